@@ -1,0 +1,143 @@
+//! What can go wrong with a provider, and the one table that says what it means.
+//!
+//! A connector names the kind; nobody else looks at a status code. The table is exhaustive: a new kind
+//! does not compile until somebody has decided what to do and what to tell the operator.
+
+use chrono::{DateTime, Utc};
+
+/// Kinds of failure. Few on purpose: one for each thing that can be done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PullErrorKind {
+    /// The network, a time-out, or a 5xx: likely gone in a moment.
+    Transient,
+    /// The provider asked for patience until this instant.
+    RateLimited {
+        /// No call before this.
+        until: DateTime<Utc>,
+    },
+    /// The credential was refused.
+    Auth,
+    /// The provider does not know what was asked for.
+    NotFound,
+    /// The provider calls our request wrong, or answers with a redirect: settings need a person.
+    Config,
+    /// The answer is not what the provider's contract says: HTML, cut JSON, a missing list, an error
+    /// object with status 200.
+    Contract,
+    /// The decoded answer is larger than allowed.
+    TooLarge,
+}
+
+/// A failed call. The text names the call and never holds a credential or a record.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{call}: {detail}")]
+pub struct PullError {
+    /// What to do about it.
+    pub kind: PullErrorKind,
+    /// Which call failed: `GET /v1/streaming/sessions`.
+    pub call: String,
+    /// What happened, for people.
+    pub detail: String,
+    /// The status, where there was an answer.
+    pub http_status: Option<u16>,
+}
+
+/// What a failure makes a run do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Try the same call again, a few times, with growing waits.
+    Retry,
+    /// Leave the stream alone until the provider's instant.
+    WaitUntil,
+    /// End the run; the next tick is the retry.
+    Stop,
+    /// Leave this one record out and go on.
+    SkipRecord,
+}
+
+/// A line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Name of the kind in the database, in health and in metrics.
+    pub class: &'static str,
+    /// What the run does.
+    pub action: Action,
+    /// What the operator can do, one sentence.
+    pub advice: &'static str,
+}
+
+impl PullErrorKind {
+    /// The table: kind → what to do, and what to say.
+    pub fn policy(&self) -> Policy {
+        match self {
+            Self::Transient => Policy {
+                class: "transient",
+                action: Action::Retry,
+                advice: "The provider or the network failed; it is tried again by itself. If it lasts, look at the provider's status page.",
+            },
+            Self::RateLimited { .. } => Policy {
+                class: "rate_limited",
+                action: Action::WaitUntil,
+                advice: "The provider's call budget is used up; polling goes on by itself. Lower requests_per_minute if it happens often.",
+            },
+            Self::Auth => Policy {
+                class: "auth_failed",
+                action: Action::Stop,
+                advice: "The provider refused the credential; check the source's api_key_env or api_key_file, then run `tributary check`.",
+            },
+            Self::NotFound => Policy {
+                class: "not_found",
+                action: Action::SkipRecord,
+                advice: "The provider does not know this address; check base_url, account_id and app_id of the source.",
+            },
+            Self::Config => Policy {
+                class: "config_error",
+                action: Action::Stop,
+                advice: "The provider refused the request itself; check base_url, account_id and app_id of the source.",
+            },
+            Self::Contract => Policy {
+                class: "contract_error",
+                action: Action::Stop,
+                advice: "The answer does not have the documented form; nothing was skipped and the position did not move. If it lasts, the provider changed its API.",
+            },
+            Self::TooLarge => Policy {
+                class: "too_large",
+                action: Action::Stop,
+                advice: "The answer is larger than max_body_bytes; lower page_size of the source.",
+            },
+        }
+    }
+
+    /// The policy of a class read back from the database.
+    pub fn advice_for(class: &str) -> Option<&'static str> {
+        let until = DateTime::UNIX_EPOCH;
+        [
+            Self::Transient,
+            Self::RateLimited { until },
+            Self::Auth,
+            Self::NotFound,
+            Self::Config,
+            Self::Contract,
+            Self::TooLarge,
+        ]
+        .into_iter()
+        .map(|kind| kind.policy())
+        .find(|policy| policy.class == class)
+        .map(|policy| policy.advice)
+    }
+}
+
+impl PullError {
+    /// An answer that breaks the provider's contract.
+    pub fn contract(call: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { kind: PullErrorKind::Contract, call: call.into(), detail: detail.into(), http_status: None }
+    }
+
+    /// The instant until which nothing may be called, if this error says one.
+    pub fn retry_at(&self) -> Option<DateTime<Utc>> {
+        match self.kind {
+            PullErrorKind::RateLimited { until } => Some(until),
+            _ => None,
+        }
+    }
+}

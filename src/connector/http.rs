@@ -1,0 +1,291 @@
+//! The one way to a provider's API.
+//!
+//! Every call has deadlines for connecting, for silence and for the whole; the body is counted as it is
+//! decoded, so that a small gzip cannot become a large one; redirects are refused, so that a credential
+//! stays with the configured origin; the same call is tried again only for faults that pass. What a
+//! body means is the provider folder's business.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::clock::{Clock, Dice};
+use crate::connector::Credential;
+use crate::connector::error::{Action, PullError, PullErrorKind};
+use crate::connector::limits::{self, CallBudget};
+
+/// Tries for one call, the first included.
+const MAX_TRIES: u32 = 4;
+/// The first wait is drawn from zero to this; each further one from twice as much.
+const FIRST_WAIT: Duration = Duration::from_millis(400);
+/// No single wait is drawn from more than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// A stated wait up to this long is slept through; for a longer one the stream is parked.
+const PATIENCE: TimeDelta = TimeDelta::seconds(10);
+/// Characters of a provider's message that are kept in an error.
+const MESSAGE_CHARS: usize = 200;
+
+/// Deadlines and caps of every call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// To reach the provider.
+    pub connect_timeout: Duration,
+    /// Longest silence within an answer.
+    pub read_timeout: Duration,
+    /// For the whole call, body included; `read_timeout` alone never ends a slow drip.
+    pub total_timeout: Duration,
+    /// Most bytes of a decoded body.
+    pub max_body_bytes: usize,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(20),
+            total_timeout: Duration::from_secs(60),
+            max_body_bytes: 32 * 1024 * 1024,
+        }
+    }
+}
+
+/// Makes the HTTP client all API calls share: one pool, no redirects, no proxy.
+///
+/// Errors when the machine has no certificate store.
+#[expect(clippy::disallowed_methods, reason = "the one place that makes an HTTP client")]
+pub fn http_client(limits: HttpLimits) -> Result<reqwest::Client, reqwest::Error> {
+    // Installing a second time is refused and harmless: the first provider stays.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(limits.connect_timeout)
+        .read_timeout(limits.read_timeout)
+        .timeout(limits.total_timeout)
+        .build()
+}
+
+/// Calls to one source's provider: origin, credential, budget.
+#[derive(Debug)]
+pub struct ApiClient {
+    /// The shared client of [`http_client`].
+    pub http: reqwest::Client,
+    /// Scheme, host and path prefix; every call goes below it.
+    pub base_url: Url,
+    /// How the credential is sent.
+    pub credential: Credential,
+    /// The credential.
+    pub api_key: SecretString,
+    /// Calls this credential may make, shared by its sources.
+    pub budget: Arc<CallBudget>,
+    /// Wait after a 429 that does not say how long.
+    pub default_retry_after: TimeDelta,
+    /// Caps; the deadlines are in the client already.
+    pub limits: HttpLimits,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// Jitter.
+    pub dice: Arc<Dice>,
+}
+
+/// A successful answer whose body is JSON by its look.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Which call it was, for errors.
+    pub call: String,
+    /// The body; bytes that are not UTF-8 are replaced.
+    pub body: String,
+    /// The body held bytes that are not UTF-8.
+    pub was_replaced: bool,
+    /// The provider's clock.
+    pub provider_now: Option<DateTime<Utc>>,
+}
+
+impl Answer {
+    /// This answer breaks the provider's contract.
+    pub fn contract_error(&self, detail: impl Into<String>) -> PullError {
+        PullError::contract(self.call.clone(), detail)
+    }
+}
+
+impl ApiClient {
+    /// Asks `path` below the base address, tries again what may pass, and obeys the budget.
+    pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, PullError> {
+        let call = format!("GET {path}");
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let error = match self.try_get(&call, path, query).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let policy = error.kind.policy();
+            let now = self.clock.now();
+            let wait = match (policy.action, error.retry_at()) {
+                _ if tries >= MAX_TRIES => return Err(error),
+                (Action::Retry, _) => self.backoff(tries),
+                (Action::WaitUntil, Some(until)) if until - now <= PATIENCE => {
+                    (until - now).to_std().unwrap_or_default()
+                }
+                _ => return Err(error),
+            };
+            tracing::debug!(call, tries, wait_ms = wait.as_millis(), error = %error, "call failed, waiting");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Full jitter: anything from zero to a cap that doubles. The source of the scheme is the AWS
+    /// architecture blog, "Exponential backoff and jitter".
+    fn backoff(&self, tries: u32) -> Duration {
+        let cap = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(tries - 1)).min(LONGEST_WAIT);
+        cap.mul_f64(self.dice.unit())
+    }
+
+    async fn try_get(&self, call: &str, path: &str, query: &[(&str, String)]) -> Result<Answer, PullError> {
+        let fail = |kind, detail: String, status: Option<StatusCode>| PullError {
+            kind,
+            call: call.to_owned(),
+            detail,
+            http_status: status.map(|status| status.as_u16()),
+        };
+        if let Some(until) = self.budget.blocked_until(self.clock.now()) {
+            let detail = format!("the provider wants no call before {}", until.to_rfc3339());
+            return Err(fail(PullErrorKind::RateLimited { until }, detail, None));
+        }
+        self.budget.permit().await;
+        let mut url = self.base_url.clone();
+        url.set_path(&format!("{}{path}", self.base_url.path().trim_end_matches('/')));
+        let request = self.http.get(url).query(query).headers(self.headers(call)?);
+        let response = request.send().await;
+        let mut response =
+            response.map_err(|error| fail(PullErrorKind::Transient, chain(&error.without_url()), None))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let now = self.clock.now();
+        if let Some(reset) = limits::quota_reset(&headers, now) {
+            self.budget.block_until(reset);
+        }
+        let mut body = Vec::new();
+        loop {
+            let chunk = response.chunk().await;
+            let chunk =
+                chunk.map_err(|error| fail(PullErrorKind::Transient, chain(&error.without_url()), Some(status)))?;
+            let Some(chunk) = chunk else { break };
+            if body.len() + chunk.len() > self.limits.max_body_bytes {
+                let detail = format!("the decoded body is larger than {} bytes", self.limits.max_body_bytes);
+                return Err(fail(PullErrorKind::TooLarge, detail, Some(status)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if !status.is_success() {
+            let kind = self.kind_of(status, &headers, now);
+            return Err(fail(kind, self.describe(status, &body), Some(status)));
+        }
+        let (body, was_replaced) = match String::from_utf8(body) {
+            Ok(body) => (body, false),
+            Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
+        };
+        let body = body.strip_prefix('\u{feff}').map_or(body.clone(), str::to_owned);
+        if !body.trim_start().starts_with(['{', '[']) {
+            let looks = if body.trim_start().starts_with('<') { "HTML" } else { "no JSON" };
+            let detail = format!("status {status}, but the body is {looks} ({} bytes)", body.len());
+            return Err(fail(PullErrorKind::Contract, detail, Some(status)));
+        }
+        Ok(Answer { call: call.to_owned(), body, was_replaced, provider_now: limits::provider_date(&headers) })
+    }
+
+    fn headers(&self, call: &str) -> Result<HeaderMap, PullError> {
+        let key = self.api_key.expose_secret();
+        let (name, text) = match self.credential {
+            Credential::Bearer => ("authorization", format!("Bearer {key}")),
+            Credential::ApiKeyHeader => ("x-api-key", key.to_owned()),
+        };
+        let mut value = HeaderValue::from_str(&text).map_err(|_| PullError {
+            kind: PullErrorKind::Auth,
+            call: call.to_owned(),
+            detail: "the configured key holds characters that no header can carry".to_owned(),
+            http_status: None,
+        })?;
+        value.set_sensitive(true);
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static(name), value);
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+        Ok(headers)
+    }
+
+    /// Status → kind. The body only adds words: gateways answer in forms of their own.
+    fn kind_of(&self, status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> PullErrorKind {
+        match status.as_u16() {
+            429 => {
+                let stated = limits::retry_after(headers, now).or_else(|| limits::quota_reset(headers, now));
+                let until = stated.unwrap_or(now + self.default_retry_after);
+                self.budget.block_until(until);
+                PullErrorKind::RateLimited { until }
+            }
+            503 => match limits::retry_after(headers, now) {
+                Some(until) => {
+                    self.budget.block_until(until);
+                    PullErrorKind::RateLimited { until }
+                }
+                None => PullErrorKind::Transient,
+            },
+            401 | 403 => PullErrorKind::Auth,
+            404 | 410 => PullErrorKind::NotFound,
+            408 | 425 | 500 | 502 | 504 | 520..=599 => PullErrorKind::Transient,
+            _ => PullErrorKind::Config,
+        }
+    }
+
+    fn describe(&self, status: StatusCode, body: &[u8]) -> String {
+        let said = message_in(body).map(|said| said.replace(self.api_key.expose_secret(), "[redacted]"));
+        match said {
+            Some(said) => format!("status {status}: {said}"),
+            None if status.is_redirection() => format!("status {status}: redirects are not followed"),
+            None => format!("status {status}"),
+        }
+    }
+}
+
+/// The provider's own message in an error body, in any of the forms seen: `message`, `error.message`,
+/// `errors[0].message`, `detail[0].msg`.
+pub fn message_in(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Body {
+        message: Option<serde_json::Value>,
+        error: Option<serde_json::Value>,
+        errors: Option<Vec<serde_json::Value>>,
+        detail: Option<serde_json::Value>,
+    }
+    let body: Body = serde_json::from_slice(body).ok()?;
+    let text = |value: &serde_json::Value| {
+        let inner = [value.get("message"), value.get("msg"), Some(value)];
+        inner.into_iter().flatten().find_map(|value| value.as_str().map(str::to_owned))
+    };
+    let first = |list: &serde_json::Value| list.get(0).and_then(text).or_else(|| text(list));
+    let found = body.message.as_ref().and_then(text);
+    let found = found.or_else(|| body.error.as_ref().and_then(text));
+    let found = found.or_else(|| body.errors.as_ref()?.first().and_then(text));
+    let found = found.or_else(|| body.detail.as_ref().and_then(first))?;
+    Some(found.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect())
+}
+
+/// An error with its causes: the outermost text alone says only "error sending request".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

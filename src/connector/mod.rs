@@ -1,0 +1,149 @@
+//! What a provider must do: the contract.
+//!
+//! A connector answers one question: *the page after this cursor*. Looping, waiting between runs,
+//! counting, judging completeness and saving live outside, once, for all providers.
+//!
+//! The promises:
+//!
+//! - **One call, one page.** [`Connector::fetch_page`] makes the calls one page needs (usually one) and
+//!   returns. It may be called again with the same cursor at any time and must not remember where it is.
+//! - **A missing list is an error, never an empty page.** An empty page means that the provider sent an
+//!   empty list.
+//! - **Everything comes along.** Each record of the answer is in the page, as a session or as a reject,
+//!   with its bytes. Unknown values are kept and counted as oddities.
+//! - **The end is said by the provider.** `next` is `None` only when the provider's own words (offsets,
+//!   token, total, an empty list) say that nothing follows; a short page alone is not an end.
+//! - **Time and chance come from outside**, and credentials go only to the configured origin.
+//! - **Cancellation** is dropping the future: a connector holds nothing that would be lost.
+//!
+//! How to add a provider: copy a folder under `providers/`, add its row to `providers::ALL`, write a
+//! migration for its extension table if it has one. The conformance suite, configuration, health,
+//! metrics and the API document follow from the row.
+//!
+//! This module knows no provider and no database.
+
+pub mod error;
+pub mod http;
+pub mod limits;
+pub mod record;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+
+use crate::connector::error::PullError;
+use crate::connector::http::ApiClient;
+use crate::model::id::{ProviderRecordId, SourceSlug};
+use crate::model::page::{Page, PageRequest};
+use crate::model::source::Capabilities;
+use crate::model::stream::Stream;
+
+/// How the stored sessions that can still change are read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenSet {
+    /// One by one: there is a call for a single session.
+    ByDetail {
+        /// How long after its end a session may still change.
+        settling: TimeDelta,
+    },
+    /// By listing again from the oldest of them.
+    ByListing {
+        /// Sessions older than this are taken as they are.
+        max_age: TimeDelta,
+        /// How long after its end a session may still change.
+        settling: TimeDelta,
+    },
+}
+
+/// How a stream of a provider wants to be polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamPolicy {
+    /// How far each run reaches back behind what is proven complete.
+    pub overlap: TimeDelta,
+    /// How changed sessions are found.
+    pub open_set: OpenSet,
+    /// A window with more records than this is cut into shorter ones before it is walked, so that a
+    /// crash costs little and every part is proven by itself.
+    pub split_above_records: u64,
+}
+
+/// Name of the fact that says what a list's time filter compares: `created` or `updated`. With
+/// `updated`, changed sessions come by themselves and the open set needs no wide re-listing.
+pub const FACT_FILTER_MEANING: &str = "filter_meaning";
+
+/// The connector contract; see the module's header for the promises.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// How `stream` wants to be polled; `None` where this provider has no such stream.
+    fn policy(&self, stream: Stream) -> Option<StreamPolicy>;
+
+    /// The page of `stream` that `request` asks for.
+    async fn fetch_page(&self, stream: Stream, request: PageRequest<'_>) -> Result<Page, PullError>;
+
+    /// One session again, as a page of one record; an empty page when the provider does not know it.
+    /// Only called where the policy says [`OpenSet::ByDetail`].
+    async fn fetch_session(&self, id: &ProviderRecordId, request: PageRequest<'_>) -> Result<Page, PullError>;
+
+    /// Asks the cheapest question that proves credential and address.
+    async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError>;
+}
+
+/// What `tributary check` tells about a source that answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckReport {
+    /// The provider's clock minus ours, seconds; `None` where it sent no `Date`.
+    pub clock_skew_seconds: Option<i64>,
+    /// What was found out: page base, answer shape, meaning of filters. Name and value.
+    pub findings: Vec<(String, String)>,
+}
+
+/// What a provider's constructor gets. The HTTP client already holds origin, credential and limits.
+#[derive(Debug)]
+pub struct ConnectorSettings {
+    /// Name of the source.
+    pub slug: SourceSlug,
+    /// Provider's account, where it has one.
+    pub account_id: Option<String>,
+    /// Provider's app, where it has one.
+    pub app_id: Option<String>,
+    /// Records asked for in one call; the provider's default where not configured.
+    pub page_size: Option<u32>,
+    /// What earlier runs learnt about this source.
+    pub facts: BTreeMap<String, String>,
+    /// The way to the provider.
+    pub api: ApiClient,
+}
+
+/// How a credential is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// `authorization: Bearer …`
+    Bearer,
+    /// `x-api-key: …`
+    ApiKeyHeader,
+}
+
+/// A provider as the table of providers knows it.
+#[derive(Debug)]
+pub struct ProviderEntry {
+    /// Name in configuration, database and answers.
+    pub name: &'static str,
+    /// Where it lives, unless configured.
+    pub default_base_url: &'static str,
+    /// Calls a minute, unless configured.
+    pub default_requests_per_minute: u32,
+    /// Wait after a 429 that does not say how long, seconds.
+    pub default_retry_after_seconds: u32,
+    /// When it is polled, unless configured: six cron fields, UTC.
+    pub default_schedule: &'static str,
+    /// Settings without which it cannot be reached, besides the key: `account_id`, `app_id`.
+    pub required_settings: &'static [&'static str],
+    /// How the credential is sent.
+    pub credential: Credential,
+    /// What it can tell at all.
+    pub capabilities: Capabilities,
+    /// Makes a connector.
+    pub connect: fn(ConnectorSettings) -> Arc<dyn Connector>,
+}

@@ -1,0 +1,269 @@
+//! Reading records that may hold anything.
+//!
+//! A page is first split into records without decoding them, so that one bad record is a reject and
+//! not a lost page. Each field is then read by itself: numbers as text, text as numbers, the text
+//! `null`, 1e400, lone surrogates and NUL are all met in practice. What cannot be read becomes `None`
+//! and is counted; only a record without its key or its time is refused.
+//! Knows JSON, and no provider.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::model::id::ProviderRecordId;
+use crate::model::page::{Oddity, Reject};
+use crate::model::time;
+
+/// The members of a JSON object, undecoded. Of duplicate keys the last one counts.
+pub type Members<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Splits an object into its members; `None` where `json` is no object.
+pub fn members(json: &str) -> Option<Members<'_>> {
+    serde_json::from_str(json).ok()
+}
+
+/// Splits a list into its undecoded elements; `None` where `json` is no list.
+pub fn elements(json: &str) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(json).ok()
+}
+
+/// Reads text whatever is in it: lone surrogates and NUL become U+FFFD. The flag says that something
+/// was replaced. `None` where `json` is no string.
+pub fn lossy_text(json: &str) -> Option<(String, bool)> {
+    let mut decoder = serde_json::Deserializer::from_str(json);
+    let bytes = Bytes::deserialize(&mut decoder).ok()?.0;
+    let (text, mut replaced) = match String::from_utf8(bytes) {
+        Ok(text) => (text, false),
+        Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
+    };
+    replaced |= text.contains('\0');
+    Some((if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }, replaced))
+}
+
+/// A JSON string as bytes: the only form in which the decoder accepts lone surrogates.
+struct Bytes(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Bytes;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Visitor)
+    }
+}
+
+/// An exact number; `None` for anything else and for numbers beyond 28 digits.
+pub fn decimal(text: &str) -> Option<Decimal> {
+    let text = text.trim();
+    text.parse().or_else(|_| Decimal::from_scientific(text)).ok()
+}
+
+/// What was unexpected in the records of one page.
+#[derive(Debug, Default)]
+pub struct Oddities(RefCell<BTreeMap<Oddity, u32>>);
+
+impl Oddities {
+    /// Counts one.
+    pub fn count(&self, kind: &'static str, path: &str, value: &str) {
+        let value: String = value.chars().filter(|c| !c.is_control()).take(80).collect();
+        let oddity = Oddity { kind, path: path.to_owned(), value };
+        *self.0.borrow_mut().entry(oddity).or_default() += 1;
+    }
+
+    /// All of them.
+    pub fn into_inner(self) -> BTreeMap<Oddity, u32> {
+        self.0.into_inner()
+    }
+}
+
+/// One object of a page, read field by field.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    members: Members<'a>,
+    raw: &'a str,
+    path: String,
+    oddities: &'a Oddities,
+}
+
+impl<'a> Fields<'a> {
+    /// Opens a record; a reject where it is no object.
+    pub fn open(raw: &'a str, oddities: &'a Oddities) -> Result<Self, Reject> {
+        let Some(members) = members(raw) else {
+            return Err(Reject {
+                raw: raw.as_bytes().to_vec(),
+                provider_record_id: None,
+                reason_code: "not_an_object",
+                json_pointer: String::new(),
+                detail: "the record is not a JSON object".to_owned(),
+            });
+        };
+        Ok(Self { members, raw, path: String::new(), oddities })
+    }
+
+    /// The object in field `name`; `None` where it is absent, null or something else.
+    pub fn object(&self, name: &str) -> Option<Fields<'a>> {
+        let raw = self.present(name)?;
+        let found = members(raw.get());
+        if found.is_none() {
+            self.odd("unreadable_value", name, "");
+        }
+        let path = format!("{}/{name}", self.path);
+        Some(Fields { members: found?, raw: raw.get(), path, oddities: self.oddities })
+    }
+
+    /// The list in field `name`, each element undecoded; `None` where it is absent, null or no list.
+    pub fn list(&self, name: &str) -> Option<Vec<&'a RawValue>> {
+        let raw = self.present(name)?;
+        let found = elements(raw.get());
+        if found.is_none() {
+            self.odd("unreadable_value", name, "");
+        }
+        found
+    }
+
+    /// Opens an element of the list `name` for reading; counts it where it is no object.
+    pub fn element(&self, name: &str, raw: &'a RawValue) -> Option<Fields<'a>> {
+        let path = format!("{}/{name}", self.path);
+        let Some(members) = members(raw.get()) else {
+            self.oddities.count("unreadable_value", &path, "");
+            return None;
+        };
+        Some(Fields { members, raw: raw.get(), path, oddities: self.oddities })
+    }
+
+    /// Whether the field is there at all, null or not: "not asked" differs from "none".
+    pub fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// Text; numbers and booleans in their JSON spelling. Empty text and the text `null` are `None`.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.full_text(name).filter(|text| !text.trim().is_empty() && text != "null")
+    }
+
+    /// Text to the letter, empty or `null` too; `None` only where it is absent, null or no scalar.
+    pub fn full_text(&self, name: &str) -> Option<String> {
+        let raw = self.present(name)?.get();
+        match raw.as_bytes().first() {
+            Some(b'"') => {
+                let read = lossy_text(raw);
+                match &read {
+                    Some((_, true)) => self.odd("replaced_text", name, ""),
+                    None => self.odd("unreadable_value", name, ""),
+                    Some((_, false)) => {}
+                }
+                read.map(|(text, _)| text)
+            }
+            Some(b'{' | b'[') => {
+                self.odd("unreadable_value", name, "");
+                None
+            }
+            _ => Some(raw.to_owned()),
+        }
+    }
+
+    /// An exact number, written as number or as text.
+    pub fn decimal(&self, name: &str) -> Option<Decimal> {
+        let text = self.text(name)?;
+        let number = decimal(&text);
+        if number.is_none() {
+            self.odd("unreadable_value", name, "");
+        }
+        number
+    }
+
+    /// An exact number that is not negative; a negative one is counted and left out.
+    pub fn amount(&self, name: &str) -> Option<Decimal> {
+        let number = self.decimal(name)?;
+        if number.is_sign_negative() && !number.is_zero() {
+            self.odd("unreadable_value", name, "negative");
+            return None;
+        }
+        Some(number.abs())
+    }
+
+    /// A whole count from 0 to 2^31 - 1; `1.0` is whole.
+    pub fn count(&self, name: &str) -> Option<i32> {
+        use rust_decimal::prelude::ToPrimitive;
+        let number = self.amount(name)?;
+        let count = number.is_integer().then(|| number.to_i32()).flatten();
+        if count.is_none() {
+            self.odd("unreadable_value", name, "");
+        }
+        count
+    }
+
+    /// A boolean, also as the text `true` or `false`, in any case, or as 1 and 0.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        let text = self.text(name)?;
+        match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => {
+                self.odd("unreadable_value", name, "");
+                None
+            }
+        }
+    }
+
+    /// An instant: ISO text or an epoch number in seconds or milliseconds (see [`time`]).
+    pub fn instant(&self, name: &str) -> Option<DateTime<Utc>> {
+        let text = self.text(name)?;
+        let at = decimal(&text).map_or_else(|| time::from_text(&text), time::from_epoch);
+        if at.is_none() {
+            self.odd("unreadable_value", name, "");
+        }
+        at
+    }
+
+    /// The record's own id, or a reject.
+    pub fn required_id(&self, name: &str) -> Result<ProviderRecordId, Reject> {
+        let text = self.text(name).ok_or_else(|| self.reject("missing_field", name, "there is no id", None))?;
+        ProviderRecordId::parse(&text).map_err(|error| self.reject("unusable_id", name, &error.to_string(), None))
+    }
+
+    /// The instant without which a record cannot be placed, or a reject.
+    pub fn required_instant(&self, name: &str, id: &ProviderRecordId) -> Result<DateTime<Utc>, Reject> {
+        self.instant(name).ok_or_else(|| {
+            if self.text(name).is_some() {
+                self.reject("unreadable_time", name, "the value is no instant between 2000 and 2100", Some(id))
+            } else {
+                self.reject("missing_field", name, "there is no value", Some(id))
+            }
+        })
+    }
+
+    /// Counts a value outside the closed list that is known for this field.
+    pub fn unknown_value(&self, name: &str, value: &str) {
+        self.odd("unknown_value", name, value);
+    }
+
+    fn present(&self, name: &str) -> Option<&'a RawValue> {
+        self.members.get(name).copied().filter(|raw| raw.get() != "null")
+    }
+
+    fn odd(&self, kind: &'static str, name: &str, value: &str) {
+        self.oddities.count(kind, &format!("{}/{name}", self.path), value);
+    }
+
+    fn reject(&self, code: &'static str, name: &str, detail: &str, id: Option<&ProviderRecordId>) -> Reject {
+        Reject {
+            raw: self.raw.as_bytes().to_vec(),
+            provider_record_id: id.cloned(),
+            reason_code: code,
+            json_pointer: format!("{}/{name}", self.path),
+            detail: detail.to_owned(),
+        }
+    }
+}

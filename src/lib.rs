@@ -1,0 +1,5 @@
+//! Tributary.
+#![expect(missing_docs)]
+pub mod clock;
+pub mod connector;
+pub mod model;

@@ -1,0 +1,21 @@
+//! What we keep: plain data, no input or output.
+//!
+//! A *session* is one conversation, meeting or avatar stream at a provider. A chat carries its
+//! *messages* and the *trail* of skills it went through; the person behind a session is known only by
+//! a keyed hash. A provider's answer becomes a [`page::Page`] of records, each with the bytes it came
+//! from, and that page is the unit that is fetched and saved.
+//!
+//! Invariants: every instant lies in [`time::sane_range`]; every text is free of NUL; minutes and
+//! durations are exact decimals; what a provider did not say is `None`, never zero.
+//! This module knows neither providers, nor SQL, nor HTTP.
+
+pub mod extension;
+pub mod id;
+pub mod message;
+pub mod outcome;
+pub mod page;
+pub mod person;
+pub mod session;
+pub mod source;
+pub mod stream;
+pub mod time;

@@ -1,0 +1,39 @@
+//! What became of a session: five outcomes, because zero, unknown and not applicable are three things.
+
+/// How a conversation ended, as far as its provider tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Completed, and not flagged unresolved.
+    Resolved,
+    /// Completed, and flagged unresolved.
+    Unresolved,
+    /// Not completed yet. It may carry the unresolved flag already.
+    Open,
+    /// The provider has outcomes, but did not say this one.
+    Unknown,
+    /// The provider has no such notion.
+    NotApplicable,
+}
+
+impl Outcome {
+    /// The value in `core.sessions.outcome`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolved => "resolved",
+            Self::Unresolved => "unresolved",
+            Self::Open => "open",
+            Self::Unknown => "unknown",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
+
+    /// The rule for providers that report two flags: completed and unresolved.
+    pub fn from_flags(completed: Option<bool>, unresolved: Option<bool>) -> Self {
+        match (completed, unresolved) {
+            (Some(true), Some(false)) => Self::Resolved,
+            (Some(true), Some(true)) => Self::Unresolved,
+            (Some(false), _) => Self::Open,
+            (Some(true), None) | (None, _) => Self::Unknown,
+        }
+    }
+}

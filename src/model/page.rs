@@ -1,0 +1,97 @@
+//! The page: the unit that is fetched and saved.
+//!
+//! A connector answers one page; the store saves it in one transaction. A page holds every record the
+//! provider sent, as a session or as a reject, each with the bytes it came from, so that nothing is
+//! lost between the two.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::model::id::ProviderRecordId;
+use crate::model::session::Session;
+use crate::model::time::Window;
+
+/// Where the next page begins, in the connector's own words. It lives as long as the walk: providers'
+/// tokens expire, so a position is never parked in the database.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cursor(pub String);
+
+/// What is asked of a connector.
+#[derive(Debug, Clone, Copy)]
+pub struct PageRequest<'a> {
+    /// The range of time wanted.
+    pub window: &'a Window,
+    /// Where to go on; `None` for the first page.
+    pub cursor: Option<&'a Cursor>,
+    /// Our present, for judgements such as "older than fifteen minutes".
+    pub now: DateTime<Utc>,
+}
+
+/// A record that became a session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The bytes as received.
+    pub raw: Vec<u8>,
+    /// What they mean.
+    pub session: Session,
+}
+
+/// A record that could not be normalized. It is kept raw and can be replayed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// The bytes as received.
+    pub raw: Vec<u8>,
+    /// The record's id where it could be read.
+    pub provider_record_id: Option<ProviderRecordId>,
+    /// Why, for programs: `missing_field`, `unreadable_time`, `not_an_object`, `unusable_id`.
+    pub reason_code: &'static str,
+    /// Where in the record, RFC 6901.
+    pub json_pointer: String,
+    /// Why, for people. Holds no value of the record.
+    pub detail: String,
+}
+
+/// Something a record held that we did not expect; kept and counted, never fatal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Oddity {
+    /// What is odd: `unknown_value`, `unreadable_value`, `replaced_text`.
+    pub kind: &'static str,
+    /// Where in the record, RFC 6901, list positions left out.
+    pub path: String,
+    /// The value where it is of a closed list and so not personal; else empty.
+    pub value: String,
+}
+
+/// One page of a provider's list.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// Records that became sessions, in the provider's order.
+    pub records: Vec<Record>,
+    /// Records that did not.
+    pub rejects: Vec<Reject>,
+    /// Unexpected values with the number of records of this page that hold them.
+    pub oddities: BTreeMap<Oddity, u32>,
+    /// Where the next page begins; `None` once the provider says that the list has ended.
+    pub next: Option<Cursor>,
+    /// How many records the provider says match, over all pages.
+    pub total: Option<u64>,
+    /// The provider's clock when it answered (`Date` header). Completeness is never claimed past it.
+    pub provider_now: Option<DateTime<Utc>>,
+    /// The answer is of a kind that cannot prove that the list was read to its end; says why.
+    pub unprovable: Option<&'static str>,
+    /// What was learnt about this source, kept for later runs (page base, meaning of a filter).
+    pub facts: BTreeMap<&'static str, String>,
+}
+
+impl Page {
+    /// How many records the provider sent.
+    pub fn len(&self) -> usize {
+        self.records.len() + self.rejects.len()
+    }
+
+    /// Whether it sent none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
