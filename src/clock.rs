@@ -69,3 +69,12 @@ impl Dice {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random::<f64>()
     }
 }
+
+/// A polling schedule.
+pub type Schedule = croner::Cron;
+
+/// Reads a schedule of six cron fields, second first. Its instants are UTC: local times would move, or
+/// fire twice, when clocks change.
+pub fn parse_schedule(text: &str) -> Result<Schedule, croner::errors::CronError> {
+    croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Required).build().parse(text)
+}

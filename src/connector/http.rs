@@ -48,7 +48,7 @@ impl Default for HttpLimits {
         Self {
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(20),
-            total_timeout: Duration::from_secs(60),
+            total_timeout: Duration::from_mins(1),
             max_body_bytes: 32 * 1024 * 1024,
         }
     }

@@ -35,6 +35,8 @@ pub struct Record {
     pub raw: Vec<u8>,
     /// What they mean.
     pub session: Session,
+    /// What was unexpected in it.
+    pub oddities: Vec<Oddity>,
 }
 
 /// A record that could not be normalized. It is kept raw and can be replayed.
@@ -70,8 +72,6 @@ pub struct Page {
     pub records: Vec<Record>,
     /// Records that did not.
     pub rejects: Vec<Reject>,
-    /// Unexpected values with the number of records of this page that hold them.
-    pub oddities: BTreeMap<Oddity, u32>,
     /// Where the next page begins; `None` once the provider says that the list has ended.
     pub next: Option<Cursor>,
     /// How many records the provider says match, over all pages.

@@ -1,0 +1,213 @@
+//! Settings: one TOML file, every key overridable by environment, secrets only by reference.
+//!
+//! All faults are found at once, each naming its key and the way out, because a service that is
+//! restarted once per typing error is a bad start. Files, environment and the providers' defaults are
+//! handed in; nothing here opens a connection or knows a provider by name.
+
+mod overrides;
+mod reader;
+mod secrets;
+mod source;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use secrecy::SecretString;
+
+pub use self::source::SourceConfig;
+
+use self::reader::Section;
+
+/// Everything the service is told.
+#[derive(Debug)]
+pub struct Config {
+    /// `[database]`
+    pub database: DatabaseConfig,
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[http]`: deadlines and caps of calls to providers.
+    pub http: HttpConfig,
+    /// `[privacy] person_key_env` or `person_key_file`: the secret for hashing people. Without it one is
+    /// made once and kept in the database, out of analysts' reach.
+    pub person_key: Option<SecretString>,
+    /// `[[sources]]`
+    pub sources: Vec<SourceConfig>,
+}
+
+/// `[database]`
+#[derive(Debug)]
+pub struct DatabaseConfig {
+    /// `url`, else `DATABASE_URL`. A secret, since it may hold a password.
+    pub url: Option<SecretString>,
+    /// `max_connections`: 1 to 200, default 10.
+    pub max_connections: u32,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// `listen`: address and port, default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// `default_zone`: IANA time zone of questions that name none, default `UTC`.
+    pub default_zone: Tz,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// `connect_timeout_ms`: default 5,000.
+    pub connect_timeout: Duration,
+    /// `read_timeout_ms`: longest silence, default 20,000.
+    pub read_timeout: Duration,
+    /// `total_timeout_ms`: for a whole call, default 60,000.
+    pub total_timeout: Duration,
+    /// `max_body_bytes`: of a decoded answer, default 33,554,432.
+    pub max_body_bytes: usize,
+}
+
+/// What `config` needs to know of a provider, handed in from the table of providers.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderDefaults {
+    /// Name for `provider = "…"`.
+    pub name: &'static str,
+    /// Default of `base_url`.
+    pub base_url: &'static str,
+    /// Default of `requests_per_minute`.
+    pub requests_per_minute: u32,
+    /// Default of `schedule`.
+    pub schedule: &'static str,
+    /// Settings it cannot do without: `account_id`, `app_id`.
+    pub required_settings: &'static [&'static str],
+}
+
+/// What a configuration is made from.
+#[derive(Debug)]
+pub struct ConfigInput<'a> {
+    /// Text of the TOML file; empty where there is none.
+    pub toml: &'a str,
+    /// The environment: `TRIBUTARY_…` overrides, `DATABASE_URL`, and the variables named by `*_env`.
+    pub environment: &'a BTreeMap<String, String>,
+    /// The providers there are.
+    pub providers: &'a [ProviderDefaults],
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFault {
+    /// The key: `sources[1].schedule`.
+    pub key: String,
+    /// What is wrong with it. Never holds a secret.
+    pub problem: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for ConfigFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} — {}", self.key, self.problem, self.remedy)
+    }
+}
+
+/// All that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError(pub Vec<ConfigFault>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        write!(f, "the configuration has {count} fault{}", if count == 1 { "" } else { "s" })?;
+        for fault in &self.0 {
+            write!(f, "\n  {fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// Reads a configuration, or names everything that is wrong with it.
+    pub fn read(input: &ConfigInput<'_>) -> Result<Self, ConfigError> {
+        let mut faults = Vec::new();
+        let mut table = match input.toml.parse::<toml::Table>() {
+            Ok(table) => table,
+            Err(error) => {
+                let problem = error.message().to_owned();
+                let at = error.span().map_or(1, |span| input.toml[..span.start].matches('\n').count() + 1);
+                return Err(ConfigError(vec![ConfigFault {
+                    key: format!("line {at}"),
+                    problem,
+                    remedy: "correct the TOML syntax".to_owned(),
+                }]));
+            }
+        };
+        overrides::apply(&mut table, input.environment, &mut faults);
+        let mut root = Section::new(table, String::new());
+        let database = database(root.section("database", &mut faults), input, &mut faults);
+        let server = server(root.section("server", &mut faults), &mut faults);
+        let http = http(root.section("http", &mut faults), &mut faults);
+        let mut privacy = root.section("privacy", &mut faults);
+        let person_key = secrets::optional(&mut privacy, "person_key", input.environment, &mut faults);
+        if let Some(key) = &person_key
+            && secrecy::ExposeSecret::expose_secret(key).len() < crate::model::person::PersonKey::MIN_BYTES
+        {
+            privacy.fault(&mut faults, "person_key_env", "the secret is shorter than 16 bytes", "make a longer one");
+        }
+        privacy.finish(&mut faults);
+        let sources = source::read_all(root.sections("sources", &mut faults), input, &mut faults);
+        root.finish(&mut faults);
+        if faults.is_empty() {
+            Ok(Self { database, server, http, person_key, sources })
+        } else {
+            Err(ConfigError(faults))
+        }
+    }
+}
+
+fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<ConfigFault>) -> DatabaseConfig {
+    let url = section.text("url", faults).or_else(|| input.environment.get("DATABASE_URL").cloned());
+    let url = url.map(|url| url.trim().to_owned()).filter(|url| !url.is_empty());
+    if let Some(url) = &url
+        && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))
+    {
+        section.fault(faults, "url", "it is no Postgres address", "write postgres://user@host:5432/database");
+    }
+    let max_connections = section.whole("max_connections", 1..=200, 10, faults);
+    section.finish(faults);
+    DatabaseConfig { url: url.map(SecretString::from), max_connections: u32::try_from(max_connections).unwrap_or(10) }
+}
+
+fn server(mut section: Section, faults: &mut Vec<ConfigFault>) -> ServerConfig {
+    let default_listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+    let listen = section.parsed("listen", default_listen, "write an address and a port, 127.0.0.1:8080", faults);
+    let default_zone = section.parsed("default_zone", Tz::UTC, "write an IANA zone, Europe/Berlin", faults);
+    let auth = section.text("auth", faults).unwrap_or_else(|| "open".to_owned());
+    if auth != "open" {
+        let problem = format!("the mode `{auth}` does not exist in this version");
+        section.fault(faults, "auth", &problem, "write auth = \"open\" and listen on a loopback address");
+    } else if !listen.ip().is_loopback() {
+        let problem = format!("{listen} can be reached from outside, and auth = \"open\" asks nobody who they are");
+        section.fault(faults, "listen", &problem, "listen on 127.0.0.1, behind a proxy that authenticates");
+    }
+    section.finish(faults);
+    ServerConfig { listen, default_zone }
+}
+
+fn http(mut section: Section, faults: &mut Vec<ConfigFault>) -> HttpConfig {
+    let mut millis = |key, default| {
+        let value = section.whole(key, 1..=3_600_000, default, faults);
+        Duration::from_millis(u64::try_from(value).unwrap_or_default())
+    };
+    let connect_timeout = millis("connect_timeout_ms", 5_000);
+    let read_timeout = millis("read_timeout_ms", 20_000);
+    let total_timeout = millis("total_timeout_ms", 60_000);
+    let max_body_bytes = section.whole("max_body_bytes", 1_024..=1_073_741_824, 32 * 1024 * 1024, faults);
+    section.finish(faults);
+    HttpConfig {
+        connect_timeout,
+        read_timeout,
+        total_timeout,
+        max_body_bytes: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
+    }
+}

@@ -1,0 +1,61 @@
+//! Keys from the environment: `TRIBUTARY_DATABASE__URL` is `database.url`, and
+//! `TRIBUTARY_SOURCES__RTK_PROD__SCHEDULE` is the `schedule` of the source `rtk-prod`.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+use super::ConfigFault;
+
+/// Variables of the service that are not keys of the file.
+const NOT_KEYS: [&str; 2] = ["TRIBUTARY_CONFIG", "TRIBUTARY_LOG"];
+
+pub(super) fn apply(table: &mut Table, environment: &BTreeMap<String, String>, faults: &mut Vec<ConfigFault>) {
+    for (name, text) in environment {
+        let Some(path) = name.strip_prefix("TRIBUTARY_") else { continue };
+        if NOT_KEYS.contains(&name.as_str()) || text.is_empty() {
+            continue;
+        }
+        let path: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
+        let put = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["sources", slug, key] => source_of(table, slug).map(|source| (source, key.to_owned())),
+            [section, key] => match table.entry(section).or_insert_with(|| Value::Table(Table::new())) {
+                Value::Table(section) => Some((section, key.to_owned())),
+                _ => None,
+            },
+            _ => None,
+        };
+        match put {
+            Some((section, key)) => {
+                section.insert(key, value_of(text));
+            }
+            None => faults.push(ConfigFault {
+                key: name.clone(),
+                problem: "it names no key and no configured source".to_owned(),
+                remedy: "write TRIBUTARY_SECTION__KEY or TRIBUTARY_SOURCES__SLUG__KEY, with _ for - in the slug"
+                    .to_owned(),
+            }),
+        }
+    }
+}
+
+fn source_of<'a>(table: &'a mut Table, slug: &str) -> Option<&'a mut Table> {
+    let sources = table.get_mut("sources")?.as_array_mut()?.iter_mut().filter_map(Value::as_table_mut);
+    let mut sources = sources.filter(|source| {
+        let configured = source.get("slug").and_then(Value::as_str);
+        configured.is_some_and(|configured| configured.replace('-', "_").eq_ignore_ascii_case(slug))
+    });
+    sources.next()
+}
+
+/// Numbers and booleans keep their type; everything else is text.
+fn value_of(text: &str) -> Value {
+    if let Ok(number) = text.parse::<i64>() {
+        return Value::Integer(number);
+    }
+    match text {
+        "true" => Value::Boolean(true),
+        "false" => Value::Boolean(false),
+        _ => Value::String(text.to_owned()),
+    }
+}

@@ -1,0 +1,158 @@
+//! A section of the configuration, read key by key: what was not asked for by the end is unknown.
+//!
+//! Faults go into a list instead of ending the reading, so that all of them are told at once.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use toml::{Table, Value};
+
+use super::ConfigFault;
+
+/// A table of the file with the path it stands at.
+pub(super) struct Section {
+    table: Table,
+    path: String,
+    asked: Vec<&'static str>,
+}
+
+impl Section {
+    pub(super) fn new(table: Table, path: String) -> Self {
+        Self { table, path, asked: Vec::new() }
+    }
+
+    /// The full name of one of its keys.
+    pub(super) fn key(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    pub(super) fn fault(&self, faults: &mut Vec<ConfigFault>, key: &str, problem: &str, remedy: &str) {
+        faults.push(ConfigFault { key: self.key(key), problem: problem.to_owned(), remedy: remedy.to_owned() });
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.asked.push(key);
+        self.table.remove(key)
+    }
+
+    /// The table below `key`; an empty one where there is none.
+    pub(super) fn section(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> Self {
+        let table = match self.take(key) {
+            Some(Value::Table(table)) => table,
+            Some(_) => {
+                self.fault(faults, key, "it is no table", &format!("write [{key}] and its keys below"));
+                Table::new()
+            }
+            None => Table::new(),
+        };
+        Self::new(table, self.key(key))
+    }
+
+    /// The list of tables below `key`.
+    pub(super) fn sections(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> Vec<Self> {
+        let list = match self.take(key) {
+            Some(Value::Array(list)) => list,
+            Some(_) => {
+                self.fault(faults, key, "it is no list of tables", &format!("write [[{key}]] and its keys below"));
+                return Vec::new();
+            }
+            None => return Vec::new(),
+        };
+        let mut sections = Vec::with_capacity(list.len());
+        for (index, value) in list.into_iter().enumerate() {
+            let path = format!("{key}[{index}]");
+            if let Value::Table(table) = value {
+                sections.push(Self::new(table, path));
+            } else {
+                self.fault(faults, &path, "it is no table", &format!("write [[{key}]] and its keys below"));
+            }
+        }
+        sections
+    }
+
+    /// A text.
+    pub(super) fn text(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> Option<String> {
+        match self.take(key)? {
+            Value::String(text) => Some(text),
+            Value::Datetime(instant) => Some(instant.to_string()),
+            other => {
+                let problem = format!("it is a {}, not a text", other.type_str());
+                self.fault(faults, key, &problem, "put it in double quotes");
+                None
+            }
+        }
+    }
+
+    /// A text that is something else: an address, a zone.
+    pub(super) fn parsed<T>(&mut self, key: &'static str, default: T, remedy: &str, faults: &mut Vec<ConfigFault>) -> T
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        let Some(text) = self.text(key, faults) else { return default };
+        match text.trim().parse() {
+            Ok(value) => value,
+            Err(error) => {
+                self.fault(faults, key, &format!("`{text}` is not usable: {error}"), remedy);
+                default
+            }
+        }
+    }
+
+    /// A whole number in a range.
+    pub(super) fn whole(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<i64>,
+        default: i64,
+        faults: &mut Vec<ConfigFault>,
+    ) -> i64 {
+        let remedy = format!("write a whole number from {} to {}", range.start(), range.end());
+        match self.take(key) {
+            None => default,
+            Some(Value::Integer(number)) if range.contains(&number) => number,
+            Some(other) => {
+                self.fault(faults, key, &format!("`{other}` is not usable"), &remedy);
+                default
+            }
+        }
+    }
+
+    /// Ends the reading: what is left is unknown.
+    pub(super) fn finish(self, faults: &mut Vec<ConfigFault>) {
+        for key in self.table.keys() {
+            let remedy = match nearest(key, &self.asked) {
+                Some(known) => format!("did you mean `{known}`? Else remove it"),
+                None => format!("remove it; known here: {}", self.asked.join(", ")),
+            };
+            self.fault(faults, key, "there is no such key", &remedy);
+        }
+    }
+}
+
+/// The known key that differs least from `key`, if it differs little.
+pub(super) fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+    let scored = known.iter().map(|candidate| (distance(key, candidate), *candidate));
+    scored.filter(|(distance, _)| *distance <= 3).min().map(|(_, candidate)| candidate)
+}
+
+/// Edits between two words (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[right.len()]
+}

@@ -1,0 +1,192 @@
+//! `[[sources]]`: the accounts that are polled.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::SecretString;
+
+use super::reader::{Section, nearest};
+use super::{ConfigFault, ConfigInput, ProviderDefaults, secrets};
+use crate::model::id::SourceSlug;
+use crate::model::time;
+
+/// One configured account.
+#[derive(Debug)]
+pub struct SourceConfig {
+    /// `slug`: its name, unique.
+    pub slug: SourceSlug,
+    /// `provider`: `konpro`, `konvo`, `realtimekit`.
+    pub provider: String,
+    /// `base_url`: https; http only for loopback addresses.
+    pub base_url: reqwest::Url,
+    /// `schedule`: when it is polled, six cron fields (second first), UTC.
+    pub schedule: String,
+    /// `history_from`: nothing older is asked for. Default 2020-01-01, before any of the platforms.
+    pub history_from: DateTime<Utc>,
+    /// `api_key_env` or `api_key_file`.
+    pub api_key: SecretString,
+    /// `requests_per_minute`: calls of this credential.
+    pub requests_per_minute: u32,
+    /// `page_size`: records asked for in one call; the provider's usual where absent.
+    pub page_size: Option<u32>,
+    /// `account_id`, where the provider has accounts.
+    pub account_id: Option<String>,
+    /// `app_id`, where the provider has apps.
+    pub app_id: Option<String>,
+}
+
+pub(super) fn read_all(
+    sections: Vec<Section>,
+    input: &ConfigInput<'_>,
+    faults: &mut Vec<ConfigFault>,
+) -> Vec<SourceConfig> {
+    let mut first_by_slug: BTreeMap<SourceSlug, String> = BTreeMap::new();
+    let mut sources = Vec::with_capacity(sections.len());
+    for mut section in sections {
+        let key = section.key("slug");
+        if let Some(source) = read(&mut section, input, faults) {
+            if let Some(first) = first_by_slug.get(&source.slug) {
+                let problem = format!("`{}` is the slug of {first} already", source.slug);
+                section.fault(faults, "slug", &problem, "give each source a slug of its own");
+            }
+            first_by_slug.entry(source.slug.clone()).or_insert(key);
+            sources.push(source);
+        }
+        section.finish(faults);
+    }
+    sources
+}
+
+fn read(section: &mut Section, input: &ConfigInput<'_>, faults: &mut Vec<ConfigFault>) -> Option<SourceConfig> {
+    let slug = slug(section, faults);
+    let provider = provider(section, input.providers, faults);
+    let base_url = base_url(section, provider, faults);
+    let default_schedule = provider.map_or("0 */5 * * * *", |provider| provider.schedule);
+    let schedule = section.text("schedule", faults).unwrap_or_else(|| default_schedule.to_owned());
+    check_schedule(section, &schedule, faults);
+    let history_from = history_from(section, faults);
+    let had_faults = faults.len();
+    if section.has("api_key") {
+        section.fault(faults, "api_key", "a secret stands in the file", "use api_key_env or api_key_file");
+        let _ = section.text("api_key", faults);
+    }
+    let api_key = secrets::optional(section, "api_key", input.environment, faults);
+    if api_key.is_none() && faults.len() == had_faults {
+        section.fault(faults, "api_key_env", "there is no credential", "name a variable that holds the API key");
+    }
+    let default_rate = provider.map_or(60, |provider| i64::from(provider.requests_per_minute));
+    let rate = section.whole("requests_per_minute", 1..=100_000, default_rate, faults);
+    let page_size = section.has("page_size").then(|| section.whole("page_size", 1..=1_000, 100, faults));
+    let account_id = setting(section, "account_id", provider, faults);
+    let app_id = setting(section, "app_id", provider, faults);
+    Some(SourceConfig {
+        slug: slug?,
+        provider: provider?.name.to_owned(),
+        base_url: base_url?,
+        schedule,
+        history_from,
+        api_key: api_key?,
+        requests_per_minute: u32::try_from(rate).unwrap_or(1),
+        page_size: page_size.and_then(|size| u32::try_from(size).ok()),
+        account_id,
+        app_id,
+    })
+}
+
+fn slug(section: &mut Section, faults: &mut Vec<ConfigFault>) -> Option<SourceSlug> {
+    let Some(text) = section.text("slug", faults) else {
+        section.fault(faults, "slug", "it is missing", "name the source, for example rtk-prod");
+        return None;
+    };
+    let slug = SourceSlug::parse(&text);
+    if slug.is_err() {
+        let problem = format!("`{text}` is no slug");
+        section.fault(faults, "slug", &problem, "use 1 to 40 of a-z, 0-9 and -, starting with a letter");
+    }
+    slug.ok()
+}
+
+fn provider(
+    section: &mut Section,
+    providers: &[ProviderDefaults],
+    faults: &mut Vec<ConfigFault>,
+) -> Option<ProviderDefaults> {
+    let names: Vec<&str> = providers.iter().map(|provider| provider.name).collect();
+    let remedy = format!("write one of {}", names.join(", "));
+    let Some(text) = section.text("provider", faults) else {
+        section.fault(faults, "provider", "it is missing", &remedy);
+        return None;
+    };
+    let found = providers.iter().find(|provider| provider.name == text).copied();
+    if found.is_none() {
+        let remedy = nearest(&text, &names).map_or(remedy, |name| format!("did you mean `{name}`?"));
+        section.fault(faults, "provider", &format!("there is no provider `{text}`"), &remedy);
+    }
+    found
+}
+
+fn base_url(
+    section: &mut Section,
+    provider: Option<ProviderDefaults>,
+    faults: &mut Vec<ConfigFault>,
+) -> Option<reqwest::Url> {
+    let text = section.text("base_url", faults);
+    let text = text.or_else(|| provider.map(|provider| provider.base_url.to_owned()))?;
+    let remedy = "write an https address; http only for a loopback address";
+    let url = match reqwest::Url::from_str(text.trim()) {
+        Ok(url) => url,
+        Err(error) => {
+            section.fault(faults, "base_url", &format!("`{text}` is no address: {error}"), remedy);
+            return None;
+        }
+    };
+    let is_loopback = match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback()),
+        None => false,
+    };
+    let scheme_fits = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
+    let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    if !scheme_fits {
+        section.fault(faults, "base_url", "the credential would travel unencrypted", remedy);
+    } else if !is_plain {
+        section.fault(faults, "base_url", "it holds a user, a password or a query", "leave these out");
+    }
+    Some(url)
+}
+
+fn check_schedule(section: &Section, schedule: &str, faults: &mut Vec<ConfigFault>) {
+    let remedy = "write six fields, second first, UTC: `0 */5 * * * *` is every five minutes";
+    if schedule.split_whitespace().count() != 6 {
+        let problem = format!("`{schedule}` does not have six fields");
+        section.fault(faults, "schedule", &problem, remedy);
+    } else if let Err(error) = crate::clock::parse_schedule(schedule) {
+        section.fault(faults, "schedule", &format!("`{schedule}` is no schedule: {error}"), remedy);
+    }
+}
+
+fn history_from(section: &mut Section, faults: &mut Vec<ConfigFault>) -> DateTime<Utc> {
+    // 2020-01-01: before any of the platforms had an API
+    let default = DateTime::UNIX_EPOCH + TimeDelta::days(18_262);
+    let Some(text) = section.text("history_from", faults) else { return default };
+    time::from_text(&text).unwrap_or_else(|| {
+        let problem = format!("`{text}` is no instant");
+        section.fault(faults, "history_from", &problem, "write it like 2026-01-01T00:00:00Z");
+        default
+    })
+}
+
+fn setting(
+    section: &mut Section,
+    key: &'static str,
+    provider: Option<ProviderDefaults>,
+    faults: &mut Vec<ConfigFault>,
+) -> Option<String> {
+    let text = section.text(key, faults).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let is_required = provider.is_some_and(|provider| provider.required_settings.contains(&key));
+    if text.is_none() && is_required {
+        section.fault(faults, key, "it is missing", "this provider cannot be reached without it");
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! The way to Postgres: pools and migrations. Knows no table.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+/// The migrations, embedded in the binary.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// How long a server that does not answer is waited for at the start.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why there is no usable database.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// It did not answer in time.
+    #[error("Postgres at {address} did not answer within {} s; is it running, and is the address right?", START_PATIENCE.as_secs())]
+    Unreachable {
+        /// Host and port, or socket; no user and no password.
+        address: String,
+        /// The last try's error.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// It answered and refused.
+    #[error("Postgres at {address} refused the connection; check user, password and database name")]
+    Refused {
+        /// Host and port, or socket; no user and no password.
+        address: String,
+        /// The server's words.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A migration failed; nothing of it was applied.
+    #[error("the database could not be brought to this version's schema")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+/// A pool of connections to `options`; waits for a server that is still starting.
+pub async fn connect(options: PgConnectOptions, max_connections: u32) -> Result<PgPool, DbError> {
+    let address = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    let options = options.application_name("tributary").options([("timezone", "UTC"), ("jit", "off")]);
+    let pool = PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_lazy_with(options);
+    let started = tokio::time::Instant::now();
+    loop {
+        let Err(source) = sqlx::query("select 1").execute(&pool).await else { return Ok(pool) };
+        let is_starting = source.as_database_error().is_none_or(|error| error.code().as_deref() == Some("57P03"));
+        if !is_starting {
+            return Err(DbError::Refused { address, source });
+        }
+        if started.elapsed() > START_PATIENCE {
+            return Err(DbError::Unreachable { address, source });
+        }
+        tracing::warn!(address, "Postgres does not answer yet, trying again");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Brings the schema to this version. Takes a lock, so that several instances may start at once.
+pub async fn migrate(pool: &PgPool) -> Result<(), DbError> {
+    Ok(MIGRATOR.run(pool).await?)
+}

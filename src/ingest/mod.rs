@@ -1,0 +1,128 @@
+//! Poll → save, for any provider: this is the one place that loops.
+//!
+//! A run takes no input. It asks how far its stream is proven complete, walks from a little before there
+//! to the present, reads again what can still change, and says how it went. It is idempotent, runs alone
+//! (the lease), and does not retry itself into the next tick: the next tick is the retry. A run is
+//! `complete` only when proven: every window was read to the end the provider stated, with as many
+//! distinct records as the provider counts, while that count did not shrink.
+//!
+//! Connectors are received as values; none is named here.
+
+mod plan;
+mod reread;
+mod run;
+pub mod schedule;
+mod verdict;
+mod walk;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, Dice};
+use crate::connector::{Connector, OpenSet};
+use crate::ingest::run::Run;
+use crate::model::id::{SourceId, SourceSlug};
+use crate::model::person::PersonKey;
+use crate::model::stream::Stream;
+use crate::store::lease::{self, Claim};
+use crate::store::run::{Progress, Verdict};
+use crate::store::{StoreError, run as journal};
+
+/// What every poll needs.
+#[derive(Debug)]
+pub struct Poller {
+    /// Where to.
+    pub pool: PgPool,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// Jitter.
+    pub dice: Arc<Dice>,
+    /// Turns people into pseudonyms.
+    pub person_key: PersonKey,
+    /// Who polls: host and process, shown to whoever finds a stream taken.
+    pub owner: String,
+    /// Once cancelled, runs end after the page in flight.
+    pub stop: CancellationToken,
+}
+
+/// A source that is polled.
+pub struct Source {
+    /// Our number for it.
+    pub id: SourceId,
+    /// Its name.
+    pub slug: SourceSlug,
+    /// Its kind of platform.
+    pub provider: String,
+    /// Nothing older is asked for.
+    pub history_from: DateTime<Utc>,
+    /// When it is polled: six cron fields, UTC.
+    pub schedule: String,
+    /// The way to it.
+    pub connector: Arc<dyn Connector>,
+}
+
+/// How a poll went.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Polled {
+    /// A run took place.
+    Ran(RunSummary),
+    /// Another poller holds the stream.
+    Held {
+        /// Who.
+        owner: String,
+        /// Until when, unless renewed.
+        until: DateTime<Utc>,
+    },
+    /// The provider wants no call before this.
+    Parked {
+        /// When to come again.
+        until: DateTime<Utc>,
+    },
+    /// An operator paused the stream.
+    Paused,
+    /// The provider has no such stream.
+    NotOffered,
+}
+
+/// A run in numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// Its number in the journal.
+    pub run_id: i64,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why it is not complete.
+    pub reason: Option<String>,
+    /// Class of the error that ended it.
+    pub error_class: Option<String>,
+    /// Pages saved.
+    pub page_count: u64,
+    /// What they held.
+    pub progress: Progress,
+    /// Up to when the stream is proven complete now.
+    pub complete_through: Option<DateTime<Utc>>,
+}
+
+/// Polls one stream of one source, once.
+pub async fn run_once(poller: &Poller, source: &Source, stream: Stream) -> Result<Polled, StoreError> {
+    let Some(policy) = source.connector.policy(stream) else { return Ok(Polled::NotOffered) };
+    let lease = match lease::claim(&poller.pool, source.id, stream, &poller.owner).await? {
+        Claim::Granted(lease) => lease,
+        Claim::Held { owner, until } => return Ok(Polled::Held { owner, until }),
+        Claim::Paused => return Ok(Polled::Paused),
+    };
+    if let Some(until) = journal::parked_until(&poller.pool, &lease, poller.clock.now()).await? {
+        journal::give_back(&poller.pool, &lease).await?;
+        return Ok(Polled::Parked { until });
+    }
+    let target = plan::target(poller, source, stream, &policy).await?;
+    let mut run = Run::start(poller, source, lease, &target).await?;
+    let mut outcome = run.cover(target, &policy).await;
+    if let (Ok(()), OpenSet::ByDetail { settling }) = (&outcome, policy.open_set) {
+        outcome = run.read_again(target.from, settling).await;
+    }
+    run.finish(outcome).await.map(Polled::Ran)
+}

@@ -1,0 +1,193 @@
+//! One run: what it holds, how it fetches and saves, how it ends.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::task::JoinHandle;
+
+use crate::connector::error::PullError;
+use crate::ingest::verdict::{self, Halt};
+use crate::ingest::{Poller, RunSummary, Source};
+use crate::model::page::{Cursor, Page, PageRequest};
+use crate::model::time::Window;
+use crate::store::lease::{self, LEASE_DURATION, Lease};
+use crate::store::page::{self, SaveContext};
+use crate::store::run::{self as journal, Progress};
+use crate::store::window::{self, Finding};
+use crate::store::{StoreError, window as windows};
+
+/// Tries of one write while the database is away; with the waits between them about twenty seconds.
+const MAX_WRITE_TRIES: u32 = 8;
+/// Waits between them are drawn from zero to this, doubled each time.
+const FIRST_WRITE_WAIT: Duration = Duration::from_millis(150);
+/// No single wait is drawn from more than this.
+const LONGEST_WRITE_WAIT: Duration = Duration::from_secs(8);
+
+/// A run under way.
+pub(super) struct Run<'a> {
+    pub(super) poller: &'a Poller,
+    pub(super) source: &'a Source,
+    pub(super) lease: Lease,
+    pub(super) id: i64,
+    pub(super) page_count: u64,
+    pub(super) progress: Progress,
+    /// The provider's own count, over the windows that gave one.
+    pub(super) provider_total: Option<i64>,
+    /// Distinct records, over all windows.
+    pub(super) distinct_count: i64,
+    /// What could not be proven, a sentence each.
+    pub(super) doubts: Vec<String>,
+    _keeper: LeaseKeeper,
+}
+
+impl<'a> Run<'a> {
+    pub(super) async fn start(
+        poller: &'a Poller,
+        source: &'a Source,
+        lease: Lease,
+        target: &Window,
+    ) -> Result<Self, StoreError> {
+        let run_id = journal::start(&poller.pool, &lease, target, poller.clock.now()).await?;
+        tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
+        Ok(Self {
+            poller,
+            source,
+            lease,
+            id: run_id,
+            page_count: 0,
+            progress: Progress::default(),
+            provider_total: None,
+            distinct_count: 0,
+            doubts: Vec::new(),
+            _keeper: LeaseKeeper::start(poller, lease),
+        })
+    }
+
+    /// Fetches a page, unless the service is told to stop first.
+    pub(super) async fn fetch(&self, window: &Window, cursor: Option<&Cursor>) -> Result<Page, Halt> {
+        let request = PageRequest { window, cursor, now: self.poller.clock.now() };
+        self.unless_stopped(self.source.connector.fetch_page(self.lease.stream, request)).await
+    }
+
+    pub(super) async fn unless_stopped<T>(&self, call: impl Future<Output = Result<T, PullError>>) -> Result<T, Halt> {
+        tokio::select! {
+            biased;
+            () = self.poller.stop.cancelled() => Err(Halt::Cancelled),
+            answer = call => answer.map_err(Halt::Pull),
+        }
+    }
+
+    /// Saves a page; waits for a database that is away. Saving twice is harmless, so a commit whose
+    /// outcome is unknown is simply repeated.
+    pub(super) async fn save(&self, page: &Page, finding: Option<&Finding>) -> Result<Progress, Halt> {
+        let context = SaveContext {
+            lease: &self.lease,
+            run_id: self.id,
+            source_slug: self.source.slug.as_str(),
+            person_key: &self.poller.person_key,
+            now: self.poller.clock.now(),
+        };
+        let pool = &self.poller.pool;
+        self.persist(|| page::save(pool, &context, page, finding)).await.map_err(Halt::Store)
+    }
+
+    pub(super) async fn deny(&mut self, finding: &Finding) -> Result<(), Halt> {
+        let (pool, now) = (&self.poller.pool, self.poller.clock.now());
+        let denied = self.persist(|| window::deny(pool, &self.lease, finding, self.id, now)).await;
+        denied.map_err(Halt::Store)
+    }
+
+    /// Counts what a page added.
+    pub(super) fn count(&mut self, saved: &Progress) {
+        self.page_count += 1;
+        self.progress.record_count += saved.record_count;
+        self.progress.inserted_count += saved.inserted_count;
+        self.progress.updated_count += saved.updated_count;
+        self.progress.unchanged_count += saved.unchanged_count;
+        self.progress.rejected_count += saved.rejected_count;
+    }
+
+    async fn persist<T, F, W>(&self, write: W) -> Result<T, StoreError>
+    where
+        W: Fn() -> F,
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match write().await {
+                Err(error) if error.is_transient() && tries < MAX_WRITE_TRIES => {
+                    let cap = FIRST_WRITE_WAIT.saturating_mul(2_u32.saturating_pow(tries)).min(LONGEST_WRITE_WAIT);
+                    let wait = cap.mul_f64(self.poller.dice.unit());
+                    tracing::warn!(source = %self.source.slug, tries, error = ?error, "the database is away, trying again");
+                    tokio::time::sleep(wait).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Ends the run: verdict, journal, lease.
+    pub(super) async fn finish(self, outcome: Result<(), Halt>) -> Result<RunSummary, StoreError> {
+        let finish = verdict::judge(&self, outcome);
+        let now = self.poller.clock.now();
+        let pool = &self.poller.pool;
+        self.persist(|| journal::finish(pool, &self.lease, self.id, &finish, now)).await?;
+        let complete_through = windows::complete_through(pool, self.lease.source_id, self.lease.stream).await?;
+        let summary = RunSummary {
+            run_id: self.id,
+            verdict: finish.verdict,
+            reason: finish.reason,
+            error_class: finish.error.map(|(class, _)| class),
+            page_count: self.page_count,
+            progress: self.progress,
+            complete_through,
+        };
+        self.log(&summary, now);
+        Ok(summary)
+    }
+
+    fn log(&self, summary: &RunSummary, now: DateTime<Utc>) {
+        let lag_seconds = summary.complete_through.map(|through| (now - through).num_seconds());
+        tracing::info!(
+            source = %self.source.slug,
+            stream = %self.lease.stream,
+            run_id = summary.run_id,
+            verdict = summary.verdict.as_str(),
+            reason = summary.reason,
+            pages = summary.page_count,
+            inserted = summary.progress.inserted_count,
+            updated = summary.progress.updated_count,
+            unchanged = summary.progress.unchanged_count,
+            rejected = summary.progress.rejected_count,
+            lag_seconds,
+            "run ended"
+        );
+    }
+}
+
+/// Renews a lease while its run lives. A run whose renewals fail is stopped by the guard of its next
+/// write, not by this.
+struct LeaseKeeper(JoinHandle<()>);
+
+impl LeaseKeeper {
+    fn start(poller: &Poller, lease: Lease) -> Self {
+        let pool = poller.pool.clone();
+        Self(tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(LEASE_DURATION / 3);
+            ticks.tick().await;
+            loop {
+                ticks.tick().await;
+                if let Err(error) = lease::renew(&pool, &lease).await {
+                    tracing::warn!(error = ?error, "a lease could not be renewed");
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for LeaseKeeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

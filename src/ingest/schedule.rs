@@ -1,0 +1,87 @@
+//! When sources are polled: the only file that knows the cron crate.
+//!
+//! The crate is used as a tick and nothing else: it starts jobs that overlap themselves, forgets missed
+//! ones and does not wait at shutdown. So a tick only wakes the source's own worker, which runs one poll
+//! at a time, drops ticks that come meanwhile, and is waited for at shutdown. Ticks are UTC: the crate
+//! freezes a zone's offset at the start. Its repeated jobs stop for ever after a pause of the machine;
+//! cron jobs do not, so only these are used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::task::TaskTracker;
+
+use crate::ingest::{Polled, Poller, Source, run_once};
+use crate::model::stream::Stream;
+
+/// Polls start up to this much after their tick, so that sources with one schedule do not start at once.
+const JITTER: Duration = Duration::from_millis(1_500);
+
+/// Ticks until dropped or stopped.
+pub struct Schedule(JobScheduler);
+
+impl Schedule {
+    /// Starts a worker for each source; each polls once at the start and then on every tick. Workers end
+    /// when `poller.stop` is cancelled, after the page in flight; wait for them with `tracker`.
+    pub async fn start(
+        poller: &Arc<Poller>,
+        sources: Vec<Source>,
+        tracker: &TaskTracker,
+    ) -> Result<Self, JobSchedulerError> {
+        let scheduler = JobScheduler::new().await?;
+        for source in sources {
+            // one place: a tick that comes during a poll is kept, further ones collapse into it
+            let (tick, ticks) = mpsc::channel(1);
+            let job = Job::new(source.schedule.as_str(), {
+                let tick = tick.clone();
+                move |_, _| {
+                    let _ = tick.try_send(());
+                }
+            })?;
+            scheduler.add(job).await?;
+            let _ = tick.try_send(());
+            tracker.spawn(work(Arc::clone(poller), Arc::new(source), ticks));
+        }
+        scheduler.start().await?;
+        Ok(Self(scheduler))
+    }
+
+    /// Ends the ticks. Polls under way are the tracker's business.
+    pub async fn stop(mut self) {
+        if let Err(error) = self.0.shutdown().await {
+            tracing::warn!(error = %error, "the ticks could not be stopped");
+        }
+    }
+}
+
+async fn work(poller: Arc<Poller>, source: Arc<Source>, mut ticks: mpsc::Receiver<()>) {
+    loop {
+        tokio::select! {
+            biased;
+            () = poller.stop.cancelled() => return,
+            tick = ticks.recv() => if tick.is_none() { return },
+        }
+        let wait = JITTER.mul_f64(poller.dice.unit());
+        tokio::select! {
+            biased;
+            () = poller.stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        for stream in Stream::ALL {
+            // a task of its own, so that a panic costs one run and not the worker
+            let (poller, source) = (Arc::clone(&poller), Arc::clone(&source));
+            let slug = source.slug.clone();
+            let run = tokio::spawn(async move { run_once(&poller, &source, stream).await });
+            match run.await {
+                Ok(Ok(Polled::Held { owner, .. })) => {
+                    tracing::debug!(source = %slug, owner, "another poller holds the stream");
+                }
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::error!(source = %slug, error = ?error, "a run could not be recorded"),
+                Err(error) => tracing::error!(source = %slug, error = %error, "a run crashed"),
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! How a run ended, and why.
+
+use crate::connector::error::{Action, PullError};
+use crate::ingest::run::Run;
+use crate::store::StoreError;
+use crate::store::run::{Finish, Verdict};
+
+/// More rejects than this share of a run's records, one in so many, make it incomplete: then not a
+/// record is odd, but our reading of the provider.
+const REJECT_SHARE: i64 = 20;
+/// So many rejects are always borne.
+const REJECTS_BORNE: i64 = 10;
+
+/// What ends a run early.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// The provider.
+    Pull(PullError),
+    /// The database, or the lease.
+    Store(StoreError),
+    /// The service stops.
+    Cancelled,
+}
+
+/// The verdict on a run.
+pub(super) fn judge(run: &Run<'_>, outcome: Result<(), Halt>) -> Finish {
+    let finish = |verdict, reason: Option<String>, error| Finish {
+        verdict,
+        reason,
+        error,
+        parked_until: None,
+        provider_total: run.provider_total,
+        distinct_count: run.distinct_count,
+    };
+    match outcome {
+        Err(Halt::Cancelled) => {
+            finish(Verdict::Cancelled, Some("the service was stopped; the next run goes on".to_owned()), None)
+        }
+        Err(Halt::Store(error)) => {
+            let class = if matches!(error, StoreError::LeaseLost { .. }) { "lease_lost" } else { "database" };
+            let detail = error.to_string();
+            finish(Verdict::Failed, Some(detail.clone()), Some((class.to_owned(), detail)))
+        }
+        Err(Halt::Pull(error)) => {
+            let policy = error.kind.policy();
+            let is_wait = policy.action == Action::WaitUntil;
+            let verdict = if is_wait { Verdict::RateLimited } else { Verdict::Failed };
+            let error_pair = Some((policy.class.to_owned(), error.to_string()));
+            let mut finish = finish(verdict, Some(policy.advice.to_owned()), error_pair);
+            finish.parked_until = error.retry_at();
+            finish
+        }
+        Ok(()) => match doubt(run) {
+            None => finish(Verdict::Complete, None, None),
+            Some(doubt) => finish(Verdict::Incomplete, Some(doubt.clone()), Some(("incomplete".to_owned(), doubt))),
+        },
+    }
+}
+
+fn doubt(run: &Run<'_>) -> Option<String> {
+    let rejected = run.progress.rejected_count;
+    let borne = (run.progress.record_count / REJECT_SHARE).max(REJECTS_BORNE);
+    if rejected > borne {
+        return Some(format!("{rejected} of {} records could not be normalized", run.progress.record_count));
+    }
+    let first = run.doubts.first()?;
+    Some(match run.doubts.len() {
+        1 => first.clone(),
+        more => format!("{first}; and {} more windows", more - 1),
+    })
+}

@@ -1,0 +1,184 @@
+//! Walking a window page by page until it is proven, or until doubt remains.
+
+use std::collections::{HashSet, hash_map::DefaultHasher};
+use std::hash::{Hash, Hasher};
+
+use chrono::TimeDelta;
+
+use crate::connector::StreamPolicy;
+use crate::ingest::run::Run;
+use crate::ingest::verdict::Halt;
+use crate::model::page::{Cursor, Page};
+use crate::model::time::Window;
+use crate::store::window::Finding;
+
+/// Walks of one window in one run before doubt remains until the next run.
+const MAX_WALKS: u32 = 3;
+/// Pages of one walk: beyond this a provider repeats itself in a way the guards do not see.
+const MAX_PAGES: u64 = 20_000;
+/// Windows shorter than this are not cut further.
+const SHORTEST_SPLIT: TimeDelta = TimeDelta::minutes(2);
+/// Most parts a window is cut into at once.
+const MAX_PARTS: u64 = 16;
+
+/// How a walk ended.
+enum Walked {
+    /// At its end, with or without proof.
+    Ended(Finding),
+    /// It holds too much for one piece.
+    TooMuch {
+        /// How many records the provider counts in it.
+        total: u64,
+    },
+}
+
+impl Run<'_> {
+    /// Covers `target`: windows with many records are cut into shorter ones, each is proven by itself,
+    /// oldest first. Oldest first matters where a list's filter compares change times: what changes
+    /// during a walk moves into a window still to come.
+    pub(super) async fn cover(&mut self, target: Window, policy: &StreamPolicy) -> Result<(), Halt> {
+        let mut ahead = vec![(target, None)];
+        while let Some((window, parent_total)) = ahead.pop() {
+            if let Some(total) = self.prove(window, parent_total, policy).await? {
+                let parts = total.div_ceil((policy.split_above_records / 2).max(1)).clamp(2, MAX_PARTS);
+                let parts = window.split(u32::try_from(parts).unwrap_or(2));
+                ahead.extend(parts.into_iter().rev().map(|part| (part, Some(total))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks `window` until it is proven, a few times. Returns the provider's count where the window
+    /// should be cut instead.
+    async fn prove(
+        &mut self,
+        window: Window,
+        parent_total: Option<u64>,
+        policy: &StreamPolicy,
+    ) -> Result<Option<u64>, Halt> {
+        let mut walks = 0;
+        loop {
+            walks += 1;
+            let may_split = walks == 1 && window.span() > SHORTEST_SPLIT;
+            let split_above = may_split.then_some(policy.split_above_records);
+            let finding = match self.walk(window, split_above, parent_total).await? {
+                Walked::TooMuch { total } => return Ok(Some(total)),
+                Walked::Ended(finding) => finding,
+            };
+            if finding.doubt.is_some() && walks < MAX_WALKS {
+                tracing::info!(source = %self.source.slug, %window, doubt = finding.doubt, "walking again");
+                continue;
+            }
+            self.distinct_count += finding.distinct_count;
+            if let Some(total) = finding.provider_total {
+                self.provider_total = Some(self.provider_total.unwrap_or(0) + total);
+            }
+            if let Some(doubt) = &finding.doubt {
+                self.doubts.push(format!("{window}: {doubt}"));
+                self.deny(&finding).await?;
+            }
+            return Ok(None);
+        }
+    }
+
+    /// Walks `window` once. The next page is fetched while the last one is saved.
+    async fn walk(
+        &mut self,
+        window: Window,
+        split_above: Option<u64>,
+        parent_total: Option<u64>,
+    ) -> Result<Walked, Halt> {
+        let mut page = self.fetch(&window, None).await?;
+        // what the provider's clock has not reached yet cannot be proven
+        let to = page.provider_now.map_or(window.to, |provider_now| provider_now.min(window.to));
+        let claimed = Window { from: window.from, to };
+        let mut trace = Trace::default();
+        loop {
+            let next = trace.follow(&page);
+            let is_crowded = split_above.zip(page.total).is_some_and(|(limit, total)| total > limit)
+                && trace.page_count == 1
+                && parent_total.is_none_or(|parent| page.total.is_some_and(|total| total < parent));
+            match next {
+                Some(_) if is_crowded => {
+                    let saved = self.save(&page, None).await?;
+                    self.count(&saved);
+                    return Ok(Walked::TooMuch { total: page.total.unwrap_or(0) });
+                }
+                Some(cursor) => {
+                    let (saved, fetched) = tokio::join!(self.save(&page, None), self.fetch(&window, Some(&cursor)));
+                    self.count(&saved?);
+                    page = fetched?;
+                }
+                None => {
+                    let finding = trace.finding(claimed, &page);
+                    let proof = finding.doubt.is_none().then_some(&finding);
+                    let saved = self.save(&page, proof).await?;
+                    self.count(&saved);
+                    return Ok(Walked::Ended(finding));
+                }
+            }
+        }
+    }
+}
+
+/// What a walk has seen: the evidence, and the guards against lists without end.
+#[derive(Debug, Default)]
+struct Trace {
+    seen: HashSet<u64>,
+    cursors: HashSet<Cursor>,
+    page_count: u64,
+    largest_total: Option<u64>,
+    total: Option<u64>,
+    doubt: Option<String>,
+}
+
+impl Trace {
+    /// Takes a page in; the cursor to go on with, unless the list ended or a guard tripped.
+    fn follow(&mut self, page: &Page) -> Option<Cursor> {
+        self.page_count += 1;
+        let before = self.seen.len();
+        let ids = page.records.iter().map(|record| fingerprint(&record.session.provider_session_id));
+        let rejects = page.rejects.iter().map(|reject| match &reject.provider_record_id {
+            Some(id) => fingerprint(id),
+            None => fingerprint(&reject.raw),
+        });
+        self.seen.extend(ids.chain(rejects));
+        if page.total.is_some() {
+            self.total = page.total;
+            self.largest_total = self.largest_total.max(page.total);
+        }
+        let next = page.next.clone()?;
+        if !page.is_empty() && self.seen.len() == before {
+            self.doubt = Some("the provider repeated a page without end in sight".to_owned());
+        } else if !self.cursors.insert(next.clone()) {
+            self.doubt = Some("the provider's page tokens run in a circle".to_owned());
+        } else if self.page_count >= MAX_PAGES {
+            self.doubt = Some(format!("the list did not end within {MAX_PAGES} pages"));
+        }
+        if self.doubt.is_some() { None } else { Some(next) }
+    }
+
+    /// What the walk proves about its window, once it has ended with `last`.
+    fn finding(&self, window: Window, last: &Page) -> Finding {
+        let distinct = self.seen.len() as u64;
+        let short = self.total.filter(|total| distinct < *total);
+        let shrunk = self.largest_total > self.total;
+        let doubt = match (&self.doubt, last.unprovable, short) {
+            (Some(doubt), _, _) => Some(doubt.clone()),
+            (None, Some(reason), _) => Some(reason.to_owned()),
+            (None, None, Some(total)) => {
+                Some(format!("the provider counts {total} records, the list held {distinct} distinct ones"))
+            }
+            (None, None, None) if shrunk => Some("records vanished while the list was read".to_owned()),
+            (None, None, None) => None,
+        };
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        Finding { window, doubt, provider_total: self.total.map(number), distinct_count: number(distinct) }
+    }
+}
+
+fn fingerprint(identity: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    identity.hash(&mut hasher);
+    hasher.finish()
+}

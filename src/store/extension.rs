@@ -1,0 +1,49 @@
+//! Providers' own tables, written by their description.
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::model::extension::{Extension, ExtensionTable};
+use crate::model::id::SourceId;
+use crate::store::StoreError;
+use crate::store::page::Prepared;
+
+/// Writes the extension rows of sessions; a partial record leaves its row as it is.
+pub(super) async fn upsert(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    rows: &[(i64, &Prepared<'_>)],
+) -> Result<(), StoreError> {
+    let rows: Vec<(i64, &Extension)> = rows
+        .iter()
+        .filter(|(_, record)| !record.record.session.is_partial)
+        .filter_map(|(id, record)| Some((*id, record.record.session.extension.as_ref()?)))
+        .collect();
+    // all sessions of a page are of one provider, so there is one table
+    let Some(table) = rows.first().map(|(_, extension)| extension.table) else { return Ok(()) };
+    let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
+    // the names come from constants of the providers' folders, never from data
+    let mut query = sqlx::query(AssertSqlSafe(statement(table))).bind(source_id.0).bind(ids);
+    for column in 0..table.columns.len() {
+        let values = rows.iter().map(|(_, extension)| extension.values.get(column).cloned().flatten());
+        query = query.bind(values.collect::<Vec<Option<String>>>());
+    }
+    query.execute(tx).await.map_err(StoreError::doing("writing a provider's own columns"))?;
+    Ok(())
+}
+
+fn statement(table: &ExtensionTable) -> String {
+    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+    let casts: Vec<String> = table.columns.iter().map(|(name, kind)| format!("x.{name}::{kind}")).collect();
+    let arrays: Vec<String> = (0..names.len()).map(|index| format!("${}::text[]", index + 3)).collect();
+    let sets: Vec<String> = names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+    let old: Vec<String> = names.iter().map(|name| format!("t.{name}")).collect();
+    let new: Vec<String> = names.iter().map(|name| format!("excluded.{name}")).collect();
+    let (names, casts, arrays) = (names.join(", "), casts.join(", "), arrays.join(", "));
+    let (sets, old, new) = (sets.join(", "), old.join(", "), new.join(", "));
+    format!(
+        "insert into core.{table} as t (source_id, session_id, {names})
+         select $1, x.session_id, {casts} from unnest($2::bigint[], {arrays}) x(session_id, {names})
+         on conflict (source_id, session_id) do update set {sets} where ({old}) is distinct from ({new})",
+        table = table.name,
+    )
+}

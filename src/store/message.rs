@@ -1,0 +1,161 @@
+//! Messages of chats, and the counters that go with them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sqlx::PgConnection;
+
+use crate::model::id::SourceId;
+use crate::model::message::{Message, SessionStats, word_count};
+use crate::store::StoreError;
+use crate::store::page::Prepared;
+
+/// Messages written by one statement: bounds the memory of a statement, not the page.
+const CHUNK: usize = 4_000;
+
+/// Makes the messages of each session that carried some equal to what it carried. `updated` are the
+/// sessions that were stored before.
+pub(super) async fn replace(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    rows: &[(i64, &Prepared<'_>)],
+    updated: &[i64],
+) -> Result<(), StoreError> {
+    let carried: Vec<(i64, &[Message])> =
+        rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.messages.as_deref()?))).collect();
+    if carried.is_empty() {
+        return Ok(());
+    }
+    // a repeated id within a session: the last one counts
+    let mut messages: BTreeMap<(i64, &str), &Message> = BTreeMap::new();
+    for (id, list) in &carried {
+        messages.extend(list.iter().map(|message| ((*id, message.provider_message_id.as_str()), message)));
+    }
+    let stale: Vec<i64> = carried.iter().map(|(id, _)| *id).filter(|id| updated.contains(id)).collect();
+    delete_missing(tx, source_id, &stale, &messages).await?;
+    let messages: Vec<(i64, &Message)> = messages.into_iter().map(|((id, _), message)| (id, message)).collect();
+    for chunk in messages.chunks(CHUNK) {
+        upsert(tx, source_id, chunk).await?;
+    }
+    write_stats(tx, source_id, &carried).await
+}
+
+/// Messages the provider no longer lists in a session it listed with messages.
+async fn delete_missing(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    sessions: &[i64],
+    listed: &BTreeMap<(i64, &str), &Message>,
+) -> Result<(), StoreError> {
+    if sessions.is_empty() {
+        return Ok(());
+    }
+    let failed = StoreError::doing("comparing messages");
+    let stored = sqlx::query!(
+        "select session_id, provider_message_id from core.messages where source_id = $1 and session_id = any($2)",
+        source_id.0,
+        sessions,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let missing: HashSet<(i64, String)> = stored
+        .into_iter()
+        .filter(|row| !listed.contains_key(&(row.session_id, row.provider_message_id.as_str())))
+        .map(|row| (row.session_id, row.provider_message_id))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (ids, message_ids): (Vec<i64>, Vec<String>) = missing.into_iter().unzip();
+    sqlx::query!(
+        "delete from core.messages m using unnest($2::bigint[], $3::text[]) gone(session_id, provider_message_id)
+          where m.source_id = $1 and m.session_id = gone.session_id
+            and m.provider_message_id = gone.provider_message_id",
+        source_id.0,
+        &ids,
+        &message_ids,
+    )
+    .execute(tx)
+    .await
+    .map_err(&failed)?;
+    Ok(())
+}
+
+async fn upsert(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &Message)]) -> Result<(), StoreError> {
+    let column = |of: fn(&Message) -> Option<i32>| messages.iter().map(|(_, m)| of(m)).collect::<Vec<_>>();
+    let ids: Vec<i64> = messages.iter().map(|(id, _)| *id).collect();
+    let message_ids: Vec<&str> = messages.iter().map(|(_, m)| m.provider_message_id.as_str()).collect();
+    let positions: Vec<i32> = messages.iter().map(|(_, m)| m.position).collect();
+    let sent: Vec<_> = messages.iter().map(|(_, m)| m.sent_at).collect();
+    let roles: Vec<&str> = messages.iter().map(|(_, m)| m.sender_role.as_str()).collect();
+    let origins: Vec<Option<&str>> = messages.iter().map(|(_, m)| m.provider_origin.as_deref()).collect();
+    let bodies: Vec<Option<&str>> = messages.iter().map(|(_, m)| m.body.as_deref()).collect();
+    let chars = column(|m| m.body.as_ref().map(|body| i32::try_from(body.chars().count()).unwrap_or(i32::MAX)));
+    let words = column(|m| m.body.as_deref().map(word_count));
+    sqlx::query!(
+        "insert into core.messages as t (source_id, session_id, provider_message_id, position, sent_at, sender_role,
+                                         provider_origin, body, char_count, word_count)
+         select $1, m.* from unnest($2::bigint[], $3::text[], $4::int[], $5::timestamptz[], $6::text[], $7::text[],
+                                    $8::text[], $9::int[], $10::int[]) m
+         on conflict (source_id, session_id, provider_message_id) do update
+            set position = excluded.position, sent_at = excluded.sent_at, sender_role = excluded.sender_role,
+                provider_origin = excluded.provider_origin, body = excluded.body,
+                char_count = excluded.char_count, word_count = excluded.word_count
+          where (t.position, t.sent_at, t.sender_role, t.provider_origin, t.body) is distinct from
+                (excluded.position, excluded.sent_at, excluded.sender_role, excluded.provider_origin, excluded.body)",
+        source_id.0,
+        &ids,
+        &message_ids as &[&str],
+        &positions,
+        &sent as &[Option<chrono::DateTime<chrono::Utc>>],
+        &roles as &[&str],
+        &origins as &[Option<&str>],
+        &bodies as &[Option<&str>],
+        &chars as &[Option<i32>],
+        &words as &[Option<i32>],
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("writing messages"))?;
+    Ok(())
+}
+
+async fn write_stats(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    carried: &[(i64, &[Message])],
+) -> Result<(), StoreError> {
+    let ids: Vec<i64> = carried.iter().map(|(id, _)| *id).collect();
+    let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| SessionStats::of(messages)).collect();
+    let column = |of: fn(&SessionStats) -> i32| stats.iter().map(of).collect::<Vec<i32>>();
+    let responses: Vec<_> = stats.iter().map(|stats| stats.first_response_seconds).collect();
+    sqlx::query!(
+        "insert into core.session_stats as t (source_id, session_id, message_count, user_message_count,
+                assistant_message_count, user_word_count, assistant_word_count, first_response_seconds)
+         select $1, s.* from unnest($2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[],
+                                    $8::numeric[]) s
+         on conflict (source_id, session_id) do update
+            set message_count = excluded.message_count, user_message_count = excluded.user_message_count,
+                assistant_message_count = excluded.assistant_message_count,
+                user_word_count = excluded.user_word_count,
+                assistant_word_count = excluded.assistant_word_count,
+                first_response_seconds = excluded.first_response_seconds
+          where (t.message_count, t.user_message_count, t.assistant_message_count, t.user_word_count,
+                 t.assistant_word_count, t.first_response_seconds)
+                is distinct from
+                (excluded.message_count, excluded.user_message_count, excluded.assistant_message_count,
+                 excluded.user_word_count, excluded.assistant_word_count, excluded.first_response_seconds)",
+        source_id.0,
+        &ids,
+        &column(|s| s.message_count),
+        &column(|s| s.user_message_count),
+        &column(|s| s.assistant_message_count),
+        &column(|s| s.user_word_count),
+        &column(|s| s.assistant_word_count),
+        &responses as &[Option<rust_decimal::Decimal>],
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("writing counters"))?;
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Writes: the only inserts and updates.
+//!
+//! [`page::save`] commits a page in one transaction: raw records, normalized rows, rejects, what was
+//! learnt, the run's progress and, with the last page of a window, the proof. The transaction begins by
+//! comparing the lease's token and fence, so that a poller that was thought dead cannot write.
+//! A record that is stored already, to the byte, is not touched: hashes are compared first.
+//!
+//! Knows the tables and the model; knows no provider and no HTTP.
+
+pub mod lease;
+pub mod open_set;
+pub mod page;
+pub mod run;
+pub mod secret;
+pub mod source;
+pub mod window;
+
+mod extension;
+mod message;
+mod oddity;
+mod person;
+mod raw;
+mod reject;
+mod session;
+mod trail;
+
+use std::borrow::Cow;
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed; the transaction was rolled back.
+    #[error("the database failed while {doing}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// The driver's error.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Another poller holds the stream now, or the lease has run out.
+    #[error("the lease of stream `{stream}` of source {source_id} is lost: another poller may hold it")]
+    LeaseLost {
+        /// Source.
+        source_id: i32,
+        /// Stream.
+        stream: &'static str,
+    },
+}
+
+impl StoreError {
+    /// Wraps a driver error with what was being done.
+    pub(crate) fn doing(doing: &'static str) -> impl Fn(sqlx::Error) -> Self {
+        move |source| Self::Database { doing, source }
+    }
+
+    fn sqlstate(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Database { source, .. } => source.as_database_error()?.code(),
+            Self::LeaseLost { .. } => None,
+        }
+    }
+
+    /// Whether the same write may succeed in a moment: lost connections, deadlocks, lock time-outs, a
+    /// server that restarts or is full of connections.
+    pub fn is_transient(&self) -> bool {
+        let Self::Database { source, .. } = self else { return false };
+        match self.sqlstate().as_deref() {
+            Some(code) => {
+                matches!(code, "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "53300" | "25006")
+                    || code.starts_with("08")
+            }
+            None => matches!(source, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_)),
+        }
+    }
+
+    /// Whether the database refused a value: then one record is to blame, not the page.
+    pub fn is_data(&self) -> bool {
+        self.sqlstate().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    }
+}

@@ -1,0 +1,215 @@
+//! Saving a page: one transaction, all or nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use sqlx::{Acquire, PgConnection, PgPool};
+
+use crate::model::page::{Page, Record, Reject};
+use crate::model::person::PersonKey;
+use crate::model::session::MAPPING_VERSION;
+use crate::store::lease::Lease;
+use crate::store::raw::{self, Hash};
+use crate::store::run::{self, Progress};
+use crate::store::session::Known;
+use crate::store::window::{self, Finding};
+use crate::store::{StoreError, extension, message, oddity, person, reject, session, source, trail};
+
+/// What a page is saved for.
+#[derive(Debug, Clone, Copy)]
+pub struct SaveContext<'a> {
+    /// The right to do so.
+    pub lease: &'a Lease,
+    /// The run it belongs to.
+    pub run_id: i64,
+    /// Slug of the source: part of a person's pseudonym.
+    pub source_slug: &'a str,
+    /// Turns people into pseudonyms.
+    pub person_key: &'a PersonKey,
+    /// The present.
+    pub now: DateTime<Utc>,
+}
+
+/// A record with its hashes.
+#[derive(Debug)]
+pub(super) struct Prepared<'a> {
+    pub(super) record: &'a Record,
+    pub(super) raw_hash: Hash,
+    /// Covers the bytes, the version of the mapping, and the state, which time alone may change.
+    pub(super) row_hash: Hash,
+    pub(super) person_id: Option<String>,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(record: &'a Record, context: &SaveContext<'_>) -> Self {
+        let raw_hash = raw::hash(&[&record.raw]);
+        let state = record.session.state.as_str().as_bytes();
+        let person = record.session.person.as_ref();
+        Self {
+            record,
+            raw_hash,
+            row_hash: raw::hash(&[&raw_hash, &[MAPPING_VERSION], state]),
+            person_id: person.map(|person| context.person_key.person_id(context.source_slug, person)),
+        }
+    }
+
+    pub(super) fn id(&self) -> &'a str {
+        self.record.session.provider_session_id.as_str()
+    }
+}
+
+/// Saves a page and, with the last page of a window, the finding about the window. Returns what
+/// the page added to the run.
+///
+/// When the database refuses a value, records are written one by one, and the refused ones become
+/// rejects: one bad record never costs another.
+pub async fn save(
+    pool: &PgPool,
+    context: &SaveContext<'_>,
+    page: &Page,
+    finding: Option<&Finding>,
+) -> Result<Progress, StoreError> {
+    let records = prepare(page, context);
+    match try_save(pool, context, page, &records, finding, false).await {
+        Err(error) if error.is_data() => try_save(pool, context, page, &records, finding, true).await,
+        other => other,
+    }
+}
+
+/// Sorted by id, so that two writers cannot deadlock, and each id once: of repeats the one the provider
+/// changed last, else the last one sent.
+fn prepare<'a>(page: &'a Page, context: &SaveContext<'_>) -> Vec<Prepared<'a>> {
+    let mut latest: BTreeMap<&str, &Record> = BTreeMap::new();
+    for record in &page.records {
+        let slot = latest.entry(record.session.provider_session_id.as_str()).or_insert(record);
+        if record.session.provider_updated_at >= slot.session.provider_updated_at {
+            *slot = record;
+        }
+    }
+    latest.into_values().map(|record| Prepared::new(record, context)).collect()
+}
+
+async fn try_save(
+    pool: &PgPool,
+    context: &SaveContext<'_>,
+    page: &Page,
+    records: &[Prepared<'_>],
+    finding: Option<&Finding>,
+    one_by_one: bool,
+) -> Result<Progress, StoreError> {
+    let SaveContext { lease, run_id, now, .. } = *context;
+    let failed = StoreError::doing("saving a page");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    // plans made while a table was empty stay bad for the life of a connection
+    sqlx::query("set local plan_cache_mode = force_custom_plan").execute(&mut *tx).await.map_err(&failed)?;
+    lease.guard(&mut tx).await?;
+    let known = session::known(&mut tx, lease.source_id, records).await?;
+    let (fresh, unchanged) = partition(records, &known);
+    let mut refused = Vec::new();
+    let mut written = Vec::with_capacity(fresh.len());
+    if one_by_one {
+        for record in fresh {
+            match write_alone(&mut tx, context, record, &known).await? {
+                None => written.push(record),
+                Some(reject) => refused.push(reject),
+            }
+        }
+    } else {
+        write(&mut tx, context, &fresh, &known).await?;
+        written = fresh;
+    }
+    let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
+    reject::insert(&mut tx, lease, &rejects, run_id, now).await?;
+    if !records.is_empty() {
+        reject::resolve(&mut tx, lease, records, now).await?;
+    }
+    source::learn(&mut tx, lease.source_id, &page.facts, now).await?;
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let updated = written.iter().filter(|record| known.contains_key(record.id())).count();
+    let progress = Progress {
+        record_count: count(page.len()),
+        inserted_count: count(written.len() - updated),
+        updated_count: count(updated),
+        unchanged_count: count(unchanged),
+        rejected_count: count(rejects.len()),
+    };
+    run::advance(&mut tx, run_id, &progress, now).await?;
+    if let Some(finding) = finding {
+        window::record(&mut tx, lease, finding, run_id, now).await?;
+    }
+    tx.commit().await.map_err(&failed)?;
+    Ok(progress)
+}
+
+/// Records that must be written, and how many need not: stored to the byte, or older than what is
+/// stored by the provider's own clock.
+fn partition<'a, 'r>(records: &'a [Prepared<'r>], known: &HashMap<String, Known>) -> (Vec<&'a Prepared<'r>>, usize) {
+    let must_write = |record: &&Prepared<'_>| {
+        known.get(record.id()).is_none_or(|known| {
+            let is_older = match (record.record.session.provider_updated_at, known.provider_updated_at) {
+                (Some(new), Some(stored)) => new < stored,
+                _ => false,
+            };
+            known.row_hash != record.row_hash && !is_older
+        })
+    };
+    let fresh: Vec<_> = records.iter().filter(must_write).collect();
+    let unchanged = records.len() - fresh.len();
+    (fresh, unchanged)
+}
+
+async fn write(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    records: &[&Prepared<'_>],
+    known: &HashMap<String, Known>,
+) -> Result<(), StoreError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let SaveContext { lease, run_id, now, .. } = *context;
+    let source_id = lease.source_id;
+    person::insert(tx, source_id, records, now).await?;
+    raw::insert(tx, lease, records, run_id, now).await?;
+    let ids = session::upsert(tx, source_id, records, now).await?;
+    let rows: Vec<(i64, &Prepared<'_>)> =
+        records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
+    let updated: Vec<i64> = rows.iter().filter(|(_, r)| known.contains_key(r.id())).map(|(id, _)| *id).collect();
+    extension::upsert(tx, source_id, &rows).await?;
+    trail::replace(tx, source_id, &rows, &updated).await?;
+    message::replace(tx, source_id, &rows, &updated).await?;
+    let mut oddities = BTreeMap::new();
+    for oddity in records.iter().flat_map(|record| &record.record.oddities) {
+        *oddities.entry(oddity).or_insert(0_i64) += 1;
+    }
+    oddity::count(tx, lease, &oddities, now).await
+}
+
+/// Writes one record within a savepoint; a record the database refuses comes back as a reject.
+async fn write_alone(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    record: &Prepared<'_>,
+    known: &HashMap<String, Known>,
+) -> Result<Option<Reject>, StoreError> {
+    let failed = StoreError::doing("writing one record");
+    let mut savepoint = tx.begin().await.map_err(&failed)?;
+    match write(&mut savepoint, context, &[record], known).await {
+        Ok(()) => {
+            savepoint.commit().await.map_err(&failed)?;
+            Ok(None)
+        }
+        Err(error) if error.is_data() => {
+            savepoint.rollback().await.map_err(&failed)?;
+            tracing::warn!(record = record.id(), error = ?error, "the database refused a record, kept as a reject");
+            Ok(Some(Reject {
+                raw: record.record.raw.clone(),
+                provider_record_id: Some(record.record.session.provider_session_id.clone()),
+                reason_code: "refused_by_database",
+                json_pointer: String::new(),
+                detail: "a value of this record does not fit the database".to_owned(),
+            }))
+        }
+        Err(error) => Err(error),
+    }
+}

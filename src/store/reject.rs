@@ -1,0 +1,95 @@
+//! Rejects: records that could not be normalized, kept until they can.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::model::id::ProviderRecordId;
+use crate::model::page::Reject;
+use crate::store::lease::Lease;
+use crate::store::page::Prepared;
+use crate::store::{StoreError, raw};
+
+/// Keeps rejects that are not kept yet; the same bytes on every poll are one reject.
+pub(super) async fn insert(
+    tx: &mut PgConnection,
+    lease: &Lease,
+    rejects: &[Reject],
+    run_id: i64,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let failed = StoreError::doing("keeping rejects");
+    if rejects.is_empty() {
+        return Ok(());
+    }
+    let hashes: Vec<Vec<u8>> = rejects.iter().map(|reject| raw::hash(&[&reject.raw]).to_vec()).collect();
+    // looked up first: `on conflict` would burn a number for each of them on every poll
+    let known = sqlx::query_scalar!(
+        "select content_hash from ingest.rejects where source_id = $1 and stream = $2 and content_hash = any($3)",
+        lease.source_id.0,
+        lease.stream.as_str(),
+        &hashes,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let fresh: Vec<(&Reject, &[u8])> = rejects
+        .iter()
+        .zip(&hashes)
+        .filter(|(_, hash)| !known.contains(hash))
+        .map(|(reject, hash)| (reject, hash.as_slice()))
+        .collect();
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let hashes: Vec<&[u8]> = fresh.iter().map(|(_, hash)| *hash).collect();
+    let ids: Vec<Option<&str>> =
+        fresh.iter().map(|(r, _)| r.provider_record_id.as_ref().map(ProviderRecordId::as_str)).collect();
+    let bodies: Vec<&[u8]> = fresh.iter().map(|(reject, _)| reject.raw.as_slice()).collect();
+    let codes: Vec<&str> = fresh.iter().map(|(reject, _)| reject.reason_code).collect();
+    let pointers: Vec<&str> = fresh.iter().map(|(reject, _)| reject.json_pointer.as_str()).collect();
+    let details: Vec<&str> = fresh.iter().map(|(reject, _)| reject.detail.as_str()).collect();
+    sqlx::query!(
+        "insert into ingest.rejects (source_id, stream, content_hash, provider_record_id, body, reason_code,
+                                     json_pointer, detail, first_seen_at, run_id)
+         select $1, $2, r.hash, r.id, r.body, r.code, r.pointer, r.detail, $9, $10
+           from unnest($3::bytea[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[])
+                r(hash, id, body, code, pointer, detail)
+         on conflict (source_id, stream, content_hash) do nothing",
+        lease.source_id.0,
+        lease.stream.as_str(),
+        &hashes as &[&[u8]],
+        &ids as &[Option<&str>],
+        &bodies as &[&[u8]],
+        &codes as &[&str],
+        &pointers as &[&str],
+        &details as &[&str],
+        now,
+        run_id,
+    )
+    .execute(tx)
+    .await
+    .map_err(&failed)?;
+    Ok(())
+}
+
+/// Closes the open rejects of records that came again and could be read.
+pub(super) async fn resolve(
+    tx: &mut PgConnection,
+    lease: &Lease,
+    records: &[Prepared<'_>],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let ids: Vec<&str> = records.iter().map(Prepared::id).collect();
+    sqlx::query!(
+        "update ingest.rejects set resolved_at = $4
+          where source_id = $1 and stream = $2 and resolved_at is null and provider_record_id = any($3)",
+        lease.source_id.0,
+        lease.stream.as_str(),
+        &ids as &[&str],
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("closing rejects"))?;
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! The journal of polls, and the facts about a stream that health is computed from.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+
+use crate::model::time::Window;
+use crate::store::StoreError;
+use crate::store::lease::Lease;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything in its range is proven to be stored.
+    Complete,
+    /// It ran to its end, and something is not proven.
+    Incomplete,
+    /// It could not go on.
+    Failed,
+    /// The provider wants no call for a while.
+    RateLimited,
+    /// It was told to stop.
+    Cancelled,
+}
+
+impl Verdict {
+    /// The value in `ingest.runs.verdict`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+            Self::RateLimited => "rate_limited",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What one page adds to its run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Records the provider sent.
+    pub record_count: i64,
+    /// Sessions stored for the first time.
+    pub inserted_count: i64,
+    /// Sessions that changed.
+    pub updated_count: i64,
+    /// Sessions stored already, to the byte.
+    pub unchanged_count: i64,
+    /// Records that could not be normalized.
+    pub rejected_count: i64,
+}
+
+/// How a run ended, in full.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why it is not complete, one sentence.
+    pub reason: Option<String>,
+    /// Class and text of the error that ended it.
+    pub error: Option<(String, String)>,
+    /// No run before this instant.
+    pub parked_until: Option<DateTime<Utc>>,
+    /// The provider's own count, over all windows that gave one.
+    pub provider_total: Option<i64>,
+    /// Distinct records read, over all windows.
+    pub distinct_count: i64,
+}
+
+/// Opens a run. A run of the same stream that never ended was cut off by a crash, and is closed as such.
+pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<Utc>) -> Result<i64, StoreError> {
+    let failed = StoreError::doing("opening a run");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    lease.guard(&mut tx).await?;
+    sqlx::query!(
+        "update ingest.runs
+            set finished_at = $3, verdict = 'failed', error_class = 'crashed',
+                reason = 'the poller stopped without ending the run; what it had stored stays'
+          where source_id = $1 and stream = $2 and finished_at is null",
+        lease.source_id.0,
+        lease.stream.as_str(),
+        now,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let run_id = sqlx::query_scalar!(
+        "insert into ingest.runs (source_id, stream, started_at, heartbeat_at, window_from, window_to)
+         values ($1, $2, $3, $3, $4, $5) returning run_id",
+        lease.source_id.0,
+        lease.stream.as_str(),
+        now,
+        window.from,
+        window.to,
+    )
+    .fetch_one(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    sqlx::query!(
+        "update ingest.streams set run_id = $3, last_attempt_at = $4 where source_id = $1 and stream = $2",
+        lease.source_id.0,
+        lease.stream.as_str(),
+        run_id,
+        now,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    tx.commit().await.map_err(&failed)?;
+    Ok(run_id)
+}
+
+/// Counts a page, within its transaction. The heartbeat shows that the run is alive.
+pub(super) async fn advance(
+    tx: &mut PgConnection,
+    run_id: i64,
+    progress: &Progress,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.runs
+            set heartbeat_at = $2, page_count = page_count + 1, record_count = record_count + $3,
+                inserted_count = inserted_count + $4, updated_count = updated_count + $5,
+                unchanged_count = unchanged_count + $6, rejected_count = rejected_count + $7
+          where run_id = $1",
+        run_id,
+        now,
+        progress.record_count,
+        progress.inserted_count,
+        progress.updated_count,
+        progress.unchanged_count,
+        progress.rejected_count,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("counting a page"))?;
+    Ok(())
+}
+
+/// Ends a run and gives the lease back. Where the lease is lost, only the journal is written: the
+/// stream's facts belong to its new holder.
+pub async fn finish(
+    pool: &PgPool,
+    lease: &Lease,
+    run_id: i64,
+    finish: &Finish,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let failed = StoreError::doing("ending a run");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    let is_held = match lease.guard(&mut tx).await {
+        Ok(()) => true,
+        Err(StoreError::LeaseLost { .. }) => false,
+        Err(error) => return Err(error),
+    };
+    let (class, detail) = finish.error.clone().unzip();
+    sqlx::query!(
+        "update ingest.runs r
+            set finished_at = $2, heartbeat_at = $2, verdict = $3, reason = $4, error_class = $5, error_detail = $6,
+                provider_total = $7, distinct_count = $8,
+                complete_through = (select f.complete_through from analytics.stream_freshness f
+                                      join core.sources s on s.source_slug = f.source
+                                     where s.source_id = r.source_id and f.stream = r.stream)
+          where run_id = $1",
+        run_id,
+        now,
+        finish.verdict.as_str(),
+        finish.reason,
+        class,
+        detail,
+        finish.provider_total,
+        finish.distinct_count,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    if is_held {
+        release(&mut tx, lease, finish, now).await.map_err(&failed)?;
+    }
+    tx.commit().await.map_err(&failed)
+}
+
+async fn release(tx: &mut PgConnection, lease: &Lease, finish: &Finish, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let is_success = finish.verdict == Verdict::Complete;
+    let is_failure = matches!(finish.verdict, Verdict::Failed | Verdict::Incomplete);
+    let (class, detail) = finish.error.clone().unzip();
+    sqlx::query!(
+        "update ingest.streams
+            set lease_token = null, lease_owner = null, lease_until = null, run_id = null,
+                last_verdict = $3,
+                last_success_at = case when $4 then $6 else last_success_at end,
+                consecutive_failures = case when $4 then 0 when $5 then consecutive_failures + 1
+                                            else consecutive_failures end,
+                parked_until = $7,
+                last_error_class = case when $4 then null else coalesce($8, last_error_class) end,
+                last_error_detail = case when $4 then null else coalesce($9, $10, last_error_detail) end,
+                last_error_at = case when $4 then null when $8::text is not null then $6 else last_error_at end
+          where source_id = $1 and stream = $2",
+        lease.source_id.0,
+        lease.stream.as_str(),
+        finish.verdict.as_str(),
+        is_success,
+        is_failure,
+        now,
+        finish.parked_until,
+        class,
+        detail,
+        finish.reason,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The instant before which a stream must be left alone, if it lies ahead.
+pub async fn parked_until(
+    pool: &PgPool,
+    lease: &Lease,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let parked = sqlx::query_scalar!(
+        "select parked_until from ingest.streams where source_id = $1 and stream = $2",
+        lease.source_id.0,
+        lease.stream.as_str(),
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(StoreError::doing("reading how long a stream is parked"))?;
+    Ok(parked.filter(|until| *until > now))
+}
+
+/// Gives a lease back without a run.
+pub async fn give_back(pool: &PgPool, lease: &Lease) -> Result<(), StoreError> {
+    let failed = StoreError::doing("giving a lease back");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    lease.guard(&mut tx).await?;
+    sqlx::query!(
+        "update ingest.streams set lease_token = null, lease_owner = null, lease_until = null
+          where source_id = $1 and stream = $2",
+        lease.source_id.0,
+        lease.stream.as_str(),
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    tx.commit().await.map_err(&failed)
+}

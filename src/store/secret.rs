@@ -1,0 +1,28 @@
+//! The key for pseudonyms, where none is configured: made once, kept in `ingest`, out of analysts' reach.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use crate::model::person::PersonKey;
+use crate::store::StoreError;
+
+/// The stored key; makes one of 32 random bytes the first time. Safe when several instances start at once.
+pub async fn person_key(pool: &PgPool, now: DateTime<Utc>) -> Result<Option<PersonKey>, StoreError> {
+    let failed = StoreError::doing("reading the key for pseudonyms");
+    // two version-4 UUIDs hold 244 random bits from the server's strong generator
+    sqlx::query!(
+        "insert into ingest.secrets (name, value, created_at)
+         select 'person_key', uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), $1
+          where not exists (select from ingest.secrets where name = 'person_key')
+         on conflict (name) do nothing",
+        now,
+    )
+    .execute(pool)
+    .await
+    .map_err(&failed)?;
+    let value = sqlx::query_scalar!("select value from ingest.secrets where name = 'person_key'")
+        .fetch_one(pool)
+        .await
+        .map_err(&failed)?;
+    Ok(PersonKey::new(value))
+}

@@ -1,0 +1,114 @@
+//! Sources and what was learnt about them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+
+use crate::model::id::SourceId;
+use crate::model::source::SourceRegistration;
+use crate::model::stream::Stream;
+use crate::store::StoreError;
+
+/// Registers the configured sources and their streams, and marks all others as no longer configured.
+/// Returns the ids in the order of `sources`. Nothing is written where nothing changed.
+pub async fn register(pool: &PgPool, sources: &[SourceRegistration]) -> Result<Vec<SourceId>, StoreError> {
+    let failed = StoreError::doing("registering the sources");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    let slugs: Vec<String> = sources.iter().map(|source| source.slug.to_string()).collect();
+    sqlx::query!("update core.sources set is_enabled = false where is_enabled and source_slug <> all($1)", &slugs)
+        .execute(&mut *tx)
+        .await
+        .map_err(&failed)?;
+    let mut ids = Vec::with_capacity(sources.len());
+    for source in sources {
+        let id = register_one(&mut tx, source).await.map_err(&failed)?;
+        ids.push(SourceId(id));
+    }
+    tx.commit().await.map_err(&failed)?;
+    Ok(ids)
+}
+
+async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Result<i32, sqlx::Error> {
+    let basis = source.capabilities.minutes_basis.map(crate::model::source::MinutesBasis::as_str);
+    sqlx::query!(
+        "insert into core.sources as s (source_slug, provider, account_ref, minutes_basis, has_outcomes,
+                                        message_support, history_from, schedule, is_enabled)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, true)
+         on conflict (source_slug) do update
+            set provider = excluded.provider, account_ref = excluded.account_ref,
+                minutes_basis = excluded.minutes_basis, has_outcomes = excluded.has_outcomes,
+                message_support = excluded.message_support, history_from = excluded.history_from,
+                schedule = excluded.schedule, is_enabled = true
+          where (s.provider, s.account_ref, s.minutes_basis, s.has_outcomes, s.message_support, s.history_from,
+                 s.schedule, s.is_enabled)
+                is distinct from
+                (excluded.provider, excluded.account_ref, excluded.minutes_basis, excluded.has_outcomes,
+                 excluded.message_support, excluded.history_from, excluded.schedule, true)",
+        source.slug.as_str(),
+        source.provider,
+        source.account_ref,
+        basis,
+        source.capabilities.has_outcomes,
+        source.capabilities.messages.as_str(),
+        source.history_from,
+        source.schedule,
+    )
+    .execute(&mut *tx)
+    .await?;
+    let id = sqlx::query_scalar!("select source_id from core.sources where source_slug = $1", source.slug.as_str())
+        .fetch_one(&mut *tx)
+        .await?;
+    for stream in Stream::ALL {
+        sqlx::query!(
+            "insert into ingest.streams (source_id, stream) values ($1, $2) on conflict (source_id, stream) do nothing",
+            id,
+            stream.as_str(),
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(id)
+}
+
+/// The provider a slug was registered with, if it was: a slug stays with its provider, since its
+/// history would otherwise change its meaning.
+pub async fn provider_of(pool: &PgPool, slug: &str) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar!("select provider from core.sources where source_slug = $1", slug)
+        .fetch_optional(pool)
+        .await
+        .map_err(StoreError::doing("reading a source"))
+}
+
+/// What was learnt about a source so far.
+pub async fn facts(pool: &PgPool, source_id: SourceId) -> Result<BTreeMap<String, String>, StoreError> {
+    let rows = sqlx::query!("select name, value from ingest.source_facts where source_id = $1", source_id.0)
+        .fetch_all(pool)
+        .await
+        .map_err(StoreError::doing("reading what was learnt about a source"))?;
+    Ok(rows.into_iter().map(|row| (row.name, row.value)).collect())
+}
+
+/// Keeps what a page taught.
+pub(super) async fn learn(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    facts: &BTreeMap<&'static str, String>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    for (name, value) in facts {
+        sqlx::query!(
+            "insert into ingest.source_facts as f (source_id, name, value, learnt_at) values ($1, $2, $3, $4)
+             on conflict (source_id, name) do update set value = excluded.value, learnt_at = excluded.learnt_at
+              where f.value is distinct from excluded.value",
+            source_id.0,
+            name,
+            value,
+            now,
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("keeping what was learnt about a source"))?;
+    }
+    Ok(())
+}

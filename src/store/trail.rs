@@ -1,0 +1,57 @@
+//! The way of chats through the AI's skills.
+
+use sqlx::PgConnection;
+
+use crate::model::id::SourceId;
+use crate::store::StoreError;
+use crate::store::page::Prepared;
+
+/// Replaces the steps of sessions whose record carried them. `updated` are the sessions that were
+/// stored before.
+pub(super) async fn replace(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    rows: &[(i64, &Prepared<'_>)],
+    updated: &[i64],
+) -> Result<(), StoreError> {
+    let failed = StoreError::doing("writing trail steps");
+    let carried: Vec<_> =
+        rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.trail.as_ref()?))).collect();
+    let stale: Vec<i64> = carried.iter().map(|(id, _)| *id).filter(|id| updated.contains(id)).collect();
+    if !stale.is_empty() {
+        sqlx::query!(
+            "delete from core.konvo_trail_steps where source_id = $1 and session_id = any($2)",
+            source_id.0,
+            &stale,
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(&failed)?;
+    }
+    let (mut ids, mut numbers, mut kinds, mut steps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (id, trail) in carried {
+        for (number, step) in (1_i32..).zip(trail) {
+            ids.push(id);
+            numbers.push(number);
+            kinds.push(step.step_type.as_deref());
+            steps.push(step.step.as_str());
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into core.konvo_trail_steps (source_id, session_id, step_number, step_type, step)
+         select $1, t.session_id, t.step_number, t.step_type, t.step::json
+           from unnest($2::bigint[], $3::int[], $4::text[], $5::text[]) t(session_id, step_number, step_type, step)",
+        source_id.0,
+        &ids,
+        &numbers,
+        &kinds as &[Option<&str>],
+        &steps as &[&str],
+    )
+    .execute(tx)
+    .await
+    .map_err(&failed)?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Which ranges of time are proven complete, and which are known not to be.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+
+use crate::model::id::SourceId;
+use crate::model::stream::Stream;
+use crate::model::time::Window;
+use crate::store::StoreError;
+use crate::store::lease::Lease;
+
+/// What is claimed, or denied, about a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The range of time.
+    pub window: Window,
+    /// `None`: proven complete. Else why it is not.
+    pub doubt: Option<String>,
+    /// The provider's own count.
+    pub provider_total: Option<i64>,
+    /// Distinct records read.
+    pub distinct_count: i64,
+}
+
+/// The instant up to which a stream is proven complete without a gap since its history began.
+pub async fn complete_through(
+    pool: &PgPool,
+    source_id: SourceId,
+    stream: Stream,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let end = sqlx::query_scalar!(
+        "select w.window_to
+           from ingest.windows w
+           join core.sources s using (source_id)
+          where w.source_id = $1 and w.stream = $2 and w.is_complete and w.window_from <= s.history_from
+          order by w.window_from
+          limit 1",
+        source_id.0,
+        stream.as_str(),
+    )
+    .fetch_optional(pool)
+    .await
+    .map_err(StoreError::doing("reading how far a stream is complete"))?;
+    Ok(end)
+}
+
+/// Writes a denial on its own; a proof travels with the last page of its window.
+pub async fn deny(
+    pool: &PgPool,
+    lease: &Lease,
+    finding: &Finding,
+    run_id: i64,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let failed = StoreError::doing("marking a window incomplete");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    lease.guard(&mut tx).await?;
+    record(&mut tx, lease, finding, run_id, now).await?;
+    tx.commit().await.map_err(&failed)
+}
+
+/// Records a finding, within the transaction of the page that completes it.
+pub(super) async fn record(
+    tx: &mut PgConnection,
+    lease: &Lease,
+    finding: &Finding,
+    run_id: i64,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let failed = StoreError::doing("recording how far a stream is complete");
+    let mut window = finding.window;
+    if window.from >= window.to {
+        return Ok(());
+    }
+    let (source_id, stream) = (lease.source_id.0, lease.stream.as_str());
+    // whatever was denied inside this range is judged anew by this finding
+    sqlx::query!(
+        "delete from ingest.windows
+          where source_id = $1 and stream = $2 and not is_complete and window_from >= $3 and window_to <= $4",
+        source_id,
+        stream,
+        window.from,
+        window.to,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    if finding.doubt.is_none() {
+        // proven ranges that overlap or touch become one
+        let merged = sqlx::query!(
+            "delete from ingest.windows
+              where source_id = $1 and stream = $2 and is_complete and window_from <= $4 and window_to >= $3
+          returning window_from, window_to",
+            source_id,
+            stream,
+            window.from,
+            window.to,
+        )
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(&failed)?;
+        for row in merged {
+            window.from = window.from.min(row.window_from);
+            window.to = window.to.max(row.window_to);
+        }
+    }
+    sqlx::query!(
+        "insert into ingest.windows (source_id, stream, window_from, window_to, is_complete, reason, provider_total,
+                                     distinct_count, run_id, checked_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         on conflict (source_id, stream, is_complete, window_from) do update
+            set window_to = excluded.window_to, reason = excluded.reason, provider_total = excluded.provider_total,
+                distinct_count = excluded.distinct_count, run_id = excluded.run_id, checked_at = excluded.checked_at",
+        source_id,
+        stream,
+        window.from,
+        window.to,
+        finding.doubt.is_none(),
+        finding.doubt,
+        finding.provider_total,
+        finding.distinct_count,
+        run_id,
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(&failed)?;
+    Ok(())
+}
