@@ -38,13 +38,31 @@ pub enum DbError {
     Migration(#[from] sqlx::migrate::MigrateError),
 }
 
+/// What a pool is for. Pollers and answers have pools of their own, so that neither starves the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Polls: few connections, transactions of a page.
+    Poll,
+    /// Answers: a statement that takes longer than ten seconds is given up.
+    Answer,
+}
+
 /// A pool of connections to `options`; waits for a server that is still starting.
-pub async fn connect(options: PgConnectOptions, max_connections: u32) -> Result<PgPool, DbError> {
+pub async fn connect(options: PgConnectOptions, purpose: Purpose, max_connections: u32) -> Result<PgPool, DbError> {
     let address = match options.get_socket() {
         Some(socket) => socket.display().to_string(),
         None => format!("{}:{}", options.get_host(), options.get_port()),
     };
-    let options = options.application_name("tributary").options([("timezone", "UTC"), ("jit", "off")]);
+    let (name, statement_timeout) = match purpose {
+        Purpose::Poll => ("tributary-poller", "60s"),
+        Purpose::Answer => ("tributary-api", "10s"),
+    };
+    let options = options.application_name(name).options([
+        ("timezone", "UTC"),
+        ("jit", "off"),
+        ("statement_timeout", statement_timeout),
+        ("idle_in_transaction_session_timeout", "30s"),
+    ]);
     let pool = PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(Duration::from_secs(5))
@@ -66,5 +84,14 @@ pub async fn connect(options: PgConnectOptions, max_connections: u32) -> Result<
 
 /// Brings the schema to this version. Takes a lock, so that several instances may start at once.
 pub async fn migrate(pool: &PgPool) -> Result<(), DbError> {
-    Ok(MIGRATOR.run(pool).await?)
+    let mut connection = pool.acquire().await.map_err(sqlx::migrate::MigrateError::from)?;
+    // a migration may take longer than any poll
+    sqlx::query("set statement_timeout = 0")
+        .execute(&mut *connection)
+        .await
+        .map_err(sqlx::migrate::MigrateError::from)?;
+    MIGRATOR.run(&mut *connection).await?;
+    // not given back to the pool: its time-out is gone
+    drop(connection.detach());
+    Ok(())
 }

@@ -1,1 +1,176 @@
-fn main() {}
+//! The verbs: parses, calls, reports. Everything else is in the library.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use sqlx::postgres::PgConnectOptions;
+use tributary::app::polling::Selection;
+use tributary::app::serving::{self, Role};
+use tributary::app::{self, App, checking, polling};
+use tributary::clock::{Dice, SystemClock};
+use tributary::db::{self, Purpose};
+use tributary::demo;
+use tributary::demo::postgres::{Server, ServerSettings};
+use tributary::model::stream::Stream;
+
+/// Polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers questions
+/// across all of them.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    /// Settings; else TRIBUTARY_CONFIG, else tributary.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Try it: a private Postgres, three simulated providers, pollers and the API, on this machine alone
+    Demo(demo::DemoArgs),
+    /// Run the service: pollers and API
+    Serve(ServeArgs),
+    /// Poll every source once, now; exit 0 only if every run is proven complete
+    Poll(PollArgs),
+    /// Bring the database to this version's schema
+    Migrate,
+    /// Look at configuration, database, credentials and clocks
+    Check,
+    /// Print the OpenAPI document
+    Openapi,
+    /// Run the three simulated providers alone
+    Simulate(demo::SimulateArgs),
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    /// Which part this process is
+    #[arg(long, value_enum, default_value = "all")]
+    role: Role,
+    /// Run a private Postgres from local binaries, in the folder of --data
+    #[arg(long)]
+    embedded: bool,
+    /// Folder of the private Postgres
+    #[arg(long, value_name = "DIR", default_value = demo::DEFAULT_DATA_DIR)]
+    data: PathBuf,
+}
+
+#[derive(Args)]
+struct PollArgs {
+    /// Only this source
+    #[arg(long)]
+    source: Option<String>,
+    /// Only this stream
+    #[arg(long, value_parser = parse_stream)]
+    stream: Option<Stream>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_stream(text: &str) -> Result<Stream, String> {
+    let names = Stream::ALL.map(Stream::as_str).join(", ");
+    Stream::parse(text).ok_or_else(|| format!("there is no such stream; there are: {names}"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let environment: BTreeMap<String, String> = std::env::vars().collect();
+    let level = match &cli.verb {
+        Verb::Serve(_) => "info",
+        _ => "warn",
+    };
+    tributary::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level);
+    match run(cli, &environment) {
+        Ok(code) => code,
+        // the chain on one line and no backtrace: this text is for operators
+        Err(error) => {
+            eprintln!("tributary: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {
+    let path = cli.config.as_deref();
+    match cli.verb {
+        Verb::Openapi => {
+            println!("{}", tributary::api::document_text()?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Demo(args) => demo::run(&args, environment),
+        Verb::Simulate(args) => block_on(demo::simulate(args)),
+        Verb::Serve(args) => serve(path, &args, environment),
+        Verb::Poll(args) => {
+            let app = configured(path, environment, None)?;
+            block_on(async move {
+                let selection = Selection { source: args.source, stream: args.stream };
+                let lines = polling::poll(&app, &selection, serving::stop_on_signal()?).await?;
+                if args.json {
+                    println!("{}", serde_json::to_string_pretty(&lines)?);
+                } else {
+                    print!("{}", polling::table(&lines));
+                }
+                let is_complete = lines.iter().all(polling::PollLine::is_complete);
+                Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            })
+        }
+        Verb::Migrate => {
+            let app = configured(path, environment, None)?;
+            block_on(async move {
+                db::migrate(&app.pool(Purpose::Poll).await?).await?;
+                println!("the database has this version's schema");
+                Ok(ExitCode::SUCCESS)
+            })
+        }
+        Verb::Check => {
+            let app = configured(path, environment, None)?;
+            block_on(async move {
+                let lines = checking::check(&app).await?;
+                for line in &lines {
+                    println!("{} {}: {}", if line.is_well { "ok  " } else { "FAIL" }, line.subject, line.finding);
+                }
+                let is_well = lines.iter().all(|line| line.is_well);
+                Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            })
+        }
+    }
+}
+
+fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {
+    let mut server = None;
+    if args.embedded {
+        let search_path = demo::search_path(environment);
+        let settings = ServerSettings { data_dir: args.data.clone(), bin_dir: None, search_path, durable: true };
+        server = Some(Server::start(&settings)?);
+    }
+    let embedded = server.as_ref().map(Server::connect_options);
+    let app = configured(path, environment, embedded)?;
+    let served = block_on(async move {
+        if let Some(server) = &server {
+            server.create_database().await?;
+        }
+        serving::serve(&app, args.role, serving::stop_on_signal()?, |_| {}).await?;
+        Ok((ExitCode::SUCCESS, server))
+    });
+    // the server is stopped last, after its clients
+    served.map(|(code, _server)| code)
+}
+
+fn configured(
+    path: Option<&Path>,
+    environment: &BTreeMap<String, String>,
+    embedded: Option<PgConnectOptions>,
+) -> anyhow::Result<App> {
+    let config = app::read_config(path, environment)?;
+    App::new(config, embedded, Arc::new(SystemClock), Arc::new(Dice::from_entropy()))
+}
+
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

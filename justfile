@@ -1,0 +1,27 @@
+# `just` lists the verbs. Nothing here is needed to use Tributary: plain cargo does.
+
+_list:
+    @just --list
+
+# What CI runs, to the letter
+check:
+    bash .ci/run
+
+# The tests; with cargo-nextest installed `cargo nextest run` does the same
+test *ARGS:
+    cargo test {{ARGS}}
+
+# Regenerate what is generated: .sqlx and openapi/openapi.json. Needs DATABASE_URL of an empty database
+gen:
+    cargo run --quiet -- migrate
+    rm -rf .sqlx && mkdir .sqlx && touch src/lib.rs
+    SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$PWD/.sqlx" cargo check --all-targets
+    cargo run --quiet -- openapi > openapi/openapi.json
+
+# The demo
+run *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+# First load and unchanged re-poll against COPY of the same rows
+bench *ARGS:
+    cargo bench --bench ingest -- {{ARGS}}

@@ -1,0 +1,108 @@
+//! Wiring: configuration and providers become sources, sources go to `ingest`, questions to `api`; and
+//! everything stops in order. The only module that knows all others; it decides nothing about data.
+
+pub mod checking;
+pub mod polling;
+pub mod serving;
+mod sources;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, Dice};
+use crate::config::{Config, ConfigInput};
+use crate::db::{self, Purpose};
+use crate::ingest::Poller;
+use crate::model::person::PersonKey;
+use crate::store::secret;
+
+pub use self::sources::{connect_sources, provider_defaults};
+
+/// What a process was started with.
+#[derive(Debug)]
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// Where the data lives.
+    pub database: PgConnectOptions,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// Jitter.
+    pub dice: Arc<Dice>,
+}
+
+/// The file that is read when none is named.
+const DEFAULT_CONFIG: &str = "tributary.toml";
+
+/// Reads the configuration: `path`, else `TRIBUTARY_CONFIG`, else `tributary.toml` if it exists.
+pub fn read_config(path: Option<&Path>, environment: &BTreeMap<String, String>) -> anyhow::Result<Config> {
+    let named = path.map(PathBuf::from).or_else(|| environment.get("TRIBUTARY_CONFIG").map(PathBuf::from));
+    let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
+    let toml = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => bail!("the configuration {} cannot be read: {error}", path.display()),
+    };
+    parse_config(&toml, environment).with_context(|| format!("in {}", path.display()))
+}
+
+/// Reads a configuration from text.
+pub fn parse_config(toml: &str, environment: &BTreeMap<String, String>) -> anyhow::Result<Config> {
+    let providers = provider_defaults();
+    Ok(Config::read(&ConfigInput { toml, environment, providers: &providers })?)
+}
+
+impl App {
+    /// An app whose database is the configured one, unless another (an embedded server) is handed in.
+    pub fn new(
+        config: Config,
+        embedded: Option<PgConnectOptions>,
+        clock: Arc<dyn Clock>,
+        dice: Arc<Dice>,
+    ) -> anyhow::Result<Self> {
+        let database = match (&config.database.url, embedded) {
+            (_, Some(options)) => options,
+            (Some(url), None) => {
+                PgConnectOptions::from_str(url.expose_secret()).context("database.url is no Postgres address")?
+            }
+            (None, None) => bail!(
+                "no database is configured: set database.url, or DATABASE_URL, or run `tributary demo`, which brings its own"
+            ),
+        };
+        Ok(Self { config, database, clock, dice })
+    }
+
+    /// A pool for `purpose`.
+    pub async fn pool(&self, purpose: Purpose) -> anyhow::Result<PgPool> {
+        Ok(db::connect(self.database.clone(), purpose, self.config.database.max_connections).await?)
+    }
+
+    /// What polls need; `stop` ends them after the page in flight.
+    pub async fn poller(&self, pool: PgPool, stop: CancellationToken) -> anyhow::Result<Poller> {
+        let configured = self.config.person_key.as_ref();
+        let configured = configured.and_then(|key| PersonKey::new(key.expose_secret().as_bytes().to_vec()));
+        let person_key = match configured {
+            Some(key) => key,
+            None => secret::person_key(&pool, self.clock.now())
+                .await?
+                .context("the stored key for pseudonyms is too short; remove it from ingest.secrets")?,
+        };
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Ok(Poller {
+            pool,
+            clock: Arc::clone(&self.clock),
+            dice: Arc::clone(&self.dice),
+            person_key,
+            owner: format!("{host}:{}", std::process::id()),
+            stop,
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! `tributary poll`: each listing stream once, now, whatever its schedule.
+
+use std::sync::Arc;
+
+use anyhow::bail;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::db::Purpose;
+use crate::ingest::{Polled, Poller, Source, run_once};
+use crate::model::stream::Stream;
+use crate::store::StoreError;
+use crate::store::run::Verdict;
+
+/// What to poll.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Only this source; all where `None`.
+    pub source: Option<String>,
+    /// Only this stream; all where `None`.
+    pub stream: Option<Stream>,
+}
+
+/// A line of the summary.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PollLine {
+    /// Slug of the source.
+    pub source: String,
+    /// Stream.
+    pub stream: &'static str,
+    /// Verdict of the run, or why there was none: `held`, `parked`, `paused`, `crashed`.
+    pub result: &'static str,
+    /// Pages saved.
+    pub pages: u64,
+    /// Sessions stored for the first time.
+    pub inserted: i64,
+    /// Sessions that changed.
+    pub updated: i64,
+    /// Sessions stored already, to the byte.
+    pub unchanged: i64,
+    /// Records that could not be normalized.
+    pub rejected: i64,
+    /// Up to when the stream is proven complete.
+    pub complete_through: Option<String>,
+    /// What kept it from being complete, or whom to ask.
+    pub detail: Option<String>,
+}
+
+impl PollLine {
+    /// Whether the run is proven complete.
+    pub fn is_complete(&self) -> bool {
+        self.result == Verdict::Complete.as_str()
+    }
+}
+
+/// Polls what `selection` names, all sources at once: one provider's trouble never waits for another.
+pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> anyhow::Result<Vec<PollLine>> {
+    let pool = app.pool(Purpose::Poll).await?;
+    crate::db::migrate(&pool).await?;
+    let mut sources = super::connect_sources(app, &pool).await?;
+    if let Some(wanted) = &selection.source {
+        sources.retain(|source| source.slug.as_str() == wanted);
+        if sources.is_empty() {
+            let known: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
+            bail!("there is no source `{wanted}`; configured are: {}", known.join(", "));
+        }
+    }
+    if sources.is_empty() {
+        bail!("no source is configured: add a [[sources]] section, or try `tributary demo`");
+    }
+    let poller = Arc::new(app.poller(pool, stop).await?);
+    let streams: Vec<Stream> = Stream::ALL.into_iter().filter(|s| selection.stream.is_none_or(|w| w == *s)).collect();
+    let mut runs = Vec::new();
+    for source in sources.into_iter().map(Arc::new) {
+        for stream in &streams {
+            let task = tokio::spawn(run_one(Arc::clone(&poller), Arc::clone(&source), *stream));
+            runs.push((source.slug.to_string(), *stream, task));
+        }
+    }
+    let mut lines = Vec::with_capacity(runs.len());
+    for (slug, stream, task) in runs {
+        let polled = match task.await {
+            Ok(polled) => polled,
+            Err(error) => {
+                tracing::error!(source = slug, error = %error, "a run crashed");
+                lines.push(PollLine { detail: Some(error.to_string()), ..line(slug, stream, "crashed") });
+                continue;
+            }
+        };
+        lines.extend(describe(slug, stream, polled));
+    }
+    Ok(lines)
+}
+
+async fn run_one(poller: Arc<Poller>, source: Arc<Source>, stream: Stream) -> Result<Polled, StoreError> {
+    run_once(&poller, &source, stream).await
+}
+
+fn describe(slug: String, stream: Stream, polled: Result<Polled, StoreError>) -> Option<PollLine> {
+    Some(match polled {
+        Ok(Polled::NotOffered) => return None,
+        Ok(Polled::Ran(summary)) => PollLine {
+            pages: summary.page_count,
+            inserted: summary.progress.inserted_count,
+            updated: summary.progress.updated_count,
+            unchanged: summary.progress.unchanged_count,
+            rejected: summary.progress.rejected_count,
+            complete_through: summary.complete_through.map(|at| at.to_rfc3339()),
+            detail: match (summary.error_class, summary.reason) {
+                (Some(class), Some(reason)) => Some(format!("{class}: {reason}")),
+                (_, reason) => reason,
+            },
+            ..line(slug, stream, summary.verdict.as_str())
+        },
+        Ok(Polled::Held { owner, until }) => PollLine {
+            detail: Some(format!("{owner} holds the lease until {}, unless it renews it", until.to_rfc3339())),
+            ..line(slug, stream, "held")
+        },
+        Ok(Polled::Parked { until }) => PollLine {
+            detail: Some(format!("the provider wants no call before {}", until.to_rfc3339())),
+            ..line(slug, stream, "parked")
+        },
+        Ok(Polled::Paused) => {
+            PollLine { detail: Some("an operator paused it".to_owned()), ..line(slug, stream, "paused") }
+        }
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            PollLine { detail: Some(format!("{error:#}")), ..line(slug, stream, Verdict::Failed.as_str()) }
+        }
+    })
+}
+
+fn line(source: String, stream: Stream, result: &'static str) -> PollLine {
+    PollLine {
+        source,
+        stream: stream.as_str(),
+        result,
+        pages: 0,
+        inserted: 0,
+        updated: 0,
+        unchanged: 0,
+        rejected: 0,
+        complete_through: None,
+        detail: None,
+    }
+}
+
+/// The summary as a table for people.
+pub fn table(lines: &[PollLine]) -> String {
+    let head = ["source", "stream", "result", "pages", "inserted", "updated", "unchanged", "rejected", "complete through"];
+    let rows = lines.iter().map(|line| {
+        [
+            line.source.clone(),
+            line.stream.to_owned(),
+            line.result.to_owned(),
+            line.pages.to_string(),
+            line.inserted.to_string(),
+            line.updated.to_string(),
+            line.unchanged.to_string(),
+            line.rejected.to_string(),
+            line.complete_through.clone().unwrap_or_else(|| "-".to_owned()),
+        ]
+    });
+    let rows: Vec<[String; 9]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            // numbers stand right
+            if (3..8).contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    for line in lines.iter().filter(|line| !line.is_complete()) {
+        let detail = line.detail.as_deref().unwrap_or("not complete");
+        text.push_str(&format!("{}/{}: {detail}\n", line.source, line.stream));
+    }
+    text
+}

@@ -1,0 +1,118 @@
+//! `tributary serve`: the API, the pollers, or both, until told to stop.
+//!
+//! Shutdown in order: readiness goes off, ticks end, polls finish the page in flight, open requests are
+//! answered, and whatever still runs after the grace time is left to the next start, which loses nothing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{self, ApiState};
+use crate::app::App;
+use crate::connector::error::PullErrorKind;
+use crate::db::{self, Purpose};
+use crate::ingest::schedule::Schedule;
+
+/// How long a shutdown waits for polls and requests.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Which part of the service a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// API and pollers.
+    All,
+    /// Only the API.
+    Api,
+    /// Only the pollers.
+    Poller,
+}
+
+/// Serves until `stop` is cancelled. `on_ready` is told the address once requests are answered.
+pub async fn serve(
+    app: &App,
+    role: Role,
+    stop: CancellationToken,
+    on_ready: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    let tracker = TaskTracker::new();
+    let polls = app.pool(Purpose::Poll).await?;
+    db::migrate(&polls).await?;
+    let schedule = if role == Role::Api {
+        None
+    } else {
+        let sources = super::connect_sources(app, &polls).await?;
+        let poller = Arc::new(app.poller(polls.clone(), stop.clone()).await?);
+        Some(Schedule::start(&poller, sources, &tracker).await.context("the schedule could not be started")?)
+    };
+    if role == Role::Poller {
+        tracing::info!("polling");
+        stop.cancelled().await;
+    } else {
+        answer(app, &stop, on_ready).await?;
+    }
+    stop.cancel();
+    if let Some(schedule) = schedule {
+        schedule.stop().await;
+    }
+    tracker.close();
+    if tokio::time::timeout(GRACE, tracker.wait()).await.is_err() {
+        tracing::warn!("polls did not end within the grace time; the next start goes on from the last saved page");
+    }
+    polls.close().await;
+    Ok(())
+}
+
+async fn answer(app: &App, stop: &CancellationToken, on_ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+    let reads = app.pool(Purpose::Answer).await?;
+    let listen = app.config.server.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("server.listen: {listen} cannot be listened on; is another process there?"))?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let state = ApiState {
+        pool: reads.clone(),
+        clock: Arc::clone(&app.clock),
+        default_zone: app.config.server.default_zone,
+        draining: stop.clone(),
+        error_advice: PullErrorKind::advice_for,
+    };
+    tracing::info!(%address, "answering");
+    on_ready(address);
+    let served = axum::serve(listener, api::router(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let deadline = async {
+        stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = served => served.context("the listener failed")?,
+        () = deadline => tracing::warn!("open requests were cut off after the grace time"),
+    }
+    reads.close().await;
+    Ok(())
+}
+
+/// A token that is cancelled by SIGINT or SIGTERM; a second signal ends the process at once.
+pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            if token.is_cancelled() {
+                tracing::warn!("stopped at once by a second signal");
+                std::process::exit(130);
+            }
+            tracing::info!("stopping: finishing the page in flight");
+            token.cancel();
+        }
+    });
+    Ok(stop)
+}

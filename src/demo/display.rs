@@ -1,0 +1,149 @@
+//! What the demo prints: the first load as it goes, three questions to try, then what changes.
+//!
+//! Everything is read from the service's own API, over HTTP.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Deserialize;
+
+use crate::connector::http::{HttpLimits, http_client};
+use crate::demo::postgres::Server;
+use crate::demo::simulator::Platform;
+use crate::demo::simulator::world::World;
+
+/// How often the first load is looked at.
+const FIRST_LOAD_TICK: Duration = Duration::from_millis(200);
+/// How often changes are looked for afterwards.
+const TICK: Duration = Duration::from_secs(2);
+
+/// A run as `/v1/sync/runs` shows it; only what is printed.
+#[derive(Debug, Deserialize)]
+struct RunRow {
+    run_id: i64,
+    source: String,
+    verdict: Option<String>,
+    reason: Option<String>,
+    finished_at: Option<DateTime<Utc>>,
+    inserted_count: i64,
+    updated_count: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct RunList {
+    items: Vec<RunRow>,
+}
+
+/// The demo's voice.
+pub(super) struct Display {
+    http: reqwest::Client,
+    api: String,
+    socket_dir: PathBuf,
+    expected: BTreeMap<String, u64>,
+}
+
+impl Display {
+    /// A voice that reads from the API at `address`. `world` tells how much there is to load.
+    pub(super) fn new(
+        address: SocketAddr,
+        server: &Server,
+        world: &World,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Self> {
+        let count = |platform: Platform| world.feed(platform).truth(now).map_or(0, |truth| truth.sessions);
+        Ok(Self {
+            http: http_client(HttpLimits::default()).context("the demo needs an HTTP client")?,
+            api: format!("http://{address}"),
+            socket_dir: server.socket_dir().to_owned(),
+            expected: Platform::ALL.map(|platform| (format!("{}-demo", platform.as_str()), count(platform))).into(),
+        })
+    }
+
+    /// Prints until dropped.
+    pub(super) async fn show(&self) -> anyhow::Result<()> {
+        println!("  API          {}   reader: {}/docs\n", self.api, self.api);
+        let mut last_seen = self.first_load().await?;
+        self.print_questions();
+        loop {
+            tokio::time::sleep(TICK).await;
+            let Ok(mut runs) = self.runs().await else { continue };
+            runs.retain(|run| run.run_id > last_seen && run.finished_at.is_some());
+            runs.sort_by_key(|run| run.run_id);
+            for run in runs {
+                last_seen = last_seen.max(run.run_id);
+                print_change(&run);
+            }
+        }
+    }
+
+    /// Shows the first run of each source, and returns the newest run's number.
+    async fn first_load(&self) -> anyhow::Result<i64> {
+        let is_terminal = std::io::stderr().is_terminal();
+        let target = if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bars = MultiProgress::with_draw_target(target);
+        let style = ProgressStyle::with_template("  {prefix:<16} {bar:30} {pos:>6}/{len} sessions  {msg}")?;
+        let bars: BTreeMap<String, ProgressBar> = self
+            .expected
+            .iter()
+            .map(|(source, count)| {
+                let bar = ProgressBar::new(*count).with_style(style.clone()).with_prefix(source.clone());
+                (source.clone(), bars.add(bar))
+            })
+            .collect();
+        let started = tokio::time::Instant::now();
+        loop {
+            let runs = self.runs().await.unwrap_or_default();
+            for run in &runs {
+                let Some(bar) = bars.get(&run.source).filter(|bar| !bar.is_finished()) else { continue };
+                bar.set_position(u64::try_from(run.inserted_count).unwrap_or(0).max(bar.position()));
+                if let (Some(_), Some(verdict)) = (run.finished_at, &run.verdict) {
+                    let known = if run.inserted_count == 0 { ", all known already" } else { "" };
+                    bar.finish_with_message(format!("{verdict}{known}"));
+                    if !is_terminal {
+                        println!("  {:<16} {verdict}: {} new sessions{known}", run.source, run.inserted_count);
+                    }
+                }
+            }
+            if bars.values().all(ProgressBar::is_finished) {
+                println!("\nLoaded in {:.1} s. It goes on every 15 seconds.", started.elapsed().as_secs_f64());
+                return Ok(runs.iter().map(|run| run.run_id).max().unwrap_or(0));
+            }
+            tokio::time::sleep(FIRST_LOAD_TICK).await;
+        }
+    }
+
+    async fn runs(&self) -> anyhow::Result<Vec<RunRow>> {
+        let url = format!("{}/v1/sync/runs?limit=30", self.api);
+        let list: RunList = self.http.get(url).send().await?.error_for_status()?.json().await?;
+        Ok(list.items)
+    }
+
+    fn print_questions(&self) {
+        let api = &self.api;
+        println!("\nTry in another terminal:\n");
+        println!("  curl -s '{api}/v1/metrics/query?metrics=sessions,minutes_consumed,resolution_rate&dimensions=provider&range=last_365_days&zone=UTC'");
+        println!("  curl -s '{api}/v1/resolution?range=last_7_days&zone=Europe/Berlin&granularity=day'");
+        println!("  curl -s '{api}/v1/health/pollers'");
+        println!(
+            "  psql \"host={} dbname=tributary user=analyst\" -c 'select provider, count(*), round(sum(minutes_consumed), 2) from analytics.sessions group by 1'",
+            self.socket_dir.display()
+        );
+        println!("\nWhat changes from here on:\n");
+    }
+}
+
+fn print_change(run: &RunRow) {
+    let at = run.finished_at.unwrap_or_default().format("%H:%M:%S");
+    let verdict = run.verdict.as_deref().unwrap_or("running");
+    if verdict != "complete" {
+        println!("  {at} UTC  {:<16} {verdict}: {}", run.source, run.reason.as_deref().unwrap_or("no reason given"));
+    } else if run.inserted_count + run.updated_count > 0 {
+        println!("  {at} UTC  {:<16} {} new, {} changed", run.source, run.inserted_count, run.updated_count);
+    }
+}

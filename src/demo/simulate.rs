@@ -1,0 +1,114 @@
+//! The simulated providers as a group: for the demo, and alone for `tributary simulate`.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::app::serving;
+use crate::clock::{Clock, SystemClock};
+use crate::demo::simulator::quirks::Quirks;
+use crate::demo::simulator::world::{Shape, World};
+use crate::demo::simulator::{Platform, Simulator, SimulatorSettings};
+
+/// The key the simulated providers accept. It guards nothing.
+pub(super) const API_KEY: &str = "simulated-key";
+/// Calls a minute that the simulated providers are asked for: RealtimeKit's own limit, none for others.
+const REQUESTS_PER_MINUTE: [u32; 3] = [6_000, 6_000, 1_200];
+
+/// Arguments of `tributary simulate`.
+#[derive(Debug, clap::Args)]
+pub struct SimulateArgs {
+    /// First of three ports in a row; 0 takes free ones
+    #[arg(long, default_value_t = 18_101)]
+    port: u16,
+    /// Decides everything that happens in the simulated world
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write a configuration for these providers here, and their key beside it
+    #[arg(long, value_name = "FILE")]
+    write_config: Option<PathBuf>,
+}
+
+/// Three simulated providers that listen.
+#[derive(Debug)]
+pub(super) struct Providers(Vec<(Platform, Simulator)>);
+
+impl Providers {
+    /// Starts them on `ports`; 0 takes a free one.
+    pub(super) async fn start(world: &World, clock: &Arc<dyn Clock>, ports: [u16; 3]) -> anyhow::Result<Self> {
+        let mut providers = Vec::with_capacity(Platform::ALL.len());
+        for (platform, port) in Platform::ALL.into_iter().zip(ports) {
+            let listen = SocketAddr::from(([127, 0, 0, 1], port));
+            let settings = SimulatorSettings {
+                platform,
+                feed: world.feed(platform),
+                clock: Arc::clone(clock),
+                api_key: API_KEY.to_owned(),
+                listen,
+                // the real limit would stretch the first load of the demo for nothing
+                quirks: Quirks { calls_per_window: 6_000, ..Quirks::default() },
+            };
+            let simulator = Simulator::start(settings)
+                .await
+                .with_context(|| format!("the simulated {} cannot listen on {listen}", platform.as_str()))?;
+            providers.push((platform, simulator));
+        }
+        Ok(Self(providers))
+    }
+
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        let name = |platform| match platform {
+            Platform::Konpro => "KonPro",
+            Platform::Konvo => "Konvo AI",
+            Platform::Realtimekit => "RealtimeKit",
+        };
+        self.0.iter().map(move |(platform, simulator)| (name(*platform), simulator.address()))
+    }
+
+    /// A configuration that polls them.
+    pub(super) fn toml(&self, listen: SocketAddr, schedule: &str) -> String {
+        let mut toml = format!("[server]\nlisten = \"{listen}\"\n");
+        for ((platform, simulator), rate) in self.0.iter().zip(REQUESTS_PER_MINUTE) {
+            let name = platform.as_str();
+            let base_url = simulator.base_url();
+            let account = match platform {
+                Platform::Realtimekit => "account_id = \"demo-account\"\napp_id = \"demo-app\"\n",
+                Platform::Konpro | Platform::Konvo => "",
+            };
+            // writing to a text cannot fail
+            let _ = write!(
+                toml,
+                "\n[[sources]]\nslug = \"{name}-demo\"\nprovider = \"{name}\"\nbase_url = \"{base_url}\"\n\
+                 api_key_env = \"SIMULATED_KEY\"\nschedule = \"{schedule}\"\nrequests_per_minute = {rate}\n{account}"
+            );
+        }
+        toml
+    }
+}
+
+/// Runs the simulated providers alone, until Ctrl-C.
+pub async fn simulate(args: SimulateArgs) -> anyhow::Result<ExitCode> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let world = World::generate(&Shape::default(), args.seed, clock.now());
+    let ports = [0, 1, 2].map(|number| if args.port == 0 { 0 } else { args.port.saturating_add(number) });
+    let providers = Providers::start(&world, &clock, ports).await?;
+    for (name, address) in providers.addresses() {
+        println!("{name:<12} http://{address}   its own totals: curl -s http://{address}/truth");
+    }
+    println!("the key of all three is {API_KEY}");
+    if let Some(path) = &args.write_config {
+        let key_path = path.with_extension("key");
+        let toml = providers.toml(([127, 0, 0, 1], 8080).into(), "*/15 * * * * *");
+        let by_file = format!("api_key_file = {:?}", std::path::absolute(&key_path)?.display().to_string());
+        let toml = toml.replace("api_key_env = \"SIMULATED_KEY\"", &by_file);
+        std::fs::write(path, toml).with_context(|| format!("{} cannot be written", path.display()))?;
+        std::fs::write(&key_path, API_KEY).with_context(|| format!("{} cannot be written", key_path.display()))?;
+        println!("configuration written to {}", path.display());
+    }
+    serving::stop_on_signal()?.cancelled().await;
+    Ok(ExitCode::SUCCESS)
+}

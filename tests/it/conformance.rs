@@ -1,0 +1,370 @@
+//! What every provider must do, run over all of them.
+//!
+//! Each check is a function over a platform, and each row of the providers' table runs all of them.
+
+use std::sync::Arc;
+
+use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
+use tributary::demo::simulator::feed::FixedRecord;
+use tributary::demo::simulator::quirks::{Quirks, Total};
+
+use crate::harness::{World, noon, plain_feed, plain_record, records};
+
+/// Runs each check over each platform.
+macro_rules! over_all_providers {
+    ($($check:ident),* $(,)?) => {
+        mod konpro { $( #[tokio::test] async fn $check() { super::$check(super::Platform::Konpro).await; } )* }
+        mod konvo { $( #[tokio::test] async fn $check() { super::$check(super::Platform::Konvo).await; } )* }
+        mod realtimekit { $( #[tokio::test] async fn $check() { super::$check(super::Platform::Realtimekit).await; } )* }
+    };
+}
+
+over_all_providers!(
+    reads_everything_then_writes_nothing,
+    an_empty_account_is_complete,
+    obeys_a_long_429,
+    waits_out_a_short_429,
+    a_bad_record_costs_no_other,
+    ends_on_a_repeated_page,
+    ends_on_a_circle_of_pages,
+    an_answer_that_breaks_the_contract_moves_nothing,
+    a_wrong_key_is_tried_once,
+    a_provider_that_is_down_is_tried_a_few_times,
+    an_empty_page_below_the_total_is_walked_again,
+    a_total_that_is_never_reached_is_incomplete,
+    records_that_come_between_pages_are_not_lost,
+    records_that_vanish_between_pages_cost_no_other,
+    page_sizes_agree,
+    a_total_as_text_or_missing_is_survived,
+    numbers_as_text_mean_the_same,
+    a_filter_that_is_ignored_is_survived,
+    duplicates_in_a_page_are_one_session,
+    a_provider_whose_clock_is_behind_limits_the_claim,
+    the_key_is_nowhere,
+);
+
+#[test]
+fn every_provider_runs_the_suite() {
+    let names: Vec<&str> = tributary::providers::ALL.iter().map(|entry| entry.name).collect();
+    let platforms: Vec<&str> = Platform::ALL.iter().map(|platform| platform.as_str()).collect();
+    assert_eq!(names, platforms, "a provider without a simulator is not tested: add it to `Platform`");
+}
+
+async fn stored(world: &World) -> i64 {
+    world.number("select count(*) from core.sessions").await
+}
+
+async fn reads_everything_then_writes_nothing(platform: Platform) {
+    let mut world = World::new().await;
+    let _provider = world.simulate(platform, plain_feed(platform, 450), Quirks::default()).await;
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    assert_eq!((line.inserted, line.updated, line.rejected), (450, 0, 0));
+    assert_eq!(stored(&world).await, 450);
+    assert_eq!(line.complete_through.as_deref(), Some("2026-03-10T12:00:00+00:00"));
+    let raw = world.number("select count(*) from ingest.raw_records").await;
+    assert_eq!(raw, 450, "every row has its raw record");
+
+    let before = world.tuples_written().await;
+    let again = world.poll_one().await;
+    assert!(again.is_complete(), "{again:?}");
+    assert_eq!((again.inserted, again.updated), (0, 0));
+    assert!(again.unchanged > 0, "{again:?}");
+    assert_eq!(world.tuples_written().await, before, "an unchanged poll writes no tuple");
+}
+
+async fn an_empty_account_is_complete(platform: Platform) {
+    let mut world = World::new().await;
+    let _provider = world.simulate(platform, plain_feed(platform, 0), Quirks::default()).await;
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    assert_eq!(stored(&world).await, 0);
+}
+
+async fn obeys_a_long_429(platform: Platform) {
+    let mut world = World::new().await;
+    let provider = world.simulate(platform, plain_feed(platform, 450), Quirks::default()).await;
+    provider.script(vec![Fault::new(Effect::RateLimited(RetryAfter::Seconds(3_600))).from_request(2)]);
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "rate_limited", "{line:?}");
+    let calls = provider.requests().len();
+    assert_eq!(calls, 2, "no call after the refusal");
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "parked", "{line:?}");
+    assert_eq!(provider.requests().len(), calls, "no call before the stated time, not even by another process");
+    world.clock.set(noon() + chrono::TimeDelta::seconds(3_601));
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    assert_eq!(stored(&world).await, 450);
+}
+
+async fn waits_out_a_short_429(platform: Platform) {
+    let mut world = World::new().await;
+    let provider = world.simulate(platform, plain_feed(platform, 3), Quirks::default()).await;
+    provider.script(vec![Fault::new(Effect::RateLimited(RetryAfter::HttpDate(1)))]);
+    let started = std::time::Instant::now();
+    let clock = Arc::new(tributary::clock::SystemClock);
+    let app = world.app_at(clock);
+    let selection = tributary::app::polling::Selection::default();
+    let lines = tributary::app::polling::poll(&app, &selection, tokio_util::sync::CancellationToken::new()).await;
+    let lines = lines.expect("the poll runs");
+    assert_eq!(lines[0].rejected, 0, "{lines:?}");
+    assert!(started.elapsed() >= std::time::Duration::from_millis(900), "it waited only {:?}", started.elapsed());
+    assert_eq!(stored(&world).await, 3);
+}
+
+async fn a_bad_record_costs_no_other(platform: Platform) {
+    let mut world = World::new().await;
+    let feed = plain_feed(platform, 5);
+    let bad = |id: &str, json: &str| {
+        let plain = plain_record(platform, 2, 5);
+        FixedRecord { id: id.to_owned(), json: json.to_owned(), ..plain }
+    };
+    feed.insert(bad("bad-1", "42"));
+    feed.insert(bad("bad-2", r#"{"message":"there is neither id nor time"}"#));
+    feed.insert(bad("bad-3", r#"{"id":"no-time","session_id":"no-time","status":"connected"}"#));
+    feed.insert(bad("bad-4", r#"{"id":"","session_id":"","created_at":"2026-03-10T10:00:00Z"}"#));
+    feed.insert(bad("bad-5", r#"{"id":"odd-time","session_id":"odd-time","created_at":1e400}"#));
+    let _provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "the provider's list was read to its end: {line:?}");
+    assert_eq!((line.inserted, line.rejected), (5, 5));
+    assert_eq!(stored(&world).await, 5);
+    assert_eq!(world.number("select count(*) from ingest.rejects where resolved_at is null").await, 5);
+    let body = world.text("select convert_from(body, 'UTF8') from ingest.rejects where reason_code = 'not_an_object'");
+    assert_eq!(body.await.as_deref(), Some("42"), "the bytes are kept");
+
+    // the same record comes again and can be read
+    let mended = records::record(platform, "no-time", noon() - chrono::TimeDelta::hours(2));
+    assert!(feed.replace(FixedRecord { id: "bad-3".to_owned(), ..mended }));
+    let before = world.number("select count(*) from ingest.rejects").await;
+    let line = world.poll_one().await;
+    assert_eq!(line.inserted, 1, "{line:?}");
+    assert_eq!(world.number("select count(*) from ingest.rejects").await, before, "the same bad record is one reject");
+    assert_eq!(world.number("select count(*) from ingest.rejects where resolved_at is null").await, 4);
+}
+
+async fn ends_on_a_repeated_page(platform: Platform) {
+    circle(platform, 1).await;
+}
+
+async fn ends_on_a_circle_of_pages(platform: Platform) {
+    circle(platform, 2).await;
+}
+
+async fn circle(platform: Platform, length: usize) {
+    let mut world = World::new().await.with_settings("page_size = 50");
+    let provider = world.simulate(platform, plain_feed(platform, 300), Quirks::default()).await;
+    provider.script(vec![Fault::new(Effect::PageCycle { length }).forever()]);
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "incomplete", "a guard that trips is never a success: {line:?}");
+    assert!(provider.requests().len() < 40, "{} calls", provider.requests().len());
+    assert_eq!(line.complete_through, None, "the position does not move");
+    assert_eq!(world.number("select count(*) from ingest.windows where not is_complete").await, 1);
+    provider.script(Vec::new());
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "the next run recovers: {line:?}");
+    assert_eq!(stored(&world).await, 300);
+    assert_eq!(world.number("select count(*) from ingest.windows where not is_complete").await, 0);
+}
+
+async fn an_answer_that_breaks_the_contract_moves_nothing(platform: Platform) {
+    let mut world = World::new().await.with_settings("page_size = 50");
+    let provider = world.simulate(platform, plain_feed(platform, 120), Quirks::default()).await;
+    let no_list = match platform {
+        Platform::Konvo => r#"{"count":120}"#,
+        Platform::Konpro => r#"{"total":120,"page":1,"page_size":50,"next_pagination_token":null}"#,
+        Platform::Realtimekit => r#"{"success":true,"data":{},"paging":{"total_count":120}}"#,
+    };
+    let effects = [
+        Effect::html(),
+        Effect::error_object(),
+        Effect::MissingListKey,
+        Effect::json(200, no_list),
+        Effect::json(200, "[]"),
+        Effect::json(200, r#"{"success":false,"error":{"code":500,"message":"oops"}}"#),
+        Effect::json(200, r#"{"data":[{"session_id":"cut"#),
+    ];
+    for effect in effects {
+        let name = format!("{effect:?}");
+        provider.script(vec![Fault::new(effect).from_request(2).forever()]);
+        let line = world.poll_one().await;
+        assert_eq!(line.result, "failed", "{name}: {line:?}");
+        let detail = line.detail.clone().unwrap_or_default();
+        assert!(detail.starts_with("contract_error") || detail.starts_with("auth_failed"), "{name}: {detail}");
+        assert_eq!(line.complete_through, None, "{name}: the position does not move");
+    }
+    provider.script(vec![Fault::new(Effect::CutBody).from_request(2).times(1)]);
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "a cut body is asked for again, and the run recovers: {line:?}");
+    assert_eq!(stored(&world).await, 120);
+}
+
+async fn a_wrong_key_is_tried_once(platform: Platform) {
+    let mut world = World::new().await.with_key("wrong-key-that-must-not-leak");
+    let provider = world.simulate(platform, plain_feed(platform, 3), Quirks::default()).await;
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "failed");
+    let detail = line.detail.unwrap_or_default();
+    assert!(detail.starts_with("auth_failed") && detail.contains("api_key_env"), "{detail}");
+    assert!(!detail.contains("wrong-key"), "{detail}");
+    assert_eq!(provider.requests().len(), 1, "no retry storm");
+}
+
+async fn a_provider_that_is_down_is_tried_a_few_times(platform: Platform) {
+    let mut world = World::new().await;
+    let provider = world.simulate(platform, plain_feed(platform, 3), Quirks::default()).await;
+    provider.script(vec![Fault::new(Effect::json(502, "<html>bad gateway</html>")).forever()]);
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "failed");
+    assert!(line.detail.unwrap_or_default().starts_with("transient"));
+    assert_eq!(provider.requests().len(), 4);
+    provider.script(vec![Fault::new(Effect::json(500, "{}")).times(2)]);
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "a short outage is not seen: {line:?}");
+}
+
+async fn an_empty_page_below_the_total_is_walked_again(platform: Platform) {
+    let mut world = World::new().await.with_settings("page_size = 50");
+    let provider = world.simulate(platform, plain_feed(platform, 180), Quirks::default()).await;
+    provider.script(vec![Fault::new(Effect::EmptyPage).from_request(3).times(1)]);
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    assert_eq!(stored(&world).await, 180);
+    provider.script(vec![Fault::new(Effect::EmptyPage).forever()]);
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "incomplete", "{line:?}");
+}
+
+async fn a_total_that_is_never_reached_is_incomplete(platform: Platform) {
+    let mut world = World::new().await;
+    let quirks = Quirks { total: Total::OffBy(3), ..Quirks::default() };
+    let _provider = world.simulate(platform, plain_feed(platform, 20), quirks).await;
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "incomplete", "{line:?}");
+    assert!(line.detail.as_deref().unwrap_or_default().contains("counts 23 records"), "{line:?}");
+    assert_eq!((stored(&world).await, line.complete_through), (20, None), "what came is kept, and nothing claimed");
+}
+
+async fn records_that_come_between_pages_are_not_lost(platform: Platform) {
+    let mut world = World::new().await.with_settings("page_size = 50");
+    let feed = plain_feed(platform, 180);
+    let provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
+    let head = feed.clone();
+    let insert = move || head.insert(records::record(platform, "newcomer", noon() - chrono::TimeDelta::minutes(5)));
+    provider.script(vec![Fault::new(Effect::before(insert)).from_request(3)]);
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    assert_eq!(stored(&world).await, 181);
+}
+
+async fn records_that_vanish_between_pages_cost_no_other(platform: Platform) {
+    let mut world = World::new().await.with_settings("page_size = 50");
+    let feed = plain_feed(platform, 180);
+    let provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
+    let gone = feed.clone();
+    // the first of its list, whichever end the provider begins at
+    let first = if platform == Platform::Realtimekit { "realtimekit-00000" } else { "konpro-00179" };
+    let first = if platform == Platform::Konvo { "konvo-00179" } else { first };
+    let remove = move || {
+        gone.remove(first);
+    };
+    provider.script(vec![Fault::new(Effect::before(remove)).from_request(3)]);
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    let others = world.number("select count(*) from core.sessions where provider_session_id not like '%-00000' and provider_session_id not like '%-00179'");
+    assert_eq!(others.await, 178, "no other record was skipped");
+}
+
+async fn page_sizes_agree(platform: Platform) {
+    for (setting, most) in [("page_size = 1", None), ("page_size = 2", None), ("", Some(7))] {
+        let mut world = World::new().await.with_settings(setting);
+        let quirks = Quirks { page_size_max: most, ..Quirks::default() };
+        let _provider = world.simulate(platform, plain_feed(platform, 15), quirks).await;
+        let line = world.poll_one().await;
+        assert!(line.is_complete(), "{setting} {most:?}: {line:?}");
+        assert_eq!(stored(&world).await, 15);
+    }
+}
+
+async fn a_total_as_text_or_missing_is_survived(platform: Platform) {
+    for total in [Total::AsText, Total::Missing] {
+        let mut world = World::new().await.with_settings("page_size = 50");
+        let quirks = Quirks { total, ..Quirks::default() };
+        let _provider = world.simulate(platform, plain_feed(platform, 130), quirks).await;
+        let line = world.poll_one().await;
+        assert_eq!(line.rejected, 0, "{line:?}");
+        assert_eq!(stored(&world).await, 130, "{total:?}: {line:?}");
+    }
+}
+
+async fn numbers_as_text_mean_the_same(platform: Platform) {
+    let mut sums = Vec::new();
+    for numbers_as_text in [false, true] {
+        let mut world = World::new().await;
+        let quirks = Quirks { numbers_as_text, ..Quirks::default() };
+        let _provider = world.simulate(platform, plain_feed(platform, 10), quirks).await;
+        let line = world.poll_one().await;
+        assert!(line.is_complete(), "{line:?}");
+        sums.push(world.text("select sum(duration_seconds)::text || ' ' || coalesce(sum(provider_minutes)::text, 'null') from core.sessions").await);
+    }
+    assert_eq!(sums[0], sums[1]);
+}
+
+async fn a_filter_that_is_ignored_is_survived(platform: Platform) {
+    let mut world = World::new().await;
+    let quirks =
+        Quirks { filter_meaning: tributary::demo::simulator::quirks::FilterMeaning::Ignored, ..Quirks::default() };
+    let _provider = world.simulate(platform, plain_feed(platform, 30), quirks).await;
+    for _ in 0..2 {
+        world.clock.set(tributary::clock::Clock::now(&*world.clock) + chrono::TimeDelta::days(40));
+        let line = world.poll_one().await;
+        assert!(line.is_complete(), "{line:?}");
+    }
+    assert_eq!(stored(&world).await, 30);
+}
+
+async fn duplicates_in_a_page_are_one_session(platform: Platform) {
+    let mut world = World::new().await;
+    let feed = plain_feed(platform, 4);
+    feed.insert(plain_record(platform, 2, 4));
+    let _provider = world.simulate(platform, feed, Quirks::default()).await;
+    let line = world.poll_one().await;
+    assert_eq!((line.inserted, line.rejected), (4, 0), "{line:?}");
+    assert_eq!(stored(&world).await, 4);
+    assert_eq!(line.result, "incomplete", "the provider counts five and shows four: {line:?}");
+}
+
+async fn a_provider_whose_clock_is_behind_limits_the_claim(platform: Platform) {
+    let mut world = World::new().await;
+    let quirks = Quirks { clock_skew_seconds: -600, ..Quirks::default() };
+    let _provider = world.simulate(platform, plain_feed(platform, 3), quirks).await;
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    assert_eq!(line.complete_through.as_deref(), Some("2026-03-10T11:50:00+00:00"));
+}
+
+async fn the_key_is_nowhere(platform: Platform) {
+    let mut world = World::new().await;
+    let provider = world.simulate(platform, plain_feed(platform, 3), Quirks::default()).await;
+    let echo = format!(r#"{{"message":"no such key: {}"}}"#, crate::harness::API_KEY);
+    provider.script(vec![Fault::new(Effect::json(400, &echo)).times(1)]);
+    let failed = world.poll_one().await;
+    assert_eq!(failed.result, "failed", "{failed:?}");
+    assert!(!format!("{failed:?}").contains(crate::harness::API_KEY), "{failed:?}");
+    world.poll_one().await;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables
+          where schemaname in ('core', 'ingest')",
+    )
+    .fetch_all(&world.db.pool)
+    .await
+    .expect("a list of tables");
+    assert!(tables.len() > 15, "{tables:?}");
+    for table in tables {
+        let sql = format!("select count(*) from {table} t where t::text like '%{}%'", crate::harness::API_KEY);
+        let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&world.db.pool).await.expect("a count");
+        assert_eq!(found, 0, "{table} holds the key");
+    }
+}

@@ -1,0 +1,174 @@
+//! A world: a database of its own, simulated providers on free ports, and the service as a user runs it.
+
+pub(crate) mod db;
+pub(crate) mod records;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+use tributary::app::polling::{self, PollLine, Selection};
+use tributary::app::{self, App};
+use tributary::clock::{Clock, Dice, SettableClock};
+use tributary::demo::simulator::feed::{Feed, FixedFeed, FixedRecord};
+use tributary::demo::simulator::quirks::Quirks;
+use tributary::demo::simulator::{Platform, Simulator, SimulatorSettings};
+
+use self::db::TestDatabase;
+
+/// The key every simulator accepts. It must never be seen anywhere but in a request to its provider.
+pub(crate) const API_KEY: &str = "key-that-must-not-leak-5f3a";
+
+/// Noon of a quiet day: what "now" is unless a test moves it.
+pub(crate) fn noon() -> DateTime<Utc> {
+    at("2026-03-10T12:00:00Z")
+}
+
+/// An instant.
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("an RFC 3339 instant")
+}
+
+/// A database, a clock, and sources to poll.
+pub(crate) struct World {
+    pub(crate) db: TestDatabase,
+    pub(crate) clock: Arc<SettableClock>,
+    sources: Vec<(String, Platform, String)>,
+    extra: String,
+    api_key: String,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self {
+            db: TestDatabase::new().await,
+            clock: Arc::new(SettableClock::at(noon())),
+            sources: Vec::new(),
+            extra: String::new(),
+            api_key: API_KEY.to_owned(),
+        }
+    }
+
+    /// The service uses another key than the providers accept.
+    pub(crate) fn with_key(mut self, key: &str) -> Self {
+        key.clone_into(&mut self.api_key);
+        self
+    }
+
+    /// More keys for each source, as TOML lines.
+    pub(crate) fn with_settings(mut self, toml: &str) -> Self {
+        toml.clone_into(&mut self.extra);
+        self
+    }
+
+    /// Starts a simulated provider and configures it as a source named after its platform.
+    pub(crate) async fn simulate(&mut self, platform: Platform, feed: Arc<dyn Feed>, quirks: Quirks) -> Simulator {
+        let simulator = simulator(platform, feed, quirks, Arc::clone(&self.clock) as Arc<dyn Clock>).await;
+        let number = self.sources.iter().filter(|(_, other, _)| *other == platform).count();
+        let slug = if number == 0 { platform.as_str().to_owned() } else { format!("{}-{number}", platform.as_str()) };
+        self.sources.push((slug, platform, simulator.base_url()));
+        simulator
+    }
+
+    /// The configuration as a user would write it.
+    pub(crate) fn toml(&self) -> String {
+        let mut toml = String::new();
+        for (slug, platform, base_url) in &self.sources {
+            let account = if *platform == Platform::Realtimekit { "account_id = \"acc\"\napp_id = \"app\"\n" } else { "" };
+            write!(
+                toml,
+                "[[sources]]\nslug = \"{slug}\"\nprovider = \"{}\"\nbase_url = \"{base_url}\"\n\
+                 api_key_env = \"TEST_KEY\"\nrequests_per_minute = 100000\n{account}{}\n",
+                platform.as_str(),
+                self.extra
+            )
+            .expect("text");
+        }
+        toml
+    }
+
+    /// The environment that goes with [`Self::toml`].
+    pub(crate) fn environment(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("TEST_KEY".to_owned(), self.api_key.clone())])
+    }
+
+    pub(crate) fn app(&self) -> App {
+        self.app_at(Arc::clone(&self.clock) as Arc<dyn Clock>)
+    }
+
+    /// The service with a clock of its own.
+    pub(crate) fn app_at(&self, clock: Arc<dyn Clock>) -> App {
+        let config = app::parse_config(&self.toml(), &self.environment()).expect("the configuration is right");
+        App::new(config, Some(self.db.options.clone()), clock, Arc::new(Dice::seeded(7))).expect("an app")
+    }
+
+    /// `tributary poll`.
+    pub(crate) async fn poll(&self) -> Vec<PollLine> {
+        polling::poll(&self.app(), &Selection::default(), CancellationToken::new()).await.expect("the poll runs")
+    }
+
+    /// `tributary poll` with one source: its line.
+    pub(crate) async fn poll_one(&self) -> PollLine {
+        let mut lines = self.poll().await;
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        lines.remove(0)
+    }
+
+    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.db.pool).await.expect(sql)
+    }
+
+    pub(crate) async fn text(&self, sql: &'static str) -> Option<String> {
+        sqlx::query_scalar(sql).fetch_one(&self.db.pool).await.expect(sql)
+    }
+
+    /// Rows inserted, updated and deleted so far in what is kept of providers' data.
+    pub(crate) async fn tuples_written(&self) -> i64 {
+        // the statistics of a backend are flushed when it has been idle, and at its end
+        for _ in 0..50 {
+            let busy = self
+                .number(
+                    "select count(*) from pg_stat_activity
+                      where datname = current_database() and application_name like 'tributary%'",
+                )
+                .await;
+            if busy == 0 {
+                break;
+            }
+            tokio::time::sleep(TimeDelta::milliseconds(50).to_std().expect("positive")).await;
+        }
+        sqlx::query("select pg_stat_clear_snapshot()").execute(&self.db.pool).await.expect("a fresh look");
+        self.number(
+            "select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint from pg_stat_user_tables
+              where schemaname = 'core'
+                 or relname in ('raw_records', 'rejects', 'oddities', 'source_facts', 'secrets')",
+        )
+        .await
+    }
+}
+
+/// A simulated provider on a free port.
+pub(crate) async fn simulator(
+    platform: Platform,
+    feed: Arc<dyn Feed>,
+    quirks: Quirks,
+    clock: Arc<dyn Clock>,
+) -> Simulator {
+    let listen = ([127, 0, 0, 1], 0).into();
+    let settings = SimulatorSettings { platform, feed, clock, api_key: API_KEY.to_owned(), listen, quirks };
+    Simulator::start(settings).await.expect("a free port")
+}
+
+/// A feed of `count` plain records, a minute apart, the last an hour before noon.
+pub(crate) fn plain_feed(platform: Platform, count: usize) -> Arc<FixedFeed> {
+    Arc::new(FixedFeed::new((0..count).map(|number| plain_record(platform, number, count))))
+}
+
+/// Record `number` of `count`.
+pub(crate) fn plain_record(platform: Platform, number: usize, count: usize) -> FixedRecord {
+    let age = i32::try_from(count - number).expect("a small count");
+    let created_at = noon() - TimeDelta::hours(1) - TimeDelta::minutes(1) * age;
+    records::record(platform, &format!("{}-{number:05}", platform.as_str()), created_at)
+}

@@ -1,0 +1,35 @@
+//! Records to the letter, in each provider's form.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::feed::FixedRecord;
+
+/// A finished session of ninety seconds; a resolved chat of two messages.
+pub(crate) fn record(platform: Platform, id: &str, created_at: DateTime<Utc>) -> FixedRecord {
+    let end = created_at + TimeDelta::seconds(90);
+    let json = match platform {
+        Platform::Konpro => format!(
+            r#"{{"session_id":"{id}","status":"connected","created_at":{},"api_key_type":"PAID","duration":90,"avatar_id":"anna","voice_name":null}}"#,
+            created_at.timestamp()
+        ),
+        Platform::Konvo => chat(id, created_at, end),
+        Platform::Realtimekit => format!(
+            r#"{{"id":"{id}","associated_id":"m-1","meeting_display_name":"Standup","type":"meeting","status":"ENDED","live_participants":0,"max_concurrent_participants":2,"minutes_consumed":3.0,"organization_id":"app","started_at":"{0}","ended_at":"{1}","created_at":"{0}","updated_at":"{1}"}}"#,
+            iso(created_at),
+            iso(end)
+        ),
+    };
+    FixedRecord { id: id.to_owned(), created_at, updated_at: end, json }
+}
+
+fn chat(id: &str, created_at: DateTime<Utc>, end: DateTime<Utc>) -> String {
+    let (start, end) = (iso(created_at), iso(end));
+    format!(
+        r#"{{"id":"{id}","workspace_id":"w","feed_id":"f","contact_id":"c-{id}","external_user_id":"4915100000000","channel":"whatsapp","created_at":"{start}","status":{{"session_id":"{id}","completed":true,"unresolved":false,"completed_at":"{end}","last_message_date":"{end}","last_updated":"{end}"}},"state":{{"session_id":"{id}","type":"CONCIERGE","sub_intent_type":"CONCIERGE","trail":[{{}}]}},"messages":[{{"message_id":"{id}-1","session_id":"{id}","initiator_origin":"RECIPIENT","message":"Hello there","created_at":"{start}"}},{{"message_id":"{id}-2","session_id":"{id}","initiator_origin":"AI","message":"How can I help?","created_at":"{end}"}}]}}"#
+    )
+}
+
+/// An instant as these providers write it.
+pub(crate) fn iso(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

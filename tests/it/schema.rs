@@ -1,0 +1,116 @@
+//! The database contract: comments, rights, sane times, and migrations over data.
+
+use sqlx::Row;
+
+use crate::harness::World;
+use crate::harness::db::TestDatabase;
+
+#[tokio::test]
+async fn every_view_and_column_is_commented() {
+    let db = TestDatabase::new().await;
+    let rows = sqlx::query(
+        "select n.nspname || '.' || c.relname as view, a.attname as column
+           from pg_class c
+           join pg_namespace n on n.oid = c.relnamespace
+           join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+          where n.nspname in ('analytics', 'analytics_pii') and c.relkind = 'v'
+            and (col_description(c.oid, a.attnum) is null or obj_description(c.oid, 'pg_class') is null)",
+    )
+    .fetch_all(&db.pool)
+    .await
+    .expect("the catalog");
+    let missing: Vec<String> =
+        rows.iter().map(|row| format!("{}.{}", row.get::<String, _>(0), row.get::<String, _>(1))).collect();
+    assert!(missing.is_empty(), "without a comment: {missing:?}");
+}
+
+#[tokio::test]
+async fn every_instant_is_checked_to_be_sane() {
+    let db = TestDatabase::new().await;
+    let unchecked: Vec<String> = sqlx::query_scalar(
+        "select table_schema || '.' || table_name || '.' || column_name from information_schema.columns
+          where table_schema in ('core', 'ingest') and udt_name = 'timestamptz' and domain_name is null
+            and table_name in (select tablename from pg_tables where schemaname in ('core', 'ingest'))",
+    )
+    .fetch_all(&db.pool)
+    .await
+    .expect("the catalog");
+    assert!(unchecked.is_empty(), "{unchecked:?}");
+    for bad in ["infinity", "0001-01-01", "294276-01-01"] {
+        let refused = sqlx::query("insert into ingest.secrets values ('x', '', $1::text::timestamptz)").bind(bad);
+        assert!(refused.execute(&db.pool).await.is_err(), "{bad} was accepted");
+    }
+}
+
+#[tokio::test]
+async fn source_id_leads_every_key_of_core() {
+    let db = TestDatabase::new().await;
+    let faults: Vec<String> = sqlx::query_scalar(
+        "select conrelid::regclass::text || ' ' || conname
+           from pg_constraint c
+           join pg_namespace n on n.oid = c.connamespace
+           join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+          where n.nspname = 'core' and contype in ('p', 'u', 'f') and a.attname <> 'source_id'
+            and conrelid <> 'core.sources'::regclass",
+    )
+    .fetch_all(&db.pool)
+    .await
+    .expect("the catalog");
+    assert!(faults.is_empty(), "{faults:?}");
+    let triggers: i64 = sqlx::query_scalar("select count(*) from pg_trigger where not tgisinternal")
+        .fetch_one(&db.pool)
+        .await
+        .expect("the catalog");
+    assert_eq!(triggers, 0);
+}
+
+#[tokio::test]
+async fn analysts_see_analytics_and_nothing_else() {
+    let world = World::new().await;
+    let mut analyst = world.db.pool.acquire().await.expect("a connection");
+    sqlx::query("set role tributary_analyst").execute(&mut *analyst).await.expect("the role exists");
+    for view in ["sessions", "session_minutes", "messages", "people", "sources", "stream_freshness", "rejected_records"] {
+        let sql = format!("select count(*) from analytics.{view}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *analyst).await.expect(view);
+    }
+    for forbidden in [
+        "select * from core.sessions",
+        "select * from core.konvo_sessions",
+        "select * from ingest.raw_records",
+        "select * from ingest.secrets",
+        "select * from analytics_pii.messages",
+        "delete from analytics.sessions",
+        "create table analytics.mine (x int)",
+    ] {
+        let denied = sqlx::query(forbidden).execute(&mut *analyst).await.expect_err(forbidden);
+        assert_eq!(denied.as_database_error().and_then(|e| e.code()).as_deref(), Some("42501"), "{forbidden}");
+    }
+}
+
+#[tokio::test]
+async fn buckets_have_no_holes_over_clock_changes() {
+    let db = TestDatabase::new().await;
+    let count = async |from: &str, to: &str, step: &str| -> i64 {
+        sqlx::query_scalar(
+            "select count(*) from analytics.buckets($1::text::timestamptz, $2::text::timestamptz, $3::text::interval,
+                                                   'Europe/Berlin')",
+        )
+        .bind(from)
+        .bind(to)
+        .bind(step)
+        .fetch_one(&db.pool)
+        .await
+        .expect("buckets")
+    };
+    assert_eq!(count("2026-03-29 00:00 Europe/Berlin", "2026-03-30 00:00 Europe/Berlin", "1 hour").await, 23);
+    assert_eq!(count("2026-10-25 00:00 Europe/Berlin", "2026-10-26 00:00 Europe/Berlin", "1 hour").await, 25);
+    assert_eq!(count("2026-10-24 00:00 Europe/Berlin", "2026-10-27 00:00 Europe/Berlin", "1 day").await, 3);
+}
+
+#[tokio::test]
+async fn migrations_can_be_applied_twice_and_at_once() {
+    let db = TestDatabase::new().await;
+    let (one, two) = tokio::join!(tributary::db::migrate(&db.pool), tributary::db::migrate(&db.pool));
+    one.expect("the first applies");
+    two.expect("the second waits and applies");
+}

@@ -1,0 +1,135 @@
+//! Bad configuration: all faults at once, each naming its key and the way out.
+
+use std::collections::BTreeMap;
+
+use tributary::app::parse_config;
+
+fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn faults(toml: &str, pairs: &[(&str, &str)]) -> String {
+    format!("{:#}", parse_config(toml, &environment(pairs)).expect_err("the configuration is wrong"))
+}
+
+const SOURCE: &str = "[[sources]]\nslug = \"konvo-eu\"\nprovider = \"konvo\"\napi_key_env = \"KEY\"\n";
+
+#[test]
+fn a_plain_configuration_is_read_with_the_provider_s_defaults() {
+    let config = parse_config(SOURCE, &environment(&[("KEY", "secret\n")])).expect("it is right");
+    let source = &config.sources[0];
+    assert_eq!(source.slug.as_str(), "konvo-eu");
+    assert_eq!(source.base_url.as_str(), "https://api.konvoai.com/");
+    assert_eq!(source.history_from.to_rfc3339(), "2020-01-01T00:00:00+00:00");
+    let key = secrecy::ExposeSecret::expose_secret(&source.api_key);
+    assert_eq!(key, "secret", "the trailing newline is trimmed");
+    assert!(!format!("{config:?}").contains("secret"), "secrets are not printed");
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let toml = r#"
+        [databse]
+        url = "postgres://x"
+        [database]
+        url = "mysql://x"
+        [server]
+        listen = "0.0.0.0:8080"
+        default_zone = "CET+1"
+        [[sources]]
+        slug = "RTK prod"
+        provider = "realtimekit"
+        schedule = "*/5 * * * *"
+        api_key = "in-the-file"
+        account_id = ""
+        [[sources]]
+        slug = "a"
+        provider = "convo"
+        api_key_env = "NOT_SET"
+        base_url = "http://api.konvoai.com"
+        requests_per_minute = 0
+        polls = 3
+        [[sources]]
+        slug = "b"
+        provider = "konvo"
+        api_key_env = "EMPTY"
+        schedule = "0 99 * * * *"
+        history_from = "yesterday"
+        [[sources]]
+        slug = "b"
+        provider = "konvo"
+        api_key_env = "KEY"
+    "#;
+    let text = faults(toml, &[("EMPTY", " \n"), ("KEY", "k"), ("TRIBUTARY_SERVR", "x")]);
+    for expected in [
+        "databse: there is no such key — did you mean `database`?",
+        "database.url: it is no Postgres address",
+        "server.listen: 0.0.0.0:8080 can be reached from outside",
+        "server.default_zone: `CET+1` is not usable",
+        "sources[0].slug: `RTK prod` is no slug",
+        "sources[0].schedule: `*/5 * * * *` does not have six fields",
+        "sources[0].api_key: a secret stands in the file — use api_key_env or api_key_file",
+        "sources[0].account_id: it is missing",
+        "sources[0].app_id: it is missing",
+        "sources[1].provider: there is no provider `convo` — did you mean `konvo`?",
+        "sources[1].api_key_env: the variable NOT_SET is not set",
+        "sources[1].base_url: the credential would travel unencrypted",
+        "sources[1].requests_per_minute: `0` is not usable — write a whole number from 1 to 100000",
+        "sources[1].polls: there is no such key",
+        "sources[2].api_key_env: the secret is empty",
+        "sources[2].schedule: `0 99 * * * *` is no schedule",
+        "sources[2].history_from: `yesterday` is no instant",
+        "TRIBUTARY_SERVR: it names no key",
+    ] {
+        assert!(text.contains(expected), "`{expected}` is missing in:\n{text}");
+    }
+    assert!(!text.contains("in-the-file"), "a secret is not repeated");
+}
+
+#[test]
+fn two_sources_of_one_slug_are_refused() {
+    let text = faults(&format!("{SOURCE}{SOURCE}"), &[("KEY", "k")]);
+    assert!(text.contains("sources[1].slug: `konvo-eu` is the slug of sources[0].slug already"), "{text}");
+}
+
+#[test]
+fn any_mode_but_open_is_refused_with_the_way_out() {
+    let text = faults("[server]\nauth = \"keys\"\n", &[]);
+    assert!(text.contains("server.auth: the mode `keys` does not exist in this version — write auth = \"open\""), "{text}");
+}
+
+#[test]
+fn the_environment_overrides_keys() {
+    let pairs = [
+        ("KEY", "k"),
+        ("TRIBUTARY_SERVER__LISTEN", "127.0.0.1:9000"),
+        ("TRIBUTARY_SOURCES__KONVO_EU__REQUESTS_PER_MINUTE", "7"),
+        ("TRIBUTARY_DATABASE__URL", "postgres://over/ridden"),
+    ];
+    let config = parse_config(SOURCE, &environment(&pairs)).expect("it is right");
+    assert_eq!(config.server.listen.port(), 9000);
+    assert_eq!(config.sources[0].requests_per_minute, 7);
+    assert!(config.database.url.is_some());
+}
+
+#[test]
+fn broken_toml_names_its_line() {
+    let text = faults("[server]\nlisten = \n", &[]);
+    assert!(text.contains("line 2"), "{text}");
+}
+
+#[test]
+fn plain_http_is_accepted_on_loopback_only() {
+    for (url, is_right) in [
+        ("http://127.0.0.1:99", true),
+        ("http://[::1]:99", true),
+        ("http://localhost:99", true),
+        ("http://10.0.0.1", false),
+        ("http://127.0.0.1.example.com", false),
+        ("ftp://127.0.0.1", false),
+        ("https://user:pw@api.konvoai.com", false),
+    ] {
+        let toml = format!("{SOURCE}base_url = \"{url}\"\n");
+        assert_eq!(parse_config(&toml, &environment(&[("KEY", "k")])).is_ok(), is_right, "{url}");
+    }
+}
