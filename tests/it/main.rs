@@ -1,1 +1,11 @@
-fn main() {}
+//! All integration tests, in one binary: from outside, over real HTTP, on a real Postgres.
+
+mod harness;
+
+mod conformance;
+mod ingest;
+mod postgres;
+mod schema;
+mod settings;
+mod simulator;
+mod tidy;

@@ -1,0 +1,16 @@
+//! Everything a newcomer lacks: a database and three providers.
+//!
+//! [`postgres`] runs a private, durable server from the binaries of this machine; [`simulator`] answers
+//! like the three providers, over real HTTP. The demo puts both under the service itself; the tests use
+//! the same ones, so that what is shown is what is tested.
+//! The server and the simulators know nothing of how records are polled, stored or queried; [`run`] puts
+//! them under the service exactly as a user would.
+
+mod display;
+pub mod postgres;
+mod run;
+mod simulate;
+pub mod simulator;
+
+pub use self::run::{DEFAULT_DATA_DIR, DemoArgs, run, search_path};
+pub use self::simulate::{SimulateArgs, simulate};

@@ -1,0 +1,90 @@
+//! Finding `initdb` and `postgres`.
+//!
+//! Distributions keep them off the command search path and side by side by version, so the usual
+//! places are looked through, newest first. A cluster can only be run by the major version that made
+//! it, so an existing one decides. Nothing is ever downloaded.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::demo::postgres::place::Place;
+use crate::demo::postgres::{PostgresError, ServerSettings};
+
+/// Folders whose children are versions: each with the text before the version, and where the binaries
+/// lie below.
+const VERSIONED: [(&str, &str, &str); 7] = [
+    ("/usr/lib/postgresql", "", "bin"),
+    ("/usr/local/lib/postgresql", "", "bin"),
+    ("/opt/homebrew/opt", "postgresql@", "bin"),
+    ("/usr/local/opt", "postgresql@", "bin"),
+    ("/home/linuxbrew/.linuxbrew/opt", "postgresql@", "bin"),
+    ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
+    ("/usr", "pgsql-", "bin"),
+];
+
+/// The two programs, of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Binaries {
+    pub(super) initdb: PathBuf,
+    pub(super) postgres: PathBuf,
+}
+
+impl Binaries {
+    /// The ones to run `place` with.
+    pub(super) fn find(settings: &ServerSettings, place: &Place) -> Result<Self, PostgresError> {
+        let found = match &settings.bin_dir {
+            Some(folder) => vec![Self::within(folder).ok_or_else(|| PostgresError::NotABinDir(folder.clone()))?],
+            None => settings.search_path.iter().cloned().chain(usual()).filter_map(|dir| Self::within(&dir)).collect(),
+        };
+        let Some(wanted) = place.cluster_version() else {
+            return found.into_iter().next().ok_or(PostgresError::NoBinaries);
+        };
+        if found.is_empty() {
+            return Err(PostgresError::NoBinaries);
+        }
+        let mut versions = Vec::new();
+        for binaries in found {
+            let version = binaries.major_version().unwrap_or_default();
+            if version == wanted {
+                return Ok(binaries);
+            }
+            versions.push(version);
+        }
+        versions.dedup();
+        Err(PostgresError::WrongVersion { data_dir: place.cluster.clone(), wanted, found: versions.join(", ") })
+    }
+
+    /// Both, if the folder holds both. Links are followed: the server looks for its own files next to
+    /// where it really lies.
+    fn within(folder: &Path) -> Option<Self> {
+        let (initdb, postgres) = (folder.join("initdb"), folder.join("postgres"));
+        (initdb.is_file() && postgres.is_file()).then_some(())?;
+        Some(Self { initdb: initdb.canonicalize().ok()?, postgres: postgres.canonicalize().ok()? })
+    }
+
+    /// `15` for 15.8, as a cluster spells it.
+    fn major_version(&self) -> Option<String> {
+        let output = Command::new(&self.postgres).arg("--version").output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        let digits = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+        Some(digits.chars().take_while(char::is_ascii_digit).collect())
+    }
+}
+
+/// The usual places, by package system, each newest version first.
+fn usual() -> impl Iterator<Item = PathBuf> {
+    VERSIONED.into_iter().flat_map(|(base, prefix, below)| {
+        let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(base)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                let digits: String = name.strip_prefix(prefix)?.chars().take_while(char::is_ascii_digit).collect();
+                Some((digits.parse().ok()?, entry.path().join(below)))
+            })
+            .collect();
+        versions.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
+        versions.into_iter().map(|(_, folder)| folder)
+    })
+}

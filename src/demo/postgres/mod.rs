@@ -1,0 +1,213 @@
+//! A private Postgres server, run from the binaries installed on this machine.
+//!
+//! It is our direct child, listens on a socket only its own account can reach, and dies with us. Its
+//! data stay: the next start on the same folder goes on where this one ended, however either of the two
+//! processes was killed. `pg_ctl` is not used, since it leaves a server without a parent.
+//! Knows nothing of what is stored in it, and reads no environment: the caller hands everything in.
+
+mod account;
+mod binaries;
+mod place;
+mod process;
+
+use std::path::{Path, PathBuf};
+
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{ConnectOptions, Connection};
+
+use crate::demo::postgres::account::Account;
+use crate::demo::postgres::binaries::Binaries;
+use crate::demo::postgres::place::Place;
+use crate::demo::postgres::process::Postmaster;
+
+/// The superuser the cluster is made with.
+const SUPERUSER: &str = "tributary";
+/// The database the service works in.
+const DATABASE: &str = "tributary";
+/// Names the socket file; nothing listens on TCP.
+const PORT: u16 = 5432;
+
+/// Where and how a private server runs.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Folder of cluster, socket, log and lock; made where missing.
+    pub data_dir: PathBuf,
+    /// Folder of `initdb` and `postgres`; looked for where not given.
+    pub bin_dir: Option<PathBuf>,
+    /// Folders of the command search path, looked into first.
+    pub search_path: Vec<PathBuf>,
+    /// Whether a power cut must lose nothing. `false` skips all syncing: what was committed still survives
+    /// the end of any process, the server's own included, and a load is faster.
+    pub durable: bool,
+}
+
+/// Why a private server could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// No folder holds both `initdb` and `postgres`.
+    #[error(
+        "no PostgreSQL binaries were found: install them with `apt install postgresql`, `brew install postgresql@17` \
+         or `dnf install postgresql-server`, or set DATABASE_URL to a database you have"
+    )]
+    NoBinaries,
+    /// The folder named by the caller lacks one of the two.
+    #[error("{} does not hold `initdb` and `postgres`", .0.display())]
+    NotABinDir(PathBuf),
+    /// The cluster was made by a major version that is not installed.
+    #[error("the data in {} were written by PostgreSQL {wanted}, which is not installed (found: {found}): \
+             install that version, or choose another data folder", .data_dir.display())]
+    WrongVersion {
+        /// The cluster's folder.
+        data_dir: PathBuf,
+        /// Major version that wrote it.
+        wanted: String,
+        /// Major versions found, comma-separated.
+        found: String,
+    },
+    /// Another process runs on the same folder.
+    #[error("the data folder {} is in use by process {pid}: stop it, or choose another folder", .data_dir.display())]
+    InUse {
+        /// The folder.
+        data_dir: PathBuf,
+        /// Who holds it; `?` where it did not write its number down.
+        pid: String,
+    },
+    /// We are root, which Postgres refuses to be, and there is no account to become.
+    #[error("running as root, and neither `postgres` nor `nobody` is an account here to run PostgreSQL as")]
+    NoAccount,
+    /// A folder for sockets belongs to someone else.
+    #[error("{} exists and is not a private folder of the account that runs PostgreSQL", .0.display())]
+    ForeignSocketDir(PathBuf),
+    /// A file or a process could not be worked with.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// `initdb` failed.
+    #[error("`initdb` could not make a cluster: {0}")]
+    Initdb(String),
+    /// A server that an earlier run left behind does not stop.
+    #[error("the server of an earlier run (process {0}) does not stop")]
+    Survivor(u32),
+    /// The server ended instead of getting ready.
+    #[error("PostgreSQL ended at its start ({status}): {last_words} (see {})", .log.display())]
+    Exited {
+        /// How it ended.
+        status: std::process::ExitStatus,
+        /// Last line of its log.
+        last_words: String,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// The server did not get ready in time.
+    #[error("PostgreSQL was not ready after {seconds} s (see {})", .log.display())]
+    NotReady {
+        /// How long was waited, seconds.
+        seconds: u64,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// The database could not be made.
+    #[error("cannot create the database `{DATABASE}`: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+impl PostgresError {
+    /// For `map_err`: an I/O error that names its operand.
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+}
+
+/// A running private server. Dropping it stops it.
+#[derive(Debug)]
+pub struct Server {
+    postmaster: Postmaster,
+    place: Place,
+}
+
+impl Server {
+    /// Makes the cluster where there is none, and starts the server. Blocks until it takes connections:
+    /// well under a second as a rule, up to a minute after a crash with much data.
+    ///
+    /// Call it from a thread that lives as long as the app, that is from `main` before the async runtime
+    /// starts: on Linux the kernel stops the server when the *thread* that started it ends.
+    pub fn start(settings: &ServerSettings) -> Result<Self, PostgresError> {
+        let place = Place::claim(&settings.data_dir, Account::for_children()?)?;
+        let binaries = Binaries::find(settings, &place)?;
+        process::stop_survivor(&place)?;
+        if !place.has_cluster() {
+            process::init_cluster(&binaries, &place, settings.durable)?;
+        }
+        let postmaster = Postmaster::start(&binaries, &place, settings.durable)?;
+        Ok(Self { postmaster, place })
+    }
+
+    /// The folder really used. It differs from the wanted one where we are root and the account that
+    /// runs Postgres could not reach that.
+    pub fn data_dir(&self) -> &Path {
+        &self.place.root
+    }
+
+    /// The folder of the socket.
+    pub fn socket_dir(&self) -> &Path {
+        &self.place.socket_dir
+    }
+
+    /// Number of the server's process.
+    pub fn pid(&self) -> u32 {
+        self.postmaster.pid()
+    }
+
+    /// How to connect to the service's database; see [`Self::create_database`].
+    pub fn connect_options(&self) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .socket(&self.place.socket_dir)
+            .port(PORT)
+            .username(SUPERUSER)
+            .database(DATABASE)
+            .ssl_mode(PgSslMode::Disable)
+    }
+
+    /// Creates the service's database, and the role `analyst` that may log in and has no rights yet,
+    /// where they are missing.
+    pub async fn create_database(&self) -> Result<(), PostgresError> {
+        let mut connection = self.connect_options().database("postgres").connect().await?;
+        for (exists, create) in [
+            ("select exists (select from pg_roles where rolname = 'analyst')", "create role analyst login"),
+            ("select exists (select from pg_database where datname = 'tributary')", "create database tributary"),
+        ] {
+            if !sqlx::query_scalar::<_, bool>(exists).fetch_one(&mut connection).await? {
+                sqlx::query(create).execute(&mut connection).await?;
+            }
+        }
+        connection.close().await?;
+        Ok(())
+    }
+
+    /// Lets the role `analyst` read what analysts may read, and nothing else. Call it once the schema is
+    /// there: the right hangs on a role that a migration makes.
+    pub async fn let_analyst_read(&self) -> Result<(), PostgresError> {
+        let mut connection = self.connect_options().connect().await?;
+        sqlx::raw_sql(
+            "grant tributary_analyst to analyst;
+             alter role analyst set default_transaction_read_only = on;
+             alter role analyst set statement_timeout = '60s';
+             alter role analyst set search_path = analytics;",
+        )
+        .execute(&mut connection)
+        .await?;
+        connection.close().await?;
+        Ok(())
+    }
+
+    /// Stops the server; open connections are ended. Does nothing the second time.
+    pub fn stop(&mut self) {
+        self.postmaster.stop();
+    }
+}

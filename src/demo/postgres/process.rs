@@ -1,0 +1,192 @@
+//! Making a cluster, starting its server, stopping it, and stopping one that outlived its app.
+//!
+//! The waits and checks here were forced by trials with `kill -9`: `postmaster.pid` stays behind and
+//! still says `ready`; the numbers in it are used again by other processes; a killed server is in the way
+//! until its last child is gone.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::demo::postgres::account::Ending;
+use crate::demo::postgres::binaries::Binaries;
+use crate::demo::postgres::place::Place;
+use crate::demo::postgres::{PORT, PostgresError, SUPERUSER};
+
+/// A server that ends at its start is tried again for this long: children of a killed one hold its
+/// memory and its lock file for a moment.
+const RETRY_FOR: Duration = Duration::from_secs(15);
+/// A server has this long to get ready; repairing after a crash counts.
+const READY_WITHIN: Duration = Duration::from_mins(1);
+/// A server has this long to stop in good order.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+/// A server that outlived its app has this long for each of: in good order, by force.
+const SURVIVOR_STOPS_WITHIN: Duration = Duration::from_secs(10);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Between two starts.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Makes a cluster. It gets its name when it is complete, so that one cut short is never taken for one.
+pub(super) fn init_cluster(binaries: &Binaries, place: &Place, durable: bool) -> Result<(), PostgresError> {
+    let unfinished = place.root.join("cluster.unfinished");
+    if unfinished.exists() {
+        std::fs::remove_dir_all(&unfinished).map_err(PostgresError::io("remove", &unfinished))?;
+    }
+    place.account.make_private_dir(&unfinished)?;
+    let mut command = place.account.command(&binaries.initdb, &unfinished, Ending::Kill);
+    command.arg("-D").arg(&unfinished).args(["-U", SUPERUSER, "--auth=trust", "-E", "UTF8", "--no-locale"]);
+    if !durable {
+        command.arg("--no-sync");
+    }
+    let output = command.output().map_err(PostgresError::io("run", &binaries.initdb))?;
+    if !output.status.success() {
+        return Err(PostgresError::Initdb(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    std::fs::rename(&unfinished, &place.cluster).map_err(PostgresError::io("rename", &unfinished))
+}
+
+/// Stops a server that still runs on the place, though we hold its lock: its app was killed.
+pub(super) fn stop_survivor(place: &Place) -> Result<(), PostgresError> {
+    let Some((pid, _)) = pid_file(place) else { return Ok(()) };
+    let Some(handle) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
+    for signal in [Signal::INT, Signal::KILL] {
+        let began = Instant::now();
+        while runs_on(pid, place) && began.elapsed() < SURVIVOR_STOPS_WITHIN {
+            let _ = kill_process(handle, signal); // gone already is as good
+            sleep(PAUSE * 10);
+        }
+    }
+    if runs_on(pid, place) { Err(PostgresError::Survivor(pid)) } else { Ok(()) }
+}
+
+/// The first line of `postmaster.pid`, and whether its eighth says that connections are taken.
+fn pid_file(place: &Place) -> Option<(u32, bool)> {
+    let text = std::fs::read_to_string(place.cluster.join("postmaster.pid")).ok()?;
+    let mut lines = text.lines().map(str::trim);
+    Some((lines.next()?.parse().ok()?, lines.nth(6) == Some("ready")))
+}
+
+/// Whether the process is a server of this very cluster. A number alone may belong to anybody by now,
+/// and a process that has ended but was not waited for has no command line.
+fn runs_on(pid: u32, place: &Place) -> bool {
+    let cluster = place.cluster.to_string_lossy();
+    let command_line = if Path::new("/proc/self/cmdline").exists() {
+        std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
+    } else {
+        let listed = Command::new("/bin/ps").args(["-o", "command=", "-p", &pid.to_string()]).output();
+        listed.map(|output| output.stdout).unwrap_or_default()
+    };
+    String::from_utf8_lossy(&command_line).contains(&*cluster)
+}
+
+/// The server's first process, our child.
+#[derive(Debug)]
+pub(super) struct Postmaster {
+    child: Child,
+    stopped: bool,
+}
+
+impl Postmaster {
+    /// Starts it and waits until it takes connections.
+    pub(super) fn start(binaries: &Binaries, place: &Place, durable: bool) -> Result<Self, PostgresError> {
+        let mut command = server_command(binaries, place, durable)?;
+        let spawn = |command: &mut Command| {
+            let child = command.spawn().map_err(PostgresError::io("run", &binaries.postgres))?;
+            Ok::<_, PostgresError>(Self { child, stopped: false })
+        };
+        let began = Instant::now();
+        let mut postmaster = spawn(&mut command)?;
+        loop {
+            let ended = postmaster.child.try_wait().map_err(PostgresError::io("wait for", &binaries.postgres))?;
+            if let Some(status) = ended {
+                postmaster.stopped = true;
+                if began.elapsed() > RETRY_FOR || !in_the_way_for_a_moment(place) {
+                    let (log, last_words) = (place.log.clone(), place.last_words());
+                    return Err(PostgresError::Exited { status, last_words, log });
+                }
+                sleep(RETRY_PAUSE);
+                postmaster = spawn(&mut command)?;
+            }
+            // A file that a killed server left behind says `ready` too.
+            if pid_file(place) == Some((postmaster.pid(), true)) {
+                return Ok(postmaster);
+            }
+            if began.elapsed() > READY_WITHIN {
+                return Err(PostgresError::NotReady { seconds: READY_WITHIN.as_secs(), log: place.log.clone() });
+            }
+            sleep(PAUSE);
+        }
+    }
+
+    /// Number of the process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it in good order, and by force when that takes too long.
+    pub(super) fn stop(&mut self) {
+        if std::mem::replace(&mut self.stopped, true) {
+            return;
+        }
+        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+        let began = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if began.elapsed() > STOP_WITHIN {
+                // Its children notice and end; the next start repairs.
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                return;
+            }
+            sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Postmaster {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Whether a start failed for a reason that passes by itself.
+fn in_the_way_for_a_moment(place: &Place) -> bool {
+    let text = std::fs::read(&place.log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let mut last = text.lines().rev().take(4);
+    last.any(|line| line.contains("already exists") || line.contains("still in use") || line.contains("in use by"))
+}
+
+fn server_command(binaries: &Binaries, place: &Place, durable: bool) -> Result<Command, PostgresError> {
+    let log = File::options().create(true).write(true).truncate(true).open(&place.log);
+    let log = log.map_err(PostgresError::io("open", &place.log))?;
+    let mut command = place.account.command(&binaries.postgres, &place.root, Ending::Interrupt);
+    command.arg("-D").arg(&place.cluster).stdout(Stdio::null()).stderr(log);
+    let mut set = |name: &str, value: &str| {
+        command.arg("-c").arg(format!("{name}={value}"));
+    };
+    set("listen_addresses", "");
+    set("port", &PORT.to_string());
+    set("unix_socket_directories", &quoted(&place.socket_dir));
+    set("unix_socket_permissions", "0700");
+    set("max_connections", "60");
+    set("shared_buffers", "128MB");
+    set("timezone", "UTC");
+    set("log_timezone", "UTC");
+    if !durable {
+        // Commits still wait until the system has them: without syncing that costs next to nothing, and
+        // so nothing acknowledged is lost when the server itself is killed.
+        set("fsync", "off");
+        set("full_page_writes", "off");
+    }
+    Ok(command)
+}
+
+/// The setting is a list of names: a comma or a space within one needs quotes.
+fn quoted(folder: &Path) -> String {
+    format!("\"{}\"", folder.to_string_lossy().replace('"', "\"\""))
+}

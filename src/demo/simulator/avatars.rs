@@ -1,0 +1,156 @@
+//! Generated KonPro sessions: streamed avatars.
+//!
+//! A session is new, connects, and then its duration grows until it stops; nothing says that it has
+//! ended, and its status stays what it was last. Some never connect. Creation times are whole seconds,
+//! so equal ones are common; durations are sometimes fractional when final.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::RngExt;
+use rand::rngs::SmallRng;
+use rust_decimal::Decimal;
+
+use crate::demo::simulator::rhythm::{Span, pick, skewed_ms, starts, uuid_v1};
+use crate::demo::simulator::world::{Life, ProviderTruth, Volume};
+
+const KEY_TYPES: [&str; 3] = ["TRIAL", "PRO", "ENTERPRISE"];
+const AVATARS: [&str; 6] = [
+    "default",
+    "Anna_public_3",
+    "Wayne_20240711",
+    "June_HR_public",
+    "Dexter_Doctor_Standing2_public",
+    "Shawn_Therapist",
+];
+const VOICES: [Option<&str>; 6] = [
+    None,
+    Some("Warm Female EN"),
+    Some("Calm Male EN"),
+    Some("Klara DE"),
+    Some("Lucía ES – cálida"),
+    Some("さくら JA"),
+];
+
+/// How far a session ever gets, milliseconds after its creation.
+#[derive(Debug, Clone, Copy)]
+enum Course {
+    /// It stays `new`.
+    NeverTried,
+    /// It stays `connecting`.
+    NeverConnected { connecting_ms: i64 },
+    /// It connects and lasts.
+    Connected { connecting_ms: i64, connected_ms: i64, duration_tenths: i64 },
+}
+
+/// One streamed avatar.
+#[derive(Debug)]
+pub(super) struct AvatarStream {
+    id: String,
+    created_at: DateTime<Utc>,
+    course: Course,
+    key_type: &'static str,
+    avatar: &'static str,
+    voice: Option<&'static str>,
+}
+
+/// All sessions of a world, oldest first.
+pub(super) fn generate(rng: &mut SmallRng, volume: Volume, span: Span) -> Vec<AvatarStream> {
+    let whole_second = |at: DateTime<Utc>| DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at);
+    starts(rng, volume, span).into_iter().map(|at| one(rng, whole_second(at))).collect()
+}
+
+fn one(rng: &mut SmallRng, created_at: DateTime<Utc>) -> AvatarStream {
+    let connecting_ms = rng.random_range(300..2_500);
+    let course = match rng.random_range(0..100) {
+        0..3 => Course::NeverTried,
+        3..7 => Course::NeverConnected { connecting_ms },
+        _ => {
+            let lasts_ms = skewed_ms(rng, TimeDelta::seconds(12), TimeDelta::minutes(40));
+            let is_whole = rng.random_bool(0.7);
+            let duration_tenths = if is_whole { lasts_ms / 1000 * 10 } else { lasts_ms / 100 };
+            Course::Connected {
+                connecting_ms,
+                connected_ms: connecting_ms + rng.random_range(800..6_000),
+                duration_tenths,
+            }
+        }
+    };
+    AvatarStream {
+        id: uuid_v1(rng),
+        created_at,
+        course,
+        key_type: pick(rng, &KEY_TYPES),
+        avatar: pick(rng, &AVATARS),
+        voice: pick(rng, &VOICES),
+    }
+}
+
+impl AvatarStream {
+    fn age_ms(&self, now: DateTime<Utc>) -> i64 {
+        (now - self.created_at).num_milliseconds()
+    }
+
+    fn status(&self, now: DateTime<Utc>) -> &'static str {
+        let age_ms = self.age_ms(now);
+        match self.course {
+            Course::Connected { connected_ms, .. } if age_ms >= connected_ms => "connected",
+            Course::Connected { connecting_ms, .. } | Course::NeverConnected { connecting_ms }
+                if age_ms >= connecting_ms =>
+            {
+                "connecting"
+            }
+            _ => "new",
+        }
+    }
+
+    /// Whole seconds while it runs, the exact length afterwards; tenths of a second.
+    fn duration_tenths(&self, now: DateTime<Utc>) -> i64 {
+        let Course::Connected { connected_ms, duration_tenths, .. } = self.course else { return 0 };
+        let running_tenths = (self.age_ms(now) - connected_ms).max(0) / 1000 * 10;
+        running_tenths.min(duration_tenths)
+    }
+}
+
+impl Life for AvatarStream {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn created_at(&self) -> DateTime<Utc> {
+        self.created_at
+    }
+
+    fn updated_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let last_ms = match self.course {
+            Course::NeverTried => 0,
+            Course::NeverConnected { connecting_ms } => connecting_ms,
+            Course::Connected { connected_ms, duration_tenths, .. } => connected_ms + duration_tenths * 100,
+        };
+        now.min(self.created_at + TimeDelta::milliseconds(last_ms))
+    }
+
+    fn render(&self, now: DateTime<Utc>) -> String {
+        let duration = match self.course {
+            Course::NeverTried => String::new(), // nothing was ever measured
+            _ => format!("\"duration\":{},", Decimal::new(self.duration_tenths(now), 1).normalize()),
+        };
+        format!(
+            r#"{{"session_id":"{}","status":"{}","created_at":{},"api_key_type":"{}",{duration}"avatar_id":"{}","voice_name":{}}}"#,
+            self.id,
+            self.status(now),
+            self.created_at.timestamp(),
+            self.key_type,
+            self.avatar,
+            self.voice.map_or_else(|| "null".to_owned(), |voice| format!("\"{voice}\"")),
+        )
+    }
+
+    fn truth<'a>(existing: impl Iterator<Item = &'a Self>, now: DateTime<Utc>) -> ProviderTruth {
+        let (mut sessions, mut tenths) = (0, 0);
+        for session in existing {
+            sessions += 1;
+            tenths += session.duration_tenths(now);
+        }
+        let seconds = Decimal::new(tenths, 1);
+        ProviderTruth { sessions, minutes_consumed: Some(seconds / Decimal::from(60)), ..ProviderTruth::default() }
+    }
+}

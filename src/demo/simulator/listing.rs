@@ -1,0 +1,139 @@
+//! What the three lists have in common: parameters, selection, paging.
+//!
+//! The provider files say how each spells its parameters and its answer; what lies between is here. Only
+//! the records on the page are rendered. Knows neither paths nor envelopes.
+
+use chrono::{DateTime, Utc};
+
+use crate::demo::simulator::feed::{Entry, Feed};
+use crate::demo::simulator::quirks::{FilterMeaning, Quirks};
+
+/// A request, with all that decides its answer.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) path: &'a str,
+    pub(super) parameters: &'a [(String, String)],
+    pub(super) now: DateTime<Utc>,
+    pub(super) quirks: &'a Quirks,
+    pub(super) bend: Bend,
+    pub(super) feed: &'a dyn Feed,
+}
+
+/// What a fault does to a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Bend {
+    pub(super) without_list_key: bool,
+    pub(super) empty_page: bool,
+    pub(super) page_cycle: Option<usize>,
+}
+
+/// An answer without the headers every answer has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    /// JSON with a status.
+    pub(super) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into() }
+    }
+}
+
+/// Bounds of the time filter, both inclusive.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bounds {
+    pub(super) from: Option<DateTime<Utc>>,
+    pub(super) to: Option<DateTime<Utc>>,
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub(super) struct ListPage {
+    /// The records, comma-separated.
+    pub(super) records: String,
+    /// How many they are.
+    pub(super) len: usize,
+    /// How many match in all.
+    pub(super) total: usize,
+    /// How many match before this page.
+    pub(super) offset: usize,
+    /// Number of the page shown, from 0.
+    pub(super) index: usize,
+    /// Whether a page follows.
+    pub(super) has_next: bool,
+}
+
+impl Call<'_> {
+    /// A parameter's value; an empty one counts as not given.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        let found = self.parameters.iter().find(|(given, _)| given == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Whether a parameter says `true`.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
+    }
+
+    /// What matches the time filter, oldest first.
+    pub(super) fn select(&self, bounds: Bounds) -> Vec<Entry> {
+        let mut entries = self.feed.index(self.now);
+        let compared = |entry: &Entry| match self.quirks.filter_meaning {
+            FilterMeaning::Created => Some(entry.created_at),
+            FilterMeaning::Updated => Some(entry.updated_at),
+            FilterMeaning::Ignored => None,
+        };
+        entries.retain(|entry| {
+            compared(entry)
+                .is_none_or(|at| bounds.from.is_none_or(|from| from <= at) && bounds.to.is_none_or(|to| at <= to))
+        });
+        entries
+    }
+
+    /// Keeps the records whose `status` is `wanted`. Renders all that match the other filters: nothing
+    /// that is polled regularly asks for it.
+    pub(super) fn retain_status(&self, entries: &mut Vec<Entry>, wanted: &str) {
+        entries.retain(|entry| self.member(entry.key, "status").is_some_and(|status| status == wanted));
+    }
+
+    /// A member of a record, undecoded if it is no text. Renders the record.
+    pub(super) fn member(&self, key: usize, name: &str) -> Option<String> {
+        let json = self.feed.render(key, self.now)?;
+        let record: serde_json::Value = serde_json::from_str(&json).ok()?;
+        let value = record.get(name)?;
+        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }
+
+    /// Page `index`, from 0, of `entries` in the order given. Each record passes through `shape`.
+    pub(super) fn page(
+        &self,
+        entries: &[Entry],
+        index: usize,
+        size: usize,
+        shape: impl Fn(String) -> String,
+    ) -> ListPage {
+        let index = self.bend.page_cycle.map_or(index, |length| index % length.max(1));
+        let offset = index.saturating_mul(size).min(entries.len());
+        let end = offset.saturating_add(size).min(entries.len());
+        let shown = if self.bend.empty_page { &[] } else { &entries[offset..end] };
+        let (mut records, mut len) = (String::new(), 0);
+        for entry in shown {
+            // A record removed by now leaves a shorter page, as it would at the provider.
+            let Some(json) = self.feed.render(entry.key, self.now) else { continue };
+            if len > 0 {
+                records.push(',');
+            }
+            records.push_str(&self.quirks.reshape(shape(json)));
+            len += 1;
+        }
+        ListPage { records, len, total: entries.len(), offset, index, has_next: end < entries.len() }
+    }
+
+    /// The size of pages, once the silent limits have been applied.
+    pub(super) fn clamp_size(&self, size: usize, limit: usize) -> usize {
+        size.min(limit).min(self.quirks.page_size_max.unwrap_or(usize::MAX)).max(1)
+    }
+}

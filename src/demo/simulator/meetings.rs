@@ -1,0 +1,228 @@
+//! Generated RealtimeKit sessions: video meetings and livestreams.
+//!
+//! Minutes are those of all participants together. While a meeting is live they are brought up to date
+//! once a minute and whenever somebody comes or leaves, and final with its end, which comes a keep-alive
+//! time after the last one left. Some records carry fields no document names.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::RngExt;
+use rand::rngs::SmallRng;
+use rust_decimal::Decimal;
+use serde_json::json;
+
+use crate::demo::simulator::rhythm::{Span, iso, pick, skewed_ms, starts, uuid_v4};
+use crate::demo::simulator::world::{Life, ProviderTruth, Volume};
+
+const ORGANIZATION: &str = "7f1c2e9a4b6d4f0e8c3a1d5b9e7f2a60";
+const TITLES: [&str; 9] = [
+    "Weekly product review",
+    "Standup A",
+    "Support call",
+    "Onboarding – Müller & Søn",
+    "Interview 👩‍💻",
+    "Board meeting \"Q3\"",
+    "授業：数学 II",
+    "Sprechstunde Dr. Weiß",
+    "Legacy room",
+];
+const ROOMS: usize = 40;
+/// How often the minutes of a live meeting are brought up to date, milliseconds.
+const METERED_EVERY_MS: i64 = 60_000;
+/// From the end until the record says so, milliseconds.
+const CLOSING_MS: i64 = 1_000;
+
+/// What several sessions are held in.
+#[derive(Debug)]
+struct Room {
+    associated_id: String,
+    title: String,
+    is_livestream: bool,
+}
+
+/// From joining to leaving, after the creation, milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Stay {
+    joined_ms: i64,
+    left_ms: i64,
+}
+
+/// One session of a meeting.
+#[derive(Debug)]
+pub(super) struct Meeting {
+    id: String,
+    room: Arc<Room>,
+    created_at: DateTime<Utc>,
+    stays: Vec<Stay>,
+    ended_ms: i64,
+    has_undocumented: bool,
+    has_meta: bool,
+    is_recorded: bool,
+}
+
+/// All sessions of a world, oldest first.
+pub(super) fn generate(rng: &mut SmallRng, volume: Volume, span: Span) -> Vec<Meeting> {
+    let rooms: Vec<Arc<Room>> = (0..ROOMS).map(|number| Arc::new(room(rng, number))).collect();
+    let starts = starts(rng, volume, span);
+    let session = |at| {
+        let room = rng.random_range(0..rooms.len());
+        one(rng, at, Arc::clone(&rooms[room]))
+    };
+    starts.into_iter().map(session).collect()
+}
+
+fn room(rng: &mut SmallRng, number: usize) -> Room {
+    let letters =
+        |rng: &mut SmallRng| -> String { (0..6).map(|_| char::from(rng.random_range(b'a'..=b'z'))).collect() };
+    // The older interface named rooms instead of numbering them.
+    let is_v1 = number % 13 == 12;
+    let associated_id = if is_v1 { format!("{}-{}", letters(rng), letters(rng)) } else { uuid_v4(rng) };
+    let title = format!("{} {}", pick(rng, &TITLES), number + 1);
+    Room { associated_id, title, is_livestream: number % 10 == 9 }
+}
+
+fn one(rng: &mut SmallRng, created_at: DateTime<Utc>, room: Arc<Room>) -> Meeting {
+    let lasts_ms = skewed_ms(rng, TimeDelta::minutes(2), TimeDelta::minutes(100));
+    let people = match rng.random_range(0..10) {
+        _ if room.is_livestream => rng.random_range(8..40),
+        0 => 1,
+        1..8 => rng.random_range(2..5),
+        _ => rng.random_range(5..14),
+    };
+    let is_blink = rng.random_bool(0.01);
+    let stay = |number: i64| {
+        let joined_ms = if number == 0 { 0 } else { rng.random_range(0..lasts_ms / 3) };
+        let left_ms =
+            if number < 2 { lasts_ms - rng.random_range(0..8_000) } else { rng.random_range(joined_ms..lasts_ms) };
+        if is_blink { Stay { joined_ms: 0, left_ms: 0 } } else { Stay { joined_ms, left_ms: left_ms.max(joined_ms) } }
+    };
+    let stays: Vec<Stay> = (0..people).map(stay).collect();
+    let last_left_ms = stays.iter().map(|stay| stay.left_ms).max().unwrap_or(0);
+    Meeting {
+        id: uuid_v4(rng),
+        room,
+        created_at,
+        stays,
+        ended_ms: last_left_ms + 60_000 + rng.random_range(0..900),
+        has_undocumented: rng.random_bool(0.35),
+        has_meta: rng.random_bool(0.2),
+        is_recorded: rng.random_bool(0.3),
+    }
+}
+
+/// A meeting as it was when it was last metered.
+struct Seen {
+    has_ended: bool,
+    updated_ms: i64,
+    inside: usize,
+    most_inside: usize,
+    joined: usize,
+    /// In ten-thousandths, the precision the provider has.
+    minutes: Decimal,
+}
+
+impl Meeting {
+    fn see(&self, now: DateTime<Utc>) -> Seen {
+        let updated_ms = self.updated_ms(now);
+        let has_ended = updated_ms > self.ended_ms;
+        let metered_ms = updated_ms.min(self.ended_ms);
+        let joined = self.stays.iter().filter(|stay| stay.joined_ms <= metered_ms);
+        let inside_at = |at: i64| self.stays.iter().filter(|stay| stay.joined_ms <= at && at < stay.left_ms).count();
+        let spent_ms: i64 = joined.clone().map(|stay| stay.left_ms.min(metered_ms) - stay.joined_ms).sum();
+        Seen {
+            has_ended,
+            updated_ms,
+            inside: if has_ended { 0 } else { inside_at(metered_ms) },
+            most_inside: joined.clone().map(|stay| inside_at(stay.joined_ms)).max().unwrap_or(0).max(1),
+            joined: joined.count(),
+            minutes: Decimal::new((spent_ms + 3) / 6, 4),
+        }
+    }
+
+    /// The last full minute, or the last coming or leaving after it; a second after the end for good.
+    fn updated_ms(&self, now: DateTime<Utc>) -> i64 {
+        let age_ms = (now - self.created_at).num_milliseconds().max(0);
+        let closed_ms = self.ended_ms + CLOSING_MS;
+        if age_ms >= closed_ms {
+            return closed_ms;
+        }
+        let events = self.stays.iter().flat_map(|stay| [stay.joined_ms, stay.left_ms]);
+        let last_event = events.filter(|at| *at <= age_ms).max().unwrap_or(0);
+        last_event.max(age_ms / METERED_EVERY_MS * METERED_EVERY_MS).min(self.ended_ms)
+    }
+
+    fn after_creation(&self, offset_ms: i64) -> DateTime<Utc> {
+        self.created_at + TimeDelta::milliseconds(offset_ms)
+    }
+
+    /// Fields that two public clients decode and no document names.
+    fn write_undocumented(&self, json: &mut String, seen: &Seen) {
+        let minutes = seen.minutes.normalize();
+        let (recording, recorded) = match (self.is_recorded, seen.has_ended) {
+            (true, true) => ("UPLOADED", minutes),
+            (true, false) => ("RECORDING", Decimal::ZERO),
+            (false, _) => ("NOT_RECORDED", Decimal::ZERO),
+        };
+        let (group_call, livestream) =
+            if self.room.is_livestream { (Decimal::ZERO, minutes) } else { (minutes, Decimal::ZERO) };
+        let _ = write!(
+            json,
+            r#","total_participants":{},"recording_status":"{recording}","livestream_status":"{}","group_call_minutes_consumed":{group_call},"webinar_minutes_consumed":0,"audio_room_minutes_consumed":0,"livestream_minutes_consumed":{livestream},"chat_minutes_consumed":0,"recording_minutes_consumed":{recorded},"transcription_minutes_consumed":0,"parent_session_id":null,"settings":{{}}"#,
+            seen.joined,
+            if self.room.is_livestream { "LIVESTREAMED" } else { "NOT_LIVESTREAMED" },
+        );
+    }
+}
+
+impl Life for Meeting {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn created_at(&self) -> DateTime<Utc> {
+        self.created_at
+    }
+
+    fn updated_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.after_creation(self.updated_ms(now))
+    }
+
+    fn render(&self, now: DateTime<Utc>) -> String {
+        let seen = self.see(now);
+        let ended_at = seen.has_ended.then(|| iso(self.after_creation(self.ended_ms)));
+        let mut json = format!(
+            r#"{{"id":"{}","associated_id":"{}","meeting_display_name":{},"type":"{}","status":"{}","live_participants":{},"max_concurrent_participants":{},"minutes_consumed":{},"organization_id":"{ORGANIZATION}","started_at":"{}","ended_at":{},"created_at":"{}","updated_at":"{}""#,
+            self.id,
+            self.room.associated_id,
+            json!(self.room.title),
+            if self.room.is_livestream { "livestream" } else { "meeting" },
+            if seen.has_ended { "ENDED" } else { "LIVE" },
+            seen.inside,
+            seen.most_inside,
+            seen.minutes.normalize(),
+            iso(self.after_creation(-10)),
+            json!(ended_at),
+            iso(self.created_at),
+            iso(self.after_creation(seen.updated_ms)),
+        );
+        if self.has_undocumented {
+            self.write_undocumented(&mut json, &seen);
+        }
+        if self.has_meta {
+            let _ = write!(json, r#","meta":{{"room_name":"{}"}}"#, self.room.associated_id);
+        }
+        json.push('}');
+        json
+    }
+
+    fn truth<'a>(existing: impl Iterator<Item = &'a Self>, now: DateTime<Utc>) -> ProviderTruth {
+        let (mut sessions, mut minutes) = (0, Decimal::ZERO);
+        for meeting in existing {
+            sessions += 1;
+            minutes += meeting.see(now).minutes;
+        }
+        ProviderTruth { sessions, minutes_consumed: Some(minutes), ..ProviderTruth::default() }
+    }
+}

@@ -1,0 +1,143 @@
+//! Habits a provider may have.
+//!
+//! The providers' documents leave much open: where pages begin, which time a filter compares, whether a
+//! total can be believed. Each open point is a quirk with the likelier value as its default, so that a
+//! client can be shown to be right under all of them. Quirks last; what happens once is a fault.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+/// Which time the list's time filter compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FilterMeaning {
+    /// The creation.
+    #[default]
+    Created,
+    /// The last change.
+    Updated,
+    /// None: the filter is accepted and everything is listed.
+    Ignored,
+}
+
+/// What the list says about how many records match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Total {
+    /// The truth.
+    #[default]
+    Right,
+    /// So many too many; negative for too few. Never below zero.
+    OffBy(i64),
+    /// The key is not there.
+    Missing,
+    /// The truth, written as text.
+    AsText,
+}
+
+/// The form of a KonPro list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KonproShape {
+    /// `{total, page, page_size, next_pagination_token, data: […]}`
+    #[default]
+    History,
+    /// The same inside `{code: 100, message, data}`.
+    Wrapped,
+    /// `{sessions: […]}` with three fields each: what the same path answers by its other documentation.
+    Sessions,
+}
+
+/// All habits; the defaults are what the documents say, or what is likelier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate habit that a provider has or has not")]
+pub struct Quirks {
+    /// Number of the first page, 0 or 1 (default), at Konvo and RealtimeKit. KonPro documents 1.
+    pub first_page: usize,
+    /// Larger pages than this are cut to it in silence, besides the provider's own limit.
+    pub page_size_max: Option<usize>,
+    /// KonPro sends tokens for further pages and expects them (default: page numbers alone).
+    pub token_paging: bool,
+    /// KonPro's form of a list.
+    pub konpro_shape: KonproShape,
+    /// KonPro's creation times are milliseconds instead of seconds.
+    pub epoch_milliseconds: bool,
+    /// Which time the filter compares.
+    pub filter_meaning: FilterMeaning,
+    /// What the total says.
+    pub total: Total,
+    /// How far the `Date` header is ahead of the simulator's clock, seconds.
+    pub clock_skew_seconds: i64,
+    /// An `ended_at` of `null` is written as the text `"null"`, as in an official example.
+    pub null_end_as_text: bool,
+    /// Numbers of records are written as text.
+    pub numbers_as_text: bool,
+    /// RealtimeKit's calls in five minutes; more are refused until the window ends.
+    pub calls_per_window: u32,
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self {
+            first_page: 1,
+            page_size_max: None,
+            token_paging: false,
+            konpro_shape: KonproShape::default(),
+            epoch_milliseconds: false,
+            filter_meaning: FilterMeaning::default(),
+            total: Total::default(),
+            clock_skew_seconds: 0,
+            null_end_as_text: false,
+            numbers_as_text: false,
+            calls_per_window: 1200,
+        }
+    }
+}
+
+impl Quirks {
+    /// The total as JSON; `None` where the key is to be left out.
+    pub(super) fn total_json(&self, total: usize) -> Option<String> {
+        match self.total {
+            Total::Right => Some(total.to_string()),
+            Total::OffBy(by) => Some(i64::try_from(total).unwrap_or(i64::MAX).saturating_add(by).max(0).to_string()),
+            Total::Missing => None,
+            Total::AsText => Some(format!("\"{total}\"")),
+        }
+    }
+
+    /// Rewrites a record as these habits want it. Records that are no objects stay as they are.
+    pub(super) fn reshape(&self, json: String) -> String {
+        if !(self.epoch_milliseconds || self.null_end_as_text || self.numbers_as_text) {
+            return json;
+        }
+        edit_members(json, |members| {
+            if self.epoch_milliseconds {
+                rewrite(members, "created_at", |raw| raw.parse::<u64>().ok().map(|s| (s * 1000).to_string()));
+            }
+            if self.null_end_as_text {
+                rewrite(members, "ended_at", |raw| (raw == "null").then(|| "\"null\"".to_owned()));
+            }
+            if self.numbers_as_text {
+                let names: Vec<String> = members.keys().cloned().collect();
+                for name in names {
+                    let is_number = |raw: &str| raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+                    rewrite(members, &name, |raw| is_number(raw).then(|| format!("\"{raw}\"")));
+                }
+            }
+        })
+    }
+}
+
+type Members = BTreeMap<String, Box<RawValue>>;
+
+/// Edits the members of an object undecoded; whatever is no object stays as it is.
+pub(super) fn edit_members(json: String, edit: impl FnOnce(&mut Members)) -> String {
+    let Ok(mut members) = serde_json::from_str::<Members>(&json) else { return json };
+    edit(&mut members);
+    serde_json::to_string(&members).unwrap_or(json)
+}
+
+fn rewrite(members: &mut Members, name: &str, with: impl FnOnce(&str) -> Option<String>) {
+    let Some(held) = members.get_mut(name) else { return };
+    if let Some(new) = with(held.get()).and_then(|text| RawValue::from_string(text).ok()) {
+        *held = new;
+    }
+}

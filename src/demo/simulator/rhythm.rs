@@ -1,0 +1,101 @@
+//! When sessions start, and chance in the shapes sessions need.
+//!
+//! People come by the hour and the day: mornings and afternoons of working days, little at night. The
+//! last minutes before the present and the hours after it are filled evenly, so that whoever looks sees
+//! something happen. All chance comes from one seeded generator.
+
+use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
+use rand::RngExt;
+use rand::rngs::SmallRng;
+
+use crate::demo::simulator::world::Volume;
+
+/// Share of the busiest hour, by hour of the day, UTC.
+const HOURS: [f64; 24] = [
+    0.06, 0.04, 0.03, 0.03, 0.05, 0.10, 0.25, 0.50, 0.80, 0.95, 1.00, 0.90, 0.70, 0.85, 0.95, 0.90, 0.75, 0.60, 0.50,
+    0.42, 0.35, 0.25, 0.15, 0.10,
+];
+/// Share of the busiest day, from Monday.
+const WEEKDAYS: [f64; 7] = [0.95, 1.00, 1.00, 0.95, 0.80, 0.35, 0.30];
+/// How long before the present the even filling begins.
+const LIVELY: TimeDelta = TimeDelta::minutes(40);
+/// Share of sessions created in the very instant of the one before.
+const TIES: f64 = 0.02;
+
+/// The time a world covers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) from: DateTime<Utc>,
+    pub(super) now: DateTime<Utc>,
+    pub(super) to: DateTime<Utc>,
+}
+
+/// Creation instants, oldest first, in whole milliseconds; some are equal.
+pub(super) fn starts(rng: &mut SmallRng, volume: Volume, span: Span) -> Vec<DateTime<Utc>> {
+    let lively = evenly(volume, LIVELY).min(volume.history / 4);
+    let ahead = evenly(volume, span.to - span.now);
+    let mut starts: Vec<DateTime<Utc>> = Vec::with_capacity(volume.history + ahead);
+    starts.extend((lively..volume.history).map(|_| by_rhythm(rng, span.from, span.now)));
+    starts.extend((0..lively).map(|_| between(rng, span.now - LIVELY, span.now)));
+    starts.sort();
+    starts.extend((0..ahead).map(|_| between(rng, span.now, span.to)));
+    starts[volume.history..].sort();
+    for index in 1..starts.len() {
+        // Not across the present, or the history would not have the number asked for.
+        if index != volume.history && rng.random_bool(TIES) {
+            starts[index] = starts[index - 1];
+        }
+    }
+    starts
+}
+
+fn evenly(volume: Volume, length: TimeDelta) -> usize {
+    usize::try_from(i64::from(volume.per_hour_ahead) * length.num_minutes() / 60).unwrap_or(0)
+}
+
+fn by_rhythm(rng: &mut SmallRng, from: DateTime<Utc>, to: DateTime<Utc>) -> DateTime<Utc> {
+    loop {
+        let at = between(rng, from, to);
+        let weekday = WEEKDAYS[at.weekday().num_days_from_monday() as usize];
+        if rng.random_bool(HOURS[at.hour() as usize] * weekday) {
+            return at;
+        }
+    }
+}
+
+fn between(rng: &mut SmallRng, from: DateTime<Utc>, to: DateTime<Utc>) -> DateTime<Utc> {
+    let span_ms = (to - from).num_milliseconds().max(1);
+    let at = from + TimeDelta::milliseconds(rng.random_range(0..span_ms));
+    DateTime::from_timestamp_millis(at.timestamp_millis()).unwrap_or(at)
+}
+
+/// A length of time from `least` to below `most`, milliseconds, mostly nearer to the first: the smaller
+/// of two even draws.
+pub(super) fn skewed_ms(rng: &mut SmallRng, least: TimeDelta, most: TimeDelta) -> i64 {
+    let range = least.num_milliseconds()..most.num_milliseconds();
+    rng.random_range(range.clone()).min(rng.random_range(range))
+}
+
+/// One of several, each as likely as the others.
+pub(super) fn pick<T: Copy>(rng: &mut SmallRng, from: &[T]) -> T {
+    from[rng.random_range(0..from.len())]
+}
+
+/// A random UUID of version 4, as text.
+pub(super) fn uuid_v4(rng: &mut SmallRng) -> String {
+    uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string()
+}
+
+/// A UUID that calls itself version 1, as text.
+pub(super) fn uuid_v1(rng: &mut SmallRng) -> String {
+    uuid::Builder::from_bytes(rng.random())
+        .with_variant(uuid::Variant::RFC4122)
+        .with_version(uuid::Version::Mac)
+        .into_uuid()
+        .to_string()
+}
+
+/// ISO text with milliseconds and `Z`.
+pub(super) fn iso(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
