@@ -89,10 +89,17 @@ async fn measure(server: &Server, shape: &Shape) -> anyhow::Result<()> {
     let copy_rate = rate(copied, copy_time);
     println!("{sessions} sessions, {rows} rows over {} tables\n", TABLES.len());
     println!("{:<28} {:>9} {:>12} {:>12}", "", "seconds", "rows/s", "against copy");
-    for (name, time, rows) in
-        [("first load, whole poll", first.0, rows), ("unchanged re-poll", again.0, rows), ("copy, same indexes", copy_time, copied)]
-    {
-        println!("{name:<28} {:>9.2} {:>12.0} {:>12.2}", time.as_secs_f64(), rate(rows, time), rate(rows, time) / copy_rate);
+    for (name, time, rows) in [
+        ("first load, whole poll", first.0, rows),
+        ("unchanged re-poll", again.0, rows),
+        ("copy, same indexes", copy_time, copied),
+    ] {
+        println!(
+            "{name:<28} {:>9.2} {:>12.0} {:>12.2}",
+            time.as_secs_f64(),
+            rate(rows, time),
+            rate(rows, time) / copy_rate
+        );
     }
     println!("\nunchanged re-poll against first load: {:.2} ×", first.0.as_secs_f64() / again.0.as_secs_f64());
     Ok(())

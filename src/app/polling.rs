@@ -148,7 +148,8 @@ fn line(source: String, stream: Stream, result: &'static str) -> PollLine {
 
 /// The summary as a table for people.
 pub fn table(lines: &[PollLine]) -> String {
-    let head = ["source", "stream", "result", "pages", "inserted", "updated", "unchanged", "rejected", "complete through"];
+    let head =
+        ["source", "stream", "result", "pages", "inserted", "updated", "unchanged", "rejected", "complete through"];
     let rows = lines.iter().map(|line| {
         [
             line.source.clone(),

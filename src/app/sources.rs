@@ -61,9 +61,8 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
     let mut sources = Vec::with_capacity(configured.len());
     for ((source, entry), id) in configured.iter().zip(&entries).zip(ids) {
         let credential = (source.base_url.origin().ascii_serialization(), source.api_key.expose_secret().to_owned());
-        let budget = budgets
-            .entry(credential)
-            .or_insert_with(|| Arc::new(CallBudget::per_minute(source.requests_per_minute)));
+        let budget =
+            budgets.entry(credential).or_insert_with(|| Arc::new(CallBudget::per_minute(source.requests_per_minute)));
         let api = ApiClient {
             http: client.clone(),
             base_url: source.base_url.clone(),

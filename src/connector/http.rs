@@ -242,8 +242,9 @@ impl ApiClient {
     }
 
     fn describe(&self, status: StatusCode, body: &[u8]) -> String {
-        let said = message_in(body).map(|said| said.replace(self.api_key.expose_secret(), "[redacted]"));
-        match said {
+        // before the message is cut, so that no part of the credential is left over
+        let body = String::from_utf8_lossy(body).replace(self.api_key.expose_secret(), "[redacted]");
+        match message_in(body.as_bytes()) {
             Some(said) => format!("status {status}: {said}"),
             None if status.is_redirection() => format!("status {status}: redirects are not followed"),
             None => format!("status {status}"),

@@ -7,7 +7,7 @@
 //! Knows JSON, and no provider.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -69,21 +69,21 @@ pub fn decimal(text: &str) -> Option<Decimal> {
     text.parse().or_else(|_| Decimal::from_scientific(text)).ok()
 }
 
-/// What was unexpected in the records of one page.
+/// What was unexpected in one record, or around the records of an answer. Each oddity counts once.
 #[derive(Debug, Default)]
-pub struct Oddities(RefCell<BTreeMap<Oddity, u32>>);
+pub struct Oddities(RefCell<BTreeSet<Oddity>>);
 
 impl Oddities {
-    /// Counts one.
+    /// Notes one.
     pub fn count(&self, kind: &'static str, path: &str, value: &str) {
         let value: String = value.chars().filter(|c| !c.is_control()).take(80).collect();
         let oddity = Oddity { kind, path: path.to_owned(), value };
-        *self.0.borrow_mut().entry(oddity).or_default() += 1;
+        self.0.borrow_mut().insert(oddity);
     }
 
     /// All of them.
-    pub fn into_inner(self) -> BTreeMap<Oddity, u32> {
-        self.0.into_inner()
+    pub fn into_inner(self) -> Vec<Oddity> {
+        self.0.into_inner().into_iter().collect()
     }
 }
 

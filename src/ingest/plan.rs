@@ -7,7 +7,12 @@ use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
 use crate::model::time::{Window, to_micros};
 use crate::store::open_set::{self, OpenRange};
-use crate::store::{StoreError, source as facts, window};
+use crate::store::{StoreError, run as journal, source as facts, window};
+
+/// Open sessions younger than this are listed again by every run.
+const RECENT: TimeDelta = TimeDelta::hours(24);
+/// Older open sessions are listed again this often.
+const RELIST_EVERY: TimeDelta = TimeDelta::hours(1);
 
 /// From a little before what is proven complete (or the oldest session that can still change, where
 /// changes are found by listing) up to the present.
@@ -31,6 +36,8 @@ pub(super) async fn target(
     Ok(Window { from, to })
 }
 
+/// Back to the oldest session that can still change. Sessions of the last day are reached by every run;
+/// older ones, whose re-listing may take many calls, once in [`RELIST_EVERY`].
 async fn reach_back(
     poller: &Poller,
     source: &Source,
@@ -38,11 +45,17 @@ async fn reach_back(
     oldest_worth: DateTime<Utc>,
     unsettled_since: DateTime<Utc>,
 ) -> Result<DateTime<Utc>, StoreError> {
+    let now = poller.clock.now();
     let learnt = facts::facts(&poller.pool, source.id).await?;
     if learnt.get(FACT_FILTER_MEANING).is_some_and(|meaning| meaning == "updated") {
         return Ok(from);
     }
     let range = OpenRange { created_before: from, created_from: oldest_worth, unsettled_since };
-    let oldest = open_set::oldest(&poller.pool, source.id, &range).await?;
+    let Some(oldest) = open_set::oldest(&poller.pool, source.id, &range).await? else { return Ok(from) };
+    if oldest >= now - RECENT || !journal::reached(&poller.pool, source.id, oldest, now - RELIST_EVERY).await? {
+        return Ok(oldest.min(from));
+    }
+    let recent = OpenRange { created_from: oldest_worth.max(now - RECENT), ..range };
+    let oldest = open_set::oldest(&poller.pool, source.id, &recent).await?;
     Ok(oldest.map_or(from, |oldest| oldest.min(from)))
 }

@@ -72,6 +72,8 @@ pub struct Page {
     pub records: Vec<Record>,
     /// Records that did not.
     pub rejects: Vec<Reject>,
+    /// What was unexpected around the records, in the answer's envelope.
+    pub oddities: Vec<Oddity>,
     /// Where the next page begins; `None` once the provider says that the list has ended.
     pub next: Option<Cursor>,
     /// How many records the provider says match, over all pages.

@@ -12,16 +12,20 @@ use crate::store::lease::Lease;
 pub(super) async fn count(
     tx: &mut PgConnection,
     lease: &Lease,
-    oddities: &BTreeMap<&Oddity, i64>,
+    oddities: impl IntoIterator<Item = &Oddity>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    if oddities.is_empty() {
+    let mut counts: BTreeMap<&Oddity, i64> = BTreeMap::new();
+    for oddity in oddities {
+        *counts.entry(oddity).or_default() += 1;
+    }
+    if counts.is_empty() {
         return Ok(());
     }
-    let kinds: Vec<&str> = oddities.keys().map(|oddity| oddity.kind).collect();
-    let paths: Vec<&str> = oddities.keys().map(|oddity| oddity.path.as_str()).collect();
-    let values: Vec<&str> = oddities.keys().map(|oddity| oddity.value.as_str()).collect();
-    let counts: Vec<i64> = oddities.values().copied().collect();
+    let kinds: Vec<&str> = counts.keys().map(|oddity| oddity.kind).collect();
+    let paths: Vec<&str> = counts.keys().map(|oddity| oddity.path.as_str()).collect();
+    let values: Vec<&str> = counts.keys().map(|oddity| oddity.value.as_str()).collect();
+    let numbers: Vec<i64> = counts.values().copied().collect();
     sqlx::query!(
         "insert into ingest.oddities as o (source_id, stream, kind, path, value, record_count, first_seen_at)
          select $1, $2, x.kind, x.path, x.value, x.record_count, $7
@@ -33,7 +37,7 @@ pub(super) async fn count(
         &kinds as &[&str],
         &paths as &[&str],
         &values as &[&str],
-        &counts,
+        &numbers,
         now,
     )
     .execute(tx)

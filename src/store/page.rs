@@ -123,6 +123,9 @@ async fn try_save(
     if !records.is_empty() {
         reject::resolve(&mut tx, lease, records, now).await?;
     }
+    if !written.is_empty() {
+        oddity::count(&mut tx, lease, &page.oddities, now).await?;
+    }
     source::learn(&mut tx, lease.source_id, &page.facts, now).await?;
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let updated = written.iter().filter(|record| known.contains_key(record.id())).count();
@@ -178,11 +181,8 @@ async fn write(
     extension::upsert(tx, source_id, &rows).await?;
     trail::replace(tx, source_id, &rows, &updated).await?;
     message::replace(tx, source_id, &rows, &updated).await?;
-    let mut oddities = BTreeMap::new();
-    for oddity in records.iter().flat_map(|record| &record.record.oddities) {
-        *oddities.entry(oddity).or_insert(0_i64) += 1;
-    }
-    oddity::count(tx, lease, &oddities, now).await
+    let oddities = records.iter().flat_map(|record| &record.record.oddities);
+    oddity::count(tx, lease, oddities, now).await
 }
 
 /// Writes one record within a savepoint; a record the database refuses comes back as a reject.

@@ -32,6 +32,7 @@ over_all_providers!(
     a_wrong_key_is_tried_once,
     a_provider_that_is_down_is_tried_a_few_times,
     an_empty_page_below_the_total_is_walked_again,
+    empty_pages_without_end_are_incomplete,
     a_total_that_is_never_reached_is_incomplete,
     records_that_come_between_pages_are_not_lost,
     records_that_vanish_between_pages_cost_no_other,
@@ -118,8 +119,8 @@ async fn a_bad_record_costs_no_other(platform: Platform) {
     let mut world = World::new().await;
     let feed = plain_feed(platform, 5);
     let bad = |id: &str, json: &str| {
-        let plain = plain_record(platform, 2, 5);
-        FixedRecord { id: id.to_owned(), json: json.to_owned(), ..plain }
+        let recent = records::record(platform, id, noon() - chrono::TimeDelta::minutes(20));
+        FixedRecord { json: json.to_owned(), ..recent }
     };
     feed.insert(bad("bad-1", "42"));
     feed.insert(bad("bad-2", r#"{"message":"there is neither id nor time"}"#));
@@ -136,7 +137,7 @@ async fn a_bad_record_costs_no_other(platform: Platform) {
     assert_eq!(body.await.as_deref(), Some("42"), "the bytes are kept");
 
     // the same record comes again and can be read
-    let mended = records::record(platform, "no-time", noon() - chrono::TimeDelta::hours(2));
+    let mended = records::record(platform, "no-time", noon() - chrono::TimeDelta::minutes(20));
     assert!(feed.replace(FixedRecord { id: "bad-3".to_owned(), ..mended }));
     let before = world.number("select count(*) from ingest.rejects").await;
     let line = world.poll_one().await;
@@ -232,9 +233,18 @@ async fn an_empty_page_below_the_total_is_walked_again(platform: Platform) {
     let line = world.poll_one().await;
     assert!(line.is_complete(), "{line:?}");
     assert_eq!(stored(&world).await, 180);
+}
+
+async fn empty_pages_without_end_are_incomplete(platform: Platform) {
+    let mut world = World::new().await;
+    let provider = world.simulate(platform, plain_feed(platform, 20), Quirks::default()).await;
     provider.script(vec![Fault::new(Effect::EmptyPage).forever()]);
     let line = world.poll_one().await;
-    assert_eq!(line.result, "incomplete", "{line:?}");
+    assert_eq!((line.result, line.complete_through.as_deref()), ("incomplete", None), "{line:?}");
+    provider.script(Vec::new());
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    assert_eq!(stored(&world).await, 20);
 }
 
 async fn a_total_that_is_never_reached_is_incomplete(platform: Platform) {

@@ -37,10 +37,12 @@ async fn a_poller_whose_lease_was_taken_over_writes_nothing_more() {
         let pool = pool.clone();
         // another poller was granted the stream while this one slept
         tokio::spawn(async move {
-            sqlx::query("update ingest.streams set fence = fence + 1, lease_token = gen_random_uuid(), lease_owner = 'other:1'")
-                .execute(&pool)
-                .await
-                .expect("taken over");
+            sqlx::query(
+                "update ingest.streams set fence = fence + 1, lease_token = gen_random_uuid(), lease_owner = 'other:1'",
+            )
+            .execute(&pool)
+            .await
+            .expect("taken over");
         });
     };
     provider.script(vec![
@@ -52,7 +54,11 @@ async fn a_poller_whose_lease_was_taken_over_writes_nothing_more() {
     assert!(line.detail.unwrap_or_default().contains("lease"), "it says why");
     let stored = world.number("select count(*) from core.sessions").await;
     assert!(stored < 180, "{stored} were written");
-    assert_eq!(world.text("select lease_owner from ingest.streams").await.as_deref(), Some("other:1"), "the new holder keeps it");
+    assert_eq!(
+        world.text("select lease_owner from ingest.streams").await.as_deref(),
+        Some("other:1"),
+        "the new holder keeps it"
+    );
 }
 
 #[tokio::test]
@@ -86,21 +92,21 @@ async fn a_database_that_goes_away_in_the_middle_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_at_the_start_is_named() {
-    let world = World::new().await;
-    let output = Command::new(env!("CARGO_BIN_EXE_tributary"))
+async fn a_database_that_is_down_at_the_start_is_waited_for() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tributary"))
         .args(["migrate"])
         .env_clear()
         .env("DATABASE_URL", "postgres://nobody:secret-password@127.0.0.1:1/none")
         .env("TRIBUTARY_CONFIG", "/dev/null")
-        .stdin(Stdio::null());
-    let mut output = output;
-    let mut child = output.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(child.try_wait().expect("its state").is_none(), "it waits for a server that may be starting");
     child.kill().expect("ended");
     child.wait().expect("ended");
-    drop(world);
 }
 
 /// The child polls through a config file, as a user would.
@@ -130,10 +136,12 @@ async fn sigkill_at_any_instant_loses_and_doubles_nothing() {
         child.kill().expect("killed");
         child.wait().expect("gone");
         // the lease of a killed poller ends by itself; the test does not wait for that
-        sqlx::query("update ingest.streams set lease_until = now() - interval '1 second' where lease_until is not null")
-            .execute(&world.db.pool)
-            .await
-            .expect("the leases run out");
+        sqlx::query(
+            "update ingest.streams set lease_until = now() - interval '1 second' where lease_until is not null",
+        )
+        .execute(&world.db.pool)
+        .await
+        .expect("the leases run out");
     }
     let output = poll_in_child(&world, &folder).output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -199,7 +207,10 @@ async fn a_live_meeting_is_read_again_until_it_ends() {
     world.clock.set(noon() + TimeDelta::hours(9));
     let line = world.poll_one().await;
     assert!(line.is_complete(), "{line:?}");
-    assert_eq!(world.text("select session_state || ' ' || provider_minutes from core.sessions").await.as_deref(), Some("ended 34.4375"));
+    assert_eq!(
+        world.text("select session_state || ' ' || provider_minutes from core.sessions").await.as_deref(),
+        Some("ended 34.4375")
+    );
     // an answer from an older cache does not turn it back
     assert!(feed.replace(live("LIVE", "3.5", "null", "2026-03-10T11:10:00.000Z")));
     world.poll_one().await;
@@ -211,8 +222,7 @@ async fn a_chat_completed_days_later_is_found_under_both_meanings_of_the_filter(
     for filter_meaning in [FilterMeaning::Created, FilterMeaning::Updated] {
         let mut world = World::new().await;
         let feed = plain_feed(Platform::Konvo, 5);
-        let created = noon() - TimeDelta::hours(2);
-        let done = records::record(Platform::Konvo, "late", created);
+        let done = records::record(Platform::Konvo, "late", noon() - TimeDelta::minutes(30));
         let open_json = done.json.replace(r#""completed":true"#, r#""completed":false"#);
         feed.insert(FixedRecord { json: open_json, ..done.clone() });
         let quirks = Quirks { filter_meaning, ..Quirks::default() };
@@ -224,8 +234,12 @@ async fn a_chat_completed_days_later_is_found_under_both_meanings_of_the_filter(
             world.clock.set(noon() + TimeDelta::days(day));
             if day == 4 {
                 let updated_at = noon() + TimeDelta::days(4) - TimeDelta::minutes(5);
-                let json = done.json.replace("\"last_updated\":\"", &format!("\"last_updated\":\"{}\",\"x\":\"", records::iso(updated_at)));
-                assert!(feed.replace(FixedRecord { json, updated_at, ..done.clone() }));
+                // the open chat is completed, and one that was settled long ago is touched
+                for touched in [done.clone(), plain_record(Platform::Konvo, 0, 5)] {
+                    let now = format!("\"last_updated\":\"{}\",\"before\":\"", records::iso(updated_at));
+                    let json = touched.json.replace("\"last_updated\":\"", &now);
+                    assert!(feed.replace(FixedRecord { json, updated_at, ..touched }));
+                }
             }
             let line = world.poll_one().await;
             assert!(line.is_complete(), "{filter_meaning:?}: {line:?}");
@@ -239,6 +253,26 @@ async fn a_chat_completed_days_later_is_found_under_both_meanings_of_the_filter(
 }
 
 #[tokio::test]
+async fn an_old_open_chat_is_listed_again_once_an_hour() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konvo, 1);
+    let open = records::record(Platform::Konvo, "open", noon() - TimeDelta::days(20));
+    let json = open.json.replace(r#""completed":true"#, r#""completed":false"#);
+    feed.insert(FixedRecord { json, ..open });
+    let _provider = world.simulate(Platform::Konvo, feed, Quirks::default()).await;
+    world.poll_one().await;
+    let mut reached = Vec::new();
+    for minutes in [70, 75, 80, 140] {
+        world.clock.set(noon() + TimeDelta::minutes(minutes));
+        world.poll_one().await;
+        let days =
+            "select extract(day from window_to - window_from)::bigint from ingest.runs order by run_id desc limit 1";
+        reached.push(world.number(days).await);
+    }
+    assert_eq!(reached, [20, 0, 0, 20]);
+}
+
+#[tokio::test]
 async fn a_message_that_is_gone_is_gone_and_new_ones_come() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konvo, 1);
@@ -249,7 +283,8 @@ async fn a_message_that_is_gone_is_gone_and_new_ones_come() {
     assert!(feed.replace(FixedRecord { json, ..plain }));
     let line = world.poll_one().await;
     assert_eq!(line.updated, 1, "{line:?}");
-    let ids = world.text("select string_agg(provider_message_id || '=' || word_count, ',' order by 1) from core.messages");
+    let ids =
+        world.text("select string_agg(provider_message_id || '=' || word_count, ',' order by 1) from core.messages");
     assert_eq!(ids.await.as_deref(), Some("konvo-00000-1=2,konvo-00000-3=4"));
     assert_eq!(world.number("select message_count::bigint from core.session_stats").await, 2);
 }
@@ -282,11 +317,15 @@ async fn hostile_texts_are_stored_and_counted() {
     let body = world.text("select body from core.messages where provider_message_id = 'konvo-00000-1'").await;
     let body = body.expect("it is stored");
     assert!(body.starts_with("nul \u{fffd} lone \u{fffd}") && body.contains("drop table"), "{body:?}");
-    let raw = world.text("select convert_from(body, 'UTF8') from ingest.raw_records where provider_record_id = 'konvo-00000'");
+    let raw = world
+        .text("select convert_from(body, 'UTF8') from ingest.raw_records where provider_record_id = 'konvo-00000'");
     assert_eq!(raw.await.as_deref(), Some(json.as_str()), "the bytes are kept as received");
     let counted = world.number("select record_count from ingest.oddities where kind = 'replaced_text'").await;
     assert_eq!(counted, 1);
-    assert_eq!(world.text("select channel from core.sessions where provider_session_id = 'konvo-00000'").await.as_deref(), Some("carrier-pigeon"));
+    assert_eq!(
+        world.text("select channel from core.sessions where provider_session_id = 'konvo-00000'").await.as_deref(),
+        Some("carrier-pigeon")
+    );
 }
 
 #[tokio::test]
@@ -302,7 +341,8 @@ async fn people_are_pseudonyms() {
     for view in views {
         for canary in ["4915100000000", "c-konvo-00000", "Hello there"] {
             let sql = format!("select count(*) from analytics.{view} v where v::text like '%{canary}%'");
-            let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&world.db.pool).await.expect("a count");
+            let found: i64 =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&world.db.pool).await.expect("a count");
             assert_eq!(found, 0, "{canary} is in analytics.{view}");
         }
     }
@@ -313,7 +353,8 @@ async fn one_provider_s_trouble_does_not_touch_another() {
     let mut world = World::new().await;
     let down = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 3), Quirks::default()).await;
     let _konvo = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
-    let _meetings = world.simulate(Platform::Realtimekit, plain_feed(Platform::Realtimekit, 3), Quirks::default()).await;
+    let _meetings =
+        world.simulate(Platform::Realtimekit, plain_feed(Platform::Realtimekit, 3), Quirks::default()).await;
     down.script(vec![Fault::new(Effect::json(503, "{}")).forever()]);
     let lines = world.poll().await;
     let results: Vec<(&str, &str)> = lines.iter().map(|line| (line.source.as_str(), line.result)).collect();

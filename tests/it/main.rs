@@ -5,6 +5,7 @@ mod harness;
 mod conformance;
 mod ingest;
 mod postgres;
+mod providers;
 mod schema;
 mod settings;
 mod simulator;

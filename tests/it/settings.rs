@@ -95,7 +95,10 @@ fn two_sources_of_one_slug_are_refused() {
 #[test]
 fn any_mode_but_open_is_refused_with_the_way_out() {
     let text = faults("[server]\nauth = \"keys\"\n", &[]);
-    assert!(text.contains("server.auth: the mode `keys` does not exist in this version — write auth = \"open\""), "{text}");
+    assert!(
+        text.contains("server.auth: the mode `keys` does not exist in this version — write auth = \"open\""),
+        "{text}"
+    );
 }
 
 #[test]

@@ -141,6 +141,10 @@ fn only_one_file_knows_the_cron_crate_and_sql_stands_in_its_place() {
 fn names_say_what_a_file_is() {
     for (path, _) in sources() {
         let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        assert!(!["utils", "util", "helpers", "common", "manager", "misc"].contains(&stem.as_str()), "{}", path.display());
+        assert!(
+            !["utils", "util", "helpers", "common", "manager", "misc"].contains(&stem.as_str()),
+            "{}",
+            path.display()
+        );
     }
 }

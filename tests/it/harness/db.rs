@@ -77,7 +77,7 @@ async fn template(server: &Server) -> String {
         let digest = sums.iter().fold(0_u64, |hash, byte| hash.wrapping_mul(1_099_511_628_211) ^ u64::from(*byte));
         let name = format!("tributary_template_{digest:016x}");
         let mut admin = server.options().connect().await.expect("the test server answers");
-        sqlx::query("select pg_advisory_lock(74_2317)").execute(&mut admin).await.expect("a lock");
+        sqlx::query("select pg_advisory_lock(742317)").execute(&mut admin).await.expect("a lock");
         let exists: Option<bool> = sqlx::query_scalar("select datistemplate from pg_database where datname = $1")
             .bind(&name)
             .fetch_optional(&mut admin)
@@ -93,7 +93,7 @@ async fn template(server: &Server) -> String {
             let done = format!("alter database {name} with is_template true");
             sqlx::query(AssertSqlSafe(done)).execute(&mut admin).await.expect("marked as template");
         }
-        sqlx::query("select pg_advisory_unlock(74_2317)").execute(&mut admin).await.expect("unlocked");
+        sqlx::query("select pg_advisory_unlock(742317)").execute(&mut admin).await.expect("unlocked");
         name
     };
     NAME.get_or_init(make).await.clone()
@@ -156,7 +156,7 @@ fn container(runner: u32) -> String {
     use testcontainers::core::{ContainerPort, WaitFor};
     use testcontainers::runners::AsyncRunner;
     use testcontainers::{GenericImage, ImageExt};
-    let start = async {
+    let start = async move {
         let container = GenericImage::new("postgres", "15")
             .with_exposed_port(ContainerPort::Tcp(5432))
             .with_wait_for(WaitFor::message_on_stderr("database system is ready to accept connections"))
@@ -234,7 +234,8 @@ fn cluster(folder: &Path, runner: u32) -> String {
         .expect("the server starts");
     let started = Instant::now();
     let pid_file = home.join("data/postmaster.pid");
-    while !std::fs::read_to_string(&pid_file).is_ok_and(|text| text.lines().nth(7).is_some_and(|l| l.trim() == "ready")) {
+    while !std::fs::read_to_string(&pid_file).is_ok_and(|text| text.lines().nth(7).is_some_and(|l| l.trim() == "ready"))
+    {
         assert!(started.elapsed() < Duration::from_secs(30), "the test server did not start, see {}", home.display());
         std::thread::sleep(Duration::from_millis(20));
     }

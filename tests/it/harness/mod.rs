@@ -76,7 +76,8 @@ impl World {
     pub(crate) fn toml(&self) -> String {
         let mut toml = String::new();
         for (slug, platform, base_url) in &self.sources {
-            let account = if *platform == Platform::Realtimekit { "account_id = \"acc\"\napp_id = \"app\"\n" } else { "" };
+            let account =
+                if *platform == Platform::Realtimekit { "account_id = \"acc\"\napp_id = \"app\"\n" } else { "" };
             write!(
                 toml,
                 "[[sources]]\nslug = \"{slug}\"\nprovider = \"{}\"\nbase_url = \"{base_url}\"\n\
@@ -146,6 +147,50 @@ impl World {
                  or relname in ('raw_records', 'rejects', 'oddities', 'source_facts', 'secrets')",
         )
         .await
+    }
+}
+
+/// The API over real HTTP.
+pub(crate) struct Api {
+    http: reqwest::Client,
+    base: String,
+    _stop: tokio_util::sync::DropGuard,
+}
+
+impl World {
+    /// Starts the API on a free port.
+    pub(crate) async fn api(&self) -> Api {
+        let stop = CancellationToken::new();
+        let state = tributary::api::ApiState {
+            pool: self.db.pool.clone(),
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            default_zone: chrono_tz::Tz::UTC,
+            draining: stop.clone(),
+            error_advice: tributary::connector::error::PullErrorKind::advice_for,
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let shutdown = stop.clone().cancelled_owned();
+        let router = tributary::api::router(state);
+        tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(shutdown).await });
+        let http = tributary::connector::http::http_client(tributary::connector::http::HttpLimits::default());
+        Api { http: http.expect("a client"), base, _stop: stop.drop_guard() }
+    }
+}
+
+impl Api {
+    /// Status and JSON body of `GET path`.
+    pub(crate) async fn get(&self, path: &str) -> (u16, serde_json::Value) {
+        let answer = self.http.get(format!("{}{path}", self.base)).send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.expect("JSON"))
+    }
+
+    /// The body of a `GET path` that is answered with 200.
+    pub(crate) async fn ok(&self, path: &str) -> serde_json::Value {
+        let (status, body) = self.get(path).await;
+        assert_eq!(status, 200, "{path}: {body:#}");
+        body
     }
 }
 

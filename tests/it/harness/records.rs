@@ -33,3 +33,30 @@ fn chat(id: &str, created_at: DateTime<Utc>, end: DateTime<Utc>) -> String {
 pub(crate) fn iso(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
+
+/// The records of a provider's sample answers, as its list would hold them.
+pub(crate) fn of_samples(platform: Platform, files: &[&str]) -> Vec<FixedRecord> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers").join(platform.as_str());
+    let (list, id, created) = match platform {
+        Platform::Konpro => ("/data", "session_id", "created_at"),
+        Platform::Konvo => ("/result", "id", "created_at"),
+        Platform::Realtimekit => ("/data/sessions", "id", "created_at"),
+    };
+    let records = files.iter().flat_map(|file| {
+        let path = folder.join("samples").join(file);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let answer: serde_json::Value = serde_json::from_str(&text).expect("a sample is JSON");
+        answer.pointer(list).and_then(serde_json::Value::as_array).expect("a list").clone()
+    });
+    let record = |json: serde_json::Value| {
+        let created_at = match &json[created] {
+            serde_json::Value::Number(seconds) => {
+                DateTime::from_timestamp(seconds.as_i64().expect("whole seconds"), 0).expect("an instant")
+            }
+            text => text.as_str().expect("a time").parse().expect("an instant"),
+        };
+        let id = json[id].as_str().expect("an id").to_owned();
+        FixedRecord { id, created_at, updated_at: created_at, json: json.to_string() }
+    };
+    records.map(record).collect()
+}

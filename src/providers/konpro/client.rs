@@ -1,0 +1,71 @@
+//! The call to KonPro: the session history.
+//!
+//! Only the reading call is here; starting a session begins billing and is none of this service's
+//! business. An error that comes with status 200 is turned into a failure before anything looks for
+//! records. Does not know what a session means.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::connector::error::{PullError, PullErrorKind};
+use crate::connector::http::{Answer, ApiClient};
+use crate::model::time::Window;
+use crate::providers::konpro::wire::{self, SessionsAnswer};
+use crate::providers::listing;
+
+/// Which page of the history is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PageRef {
+    /// By number, from 1.
+    Page(u32),
+    /// By the token of the page before.
+    Token(String),
+}
+
+/// `GET /v1/streaming/sessions`: a page of the history of `window`.
+///
+/// `page` and `page_size` steer towards the history: without them the same address lists active
+/// sessions. The vendor refuses fractions of a second.
+pub(super) async fn list_sessions(
+    api: &ApiClient,
+    window: &Window,
+    page: &PageRef,
+    page_size: u32,
+) -> Result<SessionsAnswer, PullError> {
+    let position = match page {
+        PageRef::Page(number) => ("page", number.to_string()),
+        PageRef::Token(token) => ("token", token.clone()),
+    };
+    let is_whole = window.to.timestamp_subsec_nanos() == 0;
+    let to = if is_whole { window.to } else { window.to + TimeDelta::seconds(1) };
+    let query = [
+        position,
+        ("page_size", page_size.to_string()),
+        ("date_from", whole_seconds(window.from)),
+        ("date_to", whole_seconds(to)),
+    ];
+    let answer = api.get("/v1/streaming/sessions", &query).await?;
+    if let Some(code) = wire::error_code(&answer) {
+        return Err(refusal(api, &answer, &code));
+    }
+    wire::sessions(&answer)
+        .ok_or_else(|| listing::contract_error(api, &answer, "there is no list `data` and no list `sessions`"))
+}
+
+fn whole_seconds(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The vendor's error codes: numbers as of its sibling API, or words as of its SDK.
+fn refusal(api: &ApiClient, answer: &Answer, code: &str) -> PullError {
+    let code: String = listing::redacted(api, code).chars().filter(|c| !c.is_control()).take(40).collect();
+    let error = listing::contract_error(api, answer, &format!("the error code is {code}"));
+    match code.as_str() {
+        "400112" | "403" | "MISSING_API_KEY" | "INVALID_API_KEY" | "UNAUTHORIZED" | "FORBIDDEN" => {
+            PullError { kind: PullErrorKind::Auth, ..error }
+        }
+        code if code.starts_with("401") => PullError { kind: PullErrorKind::Auth, ..error },
+        _ => error,
+    }
+}

@@ -1,0 +1,115 @@
+//! KonPro: streamed avatars. <https://docs.konpro.ai>, `GET /v1/streaming/sessions`.
+//!
+//! Limits: the vendor's pages name 10 to 300 calls a minute, and 100 a day for a trial key.
+//! Odd: pages come by number or by token, whichever the answer offers; the filter's field and the
+//! sort order are not documented; nothing says when a session changed, so the last two days are read
+//! again; the same address may answer with the active sessions only, which proves nothing about the
+//! history. Must not know how often it is asked, or what is stored.
+
+mod client;
+mod normalize;
+mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::connector::error::PullError;
+use crate::connector::http::ApiClient;
+use crate::connector::{CheckReport, Connector, ConnectorSettings, OpenSet, StreamPolicy};
+use crate::model::id::ProviderRecordId;
+use crate::model::page::{Page, PageRequest};
+use crate::model::stream::Stream;
+use crate::providers::konpro::client::PageRef;
+use crate::providers::konpro::wire::SessionsAnswer;
+use crate::providers::listing;
+
+/// The vendor's default of 10 would take ten times the calls.
+const DEFAULT_PAGE_SIZE: u32 = 100;
+
+/// Why the second documented answer proves nothing.
+const ACTIVE_LIST: &str = "the provider answered with its active sessions, which is not the history";
+
+/// Makes the connector.
+pub(super) fn connect(settings: ConnectorSettings) -> Arc<dyn Connector> {
+    let page_size = settings.page_size.unwrap_or(DEFAULT_PAGE_SIZE).max(1);
+    Arc::new(KonPro { api: settings.api, page_size })
+}
+
+struct KonPro {
+    api: ApiClient,
+    page_size: u32,
+}
+
+/// A place in the walk.
+#[derive(Debug, Serialize, Deserialize)]
+struct Position {
+    page: PageRef,
+    /// Records of the pages before.
+    seen: u64,
+}
+
+#[async_trait]
+impl Connector for KonPro {
+    fn policy(&self, stream: Stream) -> Option<StreamPolicy> {
+        match stream {
+            Stream::Sessions => Some(StreamPolicy {
+                overlap: TimeDelta::hours(48),
+                open_set: OpenSet::ByListing { max_age: TimeDelta::hours(48), settling: TimeDelta::hours(2) },
+                split_above_records: 2000,
+            }),
+        }
+    }
+
+    async fn fetch_page(&self, stream: Stream, request: PageRequest<'_>) -> Result<Page, PullError> {
+        match stream {
+            Stream::Sessions => {
+                let first = Position { page: PageRef::Page(1), seen: 0 };
+                let position = listing::read_position(request.cursor)?.unwrap_or(first);
+                let answer = client::list_sessions(&self.api, request.window, &position.page, self.page_size).await?;
+                Ok(page_of(answer, &position, request.now))
+            }
+        }
+    }
+
+    async fn fetch_session(&self, _: &ProviderRecordId, _: PageRequest<'_>) -> Result<Page, PullError> {
+        Err(PullError::contract("GET one session", "KonPro documents no call for a single session"))
+    }
+
+    async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError> {
+        let answer = client::list_sessions(&self.api, request.window, &PageRef::Page(1), 1).await?;
+        let shape = if answer.is_active_list { "active sessions only" } else { "history" };
+        let paging = if answer.next_token.is_some() { "token" } else { "number" };
+        let findings = [("answer_shape", shape.to_owned()), ("paging", paging.to_owned())];
+        Ok(listing::check_report(&answer.listing, request.now, &findings))
+    }
+}
+
+fn page_of(answer: SessionsAnswer, position: &Position, now: DateTime<Utc>) -> Page {
+    let is_active_list = answer.is_active_list;
+    let next = next_position(&answer, position);
+    let mut page = answer.listing.into_page(|raw, oddities| normalize::session(raw, now, is_active_list, oddities));
+    page.next = next.as_ref().map(listing::write_position);
+    page.unprovable = is_active_list.then_some(ACTIVE_LIST);
+    page
+}
+
+/// A token wins over numbers: the vendor sends it to be used. Once on tokens, none left is the end.
+/// By number, what counts is how many records came: the page size may have been clamped.
+fn next_position(answer: &SessionsAnswer, position: &Position) -> Option<Position> {
+    let rows = answer.listing.rows();
+    let seen = position.seen + rows;
+    if answer.is_active_list || rows == 0 {
+        return None;
+    }
+    let page = match (&answer.next_token, &position.page) {
+        (Some(token), _) => PageRef::Token(token.clone()),
+        (None, PageRef::Page(number)) if listing::has_more(rows, seen, answer.listing.total) => {
+            PageRef::Page(number.saturating_add(1))
+        }
+        (None, _) => return None,
+    };
+    Some(Position { page, seen })
+}

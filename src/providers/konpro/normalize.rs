@@ -1,0 +1,124 @@
+//! What a KonPro record means.
+//!
+//! The vendor gives no end and no final status: a session keeps its last one for ever. So the end is
+//! the creation plus the duration, and whether that is past is judged against the present. Pure: the
+//! same record at the same instant gives the same session. Knows neither envelopes nor calls.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use crate::connector::record::{Fields, Oddities};
+use crate::model::extension::{Extension, ExtensionTable};
+use crate::model::outcome::Outcome;
+use crate::model::page::Reject;
+use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+use crate::model::time;
+
+/// A session that has not connected for so long never will.
+const NEVER_STARTED_AFTER: TimeDelta = TimeDelta::minutes(15);
+/// The duration of a running session may lag behind by this much.
+const DURATION_LAG: TimeDelta = TimeDelta::minutes(5);
+/// No session lasts longer; a connected one without a duration is over after it.
+const LONGEST_SESSION: TimeDelta = TimeDelta::hours(24);
+
+/// What only KonPro has.
+static EXTENSION: ExtensionTable = ExtensionTable {
+    name: "konpro_sessions",
+    columns: &[("avatar_id", "text"), ("voice_name", "text"), ("api_key_type", "text")],
+};
+
+/// Reads one record as of `now`; `is_partial` where it comes from the list of active sessions.
+pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities: &Oddities) -> Result<Session, Reject> {
+    let fields = Fields::open(raw, oddities)?;
+    let provider_session_id = fields.required_id("session_id")?;
+    let created_at = fields.required_instant("created_at", &provider_session_id)?;
+    let provider_status = fields.text("status");
+    let (duration, end) = length(&fields, created_at, oddities).unzip();
+    let ran_until = end.filter(|end| *end > created_at);
+    let state = match state(provider_status.as_deref(), created_at, ran_until, now) {
+        SessionState::Unknown => SessionState::Unknown,
+        // the list of active sessions gives no duration to judge by: to be in it is to be live
+        _ if is_partial => SessionState::Live,
+        state => state,
+    };
+    if state == SessionState::Unknown {
+        fields.unknown_value("status", provider_status.as_deref().unwrap_or_default());
+    }
+    // An unknown word hides the state, and must not hide an end that the duration puts in the past.
+    let is_over = match state {
+        SessionState::Ended => true,
+        SessionState::Unknown => ran_until.is_some_and(|end| is_past(end, now)),
+        _ => false,
+    };
+    let ended_at = end.filter(|_| is_over);
+    let duration_seconds = match state {
+        SessionState::NeverStarted => duration,
+        _ => duration.filter(|_| is_over),
+    };
+    let avatar_id = fields.text("avatar_id");
+    Ok(Session {
+        provider_session_id,
+        kind: SessionKind::Avatar,
+        provider_status,
+        state,
+        outcome: Outcome::NotApplicable,
+        is_flagged_unresolved: None,
+        channel: None,
+        person: None,
+        parent_provider_session_id: None,
+        group_key: avatar_id.clone(),
+        created_at,
+        started_at: created_at,
+        ended_at,
+        ended_at_source: ended_at.map(|_| EndSource::Duration),
+        completed_at: None,
+        last_activity_at: ran_until,
+        duration_seconds,
+        provider_minutes: duration.and_then(|seconds| seconds.checked_div(Decimal::from(60))),
+        max_concurrent_participants: None,
+        provider_updated_at: None,
+        extension: Some(Extension {
+            table: &EXTENSION,
+            values: vec![avatar_id, fields.text("voice_name"), fields.text("api_key_type")],
+        }),
+        messages: None,
+        trail: None,
+        is_partial,
+    })
+}
+
+/// The duration, seconds, and the end it gives. A duration that runs past every sane instant is a
+/// mistake of units: it is counted and left out.
+fn length(fields: &Fields<'_>, created_at: DateTime<Utc>, oddities: &Oddities) -> Option<(Decimal, DateTime<Utc>)> {
+    let seconds = fields.amount("duration")?;
+    let micros = seconds.checked_mul(Decimal::from(1_000_000)).and_then(|micros| micros.trunc().to_i64());
+    let end = micros.and_then(|micros| created_at.checked_add_signed(TimeDelta::microseconds(micros)));
+    let end = end.and_then(time::sane);
+    if end.is_none() {
+        oddities.count("unreadable_value", "/duration", "");
+    }
+    Some((seconds, end?))
+}
+
+fn is_past(end: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    end < now - DURATION_LAG
+}
+
+/// The state by status, age and the end of what ran so far (`None`: no duration, or zero).
+fn state(
+    status: Option<&str>,
+    created_at: DateTime<Utc>,
+    ran_until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> SessionState {
+    let age = now - created_at;
+    let status = status.map(|status| status.trim().to_ascii_lowercase());
+    match (status.as_deref(), ran_until) {
+        (Some("new" | "connecting"), None) if age > NEVER_STARTED_AFTER => SessionState::NeverStarted,
+        (Some("connected"), None) if age >= LONGEST_SESSION => SessionState::Ended,
+        (Some("new" | "connecting" | "connected"), Some(end)) if is_past(end, now) => SessionState::Ended,
+        (Some("new" | "connecting" | "connected"), _) => SessionState::Live,
+        _ => SessionState::Unknown,
+    }
+}

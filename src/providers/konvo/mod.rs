@@ -1,0 +1,192 @@
+//! Konvo AI: text chats. <https://docs.konvo.dev>, `GET /ai-sessions`.
+//!
+//! Limits: none are named but 200 sessions a page. Odd: there is no call for one chat; nobody says
+//! whether pages count from 0 or 1, so the second page of a walk is compared with the first; the time
+//! filter is named "updated" and described as "created", so both must come out right. Its upper end is
+//! sent for past windows only: should it mean "updated", a chat touched during the walk would leave a
+//! list that ends near the present. Must not know what is stored.
+
+mod client;
+mod normalize;
+mod wire;
+
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::connector::error::PullError;
+use crate::connector::http::ApiClient;
+use crate::connector::{CheckReport, Connector, ConnectorSettings, FACT_FILTER_MEANING, OpenSet, StreamPolicy};
+use crate::model::id::ProviderRecordId;
+use crate::model::page::{Page, PageRequest};
+use crate::model::stream::Stream;
+use crate::model::time::Window;
+use crate::providers::konvo::client::Range;
+use crate::providers::listing::{self, FACT_PAGE_BASE, Listing};
+
+/// The vendor's largest page.
+const MAX_PAGE_SIZE: u32 = 200;
+/// A window that ends so long before the present is history.
+const HISTORY_AFTER: TimeDelta = TimeDelta::minutes(10);
+
+/// Makes the connector.
+pub(super) fn connect(settings: ConnectorSettings) -> Arc<dyn Connector> {
+    let page_base = OnceLock::new();
+    match settings.facts.get(FACT_PAGE_BASE).map(String::as_str) {
+        Some("0") => drop(page_base.set(0)),
+        Some("1") => drop(page_base.set(1)),
+        _ => {}
+    }
+    let limit = settings.page_size.unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE);
+    let filter_meaning = settings.facts.get(FACT_FILTER_MEANING).cloned();
+    Arc::new(Konvo { api: settings.api, limit, page_base, filter_meaning })
+}
+
+struct Konvo {
+    api: ApiClient,
+    limit: u32,
+    /// The number of the first page, once known.
+    page_base: OnceLock<u32>,
+    /// What earlier runs learnt about the time filter.
+    filter_meaning: Option<String>,
+}
+
+/// A place in the walk. The first page has none: it is asked for without a number.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Position {
+    /// The second page while the base is not known, with the ids of the first to compare.
+    Second { first_ids: Vec<String> },
+    /// A page by its number, with how many records came before it.
+    Numbered { number: u32, seen: u64 },
+}
+
+/// What comparing the page numbered 1 with the page without a number says.
+#[derive(Debug, PartialEq, Eq)]
+enum Comparison {
+    /// The same records: counting begins at 1.
+    Same,
+    /// None in common: counting begins at 0.
+    Disjoint,
+    /// The list moved in between; nothing is learnt.
+    Unclear,
+}
+
+#[async_trait]
+impl Connector for Konvo {
+    fn policy(&self, stream: Stream) -> Option<StreamPolicy> {
+        match stream {
+            Stream::Sessions => Some(StreamPolicy {
+                overlap: TimeDelta::hours(1),
+                open_set: OpenSet::ByListing { max_age: TimeDelta::days(30), settling: TimeDelta::hours(2) },
+                split_above_records: 2000,
+            }),
+        }
+    }
+
+    async fn fetch_page(&self, stream: Stream, request: PageRequest<'_>) -> Result<Page, PullError> {
+        match stream {
+            Stream::Sessions => {
+                let range = range(request.window, request.now);
+                let mut page = match listing::read_position(request.cursor)? {
+                    None => self.first_page(&range).await?,
+                    Some(Position::Numbered { number, seen }) => self.numbered_page(&range, number, seen).await?,
+                    Some(Position::Second { first_ids }) => self.second_page(&range, &first_ids).await?,
+                };
+                let from = request.window.from.trunc_subsecs(3);
+                if let Some(meaning) = normalize::filter_meaning(&page, from) {
+                    page.facts.insert(FACT_FILTER_MEANING, meaning.to_owned());
+                }
+                Ok(page)
+            }
+        }
+    }
+
+    async fn fetch_session(&self, _: &ProviderRecordId, _: PageRequest<'_>) -> Result<Page, PullError> {
+        Err(PullError::contract("GET one session", "Konvo documents no call for a single session"))
+    }
+
+    async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError> {
+        let listing = self.list(&range(request.window, request.now), None, 1).await?;
+        let unknown = || "not known yet".to_owned();
+        let page_base = self.page_base.get().map_or_else(unknown, ToString::to_string);
+        let meaning = self.filter_meaning.clone().unwrap_or_else(unknown);
+        let findings = [(FACT_PAGE_BASE, page_base), (FACT_FILTER_MEANING, meaning)];
+        Ok(listing::check_report(&listing, request.now, &findings))
+    }
+}
+
+impl Konvo {
+    async fn list(&self, range: &Range, page: Option<u32>, limit: u32) -> Result<Listing, PullError> {
+        client::list_sessions(&self.api, range, page, limit).await
+    }
+
+    async fn first_page(&self, range: &Range) -> Result<Page, PullError> {
+        let listing = self.list(range, None, self.limit).await?;
+        let seen = listing.rows();
+        let next = match self.page_base.get() {
+            Some(base) => Position::Numbered { number: base + 1, seen },
+            None => Position::Second { first_ids: listing.ids("id") },
+        };
+        Ok(page_of(listing, seen, &next))
+    }
+
+    async fn numbered_page(&self, range: &Range, number: u32, seen: u64) -> Result<Page, PullError> {
+        let listing = self.list(range, Some(number), self.limit).await?;
+        let seen = seen + listing.rows();
+        Ok(page_of(listing, seen, &Position::Numbered { number: number.saturating_add(1), seen }))
+    }
+
+    /// The second page, by whichever number it has. An unclear comparison loses nothing: what came is
+    /// kept, and counted as no progress, so that the walk goes one page further rather than one less.
+    async fn second_page(&self, range: &Range, first_ids: &[String]) -> Result<Page, PullError> {
+        let first_rows = first_ids.len() as u64;
+        if let Some(base) = self.page_base.get() {
+            return self.numbered_page(range, base + 1, first_rows).await;
+        }
+        let listing = self.list(range, Some(1), self.limit).await?;
+        let (base, mut page) = match compare(first_ids, &listing.ids("id")) {
+            Comparison::Same => (1, self.numbered_page(range, 2, first_rows).await?),
+            Comparison::Disjoint => {
+                let seen = first_rows + listing.rows();
+                (0, page_of(listing, seen, &Position::Numbered { number: 2, seen }))
+            }
+            Comparison::Unclear => {
+                let next = Position::Numbered { number: 2, seen: first_rows };
+                return Ok(page_of(listing, first_rows, &next));
+            }
+        };
+        // A walk beside this one may have learnt the same.
+        let _ = self.page_base.set(base);
+        page.facts.insert(FACT_PAGE_BASE, base.to_string());
+        Ok(page)
+    }
+}
+
+fn compare(first_ids: &[String], ids: &[String]) -> Comparison {
+    let (first, second): (HashSet<&String>, HashSet<&String>) = (first_ids.iter().collect(), ids.iter().collect());
+    if first.is_empty() || second.is_empty() {
+        Comparison::Unclear
+    } else if first == second {
+        Comparison::Same
+    } else if first.is_disjoint(&second) {
+        Comparison::Disjoint
+    } else {
+        Comparison::Unclear
+    }
+}
+
+fn page_of(listing: Listing, seen: u64, next: &Position) -> Page {
+    let has_more = listing::has_more(listing.rows(), seen, listing.total);
+    let mut page = listing.into_page(normalize::session);
+    page.next = has_more.then(|| listing::write_position(next));
+    page
+}
+
+fn range(window: &Window, now: DateTime<Utc>) -> Range {
+    let is_history = window.to < now - HISTORY_AFTER;
+    Range { from: listing::millis_down(window.from), to: is_history.then(|| listing::millis_up(window.to)) }
+}

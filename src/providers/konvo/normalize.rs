@@ -1,0 +1,243 @@
+//! What a Konvo record means.
+//!
+//! A chat has two flags, completed and unresolved, and no length: the length is ours, up to the
+//! completion or else to the last message. A key that is absent was not asked for or not sent; it
+//! never means "false" or "none". Messages and trail may hold anything and are read one by one.
+//! Pure; knows neither envelopes nor calls.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
+
+use crate::connector::record::{Fields, Oddities};
+use crate::model::extension::{Extension, ExtensionTable};
+use crate::model::id::ProviderRecordId;
+use crate::model::message::{Message, SenderRole, TrailStep};
+use crate::model::outcome::Outcome;
+use crate::model::page::{Page, Reject};
+use crate::model::person::PersonRef;
+use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+
+/// The longest name of a channel that is believed; longer ones would not fit an index entry.
+const MAX_CHANNEL_CHARS: usize = 100;
+/// The deepest nesting of a trail step; the database refuses a page over much deeper ones.
+const MAX_STEP_DEPTH: usize = 100;
+
+/// What only Konvo has.
+static EXTENSION: ExtensionTable = ExtensionTable {
+    name: "konvo_sessions",
+    columns: &[
+        ("workspace_id", "text"),
+        ("feed_id", "text"),
+        ("contact_id", "text"),
+        ("external_user_id", "text"),
+        ("skill_type", "text"),
+        ("sub_intent_type", "text"),
+        ("trail_length", "int"),
+    ],
+};
+
+/// Reads one record.
+pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject> {
+    let fields = Fields::open(raw, oddities)?;
+    let provider_session_id = fields.required_id("id")?;
+    let created_at = fields.required_instant("created_at", &provider_session_id)?;
+    let status = fields.object("status");
+    let flag = |name| status.as_ref().and_then(|status| status.flag(name));
+    let instant = |name| status.as_ref().and_then(|status| status.instant(name));
+    let (completed, unresolved) = (flag("completed"), flag("unresolved"));
+    let messages = messages(&fields, oddities);
+    let newest = messages.iter().flatten().filter_map(|message| message.sent_at).max();
+    let last_message_at = instant("last_message_date").or(newest);
+    let completed_at = instant("completed_at").filter(|_| completed == Some(true));
+    let last_updated = instant("last_updated");
+    let state = fields.object("state");
+    let trail = state.as_ref().and_then(|state| trail(state, oddities));
+    Ok(Session {
+        provider_session_id,
+        kind: SessionKind::Chat,
+        provider_status: None,
+        state: match completed {
+            Some(true) => SessionState::Ended,
+            Some(false) => SessionState::Open,
+            None => SessionState::Unknown,
+        },
+        outcome: Outcome::from_flags(completed, unresolved),
+        is_flagged_unresolved: unresolved,
+        channel: channel(&fields, oddities),
+        person: person(&fields),
+        parent_provider_session_id: None,
+        group_key: fields.text("feed_id"),
+        created_at,
+        started_at: created_at,
+        ended_at: completed_at,
+        ended_at_source: completed_at.map(|_| EndSource::Provider),
+        completed_at,
+        last_activity_at: last_updated.or(last_message_at),
+        duration_seconds: duration_seconds(created_at, completed_at, last_message_at, oddities),
+        provider_minutes: None,
+        max_concurrent_participants: None,
+        provider_updated_at: last_updated,
+        extension: Some(extension(&fields, state.as_ref(), trail.as_deref())),
+        messages,
+        trail,
+        is_partial: false,
+    })
+}
+
+/// What the list's time filter compares, where this page proves it: a chat created before `from` and
+/// changed since is only listed by a filter on changes. Were chats listed that lie before `from` in
+/// both, the filter would be ignored, and nothing is proven.
+pub(super) fn filter_meaning(page: &Page, from: DateTime<Utc>) -> Option<&'static str> {
+    let older = page.records.iter().map(|record| &record.session).filter(|session| session.created_at < from);
+    let changed_since: Vec<bool> = older.map(|session| session.provider_updated_at >= Some(from)).collect();
+    (!changed_since.is_empty() && changed_since.iter().all(|changed| *changed)).then_some("updated")
+}
+
+fn person(fields: &Fields<'_>) -> Option<PersonRef> {
+    let named = |identity_kind, name| fields.text(name).map(|identity| PersonRef { identity_kind, identity });
+    named("contact", "contact_id").or_else(|| named("external_user", "external_user_id"))
+}
+
+fn channel(fields: &Fields<'_>, oddities: &Oddities) -> Option<String> {
+    let channel = fields.text("channel")?;
+    if channel.chars().count() > MAX_CHANNEL_CHARS {
+        oddities.count("unreadable_value", "/channel", "too long");
+        return None;
+    }
+    Some(channel)
+}
+
+/// From creation to completion, else to the last message. An end before the beginning is counted and
+/// gives no length.
+fn duration_seconds(
+    created_at: DateTime<Utc>,
+    completed_at: Option<DateTime<Utc>>,
+    last_message_at: Option<DateTime<Utc>>,
+    oddities: &Oddities,
+) -> Option<Decimal> {
+    let (end, path) = match completed_at {
+        Some(end) => (end, "/status/completed_at"),
+        None => (last_message_at?, "/status/last_message_date"),
+    };
+    let micros = (end - created_at).num_microseconds()?;
+    if micros < 0 {
+        oddities.count("unreadable_value", path, "before created_at");
+        return None;
+    }
+    Some(Decimal::new(micros, 6).normalize())
+}
+
+fn extension(fields: &Fields<'_>, state: Option<&Fields<'_>>, trail: Option<&[TrailStep]>) -> Extension {
+    let of_state = |name| state.and_then(|state| state.text(name));
+    let values = vec![
+        fields.text("workspace_id"),
+        fields.text("feed_id"),
+        fields.text("contact_id"),
+        fields.text("external_user_id"),
+        of_state("type"),
+        of_state("sub_intent_type"),
+        trail.map(|steps| steps.len().to_string()),
+    ];
+    Extension { table: &EXTENSION, values }
+}
+
+/// The messages in the provider's order; of two with the same id the later one counts. `None` where
+/// the record holds no list of them.
+fn messages(fields: &Fields<'_>, oddities: &Oddities) -> Option<Vec<Message>> {
+    let mut messages: Vec<Message> = Vec::new();
+    let mut places: HashMap<ProviderRecordId, usize> = HashMap::new();
+    for (position, raw) in (0_i32..).zip(fields.list("messages")?) {
+        let Some(element) = fields.element("messages", raw) else { continue };
+        let message = message(&element, position, oddities);
+        if let Some(place) = places.get(&message.provider_message_id) {
+            oddities.count("unreadable_value", "/messages/message_id", "duplicate");
+            messages[*place] = message;
+        } else {
+            places.insert(message.provider_message_id.clone(), messages.len());
+            messages.push(message);
+        }
+    }
+    messages.sort_by_key(|message| message.position);
+    Some(messages)
+}
+
+fn message(element: &Fields<'_>, position: i32, oddities: &Oddities) -> Message {
+    let sent_at = element.instant("created_at");
+    let provider_origin = element.text("initiator_origin");
+    // Not `text`: a customer may well write "null".
+    let body = element.full_text("message");
+    let given = element.text("message_id").and_then(|text| ProviderRecordId::parse(&text).ok());
+    let provider_message_id = given.unwrap_or_else(|| {
+        oddities.count("unreadable_value", "/messages/message_id", "missing");
+        let sent_at = sent_at.map(|at| at.to_rfc3339()).unwrap_or_default();
+        let origin = provider_origin.as_deref().unwrap_or_default();
+        content_id(&[origin, &sent_at, body.as_deref().unwrap_or_default(), &position.to_string()])
+    });
+    let sender_role = sender_role(provider_origin.as_deref());
+    if sender_role == SenderRole::Unknown {
+        element.unknown_value("initiator_origin", provider_origin.as_deref().unwrap_or_default());
+    }
+    Message { provider_message_id, position, sent_at, sender_role, provider_origin, body }
+}
+
+/// Only `RECIPIENT`, the customer, is documented. The other words are those in use for whoever serves,
+/// a human agent included.
+fn sender_role(origin: Option<&str>) -> SenderRole {
+    match origin.map(|origin| origin.trim().to_ascii_uppercase()).as_deref() {
+        Some("RECIPIENT") => SenderRole::User,
+        Some("AI" | "ASSISTANT" | "BOT" | "AGENT") => SenderRole::Assistant,
+        _ => SenderRole::Unknown,
+    }
+}
+
+/// An id for a message without one: the same content at the same place gives the same id.
+#[expect(clippy::expect_used, reason = "39 characters of a-z, 0-9 and a colon are a usable id")]
+fn content_id(parts: &[&str]) -> ProviderRecordId {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut text = "sha256:".to_owned();
+    for byte in &hash.finalize()[..16] {
+        let _ = write!(text, "{byte:02x}");
+    }
+    ProviderRecordId::parse(&text).expect("a hash is a usable id")
+}
+
+/// The trail, where the state has one.
+fn trail(state: &Fields<'_>, oddities: &Oddities) -> Option<Vec<TrailStep>> {
+    let steps = state.list("trail")?.into_iter().map(|raw| {
+        if nesting(raw.get()) > MAX_STEP_DEPTH {
+            oddities.count("unreadable_value", "/state/trail", "too deep");
+            return TrailStep { step_type: None, step: "null".to_owned() };
+        }
+        let fields = state.element("trail", raw);
+        let named = |name| fields.as_ref().filter(|fields| fields.has(name)).and_then(|fields| fields.text(name));
+        // The form of a step is not documented; these are the names its kind could have.
+        let step_type = ["type", "skill_type", "name"].into_iter().find_map(named);
+        TrailStep { step_type, step: raw.get().to_owned() }
+    });
+    Some(steps.collect())
+}
+
+/// How deep lists and objects lie in one another.
+fn nesting(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut is_escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => depth += 1,
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}

@@ -1,0 +1,22 @@
+//! Konvo's envelope, as the vendor spells it: `count` and `result`.
+//!
+//! It is split into records; no record is decoded, and a missing list is not an empty one: an error
+//! object that comes with status 200 has none.
+
+use crate::connector::http::Answer;
+use crate::connector::record::{Fields, elements, members};
+use crate::providers::listing::{self, Listing};
+
+/// Splits an answer; `None` where it holds no list.
+pub(super) fn sessions(answer: &Answer) -> Option<Listing> {
+    let envelope = members(&answer.body)?;
+    let records = elements(envelope.get("result")?.get())?;
+    let oddities = listing::oddities_of(answer);
+    let total = listing::envelope_count(&Fields::open(&answer.body, &oddities).ok()?, "count");
+    Some(Listing {
+        records: records.into_iter().map(ToOwned::to_owned).collect(),
+        total,
+        provider_now: answer.provider_now,
+        oddities,
+    })
+}

@@ -1,0 +1,131 @@
+//! What all providers' lists have in common: from undecoded records to a page.
+//!
+//! A provider's `wire` module splits an answer into a [`Listing`]; its `normalize` module judges one
+//! record at a time; the loop between the two is here, once, so that no provider can lose a record.
+//! Positions are written as JSON into the opaque cursor. Knows no vendor's spelling.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::connector::CheckReport;
+use crate::connector::error::PullError;
+use crate::connector::http::{Answer, ApiClient, message_in};
+use crate::connector::record::{Fields, Oddities, lossy_text, members};
+use crate::model::page::{Cursor, Page, Record, Reject};
+use crate::model::session::Session;
+
+/// Name of the fact that says which number a provider gives to its first page: `0` or `1`.
+pub(super) const FACT_PAGE_BASE: &str = "page_base";
+
+/// One answer of a list call, split but not decoded.
+#[derive(Debug)]
+pub(super) struct Listing {
+    /// The records, in the provider's order.
+    pub(super) records: Vec<Box<RawValue>>,
+    /// How many records the provider says match.
+    pub(super) total: Option<u64>,
+    /// The provider's clock.
+    pub(super) provider_now: Option<DateTime<Utc>>,
+    /// What was odd about the answer so far.
+    pub(super) oddities: Oddities,
+}
+
+impl Listing {
+    /// How many records the answer held.
+    pub(super) fn rows(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    /// The ids the records have in field `name`; records without one are left out.
+    pub(super) fn ids(&self, name: &str) -> Vec<String> {
+        let id = |raw: &RawValue| lossy_text(members(raw.get())?.get(name)?.get()).map(|(text, _)| text);
+        self.records.iter().filter_map(|raw| id(raw)).collect()
+    }
+
+    /// Normalizes every record; each one becomes a session or a reject of the page.
+    pub(super) fn into_page(self, normalize: impl Fn(&str, &Oddities) -> Result<Session, Reject>) -> Page {
+        let mut page = Page { total: self.total, provider_now: self.provider_now, ..Page::default() };
+        for raw in self.records {
+            let oddities = Oddities::default();
+            match normalize(raw.get(), &oddities) {
+                Ok(session) => {
+                    let raw = String::from(Box::<str>::from(raw)).into_bytes();
+                    page.records.push(Record { raw, session, oddities: oddities.into_inner() });
+                }
+                Err(reject) => page.rejects.push(reject),
+            }
+        }
+        page.oddities = self.oddities.into_inner();
+        page
+    }
+}
+
+/// Oddities to begin an answer with: bytes that were not UTF-8 are counted.
+pub(super) fn oddities_of(answer: &Answer) -> Oddities {
+    let oddities = Oddities::default();
+    if answer.was_replaced {
+        oddities.count("replaced_text", "", "");
+    }
+    oddities
+}
+
+/// A count in an envelope: total or offset. What is no count is `None` and counted as odd.
+pub(super) fn envelope_count(envelope: &Fields<'_>, name: &str) -> Option<u64> {
+    envelope.count(name).and_then(|count| u64::try_from(count).ok())
+}
+
+/// Whether more records follow, by the provider's own total. An empty page always ends a walk. A total
+/// that was overrun contradicts itself, so that only an empty page ends the walk, as without a total.
+pub(super) fn has_more(rows: u64, seen: u64, total: Option<u64>) -> bool {
+    rows > 0 && total != Some(seen)
+}
+
+/// An answer with status 200 that breaks the contract, with what the provider said about it.
+pub(super) fn contract_error(api: &ApiClient, answer: &Answer, what: &str) -> PullError {
+    let detail = match message_in(redacted(api, &answer.body).as_bytes()) {
+        Some(said) => format!("status 200, but {what}: {said}"),
+        None => format!("status 200, but {what}"),
+    };
+    PullError { http_status: Some(200), ..answer.contract_error(redacted(api, &detail)) }
+}
+
+/// The text without the credential. Before a text is cut, so that no part of it is left over.
+pub(super) fn redacted(api: &ApiClient, text: &str) -> String {
+    text.replace(api.api_key.expose_secret(), "[redacted]")
+}
+
+/// Writes a position for [`read_position`].
+#[expect(clippy::expect_used, reason = "numbers and texts always serialize")]
+pub(super) fn write_position(position: &impl Serialize) -> Cursor {
+    Cursor(serde_json::to_string(position).expect("a position is numbers and texts"))
+}
+
+/// Reads a position back; `None` is the first page. An error where it is not one of this connector's.
+pub(super) fn read_position<T: DeserializeOwned>(cursor: Option<&Cursor>) -> Result<Option<T>, PullError> {
+    let read = cursor.map(|cursor| serde_json::from_str(&cursor.0)).transpose();
+    read.map_err(|_| PullError::contract("cursor", "this is no position of this provider's list"))
+}
+
+/// The instant as RFC 3339 with milliseconds and `Z`, rounded down.
+pub(super) fn millis_down(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The instant as RFC 3339 with milliseconds and `Z`, rounded up, so that a range loses nothing.
+pub(super) fn millis_up(at: DateTime<Utc>) -> String {
+    let is_whole = at.timestamp_subsec_nanos().is_multiple_of(1_000_000);
+    millis_down(if is_whole { at } else { at + TimeDelta::milliseconds(1) })
+}
+
+/// A report for an answer that came.
+pub(super) fn check_report(listing: &Listing, now: DateTime<Utc>, findings: &[(&str, String)]) -> CheckReport {
+    let total = listing.total.map_or_else(|| "not said".to_owned(), |total| total.to_string());
+    let all = findings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    CheckReport {
+        clock_skew_seconds: listing.provider_now.map(|at| (at - now).num_seconds()),
+        findings: all.chain([("total".to_owned(), total)]).collect(),
+    }
+}
