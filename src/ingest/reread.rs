@@ -51,7 +51,7 @@ impl Run<'_> {
         let page = std::mem::take(batch);
         if !page.is_empty() {
             let saved = self.save(&page, None).await?;
-            self.count(&saved);
+            self.count(&saved).await;
         }
         Ok(())
     }

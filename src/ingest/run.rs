@@ -14,7 +14,7 @@ use crate::store::lease::{self, LEASE_DURATION, Lease};
 use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Progress};
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, window as windows};
+use crate::store::{StoreError, statistics, window as windows};
 
 /// Tries of one write while the database is away; with the waits between them about twenty seconds.
 const MAX_WRITE_TRIES: u32 = 8;
@@ -98,13 +98,19 @@ impl<'a> Run<'a> {
     }
 
     /// Counts what a page added.
-    pub(super) fn count(&mut self, saved: &Progress) {
+    pub(super) async fn count(&mut self, saved: &Progress) {
+        let before = self.progress;
         self.page_count += 1;
         self.progress.record_count += saved.record_count;
         self.progress.inserted_count += saved.inserted_count;
         self.progress.updated_count += saved.updated_count;
         self.progress.unchanged_count += saved.unchanged_count;
         self.progress.rejected_count += saved.rejected_count;
+        if statistics::are_due(&before, &self.progress)
+            && let Err(error) = statistics::refresh(&self.poller.pool).await
+        {
+            tracing::debug!(error = ?error, "statistics stay as they are");
+        }
     }
 
     async fn persist<T, F, W>(&self, write: W) -> Result<T, StoreError>

@@ -101,19 +101,19 @@ impl Run<'_> {
             match next {
                 Some(_) if is_crowded => {
                     let saved = self.save(&page, None).await?;
-                    self.count(&saved);
+                    self.count(&saved).await;
                     return Ok(Walked::TooMuch { total: page.total.unwrap_or(0) });
                 }
                 Some(cursor) => {
                     let (saved, fetched) = tokio::join!(self.save(&page, None), self.fetch(&window, Some(&cursor)));
-                    self.count(&saved?);
+                    self.count(&saved?).await;
                     page = fetched?;
                 }
                 None => {
                     let finding = trace.finding(claimed, &page);
                     let proof = finding.doubt.is_none().then_some(&finding);
                     let saved = self.save(&page, proof).await?;
-                    self.count(&saved);
+                    self.count(&saved).await;
                     return Ok(Walked::Ended(finding));
                 }
             }

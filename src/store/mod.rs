@@ -13,6 +13,7 @@ pub mod page;
 pub mod run;
 pub mod secret;
 pub mod source;
+pub mod statistics;
 pub mod window;
 
 mod extension;

@@ -100,8 +100,6 @@ async fn try_save(
     let SaveContext { lease, run_id, now, .. } = *context;
     let failed = StoreError::doing("saving a page");
     let mut tx = pool.begin().await.map_err(&failed)?;
-    // plans made while a table was empty stay bad for the life of a connection
-    sqlx::query("set local plan_cache_mode = force_custom_plan").execute(&mut *tx).await.map_err(&failed)?;
     lease.guard(&mut tx).await?;
     let known = session::known(&mut tx, lease.source_id, records).await?;
     let (fresh, unchanged) = partition(records, &known);

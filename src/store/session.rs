@@ -27,16 +27,21 @@ pub(super) async fn known(
     if records.is_empty() {
         return Ok(HashMap::new());
     }
+    let failed = StoreError::doing("comparing hashes");
     let ids: Vec<&str> = records.iter().map(Prepared::id).collect();
+    // A plan made while the table was empty would stay for the life of the connection. Only for this
+    // statement: the checks of foreign keys would be planned anew for every row.
+    sqlx::query("set local plan_cache_mode = force_custom_plan").execute(&mut *tx).await.map_err(&failed)?;
     let rows = sqlx::query!(
         "select provider_session_id, row_hash, provider_updated_at from core.sessions
           where source_id = $1 and provider_session_id = any($2)",
         source_id.0,
         &ids as &[&str],
     )
-    .fetch_all(tx)
+    .fetch_all(&mut *tx)
     .await
-    .map_err(StoreError::doing("comparing hashes"))?;
+    .map_err(&failed)?;
+    sqlx::query("set local plan_cache_mode = auto").execute(tx).await.map_err(&failed)?;
     let known = rows.into_iter().map(|row| {
         let row_hash = Hash::try_from(row.row_hash.as_slice()).unwrap_or_default();
         (row.provider_session_id, Known { row_hash, provider_updated_at: row.provider_updated_at })
