@@ -5,6 +5,7 @@
 //! simulators included in the times. It prints a table; it judges nothing.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -87,6 +88,7 @@ async fn measure(server: &Server, shape: &Shape) -> anyhow::Result<()> {
     }
     let (copied, copy_time) = copy(&pool).await?;
 
+    #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
     let rate = |rows: i64, time: Duration| rows as f64 / time.as_secs_f64();
     let copy_rate = rate(copied, copy_time);
     println!("{sessions} sessions, {rows} rows over {} tables\n", TABLES.len());
@@ -120,12 +122,13 @@ async fn providers(world: &World, clock: &Arc<dyn Clock>) -> anyhow::Result<(Vec
         })
         .await?;
         let account = if platform == Platform::Realtimekit { "account_id = \"a\"\napp_id = \"b\"\n" } else { "" };
-        toml.push_str(&format!(
+        write!(
+            toml,
             "[[sources]]\nslug = \"{0}\"\nprovider = \"{0}\"\nbase_url = \"{1}\"\napi_key_env = \"BENCH_KEY\"\n\
              requests_per_minute = 100000\n{account}",
             platform.as_str(),
             simulator.base_url()
-        ));
+        )?;
         simulators.push(simulator);
     }
     Ok((simulators, toml))

@@ -82,6 +82,12 @@ create table ingest.runs (
 ) with (fillfactor = 70);
 -- The run list is read newest first, per stream or over all.
 create index runs_by_stream on ingest.runs (source_id, stream, run_id desc);
+-- The version of the data is that of the newest run that changed something.
+create index runs_with_changes on ingest.runs (source_id, stream, run_id desc) where inserted_count + updated_count > 0;
+-- Every run closes those that a crash left open.
+create index runs_unfinished on ingest.runs (source_id, stream) where finished_at is null;
+-- How far back runs of the last hour reached.
+create index runs_by_start on ingest.runs (source_id, started_at);
 
 -- Which ranges of time are proven complete, and which are known not to be. Complete ranges that touch are merged;
 -- the end of the first one is how far a stream is complete.

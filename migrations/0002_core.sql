@@ -59,7 +59,9 @@ create index sessions_by_source on core.sessions (source_id, started_at desc, se
 create index sessions_by_id on core.sessions (session_id);
 -- The open set: what a poll must read again. Partial, because it stays small.
 create index sessions_open on core.sessions (source_id, created_at)
-  where session_state in ('live', 'open', 'unknown', 'never_started');
+  where session_state in ('live', 'open', 'unknown');
+-- Sessions that ended a moment ago and may still change.
+create index sessions_by_end on core.sessions (source_id, ended_at) where ended_at is not null;
 -- A person's sessions.
 create index sessions_by_person on core.sessions (source_id, person_id) where person_id is not null;
 

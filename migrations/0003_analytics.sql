@@ -22,7 +22,7 @@ end;
 comment on function analytics.buckets is
   'Half-open buckets of a range, without holes. Steps below a day are absolute; from a day up they follow the calendar of the zone.';
 
--- How far each stream is proven complete: the end of the complete range that begins with the source''s history.
+-- How far each stream is proven complete: the end of the complete range that holds the start of the source's history.
 create view analytics.stream_freshness as
 select src.source_slug as source, src.provider, st.stream,
        w.window_to::timestamptz as complete_through,
@@ -37,8 +37,9 @@ select src.source_slug as source, src.provider, st.stream,
   join core.sources src using (source_id)
   left join lateral (
        select window_to from ingest.windows w
-        where w.source_id = st.source_id and w.stream = st.stream and w.is_complete and w.window_from <= src.history_from
-        order by w.window_from limit 1) w on true;
+        where w.source_id = st.source_id and w.stream = st.stream and w.is_complete
+          and w.window_from <= src.history_from and w.window_to > src.history_from
+        limit 1) w on true;
 
 create view analytics.sources as
 select source_id, source_slug as source, provider, minutes_basis, has_outcomes, message_support,

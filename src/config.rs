@@ -64,7 +64,7 @@ pub struct HttpConfig {
     pub read_timeout: Duration,
     /// `total_timeout_ms`: for a whole call, default 60,000.
     pub total_timeout: Duration,
-    /// `max_body_bytes`: of a decoded answer, default 33,554,432.
+    /// `max_body_bytes`: of a decoded answer, default 16,777,216.
     pub max_body_bytes: usize,
 }
 
@@ -202,7 +202,7 @@ fn http(mut section: Section, faults: &mut Vec<ConfigFault>) -> HttpConfig {
     let connect_timeout = millis("connect_timeout_ms", 5_000);
     let read_timeout = millis("read_timeout_ms", 20_000);
     let total_timeout = millis("total_timeout_ms", 60_000);
-    let max_body_bytes = section.whole("max_body_bytes", 1_024..=1_073_741_824, 32 * 1024 * 1024, faults);
+    let max_body_bytes = section.whole("max_body_bytes", 1_024..=1_073_741_824, 16 * 1024 * 1024, faults);
     section.finish(faults);
     HttpConfig {
         connect_timeout,

@@ -82,6 +82,23 @@ pub async fn connect(options: PgConnectOptions, purpose: Purpose, max_connection
     }
 }
 
+/// How many migrations of this version the database does not have yet. Changes nothing.
+pub async fn pending_migrations(pool: &PgPool) -> Result<usize, DbError> {
+    let failed = |error: sqlx::Error| DbError::Migration(sqlx::migrate::MigrateError::from(error));
+    let is_new: bool = sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is null")
+        .fetch_one(pool)
+        .await
+        .map_err(failed)?;
+    if is_new {
+        return Ok(MIGRATOR.iter().count());
+    }
+    let applied: Vec<i64> = sqlx::query_scalar("select version from public._sqlx_migrations where success")
+        .fetch_all(pool)
+        .await
+        .map_err(failed)?;
+    Ok(MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)).count())
+}
+
 /// Brings the schema to this version. Takes a lock, so that several instances may start at once.
 pub async fn migrate(pool: &PgPool) -> Result<(), DbError> {
     let mut connection = pool.acquire().await.map_err(sqlx::migrate::MigrateError::from)?;

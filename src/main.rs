@@ -21,7 +21,7 @@ use tributary::model::stream::Stream;
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Cli {
-    /// Settings; else TRIBUTARY_CONFIG, else tributary.toml
+    /// Settings; else `TRIBUTARY_CONFIG`, else tributary.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -100,7 +100,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
     let path = cli.config.as_deref();
     match cli.verb {
         Verb::Openapi => {
-            println!("{}", tributary::api::document_text()?);
+            println!("{}", tributary::api::document().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)
         }
         Verb::Demo(args) => demo::run(&args, environment),

@@ -1,12 +1,12 @@
 //! `tributary check`: configuration, database, and each source's credential, clock and paging.
 
-use anyhow::Context;
+use std::collections::BTreeMap;
 
 use crate::app::App;
-use crate::connector::CheckReport;
+use crate::app::sources::Workshop;
 use crate::connector::error::PullError;
-use crate::db::Purpose;
-use crate::ingest::Source;
+use crate::connector::{CheckReport, Connector};
+use crate::db::{self, Purpose};
 use crate::model::page::PageRequest;
 use crate::model::time::Window;
 
@@ -24,31 +24,38 @@ pub struct CheckLine {
     pub finding: String,
 }
 
-/// Looks at everything; all of it, whatever fails.
+/// Looks at everything; all of it, whatever fails. Changes nothing: a candidate configuration may be
+/// checked against a database in use.
 pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
-    let pool = app.pool(Purpose::Poll).await?;
-    crate::db::migrate(&pool).await?;
-    let mut lines = vec![CheckLine {
-        subject: "database".to_owned(),
-        is_well: true,
-        finding: "it answers, and its schema is this version's".to_owned(),
-    }];
-    let sources = super::connect_sources(app, &pool).await.context("the sources could not be registered")?;
-    for source in &sources {
-        lines.push(check_source(app, source).await);
+    let mut lines = vec![check_database(app).await];
+    let mut workshop = Workshop::new(app)?;
+    for source in &app.config.sources {
+        let connector = workshop.connect(source, BTreeMap::new())?;
+        lines.push(check_source(app, source.slug.as_str(), connector.as_ref()).await);
     }
     Ok(lines)
 }
 
-async fn check_source(app: &App, source: &Source) -> CheckLine {
+async fn check_database(app: &App) -> CheckLine {
+    let subject = "database".to_owned();
+    let pending = async { anyhow::Ok(db::pending_migrations(&app.pool(Purpose::Answer).await?).await?) };
+    let (is_well, finding) = match pending.await {
+        Ok(0) => (true, "it answers, and its schema is this version's".to_owned()),
+        Ok(count) => (true, format!("it answers; {count} migrations will be applied at the next start")),
+        Err(error) => (false, format!("{error:#}")),
+    };
+    CheckLine { subject, is_well, finding }
+}
+
+async fn check_source(app: &App, slug: &str, connector: &dyn Connector) -> CheckLine {
     let now = app.clock.now();
     let window = Window { from: now - chrono::TimeDelta::hours(1), to: now };
-    let answer = source.connector.check(PageRequest { window: &window, cursor: None, now }).await;
+    let answer = connector.check(PageRequest { window: &window, cursor: None, now }).await;
     let (is_well, finding) = match answer {
         Ok(report) => describe(&report),
         Err(error) => (false, remedy(&error)),
     };
-    CheckLine { subject: source.slug.to_string(), is_well, finding }
+    CheckLine { subject: slug.to_owned(), is_well, finding }
 }
 
 fn describe(report: &CheckReport) -> (bool, String) {

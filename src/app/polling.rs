@@ -1,5 +1,6 @@
 //! `tributary poll`: each listing stream once, now, whatever its schedule.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -107,9 +108,12 @@ fn describe(slug: String, stream: Stream, polled: Result<Polled, StoreError>) ->
             unchanged: summary.progress.unchanged_count,
             rejected: summary.progress.rejected_count,
             complete_through: summary.complete_through.map(|at| at.to_rfc3339()),
-            detail: match (summary.error_class, summary.reason) {
-                (Some(class), Some(reason)) => Some(format!("{class}: {reason}")),
-                (_, reason) => reason,
+            detail: match (summary.error, summary.reason) {
+                (Some((class, detail)), Some(reason)) if detail != reason => {
+                    Some(format!("{class}: {detail}. {reason}"))
+                }
+                (Some((class, detail)), _) => Some(format!("{class}: {detail}")),
+                (None, reason) => reason,
             },
             ..line(slug, stream, summary.verdict.as_str())
         },
@@ -177,7 +181,8 @@ pub fn table(lines: &[PollLine]) -> String {
     }
     for line in lines.iter().filter(|line| !line.is_complete()) {
         let detail = line.detail.as_deref().unwrap_or("not complete");
-        text.push_str(&format!("{}/{}: {detail}\n", line.source, line.stream));
+        // writing to a text cannot fail
+        let _ = writeln!(text, "{}/{}: {detail}", line.source, line.stream);
     }
     text
 }

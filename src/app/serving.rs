@@ -12,11 +12,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, ApiState};
+use crate::api::{self, ApiState, HealthSettings};
 use crate::app::App;
-use crate::connector::error::PullErrorKind;
 use crate::db::{self, Purpose};
-use crate::ingest::schedule::Schedule;
+use crate::ingest::{self, schedule::Schedule};
 
 /// How long a shutdown waits for polls and requests.
 const GRACE: Duration = Duration::from_secs(30);
@@ -40,6 +39,8 @@ pub async fn serve(
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
     let tracker = TaskTracker::new();
+    // first, so that an address that is taken stops the start before anything runs
+    let listener = if role == Role::Poller { None } else { Some(listen(app).await?) };
     let polls = app.pool(Purpose::Poll).await?;
     db::migrate(&polls).await?;
     let schedule = if role == Role::Api {
@@ -49,12 +50,13 @@ pub async fn serve(
         let poller = Arc::new(app.poller(polls.clone(), stop.clone()).await?);
         Some(Schedule::start(&poller, sources, &tracker).await.context("the schedule could not be started")?)
     };
-    if role == Role::Poller {
+    let answered = if let Some(listener) = listener {
+        answer(app, listener, &stop, on_ready).await
+    } else {
         tracing::info!("polling");
         stop.cancelled().await;
-    } else {
-        answer(app, &stop, on_ready).await?;
-    }
+        Ok(())
+    };
     stop.cancel();
     if let Some(schedule) = schedule {
         schedule.stop().await;
@@ -64,22 +66,30 @@ pub async fn serve(
         tracing::warn!("polls did not end within the grace time; the next start goes on from the last saved page");
     }
     polls.close().await;
-    Ok(())
+    answered
 }
 
-async fn answer(app: &App, stop: &CancellationToken, on_ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
-    let reads = app.pool(Purpose::Answer).await?;
+async fn listen(app: &App) -> anyhow::Result<TcpListener> {
     let listen = app.config.server.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("server.listen: {listen} cannot be listened on; is another process there?"))?;
+    let listener = TcpListener::bind(listen).await;
+    listener.with_context(|| format!("server.listen: {listen} cannot be listened on; is another process there?"))
+}
+
+async fn answer(
+    app: &App,
+    listener: TcpListener,
+    stop: &CancellationToken,
+    on_ready: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    let reads = app.pool(Purpose::Answer).await?;
     let address = listener.local_addr().context("the listener has no address")?;
     let state = ApiState {
         pool: reads.clone(),
         clock: Arc::clone(&app.clock),
         default_zone: app.config.server.default_zone,
+        health: HealthSettings::default(),
         draining: stop.clone(),
-        error_advice: PullErrorKind::advice_for,
+        error_advice: ingest::advice_for,
     };
     tracing::info!(%address, "answering");
     on_ready(address);

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::config::{ProviderDefaults, SourceConfig};
 use crate::connector::http::{ApiClient, HttpLimits, http_client};
 use crate::connector::limits::CallBudget;
-use crate::connector::{ConnectorSettings, ProviderEntry};
+use crate::connector::{Connector, ConnectorSettings, ProviderEntry};
 use crate::ingest::Source;
 use crate::model::source::SourceRegistration;
 use crate::providers;
@@ -30,58 +30,30 @@ pub fn provider_defaults() -> Vec<ProviderDefaults> {
     defaults.collect()
 }
 
-/// Registers the configured sources and makes a connector for each. Sources with one credential share
-/// one call budget: the provider counts them together.
+/// Registers the configured sources and makes a connector for each.
 pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Source>> {
     let configured = &app.config.sources;
-    let entries = configured.iter().map(entry_of).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut registrations = Vec::with_capacity(configured.len());
     for source in configured {
-        if let Some(stored) = source::provider_of(pool, source.slug.as_str()).await?
-            && stored != source.provider
+        let registration = registration(source, entry_of(source)?);
+        if let Some((provider, account)) = source::account_of(pool, source.slug.as_str()).await?
+            && (&provider, &account) != (&registration.provider, &registration.account_ref)
         {
             bail!(
-                "the source `{}` holds data of provider {stored}; give the {} account another slug",
+                "the source `{}` holds data of {provider} account `{account}`, and is now configured for {} account `{}`: \
+                 give that account another slug",
                 source.slug,
-                source.provider
+                registration.provider,
+                registration.account_ref
             );
         }
+        registrations.push(registration);
     }
-    let registrations: Vec<SourceRegistration> =
-        configured.iter().zip(&entries).map(|(source, entry)| registration(source, entry)).collect();
     let ids = source::register(pool, &registrations).await?;
-    let http = app.config.http;
-    let limits = HttpLimits {
-        connect_timeout: http.connect_timeout,
-        read_timeout: http.read_timeout,
-        total_timeout: http.total_timeout,
-        max_body_bytes: http.max_body_bytes,
-    };
-    let client = http_client(limits).context("the HTTP client needs a certificate store")?;
-    let mut budgets: BTreeMap<(String, String), Arc<CallBudget>> = BTreeMap::new();
+    let mut workshop = Workshop::new(app)?;
     let mut sources = Vec::with_capacity(configured.len());
-    for ((source, entry), id) in configured.iter().zip(&entries).zip(ids) {
-        let credential = (source.base_url.origin().ascii_serialization(), source.api_key.expose_secret().to_owned());
-        let budget =
-            budgets.entry(credential).or_insert_with(|| Arc::new(CallBudget::per_minute(source.requests_per_minute)));
-        let api = ApiClient {
-            http: client.clone(),
-            base_url: source.base_url.clone(),
-            credential: entry.credential,
-            api_key: source.api_key.clone(),
-            budget: Arc::clone(budget),
-            default_retry_after: TimeDelta::seconds(i64::from(entry.default_retry_after_seconds)),
-            limits,
-            clock: Arc::clone(&app.clock),
-            dice: Arc::clone(&app.dice),
-        };
-        let connector = (entry.connect)(ConnectorSettings {
-            slug: source.slug.clone(),
-            account_id: source.account_id.clone(),
-            app_id: source.app_id.clone(),
-            page_size: source.page_size,
-            facts: source::facts(pool, id).await?,
-            api,
-        });
+    for (source, id) in configured.iter().zip(ids) {
+        let connector = workshop.connect(source, source::facts(pool, id).await?)?;
         sources.push(Source {
             id,
             slug: source.slug.clone(),
@@ -94,19 +66,88 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
     Ok(sources)
 }
 
+/// Makes connectors. Sources with one credential share one call budget, the strictest of theirs: the
+/// provider counts them together.
+pub(super) struct Workshop<'a> {
+    app: &'a App,
+    client: reqwest::Client,
+    limits: HttpLimits,
+    budgets: BTreeMap<(String, String), Arc<CallBudget>>,
+}
+
+impl<'a> Workshop<'a> {
+    /// Errors where the machine has no certificate store.
+    pub(super) fn new(app: &'a App) -> anyhow::Result<Self> {
+        let http = app.config.http;
+        let limits = HttpLimits {
+            connect_timeout: http.connect_timeout,
+            read_timeout: http.read_timeout,
+            total_timeout: http.total_timeout,
+            max_body_bytes: http.max_body_bytes,
+        };
+        let client = http_client(limits).context("the HTTP client needs a certificate store")?;
+        let mut rates: BTreeMap<(String, String), u32> = BTreeMap::new();
+        for source in &app.config.sources {
+            let rate = rates.entry(credential(source)).or_insert(source.requests_per_minute);
+            *rate = source.requests_per_minute.min(*rate);
+        }
+        let budget = |rate| Arc::new(CallBudget::per_minute(rate));
+        let budgets = rates.into_iter().map(|(credential, rate)| (credential, budget(rate))).collect();
+        Ok(Self { app, client, limits, budgets })
+    }
+
+    /// A connector for `source`, told what earlier runs learnt about it.
+    pub(super) fn connect(
+        &mut self,
+        source: &SourceConfig,
+        facts: BTreeMap<String, String>,
+    ) -> anyhow::Result<Arc<dyn Connector>> {
+        let entry = entry_of(source)?;
+        let budget = self
+            .budgets
+            .entry(credential(source))
+            .or_insert_with(|| Arc::new(CallBudget::per_minute(source.requests_per_minute)));
+        let api = ApiClient {
+            http: self.client.clone(),
+            base_url: source.base_url.clone(),
+            credential: entry.credential,
+            api_key: source.api_key.clone(),
+            budget: Arc::clone(budget),
+            default_retry_after: TimeDelta::seconds(i64::from(entry.default_retry_after_seconds)),
+            limits: self.limits,
+            clock: Arc::clone(&self.app.clock),
+            dice: Arc::clone(&self.app.dice),
+        };
+        Ok((entry.connect)(ConnectorSettings {
+            slug: source.slug.clone(),
+            account_id: source.account_id.clone(),
+            app_id: source.app_id.clone(),
+            page_size: source.page_size,
+            facts,
+            api,
+        }))
+    }
+}
+
+fn credential(source: &SourceConfig) -> (String, String) {
+    (source.base_url.origin().ascii_serialization(), source.api_key.expose_secret().to_owned())
+}
+
 fn entry_of(source: &SourceConfig) -> anyhow::Result<&'static ProviderEntry> {
-    providers::ALL
-        .iter()
-        .find(|entry| entry.name == source.provider)
-        .with_context(|| format!("there is no provider `{}`", source.provider))
+    providers::entry(&source.provider).with_context(|| format!("there is no provider `{}`", source.provider))
 }
 
 fn registration(source: &SourceConfig, entry: &ProviderEntry) -> SourceRegistration {
-    let account = [source.account_id.as_deref(), source.app_id.as_deref()];
+    // the ports of this machine change from start to start, and mean nothing
+    let place = match source.base_url.scheme() {
+        "http" => "loopback".to_owned(),
+        _ => source.base_url.host_str().unwrap_or_default().to_owned(),
+    };
+    let parts = [Some(place.as_str()), source.account_id.as_deref(), source.app_id.as_deref()];
     SourceRegistration {
         slug: source.slug.clone(),
         provider: source.provider.clone(),
-        account_ref: account.into_iter().flatten().collect::<Vec<_>>().join("/"),
+        account_ref: parts.into_iter().flatten().collect::<Vec<_>>().join("/"),
         capabilities: entry.capabilities,
         history_from: source.history_from,
         schedule: source.schedule.clone(),

@@ -7,13 +7,12 @@ use toml::{Table, Value};
 
 use super::ConfigFault;
 
-/// Variables of the service that are not keys of the file.
-const NOT_KEYS: [&str; 2] = ["TRIBUTARY_CONFIG", "TRIBUTARY_LOG"];
-
 pub(super) fn apply(table: &mut Table, environment: &BTreeMap<String, String>, faults: &mut Vec<ConfigFault>) {
     for (name, text) in environment {
         let Some(path) = name.strip_prefix("TRIBUTARY_") else { continue };
-        if NOT_KEYS.contains(&name.as_str()) || text.is_empty() {
+        // Without `__` it names no key: TRIBUTARY_CONFIG, a secret, or what a platform puts there for a
+        // service of this name (TRIBUTARY_PORT).
+        if !path.contains("__") || text.is_empty() {
             continue;
         }
         let path: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
@@ -27,7 +26,7 @@ pub(super) fn apply(table: &mut Table, environment: &BTreeMap<String, String>, f
         };
         match put {
             Some((section, key)) => {
-                section.insert(key, value_of(text));
+                section.insert(key, Value::String(text.clone()));
             }
             None => faults.push(ConfigFault {
                 key: name.clone(),
@@ -46,16 +45,4 @@ fn source_of<'a>(table: &'a mut Table, slug: &str) -> Option<&'a mut Table> {
         configured.is_some_and(|configured| configured.replace('-', "_").eq_ignore_ascii_case(slug))
     });
     sources.next()
-}
-
-/// Numbers and booleans keep their type; everything else is text.
-fn value_of(text: &str) -> Value {
-    if let Ok(number) = text.parse::<i64>() {
-        return Value::Integer(number);
-    }
-    match text {
-        "true" => Value::Boolean(true),
-        "false" => Value::Boolean(false),
-        _ => Value::String(text.to_owned()),
-    }
 }

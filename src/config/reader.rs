@@ -115,10 +115,13 @@ impl Section {
         let remedy = format!("write a whole number from {} to {}", range.start(), range.end());
         match self.take(key) {
             None => default,
-            Some(Value::Integer(number)) if range.contains(&number) => number,
-            Some(other) => {
-                self.fault(faults, key, &format!("`{other}` is not usable"), &remedy);
-                default
+            Some(value) => {
+                // what comes from the environment is text
+                let number = value.as_integer().or_else(|| value.as_str()?.trim().parse().ok());
+                number.filter(|number| range.contains(number)).unwrap_or_else(|| {
+                    self.fault(faults, key, &format!("`{value}` is not usable"), &remedy);
+                    default
+                })
             }
         }
     }

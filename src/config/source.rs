@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::reader::{Section, nearest};
 use super::{ConfigFault, ConfigInput, ProviderDefaults, secrets};
@@ -42,7 +42,7 @@ pub(super) fn read_all(
     faults: &mut Vec<ConfigFault>,
 ) -> Vec<SourceConfig> {
     let mut first_by_slug: BTreeMap<SourceSlug, String> = BTreeMap::new();
-    let mut sources = Vec::with_capacity(sections.len());
+    let mut sources: Vec<SourceConfig> = Vec::with_capacity(sections.len());
     for mut section in sections {
         let key = section.key("slug");
         if let Some(source) = read(&mut section, input, faults) {
@@ -51,11 +51,22 @@ pub(super) fn read_all(
                 section.fault(faults, "slug", &problem, "give each source a slug of its own");
             }
             first_by_slug.entry(source.slug.clone()).or_insert(key);
+            if let Some(first) = sources.iter().position(|other| is_same_account(other, &source)) {
+                let problem = format!("this is the account of sources[{first}] already, and would be counted twice");
+                section.fault(faults, "api_key_env", &problem, "remove one of the two");
+            }
             sources.push(source);
         }
         section.finish(faults);
     }
     sources
+}
+
+/// The same address, account and credential: KonPro and Konvo have nothing but the key to tell accounts by.
+fn is_same_account(one: &SourceConfig, other: &SourceConfig) -> bool {
+    one.base_url.origin() == other.base_url.origin()
+        && (&one.account_id, &one.app_id) == (&other.account_id, &other.app_id)
+        && one.api_key.expose_secret() == other.api_key.expose_secret()
 }
 
 fn read(section: &mut Section, input: &ConfigInput<'_>, faults: &mut Vec<ConfigFault>) -> Option<SourceConfig> {

@@ -12,10 +12,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 
 use crate::clock::{Clock, Dice};
 use crate::connector::Credential;
+use crate::connector::body;
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::limits::{self, CallBudget};
 
@@ -27,8 +27,6 @@ const FIRST_WAIT: Duration = Duration::from_millis(400);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// A stated wait up to this long is slept through; for a longer one the stream is parked.
 const PATIENCE: TimeDelta = TimeDelta::seconds(10);
-/// Characters of a provider's message that are kept in an error.
-const MESSAGE_CHARS: usize = 200;
 
 /// Deadlines and caps of every call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +47,7 @@ impl Default for HttpLimits {
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(20),
             total_timeout: Duration::from_mins(1),
-            max_body_bytes: 32 * 1024 * 1024,
+            max_body_bytes: 16 * 1024 * 1024,
         }
     }
 }
@@ -65,6 +63,8 @@ pub fn http_client(limits: HttpLimits) -> Result<reqwest::Client, reqwest::Error
         .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
+        // a proxy of the environment would see the credential of a loopback provider in the clear
+        .no_proxy()
         .connect_timeout(limits.connect_timeout)
         .read_timeout(limits.read_timeout)
         .timeout(limits.total_timeout)
@@ -159,38 +159,37 @@ impl ApiClient {
             return Err(fail(PullErrorKind::RateLimited { until }, detail, None));
         }
         self.budget.permit().await;
+        // another source of the same credential may have been refused meanwhile
+        if let Some(until) = self.budget.blocked_until(self.clock.now()) {
+            let detail = format!("the provider wants no call before {}", until.to_rfc3339());
+            return Err(fail(PullErrorKind::RateLimited { until }, detail, None));
+        }
         let mut url = self.base_url.clone();
         url.set_path(&format!("{}{path}", self.base_url.path().trim_end_matches('/')));
         let request = self.http.get(url).query(query).headers(self.headers(call)?);
         let response = request.send().await;
         let mut response =
-            response.map_err(|error| fail(PullErrorKind::Transient, chain(&error.without_url()), None))?;
+            response.map_err(|error| fail(PullErrorKind::Transient, body::chain(&error.without_url()), None))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let now = self.clock.now();
         if let Some(reset) = limits::quota_reset(&headers, now) {
             self.budget.block_until(reset);
         }
-        let mut body = Vec::new();
-        loop {
-            let chunk = response.chunk().await;
-            let chunk =
-                chunk.map_err(|error| fail(PullErrorKind::Transient, chain(&error.without_url()), Some(status)))?;
-            let Some(chunk) = chunk else { break };
-            if body.len() + chunk.len() > self.limits.max_body_bytes {
-                let detail = format!("the decoded body is larger than {} bytes", self.limits.max_body_bytes);
-                return Err(fail(PullErrorKind::TooLarge, detail, Some(status)));
-            }
-            body.extend_from_slice(&chunk);
-        }
         if !status.is_success() {
+            // the status is judged first: a refusal counts, whatever happens to its body
             let kind = self.kind_of(status, &headers, now);
+            let body = body::read(&mut response, self.limits.max_body_bytes).await.unwrap_or_default();
             return Err(fail(kind, self.describe(status, &body), Some(status)));
         }
-        let (body, was_replaced) = match String::from_utf8(body) {
+        let body = body::read(&mut response, self.limits.max_body_bytes).await;
+        let body = body.map_err(|(kind, detail)| fail(kind, detail, Some(status)))?;
+        let (mut body, was_replaced) = match String::from_utf8(body) {
             Ok(body) => (body, false),
             Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
         };
-        let body = body.strip_prefix('\u{feff}').map_or(body.clone(), str::to_owned);
+        if body.starts_with('\u{feff}') {
+            body.drain(..'\u{feff}'.len_utf8());
+        }
         if !body.trim_start().starts_with(['{', '[']) {
             let looks = if body.trim_start().starts_with('<') { "HTML" } else { "no JSON" };
             let detail = format!("status {status}, but the body is {looks} ({} bytes)", body.len());
@@ -244,49 +243,10 @@ impl ApiClient {
     fn describe(&self, status: StatusCode, body: &[u8]) -> String {
         // before the message is cut, so that no part of the credential is left over
         let body = String::from_utf8_lossy(body).replace(self.api_key.expose_secret(), "[redacted]");
-        match message_in(body.as_bytes()) {
+        match body::message_in(body.as_bytes()) {
             Some(said) => format!("status {status}: {said}"),
             None if status.is_redirection() => format!("status {status}: redirects are not followed"),
             None => format!("status {status}"),
         }
     }
-}
-
-/// The provider's own message in an error body, in any of the forms seen: `message`, `error.message`,
-/// `errors[0].message`, `detail[0].msg`.
-pub fn message_in(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Body {
-        message: Option<serde_json::Value>,
-        error: Option<serde_json::Value>,
-        errors: Option<Vec<serde_json::Value>>,
-        detail: Option<serde_json::Value>,
-    }
-    let body: Body = serde_json::from_slice(body).ok()?;
-    let text = |value: &serde_json::Value| {
-        let inner = [value.get("message"), value.get("msg"), Some(value)];
-        inner.into_iter().flatten().find_map(|value| value.as_str().map(str::to_owned))
-    };
-    let first = |list: &serde_json::Value| list.get(0).and_then(text).or_else(|| text(list));
-    let found = body.message.as_ref().and_then(text);
-    let found = found.or_else(|| body.error.as_ref().and_then(text));
-    let found = found.or_else(|| body.errors.as_ref()?.first().and_then(text));
-    let found = found.or_else(|| body.detail.as_ref().and_then(first))?;
-    Some(found.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect())
-}
-
-/// An error with its causes: the outermost text alone says only "error sending request".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

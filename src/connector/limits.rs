@@ -61,7 +61,8 @@ pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<U
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
         let seconds: i64 = text.parse().unwrap_or(i64::MAX);
-        return Some(now + TimeDelta::try_seconds(seconds).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT));
+        let wait = TimeDelta::try_seconds(seconds).unwrap_or(LONGEST_WAIT);
+        return Some(now + wait.clamp(TimeDelta::seconds(1), LONGEST_WAIT));
     }
     let at: DateTime<Utc> = httpdate::parse_http_date(text).ok()?.into();
     let wait = at - provider_date(headers).unwrap_or(now);

@@ -22,6 +22,7 @@
 //!
 //! This module knows no provider and no database.
 
+pub mod body;
 pub mod error;
 pub mod http;
 pub mod limits;

@@ -50,12 +50,7 @@ pub(super) struct Display {
 
 impl Display {
     /// A voice that reads from the API at `address`. `world` tells how much there is to load.
-    pub(super) fn new(
-        address: SocketAddr,
-        server: &Server,
-        world: &World,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn new(address: SocketAddr, server: &Server, world: &World, now: DateTime<Utc>) -> anyhow::Result<Self> {
         let count = |platform: Platform| world.feed(platform).truth(now).map_or(0, |truth| truth.sessions);
         Ok(Self {
             http: http_client(HttpLimits::default()).context("the demo needs an HTTP client")?,
@@ -127,7 +122,9 @@ impl Display {
     fn print_questions(&self) {
         let api = &self.api;
         println!("\nTry in another terminal:\n");
-        println!("  curl -s '{api}/v1/metrics/query?metrics=sessions,minutes_consumed,resolution_rate&dimensions=provider&range=last_365_days&zone=UTC'");
+        println!(
+            "  curl -s '{api}/v1/metrics/query?metrics=sessions,minutes_consumed,resolution_rate&dimensions=provider&range=last_365_days&zone=UTC'"
+        );
         println!("  curl -s '{api}/v1/resolution?range=last_7_days&zone=Europe/Berlin&granularity=day'");
         println!("  curl -s '{api}/v1/health/pollers'");
         println!(

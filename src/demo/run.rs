@@ -120,9 +120,5 @@ fn world_made_at(data_dir: &Path, now: DateTime<Utc>) -> anyhow::Result<DateTime
 }
 
 fn free_default() -> SocketAddr {
-    if TcpListener::bind(DEFAULT_LISTEN).is_ok() {
-        DEFAULT_LISTEN
-    } else {
-        SocketAddr::new(DEFAULT_LISTEN.ip(), 0)
-    }
+    if TcpListener::bind(DEFAULT_LISTEN).is_ok() { DEFAULT_LISTEN } else { SocketAddr::new(DEFAULT_LISTEN.ip(), 0) }
 }

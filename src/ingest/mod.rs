@@ -22,6 +22,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Dice};
+use crate::connector::error::PullErrorKind;
 use crate::connector::{Connector, OpenSet};
 use crate::ingest::run::Run;
 use crate::model::id::{SourceId, SourceSlug};
@@ -96,14 +97,33 @@ pub struct RunSummary {
     pub verdict: Verdict,
     /// Why it is not complete.
     pub reason: Option<String>,
-    /// Class of the error that ended it.
-    pub error_class: Option<String>,
+    /// Class and text of the error that ended it.
+    pub error: Option<(String, String)>,
     /// Pages saved.
     pub page_count: u64,
     /// What they held.
     pub progress: Progress,
     /// Up to when the stream is proven complete now.
     pub complete_through: Option<DateTime<Utc>>,
+    /// The provider wants no call before this.
+    pub parked_until: Option<DateTime<Utc>>,
+}
+
+impl Polled {
+    /// When to come again before the next tick: a stream that was taken or parked should not wait for a
+    /// schedule that may be a day away.
+    pub fn come_again_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Held { until, .. } | Self::Parked { until } => Some(*until),
+            Self::Ran(summary) => summary.parked_until,
+            Self::Paused | Self::NotOffered => None,
+        }
+    }
+}
+
+/// What an operator can do about a class of errors in the journal, one sentence.
+pub fn advice_for(class: &str) -> Option<&'static str> {
+    PullErrorKind::advice_for(class).or_else(|| verdict::advice_for(class))
 }
 
 /// Polls one stream of one source, once.
@@ -121,8 +141,11 @@ pub async fn run_once(poller: &Poller, source: &Source, stream: Stream) -> Resul
     let target = plan::target(poller, source, stream, &policy).await?;
     let mut run = Run::start(poller, source, lease, &target).await?;
     let mut outcome = run.cover(target, &policy).await;
-    if let (Ok(()), OpenSet::ByDetail { settling }) = (&outcome, policy.open_set) {
-        outcome = run.read_again(target.from, settling).await;
+    // a list that cannot be read to its end must not keep live sessions live for ever
+    if let OpenSet::ByDetail { settling } = policy.open_set
+        && verdict::leaves_calls_open(&outcome)
+    {
+        outcome = outcome.and(run.read_again(target.from, settling).await);
     }
     run.finish(outcome).await.map(Polled::Ran)
 }

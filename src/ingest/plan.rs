@@ -9,6 +9,8 @@ use crate::model::time::{Window, to_micros};
 use crate::store::open_set::{self, OpenRange};
 use crate::store::{StoreError, run as journal, source as facts, window};
 
+/// No range is shorter than this.
+const SHORTEST: TimeDelta = TimeDelta::minutes(1);
 /// Open sessions younger than this are listed again by every run.
 const RECENT: TimeDelta = TimeDelta::hours(24);
 /// Older open sessions are listed again this often.
@@ -25,11 +27,11 @@ pub(super) async fn target(
     let to = to_micros(poller.clock.now());
     let complete = window::complete_through(&poller.pool, source.id, stream).await?;
     let from = complete.map_or(source.history_from, |complete| complete - policy.overlap);
-    // a clock that was set back must not turn the range around
-    let from = from.max(source.history_from).min(to - policy.overlap.max(TimeDelta::minutes(1)));
+    // a clock that was set back must not turn the range around, and nothing older than the history is asked for
+    let from = from.min(to - policy.overlap).max(source.history_from).min(to - SHORTEST);
     let from = match policy.open_set {
         OpenSet::ByListing { max_age, settling } => {
-            reach_back(poller, source, from, to - max_age, to - settling).await?
+            reach_back(poller, source, from, source.history_from.max(to - max_age), to - settling).await?
         }
         OpenSet::ByDetail { .. } => from,
     };

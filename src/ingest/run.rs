@@ -37,6 +37,8 @@ pub(super) struct Run<'a> {
     pub(super) distinct_count: i64,
     /// What could not be proven, a sentence each.
     pub(super) doubts: Vec<String>,
+    /// A part of a window held less than the whole: the provider's time filter works.
+    pub(super) filter_works: bool,
     _keeper: LeaseKeeper,
 }
 
@@ -59,13 +61,19 @@ impl<'a> Run<'a> {
             provider_total: None,
             distinct_count: 0,
             doubts: Vec::new(),
+            filter_works: false,
             _keeper: LeaseKeeper::start(poller, lease),
         })
     }
 
     /// Fetches a page, unless the service is told to stop first.
-    pub(super) async fn fetch(&self, window: &Window, cursor: Option<&Cursor>) -> Result<Page, Halt> {
-        let request = PageRequest { window, cursor, now: self.poller.clock.now() };
+    pub(super) async fn fetch(
+        &self,
+        window: &Window,
+        cursor: Option<&Cursor>,
+        now: DateTime<Utc>,
+    ) -> Result<Page, Halt> {
+        let request = PageRequest { window, cursor, now };
         self.unless_stopped(self.source.connector.fetch_page(self.lease.stream, request)).await
     }
 
@@ -144,10 +152,11 @@ impl<'a> Run<'a> {
             run_id: self.id,
             verdict: finish.verdict,
             reason: finish.reason,
-            error_class: finish.error.map(|(class, _)| class),
+            error: finish.error,
             page_count: self.page_count,
             progress: self.progress,
             complete_through,
+            parked_until: finish.parked_until,
         };
         self.log(&summary, now);
         Ok(summary)

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::task::TaskTracker;
@@ -57,12 +58,16 @@ impl Schedule {
 }
 
 async fn work(poller: Arc<Poller>, source: Arc<Source>, mut ticks: mpsc::Receiver<()>) {
+    let mut come_again_at: Option<DateTime<Utc>> = None;
     loop {
+        let early = come_again_at.map(|at| (at - poller.clock.now()).to_std().unwrap_or_default());
         tokio::select! {
             biased;
             () = poller.stop.cancelled() => return,
             tick = ticks.recv() => if tick.is_none() { return },
+            () = tokio::time::sleep(early.unwrap_or_default()), if early.is_some() => {}
         }
+        come_again_at = None;
         let wait = JITTER.mul_f64(poller.dice.unit());
         tokio::select! {
             biased;
@@ -75,10 +80,12 @@ async fn work(poller: Arc<Poller>, source: Arc<Source>, mut ticks: mpsc::Receive
             let slug = source.slug.clone();
             let run = tokio::spawn(async move { run_once(&poller, &source, stream).await });
             match run.await {
-                Ok(Ok(Polled::Held { owner, .. })) => {
-                    tracing::debug!(source = %slug, owner, "another poller holds the stream");
+                Ok(Ok(polled)) => {
+                    if let Polled::Held { owner, .. } = &polled {
+                        tracing::debug!(source = %slug, owner, "another poller holds the stream");
+                    }
+                    come_again_at = polled.come_again_at().or(come_again_at);
                 }
-                Ok(Ok(_)) => {}
                 Ok(Err(error)) => tracing::error!(source = %slug, error = ?error, "a run could not be recorded"),
                 Err(error) => tracing::error!(source = %slug, error = %error, "a run crashed"),
             }

@@ -1,6 +1,6 @@
 //! How a run ended, and why.
 
-use crate::connector::error::{Action, PullError};
+use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::ingest::run::Run;
 use crate::store::StoreError;
 use crate::store::run::{Finish, Verdict};
@@ -8,7 +8,7 @@ use crate::store::run::{Finish, Verdict};
 /// More rejects than this share of a run's records, one in so many, make it incomplete: then not a
 /// record is odd, but our reading of the provider.
 const REJECT_SHARE: i64 = 20;
-/// So many rejects are always borne.
+/// So many rejects are borne, unless they are more than half of all records.
 const REJECTS_BORNE: i64 = 10;
 
 /// What ends a run early.
@@ -20,6 +20,17 @@ pub(super) enum Halt {
     Store(StoreError),
     /// The service stops.
     Cancelled,
+}
+
+/// Whether further calls make sense after this: not against the provider's word, nor without a database.
+pub(super) fn leaves_calls_open(outcome: &Result<(), Halt>) -> bool {
+    match outcome {
+        Ok(()) => true,
+        Err(Halt::Pull(error)) => {
+            matches!(error.kind, PullErrorKind::Transient | PullErrorKind::Contract | PullErrorKind::TooLarge)
+        }
+        Err(Halt::Store(_) | Halt::Cancelled) => false,
+    }
 }
 
 /// The verdict on a run.
@@ -38,7 +49,8 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), Halt>) -> Finish {
         }
         Err(Halt::Store(error)) => {
             let class = if matches!(error, StoreError::LeaseLost { .. }) { "lease_lost" } else { "database" };
-            let detail = error.to_string();
+            let detail = error.cause();
+            tracing::error!(detail, "a run ended at the database");
             finish(Verdict::Failed, Some(detail.clone()), Some((class.to_owned(), detail)))
         }
         Err(Halt::Pull(error)) => {
@@ -57,10 +69,29 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), Halt>) -> Finish {
     }
 }
 
+/// What an operator can do about the classes of errors that are no provider's.
+pub(super) fn advice_for(class: &str) -> Option<&'static str> {
+    match class {
+        "incomplete" => Some(
+            "What came is stored, and nothing beyond what is proven is claimed. It is read again by itself; if it lasts, \
+             compare the provider's own count.",
+        ),
+        "database" => {
+            Some("Look at Postgres: disk, connections, locks. The next run goes on from the last saved page.")
+        }
+        "lease_lost" => {
+            Some("Another poller took the stream over; if that happens often, processes are paused or starved.")
+        }
+        "crashed" => Some("The poller was killed or ran out of memory; look at its log. Nothing is lost."),
+        _ => None,
+    }
+}
+
 fn doubt(run: &Run<'_>) -> Option<String> {
     let rejected = run.progress.rejected_count;
     let borne = (run.progress.record_count / REJECT_SHARE).max(REJECTS_BORNE);
-    if rejected > borne {
+    let is_everything = rejected > 0 && rejected * 2 > run.progress.record_count;
+    if rejected > borne || is_everything {
         return Some(format!("{rejected} of {} records could not be normalized", run.progress.record_count));
     }
     let first = run.doubts.first()?;

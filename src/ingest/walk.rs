@@ -21,6 +21,26 @@ const SHORTEST_SPLIT: TimeDelta = TimeDelta::minutes(2);
 /// Most parts a window is cut into at once.
 const MAX_PARTS: u64 = 16;
 
+/// The window that was cut, and what the provider counts in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Whole {
+    window: Window,
+    total: u64,
+}
+
+/// What became of a window.
+enum Proven {
+    /// It was walked: proven, or denied.
+    Alone,
+    /// It was walked, and its whole is proven with it.
+    WithWhole,
+    /// It holds too much for one piece.
+    TooMuch {
+        /// How many records the provider counts in it.
+        total: u64,
+    },
+}
+
 /// How a walk ended.
 enum Walked {
     /// At its end, with or without proof.
@@ -38,31 +58,31 @@ impl Run<'_> {
     /// during a walk moves into a window still to come.
     pub(super) async fn cover(&mut self, target: Window, policy: &StreamPolicy) -> Result<(), Halt> {
         let mut ahead = vec![(target, None)];
-        while let Some((window, parent_total)) = ahead.pop() {
-            if let Some(total) = self.prove(window, parent_total, policy).await? {
-                let parts = total.div_ceil((policy.split_above_records / 2).max(1)).clamp(2, MAX_PARTS);
-                let parts = window.split(u32::try_from(parts).unwrap_or(2));
-                ahead.extend(parts.into_iter().rev().map(|part| (part, Some(total))));
+        while let Some((window, whole)) = ahead.pop() {
+            match self.prove(window, whole, policy).await? {
+                Proven::Alone => {}
+                // the part held all of the whole: what is left of the whole is proven with it
+                Proven::WithWhole => ahead.retain(|(_, other)| *other != whole),
+                Proven::TooMuch { total } => {
+                    let parts = total.div_ceil((policy.split_above_records / 2).max(1)).clamp(2, MAX_PARTS);
+                    let parts = window.split(u32::try_from(parts).unwrap_or(2));
+                    let whole = Some(Whole { window, total });
+                    ahead.extend(parts.into_iter().rev().map(|part| (part, whole)));
+                }
             }
         }
         Ok(())
     }
 
-    /// Walks `window` until it is proven, a few times. Returns the provider's count where the window
-    /// should be cut instead.
-    async fn prove(
-        &mut self,
-        window: Window,
-        parent_total: Option<u64>,
-        policy: &StreamPolicy,
-    ) -> Result<Option<u64>, Halt> {
+    /// Walks `window`, a part of `whole`, until it is proven, a few times.
+    async fn prove(&mut self, window: Window, whole: Option<Whole>, policy: &StreamPolicy) -> Result<Proven, Halt> {
         let mut walks = 0;
         loop {
             walks += 1;
             let may_split = walks == 1 && window.span() > SHORTEST_SPLIT;
             let split_above = may_split.then_some(policy.split_above_records);
-            let finding = match self.walk(window, split_above, parent_total).await? {
-                Walked::TooMuch { total } => return Ok(Some(total)),
+            let finding = match self.walk(window, split_above, whole).await? {
+                Walked::TooMuch { total } => return Ok(Proven::TooMuch { total }),
                 Walked::Ended(finding) => finding,
             };
             if finding.doubt.is_some() && walks < MAX_WALKS {
@@ -77,27 +97,34 @@ impl Run<'_> {
                 self.doubts.push(format!("{window}: {doubt}"));
                 self.deny(&finding).await?;
             }
-            return Ok(None);
+            let is_whole = finding.doubt.is_none() && finding.window.span() > window.span();
+            return Ok(if is_whole { Proven::WithWhole } else { Proven::Alone });
         }
     }
 
     /// Walks `window` once. The next page is fetched while the last one is saved.
-    async fn walk(
-        &mut self,
-        window: Window,
-        split_above: Option<u64>,
-        parent_total: Option<u64>,
-    ) -> Result<Walked, Halt> {
-        let mut page = self.fetch(&window, None).await?;
+    async fn walk(&mut self, window: Window, split_above: Option<u64>, whole: Option<Whole>) -> Result<Walked, Halt> {
+        // one present for the whole walk: a connector may ask differently for past and running windows
+        let now = self.poller.clock.now();
+        let mut page = self.fetch(&window, None, now).await?;
         // what the provider's clock has not reached yet cannot be proven
-        let to = page.provider_now.map_or(window.to, |provider_now| provider_now.min(window.to));
-        let claimed = Window { from: window.from, to };
+        let reached =
+            |claim: Window| Window { to: page.provider_now.map_or(claim.to, |now| now.min(claim.to)), ..claim };
+        // A part that holds as many records as its whole: either the others are empty, or the filter is
+        // ignored. Both ways this one list is the whole's list, and cutting it further might never end.
+        let parted = whole.zip(page.total).map(|(whole, total)| (whole.window, total < whole.total));
+        self.filter_works |= parted.is_some_and(|(_, is_less)| is_less);
+        let claimed = match parted {
+            Some((whole, false)) if !self.filter_works => reached(whole),
+            _ => reached(window),
+        };
+        let may_split = claimed.span() <= window.span();
         let mut trace = Trace::default();
         loop {
             let next = trace.follow(&page);
-            let is_crowded = split_above.zip(page.total).is_some_and(|(limit, total)| total > limit)
+            let is_crowded = may_split
                 && trace.page_count == 1
-                && parent_total.is_none_or(|parent| page.total.is_some_and(|total| total < parent));
+                && split_above.zip(page.total).is_some_and(|(limit, total)| total > limit);
             match next {
                 Some(_) if is_crowded => {
                     let saved = self.save(&page, None).await?;
@@ -105,7 +132,8 @@ impl Run<'_> {
                     return Ok(Walked::TooMuch { total: page.total.unwrap_or(0) });
                 }
                 Some(cursor) => {
-                    let (saved, fetched) = tokio::join!(self.save(&page, None), self.fetch(&window, Some(&cursor)));
+                    let (saved, fetched) =
+                        tokio::join!(self.save(&page, None), self.fetch(&window, Some(&cursor), now));
                     self.count(&saved?).await;
                     page = fetched?;
                 }

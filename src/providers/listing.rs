@@ -11,8 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::connector::CheckReport;
+use crate::connector::body::message_in;
 use crate::connector::error::PullError;
-use crate::connector::http::{Answer, ApiClient, message_in};
+use crate::connector::http::{Answer, ApiClient};
 use crate::connector::record::{Fields, Oddities, lossy_text, members};
 use crate::model::page::{Cursor, Page, Record, Reject};
 use crate::model::session::Session;

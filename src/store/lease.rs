@@ -105,12 +105,13 @@ impl Lease {
         StoreError::LeaseLost { source_id: self.source_id.0, stream: self.stream.as_str() }
     }
 
-    /// Compares token, fence and time, and locks the row for the rest of the transaction: the first
-    /// statement of every write. Writes nothing itself.
+    /// Compares token and fence, and locks the row for the rest of the transaction: the first statement
+    /// of every write. Writes nothing itself. Time is not compared: a lease that ran out and that nobody
+    /// took is still ours, and whoever takes it replaces the token under the same lock.
     pub(super) async fn guard(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         let held = sqlx::query_scalar!(
             r#"select 1 as "one!" from ingest.streams
-                where source_id = $1 and stream = $2 and lease_token = $3 and fence = $4 and lease_until > now()
+                where source_id = $1 and stream = $2 and lease_token = $3 and fence = $4
                   for no key update"#,
             self.source_id.0,
             self.stream.as_str(),

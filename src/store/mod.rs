@@ -55,6 +55,17 @@ impl StoreError {
         move |source| Self::Database { doing, source }
     }
 
+    /// The error in words that hold no row: what was being done, the state's code, and where.
+    pub fn cause(&self) -> String {
+        let Self::Database { source, .. } = self else { return self.to_string() };
+        let Some(database) = source.as_database_error() else { return format!("{self}: {source}") };
+        let code = database.code().unwrap_or_default();
+        let place = database.constraint().or_else(|| database.table()).unwrap_or_default();
+        // the message of a refused value may quote it; all others speak of the server
+        let message = if self.is_data() { place } else { database.message() };
+        format!("{self}: {code} {message}").trim_end().to_owned()
+    }
+
     fn sqlstate(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Database { source, .. } => source.as_database_error()?.code(),

@@ -6,7 +6,8 @@ use sqlx::PgPool;
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::store::StoreError;
 
-/// Which sessions count as open.
+/// Which sessions count as open. Each of the two ways to be open has an index of its own, so the
+/// statements ask for them apart.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenRange {
     /// Created before this: newer ones are listed anyway.
@@ -25,11 +26,16 @@ pub async fn ids(
     limit: i64,
 ) -> Result<Vec<ProviderRecordId>, StoreError> {
     let rows = sqlx::query_scalar!(
-        "select provider_session_id from core.sessions
-          where source_id = $1 and created_at >= $2 and created_at < $3 and not is_deleted_at_provider
-            and (session_state in ('live', 'open', 'unknown') or ended_at >= $4)
-          order by created_at desc
-          limit $5",
+        r#"select provider_session_id as "provider_session_id!" from (
+               select provider_session_id, created_at from core.sessions
+                where source_id = $1 and created_at >= $2 and created_at < $3 and not is_deleted_at_provider
+                  and session_state in ('live', 'open', 'unknown')
+               union all
+               select provider_session_id, created_at from core.sessions
+                where source_id = $1 and created_at >= $2 and created_at < $3 and not is_deleted_at_provider
+                  and session_state not in ('live', 'open', 'unknown') and ended_at >= $4) open_set
+            order by created_at desc
+            limit $5"#,
         source_id.0,
         range.created_from,
         range.created_before,
@@ -49,9 +55,13 @@ pub async fn oldest(
     range: &OpenRange,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
     sqlx::query_scalar!(
-        r#"select min(created_at)::timestamptz as "oldest" from core.sessions
-            where source_id = $1 and created_at >= $2 and created_at < $3 and not is_deleted_at_provider
-              and (session_state in ('live', 'open', 'unknown') or ended_at >= $4)"#,
+        r#"select least(
+               (select min(created_at) from core.sessions
+                 where source_id = $1 and created_at >= $2 and created_at < $3 and not is_deleted_at_provider
+                   and session_state in ('live', 'open', 'unknown')),
+               (select min(created_at) from core.sessions
+                 where source_id = $1 and created_at >= $2 and created_at < $3 and not is_deleted_at_provider
+                   and session_state not in ('live', 'open', 'unknown') and ended_at >= $4))::timestamptz as "oldest""#,
         source_id.0,
         range.created_from,
         range.created_before,

@@ -35,7 +35,7 @@ pub struct SaveContext<'a> {
 pub(super) struct Prepared<'a> {
     pub(super) record: &'a Record,
     pub(super) raw_hash: Hash,
-    /// Covers the bytes, the version of the mapping, and the state, which time alone may change.
+    /// Covers the bytes, the version of the mapping, and what time alone may change: state and end.
     pub(super) row_hash: Hash,
     pub(super) person_id: Option<String>,
 }
@@ -44,11 +44,12 @@ impl<'a> Prepared<'a> {
     fn new(record: &'a Record, context: &SaveContext<'_>) -> Self {
         let raw_hash = raw::hash(&[&record.raw]);
         let state = record.session.state.as_str().as_bytes();
+        let end = record.session.ended_at.map_or(i64::MIN, |at| at.timestamp_micros()).to_be_bytes();
         let person = record.session.person.as_ref();
         Self {
             record,
             raw_hash,
-            row_hash: raw::hash(&[&raw_hash, &[MAPPING_VERSION], state]),
+            row_hash: raw::hash(&[&raw_hash, &[MAPPING_VERSION], state, &end]),
             person_id: person.map(|person| context.person_key.person_id(context.source_slug, person)),
         }
     }
@@ -118,9 +119,10 @@ async fn try_save(
     }
     let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
     reject::insert(&mut tx, lease, &rejects, run_id, now).await?;
-    if !records.is_empty() {
-        reject::resolve(&mut tx, lease, records, now).await?;
-    }
+    let refused: Vec<&str> =
+        rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str())).collect();
+    let readable = records.iter().map(Prepared::id).filter(|id| !refused.contains(id)).collect();
+    reject::resolve(&mut tx, lease, readable, now).await?;
     if !written.is_empty() {
         oddity::count(&mut tx, lease, &page.oddities, now).await?;
     }
@@ -199,7 +201,7 @@ async fn write_alone(
         }
         Err(error) if error.is_data() => {
             savepoint.rollback().await.map_err(&failed)?;
-            tracing::warn!(record = record.id(), error = ?error, "the database refused a record, kept as a reject");
+            tracing::warn!(cause = error.cause(), "the database refused a record, kept as a reject");
             Ok(Some(Reject {
                 raw: record.record.raw.clone(),
                 provider_record_id: Some(record.record.session.provider_session_id.clone()),

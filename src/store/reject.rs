@@ -6,7 +6,6 @@ use sqlx::PgConnection;
 use crate::model::id::ProviderRecordId;
 use crate::model::page::Reject;
 use crate::store::lease::Lease;
-use crate::store::page::Prepared;
 use crate::store::{StoreError, raw};
 
 /// Keeps rejects that are not kept yet; the same bytes on every poll are one reject.
@@ -30,6 +29,17 @@ pub(super) async fn insert(
         &hashes,
     )
     .fetch_all(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    // the same bad bytes after a good version: open again
+    sqlx::query!(
+        "update ingest.rejects set resolved_at = null
+          where source_id = $1 and stream = $2 and content_hash = any($3) and resolved_at is not null",
+        lease.source_id.0,
+        lease.stream.as_str(),
+        &hashes,
+    )
+    .execute(&mut *tx)
     .await
     .map_err(&failed)?;
     let fresh: Vec<(&Reject, &[u8])> = rejects
@@ -72,14 +82,16 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Closes the open rejects of records that came again and could be read.
+/// Closes the open rejects of the records `ids`, which came again and could be read.
 pub(super) async fn resolve(
     tx: &mut PgConnection,
     lease: &Lease,
-    records: &[Prepared<'_>],
+    ids: Vec<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let ids: Vec<&str> = records.iter().map(Prepared::id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "update ingest.rejects set resolved_at = $4
           where source_id = $1 and stream = $2 and resolved_at is null and provider_record_id = any($3)",

@@ -73,7 +73,7 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
     let failed = StoreError::doing("opening a run");
     let mut tx = pool.begin().await.map_err(&failed)?;
     lease.guard(&mut tx).await?;
-    sqlx::query!(
+    let crashed = sqlx::query!(
         "update ingest.runs
             set finished_at = $3, verdict = 'failed', error_class = 'crashed',
                 reason = 'the poller stopped without ending the run; what it had stored stays'
@@ -85,6 +85,21 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
     .execute(&mut *tx)
     .await
     .map_err(&failed)?;
+    if crashed.rows_affected() > 0 {
+        sqlx::query!(
+            "update ingest.streams
+                set last_verdict = 'failed', consecutive_failures = consecutive_failures + 1,
+                    last_error_class = 'crashed', last_error_at = $3,
+                    last_error_detail = 'the poller stopped without ending its run'
+              where source_id = $1 and stream = $2",
+            lease.source_id.0,
+            lease.stream.as_str(),
+            now,
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(&failed)?;
+    }
     let run_id = sqlx::query_scalar!(
         "insert into ingest.runs (source_id, stream, started_at, heartbeat_at, window_from, window_to)
          values ($1, $2, $3, $3, $4, $5) returning run_id",

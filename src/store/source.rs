@@ -71,13 +71,20 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
     Ok(id)
 }
 
-/// The provider a slug was registered with, if it was: a slug stays with its provider, since its
-/// history would otherwise change its meaning.
-pub async fn provider_of(pool: &PgPool, slug: &str) -> Result<Option<String>, StoreError> {
-    sqlx::query_scalar!("select provider from core.sources where source_slug = $1", slug)
-        .fetch_optional(pool)
-        .await
-        .map_err(StoreError::doing("reading a source"))
+/// The provider and account a slug holds data of, if it does. A slug stays with its account: what was
+/// proven complete of one account says nothing about another.
+pub async fn account_of(pool: &PgPool, slug: &str) -> Result<Option<(String, String)>, StoreError> {
+    let row = sqlx::query!(
+        "select provider, account_ref from core.sources s
+          where source_slug = $1
+            and (exists (select from ingest.windows w where w.source_id = s.source_id)
+                 or exists (select from core.sessions c where c.source_id = s.source_id))",
+        slug,
+    )
+    .fetch_optional(pool)
+    .await
+    .map_err(StoreError::doing("reading a source"))?;
+    Ok(row.map(|row| (row.provider, row.account_ref)))
 }
 
 /// What was learnt about a source so far.

@@ -33,7 +33,7 @@ pub async fn complete_through(
            from ingest.windows w
            join core.sources s using (source_id)
           where w.source_id = $1 and w.stream = $2 and w.is_complete and w.window_from <= s.history_from
-          order by w.window_from
+            and w.window_to > s.history_from
           limit 1",
         source_id.0,
         stream.as_str(),
@@ -73,18 +73,6 @@ pub(super) async fn record(
         return Ok(());
     }
     let (source_id, stream) = (lease.source_id.0, lease.stream.as_str());
-    // whatever was denied inside this range is judged anew by this finding
-    sqlx::query!(
-        "delete from ingest.windows
-          where source_id = $1 and stream = $2 and not is_complete and window_from >= $3 and window_to <= $4",
-        source_id,
-        stream,
-        window.from,
-        window.to,
-    )
-    .execute(&mut *tx)
-    .await
-    .map_err(&failed)?;
     if finding.doubt.is_none() {
         // proven ranges that overlap or touch become one
         let merged = sqlx::query!(
@@ -104,6 +92,18 @@ pub(super) async fn record(
             window.to = window.to.max(row.window_to);
         }
     }
+    // whatever was denied inside this range is judged anew by this finding
+    sqlx::query!(
+        "delete from ingest.windows
+          where source_id = $1 and stream = $2 and not is_complete and window_from >= $3 and window_to <= $4",
+        source_id,
+        stream,
+        window.from,
+        window.to,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
     sqlx::query!(
         "insert into ingest.windows (source_id, stream, window_from, window_to, is_complete, reason, provider_total,
                                      distinct_count, run_id, checked_at)

@@ -119,7 +119,7 @@ fn poll_in_child(world: &World, folder: &std::path::Path) -> Command {
     command
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigkill_at_any_instant_loses_and_doubles_nothing() {
     let mut world = World::new().await.with_settings("page_size = 20");
     let mut providers = Vec::new();
@@ -222,6 +222,7 @@ async fn a_chat_completed_days_later_is_found_under_both_meanings_of_the_filter(
     for filter_meaning in [FilterMeaning::Created, FilterMeaning::Updated] {
         let mut world = World::new().await;
         let feed = plain_feed(Platform::Konvo, 5);
+        feed.insert(records::record(Platform::Konvo, "settled", noon() - TimeDelta::days(3)));
         let done = records::record(Platform::Konvo, "late", noon() - TimeDelta::minutes(30));
         let open_json = done.json.replace(r#""completed":true"#, r#""completed":false"#);
         feed.insert(FixedRecord { json: open_json, ..done.clone() });
@@ -235,7 +236,8 @@ async fn a_chat_completed_days_later_is_found_under_both_meanings_of_the_filter(
             if day == 4 {
                 let updated_at = noon() + TimeDelta::days(4) - TimeDelta::minutes(5);
                 // the open chat is completed, and one that was settled long ago is touched
-                for touched in [done.clone(), plain_record(Platform::Konvo, 0, 5)] {
+                for touched in [done.clone(), records::record(Platform::Konvo, "settled", noon() - TimeDelta::days(3))]
+                {
                     let now = format!("\"last_updated\":\"{}\",\"before\":\"", records::iso(updated_at));
                     let json = touched.json.replace("\"last_updated\":\"", &now);
                     assert!(feed.replace(FixedRecord { json, updated_at, ..touched }));
@@ -245,7 +247,7 @@ async fn a_chat_completed_days_later_is_found_under_both_meanings_of_the_filter(
             assert!(line.is_complete(), "{filter_meaning:?}: {line:?}");
         }
         assert_eq!(world.number(open).await, 0, "{filter_meaning:?}");
-        assert_eq!(world.number("select count(*) from core.sessions where outcome = 'resolved'").await, 6);
+        assert_eq!(world.number("select count(*) from core.sessions where outcome = 'resolved'").await, 7);
         let learnt = world.text("select min(value) from ingest.source_facts where name = 'filter_meaning'").await;
         let expected = (filter_meaning == FilterMeaning::Updated).then_some("updated");
         assert_eq!(learnt.as_deref(), expected);
@@ -308,7 +310,7 @@ async fn hostile_texts_are_stored_and_counted() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konvo, 2);
     let plain = plain_record(Platform::Konvo, 0, 2);
-    let hostile = r#"nul \u0000 lone \ud800 rtl \u202e robert'); drop table core.sessions;-- %s"#;
+    let hostile = r"nul \u0000 lone \ud800 rtl \u202e robert'); drop table core.sessions;-- %s";
     let json = plain.json.replace("Hello there", hostile).replace("whatsapp", "carrier-pigeon");
     assert!(feed.replace(FixedRecord { json: json.clone(), ..plain }));
     let _provider = world.simulate(Platform::Konvo, feed, Quirks::default()).await;
@@ -368,7 +370,7 @@ async fn the_same_session_in_two_accounts_is_two_sessions() {
     let _one = world.simulate(Platform::Realtimekit, feed.clone(), Quirks::default()).await;
     let _two = world.simulate(Platform::Realtimekit, feed, Quirks::default()).await;
     let lines = world.poll().await;
-    assert!(lines.iter().all(|line| line.is_complete()), "{lines:?}");
+    assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
     assert_eq!(world.number("select count(*) from core.sessions").await, 4);
 }
 

@@ -1,9 +1,13 @@
 //! All integration tests, in one binary: from outside, over real HTTP, on a real Postgres.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod harness;
 
+mod api;
 mod conformance;
 mod ingest;
+mod numbers;
+mod openapi;
 mod postgres;
 mod providers;
 mod schema;

@@ -19,10 +19,7 @@ async fn world_of_samples() -> (World, Vec<tributary::demo::simulator::Simulator
     let mut world = World::new().await;
     let mut providers = Vec::new();
     for (platform, files) in [
-        (
-            Platform::Konpro,
-            &["history.page1.token.json", "history.page2.token.json", "history.page3.last.json"][..],
-        ),
+        (Platform::Konpro, &["history.page1.token.json", "history.page2.token.json", "history.page3.last.json"][..]),
         (
             Platform::Konvo,
             &["ai-sessions.page-first.json", "ai-sessions.page-second.json", "ai-sessions.page-third.json"][..],
@@ -33,7 +30,7 @@ async fn world_of_samples() -> (World, Vec<tributary::demo::simulator::Simulator
         providers.push(world.simulate(platform, feed, Quirks::default()).await);
     }
     let lines = world.poll().await;
-    assert!(lines.iter().all(|line| line.is_complete()), "{lines:?}");
+    assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
     (world, providers)
 }
 
@@ -105,9 +102,11 @@ async fn sql_says_the_same_as_the_api() {
                from (select provider, session_state, count(*) as n from analytics.sessions group by 1, 2) x",
         )
         .await;
-    let expected = "konpro ended 3, konpro never_started 2, konvo ended 3, konvo open 2, realtimekit ended 4, realtimekit live 1";
+    let expected =
+        "konpro ended 3, konpro never_started 2, konvo ended 3, konvo open 2, realtimekit ended 4, realtimekit live 1";
     assert_eq!(states.as_deref(), Some(expected));
-    let flagged = world.number("select count(*) from analytics.sessions where outcome = 'open' and is_flagged_unresolved");
+    let flagged =
+        world.number("select count(*) from analytics.sessions where outcome = 'open' and is_flagged_unresolved");
     assert_eq!(flagged.await, 1);
 }
 
@@ -125,12 +124,17 @@ async fn lists_and_details_show_what_was_polled() {
     let first = api.ok("/v1/sessions?provider_session_id=7e6a0fbf-259e-4901-b5d9-ebd18e4a96c3").await;
     let id = first["items"][0]["session_id"].to_string();
     let messages = api.ok(&format!("/v1/sessions/{id}/messages")).await;
-    let bodies: Vec<&str> = messages["items"].as_array().expect("messages").iter().filter_map(|m| m["body"].as_str()).collect();
-    assert_eq!(bodies, ["Hi, I need help with my order", "Sure, what is the order number?", "#10233 🙂", "It ships tomorrow."]);
+    let bodies: Vec<&str> =
+        messages["items"].as_array().expect("messages").iter().filter_map(|m| m["body"].as_str()).collect();
+    assert_eq!(
+        bodies,
+        ["Hi, I need help with my order", "Sure, what is the order number?", "#10233 🙂", "It ships tomorrow."]
+    );
     let sources = api.ok("/v1/sources").await;
     assert_eq!(sources["items"].as_array().map(Vec::len), Some(3));
     let health = api.ok("/v1/health/pollers").await;
-    let states: Vec<&str> = health["items"].as_array().expect("streams").iter().filter_map(|s| s["state"].as_str()).collect();
+    let states: Vec<&str> =
+        health["items"].as_array().expect("streams").iter().filter_map(|s| s["state"].as_str()).collect();
     assert_eq!(states, ["idle", "idle", "idle"], "{health:#}");
 }
 
@@ -168,18 +172,21 @@ async fn a_generated_world_is_stored_to_the_last_digit() {
         let now = world.clock.now() + chrono::TimeDelta::hours(hours);
         world.clock.set(now);
         let lines = world.poll().await;
-        assert!(lines.iter().all(|line| line.is_complete()), "{lines:?}");
+        assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
         let truth = generated.truth(now);
         let answer = api
             .ok("/v1/metrics/query?metrics=sessions,minutes_consumed,resolved_sessions,unresolved_sessions,messages&dimensions=provider&range=last_365_days&zone=UTC")
             .await;
-        for (provider, truth) in [("konpro", &truth.konpro), ("konvo", &truth.konvo), ("realtimekit", &truth.realtimekit)] {
+        for (provider, truth) in
+            [("konpro", &truth.konpro), ("konvo", &truth.konvo), ("realtimekit", &truth.realtimekit)]
+        {
             let values = row(&answer, provider);
             assert_eq!(values["sessions"]["value"], json!(truth.sessions), "{provider}");
             let minutes = truth.minutes_consumed.map(|minutes| minutes.round_dp(9).normalize().to_string());
             let answered = &values["minutes_consumed"]["value"];
             assert_eq!((!answered.is_null()).then(|| answered.to_string()), minutes, "{provider}");
-            for (metric, expected) in [("resolved_sessions", truth.resolved), ("unresolved_sessions", truth.unresolved)] {
+            for (metric, expected) in [("resolved_sessions", truth.resolved), ("unresolved_sessions", truth.unresolved)]
+            {
                 assert_eq!(values[metric]["value"], json!(expected), "{provider} {metric}");
             }
             if provider != "realtimekit" {

@@ -84,7 +84,8 @@ async fn analysts_see_analytics_and_nothing_else() {
         "create table analytics.mine (x int)",
     ] {
         let denied = sqlx::query(forbidden).execute(&mut *analyst).await.expect_err(forbidden);
-        let code = denied.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+        let code =
+            denied.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned();
         assert!(["42501", "55000"].contains(&code.as_str()), "{forbidden}: {code}");
     }
 }

@@ -60,7 +60,10 @@ fn all_faults_are_told_at_once() {
         provider = "konvo"
         api_key_env = "KEY"
     "#;
-    let text = faults(toml, &[("EMPTY", " \n"), ("KEY", "k"), ("TRIBUTARY_SERVR", "x")]);
+    let text = faults(
+        toml,
+        &[("EMPTY", " \n"), ("KEY", "k"), ("TRIBUTARY_SERVR__LISTEN", "x"), ("TRIBUTARY_PORT", "tcp://10.0.0.1")],
+    );
     for expected in [
         "databse: there is no such key — did you mean `database`?",
         "database.url: it is no Postgres address",
@@ -79,7 +82,7 @@ fn all_faults_are_told_at_once() {
         "sources[2].api_key_env: the secret is empty",
         "sources[2].schedule: `0 99 * * * *` is no schedule",
         "sources[2].history_from: `yesterday` is no instant",
-        "TRIBUTARY_SERVR: it names no key",
+        "servr: there is no such key — did you mean `server`?",
     ] {
         assert!(text.contains(expected), "`{expected}` is missing in:\n{text}");
     }
@@ -90,6 +93,12 @@ fn all_faults_are_told_at_once() {
 fn two_sources_of_one_slug_are_refused() {
     let text = faults(&format!("{SOURCE}{SOURCE}"), &[("KEY", "k")]);
     assert!(text.contains("sources[1].slug: `konvo-eu` is the slug of sources[0].slug already"), "{text}");
+}
+
+#[test]
+fn one_account_under_two_slugs_is_refused() {
+    let text = faults(&format!("{SOURCE}{}", SOURCE.replace("konvo-eu", "konvo-main")), &[("KEY", "k")]);
+    assert!(text.contains("sources[1].api_key_env: this is the account of sources[0] already"), "{text}");
 }
 
 #[test]

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
@@ -25,6 +25,10 @@ use crate::model::session::{EndSource, Session, SessionKind, SessionState};
 const MAX_CHANNEL_CHARS: usize = 100;
 /// The deepest nesting of a trail step; the database refuses a page over much deeper ones.
 const MAX_STEP_DEPTH: usize = 100;
+
+/// A chat must be older than a window by this much to prove that its filter compares changes: a filter on
+/// creation that cuts instants to days is none.
+const FILTER_MARGIN: TimeDelta = TimeDelta::hours(25);
 
 /// What only Konvo has.
 static EXTENSION: ExtensionTable = ExtensionTable {
@@ -92,7 +96,8 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
 /// changed since is only listed by a filter on changes. Were chats listed that lie before `from` in
 /// both, the filter would be ignored, and nothing is proven.
 pub(super) fn filter_meaning(page: &Page, from: DateTime<Utc>) -> Option<&'static str> {
-    let older = page.records.iter().map(|record| &record.session).filter(|session| session.created_at < from);
+    let clearly_before = from - FILTER_MARGIN;
+    let older = page.records.iter().map(|record| &record.session).filter(|s| s.created_at < clearly_before);
     let changed_since: Vec<bool> = older.map(|session| session.provider_updated_at >= Some(from)).collect();
     (!changed_since.is_empty() && changed_since.iter().all(|changed| *changed)).then_some("updated")
 }

@@ -152,6 +152,7 @@ fn docker_answers() -> bool {
 }
 
 /// A container that outlives this process and is removed when the runner ends.
+#[expect(clippy::zombie_processes, reason = "it watches over the server and outlives this process on purpose")]
 fn container(runner: u32) -> String {
     use testcontainers::core::{ContainerPort, WaitFor};
     use testcontainers::runners::AsyncRunner;
@@ -196,6 +197,7 @@ fn container(runner: u32) -> String {
 }
 
 /// A private cluster under an unprivileged account, watched by a shell that ends it with the runner.
+#[expect(clippy::zombie_processes, reason = "it watches over the server and outlives this process on purpose")]
 fn cluster(folder: &Path, runner: u32) -> String {
     let binaries = binaries().expect("no Postgres binaries found: install postgresql, or set DATABASE_URL");
     let account = unprivileged();

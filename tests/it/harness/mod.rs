@@ -165,8 +165,9 @@ impl World {
             pool: self.db.pool.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             default_zone: chrono_tz::Tz::UTC,
+            health: tributary::api::HealthSettings::default(),
             draining: stop.clone(),
-            error_advice: tributary::connector::error::PullErrorKind::advice_for,
+            error_advice: tributary::ingest::advice_for,
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));

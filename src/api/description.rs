@@ -1,0 +1,61 @@
+//! The frame of the API's description, and the page that reads it.
+//!
+//! The text about metrics is made from the registry. The page is part of the program and fetches nothing from
+//! elsewhere, so that it works where there is no way out.
+
+use std::fmt::Write;
+
+use axum::Router;
+use utoipa::OpenApi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::api::ApiState;
+use crate::api::problem::Problem;
+use crate::query::metrics::registry::METRICS;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Tributary", description = "", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
+    components(schemas(Problem)),
+    tags(
+        (name = "figures", description = "Minutes, resolution and other metrics, by time, provider, source, channel and outcome."),
+        (name = "sessions", description = "Conversations, meetings and avatar streams, one by one."),
+        (name = "data", description = "Where the data comes from, and how far it is complete."),
+        (name = "health", description = "Whether the service and its polling are well.")
+    )
+)]
+struct Frame;
+
+const CONVENTIONS: &str = "\
+Sessions of several conversation platforms in one form, polled and normalized.
+
+Instants are RFC 3339; ranges are half-open. Every answer says in `freshness` how far the data behind it is proven \
+complete. Zero, unknown and not applicable are three things: a figure is 0 only where every stream that feeds it is \
+complete past the end of its bucket; else it is what is known so far, or null with a `reason`. Lists are read page by \
+page with `cursor`. Unknown parameters are refused. Errors are RFC 9457 problems that name every fault at once. A \
+`Request-Id` is taken from the request or made, and stands on every answer.
+
+## Metrics
+";
+
+/// The description without its endpoints.
+pub(crate) fn base() -> utoipa::openapi::OpenApi {
+    let mut document = Frame::openapi();
+    let mut text = CONVENTIONS.to_owned();
+    for metric in &METRICS {
+        let (anchor, needs) = (metric.anchor.as_str(), metric.needs.as_str());
+        let _ = write!(
+            text,
+            "\n**`{}`** ({}): {} `{}`, by `{anchor}`, for {needs}. {}\n",
+            metric.id, metric.unit, metric.description, metric.formula, metric.null_rule
+        );
+    }
+    document.info.description = Some(text);
+    document
+}
+
+/// The page that shows the description. Its files are part of the program; nothing is fetched from elsewhere.
+pub(crate) fn reader(document: utoipa::openapi::OpenApi) -> Router<ApiState> {
+    let config = Config::new(["/openapi.json"]).validator_url("none").try_it_out_enabled(true);
+    SwaggerUi::new("/docs").url("/openapi.json", document).config(config).into()
+}

@@ -1,0 +1,64 @@
+//! The problems in the API's description: which an endpoint can meet, and what each status means.
+//!
+//! Endpoints name one of these sets, so that no endpoint forgets a problem and all say the same about it.
+//! What is said when a problem is met stands in [`crate::api::problem`].
+
+use std::collections::BTreeMap;
+
+use utoipa::IntoResponses;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr};
+
+use crate::api::problem::PROBLEM_JSON;
+
+/// Documents the problems every question can meet.
+#[derive(Debug)]
+pub(crate) struct ReadProblems;
+
+/// Documents the problems of a question about one thing.
+#[derive(Debug)]
+pub(crate) struct FindProblems;
+
+/// Documents the problems of an address that needs no data.
+#[derive(Debug)]
+pub(crate) struct PlainProblems;
+
+/// A status and what it means, for the API's description.
+type Documented = (&'static str, &'static str);
+
+const INVALID: Documented = (
+    "422",
+    "The question has faults: an unknown parameter, or values that are not understood. All of them are in `errors`.",
+);
+const INTERNAL: Documented = ("500", "Something went wrong here; the log has the cause under the id in `instance`.");
+const UNAVAILABLE: Documented = (
+    "503",
+    "The database does not answer (`database_unavailable`, see Retry-After), or the question takes too long (`query_too_expensive`).",
+);
+const NOT_FOUND: Documented = ("404", "There is no such thing.");
+
+impl IntoResponses for ReadProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(&[INVALID, INTERNAL, UNAVAILABLE])
+    }
+}
+
+impl IntoResponses for FindProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(&[NOT_FOUND, INVALID, INTERNAL, UNAVAILABLE])
+    }
+}
+
+impl IntoResponses for PlainProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(&[INVALID, INTERNAL])
+    }
+}
+
+fn documented(problems: &[Documented]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+    let response = |description: &str| {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        ResponseBuilder::new().description(description).content(PROBLEM_JSON, content).build()
+    };
+    problems.iter().map(|(status, description)| ((*status).to_owned(), response(description).into())).collect()
+}

@@ -1,0 +1,38 @@
+//! `GET /v1/freshness`: how far each stream is proven complete.
+//!
+//! The same as stands in every answer, for those who want only this: to wait until the data has come as far as
+//! they need, or to see whether anything changed.
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::api::ApiState;
+use crate::api::documented::ReadProblems;
+use crate::api::parameters::{Asked, NoParameters};
+use crate::api::problem::ApiError;
+use crate::query::catalog::{Catalog, SourceFilter};
+use crate::query::freshness::Freshness;
+
+/// How fresh the data is
+///
+/// How far each stream is proven complete, and the version of the stored data, which grows whenever a session changes.
+#[utoipa::path(
+    get, path = "/v1/freshness", tag = "data",
+    responses(
+        (status = 200, description = "Over all configured sources.", body = Freshness, example = json!({
+            "state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000",
+            "streams": [{"source": "konvo-eu", "provider": "konvo", "stream": "sessions", "complete_through": "2026-11-20T10:42:07Z",
+                         "last_success_at": "2026-11-20T10:42:09Z", "last_verdict": "complete"}]
+        })),
+        ReadProblems
+    )
+)]
+pub(crate) async fn read_freshness(
+    State(state): State<ApiState>,
+    asked: Asked<NoParameters>,
+) -> Result<Json<Freshness>, ApiError> {
+    asked.faults.refuse()?;
+    let catalog = Catalog::load(&state.pool, None).await?;
+    let sources = catalog.select(&SourceFilter::default());
+    Ok(Json(Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after)))
+}

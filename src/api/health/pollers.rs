@@ -1,0 +1,80 @@
+//! `GET /v1/health/pollers`: how the polling of each stream stands.
+//!
+//! For people, and with `strict` for alarms. The answer is always 200 otherwise: that a provider is down is
+//! knowledge, not a failure of this service.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::ApiState;
+use crate::api::documented::ReadProblems;
+use crate::api::parameters::Asked;
+use crate::api::parameters::values::switch;
+use crate::api::problem::{ApiError, Problem};
+use crate::query::pollers::{self, Poller};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PollerParameters {
+    /// `true`: the answer is a 503 problem if a stream is failing. For alarms that look at the status alone.
+    #[param(value_type = Option<bool>, example = false)]
+    strict: Option<String>,
+}
+
+/// How polling stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Pollers {
+    /// When this was worked out.
+    as_of: chrono::DateTime<chrono::Utc>,
+    /// Whether any stream is failing.
+    is_failing: bool,
+    /// One entry for each stream of each source.
+    items: Vec<Poller>,
+}
+
+/// How the polling of each stream stands
+///
+/// Worked out from facts when asked, never stored. `state` is one word: `idle`, `running`, `rate_limited`,
+/// `backing_off`, `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run gives no sign
+/// of life), `paused` or `disabled`. Failing are `backing_off`, `auth_failed`, `config_error`, `incomplete` and
+/// `stalled`. `last_error.advice` says what to do.
+#[utoipa::path(
+    get, path = "/v1/health/pollers", tag = "health", params(PollerParameters),
+    responses(
+        (status = 200, description = "The state of every stream, whatever it is.", body = Pollers, example = json!({
+            "as_of": "2026-11-20T10:42:30Z", "is_failing": true,
+            "items": [{
+                "source": "rtk-prod", "provider": "realtimekit", "stream": "sessions", "state": "auth_failed", "is_failing": true,
+                "last_attempt_at": "2026-11-20T10:40:00Z", "last_success_at": "2026-11-20T10:35:04Z",
+                "complete_through": "2026-11-20T10:34:58Z", "lag_seconds": 452, "next_run_at": "2026-11-20T10:45:00Z",
+                "parked_until": null, "consecutive_failures": 1, "run": null, "lease": null, "open_reject_count": 0,
+                "incomplete_windows": {"count": 0, "first": []},
+                "last_error": {"class": "auth_failed", "detail": "GET /sessions: 401", "at": "2026-11-20T10:40:01Z",
+                               "advice": "The provider refused the credential; check the source's api_key_env or api_key_file."}
+            }]
+        })),
+        ReadProblems,
+        (status = 503, description = "The database does not answer, or, with `strict=true`, a stream is failing (`streams_failing`).",
+         body = Problem, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn list_pollers(
+    State(state): State<ApiState>,
+    mut asked: Asked<PollerParameters>,
+) -> Result<Json<Pollers>, ApiError> {
+    let is_strict = switch("strict", asked.given.strict.as_deref(), &mut asked.faults);
+    asked.faults.refuse()?;
+    let as_of = state.clock.now();
+    let items = pollers::list(&state.pool, as_of, state.health.stalled_after, state.error_advice).await?;
+    let failing: Vec<String> = items.iter().filter(|item| item.is_failing).map(name).collect();
+    if is_strict && !failing.is_empty() {
+        return Err(ApiError::StreamsFailing(format!("{}.", failing.join(", "))));
+    }
+    Ok(Json(Pollers { as_of, is_failing: !failing.is_empty(), items }))
+}
+
+fn name(poller: &Poller) -> String {
+    format!("{}/{} is {}", poller.source, poller.stream, poller.state.as_str())
+}

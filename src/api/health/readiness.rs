@@ -1,0 +1,57 @@
+//! `GET /readyz`: the process can serve: the database answers in time and holds the schema, and nobody
+//! asked the process to stop.
+//!
+//! A process that is asked to stop says so first and serves on for a while, so that nobody sends it more.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::documented::PlainProblems;
+use crate::api::parameters::{Asked, NoParameters};
+use crate::api::problem::{ApiError, Problem};
+use crate::query::readiness::{CONTRACT_VERSION, contract_version};
+
+/// The process can serve.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// Always `ready`.
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// Version of the schema `analytics`.
+    #[schema(example = 1)]
+    contract_version: i32,
+}
+
+/// Whether the process can serve
+///
+/// The database answers within half a second and is migrated, and the process is not about to stop.
+#[utoipa::path(
+    get, path = "/readyz", tag = "health",
+    responses(
+        (status = 200, description = "Requests can be sent.", body = Readiness,
+         example = json!({"status": "ready", "contract_version": 1})),
+        PlainProblems,
+        (status = 503, description = "Not now: the database does not answer or is not migrated, or the process is about to stop.",
+         body = Problem, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn check_readiness(
+    State(state): State<ApiState>,
+    asked: Asked<NoParameters>,
+) -> Result<Json<Readiness>, ApiError> {
+    asked.faults.refuse()?;
+    if state.draining.is_cancelled() {
+        return Err(ApiError::NotReady("The process is about to stop."));
+    }
+    match tokio::time::timeout(state.health.ready_timeout, contract_version(&state.pool)).await {
+        Err(_) => Err(ApiError::NotReady("The database does not answer in time.")),
+        Ok(version) => match version? {
+            Some(CONTRACT_VERSION) => Ok(Json(Readiness { status: "ready", contract_version: CONTRACT_VERSION })),
+            Some(_) => Err(ApiError::NotReady("The database has a schema of another version.")),
+            None => Err(ApiError::NotReady("The database is not migrated.")),
+        },
+    }
+}

@@ -1,0 +1,76 @@
+//! Which sessions: one parameter a field, each a comma list of which any may match.
+//!
+//! Providers and sources are checked against those that are configured, closed lists against their words;
+//! channels are an open list, since providers invent them.
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::api::parameters::Faults;
+use crate::api::parameters::values::{list, words};
+use crate::model::outcome::Outcome;
+use crate::model::session::{SessionKind, SessionState};
+use crate::query::catalog::{Catalog, SourceFilter};
+
+/// Parameters that choose sessions.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FilterParameters {
+    /// Kinds of platform, comma list.
+    #[param(example = "konvo,konpro")]
+    pub(crate) provider: Option<String>,
+    /// Slugs of sources, comma list.
+    #[param(example = "rtk-prod")]
+    pub(crate) source: Option<String>,
+    /// Ways of contact to the letter, comma list.
+    #[param(example = "whatsapp")]
+    pub(crate) channel: Option<String>,
+    /// `resolved`, `unresolved`, `open`, `unknown`, `not_applicable`; comma list.
+    #[param(example = "resolved,unresolved")]
+    pub(crate) outcome: Option<String>,
+    /// `avatar`, `chat`, `meeting`, `livestream`; comma list.
+    #[param(example = "chat")]
+    pub(crate) session_kind: Option<String>,
+}
+
+impl FilterParameters {
+    /// Providers and sources, as the catalog has them.
+    pub(crate) fn sources(&self, catalog: &Catalog, faults: &mut Faults) -> SourceFilter {
+        let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
+        let providers: Vec<&str> = catalog.providers().into_iter().collect();
+        SourceFilter {
+            providers: words("provider", self.provider.as_deref(), &providers, faults),
+            sources: words("source", self.source.as_deref(), &slugs, faults),
+        }
+    }
+
+    /// Channels; an open list.
+    pub(crate) fn channels(&self) -> Vec<String> {
+        list(self.channel.as_deref())
+    }
+
+    /// Outcomes.
+    pub(crate) fn outcomes(&self, faults: &mut Faults) -> Vec<String> {
+        let outcomes =
+            [Outcome::Resolved, Outcome::Unresolved, Outcome::Open, Outcome::Unknown, Outcome::NotApplicable];
+        words("outcome", self.outcome.as_deref(), &outcomes.map(Outcome::as_str), faults)
+    }
+
+    /// Kinds.
+    pub(crate) fn session_kinds(&self, faults: &mut Faults) -> Vec<String> {
+        let kinds = [SessionKind::Avatar, SessionKind::Chat, SessionKind::Meeting, SessionKind::Livestream];
+        words("session_kind", self.session_kind.as_deref(), &kinds.map(SessionKind::as_str), faults)
+    }
+}
+
+/// States of sessions.
+pub(crate) fn session_states(text: Option<&str>, faults: &mut Faults) -> Vec<String> {
+    let states = [
+        SessionState::Live,
+        SessionState::Ended,
+        SessionState::Open,
+        SessionState::NeverStarted,
+        SessionState::Unknown,
+    ];
+    words("session_state", text, &states.map(SessionState::as_str), faults)
+}

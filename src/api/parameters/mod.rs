@@ -1,0 +1,135 @@
+//! Parameters: read once, at the edge, with all faults told at once.
+//!
+//! A group of parameters is a struct of texts whose fields are documented; the same struct documents the
+//! endpoint and says which names are known, so that an unknown name is a fault and never ignored. What the
+//! texts mean is decided by functions that note a fault and go on.
+
+pub(crate) mod filters;
+pub(crate) mod nearest;
+pub(crate) mod session_id;
+pub(crate) mod time;
+pub(crate) mod values;
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+use utoipa::openapi::path::ParameterIn;
+
+use crate::api::parameters::nearest::nearest;
+use crate::api::problem::{ApiError, Fault};
+
+const UNKNOWN_PARAMETER: &str = "unknown_parameter";
+
+/// The faults of a question, collected.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Notes a fault.
+    pub(crate) fn note(&mut self, parameter: &str, code: &'static str, detail: impl Into<String>) {
+        let parameter = parameter.to_owned();
+        self.0.push(Fault { parameter, code, detail: detail.into(), allowed: Vec::new(), did_you_mean: Vec::new() });
+    }
+
+    /// Notes a value that is none of those allowed.
+    pub(crate) fn note_unknown<'a>(
+        &mut self,
+        parameter: &str,
+        code: &'static str,
+        given: &str,
+        allowed: impl IntoIterator<Item = &'a str>,
+    ) {
+        let allowed: Vec<String> = allowed.into_iter().map(ToOwned::to_owned).collect();
+        self.0.push(Fault {
+            parameter: parameter.to_owned(),
+            code,
+            detail: match code {
+                UNKNOWN_PARAMETER => format!("`{given}` is not a parameter of this address."),
+                _ => format!("`{given}` is not a value of `{parameter}`."),
+            },
+            did_you_mean: nearest(given, &allowed),
+            allowed,
+        });
+    }
+
+    /// Refuses the question if anything was noted.
+    pub(crate) fn refuse(self) -> Result<(), ApiError> {
+        if self.0.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.0)) }
+    }
+}
+
+/// The parameters of a request, and what is wrong with them so far.
+#[derive(Debug)]
+pub(crate) struct Asked<T> {
+    /// The texts.
+    pub(crate) given: T,
+    /// Unknown and repeated names.
+    pub(crate) faults: Faults,
+}
+
+/// For addresses that take none.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NoParameters {}
+
+impl IntoParams for NoParameters {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<utoipa::openapi::path::Parameter> {
+        Vec::new()
+    }
+}
+
+impl<S: Sync, T: IntoParams + DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let mut faults = Faults::default();
+        let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) else {
+            faults.note("query", "unreadable", "The query string cannot be read.");
+            return Err(ApiError::Invalid(faults.0));
+        };
+        let names: Vec<String> = T::into_params(|| Some(ParameterIn::Query)).into_iter().map(|p| p.name).collect();
+        let mut given = BTreeMap::new();
+        for (name, value) in pairs {
+            if !names.contains(&name) {
+                faults.note_unknown(&name, UNKNOWN_PARAMETER, &name, names.iter().map(String::as_str));
+            } else if value.is_empty() || value.contains('\0') {
+                faults.note(&name, "empty_value", format!("`{name}` has no usable value; leave it out instead."));
+            } else if given.insert(name.clone(), value).is_some() {
+                faults.note(
+                    &name,
+                    "repeated_parameter",
+                    format!("`{name}` is given twice; separate values by commas."),
+                );
+            }
+        }
+        let object = given.into_iter().map(|(name, value)| (name, serde_json::Value::String(value))).collect();
+        match serde_json::from_value(serde_json::Value::Object(object)) {
+            Ok(given) => Ok(Self { given, faults }),
+            // unreachable: groups are made of optional texts
+            Err(_) => Err(ApiError::Invalid(faults.0)),
+        }
+    }
+}
+
+/// A struct of parameters made of documented groups, each a field of its own.
+macro_rules! parameter_groups {
+    ($(#[$meta:meta])* $name:ident { $($field:ident: $group:ty),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, serde::Deserialize)]
+        pub(crate) struct $name { $(#[serde(flatten)] pub(crate) $field: $group),+ }
+
+        impl utoipa::IntoParams for $name {
+            fn into_params(
+                within: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+            ) -> Vec<utoipa::openapi::path::Parameter> {
+                let mut all = Vec::new();
+                $(all.extend(<$group as utoipa::IntoParams>::into_params(&within));)+
+                all
+            }
+        }
+    };
+}
+pub(crate) use parameter_groups;

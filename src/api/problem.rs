@@ -1,0 +1,245 @@
+//! What is said when there is no answer. The only place where an error becomes a status.
+//!
+//! An error has two messages: one for the caller, who learns what to do, and one for the log, which holds
+//! the cause. SQL, addresses and causes never leave the process. On the wire it is RFC 9457
+//! (`application/problem+json`) with three members more: `code` for programs, `errors` with every fault of
+//! the question at once, and `instance`, the id of the request in the log.
+//! A handler returns [`ApiError`]; [`crate::api::request_id`] adds the id, writes the body and the log.
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::query::ReadError;
+
+/// Media type of a problem.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A question that was not answered (RFC 9457).
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// Kind of problem; stable.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:tributary:problem:invalid_query")]
+    pub problem_type: String,
+    /// Kind of problem, in words.
+    #[schema(example = "The question cannot be answered as it stands")]
+    pub title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 422)]
+    pub status: u16,
+    /// What is wrong this time, and what can be done.
+    pub detail: String,
+    /// Kind of problem, for programs.
+    #[schema(example = "invalid_query")]
+    pub code: &'static str,
+    /// Id of the request; the log has it too.
+    #[schema(example = "5f0c3a52-6a62-4ed5-8a5e-0d0a5b7f7f11")]
+    pub instance: String,
+    /// Every fault of the question.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Fault>,
+}
+
+/// One fault of a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Fault {
+    /// The parameter.
+    #[schema(example = "metrics")]
+    pub parameter: String,
+    /// Kind of fault, for programs.
+    #[schema(example = "unknown_metric")]
+    pub code: &'static str,
+    /// What is wrong, in words.
+    #[schema(example = "There is no metric `resolved_rate`.")]
+    pub detail: String,
+    /// What would be understood.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<String>,
+    /// What was perhaps meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub did_you_mean: Vec<String>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum ApiError {
+    /// The question has faults.
+    Invalid(Vec<Fault>),
+    /// There is no such thing; names it.
+    NotFound(String),
+    /// There is no such address.
+    NoSuchPath,
+    /// The address does not take this method.
+    MethodNotAllowed,
+    /// The data could not be read.
+    Read(ReadError),
+    /// The process cannot serve; says why.
+    NotReady(&'static str),
+    /// Streams are failing; names them.
+    StreamsFailing(String),
+    /// A handler panicked.
+    Panicked(String),
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+/// What is told to whom.
+struct Told {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    /// For the caller.
+    detail: String,
+    /// For the log.
+    log: Option<String>,
+    retry_after_seconds: Option<u32>,
+}
+
+impl Told {
+    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, title, detail: detail.into(), log: None, retry_after_seconds: None }
+    }
+
+    fn log(self, log: String) -> Self {
+        Self { log: Some(log), ..self }
+    }
+
+    fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
+    }
+}
+
+impl ApiError {
+    fn told(&self) -> Told {
+        match self {
+            Self::Invalid(faults) => {
+                let details: Vec<&str> = faults.iter().map(|fault| fault.detail.as_str()).collect();
+                Told::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "invalid_query",
+                    "The question cannot be answered as it stands",
+                    details.join(" "),
+                )
+            }
+            Self::NotFound(what) => {
+                Told::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing", what.clone())
+            }
+            Self::NoSuchPath => Told::new(
+                StatusCode::NOT_FOUND,
+                "no_such_path",
+                "There is nothing at this address",
+                "See /docs for the addresses there are.",
+            ),
+            Self::MethodNotAllowed => Told::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "The address does not take this method",
+                "See the Allow header, and /docs for the methods of each address.",
+            ),
+            Self::Read(error) => told_of_reading(error),
+            Self::NotReady(why) => {
+                Told::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "The service is not ready", *why).retry_after(5)
+            }
+            Self::StreamsFailing(which) => {
+                Told::new(StatusCode::SERVICE_UNAVAILABLE, "streams_failing", "Streams are failing", which.clone())
+            }
+            Self::Panicked(message) => internal().log(format!("a handler panicked: {message}")),
+        }
+    }
+}
+
+fn internal() -> Told {
+    Told::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal_error",
+        "Something went wrong here",
+        "The question was fine; the log has the cause under the id in `instance`.",
+    )
+}
+
+fn told_of_reading(error: &ReadError) -> Told {
+    let (what, source) = match error {
+        ReadError::Database { what, source } => (what, source),
+        ReadError::TooManyRows { .. } => {
+            let detail = format!("{error}. Ask for a shorter range, a coarser granularity or fewer dimensions.");
+            let title = "The answer would be too large";
+            return Told::new(StatusCode::UNPROCESSABLE_ENTITY, "answer_too_large", title, detail);
+        }
+    };
+    let log = format!("could not read {what}: {source}");
+    let sqlstate = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    match sqlstate.as_deref() {
+        Some("57014") => Told::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "query_too_expensive",
+            "The question takes too long",
+            "Ask for a shorter range, a coarser granularity or fewer dimensions.",
+        )
+        .log(log),
+        Some(code) if !is_outage(code) => internal().log(log),
+        None if matches!(source, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }) => internal().log(log),
+        _ => Told::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "database_unavailable",
+            "The database does not answer",
+            "The question was fine; ask again in a moment.",
+        )
+        .log(log)
+        .retry_after(5),
+    }
+}
+
+/// Lost connections, too many of them, a server that stops or starts, a standby that takes over.
+fn is_outage(sqlstate: &str) -> bool {
+    sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate.starts_with("53")
+}
+
+/// A problem on its way out, before it has the id of its request.
+#[derive(Debug, Clone)]
+pub(crate) struct Reported {
+    problem: Problem,
+    log: Option<String>,
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let told = self.told();
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = told.status;
+        if let Some(seconds) = told.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        let problem = Problem {
+            problem_type: format!("urn:tributary:problem:{}", told.code),
+            title: told.title,
+            status: told.status.as_u16(),
+            detail: told.detail,
+            code: told.code,
+            instance: String::new(),
+            errors: if let Self::Invalid(faults) = self { faults } else { Vec::new() },
+        };
+        response.extensions_mut().insert(Reported { problem, log: told.log });
+        response
+    }
+}
+
+impl Reported {
+    /// Writes the log, and the body into a response that has the status and headers already.
+    pub(crate) fn finish(self, request_id: &str, response: &mut Response) {
+        if let Some(log) = &self.log {
+            tracing::error!(request_id, code = self.problem.code, "{log}");
+        }
+        let body = Json(Problem { instance: request_id.to_owned(), ..self.problem }).into_response();
+        *response.body_mut() = body.into_body();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}

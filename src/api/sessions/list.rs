@@ -1,0 +1,142 @@
+//! `GET /v1/sessions`: sessions by time, page by page.
+//!
+//! The catalog is read first: it checks the names of sources, says how fresh the answer is, and makes the tag by
+//! which a caller who has the answer already is told so.
+
+use axum::extract::{OriginalUri, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::api::ApiState;
+use crate::api::conditional::EntityTag;
+use crate::api::documented::ReadProblems;
+use crate::api::page::{List, Page};
+use crate::api::parameters::filters::{FilterParameters, session_states};
+use crate::api::parameters::time::{TimeParameters, When, between};
+use crate::api::parameters::values::{PageParameters, list};
+use crate::api::parameters::{Asked, Faults, parameter_groups};
+use crate::api::problem::ApiError;
+use crate::query::catalog::Catalog;
+use crate::query::cursor;
+use crate::query::freshness::Freshness;
+use crate::query::range::TimeRange;
+use crate::query::sessions::{self, Session, SessionFilter, SessionKey, SessionOrder};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SessionChoice {
+    /// `live`, `ended`, `open`, `never_started`, `unknown`; comma list.
+    #[param(example = "live,open")]
+    session_state: Option<String>,
+    /// The providers' ids to the letter, comma list.
+    #[param(example = "chat-8f2")]
+    provider_session_id: Option<String>,
+    /// As `from`.
+    #[param(example = "2026-11-18")]
+    started_from: Option<String>,
+    /// As `to`.
+    #[param(example = "2026-11-21")]
+    started_to: Option<String>,
+    /// `-started_at` (newest first, the default) or `started_at`.
+    #[param(example = "-started_at")]
+    sort: Option<String>,
+}
+
+parameter_groups! {
+    SessionParameters {
+        filters: FilterParameters,
+        choice: SessionChoice,
+        time: TimeParameters,
+        page: PageParameters,
+    }
+}
+
+impl SessionParameters {
+    fn started(&self, state: &ApiState, now: DateTime<Utc>, faults: &mut Faults) -> Option<TimeRange> {
+        let When { range, zone } = self.time.read(state.default_zone, now, faults);
+        let (from, to) = (self.choice.started_from.as_deref(), self.choice.started_to.as_deref());
+        if from.is_none() && to.is_none() {
+            return range;
+        }
+        if self.time.is_said() {
+            let detail = "Give either `started_from` and `started_to`, or `range`, or `from` and `to`.";
+            faults.note("started_from", "conflicting_parameters", detail);
+            return None;
+        }
+        between(("started_from", from), ("started_to", to), zone, now, faults)
+    }
+
+    fn filter(&self, catalog: &Catalog, started: Option<TimeRange>, faults: &mut Faults) -> SessionFilter {
+        let sources = self.filters.sources(catalog, faults);
+        let ids = || catalog.select(&sources).iter().map(|source| source.source_id).collect();
+        SessionFilter {
+            source_ids: (!sources.is_empty()).then(ids),
+            channels: self.filters.channels(),
+            outcomes: self.filters.outcomes(faults),
+            session_states: session_states(self.choice.session_state.as_deref(), faults),
+            session_kinds: self.filters.session_kinds(faults),
+            provider_session_ids: list(self.choice.provider_session_id.as_deref()),
+            started,
+        }
+    }
+
+    fn order(&self, faults: &mut Faults) -> SessionOrder {
+        match self.choice.sort.as_deref() {
+            None | Some("-started_at") => SessionOrder::NewestFirst,
+            Some("started_at") => SessionOrder::OldestFirst,
+            Some(other) => {
+                faults.note_unknown("sort", "unknown_value", other, ["-started_at", "started_at"]);
+                SessionOrder::NewestFirst
+            }
+        }
+    }
+}
+
+/// Sessions
+///
+/// By start, newest first unless `sort` says otherwise. Breakout rooms are listed and marked `is_part_of_session`;
+/// what a provider no longer lists is left out. `If-None-Match` with the `ETag` of an earlier answer costs one small
+/// look-up.
+#[utoipa::path(
+    get, path = "/v1/sessions", tag = "sessions", params(FilterParameters, SessionChoice, TimeParameters, PageParameters),
+    responses(
+        (status = 200, description = "A page of sessions. The Link header names the next page.", body = List<Session>, example = json!({
+            "items": [{"session_id": 42, "source": "konvo-eu", "provider": "konvo", "provider_session_id": "chat-8f2",
+                       "session_kind": "chat", "session_state": "ended", "outcome": "unresolved", "channel": "whatsapp",
+                       "started_at": "2026-11-20T09:01:12Z", "duration_seconds": 412}],
+            "page": {"has_more": true, "next": "WzEyMzQ1LFsiMjAyNi0xMS0yMCJdXQ"},
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
+        })),
+        (status = 304, description = "The answer has not changed."),
+        ReadProblems
+    )
+)]
+pub(crate) async fn list_sessions(
+    State(state): State<ApiState>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    Asked { given, mut faults }: Asked<SessionParameters>,
+) -> Result<Response, ApiError> {
+    let now = state.clock.now();
+    let catalog = Catalog::load(&state.pool, None).await?;
+    let started = given.started(&state, now, &mut faults);
+    let filter = given.filter(&catalog, started, &mut faults);
+    let (order, limit) = (given.order(&mut faults), given.page.limit(&mut faults));
+    let question = format!("sessions {filter:?} {order:?}");
+    let after: Option<SessionKey> = given.page.after(&question, &mut faults);
+    faults.refuse()?;
+    let sources =
+        catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));
+    let freshness = Freshness::of(&catalog, &sources.collect::<Vec<_>>(), now, state.health.stale_after);
+    let tag = EntityTag::of(&catalog, &format!("{question} {limit} {after:?} {:?}", freshness.state));
+    if tag.is_held_by(&headers) {
+        return Ok(tag.not_modified());
+    }
+    let mut items = sessions::list(&state.pool, &filter, order, after, limit + 1).await?;
+    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &(last.started_at, last.session_id)));
+    let next = page.next.clone();
+    Ok(Page::link(next.as_deref(), &uri, tag.answer(List { items, page, freshness })))
+}

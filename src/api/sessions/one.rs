@@ -1,0 +1,41 @@
+//! `GET /v1/sessions/{session_id}`: one session.
+//!
+//! The permanent link to a session is its source and provider id; the number here stays the same for these, and
+//! `provider_session_id` of the list finds it.
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::api::ApiState;
+use crate::api::documented::FindProblems;
+use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::{Asked, NoParameters};
+use crate::api::problem::ApiError;
+use crate::query::sessions::{self, Session};
+
+/// One session
+///
+/// Shown whatever became of it, also if its provider no longer lists it.
+#[utoipa::path(
+    get, path = "/v1/sessions/{session_id}", tag = "sessions",
+    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42)),
+    responses(
+        (status = 200, description = "The session.", body = Session, example = json!({
+            "session_id": 42, "source": "konvo-eu", "provider": "konvo", "provider_session_id": "chat-8f2",
+            "session_kind": "chat", "session_state": "ended", "provider_status": null, "outcome": "resolved",
+            "is_flagged_unresolved": false, "channel": "whatsapp", "started_at": "2026-11-20T09:01:12Z",
+            "completed_at": "2026-11-20T09:08:04Z", "duration_seconds": 412, "minutes_consumed": null, "minutes_basis": null,
+            "elapsed_minutes": 6.866_666_667, "message_count": 12
+        })),
+        FindProblems
+    )
+)]
+pub(crate) async fn read_session(
+    State(state): State<ApiState>,
+    SessionId(session_id): SessionId,
+    asked: Asked<NoParameters>,
+) -> Result<Json<Session>, ApiError> {
+    asked.faults.refuse()?;
+    let session = sessions::find(&state.pool, session_id).await?;
+    session.map(Json).ok_or_else(|| ApiError::NotFound(format!("There is no session {session_id}.")))
+}

@@ -1,0 +1,93 @@
+//! `GET /v1/sources`: configured accounts, and what their providers can tell at all.
+//!
+//! What a provider can tell at all decides which figures are not applicable, so it can be looked up. Holds no
+//! credential and nothing that was configured besides name, schedule and history.
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::documented::ReadProblems;
+use crate::api::page::{List, Page};
+use crate::api::parameters::{Asked, NoParameters};
+use crate::api::problem::ApiError;
+use crate::query::catalog::{Catalog, Source, SourceFilter};
+use crate::query::freshness::Freshness;
+
+/// A configured account.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SourceAnswer {
+    /// Its slug.
+    #[schema(example = "rtk-prod")]
+    source: String,
+    /// Kind of platform.
+    #[schema(example = "realtimekit")]
+    provider: String,
+    /// `participant_time` or `session_time`; null: it meters nothing, so its minutes are not applicable.
+    minutes_basis: Option<String>,
+    /// Whether it says if a conversation was resolved; false: resolution is not applicable.
+    has_outcomes: bool,
+    /// `inline`: messages are stored; `not_fetched`: it has them, they are unknown; `none`: not applicable.
+    #[schema(example = "inline")]
+    message_support: String,
+    /// Nothing older is asked for.
+    history_from: DateTime<Utc>,
+    /// When it is polled: six cron fields, UTC.
+    #[schema(example = "0 */5 * * * *")]
+    schedule: String,
+    /// Whether it is still configured; false: its history stays.
+    is_enabled: bool,
+    /// What is polled from it.
+    streams: Vec<String>,
+}
+
+impl From<&Source> for SourceAnswer {
+    fn from(source: &Source) -> Self {
+        Self {
+            source: source.source.clone(),
+            provider: source.provider.clone(),
+            minutes_basis: source.minutes_basis.clone(),
+            has_outcomes: source.has_outcomes,
+            message_support: source.message_support.clone(),
+            history_from: source.history_from,
+            schedule: source.schedule.clone(),
+            is_enabled: source.is_enabled,
+            streams: source.streams.iter().map(|stream| stream.stream.clone()).collect(),
+        }
+    }
+}
+
+/// The sources
+///
+/// Configured accounts, and those that once were, by slug. Says for each what its provider can tell at all.
+#[utoipa::path(
+    get, path = "/v1/sources", tag = "data",
+    responses(
+        (status = 200, description = "All sources; there is only one page.", body = List<SourceAnswer>, example = json!({
+            "items": [{
+                "source": "rtk-prod", "provider": "realtimekit", "minutes_basis": "participant_time", "has_outcomes": false,
+                "message_support": "not_fetched", "history_from": "2026-01-01T00:00:00Z", "schedule": "0 */5 * * * *",
+                "is_enabled": true, "streams": ["sessions"]
+            }],
+            "page": {"has_more": false, "next": null},
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
+        })),
+        ReadProblems
+    )
+)]
+pub(crate) async fn list_sources(
+    State(state): State<ApiState>,
+    asked: Asked<NoParameters>,
+) -> Result<Json<List<SourceAnswer>>, ApiError> {
+    asked.faults.refuse()?;
+    let catalog = Catalog::load(&state.pool, None).await?;
+    let sources = catalog.select(&SourceFilter::default());
+    Ok(Json(List {
+        items: sources.iter().map(|source| SourceAnswer::from(*source)).collect(),
+        page: Page::default(),
+        freshness: Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after),
+    }))
+}

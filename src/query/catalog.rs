@@ -1,0 +1,206 @@
+//! The catalog: which sources there are, what they can tell, and how far each is proven complete.
+//!
+//! Every answer begins with this one small look-up. It is taken *before* the rows are read: a page that
+//! is saved in between makes the rows newer than the claim, and never the claim newer than the rows.
+//! Its fingerprint stands for everything an answer depends on besides the question, so that an unchanged
+//! answer is recognised without working it out.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+
+use crate::query::range::TimeRange;
+use crate::query::{ReadError, reading};
+
+/// A configured account, or one that once was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Our number for it.
+    pub source_id: i32,
+    /// Its slug.
+    pub source: String,
+    /// Kind of platform.
+    pub provider: String,
+    /// What its metered minutes measure; `None`: it meters nothing.
+    pub minutes_basis: Option<String>,
+    /// Whether it says if a conversation was resolved.
+    pub has_outcomes: bool,
+    /// `inline`, `not_fetched` or `none`.
+    pub message_support: String,
+    /// Nothing older is asked for.
+    pub history_from: DateTime<Utc>,
+    /// Six cron fields, UTC.
+    pub schedule: String,
+    /// Whether it is still configured.
+    pub is_enabled: bool,
+    /// What is polled from it.
+    pub streams: Vec<StreamState>,
+}
+
+/// How far one stream of a source is proven complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamState {
+    /// Kind of record.
+    pub stream: String,
+    /// Everything before it is stored; `None`: nothing is proven yet.
+    pub complete_through: Option<DateTime<Utc>>,
+    /// When a run last ended complete.
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// Verdict of the last run, or `never_ran`.
+    pub last_verdict: String,
+    /// Ranges known not to be complete, as far as they touch the range asked about.
+    pub gaps: Vec<TimeRange>,
+}
+
+/// All sources at one instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalog {
+    /// By slug.
+    pub sources: Vec<Source>,
+    /// When stored sessions last changed, as far as their runs tell; `None`: never.
+    pub changed_at: Option<DateTime<Utc>>,
+}
+
+/// Which sources a question is about. Empty lists mean all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceFilter {
+    /// Any of these providers.
+    pub providers: Vec<String>,
+    /// Any of these slugs.
+    pub sources: Vec<String>,
+}
+
+impl SourceFilter {
+    /// Whether every source is meant.
+    pub fn is_empty(&self) -> bool {
+        self.providers.is_empty() && self.sources.is_empty()
+    }
+}
+
+struct Row {
+    source_id: i32,
+    source: String,
+    provider: String,
+    minutes_basis: Option<String>,
+    has_outcomes: bool,
+    message_support: String,
+    history_from: DateTime<Utc>,
+    schedule: String,
+    is_enabled: bool,
+    stream: Option<String>,
+    complete_through: Option<DateTime<Utc>>,
+    last_success_at: Option<DateTime<Utc>>,
+    last_verdict: Option<String>,
+    gap_starts: Vec<DateTime<Utc>>,
+    gap_ends: Vec<DateTime<Utc>>,
+    changed_at: Option<DateTime<Utc>>,
+}
+
+impl Catalog {
+    /// Reads the catalog, with the gaps that touch `range`.
+    pub async fn load(pool: &PgPool, range: Option<TimeRange>) -> Result<Self, ReadError> {
+        let range = range.unwrap_or(TimeRange { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH });
+        let rows = sqlx::query_as!(
+            Row,
+            r#"
+            select src.source_id as "source_id!", src.source as "source!", src.provider as "provider!",
+                   src.minutes_basis, src.has_outcomes as "has_outcomes!", src.message_support as "message_support!",
+                   src.history_from as "history_from!", core.schedule as "schedule!", src.is_enabled as "is_enabled!",
+                   fresh.stream as "stream?", fresh.complete_through, fresh.last_success_at, fresh.last_verdict,
+                   array(select w.window_from::timestamptz from ingest.windows w
+                          where w.source_id = src.source_id and w.stream = fresh.stream and not w.is_complete
+                            and w.window_from < $2 and w.window_to > $1
+                          order by w.window_from) as "gap_starts!",
+                   array(select w.window_to::timestamptz from ingest.windows w
+                          where w.source_id = src.source_id and w.stream = fresh.stream and not w.is_complete
+                            and w.window_from < $2 and w.window_to > $1
+                          order by w.window_from) as "gap_ends!",
+                   changed.changed_at as "changed_at?"
+              from analytics.sources src
+              join core.sources core on core.source_id = src.source_id
+              left join analytics.stream_freshness fresh on fresh.source = src.source
+              -- the newest run that changed something: counted page by page, in the page's transaction
+              left join lateral (
+                   select greatest(r.heartbeat_at, r.finished_at)::timestamptz as changed_at
+                     from ingest.runs r
+                    where r.source_id = src.source_id and r.stream = fresh.stream
+                      and r.inserted_count + r.updated_count > 0
+                    order by r.run_id desc
+                    limit 1) changed on true
+             order by src.source, fresh.stream
+            "#,
+            range.from,
+            range.to
+        )
+        .fetch_all(pool)
+        .await
+        .map_err(reading("the catalog of sources"))?;
+        Ok(Self::gather(rows))
+    }
+
+    fn gather(rows: Vec<Row>) -> Self {
+        let changed_at = rows.iter().filter_map(|row| row.changed_at).max();
+        let mut sources: Vec<Source> = Vec::new();
+        for mut row in rows {
+            let stream = row.take_stream();
+            match sources.last_mut().filter(|last| last.source_id == row.source_id) {
+                Some(same) => same.streams.extend(stream),
+                None => sources.push(row.into_source(stream)),
+            }
+        }
+        Self { sources, changed_at }
+    }
+
+    /// The sources a filter leaves, by slug; disabled ones too, since their history stays.
+    pub fn select(&self, filter: &SourceFilter) -> Vec<&Source> {
+        let any_of = |list: &[String], value: &String| list.is_empty() || list.contains(value);
+        let chosen = |s: &&Source| any_of(&filter.providers, &s.provider) && any_of(&filter.sources, &s.source);
+        self.sources.iter().filter(chosen).collect()
+    }
+
+    /// The providers there are sources of.
+    pub fn providers(&self) -> BTreeSet<&str> {
+        self.sources.iter().map(|source| source.provider.as_str()).collect()
+    }
+
+    /// Which state of the data an answer was made from: `d` and the millisecond in which stored sessions
+    /// last changed. It only grows.
+    pub fn data_version(&self) -> String {
+        format!("d{}", self.changed_at.map_or(0, |at| at.timestamp_millis()))
+    }
+
+    /// A hash of all that an answer takes from here.
+    pub fn fingerprint(&self) -> Vec<u8> {
+        Sha256::digest(format!("{self:?}")).to_vec()
+    }
+}
+
+impl Row {
+    fn take_stream(&mut self) -> Option<StreamState> {
+        let gaps = self.gap_starts.iter().zip(&self.gap_ends).map(|(from, to)| TimeRange { from: *from, to: *to });
+        Some(StreamState {
+            stream: self.stream.take()?,
+            complete_through: self.complete_through,
+            last_success_at: self.last_success_at,
+            last_verdict: self.last_verdict.take().unwrap_or_default(),
+            gaps: gaps.collect(),
+        })
+    }
+
+    fn into_source(self, stream: Option<StreamState>) -> Source {
+        Source {
+            source_id: self.source_id,
+            source: self.source,
+            provider: self.provider,
+            minutes_basis: self.minutes_basis,
+            has_outcomes: self.has_outcomes,
+            message_support: self.message_support,
+            history_from: self.history_from,
+            schedule: self.schedule,
+            is_enabled: self.is_enabled,
+            streams: stream.into_iter().collect(),
+        }
+    }
+}

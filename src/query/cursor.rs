@@ -1,0 +1,57 @@
+//! Positions in a list: opaque to callers, and bound to the question they came from.
+//!
+//! A position is the sort key of the last row given, so that a page costs the same at any depth and no row
+//! is lost or repeated when others are added. It carries a hash of the question: going on with another
+//! filter would skip rows in silence, so it is refused. It grants nothing and is therefore not signed.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+/// Why a cursor was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CursorError {
+    /// Not a cursor of this list.
+    #[error("This is not a cursor of this list; take it from page.next as it is")]
+    Unreadable,
+    /// Made for another question.
+    #[error("The cursor belongs to another question: keep all parameters but limit, or start again without it")]
+    OtherQuestion,
+}
+
+/// Writes the position after a row with sort key `key` in the answer to `question`.
+pub fn encode<K: Serialize>(question: &str, key: &K) -> String {
+    let json = serde_json::to_string(&(fold(question), key)).unwrap_or_default();
+    BASE64_URL_SAFE_NO_PAD.encode(json)
+}
+
+/// Reads a position back.
+pub fn decode<K: DeserializeOwned>(question: &str, cursor: &str) -> Result<K, CursorError> {
+    let json = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| CursorError::Unreadable)?;
+    let (folded, key): (u64, serde_json::Value) = serde_json::from_slice(&json).map_err(|_| CursorError::Unreadable)?;
+    if folded != fold(question) {
+        return Err(CursorError::OtherQuestion);
+    }
+    serde_json::from_value(key).map_err(|_| CursorError::Unreadable)
+}
+
+fn fold(question: &str) -> u64 {
+    let hash = Sha256::digest(question);
+    hash.iter().take(8).fold(0, |folded, byte| folded << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_and_is_bound_to_its_question() {
+        let cursor = encode("provider=konvo", &(17_i64, 4_i64));
+        assert_eq!(decode("provider=konvo", &cursor), Ok((17_i64, 4_i64)));
+        assert_eq!(decode::<(i64, i64)>("provider=konpro", &cursor), Err(CursorError::OtherQuestion));
+        assert_eq!(decode::<String>("provider=konvo", &cursor), Err(CursorError::Unreadable));
+        assert_eq!(decode::<(i64, i64)>("provider=konvo", "%%"), Err(CursorError::Unreadable));
+    }
+}

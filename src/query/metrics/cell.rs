@@ -1,0 +1,74 @@
+//! What one figure may claim.
+//!
+//! Zero, unknown and not applicable are three things. A figure is 0 only where every stream that feeds it
+//! is complete past the end of its bucket; what is known so far is given otherwise, and null with a reason
+//! where nothing is. Providers without the notion add nothing and make nothing unknown.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+
+use crate::query::catalog::Source;
+use crate::query::metrics::answer::Value;
+use crate::query::metrics::registry::{Additivity, Applicability, Metric};
+use crate::query::metrics::scan::Sums;
+use crate::query::metrics::status::BucketStatus;
+use crate::query::number::Number;
+use crate::query::range::TimeRange;
+
+/// The figure of a metric in a bucket: `feeding` are the sources behind it, `sums` what each of them added.
+pub fn value<'a>(
+    metric: &Metric,
+    feeding: &[&'a Source],
+    sums: impl Iterator<Item = (i32, Sums)>,
+    bucket: TimeRange,
+    now: DateTime<Utc>,
+) -> Value {
+    let is = |wanted: Applicability| move |source: &&'a Source| metric.needs.of(source) == wanted;
+    let applicable: Vec<&Source> = feeding.iter().copied().filter(is(Applicability::Applicable)).collect();
+    if applicable.is_empty() {
+        let is_unread = feeding.iter().any(is(Applicability::NotFetched));
+        return Value::missing(if is_unread { "not_fetched" } else { "not_applicable" });
+    }
+    let mut total = Sums::default();
+    for (_, sums) in sums.filter(|(id, _)| applicable.iter().any(|source| source.source_id == *id)) {
+        total.add(sums);
+    }
+    let status = BucketStatus::of(&proving(&applicable), bucket, now);
+    let figure = match metric.additivity {
+        Additivity::Sum => sum(total, status),
+        Additivity::RatioOfSums => ratio(total, status),
+    };
+    Value { unknown_count: Some(total.unknown).filter(|count| *count > 0), ..figure }
+}
+
+/// The sources whose completeness counts: those still polled, if there are any.
+pub fn proving<'a>(feeding: &[&'a Source]) -> Vec<&'a Source> {
+    let enabled: Vec<&Source> = feeding.iter().copied().filter(|source| source.is_enabled).collect();
+    if enabled.is_empty() { feeding.to_vec() } else { enabled }
+}
+
+fn sum(total: Sums, status: BucketStatus) -> Value {
+    let is_complete = status == BucketStatus::Complete;
+    if total.known == 0 && total.unknown > 0 {
+        return Value::missing("unknown");
+    }
+    if total.value.is_zero() && !is_complete {
+        return Value::missing(status.as_str());
+    }
+    Value { value: Some(Number(total.value)), ..Value::default() }
+}
+
+fn ratio(total: Sums, status: BucketStatus) -> Value {
+    let denominator = Decimal::from(total.known);
+    let parts = |figure: Value| Value {
+        numerator: Some(Number(total.value)),
+        denominator: Some(Number(denominator)),
+        ..figure
+    };
+    match Number::ratio(total.value, denominator) {
+        Some(ratio) => parts(Value { value: Some(ratio), ..Value::default() }),
+        None if total.unknown > 0 => Value::missing("unknown"),
+        None if status == BucketStatus::Complete => parts(Value::missing("no_data")),
+        None => Value::missing(status.as_str()),
+    }
+}

@@ -1,0 +1,62 @@
+//! How far a bucket is proven: what a figure in it may claim.
+//!
+//! It looks only at what the catalog says of the sources behind a bucket, never at the sums in it: an empty
+//! bucket and a bucket nobody has read yet look the same from there.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::query::catalog::Source;
+use crate::query::range::TimeRange;
+
+/// How far a bucket is proven by the streams that feed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BucketStatus {
+    /// All streams are complete past its end: a zero is a zero.
+    Complete,
+    /// It ends in the future.
+    InProgress,
+    /// It has ended; a stream is not complete past its end yet.
+    AwaitingSync,
+    /// A range in it could not be proven complete.
+    HasGap,
+    /// It lies before all that is asked for.
+    BeforeHistory,
+}
+
+impl BucketStatus {
+    /// The word for it, which is also the reason of a figure that is missing because of it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::InProgress => "in_progress",
+            Self::AwaitingSync => "awaiting_sync",
+            Self::HasGap => "has_gap",
+            Self::BeforeHistory => "before_history",
+        }
+    }
+
+    /// The status of a bucket fed by these sources. Sources whose history begins after it do not count,
+    /// unless none is left.
+    pub fn of(sources: &[&Source], bucket: TimeRange, now: DateTime<Utc>) -> Self {
+        let feeding = || sources.iter().filter(|source| source.history_from < bucket.to);
+        if !sources.is_empty() && feeding().next().is_none() {
+            return Self::BeforeHistory;
+        }
+        if bucket.to > now {
+            return Self::InProgress;
+        }
+        let mut streams = feeding().flat_map(|source| &source.streams);
+        let mut gaps = streams.clone().flat_map(|stream| &stream.gaps);
+        if gaps.any(|gap| gap.from < bucket.to && gap.to > bucket.from) {
+            return Self::HasGap;
+        }
+        let is_unpolled = sources.is_empty() || feeding().any(|source| source.streams.is_empty());
+        if is_unpolled || !streams.all(|stream| stream.complete_through.is_some_and(|at| at >= bucket.to)) {
+            return Self::AwaitingSync;
+        }
+        Self::Complete
+    }
+}

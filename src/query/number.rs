@@ -1,0 +1,65 @@
+//! Exact numbers in answers.
+//!
+//! Minutes and rates are decimals from the database to the reader. A float on the way would turn 0.1
+//! into 0.1000000000000000055, so the digits are written into the JSON as they are.
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Serialize, Serializer, ser};
+use serde_json::value::RawValue;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+
+/// A decimal that is written as a JSON number, rounded to [`Self::DIGITS`] and without trailing zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct Number(pub Decimal);
+
+impl Number {
+    /// Digits kept after the point.
+    pub const DIGITS: u32 = 9;
+
+    /// The quotient; `None` for an empty divisor.
+    pub fn ratio(numerator: Decimal, denominator: Decimal) -> Option<Self> {
+        numerator.checked_div(denominator).map(Self)
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rounded = self.0.round_dp_with_strategy(Self::DIGITS, RoundingStrategy::MidpointAwayFromZero);
+        let digits = RawValue::from_string(rounded.normalize().to_string()).map_err(ser::Error::custom)?;
+        digits.serialize(serializer)
+    }
+}
+
+impl utoipa::PartialSchema for Number {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Number);
+        number.description(Some("Exact decimal, at most nine digits after the point.")).into()
+    }
+}
+
+impl utoipa::ToSchema for Number {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> String {
+        serde_json::to_string(&Number(text.parse().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn digits_are_kept_and_noise_is_not_made() {
+        assert_eq!(json("0.1"), "0.1");
+        assert_eq!(json("841.00"), "841");
+        assert_eq!(json("6.8666666666666667"), "6.866666667");
+        assert_eq!(json("0.0000000005"), "0.000000001");
+        assert_eq!(json("-0.00"), "0");
+    }
+
+    #[test]
+    fn an_empty_divisor_gives_nothing() {
+        assert_eq!(Number::ratio(Decimal::ONE, Decimal::ZERO), None);
+    }
+}

@@ -1,0 +1,45 @@
+select src.source_slug as "source!",
+       src.provider as "provider!",
+       coalesce(st.stream, 'sessions') as "stream!",
+       src.schedule as "schedule!",
+       src.is_enabled as "is_enabled!",
+       coalesce(st.is_paused, false) as "is_paused!",
+       st.last_attempt_at::timestamptz as "last_attempt_at?",
+       st.last_success_at::timestamptz as "last_success_at?",
+       st.last_verdict as "last_verdict?",
+       st.last_error_class as "last_error_class?",
+       st.last_error_detail as "last_error_detail?",
+       st.last_error_at::timestamptz as "last_error_at?",
+       coalesce(st.consecutive_failures, 0) as "consecutive_failures!",
+       st.parked_until::timestamptz as "parked_until?",
+       st.lease_owner as "lease_owner?",
+       st.lease_until::timestamptz as "lease_until?",
+       fresh.complete_through as "complete_through?",
+       coalesce(fresh.open_reject_count, 0) as "open_reject_count!",
+       run.run_id as "run_id?",
+       run.started_at::timestamptz as "run_started_at?",
+       run.heartbeat_at::timestamptz as "run_heartbeat_at?",
+       run.page_count as "run_page_count?",
+       run.record_count as "run_record_count?",
+       gaps.incomplete_count as "incomplete_count!",
+       gaps.incomplete_starts[:5] as "incomplete_starts!",
+       gaps.incomplete_ends[:5] as "incomplete_ends!",
+       gaps.incomplete_reasons[:5] as "incomplete_reasons!"
+  from core.sources src
+  left join ingest.streams st on st.source_id = src.source_id
+  left join analytics.stream_freshness fresh on fresh.source = src.source_slug and fresh.stream = st.stream
+  -- only the newest run can be under way; an older one without an end was given up
+  left join lateral (
+       select newest.*
+         from (select r.* from ingest.runs r
+                where r.source_id = st.source_id and r.stream = st.stream
+                order by r.run_id desc limit 1) newest
+        where newest.finished_at is null) run on true
+ cross join lateral (
+       select count(*) as incomplete_count,
+              coalesce(array_agg(w.window_from::timestamptz order by w.window_from), '{}') as incomplete_starts,
+              coalesce(array_agg(w.window_to::timestamptz order by w.window_from), '{}') as incomplete_ends,
+              coalesce(array_agg(coalesce(w.reason, '') order by w.window_from), '{}') as incomplete_reasons
+         from ingest.windows w
+        where w.source_id = st.source_id and w.stream = st.stream and not w.is_complete) gaps
+ order by src.source_slug, st.stream

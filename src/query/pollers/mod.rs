@@ -1,0 +1,259 @@
+//! The health of polling: one answer for each stream of each source.
+//!
+//! Nothing of it is stored. It is worked out from facts when somebody asks, so that a poller that died
+//! cannot leave a good report behind. What the facts mean is decided in [`state`].
+
+pub mod state;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+use utoipa::ToSchema;
+
+use crate::clock::parse_schedule;
+use crate::query::pollers::state::PollerState;
+use crate::query::{ReadError, reading};
+
+/// How the polling of one stream stands.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Poller {
+    /// Slug of the source.
+    #[schema(example = "rtk-prod")]
+    pub source: String,
+    /// Kind of platform.
+    #[schema(example = "realtimekit")]
+    pub provider: String,
+    /// Kind of record polled.
+    #[schema(example = "sessions")]
+    pub stream: String,
+    /// The one word for it.
+    pub state: PollerState,
+    /// Whether somebody should look.
+    pub is_failing: bool,
+    /// When a run last began; null: never.
+    pub last_attempt_at: Option<DateTime<Utc>>,
+    /// When a run last ended complete; null: never.
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// Everything before this instant is stored; null: nothing is proven yet.
+    pub complete_through: Option<DateTime<Utc>>,
+    /// How long ago that is, seconds.
+    pub lag_seconds: Option<i64>,
+    /// When it is polled next by schedule, never before the provider allows; null: it will not be.
+    pub next_run_at: Option<DateTime<Utc>>,
+    /// The provider wants no call before this.
+    pub parked_until: Option<DateTime<Utc>>,
+    /// Runs that failed in a row.
+    pub consecutive_failures: i32,
+    /// The run that has not ended.
+    pub run: Option<CurrentRun>,
+    /// Who may write the stream now.
+    pub lease: Option<Lease>,
+    /// Records that could not be normalized and wait for a fix.
+    pub open_reject_count: i64,
+    /// Ranges known not to be complete.
+    pub incomplete_windows: IncompleteWindows,
+    /// The last error, until another takes its place.
+    pub last_error: Option<LastError>,
+}
+
+/// A run that has not ended.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CurrentRun {
+    /// Number of the run.
+    pub id: i64,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it last gave a sign of life.
+    pub heartbeat_at: DateTime<Utc>,
+    /// Pages read so far.
+    pub pages: i32,
+    /// Records read so far.
+    pub records: i64,
+}
+
+/// The right to write a stream.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Lease {
+    /// Name of the holder.
+    pub owner: String,
+    /// When it runs out.
+    pub until: DateTime<Utc>,
+}
+
+/// Ranges known not to be complete.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct IncompleteWindows {
+    /// How many there are.
+    pub count: i64,
+    /// The first few.
+    pub first: Vec<IncompleteWindow>,
+}
+
+/// A range known not to be complete.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct IncompleteWindow {
+    /// Its beginning.
+    pub from: DateTime<Utc>,
+    /// Its end.
+    pub to: DateTime<Utc>,
+    /// Why it is not proven.
+    pub reason: Option<String>,
+}
+
+/// What last went wrong.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LastError {
+    /// Kind of error, for programs.
+    #[schema(example = "auth_failed")]
+    pub class: String,
+    /// What happened, in words.
+    pub detail: Option<String>,
+    /// When.
+    pub at: Option<DateTime<Utc>>,
+    /// What the operator can do.
+    pub advice: Option<&'static str>,
+}
+
+/// What the database knows about one stream.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts {
+    source: String,
+    provider: String,
+    stream: String,
+    schedule: String,
+    is_enabled: bool,
+    is_paused: bool,
+    last_attempt_at: Option<DateTime<Utc>>,
+    last_success_at: Option<DateTime<Utc>>,
+    last_verdict: Option<String>,
+    last_error_class: Option<String>,
+    last_error_detail: Option<String>,
+    last_error_at: Option<DateTime<Utc>>,
+    consecutive_failures: i32,
+    parked_until: Option<DateTime<Utc>>,
+    lease_owner: Option<String>,
+    lease_until: Option<DateTime<Utc>>,
+    complete_through: Option<DateTime<Utc>>,
+    open_reject_count: i64,
+    run_id: Option<i64>,
+    run_started_at: Option<DateTime<Utc>>,
+    run_heartbeat_at: Option<DateTime<Utc>>,
+    run_page_count: Option<i32>,
+    run_record_count: Option<i64>,
+    incomplete_count: i64,
+    incomplete_starts: Vec<DateTime<Utc>>,
+    incomplete_ends: Vec<DateTime<Utc>>,
+    incomplete_reasons: Vec<String>,
+}
+
+/// All streams, by source, at `now`. A run without a sign of life for `stalled_after` has stalled;
+/// `advice` says what to do about a class of errors.
+pub async fn list(
+    pool: &PgPool,
+    now: DateTime<Utc>,
+    stalled_after: TimeDelta,
+    advice: fn(&str) -> Option<&'static str>,
+) -> Result<Vec<Poller>, ReadError> {
+    let facts = sqlx::query_file_as!(Facts, "src/query/pollers/facts.sql").fetch_all(pool).await;
+    let facts = facts.map_err(reading("the state of the streams"))?;
+    Ok(facts.into_iter().map(|facts| Poller::of(facts, now, stalled_after, advice)).collect())
+}
+
+impl Poller {
+    fn of(
+        facts: Facts,
+        now: DateTime<Utc>,
+        stalled_after: TimeDelta,
+        advice: fn(&str) -> Option<&'static str>,
+    ) -> Self {
+        let state = PollerState::of(&facts, now, stalled_after);
+        Self {
+            state,
+            is_failing: state.is_failing(),
+            next_run_at: facts.next_run_at(now),
+            lag_seconds: facts.complete_through.map(|at| (now - at).num_seconds()),
+            run: facts.current_run(),
+            lease: facts.lease_owner.clone().zip(facts.lease_until).map(|(owner, until)| Lease { owner, until }),
+            incomplete_windows: facts.incomplete_windows(),
+            last_error: facts.last_error_class.clone().map(|class| LastError {
+                advice: advice(&class),
+                class,
+                detail: facts.last_error_detail.clone(),
+                at: facts.last_error_at,
+            }),
+            source: facts.source,
+            provider: facts.provider,
+            stream: facts.stream,
+            last_attempt_at: facts.last_attempt_at,
+            last_success_at: facts.last_success_at,
+            complete_through: facts.complete_through,
+            parked_until: facts.parked_until,
+            consecutive_failures: facts.consecutive_failures,
+            open_reject_count: facts.open_reject_count,
+        }
+    }
+}
+
+impl Facts {
+    fn next_run_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if !self.is_enabled || self.is_paused {
+            return None;
+        }
+        // a parked stream is polled as soon as the provider allows, whatever its schedule
+        if let Some(until) = self.parked_until.filter(|until| *until > now) {
+            return Some(until);
+        }
+        parse_schedule(&self.schedule).ok()?.find_next_occurrence(&now, false).ok()
+    }
+
+    /// Since when a run should have begun that did not: the second tick after the last attempt. One may
+    /// have come while that was under way.
+    pub(crate) fn overdue_since(&self) -> Option<DateTime<Utc>> {
+        let schedule = parse_schedule(&self.schedule).ok()?;
+        let expected = schedule.find_next_occurrence(&self.last_attempt_at?, false).ok()?;
+        schedule.find_next_occurrence(&expected.max(self.parked_until.unwrap_or(expected)), false).ok()
+    }
+
+    fn current_run(&self) -> Option<CurrentRun> {
+        Some(CurrentRun {
+            id: self.run_id?,
+            started_at: self.run_started_at?,
+            heartbeat_at: self.run_heartbeat_at?,
+            pages: self.run_page_count?,
+            records: self.run_record_count?,
+        })
+    }
+
+    fn incomplete_windows(&self) -> IncompleteWindows {
+        let ends = self.incomplete_starts.iter().zip(&self.incomplete_ends);
+        let first = ends.zip(&self.incomplete_reasons).map(|((from, to), reason)| IncompleteWindow {
+            from: *from,
+            to: *to,
+            reason: Some(reason.clone()).filter(|reason| !reason.is_empty()),
+        });
+        IncompleteWindows { count: self.incomplete_count, first: first.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(now: &str, parked_until: Option<&str>) -> Option<String> {
+        let facts = Facts {
+            schedule: "0 */5 * * * *".to_owned(),
+            is_enabled: true,
+            parked_until: parked_until.map(|at| at.parse().unwrap()),
+            ..Facts::default()
+        };
+        facts.next_run_at(now.parse().unwrap()).map(|at| at.format("%H:%M:%S").to_string())
+    }
+
+    #[test]
+    fn the_next_run_follows_the_schedule_and_the_provider() {
+        assert_eq!(next("2026-11-20T10:02:00Z", None).as_deref(), Some("10:05:00"));
+        assert_eq!(next("2026-11-20T10:05:00Z", None).as_deref(), Some("10:10:00"));
+        assert_eq!(next("2026-11-20T10:02:00Z", Some("2026-11-20T10:31:10Z")).as_deref(), Some("10:31:10"));
+        assert_eq!(next("2026-11-20T10:02:00Z", Some("2026-11-20T10:01:00Z")).as_deref(), Some("10:05:00"));
+    }
+}

@@ -1,0 +1,109 @@
+//! The journal of polls, newest first.
+//!
+//! One line a poll, as the pollers wrote it. Whether a poller is well is another question, answered from these
+//! and other facts in [`crate::query::pollers`].
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{PgPool, Postgres, QueryBuilder};
+use utoipa::ToSchema;
+
+use crate::query::{ReadError, reading};
+
+/// One poll of one stream.
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
+pub struct Run {
+    /// Number of the run; grows.
+    pub run_id: i64,
+    /// Slug of the source.
+    #[schema(example = "konvo-eu")]
+    pub source: String,
+    /// Kind of platform.
+    #[schema(example = "konvo")]
+    pub provider: String,
+    /// Kind of record polled.
+    #[schema(example = "sessions")]
+    pub stream: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it last gave a sign of life.
+    pub heartbeat_at: DateTime<Utc>,
+    /// When it ended; null: it has not.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// `complete`, `incomplete`, `failed`, `rate_limited` or `cancelled`; null: it has not ended.
+    #[schema(example = "complete")]
+    pub verdict: Option<String>,
+    /// Why it is not complete.
+    pub reason: Option<String>,
+    /// Beginning of the range it walked.
+    pub window_from: Option<DateTime<Utc>>,
+    /// End of the range it walked.
+    pub window_to: Option<DateTime<Utc>>,
+    /// Pages read.
+    pub page_count: i32,
+    /// Records the provider sent, repeats included.
+    pub record_count: i64,
+    /// Distinct records among them.
+    pub distinct_count: i64,
+    /// Sessions that were new.
+    pub inserted_count: i64,
+    /// Sessions that had changed.
+    pub updated_count: i64,
+    /// Sessions that were as stored.
+    pub unchanged_count: i64,
+    /// Records that could not be normalized.
+    pub rejected_count: i64,
+    /// The provider's own count; null: it gave none.
+    pub provider_total: Option<i64>,
+    /// How far the stream was complete when it ended.
+    pub complete_through: Option<DateTime<Utc>>,
+    /// Class of the error that ended it.
+    pub error_class: Option<String>,
+    /// What happened, in words.
+    pub error_detail: Option<String>,
+}
+
+/// Verdicts a run can have.
+pub const VERDICTS: [&str; 5] = ["complete", "incomplete", "failed", "rate_limited", "cancelled"];
+
+/// Which runs are asked for. Empty lists mean all.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    /// Any of these slugs.
+    pub sources: Vec<String>,
+    /// Any of these streams.
+    pub streams: Vec<String>,
+    /// Any of these verdicts.
+    pub verdicts: Vec<String>,
+    /// Only runs with a lower number than this.
+    pub before_run_id: Option<i64>,
+}
+
+/// The newest `limit` runs that pass the filter.
+pub async fn list(pool: &PgPool, filter: &RunFilter, limit: i64) -> Result<Vec<Run>, ReadError> {
+    let mut sql = QueryBuilder::<Postgres>::new(
+        "select r.run_id, src.source_slug as source, src.provider, r.stream,
+                r.started_at::timestamptz as started_at, r.heartbeat_at::timestamptz as heartbeat_at,
+                r.finished_at::timestamptz as finished_at, r.verdict, r.reason,
+                r.window_from::timestamptz as window_from, r.window_to::timestamptz as window_to,
+                r.page_count, r.record_count, r.distinct_count, r.inserted_count, r.updated_count,
+                r.unchanged_count, r.rejected_count, r.provider_total,
+                r.complete_through::timestamptz as complete_through, r.error_class, r.error_detail
+           from ingest.runs r
+           join core.sources src using (source_id)
+          where true",
+    );
+    let lists = [
+        (" and src.source_slug = any(", &filter.sources),
+        (" and r.stream = any(", &filter.streams),
+        (" and r.verdict = any(", &filter.verdicts),
+    ];
+    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
+        sql.push(clause).push_bind(values).push(")");
+    }
+    if let Some(run_id) = filter.before_run_id {
+        sql.push(" and r.run_id < ").push_bind(run_id);
+    }
+    sql.push(" order by r.run_id desc limit ").push_bind(limit);
+    sql.build_query_as().fetch_all(pool).await.map_err(reading("the runs"))
+}

@@ -1,0 +1,190 @@
+//! Sessions: one, or a list by time.
+//!
+//! The view `analytics.sessions` is a contract with the names of the answer, so its row is the answer.
+//! Lists leave out what the provider no longer lists; a session asked for by its number is always shown.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, QueryBuilder};
+use utoipa::ToSchema;
+
+use crate::query::number::Number;
+use crate::query::range::TimeRange;
+use crate::query::{ReadError, reading};
+
+/// One conversation, meeting or avatar stream. Holds no personal data.
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
+pub struct Session {
+    /// Our number; stays the same for the same source and provider id.
+    pub session_id: i64,
+    /// Slug of the source.
+    #[schema(example = "konvo-eu")]
+    pub source: String,
+    /// Kind of platform.
+    #[schema(example = "konvo")]
+    pub provider: String,
+    /// The provider's id, to the letter.
+    pub provider_session_id: String,
+    /// `avatar`, `chat`, `meeting` or `livestream`.
+    #[schema(example = "chat")]
+    pub session_kind: String,
+    /// `live`, `ended`, `open`, `never_started` or `unknown`.
+    #[schema(example = "ended")]
+    pub session_state: String,
+    /// The provider's status, to the letter.
+    pub provider_status: Option<String>,
+    /// `resolved`, `unresolved`, `open`, `unknown` (not said) or `not_applicable` (the provider has no outcomes).
+    #[schema(example = "resolved")]
+    pub outcome: String,
+    /// The provider's unresolved flag, completed or not.
+    pub is_flagged_unresolved: Option<bool>,
+    /// Way of contact, to the letter.
+    #[schema(example = "whatsapp")]
+    pub channel: Option<String>,
+    /// Pseudonym of the person.
+    pub person_id: Option<String>,
+    /// The session this one is a part of, if that is stored.
+    pub parent_session_id: Option<i64>,
+    /// True for a breakout room; figures leave it out.
+    pub is_part_of_session: bool,
+    /// What groups sessions at the provider: meeting, feed or avatar.
+    pub group_key: Option<String>,
+    /// When the provider created it.
+    pub created_at: DateTime<Utc>,
+    /// When it began; its creation where the provider gives no start.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// `provider`: as given; `duration`: start plus duration.
+    pub ended_at_source: Option<String>,
+    /// When a chat was completed.
+    pub completed_at: Option<DateTime<Utc>>,
+    /// The last sign of life the provider reports.
+    pub last_activity_at: Option<DateTime<Utc>>,
+    /// Wall-clock length, seconds; null: not known.
+    pub duration_seconds: Option<Number>,
+    /// Minutes the provider meters; null: unknown, or not applicable where `minutes_basis` is null.
+    pub minutes_consumed: Option<Number>,
+    /// `participant_time` or `session_time`; null: the provider meters nothing.
+    pub minutes_basis: Option<String>,
+    /// Wall-clock length, minutes; null: not known.
+    pub elapsed_minutes: Option<Number>,
+    /// True while it runs or is open: its figures may still change.
+    pub is_provisional: bool,
+    /// Most people at once.
+    pub max_concurrent_participants: Option<i32>,
+    /// People over the whole session.
+    pub total_participants: Option<i32>,
+    /// Messages stored; null: never fetched, which is not zero.
+    pub message_count: Option<i32>,
+    /// Messages of the customer.
+    pub user_message_count: Option<i32>,
+    /// Messages of the AI or agent.
+    pub assistant_message_count: Option<i32>,
+    /// Words of the customer.
+    pub user_word_count: Option<i32>,
+    /// Words of the AI or agent.
+    pub assistant_word_count: Option<i32>,
+    /// From the first user message to the first reply, seconds.
+    pub first_response_seconds: Option<Number>,
+    /// The provider's own change time.
+    pub provider_updated_at: Option<DateTime<Utc>>,
+    /// When it was first stored.
+    pub first_seen_at: DateTime<Utc>,
+    /// When anything about it last changed here.
+    pub last_changed_at: DateTime<Utc>,
+    /// True once the provider no longer lists it; figures leave it out.
+    pub is_deleted_at_provider: bool,
+}
+
+const SELECT: &str = "
+select s.session_id, s.source, s.provider, s.provider_session_id, s.session_kind, s.session_state, s.provider_status,
+       s.outcome, s.is_flagged_unresolved, s.channel, s.person_id, s.parent_session_id, s.is_part_of_session,
+       s.group_key, s.created_at, s.started_at, s.ended_at, s.ended_at_source, s.completed_at, s.last_activity_at,
+       s.duration_seconds, s.minutes_consumed, s.minutes_basis, s.elapsed_minutes, s.is_provisional,
+       s.max_concurrent_participants, s.total_participants, s.message_count, s.user_message_count,
+       s.assistant_message_count, s.user_word_count, s.assistant_word_count, s.first_response_seconds,
+       s.provider_updated_at, s.first_seen_at, s.last_changed_at, s.is_deleted_at_provider
+  from analytics.sessions s
+ where ";
+
+/// Which sessions are asked for. Empty lists mean all.
+#[derive(Debug, Clone, Default)]
+pub struct SessionFilter {
+    /// Any of these sources; `None` means all.
+    pub source_ids: Option<Vec<i32>>,
+    /// Any of these channels.
+    pub channels: Vec<String>,
+    /// Any of these outcomes.
+    pub outcomes: Vec<String>,
+    /// Any of these states.
+    pub session_states: Vec<String>,
+    /// Any of these kinds.
+    pub session_kinds: Vec<String>,
+    /// Any of these provider ids.
+    pub provider_session_ids: Vec<String>,
+    /// Those that started within.
+    pub started: Option<TimeRange>,
+}
+
+/// By start, then by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionOrder {
+    /// The newest first.
+    NewestFirst,
+    /// The oldest first.
+    OldestFirst,
+}
+
+/// Sort key of a session.
+pub type SessionKey = (DateTime<Utc>, i64);
+
+/// The session of that number.
+pub async fn find(pool: &PgPool, session_id: i64) -> Result<Option<Session>, ReadError> {
+    sqlx::query_as(AssertSqlSafe(format!("{SELECT} s.session_id = $1")))
+        .bind(session_id)
+        .fetch_optional(pool)
+        .await
+        .map_err(reading("a session"))
+}
+
+/// Up to `limit` sessions that pass the filter and come after `after`.
+pub async fn list(
+    pool: &PgPool,
+    filter: &SessionFilter,
+    order: SessionOrder,
+    after: Option<SessionKey>,
+    limit: i64,
+) -> Result<Vec<Session>, ReadError> {
+    let mut sql = QueryBuilder::<Postgres>::new(SELECT);
+    sql.push("not s.is_deleted_at_provider");
+    match filter.source_ids.as_deref() {
+        // one source: its index gives the order
+        Some([source_id]) => _ = sql.push(" and s.source_id = ").push_bind(*source_id),
+        Some(source_ids) => _ = sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")"),
+        None => {}
+    }
+    let lists = [
+        (" and s.channel = any(", &filter.channels),
+        (" and s.outcome = any(", &filter.outcomes),
+        (" and s.session_state = any(", &filter.session_states),
+        (" and s.session_kind = any(", &filter.session_kinds),
+        (" and s.provider_session_id = any(", &filter.provider_session_ids),
+    ];
+    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
+        sql.push(clause).push_bind(values).push(")");
+    }
+    if let Some(started) = filter.started {
+        sql.push(" and s.started_at >= ").push_bind(started.from).push(" and s.started_at < ").push_bind(started.to);
+    }
+    let (comparison, direction) = match order {
+        SessionOrder::NewestFirst => (" < (", "desc"),
+        SessionOrder::OldestFirst => (" > (", "asc"),
+    };
+    if let Some((started_at, session_id)) = after {
+        sql.push(" and (s.started_at, s.session_id)").push(comparison);
+        sql.push_bind(started_at).push(", ").push_bind(session_id).push(")");
+    }
+    sql.push(format_args!(" order by s.started_at {direction}, s.session_id {direction} limit ")).push_bind(limit);
+    sql.build_query_as().fetch_all(pool).await.map_err(reading("the sessions"))
+}

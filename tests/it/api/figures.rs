@@ -1,0 +1,176 @@
+//! Figures, by hand: sums, rates, statuses, days of odd length.
+
+use super::*;
+
+#[tokio::test]
+async fn figures_of_one_day_by_provider() {
+    let api = Api::new().await;
+    let metrics =
+        "sessions,minutes_consumed,elapsed_minutes,resolution_rate,resolved_sessions,unresolved_sessions,messages";
+    let path = format!("/v1/metrics/query?metrics={metrics}&dimensions=provider&from=2026-11-18&to=2026-11-19&{WELL}");
+    let answer = api.get(&path).await;
+    assert_eq!(answer["rows"].as_array().unwrap().len(), 3);
+    let not_applicable = json!({"value": null, "reason": "not_applicable"});
+
+    let meetings = row(&answer, &json!({"provider": "realtimekit"}), "2026-11-18T00:00:00+01:00");
+    assert_eq!(meetings["bucket"]["end"], "2026-11-19T00:00:00+01:00");
+    assert_eq!(meetings["bucket"]["status"], "complete");
+    assert_eq!(meetings["values"]["sessions"], json!({"value": 2}));
+    assert_eq!(meetings["values"]["minutes_consumed"], json!({"value": 140.75}));
+    assert_eq!(meetings["values"]["elapsed_minutes"], json!({"value": 40}));
+    assert_eq!(meetings["values"]["resolution_rate"], not_applicable);
+    assert_eq!(meetings["values"]["messages"], json!({"value": null, "reason": "not_fetched"}));
+
+    let avatars = row(&answer, &json!({"provider": "konpro"}), "2026-11-18");
+    assert_eq!(avatars["values"]["sessions"], json!({"value": 3}));
+    assert_eq!(avatars["values"]["minutes_consumed"], json!({"value": 12.6}));
+    assert_eq!(avatars["values"]["messages"], not_applicable);
+
+    let chats = row(&answer, &json!({"provider": "konvo"}), "2026-11-18");
+    assert_eq!(chats["values"]["sessions"], json!({"value": 4}));
+    assert_eq!(chats["values"]["minutes_consumed"], not_applicable);
+    assert_eq!(chats["values"]["elapsed_minutes"], json!({"value": 15}));
+    let rate = json!({"value": 0.666_666_667, "numerator": 2, "denominator": 3, "unknown_count": 1});
+    assert_eq!(chats["values"]["resolution_rate"], rate);
+    assert_eq!(chats["values"]["resolved_sessions"], json!({"value": 2, "unknown_count": 1}));
+    assert_eq!(chats["values"]["unresolved_sessions"], json!({"value": 1, "unknown_count": 1}));
+    assert_eq!(chats["values"]["messages"], json!({"value": 5}));
+
+    assert_eq!(answer["totals"]["sessions"], json!({"value": 9}));
+    assert_eq!(answer["totals"]["minutes_consumed"], json!({"value": 153.35}));
+    assert_eq!(answer["totals"]["elapsed_minutes"], json!({"value": 67.6}));
+    assert_eq!(answer["totals"]["resolution_rate"], rate);
+    assert_eq!(answer["totals"]["messages"], json!({"value": 5}));
+    assert_eq!(answer["bases"], json!(["participant_time", "session_time"]));
+    assert_eq!(answer["warnings"][0]["code"], "mixed_minutes_basis");
+    assert_eq!(answer["warnings"][1]["code"], "messages_not_fetched");
+    assert_eq!(answer["query"]["from"], "2026-11-18T00:00:00+01:00");
+    assert_eq!(answer["query"]["zone"], "Europe/Berlin");
+}
+
+#[tokio::test]
+async fn minutes_by_day_tell_zero_unknown_and_unproven_apart() {
+    let api = Api::new().await;
+    let answer = api.get(&format!("/v1/minutes?from=2026-11-18&to=2026-11-21&{WELL}")).await;
+    assert_eq!(answer["rows"].as_array().unwrap().len(), 9);
+    let cell = |provider: &str, day: &str| {
+        let row = row(&answer, &json!({"provider": provider}), day);
+        (
+            row["bucket"]["status"].clone(),
+            row["values"]["minutes_consumed"].clone(),
+            row["values"]["elapsed_minutes"].clone(),
+        )
+    };
+    // one meeting that still runs: nobody knows its minutes
+    let unknown = json!({"value": null, "reason": "unknown", "unknown_count": 1});
+    assert_eq!(cell("realtimekit", "2026-11-19"), (json!("complete"), unknown.clone(), unknown));
+    // what is known so far
+    let so_far = json!({"value": 3});
+    assert_eq!(cell("konpro", "2026-11-19"), (json!("awaiting_sync"), so_far.clone(), so_far));
+    // a proven zero, and a notion that is not there
+    let (status, consumed, elapsed) = cell("konvo", "2026-11-19");
+    assert_eq!((status, elapsed), (json!("complete"), json!({"value": 0})));
+    assert_eq!(consumed["reason"], "not_applicable");
+    // today
+    let running = json!({"value": null, "reason": "in_progress"});
+    assert_eq!(cell("realtimekit", "2026-11-20"), (json!("in_progress"), running.clone(), running));
+    // the whole range
+    assert_eq!(answer["totals"]["minutes_consumed"], json!({"value": 156.35, "unknown_count": 1}));
+    assert_eq!(answer["coverage"], json!({"eligible": 11, "not_applicable": 0, "unknown": 1}));
+}
+
+#[tokio::test]
+async fn coverage_counts_sessions_that_cannot_tell() {
+    let api = Api::new().await;
+    let answer =
+        api.get(&format!("/v1/metrics/query?metrics=minutes_consumed&from=2026-11-18&to=2026-11-20&{WELL}")).await;
+    assert_eq!(answer["coverage"], json!({"eligible": 7, "not_applicable": 4, "unknown": 1}));
+    assert_eq!(answer["rows"][0]["dimensions"], json!({}));
+    assert_eq!(answer["rows"][0]["values"], answer["totals"]);
+    let answer = api.get(&format!("/v1/resolution?from=2026-11-18&to=2026-11-20&{WELL}")).await;
+    assert_eq!(answer["coverage"], json!({"eligible": 4, "not_applicable": 7, "unknown": 1}));
+}
+
+#[tokio::test]
+async fn resolution_without_data_has_no_rate() {
+    let api = Api::new().await;
+    let answer = api.get("/v1/resolution?from=2026-11-19&to=2026-11-20&source=konvo-eu").await;
+    let values = &answer["rows"][0]["values"];
+    assert_eq!(
+        values["resolution_rate"],
+        json!({"value": null, "numerator": 0, "denominator": 0, "reason": "no_data"})
+    );
+    assert_eq!(values["resolved_sessions"], json!({"value": 0}));
+    let today = api.get("/v1/resolution?range=today&source=konvo-eu").await;
+    assert_eq!(today["totals"]["resolution_rate"], json!({"value": null, "reason": "in_progress"}));
+}
+
+#[tokio::test]
+async fn statuses_come_from_the_sources_of_the_row() {
+    let api = Api::new().await;
+    let path = "/v1/metrics/query?metrics=sessions&dimensions=source&granularity=day&source=konvo-us,konvo-eu";
+    let answer = api.get(&format!("{path}&from=2026-10-30&to=2026-11-13")).await;
+    let status = |source: &str, day: &str| {
+        let row = row(&answer, &json!({"source": source}), day);
+        (row["bucket"]["status"].as_str().unwrap().to_owned(), row["values"]["sessions"].clone())
+    };
+    let missing = |reason: &str| (reason.to_owned(), json!({"value": null, "reason": reason}));
+    assert_eq!(status("konvo-us", "2026-10-30"), missing("before_history"));
+    assert_eq!(status("konvo-us", "2026-11-05"), ("complete".to_owned(), json!({"value": 0})));
+    assert_eq!(status("konvo-us", "2026-11-10"), missing("has_gap"));
+    assert_eq!(status("konvo-us", "2026-11-11"), missing("awaiting_sync"));
+    assert_eq!(status("konvo-eu", "2026-11-11"), ("complete".to_owned(), json!({"value": 0})));
+}
+
+#[tokio::test]
+async fn values_that_were_found_make_the_groups_of_channels() {
+    let api = Api::new().await;
+    let path = "/v1/metrics/query?metrics=sessions&dimensions=channel&granularity=day&source=konvo-eu";
+    let answer = api.get(&format!("{path}&from=2026-11-17&to=2026-11-20")).await;
+    let count = |channel: Value, day: &str| {
+        row(&answer, &json!({"channel": channel}), day)["values"]["sessions"]["value"].clone()
+    };
+    assert_eq!(answer["rows"].as_array().unwrap().len(), 9);
+    assert_eq!(count(json!("whatsapp"), "2026-11-17"), 1);
+    assert_eq!(count(json!("whatsapp"), "2026-11-18"), 2);
+    assert_eq!(count(json!("webchat"), "2026-11-18"), 1);
+    assert_eq!(count(Value::Null, "2026-11-18"), 1);
+    assert_eq!(count(Value::Null, "2026-11-19"), 0);
+    let empty = api.get("/v1/metrics/query?metrics=sessions&dimensions=channel&range=today&source=konvo-eu").await;
+    assert_eq!(empty["rows"], json!([]));
+    let both =
+        api.get("/v1/metrics/query?metrics=sessions&dimensions=source,outcome&from=2026-11-18&to=2026-11-19").await;
+    assert_eq!(
+        row(&both, &json!({"source": "konvo-us", "outcome": null}), "")["values"]["sessions"]["reason"],
+        "awaiting_sync"
+    );
+}
+
+#[tokio::test]
+async fn days_of_23_and_25_hours() {
+    let api = Api::new().await;
+    for (day, next, hours) in [("2026-03-29", "2026-03-30", 23), ("2026-10-25", "2026-10-26", 25)] {
+        let path = format!(
+            "/v1/metrics/query?metrics=sessions&granularity=hour&from={day}&to={next}&zone=Europe/Berlin&{WELL}"
+        );
+        let answer = api.get(&path).await;
+        let rows = answer["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), hours, "{day}");
+        assert!(rows.iter().all(|row| row["values"]["sessions"]["value"] == 0), "{day}");
+    }
+    let answer = api.get(&format!("/v1/minutes?from=2026-10-25&to=2026-10-26&zone=Europe/Berlin&{WELL}")).await;
+    assert_eq!(answer["rows"][0]["bucket"]["start"], "2026-10-25T00:00:00+02:00");
+    assert_eq!(answer["rows"][0]["bucket"]["end"], "2026-10-26T00:00:00+01:00");
+}
+
+#[tokio::test]
+async fn last_days_include_today() {
+    let api = Api::new().await;
+    let answer = api.get("/v1/minutes?range=last_3_days").await;
+    assert_eq!(answer["query"]["from"], "2026-11-18T00:00:00+01:00");
+    assert_eq!(answer["query"]["to"], "2026-11-21T00:00:00+01:00");
+    // 00:30 of the next day in Berlin
+    api.clock.set("2026-11-20T23:30:00Z".parse().unwrap());
+    assert_eq!(api.get("/v1/minutes?range=today").await["query"]["from"], "2026-11-21T00:00:00+01:00");
+    assert_eq!(api.get("/v1/minutes?range=today&zone=UTC").await["query"]["from"], "2026-11-20T00:00:00+00:00");
+}

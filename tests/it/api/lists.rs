@@ -1,0 +1,107 @@
+//! Lists: pages without loss or repeat, filters, one of each thing.
+
+use super::*;
+
+#[tokio::test]
+async fn sessions_are_walked_without_loss_or_repeat() {
+    let api = Api::new().await;
+    for (sort, first, last) in [("-started_at", 23, 31), ("started_at", 31, 23)] {
+        let (mut seen, mut path) = (Vec::new(), format!("/v1/sessions?limit=2&sort={sort}"));
+        loop {
+            let answer = api.send("GET", &path, &[]).await;
+            let body = answer.json();
+            seen.extend(body["items"].as_array().unwrap().iter().map(|item| item["session_id"].as_i64().unwrap()));
+            assert!(seen.len() <= 13, "rows repeat: {seen:?}");
+            if body["page"]["has_more"] == false {
+                assert_eq!(body["page"]["next"], Value::Null);
+                break;
+            }
+            let link = answer.header("link");
+            path = link.strip_prefix('<').unwrap().split_once('>').unwrap().0.to_owned();
+            assert!(path.contains(body["page"]["next"].as_str().unwrap()));
+        }
+        assert_eq!((seen.first(), seen.last()), (Some(&first), Some(&last)));
+        seen.sort_unstable();
+        assert_eq!(seen, [11, 12, 13, 14, 21, 22, 23, 31, 32, 33, 34, 35, 51]);
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_filtered() {
+    let api = Api::new().await;
+    for (query, ids) in [
+        ("outcome=unresolved", vec![33]),
+        ("provider=konvo&channel=whatsapp", vec![35, 33, 31]),
+        ("source=konvo-eu&session_state=open", vec![35]),
+        ("session_kind=avatar&started_from=2026-11-19", vec![23]),
+        ("range=yesterday", vec![23, 13]),
+        ("provider_session_id=id-11,id-12", vec![12, 11]),
+        ("provider=konvo&source=rtk-prod", vec![]),
+    ] {
+        let answer = api.get(&format!("/v1/sessions?{query}")).await;
+        let found: Vec<i64> =
+            answer["items"].as_array().unwrap().iter().map(|s| s["session_id"].as_i64().unwrap()).collect();
+        assert_eq!(found, ids, "{query}");
+    }
+    let capped = api.get("/v1/sessions?limit=5000").await;
+    assert_eq!(capped["items"].as_array().unwrap().len(), 13);
+}
+
+#[tokio::test]
+async fn a_cursor_belongs_to_its_question() {
+    let api = Api::new().await;
+    let next = api.get("/v1/sessions?limit=1&provider=konvo").await["page"]["next"].as_str().unwrap().to_owned();
+    let problem = api.problem(&format!("/v1/sessions?limit=1&provider=konpro&cursor={next}"), 422).await;
+    assert_eq!(problem["errors"][0]["code"], "cursor_mismatch");
+    let other_limit = api.get(&format!("/v1/sessions?limit=3&provider=konvo&cursor={next}")).await;
+    assert_eq!(other_limit["items"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn one_session_and_its_messages() {
+    let api = Api::new().await;
+    let session = api.get("/v1/sessions/32").await;
+    assert_eq!(session["provider_session_id"], "id-32");
+    assert_eq!(session["elapsed_minutes"], 5);
+    assert_eq!(session["message_count"], 3);
+    assert_eq!(api.get("/v1/sessions/15").await["is_deleted_at_provider"], true);
+    assert_eq!(api.get("/v1/sessions/14").await["parent_session_id"], 11);
+    assert_eq!(api.problem("/v1/sessions/999", 404).await["code"], "not_found");
+    assert_eq!(api.problem("/v1/sessions/999/messages", 404).await["code"], "not_found");
+
+    let first = api.get("/v1/sessions/32/messages?limit=2").await;
+    assert_eq!(first["items"][1]["body"], "Hi");
+    let next = first["page"]["next"].as_str().unwrap();
+    let second = api.get(&format!("/v1/sessions/32/messages?limit=2&cursor={next}")).await;
+    assert_eq!(second["items"].as_array().unwrap().len(), 1);
+    assert_eq!(second["items"][0]["body"], Value::Null);
+    for (session_id, availability) in
+        [(32, "available"), (35, "available"), (34, "unknown"), (11, "not_fetched"), (21, "not_applicable")]
+    {
+        let answer = api.get(&format!("/v1/sessions/{session_id}/messages")).await;
+        assert_eq!(answer["availability"], availability);
+    }
+}
+
+#[tokio::test]
+async fn sources_freshness_runs_and_metrics_are_listed() {
+    let api = Api::new().await;
+    let sources = api.get("/v1/sources").await;
+    assert_eq!(sources["items"].as_array().unwrap().len(), 5);
+    assert_eq!(sources["items"][0]["source"], "konpro-eu");
+    assert_eq!(sources["page"], json!({"has_more": false, "next": null}));
+    let freshness = api.get("/v1/freshness").await;
+    assert_eq!(freshness["state"], "stale");
+    assert_eq!(freshness["complete_through"], "2026-11-10T10:00:00Z");
+    assert_eq!(freshness["data_version"], "d1795175940000");
+    assert_eq!(freshness["streams"].as_array().unwrap().len(), 4);
+    assert_eq!(api.get("/v1/sessions?source=konvo-eu").await["freshness"]["state"], "fresh");
+    let runs = api.get("/v1/sync/runs?limit=2").await;
+    assert_eq!((&runs["items"][0]["run_id"], &runs["items"][1]["run_id"]), (&json!(4), &json!(3)));
+    let next = runs["page"]["next"].as_str().unwrap();
+    assert_eq!(api.get(&format!("/v1/sync/runs?limit=2&cursor={next}")).await["items"][1]["run_id"], 1);
+    assert_eq!(api.get("/v1/sync/runs?verdict=failed").await["items"][0]["source"], "konpro-eu");
+    let metrics = api.get("/v1/metrics").await;
+    assert_eq!(metrics["items"].as_array().unwrap().len(), 7);
+    assert_eq!(metrics["items"][1]["providers"], json!(["konpro", "realtimekit"]));
+}
