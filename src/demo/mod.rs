@@ -3,7 +3,7 @@
 //! [`postgres`] runs a private, durable server from the binaries of this machine; [`simulator`] answers
 //! like the three providers, over real HTTP. The demo puts both under the service itself; the tests use
 //! the same ones, so that what is shown is what is tested.
-//! The server and the simulators know nothing of how records are polled, stored or queried; [`run`] puts
+//! The server and the simulators know nothing of how records are polled, stored or queried; [`mod@run`] puts
 //! them under the service exactly as a user would.
 
 mod display;

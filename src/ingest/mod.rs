@@ -138,14 +138,14 @@ pub async fn run_once(poller: &Poller, source: &Source, stream: Stream) -> Resul
         journal::give_back(&poller.pool, &lease).await?;
         return Ok(Polled::Parked { until });
     }
-    let target = plan::target(poller, source, stream, &policy).await?;
-    let mut run = Run::start(poller, source, lease, &target).await?;
-    let mut outcome = run.cover(target, &policy).await;
+    let targets = plan::targets(poller, source, stream, &policy).await?;
+    let mut run = Run::start(poller, source, lease, &targets.present).await?;
+    let mut outcome = run.cover(&targets.in_order(), &policy).await;
     // a list that cannot be read to its end must not keep live sessions live for ever
     if let OpenSet::ByDetail { settling } = policy.open_set
         && verdict::leaves_calls_open(&outcome)
     {
-        outcome = outcome.and(run.read_again(target.from, settling).await);
+        outcome = outcome.and(run.read_again(targets.present.from, settling).await);
     }
     run.finish(outcome).await.map(Polled::Ran)
 }

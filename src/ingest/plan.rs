@@ -1,4 +1,4 @@
-//! Which range of time a run covers.
+//! Which ranges of time a run covers: the present first, then whatever of the past is not proven.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -15,18 +15,35 @@ const SHORTEST: TimeDelta = TimeDelta::minutes(1);
 const RECENT: TimeDelta = TimeDelta::hours(24);
 /// Older open sessions are listed again this often.
 const RELIST_EVERY: TimeDelta = TimeDelta::hours(1);
+/// Gaps of the past that one run reads, newest first; the next run reads on.
+const MAX_GAPS: usize = 8;
 
-/// From a little before what is proven complete (or the oldest session that can still change, where
-/// changes are found by listing) up to the present.
-pub(super) async fn target(
+/// What a run covers.
+#[derive(Debug)]
+pub(super) struct Targets {
+    /// Up to the present. It comes first: a gap in the past must not keep dashboards from today.
+    pub(super) present: Window,
+    /// Ranges before it that are not proven, newest first.
+    gaps: Vec<Window>,
+}
+
+impl Targets {
+    pub(super) fn in_order(&self) -> Vec<Window> {
+        std::iter::once(self.present).chain(self.gaps.iter().copied()).collect()
+    }
+}
+
+/// The present begins a little before the end of what is proven, or at the oldest session that can still
+/// change where changes are found by listing. Where nothing is proven it is the whole history.
+pub(super) async fn targets(
     poller: &Poller,
     source: &Source,
     stream: Stream,
     policy: &StreamPolicy,
-) -> Result<Window, StoreError> {
+) -> Result<Targets, StoreError> {
     let to = to_micros(poller.clock.now());
-    let complete = window::complete_through(&poller.pool, source.id, stream).await?;
-    let from = complete.map_or(source.history_from, |complete| complete - policy.overlap);
+    let proven = window::proven(&poller.pool, source.id, stream).await?;
+    let from = proven.last().map_or(source.history_from, |newest| newest.to - policy.overlap);
     // a clock that was set back must not turn the range around, and nothing older than the history is asked for
     let from = from.min(to - policy.overlap).max(source.history_from).min(to - SHORTEST);
     let from = match policy.open_set {
@@ -35,7 +52,26 @@ pub(super) async fn target(
         }
         OpenSet::ByDetail { .. } => from,
     };
-    Ok(Window { from, to })
+    let mut gaps = gaps(&proven, source.history_from, from);
+    gaps.truncate(MAX_GAPS);
+    Ok(Targets { present: Window { from, to }, gaps })
+}
+
+/// What `proven` leaves out of `[from, to)`, newest first.
+fn gaps(proven: &[Window], from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Window> {
+    let mut gaps = Vec::new();
+    let mut reached = from;
+    for window in proven.iter().filter(|window| window.to > from && window.from < to) {
+        if window.from > reached {
+            gaps.push(Window { from: reached, to: window.from });
+        }
+        reached = reached.max(window.to);
+    }
+    if reached < to {
+        gaps.push(Window { from: reached, to });
+    }
+    gaps.reverse();
+    gaps
 }
 
 /// Back to the oldest session that can still change. Sessions of the last day are reached by every run;
@@ -60,4 +96,26 @@ async fn reach_back(
     let recent = OpenRange { created_from: oldest_worth.max(now - RECENT), ..range };
     let oldest = open_set::oldest(&poller.pool, source.id, &recent).await?;
     Ok(oldest.map_or(from, |oldest| oldest.min(from)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(day: u32) -> DateTime<Utc> {
+        format!("2026-01-{day:02}T00:00:00Z").parse().expect("an instant")
+    }
+
+    fn days(from: u32, to: u32) -> Window {
+        Window { from: at(from), to: at(to) }
+    }
+
+    #[test]
+    fn gaps_are_what_is_left_newest_first() {
+        let proven = [days(3, 5), days(8, 10), days(20, 25)];
+        assert_eq!(gaps(&proven, at(1), at(22)), [days(10, 20), days(5, 8), days(1, 3)]);
+        assert_eq!(gaps(&proven, at(4), at(9)), [days(5, 8)]);
+        assert_eq!(gaps(&[days(1, 30)], at(1), at(22)), []);
+        assert_eq!(gaps(&[], at(1), at(2)), [days(1, 2)]);
+    }
 }

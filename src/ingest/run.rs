@@ -23,6 +23,9 @@ const FIRST_WRITE_WAIT: Duration = Duration::from_millis(150);
 /// No single wait is drawn from more than this.
 const LONGEST_WRITE_WAIT: Duration = Duration::from_secs(8);
 
+/// Cuts of doubtful windows in one run; the next run goes on where this one stopped.
+const MAX_CUTS: u32 = 6;
+
 /// A run under way.
 pub(super) struct Run<'a> {
     pub(super) poller: &'a Poller,
@@ -37,6 +40,10 @@ pub(super) struct Run<'a> {
     pub(super) distinct_count: i64,
     /// What could not be proven, a sentence each.
     pub(super) doubts: Vec<String>,
+    /// How often a window that cannot be proven may still be cut in this run.
+    pub(super) cuts_left: u32,
+    /// Windows left out because they could not be read.
+    pub(super) spared_windows: u32,
     /// A part of a window held less than the whole: the provider's time filter works.
     pub(super) filter_works: bool,
     _keeper: LeaseKeeper,
@@ -61,6 +68,8 @@ impl<'a> Run<'a> {
             provider_total: None,
             distinct_count: 0,
             doubts: Vec::new(),
+            cuts_left: MAX_CUTS,
+            spared_windows: 0,
             filter_works: false,
             _keeper: LeaseKeeper::start(poller, lease),
         })

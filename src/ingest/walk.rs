@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use chrono::TimeDelta;
 
 use crate::connector::StreamPolicy;
+use crate::connector::error::{PullError, PullErrorKind};
 use crate::ingest::run::Run;
 use crate::ingest::verdict::Halt;
 use crate::model::page::{Cursor, Page};
@@ -18,6 +19,8 @@ const MAX_WALKS: u32 = 3;
 const MAX_PAGES: u64 = 20_000;
 /// Windows shorter than this are not cut further.
 const SHORTEST_SPLIT: TimeDelta = TimeDelta::minutes(2);
+/// Windows one run leaves out because they cannot be read; after that the run ends.
+const MAX_SPARED_WINDOWS: u32 = 3;
 /// Most parts a window is cut into at once.
 const MAX_PARTS: u64 = 16;
 
@@ -34,6 +37,8 @@ enum Proven {
     Alone,
     /// It was walked, and its whole is proven with it.
     WithWhole,
+    /// The provider counts more in it than it lists: the halves may tell where.
+    Doubtful,
     /// It holds too much for one piece.
     TooMuch {
         /// How many records the provider counts in it.
@@ -44,7 +49,12 @@ enum Proven {
 /// How a walk ended.
 enum Walked {
     /// At its end, with or without proof.
-    Ended(Finding),
+    Ended {
+        /// What it proves.
+        finding: Finding,
+        /// It was read to its end, and the provider counts more than it listed.
+        is_miscount: bool,
+    },
     /// It holds too much for one piece.
     TooMuch {
         /// How many records the provider counts in it.
@@ -53,14 +63,24 @@ enum Walked {
 }
 
 impl Run<'_> {
-    /// Covers `target`: windows with many records are cut into shorter ones, each is proven by itself,
-    /// oldest first. Oldest first matters where a list's filter compares change times: what changes
-    /// during a walk moves into a window still to come.
-    pub(super) async fn cover(&mut self, target: Window, policy: &StreamPolicy) -> Result<(), Halt> {
-        let mut ahead = vec![(target, None)];
+    /// Covers `targets` in their order. A window with many records is cut into shorter ones, and so is one
+    /// that cannot be proven, so that a missing record costs no more than the minutes around it. Parts are
+    /// walked oldest first: where a list's filter compares change times, what changes during a walk moves
+    /// into a window still to come. A window that cannot be read keeps no other from being read.
+    pub(super) async fn cover(&mut self, targets: &[Window], policy: &StreamPolicy) -> Result<(), Halt> {
+        let mut ahead: Vec<(Window, Option<Whole>)> = targets.iter().rev().map(|target| (*target, None)).collect();
         while let Some((window, whole)) = ahead.pop() {
-            match self.prove(window, whole, policy).await? {
+            let proven = match self.prove(window, whole, policy).await {
+                Err(Halt::Pull(error)) if !ahead.is_empty() && self.may_spare(&error) => {
+                    self.spared_windows += 1;
+                    self.doubt(&Finding::unread(window, error.to_string())).await?;
+                    continue;
+                }
+                proven => proven?,
+            };
+            match proven {
                 Proven::Alone => {}
+                Proven::Doubtful => ahead.extend(window.split(2).into_iter().rev().map(|half| (half, None))),
                 // the part held all of the whole: what is left of the whole is proven with it
                 Proven::WithWhole => ahead.retain(|(_, other)| *other != whole),
                 Proven::TooMuch { total } => {
@@ -81,25 +101,46 @@ impl Run<'_> {
             walks += 1;
             let may_split = walks == 1 && window.span() > SHORTEST_SPLIT;
             let split_above = may_split.then_some(policy.split_above_records);
-            let finding = match self.walk(window, split_above, whole).await? {
+            let (finding, is_miscount) = match self.walk(window, split_above, whole).await? {
                 Walked::TooMuch { total } => return Ok(Proven::TooMuch { total }),
-                Walked::Ended(finding) => finding,
+                Walked::Ended { finding, is_miscount } => (finding, is_miscount),
             };
             if finding.doubt.is_some() && walks < MAX_WALKS {
                 tracing::info!(source = %self.source.slug, %window, doubt = finding.doubt, "walking again");
                 continue;
             }
+            if is_miscount && window.span() > SHORTEST_SPLIT && self.cuts_left > 0 {
+                self.cuts_left -= 1;
+                return Ok(Proven::Doubtful);
+            }
             self.distinct_count += finding.distinct_count;
             if let Some(total) = finding.provider_total {
                 self.provider_total = Some(self.provider_total.unwrap_or(0) + total);
             }
-            if let Some(doubt) = &finding.doubt {
-                self.doubts.push(format!("{window}: {doubt}"));
-                self.deny(&finding).await?;
+            if finding.doubt.is_some() {
+                self.doubt(&finding).await?;
             }
             let is_whole = finding.doubt.is_none() && finding.window.span() > window.span();
             return Ok(if is_whole { Proven::WithWhole } else { Proven::Alone });
         }
+    }
+
+    /// Whether a window that could not be read may be left out of this run: not when the provider as a
+    /// whole is down, and not too often.
+    fn may_spare(&self, error: &PullError) -> bool {
+        let is_of_this_window = match error.kind {
+            PullErrorKind::Contract | PullErrorKind::TooLarge => true,
+            PullErrorKind::Transient => self.page_count > 0,
+            _ => false,
+        };
+        is_of_this_window && self.spared_windows < MAX_SPARED_WINDOWS
+    }
+
+    /// Marks a window as not proven.
+    async fn doubt(&mut self, finding: &Finding) -> Result<(), Halt> {
+        let doubt = finding.doubt.as_deref().unwrap_or_default();
+        self.doubts.push(format!("{}: {doubt}", finding.window));
+        self.deny(finding).await
     }
 
     /// Walks `window` once. The next page is fetched while the last one is saved.
@@ -142,7 +183,7 @@ impl Run<'_> {
                     let proof = finding.doubt.is_none().then_some(&finding);
                     let saved = self.save(&page, proof).await?;
                     self.count(&saved).await;
-                    return Ok(Walked::Ended(finding));
+                    return Ok(Walked::Ended { finding, is_miscount: trace.is_miscount(&page) });
                 }
             }
         }
@@ -184,6 +225,12 @@ impl Trace {
             self.doubt = Some(format!("the list did not end within {MAX_PAGES} pages"));
         }
         if self.doubt.is_some() { None } else { Some(next) }
+    }
+
+    /// Whether the list ended as the provider said, with fewer records than it counts.
+    fn is_miscount(&self, last: &Page) -> bool {
+        let is_short = self.total.is_some_and(|total| (self.seen.len() as u64) < total);
+        self.doubt.is_none() && last.unprovable.is_none() && (is_short || self.largest_total > self.total)
     }
 
     /// What the walk proves about its window, once it has ended with `last`.

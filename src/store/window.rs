@@ -22,6 +22,28 @@ pub struct Finding {
     pub distinct_count: i64,
 }
 
+impl Finding {
+    /// A window that could not be read at all.
+    pub fn unread(window: Window, doubt: String) -> Self {
+        Self { window, doubt: Some(doubt), provider_total: None, distinct_count: 0 }
+    }
+}
+
+/// The ranges that are proven complete, oldest first; they neither overlap nor touch.
+pub async fn proven(pool: &PgPool, source_id: SourceId, stream: Stream) -> Result<Vec<Window>, StoreError> {
+    let rows = sqlx::query!(
+        "select window_from, window_to from ingest.windows
+          where source_id = $1 and stream = $2 and is_complete
+          order by window_from",
+        source_id.0,
+        stream.as_str(),
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::doing("reading what is proven complete"))?;
+    Ok(rows.into_iter().map(|row| Window { from: row.window_from, to: row.window_to }).collect())
+}
+
 /// The instant up to which a stream is proven complete without a gap since its history began.
 pub async fn complete_through(
     pool: &PgPool,
@@ -92,10 +114,11 @@ pub(super) async fn record(
             window.to = window.to.max(row.window_to);
         }
     }
-    // whatever was denied inside this range is judged anew by this finding
+    // Whatever was denied in this range is judged anew by this finding. What of it lies outside is a gap
+    // still, and judged by its own walk.
     sqlx::query!(
         "delete from ingest.windows
-          where source_id = $1 and stream = $2 and not is_complete and window_from >= $3 and window_to <= $4",
+          where source_id = $1 and stream = $2 and not is_complete and window_from < $4 and window_to > $3",
         source_id,
         stream,
         window.from,

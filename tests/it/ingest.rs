@@ -183,6 +183,46 @@ async fn much_history_is_cut_into_windows_and_a_failed_run_goes_on_where_it_was(
 }
 
 #[tokio::test]
+async fn a_missing_record_is_cornered_and_the_rest_is_proven() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konpro, 40);
+    // two records of one id: the provider counts both, and lists one session
+    let twin = records::record(Platform::Konpro, "konpro-00007", noon() - TimeDelta::days(900));
+    feed.insert(FixedRecord { id: "twin".to_owned(), ..twin.clone() });
+    feed.insert(FixedRecord { id: "twin-2".to_owned(), ..twin });
+    let _provider = world.simulate(Platform::Konpro, feed, Quirks::default()).await;
+    let mut denied_days = i64::MAX;
+    for run in 0..5 {
+        let line = world.poll_one().await;
+        assert_eq!(line.result, "incomplete", "{line:?}");
+        let sum = "select coalesce(sum(extract(epoch from window_to - window_from)) / 86400, 0)::bigint
+                     from ingest.windows where not is_complete";
+        let days = world.number(sum).await;
+        assert!(days < denied_days || days == 0, "run {run}: {days} days, before {denied_days}");
+        denied_days = days;
+    }
+    let to = world.text("select max(window_to)::text from ingest.windows where is_complete").await;
+    assert!(to.unwrap_or_default().starts_with("2026-03-10 12:00"), "today is proven although the past has a hole");
+}
+
+#[tokio::test]
+async fn a_window_that_cannot_be_read_keeps_no_other_from_being_read() {
+    let mut world = World::new().await.with_settings("page_size = 100");
+    let feed = plain_feed(Platform::Realtimekit, 5_000);
+    let quirks = Quirks { calls_per_window: 100_000, ..Quirks::default() };
+    let provider = world.simulate(Platform::Realtimekit, feed, quirks).await;
+    provider.script(vec![Fault::new(Effect::html()).from_request(45).times(1)]);
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "incomplete", "{line:?}");
+    let to = world.text("select max(window_to)::text from ingest.windows where is_complete").await;
+    assert!(to.unwrap_or_default().starts_with("2026-03-10 12:00"), "what comes after it is read");
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "the next run reads the gap: {line:?}");
+    assert_eq!(world.number("select count(*) from core.sessions").await, 5_000);
+    assert_eq!(world.number("select count(*) from ingest.windows").await, 1);
+}
+
+#[tokio::test]
 async fn a_live_meeting_is_read_again_until_it_ends() {
     let mut world = World::new().await;
     let started = noon() - TimeDelta::hours(1);

@@ -5,7 +5,7 @@
 
 pub mod state;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
 use utoipa::ToSchema;
@@ -203,7 +203,7 @@ impl Facts {
         if let Some(until) = self.parked_until.filter(|until| *until > now) {
             return Some(until);
         }
-        parse_schedule(&self.schedule).ok()?.find_next_occurrence(&now, false).ok()
+        parse_schedule(&self.schedule).ok()?.find_next_occurrence(&now.trunc_subsecs(0), false).ok()
     }
 
     /// Since when a run should have begun that did not: the second tick after the last attempt. One may
