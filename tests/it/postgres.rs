@@ -1,17 +1,15 @@
 //! The private server survives `kill -9` of either process, and is had by one app at a time.
 //!
-//! A second process is this test binary again, told to run one ignored test that holds a server.
+//! The second process is the service itself, `serve --embedded`.
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sqlx::{ConnectOptions, Connection};
 use tributary::demo::postgres::{PostgresError, Server, ServerSettings};
-
-/// The folder the second process uses; it cannot be handed one.
-const HELD: &str = "postgres-held";
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
@@ -77,9 +75,9 @@ fn goes_on_after_a_stop_and_after_its_server_was_killed() {
 
 #[test]
 fn refuses_a_second_app_and_ends_with_the_first() {
-    let data_dir = folder(HELD);
+    let data_dir = folder("postgres-held");
     let _ = std::fs::remove_dir_all(&data_dir);
-    let mut app = hold_in_another_process(&data_dir);
+    let mut app = serve_in_another_process(&data_dir);
     let server_pid: u32 = first_line(&data_dir.join("cluster/postmaster.pid"));
 
     let refused = Server::start(&settings(data_dir.clone())).expect_err("it is in use");
@@ -88,12 +86,12 @@ fn refuses_a_second_app_and_ends_with_the_first() {
     app.kill().expect("killed");
     app.wait().expect("ended");
     eventually("the server ends with its app", || !is_alive(server_pid));
-    assert_eq!(add_row(&start(&data_dir)), 2);
+    assert_eq!(add_row(&start(&data_dir)), 1);
 
-    let mut app = hold_in_another_process(&data_dir);
+    let mut app = serve_in_another_process(&data_dir);
     app.kill().expect("killed");
     app.wait().expect("ended");
-    assert_eq!(add_row(&start(&data_dir)), 4, "the server may still be ending");
+    assert_eq!(add_row(&start(&data_dir)), 2, "the server may still be ending");
 }
 
 #[test]
@@ -136,31 +134,27 @@ fn says_in_one_sentence_what_is_missing() {
     assert!(PostgresError::NoBinaries.to_string().contains("apt install postgresql"));
 }
 
-fn hold_in_another_process(data_dir: &Path) -> Child {
-    let has_a_row = data_dir.join("has-a-row");
-    let _ = std::fs::remove_file(&has_a_row);
-    let this = std::env::current_exe().expect("known");
-    let app = Command::new(this)
-        .args(["--exact", "postgres::hold_a_server_until_killed", "--ignored", "--nocapture"])
+/// The service itself with its own server, once that takes connections and the service answers.
+fn serve_in_another_process(data_dir: &Path) -> Child {
+    let mut app = Command::new(env!("CARGO_BIN_EXE_tributary"))
+        .args(["serve", "--embedded", "--data"])
+        .arg(data_dir)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("TRIBUTARY_CONFIG", "/dev/null")
+        .env("TRIBUTARY_SERVER__LISTEN", "127.0.0.1:0")
+        .env("TRIBUTARY_LOG", "info")
+        .stdin(Stdio::null())
         .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("started");
-    eventually("the other process has a row", || has_a_row.exists());
+    let log = app.stderr.take().expect("a log");
+    let answers = std::io::BufReader::new(log).lines().map_while(Result::ok).any(|line| line.contains("answering"));
+    assert!(answers, "the service ended before it answered");
     app
 }
 
 fn first_line(path: &Path) -> u32 {
     std::fs::read_to_string(path).expect("read").lines().next().expect("a line").parse().expect("a number")
-}
-
-#[test]
-#[ignore = "the body of another process; see hold_in_another_process"]
-fn hold_a_server_until_killed() {
-    let data_dir = folder(HELD);
-    let server = start(&data_dir);
-    add_row(&server);
-    std::fs::write(data_dir.join("has-a-row"), "").expect("written");
-    loop {
-        std::thread::park();
-    }
 }
