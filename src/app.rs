@@ -85,6 +85,14 @@ impl App {
         Ok(db::connect(self.database.clone(), purpose, self.config.database.max_connections).await?)
     }
 
+    /// A pool for `purpose`, unless the process is told to stop while the database does not answer.
+    pub async fn pool_unless_stopped(&self, purpose: Purpose, stop: &CancellationToken) -> anyhow::Result<PgPool> {
+        tokio::select! {
+            () = stop.cancelled() => bail!("stopped before the database answered"),
+            pool = self.pool(purpose) => pool,
+        }
+    }
+
     /// What polls need; `stop` ends them after the page in flight.
     pub async fn poller(&self, pool: PgPool, stop: CancellationToken) -> anyhow::Result<Poller> {
         let configured = self.config.person_key.as_ref();

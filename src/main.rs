@@ -1,6 +1,7 @@
 //! The verbs: parses, calls, reports. Everything else is in the library.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -100,7 +101,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
     let path = cli.config.as_deref();
     match cli.verb {
         Verb::Openapi => {
-            println!("{}", tributary::api::document().to_pretty_json()?);
+            say(&format!("{}\n", tributary::api::document().to_pretty_json()?))?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Demo(args) => demo::run(&args, environment),
@@ -111,11 +112,8 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             block_on(async move {
                 let selection = Selection { source: args.source, stream: args.stream };
                 let lines = polling::poll(&app, &selection, serving::stop_on_signal()?).await?;
-                if args.json {
-                    println!("{}", serde_json::to_string_pretty(&lines)?);
-                } else {
-                    print!("{}", polling::table(&lines));
-                }
+                let json = || Ok::<_, anyhow::Error>(serde_json::to_string_pretty(&lines)? + "\n");
+                say(&if args.json { json()? } else { polling::table(&lines) })?;
                 let is_complete = lines.iter().all(polling::PollLine::is_complete);
                 Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             })
@@ -124,7 +122,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             let app = configured(path, environment, None)?;
             block_on(async move {
                 db::migrate(&app.pool(Purpose::Poll).await?).await?;
-                println!("the database has this version's schema");
+                say("the database has this version's schema\n")?;
                 Ok(ExitCode::SUCCESS)
             })
         }
@@ -133,7 +131,8 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             block_on(async move {
                 let lines = checking::check(&app).await?;
                 for line in &lines {
-                    println!("{} {}: {}", if line.is_well { "ok  " } else { "FAIL" }, line.subject, line.finding);
+                    let mark = if line.is_well { "ok  " } else { "FAIL" };
+                    say(&format!("{mark} {}: {}\n", line.subject, line.finding))?;
                 }
                 let is_well = lines.iter().all(|line| line.is_well);
                 Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -169,6 +168,14 @@ fn configured(
 ) -> anyhow::Result<App> {
     let config = app::read_config(path, environment)?;
     App::new(config, embedded, Arc::new(SystemClock), Arc::new(Dice::from_entropy()))
+}
+
+/// Writes to standard output. A reader that has gone, as behind `| head`, has seen enough.
+fn say(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

@@ -28,6 +28,13 @@ pub struct CheckLine {
 /// checked against a database in use.
 pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
     let mut lines = vec![check_database(app).await];
+    if app.config.sources.is_empty() {
+        lines.push(CheckLine {
+            subject: "sources".to_owned(),
+            is_well: false,
+            finding: "no source is configured: add a [[sources]] section".to_owned(),
+        });
+    }
     let mut workshop = Workshop::new(app)?;
     for source in &app.config.sources {
         let connector = workshop.connect(source, BTreeMap::new())?;

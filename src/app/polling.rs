@@ -57,7 +57,7 @@ impl PollLine {
 
 /// Polls what `selection` names, all sources at once: one provider's trouble never waits for another.
 pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> anyhow::Result<Vec<PollLine>> {
-    let pool = app.pool(Purpose::Poll).await?;
+    let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     crate::db::migrate(&pool).await?;
     let mut sources = super::connect_sources(app, &pool).await?;
     if let Some(wanted) = &selection.source {
@@ -109,6 +109,10 @@ fn describe(slug: String, stream: Stream, polled: Result<Polled, StoreError>) ->
             rejected: summary.progress.rejected_count,
             complete_through: summary.complete_through.map(|at| at.to_rfc3339()),
             detail: match (summary.error, summary.reason) {
+                (Some((class, detail)), _) if summary.parked_until.is_some() => {
+                    let until = summary.parked_until.map(|until| until.to_rfc3339()).unwrap_or_default();
+                    Some(format!("{class}: {detail}. No call is made before {until}."))
+                }
                 (Some((class, detail)), Some(reason)) if detail != reason => {
                     Some(format!("{class}: {detail}. {reason}"))
                 }

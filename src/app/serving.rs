@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,10 +38,13 @@ pub async fn serve(
     stop: CancellationToken,
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
+    if role != Role::Api && app.config.sources.is_empty() {
+        bail!("no source is configured: add a [[sources]] section, or try `tributary demo`");
+    }
     let tracker = TaskTracker::new();
     // first, so that an address that is taken stops the start before anything runs
     let listener = if role == Role::Poller { None } else { Some(listen(app).await?) };
-    let polls = app.pool(Purpose::Poll).await?;
+    let polls = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     db::migrate(&polls).await?;
     let schedule = if role == Role::Api {
         None

@@ -35,6 +35,9 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
     let configured = &app.config.sources;
     let mut registrations = Vec::with_capacity(configured.len());
     for source in configured {
+        if source.history_from > app.clock.now() {
+            bail!("history_from of source `{}` lies in the future: there is nothing to poll", source.slug);
+        }
         let registration = registration(source, entry_of(source)?);
         if let Some((provider, account)) = source::account_of(pool, source.slug.as_str()).await?
             && (&provider, &account) != (&registration.provider, &registration.account_ref)

@@ -44,13 +44,16 @@ pub(super) fn read_all(
     let mut first_by_slug: BTreeMap<SourceSlug, String> = BTreeMap::new();
     let mut sources: Vec<SourceConfig> = Vec::with_capacity(sections.len());
     for mut section in sections {
-        let key = section.key("slug");
-        if let Some(source) = read(&mut section, input, faults) {
-            if let Some(first) = first_by_slug.get(&source.slug) {
-                let problem = format!("`{}` is the slug of {first} already", source.slug);
+        let slug = slug(&mut section, faults);
+        if let Some(slug) = &slug {
+            let key = section.key("slug");
+            let first = first_by_slug.entry(slug.clone()).or_insert_with(|| key.clone());
+            if *first != key {
+                let problem = format!("`{slug}` is the slug of {first} already");
                 section.fault(faults, "slug", &problem, "give each source a slug of its own");
             }
-            first_by_slug.entry(source.slug.clone()).or_insert(key);
+        }
+        if let Some(source) = read(&mut section, slug, input, faults) {
             if let Some(first) = sources.iter().position(|other| is_same_account(other, &source)) {
                 let problem = format!("this is the account of sources[{first}] already, and would be counted twice");
                 section.fault(faults, "api_key_env", &problem, "remove one of the two");
@@ -69,8 +72,12 @@ fn is_same_account(one: &SourceConfig, other: &SourceConfig) -> bool {
         && one.api_key.expose_secret() == other.api_key.expose_secret()
 }
 
-fn read(section: &mut Section, input: &ConfigInput<'_>, faults: &mut Vec<ConfigFault>) -> Option<SourceConfig> {
-    let slug = slug(section, faults);
+fn read(
+    section: &mut Section,
+    slug: Option<SourceSlug>,
+    input: &ConfigInput<'_>,
+    faults: &mut Vec<ConfigFault>,
+) -> Option<SourceConfig> {
     let provider = provider(section, input.providers, faults);
     let base_url = base_url(section, provider, faults);
     let default_schedule = provider.map_or("0 */5 * * * *", |provider| provider.schedule);
@@ -172,8 +179,14 @@ fn check_schedule(section: &Section, schedule: &str, faults: &mut Vec<ConfigFaul
     if schedule.split_whitespace().count() != 6 {
         let problem = format!("`{schedule}` does not have six fields");
         section.fault(faults, "schedule", &problem, remedy);
-    } else if let Err(error) = crate::clock::parse_schedule(schedule) {
-        section.fault(faults, "schedule", &format!("`{schedule}` is no schedule: {error}"), remedy);
+        return;
+    }
+    match crate::clock::parse_schedule(schedule) {
+        Err(error) => section.fault(faults, "schedule", &format!("`{schedule}` is no schedule: {error}"), remedy),
+        Ok(parsed) if parsed.find_next_occurrence(&time::sane_range().0, true).is_err() => {
+            section.fault(faults, "schedule", &format!("`{schedule}` never comes"), remedy);
+        }
+        Ok(_) => {}
     }
 }
 
@@ -181,7 +194,8 @@ fn history_from(section: &mut Section, faults: &mut Vec<ConfigFault>) -> DateTim
     // 2020-01-01: before any of the platforms had an API
     let default = DateTime::UNIX_EPOCH + TimeDelta::days(18_262);
     let Some(text) = section.text("history_from", faults) else { return default };
-    time::from_text(&text).unwrap_or_else(|| {
+    let midnight = |text: &str| time::from_text(&format!("{}T00:00:00Z", text.trim()));
+    time::from_text(&text).or_else(|| midnight(&text)).unwrap_or_else(|| {
         let problem = format!("`{text}` is no instant");
         section.fault(faults, "history_from", &problem, "write it like 2026-01-01T00:00:00Z");
         default

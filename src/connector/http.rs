@@ -235,7 +235,9 @@ impl ApiClient {
             },
             401 | 403 => PullErrorKind::Auth,
             404 | 410 => PullErrorKind::NotFound,
-            408 | 425 | 500 | 502 | 504 | 520..=599 => PullErrorKind::Transient,
+            // asking again for what is not implemented changes nothing
+            501 => PullErrorKind::Config,
+            408 | 425 | 500..=599 => PullErrorKind::Transient,
             _ => PullErrorKind::Config,
         }
     }

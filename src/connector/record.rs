@@ -18,6 +18,10 @@ use crate::model::id::ProviderRecordId;
 use crate::model::page::{Oddity, Reject};
 use crate::model::time;
 
+/// The largest amount that is believed: minutes or seconds of two thousand years. Sums of larger ones would
+/// not fit an exact number.
+pub const LARGEST_AMOUNT: i64 = 1_000_000_000;
+
 /// The members of a JSON object, undecoded. Of duplicate keys the last one counts.
 pub type Members<'a> = BTreeMap<String, &'a RawValue>;
 
@@ -183,11 +187,15 @@ impl<'a> Fields<'a> {
         number
     }
 
-    /// An exact number that is not negative; a negative one is counted and left out.
+    /// An exact number from 0 to [`LARGEST_AMOUNT`]; any other is counted and left out.
     pub fn amount(&self, name: &str) -> Option<Decimal> {
         let number = self.decimal(name)?;
         if number.is_sign_negative() && !number.is_zero() {
             self.odd("unreadable_value", name, "negative");
+            return None;
+        }
+        if number > Decimal::from(LARGEST_AMOUNT) {
+            self.odd("unreadable_value", name, "too large");
             return None;
         }
         Some(number.abs())

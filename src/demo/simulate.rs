@@ -23,7 +23,7 @@ const REQUESTS_PER_MINUTE: [u32; 3] = [6_000, 6_000, 1_200];
 #[derive(Debug, clap::Args)]
 pub struct SimulateArgs {
     /// First of three ports in a row; 0 takes free ones
-    #[arg(long, default_value_t = 18_101)]
+    #[arg(long, default_value_t = 18_101, value_parser = clap::value_parser!(u16).range(..=65_533))]
     port: u16,
     /// Decides everything that happens in the simulated world
     #[arg(long, default_value_t = 1)]
@@ -94,14 +94,16 @@ impl Providers {
 pub async fn simulate(args: SimulateArgs) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let world = World::generate(&Shape::default(), args.seed, clock.now());
-    let ports = [0, 1, 2].map(|number| if args.port == 0 { 0 } else { args.port.saturating_add(number) });
+    let ports = [0, 1, 2].map(|number| if args.port == 0 { 0 } else { args.port + number });
     let providers = Providers::start(&world, &clock, ports).await?;
     for (name, address) in providers.addresses() {
         println!("{name:<12} http://{address}   its own totals: curl -s http://{address}/truth");
     }
     println!("the key of all three is {API_KEY}");
     if let Some(path) = &args.write_config {
-        let key_path = path.with_extension("key");
+        let mut key_path = path.clone().into_os_string();
+        key_path.push(".key");
+        let key_path = PathBuf::from(key_path);
         let toml = providers.toml(([127, 0, 0, 1], 8080).into(), "*/15 * * * * *");
         let by_file = format!("api_key_file = {:?}", std::path::absolute(&key_path)?.display().to_string());
         let toml = toml.replace("api_key_env = \"SIMULATED_KEY\"", &by_file);

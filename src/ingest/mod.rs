@@ -147,5 +147,5 @@ pub async fn run_once(poller: &Poller, source: &Source, stream: Stream) -> Resul
     {
         outcome = outcome.and(run.read_again(targets.present.from, settling).await);
     }
-    run.finish(outcome).await.map(Polled::Ran)
+    Ok(Polled::Ran(run.finish(outcome).await))
 }

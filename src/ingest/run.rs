@@ -16,8 +16,8 @@ use crate::store::run::{self as journal, Progress};
 use crate::store::window::{self, Finding};
 use crate::store::{StoreError, statistics, window as windows};
 
-/// Tries of one write while the database is away; with the waits between them about twenty seconds.
-const MAX_WRITE_TRIES: u32 = 8;
+/// How long a write waits for a database that is away.
+const WRITE_PATIENCE: Duration = Duration::from_secs(20);
 /// Waits between them are drawn from zero to this, doubled each time.
 const FIRST_WRITE_WAIT: Duration = Duration::from_millis(150);
 /// No single wait is drawn from more than this.
@@ -135,28 +135,38 @@ impl<'a> Run<'a> {
         W: Fn() -> F,
         F: Future<Output = Result<T, StoreError>>,
     {
-        let mut tries = 0;
+        let started = tokio::time::Instant::now();
+        let mut cap = FIRST_WRITE_WAIT;
         loop {
-            tries += 1;
-            match write().await {
-                Err(error) if error.is_transient() && tries < MAX_WRITE_TRIES => {
-                    let cap = FIRST_WRITE_WAIT.saturating_mul(2_u32.saturating_pow(tries)).min(LONGEST_WRITE_WAIT);
-                    let wait = cap.mul_f64(self.poller.dice.unit());
-                    tracing::warn!(source = %self.source.slug, tries, error = ?error, "the database is away, trying again");
-                    tokio::time::sleep(wait).await;
-                }
+            let error = match write().await {
+                Err(error) if error.is_transient() && started.elapsed() < WRITE_PATIENCE => error,
                 other => return other,
+            };
+            tracing::warn!(source = %self.source.slug, cause = error.cause(), "the database is away, trying again");
+            cap = cap.saturating_mul(2).min(LONGEST_WRITE_WAIT);
+            tokio::select! {
+                // whoever wants us to stop does not want to wait for a database
+                () = self.poller.stop.cancelled() => return Err(error),
+                () = tokio::time::sleep(cap.mul_f64(self.poller.dice.unit())) => {}
             }
         }
     }
 
-    /// Ends the run: verdict, journal, lease.
-    pub(super) async fn finish(self, outcome: Result<(), Halt>) -> Result<RunSummary, StoreError> {
-        let finish = verdict::judge(&self, outcome);
+    /// Ends the run: verdict, journal, lease. Where the journal cannot be written, the next run closes this
+    /// one; what is known of it is told all the same.
+    pub(super) async fn finish(self, outcome: Result<(), Halt>) -> RunSummary {
+        // a run that has waited for the database already does not wait again
+        let has_waited = matches!(outcome, Err(Halt::Store(_)));
+        let mut finish = verdict::judge(&self, outcome);
         let now = self.poller.clock.now();
         let pool = &self.poller.pool;
-        self.persist(|| journal::finish(pool, &self.lease, self.id, &finish, now)).await?;
-        let complete_through = windows::complete_through(pool, self.lease.source_id, self.lease.stream).await?;
+        let write = || journal::finish(pool, &self.lease, self.id, &finish, now);
+        let written = if has_waited { write().await } else { self.persist(write).await };
+        if let Err(error) = written {
+            finish = verdict::judge(&self, Err(Halt::Store(error)));
+        }
+        let complete_through = windows::complete_through(pool, self.lease.source_id, self.lease.stream).await;
+        let complete_through = complete_through.ok().flatten();
         let summary = RunSummary {
             run_id: self.id,
             verdict: finish.verdict,
@@ -168,7 +178,7 @@ impl<'a> Run<'a> {
             parked_until: finish.parked_until,
         };
         self.log(&summary, now);
-        Ok(summary)
+        summary
     }
 
     fn log(&self, summary: &RunSummary, now: DateTime<Utc>) {

@@ -5,12 +5,6 @@ use crate::ingest::run::Run;
 use crate::store::StoreError;
 use crate::store::run::{Finish, Verdict};
 
-/// More rejects than this share of a run's records, one in so many, make it incomplete: then not a
-/// record is odd, but our reading of the provider.
-const REJECT_SHARE: i64 = 20;
-/// So many rejects are borne, unless they are more than half of all records.
-const REJECTS_BORNE: i64 = 10;
-
 /// What ends a run early.
 #[derive(Debug)]
 pub(super) enum Halt {
@@ -88,12 +82,6 @@ pub(super) fn advice_for(class: &str) -> Option<&'static str> {
 }
 
 fn doubt(run: &Run<'_>) -> Option<String> {
-    let rejected = run.progress.rejected_count;
-    let borne = (run.progress.record_count / REJECT_SHARE).max(REJECTS_BORNE);
-    let is_everything = rejected > 0 && rejected * 2 > run.progress.record_count;
-    if rejected > borne || is_everything {
-        return Some(format!("{rejected} of {} records could not be normalized", run.progress.record_count));
-    }
     let first = run.doubts.first()?;
     Some(match run.doubts.len() {
         1 => first.clone(),

@@ -19,6 +19,10 @@ const MAX_WALKS: u32 = 3;
 const MAX_PAGES: u64 = 20_000;
 /// Windows shorter than this are not cut further.
 const SHORTEST_SPLIT: TimeDelta = TimeDelta::minutes(2);
+/// More rejects than one in so many records leave a window unproven.
+const REJECT_SHARE: usize = 20;
+/// So many rejects are borne, unless they are more than half of all records.
+const REJECTS_BORNE: usize = 10;
 /// Windows one run leaves out because they cannot be read; after that the run ends.
 const MAX_SPARED_WINDOWS: u32 = 3;
 /// Most parts a window is cut into at once.
@@ -198,6 +202,8 @@ struct Trace {
     page_count: u64,
     largest_total: Option<u64>,
     total: Option<u64>,
+    records: usize,
+    rejects: usize,
     doubt: Option<String>,
 }
 
@@ -205,6 +211,8 @@ impl Trace {
     /// Takes a page in; the cursor to go on with, unless the list ended or a guard tripped.
     fn follow(&mut self, page: &Page) -> Option<Cursor> {
         self.page_count += 1;
+        self.records += page.len();
+        self.rejects += page.rejects.len();
         let before = self.seen.len();
         let ids = page.records.iter().map(|record| fingerprint(&record.session.provider_session_id));
         let rejects = page.rejects.iter().map(|reject| match &reject.provider_record_id {
@@ -233,6 +241,12 @@ impl Trace {
         self.doubt.is_none() && last.unprovable.is_none() && (is_short || self.largest_total > self.total)
     }
 
+    /// Whether so many records were rejected that not they are odd, but our reading of the provider.
+    fn is_misread(&self) -> bool {
+        let borne = (self.records / REJECT_SHARE).max(REJECTS_BORNE);
+        self.rejects > borne || (self.rejects > 0 && self.rejects * 2 > self.records)
+    }
+
     /// What the walk proves about its window, once it has ended with `last`.
     fn finding(&self, window: Window, last: &Page) -> Finding {
         let distinct = self.seen.len() as u64;
@@ -245,6 +259,9 @@ impl Trace {
                 Some(format!("the provider counts {total} records, the list held {distinct} distinct ones"))
             }
             (None, None, None) if shrunk => Some("records vanished while the list was read".to_owned()),
+            (None, None, None) if self.is_misread() => {
+                Some(format!("{} of {} records could not be normalized", self.rejects, self.records))
+            }
             (None, None, None) => None,
         };
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);

@@ -75,7 +75,13 @@ pub(super) fn oddities_of(answer: &Answer) -> Oddities {
 
 /// A count in an envelope: total or offset. What is no count is `None` and counted as odd.
 pub(super) fn envelope_count(envelope: &Fields<'_>, name: &str) -> Option<u64> {
-    envelope.count(name).and_then(|count| u64::try_from(count).ok())
+    use rust_decimal::prelude::ToPrimitive;
+    let count = envelope.decimal(name)?;
+    let whole = count.is_integer().then(|| count.to_u64()).flatten();
+    if whole.is_none() {
+        envelope.unknown_value(name, "");
+    }
+    whole
 }
 
 /// Whether more records follow, by the provider's own total. An empty page always ends a walk. A total

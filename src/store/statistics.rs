@@ -16,9 +16,9 @@ pub fn are_due(before: &Progress, after: &Progress) -> bool {
     WORTH_AT.iter().any(|at| before.inserted_count < *at && after.inserted_count >= *at)
 }
 
-/// Looks at the tables anew. Harmless at any time; a busy or foreign table is left as it is.
+/// Looks at the tables anew. Harmless at any time; a table of another owner is left as it is.
 pub async fn refresh(pool: &PgPool) -> Result<(), StoreError> {
-    sqlx::query("analyze (skip_locked) core.sessions, core.messages")
+    sqlx::query("analyze core.sessions, core.messages")
         .execute(pool)
         .await
         .map_err(StoreError::doing("refreshing statistics"))?;

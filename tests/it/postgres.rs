@@ -137,7 +137,7 @@ fn says_in_one_sentence_what_is_missing() {
 /// The service itself with its own server, once that takes connections and the service answers.
 fn serve_in_another_process(data_dir: &Path) -> Child {
     let mut app = Command::new(env!("CARGO_BIN_EXE_tributary"))
-        .args(["serve", "--embedded", "--data"])
+        .args(["serve", "--role", "api", "--embedded", "--data"])
         .arg(data_dir)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())

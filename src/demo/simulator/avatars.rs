@@ -66,7 +66,8 @@ fn one(rng: &mut SmallRng, created_at: DateTime<Utc>) -> AvatarStream {
         _ => {
             let lasts_ms = skewed_ms(rng, TimeDelta::seconds(12), TimeDelta::minutes(40));
             let is_whole = rng.random_bool(0.7);
-            let duration_tenths = if is_whole { lasts_ms / 1000 * 10 } else { lasts_ms / 100 };
+            // multiples of 0.3 s: their minutes are finite decimals, so that sums are exact in any order
+            let duration_tenths = if is_whole { lasts_ms / 3_000 * 30 } else { lasts_ms / 300 * 3 };
             Course::Connected {
                 connecting_ms,
                 connected_ms: connecting_ms + rng.random_range(800..6_000),
@@ -102,10 +103,10 @@ impl AvatarStream {
         }
     }
 
-    /// Whole seconds while it runs, the exact length afterwards; tenths of a second.
+    /// Whole seconds, three at a time, while it runs, the exact length afterwards; tenths of a second.
     fn duration_tenths(&self, now: DateTime<Utc>) -> i64 {
         let Course::Connected { connected_ms, duration_tenths, .. } = self.course else { return 0 };
-        let running_tenths = (self.age_ms(now) - connected_ms).max(0) / 1000 * 10;
+        let running_tenths = (self.age_ms(now) - connected_ms).max(0) / 3_000 * 30;
         running_tenths.min(duration_tenths)
     }
 }
