@@ -21,6 +21,7 @@ create table core.sources (
   message_support text not null check (message_support in ('inline', 'not_fetched', 'none')),
   history_from    core.instant not null,  -- nothing older is asked for
   schedule        text not null,          -- six cron fields, UTC
+  session_kinds   text[] not null,        -- which kinds of session it can have at all
   is_enabled      boolean not null        -- false: no longer configured; its history stays
 );
 
@@ -53,6 +54,7 @@ create table ingest.streams (
   last_error_detail    text,
   last_error_at        core.instant,
   is_paused            boolean not null default false,
+  registered_at        core.instant not null default now(), -- a stream that was never polled is late from here
   primary key (source_id, stream)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 

@@ -14,10 +14,22 @@ begin atomic
     from generate_series(bucket_from, bucket_to - interval '1 microsecond', step) g
    where step < interval '1 day'
   union all
-  -- from a day up: calendar steps in the zone
-  select g at time zone zone, least((g + step) at time zone zone, bucket_to)
-    from generate_series(bucket_from at time zone zone, (bucket_to at time zone zone) - interval '1 microsecond', step) g
-   where step >= interval '1 day';
+  -- From a day up: local dates, counted from the first one (31 January + 2 months is 31 March). A date begins at its
+  -- first instant: where clocks fall back over midnight that is the earlier of two, where they jump over it the end
+  -- of the jump, and a date that a zone left out has none.
+  select cut.bucket_start, cut.bucket_end
+    from (select start as bucket_start, lead(start, 1, bucket_to) over (order by start) as bucket_end
+            from (select distinct greatest(bucket_from,
+                         case when (late - interval '1 hour') at time zone zone = midnight then late - interval '1 hour'
+                              when (late - interval '30 minutes') at time zone zone = midnight
+                              then late - interval '30 minutes'
+                              else late end) as start
+                    from generate_series(0, (extract(epoch from bucket_to - bucket_from)
+                                             / extract(epoch from step))::int + 2) n
+                   cross join lateral (select (bucket_from at time zone zone)::date + n * step as midnight) d
+                   cross join lateral (select midnight at time zone zone as late) l) starts
+           where start < bucket_to) cut
+   where step >= interval '1 day' and cut.bucket_start < cut.bucket_end;
 end;
 comment on function analytics.buckets is
   'Half-open buckets of a range, without holes. Steps below a day are absolute; from a day up they follow the calendar of the zone.';
@@ -43,7 +55,7 @@ select src.source_slug as source, src.provider, st.stream,
 
 create view analytics.sources as
 select source_id, source_slug as source, provider, minutes_basis, has_outcomes, message_support,
-       history_from::timestamptz as history_from, is_enabled
+       session_kinds, history_from::timestamptz as history_from, is_enabled
   from core.sources;
 
 create view analytics.people as
@@ -172,6 +184,7 @@ comment on column analytics.sources.provider is 'konpro, konvo or realtimekit.';
 comment on column analytics.sources.minutes_basis is 'What its metered minutes measure: participant_time or session_time; null: it meters nothing.';
 comment on column analytics.sources.has_outcomes is 'Whether it says if a conversation was resolved; false: resolution is not applicable.';
 comment on column analytics.sources.message_support is 'inline: messages are stored; not_fetched: it has them, they are unknown; none: not applicable.';
+comment on column analytics.sources.session_kinds is 'Kinds of session it can have: avatar, chat, meeting, livestream.';
 comment on column analytics.sources.history_from is 'Nothing older is asked for.';
 comment on column analytics.sources.is_enabled is 'Whether the source is still configured.';
 comment on view analytics.people is 'People behind sessions, as pseudonyms: a keyed hash that cannot be reversed.';

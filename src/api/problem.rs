@@ -189,17 +189,19 @@ fn told_of_reading(error: &ReadError) -> Told {
         _ => Told::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "database_unavailable",
-            "The database does not answer",
-            "The question was fine; ask again in a moment.",
+            "The database does not answer in time",
+            // a pool cannot tell the two apart: it tries to connect until its patience ends
+            "It is away, or too many questions are asked at once. The question was fine; ask again in a moment.",
         )
         .log(log)
         .retry_after(5),
     }
 }
 
-/// Lost connections, too many of them, a server that stops or starts, a standby that takes over.
+/// Lost connections, too many of them, a server that stops or starts, a standby that takes over, a database
+/// that is gone or lets nobody in.
 fn is_outage(sqlstate: &str) -> bool {
-    sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate.starts_with("53")
+    ["08", "28", "3D", "53", "57P", "58", "55000"].iter().any(|class| sqlstate.starts_with(class))
 }
 
 /// A problem on its way out, before it has the id of its request.

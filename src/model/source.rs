@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::model::id::SourceSlug;
+use crate::model::session::SessionKind;
 
 /// What a provider's minutes measure. Minutes of different bases may be added only when the answer
 /// says so.
@@ -55,6 +56,8 @@ pub struct Capabilities {
     pub has_outcomes: bool,
     /// Messages.
     pub messages: MessageSupport,
+    /// The kinds of session it can have.
+    pub session_kinds: &'static [SessionKind],
 }
 
 /// A source as it is registered in the database.

@@ -11,6 +11,7 @@ mod listing;
 mod realtimekit;
 
 use crate::connector::{Credential, ProviderEntry};
+use crate::model::session::SessionKind;
 use crate::model::source::{Capabilities, MessageSupport, MinutesBasis};
 
 /// Every provider there is, in the order of their names.
@@ -28,6 +29,7 @@ pub static ALL: [ProviderEntry; 3] = [
             minutes_basis: Some(MinutesBasis::SessionTime),
             has_outcomes: false,
             messages: MessageSupport::None,
+            session_kinds: &[SessionKind::Avatar],
         },
         connect: konpro::connect,
     },
@@ -40,7 +42,12 @@ pub static ALL: [ProviderEntry; 3] = [
         default_schedule: "0 */5 * * * *",
         required_settings: &[],
         credential: Credential::ApiKeyHeader,
-        capabilities: Capabilities { minutes_basis: None, has_outcomes: true, messages: MessageSupport::Inline },
+        capabilities: Capabilities {
+            minutes_basis: None,
+            has_outcomes: true,
+            messages: MessageSupport::Inline,
+            session_kinds: &[SessionKind::Chat],
+        },
         connect: konvo::connect,
     },
     ProviderEntry {
@@ -57,6 +64,7 @@ pub static ALL: [ProviderEntry; 3] = [
             minutes_basis: Some(MinutesBasis::ParticipantTime),
             has_outcomes: false,
             messages: MessageSupport::NotFetched,
+            session_kinds: &[SessionKind::Meeting, SessionKind::Livestream],
         },
         connect: realtimekit::connect,
     },

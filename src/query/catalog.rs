@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
+use crate::model::outcome::Outcome;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
@@ -29,6 +30,8 @@ pub struct Source {
     pub has_outcomes: bool,
     /// `inline`, `not_fetched` or `none`.
     pub message_support: String,
+    /// The kinds of session it can have.
+    pub session_kinds: Vec<String>,
     /// Nothing older is asked for.
     pub history_from: DateTime<Utc>,
     /// Six cron fields, UTC.
@@ -37,6 +40,15 @@ pub struct Source {
     pub is_enabled: bool,
     /// What is polled from it.
     pub streams: Vec<StreamState>,
+}
+
+impl Source {
+    /// Whether it can have sessions of one of these kinds and with one of these outcomes; empty lists mean any.
+    pub fn can_hold(&self, session_kinds: &[String], outcomes: &[String]) -> bool {
+        let is_kind = session_kinds.is_empty() || session_kinds.iter().any(|kind| self.session_kinds.contains(kind));
+        let may_be = |outcome: &String| (outcome == Outcome::NotApplicable.as_str()) != self.has_outcomes;
+        is_kind && (outcomes.is_empty() || outcomes.iter().any(may_be))
+    }
 }
 
 /// How far one stream of a source is proven complete.
@@ -86,6 +98,7 @@ struct Row {
     minutes_basis: Option<String>,
     has_outcomes: bool,
     message_support: String,
+    session_kinds: Vec<String>,
     history_from: DateTime<Utc>,
     schedule: String,
     is_enabled: bool,
@@ -107,6 +120,7 @@ impl Catalog {
             r#"
             select src.source_id as "source_id!", src.source as "source!", src.provider as "provider!",
                    src.minutes_basis, src.has_outcomes as "has_outcomes!", src.message_support as "message_support!",
+                   src.session_kinds as "session_kinds!",
                    src.history_from as "history_from!", core.schedule as "schedule!", src.is_enabled as "is_enabled!",
                    fresh.stream as "stream?", fresh.complete_through, fresh.last_success_at, fresh.last_verdict,
                    array(select w.window_from::timestamptz from ingest.windows w
@@ -197,6 +211,7 @@ impl Row {
             minutes_basis: self.minutes_basis,
             has_outcomes: self.has_outcomes,
             message_support: self.message_support,
+            session_kinds: self.session_kinds,
             history_from: self.history_from,
             schedule: self.schedule,
             is_enabled: self.is_enabled,

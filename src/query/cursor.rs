@@ -30,6 +30,9 @@ pub fn encode<K: Serialize>(question: &str, key: &K) -> String {
 /// Reads a position back.
 pub fn decode<K: DeserializeOwned>(question: &str, cursor: &str) -> Result<K, CursorError> {
     let json = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| CursorError::Unreadable)?;
+    if json.windows(6).any(|text| text == b"\\u0000") {
+        return Err(CursorError::Unreadable);
+    }
     let (folded, key): (u64, serde_json::Value) = serde_json::from_slice(&json).map_err(|_| CursorError::Unreadable)?;
     if folded != fold(question) {
         return Err(CursorError::OtherQuestion);

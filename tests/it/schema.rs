@@ -111,6 +111,31 @@ async fn buckets_have_no_holes_over_clock_changes() {
 }
 
 #[tokio::test]
+async fn days_begin_at_their_first_instant_wherever_clocks_change_over_midnight() {
+    let db = TestDatabase::new().await;
+    for (zone, from, to, starts) in [
+        // midnight of 24 April does not exist in Cairo; that of 1 November comes twice in Havana
+        ("Africa/Cairo", "2026-04-23 22:00Z", "2026-04-25 21:00Z", "04-23 22:00, 04-24 21:00"),
+        ("America/Havana", "2026-10-31 04:00Z", "2026-11-02 05:00Z", "10-31 04:00, 11-01 04:00"),
+        // Apia had no 30 December 2011
+        ("Pacific/Apia", "2011-12-29 10:00Z", "2011-12-31 10:00Z", "12-29 10:00, 12-30 10:00"),
+        ("Europe/Berlin", "2026-10-25 00:30Z", "2026-10-26 00:30Z", "10-25 00:30, 10-25 23:00"),
+    ] {
+        let found: String = sqlx::query_scalar(
+            "select string_agg(to_char(bucket_start at time zone 'UTC', 'MM-DD HH24:MI'), ', ' order by bucket_start)
+               from analytics.buckets($1::text::timestamptz, $2::text::timestamptz, '1 day', $3)",
+        )
+        .bind(from)
+        .bind(to)
+        .bind(zone)
+        .fetch_one(&db.pool)
+        .await
+        .expect("buckets");
+        assert_eq!(found, starts, "{zone}");
+    }
+}
+
+#[tokio::test]
 async fn migrations_can_be_applied_twice_and_at_once() {
     let db = TestDatabase::new().await;
     let (one, two) = tokio::join!(tributary::db::migrate(&db.pool), tributary::db::migrate(&db.pool));

@@ -95,7 +95,7 @@ impl<S: Sync, T: IntoParams + DeserializeOwned> FromRequestParts<S> for Asked<T>
         for (name, value) in pairs {
             if !names.contains(&name) {
                 faults.note_unknown(&name, UNKNOWN_PARAMETER, &name, names.iter().map(String::as_str));
-            } else if value.is_empty() || value.contains('\0') {
+            } else if value.trim_matches([',', ' ']).is_empty() || value.contains('\0') {
                 faults.note(&name, "empty_value", format!("`{name}` has no usable value; leave it out instead."));
             } else if given.insert(name.clone(), value).is_some() {
                 faults.note(

@@ -7,7 +7,7 @@ use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use crate::api::ApiState;
@@ -19,11 +19,19 @@ use crate::api::parameters::time::{TimeParameters, When, between};
 use crate::api::parameters::values::{PageParameters, list};
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::model::time;
 use crate::query::catalog::Catalog;
 use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::range::TimeRange;
 use crate::query::sessions::{self, Session, SessionFilter, SessionKey, SessionOrder};
+
+/// Where a page ends: the range of the first page, and the sort key of the last row.
+#[derive(Debug, Serialize, Deserialize)]
+struct Position {
+    range: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    key: SessionKey,
+}
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -69,7 +77,12 @@ impl SessionParameters {
         between(("started_from", from), ("started_to", to), zone, now, faults)
     }
 
-    fn filter(&self, catalog: &Catalog, started: Option<TimeRange>, faults: &mut Faults) -> SessionFilter {
+    /// The time that was asked for, as it was written.
+    fn when(&self) -> impl std::fmt::Debug {
+        (&self.time, &self.choice.started_from, &self.choice.started_to)
+    }
+
+    fn filter(&self, catalog: &Catalog, faults: &mut Faults) -> SessionFilter {
         let sources = self.filters.sources(catalog, faults);
         let ids = || catalog.select(&sources).iter().map(|source| source.source_id).collect();
         SessionFilter {
@@ -79,7 +92,7 @@ impl SessionParameters {
             session_states: session_states(self.choice.session_state.as_deref(), faults),
             session_kinds: self.filters.session_kinds(faults),
             provider_session_ids: list(self.choice.provider_session_id.as_deref()),
-            started,
+            started: None,
         }
     }
 
@@ -123,20 +136,33 @@ pub(crate) async fn list_sessions(
     let now = state.clock.now();
     let catalog = Catalog::load(&state.pool, None).await?;
     let started = given.started(&state, now, &mut faults);
-    let filter = given.filter(&catalog, started, &mut faults);
+    let filter = given.filter(&catalog, &mut faults);
     let (order, limit) = (given.order(&mut faults), given.page.limit(&mut faults));
-    let question = format!("sessions {filter:?} {order:?}");
-    let after: Option<SessionKey> = given.page.after(&question, &mut faults);
+    // Bound to what was asked, not to the instants that meant at the time: `last_48_hours` moves on while
+    // somebody turns pages, and the cursor carries the range of the first page.
+    let question = format!("sessions {:?} {filter:?} {order:?}", given.when());
+    let mut filter = SessionFilter { started, ..filter };
+    let after = given.page.after::<Position>(&question, &mut faults).map(|position| {
+        filter.started = position.range.map(|(from, to)| TimeRange { from, to });
+        position.key
+    });
+    if after.is_some_and(|(at, _)| time::sane(at).is_none()) {
+        faults.note("cursor", "invalid_cursor", "This is not a cursor of this list; take it from page.next as it is.");
+    }
     faults.refuse()?;
     let sources =
         catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));
     let freshness = Freshness::of(&catalog, &sources.collect::<Vec<_>>(), now, state.health.stale_after);
-    let tag = EntityTag::of(&catalog, &format!("{question} {limit} {after:?} {:?}", freshness.state));
+    let tag =
+        EntityTag::of(&catalog, &format!("{question} {:?} {limit} {after:?} {:?}", filter.started, freshness.state));
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }
     let mut items = sessions::list(&state.pool, &filter, order, after, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &(last.started_at, last.session_id)));
+    let page = Page::cut(&mut items, limit, |last| {
+        let range = filter.started.map(|range| (range.from, range.to));
+        cursor::encode(&question, &Position { range, key: (last.started_at, last.session_id) })
+    });
     let next = page.next.clone();
     Ok(Page::link(next.as_deref(), &uri, tag.answer(List { items, page, freshness })))
 }

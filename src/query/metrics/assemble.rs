@@ -103,7 +103,8 @@ impl<'a> Assembly<'a> {
         self.query.dimensions.iter().zip(group).all(|(dimension, (_, value))| match dimension {
             Dimension::Provider => value.as_deref() == Some(&source.provider),
             Dimension::Source => value.as_deref() == Some(&source.source),
-            Dimension::Channel | Dimension::Outcome => true,
+            Dimension::Outcome => source.can_hold(&[], value.as_slice()),
+            Dimension::Channel => true,
         })
     }
 

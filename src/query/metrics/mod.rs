@@ -70,7 +70,9 @@ pub async fn answer(
     now: DateTime<Utc>,
     stale_after: TimeDelta,
 ) -> Result<Answer, ReadError> {
-    let sources = catalog.select(&query.filter.sources);
+    // a source that cannot hold what is asked for neither feeds a figure nor makes it zero
+    let mut sources = catalog.select(&query.filter.sources);
+    sources.retain(|source| source.can_hold(&query.filter.session_kinds, &query.filter.outcomes));
     let source_ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
     let scanned = scan::read(pool, query, &source_ids).await?;
     assemble::answer(catalog, &sources, query, &scanned, now, stale_after)

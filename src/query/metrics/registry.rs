@@ -132,6 +132,8 @@ pub struct Metric {
     pub unknown_sql: &'static str,
     /// SQL condition on a session: it should have told the value and did not.
     pub is_unknown_sql: &'static str,
+    /// What is unknown is counted where sessions began, since rows that were never read have no time.
+    pub is_unknown_by_start: bool,
 }
 
 const RESOLVED: &str = "(count(*) filter (where s.outcome = 'resolved'))::numeric";
@@ -168,6 +170,7 @@ const COUNT: Metric = Metric {
     known_sql: "count(*)",
     unknown_sql: "0::bigint",
     is_unknown_sql: "false",
+    is_unknown_by_start: false,
 };
 
 /// All metrics.
@@ -232,9 +235,10 @@ pub static METRICS: [Metric; 7] = [
         unit: "messages",
         description: "Messages sent in the range, of either side.",
         formula: "count(*) of analytics.messages",
-        null_rule: "Null where the provider has messages that are not read. A message whose time the provider did not give is in no range.",
+        null_rule: "Null where the provider has messages that are not read. Sessions that began in the range and came without their messages are in unknown_count. A message whose time the provider did not give is in no range.",
         anchor: Anchor::SentAt,
         needs: Needs::Messages,
+        is_unknown_by_start: true,
         is_unknown_sql: "s.message_support = 'not_fetched' or (s.message_support = 'inline' and s.message_count is null)",
         ..COUNT
     },

@@ -74,7 +74,9 @@ pub struct Scanned {
 pub async fn read(pool: &PgPool, query: &MetricQuery, source_ids: &[i32]) -> Result<Scanned, ReadError> {
     let mut scanned = Scanned::default();
     for anchor in Anchor::ALL {
-        let metrics: Vec<usize> = (0..query.metrics.len()).filter(|at| query.metrics[*at].anchor == anchor).collect();
+        let is_read_here =
+            |metric: &Metric| metric.anchor == anchor || (anchor == Anchor::StartedAt && metric.is_unknown_by_start);
+        let metrics: Vec<usize> = (0..query.metrics.len()).filter(|at| is_read_here(query.metrics[*at])).collect();
         // coverage counts sessions by their start, whatever is asked
         if metrics.is_empty() && anchor != Anchor::StartedAt {
             continue;
@@ -135,8 +137,13 @@ fn statement(
     push_coverage(&mut sql, query, anchor);
     for metric in metrics.iter().map(|at| query.metrics[*at]) {
         let Metric { value_sql, known_sql, unknown_sql, .. } = metric;
-        for (name, column) in [("value", value_sql), ("known", known_sql), ("unknown", unknown_sql)] {
-            sql.push(", ").push(column).push(format_args!(" as {}_{name}", metric.id));
+        if metric.anchor == anchor {
+            for (name, column) in [("value", value_sql), ("known", known_sql), ("unknown", unknown_sql)] {
+                sql.push(", ").push(column).push(format_args!(" as {}_{name}", metric.id));
+            }
+        } else {
+            // what was never read has no time of its own: it is missing where its session began
+            sql.push(", null::numeric, 0::bigint, count(*) filter (where ").push(metric.is_unknown_sql).push(")");
         }
     }
     sql.push(match anchor {

@@ -45,13 +45,13 @@ impl BucketStatus {
         if !sources.is_empty() && feeding().next().is_none() {
             return Self::BeforeHistory;
         }
-        if bucket.to > now {
-            return Self::InProgress;
-        }
         let mut streams = feeding().flat_map(|source| &source.streams);
         let mut gaps = streams.clone().flat_map(|stream| &stream.gaps);
         if gaps.any(|gap| gap.from < bucket.to && gap.to > bucket.from) {
             return Self::HasGap;
+        }
+        if bucket.to > now {
+            return Self::InProgress;
         }
         let is_unpolled = sources.is_empty() || feeding().any(|source| source.streams.is_empty());
         if is_unpolled || !streams.all(|stream| stream.complete_through.is_some_and(|at| at >= bucket.to)) {

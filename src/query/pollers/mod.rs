@@ -124,6 +124,7 @@ pub(crate) struct Facts {
     is_enabled: bool,
     is_paused: bool,
     last_attempt_at: Option<DateTime<Utc>>,
+    registered_at: Option<DateTime<Utc>>,
     last_success_at: Option<DateTime<Utc>>,
     last_verdict: Option<String>,
     last_error_class: Option<String>,
@@ -210,7 +211,7 @@ impl Facts {
     /// have come while that was under way.
     pub(crate) fn overdue_since(&self) -> Option<DateTime<Utc>> {
         let schedule = parse_schedule(&self.schedule).ok()?;
-        let expected = schedule.find_next_occurrence(&self.last_attempt_at?, false).ok()?;
+        let expected = schedule.find_next_occurrence(&self.last_attempt_at.or(self.registered_at)?, false).ok()?;
         schedule.find_next_occurrence(&expected.max(self.parked_until.unwrap_or(expected)), false).ok()
     }
 

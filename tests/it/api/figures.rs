@@ -34,13 +34,14 @@ async fn figures_of_one_day_by_provider() {
     assert_eq!(chats["values"]["resolution_rate"], rate);
     assert_eq!(chats["values"]["resolved_sessions"], json!({"value": 2, "unknown_count": 1}));
     assert_eq!(chats["values"]["unresolved_sessions"], json!({"value": 1, "unknown_count": 1}));
-    assert_eq!(chats["values"]["messages"], json!({"value": 5}));
+    // one chat of that day came without its messages
+    assert_eq!(chats["values"]["messages"], json!({"value": 5, "unknown_count": 1}));
 
     assert_eq!(answer["totals"]["sessions"], json!({"value": 9}));
     assert_eq!(answer["totals"]["minutes_consumed"], json!({"value": 153.35}));
     assert_eq!(answer["totals"]["elapsed_minutes"], json!({"value": 67.6}));
     assert_eq!(answer["totals"]["resolution_rate"], rate);
-    assert_eq!(answer["totals"]["messages"], json!({"value": 5}));
+    assert_eq!(answer["totals"]["messages"], json!({"value": 5, "unknown_count": 1}));
     assert_eq!(answer["bases"], json!(["participant_time", "session_time"]));
     assert_eq!(answer["warnings"][0]["code"], "mixed_minutes_basis");
     assert_eq!(answer["warnings"][1]["code"], "messages_not_fetched");
@@ -173,4 +174,29 @@ async fn last_days_include_today() {
     api.clock.set("2026-11-20T23:30:00Z".parse().unwrap());
     assert_eq!(api.get("/v1/minutes?range=today").await["query"]["from"], "2026-11-21T00:00:00+01:00");
     assert_eq!(api.get("/v1/minutes?range=today&zone=UTC").await["query"]["from"], "2026-11-20T00:00:00+00:00");
+}
+
+#[tokio::test]
+async fn sources_that_cannot_hold_what_is_asked_for_make_nothing_zero() {
+    let api = Api::new().await;
+    let day = "from=2026-11-18&to=2026-11-19&zone=Europe/Berlin";
+    let chats = api.get(&format!("/v1/metrics/query?metrics=minutes_consumed&session_kind=chat&{day}")).await;
+    let not_applicable = json!({"value": null, "reason": "not_applicable"});
+    assert_eq!(chats["totals"]["minutes_consumed"], not_applicable);
+    let by_outcome = api.get(&format!("/v1/metrics/query?metrics=minutes_consumed&dimensions=outcome&{day}")).await;
+    for outcome in ["resolved", "unresolved", "open"] {
+        let row = row(&by_outcome, &json!({"outcome": outcome}), "2026-11-18");
+        assert_eq!(row["values"]["minutes_consumed"], not_applicable, "{outcome}");
+    }
+    let others = row(&by_outcome, &json!({"outcome": "not_applicable"}), "2026-11-18");
+    assert_eq!(others["values"]["minutes_consumed"], json!({"value": 153.35}));
+}
+
+#[tokio::test]
+async fn messages_that_were_never_read_are_unknown_and_not_zero() {
+    let api = Api::new().await;
+    let hour = "from=2026-11-18T14:00:00Z&to=2026-11-18T14:20:00Z&zone=UTC";
+    let answer = api.get(&format!("/v1/metrics/query?metrics=messages,sessions&source=konvo-eu&{hour}")).await;
+    assert_eq!(answer["totals"]["sessions"], json!({"value": 1}));
+    assert_eq!(answer["totals"]["messages"], json!({"value": null, "reason": "unknown", "unknown_count": 1}));
 }

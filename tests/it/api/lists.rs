@@ -105,3 +105,40 @@ async fn sources_freshness_runs_and_metrics_are_listed() {
     assert_eq!(metrics["items"].as_array().unwrap().len(), 7);
     assert_eq!(metrics["items"][1]["providers"], json!(["konpro", "realtimekit"]));
 }
+
+#[tokio::test]
+async fn a_named_range_may_move_on_while_pages_are_turned() {
+    let api = Api::new().await;
+    let question = "/v1/sessions?range=last_72_hours&zone=UTC&limit=2";
+    let first = api.get(question).await;
+    let next = first["page"]["next"].as_str().unwrap();
+    let expected = api.get(&format!("{question}&cursor={next}")).await;
+    api.clock.set("2026-11-20T14:00:00Z".parse().unwrap());
+    let later = api.get(&format!("{question}&cursor={next}")).await;
+    assert_eq!(later["items"], expected["items"]);
+    assert!(!expected["items"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_forged_cursor_is_refused() {
+    use base64::Engine;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    let api = Api::new().await;
+    let first = api.get("/v1/sessions?limit=2").await;
+    let next = BASE64_URL_SAFE_NO_PAD.decode(first["page"]["next"].as_str().unwrap()).unwrap();
+    let position: Value = serde_json::from_slice(&next).unwrap();
+    let key = position[1]["key"][0].as_str().unwrap();
+    for forged in ["-262000-01-01T00:00:00Z", "a\\u0000", "2026"] {
+        let text = String::from_utf8(next.clone()).unwrap().replace(key, forged);
+        let cursor = BASE64_URL_SAFE_NO_PAD.encode(text);
+        let problem = api.problem(&format!("/v1/sessions?limit=2&cursor={cursor}"), 422).await;
+        assert_eq!(problem["errors"][0]["code"], "invalid_cursor", "{forged}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_nothing_is_not_a_list_of_everything() {
+    let api = Api::new().await;
+    let problem = api.problem("/v1/sessions?provider=,", 422).await;
+    assert_eq!(problem["errors"][0]["code"], "empty_value");
+}
