@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,7 +13,6 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Deserialize;
 
 use crate::connector::http::{HttpLimits, http_client};
-use crate::demo::postgres::Server;
 use crate::demo::simulator::Platform;
 use crate::demo::simulator::world::World;
 
@@ -28,6 +26,7 @@ const TICK: Duration = Duration::from_secs(2);
 struct RunRow {
     run_id: i64,
     source: String,
+    started_at: DateTime<Utc>,
     verdict: Option<String>,
     reason: Option<String>,
     finished_at: Option<DateTime<Utc>>,
@@ -44,18 +43,20 @@ struct RunList {
 pub(super) struct Display {
     http: reqwest::Client,
     api: String,
-    socket_dir: PathBuf,
+    psql: String,
     expected: BTreeMap<String, u64>,
+    began: DateTime<Utc>,
 }
 
 impl Display {
-    /// A voice that reads from the API at `address`. `world` tells how much there is to load.
-    pub(super) fn new(address: SocketAddr, server: &Server, world: &World, now: DateTime<Utc>) -> anyhow::Result<Self> {
-        let count = |platform: Platform| world.feed(platform).truth(now).map_or(0, |truth| truth.sessions);
+    /// A voice that reads from the API at `address`; `psql` is how an analyst connects. `world` tells how much there is to load.
+    pub(super) fn new(address: SocketAddr, psql: String, world: &World, began: DateTime<Utc>) -> anyhow::Result<Self> {
+        let count = |platform: Platform| world.feed(platform).truth(began).map_or(0, |truth| truth.sessions);
         Ok(Self {
             http: http_client(HttpLimits::default()).context("the demo needs an HTTP client")?,
             api: format!("http://{address}"),
-            socket_dir: server.socket_dir().to_owned(),
+            psql,
+            began,
             expected: Platform::ALL.map(|platform| (format!("{}-demo", platform.as_str()), count(platform))).into(),
         })
     }
@@ -116,7 +117,8 @@ impl Display {
     async fn runs(&self) -> anyhow::Result<Vec<RunRow>> {
         let url = format!("{}/v1/sync/runs?limit=30", self.api);
         let list: RunList = self.http.get(url).send().await?.error_for_status()?.json().await?;
-        Ok(list.items)
+        // runs of an earlier start are history
+        Ok(list.items.into_iter().filter(|run| run.started_at >= self.began).collect())
     }
 
     fn print_questions(&self) {
@@ -128,8 +130,8 @@ impl Display {
         println!("  curl -s '{api}/v1/resolution?range=last_7_days&zone=Europe/Berlin&granularity=day'");
         println!("  curl -s '{api}/v1/health/pollers'");
         println!(
-            "  psql \"host={} dbname=tributary user=analyst\" -c 'select provider, count(*), round(sum(minutes_consumed), 2) from analytics.sessions group by 1'",
-            self.socket_dir.display()
+            "  {} -c 'select provider, count(*), round(sum(minutes_consumed), 2) from analytics.sessions group by 1'",
+            self.psql
         );
         println!("\nWhat changes from here on:\n");
     }

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::oneshot;
 
 use crate::app::serving::{self, Role};
@@ -22,6 +24,7 @@ use crate::demo::display::Display;
 use crate::demo::postgres::{Server, ServerSettings};
 use crate::demo::simulate::{API_KEY, Providers};
 use crate::demo::simulator::world::{Shape, World};
+use crate::store::source;
 
 /// Where the demo keeps its database, unless told.
 pub const DEFAULT_DATA_DIR: &str = "tributary-data";
@@ -54,27 +57,96 @@ pub fn search_path(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
 /// Runs the demo until Ctrl-C. Call it from `main`: the database server lives as long as this thread.
 pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {
     println!("Tributary demo: everything stays on this machine. Ctrl-C stops it.\n");
-    let settings = ServerSettings {
-        data_dir: args.data.clone(),
-        bin_dir: args.pg_bin.clone(),
-        search_path: search_path(environment),
-        durable: false,
+    let given = environment.get("DATABASE_URL").map(|url| url.trim()).filter(|url| !url.is_empty());
+    let home = match given {
+        Some(url) => Home::Given {
+            options: Box::new(PgConnectOptions::from_str(url).context("DATABASE_URL")?),
+            folder: args.data.clone(),
+        },
+        None => Home::Private(Server::start(&ServerSettings {
+            data_dir: args.data.clone(),
+            bin_dir: args.pg_bin.clone(),
+            search_path: search_path(environment),
+            durable: false,
+        })?),
     };
-    let mut server = Server::start(&settings)?;
-    println!("  Postgres     private server, process {}, data in {}", server.pid(), server.data_dir().display());
+    match &home {
+        Home::Private(server) => {
+            println!(
+                "  Postgres     private server, process {}, data in {}",
+                server.pid(),
+                server.data_dir().display()
+            );
+        }
+        Home::Given { .. } => println!("  Postgres     the database in DATABASE_URL"),
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let driven = runtime.block_on(drive(args, &server));
+    let driven = runtime.block_on(drive(args, &home));
     drop(runtime);
-    server.stop();
+    // the private server ends here, after its clients
+    let folder = home.folder().to_owned();
+    drop(home);
     driven?;
-    println!("\nStopped. The data stays in {}; the next start goes on from there.", server.data_dir().display());
+    println!("\nStopped. The data stays ({}); the next start goes on from there.", folder.display());
     Ok(ExitCode::SUCCESS)
 }
 
-async fn drive(args: &DemoArgs, server: &Server) -> anyhow::Result<()> {
-    server.create_database().await?;
+/// Where the demo's data lives.
+enum Home {
+    /// A server of our own.
+    Private(Server),
+    /// A database somebody named, and a folder for what else must be remembered.
+    Given { options: Box<PgConnectOptions>, folder: PathBuf },
+}
+
+impl Home {
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Private(server) => server.data_dir(),
+            Self::Given { folder, .. } => folder,
+        }
+    }
+
+    /// Makes the database ready for the demo. One that holds other sources is left alone: the demo would
+    /// mark them as no longer configured.
+    async fn prepare(&self) -> anyhow::Result<PgConnectOptions> {
+        let options = match self {
+            Self::Private(server) => {
+                server.create_database().await?;
+                server.connect_options()
+            }
+            Self::Given { options, .. } => PgConnectOptions::clone(options),
+        };
+        let pool = db::connect(options.clone(), Purpose::Poll, 2).await?;
+        db::migrate(&pool).await?;
+        let others = source::slugs(&pool).await?.into_iter().find(|slug| !slug.ends_with("-demo"));
+        if let Some(other) = others {
+            bail!(
+                "the database in DATABASE_URL holds the source `{other}`: the demo does not touch it, name another or none"
+            );
+        }
+        if let Self::Private(server) = self {
+            server.let_analyst_read().await?;
+        }
+        pool.close().await;
+        Ok(options)
+    }
+
+    /// How an analyst connects, for a shell.
+    fn psql(&self) -> String {
+        match self {
+            Self::Private(server) => {
+                format!("psql \"host={} dbname=tributary user=analyst\"", server.socket_dir().display())
+            }
+            Self::Given { .. } => "psql \"$DATABASE_URL\"".to_owned(),
+        }
+    }
+}
+
+async fn drive(args: &DemoArgs, home: &Home) -> anyhow::Result<()> {
+    let options = home.prepare().await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let made_at = world_made_at(server.data_dir(), clock.now())?;
+    let made_at = world_made_at(home.folder(), clock.now())?;
     let shape = Shape { hours_ahead: HOURS_AHEAD, ..Shape::default() };
     let world = World::generate(&shape, SEED, made_at);
     let providers = Providers::start(&world, &clock, [0; 3]).await?;
@@ -85,19 +157,16 @@ async fn drive(args: &DemoArgs, server: &Server) -> anyhow::Result<()> {
     let toml = providers.toml(listen, "*/15 * * * * *");
     let environment = BTreeMap::from([("SIMULATED_KEY".to_owned(), API_KEY.to_owned())]);
     let config = app::parse_config(&toml, &environment)?;
-    let app = App::new(config, Some(server.connect_options()), Arc::clone(&clock), Arc::new(Dice::from_entropy()))?;
-    let pool = app.pool(Purpose::Poll).await?;
-    db::migrate(&pool).await?;
-    server.let_analyst_read().await?;
-    pool.close().await;
+    let app = App::new(config, Some(options), Arc::clone(&clock), Arc::new(Dice::from_entropy()))?;
     let stop = serving::stop_on_signal()?;
     let (ready, address) = oneshot::channel();
+    let began = clock.now();
     let served = serving::serve(&app, Role::All, stop.clone(), |address| {
         let _ = ready.send(address);
     });
     let shown = async {
         let Ok(address) = address.await else { return Ok(()) };
-        let display = Display::new(address, server, &world, clock.now())?;
+        let display = Display::new(address, home.psql(), &world, began)?;
         tokio::select! {
             () = stop.cancelled() => Ok(()),
             shown = display.show() => shown,
@@ -115,6 +184,7 @@ fn world_made_at(data_dir: &Path, now: DateTime<Utc>) -> anyhow::Result<DateTime
     {
         return Ok(made_at);
     }
+    std::fs::create_dir_all(data_dir).with_context(|| format!("{} cannot be made", data_dir.display()))?;
     std::fs::write(&path, now.to_rfc3339()).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(now)
 }

@@ -89,6 +89,14 @@ pub async fn account_of(pool: &PgPool, slug: &str) -> Result<Option<(String, Str
     Ok(row.map(|row| (row.provider, row.account_ref)))
 }
 
+/// The names of all sources the database knows, configured or not.
+pub async fn slugs(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar!("select source_slug from core.sources order by source_slug")
+        .fetch_all(pool)
+        .await
+        .map_err(StoreError::doing("listing the sources"))
+}
+
 /// What was learnt about a source so far.
 pub async fn facts(pool: &PgPool, source_id: SourceId) -> Result<BTreeMap<String, String>, StoreError> {
     let rows = sqlx::query!("select name, value from ingest.source_facts where source_id = $1", source_id.0)
