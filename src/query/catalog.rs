@@ -62,6 +62,8 @@ pub struct StreamState {
     pub last_success_at: Option<DateTime<Utc>>,
     /// Verdict of the last run, or `never_ran`.
     pub last_verdict: String,
+    /// Records that could not be normalized and wait for a fix.
+    pub open_reject_count: i64,
     /// Ranges known not to be complete, as far as they touch the range asked about.
     pub gaps: Vec<TimeRange>,
 }
@@ -106,6 +108,7 @@ struct Row {
     complete_through: Option<DateTime<Utc>>,
     last_success_at: Option<DateTime<Utc>>,
     last_verdict: Option<String>,
+    open_reject_count: Option<i64>,
     gap_starts: Vec<DateTime<Utc>>,
     gap_ends: Vec<DateTime<Utc>>,
     changed_at: Option<DateTime<Utc>>,
@@ -123,6 +126,7 @@ impl Catalog {
                    src.session_kinds as "session_kinds!",
                    src.history_from as "history_from!", core.schedule as "schedule!", src.is_enabled as "is_enabled!",
                    fresh.stream as "stream?", fresh.complete_through, fresh.last_success_at, fresh.last_verdict,
+                   fresh.open_reject_count,
                    array(select w.window_from::timestamptz from ingest.windows w
                           where w.source_id = src.source_id and w.stream = fresh.stream and not w.is_complete
                             and w.window_from < $2 and w.window_to > $1
@@ -199,6 +203,7 @@ impl Row {
             complete_through: self.complete_through,
             last_success_at: self.last_success_at,
             last_verdict: self.last_verdict.take().unwrap_or_default(),
+            open_reject_count: self.open_reject_count.unwrap_or(0),
             gaps: gaps.collect(),
         })
     }

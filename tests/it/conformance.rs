@@ -136,6 +136,9 @@ async fn a_bad_record_costs_no_other(platform: Platform) {
     let body = world.text("select convert_from(body, 'UTF8') from ingest.rejects where reason_code = 'not_an_object'");
     assert_eq!(body.await.as_deref(), Some("42"), "the bytes are kept");
 
+    let answer = world.api().await.ok("/v1/metrics/query?metrics=sessions&range=today").await;
+    assert_eq!(answer["warnings"][0]["code"], "rejected_records", "{answer:#}");
+
     // the same record comes again and can be read
     let mended = records::record(platform, "no-time", noon() - chrono::TimeDelta::minutes(20));
     assert!(feed.replace(FixedRecord { id: "bad-3".to_owned(), ..mended }));

@@ -185,6 +185,16 @@ impl<'a> Assembly<'a> {
                 bases: bases.to_vec(),
             });
         }
+        let rejects = |source: &&Source| source.streams.iter().map(|stream| stream.open_reject_count).sum::<i64>();
+        for source in self.sources.iter().filter(|source| source.is_enabled && rejects(source) > 0) {
+            let (count, slug) = (rejects(source), &source.source);
+            warnings.push(Warning {
+                code: "rejected_records",
+                metrics: self.query.metrics.iter().map(|metric| metric.id).collect(),
+                detail: format!("{count} records of {slug} could not be normalized; they are kept, and in no figure."),
+                bases: Vec::new(),
+            });
+        }
         let unread = |needs: Needs| {
             let unread = self.sources.iter().filter(move |s| s.is_enabled && needs.of(s) == Applicability::NotFetched);
             unread.map(|source| source.source.clone()).collect::<Vec<_>>()
