@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::app::serving;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SettableClock, SystemClock};
 use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::world::{Shape, World};
 use crate::demo::simulator::{Platform, Simulator, SimulatorSettings};
@@ -28,6 +28,9 @@ pub struct SimulateArgs {
     /// Decides everything that happens in the simulated world
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The world stands still: nothing starts, goes on or ends, so that figures can be compared
+    #[arg(long)]
+    frozen: bool,
     /// Write a configuration for these providers here, and their key beside it
     #[arg(long, value_name = "FILE")]
     write_config: Option<PathBuf>,
@@ -92,7 +95,8 @@ impl Providers {
 
 /// Runs the simulated providers alone, until Ctrl-C.
 pub async fn simulate(args: SimulateArgs) -> anyhow::Result<ExitCode> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> =
+        if args.frozen { Arc::new(SettableClock::at(SystemClock.now())) } else { Arc::new(SystemClock) };
     let world = World::generate(&Shape::default(), args.seed, clock.now());
     let ports = [0, 1, 2].map(|number| if args.port == 0 { 0 } else { args.port + number });
     let providers = Providers::start(&world, &clock, ports).await?;
