@@ -66,6 +66,8 @@ pub struct StreamState {
     pub open_reject_count: i64,
     /// Ranges known not to be complete, as far as they touch the range asked about.
     pub gaps: Vec<TimeRange>,
+    /// Ranges proven complete, as far as they touch the range asked about.
+    pub proven: Vec<TimeRange>,
 }
 
 /// All sources at one instant.
@@ -111,6 +113,8 @@ struct Row {
     open_reject_count: Option<i64>,
     gap_starts: Vec<DateTime<Utc>>,
     gap_ends: Vec<DateTime<Utc>>,
+    proven_starts: Vec<DateTime<Utc>>,
+    proven_ends: Vec<DateTime<Utc>>,
     changed_at: Option<DateTime<Utc>>,
 }
 
@@ -135,6 +139,14 @@ impl Catalog {
                           where w.source_id = src.source_id and w.stream = fresh.stream and not w.is_complete
                             and w.window_from < $2 and w.window_to > $1
                           order by w.window_from) as "gap_ends!",
+                   array(select w.window_from::timestamptz from ingest.windows w
+                          where w.source_id = src.source_id and w.stream = fresh.stream and w.is_complete
+                            and w.window_from < $2 and w.window_to > $1
+                          order by w.window_from) as "proven_starts!",
+                   array(select w.window_to::timestamptz from ingest.windows w
+                          where w.source_id = src.source_id and w.stream = fresh.stream and w.is_complete
+                            and w.window_from < $2 and w.window_to > $1
+                          order by w.window_from) as "proven_ends!",
                    changed.changed_at as "changed_at?"
               from analytics.sources src
               join core.sources core on core.source_id = src.source_id
@@ -197,14 +209,18 @@ impl Catalog {
 
 impl Row {
     fn take_stream(&mut self) -> Option<StreamState> {
-        let gaps = self.gap_starts.iter().zip(&self.gap_ends).map(|(from, to)| TimeRange { from: *from, to: *to });
+        let ranges = |starts: &[DateTime<Utc>], ends: &[DateTime<Utc>]| {
+            let ranges = starts.iter().zip(ends).map(|(from, to)| TimeRange { from: *from, to: *to });
+            ranges.collect::<Vec<_>>()
+        };
         Some(StreamState {
             stream: self.stream.take()?,
             complete_through: self.complete_through,
             last_success_at: self.last_success_at,
             last_verdict: self.last_verdict.take().unwrap_or_default(),
             open_reject_count: self.open_reject_count.unwrap_or(0),
-            gaps: gaps.collect(),
+            gaps: ranges(&self.gap_starts, &self.gap_ends),
+            proven: ranges(&self.proven_starts, &self.proven_ends),
         })
     }
 

@@ -14,11 +14,11 @@ use crate::query::range::TimeRange;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BucketStatus {
-    /// All streams are complete past its end: a zero is a zero.
+    /// All streams are proven complete over it: a zero is a zero.
     Complete,
     /// It ends in the future.
     InProgress,
-    /// It has ended; a stream is not complete past its end yet.
+    /// It has ended; a stream is not proven complete over it yet.
     AwaitingSync,
     /// A range in it could not be proven complete.
     HasGap,
@@ -45,8 +45,7 @@ impl BucketStatus {
         if !sources.is_empty() && feeding().next().is_none() {
             return Self::BeforeHistory;
         }
-        let mut streams = feeding().flat_map(|source| &source.streams);
-        let mut gaps = streams.clone().flat_map(|stream| &stream.gaps);
+        let mut gaps = feeding().flat_map(|source| &source.streams).flat_map(|stream| &stream.gaps);
         if gaps.any(|gap| gap.from < bucket.to && gap.to > bucket.from) {
             return Self::HasGap;
         }
@@ -54,7 +53,13 @@ impl BucketStatus {
             return Self::InProgress;
         }
         let is_unpolled = sources.is_empty() || feeding().any(|source| source.streams.is_empty());
-        if is_unpolled || !streams.all(|stream| stream.complete_through.is_some_and(|at| at >= bucket.to)) {
+        // a hole long ago says nothing about a bucket that lies in a proven range of its own
+        let is_proven = feeding().all(|source| {
+            let from = bucket.from.max(source.history_from);
+            let covers = |range: &TimeRange| range.from <= from && range.to >= bucket.to;
+            source.streams.iter().all(|stream| stream.proven.iter().any(covers))
+        });
+        if is_unpolled || !is_proven {
             return Self::AwaitingSync;
         }
         Self::Complete

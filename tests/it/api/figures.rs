@@ -200,3 +200,22 @@ async fn messages_that_were_never_read_are_unknown_and_not_zero() {
     assert_eq!(answer["totals"]["sessions"], json!({"value": 1}));
     assert_eq!(answer["totals"]["messages"], json!({"value": null, "reason": "unknown", "unknown_count": 1}));
 }
+
+#[tokio::test]
+async fn a_hole_long_ago_says_nothing_about_a_day_that_is_proven() {
+    let db = super::database().await;
+    sqlx::query(
+        "insert into ingest.windows (source_id, stream, window_from, window_to, is_complete, run_id, checked_at)
+         values (4, 'sessions', '2026-11-10 11:00Z', '2026-11-20 11:50Z', true, 3, '2026-11-20 11:50Z')",
+    )
+    .execute(&db.pool)
+    .await
+    .unwrap();
+    let api = Api::over(db.pool.clone());
+    let question =
+        "/v1/metrics/query?metrics=sessions&source=konvo-us&granularity=day&zone=UTC&from=2026-11-09&to=2026-11-13";
+    let answer = api.get(question).await;
+    let statuses: Vec<&str> =
+        answer["rows"].as_array().unwrap().iter().map(|row| row["bucket"]["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["complete", "has_gap", "complete", "complete"]);
+}
