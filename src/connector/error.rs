@@ -62,6 +62,8 @@ pub struct Policy {
     pub class: &'static str,
     /// What the run does.
     pub action: Action,
+    /// The failure may lie in the one answer that was asked for: others of this provider are worth asking.
+    pub may_be_local: bool,
     /// What the operator can do, one sentence.
     pub advice: &'static str,
 }
@@ -73,36 +75,43 @@ impl PullErrorKind {
             Self::Transient => Policy {
                 class: "transient",
                 action: Action::Retry,
+                may_be_local: true,
                 advice: "The provider or the network failed; it is tried again by itself. If it lasts, look at the provider's status page.",
             },
             Self::RateLimited { .. } => Policy {
                 class: "rate_limited",
                 action: Action::WaitUntil,
+                may_be_local: false,
                 advice: "The provider's call budget is used up; polling goes on by itself. Lower requests_per_minute if it happens often.",
             },
             Self::Auth => Policy {
                 class: "auth_failed",
                 action: Action::Stop,
+                may_be_local: false,
                 advice: "The provider refused the credential; check the source's api_key_env or api_key_file, then run `tributary check`.",
             },
             Self::NotFound => Policy {
                 class: "not_found",
                 action: Action::SkipRecord,
+                may_be_local: false,
                 advice: "The provider does not know this address; check base_url, account_id and app_id of the source.",
             },
             Self::Config => Policy {
                 class: "config_error",
                 action: Action::Stop,
+                may_be_local: false,
                 advice: "The provider refused the request itself; check base_url, account_id and app_id of the source.",
             },
             Self::Contract => Policy {
                 class: "contract_error",
                 action: Action::Stop,
+                may_be_local: true,
                 advice: "The answer does not have the documented form; nothing was skipped and the position did not move. If it lasts, the provider changed its API.",
             },
             Self::TooLarge => Policy {
                 class: "too_large",
                 action: Action::Stop,
+                may_be_local: true,
                 advice: "The answer is larger than max_body_bytes; lower page_size of the source.",
             },
         }

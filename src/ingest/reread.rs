@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::connector::error::{Action, PullErrorKind};
+use crate::connector::error::Action;
 use crate::ingest::run::Run;
 use crate::ingest::verdict::Halt;
 use crate::model::page::{Page, PageRequest};
@@ -45,12 +45,12 @@ impl Run<'_> {
                     batch.records.extend(page.records);
                     batch.rejects.extend(page.rejects);
                 }
-                Err(Halt::Pull(error)) if skips(&error.kind) => {
+                Err(Halt::Pull(error)) if error.kind.policy().action == Action::SkipRecord => {
                     tracing::debug!(source = %self.source.slug, %id, error = %error, "not read again");
                 }
                 // one session that cannot be read keeps no other from being read
                 Err(Halt::Pull(error))
-                    if is_of_one_session(&error.kind) && failures_in_a_row < MAX_FAILURES_IN_A_ROW =>
+                    if error.kind.policy().may_be_local && failures_in_a_row < MAX_FAILURES_IN_A_ROW =>
                 {
                     failures_in_a_row += 1;
                     self.doubts.push(format!("a session could not be read again: {error}"));
@@ -75,12 +75,4 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-fn is_of_one_session(kind: &PullErrorKind) -> bool {
-    matches!(kind, PullErrorKind::Transient | PullErrorKind::Contract | PullErrorKind::TooLarge)
-}
-
-fn skips(kind: &PullErrorKind) -> bool {
-    kind.policy().action == Action::SkipRecord
 }

@@ -1,6 +1,6 @@
 //! How a run ended, and why.
 
-use crate::connector::error::{Action, PullError, PullErrorKind};
+use crate::connector::error::{Action, PullError};
 use crate::ingest::run::Run;
 use crate::store::StoreError;
 use crate::store::run::{Finish, Verdict};
@@ -20,9 +20,7 @@ pub(super) enum Halt {
 pub(super) fn leaves_calls_open(outcome: &Result<(), Halt>) -> bool {
     match outcome {
         Ok(()) => true,
-        Err(Halt::Pull(error)) => {
-            matches!(error.kind, PullErrorKind::Transient | PullErrorKind::Contract | PullErrorKind::TooLarge)
-        }
+        Err(Halt::Pull(error)) => error.kind.policy().may_be_local,
         Err(Halt::Store(_) | Halt::Cancelled) => false,
     }
 }
@@ -85,6 +83,6 @@ fn doubt(run: &Run<'_>) -> Option<String> {
     let first = run.doubts.first()?;
     Some(match run.doubts.len() {
         1 => first.clone(),
-        more => format!("{first}; and {} more windows", more - 1),
+        more => format!("{first}; and {} more", more - 1),
     })
 }

@@ -132,12 +132,9 @@ impl Run<'_> {
     /// Whether a window that could not be read may be left out of this run: not when the provider as a
     /// whole is down, and not too often.
     fn may_spare(&self, error: &PullError) -> bool {
-        let is_of_this_window = match error.kind {
-            PullErrorKind::Contract | PullErrorKind::TooLarge => true,
-            PullErrorKind::Transient => self.page_count > 0,
-            _ => false,
-        };
-        is_of_this_window && self.spared_windows < MAX_SPARED_WINDOWS
+        // an outage is nobody's fault but the provider's, unless something was read in this run
+        let is_outage = error.kind == PullErrorKind::Transient && self.page_count == 0;
+        error.kind.policy().may_be_local && !is_outage && self.spared_windows < MAX_SPARED_WINDOWS
     }
 
     /// Marks a window as not proven.
@@ -187,7 +184,8 @@ impl Run<'_> {
                     let proof = finding.doubt.is_none().then_some(&finding);
                     let saved = self.save(&page, proof).await?;
                     self.count(&saved).await;
-                    return Ok(Walked::Ended { finding, is_miscount: trace.is_miscount(&page) });
+                    let is_miscount = trace.guard.is_none() && page.unprovable.is_none() && trace.miscount().is_some();
+                    return Ok(Walked::Ended { finding, is_miscount });
                 }
             }
         }
@@ -204,7 +202,8 @@ struct Trace {
     total: Option<u64>,
     records: usize,
     rejects: usize,
-    doubt: Option<String>,
+    /// Which guard tripped.
+    guard: Option<String>,
 }
 
 impl Trace {
@@ -226,46 +225,47 @@ impl Trace {
         }
         let next = page.next.clone()?;
         if !page.is_empty() && self.seen.len() == before {
-            self.doubt = Some("the provider repeated a page without end in sight".to_owned());
+            self.guard = Some("the provider repeated a page without end in sight".to_owned());
         } else if !self.cursors.insert(next.clone()) {
-            self.doubt = Some("the provider's page tokens run in a circle".to_owned());
+            self.guard = Some("the provider's page tokens run in a circle".to_owned());
         } else if self.page_count >= MAX_PAGES {
-            self.doubt = Some(format!("the list did not end within {MAX_PAGES} pages"));
+            self.guard = Some(format!("the list did not end within {MAX_PAGES} pages"));
         }
-        if self.doubt.is_some() { None } else { Some(next) }
+        if self.guard.is_some() { None } else { Some(next) }
     }
 
-    /// Whether the list ended as the provider said, with fewer records than it counts.
-    fn is_miscount(&self, last: &Page) -> bool {
-        let is_short = self.total.is_some_and(|total| (self.seen.len() as u64) < total);
-        self.doubt.is_none() && last.unprovable.is_none() && (is_short || self.largest_total > self.total)
+    /// How the provider's count disagrees with what it listed.
+    fn miscount(&self) -> Option<String> {
+        let distinct = self.seen.len() as u64;
+        match self.total {
+            Some(total) if distinct < total => {
+                Some(format!("the provider counts {total} records, the list held {distinct} distinct ones"))
+            }
+            total if self.largest_total > total => Some("records vanished while the list was read".to_owned()),
+            _ => None,
+        }
     }
 
-    /// Whether so many records were rejected that not they are odd, but our reading of the provider.
-    fn is_misread(&self) -> bool {
+    /// So many records were rejected that not they are odd, but our reading of the provider.
+    fn misread(&self) -> Option<String> {
         let borne = (self.records / REJECT_SHARE).max(REJECTS_BORNE);
-        self.rejects > borne || (self.rejects > 0 && self.rejects * 2 > self.records)
+        let is_misread = self.rejects > borne || (self.rejects > 0 && self.rejects * 2 > self.records);
+        is_misread.then(|| format!("{} of {} records could not be normalized", self.rejects, self.records))
     }
 
     /// What the walk proves about its window, once it has ended with `last`.
     fn finding(&self, window: Window, last: &Page) -> Finding {
-        let distinct = self.seen.len() as u64;
-        let short = self.total.filter(|total| distinct < *total);
-        let shrunk = self.largest_total > self.total;
-        let doubt = match (&self.doubt, last.unprovable, short) {
-            (Some(doubt), _, _) => Some(doubt.clone()),
-            (None, Some(reason), _) => Some(reason.to_owned()),
-            (None, None, Some(total)) => {
-                Some(format!("the provider counts {total} records, the list held {distinct} distinct ones"))
-            }
-            (None, None, None) if shrunk => Some("records vanished while the list was read".to_owned()),
-            (None, None, None) if self.is_misread() => {
-                Some(format!("{} of {} records could not be normalized", self.rejects, self.records))
-            }
-            (None, None, None) => None,
-        };
+        let is_ahead = window.from >= window.to;
+        let doubt = self
+            .guard
+            .clone()
+            .or_else(|| last.unprovable.map(str::to_owned))
+            .or_else(|| self.miscount())
+            .or_else(|| self.misread())
+            .or_else(|| is_ahead.then(|| "the provider's clock lies before this range".to_owned()));
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        Finding { window, doubt, provider_total: self.total.map(number), distinct_count: number(distinct) }
+        let distinct_count = number(self.seen.len() as u64);
+        Finding { window, doubt, provider_total: self.total.map(number), distinct_count }
     }
 }
 

@@ -223,6 +223,16 @@ async fn a_window_that_cannot_be_read_keeps_no_other_from_being_read() {
 }
 
 #[tokio::test]
+async fn a_provider_whose_clock_lies_before_all_that_is_asked_proves_nothing() {
+    let mut world = World::new().await.with_settings("history_from = \"2026-03-10T00:00:00Z\"");
+    let quirks = Quirks { clock_skew_seconds: -86_400, ..Quirks::default() };
+    let _provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), quirks).await;
+    let line = world.poll_one().await;
+    assert_eq!((line.result, line.complete_through.as_deref()), ("incomplete", None), "{line:?}");
+    assert_eq!(world.number("select count(*) from core.sessions").await, 3, "what came is kept");
+}
+
+#[tokio::test]
 async fn a_live_meeting_is_read_again_until_it_ends() {
     let mut world = World::new().await;
     let started = noon() - TimeDelta::hours(1);
