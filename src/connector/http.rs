@@ -154,16 +154,17 @@ impl ApiClient {
             detail,
             http_status: status.map(|status| status.as_u16()),
         };
-        if let Some(until) = self.budget.blocked_until(self.clock.now()) {
-            let detail = format!("the provider wants no call before {}", until.to_rfc3339());
-            return Err(fail(PullErrorKind::RateLimited { until }, detail, None));
-        }
+        let open = || match self.budget.blocked_until(self.clock.now()) {
+            Some(until) => {
+                let detail = format!("the provider wants no call before {}", until.to_rfc3339());
+                Err(fail(PullErrorKind::RateLimited { until }, detail, None))
+            }
+            None => Ok(()),
+        };
+        open()?;
         self.budget.permit().await;
-        // another source of the same credential may have been refused meanwhile
-        if let Some(until) = self.budget.blocked_until(self.clock.now()) {
-            let detail = format!("the provider wants no call before {}", until.to_rfc3339());
-            return Err(fail(PullErrorKind::RateLimited { until }, detail, None));
-        }
+        // another source of the same credential may have been refused while this one waited
+        open()?;
         let mut url = self.base_url.clone();
         url.set_path(&format!("{}{path}", self.base_url.path().trim_end_matches('/')));
         let request = self.http.get(url).query(query).headers(self.headers(call)?);

@@ -20,6 +20,9 @@ use crate::model::stream::Stream;
 /// Polls start up to this much after their tick, so that sources with one schedule do not start at once.
 const JITTER: Duration = Duration::from_millis(1_500);
 
+/// A stream that was taken or parked is not asked for again sooner than this.
+const SOONEST: Duration = Duration::from_secs(5);
+
 /// Ticks until dropped or stopped.
 pub struct Schedule(JobScheduler);
 
@@ -60,7 +63,8 @@ impl Schedule {
 async fn work(poller: Arc<Poller>, source: Arc<Source>, mut ticks: mpsc::Receiver<()>) {
     let mut come_again_at: Option<DateTime<Utc>> = None;
     loop {
-        let early = come_again_at.map(|at| (at - poller.clock.now()).to_std().unwrap_or_default());
+        // a lease's end is the database's time: with clocks apart it may seem past already
+        let early = come_again_at.map(|at| (at - poller.clock.now()).to_std().unwrap_or_default().max(SOONEST));
         tokio::select! {
             biased;
             () = poller.stop.cancelled() => return,
