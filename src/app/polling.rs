@@ -71,7 +71,8 @@ pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> 
         bail!("no source is configured: add a [[sources]] section, or try `tributary demo`");
     }
     let poller = Arc::new(app.poller(pool, stop).await?);
-    let streams: Vec<Stream> = Stream::ALL.into_iter().filter(|s| selection.stream.is_none_or(|w| w == *s)).collect();
+    let streams: Vec<Stream> =
+        Stream::LISTING.into_iter().filter(|s| selection.stream.is_none_or(|w| w == *s)).collect();
     let mut runs = Vec::new();
     for source in sources.into_iter().map(Arc::new) {
         for stream in &streams {

@@ -10,7 +10,8 @@ use sqlx::PgPool;
 
 use crate::app::App;
 use crate::config::{ProviderDefaults, SourceConfig};
-use crate::connector::http::{ApiClient, HttpLimits, http_client};
+use crate::connector::download::Downloader;
+use crate::connector::http::{ApiClient, HttpLimits, Priority, http_client};
 use crate::connector::limits::CallBudget;
 use crate::connector::{Connector, ConnectorSettings, ProviderEntry};
 use crate::ingest::Source;
@@ -116,6 +117,7 @@ impl<'a> Workshop<'a> {
             credential: entry.credential,
             api_key: source.api_key.clone(),
             budget: Arc::clone(budget),
+            priority: Priority::Live,
             default_retry_after: TimeDelta::seconds(i64::from(entry.default_retry_after_seconds)),
             limits: self.limits,
             clock: Arc::clone(&self.app.clock),
@@ -128,6 +130,7 @@ impl<'a> Workshop<'a> {
             page_size: source.page_size,
             facts,
             api,
+            downloads: Downloader { http: self.client.clone(), max_file_bytes: self.limits.max_body_bytes },
         }))
     }
 }

@@ -71,8 +71,19 @@ pub fn http_client(limits: HttpLimits) -> Result<reqwest::Client, reqwest::Error
         .build()
 }
 
+/// Who goes first when calls are short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// What dashboards wait for: lists, checks.
+    Live,
+    /// What belongs to sessions that are known already.
+    Depth,
+    /// The past.
+    Backfill,
+}
+
 /// Calls to one source's provider: origin, credential, budget.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ApiClient {
     /// The shared client of [`http_client`].
     pub http: reqwest::Client,
@@ -84,6 +95,8 @@ pub struct ApiClient {
     pub api_key: SecretString,
     /// Calls this credential may make, shared by its sources.
     pub budget: Arc<CallBudget>,
+    /// How urgent the calls of this client are.
+    pub priority: Priority,
     /// Wait after a 429 that does not say how long.
     pub default_retry_after: TimeDelta,
     /// Caps; the deadlines are in the client already.
@@ -115,6 +128,11 @@ impl Answer {
 }
 
 impl ApiClient {
+    /// The same way with another urgency.
+    pub fn with_priority(&self, priority: Priority) -> Self {
+        Self { priority, ..self.clone() }
+    }
+
     /// Asks `path` below the base address, tries again what may pass, and obeys the budget.
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, PullError> {
         let call = format!("GET {path}");

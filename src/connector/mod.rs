@@ -23,6 +23,7 @@
 //! This module knows no provider and no database.
 
 pub mod body;
+pub mod download;
 pub mod error;
 pub mod http;
 pub mod limits;
@@ -34,8 +35,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
+use crate::connector::download::Downloader;
 use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
+use crate::model::artifact::{ArtifactAnswer, ArtifactRequest};
 use crate::model::id::{ProviderRecordId, SourceSlug};
 use crate::model::page::{Page, PageRequest};
 use crate::model::source::Capabilities;
@@ -70,6 +73,23 @@ pub struct StreamPolicy {
     pub split_above_records: u64,
 }
 
+/// How a per-session stream wants to be fetched. Ages are counted from the session's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArtifactPolicy {
+    /// While the session runs it is fetched this often; `None`: only after the end.
+    pub while_live: Option<TimeDelta>,
+    /// At these ages it is asked for until it is there.
+    pub tries_after: &'static [TimeDelta],
+    /// And from the last of them on this often.
+    pub then_every: TimeDelta,
+    /// At this age the provider has it no longer: it is given up, after one last try.
+    pub retention: TimeDelta,
+    /// What was found at a lower age is fetched once more at this age, since it may still change.
+    pub settles_after: TimeDelta,
+    /// It is asked for once for each participant, and so waits for the participants.
+    pub per_participant: bool,
+}
+
 /// Name of the fact that says what a list's time filter compares: `created` or `updated`. With
 /// `updated`, changed sessions come by themselves and the open set needs no wide re-listing.
 pub const FACT_FILTER_MEANING: &str = "filter_meaning";
@@ -87,8 +107,26 @@ pub trait Connector: Send + Sync {
     /// Only called where the policy says [`OpenSet::ByDetail`].
     async fn fetch_session(&self, id: &ProviderRecordId, request: PageRequest<'_>) -> Result<Page, PullError>;
 
+    /// How the per-session `stream` wants to be fetched; `None` where this provider has no such stream.
+    fn artifact_policy(&self, stream: Stream) -> Option<ArtifactPolicy> {
+        let _ = stream;
+        None
+    }
+
+    /// One call's worth of the per-session `stream`. Only called where there is a policy. What is not there
+    /// is an [`ArtifactAnswer::Absent`] and no error; an error says that the question was not answered.
+    async fn fetch_artifact(&self, stream: Stream, request: ArtifactRequest<'_>) -> Result<ArtifactAnswer, PullError> {
+        let _ = request;
+        Err(no_such_stream(stream))
+    }
+
     /// Asks the cheapest question that proves credential and address.
     async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError>;
+}
+
+/// The answer of a connector that is asked for a stream it does not offer.
+pub fn no_such_stream(stream: Stream) -> PullError {
+    PullError::contract(stream.as_str(), "this provider has no such stream")
 }
 
 /// What `tributary check` tells about a source that answered.
@@ -115,6 +153,8 @@ pub struct ConnectorSettings {
     pub facts: BTreeMap<String, String>,
     /// The way to the provider.
     pub api: ApiClient,
+    /// The way to files the provider gives links to. Carries no credential.
+    pub downloads: Downloader,
 }
 
 /// How a credential is sent.

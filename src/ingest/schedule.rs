@@ -78,7 +78,7 @@ async fn work(poller: Arc<Poller>, source: Arc<Source>, mut ticks: mpsc::Receive
             () = poller.stop.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
-        for stream in Stream::ALL {
+        for stream in Stream::LISTING {
             // a task of its own, so that a panic costs one run and not the worker
             let (poller, source) = (Arc::clone(&poller), Arc::clone(&source));
             let slug = source.slug.clone();

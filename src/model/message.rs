@@ -12,6 +12,8 @@ pub enum SenderRole {
     User,
     /// The AI or whoever serves.
     Assistant,
+    /// Somebody in a meeting, where nobody serves and nobody is served.
+    Participant,
     /// An origin we do not know yet; the provider's word is kept beside it.
     Unknown,
 }
@@ -22,6 +24,7 @@ impl SenderRole {
         match self {
             Self::User => "user",
             Self::Assistant => "assistant",
+            Self::Participant => "participant",
             Self::Unknown => "unknown",
         }
     }
@@ -40,6 +43,10 @@ pub struct Message {
     pub sender_role: SenderRole,
     /// The provider's own word for the sender.
     pub provider_origin: Option<String>,
+    /// Presence of the sender in a meeting (peer id).
+    pub provider_participant_id: Option<String>,
+    /// The provider's word for what was sent, where it tells media from text.
+    pub payload_type: Option<String>,
     /// The text; `None` for media.
     pub body: Option<String>,
 }

@@ -9,13 +9,17 @@
 //! durations are exact decimals; what a provider did not say is `None`, never zero.
 //! This module knows neither providers, nor SQL, nor HTTP.
 
+pub mod artifact;
 pub mod extension;
 pub mod id;
 pub mod message;
 pub mod outcome;
 pub mod page;
+pub mod participant;
 pub mod person;
+pub mod quality;
 pub mod session;
 pub mod source;
 pub mod stream;
 pub mod time;
+pub mod transcript;

@@ -30,7 +30,9 @@ impl MinutesBasis {
 pub enum MessageSupport {
     /// They come with the session list.
     Inline,
-    /// The provider has them, but they are not read yet: unknown, not zero.
+    /// They are fetched session by session, after each has ended.
+    PerSession,
+    /// The provider has them, but they are not read: unknown, not zero.
     NotFetched,
     /// The provider has no messages.
     None,
@@ -41,6 +43,7 @@ impl MessageSupport {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Inline => "inline",
+            Self::PerSession => "per_session",
             Self::NotFetched => "not_fetched",
             Self::None => "none",
         }

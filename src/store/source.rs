@@ -61,7 +61,7 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
     let id = sqlx::query_scalar!("select source_id from core.sources where source_slug = $1", source.slug.as_str())
         .fetch_one(&mut *tx)
         .await?;
-    for stream in Stream::ALL {
+    for stream in Stream::LISTING {
         sqlx::query!(
             "insert into ingest.streams (source_id, stream) values ($1, $2) on conflict (source_id, stream) do nothing",
             id,

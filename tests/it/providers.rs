@@ -16,8 +16,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 use tributary::clock::{Dice, SystemClock};
+use tributary::connector::download::Downloader;
 use tributary::connector::error::PullError;
-use tributary::connector::http::{ApiClient, HttpLimits, http_client};
+use tributary::connector::http::{ApiClient, HttpLimits, Priority, http_client};
 use tributary::connector::limits::CallBudget;
 use tributary::connector::{Connector, ConnectorSettings};
 use tributary::model::id::SourceSlug;
@@ -58,11 +59,13 @@ pub(crate) fn connect_with(
             credential: entry.credential,
             api_key: SecretString::from(KEY),
             budget: Arc::new(CallBudget::per_minute(60_000)),
+            priority: Priority::Live,
             default_retry_after: TimeDelta::seconds(60),
             limits,
             clock: Arc::new(SystemClock),
             dice: Arc::new(Dice::seeded(1)),
         },
+        downloads: Downloader { http: http_client(limits).unwrap(), max_file_bytes: 1024 * 1024 },
     };
     change(&mut settings);
     (entry.connect)(settings)

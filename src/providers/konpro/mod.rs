@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
-use crate::connector::{CheckReport, Connector, ConnectorSettings, OpenSet, StreamPolicy};
+use crate::connector::{CheckReport, Connector, ConnectorSettings, OpenSet, StreamPolicy, no_such_stream};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Page, PageRequest};
 use crate::model::stream::Stream;
@@ -54,24 +54,21 @@ struct Position {
 #[async_trait]
 impl Connector for KonPro {
     fn policy(&self, stream: Stream) -> Option<StreamPolicy> {
-        match stream {
-            Stream::Sessions => Some(StreamPolicy {
-                overlap: TimeDelta::hours(48),
-                open_set: OpenSet::ByListing { max_age: TimeDelta::hours(48), settling: TimeDelta::hours(2) },
-                split_above_records: 2000,
-            }),
-        }
+        (stream == Stream::Sessions).then_some(StreamPolicy {
+            overlap: TimeDelta::hours(48),
+            open_set: OpenSet::ByListing { max_age: TimeDelta::hours(48), settling: TimeDelta::hours(2) },
+            split_above_records: 2000,
+        })
     }
 
     async fn fetch_page(&self, stream: Stream, request: PageRequest<'_>) -> Result<Page, PullError> {
-        match stream {
-            Stream::Sessions => {
-                let first = Position { page: PageRef::Page(1), seen: 0 };
-                let position = listing::read_position(request.cursor)?.unwrap_or(first);
-                let answer = client::list_sessions(&self.api, request.window, &position.page, self.page_size).await?;
-                Ok(page_of(answer, &position, request.now))
-            }
+        if stream != Stream::Sessions {
+            return Err(no_such_stream(stream));
         }
+        let first = Position { page: PageRef::Page(1), seen: 0 };
+        let position = listing::read_position(request.cursor)?.unwrap_or(first);
+        let answer = client::list_sessions(&self.api, request.window, &position.page, self.page_size).await?;
+        Ok(page_of(answer, &position, request.now))
     }
 
     async fn fetch_session(&self, _: &ProviderRecordId, _: PageRequest<'_>) -> Result<Page, PullError> {

@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
-use crate::connector::{CheckReport, Connector, ConnectorSettings, FACT_FILTER_MEANING, OpenSet, StreamPolicy};
+use crate::connector::{
+    CheckReport, Connector, ConnectorSettings, FACT_FILTER_MEANING, OpenSet, StreamPolicy, no_such_stream,
+};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Page, PageRequest};
 use crate::model::stream::Stream;
@@ -78,31 +80,28 @@ enum Comparison {
 #[async_trait]
 impl Connector for Konvo {
     fn policy(&self, stream: Stream) -> Option<StreamPolicy> {
-        match stream {
-            Stream::Sessions => Some(StreamPolicy {
-                overlap: TimeDelta::hours(1),
-                open_set: OpenSet::ByListing { max_age: TimeDelta::days(30), settling: TimeDelta::hours(2) },
-                split_above_records: 2000,
-            }),
-        }
+        (stream == Stream::Sessions).then_some(StreamPolicy {
+            overlap: TimeDelta::hours(1),
+            open_set: OpenSet::ByListing { max_age: TimeDelta::days(30), settling: TimeDelta::hours(2) },
+            split_above_records: 2000,
+        })
     }
 
     async fn fetch_page(&self, stream: Stream, request: PageRequest<'_>) -> Result<Page, PullError> {
-        match stream {
-            Stream::Sessions => {
-                let range = range(request.window, request.now);
-                let mut page = match listing::read_position(request.cursor)? {
-                    None => self.first_page(&range).await?,
-                    Some(Position::Numbered { number, seen }) => self.numbered_page(&range, number, seen).await?,
-                    Some(Position::Second { first_ids }) => self.second_page(&range, &first_ids).await?,
-                };
-                let from = request.window.from.trunc_subsecs(3);
-                if let Some(meaning) = normalize::filter_meaning(&page, from) {
-                    page.facts.insert(FACT_FILTER_MEANING, meaning.to_owned());
-                }
-                Ok(page)
-            }
+        if stream != Stream::Sessions {
+            return Err(no_such_stream(stream));
         }
+        let range = range(request.window, request.now);
+        let mut page = match listing::read_position(request.cursor)? {
+            None => self.first_page(&range).await?,
+            Some(Position::Numbered { number, seen }) => self.numbered_page(&range, number, seen).await?,
+            Some(Position::Second { first_ids }) => self.second_page(&range, &first_ids).await?,
+        };
+        let from = request.window.from.trunc_subsecs(3);
+        if let Some(meaning) = normalize::filter_meaning(&page, from) {
+            page.facts.insert(FACT_FILTER_MEANING, meaning.to_owned());
+        }
+        Ok(page)
     }
 
     async fn fetch_session(&self, _: &ProviderRecordId, _: PageRequest<'_>) -> Result<Page, PullError> {

@@ -186,7 +186,16 @@ fn message(element: &Fields<'_>, position: i32, oddities: &Oddities) -> Message 
     if sender_role == SenderRole::Unknown {
         element.unknown_value("initiator_origin", provider_origin.as_deref().unwrap_or_default());
     }
-    Message { provider_message_id, position, sent_at, sender_role, provider_origin, body }
+    Message {
+        provider_message_id,
+        position,
+        sent_at,
+        sender_role,
+        provider_origin,
+        provider_participant_id: None,
+        payload_type: None,
+        body,
+    }
 }
 
 /// Only `RECIPIENT`, the customer, is documented. The other words are those in use for whoever serves,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::ApiClient;
-use crate::connector::{CheckReport, Connector, ConnectorSettings, OpenSet, StreamPolicy};
+use crate::connector::{CheckReport, Connector, ConnectorSettings, OpenSet, StreamPolicy, no_such_stream};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Page, PageRequest};
 use crate::model::stream::Stream;
@@ -66,25 +66,24 @@ struct Position {
 #[async_trait]
 impl Connector for RealtimeKit {
     fn policy(&self, stream: Stream) -> Option<StreamPolicy> {
-        match stream {
-            Stream::Sessions => Some(StreamPolicy {
-                // Equal creation times have no documented order: a page border may drop one.
-                overlap: TimeDelta::minutes(30),
-                open_set: OpenSet::ByDetail { settling: TimeDelta::hours(2) },
-                split_above_records: 2000,
-            }),
-        }
+        (stream == Stream::Sessions).then_some(StreamPolicy {
+            // Equal creation times have no documented order: a page border may drop one.
+            overlap: TimeDelta::minutes(30),
+            open_set: OpenSet::ByDetail { settling: TimeDelta::hours(2) },
+            split_above_records: 2000,
+        })
     }
 
     async fn fetch_page(&self, stream: Stream, request: PageRequest<'_>) -> Result<Page, PullError> {
-        match stream {
-            Stream::Sessions => match listing::read_position::<Position>(request.cursor)? {
-                None => self.first_page(request.window).await,
-                Some(position) => {
-                    let answer = self.list(request.window, position.page_no).await?;
-                    Ok(page_of(answer, &position))
-                }
-            },
+        if stream != Stream::Sessions {
+            return Err(no_such_stream(stream));
+        }
+        match listing::read_position::<Position>(request.cursor)? {
+            None => self.first_page(request.window).await,
+            Some(position) => {
+                let answer = self.list(request.window, position.page_no).await?;
+                Ok(page_of(answer, &position))
+            }
         }
     }
 

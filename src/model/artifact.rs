@@ -1,0 +1,124 @@
+//! Artifacts: what is fetched for one session at a time, after the session is known.
+//!
+//! A connector answers one call's worth; the store saves an artifact in one transaction, together with
+//! the state of the task that asked for it. "Nothing there" is an answer of its own: it may come later,
+//! may never have been made, or may be gone, and only the calendar can tell which.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::model::id::ProviderRecordId;
+use crate::model::message::Message;
+use crate::model::page::{Cursor, Oddity, Reject};
+use crate::model::participant::Participant;
+use crate::model::quality::PeerReport;
+use crate::model::transcript::{Summary, Transcript};
+
+/// The session an artifact belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRef {
+    /// The provider's id.
+    pub provider_session_id: ProviderRecordId,
+    /// When it began: offsets are counted from here.
+    pub started_at: DateTime<Utc>,
+    /// When it ended; `None`: it runs, or the provider does not say.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// What is asked of a connector.
+#[derive(Debug, Clone, Copy)]
+pub struct ArtifactRequest<'a> {
+    /// Of which session.
+    pub session: &'a SessionRef,
+    /// Of which presence; only for quality, which is asked for one by one.
+    pub participant: Option<&'a ProviderRecordId>,
+    /// Where to go on; only for participants, which come in pages. `None`: the first page.
+    pub cursor: Option<&'a Cursor>,
+    /// Our present.
+    pub now: DateTime<Utc>,
+}
+
+/// What was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Artifact {
+    /// A page of participants.
+    Participants(Vec<Participant>),
+    /// All messages of the session's chat.
+    Chat(Vec<Message>),
+    /// The transcript.
+    Transcript(Transcript),
+    /// The summary.
+    Summary(Summary),
+    /// One participant's report.
+    Quality(PeerReport),
+}
+
+/// An answer with content. A file that is well-formed and holds nothing is content too: an empty list is
+/// known to be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactPage {
+    /// What was there.
+    pub artifact: Artifact,
+    /// The file's bytes as received; `None` where the records carry their own (participants, quality).
+    pub raw: Option<Vec<u8>>,
+    /// Records that could not be normalized, with their bytes.
+    pub rejects: Vec<Reject>,
+    /// What was unexpected.
+    pub oddities: Vec<Oddity>,
+    /// Where the next page begins; `None` once the provider says that the list has ended.
+    pub next: Option<Cursor>,
+    /// How many records the provider says there are, over all pages.
+    pub total: Option<u64>,
+    /// What was learnt about this source.
+    pub facts: BTreeMap<&'static str, String>,
+}
+
+impl ArtifactPage {
+    /// Content with nothing around it.
+    pub fn of(artifact: Artifact) -> Self {
+        Self {
+            artifact,
+            raw: None,
+            rejects: Vec::new(),
+            oddities: Vec::new(),
+            next: None,
+            total: None,
+            facts: BTreeMap::new(),
+        }
+    }
+}
+
+/// How nothing was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Absence {
+    /// The provider does not know of it (404).
+    NotFound,
+    /// The provider answered without a link.
+    NoLink,
+    /// The link led to no file, also after it was asked for anew.
+    LinkDead,
+    /// The file had no bytes at all.
+    ZeroBytes,
+}
+
+impl Absence {
+    /// The value in `ingest.artifact_tasks.reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::NoLink => "no_link",
+            Self::LinkDead => "link_dead",
+            Self::ZeroBytes => "zero_bytes",
+        }
+    }
+}
+
+/// The answer to one request for an artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArtifactAnswer {
+    /// It is there.
+    Content(Box<ArtifactPage>),
+    /// It is not, or not yet.
+    Absent(Absence),
+}
