@@ -165,3 +165,17 @@ create table core.participant_quality (
   primary key (source_id, session_id, provider_participant_id),
   foreign key (source_id, session_id) references core.sessions on delete cascade
 );
+
+-- Counters of a session's participants, written with them, so that no question has to add them up. No row: never
+-- fetched, so unknown and not zero.
+create table core.session_participation (
+  session_id                    bigint not null,
+  participant_ms                bigint not null, -- sum of the presences whose length is known
+  source_id                     int not null,
+  participant_count             int not null,    -- presences
+  person_count                  int not null,    -- people among them; a presence of nobody known counts as one
+  unknown_duration_count        int not null,    -- presences without a length
+  peak_participants             int not null,    -- most presences at once, by joining and leaving
+  primary key (source_id, session_id),
+  foreign key (source_id, session_id) references core.sessions on delete cascade
+);
