@@ -8,30 +8,38 @@ alter table core.sources add constraint sources_message_support_check
 
 -- The work list: one task per session and stream. Local to one node: it names sessions without a foreign key.
 create table ingest.artifact_tasks (
-  session_id      bigint not null,
-  ended_at        core.instant,           -- end of the session that tries are counted from; null: it runs
-  next_try_at     core.instant,           -- null: nothing is left to do
-  claimed_until   core.instant,           -- somebody works on it; the database's time
-  last_attempt_at core.instant,
-  content_at      core.instant,           -- when something was last found
-  settled_at      core.instant,           -- when it was decided for good
-  source_id       int not null references core.sources,
-  attempts        int not null default 0,
-  claim_token     uuid,
-  stream          text not null check (stream in ('participants', 'chat', 'transcript', 'summary', 'quality')),
-  state           text not null default 'pending'
-                  check (state in ('pending', 'available', 'empty', 'not_enabled', 'expired', 'failed')),
-  reason          text,                   -- what the last try met, for programs: not_found, zero_bytes, too_large, …
-  detail          text,                   -- the same for people; holds no content, link or credential
-  content_hash    bytea,                  -- of what was stored last: the same again is not written
+  session_id       bigint not null,
+  ended_at         core.instant,          -- end of the session that tries are counted from; null: it runs
+  expires_at       core.instant,          -- the provider keeps it until then; null: it runs
+  next_try_at      core.instant,          -- null: nothing is left to do
+  claimed_until    core.instant,          -- somebody works on it; the database's time
+  first_attempt_at core.instant,
+  last_attempt_at  core.instant,
+  content_at       core.instant,          -- when something new was last stored
+  settled_at       core.instant,          -- when it was decided for good
+  source_id        int not null references core.sources,
+  attempts         int not null default 0,
+  claim_token      uuid,
+  stream           text not null check (stream in ('participants', 'chat', 'transcript', 'summary', 'quality')),
+  state            text not null default 'pending'
+                   check (state in ('pending', 'available', 'empty', 'not_enabled', 'expired', 'failed')),
+  reason           text,                  -- what the last try met, for programs: not_found, zero_bytes, too_large, …
+  detail           text,                  -- the same for people; holds no content, link or credential
+  content_hash     bytea,                 -- of what was stored last: the same again is not written
   primary key (source_id, session_id, stream)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
--- What is due: asked every few seconds, so it must stay as small as the work.
+-- What is left to do, in the orders in which it is asked for: next to come, newest session, next to be lost. A task
+-- that is settled stands in none of them.
 create index artifact_tasks_due on ingest.artifact_tasks (source_id, next_try_at) where next_try_at is not null;
+create index artifact_tasks_newest on ingest.artifact_tasks (source_id, ended_at desc, session_id desc)
+  where next_try_at is not null;
+create index artifact_tasks_expiring on ingest.artifact_tasks (source_id, expires_at)
+  where next_try_at is not null and expires_at is not null;
 -- Health counts states.
 create index artifact_tasks_by_state on ingest.artifact_tasks (source_id, stream, state);
 
--- Raw records and rejects of per-session streams say which session they belong to.
+-- Per-session streams are worked off by several instances at once, without a lease: their runs are passes over the
+-- work list and read no window. Raw records and rejects of these streams say which session they belong to.
 alter table ingest.raw_records add column provider_session_id text;
 alter table ingest.rejects add column provider_session_id text;
 create index rejects_open_of_session on ingest.rejects (source_id, stream, provider_session_id)

@@ -1,4 +1,4 @@
-//! `tributary poll`: each listing stream once, now, whatever its schedule.
+//! `tributary poll`: each listing stream once, now, whatever its schedule; then every per-session task that is due.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -9,9 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::db::Purpose;
+use crate::ingest::artifact::PlannedStream;
+use crate::ingest::artifact::pass::{self, StreamSummary};
 use crate::ingest::{Polled, Poller, Source, run_once};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
+use crate::store::artifact::queue;
 use crate::store::run::Verdict;
 
 /// What to poll.
@@ -32,15 +35,15 @@ pub struct PollLine {
     pub stream: &'static str,
     /// Verdict of the run, or why there was none: `held`, `parked`, `paused`, `crashed`.
     pub result: &'static str,
-    /// Pages saved.
+    /// Pages saved; in per-session streams, sessions asked for.
     pub pages: u64,
-    /// Sessions stored for the first time.
+    /// Sessions stored for the first time; in per-session streams, those for which something new came.
     pub inserted: i64,
     /// Sessions that changed.
     pub updated: i64,
     /// Sessions stored already, to the byte.
     pub unchanged: i64,
-    /// Records that could not be normalized.
+    /// Records that could not be normalized; in per-session streams, sessions whose artifact could not be fetched.
     pub rejected: i64,
     /// Up to when the stream is proven complete.
     pub complete_through: Option<String>,
@@ -71,32 +74,66 @@ pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> 
         bail!("no source is configured: add a [[sources]] section, or try `tributary demo`");
     }
     let poller = Arc::new(app.poller(pool, stop).await?);
-    let streams: Vec<Stream> =
-        Stream::LISTING.into_iter().filter(|s| selection.stream.is_none_or(|w| w == *s)).collect();
     let mut runs = Vec::new();
     for source in sources.into_iter().map(Arc::new) {
-        for stream in &streams {
-            let task = tokio::spawn(run_one(Arc::clone(&poller), Arc::clone(&source), *stream));
-            runs.push((source.slug.to_string(), *stream, task));
-        }
+        let slug = source.slug.to_string();
+        runs.push((slug, tokio::spawn(poll_source(Arc::clone(&poller), source, selection.stream))));
     }
     let mut lines = Vec::with_capacity(runs.len());
-    for (slug, stream, task) in runs {
-        let polled = match task.await {
-            Ok(polled) => polled,
+    for (slug, run) in runs {
+        match run.await {
+            Ok(polled) => lines.extend(polled),
             Err(error) => {
                 tracing::error!(source = slug, error = %error, "a run crashed");
+                let stream = selection.stream.unwrap_or(Stream::Sessions);
                 lines.push(PollLine { detail: Some(error.to_string()), ..line(slug, stream, "crashed") });
-                continue;
             }
-        };
-        lines.extend(describe(slug, stream, polled));
+        }
     }
     Ok(lines)
 }
 
-async fn run_one(poller: Arc<Poller>, source: Arc<Source>, stream: Stream) -> Result<Polled, StoreError> {
-    run_once(&poller, &source, stream).await
+/// The lists of one source, then what is to be fetched for each session.
+async fn poll_source(poller: Arc<Poller>, source: Arc<Source>, only: Option<Stream>) -> Vec<PollLine> {
+    let is_wanted = |stream: &Stream| only.is_none_or(|wanted| wanted == *stream);
+    let slug = || source.slug.to_string();
+    let mut lines = Vec::new();
+    for stream in Stream::LISTING.into_iter().filter(is_wanted) {
+        lines.extend(describe(slug(), stream, run_once(&poller, &source, stream).await));
+    }
+    let wanted: Vec<PlannedStream> =
+        source.session_streams.iter().copied().filter(|planned| is_wanted(&planned.stream)).collect();
+    match fetch_depth(&poller, &source, &wanted).await {
+        Ok(summaries) => lines.extend(summaries.into_iter().map(|summary| depth_line(slug(), summary))),
+        Err(error) => {
+            let stream = wanted.first().map_or(Stream::Sessions, |planned| planned.stream);
+            lines.extend(describe(slug(), stream, Err(error)));
+        }
+    }
+    lines
+}
+
+async fn fetch_depth(
+    poller: &Poller,
+    source: &Source,
+    wanted: &[PlannedStream],
+) -> Result<Vec<StreamSummary>, StoreError> {
+    let all: Vec<_> = source.session_streams.iter().map(PlannedStream::listed).collect();
+    queue::enlist_stored(&poller.pool, source.id, &all, poller.clock.now()).await?;
+    pass::run_all(poller, source, wanted).await
+}
+
+/// What became of the tasks of one stream. A task that waits for its next try is no fault of the pass.
+fn depth_line(source: String, summary: StreamSummary) -> PollLine {
+    let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    PollLine {
+        pages: summary.tried,
+        inserted: count(summary.brought),
+        unchanged: count(summary.tried.saturating_sub(summary.brought)),
+        rejected: count(summary.failed),
+        detail: summary.error.map(|(class, detail)| format!("{class}: {detail}")),
+        ..line(source, summary.stream, summary.verdict.as_str())
+    }
 }
 
 fn describe(slug: String, stream: Stream, polled: Result<Polled, StoreError>) -> Option<PollLine> {

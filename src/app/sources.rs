@@ -15,6 +15,7 @@ use crate::connector::http::{ApiClient, HttpLimits, Priority, http_client};
 use crate::connector::limits::CallBudget;
 use crate::connector::{Connector, ConnectorSettings, ProviderEntry};
 use crate::ingest::Source;
+use crate::ingest::artifact::PlannedStream;
 use crate::model::source::SourceRegistration;
 use crate::providers;
 use crate::store::source;
@@ -58,6 +59,7 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
     let mut sources = Vec::with_capacity(configured.len());
     for (source, id) in configured.iter().zip(ids) {
         let connector = workshop.connect(source, source::facts(pool, id).await?)?;
+        let session_streams = PlannedStream::of(connector.as_ref(), &source.session_streams);
         sources.push(Source {
             id,
             slug: source.slug.clone(),
@@ -65,6 +67,7 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
             history_from: source.history_from,
             schedule: source.schedule.clone(),
             connector,
+            session_streams,
         });
     }
     Ok(sources)
@@ -150,6 +153,7 @@ fn registration(source: &SourceConfig, entry: &ProviderEntry) -> SourceRegistrat
         _ => source.base_url.host_str().unwrap_or_default().to_owned(),
     };
     let parts = [Some(place.as_str()), source.account_id.as_deref(), source.app_id.as_deref()];
+    let offered = entry.capabilities.session_streams.iter().copied();
     SourceRegistration {
         slug: source.slug.clone(),
         provider: source.provider.clone(),
@@ -157,5 +161,6 @@ fn registration(source: &SourceConfig, entry: &ProviderEntry) -> SourceRegistrat
         capabilities: entry.capabilities,
         history_from: source.history_from,
         schedule: source.schedule.clone(),
+        session_streams: offered.filter(|stream| source.session_streams.contains(stream)).collect(),
     }
 }

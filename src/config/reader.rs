@@ -104,6 +104,20 @@ impl Section {
         }
     }
 
+    /// A list of words; from the environment a text with commas. `None` where it is absent.
+    pub(super) fn words(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> Option<Vec<String>> {
+        let value = self.take(key)?;
+        let words = match &value {
+            Value::String(text) => Some(text.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>()),
+            Value::Array(list) => list.iter().map(|word| word.as_str().map(str::to_owned)).collect(),
+            _ => None,
+        };
+        if words.is_none() {
+            self.fault(faults, key, &format!("`{value}` is no list of words"), "write it like [\"one\", \"two\"]");
+        }
+        words.map(|words| words.into_iter().filter(|word| !word.is_empty()).collect())
+    }
+
     /// A whole number in a range.
     pub(super) fn whole(
         &mut self,

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::reader::{Section, nearest};
 use super::{ConfigFault, ConfigInput, ProviderDefaults, secrets};
 use crate::model::id::SourceSlug;
+use crate::model::stream::Stream;
 use crate::model::time;
 
 /// One configured account.
@@ -34,6 +35,9 @@ pub struct SourceConfig {
     pub account_id: Option<String>,
     /// `app_id`, where the provider has apps.
     pub app_id: Option<String>,
+    /// `session_streams`: what is fetched for each session once it is known, of those the provider offers. Default:
+    /// all of them.
+    pub session_streams: Vec<Stream>,
 }
 
 pub(super) fn read_all(
@@ -98,6 +102,7 @@ fn read(
     let page_size = section.has("page_size").then(|| section.whole("page_size", 1..=1_000, 100, faults));
     let account_id = setting(section, "account_id", provider, faults);
     let app_id = setting(section, "app_id", provider, faults);
+    let session_streams = session_streams(section, faults);
     Some(SourceConfig {
         slug: slug?,
         provider: provider?.name.to_owned(),
@@ -109,6 +114,7 @@ fn read(
         page_size: page_size.and_then(|size| u32::try_from(size).ok()),
         account_id,
         app_id,
+        session_streams,
     })
 }
 
@@ -214,4 +220,25 @@ fn setting(
         section.fault(faults, key, "it is missing", "this provider cannot be reached without it");
     }
     text
+}
+
+/// The streams named, each one of those there are; all where none is named.
+fn session_streams(section: &mut Section, faults: &mut Vec<ConfigFault>) -> Vec<Stream> {
+    let Some(words) = section.words("session_streams", faults) else { return Stream::PER_SESSION.to_vec() };
+    let names = Stream::PER_SESSION.map(Stream::as_str);
+    let mut streams = Vec::new();
+    for word in words {
+        match Stream::parse(&word).filter(|stream| Stream::PER_SESSION.contains(stream)) {
+            Some(stream) => streams.push(stream),
+            None => {
+                let remedy = nearest(&word, &names).map_or_else(
+                    || format!("name some of {}", names.join(", ")),
+                    |name| format!("did you mean `{name}`?"),
+                );
+                let problem = format!("there is no per-session stream `{word}`");
+                section.fault(faults, "session_streams", &problem, &remedy);
+            }
+        }
+    }
+    streams
 }

@@ -8,6 +8,7 @@
 //!
 //! Connectors are received as values; none is named here.
 
+pub mod artifact;
 mod plan;
 mod reread;
 mod run;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Dice};
 use crate::connector::error::PullErrorKind;
 use crate::connector::{Connector, OpenSet};
+use crate::ingest::artifact::PlannedStream;
 use crate::ingest::run::Run;
 use crate::model::id::{SourceId, SourceSlug};
 use crate::model::person::PersonKey;
@@ -63,6 +65,8 @@ pub struct Source {
     pub schedule: String,
     /// The way to it.
     pub connector: Arc<dyn Connector>,
+    /// What is fetched for each session once it is known.
+    pub session_streams: Vec<PlannedStream>,
 }
 
 /// How a poll went.

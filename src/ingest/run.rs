@@ -6,10 +6,12 @@ use chrono::{DateTime, Utc};
 use tokio::task::JoinHandle;
 
 use crate::connector::error::PullError;
+use crate::ingest::artifact::PlannedStream;
 use crate::ingest::verdict::{self, Halt};
 use crate::ingest::{Poller, RunSummary, Source};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::time::Window;
+use crate::store::artifact::SessionStream;
 use crate::store::lease::{self, LEASE_DURATION, Lease};
 use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Progress};
@@ -46,6 +48,8 @@ pub(super) struct Run<'a> {
     pub(super) spared_windows: u32,
     /// A part of a window held less than the whole: the provider's time filter works.
     pub(super) filter_works: bool,
+    /// What is enlisted for each session that is saved.
+    session_streams: Vec<SessionStream>,
     _keeper: LeaseKeeper,
 }
 
@@ -71,6 +75,7 @@ impl<'a> Run<'a> {
             cuts_left: MAX_CUTS,
             spared_windows: 0,
             filter_works: false,
+            session_streams: source.session_streams.iter().map(PlannedStream::listed).collect(),
             _keeper: LeaseKeeper::start(poller, lease),
         })
     }
@@ -102,6 +107,7 @@ impl<'a> Run<'a> {
             run_id: self.id,
             source_slug: self.source.slug.as_str(),
             person_key: &self.poller.person_key,
+            session_streams: &self.session_streams,
             now: self.poller.clock.now(),
         };
         let pool = &self.poller.pool;

@@ -114,6 +114,46 @@ impl Absence {
     }
 }
 
+/// What is known about an artifact of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ArtifactState {
+    /// Nothing was found so far; it is still asked for.
+    Pending,
+    /// It is stored.
+    Available,
+    /// It was there and holds nothing.
+    Empty,
+    /// It was asked for while the provider would have kept it, and never was: it is not made for this session.
+    NotEnabled,
+    /// The provider no longer had it when it could first be read.
+    Expired,
+    /// It was there and could not be read.
+    Failed,
+}
+
+impl ArtifactState {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Available, Self::Empty, Self::NotEnabled, Self::Expired, Self::Failed];
+
+    /// The value in `ingest.artifact_tasks.state`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Empty => "empty",
+            Self::NotEnabled => "not_enabled",
+            Self::Expired => "expired",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The state of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
 /// The answer to one request for an artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArtifactAnswer {

@@ -65,14 +65,14 @@ pub struct TrailStep {
 pub struct SessionStats {
     /// All messages.
     pub message_count: i32,
-    /// The customer's.
-    pub user_message_count: i32,
+    /// The customer's; `None`, like the rest, where a conversation has no two sides.
+    pub user_message_count: Option<i32>,
     /// The AI's or agent's.
-    pub assistant_message_count: i32,
+    pub assistant_message_count: Option<i32>,
     /// Words the customer wrote.
-    pub user_word_count: i32,
+    pub user_word_count: Option<i32>,
     /// Words the AI or agent wrote.
-    pub assistant_word_count: i32,
+    pub assistant_word_count: Option<i32>,
     /// From the first user message to the first other message at or after it, seconds. `None` while
     /// one of the two is missing.
     pub first_response_seconds: Option<Decimal>,
@@ -84,6 +84,11 @@ pub fn word_count(text: &str) -> i32 {
 }
 
 impl SessionStats {
+    /// Counts the messages of a meeting, where nobody serves and nobody is served.
+    pub fn of_meeting(messages: &[Message]) -> Self {
+        Self { message_count: i32::try_from(messages.len()).unwrap_or(i32::MAX), ..Self::default() }
+    }
+
     /// Counts a session's messages.
     pub fn of(messages: &[Message]) -> Self {
         let count = |role| messages.iter().filter(|m| m.sender_role == role).count();
@@ -94,10 +99,10 @@ impl SessionStats {
         let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         Self {
             message_count: number(messages.len()),
-            user_message_count: number(count(SenderRole::User)),
-            assistant_message_count: number(count(SenderRole::Assistant)),
-            user_word_count: words(SenderRole::User),
-            assistant_word_count: words(SenderRole::Assistant),
+            user_message_count: Some(number(count(SenderRole::User))),
+            assistant_message_count: Some(number(count(SenderRole::Assistant))),
+            user_word_count: Some(words(SenderRole::User)),
+            assistant_word_count: Some(words(SenderRole::Assistant)),
             first_response_seconds: first_response_seconds(messages),
         }
     }

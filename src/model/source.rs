@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::model::id::SourceSlug;
 use crate::model::session::SessionKind;
+use crate::model::stream::Stream;
 
 /// What a provider's minutes measure. Minutes of different bases may be added only when the answer
 /// says so.
@@ -61,6 +62,8 @@ pub struct Capabilities {
     pub messages: MessageSupport,
     /// The kinds of session it can have.
     pub session_kinds: &'static [SessionKind],
+    /// What it has to be fetched for each session.
+    pub session_streams: &'static [Stream],
 }
 
 /// A source as it is registered in the database.
@@ -78,4 +81,6 @@ pub struct SourceRegistration {
     pub history_from: DateTime<Utc>,
     /// When it is polled: six cron fields, UTC.
     pub schedule: String,
+    /// What is fetched for each session once it is known.
+    pub session_streams: Vec<Stream>,
 }

@@ -13,6 +13,7 @@ mod realtimekit;
 use crate::connector::{Credential, ProviderEntry};
 use crate::model::session::SessionKind;
 use crate::model::source::{Capabilities, MessageSupport, MinutesBasis};
+use crate::model::stream::Stream;
 
 /// Every provider there is, in the order of their names.
 pub static ALL: [ProviderEntry; 3] = [
@@ -30,6 +31,7 @@ pub static ALL: [ProviderEntry; 3] = [
             has_outcomes: false,
             messages: MessageSupport::None,
             session_kinds: &[SessionKind::Avatar],
+            session_streams: &[],
         },
         connect: konpro::connect,
     },
@@ -47,6 +49,7 @@ pub static ALL: [ProviderEntry; 3] = [
             has_outcomes: true,
             messages: MessageSupport::Inline,
             session_kinds: &[SessionKind::Chat],
+            session_streams: &[],
         },
         connect: konvo::connect,
     },
@@ -65,6 +68,7 @@ pub static ALL: [ProviderEntry; 3] = [
             has_outcomes: false,
             messages: MessageSupport::NotFetched,
             session_kinds: &[SessionKind::Meeting, SessionKind::Livestream],
+            session_streams: &Stream::PER_SESSION,
         },
         connect: realtimekit::connect,
     },

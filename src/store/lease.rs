@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::StoreError;
+use crate::store::{Place, StoreError};
 
 /// How long a lease holds without renewal. A killed poller blocks its streams for so long at most.
 pub const LEASE_DURATION: Duration = Duration::from_secs(45);
@@ -96,6 +96,11 @@ pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<(), StoreError> {
 }
 
 impl Lease {
+    /// What it is for.
+    pub(super) fn place(&self) -> Place {
+        Place { source_id: self.source_id, stream: self.stream }
+    }
+
     /// The grant's number; grows with every grant of the stream.
     pub fn fence(&self) -> i64 {
         self.fence

@@ -7,27 +7,25 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::model::message::{Message, SessionStats, word_count};
 use crate::store::StoreError;
-use crate::store::page::Prepared;
 
 /// Messages written by one statement: bounds the memory of a statement, not the page.
 const CHUNK: usize = 4_000;
 
-/// Makes the messages of each session that carried some equal to what it carried. `updated` are the
-/// sessions that were stored before.
+/// Makes the messages of each session in `carried` equal to what came. `updated` are the sessions that were stored
+/// before; `count` makes a session's counters.
 pub(super) async fn replace(
     tx: &mut PgConnection,
     source_id: SourceId,
-    rows: &[(i64, &Prepared<'_>)],
+    carried: &[(i64, &[Message])],
     updated: &[i64],
+    count: fn(&[Message]) -> SessionStats,
 ) -> Result<(), StoreError> {
-    let carried: Vec<(i64, &[Message])> =
-        rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.messages.as_deref()?))).collect();
     if carried.is_empty() {
         return Ok(());
     }
     // a repeated id within a session: the last one counts
     let mut messages: BTreeMap<(i64, &str), &Message> = BTreeMap::new();
-    for (id, list) in &carried {
+    for (id, list) in carried {
         messages.extend(list.iter().map(|message| ((*id, message.provider_message_id.as_str()), message)));
     }
     let stale: Vec<i64> = carried.iter().map(|(id, _)| *id).filter(|id| updated.contains(id)).collect();
@@ -36,7 +34,7 @@ pub(super) async fn replace(
     for chunk in messages.chunks(CHUNK) {
         upsert(tx, source_id, chunk).await?;
     }
-    write_stats(tx, source_id, &carried).await
+    write_stats(tx, source_id, carried, count).await
 }
 
 /// Messages the provider no longer lists in a session it listed with messages.
@@ -90,19 +88,24 @@ async fn upsert(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &M
     let roles: Vec<&str> = messages.iter().map(|(_, m)| m.sender_role.as_str()).collect();
     let origins: Vec<Option<&str>> = messages.iter().map(|(_, m)| m.provider_origin.as_deref()).collect();
     let bodies: Vec<Option<&str>> = messages.iter().map(|(_, m)| m.body.as_deref()).collect();
+    let participants: Vec<Option<&str>> = messages.iter().map(|(_, m)| m.provider_participant_id.as_deref()).collect();
+    let payload_types: Vec<Option<&str>> = messages.iter().map(|(_, m)| m.payload_type.as_deref()).collect();
     let chars = column(|m| m.body.as_ref().map(|body| i32::try_from(body.chars().count()).unwrap_or(i32::MAX)));
     let words = column(|m| m.body.as_deref().map(word_count));
     sqlx::query!(
         "insert into core.messages as t (source_id, session_id, provider_message_id, position, sent_at, sender_role,
-                                         provider_origin, body, char_count, word_count)
+                                         provider_origin, body, char_count, word_count, provider_participant_id, payload_type)
          select $1, m.* from unnest($2::bigint[], $3::text[], $4::int[], $5::timestamptz[], $6::text[], $7::text[],
-                                    $8::text[], $9::int[], $10::int[]) m
+                                    $8::text[], $9::int[], $10::int[], $11::text[], $12::text[]) m
          on conflict (source_id, session_id, provider_message_id) do update
             set position = excluded.position, sent_at = excluded.sent_at, sender_role = excluded.sender_role,
                 provider_origin = excluded.provider_origin, body = excluded.body,
-                char_count = excluded.char_count, word_count = excluded.word_count
-          where (t.position, t.sent_at, t.sender_role, t.provider_origin, t.body) is distinct from
-                (excluded.position, excluded.sent_at, excluded.sender_role, excluded.provider_origin, excluded.body)",
+                char_count = excluded.char_count, word_count = excluded.word_count,
+                provider_participant_id = excluded.provider_participant_id, payload_type = excluded.payload_type
+          where (t.position, t.sent_at, t.sender_role, t.provider_origin, t.body, t.provider_participant_id, t.payload_type)
+                is distinct from
+                (excluded.position, excluded.sent_at, excluded.sender_role, excluded.provider_origin, excluded.body,
+                 excluded.provider_participant_id, excluded.payload_type)",
         source_id.0,
         &ids,
         &message_ids as &[&str],
@@ -113,6 +116,8 @@ async fn upsert(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &M
         &bodies as &[Option<&str>],
         &chars as &[Option<i32>],
         &words as &[Option<i32>],
+        &participants as &[Option<&str>],
+        &payload_types as &[Option<&str>],
     )
     .execute(tx)
     .await
@@ -124,10 +129,12 @@ async fn write_stats(
     tx: &mut PgConnection,
     source_id: SourceId,
     carried: &[(i64, &[Message])],
+    count: fn(&[Message]) -> SessionStats,
 ) -> Result<(), StoreError> {
     let ids: Vec<i64> = carried.iter().map(|(id, _)| *id).collect();
-    let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| SessionStats::of(messages)).collect();
-    let column = |of: fn(&SessionStats) -> i32| stats.iter().map(of).collect::<Vec<i32>>();
+    let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| count(messages)).collect();
+    let all: Vec<i32> = stats.iter().map(|stats| stats.message_count).collect();
+    let column = |of: fn(&SessionStats) -> Option<i32>| stats.iter().map(of).collect::<Vec<_>>();
     let responses: Vec<_> = stats.iter().map(|stats| stats.first_response_seconds).collect();
     sqlx::query!(
         "insert into core.session_stats as t (source_id, session_id, message_count, user_message_count,
@@ -147,11 +154,11 @@ async fn write_stats(
                  excluded.user_word_count, excluded.assistant_word_count, excluded.first_response_seconds)",
         source_id.0,
         &ids,
-        &column(|s| s.message_count),
-        &column(|s| s.user_message_count),
-        &column(|s| s.assistant_message_count),
-        &column(|s| s.user_word_count),
-        &column(|s| s.assistant_word_count),
+        &all,
+        &column(|s| s.user_message_count) as &[Option<i32>],
+        &column(|s| s.assistant_message_count) as &[Option<i32>],
+        &column(|s| s.user_word_count) as &[Option<i32>],
+        &column(|s| s.assistant_word_count) as &[Option<i32>],
         &responses as &[Option<rust_decimal::Decimal>],
     )
     .execute(tx)

@@ -7,6 +7,7 @@
 //!
 //! Knows the tables and the model; knows no provider and no HTTP.
 
+pub mod artifact;
 pub mod lease;
 pub mod open_set;
 pub mod page;
@@ -26,6 +27,18 @@ mod session;
 mod trail;
 
 use std::borrow::Cow;
+
+use crate::model::id::SourceId;
+use crate::model::stream::Stream;
+
+/// Where a record belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    /// Source.
+    source_id: SourceId,
+    /// Stream.
+    stream: Stream,
+}
 
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]

@@ -6,12 +6,11 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::model::page::Oddity;
-use crate::store::StoreError;
-use crate::store::lease::Lease;
+use crate::store::{Place, StoreError};
 
 pub(super) async fn count(
     tx: &mut PgConnection,
-    lease: &Lease,
+    place: Place,
     oddities: impl IntoIterator<Item = &Oddity>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -32,8 +31,8 @@ pub(super) async fn count(
            from unnest($3::text[], $4::text[], $5::text[], $6::bigint[]) x(kind, path, value, record_count)
          on conflict (source_id, stream, kind, path, value) do update
             set record_count = o.record_count + excluded.record_count",
-        lease.source_id.0,
-        lease.stream.as_str(),
+        place.source_id.0,
+        place.stream.as_str(),
         &kinds as &[&str],
         &paths as &[&str],
         &values as &[&str],

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use sqlx::{Acquire, PgConnection, PgPool};
 
+use crate::model::message::{Message, SessionStats};
 use crate::model::page::{Page, Record, Reject};
 use crate::model::person::PersonKey;
 use crate::model::session::MAPPING_VERSION;
+use crate::store::artifact::{self, SessionStream};
 use crate::store::lease::Lease;
-use crate::store::raw::{self, Hash};
+use crate::store::raw::{self, Hash, RawRecord};
 use crate::store::run::{self, Progress};
 use crate::store::session::Known;
 use crate::store::window::{self, Finding};
@@ -26,6 +28,8 @@ pub struct SaveContext<'a> {
     pub source_slug: &'a str,
     /// Turns people into pseudonyms.
     pub person_key: &'a PersonKey,
+    /// What is fetched for each session once it is known.
+    pub session_streams: &'a [SessionStream],
     /// The present.
     pub now: DateTime<Utc>,
 }
@@ -56,6 +60,10 @@ impl<'a> Prepared<'a> {
 
     pub(super) fn id(&self) -> &'a str {
         self.record.session.provider_session_id.as_str()
+    }
+
+    fn body(&self) -> RawRecord<'a> {
+        RawRecord { id: self.id().into(), body: &self.record.raw, hash: self.raw_hash }
     }
 }
 
@@ -118,13 +126,13 @@ async fn try_save(
         written = fresh;
     }
     let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
-    reject::insert(&mut tx, lease, &rejects, run_id, now).await?;
+    reject::insert(&mut tx, lease.place(), None, &rejects, run_id, now).await?;
     let refused: Vec<&str> =
         rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str())).collect();
     let readable = records.iter().map(Prepared::id).filter(|id| !refused.contains(id)).collect();
-    reject::resolve(&mut tx, lease, readable, now).await?;
+    reject::resolve(&mut tx, lease.place(), readable, now).await?;
     if !written.is_empty() {
-        oddity::count(&mut tx, lease, &page.oddities, now).await?;
+        oddity::count(&mut tx, lease.place(), &page.oddities, now).await?;
     }
     source::learn(&mut tx, lease.source_id, &page.facts, now).await?;
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
@@ -172,17 +180,26 @@ async fn write(
     }
     let SaveContext { lease, run_id, now, .. } = *context;
     let source_id = lease.source_id;
-    person::insert(tx, source_id, records, now).await?;
-    raw::insert(tx, lease, records, run_id, now).await?;
+    let people = records.iter().filter_map(|record| {
+        let person = record.record.session.person.as_ref()?;
+        Some((record.person_id.as_deref()?, person.identity_kind))
+    });
+    person::insert(tx, source_id, &people.collect(), now).await?;
+    let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body()).collect();
+    raw::insert(tx, lease.place(), None, &bodies, run_id, now).await?;
     let ids = session::upsert(tx, source_id, records, now).await?;
     let rows: Vec<(i64, &Prepared<'_>)> =
         records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
     let updated: Vec<i64> = rows.iter().filter(|(_, r)| known.contains_key(r.id())).map(|(id, _)| *id).collect();
     extension::upsert(tx, source_id, &rows).await?;
     trail::replace(tx, source_id, &rows, &updated).await?;
-    message::replace(tx, source_id, &rows, &updated).await?;
+    let carried: Vec<(i64, &[Message])> =
+        rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.messages.as_deref()?))).collect();
+    message::replace(tx, source_id, &carried, &updated, SessionStats::of).await?;
     let oddities = records.iter().flat_map(|record| &record.record.oddities);
-    oddity::count(tx, lease, oddities, now).await
+    oddity::count(tx, lease.place(), oddities, now).await?;
+    let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
+    artifact::enlist(tx, source_id, &ids, context.session_streams, now).await
 }
 
 /// Writes one record within a savepoint; a record the database refuses comes back as a reject.

@@ -7,25 +7,18 @@ use sqlx::PgConnection;
 
 use crate::model::id::SourceId;
 use crate::store::StoreError;
-use crate::store::page::Prepared;
 
+/// Keeps the people not kept yet: pseudonym and kind of identity of each.
 pub(super) async fn insert(
     tx: &mut PgConnection,
     source_id: SourceId,
-    records: &[&Prepared<'_>],
+    people: &BTreeMap<&str, &str>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let people: BTreeMap<&str, &str> = records
-        .iter()
-        .filter_map(|record| {
-            let person = record.record.session.person.as_ref()?;
-            Some((record.person_id.as_deref()?, person.identity_kind))
-        })
-        .collect();
     if people.is_empty() {
         return Ok(());
     }
-    let (ids, kinds): (Vec<&str>, Vec<&str>) = people.into_iter().unzip();
+    let (ids, kinds): (Vec<&str>, Vec<&str>) = people.iter().unzip();
     sqlx::query!(
         "insert into core.people (source_id, person_id, identity_kind, first_seen_at)
          select $1, p.id, p.kind, $4 from unnest($2::text[], $3::text[]) p(id, kind)

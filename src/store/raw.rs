@@ -1,12 +1,12 @@
 //! Raw records: the bytes as received, once per distinct content.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use crate::store::StoreError;
-use crate::store::lease::Lease;
-use crate::store::page::Prepared;
+use crate::store::{Place, StoreError};
 
 /// A content hash: the first 16 bytes of SHA-256. 128 bits keep accidental equality out of reach.
 pub(super) type Hash = [u8; 16];
@@ -23,29 +23,43 @@ pub(super) fn hash(parts: &[&[u8]]) -> Hash {
     hash
 }
 
-/// Keeps the records that are not kept yet.
+/// A record as received.
+#[derive(Debug, Clone)]
+pub(super) struct RawRecord<'a> {
+    /// The record's name within its stream.
+    pub(super) id: Cow<'a, str>,
+    /// The bytes.
+    pub(super) body: &'a [u8],
+    /// Their hash.
+    pub(super) hash: Hash,
+}
+
+/// Keeps the records that are not kept yet. `session` is the session they belong to, in per-session streams.
 pub(super) async fn insert(
     tx: &mut PgConnection,
-    lease: &Lease,
-    records: &[&Prepared<'_>],
+    place: Place,
+    session: Option<&str>,
+    records: &[RawRecord<'_>],
     run_id: i64,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let ids: Vec<&str> = records.iter().map(|record| record.id()).collect();
-    let hashes: Vec<&[u8]> = records.iter().map(|record| &record.raw_hash[..]).collect();
-    let bodies: Vec<&[u8]> = records.iter().map(|record| &record.record.raw[..]).collect();
+    let ids: Vec<&str> = records.iter().map(|record| &*record.id).collect();
+    let hashes: Vec<&[u8]> = records.iter().map(|record| &record.hash[..]).collect();
+    let bodies: Vec<&[u8]> = records.iter().map(|record| record.body).collect();
     sqlx::query!(
-        "insert into ingest.raw_records (source_id, stream, provider_record_id, content_hash, body, fetched_at, run_id)
-         select $1, $2, r.id, r.hash, r.body, $6, $7
+        "insert into ingest.raw_records (source_id, stream, provider_record_id, content_hash, body, fetched_at, run_id,
+                                         provider_session_id)
+         select $1, $2, r.id, r.hash, r.body, $6, $7, $8
            from unnest($3::text[], $4::bytea[], $5::bytea[]) r(id, hash, body)
          on conflict (source_id, stream, provider_record_id, content_hash) do nothing",
-        lease.source_id.0,
-        lease.stream.as_str(),
+        place.source_id.0,
+        place.stream.as_str(),
         &ids as &[&str],
         &hashes as &[&[u8]],
         &bodies as &[&[u8]],
         now,
         run_id,
+        session,
     )
     .execute(tx)
     .await

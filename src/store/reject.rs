@@ -5,13 +5,14 @@ use sqlx::PgConnection;
 
 use crate::model::id::ProviderRecordId;
 use crate::model::page::Reject;
-use crate::store::lease::Lease;
-use crate::store::{StoreError, raw};
+use crate::store::{Place, StoreError, raw};
 
-/// Keeps rejects that are not kept yet; the same bytes on every poll are one reject.
+/// Keeps rejects that are not kept yet; the same bytes on every poll are one reject. `session` is the session they
+/// belong to, in per-session streams.
 pub(super) async fn insert(
     tx: &mut PgConnection,
-    lease: &Lease,
+    place: Place,
+    session: Option<&str>,
     rejects: &[Reject],
     run_id: i64,
     now: DateTime<Utc>,
@@ -24,8 +25,8 @@ pub(super) async fn insert(
     // looked up first: `on conflict` would burn a number for each of them on every poll
     let known = sqlx::query_scalar!(
         "select content_hash from ingest.rejects where source_id = $1 and stream = $2 and content_hash = any($3)",
-        lease.source_id.0,
-        lease.stream.as_str(),
+        place.source_id.0,
+        place.stream.as_str(),
         &hashes,
     )
     .fetch_all(&mut *tx)
@@ -35,8 +36,8 @@ pub(super) async fn insert(
     sqlx::query!(
         "update ingest.rejects set resolved_at = null
           where source_id = $1 and stream = $2 and content_hash = any($3) and resolved_at is not null",
-        lease.source_id.0,
-        lease.stream.as_str(),
+        place.source_id.0,
+        place.stream.as_str(),
         &hashes,
     )
     .execute(&mut *tx)
@@ -60,13 +61,13 @@ pub(super) async fn insert(
     let details: Vec<&str> = fresh.iter().map(|(reject, _)| reject.detail.as_str()).collect();
     sqlx::query!(
         "insert into ingest.rejects (source_id, stream, content_hash, provider_record_id, body, reason_code,
-                                     json_pointer, detail, first_seen_at, run_id)
-         select $1, $2, r.hash, r.id, r.body, r.code, r.pointer, r.detail, $9, $10
+                                     json_pointer, detail, first_seen_at, run_id, provider_session_id)
+         select $1, $2, r.hash, r.id, r.body, r.code, r.pointer, r.detail, $9, $10, $11
            from unnest($3::bytea[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[])
                 r(hash, id, body, code, pointer, detail)
          on conflict (source_id, stream, content_hash) do nothing",
-        lease.source_id.0,
-        lease.stream.as_str(),
+        place.source_id.0,
+        place.stream.as_str(),
         &hashes as &[&[u8]],
         &ids as &[Option<&str>],
         &bodies as &[&[u8]],
@@ -75,6 +76,7 @@ pub(super) async fn insert(
         &details as &[&str],
         now,
         run_id,
+        session,
     )
     .execute(tx)
     .await
@@ -85,7 +87,7 @@ pub(super) async fn insert(
 /// Closes the open rejects of the records `ids`, which came again and could be read.
 pub(super) async fn resolve(
     tx: &mut PgConnection,
-    lease: &Lease,
+    place: Place,
     ids: Vec<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -95,9 +97,34 @@ pub(super) async fn resolve(
     sqlx::query!(
         "update ingest.rejects set resolved_at = $4
           where source_id = $1 and stream = $2 and resolved_at is null and provider_record_id = any($3)",
-        lease.source_id.0,
-        lease.stream.as_str(),
+        place.source_id.0,
+        place.stream.as_str(),
         &ids as &[&str],
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("closing rejects"))?;
+    Ok(())
+}
+
+/// Closes the open rejects of a session's artifact that came again, except those among `still`.
+pub(super) async fn resolve_of_session(
+    tx: &mut PgConnection,
+    place: Place,
+    session: &str,
+    still: &[Reject],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let still: Vec<Vec<u8>> = still.iter().map(|reject| raw::hash(&[&reject.raw]).to_vec()).collect();
+    sqlx::query!(
+        "update ingest.rejects set resolved_at = $5
+          where source_id = $1 and stream = $2 and provider_session_id = $3 and resolved_at is null
+            and content_hash <> all($4)",
+        place.source_id.0,
+        place.stream.as_str(),
+        session,
+        &still,
         now,
     )
     .execute(tx)

@@ -32,20 +32,24 @@ pub async fn register(pool: &PgPool, sources: &[SourceRegistration]) -> Result<V
 async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Result<i32, sqlx::Error> {
     let basis = source.capabilities.minutes_basis.map(crate::model::source::MinutesBasis::as_str);
     let kinds = source.capabilities.session_kinds.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>();
+    let streams: Vec<String> = source.session_streams.iter().map(|stream| stream.as_str().to_owned()).collect();
     sqlx::query!(
         "insert into core.sources as s (source_slug, provider, account_ref, minutes_basis, has_outcomes,
-                                        message_support, history_from, schedule, session_kinds, is_enabled)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, true)
+                                        message_support, history_from, schedule, session_kinds, session_streams,
+                                        is_enabled)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, true)
          on conflict (source_slug) do update
             set provider = excluded.provider, account_ref = excluded.account_ref,
                 minutes_basis = excluded.minutes_basis, has_outcomes = excluded.has_outcomes,
                 message_support = excluded.message_support, history_from = excluded.history_from,
-                schedule = excluded.schedule, session_kinds = excluded.session_kinds, is_enabled = true
+                schedule = excluded.schedule, session_kinds = excluded.session_kinds,
+                session_streams = excluded.session_streams, is_enabled = true
           where (s.provider, s.account_ref, s.minutes_basis, s.has_outcomes, s.message_support, s.history_from,
-                 s.schedule, s.session_kinds, s.is_enabled)
+                 s.schedule, s.session_kinds, s.session_streams, s.is_enabled)
                 is distinct from
                 (excluded.provider, excluded.account_ref, excluded.minutes_basis, excluded.has_outcomes,
-                 excluded.message_support, excluded.history_from, excluded.schedule, excluded.session_kinds, true)",
+                 excluded.message_support, excluded.history_from, excluded.schedule, excluded.session_kinds,
+                 excluded.session_streams, true)",
         source.slug.as_str(),
         source.provider,
         source.account_ref,
@@ -55,6 +59,7 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
         source.history_from,
         source.schedule,
         &kinds,
+        &streams,
     )
     .execute(&mut *tx)
     .await?;

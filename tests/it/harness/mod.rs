@@ -38,6 +38,7 @@ pub(crate) struct World {
     sources: Vec<(String, Platform, String)>,
     extra: String,
     api_key: String,
+    with_depth: bool,
 }
 
 impl World {
@@ -47,6 +48,7 @@ impl World {
             clock: Arc::new(SettableClock::at(noon())),
             sources: Vec::new(),
             extra: String::new(),
+            with_depth: false,
             api_key: API_KEY.to_owned(),
         }
     }
@@ -54,6 +56,12 @@ impl World {
     /// The service uses another key than the providers accept.
     pub(crate) fn with_key(mut self, key: &str) -> Self {
         key.clone_into(&mut self.api_key);
+        self
+    }
+
+    /// What is fetched session by session is fetched, too. Tests of lists alone leave it out.
+    pub(crate) fn with_depth(mut self) -> Self {
+        self.with_depth = true;
         self
     }
 
@@ -75,13 +83,14 @@ impl World {
     /// The configuration as a user would write it.
     pub(crate) fn toml(&self) -> String {
         let mut toml = String::new();
+        let streams = if self.with_depth { "" } else { "session_streams = []\n" };
         for (slug, platform, base_url) in &self.sources {
             let account =
                 if *platform == Platform::Realtimekit { "account_id = \"acc\"\napp_id = \"app\"\n" } else { "" };
             write!(
                 toml,
                 "[[sources]]\nslug = \"{slug}\"\nprovider = \"{}\"\nbase_url = \"{base_url}\"\n\
-                 api_key_env = \"TEST_KEY\"\nrequests_per_minute = 100000\n{account}{}\n",
+                 api_key_env = \"TEST_KEY\"\nrequests_per_minute = 100000\n{streams}{account}{}\n",
                 platform.as_str(),
                 self.extra
             )

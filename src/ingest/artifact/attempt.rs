@@ -1,0 +1,296 @@
+//! One try at one task: ask the connector, put what came together, save it with what becomes of the task.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::connector::ArtifactPolicy;
+use crate::connector::error::{Action, PullError, PullErrorKind};
+use crate::ingest::artifact::calendar::{self, Outcome};
+use crate::ingest::{Poller, Source};
+use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
+use crate::model::page::{Cursor, Oddity, Reject};
+use crate::model::participant::Participant;
+use crate::model::quality::PeerReport;
+use crate::model::stream::Stream;
+use crate::store::StoreError;
+use crate::store::artifact::{self, Content, Found, SaveContext, Saved, Task, quality, queue};
+
+/// Pages of one session's participants; beyond this a provider repeats itself.
+const MAX_PAGES: u32 = 1_000;
+/// Participants of one session that are held at once.
+const MAX_PARTICIPANTS: usize = 50_000;
+/// Reports asked for in one try, so that a large session is saved in parts.
+const REPORTS_AT_ONCE: i64 = 20;
+
+/// How a try ended for the pass.
+#[derive(Debug)]
+pub(super) enum Tried {
+    /// The task has a new state.
+    Decided {
+        /// The failure behind it, if it is one: class and words.
+        failure: Option<(String, String)>,
+        /// Something new was stored.
+        is_new: bool,
+    },
+    /// The provider wants no calls: the task is as it was, and so are all others.
+    Closed(PullError),
+}
+
+/// A try under way.
+pub(super) struct Attempt<'a> {
+    pub(super) poller: &'a Poller,
+    pub(super) source: &'a Source,
+    pub(super) task: &'a Task,
+    pub(super) policy: &'a ArtifactPolicy,
+    pub(super) run_id: i64,
+}
+
+/// Everything one artifact consists of, over all its calls.
+#[derive(Default)]
+struct Gathered {
+    participants: Vec<Participant>,
+    reports: Vec<PeerReport>,
+    file: Option<(Artifact, Option<Vec<u8>>)>,
+    rejects: Vec<Reject>,
+    oddities: Vec<Oddity>,
+    facts: BTreeMap<&'static str, String>,
+    total: Option<u64>,
+}
+
+impl Attempt<'_> {
+    pub(super) async fn run(&self) -> Result<Tried, StoreError> {
+        let mut gathered = Gathered::default();
+        let asked = match self.task.stream {
+            Stream::Participants => self.participants(&mut gathered).await,
+            Stream::Quality => self.reports(&mut gathered).await?,
+            _ => self.file(&mut gathered).await,
+        };
+        let now = self.poller.clock.now();
+        let outcome = match asked {
+            Ok(outcome) => outcome,
+            Err(error) if closes_the_provider(&error) => {
+                // what came before is kept; the rest is asked for when calls are allowed again
+                if gathered.reports.is_empty() {
+                    let next = error.retry_at().unwrap_or(now);
+                    queue::give_back(&self.poller.pool, self.task, next).await?;
+                } else {
+                    self.save(&gathered, &Outcome::MoreToAsk, now).await?;
+                }
+                return Ok(Tried::Closed(error));
+            }
+            Err(error) if error.kind == PullErrorKind::NotFound => Outcome::Absent(Absence::NotFound),
+            Err(error) => Outcome::Failed {
+                class: error.kind.policy().class.to_owned(),
+                is_passing: error.kind == PullErrorKind::Transient,
+                detail: error.to_string(),
+            },
+        };
+        let saved = match self.save(&gathered, &outcome, now).await {
+            Err(error) if error.is_data() => return self.refused(&gathered, &error, now).await,
+            saved => saved?,
+        };
+        let failure = match outcome {
+            Outcome::Failed { class, detail, .. } => Some((class, detail)),
+            _ => None,
+        };
+        Ok(Tried::Decided { failure, is_new: saved == Saved::Written })
+    }
+
+    /// A value the database refuses costs this artifact and no other; its bytes are kept as a reject.
+    async fn refused(&self, gathered: &Gathered, error: &StoreError, now: DateTime<Utc>) -> Result<Tried, StoreError> {
+        tracing::warn!(cause = error.cause(), "the database refused an artifact");
+        let class = "refused_by_database".to_owned();
+        let detail = "a value of this artifact does not fit the database".to_owned();
+        let failed = Outcome::Failed { class: class.clone(), detail: detail.clone(), is_passing: false };
+        let decision = calendar::decide(self.task, self.policy, &failed, now);
+        artifact::settle_refused(&self.poller.pool, &self.context(now), &gathered.bodies(), &decision).await?;
+        Ok(Tried::Decided { failure: Some((class, detail)), is_new: false })
+    }
+
+    fn context(&self, now: DateTime<Utc>) -> SaveContext<'_> {
+        SaveContext {
+            task: self.task,
+            run_id: self.run_id,
+            source_slug: self.source.slug.as_str(),
+            person_key: &self.poller.person_key,
+            now,
+        }
+    }
+
+    async fn save(&self, gathered: &Gathered, outcome: &Outcome, now: DateTime<Utc>) -> Result<Saved, StoreError> {
+        let decision = calendar::decide(self.task, self.policy, outcome, now);
+        let context = self.context(now);
+        let pool = &self.poller.pool;
+        match gathered.found(self.task.stream, outcome) {
+            Some(found) => artifact::save(pool, &context, &gathered.content(found), &decision).await,
+            None => artifact::settle(pool, &context, &decision).await,
+        }
+    }
+
+    async fn ask(
+        &self,
+        participant: Option<&crate::model::id::ProviderRecordId>,
+        cursor: Option<&Cursor>,
+    ) -> Result<ArtifactAnswer, PullError> {
+        let request =
+            ArtifactRequest { session: &self.task.session, participant, cursor, now: self.poller.clock.now() };
+        self.source.connector.fetch_artifact(self.task.stream, request).await
+    }
+
+    async fn file(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
+        let page = match self.ask(None, None).await? {
+            ArtifactAnswer::Absent(absence) => return Ok(Outcome::Absent(absence)),
+            ArtifactAnswer::Content(page) => *page,
+        };
+        let ArtifactPage { artifact, raw, rejects, oddities, facts, .. } = page;
+        let holds_nothing = rejects.is_empty()
+            && match &artifact {
+                Artifact::Chat(messages) => messages.is_empty(),
+                Artifact::Transcript(transcript) => transcript.segments.is_empty(),
+                Artifact::Summary(summary) => summary.body.trim().is_empty(),
+                Artifact::Participants(_) | Artifact::Quality(_) => false,
+            };
+        *gathered = Gathered { file: Some((artifact, raw)), rejects, oddities, facts, ..Gathered::default() };
+        Ok(if holds_nothing { Outcome::FoundEmpty } else { Outcome::Found })
+    }
+
+    /// All pages of the list. It is whole once as many distinct records came as the provider counts.
+    async fn participants(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
+        let mut seen = HashSet::new();
+        let mut cursor: Option<Cursor> = None;
+        for _ in 0..MAX_PAGES {
+            let page = match self.ask(None, cursor.as_ref()).await? {
+                ArtifactAnswer::Absent(absence) => return Ok(Outcome::Absent(absence)),
+                ArtifactAnswer::Content(page) => *page,
+            };
+            let Artifact::Participants(list) = page.artifact else {
+                return Err(PullError::contract("participants", "the connector answered something else"));
+            };
+            let before = gathered.len();
+            for one in list {
+                if seen.insert(one.provider_participant_id.clone()) {
+                    gathered.participants.push(one);
+                }
+            }
+            gathered.rejects.extend(page.rejects);
+            gathered.oddities.extend(page.oddities);
+            gathered.facts.extend(page.facts);
+            gathered.total = page.total.or(gathered.total);
+            if page.next.is_none() {
+                return Ok(gathered.judge_list());
+            }
+            if gathered.len() == before {
+                return Ok(gathered.part("a page brought nothing new before the list ended"));
+            }
+            if gathered.len() > MAX_PARTICIPANTS {
+                return Ok(gathered.part("the session has more participants than can be held"));
+            }
+            cursor = page.next;
+        }
+        Ok(gathered.part("the list has too many pages"))
+    }
+
+    /// The reports of some participants that have none stored.
+    async fn reports(&self, gathered: &mut Gathered) -> Result<Result<Outcome, PullError>, StoreError> {
+        let pool = &self.poller.pool;
+        // whoever had none at an earlier age is asked for once more at this one
+        let round_began_at = calendar::round_began_at(self.task, self.policy, self.poller.clock.now());
+        let missing = quality::without_report(pool, self.task, round_began_at, REPORTS_AT_ONCE + 1).await?;
+        let has_more = missing.len() > usize::try_from(REPORTS_AT_ONCE).unwrap_or(usize::MAX);
+        for participant in missing.iter().take(usize::try_from(REPORTS_AT_ONCE).unwrap_or(usize::MAX)) {
+            match self.ask(Some(participant), None).await {
+                Ok(ArtifactAnswer::Content(page)) => {
+                    let ArtifactPage { artifact: Artifact::Quality(report), rejects, oddities, facts, .. } = *page
+                    else {
+                        let detail = "the connector answered something else";
+                        return Ok(Err(PullError::contract("quality", detail)));
+                    };
+                    gathered.reports.push(report);
+                    gathered.rejects.extend(rejects);
+                    gathered.oddities.extend(oddities);
+                    gathered.facts.extend(facts);
+                }
+                Ok(ArtifactAnswer::Absent(_)) => gathered.reports.push(PeerReport {
+                    provider_participant_id: participant.clone(),
+                    quality: None,
+                    raw: Vec::new(),
+                }),
+                Err(error) if gathered.reports.is_empty() || closes_the_provider(&error) => return Ok(Err(error)),
+                // the others' reports are not lost by this one
+                Err(error) => return Ok(Ok(Outcome::FoundPart { detail: error.to_string() })),
+            }
+        }
+        if has_more {
+            return Ok(Ok(Outcome::MoreToAsk));
+        }
+        let (with, without) = quality::counts(pool, self.task).await?;
+        let fresh = gathered.reports.iter().filter(|report| report.quality.is_some()).count();
+        Ok(Ok(match (with + i64::try_from(fresh).unwrap_or(0), without) {
+            (0, _) => Outcome::Absent(Absence::NotFound),
+            _ => Outcome::Found,
+        }))
+    }
+}
+
+/// Whether this is the provider's word on all calls, not on this one.
+fn closes_the_provider(error: &PullError) -> bool {
+    let policy = error.kind.policy();
+    !policy.may_be_local && policy.action != Action::SkipRecord
+}
+
+impl Gathered {
+    fn len(&self) -> usize {
+        self.participants.len() + self.rejects.len()
+    }
+
+    fn judge_list(&self) -> Outcome {
+        let count = u64::try_from(self.len()).unwrap_or(u64::MAX);
+        match self.total {
+            Some(total) if total > count => self.part(&format!("{count} of {total} participants came")),
+            _ if count == 0 => Outcome::FoundEmpty,
+            _ => Outcome::Found,
+        }
+    }
+
+    fn part(&self, detail: &str) -> Outcome {
+        Outcome::FoundPart { detail: detail.to_owned() }
+    }
+
+    /// What there is to store; `None`: nothing.
+    fn found(&self, stream: Stream, outcome: &Outcome) -> Option<Found<'_>> {
+        if matches!(outcome, Outcome::Failed { .. }) {
+            return None;
+        }
+        match (stream, self.file.as_ref().map(|(artifact, _)| artifact)) {
+            (Stream::Participants, _) => {
+                let is_whole = matches!(outcome, Outcome::Found | Outcome::FoundEmpty);
+                let is_list = is_whole || matches!(outcome, Outcome::FoundPart { .. });
+                is_list.then_some(Found::Participants { list: &self.participants, is_whole })
+            }
+            (Stream::Quality, _) => (!self.reports.is_empty()).then_some(Found::Quality(&self.reports)),
+            (_, Some(Artifact::Chat(messages))) => Some(Found::Chat(messages)),
+            (_, Some(Artifact::Transcript(transcript))) => Some(Found::Transcript(transcript)),
+            (_, Some(Artifact::Summary(summary))) => Some(Found::Summary(summary)),
+            _ => None,
+        }
+    }
+
+    fn content<'a>(&'a self, found: Found<'a>) -> Content<'a> {
+        Content {
+            found,
+            raw: self.file.as_ref().and_then(|(_, raw)| raw.as_deref()),
+            rejects: &self.rejects,
+            oddities: &self.oddities,
+            facts: &self.facts,
+        }
+    }
+
+    /// The bytes of everything that came.
+    fn bodies(&self) -> Vec<&[u8]> {
+        let mut bodies: Vec<&[u8]> = self.participants.iter().map(|one| &one.raw[..]).collect();
+        bodies.extend(self.reports.iter().map(|report| &report.raw[..]));
+        bodies.extend(self.file.as_ref().and_then(|(_, raw)| raw.as_deref()));
+        bodies
+    }
+}

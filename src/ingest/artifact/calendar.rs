@@ -1,0 +1,148 @@
+//! What an answer, an absence or a failure means at the session's age, and when to ask again.
+//!
+//! Nobody says whether a file that is not there is late, was never made, or is gone; only the calendar can
+//! tell. Ages count from the session's end. Pure: the present is an argument.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::connector::ArtifactPolicy;
+use crate::model::artifact::{Absence, ArtifactState};
+use crate::model::stream::Stream;
+use crate::store::artifact::{Decision, Task};
+
+/// A session that has run for so many intervals is asked for less often: it may run for days.
+const LIVE_SLOWDOWN: i32 = 24;
+/// What failed in passing is tried again after this, or sooner where the calendar says so.
+const SOON: TimeDelta = TimeDelta::minutes(5);
+
+/// How a try went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Something was stored.
+    Found,
+    /// It was there, well-formed, and holds nothing.
+    FoundEmpty,
+    /// Part of it was stored; the rest is known to be missing.
+    FoundPart {
+        /// What is missing, for people.
+        detail: String,
+    },
+    /// More of it can be asked for at once.
+    MoreToAsk,
+    /// It was not there.
+    Absent(Absence),
+    /// It could not be had or read.
+    Failed {
+        /// Class, for programs.
+        class: String,
+        /// In words.
+        detail: String,
+        /// The failure is likely gone in a moment.
+        is_passing: bool,
+    },
+}
+
+/// What becomes of the task.
+pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, now: DateTime<Utc>) -> Decision {
+    let next = next_try_at(task, policy, now);
+    let had_content = matches!(task.state, ArtifactState::Available | ArtifactState::Empty);
+    let decision = |state, next_try_at, reason: Option<&str>, detail: Option<String>| Decision {
+        state,
+        next_try_at,
+        reason: reason.map(str::to_owned),
+        detail,
+    };
+    match outcome {
+        Outcome::Found => decision(ArtifactState::Available, settles_at(task, policy, now), None, None),
+        Outcome::MoreToAsk => decision(task.state, Some(now), Some("in_parts"), None),
+        Outcome::FoundEmpty => {
+            // what is filled in late looks empty first
+            let next = next.filter(|at| task.ended_at.is_none_or(|ended| *at <= ended + policy.settles_after));
+            let state = if task.state == ArtifactState::Available { task.state } else { ArtifactState::Empty };
+            decision(state, next, Some("no_content"), None)
+        }
+        Outcome::FoundPart { detail } => {
+            decision(ArtifactState::Available, next, Some("incomplete"), Some(detail.clone()))
+        }
+        // what was stored once stays, whatever the provider does with it
+        Outcome::Absent(absence) if had_content => {
+            decision(task.state, settles_at(task, policy, now), Some(absence.as_str()), None)
+        }
+        Outcome::Absent(absence) => match next {
+            Some(_) => decision(ArtifactState::Pending, next, Some(absence.as_str()), None),
+            None => decision(given_up(task, *absence), None, Some(absence.as_str()), None),
+        },
+        Outcome::Failed { class, detail, is_passing } => {
+            let next = match next {
+                Some(next) if *is_passing => Some(next.min(now + SOON)),
+                other => other,
+            };
+            let state = if had_content {
+                task.state
+            } else if next.is_some() {
+                ArtifactState::Pending
+            } else {
+                ArtifactState::Failed
+            };
+            decision(state, next, Some(class), Some(detail.clone()))
+        }
+    }
+}
+
+/// What nothing means once the provider keeps nothing any more.
+fn given_up(task: &Task, absence: Absence) -> ArtifactState {
+    let was_asked_in_time = task.expires_at.is_none_or(|expires_at| task.first_attempt_at < expires_at);
+    match absence {
+        Absence::ZeroBytes => ArtifactState::Empty,
+        // every session has participants: a provider that knows none does not know the session
+        Absence::NotFound | Absence::NoLink if task.stream == Stream::Participants => ArtifactState::Failed,
+        Absence::NotFound | Absence::NoLink if was_asked_in_time => ArtifactState::NotEnabled,
+        Absence::NotFound | Absence::NoLink | Absence::LinkDead => ArtifactState::Expired,
+    }
+}
+
+/// When what was found is looked at once more; `None`: it does not change any more.
+fn settles_at(task: &Task, policy: &ArtifactPolicy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match task.ended_at {
+        None => next_try_at(task, policy, now),
+        Some(ended_at) => Some(ended_at + policy.settles_after).filter(|at| *at > now),
+    }
+}
+
+/// The next age at which to ask; `None` once the provider keeps nothing any more.
+fn next_try_at(task: &Task, policy: &ArtifactPolicy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let Some(ended_at) = task.ended_at else {
+        let every = policy.while_live.unwrap_or(policy.then_every);
+        return Some(now + every.max((now - task.session.started_at) / LIVE_SLOWDOWN));
+    };
+    let expires_at = task.expires_at.unwrap_or(ended_at + policy.retention);
+    if now >= expires_at {
+        return None;
+    }
+    let listed = policy.tries_after.iter().map(|age| ended_at + *age).find(|at| *at > now);
+    let next = listed.unwrap_or_else(|| step_before(ended_at, policy, now) + policy.then_every);
+    Some(next.min(expires_at))
+}
+
+/// When the age began at which the task is asked for now: what was asked since belongs to the same try.
+pub(super) fn round_began_at(task: &Task, policy: &ArtifactPolicy, now: DateTime<Utc>) -> DateTime<Utc> {
+    let Some(ended_at) = task.ended_at else { return now };
+    let listed = policy.tries_after.iter().map(|age| ended_at + *age);
+    let reached = listed.filter(|at| *at <= now).max().unwrap_or(ended_at);
+    let last = ended_at + policy.tries_after.last().copied().unwrap_or_default();
+    let reached = if now < last { reached } else { step_before(ended_at, policy, now) };
+    // after the last age nothing is asked for twice
+    task.expires_at.map_or(reached, |expires_at| reached.min(expires_at))
+}
+
+/// The last of the regular steps after the listed ages that is not after `now`.
+fn step_before(ended_at: DateTime<Utc>, policy: &ArtifactPolicy, now: DateTime<Utc>) -> DateTime<Utc> {
+    let last = ended_at + policy.tries_after.last().copied().unwrap_or_default();
+    let step_seconds = policy.then_every.num_seconds().max(1);
+    let steps = (now - last).num_seconds().div_euclid(step_seconds);
+    last + TimeDelta::seconds(steps.saturating_mul(step_seconds))
+}
+
+#[cfg(test)]
+#[path = "calendar_tests.rs"]
+mod tests;

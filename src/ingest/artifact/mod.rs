@@ -1,0 +1,45 @@
+//! What is fetched session by session: participants, chat, transcript, summary, quality.
+//!
+//! A pass works the list of due tasks off, a few at a time, so that one slow file holds nothing up; several
+//! instances share the list. [`attempt`] asks the connector once, [`calendar`] decides what an answer or an
+//! absence means at this age of the session. A task that fails is tried again by its calendar and makes
+//! nothing else look failed; a provider that wants no calls ends the pass.
+
+mod attempt;
+mod calendar;
+pub mod pass;
+mod worker;
+
+use crate::connector::{ArtifactPolicy, Connector};
+use crate::model::stream::Stream;
+use crate::store::artifact::SessionStream;
+
+pub(super) use self::worker::work;
+
+/// A per-session stream that is fetched from a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedStream {
+    /// Which.
+    pub stream: Stream,
+    /// How.
+    pub policy: ArtifactPolicy,
+}
+
+impl PlannedStream {
+    /// The per-session streams among `wanted` that a connector offers.
+    pub fn of(connector: &dyn Connector, wanted: &[Stream]) -> Vec<Self> {
+        let offered = Stream::PER_SESSION.into_iter().filter(|stream| wanted.contains(stream));
+        offered.filter_map(|stream| Some(Self { stream, policy: connector.artifact_policy(stream)? })).collect()
+    }
+
+    /// What the work list must know of it.
+    pub fn listed(&self) -> SessionStream {
+        SessionStream {
+            stream: self.stream,
+            first_try_after: self.policy.tries_after.first().copied().unwrap_or_default(),
+            retention: self.policy.retention,
+            while_live: self.policy.while_live.is_some(),
+            per_participant: self.policy.per_participant,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+with due as (
+     select t.session_id, t.stream
+       from ingest.artifact_tasks t
+      where t.source_id = $1 and t.next_try_at <= $2 and t.stream = any($3)
+        and (t.claimed_until is null or t.claimed_until <= now())
+        -- what is asked for by participant waits until they are known, or until it is too late
+        and (t.stream <> all($4) or t.expires_at <= $2
+             or exists (select from ingest.artifact_tasks p
+                         where p.source_id = t.source_id and p.session_id = t.session_id
+                           and p.stream = 'participants' and p.state in ('available', 'empty')))
+        and t.expires_at > $2 and t.expires_at <= $7
+      order by t.expires_at, t.session_id, t.stream
+      limit $5
+        for update of t skip locked)
+update ingest.artifact_tasks t
+   set claim_token = gen_random_uuid(), claimed_until = now() + make_interval(secs => $6), attempts = t.attempts + 1,
+       first_attempt_at = coalesce(t.first_attempt_at, $2), last_attempt_at = $2
+  from due, core.sessions s
+ where t.source_id = $1 and t.session_id = due.session_id and t.stream = due.stream
+   and s.source_id = $1 and s.session_id = due.session_id
+returning t.session_id, t.stream, s.provider_session_id, s.started_at::timestamptz as "started_at!",
+          t.ended_at::timestamptz as "ended_at?", t.expires_at::timestamptz as "expires_at?",
+          t.first_attempt_at::timestamptz as "first_attempt_at!", t.attempts, t.state, t.claim_token as "token!",
+          t.content_hash

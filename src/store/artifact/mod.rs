@@ -1,0 +1,80 @@
+//! What is fetched session by session: the work list, and what the work brings in.
+//!
+//! A task is enlisted in the transaction that stores its session, so that no crash can lose it. It is
+//! claimed with a random token that runs out by itself; whoever saves compares the token in the same
+//! transaction, so that work done twice is written once. Content is compared by hash first: the same
+//! file again writes nothing but the task.
+//!
+//! When to try again, and what an absence means, is decided outside; this only keeps it.
+
+mod chat;
+pub mod journal;
+mod participant;
+mod presence;
+pub mod quality;
+pub mod queue;
+mod save;
+mod speech;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use crate::model::artifact::{ArtifactState, SessionRef};
+use crate::model::id::SourceId;
+use crate::model::stream::Stream;
+
+pub(super) use self::queue::enlist;
+pub use self::save::{Content, Found, SaveContext, Saved, save, settle, settle_refused};
+
+/// A per-session stream of a source, as far as the work list must know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionStream {
+    /// Which.
+    pub stream: Stream,
+    /// Its first try, after the session's end.
+    pub first_try_after: TimeDelta,
+    /// How long after the end the provider keeps it.
+    pub retention: TimeDelta,
+    /// It is fetched while the session runs, too.
+    pub while_live: bool,
+    /// It waits for the session's participants.
+    pub per_participant: bool,
+}
+
+/// A task in hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Source.
+    pub source_id: SourceId,
+    /// Our number for the session.
+    pub session_id: i64,
+    /// What is to be fetched.
+    pub stream: Stream,
+    /// Of which session.
+    pub session: SessionRef,
+    /// End of the session that tries are counted from; `None`: it runs.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// The provider keeps it until then.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was asked for first.
+    pub first_attempt_at: DateTime<Utc>,
+    /// How often it was asked for, this time included.
+    pub attempts: i32,
+    /// What is known so far.
+    pub state: ArtifactState,
+    pub(super) token: Uuid,
+    pub(super) content_hash: Option<Vec<u8>>,
+}
+
+/// What becomes of a task after a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What is known now.
+    pub state: ArtifactState,
+    /// When to try next; `None`: it is settled.
+    pub next_try_at: Option<DateTime<Utc>>,
+    /// What the try met, for programs.
+    pub reason: Option<String>,
+    /// The same for people.
+    pub detail: Option<String>,
+}

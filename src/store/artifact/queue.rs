@@ -1,0 +1,287 @@
+//! The work list: enlisting, claiming, giving back.
+//!
+//! Claims run by the database's clock, so that no machine's clock matters; when a task is due is the
+//! service's present, like everything the provider's calendar decides.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::model::artifact::{ArtifactState, SessionRef};
+use crate::model::id::{ProviderRecordId, SourceId};
+use crate::model::stream::Stream;
+use crate::store::StoreError;
+use crate::store::artifact::{SessionStream, Task};
+
+/// How long a claim holds without renewal. A killed worker keeps its few tasks from others for so long.
+pub const CLAIM_DURATION: Duration = Duration::from_secs(60);
+/// What is lost within this goes before what is newest.
+const NEAR_EXPIRY: TimeDelta = TimeDelta::hours(12);
+/// Sessions enlisted by one statement.
+const CHUNK: i64 = 2_000;
+
+/// Enlists what is to be fetched for these sessions. A task whose session has ended since, or ended at another
+/// time than was thought, is due anew; all else stays.
+pub(in crate::store) async fn enlist(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    session_ids: &[i64],
+    streams: &[SessionStream],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if streams.is_empty() || session_ids.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
+    let seconds = |of: fn(&SessionStream) -> TimeDelta| -> Vec<f64> {
+        streams.iter().map(|stream| of(stream).as_seconds_f64()).collect()
+    };
+    let while_live: Vec<bool> = streams.iter().map(|stream| stream.while_live).collect();
+    sqlx::query_file!(
+        "src/store/artifact/enlist.sql",
+        source_id.0,
+        session_ids,
+        &names as &[&str],
+        &seconds(|stream| stream.first_try_after),
+        &seconds(|stream| stream.retention),
+        &while_live,
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("enlisting what is to be fetched"))?;
+    Ok(())
+}
+
+/// Enlists what is to be fetched for the sessions stored before: the first time a source runs with these streams.
+pub async fn enlist_stored(
+    pool: &PgPool,
+    source_id: SourceId,
+    streams: &[SessionStream],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let failed = StoreError::doing("enlisting what is to be fetched for stored sessions");
+    let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
+    let wanted = names.join(",");
+    let enlisted = sqlx::query_scalar!(
+        "select value from ingest.source_facts where source_id = $1 and name = 'enlisted_streams'",
+        source_id.0
+    )
+    .fetch_optional(pool)
+    .await
+    .map_err(&failed)?;
+    if enlisted.as_deref() == Some(&wanted) || (enlisted.is_none() && wanted.is_empty()) {
+        return Ok(());
+    }
+    let mut below = i64::MAX;
+    loop {
+        let ids = sqlx::query_scalar!(
+            "select session_id from core.sessions where source_id = $1 and session_id < $2
+              order by session_id desc limit $3",
+            source_id.0,
+            below,
+            CHUNK,
+        )
+        .fetch_all(pool)
+        .await
+        .map_err(&failed)?;
+        let Some(lowest) = ids.last().copied() else { break };
+        below = lowest;
+        let mut connection = pool.acquire().await.map_err(&failed)?;
+        enlist(&mut connection, source_id, &ids, streams, now).await?;
+    }
+    sqlx::query!(
+        "insert into ingest.source_facts (source_id, name, value, learnt_at) values ($1, 'enlisted_streams', $2, $3)
+         on conflict (source_id, name) do update set value = excluded.value, learnt_at = excluded.learnt_at",
+        source_id.0,
+        wanted,
+        now,
+    )
+    .execute(pool)
+    .await
+    .map_err(&failed)?;
+    Ok(())
+}
+
+/// Claims up to `limit` due tasks: those about to be lost first, then those of the newest sessions.
+pub async fn claim(
+    pool: &PgPool,
+    source_id: SourceId,
+    streams: &[SessionStream],
+    now: DateTime<Utc>,
+    limit: usize,
+) -> Result<Vec<Task>, StoreError> {
+    let mut tasks = claim_some(pool, source_id, streams, now, limit, true).await?;
+    if tasks.len() < limit {
+        tasks.extend(claim_some(pool, source_id, streams, now, limit - tasks.len(), false).await?);
+    }
+    Ok(tasks)
+}
+
+struct Claimed {
+    session_id: i64,
+    stream: String,
+    provider_session_id: String,
+    started_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+    expires_at: Option<DateTime<Utc>>,
+    first_attempt_at: DateTime<Utc>,
+    attempts: i32,
+    state: String,
+    token: Uuid,
+    content_hash: Option<Vec<u8>>,
+}
+
+async fn claim_some(
+    pool: &PgPool,
+    source_id: SourceId,
+    streams: &[SessionStream],
+    now: DateTime<Utc>,
+    limit: usize,
+    near_expiry: bool,
+) -> Result<Vec<Task>, StoreError> {
+    let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
+    let waiting = streams.iter().filter(|stream| stream.per_participant).map(|stream| stream.stream.as_str());
+    let waiting: Vec<&str> = waiting.collect();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let claim = CLAIM_DURATION.as_secs_f64();
+    let failed = StoreError::doing("claiming what is to be fetched");
+    let rows = if near_expiry {
+        let to = now + NEAR_EXPIRY;
+        sqlx::query_file_as!(
+            Claimed,
+            "src/store/artifact/claim_expiring.sql",
+            source_id.0,
+            now,
+            &names as &[&str],
+            &waiting as &[&str],
+            limit,
+            claim,
+            to
+        )
+        .fetch_all(pool)
+        .await
+    } else {
+        sqlx::query_file_as!(
+            Claimed,
+            "src/store/artifact/claim_newest.sql",
+            source_id.0,
+            now,
+            &names as &[&str],
+            &waiting as &[&str],
+            limit,
+            claim
+        )
+        .fetch_all(pool)
+        .await
+    };
+    Ok(rows.map_err(failed)?.into_iter().filter_map(|row| row.into_task(source_id)).collect())
+}
+
+impl Claimed {
+    fn into_task(self, source_id: SourceId) -> Option<Task> {
+        let session = SessionRef {
+            provider_session_id: ProviderRecordId::parse(&self.provider_session_id).ok()?,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+        };
+        Some(Task {
+            source_id,
+            session_id: self.session_id,
+            stream: Stream::parse(&self.stream)?,
+            session,
+            ended_at: self.ended_at,
+            expires_at: self.expires_at,
+            first_attempt_at: self.first_attempt_at,
+            attempts: self.attempts,
+            state: ArtifactState::parse(&self.state)?,
+            token: self.token,
+            content_hash: self.content_hash,
+        })
+    }
+}
+
+/// Prolongs the claims on `tasks`.
+pub async fn renew(pool: &PgPool, tasks: &[Uuid]) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.artifact_tasks set claimed_until = now() + make_interval(secs => $2)
+          where claim_token = any($1)",
+        tasks,
+        CLAIM_DURATION.as_secs_f64(),
+    )
+    .execute(pool)
+    .await
+    .map_err(StoreError::doing("renewing claims"))?;
+    Ok(())
+}
+
+/// Gives a task back as if it had not been tried; it is due at `next_try_at`.
+pub async fn give_back(pool: &PgPool, task: &Task, next_try_at: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.artifact_tasks
+            set claim_token = null, claimed_until = null, attempts = greatest(attempts - 1, 0), next_try_at = $5,
+                first_attempt_at = case when attempts <= 1 then null else first_attempt_at end
+          where source_id = $1 and session_id = $2 and stream = $3 and claim_token = $4",
+        task.source_id.0,
+        task.session_id,
+        task.stream.as_str(),
+        task.token,
+        next_try_at,
+    )
+    .execute(pool)
+    .await
+    .map_err(StoreError::doing("giving a task back"))?;
+    Ok(())
+}
+
+/// When the next task of a source comes due; `None`: nothing is left to do.
+pub async fn next_due_at(
+    pool: &PgPool,
+    source_id: SourceId,
+    streams: &[SessionStream],
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
+    sqlx::query_scalar!(
+        r#"select min(next_try_at)::timestamptz as "next" from ingest.artifact_tasks
+            where source_id = $1 and next_try_at is not null and stream = any($2)"#,
+        source_id.0,
+        &names as &[&str],
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(StoreError::doing("reading what is due next"))
+}
+
+impl Task {
+    /// A task nobody claimed, for tests of what is decided about one.
+    #[cfg(test)]
+    pub(crate) fn for_test(
+        source_id: SourceId,
+        stream: Stream,
+        session: SessionRef,
+        expires_at: Option<DateTime<Utc>>,
+        first_attempt_at: DateTime<Utc>,
+        state: ArtifactState,
+    ) -> Self {
+        Self {
+            source_id,
+            session_id: 1,
+            stream,
+            ended_at: session.ended_at,
+            session,
+            expires_at,
+            first_attempt_at,
+            attempts: 1,
+            state,
+            token: Uuid::nil(),
+            content_hash: None,
+        }
+    }
+
+    /// The claim, for [`renew`].
+    pub fn token(&self) -> Uuid {
+        self.token
+    }
+}
