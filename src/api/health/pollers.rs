@@ -39,7 +39,8 @@ pub(crate) struct Pollers {
 /// Worked out from facts when asked, never stored. `state` is one word: `idle`, `running`, `rate_limited`,
 /// `backing_off`, `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run gives no sign
 /// of life), `paused` or `disabled`. Failing are `backing_off`, `auth_failed`, `config_error`, `incomplete` and
-/// `stalled`. `last_error.advice` says what to do.
+/// `stalled`. `last_error.advice` says what to do. What is fetched session by session has a work list (`tasks`): that
+/// a file was never made or has vanished is counted there, and no failure.
 #[utoipa::path(
     get, path = "/v1/health/pollers", tag = "health", params(PollerParameters),
     responses(
@@ -50,7 +51,7 @@ pub(crate) struct Pollers {
                 "last_attempt_at": "2026-11-20T10:40:00Z", "last_success_at": "2026-11-20T10:35:04Z",
                 "complete_through": "2026-11-20T10:34:58Z", "lag_seconds": 452, "next_run_at": "2026-11-20T10:45:00Z",
                 "parked_until": null, "consecutive_failures": 1, "run": null, "lease": null, "open_reject_count": 0,
-                "incomplete_windows": {"count": 0, "first": []},
+                "incomplete_windows": {"count": 0, "first": []}, "tasks": null,
                 "last_error": {"class": "auth_failed", "detail": "GET /sessions: 401", "at": "2026-11-20T10:40:01Z",
                                "advice": "The provider refused the credential; check the source's api_key_env or api_key_file."}
             }]

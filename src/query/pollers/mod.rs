@@ -3,6 +3,7 @@
 //! Nothing of it is stored. It is worked out from facts when somebody asks, so that a poller that died
 //! cannot leave a good report behind. What the facts mean is decided in [`state`].
 
+mod depth;
 pub mod state;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -11,6 +12,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::clock::parse_schedule;
+pub use crate::query::pollers::depth::Tasks;
 use crate::query::pollers::state::PollerState;
 use crate::query::{ReadError, reading};
 
@@ -52,6 +54,8 @@ pub struct Poller {
     pub open_reject_count: i64,
     /// Ranges known not to be complete.
     pub incomplete_windows: IncompleteWindows,
+    /// The work list, where it is fetched session by session; null for lists.
+    pub tasks: Option<Tasks>,
     /// The last error, until another takes its place.
     pub last_error: Option<LastError>,
 }
@@ -157,7 +161,12 @@ pub async fn list(
 ) -> Result<Vec<Poller>, ReadError> {
     let facts = sqlx::query_file_as!(Facts, "src/query/pollers/facts.sql").fetch_all(pool).await;
     let facts = facts.map_err(reading("the state of the streams"))?;
-    Ok(facts.into_iter().map(|facts| Poller::of(facts, now, stalled_after, advice)).collect())
+    let mut pollers: Vec<Poller> =
+        facts.into_iter().map(|facts| Poller::of(facts, now, stalled_after, advice)).collect();
+    pollers.extend(depth::list(pool, now, stalled_after, advice).await?);
+    // a source's lists before what is fetched for their sessions: the sort is stable
+    pollers.sort_by(|one, other| one.source.cmp(&other.source));
+    Ok(pollers)
 }
 
 impl Poller {
@@ -176,6 +185,7 @@ impl Poller {
             run: facts.current_run(),
             lease: facts.lease_owner.clone().zip(facts.lease_until).map(|(owner, until)| Lease { owner, until }),
             incomplete_windows: facts.incomplete_windows(),
+            tasks: None,
             last_error: facts.last_error_class.clone().map(|class| LastError {
                 advice: advice(&class),
                 class,

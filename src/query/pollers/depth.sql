@@ -1,0 +1,50 @@
+select src.source_slug as "source!",
+       src.provider as "provider!",
+       wanted.stream as "stream!",
+       src.is_enabled as "is_enabled!",
+       counts.pending_count as "pending_count!",
+       counts.available_count as "available_count!",
+       counts.empty_count as "empty_count!",
+       counts.not_enabled_count as "not_enabled_count!",
+       counts.expired_count as "expired_count!",
+       counts.failed_count as "failed_count!",
+       counts.troubled_count as "troubled_count!",
+       counts.due_count as "due_count!",
+       counts.oldest_due_at::timestamptz as "oldest_due_at?",
+       counts.next_try_at::timestamptz as "next_try_at?",
+       (select count(*) from ingest.rejects r
+         where r.source_id = src.source_id and r.stream = wanted.stream and r.resolved_at is null) as "open_reject_count!",
+       run.run_id as "run_id?",
+       run.started_at::timestamptz as "run_started_at?",
+       run.heartbeat_at::timestamptz as "run_heartbeat_at?",
+       run.finished_at::timestamptz as "run_finished_at?",
+       run.verdict as "run_verdict?",
+       run.error_class as "error_class?",
+       run.error_detail as "error_detail?",
+       run.page_count as "run_page_count?",
+       run.record_count as "run_record_count?",
+       success.finished_at::timestamptz as "last_success_at?"
+  from core.sources src
+ cross join lateral unnest(src.session_streams) with ordinality as wanted(stream, place)
+ cross join lateral (
+       select count(*) filter (where t.state = 'pending') as pending_count,
+              count(*) filter (where t.state = 'available') as available_count,
+              count(*) filter (where t.state = 'empty') as empty_count,
+              count(*) filter (where t.state = 'not_enabled') as not_enabled_count,
+              count(*) filter (where t.state = 'expired') as expired_count,
+              count(*) filter (where t.state = 'failed') as failed_count,
+              count(*) filter (where t.state = 'pending' and t.detail is not null) as troubled_count,
+              count(*) filter (where t.next_try_at <= $1) as due_count,
+              min(t.next_try_at) filter (where t.next_try_at <= $1) as oldest_due_at,
+              min(t.next_try_at) as next_try_at
+         from ingest.artifact_tasks t
+        where t.source_id = src.source_id and t.stream = wanted.stream) counts
+  left join lateral (
+       select r.* from ingest.runs r
+        where r.source_id = src.source_id and r.stream = wanted.stream
+        order by r.run_id desc limit 1) run on true
+  left join lateral (
+       select r.finished_at from ingest.runs r
+        where r.source_id = src.source_id and r.stream = wanted.stream and r.verdict = 'complete'
+        order by r.run_id desc limit 1) success on true
+ order by src.source_slug, wanted.place
