@@ -1,0 +1,161 @@
+//! The file of a meeting's chat: separated values with a header, or JSON.
+//!
+//! Columns are found by name, in any order. A message without an id gets one from its content, so that
+//! the same file read twice gives the same messages.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+
+use crate::connector::record::{Oddities, decimal, lossy_text, members};
+use crate::model::id::ProviderRecordId;
+use crate::model::message::{Message, SenderRole};
+use crate::model::page::Reject;
+use crate::model::time;
+use crate::providers::listing::content_id;
+use crate::providers::realtimekit::files::{Fault, Rows, json_list, reject, table};
+
+/// A row as names and values; `None`: the value is null.
+struct Cells<'a> {
+    by_name: BTreeMap<String, Option<String>>,
+    raw: &'a str,
+}
+
+/// Reads the file.
+pub(super) fn messages(text: &str, oddities: &Oddities) -> Result<Rows<Message>, Fault> {
+    let rows = if text.trim_start().starts_with(['[', '{']) { json(text)? } else { separated(text)? };
+    let (mut good, mut rejects): (Vec<Message>, Vec<Reject>) = (Vec::new(), Vec::new());
+    let (mut places, mut copies) = (HashMap::new(), HashMap::new());
+    for (position, row) in rows.into_iter().enumerate() {
+        let position = i32::try_from(position).unwrap_or(i32::MAX);
+        let message = match row.and_then(|cells| message(&cells, position, &mut copies, oddities)) {
+            Ok(message) => message,
+            Err(reject) => {
+                rejects.push(reject);
+                continue;
+            }
+        };
+        let place = *places.entry(message.provider_message_id.clone()).or_insert(good.len());
+        if let Some(earlier) = good.get_mut(place) {
+            // The later one is the edited one.
+            oddities.count("unreadable_value", "/id", "duplicate");
+            *earlier = message;
+        } else {
+            good.push(message);
+        }
+    }
+    Ok(Rows { good, rejects })
+}
+
+fn separated(text: &str) -> Result<Vec<Result<Cells<'_>, Reject>>, Fault> {
+    let recognize = |rows: &[table::Row<'_>]| {
+        let names = table::header(rows.first()?);
+        names.iter().any(|name| name == "payload").then_some(names)
+    };
+    let (mut rows, names) = table::rows(text, recognize)?.ok_or(Fault::UnknownForm("no header with a payload"))?;
+    if table::is_cut(text, &rows, names.len()) || is_time_cut(text, &rows, &names) {
+        return Err(Fault::Broken("its last row is cut off"));
+    }
+    let rows = rows.drain(1..).map(|row| {
+        let has_more = row.cells.iter().skip(names.len()).any(|cell| !cell.trim().is_empty());
+        if row.cells.len() < names.len() || has_more {
+            return Err(reject(row.raw, "column_count", "", "the row has another number of fields than the header"));
+        }
+        let by_name = names.iter().cloned().zip(row.cells.into_iter().map(Some)).collect();
+        Ok(Cells { by_name, raw: row.raw })
+    });
+    Ok(rows.collect())
+}
+
+/// Whether the file ends within the time of its last row. Some writers end no last line, so that only the
+/// form of the time tells.
+fn is_time_cut(text: &str, rows: &[table::Row<'_>], names: &[String]) -> bool {
+    let is_last = names.last().is_some_and(|name| name == "createdat");
+    let ends_line = text.ends_with(['\n', '\r', '"']);
+    let last = rows.iter().skip(1).last().and_then(|row| row.cells.last());
+    let is_whole = |time: &String| decimal(time).is_some() || DateTime::parse_from_rfc3339(time.trim()).is_ok();
+    is_last && !ends_line && last.is_some_and(|time| !is_whole(time))
+}
+
+fn json(text: &str) -> Result<Vec<Result<Cells<'_>, Reject>>, Fault> {
+    let rows = json_list(text)?.into_iter().map(RawValue::get).map(|raw| {
+        let Some(members) = members(raw) else {
+            return Err(reject(raw, "not_an_object", "", "the record is not a JSON object"));
+        };
+        let value = |json: &str| match json {
+            "null" => None,
+            // A file's payload is an object.
+            _ => Some(lossy_text(json).map_or_else(|| json.to_owned(), |(text, _)| text)),
+        };
+        let named = members.iter().map(|(name, member)| (table::plain_name(name), value(member.get())));
+        let cells = Cells { by_name: named.collect(), raw };
+        if !cells.by_name.contains_key("payload") {
+            return Err(reject(raw, "missing_field", "/payload", "there is no value"));
+        }
+        Ok(cells)
+    });
+    Ok(rows.collect())
+}
+
+fn message(
+    cells: &Cells<'_>,
+    position: i32,
+    copies: &mut HashMap<ProviderRecordId, u32>,
+    oddities: &Oddities,
+) -> Result<Message, Reject> {
+    let text = |name: &str| cells.by_name.get(name).cloned().flatten();
+    let said = |name: &str| text(name).filter(|text| !text.trim().is_empty() && text != "null");
+    let payload_type = said("payloadtype");
+    let payload = text("payload");
+    let provider_message_id = match said("id") {
+        Some(id) => {
+            ProviderRecordId::parse(&id).map_err(|error| reject(cells.raw, "unusable_id", "/id", &error.to_string()))?
+        }
+        None => {
+            oddities.count("unreadable_value", "/id", "missing");
+            let parts = [text("participantid"), text("createdat"), payload_type.clone(), payload.clone()];
+            own_id(&parts.map(Option::unwrap_or_default), copies)
+        }
+    };
+    let sent_at = said("createdat").and_then(|time| instant(&time, oddities));
+    Ok(Message {
+        provider_message_id,
+        position,
+        sent_at,
+        sender_role: SenderRole::Participant,
+        provider_origin: None,
+        provider_participant_id: said("participantid"),
+        body: payload.filter(|_| is_text(payload_type.as_deref(), oddities)),
+        payload_type,
+    })
+}
+
+/// The same content once more is another message.
+fn own_id(parts: &[String; 4], copies: &mut HashMap<ProviderRecordId, u32>) -> ProviderRecordId {
+    let [sender, at, kind, payload] = parts;
+    let count = copies.entry(content_id(&[sender, at, kind, payload])).or_default();
+    *count += 1;
+    content_id(&[sender, at, kind, payload, &count.to_string()])
+}
+
+fn instant(text: &str, oddities: &Oddities) -> Option<DateTime<Utc>> {
+    let at = decimal(text).map_or_else(|| time::from_text(text), time::from_epoch);
+    if at.is_none() {
+        oddities.count("unreadable_value", "/createdAt", "");
+    }
+    at
+}
+
+/// Whether the payload is what somebody wrote. What images and files are sent as is a link, which opens
+/// them to whoever holds it. Without a type it is text, as in every chat that has no types.
+fn is_text(payload_type: Option<&str>, oddities: &Oddities) -> bool {
+    match payload_type.map(|kind| kind.trim().to_ascii_uppercase()).as_deref() {
+        None | Some("TEXT_MESSAGE") => true,
+        Some("IMAGE_MESSAGE" | "FILE_MESSAGE") => false,
+        Some(_) => {
+            oddities.count("unknown_value", "/payloadType", payload_type.unwrap_or_default());
+            false
+        }
+    }
+}
