@@ -1,4 +1,4 @@
-//! What the demo prints: the first load as it goes, three questions to try, then what changes.
+//! What the demo prints: the first load as it goes, some questions to try, then what changes.
 //!
 //! Everything is read from the service's own API, over HTTP.
 
@@ -21,11 +21,15 @@ const FIRST_LOAD_TICK: Duration = Duration::from_millis(200);
 /// How often changes are looked for afterwards.
 const TICK: Duration = Duration::from_secs(2);
 
+/// The stream whose first run is the first load; what is behind each session comes after it.
+const LISTING: &str = "sessions";
+
 /// A run as `/v1/sync/runs` shows it; only what is printed.
 #[derive(Debug, Deserialize)]
 struct RunRow {
     run_id: i64,
     source: String,
+    stream: String,
     started_at: DateTime<Utc>,
     verdict: Option<String>,
     reason: Option<String>,
@@ -95,7 +99,7 @@ impl Display {
         let started = tokio::time::Instant::now();
         loop {
             let runs = self.runs().await.unwrap_or_default();
-            for run in &runs {
+            for run in runs.iter().filter(|run| run.stream == LISTING) {
                 let Some(bar) = bars.get(&run.source).filter(|bar| !bar.is_finished()) else { continue };
                 bar.set_position(u64::try_from(run.inserted_count).unwrap_or(0).max(bar.position()));
                 if let (Some(_), Some(verdict)) = (run.finished_at, &run.verdict) {
@@ -107,7 +111,11 @@ impl Display {
                 }
             }
             if bars.values().all(ProgressBar::is_finished) {
-                println!("\nLoaded in {:.1} s. It goes on every 15 seconds.", started.elapsed().as_secs_f64());
+                println!(
+                    "\nLoaded in {:.1} s. It goes on every 15 seconds;\n\
+                     participants, chats, transcripts, summaries and quality of meetings follow within a minute or two.",
+                    started.elapsed().as_secs_f64()
+                );
                 return Ok(runs.iter().map(|run| run.run_id).max().unwrap_or(0));
             }
             tokio::time::sleep(FIRST_LOAD_TICK).await;
@@ -128,6 +136,12 @@ impl Display {
             "  curl -s '{api}/v1/metrics/query?metrics=sessions,minutes_consumed,resolution_rate&dimensions=provider&range=last_365_days&zone=UTC'"
         );
         println!("  curl -s '{api}/v1/resolution?range=last_7_days&zone=Europe/Berlin&granularity=day'");
+        println!(
+            "  curl -s '{api}/v1/sessions?provider=realtimekit'   then add an id: /transcript, /participants, /timeline"
+        );
+        println!(
+            "  curl -s '{api}/v1/metrics/query?metrics=participants,participant_minutes,transcript_words,talk_share&dimensions=provider&range=last_7_days&zone=UTC'"
+        );
         println!("  curl -s '{api}/v1/health/pollers'");
         println!(
             "  {} -c 'select provider, count(*), round(sum(minutes_consumed), 2) from analytics.sessions group by 1'",
@@ -140,9 +154,10 @@ impl Display {
 fn print_change(run: &RunRow) {
     let at = run.finished_at.unwrap_or_default().format("%H:%M:%S");
     let verdict = run.verdict.as_deref().unwrap_or("running");
+    let name = if run.stream == LISTING { run.source.clone() } else { format!("{}/{}", run.source, run.stream) };
     if verdict != "complete" {
-        println!("  {at} UTC  {:<16} {verdict}: {}", run.source, run.reason.as_deref().unwrap_or("no reason given"));
+        println!("  {at} UTC  {name:<16} {verdict}: {}", run.reason.as_deref().unwrap_or("no reason given"));
     } else if run.inserted_count + run.updated_count > 0 {
-        println!("  {at} UTC  {:<16} {} new, {} changed", run.source, run.inserted_count, run.updated_count);
+        println!("  {at} UTC  {name:<16} {} new, {} changed", run.inserted_count, run.updated_count);
     }
 }

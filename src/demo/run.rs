@@ -149,9 +149,12 @@ async fn drive(args: &DemoArgs, home: &Home) -> anyhow::Result<()> {
     let made_at = world_made_at(home.folder(), clock.now())?;
     let shape = Shape { hours_ahead: HOURS_AHEAD, ..Shape::default() };
     let world = World::generate(&shape, SEED, made_at);
-    let providers = Providers::start(&world, &clock, [0; 3]).await?;
+    let providers = Providers::start(&world, &clock, [0; 4]).await?;
     for (name, address) in providers.addresses() {
         println!("  {name:<12} simulated at http://{address}");
+    }
+    if let Some(address) = providers.files_address() {
+        println!("  {:<12} at http://{address}", "  its files");
     }
     let listen = args.listen.unwrap_or_else(free_default);
     let toml = providers.toml(listen, "*/15 * * * * *");

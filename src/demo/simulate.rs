@@ -16,14 +16,18 @@ use crate::demo::simulator::{Platform, Simulator, SimulatorSettings};
 
 /// The key the simulated providers accept. It guards nothing.
 pub(super) const API_KEY: &str = "simulated-key";
-/// Calls a minute that the simulated providers are asked for: RealtimeKit's own limit, none for others.
-const REQUESTS_PER_MINUTE: [u32; 3] = [6_000, 6_000, 1_200];
+/// Calls a minute that the simulated providers are asked for. The simulated RealtimeKit answers fifty times
+/// as many as the real one: behind each of its meetings are several calls, and whoever tries the demo
+/// should not wait half an hour for them.
+const REQUESTS_PER_MINUTE: [u32; 3] = [6_000, 6_000, 12_000];
+/// The same for the simulated RealtimeKit's own window of five minutes.
+const CALLS_PER_WINDOW: u32 = 60_000;
 
 /// Arguments of `tributary simulate`.
 #[derive(Debug, clap::Args)]
 pub struct SimulateArgs {
-    /// First of three ports in a row; 0 takes free ones
-    #[arg(long, default_value_t = 18_101, value_parser = clap::value_parser!(u16).range(..=65_533))]
+    /// First of four ports in a row: three providers and RealtimeKit's host of files; 0 takes free ones
+    #[arg(long, default_value_t = 18_101, value_parser = clap::value_parser!(u16).range(..=65_532))]
     port: u16,
     /// Decides everything that happens in the simulated world
     #[arg(long, default_value_t = 1)]
@@ -41,10 +45,12 @@ pub struct SimulateArgs {
 pub(super) struct Providers(Vec<(Platform, Simulator)>);
 
 impl Providers {
-    /// Starts them on `ports`; 0 takes a free one.
-    pub(super) async fn start(world: &World, clock: &Arc<dyn Clock>, ports: [u16; 3]) -> anyhow::Result<Self> {
+    /// Starts them on `ports`, the last of them for RealtimeKit's files; 0 takes a free one.
+    pub(super) async fn start(world: &World, clock: &Arc<dyn Clock>, ports: [u16; 4]) -> anyhow::Result<Self> {
         let mut providers = Vec::with_capacity(Platform::ALL.len());
-        for (platform, port) in Platform::ALL.into_iter().zip(ports) {
+        let [provider_ports @ .., files_port] = ports;
+        let files_listen = SocketAddr::from(([127, 0, 0, 1], files_port));
+        for (platform, port) in Platform::ALL.into_iter().zip(provider_ports) {
             let listen = SocketAddr::from(([127, 0, 0, 1], port));
             let settings = SimulatorSettings {
                 platform,
@@ -52,15 +58,19 @@ impl Providers {
                 clock: Arc::clone(clock),
                 api_key: API_KEY.to_owned(),
                 listen,
-                // the real limit would stretch the first load of the demo for nothing
-                quirks: Quirks { calls_per_window: 6_000, ..Quirks::default() },
+                quirks: Quirks { calls_per_window: CALLS_PER_WINDOW, ..Quirks::default() },
             };
-            let simulator = Simulator::start(settings)
+            let simulator = Simulator::start_with_files_at(settings, files_listen)
                 .await
                 .with_context(|| format!("the simulated {} cannot listen on {listen}", platform.as_str()))?;
             providers.push((platform, simulator));
         }
         Ok(Self(providers))
+    }
+
+    /// Where RealtimeKit's files are.
+    pub(super) fn files_address(&self) -> Option<SocketAddr> {
+        self.0.iter().find_map(|(_, simulator)| simulator.files_address())
     }
 
     pub(super) fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
@@ -98,10 +108,13 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> =
         if args.frozen { Arc::new(SettableClock::at(SystemClock.now())) } else { Arc::new(SystemClock) };
     let world = World::generate(&Shape::default(), args.seed, clock.now());
-    let ports = [0, 1, 2].map(|number| if args.port == 0 { 0 } else { args.port + number });
+    let ports = [0, 1, 2, 3].map(|number| if args.port == 0 { 0 } else { args.port + number });
     let providers = Providers::start(&world, &clock, ports).await?;
     for (name, address) in providers.addresses() {
         println!("{name:<12} http://{address}   its own totals: curl -s http://{address}/truth");
+    }
+    if let Some(address) = providers.files_address() {
+        println!("{:<12} http://{address}   files of meetings, by the links RealtimeKit gives; no key", "its files");
     }
     println!("the key of all three is {API_KEY}");
     if let Some(path) = &args.write_config {

@@ -2,15 +2,22 @@
 //!
 //! A session is new, connects, and then its duration grows until it stops; nothing says that it has
 //! ended, and its status stays what it was last. Some never connect. Creation times are whole seconds,
-//! so equal ones are common; durations are sometimes fractional when final.
+//! so equal ones are common; durations are sometimes fractional when final. Callers may start more.
+
+use std::borrow::Cow;
+use std::sync::{PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use rust_decimal::Decimal;
+use serde_json::json;
 
+use crate::demo::simulator::feed::{Entry, Feed, Launch};
+use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::rhythm::{Span, pick, skewed_ms, starts, uuid_v1};
-use crate::demo::simulator::world::{Life, ProviderTruth, Volume};
+use crate::demo::simulator::timeline::{Life, Timeline, entry};
+use crate::demo::simulator::world::{ProviderTruth, Volume};
 
 const KEY_TYPES: [&str; 3] = ["TRIAL", "PRO", "ENTERPRISE"];
 const AVATARS: [&str; 6] = [
@@ -48,8 +55,8 @@ pub(super) struct AvatarStream {
     created_at: DateTime<Utc>,
     course: Course,
     key_type: &'static str,
-    avatar: &'static str,
-    voice: Option<&'static str>,
+    avatar: Cow<'static, str>,
+    voice: Option<Cow<'static, str>>,
 }
 
 /// All sessions of a world, oldest first.
@@ -80,8 +87,8 @@ fn one(rng: &mut SmallRng, created_at: DateTime<Utc>) -> AvatarStream {
         created_at,
         course,
         key_type: pick(rng, &KEY_TYPES),
-        avatar: pick(rng, &AVATARS),
-        voice: pick(rng, &VOICES),
+        avatar: pick(rng, &AVATARS).into(),
+        voice: pick(rng, &VOICES).map(Cow::from),
     }
 }
 
@@ -135,13 +142,13 @@ impl Life for AvatarStream {
             _ => format!("\"duration\":{},", Decimal::new(self.duration_tenths(now), 1).normalize()),
         };
         format!(
-            r#"{{"session_id":"{}","status":"{}","created_at":{},"api_key_type":"{}",{duration}"avatar_id":"{}","voice_name":{}}}"#,
+            r#"{{"session_id":"{}","status":"{}","created_at":{},"api_key_type":"{}",{duration}"avatar_id":{},"voice_name":{}}}"#,
             self.id,
             self.status(now),
             self.created_at.timestamp(),
             self.key_type,
-            self.avatar,
-            self.voice.map_or_else(|| "null".to_owned(), |voice| format!("\"{voice}\"")),
+            json!(self.avatar),
+            json!(self.voice),
         )
     }
 
@@ -153,5 +160,70 @@ impl Life for AvatarStream {
         }
         let seconds = Decimal::new(tenths, 1);
         ProviderTruth { sessions, minutes_consumed: Some(seconds / Decimal::from(60)), ..ProviderTruth::default() }
+    }
+}
+
+/// The sessions of a world, and those that were started by a call meanwhile.
+#[derive(Debug)]
+pub(super) struct Avatars {
+    decided: Timeline<AvatarStream>,
+    started: RwLock<Vec<AvatarStream>>,
+}
+
+impl Avatars {
+    /// Nothing started yet.
+    pub(super) fn new(decided: Vec<AvatarStream>) -> Self {
+        Self { decided: Timeline(decided), started: RwLock::default() }
+    }
+
+    fn with_started<T>(&self, read: impl FnOnce(&[AvatarStream]) -> T) -> T {
+        read(&self.started.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Feed for Avatars {
+    fn index(&self, now: DateTime<Utc>) -> Vec<Entry> {
+        let mut entries = self.decided.index(now);
+        self.with_started(|started| {
+            let keyed = started.iter().enumerate();
+            entries.extend(keyed.map(|(number, session)| entry(self.decided.0.len() + number, session, now)));
+        });
+        entries.sort_by_key(|entry| entry.created_at);
+        entries
+    }
+
+    fn find(&self, id: &str, now: DateTime<Utc>) -> Option<usize> {
+        let started = || self.with_started(|started| started.iter().position(|session| session.id == id));
+        self.decided.find(id, now).or_else(|| started().map(|number| self.decided.0.len() + number))
+    }
+
+    fn render(&self, key: usize, now: DateTime<Utc>) -> Option<String> {
+        let started = || {
+            let number = key.checked_sub(self.decided.0.len())?;
+            self.with_started(|started| started.get(number).map(|session| session.render(now)))
+        };
+        self.decided.render(key, now).or_else(started)
+    }
+
+    fn start(&self, launch: &Launch, now: DateTime<Utc>) -> bool {
+        let course = Course::Connected {
+            connecting_ms: 600,
+            connected_ms: 2_400,
+            duration_tenths: launch.lasts_seconds / 3 * 30, // as for all: their minutes are finite decimals
+        };
+        self.started.write().unwrap_or_else(PoisonError::into_inner).push(AvatarStream {
+            id: launch.id.clone(),
+            created_at: DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now),
+            course,
+            key_type: "TRIAL",
+            avatar: launch.avatar_id.clone().into(),
+            voice: launch.voice_name.clone().map(Cow::from),
+        });
+        true
+    }
+
+    fn truth_with(&self, now: DateTime<Utc>, _: &Quirks) -> Option<ProviderTruth> {
+        let decided = self.decided.existing(now).iter();
+        Some(self.with_started(|started| AvatarStream::truth(decided.chain(started), now)))
     }
 }

@@ -14,7 +14,8 @@ use serde_json::json;
 
 use crate::demo::simulator::phrases::LANGUAGES;
 use crate::demo::simulator::rhythm::{Span, iso, pick, skewed_ms, starts, uuid_v4};
-use crate::demo::simulator::world::{Life, ProviderTruth, Volume};
+use crate::demo::simulator::timeline::Life;
+use crate::demo::simulator::world::{ProviderTruth, Volume};
 
 const CHANNELS: [&str; 8] =
     ["whatsapp", "whatsapp", "whatsapp", "whatsapp", "instagram", "instagram", "email", "webchat"];
@@ -252,11 +253,11 @@ impl Life for Chat {
         }
         ProviderTruth {
             sessions,
-            minutes_consumed: None,
             resolved: Some(resolved),
             unresolved: Some(unresolved),
             open: Some(open),
             messages: Some(messages),
+            ..ProviderTruth::default()
         }
     }
 }

@@ -37,6 +37,17 @@ pub enum Effect {
     MissingListKey,
     /// The body breaks off halfway, though its length was announced in full.
     CutBody,
+    /// The body breaks off halfway; no length was announced.
+    CutBodyOfUnknownLength,
+    /// The body is the first half, and announced as if it were whole: HTTP cannot tell.
+    ShortBody,
+    /// The body comes in small pieces with a pause before each.
+    SlowDrip {
+        /// Size of a piece, bytes.
+        piece_bytes: usize,
+        /// How long each takes.
+        pause: Duration,
+    },
     /// The body is valid, but padded to at least so many bytes.
     OversizedBody {
         /// Least size, bytes.
@@ -70,6 +81,25 @@ impl Effect {
         Self::json(200, r#"{"code":400112,"message":"Unauthorized","data":null}"#)
     }
 
+    /// 403 with XML, as an object store refuses a link.
+    pub fn forbidden_xml() -> Self {
+        Self::Answer {
+            status: 403,
+            headers: vec![("content-type".to_owned(), "application/xml".to_owned())],
+            body: b"<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>AccessDenied</Code></Error>".to_vec(),
+        }
+    }
+
+    /// Status 200 and not a byte.
+    pub fn zero_bytes() -> Self {
+        Self::Answer { status: 200, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// 302 to this address.
+    pub fn redirect(to: &str) -> Self {
+        Self::Answer { status: 302, headers: vec![("location".to_owned(), to.to_owned())], body: Vec::new() }
+    }
+
     /// This JSON with this status.
     pub fn json(status: u16, body: &str) -> Self {
         Self::Answer { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
@@ -88,6 +118,9 @@ impl fmt::Debug for Effect {
             Self::RateLimited(retry_after) => write!(f, "RateLimited({retry_after:?})"),
             Self::MissingListKey => f.write_str("MissingListKey"),
             Self::CutBody => f.write_str("CutBody"),
+            Self::CutBodyOfUnknownLength => f.write_str("CutBodyOfUnknownLength"),
+            Self::ShortBody => f.write_str("ShortBody"),
+            Self::SlowDrip { piece_bytes, pause } => write!(f, "SlowDrip({piece_bytes}, {pause:?})"),
             Self::OversizedBody { bytes } => write!(f, "OversizedBody({bytes})"),
             Self::EmptyPage => f.write_str("EmptyPage"),
             Self::PageCycle { length } => write!(f, "PageCycle({length})"),
@@ -104,18 +137,26 @@ pub struct Fault {
     effect: Effect,
     from_request: u64,
     left: u64,
+    only: Option<String>,
 }
 
 impl Fault {
     /// `effect`, once.
     pub fn new(effect: Effect) -> Self {
-        Self { effect, from_request: 1, left: 1 }
+        Self { effect, from_request: 1, left: 1, only: None }
     }
 
     /// Not before the `k`-th request since the script was set, counted from 1.
     #[must_use]
     pub fn from_request(mut self, k: u64) -> Self {
         self.from_request = k;
+        self
+    }
+
+    /// Only to requests whose path holds `part`, `/transcript` for example. Others are counted too.
+    #[must_use]
+    pub fn only(mut self, part: &str) -> Self {
+        self.only = Some(part.to_owned());
         self
     }
 
@@ -151,11 +192,13 @@ impl Script {
         self.faults.push(fault);
     }
 
-    /// Counts a request and says what happens to it.
-    pub(super) fn next_effect(&mut self) -> Option<Effect> {
+    /// Counts a request of `path` and says what happens to it.
+    pub(super) fn next_effect(&mut self, path: &str) -> Option<Effect> {
         self.requests += 1;
         let requests = self.requests;
-        let due = self.faults.iter_mut().find(|fault| fault.left > 0 && fault.from_request <= requests)?;
+        let concerns = |fault: &Fault| fault.only.as_ref().is_none_or(|part| path.contains(part.as_str()));
+        let is_due = |fault: &&mut Fault| fault.left > 0 && fault.from_request <= requests && concerns(fault);
+        let due = self.faults.iter_mut().find(is_due)?;
         due.left -= 1;
         Some(due.effect.clone())
     }

@@ -17,6 +17,12 @@ pub(super) struct Call<'a> {
     pub(super) quirks: &'a Quirks,
     pub(super) bend: Bend,
     pub(super) feed: &'a dyn Feed,
+    /// The body of a `POST`; `None`: it is a `GET`.
+    pub(super) posted: Option<&'a [u8]>,
+    /// A number of its own for each `POST`.
+    pub(super) serial: u64,
+    /// Where links to files lead.
+    pub(super) files_base_url: &'a str,
 }
 
 /// What a fault does to a list.
@@ -39,6 +45,11 @@ impl Reply {
     /// JSON with a status.
     pub(super) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into() }
+    }
+
+    /// The refusal of a `POST` where there is only a `GET`, or the other way round.
+    pub(super) fn method_not_allowed() -> Self {
+        Self::json(405, r#"{"message":"Method Not Allowed"}"#)
     }
 }
 
@@ -115,21 +126,32 @@ impl Call<'_> {
         size: usize,
         shape: impl Fn(String) -> String,
     ) -> ListPage {
+        // A record removed by now leaves a shorter page, as it would at the provider.
+        self.page_of(entries, index, size, |entry| self.feed.render(entry.key, self.now).map(&shape))
+    }
+
+    /// The same of whatever `render` makes records of.
+    pub(super) fn page_of<T>(
+        &self,
+        all: &[T],
+        index: usize,
+        size: usize,
+        render: impl Fn(&T) -> Option<String>,
+    ) -> ListPage {
         let index = self.bend.page_cycle.map_or(index, |length| index % length.max(1));
-        let offset = index.saturating_mul(size).min(entries.len());
-        let end = offset.saturating_add(size).min(entries.len());
-        let shown = if self.bend.empty_page { &[] } else { &entries[offset..end] };
+        let offset = index.saturating_mul(size).min(all.len());
+        let end = offset.saturating_add(size).min(all.len());
+        let shown = if self.bend.empty_page { &[] } else { &all[offset..end] };
         let (mut records, mut len) = (String::new(), 0);
-        for entry in shown {
-            // A record removed by now leaves a shorter page, as it would at the provider.
-            let Some(json) = self.feed.render(entry.key, self.now) else { continue };
+        for item in shown {
+            let Some(json) = render(item) else { continue };
             if len > 0 {
                 records.push(',');
             }
-            records.push_str(&self.quirks.reshape(shape(json)));
+            records.push_str(&self.quirks.reshape(json));
             len += 1;
         }
-        ListPage { records, len, total: entries.len(), offset, index, has_next: end < entries.len() }
+        ListPage { records, len, total: all.len(), offset, index, has_next: end < all.len() }
     }
 
     /// The size of pages, once the silent limits have been applied.

@@ -2,7 +2,7 @@
 //!
 //! A [`Simulator`] answers like one provider: paths, parameters, page sizes, envelopes, errors, limits.
 //! What it lists comes from a [`feed::Feed`]: the generated [`world::World`], which lives on as time
-//! passes, or records given by a test to the letter. [`quirks::Quirks`] are habits a provider may have,
+//! passes, or records given by a test to the letter. RealtimeKit's files are on a second listener. [`quirks::Quirks`] are habits a provider may have,
 //! [`faults::Fault`]s are accidents, told when to happen.
 //! It must be no easier than reality, and it knows nothing of the service that polls it.
 
@@ -21,6 +21,7 @@ mod phrases;
 mod realtimekit;
 mod rhythm;
 mod server;
+mod timeline;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -84,7 +85,7 @@ pub struct SimulatorSettings {
 /// A request as it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestRecord {
-    /// `GET` as a rule.
+    /// `GET`, or `POST` where something is started.
     pub method: String,
     /// Path and query to the letter.
     pub path_and_query: String,
@@ -102,19 +103,33 @@ pub struct RequestRecord {
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
+    files_address: Option<SocketAddr>,
     site: Arc<Site>,
     _stop: DropGuard,
 }
 
 impl Simulator {
-    /// Starts to listen, on the runtime this is awaited in. Errors when the address cannot be had.
+    /// Starts to listen, on the runtime this is awaited in; RealtimeKit's host of files takes a free port.
+    /// Errors when the address cannot be had.
     pub async fn start(settings: SimulatorSettings) -> std::io::Result<Self> {
+        let files_listen = SocketAddr::new(settings.listen.ip(), 0);
+        Self::start_with_files_at(settings, files_listen).await
+    }
+
+    /// The same, with RealtimeKit's host of files at `files_listen`; the other providers have none.
+    pub async fn start_with_files_at(settings: SimulatorSettings, files_listen: SocketAddr) -> std::io::Result<Self> {
         let listener = tokio::net::TcpListener::bind(settings.listen).await?;
         let address = listener.local_addr()?;
-        let site = Arc::new(Site::new(settings));
+        let files = match settings.platform {
+            Platform::Realtimekit => Some(tokio::net::TcpListener::bind(files_listen).await?),
+            Platform::Konpro | Platform::Konvo => None,
+        };
+        let files_address = files.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
+        let files_base_url = files_address.map_or_else(String::new, |address| format!("http://{address}"));
+        let site = Arc::new(Site::new(settings, files_base_url));
         let stop = CancellationToken::new();
-        tokio::spawn(server::serve(listener, Arc::clone(&site), stop.clone()));
-        Ok(Self { address, site, _stop: stop.drop_guard() })
+        tokio::spawn(server::serve(listener, files, Arc::clone(&site), stop.clone()));
+        Ok(Self { address, files_address, site, _stop: stop.drop_guard() })
     }
 
     /// What a source's `base_url` must be: scheme, host and port.
@@ -127,10 +142,31 @@ impl Simulator {
         self.address
     }
 
+    /// Where its files are; only RealtimeKit has a host of files.
+    pub fn files_address(&self) -> Option<SocketAddr> {
+        self.files_address
+    }
+
+    /// The latest requests to its host of files, with all their headers.
+    pub fn file_requests(&self) -> Vec<RequestRecord> {
+        self.site.files.requests()
+    }
+
+    /// Replaces what is still to go wrong at its host of files. Its requests are counted from here,
+    /// beginning with 1.
+    pub fn file_script(&self, faults: Vec<Fault>) {
+        self.site.files.script(faults);
+    }
+
+    /// Adds one fault to what is still to go wrong there.
+    pub fn file_fault(&self, fault: Fault) {
+        self.site.files.fault(fault);
+    }
+
     /// The latest requests, oldest first; at most [`Self::KEPT_REQUESTS`]. Calls of `/truth` are left
     /// out.
     pub fn requests(&self) -> Vec<RequestRecord> {
-        self.site.requests()
+        self.site.api.requests()
     }
 
     /// How many requests [`Self::requests`] remembers.
@@ -138,12 +174,12 @@ impl Simulator {
 
     /// Replaces what is still to go wrong. Requests are counted from here, beginning with 1.
     pub fn script(&self, faults: Vec<Fault>) {
-        self.site.script(faults);
+        self.site.api.script(faults);
     }
 
     /// Adds one fault to what is still to go wrong.
     pub fn fault(&self, fault: Fault) {
-        self.site.fault(fault);
+        self.site.api.fault(fault);
     }
 
     /// Changes its habits, from the next request on.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use serde_json::value::RawValue;
 
 /// Which time the list's time filter compares.
@@ -46,6 +47,56 @@ pub enum KonproShape {
     Sessions,
 }
 
+/// In which form a transcript comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TranscriptFormat {
+    /// The form asked for; CSV without a header, in milliseconds, unless asked.
+    #[default]
+    Honour,
+    /// CSV without a header, whatever was asked for.
+    AlwaysHeaderlessCsv,
+    /// CSV with a header and ISO times: the older form.
+    AlwaysHeaderCsv,
+    /// `SubRip`.
+    AlwaysSrt,
+    /// `WebVTT`.
+    AlwaysVtt,
+    /// The form asked for, but its milliseconds count from 1970 and not from the start.
+    EpochTimes,
+}
+
+/// In which form a chat comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ChatFormat {
+    /// CSV with a header.
+    #[default]
+    Csv,
+    /// A list of objects.
+    Json,
+}
+
+/// Where the list of participants tells its row numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ParticipantsPaging {
+    /// Inside `data`, as in the official example.
+    #[default]
+    InsideData,
+    /// Beside it, as in the list of sessions.
+    BesideData,
+    /// Nowhere, as in the schema.
+    Absent,
+}
+
+/// The shape of a report about a presence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PeerReport {
+    /// `data.participant`, as in the current document.
+    #[default]
+    Nested,
+    /// `data` itself, as in others.
+    Flat,
+}
+
 /// All habits; the defaults are what the documents say, or what is likelier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate habit that a provider has or has not")]
@@ -70,8 +121,28 @@ pub struct Quirks {
     pub null_end_as_text: bool,
     /// Numbers of records are written as text.
     pub numbers_as_text: bool,
-    /// RealtimeKit's calls in five minutes; more are refused until the window ends.
+    /// RealtimeKit's calls in a window; more are refused until the window ends.
     pub calls_per_window: u32,
+    /// Length of that window, seconds.
+    pub calls_window_seconds: i64,
+    /// In which form transcripts come.
+    pub transcript_format: TranscriptFormat,
+    /// In which form chats come.
+    pub chat_format: ChatFormat,
+    /// Chat files begin with a byte order mark.
+    pub chat_bom: bool,
+    /// Lines of chat files end with CR and LF.
+    pub chat_crlf: bool,
+    /// How long a link lives, seconds; below zero it is dead when it is given.
+    pub link_lifetime_seconds: i64,
+    /// Where the list of participants tells its row numbers.
+    pub participants_paging: ParticipantsPaging,
+    /// The shape of reports.
+    pub peer_report: PeerReport,
+    /// How long after a meeting's end its generated files are ready; each has its own time unless set.
+    pub files_ready_after: Option<TimeDelta>,
+    /// How long after it was first ready a generated transcript is replaced by a longer one, if at all.
+    pub transcript_replaced_after: Option<TimeDelta>,
 }
 
 impl Default for Quirks {
@@ -88,6 +159,16 @@ impl Default for Quirks {
             null_end_as_text: false,
             numbers_as_text: false,
             calls_per_window: 1200,
+            calls_window_seconds: 300,
+            transcript_format: TranscriptFormat::default(),
+            chat_format: ChatFormat::default(),
+            chat_bom: false,
+            chat_crlf: false,
+            link_lifetime_seconds: 300,
+            participants_paging: ParticipantsPaging::default(),
+            peer_report: PeerReport::default(),
+            files_ready_after: None,
+            transcript_replaced_after: None,
         }
     }
 }

@@ -5,8 +5,9 @@
 //! something happen. All chance comes from one seeded generator.
 
 use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
-use rand::RngExt;
 use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use sha2::{Digest, Sha256};
 
 use crate::demo::simulator::world::Volume;
 
@@ -84,6 +85,13 @@ pub(super) fn pick<T: Copy>(rng: &mut SmallRng, from: &[T]) -> T {
 /// A random UUID of version 4, as text.
 pub(super) fn uuid_v4(rng: &mut SmallRng) -> String {
     uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string()
+}
+
+/// Chance that depends on nothing but these words: what is made by it can be made again on demand.
+pub(super) fn seeded(words: &[&str]) -> SmallRng {
+    let hash: [u8; 32] = Sha256::digest(words.join("\n")).into();
+    let [a, b, c, d, e, f, g, h, ..] = hash;
+    SmallRng::seed_from_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
 }
 
 /// A UUID that calls itself version 1, as text.

@@ -4,7 +4,6 @@
 //! question of the instant asked about. So the same world can be asked again, from several processes,
 //! and always knows the true figures. Its sessions start, go on and end as real time passes.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,11 +13,12 @@ use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
 use crate::demo::simulator::Platform;
-use crate::demo::simulator::avatars::{self, AvatarStream};
+use crate::demo::simulator::avatars::{self, Avatars};
 use crate::demo::simulator::chats::{self, Chat};
-use crate::demo::simulator::feed::{Entry, Feed};
-use crate::demo::simulator::meetings::{self, Meeting};
+use crate::demo::simulator::feed::Feed;
+use crate::demo::simulator::meetings::{self, Meetings};
 use crate::demo::simulator::rhythm::Span;
+use crate::demo::simulator::timeline::Timeline;
 
 /// How many sessions of one provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,22 @@ pub struct ProviderTruth {
     pub open: Option<u64>,
     /// Messages of all chats.
     pub messages: Option<u64>,
+    /// Presences in meetings, those still inside included; whoever comes twice is two.
+    pub participants: Option<u64>,
+    /// Their durations as the provider gives them, minutes, exact; as text in JSON. Those still inside have 0.
+    #[serde(serialize_with = "as_text")]
+    pub participant_minutes: Option<Decimal>,
+    /// Messages in the chat files that can be had now: the meeting has ended, the file is ready, and has
+    /// not yet vanished. So are the next four. A reader who was there earlier may have more.
+    pub chat_messages: Option<u64>,
+    /// Transcripts with content that can be had now.
+    pub transcripts: Option<u64>,
+    /// Their segments.
+    pub transcript_segments: Option<u64>,
+    /// Their words, as white space parts them.
+    pub transcript_words: Option<u64>,
+    /// Summaries that can be had now.
+    pub summaries: Option<u64>,
 }
 
 #[expect(clippy::ref_option, reason = "the form serde calls")]
@@ -91,55 +107,12 @@ pub struct Truth {
     pub realtimekit: ProviderTruth,
 }
 
-/// A session whose whole life is decided.
-pub(super) trait Life: Debug + Send + Sync + 'static {
-    fn id(&self) -> &str;
-    fn created_at(&self) -> DateTime<Utc>;
-    /// When the last change up to `now` was. Two equal answers mean that the record is the same.
-    fn updated_at(&self, now: DateTime<Utc>) -> DateTime<Utc>;
-    fn render(&self, now: DateTime<Utc>) -> String;
-    fn truth<'a>(existing: impl Iterator<Item = &'a Self>, now: DateTime<Utc>) -> ProviderTruth;
-}
-
-/// Sessions of one provider, oldest first.
-#[derive(Debug)]
-struct Timeline<T>(Vec<T>);
-
-impl<T: Life> Timeline<T> {
-    fn existing(&self, now: DateTime<Utc>) -> &[T] {
-        &self.0[..self.0.partition_point(|session| session.created_at() <= now)]
-    }
-}
-
-impl<T: Life> Feed for Timeline<T> {
-    fn index(&self, now: DateTime<Utc>) -> Vec<Entry> {
-        let entry = |(key, session): (usize, &T)| Entry {
-            key,
-            created_at: session.created_at(),
-            updated_at: session.updated_at(now),
-        };
-        self.existing(now).iter().enumerate().map(entry).collect()
-    }
-
-    fn find(&self, id: &str, now: DateTime<Utc>) -> Option<usize> {
-        self.existing(now).iter().position(|session| session.id() == id)
-    }
-
-    fn render(&self, key: usize, now: DateTime<Utc>) -> Option<String> {
-        self.0.get(key).map(|session| session.render(now))
-    }
-
-    fn truth(&self, now: DateTime<Utc>) -> Option<ProviderTruth> {
-        Some(T::truth(self.existing(now).iter(), now))
-    }
-}
-
 /// A generated world of three providers.
 #[derive(Debug, Clone)]
 pub struct World {
-    avatars: Arc<Timeline<AvatarStream>>,
+    avatars: Arc<Avatars>,
     chats: Arc<Timeline<Chat>>,
-    meetings: Arc<Timeline<Meeting>>,
+    meetings: Arc<Meetings>,
 }
 
 impl World {
@@ -154,9 +127,9 @@ impl World {
         // A generator each, so that one provider's volume does not change another's sessions.
         let rng = |provider: u64| SmallRng::seed_from_u64(seed.wrapping_mul(3).wrapping_add(provider));
         Self {
-            avatars: Arc::new(Timeline(avatars::generate(&mut rng(0), shape.avatars, span))),
+            avatars: Arc::new(Avatars::new(avatars::generate(&mut rng(0), shape.avatars, span))),
             chats: Arc::new(Timeline(chats::generate(&mut rng(1), shape.chats, span))),
-            meetings: Arc::new(Timeline(meetings::generate(&mut rng(2), shape.meetings, span))),
+            meetings: Arc::new(Meetings::new(meetings::generate(&mut rng(2), shape.meetings, span))),
         }
     }
 
@@ -169,12 +142,13 @@ impl World {
         }
     }
 
-    /// The true figures at `now`.
+    /// The true figures at `now`, with providers of the usual habits.
     pub fn truth(&self, now: DateTime<Utc>) -> Truth {
+        let truth = |platform| self.feed(platform).truth(now).unwrap_or_default();
         Truth {
-            konpro: AvatarStream::truth(self.avatars.existing(now).iter(), now),
-            konvo: Chat::truth(self.chats.existing(now).iter(), now),
-            realtimekit: Meeting::truth(self.meetings.existing(now).iter(), now),
+            konpro: truth(Platform::Konpro),
+            konvo: truth(Platform::Konvo),
+            realtimekit: truth(Platform::Realtimekit),
         }
     }
 }

@@ -1,8 +1,10 @@
-//! KonPro's answers: `GET /v1/streaming/sessions`.
+//! KonPro's answers: `GET /v1/streaming/sessions` and `POST /v1/streaming/new`.
 //!
 //! A Python service by the look of its errors: wrong parameters are 422 with the place of each, other
 //! errors carry an `error` object. Newest sessions come first. By token or by page number is a quirk, as
 //! is the form of the list; its documents say both.
+
+mod start;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,16 +15,20 @@ use crate::demo::simulator::listing::{Bounds, Call, ListPage, Reply};
 use crate::demo::simulator::quirks::{KonproShape, edit_members};
 
 const PATH: &str = "/v1/streaming/sessions";
+const START_PATH: &str = "/v1/streaming/new";
 const DEFAULT_PAGE_SIZE: usize = 10;
 const MAX_PAGE_SIZE: usize = 100;
 const STATUSES: [&str; 3] = ["new", "connecting", "connected"];
 
 /// Answers a call with a good key.
 pub(super) fn answer(call: &Call<'_>) -> Reply {
-    if call.path != PATH {
-        return Reply::json(404, r#"{"detail":"Not Found"}"#);
-    }
-    list(call).unwrap_or_else(|refusal| refusal)
+    let answer = match (call.path, call.posted) {
+        (PATH, None) => list(call),
+        (START_PATH, Some(posted)) => start::answer(call, posted),
+        (PATH | START_PATH, _) => Ok(Reply::method_not_allowed()),
+        _ => Err(Reply::json(404, r#"{"detail":"Not Found"}"#)),
+    };
+    answer.unwrap_or_else(|refusal| refusal)
 }
 
 /// The answer to a missing or wrong key.

@@ -1,8 +1,18 @@
 //! Generated RealtimeKit sessions: video meetings and livestreams.
 //!
-//! Minutes are those of all participants together. While a meeting is live they are brought up to date
+//! Who takes part, what is said and written, and how well it travels is made on demand, by chance that
+//! depends on the meeting alone. Minutes are those of all participants together. While a meeting is live they are brought up to date
 //! once a minute and whenever somebody comes or leaves, and final with its end, which comes a keep-alive
-//! time after the last one left. Some records carry fields no document names.
+//! time after the last one left. Some records carry fields no document names, and of a few meetings more is
+//! metered than their participants explain.
+
+mod files;
+mod forms;
+mod people;
+mod presence;
+mod quality;
+mod spoken;
+mod talk;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -13,8 +23,11 @@ use rand::rngs::SmallRng;
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use crate::demo::simulator::rhythm::{Span, iso, pick, skewed_ms, starts, uuid_v4};
-use crate::demo::simulator::world::{Life, ProviderTruth, Volume};
+pub(super) use self::files::Meetings;
+use self::people::{PEOPLE, Person};
+use crate::demo::simulator::rhythm::{Span, iso, pick, seeded, skewed_ms, starts, uuid_v4};
+use crate::demo::simulator::timeline::Life;
+use crate::demo::simulator::world::{ProviderTruth, Volume};
 
 const ORGANIZATION: &str = "7f1c2e9a4b6d4f0e8c3a1d5b9e7f2a60";
 const TITLES: [&str; 9] = [
@@ -33,6 +46,8 @@ const ROOMS: usize = 40;
 const METERED_EVERY_MS: i64 = 60_000;
 /// From the end until the record says so, milliseconds.
 const CLOSING_MS: i64 = 1_000;
+/// How long before the creation of its record a session begins, milliseconds.
+const STARTED_BEFORE_CREATION_MS: i64 = 10;
 
 /// What several sessions are held in.
 #[derive(Debug)]
@@ -40,6 +55,17 @@ struct Room {
     associated_id: String,
     title: String,
     is_livestream: bool,
+    transcription: Transcription,
+}
+
+/// Whether what is said in a room is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transcription {
+    On,
+    /// The call for a transcript is answered with 404.
+    OffNotFound,
+    /// It is answered without a link.
+    OffNoLink,
 }
 
 /// From joining to leaving, after the creation, milliseconds.
@@ -47,6 +73,7 @@ struct Room {
 struct Stay {
     joined_ms: i64,
     left_ms: i64,
+    person: Person,
 }
 
 /// One session of a meeting.
@@ -55,7 +82,10 @@ pub(super) struct Meeting {
     id: String,
     room: Arc<Room>,
     created_at: DateTime<Utc>,
+    /// The first to join first.
     stays: Vec<Stay>,
+    /// Metered with the end, though no participant explains it, milliseconds.
+    unexplained_ms: i64,
     ended_ms: i64,
     has_undocumented: bool,
     has_meta: bool,
@@ -80,7 +110,12 @@ fn room(rng: &mut SmallRng, number: usize) -> Room {
     let is_v1 = number % 13 == 12;
     let associated_id = if is_v1 { format!("{}-{}", letters(rng), letters(rng)) } else { uuid_v4(rng) };
     let title = format!("{} {}", pick(rng, &TITLES), number + 1);
-    Room { associated_id, title, is_livestream: number % 10 == 9 }
+    let transcription = match number % 14 {
+        5 => Transcription::OffNotFound,
+        11 => Transcription::OffNoLink,
+        _ => Transcription::On,
+    };
+    Room { associated_id, title, is_livestream: number % 10 == 9, transcription }
 }
 
 fn one(rng: &mut SmallRng, created_at: DateTime<Utc>, room: Arc<Room>) -> Meeting {
@@ -96,12 +131,15 @@ fn one(rng: &mut SmallRng, created_at: DateTime<Utc>, room: Arc<Room>) -> Meetin
         let joined_ms = if number == 0 { 0 } else { rng.random_range(0..lasts_ms / 3) };
         let left_ms =
             if number < 2 { lasts_ms - rng.random_range(0..8_000) } else { rng.random_range(joined_ms..lasts_ms) };
-        if is_blink { Stay { joined_ms: 0, left_ms: 0 } } else { Stay { joined_ms, left_ms: left_ms.max(joined_ms) } }
+        if is_blink { (0, 0) } else { (joined_ms, left_ms.max(joined_ms)) }
     };
-    let stays: Vec<Stay> = (0..people).map(stay).collect();
+    let presences: Vec<(i64, i64)> = (0..people).map(stay).collect();
+    let id = uuid_v4(rng);
+    let stays = stays(&id, &presences);
     let last_left_ms = stays.iter().map(|stay| stay.left_ms).max().unwrap_or(0);
     Meeting {
-        id: uuid_v4(rng),
+        unexplained_ms: if seeded(&["unexplained", &id]).random_bool(0.01) { 154_321 } else { 0 },
+        id,
         room,
         created_at,
         stays,
@@ -110,6 +148,27 @@ fn one(rng: &mut SmallRng, created_at: DateTime<Utc>, room: Arc<Room>) -> Meetin
         has_meta: rng.random_bool(0.2),
         is_recorded: rng.random_bool(0.3),
     }
+}
+
+/// Who is there from when to when. Everybody is somebody else, and some drop out and come back.
+fn stays(id: &str, presences: &[(i64, i64)]) -> Vec<Stay> {
+    let rng = &mut seeded(&["stays", id]);
+    // no two steps of such a walk end at the same number
+    let (first, step) = (rng.random_range(0..PEOPLE), pick(rng, &[1, 7, 11, 13, 17, 19, 23]));
+    let mut stays = Vec::with_capacity(presences.len() + 1);
+    for (number, (joined_ms, left_ms)) in presences.iter().copied().enumerate() {
+        let person = Person((first + number * step) % PEOPLE);
+        if left_ms - joined_ms > 180_000 && rng.random_bool(0.08) {
+            let dropped_ms = rng.random_range(joined_ms + 30_000..left_ms - 90_000);
+            let back_ms = dropped_ms + rng.random_range(3_000..55_000);
+            stays.push(Stay { joined_ms, left_ms: dropped_ms, person });
+            stays.push(Stay { joined_ms: back_ms, left_ms, person });
+        } else {
+            stays.push(Stay { joined_ms, left_ms, person });
+        }
+    }
+    stays.sort_by_key(|stay| stay.joined_ms);
+    stays
 }
 
 /// A meeting as it was when it was last metered.
@@ -123,6 +182,11 @@ struct Seen {
     minutes: Decimal,
 }
 
+/// Milliseconds as minutes, to the ten-thousandth.
+fn minutes(ms: i64) -> Decimal {
+    Decimal::new((ms + 3) / 6, 4)
+}
+
 impl Meeting {
     fn see(&self, now: DateTime<Utc>) -> Seen {
         let updated_ms = self.updated_ms(now);
@@ -131,13 +195,14 @@ impl Meeting {
         let joined = self.stays.iter().filter(|stay| stay.joined_ms <= metered_ms);
         let inside_at = |at: i64| self.stays.iter().filter(|stay| stay.joined_ms <= at && at < stay.left_ms).count();
         let spent_ms: i64 = joined.clone().map(|stay| stay.left_ms.min(metered_ms) - stay.joined_ms).sum();
+        let metered_too_ms = if has_ended { self.unexplained_ms } else { 0 };
         Seen {
             has_ended,
             updated_ms,
             inside: if has_ended { 0 } else { inside_at(metered_ms) },
             most_inside: joined.clone().map(|stay| inside_at(stay.joined_ms)).max().unwrap_or(0).max(1),
             joined: joined.count(),
-            minutes: Decimal::new((spent_ms + 3) / 6, 4),
+            minutes: minutes(spent_ms + metered_too_ms),
         }
     }
 
@@ -202,7 +267,7 @@ impl Life for Meeting {
             seen.inside,
             seen.most_inside,
             seen.minutes.normalize(),
-            iso(self.after_creation(-10)),
+            iso(self.started_at()),
             json!(ended_at),
             iso(self.created_at),
             iso(self.after_creation(seen.updated_ms)),

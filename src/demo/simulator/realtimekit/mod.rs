@@ -1,32 +1,44 @@
-//! RealtimeKit's answers: the list of sessions, and one session.
+//! RealtimeKit's answers: the list of sessions, one session, and what is behind it.
 //!
 //! Three envelopes are met: its own, a bare message, and Cloudflare's general one for what the gateway
 //! refuses. Row numbers of a page count from 1, both ends included; whether pages do is a quirk. Large
 //! pages are cut in silence. Every answer tells what is left of the calls.
 
+mod depth;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::demo::simulator::feed::Entry;
-use crate::demo::simulator::listing::{Bounds, Call, Reply};
+use crate::demo::simulator::listing::{Bounds, Call, ListPage, Reply};
+use crate::demo::simulator::quirks::Quirks;
 
 const DEFAULT_PER_PAGE: usize = 20;
 const MAX_PER_PAGE: usize = 100;
-/// Length of the window in which calls are counted, seconds.
-pub(super) const WINDOW_SECONDS: i64 = 300;
 
 /// Answers a call with a good key.
 pub(super) fn answer(call: &Call<'_>) -> Reply {
     let parts: Vec<&str> = call.path.trim_start_matches('/').split('/').collect();
-    match parts.as_slice() {
-        ["accounts", _, "realtime", "kit", _, "sessions"] => list(call).unwrap_or_else(|refusal| refusal),
-        ["accounts", _, "realtime", "kit", _, "sessions", id] => detail(call, id),
-        _ => gateway_error(
+    let below = match parts.as_slice() {
+        ["accounts", _, "realtime", "kit", _, "sessions", below @ ..] => Some(below),
+        _ => None,
+    };
+    let answer = match (below, call.posted) {
+        (Some([id, "summary"]), Some(_)) => depth::request_summary(call, id),
+        (Some([] | [_] | [_, _] | [_, _, _]), Some(_)) => Ok(Reply::method_not_allowed()),
+        (Some([]), None) => list(call),
+        (Some(["peer-report", peer_id]), None) => depth::peer_report(call, peer_id),
+        (Some([id]), None) => detail(call, id),
+        (Some([id, "participants"]), None) => depth::participants(call, id),
+        (Some([id, "participants", peer_id]), None) => depth::participant(call, id, peer_id),
+        (Some([id, name @ ("chat" | "transcript" | "summary")]), None) => depth::link(call, id, name),
+        _ => Err(gateway_error(
             404,
             7003,
             "Could not route to the requested path, perhaps your object identifier is invalid?",
-        ),
-    }
+        )),
+    };
+    answer.unwrap_or_else(|refusal| refusal)
 }
 
 /// The answer to a missing key (the service's own form) or a wrong one (the gateway's).
@@ -43,10 +55,11 @@ pub(super) fn too_many() -> Reply {
 }
 
 /// Headers of every answer: calls left, seconds until they are all back, and the quota.
-pub(super) fn quota_headers(left: u32, reset_seconds: i64, quota: u32) -> [(String, String); 2] {
+pub(super) fn quota_headers(left: u32, reset_seconds: i64, quirks: &Quirks) -> [(String, String); 2] {
+    let (quota, window) = (quirks.calls_per_window, quirks.calls_window_seconds);
     [
         ("ratelimit".to_owned(), format!("\"default\";r={left};t={reset_seconds}")),
-        ("ratelimit-policy".to_owned(), format!("\"default\";q={quota};w={WINDOW_SECONDS}")),
+        ("ratelimit-policy".to_owned(), format!("\"default\";q={quota};w={window}")),
     ]
 }
 
@@ -60,18 +73,37 @@ fn error(status: u16, message: &str) -> Reply {
     Reply::json(status, json!({"success": false, "error": {"code": status, "message": message}}).to_string())
 }
 
-fn detail(call: &Call<'_>, id: &str) -> Reply {
-    let found = call.feed.find(id, call.now).and_then(|key| call.feed.render(key, call.now));
-    match found {
-        Some(json) => Reply::json(200, format!(r#"{{"success":true,"data":{}}}"#, call.quirks.reshape(json))),
-        None => error(404, "Error: resource not found"),
-    }
+fn not_found() -> Reply {
+    error(404, "Error: resource not found")
 }
 
-fn list(call: &Call<'_>) -> Result<Reply, Reply> {
+fn success(data: &str) -> Reply {
+    Reply::json(200, format!(r#"{{"success":true,"data":{data}}}"#))
+}
+
+fn detail(call: &Call<'_>, id: &str) -> Result<Reply, Reply> {
+    let found = call.feed.find(id, call.now).and_then(|key| call.feed.render(key, call.now));
+    found.map(|json| success(&call.quirks.reshape(json))).ok_or_else(not_found)
+}
+
+/// Which page is asked for, from 0, and how many rows it may have.
+fn page_asked_for(call: &Call<'_>) -> Result<(usize, usize), Reply> {
     let first_page = call.quirks.first_page;
     let index = whole(call, "page_no")?.unwrap_or(first_page).saturating_sub(first_page);
     let per_page = whole(call, "per_page")?.filter(|size| *size > 0).unwrap_or(DEFAULT_PER_PAGE);
+    Ok((index, call.clamp_size(per_page, MAX_PER_PAGE)))
+}
+
+/// The row numbers of a page, and how many rows there are.
+fn paging(call: &Call<'_>, page: &ListPage) -> String {
+    let (start, end) = if page.len == 0 { (0, 0) } else { (page.offset + 1, page.offset + page.len) };
+    let total = call.quirks.total_json(page.total);
+    let total = total.map_or_else(String::new, |total| format!("\"total_count\":{total},"));
+    format!("{{{total}\"start_offset\":{start},\"end_offset\":{end}}}")
+}
+
+fn list(call: &Call<'_>) -> Result<Reply, Reply> {
+    let (index, per_page) = page_asked_for(call)?;
     let bounds = Bounds { from: instant(call, "start_time")?, to: instant(call, "end_time")? };
     let mut entries = call.select(bounds);
     if let Some(status) = one_of(call, "status", &["LIVE", "ENDED"])? {
@@ -83,12 +115,9 @@ fn list(call: &Call<'_>) -> Result<Reply, Reply> {
     if one_of(call, "sort_order", &["ASC", "DESC"])? != Some("ASC") {
         entries.reverse();
     }
-    let page = call.page(&entries, index, call.clamp_size(per_page, MAX_PER_PAGE), |json| json);
-    let (start, end) = if page.len == 0 { (0, 0) } else { (page.offset + 1, page.offset + page.len) };
+    let page = call.page(&entries, index, per_page, |json| json);
     let sessions = if call.bend.without_list_key { String::new() } else { format!("\"sessions\":[{}]", page.records) };
-    let total =
-        call.quirks.total_json(page.total).map_or_else(String::new, |total| format!("\"total_count\":{total},"));
-    let paging = format!("{{{total}\"start_offset\":{start},\"end_offset\":{end}}}");
+    let paging = paging(call, &page);
     Ok(Reply::json(200, format!(r#"{{"success":true,"data":{{{sessions}}},"paging":{paging}}}"#)))
 }
 

@@ -1,0 +1,76 @@
+//! What every listener of a simulated provider has: a script of accidents, and a book of requests.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::{HeaderMap, Method, Uri};
+use chrono::{DateTime, Utc};
+
+use crate::demo::simulator::faults::{Effect, Fault, Script};
+use crate::demo::simulator::{RequestRecord, Simulator};
+
+/// The state of one listener.
+#[derive(Debug, Default)]
+pub(in crate::demo::simulator) struct Desk {
+    script: Mutex<Script>,
+    requests: Mutex<VecDeque<RequestRecord>>,
+}
+
+/// What is behind a lock, whoever died holding it.
+pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Desk {
+    /// The latest requests, oldest first.
+    pub(in crate::demo::simulator) fn requests(&self) -> Vec<RequestRecord> {
+        hold(&self.requests).iter().cloned().collect()
+    }
+
+    /// Replaces what is still to go wrong.
+    pub(in crate::demo::simulator) fn script(&self, faults: Vec<Fault>) {
+        *hold(&self.script) = Script::new(faults);
+    }
+
+    /// Adds to it.
+    pub(in crate::demo::simulator) fn fault(&self, fault: Fault) {
+        hold(&self.script).push(fault);
+    }
+
+    /// Counts a request and says what happens to it.
+    pub(super) fn next_effect(&self, path: &str) -> Option<Effect> {
+        hold(&self.script).next_effect(path)
+    }
+
+    /// Does what comes before the answer.
+    pub(super) async fn before_answer(effect: Option<&Effect>) {
+        match effect {
+            Some(Effect::Delay(delay)) => tokio::time::sleep(*delay).await,
+            Some(Effect::Before(action)) => action(),
+            _ => {}
+        }
+    }
+
+    /// Writes a request down, with those headers that `is_kept` names.
+    pub(super) fn write_down(
+        &self,
+        (method, uri, headers): (&Method, &Uri, &HeaderMap),
+        is_kept: impl Fn(&str) -> bool,
+        (at, status): (DateTime<Utc>, u16),
+    ) {
+        let kept = headers.iter().filter(|(name, _)| is_kept(name.as_str()));
+        let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let record = RequestRecord {
+            method: method.to_string(),
+            path_and_query: uri.to_string(),
+            headers: kept.map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+            at,
+            status,
+        };
+        let mut requests = hold(&self.requests);
+        if requests.len() == Simulator::KEPT_REQUESTS {
+            requests.pop_front();
+        }
+        requests.push_back(record);
+    }
+}

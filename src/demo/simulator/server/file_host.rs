@@ -1,0 +1,104 @@
+//! The host of the files that links lead to: an object store with signed links.
+//!
+//! It asks for no key: whoever has the link has the file, until the link expires. Errors are XML. All
+//! headers of a request are written down, so that it can be shown what was sent along.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Query, Request, State};
+use axum::response::Response;
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::respond::respond;
+use super::{Desk, Infallible, Site, http_date, quiet};
+use crate::demo::simulator::faults::Effect;
+use crate::demo::simulator::feed::{FileKind, FileRequest};
+use crate::demo::simulator::listing::Reply;
+
+/// First part of every path.
+const BUCKET: &str = "rtk-files";
+
+/// A link and the instant from which it leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::demo::simulator) struct SignedLink {
+    pub(in crate::demo::simulator) url: String,
+    pub(in crate::demo::simulator) expires_at: DateTime<Utc>,
+}
+
+/// A link to a file of session `id`, given at the time and with the habits of `request`.
+pub(in crate::demo::simulator) fn sign(base_url: &str, id: &str, request: FileRequest<'_>) -> SignedLink {
+    let expires_at = request.now + TimeDelta::seconds(request.quirks.link_lifetime_seconds);
+    let path = format!("/{BUCKET}/{id}/{}", request.kind.as_str());
+    let (format, expires) = (request.format, expires_at.timestamp_millis());
+    let signature = signature(&path, format, expires);
+    let url = format!("{base_url}{path}?format={format}&expires={expires}&signature={signature}");
+    SignedLink { url, expires_at }
+}
+
+fn signature(path: &str, format: &str, expires_ms: i64) -> String {
+    let hash: [u8; 32] = Sha256::digest(format!("file host\n{path}\n{format}\n{expires_ms}")).into();
+    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn xml_error(status: u16, code: &str, message: &str) -> Reply {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    );
+    let headers = vec![("content-type".to_owned(), "application/xml".to_owned())];
+    Reply { status, headers, body: body.into_bytes() }
+}
+
+/// The file behind a path and a query, or the reason why not.
+fn find(site: &Site, path: &str, query: &[(String, String)], now: DateTime<Utc>) -> Reply {
+    let parameter = |name| query.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value.as_str());
+    let format = parameter("format");
+    let Ok(expires_ms) = parameter("expires").parse() else {
+        return xml_error(403, "AccessDenied", "Access Denied");
+    };
+    if parameter("signature") != signature(path, format, expires_ms) {
+        return xml_error(403, "SignatureDoesNotMatch", "The signature does not match.");
+    }
+    if now.timestamp_millis() >= expires_ms {
+        return xml_error(403, "AccessDenied", "Request has expired");
+    }
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let found = match parts.as_slice() {
+        [BUCKET, id, name] => FileKind::ALL.into_iter().find(|kind| kind.as_str() == *name).and_then(|kind| {
+            let request = FileRequest { kind, format, now, quirks: &site.quirks() };
+            site.settings.feed.file(site.settings.feed.find(id, now)?, request)
+        }),
+        _ => None,
+    };
+    let Some(file) = found else {
+        return xml_error(404, "NoSuchKey", "The specified key does not exist.");
+    };
+    let headers = vec![("content-type".to_owned(), file.content_type.to_owned())];
+    Reply { status: 200, headers, body: file.bytes }
+}
+
+/// Answers until `stop`.
+pub(super) async fn serve(listener: tokio::net::TcpListener, site: Arc<Site>, stop: CancellationToken) {
+    let router = Router::new().fallback(handle).with_state(site);
+    let _ = axum::serve(quiet(listener), router).with_graceful_shutdown(stop.cancelled_owned()).await;
+}
+
+async fn handle(State(site): State<Arc<Site>>, request: Request) -> Result<Response, Infallible> {
+    let desk: &Desk = &site.files;
+    let effect = desk.next_effect(request.uri().path());
+    Desk::before_answer(effect.as_ref()).await;
+    let now = site.settings.clock.now();
+    let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).map(|query| query.0).unwrap_or_default();
+    let mut reply = match &effect {
+        Some(Effect::Answer { status, headers, body }) => {
+            Reply { status: *status, headers: headers.clone(), body: body.clone() }
+        }
+        _ if request.method() != axum::http::Method::GET => xml_error(405, "MethodNotAllowed", "Not allowed"),
+        _ => find(&site, request.uri().path(), &query, now),
+    };
+    reply.headers.push(("date".to_owned(), http_date(now)));
+    desk.write_down((request.method(), request.uri(), request.headers()), |_| true, (now, reply.status));
+    Ok(respond(reply, effect.as_ref()))
+}

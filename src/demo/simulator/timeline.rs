@@ -1,0 +1,55 @@
+//! Generated sessions on a line of time.
+//!
+//! Each session's whole life is decided when it is made; what is visible is a question of the instant.
+//! Knows no provider.
+
+use std::fmt::Debug;
+
+use chrono::{DateTime, Utc};
+
+use crate::demo::simulator::feed::{Entry, Feed};
+use crate::demo::simulator::quirks::Quirks;
+use crate::demo::simulator::world::ProviderTruth;
+
+/// A session whose whole life is decided.
+pub(super) trait Life: Debug + Send + Sync + 'static {
+    fn id(&self) -> &str;
+    fn created_at(&self) -> DateTime<Utc>;
+    /// When the last change up to `now` was. Two equal answers mean that the record is the same.
+    fn updated_at(&self, now: DateTime<Utc>) -> DateTime<Utc>;
+    fn render(&self, now: DateTime<Utc>) -> String;
+    fn truth<'a>(existing: impl Iterator<Item = &'a Self>, now: DateTime<Utc>) -> ProviderTruth;
+}
+
+/// Sessions of one provider, oldest first.
+#[derive(Debug)]
+pub(super) struct Timeline<T>(pub(super) Vec<T>);
+
+impl<T: Life> Timeline<T> {
+    pub(super) fn existing(&self, now: DateTime<Utc>) -> &[T] {
+        &self.0[..self.0.partition_point(|session| session.created_at() <= now)]
+    }
+}
+
+/// A session as the index knows it.
+pub(super) fn entry(key: usize, session: &impl Life, now: DateTime<Utc>) -> Entry {
+    Entry { key, created_at: session.created_at(), updated_at: session.updated_at(now) }
+}
+
+impl<T: Life> Feed for Timeline<T> {
+    fn index(&self, now: DateTime<Utc>) -> Vec<Entry> {
+        self.existing(now).iter().enumerate().map(|(key, session)| entry(key, session, now)).collect()
+    }
+
+    fn find(&self, id: &str, now: DateTime<Utc>) -> Option<usize> {
+        self.existing(now).iter().position(|session| session.id() == id)
+    }
+
+    fn render(&self, key: usize, now: DateTime<Utc>) -> Option<String> {
+        self.0.get(key).map(|session| session.render(now))
+    }
+
+    fn truth_with(&self, now: DateTime<Utc>, _: &Quirks) -> Option<ProviderTruth> {
+        Some(T::truth(self.existing(now).iter(), now))
+    }
+}
