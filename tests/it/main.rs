@@ -5,6 +5,7 @@ mod harness;
 
 mod api;
 mod conformance;
+mod depth;
 mod ingest;
 mod numbers;
 mod openapi;

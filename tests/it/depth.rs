@@ -1,0 +1,468 @@
+//! What is fetched session by session: participants, chat, transcripts, summaries, quality.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde_json::json;
+use tributary::clock::{Clock, SettableClock, SystemClock};
+use tributary::demo::simulator::faults::{Effect, Fault};
+use tributary::demo::simulator::feed::{Depth, FixedFeed, FixedFile};
+use tributary::demo::simulator::quirks::{ChatFormat, ParticipantsPaging, PeerReport, Quirks, TranscriptFormat};
+use tributary::demo::simulator::world::{Shape, Volume, World as Generated};
+use tributary::demo::simulator::{Platform, Simulator};
+
+use crate::harness::records::record;
+use crate::harness::{World, at, noon, simulator};
+
+/// Six days of meetings, so that no file has vanished; none in the last hours, so that all files are ready.
+fn meetings(history: usize) -> Generated {
+    let none = Volume { history: 0, per_hour_ahead: 0 };
+    let shape = Shape {
+        history_days: 6,
+        hours_ahead: 1,
+        avatars: none,
+        chats: none,
+        meetings: Volume { history, per_hour_ahead: 0 },
+    };
+    Generated::generate(&shape, 7, noon() - TimeDelta::hours(6))
+}
+
+async fn world_of(feed: Arc<FixedFeed>, quirks: Quirks) -> (World, Simulator) {
+    let mut world = World::new().await.with_depth();
+    let simulator = world.simulate(Platform::Realtimekit, feed, quirks).await;
+    (world, simulator)
+}
+
+/// One session that ended a minute and a half after eleven, with what it holds.
+async fn world_with(depth: Depth) -> (World, Simulator, Arc<FixedFeed>) {
+    let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "one", at("2026-03-10T11:00:00Z"))]));
+    feed.set_depth("one", depth);
+    let (world, simulator) = world_of(Arc::clone(&feed), Quirks::default()).await;
+    (world, simulator, feed)
+}
+
+fn participant(id: &str, user: &str, joined: &str, left: &str) -> String {
+    json!({"id": id, "user_id": user, "custom_participant_id": "", "display_name": "Ana", "preset_name": "host",
+           "joined_at": joined, "left_at": left, "duration": 1.5, "created_at": joined, "updated_at": joined})
+    .to_string()
+}
+
+impl World {
+    async fn state(&self, stream: &str) -> (String, String) {
+        sqlx::query_as("select state, coalesce(reason, '') from ingest.artifact_tasks where stream = $1")
+            .bind(stream)
+            .fetch_one(&self.db.pool)
+            .await
+            .expect("a task")
+    }
+
+    /// Everything that was brought in, without surrogate numbers and times of fetching.
+    async fn depth_digest(&self) -> String {
+        let sql = "select md5(string_agg(part, E'\\n' order by part)) from (
+            select 'p' || row(s.provider_session_id, p.provider_participant_id, p.joined_at, p.left_at, p.duration_ms,
+                              p.is_rejoin, p.provider_user_id, p.preset_name, p.custom_participant_id,
+                              p.display_name)::text as part
+              from core.participants p join core.sessions s using (source_id, session_id)
+            union all
+            select 'm' || row(s.provider_session_id, m.provider_message_id, m.position, m.sent_at, m.body,
+                              m.payload_type, m.provider_participant_id)::text
+              from core.messages m join core.sessions s using (source_id, session_id)
+            union all
+            select 't' || row(s.provider_session_id, t.position, t.offset_ms, t.end_offset_ms, t.speaker_label,
+                              t.body)::text
+              from core.transcript_segments t join core.sessions s using (source_id, session_id)
+            union all
+            select 's' || row(s.provider_session_id, y.format, y.body)::text
+              from core.session_summaries y join core.sessions s using (source_id, session_id)
+            union all
+            select 'q' || row(s.provider_session_id, q.provider_participant_id, q.has_report, q.audio_out_mos_avg,
+                              q.audio_in_mos_avg, q.audio_out_packet_loss_avg)::text
+              from core.participant_quality q join core.sessions s using (source_id, session_id)
+            union all
+            select 'c' || row(s.provider_session_id, c.participant_count, c.person_count, c.participant_ms,
+                              c.peak_participants)::text
+              from core.session_participation c join core.sessions s using (source_id, session_id)
+            union all
+            select 'a' || row(s.provider_session_id, a.stream, a.state, a.reason)::text
+              from ingest.artifact_tasks a join core.sessions s using (source_id, session_id)) parts (part)";
+        sqlx::query_scalar(sql).fetch_one(&self.db.pool).await.expect("a digest")
+    }
+}
+
+/// What is said, in order, whatever form it came in.
+async fn spoken(world: &World) -> String {
+    let sql = "select md5(string_agg(row(s.provider_session_id, t.position, t.offset_ms, t.body)::text, E'\\n'
+                                     order by s.provider_session_id, t.position))
+                 from core.transcript_segments t join core.sessions s using (source_id, session_id)";
+    sqlx::query_scalar(sql).fetch_one(&world.db.pool).await.expect("a digest")
+}
+
+#[tokio::test]
+async fn everything_is_stored_exactly_in_each_form_and_with_each_page_base() {
+    let forms = [
+        Quirks::default(),
+        Quirks { first_page: 0, transcript_format: TranscriptFormat::AlwaysHeaderlessCsv, ..Quirks::default() },
+        Quirks {
+            transcript_format: TranscriptFormat::AlwaysHeaderCsv,
+            chat_format: ChatFormat::Json,
+            participants_paging: ParticipantsPaging::BesideData,
+            ..Quirks::default()
+        },
+        Quirks {
+            first_page: 0,
+            transcript_format: TranscriptFormat::AlwaysSrt,
+            chat_bom: true,
+            chat_crlf: true,
+            peer_report: PeerReport::Flat,
+            ..Quirks::default()
+        },
+        Quirks {
+            transcript_format: TranscriptFormat::AlwaysVtt,
+            participants_paging: ParticipantsPaging::Absent,
+            page_size_max: Some(3),
+            ..Quirks::default()
+        },
+        Quirks { first_page: 0, transcript_format: TranscriptFormat::EpochTimes, ..Quirks::default() },
+    ];
+    let generated = meetings(14);
+    let truth = generated.truth(noon()).realtimekit;
+    let mut heard = Vec::new();
+    for quirks in forms {
+        let mut world = World::new().await.with_depth();
+        let simulator = world.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), quirks).await;
+        let lines = world.poll().await;
+        assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
+        let expected = [
+            ("select count(*) from core.participants", truth.participants),
+            ("select count(*) from core.messages", truth.chat_messages),
+            ("select count(*) from core.transcripts where segment_count > 0", truth.transcripts),
+            ("select count(*) from core.transcript_segments", truth.transcript_segments),
+            ("select coalesce(sum(word_count), 0)::bigint from core.transcripts", truth.transcript_words),
+            ("select count(*) from core.session_summaries", truth.summaries),
+        ];
+        for (sql, expected) in expected {
+            let expected = i64::try_from(expected.expect("told")).expect("small");
+            assert_eq!(world.number(sql).await, expected, "{sql}");
+            assert!(expected > 0, "{sql}: nothing to count");
+        }
+        assert_eq!(
+            world.text("select sum(duration_ms / 60000.0)::numeric(20, 2)::text from core.participants").await,
+            truth.participant_minutes.map(|minutes| format!("{:.2}", minutes.round_dp(2))),
+        );
+        heard.push(spoken(&world).await);
+        for request in simulator.file_requests() {
+            let carried: Vec<&str> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
+            for forbidden in ["authorization", "x-api-key", "cookie", "referer"] {
+                assert!(!carried.contains(&forbidden), "{forbidden} went to the file host");
+            }
+        }
+        assert!(!simulator.file_requests().is_empty());
+        let written = world.tuples_written().await;
+        world.poll().await;
+        assert_eq!(world.tuples_written().await, written, "an unchanged second poll wrote something");
+    }
+    // header CSV and subtitles round to what they can tell; the words and their order are the same everywhere
+    heard.sort();
+    heard.dedup();
+    assert!(heard.len() <= 2, "the forms tell different things: {heard:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_late_becomes_available_without_help() {
+    let late = FixedFile::ready_from(at("2026-03-10T13:20:00Z"), "[]");
+    let chat = FixedFile::ready_from(at("2026-03-10T13:20:00Z"), "id,payloadType,payload\n1,TEXT_MESSAGE,Hello\n");
+    let (world, _simulator, _) = world_with(Depth { transcript: late, chat, ..Depth::default() }).await;
+    world.poll().await;
+    assert_eq!(world.state("chat").await, ("pending".to_owned(), "not_found".to_owned()));
+    assert_eq!(world.number("select count(*) from core.session_stats").await, 0, "unknown is not zero");
+    // tries are at 11:03:30, 11:11:30, 11:31:30 and 13:01:30; the next is twelve hours after the end
+    world.clock.set(at("2026-03-10T13:25:00Z"));
+    world.poll().await;
+    assert_eq!(world.state("chat").await, ("available".to_owned(), String::new()), "the age of two hours is due");
+    assert_eq!(world.text("select body from core.messages").await.as_deref(), Some("Hello"));
+    assert_eq!(world.state("transcript").await, ("empty".to_owned(), "no_content".to_owned()));
+    assert_eq!(world.number("select segment_count::bigint from core.transcripts").await, 0);
+}
+
+#[tokio::test]
+async fn what_never_comes_ends_by_name_and_does_not_make_the_stream_look_failed() {
+    let (world, _simulator, feed) = world_with(Depth {
+        participants: vec![participant("p", "u", "2026-03-10T11:00:00Z", "2026-03-10T11:01:30Z")],
+        chat: FixedFile::ready(""),
+        summary: FixedFile::NoLink,
+        ..Depth::default()
+    })
+    .await;
+    // a session of last month: nothing was asked for while its files existed
+    feed.insert(record(Platform::Realtimekit, "old", at("2026-02-01T11:00:00Z")));
+    world.poll().await;
+    let old = "select string_agg(t.stream || ' ' || t.state, ', ' order by t.stream)
+                 from ingest.artifact_tasks t join core.sessions s using (source_id, session_id)
+                where s.provider_session_id = 'old'";
+    assert_eq!(
+        world.text(old).await.as_deref(),
+        Some("chat expired, participants empty, quality expired, summary expired, transcript expired")
+    );
+    world.clock.set(at("2026-03-17T11:01:31Z"));
+    world.poll().await;
+    let one = "select string_agg(t.stream || ' ' || t.state || ' ' || coalesce(t.reason, ''), ', ' order by t.stream)
+                 from ingest.artifact_tasks t join core.sessions s using (source_id, session_id)
+                where s.provider_session_id = 'one' and t.stream in ('chat', 'summary', 'transcript')";
+    assert_eq!(
+        world.text(one).await.as_deref(),
+        Some("chat empty zero_bytes, summary not_enabled no_link, transcript not_enabled not_found")
+    );
+    let health = world.api().await.ok("/v1/health/pollers").await;
+    let streams: BTreeMap<&str, &serde_json::Value> = health["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| (item["stream"].as_str().expect("a stream"), item))
+        .collect();
+    assert_eq!(health["is_failing"], false, "{health:#}");
+    assert_eq!(streams["transcript"]["tasks"]["not_enabled"], 1);
+    assert_eq!(streams["transcript"]["tasks"]["expired"], 1);
+    assert_eq!(streams["chat"]["tasks"]["empty"], 1);
+    assert_eq!(streams["participants"]["tasks"]["available"], 1);
+    assert_eq!(streams["sessions"]["tasks"], serde_json::Value::Null);
+    assert!(streams.values().all(|stream| stream["state"] == "idle"), "{health:#}");
+    world.clock.set(at("2026-03-20T11:00:00Z"));
+    assert_eq!(world.number("select count(*) from ingest.artifact_tasks where next_try_at is not null").await, 0);
+}
+
+#[tokio::test]
+async fn participants_that_make_no_sense_are_kept_as_far_as_they_do() {
+    let people = vec![
+        participant("p-1", "u-1", "2026-03-10T11:00:00.000Z", "2026-03-10T11:00:30Z"),
+        // the same user under a second peer
+        participant("p-2", "u-1", "2026-03-10T11:00:40.000Z", "2026-03-10T11:01:30Z"),
+        // left before joined, and a stray quote in a time
+        participant("p-3", "u-2", "2026-03-10T11:01:00.000Z\"", "2026-03-10T11:00:00Z"),
+        r#"{"user_id":"nobody","joined_at":"2026-03-10T11:00:00Z"}"#.to_owned(),
+        r#"{"id":"p-5","joined_at":"2026-03-10T11:00:10Z","left_at":null,"duration":-3}"#.to_owned(),
+    ];
+    let (world, _simulator, _) = world_with(Depth { participants: people, ..Depth::default() }).await;
+    world.poll().await;
+    let rows = "select string_agg(concat_ws(' ', provider_participant_id, joined_at::time, left_at::time, duration_ms,
+                                            is_rejoin), ', ' order by provider_participant_id) from core.participants";
+    assert_eq!(
+        world.text(rows).await.as_deref(),
+        Some("p-1 11:00:00 11:00:30 90000 f, p-2 11:00:40 11:01:30 90000 t, p-3 11:01:00 90000 f, p-5 11:00:10 f")
+    );
+    assert_eq!(world.number("select count(*) from ingest.rejects where stream = 'participants'").await, 1);
+    let counted = "select concat_ws(' ', participant_count, person_count, unknown_duration_count, peak_participants,
+                                    participant_ms) from core.session_participation";
+    // p-1 and p-2 are one person; from 11:01 on p-2, p-3 and p-5 are there
+    assert_eq!(world.text(counted).await.as_deref(), Some("4 3 1 3 270000"));
+    assert_eq!(world.number("select count(*) from core.people").await, 2);
+}
+
+#[tokio::test]
+async fn a_session_that_is_live_for_days_is_followed_and_then_settled() {
+    let mut live = record(Platform::Realtimekit, "one", at("2026-03-10T11:00:00Z"));
+    let ended = live.clone();
+    live.json =
+        live.json.replace("ENDED", "LIVE").replace("\"ended_at\":\"2026-03-10T11:01:30.000Z\"", "\"ended_at\":null");
+    let feed = Arc::new(FixedFeed::new([live]));
+    let staying = r#"{"id":"p","user_id":"u","joined_at":"2026-03-10T11:00:00Z","left_at":null,"duration":0}"#;
+    feed.set_depth("one", Depth { participants: vec![staying.to_owned()], ..Depth::default() });
+    let (world, simulator) = world_of(Arc::clone(&feed), Quirks::default()).await;
+    let calls = || simulator.requests().iter().filter(|call| call.path_and_query.contains("/participants")).count();
+    world.poll().await;
+    assert_eq!(world.number("select count(*) from core.participants where left_at is null").await, 1);
+    assert_eq!(world.number("select count(*) from ingest.artifact_tasks").await, 1, "files come after the end");
+    let after_first = calls();
+    world.poll().await;
+    assert_eq!(calls(), after_first, "not due yet");
+    // two days later it is asked for every two hours, not every five minutes
+    world.clock.set(at("2026-03-12T11:00:00Z"));
+    world.poll().await;
+    world.clock.set(at("2026-03-12T12:59:00Z"));
+    let before = calls();
+    world.poll().await;
+    assert_eq!(calls(), before);
+    feed.replace(tributary::demo::simulator::feed::FixedRecord {
+        json: ended.json.replace("11:01:30.000Z", "13:01:30.000Z"),
+        ..ended
+    });
+    let left = r#"{"id":"p","user_id":"u","joined_at":"2026-03-10T11:00:00Z","left_at":"2026-03-10T13:01:00Z","duration":121}"#;
+    feed.set_depth("one", Depth { participants: vec![left.to_owned()], ..Depth::default() });
+    world.poll().await;
+    assert_eq!(world.number("select duration_ms from core.participants").await, 121 * 60_000);
+    assert_eq!(world.state("participants").await.0, "available");
+    assert_eq!(world.number("select count(*) from ingest.artifact_tasks").await, 5);
+}
+
+#[tokio::test]
+async fn a_transcript_that_is_replaced_is_read_again() {
+    let segment = |text: &str| {
+        json!([{"startTime": 1000, "endTime": 2000, "sentence": text,
+                "peerData": {"id": "p", "userId": "u", "displayName": "Ana", "cpi": ""}}])
+        .to_string()
+    };
+    let (world, _simulator, feed) =
+        world_with(Depth { transcript: FixedFile::ready(segment("Halo wrld")), ..Depth::default() }).await;
+    world.poll().await;
+    feed.edit_depth("one", |depth| depth.transcript = FixedFile::ready(segment("Hello world")));
+    world.clock.set(at("2026-03-10T13:02:00Z"));
+    world.poll().await;
+    assert_eq!(world.text("select body from core.transcript_segments").await.as_deref(), Some("Hello world"));
+    assert_eq!(world.number("select count(*) from ingest.raw_records where stream = 'transcript'").await, 2);
+    // it has settled: what comes later is not asked for
+    feed.edit_depth("one", |depth| depth.transcript = FixedFile::ready(segment("Bye")));
+    world.clock.set(at("2026-03-11T13:02:00Z"));
+    world.poll().await;
+    assert_eq!(world.text("select body from core.transcript_segments").await.as_deref(), Some("Hello world"));
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_middle_of_a_burst_is_obeyed_and_loses_nothing() {
+    let generated = meetings(12);
+    let mut calm = World::new().await.with_depth();
+    let feed = || generated.feed(Platform::Realtimekit);
+    let _calm = calm.simulate(Platform::Realtimekit, feed(), Quirks::default()).await;
+    calm.poll().await;
+
+    let mut world = World::new().await.with_depth();
+    let quirks = Quirks { calls_per_window: 40, ..Quirks::default() };
+    let simulator = world.simulate(Platform::Realtimekit, feed(), quirks).await;
+    for round in 0..60 {
+        let lines = world.poll().await;
+        let calls = simulator.requests();
+        let made = calls.len();
+        let refused: Vec<_> = calls.iter().filter(|call| call.status == 429).map(|call| call.at).collect();
+        for instant in &refused {
+            let after = calls.iter().filter(|call| {
+                call.status != 429 && call.at > *instant && call.at < *instant + TimeDelta::seconds(299)
+            });
+            assert_eq!(after.count(), 0, "a call was made before the stated reset");
+        }
+        if lines.iter().all(tributary::app::polling::PollLine::is_complete) && round > 0 {
+            break;
+        }
+        // asking again at once makes no call
+        world.poll().await;
+        assert!(simulator.requests().len() <= made + 1, "round {round}: calls although the quota is used up");
+        world.clock.set(world.clock.now() + TimeDelta::seconds(301));
+    }
+    assert_eq!(world.depth_digest().await, calm.depth_digest().await);
+}
+
+#[tokio::test]
+async fn a_slow_file_holds_nothing_up() {
+    let generated = meetings(10);
+    let mut world = World::new().await.with_depth();
+    let simulator =
+        world.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default()).await;
+    simulator.file_script(vec![Fault::new(Effect::Delay(Duration::from_secs(6)))]);
+    let pool = world.db.pool.clone();
+    let poll = world.poll();
+    let watch = async {
+        // all others are decided while the slow one is still on its way
+        for _ in 0..600 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let left: Result<(i64, i64), _> = sqlx::query_as(
+                "select count(*), count(*) filter (where attempts = 0 or claimed_until is not null)
+                   from ingest.artifact_tasks",
+            )
+            .fetch_one(&pool)
+            .await;
+            if matches!(left, Ok((all, 1)) if all >= 50) {
+                return true;
+            }
+        }
+        false
+    };
+    let (lines, seen) = tokio::join!(poll, watch);
+    assert!(seen, "the others waited for the slow one");
+    assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
+}
+
+#[tokio::test]
+async fn two_instances_share_the_work() {
+    let generated = meetings(16);
+    let mut world = World::new().await.with_depth();
+    let simulator =
+        world.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default()).await;
+    let (one, other) = tokio::join!(world.poll(), world.poll());
+    let tried = |lines: &[tributary::app::polling::PollLine]| -> u64 {
+        lines.iter().filter(|line| line.stream != "sessions").map(|line| line.pages).sum()
+    };
+    // whoever came second may have found the list empty, and then finds the rest on its next poll
+    world.poll().await;
+    assert!(tried(&one) + tried(&other) > 0);
+    let asked = simulator.requests().iter().filter(|call| call.path_and_query.contains("/chat")).count();
+    assert_eq!(asked, 16, "each chat was asked for once");
+    let mut alone = World::new().await.with_depth();
+    let _alone = alone.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default()).await;
+    alone.poll().await;
+    assert_eq!(world.depth_digest().await, alone.depth_digest().await);
+}
+
+/// Kills a real process in the middle, twice; whatever it had in hand is done by the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_the_process_in_the_middle_loses_nothing() {
+    let now = SystemClock.now();
+    let none = Volume { history: 0, per_hour_ahead: 0 };
+    let shape = Shape {
+        history_days: 5,
+        hours_ahead: 1,
+        avatars: none,
+        chats: none,
+        meetings: Volume { history: 20, per_hour_ahead: 0 },
+    };
+    let generated = Generated::generate(&shape, 3, now - TimeDelta::hours(5));
+    let clock = Arc::new(SettableClock::at(now));
+    let mut calm = World::new().await.with_depth();
+    let _calm = calm.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default()).await;
+    calm.clock.set(now);
+    calm.poll().await;
+
+    let world = World::new().await.with_depth();
+    let provider =
+        simulator(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default(), clock).await;
+    let folder = std::env::temp_dir().join(format!("tributary-depth-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("key"), crate::harness::API_KEY).expect("a key");
+    let toml = format!(
+        "[[sources]]\nslug = \"realtimekit\"\nprovider = \"realtimekit\"\nbase_url = \"{}\"\napi_key_file = \"{}\"\n\
+         account_id = \"acc\"\napp_id = \"app\"\nrequests_per_minute = 100000\n",
+        provider.base_url(),
+        folder.join("key").display()
+    );
+    std::fs::write(folder.join("tributary.toml"), toml).expect("a configuration");
+    let poll = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tributary"));
+        command.arg("--config").arg(folder.join("tributary.toml")).arg("poll");
+        command.env("DATABASE_URL", &world.db.url).stdout(std::process::Stdio::null());
+        command
+    };
+    for calls in [20, 60] {
+        let before = provider.requests().len();
+        let mut child = poll().spawn().expect("the binary runs");
+        while provider.requests().len() < before + calls {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            if child.try_wait().expect("a child").is_some() {
+                break;
+            }
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    // what the dead had in hand comes free by the database's clock
+    sqlx::query("update ingest.artifact_tasks set claimed_until = now() where claimed_until > now()")
+        .execute(&world.db.pool)
+        .await
+        .expect("time passes");
+    sqlx::query("update ingest.streams set lease_until = now() where lease_until > now()")
+        .execute(&world.db.pool)
+        .await
+        .expect("time passes");
+    let mut last = poll();
+    let status = tokio::task::spawn_blocking(move || last.status()).await.expect("a thread").expect("a poll");
+    assert!(status.success(), "{status}");
+    std::fs::remove_dir_all(&folder).expect("a folder");
+    assert_eq!(world.depth_digest().await, calm.depth_digest().await);
+}
