@@ -54,7 +54,7 @@ fn separated(text: &str) -> Result<Vec<Result<Cells<'_>, Reject>>, Fault> {
         names.iter().any(|name| name == "payload").then_some(names)
     };
     let (mut rows, names) = table::rows(text, recognize)?.ok_or(Fault::UnknownForm("no header with a payload"))?;
-    if table::is_cut(text, &rows, names.len()) || is_time_cut(text, &rows, &names) {
+    if table::is_cut(text, &rows, names.len()) || ends_too_early(text, &rows, &names) {
         return Err(Fault::Broken("its last row is cut off"));
     }
     let rows = rows.drain(1..).map(|row| {
@@ -68,14 +68,21 @@ fn separated(text: &str) -> Result<Vec<Result<Cells<'_>, Reject>>, Fault> {
     Ok(rows.collect())
 }
 
-/// Whether the file ends within the time of its last row. Some writers end no last line, so that only the
-/// form of the time tells.
-fn is_time_cut(text: &str, rows: &[table::Row<'_>], names: &[String]) -> bool {
-    let is_last = names.last().is_some_and(|name| name == "createdat");
-    let ends_line = text.ends_with(['\n', '\r', '"']);
-    let last = rows.iter().skip(1).last().and_then(|row| row.cells.last());
-    let is_whole = |time: &String| decimal(time).is_some() || DateTime::parse_from_rfc3339(time.trim()).is_ok();
-    is_last && !ends_line && last.is_some_and(|time| !is_whole(time))
+/// Whether the file ends within its head, or within the time of its last row. Some writers end no last
+/// line, so that only the vendor's last column and the form of a time tell.
+fn ends_too_early(text: &str, rows: &[table::Row<'_>], names: &[String]) -> bool {
+    let ends_with_time = names.last().is_some_and(|name| name == "createdat");
+    if text.ends_with(['\n', '\r', '"']) {
+        return false;
+    }
+    let is_whole = |time: &String| match decimal(time) {
+        Some(epoch) => time::from_epoch(epoch).is_some(),
+        None => DateTime::parse_from_rfc3339(time.trim()).is_ok(),
+    };
+    match rows.iter().skip(1).next_back() {
+        None => !ends_with_time,
+        Some(row) => ends_with_time && row.cells.last().is_some_and(|time| !is_whole(time)),
+    }
 }
 
 fn json(text: &str) -> Result<Vec<Result<Cells<'_>, Reject>>, Fault> {
