@@ -292,12 +292,12 @@ async fn a_dead_link_is_asked_for_once_more() {
 
 #[tokio::test]
 async fn a_link_that_says_it_has_expired_is_tried() {
-    let server = Server::start(|call| match call.path.as_str() {
-        "/files/transcript.csv" => file(rtk_sample!("files/transcript.headerless-ms.csv")),
-        _ => {
-            let host = call.headers["host"].to_str().unwrap();
-            json(rtk_sample!("transcript.expired-link.json").replace("127.0.0.1:9", host))
+    let server = Server::start(|call| {
+        if call.path == "/files/transcript.csv" {
+            return file(rtk_sample!("files/transcript.headerless-ms.csv"));
         }
+        let host = call.headers["host"].to_str().unwrap();
+        json(rtk_sample!("transcript.expired-link.json").replace("127.0.0.1:9", host))
     })
     .await;
     content(ask(&*connect("realtimekit", &server.url), Stream::Transcript, None, None).await.unwrap());

@@ -109,3 +109,23 @@ fn a_cut_transcript_in_json_is_never_taken_for_whole() {
         assert_eq!(error.kind, PullErrorKind::Contract, "cut at {length}");
     }
 }
+
+#[test]
+fn a_hostile_file_takes_no_longer_than_another() {
+    let bench = Bench::new();
+    let times = "WEBVTT\n\n00:01.000 --> 00:02.000\n";
+    let pieces = ["<", "<v ", "<v>", "&amp", "\"", ",", "\n", "a,\"b\"\n", "-->\n\n", "[", "{\"a\":"];
+    let begun = std::time::Instant::now();
+    for piece in pieces {
+        let much = piece.repeat(400_000 / piece.len());
+        for file in [much.clone(), format!("{times}{much}"), format!("id,payload\n{much}")] {
+            for stream in [Stream::Chat, Stream::Transcript, Stream::Summary] {
+                if let Err(error) = bench.read(stream, file.as_bytes()) {
+                    assert_eq!(error.kind, PullErrorKind::Contract);
+                }
+            }
+        }
+    }
+    // A hundred files; one that took the square of its size would take minutes by itself.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+}
