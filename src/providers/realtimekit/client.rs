@@ -69,9 +69,8 @@ pub(super) async fn session(
     sessions_path: &str,
     id: &ProviderRecordId,
 ) -> Result<Option<Listing>, PullError> {
-    let Some(answer) = known(async { ask(api, &below(sessions_path, id)?, &[]).await }.await)? else {
-        return Ok(None);
-    };
+    let path = below(sessions_path, id)?;
+    let Some(answer) = known(ask(api, &path, &[]).await)? else { return Ok(None) };
     let listing = wire::session(&answer);
     listing.map(Some).ok_or_else(|| listing::contract_error(api, &answer, "there is no object `data`"))
 }

@@ -83,10 +83,10 @@ pub(super) fn link(answer: &Answer, name: LinkName) -> Result<Option<String>, &'
         return Ok(fields.text(name).map(|link| link.trim().to_owned()));
     }
     let is_link = |raw: &&RawValue| raw.get().starts_with("\"http");
-    match members(data).is_some_and(|data| data.values().any(is_link)) {
-        true => Err("`data` holds a link under an unknown name"),
-        false => Ok(None),
+    if members(data).is_some_and(|data| data.values().any(is_link)) {
+        return Err("`data` holds a link under an unknown name");
     }
+    Ok(None)
 }
 
 /// The two spellings of a link's field.

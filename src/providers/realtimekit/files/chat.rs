@@ -3,7 +3,8 @@
 //! Columns are found by name, in any order. A message without an id gets one from its content, so that
 //! the same file read twice gives the same messages.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
@@ -16,15 +17,23 @@ use crate::model::time;
 use crate::providers::listing::content_id;
 use crate::providers::realtimekit::files::{Fault, Rows, json_list, reject, table};
 
-/// A row as names and values; `None`: the value is null.
+/// A row as values, named in the same order; `None`: the value is null.
 struct Cells<'a> {
-    by_name: BTreeMap<String, Option<String>>,
+    names: Rc<[String]>,
+    values: Vec<Option<String>>,
     raw: &'a str,
+}
+
+impl Cells<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        let place = self.names.iter().position(|known| known == name)?;
+        self.values.get(place)?.as_deref()
+    }
 }
 
 /// Reads the file.
 pub(super) fn messages(text: &str, oddities: &Oddities) -> Result<Rows<Message>, Fault> {
-    let rows = if text.trim_start().starts_with(['[', '{']) { json(text)? } else { separated(text)? };
+    let rows = if text.trim_start().starts_with(['[', '{']) { json(text, oddities)? } else { separated(text)? };
     let (mut good, mut rejects): (Vec<Message>, Vec<Reject>) = (Vec::new(), Vec::new());
     let (mut places, mut copies) = (HashMap::new(), HashMap::new());
     for (position, row) in rows.into_iter().enumerate() {
@@ -54,48 +63,59 @@ fn separated(text: &str) -> Result<Vec<Result<Cells<'_>, Reject>>, Fault> {
         names.iter().any(|name| name == "payload").then_some(names)
     };
     let (mut rows, names) = table::rows(text, recognize)?.ok_or(Fault::UnknownForm("no header with a payload"))?;
-    if table::is_cut(text, &rows, names.len()) || is_time_cut(text, &rows, &names) {
+    if table::is_cut(text, &rows, names.len()) || ends_too_early(text, &rows, &names) {
         return Err(Fault::Broken("its last row is cut off"));
     }
+    let names: Rc<[String]> = names.into();
     let rows = rows.drain(1..).map(|row| {
         let has_more = row.cells.iter().skip(names.len()).any(|cell| !cell.trim().is_empty());
         if row.cells.len() < names.len() || has_more {
             return Err(reject(row.raw, "column_count", "", "the row has another number of fields than the header"));
         }
-        let by_name = names.iter().cloned().zip(row.cells.into_iter().map(Some)).collect();
-        Ok(Cells { by_name, raw: row.raw })
+        Ok(Cells { names: Rc::clone(&names), values: row.cells.into_iter().map(Some).collect(), raw: row.raw })
     });
     Ok(rows.collect())
 }
 
-/// Whether the file ends within the time of its last row. Some writers end no last line, so that only the
-/// form of the time tells.
-fn is_time_cut(text: &str, rows: &[table::Row<'_>], names: &[String]) -> bool {
-    let is_last = names.last().is_some_and(|name| name == "createdat");
-    let ends_line = text.ends_with(['\n', '\r', '"']);
-    let last = rows.iter().skip(1).last().and_then(|row| row.cells.last());
-    let is_whole = |time: &String| decimal(time).is_some() || DateTime::parse_from_rfc3339(time.trim()).is_ok();
-    is_last && !ends_line && last.is_some_and(|time| !is_whole(time))
+/// Whether the file ends within its head, or within the time of its last row. Some writers end no last
+/// line, so that only the vendor's last column and the form of a time tell.
+fn ends_too_early(text: &str, rows: &[table::Row<'_>], names: &[String]) -> bool {
+    let ends_with_time = names.last().is_some_and(|name| name == "createdat");
+    if text.ends_with(['\n', '\r', '"']) {
+        return false;
+    }
+    let is_whole = |time: &String| match decimal(time) {
+        Some(epoch) => time::from_epoch(epoch).is_some(),
+        None => DateTime::parse_from_rfc3339(time.trim()).is_ok(),
+    };
+    match rows.iter().skip(1).next_back() {
+        None => !ends_with_time,
+        Some(row) => ends_with_time && row.cells.last().is_some_and(|time| !is_whole(time)),
+    }
 }
 
-fn json(text: &str) -> Result<Vec<Result<Cells<'_>, Reject>>, Fault> {
+fn json<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<'a>, Reject>>, Fault> {
     let rows = json_list(text)?.into_iter().map(RawValue::get).map(|raw| {
         let Some(members) = members(raw) else {
             return Err(reject(raw, "not_an_object", "", "the record is not a JSON object"));
         };
-        let value = |json: &str| match json {
-            "null" => None,
-            // A file's payload is an object.
-            _ => Some(lossy_text(json).map_or_else(|| json.to_owned(), |(text, _)| text)),
-        };
-        let named = members.iter().map(|(name, member)| (table::plain_name(name), value(member.get())));
-        let cells = Cells { by_name: named.collect(), raw };
-        if !cells.by_name.contains_key("payload") {
+        let names: Rc<[String]> = members.keys().map(|name| table::plain_name(name)).collect();
+        if !names.iter().any(|name| name == "payload") {
             return Err(reject(raw, "missing_field", "/payload", "there is no value"));
         }
-        Ok(cells)
+        let values = members.iter().map(|(name, member)| value(member.get(), name, oddities));
+        Ok(Cells { names, values: values.collect(), raw })
     });
     Ok(rows.collect())
+}
+
+/// A value as text. A number keeps its spelling, and so does what a file is described by, an object.
+fn value(json: &str, name: &str, oddities: &Oddities) -> Option<String> {
+    let Some((text, is_replaced)) = lossy_text(json) else { return (json != "null").then(|| json.to_owned()) };
+    if is_replaced {
+        oddities.count("replaced_text", &format!("/{name}"), "");
+    }
+    Some(text)
 }
 
 fn message(
@@ -104,19 +124,16 @@ fn message(
     copies: &mut HashMap<ProviderRecordId, u32>,
     oddities: &Oddities,
 ) -> Result<Message, Reject> {
-    let text = |name: &str| cells.by_name.get(name).cloned().flatten();
+    let text = |name: &str| cells.get(name).map(str::to_owned);
     let said = |name: &str| text(name).filter(|text| !text.trim().is_empty() && text != "null");
     let payload_type = said("payloadtype");
     let payload = text("payload");
-    let provider_message_id = match said("id") {
-        Some(id) => {
-            ProviderRecordId::parse(&id).map_err(|error| reject(cells.raw, "unusable_id", "/id", &error.to_string()))?
-        }
-        None => {
-            oddities.count("unreadable_value", "/id", "missing");
-            let parts = [text("participantid"), text("createdat"), payload_type.clone(), payload.clone()];
-            own_id(&parts.map(Option::unwrap_or_default), copies)
-        }
+    let provider_message_id = if let Some(id) = said("id") {
+        ProviderRecordId::parse(&id).map_err(|error| reject(cells.raw, "unusable_id", "/id", &error.to_string()))?
+    } else {
+        oddities.count("unreadable_value", "/id", "missing");
+        let parts = [text("participantid"), text("createdat"), payload_type.clone(), payload.clone()];
+        own_id(&parts.map(Option::unwrap_or_default), copies)
     };
     let sent_at = said("createdat").and_then(|time| instant(&time, oddities));
     Ok(Message {

@@ -88,7 +88,8 @@ fn json_list(text: &str) -> Result<Vec<&RawValue>, Fault> {
         return Ok(list);
     }
     let object = members(text).ok_or(Fault::Broken("it does not end as JSON does"))?;
-    if ["error", "errors", "success"].iter().any(|name| object.contains_key(*name)) {
+    let is_failure = object.get("success").is_some_and(|success| success.get() == "false");
+    if is_failure || object.contains_key("error") || object.contains_key("errors") {
         return Err(Fault::ErrorPage);
     }
     let mut lists = object.values().filter_map(|member| elements(member.get()));

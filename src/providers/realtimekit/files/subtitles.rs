@@ -11,6 +11,9 @@ use crate::providers::realtimekit::files::{Fault, Rows, reject};
 /// A longer text before a colon is no name.
 const LONGEST_NAME_CHARS: usize = 80;
 
+/// A voice tag is a name and its classes; beyond this no end of it is looked for.
+const LONGEST_TAG_CHARS: usize = 200;
+
 /// Tags that dress text.
 const TAGS: [&str; 9] = ["b", "i", "u", "c", "v", "ruby", "rt", "lang", "font"];
 
@@ -145,13 +148,22 @@ fn voices(text: &str, is_vtt: bool) -> Vec<(Option<String>, String)> {
 
 /// The name in the voice tag a text begins with, and what follows: `<v.loud Ann>`.
 fn voice(text: &str) -> Option<(&str, &str)> {
-    let (tag, rest) = text.strip_prefix("<v")?.split_once('>')?;
-    let name = match tag.chars().next()? {
-        '.' => tag.split_once([' ', '\t']).map_or("", |(_, name)| name),
-        ' ' | '\t' => tag,
+    let (inside, rest) = tag(text)?;
+    let inside = inside.strip_prefix('v')?;
+    let name = match inside.chars().next()? {
+        '.' => inside.split_once([' ', '\t']).map_or("", |(_, name)| name),
+        ' ' | '\t' => inside,
         _ => return None,
     };
     Some((name, rest))
+}
+
+/// The inside of the tag a text begins with, and what follows. No tag is long, so that a text full of
+/// opened ones takes no longer to read than another.
+fn tag(text: &str) -> Option<(&str, &str)> {
+    let text = text.strip_prefix('<')?;
+    let (end, _) = text.char_indices().take(LONGEST_TAG_CHARS).find(|(_, c)| *c == '>')?;
+    Some((&text[..end], &text[end + 1..]))
 }
 
 /// The text without tags that dress it, and without times inside it.
@@ -161,9 +173,8 @@ fn undressed(text: &str) -> String {
     while let Some(at) = rest.find('<') {
         kept.push_str(&rest[..at]);
         rest = &rest[at..];
-        let tag = rest[1..].split_once('>').map(|(tag, after)| (tag.trim_start_matches('/'), after));
         let name_end = |tag: &str| tag.find(['.', ' ', '\t']).unwrap_or(tag.len());
-        match tag {
+        match tag(rest).map(|(tag, after)| (tag.trim_start_matches('/'), after)) {
             Some((tag, after)) if TAGS.contains(&&tag[..name_end(tag)]) || millis(tag).is_some() => rest = after,
             _ => {
                 kept.push('<');

@@ -77,9 +77,8 @@ fn quote_fault(text: &str, separator: u8) -> Option<Fault> {
     for byte in text.bytes() {
         let is_end = byte == separator || byte == b'\n' || byte == b'\r';
         place = match (place, byte) {
-            (Place::Start, b'"') | (Place::AfterQuote, b'"') => Place::Quoted,
             (Place::Quoted, b'"') => Place::AfterQuote,
-            (Place::Quoted, _) => Place::Quoted,
+            (Place::Start | Place::AfterQuote, b'"') | (Place::Quoted, _) => Place::Quoted,
             _ if is_end => Place::Start,
             (Place::AfterQuote, _) => return Some(Fault::Broken("a quote is closed before its field ends")),
             (Place::Start | Place::Plain, _) => Place::Plain,
