@@ -111,11 +111,8 @@ impl Display {
                 }
             }
             if bars.values().all(ProgressBar::is_finished) {
-                println!(
-                    "\nLoaded in {:.1} s. It goes on every 15 seconds;\n\
-                     participants, chats, transcripts, summaries and quality of meetings follow within a minute or two.",
-                    started.elapsed().as_secs_f64()
-                );
+                println!("\nLoaded in {:.1} s. It goes on every 15 seconds.", started.elapsed().as_secs_f64());
+                println!("What is behind each meeting (people, chat, transcript, quality) follows within minutes.");
                 return Ok(runs.iter().map(|run| run.run_id).max().unwrap_or(0));
             }
             tokio::time::sleep(FIRST_LOAD_TICK).await;

@@ -1,13 +1,15 @@
 //! The simulated providers answer as documented, and the world they show is coherent.
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+mod depth;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 use serde_json::Value;
-use tributary::clock::SettableClock;
+use tributary::clock::{Clock, SettableClock};
 use tributary::connector::http::{HttpLimits, http_client};
 use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
 use tributary::demo::simulator::feed::{Feed, FixedFeed, FixedRecord};
@@ -42,6 +44,10 @@ impl Rig {
         .await
         .expect("listens");
         Self { simulator, clock, http: http_client(HttpLimits::default()).expect("a client"), platform }
+    }
+
+    fn clock_now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     async fn send(&self, path: &str) -> Result<reqwest::Response, reqwest::Error> {

@@ -90,8 +90,7 @@ pub(super) fn uuid_v4(rng: &mut SmallRng) -> String {
 /// Chance that depends on nothing but these words: what is made by it can be made again on demand.
 pub(super) fn seeded(words: &[&str]) -> SmallRng {
     let hash: [u8; 32] = Sha256::digest(words.join("\n")).into();
-    let [a, b, c, d, e, f, g, h, ..] = hash;
-    SmallRng::seed_from_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+    SmallRng::seed_from_u64(u64::from_le_bytes(hash.first_chunk().copied().unwrap_or_default()))
 }
 
 /// A UUID that calls itself version 1, as text.

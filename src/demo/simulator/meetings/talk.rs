@@ -128,9 +128,9 @@ impl Meeting {
         let points: Vec<String> = (0..rng.random_range(2..6)).map(|_| phrase(rng, &POINTS)).collect();
         let owner = pick(rng, &["Ben", "Ana", "Søren"]);
         if is_markdown {
-            let points: String = points.iter().map(|point| format!("- {point}\n")).collect();
+            let points = points.join("\n- ");
             return format!(
-                "## Meeting summary\n\n### Key points\n\n{points}\n### Action items\n\n- {owner}: unblock the rollout.\n"
+                "## Meeting summary\n\n### Key points\n\n- {points}\n\n### Action items\n\n- {owner}: unblock the rollout.\n"
             );
         }
         format!("The group met: {}. {} {owner} will unblock the rollout.\n", self.room.title, points.join(" "))

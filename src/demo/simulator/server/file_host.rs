@@ -40,7 +40,7 @@ pub(in crate::demo::simulator) fn sign(base_url: &str, id: &str, request: FileRe
 
 fn signature(path: &str, format: &str, expires_ms: i64) -> String {
     let hash: [u8; 32] = Sha256::digest(format!("file host\n{path}\n{format}\n{expires_ms}")).into();
-    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    u128::from_le_bytes(hash.first_chunk().copied().unwrap_or_default()).to_string()
 }
 
 fn xml_error(status: u16, code: &str, message: &str) -> Reply {
