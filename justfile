@@ -18,6 +18,10 @@ gen:
     SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$PWD/.sqlx" cargo check --all-targets
     cargo run --quiet -- openapi > openapi/openapi.json
 
+# Our requests against RealtimeKit's own description, and its random answers as polls. Needs npm
+contract:
+    tests/contract/run
+
 # The demo
 run *ARGS:
     cargo run --release -- demo {{ARGS}}

@@ -5,6 +5,7 @@ mod harness;
 
 mod api;
 mod conformance;
+mod contract;
 mod depth;
 mod ingest;
 mod numbers;

@@ -29,14 +29,17 @@ pub(super) fn policy(stream: Stream) -> Option<ArtifactPolicy> {
         settles_after: TimeDelta::hours(2),
         per_participant: false,
     };
-    // Call statistics are kept for a month; how long participants are is not said, and not shorter.
+    // Nobody says how long participants are kept.
     let month = ArtifactPolicy { retention: TimeDelta::days(30), ..file };
+    // Call statistics are kept for a month, but are there soon after the end or never, and each try is a call for
+    // each presence.
+    let day = ArtifactPolicy { retention: TimeDelta::days(1), ..file };
     match stream {
         Stream::Sessions => None,
         Stream::Participants => Some(ArtifactPolicy { while_live: Some(TimeDelta::minutes(5)), ..month }),
         Stream::Chat | Stream::Transcript | Stream::Summary => Some(file),
         // One call for each presence: not before they have settled a little.
-        Stream::Quality => Some(ArtifactPolicy { tries_after: &TRIES_AFTER[1..], per_participant: true, ..month }),
+        Stream::Quality => Some(ArtifactPolicy { tries_after: &TRIES_AFTER[1..], per_participant: true, ..day }),
     }
 }
 

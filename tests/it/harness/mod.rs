@@ -80,6 +80,12 @@ impl World {
         simulator
     }
 
+    /// Polls a provider that is not simulated here.
+    pub(crate) fn poll_elsewhere(&mut self, slug: &str, base_url: &str) {
+        let platform = Platform::parse(slug).expect("a platform");
+        self.sources.push((slug.to_owned(), platform, base_url.to_owned()));
+    }
+
     /// The configuration as a user would write it.
     pub(crate) fn toml(&self) -> String {
         let mut toml = String::new();
