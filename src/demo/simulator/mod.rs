@@ -89,9 +89,11 @@ pub struct RequestRecord {
     pub method: String,
     /// Path and query to the letter.
     pub path_and_query: String,
-    /// Headers that tests ask about, names in lower case: credentials, `accept`, `user-agent`, `referer`,
-    /// `cookie`.
+    /// Headers that tests ask about, names in lower case: credentials, `accept`, `content-type`,
+    /// `idempotency-key`, `user-agent`, `referer`, `cookie`.
     pub headers: Vec<(String, String)>,
+    /// The body of a `POST`; else empty.
+    pub body: String,
     /// When it came, by the simulator's clock.
     pub at: DateTime<Utc>,
     /// The status it was answered with.

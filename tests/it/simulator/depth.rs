@@ -582,6 +582,7 @@ async fn konpro_starts_a_session_and_lists_it() {
     let (status, answer) = rig.post(path, &body).await;
     assert_eq!((status, &answer["code"], &answer["data"]["session_duration_limit"]), (200, &100.into(), &600.into()));
     assert!(text(&answer["data"]["access_token"]).starts_with("simulated-token-"));
+    assert_eq!(rig.simulator.requests()[0].body, body.to_string());
     let list = rig.json("/v1/streaming/sessions?page=1&page_size=1").await;
     let listed = &list["data"][0];
     assert_eq!(listed["session_id"], answer["data"]["session_id"]);

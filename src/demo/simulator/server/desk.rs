@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 
 use crate::demo::simulator::faults::{Effect, Fault, Script};
@@ -54,16 +54,17 @@ impl Desk {
     /// Writes a request down, with those headers that `is_kept` names.
     pub(super) fn write_down(
         &self,
-        (method, uri, headers): (&Method, &Uri, &HeaderMap),
+        (head, body): (&Parts, &[u8]),
         is_kept: impl Fn(&str) -> bool,
         (at, status): (DateTime<Utc>, u16),
     ) {
-        let kept = headers.iter().filter(|(name, _)| is_kept(name.as_str()));
+        let kept = head.headers.iter().filter(|(name, _)| is_kept(name.as_str()));
         let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let record = RequestRecord {
-            method: method.to_string(),
-            path_and_query: uri.to_string(),
+            method: head.method.to_string(),
+            path_and_query: head.uri.to_string(),
             headers: kept.map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+            body: String::from_utf8_lossy(body).into_owned(),
             at,
             status,
         };

@@ -99,6 +99,7 @@ async fn handle(State(site): State<Arc<Site>>, request: Request) -> Result<Respo
         _ => find(&site, request.uri().path(), &query, now),
     };
     reply.headers.push(("date".to_owned(), http_date(now)));
-    desk.write_down((request.method(), request.uri(), request.headers()), |_| true, (now, reply.status));
+    let (head, _) = request.into_parts();
+    desk.write_down((&head, &[]), |_| true, (now, reply.status));
     Ok(respond(reply, effect.as_ref()))
 }

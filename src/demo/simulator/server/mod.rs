@@ -33,7 +33,8 @@ use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::{Platform, SimulatorSettings, konpro, konvo, realtimekit};
 
 /// Headers that are written down.
-const HEADERS_OF_INTEREST: [&str; 6] = ["authorization", "x-api-key", "accept", "user-agent", "referer", "cookie"];
+const HEADERS_OF_INTEREST: [&str; 8] =
+    ["authorization", "x-api-key", "accept", "content-type", "idempotency-key", "user-agent", "referer", "cookie"];
 
 /// Calls that start something are small; more than this is not read.
 const MOST_BODY_BYTES: usize = 1 << 20;
@@ -91,8 +92,8 @@ impl Site {
         }
         let stated_now = now + TimeDelta::seconds(quirks.clock_skew_seconds);
         reply.headers.push(("date".to_owned(), http_date(stated_now)));
-        let head = (&request.head.method, &request.head.uri, &request.head.headers);
-        self.api.write_down(head, |name| HEADERS_OF_INTEREST.contains(&name), (now, reply.status));
+        let is_kept = |name: &str| HEADERS_OF_INTEREST.contains(&name);
+        self.api.write_down((request.head, request.body), is_kept, (now, reply.status));
         reply
     }
 
