@@ -228,17 +228,14 @@ fn session_streams(section: &mut Section, faults: &mut Vec<ConfigFault>) -> Vec<
     let names = Stream::PER_SESSION.map(Stream::as_str);
     let mut streams = Vec::new();
     for word in words {
-        match Stream::parse(&word).filter(|stream| Stream::PER_SESSION.contains(stream)) {
-            Some(stream) => streams.push(stream),
-            None => {
-                let remedy = nearest(&word, &names).map_or_else(
-                    || format!("name some of {}", names.join(", ")),
-                    |name| format!("did you mean `{name}`?"),
-                );
-                let problem = format!("there is no per-session stream `{word}`");
-                section.fault(faults, "session_streams", &problem, &remedy);
-            }
+        if let Some(stream) = Stream::parse(&word).filter(|stream| Stream::PER_SESSION.contains(stream)) {
+            streams.push(stream);
+            continue;
         }
+        let some = || format!("name some of {}", names.join(", "));
+        let remedy = nearest(&word, &names).map_or_else(some, |name| format!("did you mean `{name}`?"));
+        let problem = format!("there is no per-session stream `{word}`");
+        section.fault(faults, "session_streams", &problem, &remedy);
     }
     streams
 }

@@ -181,14 +181,14 @@ impl Attempt<'_> {
                 return Ok(gathered.judge_list());
             }
             if gathered.len() == before {
-                return Ok(gathered.part("a page brought nothing new before the list ended"));
+                return Ok(part("a page brought nothing new before the list ended"));
             }
             if gathered.len() > MAX_PARTICIPANTS {
-                return Ok(gathered.part("the session has more participants than can be held"));
+                return Ok(part("the session has more participants than can be held"));
             }
             cursor = page.next;
         }
-        Ok(gathered.part("the list has too many pages"))
+        Ok(part("the list has too many pages"))
     }
 
     /// The reports of some participants that have none stored.
@@ -239,6 +239,10 @@ fn closes_the_provider(error: &PullError) -> bool {
     !policy.may_be_local && policy.action != Action::SkipRecord
 }
 
+fn part(detail: &str) -> Outcome {
+    Outcome::FoundPart { detail: detail.to_owned() }
+}
+
 impl Gathered {
     fn len(&self) -> usize {
         self.participants.len() + self.rejects.len()
@@ -247,14 +251,10 @@ impl Gathered {
     fn judge_list(&self) -> Outcome {
         let count = u64::try_from(self.len()).unwrap_or(u64::MAX);
         match self.total {
-            Some(total) if total > count => self.part(&format!("{count} of {total} participants came")),
+            Some(total) if total > count => part(&format!("{count} of {total} participants came")),
             _ if count == 0 => Outcome::FoundEmpty,
             _ => Outcome::Found,
         }
-    }
-
-    fn part(&self, detail: &str) -> Outcome {
-        Outcome::FoundPart { detail: detail.to_owned() }
     }
 
     /// What there is to store; `None`: nothing.

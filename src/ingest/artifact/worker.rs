@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::ingest::artifact::{PlannedStream, pass};
+use crate::ingest::artifact::PlannedStream;
+use crate::ingest::artifact::pass::{self, StreamSummary};
 use crate::ingest::{Poller, Source};
 use crate::store::artifact::{SessionStream, queue};
 
@@ -47,7 +48,7 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
         sleep = match run.await {
             Ok(Ok(summaries)) => {
                 let parked_until = summaries.iter().filter_map(|summary| summary.parked_until).max();
-                let is_refused = parked_until.is_none() && summaries.iter().any(|summary| summary.is_refused());
+                let is_refused = parked_until.is_none() && summaries.iter().any(StreamSummary::is_refused);
                 if is_refused { AFTER_TROUBLE } else { until_next(&poller, &source, &listed, parked_until).await }
             }
             Ok(Err(error)) => {

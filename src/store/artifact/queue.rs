@@ -16,7 +16,7 @@ use crate::store::StoreError;
 use crate::store::artifact::{SessionStream, Task};
 
 /// How long a claim holds without renewal. A killed worker keeps its few tasks from others for so long.
-pub const CLAIM_DURATION: Duration = Duration::from_secs(60);
+pub const CLAIM_DURATION: Duration = Duration::from_mins(1);
 /// What is lost within this goes before what is newest.
 const NEAR_EXPIRY: TimeDelta = TimeDelta::hours(12);
 /// Sessions enlisted by one statement.
