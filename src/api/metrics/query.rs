@@ -19,7 +19,8 @@ use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::query::bucket::Granularity;
 use crate::query::metrics::answer::Answer;
-use crate::query::metrics::registry::{Dimension, METRICS, Metric, metric};
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::registry::{Metric, metric, metrics};
 use crate::query::metrics::{MAX_DIMENSIONS, MAX_METRICS};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -54,7 +55,7 @@ impl MetricChoice {
         found
             .filter_map(|(id, metric)| {
                 if metric.is_none() {
-                    faults.note_unknown("metrics", "unknown_metric", id, METRICS.iter().map(|metric| metric.id));
+                    faults.note_unknown("metrics", "unknown_metric", id, metrics().map(|metric| metric.id));
                 }
                 metric
             })

@@ -15,7 +15,8 @@ use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
-use crate::query::metrics::registry::{Applicability, Dimension, METRICS, Metric};
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::registry::{Applicability, Metric, metrics};
 
 /// What a metric means.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,6 +50,7 @@ impl MetricDefinition {
     fn of(metric: &Metric, catalog: &Catalog) -> Self {
         let told = catalog.sources.iter().filter(|s| metric.needs.of(s) == Applicability::Applicable);
         let mut providers: Vec<String> = told.map(|source| source.provider.clone()).collect();
+        let grouped_by = Dimension::ALL.into_iter().filter(|dimension| metric.can_be_grouped_by(*dimension));
         providers.sort();
         providers.dedup();
         Self {
@@ -62,7 +64,7 @@ impl MetricDefinition {
             null_rule: metric.null_rule,
             applies_to: metric.needs.as_str(),
             providers,
-            dimensions: Dimension::ALL.map(Dimension::as_str).to_vec(),
+            dimensions: grouped_by.map(Dimension::as_str).collect(),
         }
     }
 }
@@ -95,7 +97,7 @@ pub(crate) async fn list_metrics(
     let catalog = Catalog::load(&state.pool, None).await?;
     let sources = catalog.select(&SourceFilter::default());
     Ok(Json(List {
-        items: METRICS.iter().map(|metric| MetricDefinition::of(metric, &catalog)).collect(),
+        items: metrics().map(|metric| MetricDefinition::of(metric, &catalog)).collect(),
         page: Page::default(),
         freshness: Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after),
     }))
