@@ -32,9 +32,9 @@ pub(crate) struct MetricDefinition {
     description: &'static str,
     /// How it is worked out.
     formula: &'static str,
-    /// The time that puts a session or message into a bucket: `started_at`, `completed_at` or `sent_at`.
+    /// The time that puts a row into a bucket: `started_at`, `completed_at`, `sent_at`, `joined_at` or `ended_at`.
     anchor: &'static str,
-    /// `sum`: figures may be added. `ratio_of_sums`: add the parts, never the figures.
+    /// `sum`: figures may be added. `ratio_of_sums`: add the parts, never the figures. `maximum`: nothing may be added.
     additivity: &'static str,
     /// When a figure is null, beyond data that is not complete yet.
     null_rule: &'static str,
@@ -81,7 +81,7 @@ impl MetricDefinition {
                 "formula": "sum(minutes_consumed)", "anchor": "started_at", "additivity": "sum",
                 "null_rule": "Sessions without minutes are in unknown_count and not in the sum.",
                 "applies_to": "providers that meter minutes", "providers": ["konpro", "realtimekit"],
-                "dimensions": ["provider", "source", "channel", "outcome"]
+                "dimensions": ["provider", "source", "channel", "outcome", "unexplained_class", "transcript_state"]
             }],
             "page": {"has_more": false, "next": null},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
