@@ -5,6 +5,7 @@
 //! question means is decided in [`crate::query`]; what an error says, in [`problem`] alone. The API only
 //! reads, and knows neither providers nor how data comes in.
 
+pub(crate) mod accept;
 pub(crate) mod conditional;
 pub(crate) mod description;
 pub(crate) mod documented;
@@ -89,6 +90,11 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sessions::list::list_sessions))
         .routes(routes!(sessions::one::read_session))
         .routes(routes!(sessions::messages::list_messages))
+        .routes(routes!(sessions::participants::list_participants))
+        .routes(routes!(sessions::transcript::read_transcript))
+        .routes(routes!(sessions::summary::read_summary))
+        .routes(routes!(sessions::quality::list_quality))
+        .routes(routes!(sessions::timeline::read_timeline))
         .routes(routes!(metrics::registry::list_metrics))
         .routes(routes!(metrics::query::query_metrics))
         .routes(routes!(metrics::minutes::read_minutes))
