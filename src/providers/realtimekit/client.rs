@@ -158,7 +158,7 @@ async fn ask(api: &ApiClient, path: &str, query: &[(&str, String)]) -> Result<An
 }
 
 /// What the provider does not know is no error where one thing is asked for.
-pub(super) fn known<T>(answer: Result<T, PullError>) -> Result<Option<T>, PullError> {
+fn known<T>(answer: Result<T, PullError>) -> Result<Option<T>, PullError> {
     match answer {
         Err(error) if error.kind == PullErrorKind::NotFound => Ok(None),
         answer => answer.map(Some),
