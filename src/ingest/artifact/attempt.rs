@@ -79,10 +79,12 @@ impl Attempt<'_> {
                 }
                 return Ok(Tried::Closed(error));
             }
-            Err(error) if error.kind == PullErrorKind::NotFound => Outcome::Absent(Absence::NotFound),
+            Err(error) if error.kind == PullErrorKind::NotFound && gathered.len() == 0 => {
+                Outcome::Absent(Absence::NotFound)
+            }
             Err(error) => Outcome::Failed {
                 class: error.kind.policy().class.to_owned(),
-                is_passing: error.kind == PullErrorKind::Transient,
+                is_passing: matches!(error.kind, PullErrorKind::Transient | PullErrorKind::NotFound),
                 detail: error.to_string(),
             },
         };

@@ -50,7 +50,13 @@ impl RealtimeKit {
             let list = client::participants(&self.sessions_path, &request.session.provider_session_id)?;
             self.paging.fetch(&self.depth_api, &list, request.cursor).await
         };
-        let Some(step) = client::known(step.await)? else { return Ok(ArtifactAnswer::Absent(Absence::NotFound)) };
+        let step = match (step.await, request.cursor) {
+            // A list that was there a moment ago is not absent.
+            (Err(error), None) if error.kind == PullErrorKind::NotFound => {
+                return Ok(ArtifactAnswer::Absent(Absence::NotFound));
+            }
+            (step, _) => step.map_err(client::about_one)?,
+        };
         let listing = step.answer.listing;
         let (total, mut odd) = (listing.total, listing.oddities.into_inner());
         let (mut participants, mut rejects) = (Vec::new(), Vec::new());

@@ -157,15 +157,19 @@ async fn ask(api: &ApiClient, path: &str, query: &[(&str, String)]) -> Result<An
     Ok(answer)
 }
 
-/// What the provider does not know is no error where one thing is asked for; and that it cannot make sense of this
-/// one says nothing about others.
-pub(super) fn known<T>(answer: Result<T, PullError>) -> Result<Option<T>, PullError> {
+/// What the provider does not know is no error where one thing is asked for.
+fn known<T>(answer: Result<T, PullError>) -> Result<Option<T>, PullError> {
     match answer {
         Err(error) if error.kind == PullErrorKind::NotFound => Ok(None),
-        Err(error) if matches!(error.http_status, Some(400 | 422)) => {
-            Err(PullError { kind: PullErrorKind::Contract, ..error })
-        }
-        answer => answer.map(Some),
+        answer => answer.map(Some).map_err(about_one),
+    }
+}
+
+/// That the provider can make no sense of one session says nothing about its others.
+pub(super) fn about_one(error: PullError) -> PullError {
+    match error.http_status {
+        Some(400 | 422) => PullError { kind: PullErrorKind::Contract, ..error },
+        _ => error,
     }
 }
 

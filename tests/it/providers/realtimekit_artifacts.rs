@@ -42,15 +42,15 @@ pub(crate) fn content(answer: ArtifactAnswer) -> ArtifactPage {
     }
 }
 
-/// The answer that holds a link to `/file` at the server that was called.
+/// The vendor's answer, with a link to `/file` at the server that was called.
 pub(crate) fn link_answer(call: &Call) -> Reply {
-    let name = match call.path.rsplit('/').next().unwrap() {
-        "chat" => "chat_download_url",
-        "transcript" => "transcript_download_url",
-        _ => "summaryDownloadUrl",
+    let (sample, name) = match call.path.rsplit('/').next().unwrap() {
+        "chat" => (rtk_sample!("chat.json"), "chat.csv"),
+        "transcript" => (rtk_sample!("transcript.json"), "transcript.csv"),
+        _ => (rtk_sample!("summary.json"), "summary.md"),
     };
-    let host = call.headers["host"].to_str().unwrap();
-    json(format!(r#"{{"success":true,"data":{{"{name}":"http://{host}/file?signature=secret"}}}}"#))
+    let link = format!("{}/file?signature=secret", call.headers["host"].to_str().unwrap());
+    json(sample.replace(&format!("127.0.0.1:9/files/{name}?sig=sample"), &link))
 }
 
 /// What becomes of `bytes` behind the link of `stream`.
@@ -208,6 +208,19 @@ async fn what_the_provider_does_not_know_is_absent() {
         let answer = ask(&*connect("realtimekit", &server.url), stream, None, Some("p1")).await.unwrap();
         assert_eq!((answer, server.calls().len()), (ArtifactAnswer::Absent(Absence::NotFound), 1), "{stream}");
     }
+}
+
+#[tokio::test]
+async fn a_list_that_vanishes_halfway_is_an_error() {
+    let server = Server::start(|call| match call.query("page_no") {
+        Some("1") => json(rtk_sample!("participants.page1.json")),
+        _ => status(404, rtk_sample!("error.404.session.json")),
+    })
+    .await;
+    let connector = connect("realtimekit", &server.url);
+    let first = content(ask(&*connector, Stream::Participants, None, None).await.unwrap());
+    let error = ask(&*connector, Stream::Participants, first.next.as_ref(), None).await.unwrap_err();
+    assert_eq!(error.kind, PullErrorKind::NotFound);
 }
 
 #[tokio::test]

@@ -117,7 +117,7 @@ fn a_hostile_file_takes_no_longer_than_another() {
     let pieces = ["<", "<v ", "<v>", "&amp", "\"", ",", "\n", "a,\"b\"\n", "-->\n\n", "[", "{\"a\":"];
     let begun = std::time::Instant::now();
     for piece in pieces {
-        let much = piece.repeat(400_000 / piece.len());
+        let much = piece.repeat(200_000 / piece.len());
         for file in [much.clone(), format!("{times}{much}"), format!("id,payload\n{much}")] {
             for stream in [Stream::Chat, Stream::Transcript, Stream::Summary] {
                 if let Err(error) = bench.read(stream, file.as_bytes()) {
@@ -127,5 +127,5 @@ fn a_hostile_file_takes_no_longer_than_another() {
         }
     }
     // A hundred files; one that took the square of its size would take minutes by itself.
-    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{:?}", begun.elapsed());
 }

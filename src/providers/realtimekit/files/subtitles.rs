@@ -11,9 +11,6 @@ use crate::providers::realtimekit::files::{Fault, Rows, reject};
 /// A longer text before a colon is no name.
 const LONGEST_NAME_CHARS: usize = 80;
 
-/// A voice tag is a name and its classes; beyond this no end of it is looked for.
-const LONGEST_TAG_CHARS: usize = 200;
-
 /// Tags that dress text.
 const TAGS: [&str; 9] = ["b", "i", "u", "c", "v", "ruby", "rt", "lang", "font"];
 
@@ -158,12 +155,12 @@ fn voice(text: &str) -> Option<(&str, &str)> {
     Some((name, rest))
 }
 
-/// The inside of the tag a text begins with, and what follows. No tag is long, so that a text full of
-/// opened ones takes no longer to read than another.
+/// The inside of the tag a text begins with, and what follows. The next opening ends the search, so that a
+/// text full of them takes no longer to read than another.
 fn tag(text: &str) -> Option<(&str, &str)> {
     let text = text.strip_prefix('<')?;
-    let (end, _) = text.char_indices().take(LONGEST_TAG_CHARS).find(|(_, c)| *c == '>')?;
-    Some((&text[..end], &text[end + 1..]))
+    let (inside, rest) = text.split_at(text.find(['<', '>'])?);
+    rest.strip_prefix('>').map(|rest| (inside, rest))
 }
 
 /// The text without tags that dress it, and without times inside it.
