@@ -100,7 +100,7 @@ async fn a_sweep_equals_counting_at_every_instant() {
     sqlx::raw_sql(
         "select setseed(0.4);
          insert into core.participants (source_id, session_id, provider_participant_id, joined_at, left_at)
-         select 6, 62, 'x' || n, at, at + floor(random() * 40) * interval '5 minutes'
+         select 6, 64, 'x' || n, at, at + floor(random() * 40) * interval '5 minutes'
            from generate_series(1, 400) n
           cross join lateral (select timestamptz '2026-11-14Z' + floor(random() * 600 + n * 0) * interval '5 minutes' as at) a",
     )
