@@ -131,6 +131,9 @@ select s.started_at::timestamptz as started_at,
        coalesce(summed_up.state, case when s.session_kind not in ('meeting', 'livestream') then null
                                       when 'summary' = any(src.session_streams) then 'pending'
                                       else 'not_fetched' end) as summary_state,
+       coalesce(chat.state, case when s.session_kind not in ('meeting', 'livestream') then null
+                                 when 'chat' = any(src.session_streams) then 'pending'
+                                 else 'not_fetched' end) as chat_state,
        (select (count(*) filter (where q.has_report))::int
           from core.participant_quality q
          where q.source_id = s.source_id and q.session_id = s.session_id
@@ -148,6 +151,8 @@ select s.started_at::timestamptz as started_at,
   left join core.transcripts words on words.source_id = s.source_id and words.session_id = s.session_id
   left join ingest.artifact_tasks spoken
     on spoken.source_id = s.source_id and spoken.session_id = s.session_id and spoken.stream = 'transcript'
+  left join ingest.artifact_tasks chat
+    on chat.source_id = s.source_id and chat.session_id = s.session_id and chat.stream = 'chat'
   left join ingest.artifact_tasks summed_up
     on summed_up.source_id = s.source_id and summed_up.session_id = s.session_id and summed_up.stream = 'summary'
  cross join lateral (
@@ -197,6 +202,15 @@ select t.started_at::timestamptz as started_at, t.session_id, t.source_id, t.pos
 create view analytics_pii.session_summaries as
 select m.session_id, m.source_id, m.format, m.body
   from core.session_summaries m;
+
+-- Who may see names may see the rest too, now and later.
+do $$
+begin
+  if exists (select 1 from pg_roles where rolname = 'tributary_analyst_pii') then
+    grant select on all tables in schema analytics to tributary_analyst_pii;
+    alter default privileges in schema analytics grant select on tables to tributary_analyst_pii;
+  end if;
+end $$;
 
 -- What every view and column means.
 comment on column analytics.sources.session_streams is 'What is fetched session by session: participants, chat, transcript, summary, quality; empty: nothing.';
@@ -339,6 +353,7 @@ comment on column analytics.sessions.unexplained_minutes_class is 'Why they diff
 comment on column analytics.sessions.transcript_state is 'State of the transcript as in session_artifacts; null: not applicable.';
 comment on column analytics.sessions.transcript_word_count is 'Words of the transcript; null: there is none.';
 comment on column analytics.sessions.summary_state is 'State of the summary as in session_artifacts; null: not applicable.';
+comment on column analytics.sessions.chat_state is 'State of a meetings chat as in session_artifacts; null: not applicable, its messages come with the session or not at all.';
 comment on column analytics.sessions.quality_report_count is 'Presences with a quality report; null: never asked.';
 comment on column analytics.sessions.message_count is 'Messages stored; null: never fetched, which is not zero.';
 comment on column analytics.sessions.user_message_count is 'Messages of the customer; null in meetings, where nobody is served.';

@@ -108,6 +108,9 @@ pub struct Session {
     /// As `transcript_state`.
     #[schema(example = "pending")]
     pub summary_state: Option<String>,
+    /// State of a meeting's chat, as `transcript_state`.
+    #[schema(example = "not_enabled")]
+    pub chat_state: Option<String>,
     /// Presences with a quality report; null: never asked.
     pub quality_report_count: Option<i32>,
     /// The provider's own change time.
@@ -128,7 +131,8 @@ select s.session_id, s.source, s.provider, s.provider_session_id, s.session_kind
        s.max_concurrent_participants, s.total_participants, s.message_count, s.user_message_count,
        s.assistant_message_count, s.user_word_count, s.assistant_word_count, s.first_response_seconds,
        s.participant_count, s.person_count, s.participant_minutes, s.peak_participants, s.unexplained_minutes,
-       s.unexplained_minutes_class, s.transcript_state, s.transcript_word_count, s.summary_state, s.quality_report_count,
+       s.unexplained_minutes_class, s.transcript_state, s.transcript_word_count, s.summary_state, s.chat_state,
+       s.quality_report_count,
        s.provider_updated_at, s.first_seen_at, s.last_changed_at, s.is_deleted_at_provider
   from analytics.sessions s
  where ";

@@ -69,8 +69,21 @@ async fn analysts_see_analytics_and_nothing_else() {
     let world = World::new().await;
     let mut analyst = world.db.pool.acquire().await.expect("a connection");
     sqlx::query("set role tributary_analyst").execute(&mut *analyst).await.expect("the role exists");
-    for view in ["sessions", "session_minutes", "messages", "people", "sources", "stream_freshness", "rejected_records"]
-    {
+    for view in [
+        "sessions",
+        "session_minutes",
+        "messages",
+        "people",
+        "sources",
+        "stream_freshness",
+        "rejected_records",
+        "participants",
+        "participant_quality",
+        "transcripts",
+        "transcript_segments",
+        "session_summaries",
+        "session_artifacts",
+    ] {
         let sql = format!("select count(*) from analytics.{view}");
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *analyst).await.expect(view);
     }
@@ -79,7 +92,12 @@ async fn analysts_see_analytics_and_nothing_else() {
         "select * from core.konvo_sessions",
         "select * from ingest.raw_records",
         "select * from ingest.secrets",
+        "select * from core.participants",
+        "select * from ingest.artifact_tasks",
         "select * from analytics_pii.messages",
+        "select * from analytics_pii.participants",
+        "select * from analytics_pii.transcript_segments",
+        "select * from analytics_pii.session_summaries",
         "delete from analytics.people",
         "create table analytics.mine (x int)",
     ] {
@@ -88,6 +106,42 @@ async fn analysts_see_analytics_and_nothing_else() {
             denied.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned();
         assert!(["42501", "55000"].contains(&code.as_str()), "{forbidden}: {code}");
     }
+}
+
+#[tokio::test]
+async fn who_may_see_names_and_texts_sees_them_in_views_only() {
+    let world = World::new().await;
+    let mut analyst = world.db.pool.acquire().await.expect("a connection");
+    sqlx::query("set role tributary_analyst_pii").execute(&mut *analyst).await.expect("the role exists");
+    for view in [
+        "analytics.participants",
+        "analytics_pii.messages",
+        "analytics_pii.participants",
+        "analytics_pii.transcript_segments",
+        "analytics_pii.session_summaries",
+        "analytics_pii.session_contacts",
+    ] {
+        let sql = format!("select * from {view}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *analyst).await.expect(view);
+    }
+    let denied = sqlx::query("select * from core.participants").execute(&mut *analyst).await;
+    assert!(denied.is_err());
+}
+
+#[tokio::test]
+async fn what_analysts_see_has_no_names_and_no_texts() {
+    let db = TestDatabase::new().await;
+    let personal: Vec<String> = sqlx::query_scalar(
+        "select table_name || '.' || column_name from information_schema.columns
+          where table_schema = 'analytics'
+            and column_name in ('body', 'display_name', 'custom_participant_id', 'speaker_label', 'provider_user_id',
+                                'contact_id', 'external_user_id', 'meeting_title', 'detail')
+            and table_name <> 'rejected_records'",
+    )
+    .fetch_all(&db.pool)
+    .await
+    .expect("the catalog");
+    assert!(personal.is_empty(), "{personal:?}");
 }
 
 #[tokio::test]

@@ -91,12 +91,12 @@ impl<'a> Assembly<'a> {
     /// The group of a source and of the values a row has, which are none where no row was found.
     fn grouped(&self, source: Option<&Source>, of_row: &[Option<String>]) -> Group {
         let mut of_row = of_row.iter();
-        let mut value = |dimension: &Dimension| match dimension {
+        let value = |dimension: &Dimension| match dimension {
             Dimension::Provider => source.map(|source| source.provider.clone()),
             Dimension::Source => source.map(|source| source.source.clone()),
             _ => of_row.next().cloned().flatten(),
         };
-        self.query.dimensions.iter().map(|dimension| value(dimension)).map(|value| (value.is_none(), value)).collect()
+        self.query.dimensions.iter().map(value).map(|value| (value.is_none(), value)).collect()
     }
 
     /// Groups that stand in the answer whatever was found: every source that is polled, or the whole.

@@ -5,12 +5,13 @@
 //! zero at its start, which carries in what began before it. No figure here may be added to another: groups and the
 //! whole are swept each by themselves.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgPool, Postgres, QueryBuilder, Row};
 
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::scan::push_filter;
 use crate::query::metrics::{MAX_DIMENSIONS, MetricQuery};
+use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
 /// Most presences at once in a bucket of a group.
@@ -55,32 +56,33 @@ const CHANGES_AND_LEVELS: &str = "
 )
 select g1, g2, g3, g4, width_bucket(at, (select array_agg(bucket_start order by bucket_start) from cut)) as bucket,
        max(level)::bigint as peak
-  from level, extent
- where at >= extent.range_from and at < extent.range_to
- group by g1, g2, g3, g4, bucket
- order by g1, g2, g3, g4, bucket";
+  from level";
+
+/// No presence outlasts its session by more: older sessions are not looked into.
+const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
 
 fn statement(query: &MetricQuery, source_ids: &[i32], now: DateTime<Utc>) -> QueryBuilder<Postgres> {
+    let TimeRange { from, to } = query.range;
     let starts: Vec<_> = query.buckets.iter().map(|bucket| bucket.from).collect();
     let mut sql = QueryBuilder::new("with cut (bucket_start) as (select unnest(");
-    sql.push_bind(starts).push("::timestamptz[])), extent (range_from, range_to, now) as (select ");
-    sql.push_bind(query.range.from).push("::timestamptz, ").push_bind(query.range.to).push("::timestamptz, ");
-    sql.push_bind(now).push("::timestamptz), presence (g1, g2, g3, g4, joined_at, left_at) as (select ");
+    sql.push_bind(starts).push("::timestamptz[])), presence (g1, g2, g3, g4, joined_at, left_at) as (select ");
     for place in 0..MAX_DIMENSIONS {
         sql.push(query.dimensions.get(place).map_or("null::text", |dimension| column(*dimension))).push(", ");
     }
     sql.push(
         "p.joined_at, stay.left_at
-           from extent
-          cross join analytics.participants p
+           from analytics.participants p
            join analytics.sessions s using (source_id, session_id)
-          cross join lateral (select coalesce(p.left_at, case when s.is_provisional then extent.now end) as left_at) stay
-          where p.joined_at < extent.range_to and stay.left_at > extent.range_from and stay.left_at > p.joined_at
-            and s.source_id = any(",
+          cross join lateral (select coalesce(p.left_at, case when s.is_provisional then ",
     );
-    sql.push_bind(source_ids.to_vec()).push(")");
+    sql.push_bind(now).push("::timestamptz end) as left_at) stay where stay.left_at > p.joined_at and p.joined_at < ");
+    sql.push_bind(to).push(" and stay.left_at > ").push_bind(from);
+    sql.push(" and (s.ended_at > ").push_bind(from - LONGEST_AFTER_END).push(" or s.ended_at is null)");
+    sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")");
     push_filter(&mut sql, query);
     sql.push(CHANGES_AND_LEVELS);
+    sql.push(" where at >= ").push_bind(from).push(" and at < ").push_bind(to);
+    sql.push(" group by g1, g2, g3, g4, bucket order by g1, g2, g3, g4, bucket");
     sql
 }
 

@@ -104,12 +104,12 @@ pub(super) static METRICS: [Metric; 7] = [
         unit: "messages",
         description: "Messages sent in the range, of either side.",
         formula: "count(*) of analytics.messages",
-        null_rule: "Null where the provider has messages that are not read. Sessions that began in the range and whose messages never came are in unknown_count. A message whose time the provider did not give is in no range.",
+        null_rule: "Null where the provider has messages that are not read. Sessions that began in the range and whose messages never came are in unknown_count; a meeting of which the provider made no chat counts for nothing. A message whose time the provider did not give is in no range.",
         anchor: Anchor::SentAt,
         needs: Needs::Messages,
         rows: Rows::Messages,
         is_unknown_by_start: true,
-        is_unknown_sql: "s.message_support <> 'none' and s.message_count is null",
+        is_unknown_sql: "s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled'",
         ..COUNT
     },
 ];
