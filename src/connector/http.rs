@@ -139,7 +139,7 @@ impl ApiClient {
         let mut tries = 0;
         loop {
             tries += 1;
-            let error = match self.try_get(&call, path, query).await {
+            let error = match self.call_once(&call, self.http.get(self.address(path)).query(query)).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -158,6 +158,18 @@ impl ApiClient {
         }
     }
 
+    /// Posts `body` to `path` below the base address, once: the call starts something, and whether a lost answer
+    /// did is not known.
+    pub async fn post_once(&self, path: &str, body: &serde_json::Value) -> Result<Answer, PullError> {
+        self.call_once(&format!("POST {path}"), self.http.post(self.address(path)).json(body)).await
+    }
+
+    fn address(&self, path: &str) -> Url {
+        let mut url = self.base_url.clone();
+        url.set_path(&format!("{}{path}", self.base_url.path().trim_end_matches('/')));
+        url
+    }
+
     /// Full jitter: anything from zero to a cap that doubles. The source of the scheme is the AWS
     /// architecture blog, "Exponential backoff and jitter".
     fn backoff(&self, tries: u32) -> Duration {
@@ -165,7 +177,7 @@ impl ApiClient {
         cap.mul_f64(self.dice.unit())
     }
 
-    async fn try_get(&self, call: &str, path: &str, query: &[(&str, String)]) -> Result<Answer, PullError> {
+    async fn call_once(&self, call: &str, request: reqwest::RequestBuilder) -> Result<Answer, PullError> {
         let fail = |kind, detail: String, status: Option<StatusCode>| PullError {
             kind,
             call: call.to_owned(),
@@ -183,10 +195,7 @@ impl ApiClient {
         self.budget.permit().await;
         // another source of the same credential may have been refused while this one waited
         open()?;
-        let mut url = self.base_url.clone();
-        url.set_path(&format!("{}{path}", self.base_url.path().trim_end_matches('/')));
-        let request = self.http.get(url).query(query).headers(self.headers(call)?);
-        let response = request.send().await;
+        let response = request.headers(self.headers(call)?).send().await;
         let mut response =
             response.map_err(|error| fail(PullErrorKind::Transient, body::chain(&error.without_url()), None))?;
         let (status, headers) = (response.status(), response.headers().clone());
