@@ -126,6 +126,17 @@ impl Section {
         }
     }
 
+    /// A switch; off where nothing is said.
+    pub(super) fn flag(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> bool {
+        let Some(value) = self.take(key) else { return false };
+        // what comes from the environment is text
+        let flag = value.as_bool().or_else(|| value.as_str()?.trim().parse().ok());
+        flag.unwrap_or_else(|| {
+            self.fault(faults, key, &format!("`{value}` is not usable"), "write true or false");
+            false
+        })
+    }
+
     /// Ends the reading: what is left is unknown.
     pub(super) fn finish(self, faults: &mut Vec<ConfigFault>) {
         for key in self.table.keys() {

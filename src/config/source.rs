@@ -34,6 +34,8 @@ pub struct SourceConfig {
     pub account_id: Option<String>,
     /// `app_id`, where the provider has apps.
     pub app_id: Option<String>,
+    /// `actions.enabled`: whether callers of the API may have something started there. Off unless it is said.
+    pub are_actions_enabled: bool,
 }
 
 pub(super) fn read_all(
@@ -98,6 +100,9 @@ fn read(
     let page_size = section.has("page_size").then(|| section.whole("page_size", 1..=1_000, 100, faults));
     let account_id = setting(section, "account_id", provider, faults);
     let app_id = setting(section, "app_id", provider, faults);
+    let mut actions = section.section("actions", faults);
+    let are_actions_enabled = actions.flag("enabled", faults);
+    actions.finish(faults);
     Some(SourceConfig {
         slug: slug?,
         provider: provider?.name.to_owned(),
@@ -109,6 +114,7 @@ fn read(
         page_size: page_size.and_then(|size| u32::try_from(size).ok()),
         account_id,
         app_id,
+        are_actions_enabled,
     })
 }
 

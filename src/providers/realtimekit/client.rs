@@ -45,17 +45,7 @@ pub(super) async fn session(
     sessions_path: &str,
     id: &ProviderRecordId,
 ) -> Result<Option<Listing>, PullError> {
-    let path = format!("{sessions_path}/{}", segment(id.as_str()));
-    if matches!(id.as_str(), "." | "..") {
-        // An address with such a segment means another one, however it is encoded.
-        let detail = "this id cannot be asked for by address".to_owned();
-        return Err(PullError {
-            kind: PullErrorKind::NotFound,
-            call: format!("GET {path}"),
-            detail,
-            http_status: None,
-        });
-    }
+    let path = session_path(sessions_path, id)?;
     let answer = match api.get(&path, &[]).await {
         Err(error) if error.kind == PullErrorKind::NotFound => return Ok(None),
         answer => answer?,
@@ -65,6 +55,17 @@ pub(super) async fn session(
     }
     let listing = wire::session(&answer);
     listing.map(Some).ok_or_else(|| listing::contract_error(api, &answer, "there is no object `data`"))
+}
+
+/// The path of one session. An error where the id is one that no address can name.
+pub(super) fn session_path(sessions_path: &str, id: &ProviderRecordId) -> Result<String, PullError> {
+    let path = format!("{sessions_path}/{}", segment(id.as_str()));
+    if matches!(id.as_str(), "." | "..") {
+        // An address with such a segment means another one, however it is encoded.
+        let detail = "this id cannot be asked for by address".to_owned();
+        return Err(PullError { kind: PullErrorKind::NotFound, call: path, detail, http_status: None });
+    }
+    Ok(path)
 }
 
 /// Text as one segment of a path: all but unreserved characters as `%XX` (RFC 3986, 2.3).

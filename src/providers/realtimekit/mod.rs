@@ -6,6 +6,7 @@
 //! row numbers are looked at; the page size may be cut silently; there is no filter on changes, so
 //! unsettled sessions are read again one by one. Must not know what is stored.
 
+mod actions;
 mod client;
 mod normalize;
 mod wire;
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use crate::connector::actions::Actions;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::ApiClient;
 use crate::connector::{CheckReport, Connector, ConnectorSettings, OpenSet, StreamPolicy, no_such_stream};
@@ -90,6 +92,10 @@ impl Connector for RealtimeKit {
     async fn fetch_session(&self, id: &ProviderRecordId, _: PageRequest<'_>) -> Result<Page, PullError> {
         let listing = client::session(&self.api, &self.sessions_path, id).await?;
         Ok(listing.map_or_else(Page::default, |listing| listing.into_page(normalize::session)))
+    }
+
+    fn actions(&self) -> Option<&dyn Actions> {
+        Some(self)
     }
 
     async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError> {
