@@ -123,7 +123,7 @@ pub trait Connector: Send + Sync {
     }
 
     /// The calls that start something; `None` where this provider has none. No poller asks for them.
-    fn actions(&self) -> Option<&dyn Actions> {
+    fn actions(self: Arc<Self>) -> Option<Arc<dyn Actions>> {
         None
     }
 

@@ -67,7 +67,11 @@ fn top(fields: &mut Fields<'_>) -> LaunchSettings {
         // without any of the three there is no room to stream into, and the session is billed all the same
         for name in ["room", "url", "access_token"] {
             if !livekit.is_there(name) {
-                livekit.fault(name, "missing", "It is needed: a room of one's own has a room, a url and an access_token.");
+                livekit.fault(
+                    name,
+                    "missing",
+                    "It is needed: a room of one's own has a room, a url and an access_token.",
+                );
             }
         }
         livekit.text("room");
@@ -181,9 +185,8 @@ impl<'a> Fields<'a> {
 
     fn whole(&mut self, name: &'static str, range: RangeInclusive<i32>) -> Option<i32> {
         let wanted = format!("a whole number from {} to {}", range.start(), range.end());
-        let is_in_range = |number: Decimal| {
-            number.is_integer() && number.to_i32().is_some_and(|number| range.contains(&number))
-        };
+        let is_in_range =
+            |number: Decimal| number.is_integer() && number.to_i32().is_some_and(|number| range.contains(&number));
         self.number(name, &wanted, is_in_range)?.to_i32()
     }
 

@@ -78,7 +78,7 @@ impl Connector for KonPro {
         Err(PullError::contract("GET one session", "KonPro documents no call for a single session"))
     }
 
-    fn actions(&self) -> Option<&dyn Actions> {
+    fn actions(self: Arc<Self>) -> Option<Arc<dyn Actions>> {
         Some(self)
     }
 

@@ -94,7 +94,7 @@ impl Connector for RealtimeKit {
         Ok(listing.map_or_else(Page::default, |listing| listing.into_page(normalize::session)))
     }
 
-    fn actions(&self) -> Option<&dyn Actions> {
+    fn actions(self: Arc<Self>) -> Option<Arc<dyn Actions>> {
         Some(self)
     }
 
