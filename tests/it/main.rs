@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod actions;
 mod api;
 mod conformance;
 mod ingest;
