@@ -4,7 +4,9 @@
 mod harness;
 
 mod api;
+mod budget;
 mod conformance;
+mod downloads;
 mod ingest;
 mod numbers;
 mod openapi;
