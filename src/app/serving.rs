@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -53,7 +54,7 @@ pub async fn serve(
     let polls = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     db::migrate(&polls).await?;
     let sources = if role == Role::Api { Vec::new() } else { super::connect_sources(app, &polls).await? };
-    let actions = actions(app, &sources)?;
+    let actions = actions(app, &polls, &sources)?;
     let schedule = if role == Role::Api {
         None
     } else {
@@ -87,14 +88,14 @@ async fn listen(app: &App) -> anyhow::Result<TcpListener> {
 
 /// Where something may be started. A process that polls uses the connectors of its polls; one that only answers makes
 /// its own.
-fn actions(app: &App, polled: &[Source]) -> anyhow::Result<ActionAccess> {
-    let mut workshop = Workshop::new(app)?;
+fn actions(app: &App, pool: &PgPool, polled: &[Source]) -> anyhow::Result<ActionAccess> {
+    let workshop = Workshop::new(app, Some(pool))?;
     let mut allowed = BTreeMap::new();
-    for source in app.config.sources.iter().filter(|source| source.are_actions_enabled) {
+    for (index, source) in app.config.sources.iter().enumerate().filter(|(_, source)| source.are_actions_enabled) {
         let polled = polled.iter().find(|polled| polled.slug == source.slug);
         let connector = match polled {
             Some(polled) => Arc::clone(&polled.connector),
-            None => workshop.connect(source, BTreeMap::new())?,
+            None => workshop.connect(index, BTreeMap::new())?,
         };
         allowed.insert(source.slug.to_string(), connector.actions());
     }

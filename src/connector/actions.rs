@@ -117,8 +117,8 @@ impl From<PullError> for StartError {
 /// a second time.
 pub fn outcome_of(error: &PullError) -> ActionOutcome {
     match (&error.kind, error.http_status) {
-        // refused by our own budget or by the provider's, before anything was looked at
-        (PullErrorKind::RateLimited { .. }, _) => ActionOutcome::Postponed,
+        // refused by our own budget or by the provider's, before anything was looked at; or nobody was there
+        (PullErrorKind::RateLimited { .. } | PullErrorKind::Unreached, _) => ActionOutcome::Postponed,
         // never sent: a key that no header can carry, an id that no address can name
         (PullErrorKind::Auth | PullErrorKind::NotFound | PullErrorKind::Config, None) => ActionOutcome::Refused,
         // the provider gave up on a request that it had begun to read

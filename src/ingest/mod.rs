@@ -8,6 +8,7 @@
 //!
 //! Connectors are received as values; none is named here.
 
+pub mod budget;
 mod plan;
 mod reread;
 mod run;

@@ -5,7 +5,9 @@ mod harness;
 
 mod actions;
 mod api;
+mod budget;
 mod conformance;
+mod downloads;
 mod ingest;
 mod numbers;
 mod openapi;

@@ -83,7 +83,17 @@ async fn what_a_provider_repeats_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_away_is_not_asked_twice() {
+async fn a_provider_that_is_away_has_started_nothing() {
+    let mut stage = Stage::new(says(200, handed_over())).await;
+    stage.provider.goes_away().await;
+    let answer = stage.launch("away", &json!({})).await;
+    assert_eq!((answer.status, &answer.json["code"]), (503, &json!("provider_not_now")), "{:#}", answer.json);
+    let line = stage.newest().await;
+    assert_eq!((&line["state"], &line["http_status"]), (&json!("postponed"), &json!(null)));
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_handed_over_all_the_same() {
     let stage = Stage::new(says(200, handed_over())).await;
     sqlx::query("alter table core.konpro_launches rename to elsewhere").execute(&stage.db.pool).await.expect("renamed");
     // the launch cannot be written down: it is handed over all the same, and the journal does not claim to know

@@ -45,7 +45,7 @@ pub(crate) struct Provider {
     pub(crate) url: String,
     reply: Arc<Mutex<Reply>>,
     calls: Arc<Mutex<Vec<Call>>>,
-    _task: tokio_util::task::AbortOnDropHandle<()>,
+    task: tokio_util::task::AbortOnDropHandle<()>,
 }
 
 impl Provider {
@@ -65,11 +65,17 @@ impl Provider {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
-        Self { url, reply, calls, _task: tokio_util::task::AbortOnDropHandle::new(task) }
+        Self { url, reply, calls, task: tokio_util::task::AbortOnDropHandle::new(task) }
     }
 
     pub(crate) fn will(&self, reply: Reply) {
         *self.reply.lock().expect("a script") = reply;
+    }
+
+    /// Nobody listens any more.
+    pub(crate) async fn goes_away(&mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
@@ -230,7 +236,7 @@ impl Process {
                 let _logs = tracing::dispatcher::set_default(&logs);
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
                 runtime.block_on(async {
-                    let on_ready = |address| drop(tell.send(address));
+                    let on_ready = |address| tell.send(address).expect("somebody waits");
                     tokio::select! {
                         served = serving::serve(&app, Role::Api, killed, on_ready) => served.expect("it serves"),
                         () = kill.cancelled() => {}
