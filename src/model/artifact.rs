@@ -40,6 +40,7 @@ pub struct ArtifactRequest<'a> {
 }
 
 /// What was there.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, boxed in its answer")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Artifact {
     /// A page of participants.

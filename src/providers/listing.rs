@@ -4,17 +4,21 @@
 //! record at a time; the loop between the two is here, once, so that no provider can lose a record.
 //! Positions are written as JSON into the opaque cursor. Knows no vendor's spelling.
 
+use std::fmt::Write;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use crate::connector::CheckReport;
 use crate::connector::body::message_in;
 use crate::connector::error::PullError;
 use crate::connector::http::{Answer, ApiClient};
 use crate::connector::record::{Fields, Oddities, lossy_text, members};
+use crate::model::id::ProviderRecordId;
 use crate::model::page::{Cursor, Page, Record, Reject};
 use crate::model::session::Session;
 
@@ -135,4 +139,19 @@ pub(super) fn check_report(listing: &Listing, now: DateTime<Utc>, findings: &[(&
         clock_skew_seconds: listing.provider_now.map(|at| (at - now).num_seconds()),
         findings: all.chain([("total".to_owned(), total)]).collect(),
     }
+}
+
+/// An id for a message without one: the same content at the same place gives the same id.
+#[expect(clippy::expect_used, reason = "39 characters of a-z, 0-9 and a colon are a usable id")]
+pub(super) fn content_id(parts: &[&str]) -> ProviderRecordId {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut text = "sha256:".to_owned();
+    for byte in &hash.finalize()[..16] {
+        let _ = write!(text, "{byte:02x}");
+    }
+    ProviderRecordId::parse(&text).expect("a hash is a usable id")
 }

@@ -63,7 +63,7 @@ pub static ALL: [ProviderEntry; 3] = [
         capabilities: Capabilities {
             minutes_basis: Some(MinutesBasis::ParticipantTime),
             has_outcomes: false,
-            messages: MessageSupport::NotFetched,
+            messages: MessageSupport::PerSession,
             session_kinds: &[SessionKind::Meeting, SessionKind::Livestream],
         },
         connect: realtimekit::connect,

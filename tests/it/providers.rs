@@ -5,6 +5,10 @@
 mod konpro;
 mod konvo;
 mod realtimekit;
+mod realtimekit_artifacts;
+mod realtimekit_chat;
+mod realtimekit_spoken;
+mod realtimekit_wild_files;
 mod server;
 mod trouble;
 mod wild_records;

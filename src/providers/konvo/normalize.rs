@@ -6,11 +6,9 @@
 //! Pure; knows neither envelopes nor calls.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
-use sha2::{Digest, Sha256};
 
 use crate::connector::record::{Fields, Oddities};
 use crate::model::extension::{Extension, ExtensionTable};
@@ -20,6 +18,7 @@ use crate::model::outcome::Outcome;
 use crate::model::page::{Page, Reject};
 use crate::model::person::PersonRef;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+use crate::providers::listing::content_id;
 
 /// The longest name of a channel that is believed; longer ones would not fit an index entry.
 const MAX_CHANNEL_CHARS: usize = 100;
@@ -206,21 +205,6 @@ fn sender_role(origin: Option<&str>) -> SenderRole {
         Some("AI" | "ASSISTANT" | "BOT" | "AGENT") => SenderRole::Assistant,
         _ => SenderRole::Unknown,
     }
-}
-
-/// An id for a message without one: the same content at the same place gives the same id.
-#[expect(clippy::expect_used, reason = "39 characters of a-z, 0-9 and a colon are a usable id")]
-fn content_id(parts: &[&str]) -> ProviderRecordId {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    let mut text = "sha256:".to_owned();
-    for byte in &hash.finalize()[..16] {
-        let _ = write!(text, "{byte:02x}");
-    }
-    ProviderRecordId::parse(&text).expect("a hash is a usable id")
 }
 
 /// The trail, where the state has one.

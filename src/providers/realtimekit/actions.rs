@@ -19,7 +19,7 @@ impl Actions for RealtimeKit {
     }
 
     async fn generate_summary(&self, id: &ProviderRecordId) -> Result<(), StartError> {
-        let path = format!("{}/summary", client::session_path(&self.sessions_path, id)?);
+        let path = format!("{}/summary", client::below(&self.sessions_path, id)?);
         let answer = self.api.post_once(&path, &json!({})).await?;
         if wire::is_failure(&answer) {
             let error = listing::contract_error(&self.api, &answer, "the answer says `success: false`");

@@ -1,42 +1,66 @@
-//! The calls to RealtimeKit: the session list and one session.
+//! The calls to RealtimeKit: the two lists, one session, links to files, and reports.
 //!
 //! Ids go into an address only encoded, so that no id can lead elsewhere. An answer that says
 //! `success: false` is a failure whatever its status. Does not know what a session means.
 
 use crate::connector::error::{PullError, PullErrorKind};
-use crate::connector::http::ApiClient;
+use crate::connector::http::{Answer, ApiClient};
+use crate::connector::record::Oddities;
+use crate::model::artifact::Absence;
 use crate::model::id::ProviderRecordId;
 use crate::model::time::Window;
 use crate::providers::listing::{self, Listing};
-use crate::providers::realtimekit::wire::{self, SessionsAnswer};
+use crate::providers::realtimekit::wire::{self, LinkName, ListAnswer};
 
 /// The path below which an app's sessions lie.
 pub(super) fn sessions_path(account_id: &str, app_id: &str) -> String {
     format!("/accounts/{}/realtime/kit/{}/sessions", segment(account_id), segment(app_id))
 }
 
-/// `GET …/sessions`: a page of the sessions of `window`, oldest first, so that newcomers append and
-/// move no page that was read already.
-pub(super) async fn list_sessions(
-    api: &ApiClient,
-    sessions_path: &str,
-    window: &Window,
-    page_no: u32,
-    per_page: u32,
-) -> Result<SessionsAnswer, PullError> {
-    let query = [
-        ("page_no", page_no.to_string()),
-        ("per_page", per_page.to_string()),
+/// One of the vendor's two lists.
+#[derive(Debug)]
+pub(super) struct List {
+    /// Where it lies.
+    path: String,
+    /// Its name within `data`.
+    name: &'static str,
+    /// What is asked on each page.
+    query: Vec<(&'static str, String)>,
+}
+
+/// `GET …/sessions`: the sessions of `window`, oldest first, so that newcomers append and move no page
+/// that was read already.
+pub(super) fn sessions(sessions_path: &str, window: &Window) -> List {
+    let query = vec![
         ("sort_by", "createdAt".to_owned()),
         ("sort_order", "ASC".to_owned()),
         ("start_time", listing::millis_down(window.from)),
         ("end_time", listing::millis_up(window.to)),
     ];
-    let answer = api.get(sessions_path, &query).await?;
-    if wire::is_failure(&answer) {
-        return Err(listing::contract_error(api, &answer, "the answer says `success: false`"));
-    }
-    wire::sessions(&answer).ok_or_else(|| listing::contract_error(api, &answer, "there is no list `data.sessions`"))
+    List { path: sessions_path.to_owned(), name: "sessions", query }
+}
+
+/// `GET …/sessions/{session_id}/participants`: who was there, in the order of joining, for the same
+/// reason. `raw`: a breakout room is a session of its own and counts its people itself.
+pub(super) fn participants(sessions_path: &str, id: &ProviderRecordId) -> Result<List, PullError> {
+    let query = vec![
+        ("sort_by", "joinedAt".to_owned()),
+        ("sort_order", "ASC".to_owned()),
+        ("include_peer_events", "false".to_owned()),
+        ("view", "raw".to_owned()),
+    ];
+    Ok(List { path: format!("{}/participants", below(sessions_path, id)?), name: "participants", query })
+}
+
+/// One page of a list.
+pub(super) async fn page(api: &ApiClient, list: &List, page_no: u32, per_page: u32) -> Result<ListAnswer, PullError> {
+    let paging = [("page_no", page_no.to_string()), ("per_page", per_page.to_string())];
+    let query: Vec<_> = paging.into_iter().chain(list.query.iter().cloned()).collect();
+    let answer = ask(api, &list.path, &query).await?;
+    wire::list(&answer, list.name).ok_or_else(|| {
+        let what = format!("there is no list `data.{}`", list.name);
+        listing::contract_error(api, &answer, &what)
+    })
 }
 
 /// `GET …/sessions/{session_id}`: one session; `None` where the provider does not know it.
@@ -45,25 +69,114 @@ pub(super) async fn session(
     sessions_path: &str,
     id: &ProviderRecordId,
 ) -> Result<Option<Listing>, PullError> {
-    let path = session_path(sessions_path, id)?;
-    let answer = match api.get(&path, &[]).await {
-        Err(error) if error.kind == PullErrorKind::NotFound => return Ok(None),
-        answer => answer?,
-    };
-    if wire::is_failure(&answer) {
-        return Err(listing::contract_error(api, &answer, "the answer says `success: false`"));
-    }
+    let path = below(sessions_path, id)?;
+    let Some(answer) = known(ask(api, &path, &[]).await)? else { return Ok(None) };
     let listing = wire::session(&answer);
     listing.map(Some).ok_or_else(|| listing::contract_error(api, &answer, "there is no object `data`"))
 }
 
-/// The path of one session. An error where the id is one that no address can name.
-pub(super) fn session_path(sessions_path: &str, id: &ProviderRecordId) -> Result<String, PullError> {
-    let path = format!("{sessions_path}/{}", segment(id.as_str()));
+/// A file of a session that is fetched by link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileKind {
+    /// `GET …/chat`.
+    Chat,
+    /// `GET …/transcript`, asked for as JSON: it alone says when a sentence ends.
+    Transcript,
+    /// `GET …/summary`.
+    Summary,
+}
+
+impl FileKind {
+    /// What the file is called in errors.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat file",
+            Self::Transcript => "transcript file",
+            Self::Summary => "summary file",
+        }
+    }
+
+    fn call(self) -> (&'static str, LinkName) {
+        match self {
+            Self::Chat => ("chat", LinkName { snake: "chat_download_url", camel: "chatDownloadUrl" }),
+            Self::Transcript => {
+                ("transcript", LinkName { snake: "transcript_download_url", camel: "transcriptDownloadUrl" })
+            }
+            Self::Summary => ("summary", LinkName { snake: "summary_download_url", camel: "summaryDownloadUrl" }),
+        }
+    }
+}
+
+/// A fresh link to a file, or how there is none. Its stated expiry is not looked at: by another clock it
+/// may still be good, and whether it is shows when it is used.
+pub(super) async fn link(
+    api: &ApiClient,
+    sessions_path: &str,
+    id: &ProviderRecordId,
+    kind: FileKind,
+) -> Result<Result<String, Absence>, PullError> {
+    let (call, name) = kind.call();
+    let format = [("format", "JSON".to_owned())];
+    let query: &[_] = if kind == FileKind::Transcript { &format } else { &[] };
+    let answer = async { ask(api, &format!("{}/{call}", below(sessions_path, id)?), query).await }.await;
+    let Some(answer) = known(answer)? else { return Ok(Err(Absence::NotFound)) };
+    let link = wire::link(&answer, name).map_err(|what| listing::contract_error(api, &answer, what))?;
+    Ok(link.ok_or(Absence::NoLink))
+}
+
+/// `GET …/sessions/peer-report/{peer_id}`: the record of one presence's report, as received; `None` where
+/// the provider does not know it.
+pub(super) async fn report(
+    api: &ApiClient,
+    sessions_path: &str,
+    peer: &ProviderRecordId,
+) -> Result<Option<Report>, PullError> {
+    let query = [("filters", "quality_stats".to_owned())];
+    let path = below(&format!("{sessions_path}/peer-report"), peer);
+    let Some(answer) = known(async { ask(api, &path?, &query).await }.await)? else { return Ok(None) };
+    let record = wire::report(&answer).map(str::to_owned);
+    let record = record.ok_or_else(|| listing::contract_error(api, &answer, "there is no object `data`"))?;
+    Ok(Some(Report { record, oddities: listing::oddities_of(&answer) }))
+}
+
+/// A report that came.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// The record.
+    pub(super) record: String,
+    /// What was odd about the answer.
+    pub(super) oddities: Oddities,
+}
+
+/// An answer that does not call itself a failure.
+async fn ask(api: &ApiClient, path: &str, query: &[(&str, String)]) -> Result<Answer, PullError> {
+    let answer = api.get(path, query).await?;
+    if wire::is_failure(&answer) {
+        return Err(listing::contract_error(api, &answer, "the answer says `success: false`"));
+    }
+    Ok(answer)
+}
+
+/// What the provider does not know is no error where one thing is asked for.
+pub(super) fn known<T>(answer: Result<T, PullError>) -> Result<Option<T>, PullError> {
+    match answer {
+        Err(error) if error.kind == PullErrorKind::NotFound => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+/// The path of `id` below `path`.
+pub(super) fn below(path: &str, id: &ProviderRecordId) -> Result<String, PullError> {
+    let path = format!("{path}/{}", segment(id.as_str()));
     if matches!(id.as_str(), "." | "..") {
         // An address with such a segment means another one, however it is encoded.
         let detail = "this id cannot be asked for by address".to_owned();
-        return Err(PullError { kind: PullErrorKind::NotFound, call: path, detail, http_status: None });
+        return Err(PullError {
+            kind: PullErrorKind::NotFound,
+            call: format!("GET {path}"),
+            detail,
+            http_status: None,
+        });
     }
     Ok(path)
 }

@@ -2,7 +2,8 @@
 //!
 //! They are split into records; no record is decoded, and a missing list is not an empty one. The
 //! offsets are row numbers, from 1, both ends included; the page size the provider really used shows
-//! in them alone.
+//! in them alone. The vendor mixes `snake_case` and `camelCase`, and puts `paging` beside `data` or
+//! inside it.
 
 use serde_json::value::RawValue;
 
@@ -10,9 +11,9 @@ use crate::connector::http::Answer;
 use crate::connector::record::{Fields, elements, members};
 use crate::providers::listing::{self, Listing};
 
-/// A page of sessions.
+/// A page of a list.
 #[derive(Debug)]
-pub(super) struct SessionsAnswer {
+pub(super) struct ListAnswer {
     /// The records.
     pub(super) listing: Listing,
     /// Number of the first row.
@@ -27,12 +28,15 @@ pub(super) fn is_failure(answer: &Answer) -> bool {
     Fields::open(&answer.body, &ignored).is_ok_and(|envelope| envelope.flag("success") == Some(false))
 }
 
-/// Splits a list answer; `None` where it holds no list.
-pub(super) fn sessions(answer: &Answer) -> Option<SessionsAnswer> {
-    let data = members(members(&answer.body)?.get("data")?.get())?;
-    let records = elements(data.get("sessions")?.get())?;
+/// Splits an answer with the list `data.<name>`; `None` where it holds no such list.
+pub(super) fn list(answer: &Answer, name: &str) -> Option<ListAnswer> {
+    let envelope = members(&answer.body)?;
+    let data = members(envelope.get("data")?.get())?;
+    let records = elements(data.get(name)?.get())?;
     let oddities = listing::oddities_of(answer);
-    let paging = Fields::open(&answer.body, &oddities).ok()?.object("paging");
+    let is_object = |raw: &&&RawValue| raw.get().starts_with('{');
+    let paging = [&envelope, &data].into_iter().find_map(|holder| holder.get("paging").filter(is_object));
+    let paging = paging.and_then(|raw| Fields::open(raw.get(), &oddities).ok());
     let number = |name| paging.as_ref().and_then(|paging| listing::envelope_count(paging, name));
     let (total, start_offset, end_offset) = (number("total_count"), number("start_offset"), number("end_offset"));
     let listing = Listing {
@@ -41,7 +45,7 @@ pub(super) fn sessions(answer: &Answer) -> Option<SessionsAnswer> {
         provider_now: answer.provider_now,
         oddities,
     };
-    Some(SessionsAnswer { listing, start_offset, end_offset })
+    Some(ListAnswer { listing, start_offset, end_offset })
 }
 
 /// Splits a detail answer; `None` where it holds no session. `data` is the session; older answers have
@@ -55,4 +59,41 @@ pub(super) fn session(answer: &Answer) -> Option<Listing> {
         provider_now: answer.provider_now,
         oddities: listing::oddities_of(answer),
     })
+}
+
+/// The record of a report: `data.participant` or, in other versions of the API, `data` itself; `None`
+/// where there is neither. All its fields are optional, so that only the name tells the two apart.
+pub(super) fn report(answer: &Answer) -> Option<&str> {
+    let data: &RawValue = members(&answer.body)?.get("data")?;
+    let record = members(data.get())?.get("participant").copied().unwrap_or(data);
+    record.get().starts_with('{').then(|| record.get())
+}
+
+/// The link in field `name` of `data`, in either spelling. `Ok(None)`: the provider has no link to give.
+/// `Err`: the answer has another form, and to take it for "no link" would lose a file that lives for days.
+pub(super) fn link(answer: &Answer, name: LinkName) -> Result<Option<String>, &'static str> {
+    let envelope = members(&answer.body).ok_or("the answer is no object")?;
+    let data = envelope.get("data").ok_or("there is no `data`")?.get();
+    if data == "null" {
+        return Ok(None);
+    }
+    let ignored = listing::oddities_of(answer);
+    let fields = Fields::open(data, &ignored).map_err(|_| "`data` is no object")?;
+    if let Some(name) = [name.snake, name.camel].into_iter().find(|name| fields.has(name)) {
+        return Ok(fields.text(name).map(|link| link.trim().to_owned()));
+    }
+    let is_link = |raw: &&RawValue| raw.get().starts_with("\"http");
+    if members(data).is_some_and(|data| data.values().any(is_link)) {
+        return Err("`data` holds a link under an unknown name");
+    }
+    Ok(None)
+}
+
+/// The two spellings of a link's field.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LinkName {
+    /// As in `chat_download_url`.
+    pub(super) snake: &'static str,
+    /// As in `summaryDownloadUrl`.
+    pub(super) camel: &'static str,
 }

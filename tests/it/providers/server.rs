@@ -29,7 +29,12 @@ impl Call {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A file, as a store of files sends it: whatever it is, it says that it is bytes.
+pub(crate) fn file(body: impl Into<Vec<u8>>) -> Reply {
+    Reply { status: 200, headers: vec![("content-type", "application/octet-stream".to_owned())], body: body.into() }
 }
 
 pub(crate) fn json(body: impl Into<String>) -> Reply {
@@ -37,7 +42,8 @@ pub(crate) fn json(body: impl Into<String>) -> Reply {
 }
 
 pub(crate) fn status(status: u16, body: impl Into<String>) -> Reply {
-    Reply { status, headers: vec![("content-type", "application/json".to_owned())], body: body.into() }
+    let body: String = body.into();
+    Reply { status, headers: vec![("content-type", "application/json".to_owned())], body: body.into_bytes() }
 }
 
 pub(crate) struct Server {
@@ -64,7 +70,7 @@ impl Server {
                 for (name, value) in reply.headers {
                     response = response.header(name, value);
                 }
-                response.body(reply.body).unwrap()
+                response.body(axum::body::Body::from(reply.body)).unwrap()
             }
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,0 +1,109 @@
+//! What belongs to one session: when it is asked for, and how.
+//!
+//! A link is used at once and forgotten: it opens a file to whoever holds it, so it is in no error, log
+//! or record. Where it leads to no file it may have died on the way, and is asked for once more. Does not
+//! know the formats of the files, nor how often it was called before.
+
+use chrono::TimeDelta;
+
+use crate::connector::ArtifactPolicy;
+use crate::connector::error::{PullError, PullErrorKind};
+use crate::connector::record::Oddities;
+use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest, SessionRef};
+use crate::model::stream::Stream;
+use crate::providers::listing::FACT_PAGE_BASE;
+use crate::providers::realtimekit::client::FileKind;
+use crate::providers::realtimekit::{RealtimeKit, client, files, participant, quality};
+
+/// After a session has ended its files are made one after the other, within minutes as a rule.
+const TRIES_AFTER: [TimeDelta; 5] =
+    [TimeDelta::minutes(2), TimeDelta::minutes(10), TimeDelta::minutes(30), TimeDelta::hours(2), TimeDelta::hours(12)];
+
+/// The policy of the stream.
+pub(super) fn policy(stream: Stream) -> Option<ArtifactPolicy> {
+    let file = ArtifactPolicy {
+        while_live: None,
+        tries_after: &TRIES_AFTER,
+        then_every: TimeDelta::days(1),
+        retention: TimeDelta::days(7),
+        settles_after: TimeDelta::hours(2),
+        per_participant: false,
+    };
+    // Call statistics are kept for a month; how long participants are is not said, and not shorter.
+    let month = ArtifactPolicy { retention: TimeDelta::days(30), ..file };
+    match stream {
+        Stream::Sessions => None,
+        Stream::Participants => Some(ArtifactPolicy { while_live: Some(TimeDelta::minutes(5)), ..month }),
+        Stream::Chat | Stream::Transcript | Stream::Summary => Some(file),
+        // One call for each presence: not before they have settled a little.
+        Stream::Quality => Some(ArtifactPolicy { tries_after: &TRIES_AFTER[1..], per_participant: true, ..month }),
+    }
+}
+
+impl RealtimeKit {
+    /// One page of the participants.
+    pub(super) async fn participants(&self, request: &ArtifactRequest<'_>) -> Result<ArtifactAnswer, PullError> {
+        let step = async {
+            let list = client::participants(&self.sessions_path, &request.session.provider_session_id)?;
+            self.paging.fetch(&self.depth_api, &list, request.cursor).await
+        };
+        let Some(step) = client::known(step.await)? else { return Ok(ArtifactAnswer::Absent(Absence::NotFound)) };
+        let listing = step.answer.listing;
+        let (total, mut odd) = (listing.total, listing.oddities.into_inner());
+        let (mut participants, mut rejects) = (Vec::new(), Vec::new());
+        for raw in listing.records {
+            let oddities = Oddities::default();
+            match participant::participant(raw.get(), &oddities) {
+                Ok(participant) => participants.push(participant),
+                Err(reject) => rejects.push(reject),
+            }
+            odd.extend(oddities.into_inner());
+        }
+        Ok(ArtifactAnswer::Content(Box::new(ArtifactPage {
+            rejects,
+            oddities: odd,
+            next: step.next,
+            total,
+            facts: step.learnt_base.map(|base| (FACT_PAGE_BASE, base.to_string())).into_iter().collect(),
+            ..ArtifactPage::of(Artifact::Participants(participants))
+        })))
+    }
+
+    /// A file, by a link that is asked for now.
+    pub(super) async fn file(&self, kind: FileKind, session: &SessionRef) -> Result<ArtifactAnswer, PullError> {
+        for _ in 0..2 {
+            let id = &session.provider_session_id;
+            let link = match client::link(&self.depth_api, &self.sessions_path, id, kind).await? {
+                Ok(link) => link,
+                Err(absence) => return Ok(ArtifactAnswer::Absent(absence)),
+            };
+            let bytes = match self.downloads.fetch(&link, kind.name()).await {
+                Ok(download) => download.body,
+                Err(error) if error.kind == PullErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let read = files::read(kind, &bytes, session.started_at);
+            let read = read.map_err(|fault| PullError {
+                http_status: Some(200),
+                ..PullError::contract(kind.name(), fault.to_string())
+            })?;
+            return Ok(read.map_or(ArtifactAnswer::Absent(Absence::ZeroBytes), |page| {
+                ArtifactAnswer::Content(Box::new(ArtifactPage { raw: Some(bytes), ..page }))
+            }));
+        }
+        Ok(ArtifactAnswer::Absent(Absence::LinkDead))
+    }
+
+    /// The report on one presence.
+    pub(super) async fn quality(&self, request: &ArtifactRequest<'_>) -> Result<ArtifactAnswer, PullError> {
+        let peer = request.participant;
+        let peer = peer.ok_or_else(|| PullError::contract("peer report", "a report is asked for by presence"))?;
+        let report = client::report(&self.depth_api, &self.sessions_path, peer).await?;
+        let Some(client::Report { record, oddities }) = report else {
+            return Ok(ArtifactAnswer::Absent(Absence::NotFound));
+        };
+        let report = quality::report(peer, record, &oddities);
+        let page = ArtifactPage::of(Artifact::Quality(report));
+        Ok(ArtifactAnswer::Content(Box::new(ArtifactPage { oddities: oddities.into_inner(), ..page })))
+    }
+}

@@ -1,0 +1,178 @@
+//! The file of a meeting's chat: separated values with a header, or JSON.
+//!
+//! Columns are found by name, in any order. A message without an id gets one from its content, so that
+//! the same file read twice gives the same messages.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+
+use crate::connector::record::{Oddities, decimal, lossy_text, members};
+use crate::model::id::ProviderRecordId;
+use crate::model::message::{Message, SenderRole};
+use crate::model::page::Reject;
+use crate::model::time;
+use crate::providers::listing::content_id;
+use crate::providers::realtimekit::files::{Fault, Rows, json_list, reject, table};
+
+/// A row as values, named in the same order; `None`: the value is null.
+struct Cells<'a> {
+    names: Rc<[String]>,
+    values: Vec<Option<String>>,
+    raw: &'a str,
+}
+
+impl Cells<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        let place = self.names.iter().position(|known| known == name)?;
+        self.values.get(place)?.as_deref()
+    }
+}
+
+/// Reads the file.
+pub(super) fn messages(text: &str, oddities: &Oddities) -> Result<Rows<Message>, Fault> {
+    let rows = if text.trim_start().starts_with(['[', '{']) { json(text, oddities)? } else { separated(text)? };
+    let (mut good, mut rejects): (Vec<Message>, Vec<Reject>) = (Vec::new(), Vec::new());
+    let (mut places, mut copies) = (HashMap::new(), HashMap::new());
+    for (position, row) in rows.into_iter().enumerate() {
+        let position = i32::try_from(position).unwrap_or(i32::MAX);
+        let message = match row.and_then(|cells| message(&cells, position, &mut copies, oddities)) {
+            Ok(message) => message,
+            Err(reject) => {
+                rejects.push(reject);
+                continue;
+            }
+        };
+        let place = *places.entry(message.provider_message_id.clone()).or_insert(good.len());
+        if let Some(earlier) = good.get_mut(place) {
+            // The later one is the edited one.
+            oddities.count("unreadable_value", "/id", "duplicate");
+            *earlier = message;
+        } else {
+            good.push(message);
+        }
+    }
+    Ok(Rows { good, rejects })
+}
+
+fn separated(text: &str) -> Result<Vec<Result<Cells<'_>, Reject>>, Fault> {
+    let recognize = |rows: &[table::Row<'_>]| {
+        let names = table::header(rows.first()?);
+        names.iter().any(|name| name == "payload").then_some(names)
+    };
+    let (mut rows, names) = table::rows(text, recognize)?.ok_or(Fault::UnknownForm("no header with a payload"))?;
+    if table::is_cut(text, &rows, names.len()) || ends_too_early(text, &rows, &names) {
+        return Err(Fault::Broken("its last row is cut off"));
+    }
+    let names: Rc<[String]> = names.into();
+    let rows = rows.drain(1..).map(|row| {
+        let has_more = row.cells.iter().skip(names.len()).any(|cell| !cell.trim().is_empty());
+        if row.cells.len() < names.len() || has_more {
+            return Err(reject(row.raw, "column_count", "", "the row has another number of fields than the header"));
+        }
+        Ok(Cells { names: Rc::clone(&names), values: row.cells.into_iter().map(Some).collect(), raw: row.raw })
+    });
+    Ok(rows.collect())
+}
+
+/// Whether the file ends within its head, or within the time of its last row. Some writers end no last
+/// line, so that only the vendor's last column and the form of a time tell.
+fn ends_too_early(text: &str, rows: &[table::Row<'_>], names: &[String]) -> bool {
+    let ends_with_time = names.last().is_some_and(|name| name == "createdat");
+    if text.ends_with(['\n', '\r', '"']) {
+        return false;
+    }
+    let is_whole = |time: &String| match decimal(time) {
+        Some(epoch) => time::from_epoch(epoch).is_some(),
+        None => DateTime::parse_from_rfc3339(time.trim()).is_ok(),
+    };
+    match rows.iter().skip(1).next_back() {
+        None => !ends_with_time,
+        Some(row) => ends_with_time && row.cells.last().is_some_and(|time| !is_whole(time)),
+    }
+}
+
+fn json<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<'a>, Reject>>, Fault> {
+    let rows = json_list(text)?.into_iter().map(RawValue::get).map(|raw| {
+        let Some(members) = members(raw) else {
+            return Err(reject(raw, "not_an_object", "", "the record is not a JSON object"));
+        };
+        let names: Rc<[String]> = members.keys().map(|name| table::plain_name(name)).collect();
+        if !names.iter().any(|name| name == "payload") {
+            return Err(reject(raw, "missing_field", "/payload", "there is no value"));
+        }
+        let values = members.iter().map(|(name, member)| value(member.get(), name, oddities));
+        Ok(Cells { names, values: values.collect(), raw })
+    });
+    Ok(rows.collect())
+}
+
+/// A value as text. A number keeps its spelling, and so does what a file is described by, an object.
+fn value(json: &str, name: &str, oddities: &Oddities) -> Option<String> {
+    let Some((text, is_replaced)) = lossy_text(json) else { return (json != "null").then(|| json.to_owned()) };
+    if is_replaced {
+        oddities.count("replaced_text", &format!("/{name}"), "");
+    }
+    Some(text)
+}
+
+fn message(
+    cells: &Cells<'_>,
+    position: i32,
+    copies: &mut HashMap<ProviderRecordId, u32>,
+    oddities: &Oddities,
+) -> Result<Message, Reject> {
+    let text = |name: &str| cells.get(name).map(str::to_owned);
+    let said = |name: &str| text(name).filter(|text| !text.trim().is_empty() && text != "null");
+    let payload_type = said("payloadtype");
+    let payload = text("payload");
+    let provider_message_id = if let Some(id) = said("id") {
+        ProviderRecordId::parse(&id).map_err(|error| reject(cells.raw, "unusable_id", "/id", &error.to_string()))?
+    } else {
+        oddities.count("unreadable_value", "/id", "missing");
+        let parts = [text("participantid"), text("createdat"), payload_type.clone(), payload.clone()];
+        own_id(&parts.map(Option::unwrap_or_default), copies)
+    };
+    let sent_at = said("createdat").and_then(|time| instant(&time, oddities));
+    Ok(Message {
+        provider_message_id,
+        position,
+        sent_at,
+        sender_role: SenderRole::Participant,
+        provider_origin: None,
+        provider_participant_id: said("participantid"),
+        body: payload.filter(|_| is_text(payload_type.as_deref(), oddities)),
+        payload_type,
+    })
+}
+
+/// The same content once more is another message.
+fn own_id(parts: &[String; 4], copies: &mut HashMap<ProviderRecordId, u32>) -> ProviderRecordId {
+    let [sender, at, kind, payload] = parts;
+    let count = copies.entry(content_id(&[sender, at, kind, payload])).or_default();
+    *count += 1;
+    content_id(&[sender, at, kind, payload, &count.to_string()])
+}
+
+fn instant(text: &str, oddities: &Oddities) -> Option<DateTime<Utc>> {
+    let at = decimal(text).map_or_else(|| time::from_text(text), time::from_epoch);
+    if at.is_none() {
+        oddities.count("unreadable_value", "/createdAt", "");
+    }
+    at
+}
+
+/// Whether the payload is what somebody wrote. What images and files are sent as is a link, which opens
+/// them to whoever holds it. Without a type it is text, as in every chat that has no types.
+fn is_text(payload_type: Option<&str>, oddities: &Oddities) -> bool {
+    match payload_type.map(|kind| kind.trim().to_ascii_uppercase()).as_deref() {
+        None | Some("TEXT_MESSAGE") => true,
+        Some("IMAGE_MESSAGE" | "FILE_MESSAGE") => false,
+        Some(_) => {
+            oddities.count("unknown_value", "/payloadType", payload_type.unwrap_or_default());
+            false
+        }
+    }
+}

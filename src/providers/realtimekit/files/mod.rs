@@ -1,0 +1,111 @@
+//! The files RealtimeKit gives links to: chat, transcript, summary.
+//!
+//! What a file is shows in its content, never in its name or the type it is sent as: the vendor's own
+//! pages disagree about both. A file that was cut off, or is an error page, is a [`Fault`] and nothing of
+//! it is kept, since it may be whole next time; one bad row in a whole file is a reject and costs no
+//! other. Pure; knows neither links nor calls.
+
+mod chat;
+mod subtitles;
+mod summary;
+mod table;
+mod transcript;
+
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+
+use crate::connector::record::{Oddities, elements, members};
+use crate::model::artifact::{Artifact, ArtifactPage};
+use crate::model::page::Reject;
+use crate::providers::realtimekit::client::FileKind;
+
+/// Why nothing of a file can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    /// It ends too early, or its parts do not fit together.
+    #[error("the file is not whole: {0}")]
+    Broken(&'static str),
+    /// It is what a server says about a failure.
+    #[error("an error page came in place of the file")]
+    ErrorPage,
+    /// It has none of the forms known.
+    #[error("the file has no known form: {0}")]
+    UnknownForm(&'static str),
+}
+
+/// Rows of a file, and those that could not be read.
+#[derive(Debug)]
+struct Rows<T> {
+    good: Vec<T>,
+    rejects: Vec<Reject>,
+}
+
+/// Reads a file of a session that began at `started_at`. `None`: there is nothing in it at all, which is
+/// less than a list of nothing.
+pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> Result<Option<ArtifactPage>, Fault> {
+    let oddities = Oddities::default();
+    let text = text(bytes, &oddities);
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    if is_error_page(&text) {
+        return Err(Fault::ErrorPage);
+    }
+    let (artifact, rejects) = match kind {
+        FileKind::Chat => {
+            let rows = chat::messages(&text, &oddities)?;
+            (Artifact::Chat(rows.good), rows.rejects)
+        }
+        FileKind::Transcript => {
+            let (transcript, rejects) = transcript::transcript(&text, started_at, &oddities)?;
+            (Artifact::Transcript(transcript), rejects)
+        }
+        FileKind::Summary => (Artifact::Summary(summary::summary(text)?), Vec::new()),
+    };
+    Ok(Some(ArtifactPage { rejects, oddities: oddities.into_inner(), ..ArtifactPage::of(artifact) }))
+}
+
+/// The bytes as text without a byte order mark. What is not UTF-8, and NUL, is replaced and counted.
+fn text(bytes: &[u8], oddities: &Oddities) -> String {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let text = String::from_utf8_lossy(bytes);
+    let has_nul = text.contains('\0');
+    if has_nul || matches!(text, std::borrow::Cow::Owned(_)) {
+        oddities.count("replaced_text", "", "");
+    }
+    if has_nul { text.replace('\0', "\u{fffd}") } else { text.into_owned() }
+}
+
+/// HTML of a gateway or XML of an object store; no file of ours begins so.
+fn is_error_page(text: &str) -> bool {
+    let start: String = text.trim_start().chars().take(16).collect::<String>().to_ascii_lowercase();
+    ["<!doctype", "<html", "<head", "<body", "<?xml", "<error"].iter().any(|sign| start.starts_with(sign))
+}
+
+/// The list a JSON file is, or holds as its only list.
+fn json_list(text: &str) -> Result<Vec<&RawValue>, Fault> {
+    if let Some(list) = elements(text) {
+        return Ok(list);
+    }
+    let object = members(text).ok_or(Fault::Broken("it does not end as JSON does"))?;
+    let is_failure = object.get("success").is_some_and(|success| success.get() == "false");
+    if is_failure || object.contains_key("error") || object.contains_key("errors") {
+        return Err(Fault::ErrorPage);
+    }
+    let mut lists = object.values().filter_map(|member| elements(member.get()));
+    match (lists.next(), lists.next()) {
+        (Some(list), None) => Ok(list),
+        _ => Err(Fault::UnknownForm("an object that does not hold one list")),
+    }
+}
+
+/// A row that could not be read.
+fn reject(raw: &str, reason_code: &'static str, json_pointer: &str, detail: &str) -> Reject {
+    Reject {
+        raw: raw.as_bytes().to_vec(),
+        provider_record_id: None,
+        reason_code,
+        json_pointer: json_pointer.to_owned(),
+        detail: detail.to_owned(),
+    }
+}

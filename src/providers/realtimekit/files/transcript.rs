@@ -1,0 +1,179 @@
+//! The file of a transcript, in each form there is of it: JSON, separated values with a header and without,
+//! and both kinds of subtitles.
+//!
+//! JSON is asked for; which form comes shows in the content. Times are milliseconds from the start of
+//! the session or of the epoch, told apart by size, or ISO text. Who speaks is what the form says, and is
+//! compared with the participants by nobody here.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde_json::value::RawValue;
+
+use crate::connector::record::{Fields, Oddities, decimal};
+use crate::model::page::Reject;
+use crate::model::time;
+use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
+use crate::providers::realtimekit::files::{Fault, Rows, json_list, reject, subtitles, table};
+
+/// Numbers below are milliseconds from the start of the session, and from the epoch above: three years and
+/// the year 1973.
+const LARGEST_OFFSET_MS: i64 = 100_000_000_000;
+
+/// Columns of a file without a header: time, presence, person, the customer's id, name, text.
+const PLAIN_COLUMNS: usize = 6;
+
+/// Reads the file of a session that began at `started_at`.
+pub(super) fn transcript(
+    text: &str,
+    started_at: DateTime<Utc>,
+    oddities: &Oddities,
+) -> Result<(Transcript, Vec<Reject>), Fault> {
+    let times = Times { started_at };
+    let mut language_code = None;
+    let (format, rows) = if text.trim_start().starts_with(['[', '{']) {
+        (TranscriptFormat::Json, json(text, &times, oddities)?)
+    } else if let Some(form) = subtitles::form(text) {
+        let subtitles = subtitles::read(text, form)?;
+        language_code = subtitles.language_code;
+        let segments = subtitles.cues.good.into_iter().map(|cue| of_cue(cue, &times, oddities));
+        (form, Rows { good: segments.collect(), rejects: subtitles.cues.rejects })
+    } else {
+        (TranscriptFormat::Csv, separated(text, &times, oddities)?)
+    };
+    Ok((Transcript { format, language_code, segments: rows.good }, rows.rejects))
+}
+
+fn json(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<TranscriptSegment>, Fault> {
+    let segment = |raw: &str| {
+        let fields = Fields::open(raw, oddities)?;
+        let body = fields.full_text("sentence");
+        let body = body.ok_or_else(|| reject(raw, "missing_field", "/sentence", "there is no value"))?;
+        let peer = fields.object("peerData");
+        let said = |name: &str| peer.as_ref().and_then(|peer| peer.text(name));
+        let mut segment = times.segment(
+            fields.text("startTime").as_deref().and_then(|text| times.read(text, "/startTime", oddities)),
+            fields.text("endTime").as_deref().and_then(|text| times.read(text, "/endTime", oddities)),
+            oddities,
+        );
+        segment.provider_participant_id = said("id");
+        segment.provider_user_id = said("userId");
+        segment.custom_participant_id = said("cpi");
+        segment.speaker_label = said("displayName");
+        Ok(TranscriptSegment { body, ..segment })
+    };
+    Ok(sorted(json_list(text)?.into_iter().map(RawValue::get).map(segment)))
+}
+
+/// The columns in the order of a file without a header, by the names a header has for them.
+const COLUMNS: [&str; PLAIN_COLUMNS] =
+    ["timestamp", "participantid", "userid", "customparticipantid", "participantname", "transcript"];
+
+fn separated(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<TranscriptSegment>, Fault> {
+    let recognize = |rows: &[table::Row<'_>]| {
+        let names = table::header(rows.first()?);
+        if ["timestamp", "transcript"].iter().all(|name| names.iter().any(|known| known == name)) {
+            return Some((names, 1));
+        }
+        let is_row = |row: &table::Row<'_>| row.cells.len() == PLAIN_COLUMNS && times.moment(&row.cells[0]).is_some();
+        rows.iter().any(is_row).then(|| (COLUMNS.map(str::to_owned).to_vec(), 0))
+    };
+    let known = table::rows(text, recognize)?;
+    let (rows, (names, first)) = known.ok_or(Fault::UnknownForm("neither JSON, subtitles nor separated values"))?;
+    if table::is_cut(text, &rows, names.len()) {
+        return Err(Fault::Broken("its last row is cut off"));
+    }
+    let segment = |row: table::Row<'_>| {
+        if row.cells.len() != names.len() {
+            return Err(reject(row.raw, "column_count", "", "the row has another number of fields than the others"));
+        }
+        let cell = |name: &str| names.iter().position(|known| known == name).and_then(|place| row.cells.get(place));
+        let said = |name: &str| cell(name).filter(|text| !text.trim().is_empty() && *text != "null").cloned();
+        let start = said("timestamp").and_then(|text| times.read(&text, "/timestamp", oddities));
+        Ok(TranscriptSegment {
+            provider_participant_id: said("participantid"),
+            provider_user_id: said("userid"),
+            custom_participant_id: said("customparticipantid"),
+            speaker_label: said("participantname"),
+            body: cell("transcript").cloned().unwrap_or_default(),
+            ..times.segment(start, None, oddities)
+        })
+    };
+    Ok(sorted(rows.into_iter().skip(first).map(segment)))
+}
+
+fn of_cue(cue: subtitles::Cue, times: &Times, oddities: &Oddities) -> TranscriptSegment {
+    let segment = times.segment(times.after(cue.start_ms), times.after(cue.end_ms), oddities);
+    TranscriptSegment { speaker_label: cue.speaker, body: cue.text, ..segment }
+}
+
+fn sorted<T>(rows: impl Iterator<Item = Result<T, Reject>>) -> Rows<T> {
+    let mut sorted = Rows { good: Vec::new(), rejects: Vec::new() };
+    for row in rows {
+        match row {
+            Ok(row) => sorted.good.push(row),
+            Err(reject) => sorted.rejects.push(reject),
+        }
+    }
+    sorted
+}
+
+/// When something was said, by both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    offset_ms: i64,
+    at: Option<DateTime<Utc>>,
+}
+
+/// The clock of a session.
+struct Times {
+    started_at: DateTime<Utc>,
+}
+
+impl Times {
+    /// So long after the start; `None` beyond what an offset can be.
+    fn after(&self, offset_ms: i64) -> Option<Moment> {
+        let at = self.started_at.checked_add_signed(TimeDelta::try_milliseconds(offset_ms)?);
+        (0..LARGEST_OFFSET_MS).contains(&offset_ms).then(|| Moment { offset_ms, at: at.and_then(time::sane) })
+    }
+
+    fn moment(&self, text: &str) -> Option<Moment> {
+        let at = match decimal(text) {
+            Some(ms) if ms < Decimal::from(LARGEST_OFFSET_MS) => return self.after(ms.round().to_i64()?),
+            Some(ms) => time::from_epoch(ms),
+            None => time::from_text(text),
+        }?;
+        Some(Moment { offset_ms: (at - self.started_at).num_milliseconds(), at: Some(at) })
+    }
+
+    /// The moment a text names; counted where it names none.
+    fn read(&self, text: &str, path: &str, oddities: &Oddities) -> Option<Moment> {
+        let moment = self.moment(text);
+        if moment.is_none() {
+            oddities.count("unreadable_value", path, "");
+        }
+        moment
+    }
+
+    /// A segment with its times and nothing else. An end before the start is none.
+    #[expect(clippy::unused_self, reason = "a session's times make its segments")]
+    fn segment(&self, start: Option<Moment>, end: Option<Moment>, oddities: &Oddities) -> TranscriptSegment {
+        let end_offset_ms = end.map(|end| end.offset_ms).filter(|end| {
+            let is_before = start.is_some_and(|start| *end < start.offset_ms);
+            if is_before {
+                oddities.count("unreadable_value", "/endTime", "before startTime");
+            }
+            !is_before
+        });
+        TranscriptSegment {
+            offset_ms: start.map(|start| start.offset_ms),
+            end_offset_ms,
+            started_at: start.and_then(|start| start.at),
+            provider_participant_id: None,
+            provider_user_id: None,
+            custom_participant_id: None,
+            speaker_label: None,
+            body: String::new(),
+        }
+    }
+}

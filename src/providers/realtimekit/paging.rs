@@ -1,0 +1,111 @@
+//! Walking one of RealtimeKit's lists, whose first page nobody says the number of.
+//!
+//! What the row numbers of one list show holds for the other too, and is learnt once for a source. Knows
+//! neither what is listed nor who walks.
+
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::connector::error::{PullError, PullErrorKind};
+use crate::connector::http::ApiClient;
+use crate::model::page::Cursor;
+use crate::providers::listing;
+use crate::providers::realtimekit::client::{self, List};
+use crate::providers::realtimekit::wire::ListAnswer;
+
+/// How pages are asked for.
+#[derive(Debug)]
+pub(super) struct Paging {
+    /// Rows wanted on a page.
+    pub(super) page_size: u32,
+    /// The number of the first page, once known.
+    pub(super) base: OnceLock<u32>,
+}
+
+/// A page of a list, and where the next one is.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// What came.
+    pub(super) answer: ListAnswer,
+    /// Where to go on; `None` at the end.
+    pub(super) next: Option<Cursor>,
+    /// The page base, where this page showed it first.
+    pub(super) learnt_base: Option<u32>,
+}
+
+/// A place in the walk.
+#[derive(Debug, Serialize, Deserialize)]
+struct Position {
+    page_no: u32,
+    /// Rows of the pages before.
+    seen: u64,
+}
+
+impl Paging {
+    /// The page at `cursor`.
+    pub(super) async fn fetch(&self, api: &ApiClient, list: &List, cursor: Option<&Cursor>) -> Result<Step, PullError> {
+        let Some(position) = listing::read_position::<Position>(cursor)? else {
+            return self.first_page(api, list).await;
+        };
+        let answer = self.page(api, list, position.page_no).await?;
+        Ok(step(answer, &position, None))
+    }
+
+    async fn page(&self, api: &ApiClient, list: &List, page_no: u32) -> Result<ListAnswer, PullError> {
+        client::page(api, list, page_no, self.page_size).await
+    }
+
+    /// The first page, whichever number it has. Page 1 is asked for; where its row numbers begin above
+    /// 1, page 0 is the first. Where it shows no row number (none given, or an empty page although the
+    /// provider counts records), page 0 is asked for too and the two are compared.
+    async fn first_page(&self, api: &ApiClient, list: &List) -> Result<Step, PullError> {
+        let known = self.base.get().copied();
+        let page_no = known.unwrap_or(1);
+        let answer = self.page(api, list, page_no).await?;
+        let (rows, total) = (answer.listing.rows(), answer.listing.total);
+        let (base, answer) = match answer.start_offset {
+            _ if page_no == 0 => (known, answer),
+            Some(first) if first > 1 => (Some(0), self.page(api, list, 0).await?),
+            Some(_) if rows > 0 => (Some(1), answer),
+            _ if known.is_some() || total == Some(0) => (known, answer),
+            _ => self.compare_with_page_0(api, list, answer).await?,
+        };
+        let learnt_base = base.filter(|_| base != known);
+        if let Some(base) = learnt_base {
+            // A walk beside this one may have learnt the same.
+            let _ = self.base.set(base);
+        }
+        Ok(step(answer, &Position { page_no: base.unwrap_or(page_no), seen: 0 }, learnt_base))
+    }
+
+    /// Page 0 is the first page if it holds other records than page 1. Refused, empty or the same, it
+    /// is none, and page 1 is. The base is `None` where both are empty.
+    async fn compare_with_page_0(
+        &self,
+        api: &ApiClient,
+        list: &List,
+        page_1: ListAnswer,
+    ) -> Result<(Option<u32>, ListAnswer), PullError> {
+        let page_0 = match self.page(api, list, 0).await {
+            Err(error) if matches!(error.kind, PullErrorKind::Config | PullErrorKind::NotFound) => {
+                return Ok((Some(1), page_1));
+            }
+            page_0 => page_0?,
+        };
+        let (rows_0, rows_1) = (page_0.listing.rows(), page_1.listing.rows());
+        if rows_0 > 0 && page_0.listing.ids("id") != page_1.listing.ids("id") {
+            return Ok((Some(0), page_0));
+        }
+        Ok(((rows_1 > 0).then_some(1), page_1))
+    }
+}
+
+/// The provider's row number says how far it has come, since it may have cut the page size.
+fn step(answer: ListAnswer, position: &Position, learnt_base: Option<u32>) -> Step {
+    let rows = answer.listing.rows();
+    let seen = answer.end_offset.unwrap_or(position.seen + rows);
+    let next = Position { page_no: position.page_no.saturating_add(1), seen };
+    let has_more = listing::has_more(rows, seen, answer.listing.total);
+    Step { answer, next: has_more.then(|| listing::write_position(&next)), learnt_base }
+}

@@ -1,0 +1,64 @@
+//! What a RealtimeKit participant means.
+//!
+//! A row is one presence: the same person has several after a rejoin or with two devices. Length is given
+//! in fractional minutes and kept as exact milliseconds. Pure; knows neither envelopes nor calls.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use crate::connector::record::{Fields, Oddities};
+use crate::model::page::Reject;
+use crate::model::participant::Participant;
+
+/// Nobody stays longer than a year, in minutes; beyond it lies a unit mistake.
+const LONGEST_PRESENCE_MINUTES: i64 = 366 * 24 * 60;
+
+/// Reads one record.
+pub(super) fn participant(raw: &str, oddities: &Oddities) -> Result<Participant, Reject> {
+    let fields = Fields::open(raw, oddities)?;
+    let provider_participant_id = fields.required_id("id")?;
+    let instant = |name: &str| instant(&fields, name, oddities);
+    let joined_at = instant("joined_at");
+    let left_at = instant("left_at").filter(|left_at| {
+        let is_before = joined_at.is_some_and(|joined_at| *left_at < joined_at);
+        if is_before {
+            oddities.count("unreadable_value", "/left_at", "before joined_at");
+        }
+        !is_before
+    });
+    Ok(Participant {
+        provider_participant_id,
+        provider_user_id: fields.text("user_id"),
+        custom_participant_id: fields.text("custom_participant_id"),
+        display_name: fields.text("display_name"),
+        preset_name: fields.text("preset_name"),
+        joined_at,
+        left_at,
+        // Whoever is still there is not counted yet: this zero is no length.
+        duration_ms: duration_ms(&fields, oddities).filter(|ms| *ms > 0 || left_at.is_some()),
+        created_at: instant("created_at"),
+        provider_updated_at: instant("updated_at"),
+        raw: raw.as_bytes().to_vec(),
+    })
+}
+
+/// An instant. Some come with a stray quote at their end, which is dropped and counted.
+fn instant(fields: &Fields<'_>, name: &str, oddities: &Oddities) -> Option<DateTime<Utc>> {
+    let at = fields.instant(name)?;
+    if fields.text(name).is_some_and(|text| text.contains('"')) {
+        oddities.count("stray_quote", &format!("/{name}"), "");
+    }
+    Some(at)
+}
+
+/// Minutes as milliseconds, rounded half up.
+fn duration_ms(fields: &Fields<'_>, oddities: &Oddities) -> Option<i64> {
+    let minutes = fields.amount("duration")?;
+    if minutes > Decimal::from(LONGEST_PRESENCE_MINUTES) {
+        oddities.count("unreadable_value", "/duration", "too large");
+        return None;
+    }
+    let ms = minutes.checked_mul(Decimal::from(60_000))?;
+    ms.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero).to_i64()
+}

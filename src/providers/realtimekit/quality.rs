@@ -1,0 +1,117 @@
+//! What a RealtimeKit report says about how a presence's sound and picture travelled.
+//!
+//! Only the figures over the whole presence are read, not the samples they were made of; a figure outside
+//! its scale is none. Of what describes the person's surroundings, only what names no person, place
+//! below the country or device. Pure; knows neither envelopes nor calls.
+
+use rust_decimal::Decimal;
+
+use crate::connector::record::{Fields, Oddities};
+use crate::model::id::ProviderRecordId;
+use crate::model::quality::{MediaQuality, PeerQuality, PeerReport};
+
+/// Reads the record of the report on `peer`. Without a single figure there are no statistics.
+pub(super) fn report(peer: &ProviderRecordId, record: String, oddities: &Oddities) -> PeerReport {
+    let quality = Fields::open(&record, oddities).ok().and_then(|fields| {
+        if fields.text("id").is_some_and(|id| id != peer.as_str()) {
+            // Versions differ in whose id this is; the one that was asked for holds.
+            fields.unknown_value("id", "");
+        }
+        quality(&fields.object("peer_report")?, oddities)
+    });
+    PeerReport { provider_participant_id: peer.clone(), quality, raw: record.into_bytes() }
+}
+
+fn quality(report: &Fields<'_>, oddities: &Oddities) -> Option<PeerQuality> {
+    let figures = report.object("quality")?;
+    let media = |name| figures.object(name).map(|figures| media(&figures, name, oddities)).unwrap_or_default();
+    let found = PeerQuality {
+        audio_out: media("audio_producer_cumulative"),
+        audio_in: media("audio_consumer_cumulative"),
+        video_out: media("video_producer_cumulative"),
+        video_in: media("video_consumer_cumulative"),
+        ..PeerQuality::default()
+    };
+    if found == PeerQuality::default() {
+        return None;
+    }
+    Some(report.object("metadata").map(|metadata| surroundings(&metadata, found.clone())).unwrap_or(found))
+}
+
+/// The figures of one medium in one direction.
+fn media(figures: &Fields<'_>, medium: &str, oddities: &Oddities) -> MediaQuality {
+    let mos = Scale { group: "quality_mos", least: Decimal::ONE, most: Decimal::from(5) };
+    let loss = Scale { group: "packet_loss", least: Decimal::ZERO, most: Decimal::ONE };
+    // A round trip of a minute is none.
+    let rtt = Scale { group: "rtt", least: Decimal::ZERO, most: Decimal::from(60_000) };
+    let rtt_share = Scale { most: Decimal::ONE, ..rtt };
+    let fps = Scale { group: "frame_per_second", least: Decimal::ZERO, most: Decimal::from(1000) };
+    let read = |scale: Scale, name: &str| {
+        let number = figures.object(scale.group)?.decimal(name)?;
+        if number < scale.least || number > scale.most {
+            let path = format!("/peer_report/quality/{medium}/{}/{name}", scale.group);
+            oddities.count("unreadable_value", &path, "out of scale");
+            return None;
+        }
+        Some(number)
+    };
+    MediaQuality {
+        mos_avg: read(mos, "avg"),
+        mos_p50: read(mos, "p50"),
+        mos_p75: read(mos, "p75"),
+        mos_p90: read(mos, "p90"),
+        packet_loss_avg: read(loss, "avg"),
+        loss_over_5_rate: read(loss, "5_or_greater_event_fraction"),
+        loss_over_10_rate: read(loss, "10_or_greater_event_fraction"),
+        loss_over_25_rate: read(loss, "25_or_greater_event_fraction"),
+        loss_over_50_rate: read(loss, "50_or_greater_event_fraction"),
+        rtt_ms_avg: read(rtt, "avg"),
+        rtt_over_100_rate: read(rtt_share, "100ms_or_greater_event_fraction"),
+        rtt_over_250_rate: read(rtt_share, "250ms_or_greater_event_fraction"),
+        rtt_over_500_rate: read(rtt_share, "500ms_or_greater_event_fraction"),
+        fps_avg: read(fps, "avg"),
+    }
+}
+
+/// What a group of figures can hold, both ends included.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    group: &'static str,
+    least: Decimal,
+    most: Decimal,
+}
+
+/// Adds what is said about the surroundings. None of it is asked for, see the provider's header.
+fn surroundings(metadata: &Fields<'_>, quality: PeerQuality) -> PeerQuality {
+    let device = metadata.object("device_info");
+    let is_country = |text: &String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let country = metadata.object("ip_information").and_then(|place| place.text("country")).filter(is_country);
+    let checks = metadata.list("pc_metadata").unwrap_or_default();
+    let check = checks.first().and_then(|raw| metadata.element("pc_metadata", raw));
+    PeerQuality {
+        country_code: country.map(|country| country.to_ascii_uppercase()),
+        device_os: device.as_ref().and_then(|device| device.text("os")),
+        is_mobile: device.as_ref().and_then(|device| device.flag("is_mobile")),
+        network_type: check.and_then(|check| check.text("effective_network_type")),
+        used_turn: metadata.object("candidate_pairs").and_then(|pairs| used_turn(&pairs)),
+        sdk_name: metadata.text("sdk_name"),
+        sdk_version: metadata.text("sdk_version"),
+        ..quality
+    }
+}
+
+/// Whether one of the pairs that were chosen led over a relay; `None` where none is known.
+fn used_turn(pairs: &Fields<'_>) -> Option<bool> {
+    let mut used = None;
+    for name in ["consuming_transport", "producing_transport"] {
+        for raw in pairs.list(name).unwrap_or_default() {
+            let Some(pair) = pairs.element(name, raw) else { continue };
+            if pair.flag("nominated") == Some(true)
+                && let Some(kind) = pair.text("local_candidate_type")
+            {
+                used = Some(used == Some(true) || kind.eq_ignore_ascii_case("relay"));
+            }
+        }
+    }
+    used
+}

@@ -1,0 +1,153 @@
+//! Files of a meeting's chat.
+
+use tributary::connector::error::PullErrorKind;
+use tributary::model::artifact::{Artifact, ArtifactPage};
+use tributary::model::message::{Message, SenderRole};
+
+use super::realtimekit_artifacts::{content, odd, read_file, rtk_sample};
+use super::*;
+
+async fn page(file: impl Into<Vec<u8>>) -> ArtifactPage {
+    content(read_file(Stream::Chat, file).await.unwrap())
+}
+
+fn messages(page: &ArtifactPage) -> &[Message] {
+    let Artifact::Chat(messages) = &page.artifact else { panic!("{:?}", page.artifact) };
+    messages
+}
+
+async fn fault(file: impl Into<Vec<u8>>) -> String {
+    let error = read_file(Stream::Chat, file).await.unwrap_err();
+    assert_eq!(error.kind, PullErrorKind::Contract);
+    error.detail
+}
+
+fn bodies(page: &ArtifactPage) -> Vec<Option<&str>> {
+    messages(page).iter().map(|message| message.body.as_deref()).collect()
+}
+
+#[tokio::test]
+async fn the_sample_gives_the_messages_read_by_hand() {
+    let page = page(rtk_sample!("files/chat.csv")).await;
+    let expected = [
+        Some("Hello everyone \u{1f44b}"),
+        Some("Line one\nline two, with a comma and a \"quote\""),
+        None,
+        None,
+        Some("=SUM(A1:A9)"),
+        Some(""),
+    ];
+    assert_eq!(bodies(&page), expected);
+    assert!(page.rejects.is_empty() && page.oddities.is_empty(), "{:?}", page.oddities);
+    let second = &messages(&page)[1];
+    assert_eq!(second.provider_message_id.as_str(), "b102eaa6-491f-43ea-bfa9-30d21589dca3");
+    assert_eq!((second.position, second.sent_at), (1, Some(at("2026-03-02T14:05:12.345Z"))));
+    assert_eq!((second.sender_role, &second.provider_origin), (SenderRole::Participant, &None));
+    assert_eq!(second.provider_participant_id.as_deref(), Some("d494b8b9-3601-489e-82f7-b088a98afd0a"));
+    assert_eq!(messages(&page)[3].payload_type.as_deref(), Some("FILE_MESSAGE"));
+    assert!(messages(&self::page(rtk_sample!("files/chat.header-only.csv")).await).is_empty());
+}
+
+#[tokio::test]
+async fn columns_are_found_by_name() {
+    // Another order and case, a byte order mark, CRLF, a column more and most missing.
+    let file =
+        "\u{feff}Created_At,PAYLOAD,Mood,Id\r\n2026-03-02T14:00:01Z,\"a\r\nb\",good,m1\r\n\r\n1772460002000,c,,m2\r\n";
+    let page = page(file).await;
+    assert_eq!(bodies(&page), [Some("a\r\nb"), Some("c")]);
+    let [first, second] = messages(&page) else { panic!() };
+    assert_eq!((first.provider_message_id.as_str(), first.sent_at), ("m1", Some(at("2026-03-02T14:00:01Z"))));
+    assert_eq!(second.sent_at, Some(at("2026-03-02T14:00:02Z")));
+    assert_eq!((&first.payload_type, &first.provider_participant_id), (&None, &None));
+    for file in ["id;payload\nm1;a, b\n", "id\tpayload\nm1\ta, b"] {
+        assert_eq!(bodies(&self::page(file).await), [Some("a, b")], "{file}");
+    }
+}
+
+#[tokio::test]
+async fn json_is_read_like_a_table() {
+    let list = r#"[
+        {"id":"m1","participantId":"p","payloadType":"TEXT_MESSAGE","payload":"hi","createdAt":"2026-03-02T14:00:01Z"},
+        {"id":"m2","payloadType":"FILE_MESSAGE","payload":{"link":"https://x"},"createdAt":1772460002000},
+        {"payloadType":"TEXT_MESSAGE","payload":null,"pinned":false},
+        7,
+        {"id":"m3"},
+        {"id":"m1","payloadType":"TEXT_MESSAGE","payload":"hi, edited"}
+    ]"#;
+    for file in [list.to_owned(), format!(r#"{{"count":3,"messages":{list}}}"#)] {
+        let page = page(file).await;
+        assert_eq!(bodies(&page), [Some("hi, edited"), None, None]);
+        let ids: Vec<_> = messages(&page).iter().map(|m| m.provider_message_id.as_str()).collect();
+        assert_eq!(ids[..2], ["m1", "m2"]);
+        assert!(ids[2].starts_with("sha256:"));
+        assert_eq!(messages(&page)[1].sent_at, Some(at("2026-03-02T14:00:02Z")));
+        let codes: Vec<_> = page.rejects.iter().map(|reject| (reject.reason_code, &reject.raw[..])).collect();
+        assert_eq!(codes, [("not_an_object", &b"7"[..]), ("missing_field", br#"{"id":"m3"}"#)]);
+        assert_eq!(odd(&page, "unreadable_value", "/id", "duplicate"), 1);
+    }
+    assert!(messages(&page("[]").await).is_empty());
+    for broken in [&list[..list.len() - 2], r#"[{"payload":"x"}"#, r#"{"messages":[]"#] {
+        assert!(fault(broken).await.contains("not whole"));
+    }
+    assert!(fault(r#"{"errors":[{"payload":"x"}]}"#).await.contains("error page"));
+    assert!(fault(r#"{"a":[],"b":[]}"#).await.contains("no known form"));
+}
+
+#[tokio::test]
+async fn bad_rows_are_rejects_and_the_others_survive() {
+    let long = "x".repeat(600);
+    let file = format!("id,payload,createdAt\nm1,a,2026-03-02T14:00:01Z\nm2\n{long},b,\nm3,c,d,e\nm4,f,soon,\nm5,g,\n");
+    let page = page(file).await;
+    assert_eq!(bodies(&page), [Some("a"), Some("f"), Some("g")]);
+    let positions: Vec<_> =
+        messages(&page).iter().map(|message| (message.position, message.sent_at.is_some())).collect();
+    assert_eq!(positions, [(0, true), (4, false), (5, false)]);
+    let rejects: Vec<_> = page.rejects.iter().map(|reject| (reject.reason_code, reject.raw.clone())).collect();
+    let expected = [
+        ("column_count", b"m2".to_vec()),
+        ("unusable_id", format!("{long},b,").into_bytes()),
+        ("column_count", b"m3,c,d,e".to_vec()),
+    ];
+    assert_eq!(rejects, expected);
+    assert_eq!(odd(&page, "unreadable_value", "/createdAt", ""), 1);
+}
+
+#[tokio::test]
+async fn a_message_without_an_id_gets_the_same_one_each_time() {
+    let ids = |page: &ArtifactPage| -> Vec<String> {
+        messages(page).iter().map(|message| message.provider_message_id.to_string()).collect()
+    };
+    let first = ids(&page("participantId,payload\np,ok\np,ok\nq,ok\n").await);
+    let later = ids(&page("id,participantId,payload\nm0,p,new\n,p,ok\n,p,ok\n,q,ok\n").await);
+    assert_eq!(first.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
+    assert_eq!(first, later[1..]);
+}
+
+#[tokio::test]
+async fn unknown_kinds_of_payload_are_counted_and_not_taken_for_text() {
+    let page = page("id,payloadType,payload\na,POLL_MESSAGE,x\nb,text_message,y\nc,,z\n").await;
+    assert_eq!(bodies(&page), [None, Some("y"), Some("z")]);
+    assert_eq!(messages(&page)[0].payload_type.as_deref(), Some("POLL_MESSAGE"));
+    assert_eq!(odd(&page, "unknown_value", "/payloadType", "POLL_MESSAGE"), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_whole_is_an_error() {
+    assert!(fault("id,payload\na,b\nc,\"d\ne,f\n").await.contains("never closed"));
+    assert!(fault("id,payload\na,\"b\nc,\"d\"\ne,f\n").await.contains("before its field ends"));
+    for cut in ["id,payload,createdAt\na,b,2026-03-02T14:00:01Z\nc", "id,payload,createdAt\na,b,2026-03-02T14:0"] {
+        assert!(fault(cut).await.contains("cut off"), "{cut}");
+    }
+    for page in ["<!DOCTYPE html><p>id,payload", "  <?xml version='1.0'?><Error/>", "<HTML>"] {
+        assert!(fault(page).await.contains("error page"));
+    }
+    assert!(fault("hello").await.contains("no known form"));
+    assert!(fault(vec![0xff, 0xfe, b'i', 0, b'd', 0]).await.contains("no known form"));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_replaced_and_counted() {
+    let page = page(b"id,payload\na,caf\xe9\0\n".to_vec()).await;
+    assert_eq!(bodies(&page), [Some("caf\u{fffd}\u{fffd}")]);
+    assert_eq!(odd(&page, "replaced_text", "", ""), 1);
+}
