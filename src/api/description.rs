@@ -11,7 +11,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::api::ApiState;
 use crate::api::problem::Problem;
-use crate::query::metrics::registry::METRICS;
+use crate::query::metrics::registry::metrics;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -43,7 +43,7 @@ page with `cursor`. Unknown parameters are refused. Errors are RFC 9457 problems
 pub(crate) fn base() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
     let mut text = CONVENTIONS.to_owned();
-    for metric in &METRICS {
+    for metric in metrics() {
         let (anchor, needs) = (metric.anchor.as_str(), metric.needs.as_str());
         let _ = write!(
             text,

@@ -5,6 +5,7 @@
 //! question means is decided in [`crate::query`]; what an error says, in [`problem`] alone. All but [`actions`]
 //! only reads, and nothing here knows providers or how data comes in.
 
+pub(crate) mod accept;
 pub mod actions;
 pub(crate) mod conditional;
 pub(crate) mod description;
@@ -93,6 +94,11 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sessions::list::list_sessions))
         .routes(routes!(sessions::one::read_session))
         .routes(routes!(sessions::messages::list_messages))
+        .routes(routes!(sessions::participants::list_participants))
+        .routes(routes!(sessions::transcript::read_transcript))
+        .routes(routes!(sessions::summary::read_summary))
+        .routes(routes!(sessions::quality::list_quality))
+        .routes(routes!(sessions::timeline::read_timeline))
         .routes(routes!(metrics::registry::list_metrics))
         .routes(routes!(metrics::query::query_metrics))
         .routes(routes!(metrics::minutes::read_minutes))

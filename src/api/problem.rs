@@ -91,6 +91,8 @@ pub enum ApiError {
     NoSuchPath,
     /// The address does not take this method.
     MethodNotAllowed,
+    /// None of the forms there are is accepted; lists them.
+    NotAcceptable(String),
     /// The data could not be read.
     Read(ReadError),
     /// The process cannot serve; says why.
@@ -170,6 +172,12 @@ impl ApiError {
                 "method_not_allowed",
                 "The address does not take this method",
                 "See the Allow header, and /docs for the methods of each address.",
+            ),
+            Self::NotAcceptable(forms) => Told::new(
+                StatusCode::NOT_ACCEPTABLE,
+                "not_acceptable",
+                "The answer has no form that is accepted",
+                format!("The Accept header takes none of the forms there are: {forms}."),
             ),
             Self::Read(error) => told_of_reading(error),
             Self::NotReady(why) => {

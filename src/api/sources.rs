@@ -30,7 +30,8 @@ pub(crate) struct SourceAnswer {
     minutes_basis: Option<String>,
     /// Whether it says if a conversation was resolved; false: resolution is not applicable.
     has_outcomes: bool,
-    /// `inline`: messages are stored; `not_fetched`: it has them, they are unknown; `none`: not applicable.
+    /// `inline`: messages come with the session; `per_session`: they are fetched after its end; `not_fetched`: it has
+    /// them, they are unknown; `none`: not applicable.
     #[schema(example = "inline")]
     message_support: String,
     /// Nothing older is asked for.
@@ -42,6 +43,8 @@ pub(crate) struct SourceAnswer {
     is_enabled: bool,
     /// What is polled from it.
     streams: Vec<String>,
+    /// What is fetched for each of its sessions.
+    session_streams: Vec<String>,
 }
 
 impl From<&Source> for SourceAnswer {
@@ -56,6 +59,7 @@ impl From<&Source> for SourceAnswer {
             schedule: source.schedule.clone(),
             is_enabled: source.is_enabled,
             streams: source.streams.iter().map(|stream| stream.stream.clone()).collect(),
+            session_streams: source.session_streams.clone(),
         }
     }
 }
@@ -69,8 +73,9 @@ impl From<&Source> for SourceAnswer {
         (status = 200, description = "All sources; there is only one page.", body = List<SourceAnswer>, example = json!({
             "items": [{
                 "source": "rtk-prod", "provider": "realtimekit", "minutes_basis": "participant_time", "has_outcomes": false,
-                "message_support": "not_fetched", "history_from": "2026-01-01T00:00:00Z", "schedule": "0 */5 * * * *",
-                "is_enabled": true, "streams": ["sessions"]
+                "message_support": "per_session", "history_from": "2026-01-01T00:00:00Z", "schedule": "0 */5 * * * *",
+                "is_enabled": true, "streams": ["sessions"],
+                "session_streams": ["participants", "chat", "transcript", "summary", "quality"]
             }],
             "page": {"has_more": false, "next": null},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}

@@ -119,12 +119,13 @@ pub fn outcome_of(error: &PullError) -> ActionOutcome {
     match (&error.kind, error.http_status) {
         // refused by our own budget or by the provider's, before anything was looked at; or nobody was there
         (PullErrorKind::RateLimited { .. } | PullErrorKind::Unreached, _) => ActionOutcome::Postponed,
-        // never sent: a key that no header can carry, an id that no address can name
-        (PullErrorKind::Auth | PullErrorKind::NotFound | PullErrorKind::Config, None) => ActionOutcome::Refused,
         // the provider gave up on a request that it had begun to read
         (_, Some(408)) => ActionOutcome::Unknown,
-        // a redirect was not followed, and a 4xx is the provider's word that it did not do it
-        (_, Some(300..=499 | 501)) => ActionOutcome::Refused,
+        // Never sent: a key that no header can carry, an id that no address can name. Or not followed: a redirect. Or
+        // not done, by the provider's own word: a 4xx.
+        (PullErrorKind::Auth | PullErrorKind::NotFound | PullErrorKind::Config, None) | (_, Some(300..=499 | 501)) => {
+            ActionOutcome::Refused
+        }
         _ => ActionOutcome::Unknown,
     }
 }

@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
 use crate::model::outcome::Outcome;
+use crate::model::session::SessionKind;
+use crate::model::stream::Stream;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
@@ -28,8 +30,10 @@ pub struct Source {
     pub minutes_basis: Option<String>,
     /// Whether it says if a conversation was resolved.
     pub has_outcomes: bool,
-    /// `inline`, `not_fetched` or `none`.
+    /// `inline`, `per_session`, `not_fetched` or `none`.
     pub message_support: String,
+    /// What is fetched session by session.
+    pub session_streams: Vec<String>,
     /// The kinds of session it can have.
     pub session_kinds: Vec<String>,
     /// Nothing older is asked for.
@@ -43,6 +47,13 @@ pub struct Source {
 }
 
 impl Source {
+    /// Whether it can have sessions with participants and transcripts.
+    pub fn has_meetings(&self) -> bool {
+        [SessionKind::Meeting, SessionKind::Livestream]
+            .iter()
+            .any(|kind| self.session_kinds.iter().any(|k| k == kind.as_str()))
+    }
+
     /// Whether it can have sessions of one of these kinds and with one of these outcomes; empty lists mean any.
     pub fn can_hold(&self, session_kinds: &[String], outcomes: &[String]) -> bool {
         let is_kind = session_kinds.is_empty() || session_kinds.iter().any(|kind| self.session_kinds.contains(kind));
@@ -102,6 +113,7 @@ struct Row {
     minutes_basis: Option<String>,
     has_outcomes: bool,
     message_support: String,
+    session_streams: Vec<String>,
     session_kinds: Vec<String>,
     history_from: DateTime<Utc>,
     schedule: String,
@@ -122,12 +134,13 @@ impl Catalog {
     /// Reads the catalog, with the gaps that touch `range`.
     pub async fn load(pool: &PgPool, range: Option<TimeRange>) -> Result<Self, ReadError> {
         let range = range.unwrap_or(TimeRange { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH });
+        let listing = Stream::LISTING.map(|stream| stream.as_str().to_owned());
         let rows = sqlx::query_as!(
             Row,
             r#"
             select src.source_id as "source_id!", src.source as "source!", src.provider as "provider!",
                    src.minutes_basis, src.has_outcomes as "has_outcomes!", src.message_support as "message_support!",
-                   src.session_kinds as "session_kinds!",
+                   src.session_streams as "session_streams!", src.session_kinds as "session_kinds!",
                    src.history_from as "history_from!", core.schedule as "schedule!", src.is_enabled as "is_enabled!",
                    fresh.stream as "stream?", fresh.complete_through, fresh.last_success_at, fresh.last_verdict,
                    fresh.open_reject_count,
@@ -147,10 +160,11 @@ impl Catalog {
                           where w.source_id = src.source_id and w.stream = fresh.stream and w.is_complete
                             and w.window_from < $2 and w.window_to > $1
                           order by w.window_from) as "proven_ends!",
-                   changed.changed_at as "changed_at?"
+                   greatest(changed.changed_at, fetched.changed_at) as "changed_at?"
               from analytics.sources src
               join core.sources core on core.source_id = src.source_id
-              left join analytics.stream_freshness fresh on fresh.source = src.source
+              -- streams that walk a list: what is fetched session by session proves no range, it is missing per session
+              left join analytics.stream_freshness fresh on fresh.source = src.source and fresh.stream = any($3)
               -- the newest run that changed something: counted page by page, in the page's transaction
               left join lateral (
                    select greatest(r.heartbeat_at, r.finished_at)::timestamptz as changed_at
@@ -159,10 +173,21 @@ impl Catalog {
                       and r.inserted_count + r.updated_count > 0
                     order by r.run_id desc
                     limit 1) changed on true
+              -- the last that happened to something fetched for a session, from the index of it
+              left join lateral (
+                   select greatest(t.content_at::timestamptz, t.settled_at::timestamptz, t.last_attempt_at::timestamptz)
+                          as changed_at
+                     from ingest.artifact_tasks t
+                    where t.source_id = src.source_id
+                      and greatest(t.content_at::timestamptz, t.settled_at::timestamptz, t.last_attempt_at::timestamptz)
+                          is not null
+                    order by 1 desc
+                    limit 1) fetched on true
              order by src.source, fresh.stream
             "#,
             range.from,
-            range.to
+            range.to,
+            &listing
         )
         .fetch_all(pool)
         .await
@@ -232,6 +257,7 @@ impl Row {
             minutes_basis: self.minutes_basis,
             has_outcomes: self.has_outcomes,
             message_support: self.message_support,
+            session_streams: self.session_streams,
             session_kinds: self.session_kinds,
             history_from: self.history_from,
             schedule: self.schedule,

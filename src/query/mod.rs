@@ -7,6 +7,7 @@
 //! Nothing here knows HTTP, or which parameter a value came from; the present is always an argument.
 
 pub mod actions;
+pub mod availability;
 pub mod bucket;
 pub mod calendar;
 pub mod catalog;
@@ -15,11 +16,16 @@ pub mod freshness;
 pub mod messages;
 pub mod metrics;
 pub mod number;
+pub mod participants;
 pub mod pollers;
+pub mod quality;
 pub mod range;
 pub mod readiness;
 pub mod runs;
 pub mod sessions;
+pub mod summaries;
+pub mod timeline;
+pub mod transcripts;
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]

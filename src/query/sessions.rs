@@ -87,6 +87,29 @@ pub struct Session {
     pub assistant_word_count: Option<i32>,
     /// From the first user message to the first reply, seconds.
     pub first_response_seconds: Option<Number>,
+    /// Presences: each join counts; null: never fetched, which is not zero.
+    pub participant_count: Option<i32>,
+    /// People among them; a presence of nobody known counts as one.
+    pub person_count: Option<i32>,
+    /// Sum of the lengths of the presences, minutes; null: never fetched, or no length known.
+    pub participant_minutes: Option<Number>,
+    /// Most presences at once, by joining and leaving.
+    pub peak_participants: Option<i32>,
+    /// `minutes_consumed` minus `participant_minutes`, signed.
+    pub unexplained_minutes: Option<Number>,
+    /// Why they differ: `still_live`, `rounding`, `participants_missing` or `other`.
+    #[schema(example = "rounding")]
+    pub unexplained_minutes_class: Option<String>,
+    /// `available`, `empty`, `pending`, `not_enabled`, `expired`, `failed` or `not_fetched`; null: not applicable.
+    #[schema(example = "available")]
+    pub transcript_state: Option<String>,
+    /// Words of the transcript.
+    pub transcript_word_count: Option<i32>,
+    /// As `transcript_state`.
+    #[schema(example = "pending")]
+    pub summary_state: Option<String>,
+    /// Presences with a quality report; null: never asked.
+    pub quality_report_count: Option<i32>,
     /// The provider's own change time.
     pub provider_updated_at: Option<DateTime<Utc>>,
     /// When it was first stored.
@@ -104,6 +127,8 @@ select s.session_id, s.source, s.provider, s.provider_session_id, s.session_kind
        s.duration_seconds, s.minutes_consumed, s.minutes_basis, s.elapsed_minutes, s.is_provisional,
        s.max_concurrent_participants, s.total_participants, s.message_count, s.user_message_count,
        s.assistant_message_count, s.user_word_count, s.assistant_word_count, s.first_response_seconds,
+       s.participant_count, s.person_count, s.participant_minutes, s.peak_participants, s.unexplained_minutes,
+       s.unexplained_minutes_class, s.transcript_state, s.transcript_word_count, s.summary_state, s.quality_report_count,
        s.provider_updated_at, s.first_seen_at, s.last_changed_at, s.is_deleted_at_provider
   from analytics.sessions s
  where ";
@@ -123,6 +148,8 @@ pub struct SessionFilter {
     pub session_kinds: Vec<String>,
     /// Any of these provider ids.
     pub provider_session_ids: Vec<String>,
+    /// Those that have a transcript, or those that have none.
+    pub has_transcript: Option<bool>,
     /// Those that started within.
     pub started: Option<TimeRange>,
 }
@@ -176,6 +203,11 @@ pub async fn list(
     }
     if let Some(started) = filter.started {
         sql.push(" and s.started_at >= ").push_bind(started.from).push(" and s.started_at < ").push_bind(started.to);
+    }
+    match filter.has_transcript {
+        Some(true) => _ = sql.push(" and s.transcript_state = 'available'"),
+        Some(false) => _ = sql.push(" and s.transcript_state is distinct from 'available'"),
+        None => {}
     }
     let (comparison, direction) = match order {
         SessionOrder::NewestFirst => (" < (", "desc"),

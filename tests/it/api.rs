@@ -3,9 +3,11 @@
 //! The router is driven as a whole, as a client sees it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod depth_figures;
 mod figures;
 mod lists;
 mod operation;
+mod parts;
 mod protocol;
 
 use std::sync::Arc;
@@ -33,7 +35,7 @@ async fn database() -> TestDatabase {
 }
 
 struct Api {
-    _db: Option<TestDatabase>,
+    db: Option<TestDatabase>,
     router: Router,
     clock: Arc<SettableClock>,
     draining: CancellationToken,
@@ -59,7 +61,18 @@ impl Api {
     async fn new() -> Self {
         let db = database().await;
         let api = Self::over(db.pool.clone());
-        Self { _db: Some(db), ..api }
+        Self { db: Some(db), ..api }
+    }
+
+    /// Over the meetings of `depth_world.sql` too.
+    async fn in_depth() -> Self {
+        let api = Self::new().await;
+        sqlx::raw_sql(include_str!("depth_world.sql")).execute(api.pool()).await.unwrap();
+        api
+    }
+
+    fn pool(&self) -> &PgPool {
+        &self.db.as_ref().unwrap().pool
     }
 
     fn over(pool: PgPool) -> Self {
@@ -74,7 +87,7 @@ impl Api {
             actions: tributary::api::actions::ActionAccess::default(),
             error_advice: |class| (class == "auth_failed").then_some("Check the key."),
         };
-        Self { _db: None, router: router(state), clock, draining }
+        Self { db: None, router: router(state), clock, draining }
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {

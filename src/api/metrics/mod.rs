@@ -24,7 +24,8 @@ use crate::api::problem::ApiError;
 use crate::query::bucket::{Granularity, MAX_BUCKETS, cut};
 use crate::query::catalog::Catalog;
 use crate::query::freshness::Freshness;
-use crate::query::metrics::registry::{Dimension, Metric};
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::registry::{Metric, TRANSCRIPT_GRACE};
 use crate::query::metrics::{MetricFilter, MetricQuery, answer};
 use crate::query::range::TimeRange;
 
@@ -123,9 +124,10 @@ fn pieces(
     Some((granularity, buckets?))
 }
 
-/// All that an answer depends on besides the catalog. The present counts only where the range reaches it.
+/// All that an answer depends on besides the catalog. The present counts only where the range reaches it, or the time
+/// that transcripts may take.
 fn normal_form(query: &MetricQuery, now: DateTime<Utc>, freshness: &Freshness) -> String {
-    let minute = (query.range.to > now).then(|| now.trunc_subsecs(0).with_second(0));
+    let minute = (query.range.to > now - TRANSCRIPT_GRACE).then(|| now.trunc_subsecs(0).with_second(0));
     let metrics: Vec<&str> = query.metrics.iter().map(|metric| metric.id).collect();
     format!(
         "{metrics:?} {:?} {:?} {:?} {:?} {:?} {minute:?} {:?}",

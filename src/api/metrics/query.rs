@@ -19,7 +19,8 @@ use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::query::bucket::Granularity;
 use crate::query::metrics::answer::Answer;
-use crate::query::metrics::registry::{Dimension, METRICS, Metric, metric};
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::registry::{Metric, metric, metrics};
 use crate::query::metrics::{MAX_DIMENSIONS, MAX_METRICS};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -28,7 +29,8 @@ pub(crate) struct MetricChoice {
     /// What to measure, comma list, at most 10. See `/v1/metrics`.
     #[param(required = true, example = "minutes_consumed,resolution_rate")]
     metrics: Option<String>,
-    /// What to group by: `provider`, `source`, `channel`, `outcome`; comma list. Default: nothing.
+    /// What to group by: `provider`, `source`, `channel`, `outcome`, `unexplained_class`, `transcript_state`; metrics of
+    /// presences also by `preset_name`, those of words also by `speaker_id`; comma list. Default: nothing.
     #[param(example = "provider")]
     dimensions: Option<String>,
 }
@@ -54,7 +56,7 @@ impl MetricChoice {
         found
             .filter_map(|(id, metric)| {
                 if metric.is_none() {
-                    faults.note_unknown("metrics", "unknown_metric", id, METRICS.iter().map(|metric| metric.id));
+                    faults.note_unknown("metrics", "unknown_metric", id, metrics().map(|metric| metric.id));
                 }
                 metric
             })
@@ -80,11 +82,28 @@ impl MetricChoice {
     }
 }
 
+/// Refuses a metric whose rows would fall into several groups, and names the way out.
+fn check_groups(metrics_asked: &[&'static Metric], dimensions: &[Dimension], faults: &mut Faults) {
+    for dimension in dimensions {
+        for metric in metrics_asked.iter().filter(|metric| !metric.can_be_grouped_by(*dimension)) {
+            let possible: Vec<&str> =
+                metrics().filter(|metric| metric.can_be_grouped_by(*dimension)).map(|metric| metric.id).collect();
+            let (id, name) = (metric.id, dimension.as_str());
+            let detail = format!(
+                "`{id}` cannot be grouped by `{name}`: a session has several, and would be counted in each. Ask for it without `{name}`, or for {}.",
+                possible.join(", ")
+            );
+            faults.note("dimensions", "overlapping_dimension", detail);
+        }
+    }
+}
+
 /// Figures
 ///
 /// Any metrics, by any dimensions, in a range of time and the buckets it is cut into. With `provider` or `source` among
 /// the dimensions every configured one stands in the answer; every bucket of the range stands there for every group.
-/// Totals cover the whole range. Without a range: the last 7 days. `If-None-Match` with the `ETag` of an earlier answer
+/// Totals cover the whole range. A metric can only be grouped by what each of its rows has one value of (see
+/// `/v1/metrics`). Without a range: the last 7 days. `If-None-Match` with the `ETag` of an earlier answer
 /// costs one small look-up.
 #[utoipa::path(
     get, path = "/v1/metrics/query", tag = "figures",
@@ -100,10 +119,8 @@ pub(crate) async fn query_metrics(
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<QueryParameters>,
 ) -> Result<Response, ApiError> {
-    let named = Named {
-        metrics: given.choice.metrics(&mut faults),
-        dimensions: given.choice.dimensions(&mut faults),
-        granularity: Granularity::None,
-    };
+    let (metrics, dimensions) = (given.choice.metrics(&mut faults), given.choice.dimensions(&mut faults));
+    check_groups(&metrics, &dimensions, &mut faults);
+    let named = Named { metrics, dimensions, granularity: Granularity::None };
     respond(&state, &headers, named, &given.common, faults).await
 }

@@ -15,7 +15,8 @@ use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
-use crate::query::metrics::registry::{Applicability, Dimension, METRICS, Metric};
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::registry::{Applicability, Metric, metrics};
 
 /// What a metric means.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,9 +32,9 @@ pub(crate) struct MetricDefinition {
     description: &'static str,
     /// How it is worked out.
     formula: &'static str,
-    /// The time that puts a session or message into a bucket: `started_at`, `completed_at` or `sent_at`.
+    /// The time that puts a row into a bucket: `started_at`, `completed_at`, `sent_at`, `joined_at` or `ended_at`.
     anchor: &'static str,
-    /// `sum`: figures may be added. `ratio_of_sums`: add the parts, never the figures.
+    /// `sum`: figures may be added. `ratio_of_sums`: add the parts, never the figures. `maximum`: nothing may be added.
     additivity: &'static str,
     /// When a figure is null, beyond data that is not complete yet.
     null_rule: &'static str,
@@ -49,6 +50,7 @@ impl MetricDefinition {
     fn of(metric: &Metric, catalog: &Catalog) -> Self {
         let told = catalog.sources.iter().filter(|s| metric.needs.of(s) == Applicability::Applicable);
         let mut providers: Vec<String> = told.map(|source| source.provider.clone()).collect();
+        let grouped_by = Dimension::ALL.into_iter().filter(|dimension| metric.can_be_grouped_by(*dimension));
         providers.sort();
         providers.dedup();
         Self {
@@ -62,7 +64,7 @@ impl MetricDefinition {
             null_rule: metric.null_rule,
             applies_to: metric.needs.as_str(),
             providers,
-            dimensions: Dimension::ALL.map(Dimension::as_str).to_vec(),
+            dimensions: grouped_by.map(Dimension::as_str).collect(),
         }
     }
 }
@@ -79,7 +81,7 @@ impl MetricDefinition {
                 "formula": "sum(minutes_consumed)", "anchor": "started_at", "additivity": "sum",
                 "null_rule": "Sessions without minutes are in unknown_count and not in the sum.",
                 "applies_to": "providers that meter minutes", "providers": ["konpro", "realtimekit"],
-                "dimensions": ["provider", "source", "channel", "outcome"]
+                "dimensions": ["provider", "source", "channel", "outcome", "unexplained_class", "transcript_state"]
             }],
             "page": {"has_more": false, "next": null},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
@@ -95,7 +97,7 @@ pub(crate) async fn list_metrics(
     let catalog = Catalog::load(&state.pool, None).await?;
     let sources = catalog.select(&SourceFilter::default());
     Ok(Json(List {
-        items: METRICS.iter().map(|metric| MetricDefinition::of(metric, &catalog)).collect(),
+        items: metrics().map(|metric| MetricDefinition::of(metric, &catalog)).collect(),
         page: Page::default(),
         freshness: Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after),
     }))

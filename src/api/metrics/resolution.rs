@@ -16,7 +16,8 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::problem::ApiError;
 use crate::query::bucket::Granularity;
 use crate::query::metrics::answer::Answer;
-use crate::query::metrics::registry::{Dimension, metric};
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::registry::metric;
 
 const METRICS: [&str; 3] = ["resolved_sessions", "unresolved_sessions", "resolution_rate"];
 

@@ -3,11 +3,13 @@
 //! A comma list means "any of these". Words of a closed list are checked, so that a mistyped filter is a fault
 //! and not an empty answer.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use crate::api::parameters::Faults;
+use crate::model::time;
 use crate::query::cursor::{self, CursorError};
 
 /// Most items of a page; more are not given, whatever is asked.
@@ -39,6 +41,11 @@ impl PageParameters {
         }
     }
 
+    /// Whether a page was asked for.
+    pub(crate) fn is_said(&self) -> bool {
+        self.limit.is_some() || self.cursor.is_some()
+    }
+
     /// The sort key after which to go on in the answer to `question`.
     pub(crate) fn after<K: DeserializeOwned>(&self, question: &str, faults: &mut Faults) -> Option<K> {
         match cursor::decode(question, self.cursor.as_deref()?) {
@@ -52,6 +59,13 @@ impl PageParameters {
                 None
             }
         }
+    }
+}
+
+/// Refuses the instant of a cursor that no list can have written: the database would not take it.
+pub(crate) fn check_instant(at: Option<DateTime<Utc>>, faults: &mut Faults) {
+    if at.is_some_and(|at| time::sane(at).is_none()) {
+        faults.note("cursor", "invalid_cursor", "This is not a cursor of this list; take it from page.next as it is.");
     }
 }
 

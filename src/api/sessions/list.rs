@@ -16,10 +16,9 @@ use crate::api::documented::ReadProblems;
 use crate::api::page::{List, Page};
 use crate::api::parameters::filters::{FilterParameters, session_states};
 use crate::api::parameters::time::{TimeParameters, When, between};
-use crate::api::parameters::values::{PageParameters, list};
+use crate::api::parameters::values::{PageParameters, check_instant, list, switch};
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
-use crate::model::time;
 use crate::query::catalog::Catalog;
 use crate::query::cursor;
 use crate::query::freshness::Freshness;
@@ -42,6 +41,9 @@ pub(crate) struct SessionChoice {
     /// The providers' ids to the letter, comma list.
     #[param(example = "chat-8f2")]
     provider_session_id: Option<String>,
+    /// `true`: those with a transcript; `false`: those without, whatever the reason.
+    #[param(value_type = Option<bool>, example = true)]
+    has_transcript: Option<String>,
     /// As `from`.
     #[param(example = "2026-11-18")]
     started_from: Option<String>,
@@ -92,8 +94,14 @@ impl SessionParameters {
             session_states: session_states(self.choice.session_state.as_deref(), faults),
             session_kinds: self.filters.session_kinds(faults),
             provider_session_ids: list(self.choice.provider_session_id.as_deref()),
+            has_transcript: self.has_transcript(faults),
             started: None,
         }
+    }
+
+    fn has_transcript(&self, faults: &mut Faults) -> Option<bool> {
+        let text = self.choice.has_transcript.as_deref()?;
+        Some(switch("has_transcript", Some(text), faults))
     }
 
     fn order(&self, faults: &mut Faults) -> SessionOrder {
@@ -119,7 +127,8 @@ impl SessionParameters {
         (status = 200, description = "A page of sessions. The Link header names the next page.", body = List<Session>, example = json!({
             "items": [{"session_id": 42, "source": "konvo-eu", "provider": "konvo", "provider_session_id": "chat-8f2",
                        "session_kind": "chat", "session_state": "ended", "outcome": "unresolved", "channel": "whatsapp",
-                       "started_at": "2026-11-20T09:01:12Z", "duration_seconds": 412}],
+                       "started_at": "2026-11-20T09:01:12Z", "duration_seconds": 412,
+                       "participant_count": null, "transcript_state": null}],
             "page": {"has_more": true, "next": "WzEyMzQ1LFsiMjAyNi0xMS0yMCJdXQ"},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
         })),
@@ -146,9 +155,7 @@ pub(crate) async fn list_sessions(
         filter.started = position.range.map(|(from, to)| TimeRange { from, to });
         position.key
     });
-    if after.is_some_and(|(at, _)| time::sane(at).is_none()) {
-        faults.note("cursor", "invalid_cursor", "This is not a cursor of this list; take it from page.next as it is.");
-    }
+    check_instant(after.map(|(at, _)| at), &mut faults);
     faults.refuse()?;
     let sources =
         catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));

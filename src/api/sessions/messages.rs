@@ -1,7 +1,7 @@
 //! `GET /v1/sessions/{session_id}/messages`: what was said, in order.
 //!
-//! The only endpoint that gives texts, which are personal data. An empty list alone would not tell whether
-//! nothing was said or nothing is known, so the answer says which.
+//! Texts are personal data. An empty list alone would not tell whether nothing was said or nothing is known, so the
+//! answer says which.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -16,10 +16,11 @@ use crate::api::parameters::Asked;
 use crate::api::parameters::session_id::SessionId;
 use crate::api::parameters::values::PageParameters;
 use crate::api::problem::ApiError;
-use crate::query::catalog::{Catalog, Source};
+use crate::api::sessions::parts_of;
+use crate::query::availability::Availability;
 use crate::query::cursor;
 use crate::query::freshness::Freshness;
-use crate::query::messages::{self, Availability, Message};
+use crate::query::messages::{self, Message};
 
 /// A page of messages.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,7 +28,8 @@ pub(crate) struct MessageList {
     /// The messages, in the provider's order.
     items: Vec<Message>,
     /// What is known about the session's messages as a whole.
-    availability: Availability,
+    #[serde(flatten)]
+    known: Availability,
     /// Where the list goes on.
     page: Page,
     /// How far the data is complete.
@@ -37,16 +39,17 @@ pub(crate) struct MessageList {
 /// The messages of a session
 ///
 /// In the provider's order, with their texts, which are personal data. `availability` tells an empty list apart:
-/// `available` (there are none), `not_applicable` (the provider has none), `not_fetched` (they are not read) or
-/// `unknown` (the provider did not give this session's).
+/// `available` (there are none), `not_applicable` (the provider has none), `not_fetched` (they are not read),
+/// `unknown` (the provider did not give this session's); of a meeting, whose chat is fetched after its end, also
+/// `empty`, `pending`, `not_enabled`, `expired` or `failed`, with `reason` and `next_try_at`.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/messages", tag = "sessions",
     params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),
     responses(
         (status = 200, description = "A page of messages. The Link header names the next page.", body = MessageList, example = json!({
             "items": [{"provider_message_id": "m-1", "position": 0, "sent_at": "2026-11-20T09:01:12Z", "sender_role": "user",
-                       "provider_origin": "user", "body": "Where is my order?", "char_count": 18, "word_count": 4}],
-            "availability": "available",
+                       "participant_id": null, "provider_origin": "user", "body": "Where is my order?", "char_count": 18, "word_count": 4}],
+            "availability": "available", "reason": null, "next_try_at": null,
             "page": {"has_more": false, "next": null},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
         })),
@@ -63,15 +66,11 @@ pub(crate) async fn list_messages(
     let limit = given.limit(&mut faults);
     let after = given.after(&question, &mut faults);
     faults.refuse()?;
-    let catalog = Catalog::load(&state.pool, None).await?;
-    let transcript = messages::find(&state.pool, session_id).await?;
-    let transcript = transcript.ok_or_else(|| ApiError::NotFound(format!("There is no session {session_id}.")))?;
-    let mut items = messages::list(&state.pool, transcript, after, limit + 1).await?;
+    let (parts, freshness) = parts_of(&state, session_id).await?;
+    let mut items = messages::list(&state.pool, &parts, after, limit + 1).await?;
     let page =
         Page::cut(&mut items, limit, |last| cursor::encode(&question, &(last.position, &last.provider_message_id)));
     let next = page.next.clone();
-    let sources: Vec<&Source> = catalog.sources.iter().filter(|s| s.source_id == transcript.source_id).collect();
-    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
-    let list = MessageList { items, availability: transcript.availability, page, freshness };
+    let list = MessageList { items, known: parts.messages(), page, freshness };
     Ok(Page::link(next.as_deref(), &uri, Json(list).into_response()))
 }

@@ -1,8 +1,31 @@
 //! Sessions, one by one.
 //!
-//! The list, one of them, and what was said in it. What was never stored is told apart from what is not there.
-//! Figures over many sessions are next door, in [`crate::api::metrics`].
+//! The list, one of them, and its parts: who was there, what was written and said, how well it was heard. What was
+//! never stored is told apart from what is not there. Figures over many sessions are next door, in
+//! [`crate::api::metrics`].
 
+pub(crate) mod cues;
 pub(crate) mod list;
 pub(crate) mod messages;
 pub(crate) mod one;
+pub(crate) mod participants;
+pub(crate) mod quality;
+pub(crate) mod summary;
+pub(crate) mod timeline;
+pub(crate) mod transcript;
+
+use crate::api::ApiState;
+use crate::api::problem::ApiError;
+use crate::query::availability::{self, Parts};
+use crate::query::catalog::{Catalog, Source};
+use crate::query::freshness::Freshness;
+
+/// The parts of a session, and how fresh its source is.
+pub(crate) async fn parts_of(state: &ApiState, session_id: i64) -> Result<(Parts, Freshness), ApiError> {
+    let catalog = Catalog::load(&state.pool, None).await?;
+    let parts = availability::find(&state.pool, session_id).await?;
+    let parts = parts.ok_or_else(|| ApiError::NotFound(format!("There is no session {session_id}.")))?;
+    let sources: Vec<&Source> = catalog.sources.iter().filter(|s| s.source_id == parts.source_id).collect();
+    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
+    Ok((parts, freshness))
+}

@@ -67,7 +67,7 @@ pub struct Value {
     /// Of a ratio: the part below.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denominator: Option<Number>,
-    /// Sessions that should have told the figure and did not; absent: none.
+    /// Sessions (of some metrics: presences, see `null_rule`) that should have told the figure and did not; absent: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown_count: Option<i64>,
     /// Why there is no figure: `not_applicable`, `not_fetched`, `unknown`, `no_data`, or the status of the bucket.
@@ -97,8 +97,9 @@ pub struct Coverage {
 /// Something a reader should know.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Warning {
-    /// `mixed_minutes_basis`: minutes that measure different things were added. `messages_not_fetched`: sources whose
-    /// messages are not read are left out.
+    /// `mixed_minutes_basis`: minutes that measure different things were added. `messages_not_fetched`,
+    /// `participants_not_fetched`, `transcripts_not_fetched`, `quality_not_fetched`: sources of which these are not
+    /// read are left out. `rejected_records`: records that could not be normalized are in no figure.
     #[schema(example = "mixed_minutes_basis")]
     pub code: &'static str,
     /// Metrics it concerns.

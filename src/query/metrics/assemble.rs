@@ -1,8 +1,8 @@
 //! From sums to the answer: groups, rows without holes, totals, coverage and warnings.
 //!
-//! Totals are the sums of all contributions: every metric of the registry is a sum or a ratio of sums, and
-//! buckets and sources do not overlap, so this equals a pass of its own over the whole range and costs
-//! nothing. A metric of which that is not true (distinct people, percentiles) will need such a pass.
+//! Totals are the sums of all contributions: buckets and sources do not overlap, so this equals a pass of its
+//! own over the whole range and costs nothing. Where it is not true (a maximum; a session that stands in
+//! several groups) the whole was read by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,11 @@ use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Answer, Bucket, Coverage, MetricRow, QueryEcho, Value, Warning};
-use crate::query::metrics::registry::{Applicability, Dimension, Needs};
-use crate::query::metrics::scan::{Contribution, Scanned, Started};
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::registry::{Applicability, Needs};
+use crate::query::metrics::scan::{Contribution, Started};
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::{MAX_ROWS, MetricQuery, cell};
+use crate::query::metrics::{Findings, MAX_ROWS, MetricQuery, cell};
 use crate::query::range::TimeRange;
 
 /// The value of each dimension asked for, in their order. Null comes last.
@@ -27,15 +28,19 @@ pub fn answer(
     catalog: &Catalog,
     sources: &[&Source],
     query: &MetricQuery,
-    scanned: &Scanned,
+    findings: &Findings,
     now: DateTime<Utc>,
     stale_after: TimeDelta,
 ) -> Result<Answer, ReadError> {
     let assembly = Assembly { query, sources, now };
-    let mut cells: BTreeMap<Group, BTreeMap<usize, Vec<&Contribution>>> = BTreeMap::new();
-    for contribution in &scanned.contributions {
-        let group = cells.entry(assembly.group(contribution)).or_default();
-        group.entry(contribution.bucket).or_default().push(contribution);
+    let mut cells: BTreeMap<Group, Cells<'_>> = BTreeMap::new();
+    for contribution in &findings.scanned.contributions {
+        let cells = cells.entry(assembly.group(contribution)).or_default();
+        cells.sums.entry(contribution.bucket).or_default().push(contribution);
+    }
+    for peak in &findings.peaks {
+        let group = peak.dimensions.iter().map(|value| (value.is_none(), value.clone())).collect();
+        cells.entry(group).or_default().peaks.insert(peak.bucket, peak.value);
     }
     for group in assembly.known_groups(&cells) {
         cells.entry(group).or_default();
@@ -44,19 +49,28 @@ pub fn answer(
     if rows > MAX_ROWS {
         return Err(ReadError::TooManyRows { rows, max: MAX_ROWS });
     }
-    let all: Vec<&Contribution> = scanned.contributions.iter().collect();
-    let totals = assembly.values(&assembly.feeding(None, &all), &all, query.range);
-    let mixed_cells = cells.values().flat_map(BTreeMap::values).any(|cell| assembly.bases(cell).len() > 1);
+    let whole = findings.whole.as_ref().unwrap_or(&findings.scanned);
+    let all: Vec<&Contribution> = whole.contributions.iter().collect();
+    let feeding = assembly.feeding(None, &all, findings.whole_peak.is_some());
+    let totals = assembly.values(&feeding, &all, findings.whole_peak, query.range);
+    let mixed_cells = cells.values().flat_map(|cells| cells.sums.values()).any(|cell| assembly.bases(cell).len() > 1);
     let bases = assembly.bases(&all);
     Ok(Answer {
         rows: assembly.rows(&cells),
         totals,
-        coverage: assembly.coverage(&scanned.started),
+        coverage: assembly.coverage(&whole.started),
         warnings: assembly.warnings(&bases, mixed_cells),
         bases: query.metrics.iter().any(|metric| metric.needs == Needs::Minutes).then_some(bases),
         freshness: Freshness::of(catalog, sources, now, stale_after),
         query: assembly.echo(),
     })
+}
+
+/// What was found of a group, by bucket.
+#[derive(Default)]
+struct Cells<'a> {
+    sums: BTreeMap<usize, Vec<&'a Contribution>>,
+    peaks: BTreeMap<usize, i64>,
 }
 
 struct Assembly<'a> {
@@ -71,18 +85,18 @@ impl<'a> Assembly<'a> {
     }
 
     fn group(&self, contribution: &Contribution) -> Group {
-        let source = self.source(contribution.source_id);
-        self.grouped(source, contribution.channel.as_ref(), contribution.outcome.as_ref())
+        self.grouped(self.source(contribution.source_id), &contribution.dimensions)
     }
 
-    fn grouped(&self, source: Option<&Source>, channel: Option<&String>, outcome: Option<&String>) -> Group {
-        let value = |dimension: &Dimension| match dimension {
+    /// The group of a source and of the values a row has, which are none where no row was found.
+    fn grouped(&self, source: Option<&Source>, of_row: &[Option<String>]) -> Group {
+        let mut of_row = of_row.iter();
+        let mut value = |dimension: &Dimension| match dimension {
             Dimension::Provider => source.map(|source| source.provider.clone()),
             Dimension::Source => source.map(|source| source.source.clone()),
-            Dimension::Channel => channel.cloned(),
-            Dimension::Outcome => outcome.cloned(),
+            _ => of_row.next().cloned().flatten(),
         };
-        self.query.dimensions.iter().map(value).map(|value| (value.is_none(), value)).collect()
+        self.query.dimensions.iter().map(|dimension| value(dimension)).map(|value| (value.is_none(), value)).collect()
     }
 
     /// Groups that stand in the answer whatever was found: every source that is polled, or the whole.
@@ -96,7 +110,7 @@ impl<'a> Assembly<'a> {
         }
         let stands = |source: &&&Source| found.keys().any(|group| self.is_fed_by(group, source));
         let missing = self.sources.iter().filter(|source| source.is_enabled && !stands(source));
-        missing.map(|source| self.grouped(Some(source), None, None)).collect()
+        missing.map(|source| self.grouped(Some(source), &[])).collect()
     }
 
     fn is_fed_by(&self, group: &Group, source: &Source) -> bool {
@@ -104,23 +118,24 @@ impl<'a> Assembly<'a> {
             Dimension::Provider => value.as_deref() == Some(&source.provider),
             Dimension::Source => value.as_deref() == Some(&source.source),
             Dimension::Outcome => source.can_hold(&[], value.as_slice()),
-            Dimension::Channel => true,
+            other => value.is_none() || other.needs().of(source) != Applicability::NotApplicable,
         })
     }
 
-    /// The sources behind a group (`None`: behind the whole): those that are polled, and those that gave something.
-    fn feeding(&self, group: Option<&Group>, given: &[&Contribution]) -> Vec<&'a Source> {
+    /// The sources behind a group (`None`: behind the whole): those that are polled, and those that
+    /// gave something; who gave to a peak is not known, so all of them may have.
+    fn feeding(&self, group: Option<&Group>, given: &[&Contribution], has_peak: bool) -> Vec<&'a Source> {
         let gave: BTreeSet<i32> = given.iter().map(|contribution| contribution.source_id).collect();
         let of_group = self.sources.iter().copied().filter(|s| group.is_none_or(|group| self.is_fed_by(group, s)));
-        of_group.filter(|source| source.is_enabled || gave.contains(&source.source_id)).collect()
+        of_group.filter(|source| source.is_enabled || has_peak || gave.contains(&source.source_id)).collect()
     }
 
-    fn rows(&self, cells: &BTreeMap<Group, BTreeMap<usize, Vec<&Contribution>>>) -> Vec<MetricRow> {
+    fn rows(&self, cells: &BTreeMap<Group, Cells<'_>>) -> Vec<MetricRow> {
         let groups: Vec<_> = cells
             .iter()
             .map(|(group, cells)| {
-                let given: Vec<&Contribution> = cells.values().flatten().copied().collect();
-                (group, cells, self.feeding(Some(group), &given))
+                let given: Vec<&Contribution> = cells.sums.values().flatten().copied().collect();
+                (group, cells, self.feeding(Some(group), &given, !cells.peaks.is_empty()))
             })
             .collect();
         let mut rows = Vec::with_capacity(groups.len() * self.query.buckets.len());
@@ -128,32 +143,39 @@ impl<'a> Assembly<'a> {
             let (start, end) = (in_zone(self.query.zone, bucket.from), in_zone(self.query.zone, bucket.to));
             for (group, cells, feeding) in &groups {
                 let names = self.query.dimensions.iter().map(|dimension| dimension.as_str());
-                let given = cells.get(&place).map_or(&[][..], Vec::as_slice);
+                let given = cells.sums.get(&place).map_or(&[][..], Vec::as_slice);
                 let status = BucketStatus::of(&cell::proving(feeding), *bucket, self.now);
                 rows.push(MetricRow {
                     dimensions: names.zip(group.iter().map(|(_, value)| value.clone())).collect(),
                     bucket: Bucket { start: start.clone(), end: end.clone(), status },
-                    values: self.values(feeding, given, *bucket),
+                    values: self.values(feeding, given, cells.peaks.get(&place).copied(), *bucket),
                 });
             }
         }
         rows
     }
 
-    fn values(&self, feeding: &[&Source], given: &[&Contribution], bucket: TimeRange) -> BTreeMap<&'static str, Value> {
+    fn values(
+        &self,
+        feeding: &[&Source],
+        given: &[&Contribution],
+        peak: Option<i64>,
+        bucket: TimeRange,
+    ) -> BTreeMap<&'static str, Value> {
         let metrics = self.query.metrics.iter().enumerate();
         metrics
             .map(|(place, metric)| {
                 let sums = given.iter().filter(|contribution| contribution.metric == place);
                 let sums = sums.map(|contribution| (contribution.source_id, contribution.sums));
-                (metric.id, cell::value(metric, feeding, sums, bucket, self.now))
+                (metric.id, cell::value(metric, feeding, sums, peak, bucket, self.now))
             })
             .collect()
     }
 
     /// What the minutes among these contributions measure.
     fn bases(&self, given: &[&Contribution]) -> Vec<String> {
-        let is_minutes = |c: &&&Contribution| self.query.metrics[c.metric].needs == Needs::Minutes && c.sums.known > 0;
+        let is_minutes =
+            |c: &&&Contribution| self.query.metrics[c.metric].needs == Needs::Minutes && !c.sums.known.is_zero();
         let sources = given.iter().filter(is_minutes).filter_map(|contribution| self.source(contribution.source_id));
         sources.filter_map(|source| source.minutes_basis.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }
@@ -195,20 +217,23 @@ impl<'a> Assembly<'a> {
                 bases: Vec::new(),
             });
         }
-        let unread = |needs: Needs| {
-            let unread = self.sources.iter().filter(move |s| s.is_enabled && needs.of(s) == Applicability::NotFetched);
-            unread.map(|source| source.source.clone()).collect::<Vec<_>>()
-        };
+        warnings.extend(self.unread());
+        warnings
+    }
+
+    /// Sources that have what a metric needs and are not asked for it.
+    fn unread(&self) -> Vec<Warning> {
+        let mut warnings: Vec<Warning> = Vec::new();
         for metric in &self.query.metrics {
-            let sources = unread(metric.needs);
-            if !sources.is_empty() {
-                let detail = format!("Messages of {} are not read; the figures leave them out.", sources.join(", "));
-                warnings.push(Warning {
-                    code: "messages_not_fetched",
-                    metrics: vec![metric.id],
-                    detail,
-                    bases: Vec::new(),
-                });
+            let (code, what) = metric.needs.not_fetched();
+            let is_unread =
+                |source: &&&Source| source.is_enabled && metric.needs.of(source) == Applicability::NotFetched;
+            let sources: Vec<&str> = self.sources.iter().filter(is_unread).map(|s| s.source.as_str()).collect();
+            if let Some(same) = warnings.iter_mut().find(|warning| warning.code == code) {
+                same.metrics.extend((!sources.is_empty()).then_some(metric.id));
+            } else if !sources.is_empty() {
+                let detail = format!("{what} of {} are not read; the figures leave them out.", sources.join(", "));
+                warnings.push(Warning { code, metrics: vec![metric.id], detail, bases: Vec::new() });
             }
         }
         warnings

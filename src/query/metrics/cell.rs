@@ -15,11 +15,13 @@ use crate::query::metrics::status::BucketStatus;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
 
-/// The figure of a metric in a bucket: `feeding` are the sources behind it, `sums` what each of them added.
+/// The figure of a metric in a bucket: `feeding` are the sources behind it, `sums` what each of them added, `peak`
+/// what was read for all of them at once.
 pub fn value<'a>(
     metric: &Metric,
     feeding: &[&'a Source],
     sums: impl Iterator<Item = (i32, Sums)>,
+    peak: Option<i64>,
     bucket: TimeRange,
     now: DateTime<Utc>,
 ) -> Value {
@@ -33,9 +35,12 @@ pub fn value<'a>(
     for (_, sums) in sums.filter(|(id, _)| applicable.iter().any(|source| source.source_id == *id)) {
         total.add(sums);
     }
+    if let Some(peak) = peak.filter(|_| metric.additivity == Additivity::Maximum) {
+        total.add(Sums { value: peak.into(), known: Decimal::ONE, unknown: 0 });
+    }
     let status = BucketStatus::of(&proving(&applicable), bucket, now);
     let figure = match metric.additivity {
-        Additivity::Sum => sum(total, status),
+        Additivity::Sum | Additivity::Maximum => sum(total, status),
         Additivity::RatioOfSums => ratio(total, status),
     };
     Value { unknown_count: Some(total.unknown).filter(|count| *count > 0), ..figure }
@@ -49,7 +54,7 @@ pub fn proving<'a>(feeding: &[&'a Source]) -> Vec<&'a Source> {
 
 fn sum(total: Sums, status: BucketStatus) -> Value {
     let is_complete = status == BucketStatus::Complete;
-    if total.known == 0 && total.unknown > 0 {
+    if total.known.is_zero() && total.unknown > 0 {
         return Value::missing("unknown");
     }
     if total.value.is_zero() && !is_complete {
@@ -59,13 +64,12 @@ fn sum(total: Sums, status: BucketStatus) -> Value {
 }
 
 fn ratio(total: Sums, status: BucketStatus) -> Value {
-    let denominator = Decimal::from(total.known);
     let parts = |figure: Value| Value {
         numerator: Some(Number(total.value)),
-        denominator: Some(Number(denominator)),
+        denominator: Some(Number(total.known)),
         ..figure
     };
-    match Number::ratio(total.value, denominator) {
+    match Number::ratio(total.value, total.known) {
         Some(ratio) => parts(Value { value: Some(ratio), ..Value::default() }),
         None if total.unknown > 0 => Value::missing("unknown"),
         None if status == BucketStatus::Complete => parts(Value::missing("no_data")),

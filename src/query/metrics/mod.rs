@@ -1,16 +1,19 @@
 //! Figures: what a metric means, and how a question about several of them is answered.
 //!
 //! A question names metrics, dimensions, a range and its buckets. [`scan`] reads sums from the database,
-//! one statement for each column of time the metrics are anchored on, always by source; [`assemble`]
-//! puts sources together into rows and totals; [`cell`] decides what a figure may claim, and
-//! [`status`] how far its bucket is proven. [`registry`] is the only place that knows what is measured.
+//! one statement for each column of time the metrics are anchored on, always by source, and [`sweep`] what
+//! is no sum; [`assemble`] puts sources together into rows and totals; [`cell`] decides what a figure may
+//! claim, and [`status`] how far its bucket is proven. [`registry`] is the only place that knows what is
+//! measured, [`dimension`] by what.
 
 pub mod answer;
 pub mod assemble;
 pub mod cell;
+pub mod dimension;
 pub mod registry;
 pub mod scan;
 pub mod status;
+pub mod sweep;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -18,9 +21,10 @@ use sqlx::PgPool;
 
 use crate::query::ReadError;
 use crate::query::bucket::Granularity;
-use crate::query::catalog::{Catalog, SourceFilter};
+use crate::query::catalog::{Catalog, Source, SourceFilter};
 use crate::query::metrics::answer::Answer;
-use crate::query::metrics::registry::{Dimension, Metric};
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::registry::{Additivity, Applicability, Metric};
 use crate::query::range::TimeRange;
 
 /// Most metrics of a question.
@@ -49,6 +53,31 @@ pub struct MetricQuery {
     pub filter: MetricFilter,
 }
 
+impl MetricQuery {
+    /// Those dimensions that belong to rows and not to the source.
+    pub(super) fn row_dimensions(&self) -> impl Iterator<Item = Dimension> {
+        self.dimensions.iter().copied().filter(|dimension| dimension.column().is_some())
+    }
+
+    /// The same question about the whole: neither cut nor grouped.
+    fn undivided(&self) -> Self {
+        Self { dimensions: Vec::new(), buckets: vec![self.range], ..self.clone() }
+    }
+}
+
+/// All that was read for a question: its cells, and the whole where it is not the sum of the cells.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Sums, by bucket, source and group.
+    pub scanned: scan::Scanned,
+    /// Sums of the whole; `None`: those of the cells, added.
+    pub whole: Option<scan::Scanned>,
+    /// The most at once, by bucket and group.
+    pub peaks: Vec<sweep::Peak>,
+    /// The most at once in the whole.
+    pub whole_peak: Option<i64>,
+}
+
 /// Which sessions a question is about. Empty lists mean all.
 #[derive(Debug, Clone, Default)]
 pub struct MetricFilter {
@@ -74,6 +103,29 @@ pub async fn answer(
     let mut sources = catalog.select(&query.filter.sources);
     sources.retain(|source| source.can_hold(&query.filter.session_kinds, &query.filter.outcomes));
     let source_ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
-    let scanned = scan::read(pool, query, &source_ids).await?;
-    assemble::answer(catalog, &sources, query, &scanned, now, stale_after)
+    let findings = read(pool, query, &source_ids, &sources, now).await?;
+    assemble::answer(catalog, &sources, query, &findings, now, stale_after)
+}
+
+async fn read(
+    pool: &PgPool,
+    query: &MetricQuery,
+    source_ids: &[i32],
+    sources: &[&Source],
+    now: DateTime<Utc>,
+) -> Result<Findings, ReadError> {
+    let undivided = query.undivided();
+    let mut findings = Findings { scanned: scan::read(pool, query, source_ids, now).await?, ..Findings::default() };
+    // a session has several speakers: its words stand below the share of each of them
+    if query.dimensions.contains(&Dimension::SpeakerId) {
+        findings.whole = Some(scan::read(pool, &undivided, source_ids, now).await?);
+    }
+    if let Some(metric) = query.metrics.iter().find(|metric| metric.additivity == Additivity::Maximum) {
+        let told = sources.iter().filter(|source| metric.needs.of(source) == Applicability::Applicable);
+        let told: Vec<i32> = told.map(|source| source.source_id).collect();
+        findings.peaks = sweep::read(pool, query, &told, now).await?;
+        let whole = sweep::read(pool, &undivided, &told, now).await?;
+        findings.whole_peak = whole.first().map(|peak| peak.value);
+    }
+    Ok(findings)
 }

@@ -1,15 +1,19 @@
 //! Sums from the database: one statement for each column of time, one range scan for each bucket.
 //!
-//! Rows come back by bucket and source, and by channel and outcome where the question groups by them.
+//! Rows come back by bucket and source, and by those dimensions of the question that belong to rows.
 //! Provider, applicability and bases belong to the source and are never read per session. Every piece of
-//! SQL is a constant; values are bound.
+//! SQL is a constant; values are bound. What cannot be added is read in [`crate::query::metrics::sweep`].
+
+use chrono::{DateTime, Utc};
 
 use rust_decimal::Decimal;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Postgres, QueryBuilder, Row};
 
+use crate::model::stream::Stream;
 use crate::query::metrics::MetricQuery;
-use crate::query::metrics::registry::{Anchor, Dimension, Metric};
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows, TRANSCRIPT_GRACE};
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
@@ -19,7 +23,7 @@ pub struct Sums {
     /// The value, or a ratio's numerator.
     pub value: Decimal,
     /// Rows it rests on, or a ratio's denominator.
-    pub known: i64,
+    pub known: Decimal,
     /// Rows that should have told it and did not.
     pub unknown: i64,
 }
@@ -40,10 +44,8 @@ pub struct Contribution {
     pub bucket: usize,
     /// The source.
     pub source_id: i32,
-    /// The channel, where the question groups by it.
-    pub channel: Option<String>,
-    /// The outcome, where the question groups by it.
-    pub outcome: Option<String>,
+    /// The values of the question's dimensions that belong to rows, in their order.
+    pub dimensions: Vec<Option<String>>,
     /// Place of the metric in the question.
     pub metric: usize,
     /// Its sums.
@@ -70,12 +72,16 @@ pub struct Scanned {
     pub started: Vec<Started>,
 }
 
-/// Reads the sums of a question over these sources.
-pub async fn read(pool: &PgPool, query: &MetricQuery, source_ids: &[i32]) -> Result<Scanned, ReadError> {
+/// Reads the sums of a question over these sources, at `now`.
+pub async fn read(
+    pool: &PgPool,
+    query: &MetricQuery,
+    source_ids: &[i32],
+    now: DateTime<Utc>,
+) -> Result<Scanned, ReadError> {
     let mut scanned = Scanned::default();
     for anchor in Anchor::ALL {
-        let is_read_here =
-            |metric: &Metric| metric.anchor == anchor || (anchor == Anchor::StartedAt && metric.is_unknown_by_start);
+        let is_read_here = |metric: &Metric| is_summed_here(metric, anchor) || is_missed_here(metric, anchor);
         let metrics: Vec<usize> = (0..query.metrics.len()).filter(|at| is_read_here(query.metrics[*at])).collect();
         // coverage counts sessions by their start, whatever is asked
         if metrics.is_empty() && anchor != Anchor::StartedAt {
@@ -83,31 +89,48 @@ pub async fn read(pool: &PgPool, query: &MetricQuery, source_ids: &[i32]) -> Res
         }
         let whole = [query.range];
         let buckets = if metrics.is_empty() { &whole[..] } else { &query.buckets };
-        let rows = statement(query, anchor, &metrics, buckets, source_ids).build().fetch_all(pool).await;
+        let rows = statement(query, anchor, &metrics, buckets, source_ids, now).build().fetch_all(pool).await;
         for row in rows.map_err(reading("figures"))? {
-            take(&mut scanned, &row, anchor, &metrics).map_err(reading("figures"))?;
+            take(&mut scanned, &row, query, anchor, &metrics).map_err(reading("figures"))?;
         }
     }
     Ok(scanned)
 }
 
-fn take(scanned: &mut Scanned, row: &PgRow, anchor: Anchor, metrics: &[usize]) -> Result<(), sqlx::Error> {
+fn is_summed_here(metric: &Metric, anchor: Anchor) -> bool {
+    metric.anchor == anchor && metric.additivity != Additivity::Maximum
+}
+
+fn is_missed_here(metric: &Metric, anchor: Anchor) -> bool {
+    metric.is_unknown_by_start && anchor == Anchor::StartedAt
+}
+
+fn take(
+    scanned: &mut Scanned,
+    row: &PgRow,
+    query: &MetricQuery,
+    anchor: Anchor,
+    metrics: &[usize],
+) -> Result<(), sqlx::Error> {
     let source_id = row.try_get("source_id")?;
     if anchor == Anchor::StartedAt {
         scanned.started.push(Started { source_id, count: row.try_get("started")?, unknown: row.try_get("unknown")? });
     }
     let bucket = usize::try_from(row.try_get::<i64, _>("bucket")?).unwrap_or(1) - 1;
+    let columns = query.row_dimensions().count();
+    let values = (0..columns).map(|place| row.try_get(COLUMNS_BEFORE_DIMENSIONS + place));
+    let dimensions = values.collect::<Result<Vec<Option<String>>, _>>()?;
+    let first = COLUMNS_BEFORE_DIMENSIONS + columns + COVERAGE_COLUMNS;
     for (place, metric) in metrics.iter().enumerate() {
-        let column = FIXED_COLUMNS + 3 * place;
+        let column = first + 3 * place;
         scanned.contributions.push(Contribution {
             bucket,
             source_id,
-            channel: row.try_get("channel")?,
-            outcome: row.try_get("outcome")?,
+            dimensions: dimensions.clone(),
             metric: *metric,
             sums: Sums {
                 value: row.try_get::<Option<Decimal>, _>(column)?.unwrap_or_default(),
-                known: row.try_get(column + 1)?,
+                known: row.try_get::<Option<Decimal>, _>(column + 1)?.unwrap_or_default(),
                 unknown: row.try_get(column + 2)?,
             },
         });
@@ -115,8 +138,10 @@ fn take(scanned: &mut Scanned, row: &PgRow, anchor: Anchor, metrics: &[usize]) -
     Ok(())
 }
 
-/// Columns before those of the first metric.
-const FIXED_COLUMNS: usize = 6;
+/// `bucket` and `source_id`.
+const COLUMNS_BEFORE_DIMENSIONS: usize = 2;
+/// `started` and `unknown`.
+const COVERAGE_COLUMNS: usize = 2;
 
 fn statement(
     query: &MetricQuery,
@@ -124,42 +149,92 @@ fn statement(
     metrics: &[usize],
     buckets: &[TimeRange],
     source_ids: &[i32],
+    now: DateTime<Utc>,
 ) -> QueryBuilder<Postgres> {
     let starts: Vec<_> = buckets.iter().map(|bucket| bucket.from).collect();
     let ends: Vec<_> = buckets.iter().map(|bucket| bucket.to).collect();
     let mut sql = QueryBuilder::new("select b.bucket, a.* from unnest(");
     sql.push_bind(starts).push("::timestamptz[], ").push_bind(ends).push("::timestamptz[]");
-    sql.push(") with ordinality as b (bucket_start, bucket_end, bucket) cross join lateral (select s.source_id");
-    for (dimension, column) in [(Dimension::Channel, "channel"), (Dimension::Outcome, "outcome")] {
-        let is_asked = query.dimensions.contains(&dimension);
-        sql.push(if is_asked { ", s." } else { ", null::text as " }).push(column);
+    sql.push(") with ordinality as b (bucket_start, bucket_end, bucket) cross join (select ");
+    sql.push_bind(now - TRANSCRIPT_GRACE).push("::timestamptz as not_missed_since) t");
+    sql.push(" cross join lateral (select s.source_id");
+    for dimension in query.row_dimensions() {
+        sql.push(", ").push(column(dimension, anchor));
     }
     push_coverage(&mut sql, query, anchor);
     for metric in metrics.iter().map(|at| query.metrics[*at]) {
         let Metric { value_sql, known_sql, unknown_sql, .. } = metric;
-        if metric.anchor == anchor {
-            for (name, column) in [("value", value_sql), ("known", known_sql), ("unknown", unknown_sql)] {
-                sql.push(", ").push(column).push(format_args!(" as {}_{name}", metric.id));
-            }
+        if is_summed_here(metric, anchor) {
+            sql.push(", ").push(value_sql).push(", (").push(known_sql).push(")::numeric, ").push(unknown_sql);
         } else {
             // what was never read has no time of its own: it is missing where its session began
-            sql.push(", null::numeric, 0::bigint, count(*) filter (where ").push(metric.is_unknown_sql).push(")");
+            sql.push(", null::numeric, 0::numeric, count(*) filter (where ").push(metric.is_unknown_sql).push(")");
+        }
+    }
+    push_rows(&mut sql, query, anchor, metrics);
+    push_filter(&mut sql, query);
+    // sessions by their end are found source by source
+    if !query.filter.sources.is_empty() || anchor == Anchor::EndedAt {
+        sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")");
+    }
+    sql.push(" group by 1");
+    for place in 0..query.row_dimensions().count() {
+        sql.push(format_args!(", {}", place + 2));
+    }
+    sql.push(") a");
+    sql
+}
+
+/// The column of a dimension; null where the rows of the anchor do not have it.
+fn column(dimension: Dimension, anchor: Anchor) -> &'static str {
+    let has_it = match dimension.rows() {
+        Some(Rows::Presences) => anchor == Anchor::JoinedAt,
+        Some(Rows::Speakers) => anchor == Anchor::EndedAt,
+        _ => true,
+    };
+    dimension.column().filter(|_| has_it).unwrap_or("null::text")
+}
+
+fn push_rows(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
+    let is_asked = |stream| metrics.iter().any(|at| query.metrics[*at].needs == Needs::PerSession(stream));
+    match anchor {
+        Anchor::SentAt => {
+            sql.push(" from analytics.messages m join analytics.sessions s using (source_id, session_id)");
+        }
+        Anchor::JoinedAt => {
+            sql.push(" from analytics.participants p join analytics.sessions s using (source_id, session_id)");
+            if is_asked(Stream::Quality) {
+                sql.push(
+                    " left join analytics.participant_quality q using (source_id, session_id, provider_participant_id)",
+                );
+            }
+        }
+        Anchor::EndedAt if query.dimensions.contains(&Dimension::SpeakerId) => {
+            sql.push(
+                " from analytics.sessions s left join lateral (
+                       select g.speaker_id, sum(g.word_count) as words from analytics.transcript_segments g
+                        where g.source_id = s.source_id and g.session_id = s.session_id group by 1) w on true",
+            );
+        }
+        Anchor::EndedAt if is_asked(Stream::Transcript) => {
+            sql.push(" from analytics.sessions s cross join lateral (select s.transcript_word_count as words) w");
+        }
+        Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt => {
+            sql.push(" from analytics.sessions s");
         }
     }
     sql.push(match anchor {
-        Anchor::StartedAt => " from analytics.sessions s where s.started_at >= b.bucket_start and s.started_at < b.bucket_end",
-        Anchor::CompletedAt => {
-            " from analytics.sessions s where s.completed_at >= b.bucket_start and s.completed_at < b.bucket_end"
-        }
-        Anchor::SentAt => {
-            " from analytics.messages m join analytics.sessions s on s.source_id = m.source_id and s.session_id = m.session_id
-              where m.sent_at >= b.bucket_start and m.sent_at < b.bucket_end"
-        }
+        Anchor::StartedAt => " where s.started_at >= b.bucket_start and s.started_at < b.bucket_end",
+        Anchor::CompletedAt => " where s.completed_at >= b.bucket_start and s.completed_at < b.bucket_end",
+        Anchor::SentAt => " where m.sent_at >= b.bucket_start and m.sent_at < b.bucket_end",
+        Anchor::JoinedAt => " where p.joined_at >= b.bucket_start and p.joined_at < b.bucket_end",
+        Anchor::EndedAt => " where s.ended_at >= b.bucket_start and s.ended_at < b.bucket_end",
     });
+}
+
+/// Which sessions count at all, and which of them are asked for.
+pub(super) fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery) {
     sql.push(" and not s.is_part_of_session and not s.is_deleted_at_provider");
-    if !query.filter.sources.is_empty() {
-        sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")");
-    }
     let filter = &query.filter;
     let lists = [
         (" and s.channel = any(", &filter.channels),
@@ -169,8 +244,6 @@ fn statement(
     for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
         sql.push(clause).push_bind(values.clone()).push(")");
     }
-    sql.push(" group by 1, 2, 3) a");
-    sql
 }
 
 /// How many sessions there are, and how many of them did not tell one of the metrics.

@@ -1,0 +1,77 @@
+//! `GET /v1/sessions/{session_id}/participants`: who was there, from when to when.
+//!
+//! Names are personal data. An empty list alone would not tell whether nobody came or nothing is known, so the answer
+//! says which.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::documented::FindProblems;
+use crate::api::page::Page;
+use crate::api::parameters::Asked;
+use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::values::{PageParameters, check_instant};
+use crate::api::problem::ApiError;
+use crate::api::sessions::parts_of;
+use crate::model::stream::Stream;
+use crate::query::availability::Availability;
+use crate::query::cursor;
+use crate::query::freshness::Freshness;
+use crate::query::participants::{self, Participant};
+
+/// A page of participants.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ParticipantList {
+    /// Presences, by the time they began.
+    items: Vec<Participant>,
+    /// What is known about the session's participants as a whole.
+    #[serde(flatten)]
+    known: Availability,
+    /// Where the list goes on.
+    page: Page,
+    /// How far the data is complete.
+    freshness: Freshness,
+}
+
+/// The participants of a session
+///
+/// One item for each time somebody joined, with names, which are personal data; the same person twice is two items with
+/// one `person_id`. `availability` tells an empty list apart: `available` (nobody came), `pending`, `expired`, `failed`,
+/// `not_enabled`, `empty`, `not_fetched` (this source does not ask for them) or `not_applicable` (the provider has none).
+#[utoipa::path(
+    get, path = "/v1/sessions/{session_id}/participants", tag = "sessions",
+    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),
+    responses(
+        (status = 200, description = "A page of participants. The Link header names the next page.", body = ParticipantList, example = json!({
+            "items": [{"participant_id": 7, "provider_participant_id": "peer-1", "person_id": "p_3f9a", "display_name": "Ada",
+                       "custom_participant_id": "crm-17", "preset_name": "group_call_host", "joined_at": "2026-11-20T09:01:12Z",
+                       "left_at": "2026-11-20T09:31:12Z", "is_left_at_derived": false, "duration_seconds": 1800, "is_rejoin": false}],
+            "availability": "available", "reason": null, "next_try_at": null,
+            "page": {"has_more": false, "next": null},
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
+        })),
+        FindProblems
+    )
+)]
+pub(crate) async fn list_participants(
+    State(state): State<ApiState>,
+    SessionId(session_id): SessionId,
+    OriginalUri(uri): OriginalUri,
+    Asked { given, mut faults }: Asked<PageParameters>,
+) -> Result<Response, ApiError> {
+    let question = format!("participants {session_id}");
+    let limit = given.limit(&mut faults);
+    let after = given.after(&question, &mut faults);
+    check_instant(after.map(|(at, _)| at), &mut faults);
+    faults.refuse()?;
+    let (parts, freshness) = parts_of(&state, session_id).await?;
+    let mut items = participants::list(&state.pool, &parts, after, limit + 1).await?;
+    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &last.key()));
+    let next = page.next.clone();
+    let list = ParticipantList { items, known: parts.of(Stream::Participants), page, freshness };
+    Ok(Page::link(next.as_deref(), &uri, Json(list).into_response()))
+}

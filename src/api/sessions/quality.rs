@@ -1,0 +1,74 @@
+//! `GET /v1/sessions/{session_id}/quality`: how well each participant was heard and seen.
+//!
+//! One report for each presence, as far as it was asked for.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::documented::FindProblems;
+use crate::api::page::Page;
+use crate::api::parameters::Asked;
+use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::values::PageParameters;
+use crate::api::problem::ApiError;
+use crate::api::sessions::parts_of;
+use crate::model::stream::Stream;
+use crate::query::availability::Availability;
+use crate::query::cursor;
+use crate::query::freshness::Freshness;
+use crate::query::quality::{self, ParticipantQuality};
+
+/// A page of quality reports.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct QualityList {
+    /// Reports, by the provider's id of the presence.
+    items: Vec<ParticipantQuality>,
+    /// What is known about the session's reports as a whole.
+    #[serde(flatten)]
+    known: Availability,
+    /// Where the list goes on.
+    page: Page,
+    /// How far the data is complete.
+    freshness: Freshness,
+}
+
+/// The quality of a session
+///
+/// One item for each presence whose report was asked for: sound and picture, sent and received. `has_report` is false
+/// where the provider has no statistics. `availability` tells an empty list apart, as for participants.
+#[utoipa::path(
+    get, path = "/v1/sessions/{session_id}/quality", tag = "sessions",
+    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),
+    responses(
+        (status = 200, description = "A page of reports. The Link header names the next page.", body = QualityList, example = json!({
+            "items": [{"participant_id": 7, "provider_participant_id": "peer-1", "has_report": true, "audio_out_mos_avg": 4.2,
+                       "audio_in_mos_avg": 4.31, "audio_out_packet_loss_avg": 0.004, "country_code": "DE", "used_turn": false,
+                       "fetched_at": "2026-11-20T09:45:00Z"}],
+            "availability": "available", "reason": null, "next_try_at": null,
+            "page": {"has_more": false, "next": null},
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
+        })),
+        FindProblems
+    )
+)]
+pub(crate) async fn list_quality(
+    State(state): State<ApiState>,
+    SessionId(session_id): SessionId,
+    OriginalUri(uri): OriginalUri,
+    Asked { given, mut faults }: Asked<PageParameters>,
+) -> Result<Response, ApiError> {
+    let question = format!("quality {session_id}");
+    let limit = given.limit(&mut faults);
+    let after = given.after(&question, &mut faults);
+    faults.refuse()?;
+    let (parts, freshness) = parts_of(&state, session_id).await?;
+    let mut items = quality::list(&state.pool, &parts, after, limit + 1).await?;
+    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &last.provider_participant_id));
+    let next = page.next.clone();
+    let list = QualityList { items, known: parts.of(Stream::Quality), page, freshness };
+    Ok(Page::link(next.as_deref(), &uri, Json(list).into_response()))
+}

@@ -1,0 +1,58 @@
+//! `GET /v1/sessions/{session_id}/summary`: what a session was about, in the provider's words.
+//!
+//! The text is personal data. Where there is none the answer says why.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::documented::FindProblems;
+use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::{Asked, NoParameters};
+use crate::api::problem::ApiError;
+use crate::api::sessions::parts_of;
+use crate::model::stream::Stream;
+use crate::query::availability::Availability;
+use crate::query::freshness::Freshness;
+use crate::query::summaries::{self, Summary};
+
+/// A summary, or why there is none.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SummaryAnswer {
+    /// The summary; null: see `availability`.
+    summary: Option<Summary>,
+    /// What is known about it.
+    #[serde(flatten)]
+    known: Availability,
+    /// How far the data is complete.
+    freshness: Freshness,
+}
+
+/// The summary of a session
+///
+/// As the provider wrote it; the text is personal data. Where `summary` is null, `availability` says why, `reason` what
+/// the last try met and `next_try_at` when it is tried again.
+#[utoipa::path(
+    get, path = "/v1/sessions/{session_id}/summary", tag = "sessions",
+    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42)),
+    responses(
+        (status = 200, description = "The summary, or why there is none.", body = SummaryAnswer, example = json!({
+            "summary": {"format": "markdown", "body": "# Standup", "word_count": 2, "fetched_at": "2026-11-20T09:45:00Z"},
+            "availability": "available", "reason": null, "next_try_at": null,
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
+        })),
+        FindProblems
+    )
+)]
+pub(crate) async fn read_summary(
+    State(state): State<ApiState>,
+    SessionId(session_id): SessionId,
+    asked: Asked<NoParameters>,
+) -> Result<Json<SummaryAnswer>, ApiError> {
+    asked.faults.refuse()?;
+    let (parts, freshness) = parts_of(&state, session_id).await?;
+    let summary = summaries::find(&state.pool, &parts).await?;
+    Ok(Json(SummaryAnswer { summary, known: parts.of(Stream::Summary), freshness }))
+}

@@ -1,0 +1,103 @@
+//! `GET /v1/sessions/{session_id}/timeline`: all that happened in a session, in one order.
+//!
+//! Names and texts are personal data. What may be missing from the order is said for each part of the session.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::documented::FindProblems;
+use crate::api::page::Page;
+use crate::api::parameters::Asked;
+use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::values::{PageParameters, check_instant};
+use crate::api::problem::ApiError;
+use crate::api::sessions::parts_of;
+use crate::model::stream::Stream;
+use crate::query::availability::{Availability, Parts};
+use crate::query::cursor;
+use crate::query::freshness::Freshness;
+use crate::query::timeline::{self, Place, TimelineEvent};
+
+/// A page of a timeline.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Timeline {
+    /// What happened, by time.
+    items: Vec<TimelineEvent>,
+    /// What is known about the parts it is made from.
+    parts: TimelineParts,
+    /// Presences, messages and utterances without a time: they are in no order, and not in the list.
+    untimed_count: i64,
+    /// Where the list goes on.
+    page: Page,
+    /// How far the data is complete.
+    freshness: Freshness,
+}
+
+/// What is known about the parts a timeline is made from.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TimelineParts {
+    /// Who joined and left.
+    participants: Availability,
+    /// What was written.
+    messages: Availability,
+    /// What was said.
+    transcript: Availability,
+}
+
+impl From<&Parts> for TimelineParts {
+    fn from(parts: &Parts) -> Self {
+        Self {
+            participants: parts.of(Stream::Participants),
+            messages: parts.messages(),
+            transcript: parts.of(Stream::Transcript),
+        }
+    }
+}
+
+/// The timeline of a session
+///
+/// Its creation, start, completion and end, who joined and left, what was written and said, in one order of time. Names
+/// and texts are personal data. `parts` says for each of these whether it is there: an event that is missing there is
+/// missing here.
+#[utoipa::path(
+    get, path = "/v1/sessions/{session_id}/timeline", tag = "sessions",
+    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),
+    responses(
+        (status = 200, description = "A page of events. The Link header names the next page.", body = Timeline, example = json!({
+            "items": [{"at": "2026-11-20T09:01:12Z", "event": "joined", "participant_id": 7, "name": "Ada", "body": null,
+                       "position": null, "is_derived": false},
+                      {"at": "2026-11-20T09:01:20Z", "event": "segment", "participant_id": 7, "name": "Ada",
+                       "body": "Good morning.", "position": 0, "is_derived": false}],
+            "parts": {"participants": {"availability": "available", "reason": null, "next_try_at": null},
+                      "messages": {"availability": "not_enabled", "reason": "not_found", "next_try_at": null},
+                      "transcript": {"availability": "available", "reason": null, "next_try_at": null}},
+            "untimed_count": 0,
+            "page": {"has_more": false, "next": null},
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
+        })),
+        FindProblems
+    )
+)]
+pub(crate) async fn read_timeline(
+    State(state): State<ApiState>,
+    SessionId(session_id): SessionId,
+    OriginalUri(uri): OriginalUri,
+    Asked { given, mut faults }: Asked<PageParameters>,
+) -> Result<Response, ApiError> {
+    let question = format!("timeline {session_id}");
+    let limit = given.limit(&mut faults);
+    let after: Option<Place> = given.after(&question, &mut faults);
+    check_instant(after.as_ref().map(|place| place.at), &mut faults);
+    faults.refuse()?;
+    let (parts, freshness) = parts_of(&state, session_id).await?;
+    let mut items = timeline::list(&state.pool, &parts, after, limit + 1).await?;
+    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &last.place()));
+    let next = page.next.clone();
+    let untimed_count = timeline::untimed_count(&state.pool, &parts).await?;
+    let answer = Timeline { items, parts: TimelineParts::from(&parts), untimed_count, page, freshness };
+    Ok(Page::link(next.as_deref(), &uri, Json(answer).into_response()))
+}

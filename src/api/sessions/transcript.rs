@@ -1,0 +1,135 @@
+//! `GET /v1/sessions/{session_id}/transcript`: what was said, by whom, in order.
+//!
+//! As JSON, page by page, or whole as subtitles or plain text, as the caller accepts. Names and texts are personal data.
+//! A text cannot say why it is empty, so where there is no transcript the text forms are a problem that says so.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::accept::{JSON, chosen};
+use crate::api::documented::FindProblems;
+use crate::api::page::Page;
+use crate::api::parameters::Asked;
+use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::values::PageParameters;
+use crate::api::problem::ApiError;
+use crate::api::sessions::{cues, parts_of};
+use crate::model::stream::Stream;
+use crate::query::availability::{Availability, Parts};
+use crate::query::cursor;
+use crate::query::freshness::Freshness;
+use crate::query::transcripts::{self, Speaker, TranscriptFacts, TranscriptSegment};
+
+const VTT: &str = "text/vtt";
+const TEXT: &str = "text/plain";
+
+/// A page of a transcript.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TranscriptPage {
+    /// Utterances, in order.
+    items: Vec<TranscriptSegment>,
+    /// What is known about the transcript.
+    #[serde(flatten)]
+    known: Availability,
+    /// The transcript as a whole; null: none is stored.
+    transcript: Option<TranscriptFacts>,
+    /// Who spoke, and how much, over the whole transcript.
+    speakers: Vec<Speaker>,
+    /// Where the list goes on.
+    page: Page,
+    /// How far the data is complete.
+    freshness: Freshness,
+}
+
+/// The transcript of a session
+///
+/// JSON, or with `Accept: text/vtt` subtitles, or with `Accept: text/plain` a line for each utterance. The text forms
+/// are whole and take no `limit` or `cursor`. Names and texts are personal data. `speakers` tells each speaker's words
+/// and share of the talk. `availability` tells an empty list apart, as for participants; the text forms are 404 where
+/// there is no transcript, and say why.
+#[utoipa::path(
+    get, path = "/v1/sessions/{session_id}/transcript", tag = "sessions",
+    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),
+    responses(
+        (status = 200, description = "A page of the transcript, or all of it as text.", content(
+            (TranscriptPage = "application/json", example = json!({
+                "items": [{"position": 0, "started_at": "2026-11-20T09:01:20Z", "offset_seconds": 8, "end_offset_seconds": 9.5,
+                           "participant_id": 7, "speaker_id": "p_3f9a", "speaker": "Ada", "body": "Good morning.", "word_count": 2}],
+                "availability": "available", "reason": null, "next_try_at": null,
+                "transcript": {"format": "json", "language_code": "en-US", "segment_count": 1, "word_count": 2,
+                               "fetched_at": "2026-11-20T09:45:00Z"},
+                "speakers": [{"speaker_id": "p_3f9a", "label": "Ada", "words": 2, "talk_share": 1}],
+                "page": {"has_more": false, "next": null},
+                "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
+            })),
+            (String = "text/vtt", example = "WEBVTT\n\n00:00:08.000 --> 00:00:09.500\n<v Ada>Good morning.\n"),
+            (String = "text/plain", example = "[00:00:08] Ada: Good morning.\n"),
+        )),
+        (status = 406, description = "None of the forms is accepted; the detail lists those there are."),
+        FindProblems
+    )
+)]
+pub(crate) async fn read_transcript(
+    State(state): State<ApiState>,
+    SessionId(session_id): SessionId,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    Asked { given, mut faults }: Asked<PageParameters>,
+) -> Result<Response, ApiError> {
+    let question = format!("transcript {session_id}");
+    let limit = given.limit(&mut faults);
+    let after = given.after(&question, &mut faults);
+    let form = chosen(&headers, &[JSON, VTT, TEXT]);
+    if form.as_ref().is_ok_and(|form| *form != JSON) && given.is_said() {
+        faults.note("limit", "conflicting_parameters", "The text forms are whole: leave out `limit` and `cursor`.");
+    }
+    faults.refuse()?;
+    let form = form?;
+    let (parts, freshness) = parts_of(&state, session_id).await?;
+    let mut response = if form == JSON {
+        page(&state, &parts, freshness, (&question, after, limit), &uri).await?
+    } else {
+        whole(&state, &parts, form).await?
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+async fn page(
+    state: &ApiState,
+    parts: &Parts,
+    freshness: Freshness,
+    (question, after, limit): (&str, Option<i32>, i64),
+    uri: &Uri,
+) -> Result<Response, ApiError> {
+    let mut items = transcripts::segments(&state.pool, parts, after, Some(limit + 1)).await?;
+    let page = Page::cut(&mut items, limit, |last| cursor::encode(question, &last.position));
+    let next = page.next.clone();
+    let answer = TranscriptPage {
+        items,
+        known: parts.of(Stream::Transcript),
+        transcript: transcripts::find(&state.pool, parts).await?,
+        speakers: transcripts::speakers(&state.pool, parts).await?,
+        page,
+        freshness,
+    };
+    Ok(Page::link(next.as_deref(), uri, Json(answer).into_response()))
+}
+
+async fn whole(state: &ApiState, parts: &Parts, form: &'static str) -> Result<Response, ApiError> {
+    if transcripts::find(&state.pool, parts).await?.is_none() {
+        return Err(ApiError::NotFound(cues::why_there_is_none(parts.session_id, &parts.of(Stream::Transcript))));
+    }
+    let segments = transcripts::segments(&state.pool, parts, None, None).await?;
+    let (text, media_type) = if form == VTT {
+        (cues::subtitles(&segments), "text/vtt; charset=utf-8")
+    } else {
+        (cues::lines(&segments), "text/plain; charset=utf-8")
+    };
+    Ok(([(header::CONTENT_TYPE, media_type)], text).into_response())
+}

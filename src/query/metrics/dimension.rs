@@ -1,0 +1,93 @@
+//! What figures can be grouped by.
+//!
+//! A dimension belongs to the source, to the session, or to rows of one kind only. A session has many presences and
+//! speakers: grouped by one of these it would be counted once for each, so that only metrics whose rows have the
+//! dimension can be grouped by it.
+
+use crate::model::stream::Stream;
+use crate::query::metrics::registry::{Needs, Rows};
+
+/// What figures can be grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dimension {
+    /// Kind of platform.
+    Provider,
+    /// Slug of the source.
+    Source,
+    /// Way of contact.
+    Channel,
+    /// What became of the session.
+    Outcome,
+    /// Why billed minutes differ from those of the participants.
+    UnexplainedClass,
+    /// How far the session's transcript has come.
+    TranscriptState,
+    /// What a participant was allowed to do.
+    PresetName,
+    /// Pseudonym of who spoke.
+    SpeakerId,
+}
+
+impl Dimension {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Provider,
+        Self::Source,
+        Self::Channel,
+        Self::Outcome,
+        Self::UnexplainedClass,
+        Self::TranscriptState,
+        Self::PresetName,
+        Self::SpeakerId,
+    ];
+
+    /// The name in questions and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Source => "source",
+            Self::Channel => "channel",
+            Self::Outcome => "outcome",
+            Self::UnexplainedClass => "unexplained_class",
+            Self::TranscriptState => "transcript_state",
+            Self::PresetName => "preset_name",
+            Self::SpeakerId => "speaker_id",
+        }
+    }
+
+    /// The dimension of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dimension| dimension.as_str() == text)
+    }
+
+    /// The column of a row that has it; `None` where it belongs to the source.
+    pub(super) fn column(self) -> Option<&'static str> {
+        match self {
+            Self::Provider | Self::Source => None,
+            Self::Channel => Some("s.channel"),
+            Self::Outcome => Some("s.outcome"),
+            Self::UnexplainedClass => Some("s.unexplained_minutes_class"),
+            Self::TranscriptState => Some("s.transcript_state"),
+            Self::PresetName => Some("p.preset_name"),
+            Self::SpeakerId => Some("w.speaker_id"),
+        }
+    }
+
+    /// The only rows that have it; `None`: every session has it, and so has what belongs to the session.
+    pub(super) fn rows(self) -> Option<Rows> {
+        match self {
+            Self::PresetName => Some(Rows::Presences),
+            Self::SpeakerId => Some(Rows::Speakers),
+            _ => None,
+        }
+    }
+
+    /// What a source must have for a value of it.
+    pub(super) fn needs(self) -> Needs {
+        match self {
+            Self::UnexplainedClass | Self::PresetName => Needs::PerSession(Stream::Participants),
+            Self::TranscriptState | Self::SpeakerId => Needs::PerSession(Stream::Transcript),
+            _ => Needs::Nothing,
+        }
+    }
+}

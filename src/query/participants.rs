@@ -1,0 +1,88 @@
+//! The participants of one session, by the time they joined, with their names.
+//!
+//! Names are personal and live in `analytics_pii`. Who joined twice stands there twice.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+use utoipa::ToSchema;
+
+use crate::model::time;
+use crate::query::availability::Parts;
+use crate::query::number::Number;
+use crate::query::{ReadError, reading};
+
+/// One presence of somebody in a session.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Participant {
+    /// Our number of the presence.
+    pub participant_id: i64,
+    /// The provider's id of the presence; new on each join.
+    pub provider_participant_id: String,
+    /// Pseudonym of the person; null: nobody knows who it was.
+    pub person_id: Option<String>,
+    /// Name shown. Personal.
+    #[schema(example = "Ada")]
+    pub display_name: Option<String>,
+    /// The customer's own id of the person. Personal.
+    pub custom_participant_id: Option<String>,
+    /// What the person was allowed to do.
+    #[schema(example = "group_call_host")]
+    pub preset_name: Option<String>,
+    /// When the presence began; null: not said.
+    pub joined_at: Option<DateTime<Utc>>,
+    /// When it ended; null: still there, or not known.
+    pub left_at: Option<DateTime<Utc>>,
+    /// True where the provider gave no end and `left_at` is the end of the session.
+    pub is_left_at_derived: bool,
+    /// Length by the provider, seconds; null: not said.
+    pub duration_seconds: Option<Number>,
+    /// True where the same person was in this session before.
+    pub is_rejoin: bool,
+}
+
+impl Participant {
+    /// Its place in the list.
+    pub fn key(&self) -> (DateTime<Utc>, i64) {
+        (self.joined_at.unwrap_or_else(never), self.participant_id)
+    }
+}
+
+/// The last instant that can be stored: there presences stand of which nobody says the beginning.
+fn never() -> DateTime<Utc> {
+    time::sane_range().1 - TimeDelta::microseconds(1)
+}
+
+/// Up to `limit` presences after the one with sort key `after`; those without a beginning come last.
+pub async fn list(
+    pool: &PgPool,
+    of: &Parts,
+    after: Option<(DateTime<Utc>, i64)>,
+    limit: i64,
+) -> Result<Vec<Participant>, ReadError> {
+    let (joined_at, participant_id) = after.unwrap_or((DateTime::UNIX_EPOCH, i64::MIN));
+    sqlx::query_as!(
+        Participant,
+        r#"
+        select p.participant_id as "participant_id!", p.provider_participant_id as "provider_participant_id!",
+               p.person_id, name.display_name, name.custom_participant_id, p.preset_name, p.joined_at, p.left_at,
+               p.is_left_at_derived as "is_left_at_derived!", p.duration_seconds as "duration_seconds: Number",
+               p.is_rejoin as "is_rejoin!"
+          from analytics.participants p
+          join analytics_pii.participants name using (source_id, session_id, provider_participant_id)
+         where p.source_id = $1 and p.session_id = $2
+           and (coalesce(p.joined_at, $3), p.participant_id) > ($4::timestamptz, $5::bigint)
+         order by coalesce(p.joined_at, $3), p.participant_id
+         limit $6
+        "#,
+        of.source_id,
+        of.session_id,
+        never(),
+        joined_at,
+        participant_id,
+        limit
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(reading("participants"))
+}

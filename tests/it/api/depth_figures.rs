@@ -1,0 +1,234 @@
+//! Figures of participants, transcripts and quality, worked out by hand from the table in `depth_world.sql`.
+
+use super::*;
+
+const DAYS: &str = "granularity=day&from=2026-11-16&to=2026-11-18&zone=UTC";
+
+fn value(answer: &Value, group: &Value, day: &str, metric: &str) -> Value {
+    row(answer, group, day)["values"][metric].clone()
+}
+
+#[tokio::test]
+async fn participants_and_their_minutes() {
+    let api = Api::in_depth().await;
+    let metrics = "participants,participant_minutes,participants_per_session,unexplained_minutes,messages";
+    let answer = api.get(&format!("/v1/metrics/query?metrics={metrics}&{DAYS}&source=rtk-eu")).await;
+    let on = |day: &str, metric: &str| value(&answer, &json!({}), day, metric);
+    // 4 + 2 + 1 on the 16th; 2 on the 17th, and one meeting whose participants nobody could read
+    assert_eq!(on("2026-11-16", "participants"), json!({"value": 7}));
+    assert_eq!(on("2026-11-17", "participants"), json!({"value": 2, "unknown_count": 1}));
+    // 105 + 65 + 60; 10 + 0
+    assert_eq!(on("2026-11-16", "participant_minutes"), json!({"value": 230}));
+    assert_eq!(on("2026-11-17", "participant_minutes"), json!({"value": 10, "unknown_count": 1}));
+    let rate = json!({"value": 2.333_333_333, "numerator": 7, "denominator": 3});
+    assert_eq!(on("2026-11-16", "participants_per_session"), rate);
+    let rate = json!({"value": 1, "numerator": 2, "denominator": 2, "unknown_count": 1});
+    assert_eq!(on("2026-11-17", "participants_per_session"), rate);
+    // 0.5 + 5 + 0; 10 + 0
+    assert_eq!(on("2026-11-16", "unexplained_minutes"), json!({"value": 5.5}));
+    assert_eq!(on("2026-11-17", "unexplained_minutes"), json!({"value": 10, "unknown_count": 1}));
+    // the chat of one meeting of three was fetched
+    assert_eq!(on("2026-11-16", "messages"), json!({"value": 1, "unknown_count": 2}));
+    assert_eq!(row(&answer, &json!({}), "2026-11-16")["bucket"]["status"], "complete");
+    assert_eq!(answer["totals"]["participants"], json!({"value": 9, "unknown_count": 1}));
+    assert_eq!(answer["totals"]["participant_minutes"], json!({"value": 240, "unknown_count": 1}));
+}
+
+#[tokio::test]
+async fn unexplained_minutes_by_class() {
+    let api = Api::in_depth().await;
+    let path = "/v1/metrics/query?metrics=unexplained_minutes&dimensions=unexplained_class&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu,rtk-us";
+    let answer = api.get(path).await;
+    let of = |class: Value| value(&answer, &json!({"unexplained_class": class}), "", "unexplained_minutes");
+    assert_eq!(of(json!("rounding")), json!({"value": 0.5}));
+    assert_eq!(of(json!("participants_missing")), json!({"value": 5}));
+    assert_eq!(of(json!("still_live")), json!({"value": 10}));
+    assert_eq!(of(json!("other")), json!({"value": 15}));
+    assert_eq!(of(Value::Null), json!({"value": null, "reason": "unknown", "unknown_count": 1}));
+    assert_eq!(answer["totals"]["unexplained_minutes"], json!({"value": 30.5, "unknown_count": 1}));
+}
+
+#[tokio::test]
+async fn peaks_are_swept_and_never_added() {
+    let api = Api::in_depth().await;
+    let path = "/v1/metrics/query?metrics=peak_concurrent_participants&zone=UTC";
+    let answer = api.get(&format!("{path}&dimensions=source&{DAYS}&source=rtk-eu,rtk-us,rtk-prod")).await;
+    let of = |source: &str, day: &str| value(&answer, &json!({"source": source}), day, "peak_concurrent_participants");
+    // from 10:50 to 11:00: Ada, Ben, Cy and Dee; who joins as Ada leaves is not a third in her meeting
+    assert_eq!(of("rtk-eu", "2026-11-16"), json!({"value": 4}));
+    // carried in over midnight: one; from 09:00: two
+    assert_eq!(of("rtk-eu", "2026-11-17"), json!({"value": 2, "unknown_count": 1}));
+    assert_eq!(of("rtk-us", "2026-11-16"), json!({"value": 1}));
+    assert_eq!(of("rtk-us", "2026-11-17"), json!({"value": 0}));
+    assert_eq!(of("rtk-prod", "2026-11-16"), json!({"value": null, "reason": "not_fetched"}));
+    // at 11:00 two have left as the one of the other account joins: four, and not five
+    assert_eq!(answer["totals"]["peak_concurrent_participants"], json!({"value": 4, "unknown_count": 1}));
+    assert_eq!(answer["warnings"][0]["code"], "participants_not_fetched");
+    let hours = api
+        .get(&format!("{path}&granularity=hour&from=2026-11-16T23:00:00Z&to=2026-11-17T10:00:00Z&source=rtk-eu"))
+        .await;
+    let peaks: Vec<i64> = hours["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["values"]["peak_concurrent_participants"]["value"].as_i64().unwrap())
+        .collect();
+    assert_eq!(peaks, [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+    // who is still there is there until now, and not in the future
+    let today = api
+        .get(&format!("{path}&granularity=hour&from=2026-11-20T09:00:00Z&to=2026-11-20T14:00:00Z&source=rtk-eu"))
+        .await;
+    let peaks: Vec<Value> = today["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["values"]["peak_concurrent_participants"]["value"].clone())
+        .collect();
+    assert_eq!(peaks, [json!(2), json!(1), json!(1), Value::Null, Value::Null]);
+    let by_provider = api.get(&format!("{path}&dimensions=provider,preset_name&{DAYS}&provider=realtimekit")).await;
+    let hosts = json!({"provider": "realtimekit", "preset_name": "host"});
+    assert_eq!(value(&by_provider, &hosts, "2026-11-16", "peak_concurrent_participants")["value"], 1);
+}
+
+#[tokio::test]
+async fn a_sweep_equals_counting_at_every_instant() {
+    let api = Api::in_depth().await;
+    sqlx::raw_sql(
+        "select setseed(0.4);
+         insert into core.participants (source_id, session_id, provider_participant_id, joined_at, left_at)
+         select 6, 62, 'x' || n, at, at + floor(random() * 40) * interval '5 minutes'
+           from generate_series(1, 400) n
+          cross join lateral (select timestamptz '2026-11-14Z' + floor(random() * 600 + n * 0) * interval '5 minutes' as at) a",
+    )
+    .execute(api.pool())
+    .await
+    .unwrap();
+    let counted: Vec<i64> = sqlx::query_scalar(
+        "with stay as (select joined_at, left_at from analytics.participants
+                        where source_id = 6 and not is_part_of_session and left_at > joined_at)
+         select (select max((select count(*) from stay where joined_at <= at and left_at > at))
+                   from (select bucket_start as at union select joined_at from stay where joined_at >= bucket_start and joined_at < bucket_end) instants)
+           from analytics.buckets('2026-11-14Z', '2026-11-16Z', '1 hour', 'UTC') order by bucket_start",
+    )
+    .fetch_all(api.pool())
+    .await
+    .unwrap();
+    let path = "/v1/metrics/query?metrics=peak_concurrent_participants&granularity=hour&from=2026-11-14&to=2026-11-16&zone=UTC&source=rtk-eu";
+    let answer = api.get(path).await;
+    let swept: Vec<i64> = answer["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["values"]["peak_concurrent_participants"]["value"].as_i64().unwrap())
+        .collect();
+    assert_eq!(swept, counted);
+    assert!(counted.iter().any(|peak| *peak > 5), "{counted:?}");
+    assert_eq!(answer["totals"]["peak_concurrent_participants"]["value"].as_i64(), counted.into_iter().max());
+}
+
+#[tokio::test]
+async fn transcripts_are_covered_or_missed_for_a_reason() {
+    let api = Api::in_depth().await;
+    let path = "/v1/metrics/query?metrics=transcript_coverage_rate,transcript_words&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu";
+    let answer = api.get(path).await;
+    // ended with somebody in them: 61 (available), 62 (empty), 63 (pending for days), 65 (expired)
+    let rate = json!({"value": 0.25, "numerator": 1, "denominator": 4});
+    assert_eq!(answer["totals"]["transcript_coverage_rate"], rate);
+    // 30 + 0; what 63 and 65 would have said nobody knows, and of 66 none was made
+    assert_eq!(answer["totals"]["transcript_words"], json!({"value": 30, "unknown_count": 2}));
+    let reasons = api.get(&format!("{path}&dimensions=transcript_state")).await;
+    let of = |state: &str| value(&reasons, &json!({"transcript_state": state}), "", "transcript_coverage_rate");
+    assert_eq!(of("available"), json!({"value": 1, "numerator": 1, "denominator": 1}));
+    for missed in ["empty", "pending", "expired"] {
+        assert_eq!(of(missed), json!({"value": 0, "numerator": 0, "denominator": 1}), "{missed}");
+    }
+    assert_eq!(of("not_enabled"), json!({"value": null, "numerator": 0, "denominator": 0, "reason": "no_data"}));
+    // ended two hours ago: not missed yet; a day later it is
+    let today =
+        "/v1/metrics/query?metrics=transcript_coverage_rate&from=2026-11-20&to=2026-11-21&zone=UTC&source=rtk-eu";
+    assert_eq!(api.get(today).await["totals"]["transcript_coverage_rate"]["value"], Value::Null);
+    api.clock.set("2026-11-21T12:00:00Z".parse().unwrap());
+    let missed = api.get(today).await["totals"]["transcript_coverage_rate"].clone();
+    assert_eq!(missed, json!({"value": 0, "numerator": 0, "denominator": 1}));
+}
+
+#[tokio::test]
+async fn the_talk_is_shared() {
+    let api = Api::in_depth().await;
+    let path = "/v1/metrics/query?metrics=talk_share,transcript_words&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu,rtk-us";
+    let answer = api.get(&format!("{path}&dimensions=speaker_id")).await;
+    let share = |speaker: Value| value(&answer, &json!({"speaker_id": speaker}), "", "talk_share");
+    assert_eq!(share(json!("person-ada")), json!({"value": 0.666_666_667, "numerator": 20, "denominator": 30}));
+    assert_eq!(share(json!("person-ben")), json!({"value": 0.333_333_333, "numerator": 10, "denominator": 30}));
+    assert_eq!(share(json!("person-cleo")), json!({"value": 0.666_666_667, "numerator": 10, "denominator": 15}));
+    // Zoe has a name and no pseudonym
+    let nobody = json!({"value": 0.333_333_333, "numerator": 5, "denominator": 15, "unknown_count": 2});
+    assert_eq!(share(Value::Null), nobody);
+    let whole = json!({"value": 1, "numerator": 45, "denominator": 45, "unknown_count": 2});
+    assert_eq!(answer["totals"]["talk_share"], whole);
+    assert_eq!(answer["totals"]["transcript_words"], json!({"value": 45, "unknown_count": 2}));
+    assert_eq!(api.get(path).await["totals"]["talk_share"], whole);
+}
+
+#[tokio::test]
+async fn quality_is_weighted_by_minutes() {
+    let api = Api::in_depth().await;
+    let path = "/v1/metrics/query?metrics=quality_coverage_rate,audio_mos_avg,audio_in_mos_avg&from=2026-11-16&to=2026-11-17&zone=UTC&source=rtk-eu";
+    let answer = api.get(path).await;
+    // p1, p2 and q1 of seven
+    let rate = json!({"value": 0.428_571_429, "numerator": 3, "denominator": 7});
+    assert_eq!(answer["totals"]["quality_coverage_rate"], rate);
+    // (4 * 30 + 3 * 30 + 4.5 * 45) / 105
+    let sent = json!({"value": 3.928_571_429, "numerator": 412.5, "denominator": 105, "unknown_count": 4});
+    assert_eq!(answer["totals"]["audio_mos_avg"], sent);
+    // (4.5 * 30 + 4 * 45) / 75
+    let received = json!({"value": 4.2, "numerator": 315, "denominator": 75, "unknown_count": 5});
+    assert_eq!(answer["totals"]["audio_in_mos_avg"], received);
+    let by_preset = api.get(&format!("{path}&dimensions=preset_name")).await;
+    let hosts = value(&by_preset, &json!({"preset_name": "host"}), "", "quality_coverage_rate");
+    assert_eq!(hosts, json!({"value": 0.666_666_667, "numerator": 2, "denominator": 3}));
+}
+
+#[tokio::test]
+async fn what_a_provider_has_not_or_is_not_asked_for() {
+    let api = Api::in_depth().await;
+    let path = "/v1/metrics/query?metrics=participants,talk_share,audio_mos_avg,peak_concurrent_participants&dimensions=source&from=2026-11-16&to=2026-11-17&zone=UTC";
+    let answer = api.get(path).await;
+    for (source, reason) in
+        [("rtk-prod", "not_fetched"), ("konpro-eu", "not_applicable"), ("konvo-eu", "not_applicable")]
+    {
+        let values = row(&answer, &json!({"source": source}), "")["values"].clone();
+        for metric in ["participants", "talk_share", "audio_mos_avg", "peak_concurrent_participants"] {
+            assert_eq!(values[metric], json!({"value": null, "reason": reason}), "{source} {metric}");
+        }
+    }
+    let codes: Vec<&str> = answer["warnings"].as_array().unwrap().iter().map(|w| w["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["participants_not_fetched", "transcripts_not_fetched", "quality_not_fetched"]);
+    assert_eq!(answer["warnings"][0]["metrics"], json!(["participants", "peak_concurrent_participants"]));
+    // chats have no participants: they make nothing unknown
+    let coverage = api
+        .get("/v1/metrics/query?metrics=sessions,participants&from=2026-11-18&to=2026-11-19&zone=UTC&source=konvo-eu")
+        .await;
+    assert_eq!(coverage["coverage"]["unknown"], 0);
+}
+
+#[tokio::test]
+async fn a_session_is_not_counted_once_for_each_presence() {
+    let api = Api::in_depth().await;
+    let problem =
+        api.problem("/v1/metrics/query?metrics=minutes_consumed,participants&dimensions=preset_name", 422).await;
+    let faults = problem["errors"].as_array().unwrap();
+    assert_eq!(faults.len(), 1);
+    assert_eq!(faults[0]["code"], "overlapping_dimension");
+    let detail = faults[0]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("`minutes_consumed` cannot be grouped by `preset_name`"), "{detail}");
+    assert!(detail.contains("or for participants, "), "{detail}");
+    api.problem("/v1/metrics/query?metrics=transcript_coverage_rate&dimensions=speaker_id", 422).await;
+    let list = api.get("/v1/metrics").await;
+    let dimensions = |id: &str| {
+        let metrics = list["items"].as_array().unwrap();
+        metrics.iter().find(|metric| metric["id"] == id).unwrap()["dimensions"].clone().to_string()
+    };
+    assert!(dimensions("participants").contains("preset_name") && !dimensions("sessions").contains("preset_name"));
+    assert!(dimensions("talk_share").contains("speaker_id") && !dimensions("participants").contains("speaker_id"));
+}
