@@ -1,6 +1,7 @@
 //! Wiring: configuration and providers become sources, sources go to `ingest`, questions to `api`; and
 //! everything stops in order. The only module that knows all others; it decides nothing about data.
 
+mod budgets;
 pub mod checking;
 pub mod polling;
 pub mod serving;

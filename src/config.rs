@@ -66,6 +66,8 @@ pub struct HttpConfig {
     pub total_timeout: Duration,
     /// `max_body_bytes`: of a decoded answer, default 16,777,216.
     pub max_body_bytes: usize,
+    /// `max_file_bytes`: of a decoded file that a provider gives a link to, default 33,554,432.
+    pub max_file_bytes: usize,
 }
 
 /// What `config` needs to know of a provider, handed in from the table of providers.
@@ -202,12 +204,12 @@ fn http(mut section: Section, faults: &mut Vec<ConfigFault>) -> HttpConfig {
     let connect_timeout = millis("connect_timeout_ms", 5_000);
     let read_timeout = millis("read_timeout_ms", 20_000);
     let total_timeout = millis("total_timeout_ms", 60_000);
-    let max_body_bytes = section.whole("max_body_bytes", 1_024..=1_073_741_824, 16 * 1024 * 1024, faults);
+    let mut bytes = |key, default| {
+        let value = section.whole(key, 1_024..=1_073_741_824, default, faults);
+        usize::try_from(value).unwrap_or(usize::MAX)
+    };
+    let max_body_bytes = bytes("max_body_bytes", 16 * 1024 * 1024);
+    let max_file_bytes = bytes("max_file_bytes", 32 * 1024 * 1024);
     section.finish(faults);
-    HttpConfig {
-        connect_timeout,
-        read_timeout,
-        total_timeout,
-        max_body_bytes: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
-    }
+    HttpConfig { connect_timeout, read_timeout, total_timeout, max_body_bytes, max_file_bytes }
 }

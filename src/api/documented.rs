@@ -23,6 +23,10 @@ pub(crate) struct FindProblems;
 #[derive(Debug)]
 pub(crate) struct PlainProblems;
 
+/// Documents the problems of a call that starts something.
+#[derive(Debug)]
+pub(crate) struct ActionProblems;
+
 /// A status and what it means, for the API's description.
 type Documented = (&'static str, &'static str);
 
@@ -36,6 +40,12 @@ const UNAVAILABLE: Documented = (
     "The database does not answer (`database_unavailable`, see Retry-After), or the question takes too long (`query_too_expensive`).",
 );
 const NOT_FOUND: Documented = ("404", "There is no such thing.");
+
+const INVALID_ACTION: Documented = (
+    "422",
+    "Nothing was started: the body has faults, all in `errors` with their JSON pointers (`invalid_body`), or the idempotency key \
+     belongs to another request (`idempotency_key_reused`).",
+);
 
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
@@ -52,6 +62,38 @@ impl IntoResponses for FindProblems {
 impl IntoResponses for PlainProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         documented(&[INVALID, INTERNAL])
+    }
+}
+
+/// What a call that starts something can meet besides the problems of every question.
+const ACTION: [Documented; 7] = [
+    (
+        "403",
+        "Nothing was started: the source does not allow it (`actions_disabled`), or a page of another origin asked (`cross_site_request`).",
+    ),
+    (
+        "409",
+        "Nothing was started now: the provider has no such call (`not_offered`), the session still runs (`session_not_ended`), \
+         or the idempotency key belongs to a call under way (`action_in_flight`) or with an unknown outcome (`outcome_still_unknown`).",
+    ),
+    ("413", "Nothing was started: the body is too large."),
+    ("415", "Nothing was started: the body is not declared as `application/json`."),
+    ("502", "Nothing was started: the provider refused (`provider_refused`); its words are in `detail`."),
+    (
+        "503",
+        "Nothing was started: the provider (`provider_not_now`) or the database (`database_unavailable`) wants patience; see Retry-After.",
+    ),
+    (
+        "504",
+        "**It may have been started** (`outcome_unknown`): the answer was lost or cannot be read. Look at the provider before asking again.",
+    ),
+];
+
+impl IntoResponses for ActionProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let mut all = documented(&[NOT_FOUND, INVALID_ACTION, INTERNAL]);
+        all.extend(documented(&ACTION));
+        all
     }
 }
 

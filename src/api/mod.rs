@@ -2,10 +2,11 @@
 //!
 //! One endpoint a file, each in the same order: parameters, answer, documentation, handler. The router
 //! stands below on one screen and writes the OpenAPI document, so that no route is undocumented. What a
-//! question means is decided in [`crate::query`]; what an error says, in [`problem`] alone. The API only
-//! reads, and knows neither providers nor how data comes in.
+//! question means is decided in [`crate::query`]; what an error says, in [`problem`] alone. All but [`actions`]
+//! only reads, and nothing here knows providers or how data comes in.
 
 pub(crate) mod accept;
+pub mod actions;
 pub(crate) mod conditional;
 pub(crate) mod description;
 pub(crate) mod documented;
@@ -37,6 +38,7 @@ use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::api::actions::ActionAccess;
 use crate::api::problem::ApiError;
 use crate::api::request_id::RequestId;
 use crate::clock::Clock;
@@ -44,7 +46,7 @@ use crate::clock::Clock;
 /// What the handlers work with.
 #[derive(Debug, Clone)]
 pub struct ApiState {
-    /// Connections for reading. A statement timeout is set on them, not here.
+    /// Connections for answers. A statement timeout is set on them, not here.
     pub pool: PgPool,
     /// The present.
     pub clock: Arc<dyn Clock>,
@@ -54,6 +56,8 @@ pub struct ApiState {
     pub health: HealthSettings,
     /// Cancelled once the process is to stop: it is not ready any more.
     pub draining: CancellationToken,
+    /// Where something may be started.
+    pub actions: ActionAccess,
     /// What an operator can do about a class of polling errors, one sentence.
     pub error_advice: fn(&str) -> Option<&'static str>,
 }
@@ -99,6 +103,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(metrics::query::query_metrics))
         .routes(routes!(metrics::minutes::read_minutes))
         .routes(routes!(metrics::resolution::read_resolution))
+        .routes(routes!(actions::summary::generate_summary))
+        .routes(routes!(actions::launch::start_streaming_session))
+        .routes(routes!(actions::list::list_actions))
 }
 
 /// The API's description. Needs no database.

@@ -4,7 +4,10 @@
 //! the cause. SQL, addresses and causes never leave the process. On the wire it is RFC 9457
 //! (`application/problem+json`) with three members more: `code` for programs, `errors` with every fault of
 //! the question at once, and `instance`, the id of the request in the log.
+//! What is said of calls that start something stands in [`action`].
 //! A handler returns [`ApiError`]; [`crate::api::request_id`] adds the id, writes the body and the log.
+
+mod action;
 
 use axum::Json;
 use axum::body::Body;
@@ -13,7 +16,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use self::action::ActionProblem;
+
 use crate::query::ReadError;
+use crate::store::StoreError;
 
 /// Media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -47,9 +53,13 @@ pub struct Problem {
 /// One fault of a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Fault {
-    /// The parameter.
+    /// The parameter or header; absent where the body is meant.
     #[schema(example = "metrics")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub parameter: String,
+    /// Where in the body: a JSON pointer (RFC 6901).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
     /// Kind of fault, for programs.
     #[schema(example = "unknown_metric")]
     pub code: &'static str,
@@ -69,6 +79,12 @@ pub struct Fault {
 pub enum ApiError {
     /// The question has faults.
     Invalid(Vec<Fault>),
+    /// The body has faults.
+    InvalidBody(Vec<Fault>),
+    /// A call that starts something was not made, or did not go well.
+    Action(ActionProblem),
+    /// Nothing could be written.
+    Write(StoreError),
     /// There is no such thing; names it.
     NotFound(String),
     /// There is no such address.
@@ -90,6 +106,18 @@ pub enum ApiError {
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
         Self::Read(error)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl From<ActionProblem> for ApiError {
+    fn from(problem: ActionProblem) -> Self {
+        Self::Action(problem)
     }
 }
 
@@ -123,14 +151,13 @@ impl ApiError {
     fn told(&self) -> Told {
         match self {
             Self::Invalid(faults) => {
-                let details: Vec<&str> = faults.iter().map(|fault| fault.detail.as_str()).collect();
-                Told::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "invalid_query",
-                    "The question cannot be answered as it stands",
-                    details.join(" "),
-                )
+                told_of_faults(faults, "invalid_query", "The question cannot be answered as it stands")
             }
+            Self::InvalidBody(faults) => {
+                told_of_faults(faults, "invalid_body", "The body cannot be acted on as it stands")
+            }
+            Self::Action(problem) => problem.told(),
+            Self::Write(error) => told_of_writing(error),
             Self::NotFound(what) => {
                 Told::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing", what.clone())
             }
@@ -164,6 +191,28 @@ impl ApiError {
     }
 }
 
+fn told_of_faults(faults: &[Fault], code: &'static str, title: &'static str) -> Told {
+    let details: Vec<&str> = faults.iter().map(|fault| fault.detail.as_str()).collect();
+    Told::new(StatusCode::UNPROCESSABLE_ENTITY, code, title, details.join(" "))
+}
+
+/// Before anything is started it is written down: where that fails, nothing was.
+fn told_of_writing(error: &StoreError) -> Told {
+    let told = if error.is_transient() { unavailable("Nothing was started.") } else { internal() };
+    told.log(error.cause())
+}
+
+fn unavailable(detail: &str) -> Told {
+    Told::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "database_unavailable",
+        "The database does not answer in time",
+        // a pool cannot tell the two apart: it tries to connect until its patience ends
+        format!("It is away, or too many questions are asked at once. {detail} Ask again in a moment."),
+    )
+    .retry_after(5)
+}
+
 fn internal() -> Told {
     Told::new(
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -194,15 +243,7 @@ fn told_of_reading(error: &ReadError) -> Told {
         .log(log),
         Some(code) if !is_outage(code) => internal().log(log),
         None if matches!(source, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }) => internal().log(log),
-        _ => Told::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "database_unavailable",
-            "The database does not answer in time",
-            // a pool cannot tell the two apart: it tries to connect until its patience ends
-            "It is away, or too many questions are asked at once. The question was fine; ask again in a moment.",
-        )
-        .log(log)
-        .retry_after(5),
+        _ => unavailable("The question was fine.").log(log),
     }
 }
 
@@ -234,7 +275,7 @@ impl IntoResponse for ApiError {
             detail: told.detail,
             code: told.code,
             instance: String::new(),
-            errors: if let Self::Invalid(faults) = self { faults } else { Vec::new() },
+            errors: if let Self::Invalid(faults) | Self::InvalidBody(faults) = self { faults } else { Vec::new() },
         };
         response.extensions_mut().insert(Reported { problem, log: told.log });
         response

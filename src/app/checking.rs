@@ -35,9 +35,9 @@ pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
             finding: "no source is configured: add a [[sources]] section".to_owned(),
         });
     }
-    let mut workshop = Workshop::new(app)?;
-    for source in &app.config.sources {
-        let connector = workshop.connect(source, BTreeMap::new())?;
+    let workshop = Workshop::new(app, None)?;
+    for (index, source) in app.config.sources.iter().enumerate() {
+        let connector = workshop.connect(index, BTreeMap::new())?;
         lines.push(check_source(app, source.slug.as_str(), connector.as_ref()).await);
     }
     Ok(lines)

@@ -3,22 +3,29 @@
 //! Shutdown in order: readiness goes off, ticks end, polls finish the page in flight, open requests are
 //! answered, and whatever still runs after the grace time is left to the next start, which loses nothing.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::actions::ActionAccess;
 use crate::api::{self, ApiState, HealthSettings};
 use crate::app::App;
+use crate::app::sources::Workshop;
 use crate::db::{self, Purpose};
-use crate::ingest::{self, schedule::Schedule};
+use crate::ingest::{self, Source, schedule::Schedule};
 
 /// How long a shutdown waits for polls and requests.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How long a call that starts something may wait for its turn in the provider's call budget.
+const TURN: Duration = Duration::from_secs(30);
 
 /// Which part of the service a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -46,15 +53,16 @@ pub async fn serve(
     let listener = if role == Role::Poller { None } else { Some(listen(app).await?) };
     let polls = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     db::migrate(&polls).await?;
+    let sources = if role == Role::Api { Vec::new() } else { super::connect_sources(app, &polls).await? };
+    let actions = actions(app, &polls, &sources)?;
     let schedule = if role == Role::Api {
         None
     } else {
-        let sources = super::connect_sources(app, &polls).await?;
         let poller = Arc::new(app.poller(polls.clone(), stop.clone()).await?);
         Some(Schedule::start(&poller, sources, &tracker).await.context("the schedule could not be started")?)
     };
     let answered = if let Some(listener) = listener {
-        answer(app, listener, &stop, on_ready).await
+        answer(app, listener, actions, &stop, on_ready).await
     } else {
         tracing::info!("polling");
         stop.cancelled().await;
@@ -78,9 +86,28 @@ async fn listen(app: &App) -> anyhow::Result<TcpListener> {
     listener.with_context(|| format!("server.listen: {listen} cannot be listened on; is another process there?"))
 }
 
+/// Where something may be started. A process that polls uses the connectors of its polls; one that only answers makes
+/// its own.
+fn actions(app: &App, pool: &PgPool, polled: &[Source]) -> anyhow::Result<ActionAccess> {
+    let workshop = Workshop::new(app, Some(pool))?;
+    let mut allowed = BTreeMap::new();
+    for (index, source) in app.config.sources.iter().enumerate().filter(|(_, source)| source.are_actions_enabled) {
+        let polled = polled.iter().find(|polled| polled.slug == source.slug);
+        let connector = match polled {
+            Some(polled) => Arc::clone(&polled.connector),
+            None => workshop.connect(index, BTreeMap::new())?,
+        };
+        allowed.insert(source.slug.to_string(), connector.actions());
+    }
+    // a call may wait for its turn before its own deadlines begin
+    let call_deadline = app.config.http.total_timeout + TURN;
+    Ok(ActionAccess { sources: Arc::new(allowed), call_deadline })
+}
+
 async fn answer(
     app: &App,
     listener: TcpListener,
+    actions: ActionAccess,
     stop: &CancellationToken,
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
@@ -92,11 +119,13 @@ async fn answer(
         default_zone: app.config.server.default_zone,
         health: HealthSettings::default(),
         draining: stop.clone(),
+        actions,
         error_advice: ingest::advice_for,
     };
     tracing::info!(%address, "answering");
     on_ready(address);
-    let served = axum::serve(listener, api::router(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let service = api::router(state).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let deadline = async {
         stop.cancelled().await;
         tokio::time::sleep(GRACE).await;

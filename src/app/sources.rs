@@ -5,19 +5,22 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use chrono::TimeDelta;
-use secrecy::ExposeSecret;
 use sqlx::PgPool;
 
 use crate::app::App;
+use crate::app::budgets::{SharedBudget, budgets};
 use crate::config::{ProviderDefaults, SourceConfig};
 use crate::connector::download::Downloader;
 use crate::connector::http::{ApiClient, HttpLimits, Priority, http_client};
 use crate::connector::limits::CallBudget;
+use crate::connector::limits::bucket::{Bucket, LocalLedger};
 use crate::connector::{Connector, ConnectorSettings, ProviderEntry};
 use crate::ingest::Source;
 use crate::ingest::artifact::PlannedStream;
+use crate::ingest::budget::SharedLedger;
 use crate::model::source::SourceRegistration;
 use crate::providers;
+use crate::store::budget::{self, BudgetRegistration};
 use crate::store::source;
 
 /// What configuration must know of each provider.
@@ -55,10 +58,19 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
         registrations.push(registration);
     }
     let ids = source::register(pool, &registrations).await?;
-    let mut workshop = Workshop::new(app)?;
+    for shared in budgets(configured) {
+        let registration = BudgetRegistration {
+            sources: shared.sources.iter().map(|&index| ids[index]).collect(),
+            key: shared.key,
+            requests_per_minute: shared.requests_per_minute,
+            share_permille: shared.share_permille,
+        };
+        budget::register(pool, &registration).await?;
+    }
+    let workshop = Workshop::new(app, Some(pool))?;
     let mut sources = Vec::with_capacity(configured.len());
-    for (source, id) in configured.iter().zip(ids) {
-        let connector = workshop.connect(source, source::facts(pool, id).await?)?;
+    for (index, (source, id)) in configured.iter().zip(ids).enumerate() {
+        let connector = workshop.connect(index, source::facts(pool, id).await?)?;
         let session_streams = PlannedStream::of(connector.as_ref(), &source.session_streams);
         sources.push(Source {
             id,
@@ -73,18 +85,19 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
     Ok(sources)
 }
 
-/// Makes connectors. Sources with one credential share one call budget, the strictest of theirs: the
-/// provider counts them together.
+/// Makes connectors for the configured sources.
 pub(super) struct Workshop<'a> {
     app: &'a App,
     client: reqwest::Client,
     limits: HttpLimits,
-    budgets: BTreeMap<(String, String), Arc<CallBudget>>,
+    /// By the source's place in the configuration.
+    budgets: BTreeMap<usize, Arc<CallBudget>>,
 }
 
 impl<'a> Workshop<'a> {
+    /// Calls are counted in the database of `pool`, where the budgets are registered, or by this process alone.
     /// Errors where the machine has no certificate store.
-    pub(super) fn new(app: &'a App) -> anyhow::Result<Self> {
+    pub(super) fn new(app: &'a App, pool: Option<&PgPool>) -> anyhow::Result<Self> {
         let http = app.config.http;
         let limits = HttpLimits {
             connect_timeout: http.connect_timeout,
@@ -93,27 +106,19 @@ impl<'a> Workshop<'a> {
             max_body_bytes: http.max_body_bytes,
         };
         let client = http_client(limits).context("the HTTP client needs a certificate store")?;
-        let mut rates: BTreeMap<(String, String), u32> = BTreeMap::new();
-        for source in &app.config.sources {
-            let rate = rates.entry(credential(source)).or_insert(source.requests_per_minute);
-            *rate = source.requests_per_minute.min(*rate);
+        let mut by_source = BTreeMap::new();
+        for shared in budgets(&app.config.sources) {
+            let budget = Arc::new(call_budget(&shared, pool));
+            by_source.extend(shared.sources.iter().map(|&index| (index, Arc::clone(&budget))));
         }
-        let budget = |rate| Arc::new(CallBudget::per_minute(rate));
-        let budgets = rates.into_iter().map(|(credential, rate)| (credential, budget(rate))).collect();
-        Ok(Self { app, client, limits, budgets })
+        Ok(Self { app, client, limits, budgets: by_source })
     }
 
-    /// A connector for `source`, told what earlier runs learnt about it.
-    pub(super) fn connect(
-        &mut self,
-        source: &SourceConfig,
-        facts: BTreeMap<String, String>,
-    ) -> anyhow::Result<Arc<dyn Connector>> {
+    /// A connector for the configured source at `index`, told what earlier runs learnt about it.
+    pub(super) fn connect(&self, index: usize, facts: BTreeMap<String, String>) -> anyhow::Result<Arc<dyn Connector>> {
+        let source = self.app.config.sources.get(index).context("there is no such source")?;
+        let budget = self.budgets.get(&index).context("every source has a budget")?;
         let entry = entry_of(source)?;
-        let budget = self
-            .budgets
-            .entry(credential(source))
-            .or_insert_with(|| Arc::new(CallBudget::per_minute(source.requests_per_minute)));
         let api = ApiClient {
             http: self.client.clone(),
             base_url: source.base_url.clone(),
@@ -138,8 +143,14 @@ impl<'a> Workshop<'a> {
     }
 }
 
-fn credential(source: &SourceConfig) -> (String, String) {
-    (source.base_url.origin().ascii_serialization(), source.api_key.expose_secret().to_owned())
+fn call_budget(shared: &SharedBudget, pool: Option<&PgPool>) -> CallBudget {
+    match pool {
+        Some(pool) => CallBudget::new(Arc::new(SharedLedger { pool: pool.clone(), key: shared.key.clone() })),
+        None => {
+            let bucket = Bucket::new(shared.requests_per_minute, shared.share_permille);
+            CallBudget::new(Arc::new(LocalLedger::new(bucket)))
+        }
+    }
 }
 
 fn entry_of(source: &SourceConfig) -> anyhow::Result<&'static ProviderEntry> {

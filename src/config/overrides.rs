@@ -1,5 +1,6 @@
 //! Keys from the environment: `TRIBUTARY_DATABASE__URL` is `database.url`, and
-//! `TRIBUTARY_SOURCES__RTK_PROD__SCHEDULE` is the `schedule` of the source `rtk-prod`.
+//! `TRIBUTARY_SOURCES__RTK_PROD__SCHEDULE` is the `schedule` of the source `rtk-prod`; a section of a source
+//! takes one part more: `TRIBUTARY_SOURCES__RTK_PROD__ACTIONS__ENABLED`.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +19,10 @@ pub(super) fn apply(table: &mut Table, environment: &BTreeMap<String, String>, f
         let path: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
         let put = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["sources", slug, key] => source_of(table, slug).map(|source| (source, key.to_owned())),
-            [section, key] => match table.entry(section).or_insert_with(|| Value::Table(Table::new())) {
-                Value::Table(section) => Some((section, key.to_owned())),
-                _ => None,
-            },
+            ["sources", slug, section, key] => {
+                source_of(table, slug).and_then(|source| section_of(source, section)).map(|it| (it, key.to_owned()))
+            }
+            [section, key] => section_of(table, section).map(|section| (section, key.to_owned())),
             _ => None,
         };
         match put {
@@ -36,6 +37,10 @@ pub(super) fn apply(table: &mut Table, environment: &BTreeMap<String, String>, f
             }),
         }
     }
+}
+
+fn section_of<'a>(table: &'a mut Table, name: &str) -> Option<&'a mut Table> {
+    table.entry(name).or_insert_with(|| Value::Table(Table::new())).as_table_mut()
 }
 
 fn source_of<'a>(table: &'a mut Table, slug: &str) -> Option<&'a mut Table> {

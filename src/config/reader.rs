@@ -140,6 +140,32 @@ impl Section {
         }
     }
 
+    /// A switch; off where nothing is said.
+    pub(super) fn flag(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> bool {
+        let Some(value) = self.take(key) else { return false };
+        // what comes from the environment is text
+        let flag = value.as_bool().or_else(|| value.as_str()?.trim().parse().ok());
+        flag.unwrap_or_else(|| {
+            self.fault(faults, key, &format!("`{value}` is not usable"), "write true or false");
+            false
+        })
+    }
+
+    /// A part of the whole, above 0 and up to 1, in thousandths.
+    pub(super) fn permille(&mut self, key: &'static str, default: u32, faults: &mut Vec<ConfigFault>) -> u32 {
+        let Some(value) = self.take(key) else { return default };
+        #[expect(clippy::cast_precision_loss, reason = "a whole number that fits is 1")]
+        let whole = value.as_integer().map(|number| number as f64);
+        let number = value.as_float().or(whole).or_else(|| value.as_str()?.trim().parse().ok());
+        let permille = number.filter(|part| *part > 0.0 && *part <= 1.0).map(|part| (part * 1_000.0).round().max(1.0));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 1000")]
+        let permille = permille.map(|permille| permille as u32);
+        permille.unwrap_or_else(|| {
+            self.fault(faults, key, &format!("`{value}` is not usable"), "write a number above 0 and up to 1");
+            default
+        })
+    }
+
     /// Ends the reading: what is left is unknown.
     pub(super) fn finish(self, faults: &mut Vec<ConfigFault>) {
         for key in self.table.keys() {

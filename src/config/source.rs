@@ -27,8 +27,11 @@ pub struct SourceConfig {
     pub history_from: DateTime<Utc>,
     /// `api_key_env` or `api_key_file`.
     pub api_key: SecretString,
-    /// `requests_per_minute`: calls of this credential.
+    /// `requests_per_minute`: calls of this account, whatever the provider allows.
     pub requests_per_minute: u32,
+    /// `quota_share`: our part of the quota the provider states, in thousandths; default 800, the rest is
+    /// for the customer's own calls.
+    pub quota_share_permille: u32,
     /// `page_size`: records asked for in one call; the provider's usual where absent.
     pub page_size: Option<u32>,
     /// `account_id`, where the provider has accounts.
@@ -38,6 +41,8 @@ pub struct SourceConfig {
     /// `session_streams`: what is fetched for each session once it is known, of those the provider offers. Default:
     /// all of them.
     pub session_streams: Vec<Stream>,
+    /// `actions.enabled`: whether callers of the API may have something started there. Off unless it is said.
+    pub are_actions_enabled: bool,
 }
 
 pub(super) fn read_all(
@@ -99,10 +104,14 @@ fn read(
     }
     let default_rate = provider.map_or(60, |provider| i64::from(provider.requests_per_minute));
     let rate = section.whole("requests_per_minute", 1..=100_000, default_rate, faults);
+    let quota_share_permille = section.permille("quota_share", 800, faults);
     let page_size = section.has("page_size").then(|| section.whole("page_size", 1..=1_000, 100, faults));
     let account_id = setting(section, "account_id", provider, faults);
     let app_id = setting(section, "app_id", provider, faults);
     let session_streams = session_streams(section, faults);
+    let mut actions = section.section("actions", faults);
+    let are_actions_enabled = actions.flag("enabled", faults);
+    actions.finish(faults);
     Some(SourceConfig {
         slug: slug?,
         provider: provider?.name.to_owned(),
@@ -111,10 +120,12 @@ fn read(
         history_from,
         api_key: api_key?,
         requests_per_minute: u32::try_from(rate).unwrap_or(1),
+        quota_share_permille,
         page_size: page_size.and_then(|size| u32::try_from(size).ok()),
         account_id,
         app_id,
         session_streams,
+        are_actions_enabled,
     })
 }
 

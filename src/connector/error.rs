@@ -10,6 +10,8 @@ use chrono::{DateTime, Utc};
 pub enum PullErrorKind {
     /// The network, a time-out, or a 5xx: likely gone in a moment.
     Transient,
+    /// As transient, and the provider has not seen the request: no connection, or no leave to call.
+    Unreached,
     /// The provider asked for patience until this instant.
     RateLimited {
         /// No call before this.
@@ -72,7 +74,7 @@ impl PullErrorKind {
     /// The table: kind → what to do, and what to say.
     pub fn policy(&self) -> Policy {
         match self {
-            Self::Transient => Policy {
+            Self::Transient | Self::Unreached => Policy {
                 class: "transient",
                 action: Action::Retry,
                 may_be_local: true,

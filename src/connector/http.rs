@@ -17,7 +17,10 @@ use crate::clock::{Clock, Dice};
 use crate::connector::Credential;
 use crate::connector::body;
 use crate::connector::error::{Action, PullError, PullErrorKind};
-use crate::connector::limits::{self, CallBudget};
+use crate::connector::limits::headers::{Observation, provider_date, retry_after};
+use crate::connector::limits::{CallBudget, PATIENCE, Refusal};
+
+pub use crate::connector::limits::Priority;
 
 /// Tries for one call, the first included.
 const MAX_TRIES: u32 = 4;
@@ -25,9 +28,6 @@ const MAX_TRIES: u32 = 4;
 const FIRST_WAIT: Duration = Duration::from_millis(400);
 /// No single wait is drawn from more than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// A stated wait up to this long is slept through; for a longer one the stream is parked.
-const PATIENCE: TimeDelta = TimeDelta::seconds(10);
-
 /// Deadlines and caps of every call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpLimits {
@@ -71,17 +71,6 @@ pub fn http_client(limits: HttpLimits) -> Result<reqwest::Client, reqwest::Error
         .build()
 }
 
-/// Who goes first when calls are short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// What dashboards wait for: lists, checks.
-    Live,
-    /// What belongs to sessions that are known already.
-    Depth,
-    /// The past.
-    Backfill,
-}
-
 /// Calls to one source's provider: origin, credential, budget.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
@@ -93,7 +82,7 @@ pub struct ApiClient {
     pub credential: Credential,
     /// The credential.
     pub api_key: SecretString,
-    /// Calls this credential may make, shared by its sources.
+    /// Calls this account may make, shared by its sources.
     pub budget: Arc<CallBudget>,
     /// How urgent the calls of this client are.
     pub priority: Priority,
@@ -140,7 +129,7 @@ impl ApiClient {
         let mut tries = 0;
         loop {
             tries += 1;
-            let error = match self.try_get(&call, path, query).await {
+            let error = match self.call_once(&call, self.http.get(self.address(path)).query(query)).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -149,14 +138,27 @@ impl ApiClient {
             let wait = match (policy.action, error.retry_at()) {
                 _ if tries >= MAX_TRIES => return Err(error),
                 (Action::Retry, _) => self.backoff(tries),
-                (Action::WaitUntil, Some(until)) if until - now <= PATIENCE => {
-                    (until - now).to_std().unwrap_or_default()
+                // the budget knows of it by now: the next try waits there, in its turn
+                (Action::WaitUntil, Some(until)) if error.http_status.is_some() && is_soon(until - now) => {
+                    Duration::ZERO
                 }
                 _ => return Err(error),
             };
             tracing::debug!(call, tries, wait_ms = wait.as_millis(), error = %error, "call failed, waiting");
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Posts `body` to `path` below the base address, once: the call starts something, and whether a lost answer
+    /// did is not known.
+    pub async fn post_once(&self, path: &str, body: &serde_json::Value) -> Result<Answer, PullError> {
+        self.call_once(&format!("POST {path}"), self.http.post(self.address(path)).json(body)).await
+    }
+
+    fn address(&self, path: &str) -> Url {
+        let mut url = self.base_url.clone();
+        url.set_path(&format!("{}{path}", self.base_url.path().trim_end_matches('/')));
+        url
     }
 
     /// Full jitter: anything from zero to a cap that doubles. The source of the scheme is the AWS
@@ -166,38 +168,35 @@ impl ApiClient {
         cap.mul_f64(self.dice.unit())
     }
 
-    async fn try_get(&self, call: &str, path: &str, query: &[(&str, String)]) -> Result<Answer, PullError> {
+    async fn call_once(&self, call: &str, request: reqwest::RequestBuilder) -> Result<Answer, PullError> {
         let fail = |kind, detail: String, status: Option<StatusCode>| PullError {
             kind,
             call: call.to_owned(),
             detail,
             http_status: status.map(|status| status.as_u16()),
         };
-        let open = || match self.budget.blocked_until(self.clock.now()) {
-            Some(until) => {
-                let detail = format!("the provider wants no call before {}", until.to_rfc3339());
-                Err(fail(PullErrorKind::RateLimited { until }, detail, None))
+        let number = self.budget.reserve(self.priority, &*self.clock).await.map_err(|refusal| match refusal {
+            Refusal::Until(until) => {
+                let detail = format!("no call may be made before {}", until.to_rfc3339());
+                fail(PullErrorKind::RateLimited { until }, detail, None)
             }
-            None => Ok(()),
-        };
-        open()?;
-        self.budget.permit().await;
-        // another source of the same credential may have been refused while this one waited
-        open()?;
-        let mut url = self.base_url.clone();
-        url.set_path(&format!("{}{path}", self.base_url.path().trim_end_matches('/')));
-        let request = self.http.get(url).query(query).headers(self.headers(call)?);
-        let response = request.send().await;
-        let mut response =
-            response.map_err(|error| fail(PullErrorKind::Transient, body::chain(&error.without_url()), None))?;
+            Refusal::Unknown(error) => fail(PullErrorKind::Unreached, error.to_string(), None),
+        })?;
+        let response = request.headers(self.headers(call)?).send().await;
+        let mut response = response.map_err(|error| {
+            let kind = if error.is_connect() { PullErrorKind::Unreached } else { PullErrorKind::Transient };
+            fail(kind, body::chain(&error.without_url()), None)
+        })?;
         let (status, headers) = (response.status(), response.headers().clone());
         let now = self.clock.now();
-        if let Some(reset) = limits::quota_reset(&headers, now) {
-            self.budget.block_until(reset);
+        // the status and the headers are judged first: a refusal counts, whatever happens to the body
+        let mut said = Observation::read(&headers, now);
+        let failure = (!status.is_success()).then(|| self.kind_of(status, &headers, &said, now));
+        if let Some(PullErrorKind::RateLimited { until }) = failure {
+            said.blocked_until = Some(until);
         }
-        if !status.is_success() {
-            // the status is judged first: a refusal counts, whatever happens to its body
-            let kind = self.kind_of(status, &headers, now);
+        self.budget.observe(number, &said, now).await;
+        if let Some(kind) = failure {
             let body = body::read(&mut response, self.limits.max_body_bytes).await.unwrap_or_default();
             return Err(fail(kind, self.describe(status, &body), Some(status)));
         }
@@ -215,7 +214,7 @@ impl ApiClient {
             let detail = format!("status {status}, but the body is {looks} ({} bytes)", body.len());
             return Err(fail(PullErrorKind::Contract, detail, Some(status)));
         }
-        Ok(Answer { call: call.to_owned(), body, was_replaced, provider_now: limits::provider_date(&headers) })
+        Ok(Answer { call: call.to_owned(), body, was_replaced, provider_now: provider_date(&headers) })
     }
 
     fn headers(&self, call: &str) -> Result<HeaderMap, PullError> {
@@ -238,21 +237,20 @@ impl ApiClient {
     }
 
     /// Status → kind. The body only adds words: gateways answer in forms of their own.
-    fn kind_of(&self, status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> PullErrorKind {
+    fn kind_of(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        said: &Observation,
+        now: DateTime<Utc>,
+    ) -> PullErrorKind {
+        let stated = retry_after(headers, now);
         match status.as_u16() {
             429 => {
-                let stated = limits::retry_after(headers, now).or_else(|| limits::quota_reset(headers, now));
-                let until = stated.unwrap_or(now + self.default_retry_after);
-                self.budget.block_until(until);
+                let until = stated.or(said.used_up_until()).unwrap_or(now + self.default_retry_after);
                 PullErrorKind::RateLimited { until }
             }
-            503 => match limits::retry_after(headers, now) {
-                Some(until) => {
-                    self.budget.block_until(until);
-                    PullErrorKind::RateLimited { until }
-                }
-                None => PullErrorKind::Transient,
-            },
+            503 => stated.map_or(PullErrorKind::Transient, |until| PullErrorKind::RateLimited { until }),
             401 | 403 => PullErrorKind::Auth,
             404 | 410 => PullErrorKind::NotFound,
             // asking again for what is not implemented changes nothing
@@ -271,4 +269,8 @@ impl ApiClient {
             None => format!("status {status}"),
         }
     }
+}
+
+fn is_soon(wait: TimeDelta) -> bool {
+    wait.to_std().unwrap_or_default() <= PATIENCE
 }

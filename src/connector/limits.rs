@@ -1,86 +1,174 @@
 //! Staying inside a provider's call budget.
 //!
-//! One [`CallBudget`] belongs to one credential, however many sources and streams use it: a token
-//! bucket for the steady rate, and an instant before which the provider wants no call at all.
+//! One budget belongs to one account at a provider, however many sources, streams and instances use it. It
+//! holds a token bucket for the steady rate, what is left of the provider's own windows, and an instant before
+//! which no call may be made at all. Where that is kept is a [`Ledger`]: in this process ([`bucket`]), or
+//! wherever several instances can meet. What the provider says about it is read in [`headers`].
+//!
+//! Callers of one process queue here, so that only the first of each urgency asks the ledger. Nothing is taken
+//! in advance: a call is taken in the moment it begins, so that a refusal told to another instance meanwhile
+//! stops it.
 
-use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+pub mod bucket;
+pub mod headers;
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use tokio::time::{Instant, sleep, timeout};
 
-/// The longest stated wait that is believed. Beyond it lies a unit mistake, and health shows the wait.
-const LONGEST_WAIT: TimeDelta = TimeDelta::hours(24);
+use crate::clock::Clock;
+use crate::connector::limits::bucket::{Bucket, LocalLedger};
+use crate::connector::limits::headers::Observation;
 
-/// The calls one credential may make.
+/// A caller waits for so long; who would have to wait longer is told when to come again, and holds nothing
+/// meanwhile.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Who goes first when calls are short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// What dashboards wait for: lists, checks.
+    Live,
+    /// What belongs to sessions that are known already.
+    Depth,
+    /// The past.
+    Backfill,
+}
+
+impl Priority {
+    /// The name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Depth => "depth",
+            Self::Backfill => "backfill",
+        }
+    }
+}
+
+/// What a ledger answers to who wants to call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Call now.
+    Granted {
+        /// Number of the call; grows with every grant of the budget.
+        number: i64,
+    },
+    /// A token is there after `wait`, unless somebody more urgent comes.
+    Wait {
+        /// How long.
+        wait: Duration,
+        /// Time between two calls at the steady rate.
+        spacing: Duration,
+    },
+    /// The provider wants no call before this.
+    Blocked {
+        /// Until when, by the callers' clock.
+        until: DateTime<Utc>,
+    },
+}
+
+/// The ledger could not be asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the call budget could not be asked: {0}")]
+pub struct LedgerError(pub String);
+
+/// Where the state of a budget is kept. Rates go by the ledger's own clock, instants that a provider stated by
+/// the callers' `now`.
+#[async_trait]
+pub trait Ledger: Send + Sync + std::fmt::Debug {
+    /// Takes a call, or says how long to wait. Never waits itself.
+    async fn reserve(&self, priority: Priority, now: DateTime<Utc>) -> Result<Decision, LedgerError>;
+
+    /// Keeps what the answer to call `number` said.
+    async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) -> Result<(), LedgerError>;
+}
+
+/// Why a call may not be made now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Come again then.
+    Until(DateTime<Utc>),
+    /// Nobody knows.
+    Unknown(LedgerError),
+}
+
+/// The calls one account may make, as one process sees it.
 #[derive(Debug)]
 pub struct CallBudget {
-    bucket: DefaultDirectRateLimiter,
+    ledger: Arc<dyn Ledger>,
+    /// One queue for each urgency.
+    turns: [tokio::sync::Mutex<()>; 3],
+    /// What this process was told, it obeys even where the ledger could not be told.
     blocked_until: Mutex<Option<DateTime<Utc>>>,
 }
 
 impl CallBudget {
-    /// A budget of so many calls a minute, spread evenly; at most a tenth of them in one burst.
+    /// A budget whose state is kept in `ledger`.
+    pub fn new(ledger: Arc<dyn Ledger>) -> Self {
+        Self { ledger, turns: Default::default(), blocked_until: Mutex::default() }
+    }
+
+    /// A budget of this process alone: so many calls a minute, and of what the provider states four fifths.
     pub fn per_minute(requests_per_minute: u32) -> Self {
-        let rate = NonZeroU32::new(requests_per_minute).unwrap_or(NonZeroU32::MIN);
-        let burst = NonZeroU32::new(requests_per_minute / 10).unwrap_or(NonZeroU32::MIN);
-        Self {
-            bucket: RateLimiter::direct(Quota::per_minute(rate).allow_burst(burst)),
-            blocked_until: Mutex::new(None),
+        Self::new(Arc::new(LocalLedger::new(Bucket::new(requests_per_minute, bucket::DEFAULT_SHARE_PERMILLE))))
+    }
+
+    /// Waits for a call and takes it: its number. Refused at once where the wait would be long.
+    pub async fn reserve(&self, priority: Priority, clock: &dyn Clock) -> Result<i64, Refusal> {
+        let started = Instant::now();
+        let come_again = |wait: Duration| {
+            let wait = TimeDelta::from_std(wait).unwrap_or_else(|_| TimeDelta::zero());
+            Refusal::Until(clock.now() + wait)
+        };
+        let turn = timeout(PATIENCE, self.turns[priority as usize].lock()).await;
+        let _turn = turn.map_err(|_| come_again(PATIENCE))?;
+        let mut waited_for = None;
+        loop {
+            let now = clock.now();
+            let decision = match self.told_to_wait_until(now) {
+                Some(until) => Decision::Blocked { until },
+                None => self.ledger.reserve(priority, now).await.map_err(Refusal::Unknown)?,
+            };
+            let (wait, patience) = match decision {
+                Decision::Granted { number } => return Ok(number),
+                // where one call in a minute is allowed, waiting for it is no impatience
+                Decision::Wait { wait, spacing } => (wait, PATIENCE.max(spacing * 2)),
+                // an instant that was waited for and did not come belongs to a clock that stands
+                Decision::Blocked { until } if waited_for == Some(until) => return Err(Refusal::Until(until)),
+                Decision::Blocked { until } => {
+                    waited_for = Some(until);
+                    ((until - now).to_std().unwrap_or_default(), PATIENCE)
+                }
+            };
+            if started.elapsed() + wait > patience {
+                return Err(match decision {
+                    Decision::Blocked { until } => Refusal::Until(until),
+                    _ => come_again(wait),
+                });
+            }
+            sleep(wait).await;
         }
     }
 
-    /// Waits for a token.
-    pub async fn permit(&self) {
-        self.bucket.until_ready().await;
+    /// Keeps what the answer to call `number` said. A ledger that cannot be told now is told by later answers.
+    pub async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) {
+        if said.is_silent() {
+            return;
+        }
+        if let Some(until) = said.blocked_until {
+            let mut blocked = self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
+            *blocked = (*blocked).max(Some(until));
+        }
+        if let Err(error) = self.ledger.observe(number, said, now).await {
+            tracing::warn!(error = %error, "what a provider said about its limits could not be kept");
+        }
     }
 
-    /// The instant until which nothing may be called, if that lies ahead.
-    pub fn blocked_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    fn told_to_wait_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > now)
     }
-
-    /// Forbids calls until `until`; an earlier instant than the one in force changes nothing.
-    pub fn block_until(&self, until: DateTime<Utc>) {
-        let mut blocked = self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *blocked = (*blocked).max(Some(until));
-    }
-}
-
-/// The provider's clock when it answered.
-pub fn provider_date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
-    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-    crate::model::time::sane(date.into())
-}
-
-/// When a 429 or 503 lets us call again: `Retry-After` as whole seconds or as an HTTP date (read
-/// against the answer's own `Date`, so that a wrong clock here does not matter); `None` where it says
-/// nothing usable. RFC 9110, 10.2.3.
-pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
-        let seconds: i64 = text.parse().unwrap_or(i64::MAX);
-        let wait = TimeDelta::try_seconds(seconds).unwrap_or(LONGEST_WAIT);
-        return Some(now + wait.clamp(TimeDelta::seconds(1), LONGEST_WAIT));
-    }
-    let at: DateTime<Utc> = httpdate::parse_http_date(text).ok()?.into();
-    let wait = at - provider_date(headers).unwrap_or(now);
-    Some(now + wait.clamp(TimeDelta::seconds(1), LONGEST_WAIT))
-}
-
-/// When the window of a used-up quota ends: `Ratelimit: "default";r=0;t=187`, a list of items of which
-/// any may be empty. `None` while calls remain. (Cloudflare; draft-ietf-httpapi-ratelimit-headers.)
-pub fn quota_reset(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let lines = headers.get_all("ratelimit").iter().filter_map(|line| line.to_str().ok());
-    let resets = lines.flat_map(|line| line.split(',')).filter_map(|item| {
-        let parameter = |name: &str| {
-            let found = item.split(';').map(str::trim).find_map(|part| part.strip_prefix(name));
-            found.and_then(|number| number.parse::<i64>().ok())
-        };
-        (parameter("r=")? <= 0).then_some(parameter("t=")?)
-    });
-    let seconds = resets.max()?;
-    let wait = TimeDelta::try_seconds(seconds).filter(|wait| *wait > TimeDelta::zero())?;
-    Some(now + wait.min(LONGEST_WAIT))
 }

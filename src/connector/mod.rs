@@ -22,6 +22,7 @@
 //!
 //! This module knows no provider and no database.
 
+pub mod actions;
 pub mod body;
 pub mod download;
 pub mod error;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
+use crate::connector::actions::Actions;
 use crate::connector::download::Downloader;
 use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
@@ -118,6 +120,11 @@ pub trait Connector: Send + Sync {
     async fn fetch_artifact(&self, stream: Stream, request: ArtifactRequest<'_>) -> Result<ArtifactAnswer, PullError> {
         let _ = request;
         Err(no_such_stream(stream))
+    }
+
+    /// The calls that start something; `None` where this provider has none. No poller asks for them.
+    fn actions(self: Arc<Self>) -> Option<Arc<dyn Actions>> {
+        None
     }
 
     /// Asks the cheapest question that proves credential and address.

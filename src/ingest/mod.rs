@@ -9,6 +9,7 @@
 //! Connectors are received as values; none is named here.
 
 pub mod artifact;
+pub mod budget;
 mod plan;
 mod reread;
 mod run;

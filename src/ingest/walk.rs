@@ -133,7 +133,8 @@ impl Run<'_> {
     /// whole is down, and not too often.
     fn may_spare(&self, error: &PullError) -> bool {
         // an outage is nobody's fault but the provider's, unless something was read in this run
-        let is_outage = error.kind == PullErrorKind::Transient && self.page_count == 0;
+        let is_away = matches!(error.kind, PullErrorKind::Transient | PullErrorKind::Unreached);
+        let is_outage = is_away && self.page_count == 0;
         error.kind.policy().may_be_local && !is_outage && self.spared_windows < MAX_SPARED_WINDOWS
     }
 

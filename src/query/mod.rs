@@ -6,6 +6,7 @@
 //! ([`catalog`]), so that zero, unknown and not applicable stay three things.
 //! Nothing here knows HTTP, or which parameter a value came from; the present is always an argument.
 
+pub mod actions;
 pub mod availability;
 pub mod bucket;
 pub mod calendar;

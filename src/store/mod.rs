@@ -8,6 +8,8 @@
 //! Knows the tables and the model; knows no provider and no HTTP.
 
 pub mod artifact;
+pub mod action;
+pub mod budget;
 pub mod lease;
 pub mod open_set;
 pub mod page;

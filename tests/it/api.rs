@@ -84,6 +84,7 @@ impl Api {
             default_zone: chrono_tz::Europe::Berlin,
             health: HealthSettings::default(),
             draining: draining.clone(),
+            actions: tributary::api::actions::ActionAccess::default(),
             error_advice: |class| (class == "auth_failed").then_some("Check the key."),
         };
         Self { db: None, router: router(state), clock, draining }

@@ -3,10 +3,13 @@
 
 mod harness;
 
+mod actions;
 mod api;
+mod budget;
 mod conformance;
 mod contract;
 mod depth;
+mod downloads;
 mod ingest;
 mod numbers;
 mod openapi;

@@ -125,6 +125,24 @@ fn the_environment_overrides_keys() {
 }
 
 #[test]
+fn nothing_may_be_started_unless_it_is_said() {
+    let enabled = |toml: &str, pairs: &[(&str, &str)]| {
+        let environment = environment(&[&[("KEY", "k")], pairs].concat());
+        parse_config(&format!("{SOURCE}{toml}"), &environment).expect("it is right").sources[0].are_actions_enabled
+    };
+    assert!(!enabled("", &[]));
+    assert!(!enabled("[sources.actions]\n", &[]));
+    assert!(enabled("[sources.actions]\nenabled = true\n", &[]));
+    let name = "TRIBUTARY_SOURCES__KONVO_EU__ACTIONS__ENABLED";
+    assert!(enabled("", &[(name, "true")]));
+    assert!(!enabled("[sources.actions]\nenabled = true\n", &[(name, "false")]));
+    let toml = format!("{SOURCE}[sources.actions]\nenabled = 1\nenable = true\n");
+    let text = faults(&toml, &[("KEY", "k")]);
+    assert!(text.contains("sources[0].actions.enabled: `1` is not usable — write true or false"), "{text}");
+    assert!(text.contains("sources[0].actions.enable: there is no such key — did you mean `enabled`?"), "{text}");
+}
+
+#[test]
 fn broken_toml_names_its_line() {
     let text = faults("[server]\nlisten = \n", &[]);
     assert!(text.contains("line 2"), "{text}");

@@ -32,7 +32,8 @@ impl Faults {
     /// Notes a fault.
     pub(crate) fn note(&mut self, parameter: &str, code: &'static str, detail: impl Into<String>) {
         let parameter = parameter.to_owned();
-        self.0.push(Fault { parameter, code, detail: detail.into(), allowed: Vec::new(), did_you_mean: Vec::new() });
+        let (allowed, did_you_mean) = (Vec::new(), Vec::new());
+        self.0.push(Fault { parameter, pointer: None, code, detail: detail.into(), allowed, did_you_mean });
     }
 
     /// Notes a value that is none of those allowed.
@@ -46,6 +47,7 @@ impl Faults {
         let allowed: Vec<String> = allowed.into_iter().map(ToOwned::to_owned).collect();
         self.0.push(Fault {
             parameter: parameter.to_owned(),
+            pointer: None,
             code,
             detail: match code {
                 UNKNOWN_PARAMETER => format!("`{given}` is not a parameter of this address."),

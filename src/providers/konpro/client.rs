@@ -1,8 +1,8 @@
 //! The call to KonPro: the session history.
 //!
-//! Only the reading call is here; starting a session begins billing and is none of this service's
-//! business. An error that comes with status 200 is turned into a failure before anything looks for
-//! records. Does not know what a session means.
+//! Only the reading call is here; the one that starts a session begins billing and stands by itself in `launch`.
+//! An error that comes with status 200 is turned into a failure before anything looks for records. Does not
+//! know what a session means.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,7 @@ fn whole_seconds(at: DateTime<Utc>) -> String {
 }
 
 /// The vendor's error codes: numbers as of its sibling API, or words as of its SDK.
-fn refusal(api: &ApiClient, answer: &Answer, code: &str) -> PullError {
+pub(super) fn refusal(api: &ApiClient, answer: &Answer, code: &str) -> PullError {
     let code: String = listing::redacted(api, code).chars().filter(|c| !c.is_control()).take(40).collect();
     let error = listing::contract_error(api, answer, &format!("the error code is {code}"));
     match code.as_str() {

@@ -7,6 +7,8 @@
 //! history. Must not know how often it is asked, or what is stored.
 
 mod client;
+mod launch;
+mod launch_request;
 mod normalize;
 mod wire;
 
@@ -16,6 +18,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::connector::actions::Actions;
 use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
 use crate::connector::{CheckReport, Connector, ConnectorSettings, OpenSet, StreamPolicy, no_such_stream};
@@ -73,6 +76,10 @@ impl Connector for KonPro {
 
     async fn fetch_session(&self, _: &ProviderRecordId, _: PageRequest<'_>) -> Result<Page, PullError> {
         Err(PullError::contract("GET one session", "KonPro documents no call for a single session"))
+    }
+
+    fn actions(self: Arc<Self>) -> Option<Arc<dyn Actions>> {
+        Some(self)
     }
 
     async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError> {

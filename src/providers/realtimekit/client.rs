@@ -174,7 +174,7 @@ pub(super) fn about_one(error: PullError) -> PullError {
 }
 
 /// The path of `id` below `path`.
-fn below(path: &str, id: &ProviderRecordId) -> Result<String, PullError> {
+pub(super) fn below(path: &str, id: &ProviderRecordId) -> Result<String, PullError> {
     let path = format!("{path}/{}", segment(id.as_str()));
     if matches!(id.as_str(), "." | "..") {
         // An address with such a segment means another one, however it is encoded.

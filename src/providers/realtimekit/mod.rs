@@ -7,16 +7,18 @@
 //! unsettled sessions are read again one by one. Chat, transcript and summary are files behind links
 //! that die soon, and live for seven days. Must not know what is stored.
 //!
-//! Of the vendor's nine operations on sessions, seven are used. Two are deliberately not:
+//! Of the vendor's nine operations on sessions, seven are read. The others:
 //!
-//! - *Details of a participant*: it has the fields that the list of participants has, one call for each.
-//! - *Generate a summary*: it starts work that the customer pays for, and reading starts nothing.
+//! - *Details of a participant* is deliberately not used: it has the fields that the list of participants
+//!   has, one call for each.
+//! - *Generate a summary* starts work that the customer pays for: no poll does, only `actions`, when asked.
 //!
 //! Of a report on a presence only the call statistics are asked for (`filters=quality_stats`). Without a
 //! filter it names address, town, network and devices of a person; what is never sent to us need not be
 //! kept safe or deleted. The price is that country, system and network are known only where the
 //! provider sends them all the same.
 
+mod actions;
 mod artifacts;
 mod client;
 mod files;
@@ -31,6 +33,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
+use crate::connector::actions::Actions;
 use crate::connector::download::Downloader;
 use crate::connector::error::PullError;
 use crate::connector::http::{ApiClient, Priority};
@@ -118,6 +121,10 @@ impl Connector for RealtimeKit {
             Stream::Summary => self.file(FileKind::Summary, request.session).await,
             Stream::Quality => self.quality(&request).await,
         }
+    }
+
+    fn actions(self: Arc<Self>) -> Option<Arc<dyn Actions>> {
+        Some(self)
     }
 
     async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError> {

@@ -182,6 +182,7 @@ impl World {
             default_zone: chrono_tz::Tz::UTC,
             health: tributary::api::HealthSettings::default(),
             draining: stop.clone(),
+            actions: tributary::api::actions::ActionAccess::default(),
             error_advice: tributary::ingest::advice_for,
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");

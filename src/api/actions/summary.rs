@@ -1,0 +1,129 @@
+//! `POST /v1/sessions/{session_id}/summary`: have the summary of an ended session generated.
+//!
+//! The provider only says that it has begun. The summary itself comes by the way all summaries come, which is told to
+//! look again soon; it is told so too where the answer was lost, since looking costs nothing.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::actions::request::ActionRequest;
+use crate::api::actions::{Beginning, Wish, begin, call, fail, succeed, to_its_end};
+use crate::api::documented::ActionProblems;
+use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::{Asked, NoParameters};
+use crate::api::problem::{ActionProblem, ApiError};
+use crate::connector::actions::Actions;
+use crate::model::action::{ActionKind, ActionOutcome};
+use crate::model::id::ProviderRecordId;
+use crate::query::sessions;
+use crate::store::action::{self as journal, Trace};
+
+/// A summary that is on its way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SummaryStarted {
+    /// Number of the call in `/v1/actions`.
+    #[schema(example = 17)]
+    action_id: i64,
+    /// Always `succeeded`: the provider has begun.
+    #[schema(example = "succeeded")]
+    state: &'static str,
+    /// Slug of the source.
+    #[schema(example = "rtk-prod")]
+    source: String,
+    /// The session.
+    #[schema(example = 42)]
+    session_id: i64,
+    /// The provider's id of the session.
+    provider_session_id: String,
+    /// True: this is the answer to the first call with this key, and the provider was not asked again.
+    is_repeated: bool,
+    /// False: it could not be written down, so the journal shows it as unknown.
+    is_recorded: bool,
+}
+
+/// Have a summary generated
+///
+/// Asks the provider once to generate the summary of an ended session; it needs a transcript and **costs money
+/// there**. The summary arrives by itself some minutes later. Only for sources with `[sources.actions] enabled = true`.
+/// With an `Idempotency-Key` the same request within 24 hours gets the first one's outcome and the provider is not
+/// asked again. The body is empty or `{}`.
+#[utoipa::path(
+    post, path = "/v1/sessions/{session_id}/summary", tag = "actions",
+    params(
+        ("session_id" = i64, Path, description = "Our number for the session.", example = 42),
+        ("Idempotency-Key" = Option<String>, Header, description = "Recommended. 1 to 255 visible ASCII characters, a new one for each wish; kept 24 hours, as a hash.", example = "f1a7c1de-5f0c-4b8e-9c63-3f1f2d0a7b55")
+    ),
+    responses(
+        (status = 202, description = "The provider has begun.", body = SummaryStarted, example = json!({
+            "action_id": 17, "state": "succeeded", "source": "rtk-prod", "session_id": 42,
+            "provider_session_id": "1b273ff6-8b20-4000-932f-0634db39ebfa", "is_repeated": false, "is_recorded": true
+        })),
+        ActionProblems
+    )
+)]
+pub(crate) async fn generate_summary(
+    State(state): State<ApiState>,
+    SessionId(session_id): SessionId,
+    asked: Asked<NoParameters>,
+    request: ActionRequest,
+) -> Result<(StatusCode, Json<SummaryStarted>), ApiError> {
+    asked.faults.refuse()?;
+    let no_session = || ApiError::NotFound(format!("There is no session {session_id}."));
+    let session = sessions::find(&state.pool, session_id).await?.ok_or_else(no_session)?;
+    let actions = state.actions.at(&session.source, ActionKind::GenerateSummary)?;
+    if session.session_state != "ended" {
+        return Err(ActionProblem::NotEnded { session_state: session.session_state }.into());
+    }
+    request.refuse_content()?;
+    let source_id = journal::source_id(&state.pool, &session.source).await?.ok_or_else(no_session)?;
+    let id = ProviderRecordId::parse(&session.provider_session_id).map_err(|_| no_session())?;
+    let wish = Wish {
+        source: session.source,
+        source_id,
+        kind: ActionKind::GenerateSummary,
+        session: Some((session_id, session.provider_session_id)),
+    };
+    let answer = |action_id, is_repeated, is_recorded| {
+        let answer = SummaryStarted {
+            action_id,
+            state: ActionOutcome::Succeeded.as_str(),
+            source: wish.source.clone(),
+            session_id,
+            provider_session_id: id.to_string(),
+            is_repeated,
+            is_recorded,
+        };
+        (StatusCode::ACCEPTED, Json(answer))
+    };
+    let action_id = match begin(&state, &request, &wish).await? {
+        Beginning::Call(action_id) => action_id,
+        Beginning::Before(first) => return Ok(answer(first.action_id, true, true)),
+    };
+    let is_recorded = to_its_end(generate(state, actions, wish.clone(), action_id, id.clone())).await?;
+    Ok(answer(action_id, false, is_recorded))
+}
+
+/// Makes the call and writes down how it ended; whether that could be written.
+async fn generate(
+    state: ApiState,
+    actions: Arc<dyn Actions>,
+    wish: Wish,
+    action_id: i64,
+    id: ProviderRecordId,
+) -> Result<bool, ApiError> {
+    let session_id = wish.session.as_ref().map_or(0, |(session_id, _)| *session_id);
+    let summary = Trace::Summary { source_id: wish.source_id, session_id };
+    match call(&state, actions.generate_summary(&id)).await {
+        Ok(()) => Ok(succeed(&state, &wish, action_id, summary).await),
+        Err(failed) => {
+            let trace = if failed.outcome == ActionOutcome::Unknown { summary } else { Trace::Nothing };
+            Err(fail(&state, &wish, action_id, failed, trace).await)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What is said when a call that starts something was not made, or did not go well.
+//!
+//! Whoever reads it must know one thing above all: whether something may have been started. 502 says no, 504 says
+//! that nobody knows; every other status means that the provider was not even asked. The words of the provider come
+//! cleared of what the caller sent and of what it would hand over.
+
+use axum::http::StatusCode;
+
+use super::Told;
+use crate::model::action::ActionOutcome;
+
+/// Why nothing is known to have been started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActionProblem {
+    /// A page of another origin asked.
+    CrossSite,
+    /// The body is not declared as JSON.
+    NotJson,
+    /// The body is too large.
+    TooLarge {
+        /// Bytes allowed.
+        max_bytes: usize,
+    },
+    /// The source does not allow it.
+    Disabled {
+        /// Its slug.
+        source: String,
+    },
+    /// The provider has no such call.
+    NotOffered {
+        /// The source's slug.
+        source: String,
+        /// What was to be started, in words.
+        what: &'static str,
+    },
+    /// The session still runs, or nobody knows whether it does.
+    NotEnded {
+        /// Its state.
+        session_state: String,
+    },
+    /// A call with this key is under way.
+    InFlight,
+    /// Nobody knows what became of the call with this key.
+    StillUnknown {
+        /// Its number.
+        action_id: i64,
+    },
+    /// The key was used for something else.
+    KeyReused {
+        /// By this call.
+        action_id: i64,
+    },
+    /// The call was made, or was about to be, and did not go well.
+    Failed {
+        /// Number of the call.
+        action_id: i64,
+        /// Whether something may have been started.
+        outcome: ActionOutcome,
+        /// What happened; the provider's words.
+        detail: String,
+        /// When to ask again, seconds; where the provider takes no call now.
+        retry_after_seconds: Option<u32>,
+    },
+}
+
+impl ActionProblem {
+    pub(super) fn told(&self) -> Told {
+        let conflict = |code, title, detail| Told::new(StatusCode::CONFLICT, code, title, detail);
+        match self {
+            Self::CrossSite => Told::new(
+                StatusCode::FORBIDDEN,
+                "cross_site_request",
+                "A page of another origin may not start anything",
+                "The Origin or Sec-Fetch-Site header names another site. Programs send neither.",
+            ),
+            Self::NotJson => Told::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body must be JSON",
+                "Send content-type: application/json, also where the body is empty.",
+            ),
+            Self::TooLarge { max_bytes } => Told::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "The body is too large",
+                format!("It may have {max_bytes} bytes."),
+            ),
+            Self::Disabled { source } => Told::new(
+                StatusCode::FORBIDDEN,
+                "actions_disabled",
+                "The source does not allow this",
+                format!(
+                    "Nothing may be started at `{source}` unless [sources.actions] enabled = true is configured for it."
+                ),
+            ),
+            Self::NotOffered { source, what } => conflict(
+                "not_offered",
+                "The provider has no such call",
+                format!("The provider of `{source}` cannot be told to {what}."),
+            ),
+            Self::NotEnded { session_state } => conflict(
+                "session_not_ended",
+                "The session has not ended",
+                format!("Its state is `{session_state}`; a summary is generated from the whole of an ended session."),
+            ),
+            Self::InFlight => conflict(
+                "action_in_flight",
+                "The first call with this key is under way",
+                "Ask again in a moment with the same key: the answer is then that of the first call.".to_owned(),
+            )
+            .retry_after(2),
+            Self::StillUnknown { action_id } => told_of_unknown_key(*action_id),
+            Self::KeyReused { action_id } => Told::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "The idempotency key belongs to another request",
+                format!(
+                    "Call {action_id} was made with this key and asked for something else. Take a new key for each wish."
+                ),
+            ),
+            Self::Failed { action_id, outcome, detail, retry_after_seconds } => {
+                told_of_failure(*action_id, *outcome, detail, *retry_after_seconds)
+            }
+        }
+    }
+}
+
+fn told_of_unknown_key(action_id: i64) -> Told {
+    Told::new(
+        StatusCode::CONFLICT,
+        "outcome_still_unknown",
+        "Nobody knows whether the first call with this key started something",
+        format!(
+            "Call {action_id} has an unknown outcome, see /v1/actions. Look at the provider whether it was started; if it was \
+             not, ask again with another Idempotency-Key."
+        ),
+    )
+}
+
+fn told_of_failure(action_id: i64, outcome: ActionOutcome, detail: &str, retry_after_seconds: Option<u32>) -> Told {
+    match outcome {
+        ActionOutcome::Refused => Told::new(
+            StatusCode::BAD_GATEWAY,
+            "provider_refused",
+            "The provider refused",
+            format!("Nothing was started (call {action_id}). {detail}"),
+        ),
+        ActionOutcome::Postponed => Told::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "provider_not_now",
+            "The provider takes no call now",
+            format!("Nothing was started (call {action_id}); ask again later. {detail}"),
+        )
+        .retry_after(retry_after_seconds.unwrap_or(60)),
+        ActionOutcome::Succeeded | ActionOutcome::Unknown => Told::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "outcome_unknown",
+            "It may have been started",
+            format!(
+                "The answer to call {action_id} was lost or cannot be read, so it may have been started and may be billed. \
+                 Look at the provider before asking again. {detail}"
+            ),
+        ),
+    }
+}

@@ -1,0 +1,54 @@
+//! Which sources share a call budget, and what it is called.
+//!
+//! A provider counts calls by account and by credential, so sources that share either share a budget: the
+//! strictest of their settings. Its name is made of the host and the account, or of a source's name where the
+//! provider has no accounts; never of a credential.
+
+use std::collections::BTreeMap;
+
+use secrecy::ExposeSecret;
+
+use crate::config::SourceConfig;
+
+/// A budget and its sources, by their place in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SharedBudget {
+    pub(super) key: String,
+    pub(super) requests_per_minute: u32,
+    pub(super) share_permille: u32,
+    pub(super) sources: Vec<usize>,
+}
+
+/// The budgets of the configured sources.
+pub(super) fn budgets(sources: &[SourceConfig]) -> Vec<SharedBudget> {
+    // by name, so that a budget keeps its own whatever the order in the file
+    let mut order: Vec<usize> = (0..sources.len()).collect();
+    order.sort_by(|one, other| sources[*one].slug.cmp(&sources[*other].slug));
+    let mut budgets: BTreeMap<String, SharedBudget> = BTreeMap::new();
+    for (at, &index) in order.iter().enumerate() {
+        let source = &sources[index];
+        let first = order[..at].iter().map(|&earlier| &sources[earlier]).find(|earlier| is_one(earlier, source));
+        let budget = budgets.entry(name(first.unwrap_or(source))).or_insert_with_key(|key| SharedBudget {
+            key: key.clone(),
+            requests_per_minute: source.requests_per_minute,
+            share_permille: source.quota_share_permille,
+            sources: Vec::new(),
+        });
+        budget.requests_per_minute = budget.requests_per_minute.min(source.requests_per_minute);
+        budget.share_permille = budget.share_permille.min(source.quota_share_permille);
+        budget.sources.push(index);
+    }
+    budgets.into_values().collect()
+}
+
+fn is_one(one: &SourceConfig, other: &SourceConfig) -> bool {
+    let same_account = one.account_id.is_some() && one.account_id == other.account_id;
+    let same_credential = one.api_key.expose_secret() == other.api_key.expose_secret();
+    one.base_url.origin() == other.base_url.origin() && (same_account || same_credential)
+}
+
+fn name(source: &SourceConfig) -> String {
+    let host = source.base_url.host_str().unwrap_or_default();
+    let port = source.base_url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{host}{port}/{}", source.account_id.as_deref().unwrap_or(source.slug.as_str()))
+}

@@ -1,0 +1,139 @@
+//! What answers say about limits.
+//!
+//! `Ratelimit-Policy: "default";q=1200;w=300` tells a quota and its window, `Ratelimit: "default";r=50;t=30`
+//! what is left of it and when it starts anew, `Retry-After` when to come again. All are lists or numbers that
+//! gateways write in their own ways: what cannot be read is left out and never an error.
+//! (Cloudflare; draft-ietf-httpapi-ratelimit-headers; RFC 9110, 10.2.3.)
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+
+/// The longest stated wait that is believed. Beyond it lies a unit mistake, and health shows the wait.
+const LONGEST_WAIT: TimeDelta = TimeDelta::hours(24);
+/// Quotas that are kept of one answer.
+const MOST_QUOTAS: usize = 8;
+/// Characters of a quota's name.
+const NAME_CHARS: usize = 64;
+/// Above this a number of seconds is an instant: seconds since 1970.
+const FIRST_EPOCH_SECONDS: f64 = 1e9;
+/// And above this milliseconds since 1970.
+const FIRST_EPOCH_MILLIS: f64 = 1e11;
+
+/// What one answer says about one quota.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QuotaSaid {
+    /// Calls in one window.
+    pub quota: Option<i64>,
+    /// Length of the window, seconds.
+    pub window_seconds: Option<i64>,
+    /// Calls left in this window, whoever makes them.
+    pub remaining: Option<i64>,
+    /// When the next window begins, by our clock.
+    pub resets_at: Option<DateTime<Utc>>,
+}
+
+/// What one answer says about limits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// By the quota's name.
+    pub quotas: BTreeMap<String, QuotaSaid>,
+    /// No call before this, by our clock.
+    pub blocked_until: Option<DateTime<Utc>>,
+}
+
+impl Observation {
+    /// Reads the headers of an answer that came at `now`; `blocked_until` is the reader's to judge, since it
+    /// depends on the status.
+    pub fn read(headers: &HeaderMap, now: DateTime<Utc>) -> Self {
+        let mut quotas: BTreeMap<String, QuotaSaid> = BTreeMap::new();
+        for (name, item) in items(headers, "ratelimit-policy") {
+            let (quota, window) = (whole(&item, "q"), whole(&item, "w"));
+            let said = quotas.entry(name).or_default();
+            said.quota = quota.filter(|quota| *quota > 0);
+            said.window_seconds = window.filter(|seconds| (1..=86_400).contains(seconds));
+        }
+        for (name, item) in items(headers, "ratelimit") {
+            let said = quotas.entry(name).or_default();
+            said.remaining = whole(&item, "r").map(|left| left.max(0));
+            said.resets_at = number(&item, "t").and_then(|told| reset(told, headers, now));
+        }
+        Self { quotas, blocked_until: None }
+    }
+
+    /// Nothing was said.
+    pub fn is_silent(&self) -> bool {
+        self.quotas.is_empty() && self.blocked_until.is_none()
+    }
+
+    /// When the last of the used-up windows ends.
+    pub fn used_up_until(&self) -> Option<DateTime<Utc>> {
+        self.quotas.values().filter(|said| said.remaining == Some(0)).filter_map(|said| said.resets_at).max()
+    }
+}
+
+/// The items of a list header with their names; a name that comes again is numbered.
+fn items(headers: &HeaderMap, header: &str) -> Vec<(String, BTreeMap<String, String>)> {
+    let lines = headers.get_all(header).iter().filter_map(|line| line.to_str().ok());
+    let texts = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|text| !text.is_empty());
+    let mut found: Vec<(String, BTreeMap<String, String>)> = Vec::new();
+    for text in texts.take(MOST_QUOTAS) {
+        let mut parts = text.split(';').map(str::trim).peekable();
+        let name = parts.next_if(|part| !part.contains('=')).unwrap_or_default();
+        let mut name: String = name.trim_matches('"').chars().take(NAME_CHARS).collect();
+        let same = found.iter().filter(|(other, _)| other.split('#').next() == Some(&name)).count();
+        if same > 0 {
+            name = format!("{name}#{}", same + 1);
+        }
+        let parameters = parts.filter_map(|part| part.split_once('='));
+        let parameters = parameters.map(|(key, value)| (key.trim().to_ascii_lowercase(), value.trim().to_owned()));
+        found.push((name, parameters.collect()));
+    }
+    found
+}
+
+fn number(item: &BTreeMap<String, String>, key: &str) -> Option<f64> {
+    item.get(key)?.trim_matches('"').parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "bounded in the line above")]
+fn whole(item: &BTreeMap<String, String>, key: &str) -> Option<i64> {
+    let number = number(item, key)?.clamp(-1e9, 1e9);
+    Some(number.floor() as i64)
+}
+
+/// The instant that `t` means: so many seconds from now, or an instant in seconds or milliseconds since 1970,
+/// read against the answer's own `Date`, so that a wrong clock here does not matter.
+#[expect(clippy::cast_possible_truncation, reason = "bounded by the clamp")]
+fn reset(told: f64, headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of this century are far below 2^52")]
+    let provider_now_millis = provider_date(headers).unwrap_or(now).timestamp_millis() as f64;
+    let wait_millis = match told {
+        seconds if seconds < FIRST_EPOCH_SECONDS => seconds * 1_000.0,
+        seconds if seconds < FIRST_EPOCH_MILLIS => seconds * 1_000.0 - provider_now_millis,
+        millis => millis - provider_now_millis,
+    };
+    let wait = TimeDelta::milliseconds(wait_millis.clamp(0.0, 1e12).ceil() as i64).min(LONGEST_WAIT);
+    (wait > TimeDelta::zero()).then_some(now + wait)
+}
+
+/// The provider's clock when it answered.
+pub fn provider_date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    crate::model::time::sane(date.into())
+}
+
+/// When a 429 or 503 lets us call again: `Retry-After` as whole seconds or as an HTTP date (read
+/// against the answer's own `Date`); `None` where it says nothing usable.
+pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        let seconds: i64 = text.parse().unwrap_or(i64::MAX);
+        let wait = TimeDelta::try_seconds(seconds).unwrap_or(LONGEST_WAIT);
+        return Some(now + wait.clamp(TimeDelta::seconds(1), LONGEST_WAIT));
+    }
+    let at: DateTime<Utc> = httpdate::parse_http_date(text).ok()?.into();
+    let wait = at - provider_date(headers).unwrap_or(now);
+    Some(now + wait.clamp(TimeDelta::seconds(1), LONGEST_WAIT))
+}

@@ -1,0 +1,86 @@
+//! The call to KonPro that starts a session: `POST /v1/streaming/new`. It begins billing, so it is made once.
+//!
+//! The answer holds what is needed to join: it goes to the caller and nowhere else. For the same reason an error
+//! repeats the vendor's words only where they hold no text of the caller's, and of an answer that looks like success
+//! it repeats nothing.
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::connector::actions::{Access, Actions, BodyFault, Launch, StartError, StreamingSession};
+use crate::connector::error::PullError;
+use crate::connector::http::Answer;
+use crate::connector::record::{Fields, members};
+use crate::model::action::{ActionKind, ActionOutcome, LaunchLimits};
+use crate::model::id::ProviderRecordId;
+use crate::providers::konpro::{KonPro, client, launch_request, wire};
+use crate::providers::listing;
+
+const PATH: &str = "/v1/streaming/new";
+
+/// As many characters of a confidential text, one after another, as no message may hold.
+const TELLING_CHARS: usize = 8;
+
+#[async_trait]
+impl Actions for KonPro {
+    fn offers(&self, kind: ActionKind) -> bool {
+        kind == ActionKind::StartStreamingSession
+    }
+
+    fn validate(&self, body: &Value) -> Result<Launch, Vec<BodyFault>> {
+        launch_request::read(body)
+    }
+
+    async fn start_streaming_session(&self, launch: &Launch) -> Result<StreamingSession, StartError> {
+        let answer = self.api.post_once(PATH, &launch.body).await;
+        let answer = answer.map_err(|error| discreet(error, &launch.body))?;
+        if let Some(code) = wire::error_code(&answer) {
+            let error = discreet(client::refusal(&self.api, &answer, &code), &launch.body);
+            return Err(StartError { outcome: ActionOutcome::Refused, error });
+        }
+        // it may have been started under an id that cannot be read
+        let unreadable = || answer.contract_error("status 200, but there is no usable `data.session_id`");
+        Ok(started(&answer).ok_or_else(unreadable)?)
+    }
+}
+
+fn started(answer: &Answer) -> Option<StreamingSession> {
+    let ignored = listing::oddities_of(answer);
+    let envelope = members(&answer.body)?;
+    // without an envelope the answer itself is the session
+    let data = envelope.get("data").map_or(answer.body.as_str(), |data| data.get());
+    let data = Fields::open(data, &ignored).ok()?;
+    let secret = |name| data.text(name).map(SecretString::from);
+    Some(StreamingSession {
+        provider_session_id: ProviderRecordId::parse(&data.text("session_id")?).ok()?,
+        limits: LaunchLimits {
+            session_duration_limit_seconds: data.count("session_duration_limit").filter(|limit| *limit >= 0),
+            is_paid: data.flag("is_paid"),
+        },
+        access: Access {
+            url: secret("url"),
+            access_token: secret("access_token"),
+            livekit_agent_token: secret("livekit_agent_token"),
+            realtime_endpoint: secret("realtime_endpoint"),
+        },
+    })
+}
+
+/// The error without the vendor's words where these repeat what the caller alone may know.
+fn discreet(error: PullError, body: &Value) -> PullError {
+    let repeats = launch_request::confidential_texts(body).into_iter().any(|text| repeats(&error.detail, text));
+    if !repeats {
+        return error;
+    }
+    let status = error.http_status.map_or_else(String::new, |status| format!("status {status}, "));
+    let detail = format!("{status}and the provider's words repeat what was sent, so they are left out");
+    PullError { detail, ..error }
+}
+
+/// Whether `words` hold a part of `text` that tells something about it.
+fn repeats(words: &str, text: &str) -> bool {
+    let letters: Vec<char> = words.chars().collect();
+    let length = text.chars().count().min(TELLING_CHARS);
+    length > 0 && letters.windows(length).any(|part| text.contains(&part.iter().collect::<String>()))
+}

@@ -1,0 +1,136 @@
+//! The journal of calls that started something, newest first.
+//!
+//! A call whose end nobody wrote down before its deadline has an unknown outcome: that is computed here from the
+//! present, since whoever could have written it is gone.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{PgPool, Postgres, QueryBuilder};
+use utoipa::ToSchema;
+
+use crate::model::action::LaunchLimits;
+use crate::query::{ReadError, reading};
+
+/// One call that started something, or was to.
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
+pub struct Action {
+    /// Number of the call; grows.
+    pub action_id: i64,
+    /// `generate_summary` or `start_streaming_session`.
+    #[schema(example = "generate_summary")]
+    pub kind: String,
+    /// `started` (under way), `succeeded`, `refused` (nothing was started), `postponed` (nothing was started; ask
+    /// again) or `unknown` (it may have been started: look at the provider before asking again).
+    #[schema(example = "succeeded")]
+    pub state: String,
+    /// Slug of the source.
+    #[schema(example = "rtk-prod")]
+    pub source: String,
+    /// Kind of platform.
+    #[schema(example = "realtimekit")]
+    pub provider: String,
+    /// Our number for the session; null: not polled yet, or there is none.
+    pub session_id: Option<i64>,
+    /// The provider's id of the session; null: there is none.
+    pub provider_session_id: Option<String>,
+    /// Who asked: address of the caller.
+    #[schema(example = "127.0.0.1:50214")]
+    pub requested_by: String,
+    /// Id of the request, which is in the log too.
+    pub request_id: String,
+    /// When it was asked for.
+    pub started_at: DateTime<Utc>,
+    /// When the outcome was known; null: it is not.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// The provider's HTTP status; null: it gave no answer.
+    pub http_status: Option<i32>,
+    /// Class of the error.
+    pub error_class: Option<String>,
+    /// What happened, in words; null: it went well.
+    pub detail: Option<String>,
+}
+
+/// States a call can be in.
+pub const STATES: [&str; 5] = ["started", "succeeded", "refused", "postponed", "unknown"];
+
+/// Which calls are asked for. Empty lists mean all.
+#[derive(Debug, Clone, Default)]
+pub struct ActionFilter {
+    /// Any of these slugs.
+    pub sources: Vec<String>,
+    /// Any of these kinds.
+    pub kinds: Vec<String>,
+    /// Any of these states.
+    pub states: Vec<String>,
+    /// Only this one.
+    pub action_id: Option<i64>,
+    /// Only calls with a lower number than this.
+    pub before_action_id: Option<i64>,
+}
+
+/// The newest `limit` calls that pass the filter, as they stand at `now`.
+pub async fn list(
+    pool: &PgPool,
+    filter: &ActionFilter,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Action>, ReadError> {
+    let mut sql = QueryBuilder::<Postgres>::new(
+        "select * from (
+           select a.action_id, a.kind, src.source_slug as source, src.provider, a.provider_session_id,
+                  case when a.state = 'started' and a.deadline_at < ",
+    );
+    sql.push_bind(now);
+    sql.push(
+        " then 'unknown' else a.state end as state,
+                  coalesce(a.session_id, s.session_id) as session_id, a.requested_by, a.request_id,
+                  a.started_at::timestamptz as started_at, a.ended_at::timestamptz as ended_at, a.http_status,
+                  a.error_class, case when a.state = 'started' and a.deadline_at < ",
+    );
+    sql.push_bind(now);
+    sql.push(
+        " then 'the service ended before the answer came, so it may have been started' else a.detail end as detail
+             from ingest.actions a
+             join core.sources src using (source_id)
+             left join core.sessions s
+               on s.source_id = a.source_id and s.provider_session_id = a.provider_session_id) a
+          where true",
+    );
+    let lists = [
+        (" and source = any(", &filter.sources),
+        (" and kind = any(", &filter.kinds),
+        (" and state = any(", &filter.states),
+    ];
+    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
+        sql.push(clause).push_bind(values).push(")");
+    }
+    for (clause, number) in [(" and action_id = ", filter.action_id), (" and action_id < ", filter.before_action_id)] {
+        if let Some(number) = number {
+            sql.push(clause).push_bind(number);
+        }
+    }
+    sql.push(" order by action_id desc limit ").push_bind(limit);
+    sql.build_query_as().fetch_all(pool).await.map_err(reading("the calls that started something"))
+}
+
+/// The call of that number as it stands at `now`.
+pub async fn find(pool: &PgPool, action_id: i64, now: DateTime<Utc>) -> Result<Option<Action>, ReadError> {
+    let filter = ActionFilter { action_id: Some(action_id), ..ActionFilter::default() };
+    Ok(list(pool, &filter, now, 1).await?.pop())
+}
+
+/// The limits of the session a call launched; none where none was launched.
+pub async fn launch_limits(pool: &PgPool, action_id: i64) -> Result<LaunchLimits, ReadError> {
+    let limits: Option<(Option<i32>, Option<bool>)> = sqlx::query_as(
+        "select l.session_duration_limit_seconds, l.is_paid
+           from ingest.actions a
+           join core.konpro_launches l using (source_id, provider_session_id)
+          where a.action_id = $1",
+    )
+    .bind(action_id)
+    .fetch_optional(pool)
+    .await
+    .map_err(reading("the limits of a launched session"))?;
+    let (session_duration_limit_seconds, is_paid) = limits.unwrap_or_default();
+    Ok(LaunchLimits { session_duration_limit_seconds, is_paid })
+}

@@ -1,0 +1,143 @@
+//! Call budgets: rows that all instances take their calls from.
+//!
+//! Each question is one short statement in a transaction of its own, so that nobody waits for anybody's page.
+//! The arithmetic stands in the functions of the migration; tokens go by the database's clock, what a provider
+//! stated by the caller's.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use crate::model::id::SourceId;
+use crate::store::StoreError;
+
+/// A budget as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BudgetRegistration {
+    /// Host and account; never a credential, nor anything made of one.
+    pub key: String,
+    /// Calls a minute, whatever the provider allows.
+    pub requests_per_minute: u32,
+    /// Thousandths of the provider's stated quotas that are ours.
+    pub share_permille: u32,
+    /// The sources whose calls it counts.
+    pub sources: Vec<SourceId>,
+}
+
+/// What a caller is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reservation {
+    /// Call now; the number of the call.
+    Granted(i64),
+    /// No token is there.
+    Wait {
+        /// For so long, microseconds.
+        wait_us: i64,
+        /// Time between two calls at the steady rate, microseconds.
+        spacing_us: i64,
+    },
+    /// The provider wants no call before this.
+    Blocked(DateTime<Utc>),
+}
+
+/// What a provider said about one of its quotas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatedQuota<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Calls in a window.
+    pub quota: Option<i64>,
+    /// Length of a window.
+    pub window_seconds: Option<i64>,
+    /// Calls left in this window.
+    pub remaining: Option<i64>,
+    /// When the next begins.
+    pub resets_at: Option<DateTime<Utc>>,
+}
+
+/// Registers a budget and who uses it. What the provider said before stays in force.
+pub async fn register(pool: &PgPool, budget: &BudgetRegistration) -> Result<(), StoreError> {
+    let failed = StoreError::doing("registering a call budget");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    let ids: Vec<i32> = budget.sources.iter().map(|id| id.0).collect();
+    sqlx::query!(
+        "insert into ingest.call_budgets as b (budget_key, requests_per_minute, share_permille, burst, spacing_us)
+         values ($1, $2, $3, 1, 60000000)
+         on conflict (budget_key) do update
+            set requests_per_minute = excluded.requests_per_minute, share_permille = excluded.share_permille
+          where (b.requests_per_minute, b.share_permille)
+                is distinct from (excluded.requests_per_minute, excluded.share_permille)",
+        budget.key,
+        i32::try_from(budget.requests_per_minute).unwrap_or(i32::MAX),
+        i32::try_from(budget.share_permille).unwrap_or(1_000),
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    sqlx::query!("select ingest.set_pace($1)", budget.key).fetch_one(&mut *tx).await.map_err(&failed)?;
+    sqlx::query!(
+        "update core.sources set budget_key = $1 where source_id = any($2) and budget_key is distinct from $1",
+        budget.key,
+        &ids,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    tx.commit().await.map_err(&failed)
+}
+
+/// Takes a call of `key`, or says why not; `None` where there is no such budget.
+pub async fn reserve(
+    pool: &PgPool,
+    key: &str,
+    priority: &'static str,
+    now: DateTime<Utc>,
+) -> Result<Option<Reservation>, StoreError> {
+    let row = sqlx::query!(
+        "select call_number, wait_us, step_us, stated_until from ingest.reserve_call($1, $2, $3)",
+        key,
+        priority,
+        now,
+    )
+    .fetch_optional(pool)
+    .await
+    .map_err(StoreError::doing("reserving a call"))?;
+    Ok(row.map(|row| match (row.call_number, row.stated_until) {
+        (Some(number), _) => Reservation::Granted(number),
+        (None, Some(until)) => Reservation::Blocked(until),
+        (None, None) => {
+            Reservation::Wait { wait_us: row.wait_us.unwrap_or_default(), spacing_us: row.step_us.unwrap_or_default() }
+        }
+    }))
+}
+
+/// Keeps what the answer to call `number` said.
+pub async fn observe(
+    pool: &PgPool,
+    key: &str,
+    number: i64,
+    now: DateTime<Utc>,
+    blocked_until: Option<DateTime<Utc>>,
+    quotas: &[StatedQuota<'_>],
+) -> Result<(), StoreError> {
+    let names: Vec<String> = quotas.iter().map(|said| said.name.to_owned()).collect();
+    let calls: Vec<Option<i64>> = quotas.iter().map(|said| said.quota).collect();
+    let windows: Vec<Option<i64>> = quotas.iter().map(|said| said.window_seconds).collect();
+    let remainings: Vec<Option<i64>> = quotas.iter().map(|said| said.remaining).collect();
+    let resets: Vec<Option<DateTime<Utc>>> = quotas.iter().map(|said| said.resets_at).collect();
+    sqlx::query!(
+        "select ingest.observe_call($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        key,
+        number,
+        now,
+        blocked_until,
+        &names,
+        &calls as &[Option<i64>],
+        &windows as &[Option<i64>],
+        &remainings as &[Option<i64>],
+        &resets as &[Option<DateTime<Utc>>],
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(StoreError::doing("keeping a provider's limits"))?;
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! The shared call budget: two instances over real HTTP against a provider that counts, and the arithmetic
+//! against every window there is.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod arithmetic;
+mod provider;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use secrecy::SecretString;
+use tributary::clock::{Clock, Dice, SettableClock, SystemClock};
+use tributary::connector::Credential;
+use tributary::connector::error::PullErrorKind;
+use tributary::connector::http::{ApiClient, HttpLimits, Priority, http_client};
+use tributary::connector::limits::{CallBudget, Refusal};
+use tributary::ingest::budget::SharedLedger;
+use tributary::store::budget::{self, BudgetRegistration};
+
+use self::provider::{Provider, Rules};
+use crate::harness::db::TestDatabase;
+use crate::harness::{World, noon, plain_feed};
+
+const KEY: &str = "provider.test/account";
+
+/// An instance of the service: a pool and a budget of its own, one provider.
+async fn instance(db: &TestDatabase, url: &str, clock: Arc<dyn Clock>) -> ApiClient {
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(4).connect_with(db.options.clone()).await.unwrap();
+    let limits = HttpLimits::default();
+    ApiClient {
+        http: http_client(limits).unwrap(),
+        base_url: url.parse().unwrap(),
+        credential: Credential::Bearer,
+        api_key: SecretString::from("key"),
+        budget: Arc::new(CallBudget::new(Arc::new(SharedLedger { pool, key: KEY.to_owned() }))),
+        priority: Priority::Depth,
+        default_retry_after: TimeDelta::seconds(60),
+        limits,
+        clock,
+        dice: Arc::new(Dice::seeded(1)),
+    }
+}
+
+async fn register(db: &TestDatabase, requests_per_minute: u32) {
+    let registration =
+        BudgetRegistration { key: KEY.to_owned(), requests_per_minute, share_permille: 800, sources: Vec::new() };
+    budget::register(&db.pool, &registration).await.unwrap();
+}
+
+/// Calls from `count` places at once, without a pause, until `end`.
+fn work(client: &ApiClient, count: usize, end: Instant) -> Vec<tokio::task::JoinHandle<()>> {
+    let worker = || {
+        let client = client.clone();
+        tokio::spawn(async move {
+            while Instant::now() < end {
+                if let Err(error) = client.get("/", &[]).await {
+                    assert!(error.retry_at().is_some(), "{error}");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        })
+    };
+    (0..count).map(|_| worker()).collect()
+}
+
+async fn finish(workers: Vec<tokio::task::JoinHandle<()>>) {
+    for worker in workers {
+        worker.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_instances_use_their_share_of_every_window_and_never_more() {
+    const WINDOWS: u64 = 3;
+    let db = TestDatabase::new().await;
+    register(&db, 100_000).await;
+    let provider = Provider::start(Rules { quota: 400, window: Duration::from_secs(8), ..Rules::default() }).await;
+    let one = instance(&db, &provider.url, Arc::new(SystemClock)).await;
+    let two = instance(&db, &provider.url, Arc::new(SystemClock)).await;
+    // the quota is known from the first answer on
+    one.get("/", &[]).await.unwrap();
+    let end = Instant::now() + Duration::from_secs(8 * WINDOWS) + Duration::from_millis(500);
+    let mut workers = work(&one, 4, end);
+    workers.extend(work(&two, 4, end));
+    finish(workers).await;
+    let counts = provider.calls_by_window();
+    let full = &counts[..usize::try_from(WINDOWS).unwrap()];
+    assert!(full.iter().all(|count| *count <= 320), "more than four fifths of 400: {counts:?}");
+    assert!(full.iter().all(|count| *count >= 304), "less than 95 % of 320: {counts:?}");
+    assert_eq!(provider.refusals(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_in_the_middle_of_a_burst_stops_both_instances() {
+    const WORKERS: usize = 3;
+    let db = TestDatabase::new().await;
+    register(&db, 60_000).await;
+    let provider = Provider::start(Rules { refuse_at: Some(40), ..Rules::default() }).await;
+    let one = instance(&db, &provider.url, Arc::new(SystemClock)).await;
+    let two = instance(&db, &provider.url, Arc::new(SystemClock)).await;
+    let end = Instant::now() + Duration::from_secs(5);
+    let mut workers = work(&one, WORKERS, end);
+    workers.extend(work(&two, WORKERS, end));
+    finish(workers).await;
+    let (refused_at, stated) = provider.refused().unwrap();
+    let calls = provider.calls();
+    let during = calls.iter().filter(|at| **at > refused_at && **at < refused_at + stated).count();
+    // those that were under way; without the wait it would be thousands
+    assert!(during < 2 * WORKERS, "{during} calls between the refusal and its end");
+    assert!(calls.iter().any(|at| *at >= refused_at + stated), "the work did not go on");
+    // what was under way when the refusal came may have been refused as well
+    assert!(provider.refusals() <= 2 * WORKERS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_customers_own_calls_leave_us_less_and_keep_their_reserve() {
+    const WORKERS: usize = 4;
+    let db = TestDatabase::new().await;
+    register(&db, 60_000).await;
+    let rules = Rules { quota: 300, window: Duration::from_secs(6), customer_calls: 2, ..Rules::default() };
+    let provider = Provider::start(rules).await;
+    let one = instance(&db, &provider.url, Arc::new(SystemClock)).await;
+    one.get("/", &[]).await.unwrap();
+    finish(work(&one, WORKERS, Instant::now() + Duration::from_secs(5))).await;
+    // a fifth of 300; what is under way may meet calls of the customer's that nobody told us of
+    let into_reserve = provider.lefts().iter().filter(|left| **left < 60).count();
+    assert!(into_reserve <= WORKERS, "{into_reserve} of our calls were made out of the reserve");
+    assert!(provider.calls().len() >= 70, "the rest was not used: {}", provider.calls().len());
+    assert_eq!(provider.refusals(), 0);
+}
+
+#[tokio::test]
+async fn urgent_calls_go_first_even_across_instances() {
+    let db = TestDatabase::new().await;
+    register(&db, 600).await; // one in 103 ms, 15 at once
+    let provider = Provider::start(Rules::default()).await;
+    let depth = instance(&db, &provider.url, Arc::new(SystemClock)).await;
+    let live = instance(&db, &provider.url, Arc::new(SystemClock)).await.with_priority(Priority::Live);
+    let end = Instant::now() + Duration::from_secs(3);
+    let crowd = work(&depth, 6, end);
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    // depth left a fifth of the burst
+    let mut urgent = Vec::new();
+    for _ in 0..12 {
+        let began = Instant::now();
+        live.get("/", &[]).await.unwrap();
+        urgent.push(began.elapsed());
+    }
+    urgent.sort();
+    finish(crowd).await;
+    // twelve took nine tokens that came in turn; in a fair queue of seven each would have waited for seven
+    assert!(urgent[6] < Duration::from_millis(350), "{urgent:?}");
+}
+
+#[tokio::test]
+async fn a_long_wait_is_told_and_not_slept_through() {
+    let db = TestDatabase::new().await;
+    register(&db, 60_000).await;
+    let clock = Arc::new(SettableClock::at(noon()));
+    let rules = Rules { refuse_at: Some(0), retry_after_seconds: 300, ..Rules::default() };
+    let provider = Provider::start(rules).await;
+    let one = instance(&db, &provider.url, Arc::clone(&clock) as Arc<dyn Clock>).await;
+    let two = instance(&db, &provider.url, Arc::clone(&clock) as Arc<dyn Clock>).await;
+    let until = noon() + TimeDelta::seconds(300);
+    for client in [&one, &two] {
+        let error = client.get("/", &[]).await.unwrap_err();
+        assert_eq!(error.kind, PullErrorKind::RateLimited { until });
+    }
+    assert_eq!(provider.calls().len(), 1, "the second instance knew");
+    clock.set(until);
+    two.get("/", &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn few_calls_a_minute_are_waited_for() {
+    let budget = CallBudget::per_minute(240); // one in 257 ms, 6 at once
+    for _ in 0..6 {
+        budget.reserve(Priority::Live, &SystemClock).await.unwrap();
+    }
+    let began = Instant::now();
+    budget.reserve(Priority::Live, &SystemClock).await.unwrap();
+    assert!(began.elapsed() > Duration::from_millis(100));
+}
+
+#[tokio::test]
+async fn a_database_that_fails_makes_the_call_fail_for_a_moment() {
+    let db = TestDatabase::new().await;
+    let provider = Provider::start(Rules::default()).await;
+    let client = instance(&db, &provider.url, Arc::new(SystemClock)).await;
+    // not registered
+    let refusal = client.budget.reserve(Priority::Live, &SystemClock).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::Unknown(_)));
+    let error = client.post_once("/", &serde_json::json!({})).await.unwrap_err();
+    assert_eq!(error.kind, PullErrorKind::Unreached);
+    assert!(provider.calls().is_empty());
+    register(&db, 60_000).await;
+    client.post_once("/", &serde_json::json!({})).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_starts_something_is_made_once() {
+    let db = TestDatabase::new().await;
+    register(&db, 60_000).await;
+    for status in [500, 503, 429] {
+        let provider = Provider::start(Rules { status, ..Rules::default() }).await;
+        let client = instance(&db, &provider.url, Arc::new(SystemClock)).await;
+        client.post_once("/", &serde_json::json!({"a": 1})).await.unwrap_err();
+        assert_eq!(provider.calls().len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn sources_of_one_account_share_a_budget_that_names_no_credential() {
+    use tributary::demo::simulator::Platform;
+    use tributary::demo::simulator::quirks::Quirks;
+    let mut world = World::new().await.with_settings("quota_share = 0.5\n");
+    let _konpro = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 3), Quirks::default()).await;
+    let _rtk = world.simulate(Platform::Realtimekit, plain_feed(Platform::Realtimekit, 3), Quirks::default()).await;
+    world.poll().await;
+    let keys = world.text("select string_agg(budget_key, ' ' order by budget_key) from core.sources").await.unwrap();
+    assert!(keys.contains("/acc") && keys.contains("/konpro"), "{keys}");
+    assert!(!keys.contains(crate::harness::API_KEY));
+    let used = world.number("select count(*) from ingest.call_budgets where call_count > 0 and share_permille = 500");
+    assert_eq!(used.await, 2);
+}
