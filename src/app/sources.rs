@@ -10,7 +10,8 @@ use sqlx::PgPool;
 use crate::app::App;
 use crate::app::budgets::{SharedBudget, budgets};
 use crate::config::{ProviderDefaults, SourceConfig};
-use crate::connector::download::Downloader;
+use crate::connector::download::target::Reach;
+use crate::connector::download::{DownloadLimits, Downloader};
 use crate::connector::http::{ApiClient, HttpLimits, Priority, http_client};
 use crate::connector::limits::CallBudget;
 use crate::connector::limits::bucket::{Bucket, LocalLedger};
@@ -119,6 +120,15 @@ impl<'a> Workshop<'a> {
         let source = self.app.config.sources.get(index).context("there is no such source")?;
         let budget = self.budgets.get(&index).context("every source has a budget")?;
         let entry = entry_of(source)?;
+        let http = self.app.config.http;
+        let limits = DownloadLimits {
+            connect_timeout: http.connect_timeout,
+            read_timeout: http.read_timeout,
+            max_file_bytes: http.max_file_bytes,
+            ..DownloadLimits::default()
+        };
+        let downloads = Downloader::new(limits, Reach::of(&source.base_url), Arc::clone(&self.app.dice));
+        let downloads = downloads.context("the HTTP client needs a certificate store")?;
         let api = ApiClient {
             http: self.client.clone(),
             base_url: source.base_url.clone(),
@@ -138,7 +148,7 @@ impl<'a> Workshop<'a> {
             page_size: source.page_size,
             facts,
             api,
-            downloads: Downloader { http: self.client.clone(), max_file_bytes: self.limits.max_body_bytes },
+            downloads,
         }))
     }
 }

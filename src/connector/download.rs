@@ -1,17 +1,63 @@
 //! The one way to files that a provider gives links to.
 //!
-//! A second client, which never had a credential. Knows no provider and no format.
+//! A link is a stranger's word: it may lead inside our own network, to a host that drips bytes for hours, or to
+//! a file that fills the memory. So there is a second client, which never had a credential and sends no cookie
+//! and no referer; [`target`] decides where it may go, at every hop; and a file has a cap and a deadline that
+//! only bytes that come can move. Knows no provider and no format. No error holds a link: whoever has it, has
+//! the file.
 
-use crate::connector::body;
+pub mod target;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Response, StatusCode, Url};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::clock::Dice;
+use crate::connector::download::target::{GuardedResolver, Reach, Refused};
 use crate::connector::error::{PullError, PullErrorKind};
+use crate::connector::http::backoff;
+
+/// Tries for one file, the first included.
+const MAX_TRIES: u32 = 3;
+/// Redirects that are followed.
+const MAX_REDIRECTS: usize = 3;
+
+/// Deadlines and cap of every file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DownloadLimits {
+    /// To reach a host.
+    pub connect_timeout: Duration,
+    /// Longest silence.
+    pub read_timeout: Duration,
+    /// A file may take so long,
+    pub grace: Duration,
+    /// and one second more for each of so many bytes that came.
+    pub bytes_per_second: u32,
+    /// Most bytes of a decoded file.
+    pub max_file_bytes: usize,
+}
+
+impl Default for DownloadLimits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(20),
+            grace: Duration::from_secs(30),
+            bytes_per_second: 64 * 1024,
+            max_file_bytes: 32 * 1024 * 1024,
+        }
+    }
+}
 
 /// Fetches files by link.
 #[derive(Debug, Clone)]
 pub struct Downloader {
-    /// A client without credentials.
-    pub http: reqwest::Client,
-    /// Most bytes of a file.
-    pub max_file_bytes: usize,
+    http: reqwest::Client,
+    limits: DownloadLimits,
+    reach: Reach,
+    dice: Arc<Dice>,
 }
 
 /// A file that came whole, as far as HTTP can tell.
@@ -23,25 +69,145 @@ pub struct Download {
     pub content_type: Option<String>,
 }
 
+/// A failure without the name of what failed.
+struct Failure {
+    kind: PullErrorKind,
+    detail: String,
+    status: Option<StatusCode>,
+}
+
 impl Downloader {
+    /// A client of its own that goes no further than `reach`. Errors when the machine has no certificate store.
+    #[expect(clippy::disallowed_methods, reason = "it must not be the client that carries credentials")]
+    pub fn new(limits: DownloadLimits, reach: Reach, dice: Arc<Dice>) -> Result<Self, reqwest::Error> {
+        // Installing a second time is refused and harmless: the first provider stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            // a proxy would look the name up again, and see other addresses than were checked
+            .no_proxy()
+            .dns_resolver(Arc::new(GuardedResolver { reach }))
+            .connect_timeout(limits.connect_timeout)
+            .read_timeout(limits.read_timeout)
+            .build()?;
+        Ok(Self { http, limits, reach, dice })
+    }
+
     /// Fetches `link`; `what` names the file in errors (`transcript file`), which never hold the link itself.
     /// A link that leads to no file (403, 404, 410) is an error of kind [`PullErrorKind::NotFound`].
     pub async fn fetch(&self, link: &str, what: &str) -> Result<Download, PullError> {
-        let fail = |kind, detail: String, http_status| PullError { kind, call: what.to_owned(), detail, http_status };
-        let response = self.http.get(link).send().await;
-        let mut response =
-            response.map_err(|error| fail(PullErrorKind::Transient, body::chain(&error.without_url()), None))?;
-        let status = response.status().as_u16();
-        match status {
-            200 => {}
-            403 | 404 | 410 => return Err(fail(PullErrorKind::NotFound, "the link is dead".to_owned(), Some(status))),
-            _ => return Err(fail(PullErrorKind::Transient, format!("status {status}"), Some(status))),
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let failure = match self.try_fetch(link).await {
+                Ok(download) => return Ok(download),
+                Err(failure) => failure,
+            };
+            if failure.kind != PullErrorKind::Transient || tries >= MAX_TRIES {
+                return Err(PullError {
+                    kind: failure.kind,
+                    call: what.to_owned(),
+                    detail: failure.detail,
+                    http_status: failure.status.map(|status| status.as_u16()),
+                });
+            }
+            let wait = backoff(&self.dice, tries);
+            tracing::debug!(what, tries, wait_ms = wait.as_millis(), detail = failure.detail, "a file did not come");
+            sleep(wait).await;
+        }
+    }
+
+    async fn try_fetch(&self, link: &str) -> Result<Download, Failure> {
+        let started = Instant::now();
+        let mut url = Url::parse(link.trim()).map_err(|_| contract("it is no link"))?;
+        for _ in 0..=MAX_REDIRECTS {
+            self.reach.check(&url).map_err(refused)?;
+            let sent = timeout_at(started + self.limits.grace, self.http.get(url.clone()).send()).await;
+            let response = sent.map_err(|_| late(None))?.map_err(|error| unreached(&error))?;
+            let status = response.status();
+            match status.as_u16() {
+                200 => return self.read(response, started).await,
+                301 | 302 | 303 | 307 | 308 => url = redirected(&url, &response)?,
+                403 | 404 | 410 => return Err(Failure::at(status, PullErrorKind::NotFound, "the link is dead")),
+                408 | 425 | 429 | 500..=599 => {
+                    return Err(Failure::at(status, PullErrorKind::Transient, &format!("status {status}")));
+                }
+                _ => return Err(Failure::at(status, PullErrorKind::Contract, &format!("status {status}"))),
+            }
+        }
+        Err(contract(&format!("the link leads over more than {MAX_REDIRECTS} redirects")))
+    }
+
+    async fn read(&self, mut response: Response, started: Instant) -> Result<Download, Failure> {
+        let (status, most) = (response.status(), self.limits.max_file_bytes);
+        let too_large =
+            || Failure::at(status, PullErrorKind::TooLarge, &format!("the decoded file is larger than {most} bytes"));
+        // an honest host saves us the reading
+        if response.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > most)) {
+            return Err(too_large());
         }
         let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
         let content_type =
             content_type.and_then(|text| text.split(';').next()).map(|text| text.trim().to_ascii_lowercase());
-        let body = body::read(&mut response, self.max_file_bytes).await;
-        let body = body.map_err(|(kind, detail)| fail(kind, detail, Some(status)))?;
-        Ok(Download { body, content_type })
+        let mut body = Vec::new();
+        loop {
+            let earned =
+                u64::try_from(body.len()).unwrap_or(u64::MAX) * 1_000 / u64::from(self.limits.bytes_per_second.max(1));
+            let deadline = started + self.limits.grace + Duration::from_millis(earned);
+            let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| late(Some(status)))?;
+            let chunk = chunk.map_err(|error| {
+                let detail = if error.is_timeout() {
+                    "the host fell silent"
+                } else {
+                    "the file was cut, or its encoding is broken"
+                };
+                Failure::at(status, PullErrorKind::Transient, detail)
+            })?;
+            let Some(chunk) = chunk else { return Ok(Download { body, content_type }) };
+            if body.len() + chunk.len() > most {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
     }
+}
+
+impl Failure {
+    fn at(status: StatusCode, kind: PullErrorKind, detail: &str) -> Self {
+        Self { kind, detail: detail.to_owned(), status: Some(status) }
+    }
+}
+
+fn contract(detail: &str) -> Failure {
+    Failure { kind: PullErrorKind::Contract, detail: detail.to_owned(), status: None }
+}
+
+fn refused(refused: Refused) -> Failure {
+    contract(&refused.to_string())
+}
+
+fn late(status: Option<StatusCode>) -> Failure {
+    Failure { kind: PullErrorKind::Transient, detail: "the file came too slowly".to_owned(), status }
+}
+
+/// Says no more than the class of an error: its text may name the address.
+fn unreached(error: &reqwest::Error) -> Failure {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    if let Some(found) = causes.into_iter().find_map(|cause| cause.downcast_ref::<Refused>()) {
+        return refused(*found);
+    }
+    let detail = match () {
+        () if error.is_timeout() => "the host did not answer in time",
+        () if error.is_connect() => "the host could not be reached",
+        () => "the host did not answer",
+    };
+    Failure { kind: PullErrorKind::Transient, detail: detail.to_owned(), status: None }
+}
+
+fn redirected(from: &Url, response: &Response) -> Result<Url, Failure> {
+    let location = response.headers().get("location").and_then(|value| value.to_str().ok());
+    let target = location.and_then(|location| from.join(location).ok());
+    target.ok_or_else(|| Failure::at(response.status(), PullErrorKind::Contract, "a redirect that leads nowhere"))
 }

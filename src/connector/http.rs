@@ -137,7 +137,7 @@ impl ApiClient {
             let now = self.clock.now();
             let wait = match (policy.action, error.retry_at()) {
                 _ if tries >= MAX_TRIES => return Err(error),
-                (Action::Retry, _) => self.backoff(tries),
+                (Action::Retry, _) => backoff(&self.dice, tries),
                 // the budget knows of it by now: the next try waits there, in its turn
                 (Action::WaitUntil, Some(until)) if error.http_status.is_some() && is_soon(until - now) => {
                     Duration::ZERO
@@ -159,13 +159,6 @@ impl ApiClient {
         let mut url = self.base_url.clone();
         url.set_path(&format!("{}{path}", self.base_url.path().trim_end_matches('/')));
         url
-    }
-
-    /// Full jitter: anything from zero to a cap that doubles. The source of the scheme is the AWS
-    /// architecture blog, "Exponential backoff and jitter".
-    fn backoff(&self, tries: u32) -> Duration {
-        let cap = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(tries - 1)).min(LONGEST_WAIT);
-        cap.mul_f64(self.dice.unit())
     }
 
     async fn call_once(&self, call: &str, request: reqwest::RequestBuilder) -> Result<Answer, PullError> {
@@ -269,6 +262,13 @@ impl ApiClient {
             None => format!("status {status}"),
         }
     }
+}
+
+/// Full jitter: anything from zero to a cap that doubles. The source of the scheme is the AWS
+/// architecture blog, "Exponential backoff and jitter".
+pub(super) fn backoff(dice: &Dice, tries: u32) -> Duration {
+    let cap = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(LONGEST_WAIT);
+    cap.mul_f64(dice.unit())
 }
 
 fn is_soon(wait: TimeDelta) -> bool {

@@ -20,7 +20,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 use tributary::clock::{Dice, SystemClock};
-use tributary::connector::download::Downloader;
+use tributary::connector::download::target::Reach;
+use tributary::connector::download::{DownloadLimits, Downloader};
 use tributary::connector::error::PullError;
 use tributary::connector::http::{ApiClient, HttpLimits, Priority, http_client};
 use tributary::connector::limits::CallBudget;
@@ -69,7 +70,7 @@ pub(crate) fn connect_with(
             clock: Arc::new(SystemClock),
             dice: Arc::new(Dice::seeded(1)),
         },
-        downloads: Downloader { http: http_client(limits).unwrap(), max_file_bytes: 1024 * 1024 },
+        downloads: Downloader::new(DownloadLimits::default(), Reach::Loopback, Arc::new(Dice::seeded(1))).unwrap(),
     };
     change(&mut settings);
     (entry.connect)(settings)
