@@ -118,6 +118,7 @@ impl Answer {
 
 impl ApiClient {
     /// The same way with another urgency.
+    #[must_use]
     pub fn with_priority(&self, priority: Priority) -> Self {
         Self { priority, ..self.clone() }
     }

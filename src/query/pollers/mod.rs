@@ -3,6 +3,7 @@
 //! Nothing of it is stored. It is worked out from facts when somebody asks, so that a poller that died
 //! cannot leave a good report behind. What the facts mean is decided in [`state`].
 
+pub mod quota;
 pub mod state;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -11,6 +12,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::clock::parse_schedule;
+use crate::query::pollers::quota::CallQuota;
 use crate::query::pollers::state::PollerState;
 use crate::query::{ReadError, reading};
 
@@ -52,6 +54,8 @@ pub struct Poller {
     pub open_reject_count: i64,
     /// Ranges known not to be complete.
     pub incomplete_windows: IncompleteWindows,
+    /// What is left of the calls its account may make; null: the provider said nothing of it yet.
+    pub quota: Option<CallQuota>,
     /// The last error, until another takes its place.
     pub last_error: Option<LastError>,
 }
@@ -145,6 +149,11 @@ pub(crate) struct Facts {
     incomplete_starts: Vec<DateTime<Utc>>,
     incomplete_ends: Vec<DateTime<Utc>>,
     incomplete_reasons: Vec<String>,
+    quota_calls: Option<i64>,
+    quota_remaining: Option<i64>,
+    quota_resets_at: Option<DateTime<Utc>>,
+    quota_used_up_until: Option<DateTime<Utc>>,
+    quota_blocked_until: Option<DateTime<Utc>>,
 }
 
 /// All streams, by source, at `now`. A run without a sign of life for `stalled_after` has stalled;
@@ -174,6 +183,7 @@ impl Poller {
             next_run_at: facts.next_run_at(now),
             lag_seconds: facts.complete_through.map(|at| (now - at).num_seconds()),
             run: facts.current_run(),
+            quota: CallQuota::of(&facts, now),
             lease: facts.lease_owner.clone().zip(facts.lease_until).map(|(owner, until)| Lease { owner, until }),
             incomplete_windows: facts.incomplete_windows(),
             last_error: facts.last_error_class.clone().map(|class| LastError {
