@@ -65,7 +65,7 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
             requests_per_minute: shared.requests_per_minute,
             share_permille: shared.share_permille,
         };
-        budget::register(pool, &registration).await?;
+        budget::register(pool, &registration, app.clock.now()).await?;
     }
     let workshop = Workshop::new(app, Some(pool))?;
     let mut sources = Vec::with_capacity(configured.len());

@@ -45,7 +45,7 @@ async fn instance(db: &TestDatabase, url: &str, clock: Arc<dyn Clock>) -> ApiCli
 async fn register(db: &TestDatabase, requests_per_minute: u32) {
     let registration =
         BudgetRegistration { key: KEY.to_owned(), requests_per_minute, share_permille: 800, sources: Vec::new() };
-    budget::register(&db.pool, &registration).await.unwrap();
+    budget::register(&db.pool, &registration, noon()).await.unwrap();
 }
 
 /// Calls from `count` places at once, without a pause, until `end`.
@@ -174,7 +174,7 @@ async fn a_long_wait_is_told_and_not_slept_through() {
 
 #[tokio::test]
 async fn few_calls_a_minute_are_waited_for() {
-    let budget = CallBudget::per_minute(240); // one in 257 ms, 6 at once
+    let budget = CallBudget::per_minute(240); // one in 256 ms, 6 at once
     for _ in 0..6 {
         budget.reserve(Priority::Live, &SystemClock).await.unwrap();
     }
