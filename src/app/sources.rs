@@ -13,8 +13,8 @@ use crate::config::{ProviderDefaults, SourceConfig};
 use crate::connector::download::target::Reach;
 use crate::connector::download::{DownloadLimits, Downloader};
 use crate::connector::http::{ApiClient, HttpLimits, Priority, http_client};
-use crate::connector::limits::CallBudget;
 use crate::connector::limits::bucket::{Bucket, LocalLedger};
+use crate::connector::limits::{CallBudget, Ledger};
 use crate::connector::{Connector, ConnectorSettings, ProviderEntry};
 use crate::ingest::Source;
 use crate::ingest::artifact::PlannedStream;
@@ -66,7 +66,7 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
             requests_per_minute: shared.requests_per_minute,
             share_permille: shared.share_permille,
         };
-        budget::register(pool, &registration).await?;
+        budget::register(pool, &registration, app.clock.now()).await?;
     }
     let workshop = Workshop::new(app, Some(pool))?;
     let mut sources = Vec::with_capacity(configured.len());
@@ -154,13 +154,11 @@ impl<'a> Workshop<'a> {
 }
 
 fn call_budget(shared: &SharedBudget, pool: Option<&PgPool>) -> CallBudget {
-    match pool {
-        Some(pool) => CallBudget::new(Arc::new(SharedLedger { pool: pool.clone(), key: shared.key.clone() })),
-        None => {
-            let bucket = Bucket::new(shared.requests_per_minute, shared.share_permille);
-            CallBudget::new(Arc::new(LocalLedger::new(bucket)))
-        }
-    }
+    let ledger: Arc<dyn Ledger> = match pool {
+        Some(pool) => Arc::new(SharedLedger { pool: pool.clone(), key: shared.key.clone() }),
+        None => Arc::new(LocalLedger::new(Bucket::new(shared.requests_per_minute, shared.share_permille))),
+    };
+    CallBudget::new(ledger)
 }
 
 fn entry_of(source: &SourceConfig) -> anyhow::Result<&'static ProviderEntry> {

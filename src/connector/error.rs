@@ -84,7 +84,7 @@ impl PullErrorKind {
                 class: "rate_limited",
                 action: Action::WaitUntil,
                 may_be_local: false,
-                advice: "The provider's call budget is used up; polling goes on by itself. Lower requests_per_minute if it happens often.",
+                advice: "The provider's call budget is used up; polling goes on by itself. Lower requests_per_minute or quota_share if it happens often.",
             },
             Self::Auth => Policy {
                 class: "auth_failed",
@@ -114,7 +114,7 @@ impl PullErrorKind {
                 class: "too_large",
                 action: Action::Stop,
                 may_be_local: true,
-                advice: "The answer is larger than max_body_bytes; lower page_size of the source.",
+                advice: "The answer is larger than max_body_bytes, or the file than max_file_bytes; lower page_size of the source, or raise the cap.",
             },
         }
     }

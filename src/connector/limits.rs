@@ -12,6 +12,7 @@
 pub mod bucket;
 pub mod headers;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -104,12 +105,14 @@ pub struct CallBudget {
     turns: [tokio::sync::Mutex<()>; 3],
     /// What this process was told, it obeys even where the ledger could not be told.
     blocked_until: Mutex<Option<DateTime<Utc>>>,
+    /// Time between two calls at the steady rate, when it was last told.
+    spacing_ms: AtomicU64,
 }
 
 impl CallBudget {
     /// A budget whose state is kept in `ledger`.
     pub fn new(ledger: Arc<dyn Ledger>) -> Self {
-        Self { ledger, turns: Default::default(), blocked_until: Mutex::default() }
+        Self { ledger, turns: Default::default(), blocked_until: Mutex::default(), spacing_ms: AtomicU64::new(0) }
     }
 
     /// A budget of this process alone: so many calls a minute, and of what the provider states four fifths.
@@ -124,7 +127,7 @@ impl CallBudget {
             let wait = TimeDelta::from_std(wait).unwrap_or_else(|_| TimeDelta::zero());
             Refusal::Until(clock.now() + wait)
         };
-        let turn = timeout(PATIENCE, self.turns[priority as usize].lock()).await;
+        let turn = timeout(self.patience(), self.turns[priority as usize].lock()).await;
         let _turn = turn.map_err(|_| come_again(PATIENCE))?;
         let mut waited_for = None;
         loop {
@@ -133,18 +136,21 @@ impl CallBudget {
                 Some(until) => Decision::Blocked { until },
                 None => self.ledger.reserve(priority, now).await.map_err(Refusal::Unknown)?,
             };
-            let (wait, patience) = match decision {
+            let wait = match decision {
                 Decision::Granted { number } => return Ok(number),
-                // where one call in a minute is allowed, waiting for it is no impatience
-                Decision::Wait { wait, spacing } => (wait, PATIENCE.max(spacing * 2)),
+                Decision::Wait { wait, spacing } => {
+                    let spacing_ms = u64::try_from(spacing.as_millis()).unwrap_or(u64::MAX);
+                    self.spacing_ms.store(spacing_ms, Ordering::Relaxed);
+                    wait
+                }
                 // an instant that was waited for and did not come belongs to a clock that stands
                 Decision::Blocked { until } if waited_for == Some(until) => return Err(Refusal::Until(until)),
                 Decision::Blocked { until } => {
                     waited_for = Some(until);
-                    ((until - now).to_std().unwrap_or_default(), PATIENCE)
+                    (until - now).to_std().unwrap_or_default()
                 }
             };
-            if started.elapsed() + wait > patience {
+            if started.elapsed() + wait > self.patience() {
                 return Err(match decision {
                     Decision::Blocked { until } => Refusal::Until(until),
                     _ => come_again(wait),
@@ -152,6 +158,12 @@ impl CallBudget {
             }
             sleep(wait).await;
         }
+    }
+
+    /// Where few calls a minute are allowed, waiting for some of them is no impatience: else a list of two pages
+    /// would never be read to its end.
+    fn patience(&self) -> Duration {
+        PATIENCE.max(Duration::from_millis(self.spacing_ms.load(Ordering::Relaxed)).saturating_mul(4))
     }
 
     /// Keeps what the answer to call `number` said. A ledger that cannot be told now is told by later answers.

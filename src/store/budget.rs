@@ -54,8 +54,9 @@ pub struct StatedQuota<'a> {
     pub resets_at: Option<DateTime<Utc>>,
 }
 
-/// Registers a budget and who uses it. What the provider said before stays in force.
-pub async fn register(pool: &PgPool, budget: &BudgetRegistration) -> Result<(), StoreError> {
+/// Registers a budget and who uses it. A block and a window that is not over stay in force; what was said of others is
+/// forgotten, so that a quota the provider gave up does not bind for ever.
+pub async fn register(pool: &PgPool, budget: &BudgetRegistration, now: DateTime<Utc>) -> Result<(), StoreError> {
     let failed = StoreError::doing("registering a call budget");
     let mut tx = pool.begin().await.map_err(&failed)?;
     let ids: Vec<i32> = budget.sources.iter().map(|id| id.0).collect();
@@ -69,6 +70,14 @@ pub async fn register(pool: &PgPool, budget: &BudgetRegistration) -> Result<(), 
         budget.key,
         i32::try_from(budget.requests_per_minute).unwrap_or(i32::MAX),
         i32::try_from(budget.share_permille).unwrap_or(1_000),
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    sqlx::query!(
+        "delete from ingest.call_quotas where budget_key = $1 and (resets_at is null or resets_at <= $2)",
+        budget.key,
+        now,
     )
     .execute(&mut *tx)
     .await

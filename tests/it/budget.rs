@@ -45,7 +45,7 @@ async fn instance(db: &TestDatabase, url: &str, clock: Arc<dyn Clock>) -> ApiCli
 async fn register(db: &TestDatabase, requests_per_minute: u32) {
     let registration =
         BudgetRegistration { key: KEY.to_owned(), requests_per_minute, share_permille: 800, sources: Vec::new() };
-    budget::register(&db.pool, &registration).await.unwrap();
+    budget::register(&db.pool, &registration, noon()).await.unwrap();
 }
 
 /// Calls from `count` places at once, without a pause, until `end`.
@@ -174,7 +174,7 @@ async fn a_long_wait_is_told_and_not_slept_through() {
 
 #[tokio::test]
 async fn few_calls_a_minute_are_waited_for() {
-    let budget = CallBudget::per_minute(240); // one in 257 ms, 6 at once
+    let budget = CallBudget::per_minute(240); // one in 256 ms, 6 at once
     for _ in 0..6 {
         budget.reserve(Priority::Live, &SystemClock).await.unwrap();
     }
@@ -212,15 +212,52 @@ async fn a_call_that_starts_something_is_made_once() {
 
 #[tokio::test]
 async fn sources_of_one_account_share_a_budget_that_names_no_credential() {
+    use tributary::app::{self, connect_sources};
+    let world = World::new().await;
+    let source = |slug: &str, provider: &str, more: &str| {
+        format!("[[sources]]\nslug = \"{slug}\"\nprovider = \"{provider}\"\napi_key_env = \"{more}\n")
+    };
+    let toml = [
+        source("rtk-b", "realtimekit", "KEY_B\"\naccount_id = \"acc\"\napp_id = \"two\"\nrequests_per_minute = 90"),
+        source("rtk-a", "realtimekit", "KEY_A\"\naccount_id = \"acc\"\napp_id = \"one\"\nquota_share = 0.5"),
+        source("rtk-c", "realtimekit", "KEY_A\"\naccount_id = \"other\"\napp_id = \"three\""),
+        source("konvo", "konvo", "KEY_A\""),
+    ];
+    let environment =
+        [("KEY_A", "secret-a"), ("KEY_B", "secret-b")].map(|(name, key)| (name.to_owned(), key.to_owned()));
+    let config = app::parse_config(&toml.concat(), &environment.into()).unwrap();
+    let app = app::App::new(config, Some(world.db.options.clone()), Arc::new(SystemClock), Arc::new(Dice::seeded(1)));
+    connect_sources(&app.unwrap(), &world.db.pool).await.unwrap();
+    let keys = "select string_agg(source_slug || ' ' || budget_key, ', ' order by source_slug) from core.sources";
+    let one = "api.cloudflare.com/acc";
+    let expected = format!("konvo api.konvoai.com/konvo, rtk-a {one}, rtk-b {one}, rtk-c {one}");
+    assert_eq!(world.text(keys).await.unwrap(), expected);
+    let strictest = "select count(*) from ingest.call_budgets where budget_key = 'api.cloudflare.com/acc'
+                        and requests_per_minute = 90 and share_permille = 500 and burst = 2";
+    assert_eq!(world.number(strictest).await, 1);
+}
+
+#[tokio::test]
+async fn health_tells_what_is_left() {
     use tributary::demo::simulator::Platform;
     use tributary::demo::simulator::quirks::Quirks;
-    let mut world = World::new().await.with_settings("quota_share = 0.5\n");
+    let mut world = World::new().await;
     let _konpro = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 3), Quirks::default()).await;
     let _rtk = world.simulate(Platform::Realtimekit, plain_feed(Platform::Realtimekit, 3), Quirks::default()).await;
     world.poll().await;
-    let keys = world.text("select string_agg(budget_key, ' ' order by budget_key) from core.sources").await.unwrap();
-    assert!(keys.contains("/acc") && keys.contains("/konpro"), "{keys}");
-    assert!(!keys.contains(crate::harness::API_KEY));
-    let used = world.number("select count(*) from ingest.call_budgets where call_count > 0 and share_permille = 500");
-    assert_eq!(used.await, 2);
+    let api = world.api().await;
+    let quota = async || api.ok("/v1/health/pollers").await["items"].as_array().unwrap()[1]["quota"].clone();
+    assert!(api.ok("/v1/health/pollers").await["items"][0]["quota"].is_null(), "KonPro says nothing of quotas");
+    let told = quota().await;
+    assert!(told["remaining"].as_i64().unwrap() < told["quota"].as_i64().unwrap(), "{told}");
+    assert!(told["resets_at"].is_string() && told["blocked_until"].is_null(), "{told}");
+    sqlx::query("update ingest.call_budgets set blocked_until = $1")
+        .bind(noon() + TimeDelta::seconds(90))
+        .execute(&world.db.pool)
+        .await
+        .unwrap();
+    assert_eq!(quota().await["blocked_until"], "2026-03-10T12:01:30Z");
+    world.clock.set(noon() + TimeDelta::hours(1));
+    let over = quota().await;
+    assert!(over["remaining"].is_null() && over["resets_at"].is_null() && over["blocked_until"].is_null(), "{over}");
 }

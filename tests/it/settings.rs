@@ -21,6 +21,7 @@ fn a_plain_configuration_is_read_with_the_provider_s_defaults() {
     assert_eq!(source.slug.as_str(), "konvo-eu");
     assert_eq!(source.base_url.as_str(), "https://api.konvoai.com/");
     assert_eq!(source.history_from.to_rfc3339(), "2020-01-01T00:00:00+00:00");
+    assert_eq!((source.quota_share_permille, config.http.max_file_bytes), (800, 33_554_432));
     let key = secrecy::ExposeSecret::expose_secret(&source.api_key);
     assert_eq!(key, "secret", "the trailing newline is trimmed");
     assert!(!format!("{config:?}").contains("secret"), "secrets are not printed");
@@ -48,6 +49,7 @@ fn all_faults_are_told_at_once() {
         api_key_env = "NOT_SET"
         base_url = "http://api.konvoai.com"
         requests_per_minute = 0
+        quota_share = 1.2
         polls = 3
         [[sources]]
         slug = "b"
@@ -78,6 +80,7 @@ fn all_faults_are_told_at_once() {
         "sources[1].api_key_env: the variable NOT_SET is not set",
         "sources[1].base_url: the credential would travel unencrypted",
         "sources[1].requests_per_minute: `0` is not usable — write a whole number from 1 to 100000",
+        "sources[1].quota_share: `1.2` is not usable — write a number above 0 and up to 1",
         "sources[1].polls: there is no such key",
         "sources[2].api_key_env: the secret is empty",
         "sources[2].schedule: `0 99 * * * *` is no schedule",
@@ -116,11 +119,13 @@ fn the_environment_overrides_keys() {
         ("KEY", "k"),
         ("TRIBUTARY_SERVER__LISTEN", "127.0.0.1:9000"),
         ("TRIBUTARY_SOURCES__KONVO_EU__REQUESTS_PER_MINUTE", "7"),
+        ("TRIBUTARY_SOURCES__KONVO_EU__QUOTA_SHARE", "0.55"),
         ("TRIBUTARY_DATABASE__URL", "postgres://over/ridden"),
     ];
     let config = parse_config(SOURCE, &environment(&pairs)).expect("it is right");
     assert_eq!(config.server.listen.port(), 9000);
     assert_eq!(config.sources[0].requests_per_minute, 7);
+    assert_eq!(config.sources[0].quota_share_permille, 550);
     assert!(config.database.url.is_some());
 }
 

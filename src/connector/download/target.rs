@@ -110,16 +110,12 @@ pub fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    let is_special = match (a, b, c) {
-        // this network, loopback, multicast and reserved with broadcast
-        (0 | 127 | 224.., _, _) => true,
-        // shared by a provider's customers; benchmarks
-        (100, 64..=127, _) | (198, 18 | 19, _) => true,
-        // protocol assignments, and the relays of 6to4
-        (192, 0, 0) | (192, 88, 99) => true,
-        _ => address.is_private() || address.is_link_local() || address.is_documentation(),
-    };
-    !is_special
+    // this network, loopback, multicast, and what is reserved, broadcast among it
+    let is_reserved = matches!(a, 0 | 127 | 224..);
+    // addresses a provider's customers share, benchmarks, protocol assignments, relays of 6to4
+    let is_set_apart = matches!((a, b, c), (100, 64..=127, _) | (198, 18 | 19, _) | (192, 0, 0) | (192, 88, 99));
+    let is_local = address.is_private() || address.is_link_local() || address.is_documentation();
+    !(is_reserved || is_set_apart || is_local)
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
@@ -130,7 +126,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
             is_public_v4(Ipv4Addr::new(a, b, c, d))
         }
         // protocol assignments with Teredo, documentation, 6to4, documentation
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => false,
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => false,
         // global unicast is the only block that was ever given out
         [first, ..] => first & 0xe000 == 0x2000,
     }

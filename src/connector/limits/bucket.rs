@@ -65,7 +65,7 @@ impl Pace {
 /// A quota of the provider's.
 #[derive(Debug, Clone, Default)]
 struct Quota {
-    quota: Option<i64>,
+    calls: Option<i64>,
     window_seconds: Option<i64>,
     /// The last call that may be made before `resets_at`.
     last_call: i64,
@@ -136,7 +136,7 @@ impl Bucket {
             quota.learn(said, self.answered_count, self.share_permille, now);
         }
         let stated = self.quotas.values().filter_map(|quota| {
-            let limit = quota.quota? * self.share_permille / 1_000;
+            let limit = quota.calls? * self.share_permille / 1_000;
             Some(Pace::of(limit, quota.window_seconds? * 1_000_000))
         });
         self.pace = stated.fold(self.ceiling, Pace::strictest);
@@ -145,10 +145,10 @@ impl Bucket {
 
 impl Quota {
     fn learn(&mut self, said: &QuotaSaid, answered_count: i64, share_permille: i64, now: DateTime<Utc>) {
-        self.quota = said.quota.or(self.quota);
+        self.calls = said.quota.or(self.calls);
         self.window_seconds = said.window_seconds.or(self.window_seconds);
         let (Some(remaining), Some(resets_at)) = (said.remaining, said.resets_at) else { return };
-        let not_ours = self.quota.map_or(0, |quota| quota - quota * share_permille / 1_000);
+        let not_ours = self.calls.map_or(0, |quota| quota - quota * share_permille / 1_000);
         let left = remaining - not_ours;
         let last_call = answered_count + left;
         match self.resets_at.filter(|known| *known > now) {

@@ -135,6 +135,8 @@ impl Facts {
             lease: None,
             open_reject_count: self.open_reject_count,
             incomplete_windows: IncompleteWindows { count: 0, first: Vec::new() },
+            // the account's, which its lists tell
+            quota: None,
             tasks: Some(tasks),
             last_error: self.error_class.map(|class| LastError {
                 advice: advice(&class),

@@ -25,10 +25,23 @@ select src.source_slug as "source!",
        gaps.incomplete_count as "incomplete_count!",
        gaps.incomplete_starts[:5] as "incomplete_starts!",
        gaps.incomplete_ends[:5] as "incomplete_ends!",
-       gaps.incomplete_reasons[:5] as "incomplete_reasons!"
+       gaps.incomplete_reasons[:5] as "incomplete_reasons!",
+       told.quota as "quota_calls?",
+       told.remaining as "quota_remaining?",
+       told.resets_at::timestamptz as "quota_resets_at?",
+       told.used_up_until as "quota_used_up_until?",
+       budget.blocked_until::timestamptz as "quota_blocked_until?"
   from core.sources src
   left join ingest.streams st on st.source_id = src.source_id
   left join analytics.stream_freshness fresh on fresh.source = src.source_slug and fresh.stream = st.stream
+  left join ingest.call_budgets budget on budget.budget_key = src.budget_key
+  -- of several quotas the one with the least left
+  left join lateral (
+       select q.quota, q.remaining, q.resets_at,
+              max(q.resets_at::timestamptz) filter (where q.last_call <= budget.call_count) over () as used_up_until
+         from ingest.call_quotas q
+        where q.budget_key = src.budget_key
+        order by q.resets_at > now() desc nulls last, q.remaining, q.quota_name limit 1) told on true
   -- only the newest run can be under way; an older one without an end was given up
   left join lateral (
        select newest.*

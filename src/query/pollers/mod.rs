@@ -4,6 +4,7 @@
 //! cannot leave a good report behind. What the facts mean is decided in [`state`].
 
 mod depth;
+pub mod quota;
 pub mod state;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -13,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::clock::parse_schedule;
 pub use crate::query::pollers::depth::Tasks;
+use crate::query::pollers::quota::CallQuota;
 use crate::query::pollers::state::PollerState;
 use crate::query::{ReadError, reading};
 
@@ -56,6 +58,8 @@ pub struct Poller {
     pub incomplete_windows: IncompleteWindows,
     /// The work list, where it is fetched session by session; null for lists.
     pub tasks: Option<Tasks>,
+    /// What is left of the calls its account may make; null: the provider said nothing of it yet.
+    pub quota: Option<CallQuota>,
     /// The last error, until another takes its place.
     pub last_error: Option<LastError>,
 }
@@ -149,6 +153,11 @@ pub(crate) struct Facts {
     incomplete_starts: Vec<DateTime<Utc>>,
     incomplete_ends: Vec<DateTime<Utc>>,
     incomplete_reasons: Vec<String>,
+    quota_calls: Option<i64>,
+    quota_remaining: Option<i64>,
+    quota_resets_at: Option<DateTime<Utc>>,
+    quota_used_up_until: Option<DateTime<Utc>>,
+    quota_blocked_until: Option<DateTime<Utc>>,
 }
 
 /// All streams, by source, at `now`. A run without a sign of life for `stalled_after` has stalled;
@@ -163,7 +172,11 @@ pub async fn list(
     let facts = facts.map_err(reading("the state of the streams"))?;
     let mut pollers: Vec<Poller> =
         facts.into_iter().map(|facts| Poller::of(facts, now, stalled_after, advice)).collect();
-    pollers.extend(depth::list(pool, now, stalled_after, advice).await?);
+    for mut of_sessions in depth::list(pool, now, stalled_after, advice).await? {
+        let list = pollers.iter().find(|list| list.source == of_sessions.source);
+        of_sessions.quota = list.and_then(|list| list.quota.clone());
+        pollers.push(of_sessions);
+    }
     // a source's lists before what is fetched for their sessions: the sort is stable
     pollers.sort_by(|one, other| one.source.cmp(&other.source));
     Ok(pollers)
@@ -183,6 +196,7 @@ impl Poller {
             next_run_at: facts.next_run_at(now),
             lag_seconds: facts.complete_through.map(|at| (now - at).num_seconds()),
             run: facts.current_run(),
+            quota: CallQuota::of(&facts, now),
             lease: facts.lease_owner.clone().zip(facts.lease_until).map(|(owner, until)| Lease { owner, until }),
             incomplete_windows: facts.incomplete_windows(),
             tasks: None,

@@ -180,14 +180,14 @@ fn chance(state: &mut u64) -> u64 {
 
 fn some_observation(state: &mut u64, now: DateTime<Utc>) -> Observation {
     let mut pairs: Vec<(&'static str, String)> = Vec::new();
-    if chance(state) % 4 == 0 {
+    if chance(state).is_multiple_of(4) {
         let (quota, window) = (chance(state) % 400 + 1, chance(state) % 30 + 1);
         pairs.push(("ratelimit-policy", format!("\"default\";q={quota};w={window}, \"burst\";q=50;w=5")));
     }
     pairs.push(("ratelimit", format!("\"default\";r={};t={}", chance(state) % 120, chance(state) % 9)));
     let pairs: Vec<(&'static str, &str)> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let mut said = Observation::read(&headers(&pairs), now);
-    said.blocked_until = (chance(state) % 16 == 0).then(|| now + TimeDelta::seconds(1));
+    said.blocked_until = chance(state).is_multiple_of(16).then(|| now + TimeDelta::seconds(1));
     said
 }
 

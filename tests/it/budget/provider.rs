@@ -25,7 +25,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             quota: 1_000_000,
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
             customer_calls: 0,
             refuse_at: None,
             retry_after_seconds: 2,
@@ -113,7 +113,7 @@ fn answer(counted: &mut Counted, rules: &Rules) -> Response<String> {
     let left = rules.quota - counted.used;
     counted.lefts.push(left);
     counted.used += rules.customer_calls;
-    let reset = rules.window * (window + 1) - (now - first);
+    let reset = (rules.window * (window + 1)).saturating_sub(now - first);
     let seconds = reset.as_secs() + u64::from(reset.subsec_nanos() > 0);
     let is_scripted = rules.refuse_at == Some(number);
     let response = Response::builder()
