@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use self::logs::Logs;
-use self::stage::{Reply, Stage, answer, says};
+use self::stage::{Reply, Stage, answer, says, until};
 use crate::harness::noon;
 
 const LAUNCH: &str = "/v1/sources/konpro/streaming-sessions";
@@ -107,8 +107,9 @@ async fn the_settings_of_a_launch_are_kept_and_join_the_polled_session() {
     let polled =
         "insert into core.sessions (session_id, created_at, started_at, first_seen_at, last_changed_at, source_id,
                      provider, session_kind, session_state, outcome, provider_session_id, row_hash, raw_hash)
-                  values (21, '2026-03-10 12:00Z', '2026-03-10 12:00Z', '2026-03-10 12:05Z', '2026-03-10 12:05Z', 2,
-                     'konpro', 'avatar', 'live', 'not_applicable', 'session-1', '', '')";
+                  select 21, '2026-03-10 12:00Z', '2026-03-10 12:00Z', '2026-03-10 12:05Z', '2026-03-10 12:05Z',
+                     source_id, 'konpro', 'avatar', 'live', 'not_applicable', 'session-1', '', ''
+                    from core.sources where source_slug = 'konpro'";
     sqlx::query(polled).execute(&stage.db.pool).await.expect("a session");
     assert_eq!(stage.text(launch).await, format!("21 {settings}"));
     assert_eq!(stage.newest().await["session_id"], 21);
@@ -253,9 +254,7 @@ async fn a_caller_who_leaves_does_not_undo_what_was_started() {
     left.abort();
     assert_eq!(stage.newest().await["state"], "started");
     go.notify_one();
-    while stage.newest().await["state"] == "started" {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    until(async || stage.newest().await["state"] != "started").await;
     let again = stage.launch("left", &json!({})).await;
     assert_eq!((again.status, &again.json["provider_session_id"]), (201, &json!("session-1")));
     assert_eq!(stage.provider.calls().len(), 1);

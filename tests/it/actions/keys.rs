@@ -104,7 +104,8 @@ async fn after_a_crash_nobody_asks_again() {
     let clock = Arc::new(SettableClock::at(noon()));
     // a second process over the same database, which is killed while the provider is silent
     let silent = Provider::start(Reply::Hangs).await;
-    let doomed = Process::start(app(&stage.db, &clock, &silent, "[sources.actions]\nenabled = true\n")).await;
+    let doomed = app(&stage.db, &clock, &silent, "[sources.actions]\nenabled = true\n").await;
+    let doomed = Process::start(doomed).await;
     let request = stage.http.post(format!("{}{LAUNCH}", doomed.base)).header("idempotency-key", "crash");
     let request = tokio::spawn(request.json(&json!({})).send());
     silent.was_called(1).await;

@@ -84,10 +84,19 @@ impl Provider {
 
     /// Waits until it was called so often.
     pub(crate) async fn was_called(&self, times: usize) {
-        while self.calls().len() < times {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        until(async || self.calls().len() >= times).await;
     }
+}
+
+/// Waits until `is_so`, at most for some seconds.
+pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    for _ in 0..2_000 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("it never came");
 }
 
 async fn perform(reply: Reply) -> Response {
@@ -131,9 +140,10 @@ impl Stage {
 
     pub(crate) async fn with(actions: &str, reply: Reply) -> Self {
         let (db, provider) = (TestDatabase::new().await, Provider::start(reply).await);
-        sqlx::raw_sql(include_str!("world.sql")).execute(&db.pool).await.expect("a world");
         let clock = Arc::new(SettableClock::at(noon()));
-        let process = Process::start(app(&db, &clock, &provider, actions)).await;
+        let app = app(&db, &clock, &provider, actions).await;
+        sqlx::raw_sql(include_str!("world.sql")).execute(&db.pool).await.expect("a world");
+        let process = Process::start(app).await;
         let http = http_client(HttpLimits::default()).expect("a client");
         Self { db, clock, provider, http, process }
     }
@@ -196,8 +206,8 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     Answer { status, headers, json: answer.json().await.unwrap_or(json!(null)) }
 }
 
-/// The service, told to reach all its sources at `provider`.
-pub(crate) fn app(db: &TestDatabase, clock: &Arc<SettableClock>, provider: &Provider, actions: &str) -> App {
+/// The service, told to reach all its sources at `provider`, which a poller has registered.
+pub(crate) async fn app(db: &TestDatabase, clock: &Arc<SettableClock>, provider: &Provider, actions: &str) -> App {
     let source = |slug: &str, provider_name: &str, more: &str| {
         format!(
             "[[sources]]\nslug = \"{slug}\"\nprovider = \"{provider_name}\"\nbase_url = \"{}\"\napi_key_env = \"{slug}\"\n\
@@ -214,7 +224,9 @@ pub(crate) fn app(db: &TestDatabase, clock: &Arc<SettableClock>, provider: &Prov
     let environment = ["konpro", "konvo", "rtk"].map(|slug| (slug.to_owned(), format!("{API_KEY}-{slug}")));
     let config = app::parse_config(&toml.concat(), &BTreeMap::from(environment)).expect("a configuration");
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    App::new(config, Some(db.options.clone()), clock, Arc::new(Dice::seeded(7))).expect("an app")
+    let app = App::new(config, Some(db.options.clone()), clock, Arc::new(Dice::seeded(7))).expect("an app");
+    app::connect_sources(&app, &db.pool).await.expect("the sources are registered");
+    app
 }
 
 /// A process of the service: a thread and a runtime of its own, which logs where its maker does.
