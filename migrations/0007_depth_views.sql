@@ -137,7 +137,10 @@ select s.started_at::timestamptz as started_at,
        (select (count(*) filter (where q.has_report))::int
           from core.participant_quality q
          where q.source_id = s.source_id and q.session_id = s.session_id
-        having count(*) > 0) as quality_report_count
+        having count(*) > 0) as quality_report_count,
+       launch.quality as launch_quality, launch.voice_id as launch_voice, launch.stt_provider as launch_stt_provider,
+       launch.activity_idle_timeout_seconds as launch_idle_timeout_seconds,
+       launch.session_duration_limit_seconds as launch_duration_limit_seconds
   from core.sessions s
   join core.sources src using (source_id)
   -- each of these joins is on a unique key: a query that names none of its columns does not pay for it
@@ -155,6 +158,8 @@ select s.started_at::timestamptz as started_at,
     on chat.source_id = s.source_id and chat.session_id = s.session_id and chat.stream = 'chat'
   left join ingest.artifact_tasks summed_up
     on summed_up.source_id = s.source_id and summed_up.session_id = s.session_id and summed_up.stream = 'summary'
+  left join core.konpro_launches launch
+    on launch.source_id = s.source_id and launch.provider_session_id = s.provider_session_id
  cross join lateral (
        select minutes as participant_minutes,
               case when src.minutes_basis is not null then s.provider_minutes end - minutes as unexplained_minutes
@@ -361,6 +366,11 @@ comment on column analytics.sessions.assistant_message_count is 'Messages of the
 comment on column analytics.sessions.user_word_count is 'Words of the customer; null in meetings.';
 comment on column analytics.sessions.assistant_word_count is 'Words of the AI or agent; null in meetings.';
 comment on column analytics.sessions.message_support is 'inline, per_session, not_fetched or none, as in sources.';
+comment on column analytics.sessions.launch_quality is 'KonPro: picture quality it was started with through this service; null: left to the provider, or started elsewhere.';
+comment on column analytics.sessions.launch_voice is 'KonPro: voice it was started with through this service; null: left to the provider, or started elsewhere.';
+comment on column analytics.sessions.launch_stt_provider is 'KonPro: speech-to-text it was started with through this service; null: left to the provider, or started elsewhere.';
+comment on column analytics.sessions.launch_idle_timeout_seconds is 'KonPro: idle time-out it was started with through this service, seconds; null: left to the provider, or started elsewhere.';
+comment on column analytics.sessions.launch_duration_limit_seconds is 'KonPro: longest it may take, as the provider answered when it was started through this service, seconds; null: not said, or started elsewhere.';
 comment on column analytics.session_minutes.minutes_kind is 'consumed (what the provider meters), elapsed (wall clock) or participant (sum of the presences).';
 comment on column analytics.session_minutes.minutes_basis is 'participant_time, session_time or elapsed. Never add different bases or kinds without saying so.';
 comment on column analytics.messages.sender_role is 'user, assistant, participant (of a meeting) or unknown.';

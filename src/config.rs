@@ -66,7 +66,7 @@ pub struct HttpConfig {
     pub total_timeout: Duration,
     /// `max_body_bytes`: of a decoded answer, default 16,777,216.
     pub max_body_bytes: usize,
-    /// `max_file_bytes`: of a decoded file that a provider gives a link to, default 33,554,432.
+    /// `max_file_bytes`: of a decoded file that a provider gives a link to, default 8,388,608.
     pub max_file_bytes: usize,
 }
 
@@ -209,7 +209,7 @@ fn http(mut section: Section, faults: &mut Vec<ConfigFault>) -> HttpConfig {
         usize::try_from(value).unwrap_or(usize::MAX)
     };
     let max_body_bytes = bytes("max_body_bytes", 16 * 1024 * 1024);
-    let max_file_bytes = bytes("max_file_bytes", 32 * 1024 * 1024);
+    let max_file_bytes = bytes("max_file_bytes", 8 * 1024 * 1024);
     section.finish(faults);
     HttpConfig { connect_timeout, read_timeout, total_timeout, max_body_bytes, max_file_bytes }
 }

@@ -46,7 +46,7 @@ impl Default for DownloadLimits {
             read_timeout: Duration::from_secs(20),
             grace: Duration::from_secs(30),
             bytes_per_second: 64 * 1024,
-            max_file_bytes: 32 * 1024 * 1024,
+            max_file_bytes: 8 * 1024 * 1024,
         }
     }
 }

@@ -52,6 +52,7 @@ pub(crate) fn connect_with(
 ) -> Arc<dyn Connector> {
     let entry = providers::entry(provider).unwrap();
     let limits = HttpLimits::default();
+    let downloads = DownloadLimits { max_file_bytes: 1024 * 1024, ..DownloadLimits::default() };
     let mut settings = ConnectorSettings {
         slug: SourceSlug::parse("test").unwrap(),
         account_id: Some("acc".to_owned()),
@@ -70,7 +71,7 @@ pub(crate) fn connect_with(
             clock: Arc::new(SystemClock),
             dice: Arc::new(Dice::seeded(1)),
         },
-        downloads: Downloader::new(DownloadLimits::default(), Reach::Loopback, Arc::new(Dice::seeded(1))).unwrap(),
+        downloads: Downloader::new(downloads, Reach::Loopback, Arc::new(Dice::seeded(1))).unwrap(),
     };
     change(&mut settings);
     (entry.connect)(settings)

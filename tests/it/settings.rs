@@ -21,7 +21,7 @@ fn a_plain_configuration_is_read_with_the_provider_s_defaults() {
     assert_eq!(source.slug.as_str(), "konvo-eu");
     assert_eq!(source.base_url.as_str(), "https://api.konvoai.com/");
     assert_eq!(source.history_from.to_rfc3339(), "2020-01-01T00:00:00+00:00");
-    assert_eq!((source.quota_share_permille, config.http.max_file_bytes), (800, 33_554_432));
+    assert_eq!((source.quota_share_permille, config.http.max_file_bytes), (800, 8_388_608));
     let key = secrecy::ExposeSecret::expose_secret(&source.api_key);
     assert_eq!(key, "secret", "the trailing newline is trimmed");
     assert!(!format!("{config:?}").contains("secret"), "secrets are not printed");

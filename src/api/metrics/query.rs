@@ -30,7 +30,8 @@ pub(crate) struct MetricChoice {
     #[param(required = true, example = "minutes_consumed,resolution_rate")]
     metrics: Option<String>,
     /// What to group by: `provider`, `source`, `channel`, `outcome`, `unexplained_class`, `transcript_state`; metrics of
-    /// presences also by `preset_name`, those of words also by `speaker_id`; comma list. Default: nothing.
+    /// presences also by `preset_name`, those of words also by `speaker_id`; avatar sessions started through this service by `launch_quality`,
+    /// `launch_voice`, `launch_stt_provider`, `launch_idle_timeout_seconds` and `launch_duration_limit_seconds`; comma list. Default: nothing.
     #[param(example = "provider")]
     dimensions: Option<String>,
 }

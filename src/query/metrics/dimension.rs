@@ -26,11 +26,21 @@ pub enum Dimension {
     PresetName,
     /// Pseudonym of who spoke.
     SpeakerId,
+    /// Picture quality an avatar was started with through this service.
+    LaunchQuality,
+    /// Its voice.
+    LaunchVoice,
+    /// Its speech-to-text.
+    LaunchSttProvider,
+    /// Its idle time-out, seconds.
+    LaunchIdleTimeout,
+    /// The longest it may take, seconds.
+    LaunchDurationLimit,
 }
 
 impl Dimension {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Provider,
         Self::Source,
         Self::Channel,
@@ -39,6 +49,11 @@ impl Dimension {
         Self::TranscriptState,
         Self::PresetName,
         Self::SpeakerId,
+        Self::LaunchQuality,
+        Self::LaunchVoice,
+        Self::LaunchSttProvider,
+        Self::LaunchIdleTimeout,
+        Self::LaunchDurationLimit,
     ];
 
     /// The name in questions and answers.
@@ -52,6 +67,11 @@ impl Dimension {
             Self::TranscriptState => "transcript_state",
             Self::PresetName => "preset_name",
             Self::SpeakerId => "speaker_id",
+            Self::LaunchQuality => "launch_quality",
+            Self::LaunchVoice => "launch_voice",
+            Self::LaunchSttProvider => "launch_stt_provider",
+            Self::LaunchIdleTimeout => "launch_idle_timeout_seconds",
+            Self::LaunchDurationLimit => "launch_duration_limit_seconds",
         }
     }
 
@@ -70,6 +90,11 @@ impl Dimension {
             Self::TranscriptState => Some("s.transcript_state"),
             Self::PresetName => Some("p.preset_name"),
             Self::SpeakerId => Some("w.speaker_id"),
+            Self::LaunchQuality => Some("s.launch_quality"),
+            Self::LaunchVoice => Some("s.launch_voice"),
+            Self::LaunchSttProvider => Some("s.launch_stt_provider"),
+            Self::LaunchIdleTimeout => Some("s.launch_idle_timeout_seconds::text"),
+            Self::LaunchDurationLimit => Some("s.launch_duration_limit_seconds::text"),
         }
     }
 

@@ -94,7 +94,7 @@ fn every_stream_of_a_session_has_its_policy() {
     for stream in [Stream::Chat, Stream::Transcript, Stream::Summary] {
         assert_eq!(row(stream), (None, usual.clone(), 7, false));
     }
-    assert_eq!(row(Stream::Quality), (None, usual[1..].to_vec(), 30, true));
+    assert_eq!(row(Stream::Quality), (None, usual[1..].to_vec(), 1, true));
     for provider in ["konpro", "konvo"] {
         let connector = connect(provider, "http://127.0.0.1:1");
         assert!(Stream::PER_SESSION.iter().all(|stream| connector.artifact_policy(*stream).is_none()));
