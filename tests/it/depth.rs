@@ -475,3 +475,31 @@ async fn killing_the_process_in_the_middle_loses_nothing() {
     std::fs::remove_dir_all(&folder).expect("a folder");
     assert_same(&world, &calm).await;
 }
+
+/// A provider that allows 240 calls in twelve seconds: four fifths of them are ours.
+#[tokio::test]
+async fn a_backlog_uses_the_share_of_the_quota_and_no_more() {
+    let generated = meetings(24);
+    let mut world = World::new().await.with_depth();
+    let system: Arc<dyn Clock> = Arc::new(SystemClock);
+    let quirks = Quirks { calls_per_window: 240, calls_window_seconds: 12, ..Quirks::default() };
+    let provider =
+        simulator(Platform::Realtimekit, generated.feed(Platform::Realtimekit), quirks, Arc::clone(&system)).await;
+    world.poll_elsewhere("realtimekit", &provider.base_url());
+    let (app, all) = (world.app_at(system), tributary::app::polling::Selection::default());
+    let lines = tributary::app::polling::poll(&app, &all, tokio_util::sync::CancellationToken::new()).await;
+    let lines = lines.expect("the poll runs");
+    assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
+    let calls = provider.requests();
+    assert!(calls.iter().all(|call| call.status != 429), "a call was refused");
+    let times: Vec<_> = calls.iter().map(|call| call.at).collect();
+    assert!(times.len() > 150, "{} calls are too few to tell", times.len());
+    let window = TimeDelta::seconds(12);
+    let most = times.iter().map(|from| times.iter().filter(|at| **at >= *from && **at < *from + window).count()).max();
+    assert!(most <= Some(192), "{most:?} calls in one window");
+    // the last calls wait for each other and not for the quota; a busy machine is given some room
+    let busy = &times[..times.len() - 20];
+    let seconds = (busy[busy.len() - 1] - busy[0]).as_seconds_f64();
+    let rate = f64::from(u32::try_from(busy.len() - 1).expect("few")) / seconds;
+    assert!(rate >= 0.85 * 16.0, "{rate:.2} calls a second of 16");
+}
