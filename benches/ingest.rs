@@ -1,8 +1,9 @@
 //! How fast a whole first load and an unchanged re-poll are, as ratios to `copy` of the same rows into
 //! the same indexed tables, all in one run on one private server.
 //!
-//! `cargo bench --bench ingest [-- --avatars N --chats N --meetings N]`. Real HTTP on loopback, the
-//! simulators included in the times. It prints a table; it judges nothing.
+//! `cargo bench --bench ingest [-- --avatars N --chats N --meetings N --lists-only]`. Real HTTP on loopback, the
+//! simulators included in the times. What is fetched session by session is part of the first load, unless
+//! `--lists-only`; the re-poll finds none of it due. It prints a table; it judges nothing.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -24,7 +25,7 @@ use tributary::demo::simulator::{Platform, Simulator, SimulatorSettings};
 
 const API_KEY: &str = "bench";
 /// Tables a first load writes, parents first.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 16] = [
     "core.people",
     "core.sessions",
     "core.konpro_sessions",
@@ -33,43 +34,55 @@ const TABLES: [&str; 9] = [
     "core.konvo_trail_steps",
     "core.messages",
     "core.session_stats",
+    "core.participants",
+    "core.session_participation",
+    "core.participant_quality",
+    "core.transcripts",
+    "core.transcript_segments",
+    "core.session_summaries",
+    "ingest.artifact_tasks",
     "ingest.raw_records",
 ];
 
 fn main() -> anyhow::Result<()> {
-    let shape = shape()?;
+    let (shape, lists_only) = arguments()?;
     let folder = std::env::temp_dir().join(format!("tributary-bench-{}", std::process::id()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let search_path = std::env::split_paths(&path).collect();
     let settings = ServerSettings { data_dir: folder.clone(), bin_dir: None, search_path, durable: true };
     let mut server = Server::start(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let measured = runtime.block_on(measure(&server, &shape));
+    let measured = runtime.block_on(measure(&server, &shape, lists_only));
     drop(runtime);
     server.stop();
     let _ = std::fs::remove_dir_all(&folder);
     measured
 }
 
-fn shape() -> anyhow::Result<Shape> {
+fn arguments() -> anyhow::Result<(Shape, bool)> {
+    let mut lists_only = false;
     let mut counts = BTreeMap::from([("--avatars", 20_000), ("--chats", 20_000), ("--meetings", 500)]);
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     while let Some(word) = words.next() {
+        if word == "--lists-only" {
+            lists_only = true;
+            continue;
+        }
         let count = counts.get_mut(word.as_str()).with_context(|| format!("there is no option {word}"))?;
         *count = words.next().context("a number is missing")?.parse()?;
     }
     let volume = |name: &str| Volume { history: counts[name], per_hour_ahead: 0 };
     let (avatars, chats, meetings) = (volume("--avatars"), volume("--chats"), volume("--meetings"));
-    Ok(Shape { history_days: 60, hours_ahead: 0, avatars, chats, meetings })
+    Ok((Shape { history_days: 60, hours_ahead: 0, avatars, chats, meetings }, lists_only))
 }
 
-async fn measure(server: &Server, shape: &Shape) -> anyhow::Result<()> {
+async fn measure(server: &Server, shape: &Shape, lists_only: bool) -> anyhow::Result<()> {
     server.create_database().await?;
     // the present stands still, so that the second poll meets the same records
     #[expect(clippy::disallowed_methods, reason = "a bench begins now")]
     let clock: Arc<dyn Clock> = Arc::new(SettableClock::at(chrono::Utc::now()));
     let world = World::generate(shape, 1, clock.now());
-    let (_simulators, toml) = providers(&world, &clock).await?;
+    let (_simulators, toml) = providers(&world, &clock, lists_only).await?;
     let environment = BTreeMap::from([("BENCH_KEY".to_owned(), API_KEY.to_owned())]);
     let config = app::parse_config(&toml, &environment)?;
     let app = App::new(config, Some(server.connect_options()), clock, Arc::new(Dice::seeded(1)))?;
@@ -109,7 +122,12 @@ async fn measure(server: &Server, shape: &Shape) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn providers(world: &World, clock: &Arc<dyn Clock>) -> anyhow::Result<(Vec<Simulator>, String)> {
+async fn providers(
+    world: &World,
+    clock: &Arc<dyn Clock>,
+    lists_only: bool,
+) -> anyhow::Result<(Vec<Simulator>, String)> {
+    let streams = if lists_only { "session_streams = []\n" } else { "" };
     let (mut simulators, mut toml) = (Vec::new(), String::new());
     for platform in Platform::ALL {
         let simulator = Simulator::start(SimulatorSettings {
@@ -125,7 +143,7 @@ async fn providers(world: &World, clock: &Arc<dyn Clock>) -> anyhow::Result<(Vec
         write!(
             toml,
             "[[sources]]\nslug = \"{0}\"\nprovider = \"{0}\"\nbase_url = \"{1}\"\napi_key_env = \"BENCH_KEY\"\n\
-             requests_per_minute = 100000\n{account}",
+             requests_per_minute = 100000\n{account}{streams}",
             platform.as_str(),
             simulator.base_url()
         )?;
