@@ -8,10 +8,12 @@ mod validation;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::quirks::Quirks;
 
 use self::logs::Logs;
 use self::stage::{Reply, Stage, answer, says, until};
-use crate::harness::noon;
+use crate::harness::{World, noon, plain_feed};
 
 const LAUNCH: &str = "/v1/sources/konpro/streaming-sessions";
 const SUMMARY: &str = "/v1/sessions/11/summary";
@@ -258,4 +260,47 @@ async fn a_caller_who_leaves_does_not_undo_what_was_started() {
     let again = stage.launch("left", &json!({})).await;
     assert_eq!((again.status, &again.json["provider_session_id"]), (201, &json!("session-1")));
     assert_eq!(stage.provider.calls().len(), 1);
+}
+
+/// Two avatar sessions of ninety seconds; one of them was started through the service.
+#[tokio::test]
+async fn launch_settings_are_dimensions_of_figures() {
+    let mut world = World::new().await;
+    let _provider = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 2), Quirks::default()).await;
+    world.poll().await;
+    sqlx::query(
+        "insert into core.konpro_launches (source_id, provider_session_id, launched_at, quality, voice_id, stt_provider,
+                activity_idle_timeout_seconds, session_duration_limit_seconds, has_knowledge_base)
+         select source_id, provider_session_id, started_at, 'high', 'anna', 'deepgram', 120, 600, false
+           from core.sessions where provider_session_id = 'konpro-00001'",
+    )
+    .execute(&world.db.pool)
+    .await
+    .expect("a launch");
+    let api = world.api().await;
+    for (dimension, value) in [
+        ("launch_quality", "high"),
+        ("launch_voice", "anna"),
+        ("launch_stt_provider", "deepgram"),
+        ("launch_idle_timeout_seconds", "120"),
+        ("launch_duration_limit_seconds", "600"),
+    ] {
+        let answer = api
+            .ok(&format!(
+                "/v1/metrics/query?metrics=sessions,minutes_consumed&dimensions={dimension}&range=last_7_days&granularity=none"
+            ))
+            .await;
+        let groups: Vec<(&Value, String, String)> = answer["rows"]
+            .as_array()
+            .expect("rows")
+            .iter()
+            .map(|row| {
+                let figure = |metric: &str| row["values"][metric]["value"].to_string();
+                (&row["dimensions"][dimension], figure("sessions"), figure("minutes_consumed"))
+            })
+            .collect();
+        let (one, minutes) = ("1".to_owned(), "1.5".to_owned());
+        let expected = [(&json!(value), one.clone(), minutes.clone()), (&Value::Null, one, minutes)];
+        assert_eq!(groups, expected, "{dimension}");
+    }
 }
