@@ -233,6 +233,25 @@ async fn what_never_comes_ends_by_name_and_does_not_make_the_stream_look_failed(
 }
 
 #[tokio::test]
+async fn an_old_session_is_asked_for_its_reports_once_its_participants_are_known() {
+    let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-03-02T11:00:00Z"))]));
+    let report = json!({"participant": {"id": "p", "peer_report": {
+        "quality": {"audio_producer_cumulative": {"quality_mos": {"avg": 4.1}}}}}});
+    feed.set_depth(
+        "old",
+        Depth {
+            participants: vec![participant("p", "u", "2026-03-02T11:00:00Z", "2026-03-02T11:01:30Z")],
+            peer_reports: BTreeMap::from([("p".to_owned(), report.to_string())]),
+            ..Depth::default()
+        },
+    );
+    let (world, _simulator) = world_of(feed, Quirks::default()).await;
+    world.poll().await;
+    assert_eq!(world.state("quality").await, ("available".to_owned(), String::new()));
+    assert_eq!(world.number("select count(*) from core.participant_quality where has_report").await, 1);
+}
+
+#[tokio::test]
 async fn participants_that_make_no_sense_are_kept_as_far_as_they_do() {
     let people = vec![
         participant("p-1", "u-1", "2026-03-10T11:00:00.000Z", "2026-03-10T11:00:30Z"),
@@ -442,9 +461,7 @@ async fn killing_the_process_in_the_middle_loses_nothing() {
         let mut child = poll().spawn().expect("the binary runs");
         while provider.requests().len() < before + calls {
             tokio::time::sleep(Duration::from_millis(2)).await;
-            if child.try_wait().expect("a child").is_some() {
-                break;
-            }
+            assert!(child.try_wait().expect("a child").is_none(), "it was done before it could be killed");
         }
         let _ = child.kill();
         let _ = child.wait();

@@ -3,11 +3,11 @@ with due as (
        from ingest.artifact_tasks t
       where t.source_id = $1 and t.next_try_at <= $2 and t.stream = any($3)
         and (t.claimed_until is null or t.claimed_until <= now())
-        -- what is asked for by participant waits until they are known, or until it is too late
-        and (t.stream <> all($4) or t.expires_at <= $2
-             or exists (select from ingest.artifact_tasks p
-                         where p.source_id = t.source_id and p.session_id = t.session_id
-                           and p.stream = 'participants' and p.state in ('available', 'empty')))
+        -- what is asked for by participant waits until they are known, or nobody will ask for them any more
+        and (t.stream <> all($4)
+             or not exists (select from ingest.artifact_tasks p
+                             where p.source_id = t.source_id and p.session_id = t.session_id
+                               and p.stream = 'participants' and p.state = 'pending' and p.next_try_at is not null))
         and t.expires_at > $2 and t.expires_at <= $7
       order by t.expires_at, t.session_id, t.stream
       limit $5
