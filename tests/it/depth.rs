@@ -418,6 +418,33 @@ async fn two_instances_share_the_work() {
     assert_eq!(world.depth_digest().await, alone.depth_digest().await);
 }
 
+#[tokio::test]
+async fn whoever_lost_the_claim_writes_nothing() {
+    let segment = json!([{"startTime": 1000, "endTime": 2000, "sentence": "Too late", "peerData": {"id": "p"}}]);
+    let (world, simulator, _) =
+        world_with(Depth { transcript: FixedFile::ready(segment.to_string()), ..Depth::default() }).await;
+    simulator.file_script(vec![Fault::new(Effect::Delay(Duration::from_millis(1500)))]);
+    let take_over = async {
+        // another instance claims it while the file is on its way
+        let claimed = "update ingest.artifact_tasks
+                          set claim_token = '00000000-0000-4000-8000-000000000001', claimed_until = now() + interval '1 hour'
+                        where stream = 'transcript' and claim_token is not null";
+        for _ in 0..600 {
+            if sqlx::query(claimed).execute(&world.db.pool).await.expect("a claim").rows_affected() == 1 {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        false
+    };
+    let (_, is_taken) = tokio::join!(world.poll(), take_over);
+    assert!(is_taken, "it was never claimed");
+    assert_eq!(world.number("select count(*) from core.transcripts").await, 0);
+    let untouched = "select count(*) from ingest.artifact_tasks
+                      where claim_token = '00000000-0000-4000-8000-000000000001' and state = 'pending'";
+    assert_eq!(world.number(untouched).await, 1);
+}
+
 /// Kills a real process in the middle, twice; whatever it had in hand is done by the next.
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_the_process_in_the_middle_loses_nothing() {
