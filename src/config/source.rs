@@ -248,5 +248,9 @@ fn session_streams(section: &mut Section, faults: &mut Vec<ConfigFault>) -> Vec<
         let problem = format!("there is no per-session stream `{word}`");
         section.fault(faults, "session_streams", &problem, &remedy);
     }
+    if streams.contains(&Stream::Quality) && !streams.contains(&Stream::Participants) {
+        let problem = "`quality` is asked for by participant, and they are not fetched";
+        section.fault(faults, "session_streams", problem, "name `participants` too");
+    }
     streams
 }

@@ -149,10 +149,12 @@ impl ApiClient {
         }
     }
 
-    /// Posts `body` to `path` below the base address, once: the call starts something, and whether a lost answer
-    /// did is not known.
-    pub async fn post_once(&self, path: &str, body: &serde_json::Value) -> Result<Answer, PullError> {
-        self.call_once(&format!("POST {path}"), self.http.post(self.address(path)).json(body)).await
+    /// Posts `body`, or nothing, to `path` below the base address, once: the call starts something, and whether a
+    /// lost answer did is not known.
+    pub async fn post_once(&self, path: &str, body: Option<&serde_json::Value>) -> Result<Answer, PullError> {
+        let request = self.http.post(self.address(path));
+        let request = if let Some(body) = body { request.json(body) } else { request };
+        self.call_once(&format!("POST {path}"), request).await
     }
 
     fn address(&self, path: &str) -> Url {

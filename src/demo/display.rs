@@ -134,10 +134,13 @@ impl Display {
         );
         println!("  curl -s '{api}/v1/resolution?range=last_7_days&zone=Europe/Berlin&granularity=day'");
         println!(
-            "  curl -s '{api}/v1/sessions?provider=realtimekit'   then add an id: /transcript, /participants, /timeline"
+            "  curl -s '{api}/v1/sessions?has_transcript=true'   then '{api}/v1/sessions/…/transcript' with an id, also /participants, /timeline"
         );
         println!(
-            "  curl -s '{api}/v1/metrics/query?metrics=participants,participant_minutes,transcript_words,talk_share&dimensions=provider&range=last_7_days&zone=UTC'"
+            "  curl -s '{api}/v1/metrics/query?metrics=participants,participant_minutes,transcript_words,audio_mos_avg&dimensions=provider&range=last_7_days&zone=UTC'"
+        );
+        println!(
+            "  curl -s '{api}/v1/metrics/query?metrics=talk_share&dimensions=speaker_id&range=last_7_days&zone=UTC'"
         );
         println!("  curl -s '{api}/v1/health/pollers'");
         println!(

@@ -191,11 +191,11 @@ async fn a_database_that_fails_makes_the_call_fail_for_a_moment() {
     // not registered
     let refusal = client.budget.reserve(Priority::Live, &SystemClock).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Unknown(_)));
-    let error = client.post_once("/", &serde_json::json!({})).await.unwrap_err();
+    let error = client.post_once("/", None).await.unwrap_err();
     assert_eq!(error.kind, PullErrorKind::Unreached);
     assert!(provider.calls().is_empty());
     register(&db, 60_000).await;
-    client.post_once("/", &serde_json::json!({})).await.unwrap();
+    client.post_once("/", None).await.unwrap();
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn a_call_that_starts_something_is_made_once() {
     for status in [500, 503, 429] {
         let provider = Provider::start(Rules { status, ..Rules::default() }).await;
         let client = instance(&db, &provider.url, Arc::new(SystemClock)).await;
-        client.post_once("/", &serde_json::json!({"a": 1})).await.unwrap_err();
+        client.post_once("/", Some(&serde_json::json!({"a": 1}))).await.unwrap_err();
         assert_eq!(provider.calls().len(), 1, "{status}");
     }
 }

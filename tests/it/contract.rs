@@ -46,6 +46,9 @@ async fn ask_everything(base_url: &str) -> Vec<(&'static str, Result<(), PullErr
         let answer = connector.fetch_artifact(stream, request).await;
         answers.push((stream.as_str(), answer.map(|_: ArtifactAnswer| ())));
     }
+    let actions = connector.actions().unwrap();
+    let started = actions.generate_summary(&session.provider_session_id).await;
+    answers.push(("the call for a summary", started.map_err(|failed| failed.error)));
     answers
 }
 

@@ -242,6 +242,25 @@ async fn what_never_comes_ends_by_name_and_does_not_make_the_stream_look_failed(
 }
 
 #[tokio::test]
+async fn an_old_session_is_asked_for_its_reports_once_its_participants_are_known() {
+    let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-03-02T11:00:00Z"))]));
+    let report = json!({"participant": {"id": "p", "peer_report": {
+        "quality": {"audio_producer_cumulative": {"quality_mos": {"avg": 4.1}}}}}});
+    feed.set_depth(
+        "old",
+        Depth {
+            participants: vec![participant("p", "u", "2026-03-02T11:00:00Z", "2026-03-02T11:01:30Z")],
+            peer_reports: BTreeMap::from([("p".to_owned(), report.to_string())]),
+            ..Depth::default()
+        },
+    );
+    let (world, _simulator) = world_of(feed, Quirks::default()).await;
+    world.poll().await;
+    assert_eq!(world.state("quality").await, ("available".to_owned(), String::new()));
+    assert_eq!(world.number("select count(*) from core.participant_quality where has_report").await, 1);
+}
+
+#[tokio::test]
 async fn participants_that_make_no_sense_are_kept_as_far_as_they_do() {
     let people = vec![
         participant("p-1", "u-1", "2026-03-10T11:00:00.000Z", "2026-03-10T11:00:30Z"),
@@ -410,6 +429,33 @@ async fn two_instances_share_the_work() {
     assert_same(&world, &alone).await;
 }
 
+#[tokio::test]
+async fn whoever_lost_the_claim_writes_nothing() {
+    let segment = json!([{"startTime": 1000, "endTime": 2000, "sentence": "Too late", "peerData": {"id": "p"}}]);
+    let (world, simulator, _) =
+        world_with(Depth { transcript: FixedFile::ready(segment.to_string()), ..Depth::default() }).await;
+    simulator.file_script(vec![Fault::new(Effect::Delay(Duration::from_millis(1500)))]);
+    let take_over = async {
+        // another instance claims it while the file is on its way
+        let claimed = "update ingest.artifact_tasks
+                          set claim_token = '00000000-0000-4000-8000-000000000001', claimed_until = now() + interval '1 hour'
+                        where stream = 'transcript' and claim_token is not null";
+        for _ in 0..600 {
+            if sqlx::query(claimed).execute(&world.db.pool).await.expect("a claim").rows_affected() == 1 {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        false
+    };
+    let (_, is_taken) = tokio::join!(world.poll(), take_over);
+    assert!(is_taken, "it was never claimed");
+    assert_eq!(world.number("select count(*) from core.transcripts").await, 0);
+    let untouched = "select count(*) from ingest.artifact_tasks
+                      where claim_token = '00000000-0000-4000-8000-000000000001' and state = 'pending'";
+    assert_eq!(world.number(untouched).await, 1);
+}
+
 /// Kills a real process in the middle, twice; whatever it had in hand is done by the next.
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_the_process_in_the_middle_loses_nothing() {
@@ -453,9 +499,7 @@ async fn killing_the_process_in_the_middle_loses_nothing() {
         let mut child = poll().spawn().expect("the binary runs");
         while provider.requests().len() < before + calls {
             tokio::time::sleep(Duration::from_millis(2)).await;
-            if child.try_wait().expect("a child").is_some() {
-                break;
-            }
+            assert!(child.try_wait().expect("a child").is_none(), "it was done before it could be killed");
         }
         let _ = child.kill();
         let _ = child.wait();

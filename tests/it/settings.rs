@@ -130,6 +130,20 @@ fn the_environment_overrides_keys() {
 }
 
 #[test]
+fn per_session_streams_are_named_among_those_there_are() {
+    let streams = |toml: &str| {
+        let config = parse_config(&format!("{SOURCE}{toml}"), &environment(&[("KEY", "k")])).expect("it is right");
+        config.sources[0].session_streams.iter().map(|stream| stream.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(streams(""), ["participants", "chat", "transcript", "summary", "quality"]);
+    assert_eq!(streams("session_streams = []\n"), Vec::<&str>::new());
+    assert_eq!(streams("session_streams = [\"chat\"]\n"), ["chat"]);
+    let text = faults(&format!("{SOURCE}session_streams = [\"quality\", \"chats\"]\n"), &[("KEY", "k")]);
+    assert!(text.contains("session_streams: there is no per-session stream `chats` — did you mean `chat`?"), "{text}");
+    assert!(text.contains("session_streams: `quality` is asked for by participant"), "{text}");
+}
+
+#[test]
 fn nothing_may_be_started_unless_it_is_said() {
     let enabled = |toml: &str, pairs: &[(&str, &str)]| {
         let environment = environment(&[&[("KEY", "k")], pairs].concat());

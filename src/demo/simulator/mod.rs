@@ -2,8 +2,8 @@
 //!
 //! A [`Simulator`] answers like one provider: paths, parameters, page sizes, envelopes, errors, limits.
 //! What it lists comes from a [`feed::Feed`]: the generated [`world::World`], which lives on as time
-//! passes, or records given by a test to the letter. RealtimeKit's files are on a second listener. [`quirks::Quirks`] are habits a provider may have,
-//! [`faults::Fault`]s are accidents, told when to happen.
+//! passes, or records given by a test to the letter. RealtimeKit's files are on a second listener.
+//! [`quirks::Quirks`] are habits a provider may have, [`faults::Fault`]s are accidents, told when to happen.
 //! It must be no easier than reality, and it knows nothing of the service that polls it.
 
 pub mod faults;

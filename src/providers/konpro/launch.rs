@@ -33,7 +33,7 @@ impl Actions for KonPro {
     }
 
     async fn start_streaming_session(&self, launch: &Launch) -> Result<StreamingSession, StartError> {
-        let answer = self.api.post_once(PATH, &launch.body).await;
+        let answer = self.api.post_once(PATH, Some(&launch.body)).await;
         let answer = answer.map_err(|error| discreet(error, &launch.body))?;
         if let Some(code) = wire::error_code(&answer) {
             let error = discreet(client::refusal(&self.api, &answer, &code), &launch.body);
