@@ -56,7 +56,9 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
         };
         sleep = match run.await {
             Ok(Ok(summaries)) => {
-                summaries.iter().for_each(|summary| rests.note(summary));
+                for summary in &summaries {
+                    rests.note(summary);
+                }
                 let awake = streams.iter().filter(|planned| !rests.is_resting(planned.stream));
                 let awake: Vec<SessionStream> = awake.map(PlannedStream::listed).collect();
                 until_next(&poller, &source, &awake, &summaries).await
