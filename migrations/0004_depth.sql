@@ -28,12 +28,12 @@ create table ingest.artifact_tasks (
   content_hash     bytea,                 -- of what was stored last: the same again is not written
   primary key (source_id, session_id, stream)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
--- What is left to do, in the orders in which it is asked for: next to come, newest session, next to be lost. A task
+-- What is left to do of each stream, in the orders in which it is asked for: next to come, newest session, next to be lost. A task
 -- that is settled stands in none of them.
-create index artifact_tasks_due on ingest.artifact_tasks (source_id, next_try_at) where next_try_at is not null;
-create index artifact_tasks_newest on ingest.artifact_tasks (source_id, ended_at desc, session_id desc)
+create index artifact_tasks_due on ingest.artifact_tasks (source_id, stream, next_try_at) where next_try_at is not null;
+create index artifact_tasks_newest on ingest.artifact_tasks (source_id, stream, ended_at desc, session_id desc)
   where next_try_at is not null;
-create index artifact_tasks_expiring on ingest.artifact_tasks (source_id, expires_at)
+create index artifact_tasks_expiring on ingest.artifact_tasks (source_id, stream, expires_at)
   where next_try_at is not null and expires_at is not null;
 -- Health counts states.
 create index artifact_tasks_by_state on ingest.artifact_tasks (source_id, stream, state);

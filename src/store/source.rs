@@ -66,6 +66,15 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
     let id = sqlx::query_scalar!("select source_id from core.sources where source_slug = $1", source.slug.as_str())
         .fetch_one(&mut *tx)
         .await?;
+    // sessions that come while a stream is switched off are enlisted for nothing: all are gone through once it is on
+    sqlx::query!(
+        "delete from ingest.source_facts
+          where source_id = $1 and name = 'enlisted_streams' and value <> array_to_string($2::text[], ',')",
+        id,
+        &streams,
+    )
+    .execute(&mut *tx)
+    .await?;
     for stream in Stream::LISTING {
         sqlx::query!(
             "insert into ingest.streams (source_id, stream) values ($1, $2) on conflict (source_id, stream) do nothing",

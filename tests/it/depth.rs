@@ -547,3 +547,49 @@ async fn a_backlog_uses_the_share_of_the_quota_and_no_more() {
     let rate = f64::from(u32::try_from(busy.len() - 1).expect("few")) / seconds;
     assert!(rate >= 0.85 * 16.0, "{rate:.2} calls a second of 16");
 }
+
+/// A token that may list sessions and not read transcripts costs the transcripts and nothing else.
+#[tokio::test]
+async fn a_call_that_is_refused_stops_no_other_kind_of_call() {
+    let generated = meetings(12);
+    let mut world = World::new().await.with_depth();
+    let simulator =
+        world.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default()).await;
+    let forbidden = Effect::json(403, r#"{"success":false,"error":{"code":403,"message":"no"}}"#);
+    simulator.script(vec![Fault::new(forbidden).only("/transcript").forever()]);
+    let lines = world.poll().await;
+    for line in &lines {
+        let expected = if line.stream == "transcript" { "failed" } else { "complete" };
+        assert_eq!(line.result, expected, "{lines:?}");
+    }
+    let asked = simulator.requests().iter().filter(|call| call.path_and_query.contains("/transcript")).count();
+    assert!((3..=8).contains(&asked), "{asked} calls were refused before no more were made");
+    let untouched = "select count(*) from ingest.artifact_tasks where attempts = 0 and stream <> 'transcript'";
+    assert_eq!(world.number(untouched).await, 0);
+    let left = "select count(*) from ingest.artifact_tasks where stream = 'transcript' and state = 'pending'";
+    assert_eq!(world.number(left).await, 12, "nothing is given up");
+}
+
+/// One session that is always refused keeps no other's from being fetched.
+#[tokio::test]
+async fn one_session_that_is_refused_keeps_no_other_from_being_fetched() {
+    let generated = meetings(12);
+    let mut world = World::new().await.with_depth();
+    let simulator =
+        world.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default()).await;
+    world.poll().await;
+    let newest = "select provider_session_id from core.sessions order by ended_at desc limit 1";
+    let newest: String = sqlx::query_scalar(newest).fetch_one(&world.db.pool).await.expect("a session");
+    let forbidden = Effect::json(403, r#"{"success":false,"error":{"code":403,"message":"no"}}"#);
+    simulator.script(vec![Fault::new(forbidden).only(&format!("{newest}/chat")).forever()]);
+    sqlx::query("update ingest.artifact_tasks set state = 'pending', next_try_at = '2026-01-01' where stream = 'chat'")
+        .execute(&world.db.pool)
+        .await
+        .expect("asked for anew");
+    let lines = world.poll().await;
+    assert!(lines.iter().any(|line| line.stream == "chat" && line.result == "incomplete"), "{lines:?}");
+    let left = "select count(*) from ingest.artifact_tasks where stream = 'chat' and next_try_at = '2026-01-01'";
+    assert_eq!(world.number(left).await, 0, "all were asked for");
+    let refused = "select count(*) from ingest.artifact_tasks where reason = 'auth_failed'";
+    assert_eq!(world.number(refused).await, 1);
+}

@@ -1,20 +1,23 @@
 //! One try at one task: ask the connector, put what came together, save it with what becomes of the task.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
 
 use crate::connector::ArtifactPolicy;
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::ingest::artifact::calendar::{self, Outcome};
+use crate::ingest::artifact::gathered::{Gathered, part};
 use crate::ingest::{Poller, Source};
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
-use crate::model::page::{Cursor, Oddity, Reject};
-use crate::model::participant::Participant;
+use crate::model::page::Cursor;
 use crate::model::quality::PeerReport;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact::{self, Content, Found, SaveContext, Saved, Task, quality, queue};
+use crate::store::artifact::{self, SaveContext, Saved, Task, quality, queue};
 
 /// Pages of one session's participants; beyond this a provider repeats itself.
 const MAX_PAGES: u32 = 1_000;
@@ -22,6 +25,11 @@ const MAX_PAGES: u32 = 1_000;
 const MAX_PARTICIPANTS: usize = 50_000;
 /// Reports asked for in one try, so that a large session is saved in parts.
 const REPORTS_AT_ONCE: i64 = 20;
+/// So many reports in a row that cannot be had: then it is the provider and not a presence.
+const MAX_FAILURES_IN_A_ROW: u32 = 5;
+
+/// No single try takes longer; what it had is asked for again.
+const LONGEST_TRY: Duration = Duration::from_mins(10);
 
 /// How a try ended for the pass.
 #[derive(Debug)]
@@ -33,7 +41,9 @@ pub(super) enum Tried {
         /// Something new was stored.
         is_new: bool,
     },
-    /// The provider wants no calls: the task is as it was, and so are all others.
+    /// The provider refused this call for a reason that may hold for all of its kind.
+    Refused(PullError),
+    /// The provider wants no calls at all for now.
     Closed(PullError),
 }
 
@@ -46,20 +56,23 @@ pub(super) struct Attempt<'a> {
     pub(super) run_id: i64,
 }
 
-/// Everything one artifact consists of, over all its calls.
-#[derive(Default)]
-struct Gathered {
-    participants: Vec<Participant>,
-    reports: Vec<PeerReport>,
-    file: Option<(Artifact, Option<Vec<u8>>)>,
-    rejects: Vec<Reject>,
-    oddities: Vec<Oddity>,
-    facts: BTreeMap<&'static str, String>,
-    total: Option<u64>,
-}
-
 impl Attempt<'_> {
-    pub(super) async fn run(&self) -> Result<Tried, StoreError> {
+    /// Tries, and decides about the task also where the try crashes or never ends: else it would be the first to be
+    /// claimed again, for ever.
+    pub(super) async fn run_guarded(&self) -> Result<Tried, StoreError> {
+        let tried = tokio::time::timeout(LONGEST_TRY, AssertUnwindSafe(self.run()).catch_unwind()).await;
+        let (class, detail) = match tried {
+            Ok(Ok(tried)) => return tried,
+            Ok(Err(_)) => ("crashed", "the try crashed; the log says where"),
+            Err(_) => ("transient", "the try took too long"),
+        };
+        let failed =
+            Outcome::Failed { class: class.to_owned(), detail: detail.to_owned(), is_passing: class == "transient" };
+        self.save(&Gathered::default(), &failed, self.poller.clock.now()).await?;
+        Ok(Tried::Decided { failure: Some((class.to_owned(), detail.to_owned())), is_new: false })
+    }
+
+    async fn run(&self) -> Result<Tried, StoreError> {
         let mut gathered = Gathered::default();
         let asked = match self.task.stream {
             Stream::Participants => self.participants(&mut gathered).await,
@@ -69,22 +82,23 @@ impl Attempt<'_> {
         let now = self.poller.clock.now();
         let outcome = match asked {
             Ok(outcome) => outcome,
-            Err(error) if closes_the_provider(&error) => {
-                // what came before is kept; the rest is asked for when calls are allowed again
-                if gathered.reports.is_empty() {
-                    let next = error.retry_at().unwrap_or(now);
-                    queue::give_back(&self.poller.pool, self.task, next).await?;
-                } else {
-                    self.save(&gathered, &Outcome::MoreToAsk, now).await?;
-                }
+            Err(error) if error.kind.policy().action == Action::WaitUntil => {
+                self.wait(&gathered, &error, now).await?;
                 return Ok(Tried::Closed(error));
+            }
+            Err(error) if refuses_the_stream(&error) => {
+                self.save(&gathered, &refused(&error), now).await?;
+                return Ok(Tried::Refused(error));
             }
             Err(error) if error.kind == PullErrorKind::NotFound && gathered.len() == 0 => {
                 Outcome::Absent(Absence::NotFound)
             }
             Err(error) => Outcome::Failed {
                 class: error.kind.policy().class.to_owned(),
-                is_passing: matches!(error.kind, PullErrorKind::Transient | PullErrorKind::NotFound),
+                is_passing: matches!(
+                    error.kind,
+                    PullErrorKind::Transient | PullErrorKind::Unreached | PullErrorKind::NotFound
+                ),
                 detail: error.to_string(),
             },
         };
@@ -108,6 +122,19 @@ impl Attempt<'_> {
         let decision = calendar::decide(self.task, self.policy, &failed, now);
         artifact::settle_refused(&self.poller.pool, &self.context(now), &gathered.bodies(), &decision).await?;
         Ok(Tried::Decided { failure: Some((class, detail)), is_new: false })
+    }
+
+    /// The rest is asked for when calls are allowed again; what came before is kept. Who made the provider ask for
+    /// patience goes behind the others: it may be the one that always does.
+    async fn wait(&self, gathered: &Gathered, error: &PullError, now: DateTime<Utc>) -> Result<(), StoreError> {
+        if error.http_status.is_some() {
+            self.save(gathered, &refused(error), now).await?;
+        } else if gathered.reports.is_empty() {
+            queue::give_back(&self.poller.pool, self.task, error.retry_at().unwrap_or(now)).await?;
+        } else {
+            self.save(gathered, &Outcome::MoreToAsk, now).await?;
+        }
+        Ok(())
     }
 
     fn context(&self, now: DateTime<Utc>) -> SaveContext<'_> {
@@ -200,8 +227,11 @@ impl Attempt<'_> {
         let round_began_at = calendar::round_began_at(self.task, self.policy, self.poller.clock.now());
         let missing = quality::without_report(pool, self.task, round_began_at, REPORTS_AT_ONCE + 1).await?;
         let has_more = missing.len() > usize::try_from(REPORTS_AT_ONCE).unwrap_or(usize::MAX);
+        let (mut failure, mut failures_in_a_row) = (None, 0);
         for participant in missing.iter().take(usize::try_from(REPORTS_AT_ONCE).unwrap_or(usize::MAX)) {
-            match self.ask(Some(participant), None).await {
+            let answer = self.ask(Some(participant), None).await;
+            failures_in_a_row = if answer.is_ok() { 0 } else { failures_in_a_row + 1 };
+            match answer {
                 Ok(ArtifactAnswer::Content(page)) => {
                     let ArtifactPage { artifact: Artifact::Quality(report), rejects, oddities, facts, .. } = *page
                     else {
@@ -218,13 +248,21 @@ impl Attempt<'_> {
                     quality: None,
                     raw: Vec::new(),
                 }),
-                Err(error) if gathered.reports.is_empty() || closes_the_provider(&error) => return Ok(Err(error)),
-                // the others' reports are not lost by this one
-                Err(error) => return Ok(Ok(Outcome::FoundPart { detail: error.to_string() })),
+                // one that cannot be had keeps no other from being asked for
+                Err(error) if error.kind.policy().may_be_local && failures_in_a_row < MAX_FAILURES_IN_A_ROW => {
+                    failure = Some(error);
+                }
+                Err(error) if error.kind.policy().may_be_local && !gathered.reports.is_empty() => {
+                    return Ok(Ok(Outcome::FoundPart { detail: error.to_string() }));
+                }
+                Err(error) => return Ok(Err(error)),
             }
         }
-        if has_more {
-            return Ok(Ok(Outcome::MoreToAsk));
+        match failure {
+            Some(error) if gathered.reports.is_empty() => return Ok(Err(error)),
+            _ if has_more => return Ok(Ok(Outcome::MoreToAsk)),
+            Some(error) => return Ok(Ok(Outcome::FoundPart { detail: error.to_string() })),
+            None => {}
         }
         let (with, without) = quality::counts(pool, self.task).await?;
         let fresh = gathered.reports.iter().filter(|report| report.quality.is_some()).count();
@@ -235,64 +273,14 @@ impl Attempt<'_> {
     }
 }
 
-/// Whether this is the provider's word on all calls, not on this one.
-fn closes_the_provider(error: &PullError) -> bool {
+/// Whether this may be the provider's word on all calls of this kind. Not on all calls: a token may list sessions
+/// and not read transcripts.
+fn refuses_the_stream(error: &PullError) -> bool {
     let policy = error.kind.policy();
-    !policy.may_be_local && policy.action != Action::SkipRecord
+    !policy.may_be_local && policy.action == Action::Stop
 }
 
-fn part(detail: &str) -> Outcome {
-    Outcome::FoundPart { detail: detail.to_owned() }
-}
-
-impl Gathered {
-    fn len(&self) -> usize {
-        self.participants.len() + self.rejects.len()
-    }
-
-    fn judge_list(&self) -> Outcome {
-        let count = u64::try_from(self.len()).unwrap_or(u64::MAX);
-        match self.total {
-            Some(total) if total > count => part(&format!("{count} of {total} participants came")),
-            _ if count == 0 => Outcome::FoundEmpty,
-            _ => Outcome::Found,
-        }
-    }
-
-    /// What there is to store; `None`: nothing.
-    fn found(&self, stream: Stream, outcome: &Outcome) -> Option<Found<'_>> {
-        if matches!(outcome, Outcome::Failed { .. }) {
-            return None;
-        }
-        match (stream, self.file.as_ref().map(|(artifact, _)| artifact)) {
-            (Stream::Participants, _) => {
-                let is_whole = matches!(outcome, Outcome::Found | Outcome::FoundEmpty);
-                let is_list = is_whole || matches!(outcome, Outcome::FoundPart { .. });
-                is_list.then_some(Found::Participants { list: &self.participants, is_whole })
-            }
-            (Stream::Quality, _) => (!self.reports.is_empty()).then_some(Found::Quality(&self.reports)),
-            (_, Some(Artifact::Chat(messages))) => Some(Found::Chat(messages)),
-            (_, Some(Artifact::Transcript(transcript))) => Some(Found::Transcript(transcript)),
-            (_, Some(Artifact::Summary(summary))) => Some(Found::Summary(summary)),
-            _ => None,
-        }
-    }
-
-    fn content<'a>(&'a self, found: Found<'a>) -> Content<'a> {
-        Content {
-            found,
-            raw: self.file.as_ref().and_then(|(_, raw)| raw.as_deref()),
-            rejects: &self.rejects,
-            oddities: &self.oddities,
-            facts: &self.facts,
-        }
-    }
-
-    /// The bytes of everything that came.
-    fn bodies(&self) -> Vec<&[u8]> {
-        let mut bodies: Vec<&[u8]> = self.participants.iter().map(|one| &one.raw[..]).collect();
-        bodies.extend(self.reports.iter().map(|report| &report.raw[..]));
-        bodies.extend(self.file.as_ref().and_then(|(_, raw)| raw.as_deref()));
-        bodies
-    }
+fn refused(error: &PullError) -> Outcome {
+    let class = error.kind.policy().class;
+    Outcome::Refused { class, detail: error.to_string(), until: error.retry_at() }
 }

@@ -12,8 +12,17 @@ use crate::store::artifact::{Decision, Task};
 
 /// A session that has run for so many intervals is asked for less often: it may run for days.
 const LIVE_SLOWDOWN: i32 = 24;
-/// What failed in passing is tried again after this, or sooner where the calendar says so.
+/// What failed in passing or was refused is tried again after this, then after twice as long, and so on; sooner
+/// where the calendar says so.
 const SOON: TimeDelta = TimeDelta::minutes(5);
+/// What was refused waits no longer than this while the provider still keeps it.
+const LONGEST_REFUSED: TimeDelta = TimeDelta::hours(1);
+/// Once the provider is thought to keep it no longer, no wait is longer than this.
+const LONGEST_LATE: TimeDelta = TimeDelta::days(1);
+/// Tries after which what fails in passing is given up, once the provider is thought to keep it no longer.
+const MOST_LATE_TRIES: i32 = 10;
+/// Tries after which what is refused is given up, once the provider keeps it no longer.
+const MOST_REFUSALS: i32 = 30;
 
 /// How a try went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +48,15 @@ pub(super) enum Outcome {
         detail: String,
         /// The failure is likely gone in a moment.
         is_passing: bool,
+    },
+    /// The provider would not answer this call: it refused the credential or the request, or asked for patience.
+    Refused {
+        /// Class, for programs.
+        class: &'static str,
+        /// In words.
+        detail: String,
+        /// No call before this.
+        until: Option<DateTime<Utc>>,
     },
 }
 
@@ -74,7 +92,9 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, no
         },
         Outcome::Failed { class, detail, is_passing } => {
             let next = match next {
-                Some(next) if *is_passing => Some(next.min(now + SOON)),
+                Some(next) if *is_passing => Some(next.min(now + doubled(task))),
+                // an outage must not decide for good about what is old
+                None if *is_passing && task.attempts < MOST_LATE_TRIES => Some(now + doubled(task).min(LONGEST_LATE)),
                 other => other,
             };
             let state = if had_content {
@@ -86,7 +106,37 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, no
             };
             decision(state, next, Some(class), Some(detail.clone()))
         }
+        Outcome::Refused { class, detail, until } => {
+            // patience is asked of whoever happens to call: only who is met by it again goes behind the others
+            let is_chance = until.is_some() && task.attempts <= 2;
+            let from = until.unwrap_or(now).max(now);
+            let next = if is_chance { Some(from) } else { after_refusal(task, from) };
+            let state = if had_content || next.is_some() { task.state } else { ArtifactState::Failed };
+            decision(state, next, Some(class), Some(detail.clone()))
+        }
     }
+}
+
+/// When to ask again for what was refused, counted from `from`. Later than others, so that one session that is
+/// always refused is not always the next; never so late that it is lost meanwhile. A credential may be wrong for
+/// weeks, so this gives up late.
+fn after_refusal(task: &Task, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let wait = doubled(task);
+    match task.expires_at {
+        Some(expires_at) if expires_at <= from && task.attempts >= MOST_REFUSALS => None,
+        Some(expires_at) if expires_at <= from => Some(from + wait.min(LONGEST_LATE)),
+        Some(expires_at) => {
+            let half_way = ((expires_at - from) / 2).max(TimeDelta::minutes(1));
+            Some(from + wait.min(LONGEST_REFUSED).min(half_way))
+        }
+        None => Some(from + wait.min(LONGEST_REFUSED)),
+    }
+}
+
+/// The wait after a failure: longer with each try.
+fn doubled(task: &Task) -> TimeDelta {
+    let doublings = u32::try_from(task.attempts.clamp(1, 16) - 1).unwrap_or_default();
+    SOON * 2_i32.saturating_pow(doublings)
 }
 
 /// What nothing means once the provider keeps nothing any more.

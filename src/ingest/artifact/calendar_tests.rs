@@ -82,7 +82,18 @@ fn what_fails_is_tried_again_until_it_is_too_late() {
     let failed = |is_passing| Outcome::Failed { class: "x".to_owned(), detail: "y".to_owned(), is_passing };
     assert_eq!(after(&pending, &failed(true), "02T14:20:00"), (ArtifactState::Pending, Some(at("02T14:25:00"))));
     assert_eq!(after(&pending, &failed(false), "02T14:20:00"), (ArtifactState::Pending, Some(at("02T16:00:00"))));
-    assert_eq!(after(&pending, &failed(true), "09T14:00:00"), (ArtifactState::Failed, None));
+    // an outage decides nothing for good, also about what is old
+    assert_eq!(after(&pending, &failed(true), "09T14:00:00"), (ArtifactState::Pending, Some(at("09T14:05:00"))));
+    assert_eq!(after(&pending, &failed(false), "09T14:00:00"), (ArtifactState::Failed, None));
+    let often = |attempts| {
+        let mut task = pending.clone();
+        task.attempts = attempts;
+        task
+    };
+    assert_eq!(after(&often(10), &failed(true), "09T14:00:00"), (ArtifactState::Failed, None));
+    // what fails each time is asked for less and less often
+    assert_eq!(after(&often(4), &failed(true), "03T02:10:00").1, Some(at("03T02:50:00")));
+    assert_eq!(after(&often(9), &failed(true), "03T02:10:00").1, Some(at("03T23:30:00")));
     let available = task(ArtifactState::Available, "02T14:02:01");
     assert_eq!(after(&available, &failed(false), "09T14:00:00"), (ArtifactState::Available, None));
 }
@@ -106,4 +117,25 @@ fn reports_asked_for_in_parts_belong_to_one_round() {
     assert_eq!(began("05T01:00:00"), at("04T02:00:00"));
     // after the end of all ages nothing is asked for twice
     assert_eq!(began("20T00:00:00"), at("09T14:00:00"));
+}
+
+#[test]
+fn what_is_refused_is_kept_for_later_and_never_lost_by_waiting() {
+    let pending = task(ArtifactState::Pending, "02T14:02:01");
+    let often = |attempts| {
+        let mut task = pending.clone();
+        task.attempts = attempts;
+        task
+    };
+    let refused = Outcome::Refused { class: "auth_failed", detail: "no".to_owned(), until: None };
+    assert_eq!(after(&pending, &refused, "02T14:20:00"), (ArtifactState::Pending, Some(at("02T14:25:00"))));
+    assert_eq!(after(&often(9), &refused, "02T14:20:00").1, Some(at("02T15:20:00")));
+    // not beyond what the provider keeps
+    assert_eq!(after(&often(9), &refused, "09T13:00:00").1, Some(at("09T13:30:00")));
+    assert_eq!(after(&often(9), &refused, "12T14:00:00").1, Some(at("13T11:20:00")));
+    assert_eq!(after(&often(30), &refused, "12T14:00:00"), (ArtifactState::Failed, None));
+    // a stated instant is nobody's fault the first time
+    let limited = Outcome::Refused { class: "rate_limited", detail: "no".to_owned(), until: Some(at("02T14:30:00")) };
+    assert_eq!(after(&pending, &limited, "02T14:20:00").1, Some(at("02T14:30:00")));
+    assert_eq!(after(&often(3), &limited, "02T14:20:00").1, Some(at("02T14:50:00")));
 }

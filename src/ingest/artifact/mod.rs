@@ -3,11 +3,15 @@
 //! A pass works the list of due tasks off, a few at a time, so that one slow file holds nothing up; several
 //! instances share the list. [`attempt`] asks the connector once, [`calendar`] decides what an answer or an
 //! absence means at this age of the session. A task that fails is tried again by its calendar and makes
-//! nothing else look failed; a provider that wants no calls ends the pass.
+//! nothing else look failed. A provider that refuses the calls of one stream ends the work on that stream; one
+//! that wants no calls at all ends the pass.
 
 mod attempt;
 mod calendar;
+mod gathered;
+mod keeper;
 pub mod pass;
+mod summary;
 mod worker;
 
 use crate::connector::{ArtifactPolicy, Connector};

@@ -1,17 +1,25 @@
+-- Stream by stream, so that what is due of streams that are not asked for is not read.
 with due as (
-     select t.session_id, t.stream
-       from ingest.artifact_tasks t
-      where t.source_id = $1 and t.next_try_at <= $2 and t.stream = any($3)
-        and (t.claimed_until is null or t.claimed_until <= now())
-        -- what is asked for by participant waits until it is known who they were, or that nobody will tell
-        and (t.stream <> all($4)
-             or not exists (select from ingest.artifact_tasks p
-                             where p.source_id = t.source_id and p.session_id = t.session_id
-                               and p.stream = 'participants' and p.state = 'pending' and p.next_try_at is not null))
-        and t.expires_at > $2 and t.expires_at <= $7
-      order by t.expires_at, t.session_id, t.stream
-      limit $5
-        for update of t skip locked)
+     select first_ones.session_id, first_ones.stream
+       from unnest($3::text[]) wanted(stream)
+      cross join lateral (
+             select t.session_id, t.stream, t.expires_at
+               from ingest.artifact_tasks t
+              where t.source_id = $1 and t.stream = wanted.stream and t.next_try_at <= $2
+                and (t.claimed_until is null or t.claimed_until <= now())
+                -- what is asked for by participant waits until they are known, or are given up; being late is no
+                -- reason to ask for nobody
+                and (t.stream <> all($4)
+                     or coalesce((select p.state in ('available', 'empty') or p.next_try_at is null
+                                    from ingest.artifact_tasks p
+                                   where p.source_id = t.source_id and p.session_id = t.session_id
+                                     and p.stream = 'participants'), t.expires_at <= $2))
+                and t.expires_at > $2 and t.expires_at <= $7
+              order by t.expires_at, t.session_id
+              limit $5
+                for update of t skip locked) first_ones
+      order by first_ones.expires_at, first_ones.session_id, first_ones.stream
+      limit $5)
 update ingest.artifact_tasks t
    set claim_token = gen_random_uuid(), claimed_until = now() + make_interval(secs => $6), attempts = t.attempts + 1,
        first_attempt_at = coalesce(t.first_attempt_at, $2), last_attempt_at = $2

@@ -244,8 +244,11 @@ pub async fn next_due_at(
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
     let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
     sqlx::query_scalar!(
-        r#"select min(next_try_at)::timestamptz as "next" from ingest.artifact_tasks
-            where source_id = $1 and next_try_at is not null and stream = any($2)"#,
+        r#"select min(first.next_try_at)::timestamptz as "next"
+             from unnest($2::text[]) wanted(stream)
+            cross join lateral (select t.next_try_at from ingest.artifact_tasks t
+                                 where t.source_id = $1 and t.stream = wanted.stream and t.next_try_at is not null
+                                 order by t.next_try_at limit 1) first"#,
         source_id.0,
         &names as &[&str],
     )

@@ -1,0 +1,80 @@
+//! What came together for one artifact, and what of it is to be stored. Pure.
+
+use std::collections::BTreeMap;
+
+use crate::ingest::artifact::calendar::Outcome;
+use crate::model::artifact::Artifact;
+use crate::model::page::{Oddity, Reject};
+use crate::model::participant::Participant;
+use crate::model::quality::PeerReport;
+use crate::model::stream::Stream;
+use crate::store::artifact::{Content, Found};
+
+/// Everything one artifact consists of, over all its calls.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub(super) participants: Vec<Participant>,
+    pub(super) reports: Vec<PeerReport>,
+    pub(super) file: Option<(Artifact, Option<Vec<u8>>)>,
+    pub(super) rejects: Vec<Reject>,
+    pub(super) oddities: Vec<Oddity>,
+    pub(super) facts: BTreeMap<&'static str, String>,
+    pub(super) total: Option<u64>,
+}
+
+/// Part of a list came.
+pub(super) fn part(detail: &str) -> Outcome {
+    Outcome::FoundPart { detail: detail.to_owned() }
+}
+
+impl Gathered {
+    pub(super) fn len(&self) -> usize {
+        self.participants.len() + self.rejects.len()
+    }
+
+    pub(super) fn judge_list(&self) -> Outcome {
+        let count = u64::try_from(self.len()).unwrap_or(u64::MAX);
+        match self.total {
+            Some(total) if total > count => part(&format!("{count} of {total} participants came")),
+            _ if count == 0 => Outcome::FoundEmpty,
+            _ => Outcome::Found,
+        }
+    }
+
+    /// What there is to store; `None`: nothing.
+    pub(super) fn found(&self, stream: Stream, outcome: &Outcome) -> Option<Found<'_>> {
+        if matches!(outcome, Outcome::Failed { .. }) {
+            return None;
+        }
+        match (stream, self.file.as_ref().map(|(artifact, _)| artifact)) {
+            (Stream::Participants, _) => {
+                let is_whole = matches!(outcome, Outcome::Found | Outcome::FoundEmpty);
+                let is_list = is_whole || matches!(outcome, Outcome::FoundPart { .. });
+                is_list.then_some(Found::Participants { list: &self.participants, is_whole })
+            }
+            (Stream::Quality, _) => (!self.reports.is_empty()).then_some(Found::Quality(&self.reports)),
+            (_, Some(Artifact::Chat(messages))) => Some(Found::Chat(messages)),
+            (_, Some(Artifact::Transcript(transcript))) => Some(Found::Transcript(transcript)),
+            (_, Some(Artifact::Summary(summary))) => Some(Found::Summary(summary)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn content<'a>(&'a self, found: Found<'a>) -> Content<'a> {
+        Content {
+            found,
+            raw: self.file.as_ref().and_then(|(_, raw)| raw.as_deref()),
+            rejects: &self.rejects,
+            oddities: &self.oddities,
+            facts: &self.facts,
+        }
+    }
+
+    /// The bytes of everything that came.
+    pub(super) fn bodies(&self) -> Vec<&[u8]> {
+        let mut bodies: Vec<&[u8]> = self.participants.iter().map(|one| &one.raw[..]).collect();
+        bodies.extend(self.reports.iter().map(|report| &report.raw[..]));
+        bodies.extend(self.file.as_ref().and_then(|(_, raw)| raw.as_deref()));
+        bodies
+    }
+}
