@@ -1,8 +1,15 @@
 -- The contract with analysts, deeper: who was in a session, what was said, how well it was heard, and what is missing.
 
--- When something fetched for a session last changed: an answer that is held already is recognised by it.
-create index artifact_tasks_by_change on ingest.artifact_tasks
-  (source_id, (greatest(content_at::timestamptz, settled_at::timestamptz, last_attempt_at::timestamptz)));
+-- How often what is stored of a stream was written. Each transaction that writes raises it last, so that it counts in
+-- the order of commits, which no clock does: an answer that is held already is recognised by the sum of these.
+create table ingest.data_versions (
+  version   bigint not null,
+  source_id int not null references core.sources,
+  stream    text not null,
+  primary key (source_id, stream)
+) with (fillfactor = 50);
+-- What was stored before counts as one writing.
+insert into ingest.data_versions (source_id, stream, version) select source_id, 'sessions', 1 from core.sources;
 
 create or replace view analytics.sources as
 select source_id, source_slug as source, provider, minutes_basis, has_outcomes, message_support,

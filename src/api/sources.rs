@@ -78,7 +78,7 @@ impl From<&Source> for SourceAnswer {
                 "session_streams": ["participants", "chat", "transcript", "summary", "quality"]
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
         })),
         ReadProblems
     )

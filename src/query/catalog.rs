@@ -86,8 +86,8 @@ pub struct StreamState {
 pub struct Catalog {
     /// By slug.
     pub sources: Vec<Source>,
-    /// When stored sessions last changed, as far as their runs tell; `None`: never.
-    pub changed_at: Option<DateTime<Utc>>,
+    /// How often anything was written, over all sources.
+    pub version: i64,
 }
 
 /// Which sources a question is about. Empty lists mean all.
@@ -127,7 +127,7 @@ struct Row {
     gap_ends: Vec<DateTime<Utc>>,
     proven_starts: Vec<DateTime<Utc>>,
     proven_ends: Vec<DateTime<Utc>>,
-    changed_at: Option<DateTime<Utc>>,
+    version: i64,
 }
 
 impl Catalog {
@@ -160,29 +160,11 @@ impl Catalog {
                           where w.source_id = src.source_id and w.stream = fresh.stream and w.is_complete
                             and w.window_from < $2 and w.window_to > $1
                           order by w.window_from) as "proven_ends!",
-                   greatest(changed.changed_at, fetched.changed_at) as "changed_at?"
+                   (select coalesce(sum(v.version), 0)::bigint from ingest.data_versions v) as "version!"
               from analytics.sources src
               join core.sources core on core.source_id = src.source_id
               -- streams that walk a list: what is fetched session by session proves no range, it is missing per session
               left join analytics.stream_freshness fresh on fresh.source = src.source and fresh.stream = any($3)
-              -- the newest run that changed something: counted page by page, in the page's transaction
-              left join lateral (
-                   select greatest(r.heartbeat_at, r.finished_at)::timestamptz as changed_at
-                     from ingest.runs r
-                    where r.source_id = src.source_id and r.stream = fresh.stream
-                      and r.inserted_count + r.updated_count > 0
-                    order by r.run_id desc
-                    limit 1) changed on true
-              -- the last that happened to something fetched for a session, from the index of it
-              left join lateral (
-                   select greatest(t.content_at::timestamptz, t.settled_at::timestamptz, t.last_attempt_at::timestamptz)
-                          as changed_at
-                     from ingest.artifact_tasks t
-                    where t.source_id = src.source_id
-                      and greatest(t.content_at::timestamptz, t.settled_at::timestamptz, t.last_attempt_at::timestamptz)
-                          is not null
-                    order by 1 desc
-                    limit 1) fetched on true
              order by src.source, fresh.stream
             "#,
             range.from,
@@ -196,7 +178,7 @@ impl Catalog {
     }
 
     fn gather(rows: Vec<Row>) -> Self {
-        let changed_at = rows.iter().filter_map(|row| row.changed_at).max();
+        let version = rows.first().map_or(0, |row| row.version);
         let mut sources: Vec<Source> = Vec::new();
         for mut row in rows {
             let stream = row.take_stream();
@@ -205,7 +187,7 @@ impl Catalog {
                 None => sources.push(row.into_source(stream)),
             }
         }
-        Self { sources, changed_at }
+        Self { sources, version }
     }
 
     /// The sources a filter leaves, by slug; disabled ones too, since their history stays.
@@ -220,10 +202,10 @@ impl Catalog {
         self.sources.iter().map(|source| source.provider.as_str()).collect()
     }
 
-    /// Which state of the data an answer was made from: `d` and the millisecond in which stored sessions
-    /// last changed. It only grows.
+    /// Which state of the data an answer was made from. It only grows, and does so with each writing, in the order of
+    /// commits: an instant would not, since what was begun first may be stored last.
     pub fn data_version(&self) -> String {
-        format!("d{}", self.changed_at.map_or(0, |at| at.timestamp_millis()))
+        format!("d{}", self.version)
     }
 
     /// A hash of all that an answer takes from here.

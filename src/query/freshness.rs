@@ -26,8 +26,9 @@ pub struct Freshness {
     pub state: FreshnessState,
     /// Everything before this instant is stored, over all streams involved; null: one of them has proven nothing yet.
     pub complete_through: Option<DateTime<Utc>>,
-    /// State of the stored sessions; grows whenever one changes, and only then.
-    #[schema(example = "d1795257600000")]
+    /// State of what is stored: a number that grows with each writing, and only then. A poll that finds nothing new
+    /// leaves it.
+    #[schema(example = "d48213")]
     pub data_version: String,
     /// The streams involved. Sources that are no longer configured are left out.
     pub streams: Vec<StreamFreshness>,

@@ -27,6 +27,7 @@ mod raw;
 mod reject;
 mod session;
 mod trail;
+mod version;
 
 use std::borrow::Cow;
 

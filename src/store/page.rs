@@ -15,7 +15,7 @@ use crate::store::raw::{self, Hash, RawRecord};
 use crate::store::run::{self, Progress};
 use crate::store::session::Known;
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, extension, message, oddity, person, reject, session, source, trail};
+use crate::store::{StoreError, extension, message, oddity, person, reject, session, source, trail, version};
 
 /// What a page is saved for.
 #[derive(Debug, Clone, Copy)]
@@ -147,6 +147,9 @@ async fn try_save(
     run::advance(&mut tx, run_id, &progress, now).await?;
     if let Some(finding) = finding {
         window::record(&mut tx, lease, finding, run_id, now).await?;
+    }
+    if !written.is_empty() {
+        version::raise(&mut tx, lease.place()).await?;
     }
     tx.commit().await.map_err(&failed)?;
     Ok(progress)

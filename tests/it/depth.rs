@@ -12,6 +12,12 @@ use tributary::demo::simulator::feed::{Depth, FixedFeed, FixedFile};
 use tributary::demo::simulator::quirks::{ChatFormat, ParticipantsPaging, PeerReport, Quirks, TranscriptFormat};
 use tributary::demo::simulator::world::{Shape, Volume, World as Generated};
 use tributary::demo::simulator::{Platform, Simulator};
+use tributary::model::artifact::ArtifactState;
+use tributary::model::id::SourceId;
+use tributary::model::person::PersonKey;
+use tributary::model::stream::Stream;
+use tributary::query::catalog::Catalog;
+use tributary::store::artifact::{self, Decision, SaveContext, Saved, SessionStream, journal, queue};
 
 use crate::harness::records::record;
 use crate::harness::{World, at, noon, simulator};
@@ -592,4 +598,47 @@ async fn one_session_that_is_refused_keeps_no_other_from_being_fetched() {
     assert_eq!(world.number(left).await, 0, "all were asked for");
     let refused = "select count(*) from ingest.artifact_tasks where reason = 'auth_failed'";
     assert_eq!(world.number(refused).await, 1);
+}
+
+#[tokio::test]
+async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
+    let feed =
+        FixedFeed::new((0..3).map(|n| record(Platform::Realtimekit, &n.to_string(), at("2026-03-10T11:00:00Z"))));
+    let (world, _provider) = world_of(Arc::new(feed), Quirks::default()).await;
+    world.poll().await;
+    let version = async || {
+        let catalog = Catalog::load(&world.db.pool, None).await.expect("a catalog");
+        catalog.data_version().trim_start_matches('d').parse::<i64>().expect("a number")
+    };
+    let pool = &world.db.pool;
+    sqlx::query("update ingest.artifact_tasks set state = 'pending', next_try_at = now() where stream = 'summary'")
+        .execute(pool)
+        .await
+        .expect("things to do");
+    let source_id =
+        SourceId(i32::try_from(world.number("select source_id::bigint from core.sources").await).expect("one"));
+    let stream = SessionStream {
+        stream: Stream::Summary,
+        first_try_after: TimeDelta::zero(),
+        retention: TimeDelta::days(7),
+        while_live: false,
+        per_participant: false,
+    };
+    let now = world.clock.now() + TimeDelta::days(365);
+    let tasks = queue::claim(pool, source_id, &[stream], now, 3).await.expect("claims");
+    let run_id = journal::start(pool, source_id, Stream::Summary, now).await.expect("a pass");
+    let person_key = PersonKey::new(vec![7; 32]).expect("a key");
+    let decision = Decision { state: ArtifactState::Expired, next_try_at: None, reason: None, detail: None };
+    let mut before = version().await;
+    assert!(before > 5, "the poll has stored something: {before}");
+    // by the clock, each of these lies before the one that is stored already
+    for (number, task) in (0..).zip(&tasks) {
+        let now = now - TimeDelta::seconds(number);
+        let context = SaveContext { task, run_id, source_slug: "x", person_key: &person_key, now };
+        assert_eq!(artifact::settle(pool, &context, &decision).await.expect("it is kept"), Saved::Unchanged);
+        let after = version().await;
+        assert_eq!(after, before + 1, "{number}");
+        before = after;
+    }
+    assert_eq!(tasks.len(), 3);
 }

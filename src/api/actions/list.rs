@@ -54,7 +54,7 @@ parameter_groups! {
                 "error_class": null, "detail": null
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d1795257600000", "streams": []}
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
         })),
         ReadProblems
     )

@@ -152,7 +152,7 @@ fn example() -> Value {
         "coverage": {"eligible": 512, "not_applicable": 0, "unknown": 2},
         "bases": ["participant_time"],
         "warnings": [],
-        "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []},
+        "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []},
         "query": {"metrics": ["minutes_consumed", "resolution_rate"], "dimensions": ["provider"],
                   "from": "2026-11-18T00:00:00+01:00", "to": "2026-11-19T00:00:00+01:00", "zone": "Europe/Berlin", "granularity": "day"}
     })

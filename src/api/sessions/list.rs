@@ -130,7 +130,7 @@ impl SessionParameters {
                        "started_at": "2026-11-20T09:01:12Z", "duration_seconds": 412,
                        "participant_count": null, "transcript_state": null}],
             "page": {"has_more": true, "next": "WzEyMzQ1LFsiMjAyNi0xMS0yMCJdXQ"},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
         })),
         (status = 304, description = "The answer has not changed."),
         ReadProblems

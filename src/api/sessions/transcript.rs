@@ -65,7 +65,7 @@ pub(crate) struct TranscriptPage {
                                "fetched_at": "2026-11-20T09:45:00Z"},
                 "speakers": [{"speaker_id": "p_3f9a", "label": "Ada", "words": 2, "talk_share": 1}],
                 "page": {"has_more": false, "next": null},
-                "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d1795257600000", "streams": []}
+                "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
             })),
             (String = "text/vtt", example = "WEBVTT\n\n00:00:08.000 --> 00:00:09.500\n<v Ada>Good morning.\n"),
             (String = "text/plain", example = "[00:00:08] Ada: Good morning.\n"),

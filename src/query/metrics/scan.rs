@@ -1,4 +1,4 @@
-//! Sums from the database: one statement for each column of time, one range scan for each bucket.
+//! Sums from the database: one statement for each column of time.
 //!
 //! Rows come back by bucket and source, and by those dimensions of the question that belong to rows.
 //! Provider, applicability and bases belong to the source and are never read per session. Every piece of
@@ -89,7 +89,9 @@ pub async fn read(
         }
         let whole = [query.range];
         let buckets = if metrics.is_empty() { &whole[..] } else { &query.buckets };
-        let rows = statement(query, anchor, &metrics, buckets, source_ids, now).build().fetch_all(pool).await;
+        let mut statement = statement(query, anchor, &metrics, buckets, source_ids, now);
+        // planned for the range that is asked about: a plan kept for all ranges would fit none
+        let rows = statement.build().persistent(false).fetch_all(pool).await;
         for row in rows.map_err(reading("figures"))? {
             take(&mut scanned, &row, query, anchor, &metrics).map_err(reading("figures"))?;
         }
@@ -143,6 +145,9 @@ const COLUMNS_BEFORE_DIMENSIONS: usize = 2;
 /// `started` and `unknown`.
 const COVERAGE_COLUMNS: usize = 2;
 
+/// Of one table alone, each bucket is a range scan of its own. With others beside it the planner, who cannot know how
+/// far a bucket reaches, would read these whole for each bucket: then the range is read once, and its rows are told
+/// apart by where they lie in it.
 fn statement(
     query: &MetricQuery,
     anchor: Anchor,
@@ -153,15 +158,55 @@ fn statement(
 ) -> QueryBuilder<Postgres> {
     let starts: Vec<_> = buckets.iter().map(|bucket| bucket.from).collect();
     let ends: Vec<_> = buckets.iter().map(|bucket| bucket.to).collect();
-    let mut sql = QueryBuilder::new("select b.bucket, a.* from unnest(");
-    sql.push_bind(starts).push("::timestamptz[], ").push_bind(ends).push("::timestamptz[]");
-    sql.push(") with ordinality as b (bucket_start, bucket_end, bucket) cross join (select ");
-    sql.push_bind(now - TRANSCRIPT_GRACE).push("::timestamptz as not_missed_since) t");
-    sql.push(" cross join lateral (select s.source_id");
+    let range = buckets.first().zip(buckets.last()).map(|(first, last)| (first.from, last.to));
+    let in_one = range.filter(|_| needs_other_tables(query, anchor, metrics));
+    let mut sql = QueryBuilder::new("select ");
+    if in_one.is_some() {
+        sql.push("width_bucket(").push(time(anchor)).push(", ").push_bind(starts);
+        sql.push("::timestamptz[])::bigint as bucket, s.source_id");
+    } else {
+        sql.push("b.bucket, a.* from unnest(").push_bind(starts).push("::timestamptz[], ").push_bind(ends);
+        sql.push("::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)");
+        sql.push(" cross join lateral (select s.source_id");
+    }
+    push_columns(&mut sql, query, anchor, metrics);
+    sql.push(" from (select ")
+        .push_bind(now - TRANSCRIPT_GRACE)
+        .push("::timestamptz as not_missed_since) t cross join ");
+    push_rows(&mut sql, query, anchor, metrics);
+    sql.push(" where ").push(time(anchor)).push(" >= ");
+    if let Some((from, to)) = in_one {
+        sql.push_bind(from).push(" and ").push(time(anchor)).push(" < ").push_bind(to);
+    } else {
+        sql.push("b.bucket_start and ").push(time(anchor)).push(" < b.bucket_end");
+    }
+    push_filter(&mut sql, query);
+    // sessions by their end are found source by source
+    if !query.filter.sources.is_empty() || anchor == Anchor::EndedAt {
+        sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")");
+    }
+    let keys = query.row_dimensions().count() + if in_one.is_some() { 2 } else { 1 };
+    let places: Vec<String> = (1..=keys).map(|place| place.to_string()).collect();
+    sql.push(" group by ").push(places.join(", ")).push(if in_one.is_some() { "" } else { ") a" });
+    sql
+}
+
+/// Whether a question is answered by more than the sessions themselves.
+fn needs_other_tables(query: &MetricQuery, anchor: Anchor, metrics: &[usize]) -> bool {
+    // coverage looks at every metric
+    let mut metrics =
+        query.metrics.iter().enumerate().filter(|(at, _)| anchor == Anchor::StartedAt || metrics.contains(at));
+    let is_own = |dimension| matches!(dimension, Dimension::Channel | Dimension::Outcome);
+    matches!(anchor, Anchor::SentAt | Anchor::JoinedAt)
+        || metrics.any(|(_, metric)| matches!(metric.needs, Needs::Messages | Needs::PerSession(_)))
+        || !query.row_dimensions().all(is_own)
+}
+
+fn push_columns(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
     for dimension in query.row_dimensions() {
         sql.push(", ").push(column(dimension, anchor));
     }
-    push_coverage(&mut sql, query, anchor);
+    push_coverage(sql, query, anchor);
     for metric in metrics.iter().map(|at| query.metrics[*at]) {
         let Metric { value_sql, known_sql, unknown_sql, .. } = metric;
         if is_summed_here(metric, anchor) {
@@ -171,18 +216,6 @@ fn statement(
             sql.push(", null::numeric, 0::numeric, count(*) filter (where ").push(metric.is_unknown_sql).push(")");
         }
     }
-    push_rows(&mut sql, query, anchor, metrics);
-    push_filter(&mut sql, query);
-    // sessions by their end are found source by source
-    if !query.filter.sources.is_empty() || anchor == Anchor::EndedAt {
-        sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")");
-    }
-    sql.push(" group by 1");
-    for place in 0..query.row_dimensions().count() {
-        sql.push(format_args!(", {}", place + 2));
-    }
-    sql.push(") a");
-    sql
 }
 
 /// The column of a dimension; null where the rows of the anchor do not have it.
@@ -199,10 +232,10 @@ fn push_rows(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anch
     let is_asked = |stream| metrics.iter().any(|at| query.metrics[*at].needs == Needs::PerSession(stream));
     match anchor {
         Anchor::SentAt => {
-            sql.push(" from analytics.messages m join analytics.sessions s using (source_id, session_id)");
+            sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)");
         }
         Anchor::JoinedAt => {
-            sql.push(" from analytics.participants p join analytics.sessions s using (source_id, session_id)");
+            sql.push("analytics.participants p join analytics.sessions s using (source_id, session_id)");
             if is_asked(Stream::Quality) {
                 sql.push(
                     " left join analytics.participant_quality q using (source_id, session_id, provider_participant_id)",
@@ -211,25 +244,29 @@ fn push_rows(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anch
         }
         Anchor::EndedAt if query.dimensions.contains(&Dimension::SpeakerId) => {
             sql.push(
-                " from analytics.sessions s left join lateral (
+                "analytics.sessions s left join lateral (
                        select g.speaker_id, sum(g.word_count) as words from analytics.transcript_segments g
                         where g.source_id = s.source_id and g.session_id = s.session_id group by 1) w on true",
             );
         }
         Anchor::EndedAt if is_asked(Stream::Transcript) => {
-            sql.push(" from analytics.sessions s cross join lateral (select s.transcript_word_count as words) w");
+            sql.push("analytics.sessions s cross join lateral (select s.transcript_word_count as words) w");
         }
         Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt => {
-            sql.push(" from analytics.sessions s");
+            sql.push("analytics.sessions s");
         }
     }
-    sql.push(match anchor {
-        Anchor::StartedAt => " where s.started_at >= b.bucket_start and s.started_at < b.bucket_end",
-        Anchor::CompletedAt => " where s.completed_at >= b.bucket_start and s.completed_at < b.bucket_end",
-        Anchor::SentAt => " where m.sent_at >= b.bucket_start and m.sent_at < b.bucket_end",
-        Anchor::JoinedAt => " where p.joined_at >= b.bucket_start and p.joined_at < b.bucket_end",
-        Anchor::EndedAt => " where s.ended_at >= b.bucket_start and s.ended_at < b.bucket_end",
-    });
+}
+
+/// The column of time that puts a row into a bucket.
+fn time(anchor: Anchor) -> &'static str {
+    match anchor {
+        Anchor::StartedAt => "s.started_at",
+        Anchor::CompletedAt => "s.completed_at",
+        Anchor::SentAt => "m.sent_at",
+        Anchor::JoinedAt => "p.joined_at",
+        Anchor::EndedAt => "s.ended_at",
+    }
 }
 
 /// Which sessions count at all, and which of them are asked for.

@@ -32,7 +32,9 @@ pub async fn read(
     source_ids: &[i32],
     now: DateTime<Utc>,
 ) -> Result<Vec<Peak>, ReadError> {
-    let rows = statement(query, source_ids, now).build().fetch_all(pool).await.map_err(reading("peaks"))?;
+    // planned for the range that is asked about
+    let rows = statement(query, source_ids, now).build().persistent(false).fetch_all(pool).await;
+    let rows = rows.map_err(reading("peaks"))?;
     let peak = |row: &sqlx::postgres::PgRow| -> Result<Peak, sqlx::Error> {
         Ok(Peak {
             bucket: usize::try_from(row.try_get::<i32, _>("bucket")?).unwrap_or(1) - 1,

@@ -14,7 +14,7 @@ use crate::model::transcript::{Summary, Transcript};
 use crate::store::artifact::journal::{self, PassProgress};
 use crate::store::artifact::{Decision, Task, chat, participant, quality, speech};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{Place, StoreError, oddity, reject, source};
+use crate::store::{Place, StoreError, oddity, reject, source, version};
 
 /// Version of the rules that turn artifacts into rows. Raise it when a rule changes: what is fetched again is then
 /// written anew.
@@ -110,6 +110,7 @@ pub async fn save(
     source::learn(&mut tx, task.source_id, content.facts, now).await?;
     keep(&mut tx, task, decision, (!is_unchanged).then_some(&hash[..]), now).await?;
     journal::advance(&mut tx, run_id, &progress, now).await?;
+    version::raise(&mut tx, Place { source_id: task.source_id, stream: task.stream }).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(if is_unchanged { Saved::Unchanged } else { Saved::Written })
 }
@@ -123,6 +124,7 @@ pub async fn settle(pool: &PgPool, context: &SaveContext<'_>, decision: &Decisio
     }
     keep(&mut tx, context.task, decision, None, context.now).await?;
     journal::advance(&mut tx, context.run_id, &PassProgress::default(), context.now).await?;
+    version::raise(&mut tx, Place { source_id: context.task.source_id, stream: context.task.stream }).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(Saved::Unchanged)
 }
@@ -154,6 +156,7 @@ pub async fn settle_refused(
     keep(&mut tx, task, decision, None, now).await?;
     let rejected_count = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
     journal::advance(&mut tx, run_id, &PassProgress { rejected_count, ..PassProgress::default() }, now).await?;
+    version::raise(&mut tx, place).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(Saved::Written)
 }

@@ -103,3 +103,15 @@ async fn what_cannot_be_written_down_is_handed_over_all_the_same() {
     assert_eq!(stage.launch("lost", &json!({})).await.json["code"], "action_in_flight");
     assert_eq!(stage.provider.calls().len(), 1);
 }
+
+#[tokio::test]
+async fn figures_by_launch_settings_that_are_held_are_outdated_by_a_launch() {
+    let stage = Stage::new(says(200, handed_over())).await;
+    let before = stage.get("/v1/freshness").await["data_version"].clone();
+    stage.provider.will(says(400, json!({"code": 10_007, "message": "Concurrent limit reached."})));
+    stage.launch("", &json!({"quality": "low"})).await;
+    assert_eq!(stage.get("/v1/freshness").await["data_version"], before, "a refusal changes nothing");
+    stage.provider.will(says(200, handed_over()));
+    assert_eq!(stage.launch("", &json!({"quality": "low"})).await.status, 201);
+    assert_ne!(stage.get("/v1/freshness").await["data_version"], before);
+}

@@ -209,7 +209,7 @@ async fn an_answer_that_is_held_is_outdated_by_what_is_fetched() {
     let tag = api.send("GET", path, &[]).await.header("etag").to_owned();
     let held = api.send("GET", path, &[("if-none-match", &tag)]).await;
     assert_eq!(held.status, StatusCode::NOT_MODIFIED);
-    sqlx::query("update ingest.artifact_tasks set content_at = '2026-11-20 12:00Z' where session_id = 63 and stream = 'transcript'")
+    sqlx::query("insert into ingest.data_versions (source_id, stream, version) values (4, 'transcript', 1)")
         .execute(api.pool())
         .await
         .unwrap();

@@ -78,7 +78,7 @@ async fn an_answer_is_not_sent_twice() {
     };
     for path in [&past, &today, &"/v1/sessions?limit=3".to_owned(), &"/v1/resolution".to_owned()] {
         let held = tag(path).await;
-        assert!(held.starts_with("W/\"d1795175940000."), "{held}");
+        assert!(held.starts_with("W/\"d0."), "{held}");
         let again = api.send("GET", path, &[("if-none-match", &format!("\"other\", {held}"))]).await;
         assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""), "{path}");
         assert_eq!(again.header("etag"), held);

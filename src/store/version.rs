@@ -1,0 +1,22 @@
+//! How often what is stored was written: by it an answer that somebody holds is known to be old.
+//!
+//! Raised last in the transaction that writes. The row is then held until the commit only, and whoever reads the higher
+//! number sees all that it stands for.
+
+use sqlx::PgConnection;
+
+use crate::store::{Place, StoreError};
+
+/// Counts one writing to a stream.
+pub(super) async fn raise(tx: &mut PgConnection, place: Place) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into ingest.data_versions as v (source_id, stream, version) values ($1, $2, 1)
+         on conflict (source_id, stream) do update set version = v.version + 1",
+        place.source_id.0,
+        place.stream.as_str(),
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("counting a writing"))?;
+    Ok(())
+}
