@@ -35,8 +35,9 @@ create index artifact_tasks_newest on ingest.artifact_tasks (source_id, stream, 
   where next_try_at is not null;
 create index artifact_tasks_expiring on ingest.artifact_tasks (source_id, stream, expires_at)
   where next_try_at is not null and expires_at is not null;
--- Health counts states.
-create index artifact_tasks_by_state on ingest.artifact_tasks (source_id, stream, state);
+-- Health counts states, from the index alone.
+create index artifact_tasks_by_state on ingest.artifact_tasks (source_id, stream, state)
+  include (next_try_at, reason);
 
 -- Per-session streams are worked off by several instances at once, without a lease: their runs are passes over the
 -- work list and read no window. Raw records and rejects of these streams say which session they belong to.

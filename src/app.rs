@@ -16,6 +16,7 @@ use anyhow::{Context, bail};
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Dice};
@@ -111,6 +112,7 @@ impl App {
             dice: Arc::clone(&self.dice),
             person_key,
             owner: format!("{host}:{}", std::process::id()),
+            large: Arc::new(Semaphore::new(1)),
             stop,
         })
     }

@@ -95,6 +95,13 @@ impl Downloader {
         Ok(Self { http, limits, reach, dice })
     }
 
+    /// The same way with a lower cap.
+    #[must_use]
+    pub fn capped(&self, max_file_bytes: usize) -> Self {
+        let max_file_bytes = max_file_bytes.min(self.limits.max_file_bytes);
+        Self { limits: DownloadLimits { max_file_bytes, ..self.limits }, ..self.clone() }
+    }
+
     /// Fetches `link`; `what` names the file in errors (`transcript file`), which never hold the link itself.
     /// A link that leads to no file (403, 404, 410) is an error of kind [`PullErrorKind::NotFound`].
     pub async fn fetch(&self, link: &str, what: &str) -> Result<Download, PullError> {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Dice};
@@ -48,6 +49,8 @@ pub struct Poller {
     pub person_key: PersonKey,
     /// Who polls: host and process, shown to whoever finds a stream taken.
     pub owner: String,
+    /// Who handles an uncommonly large artifact holds this until it is saved: one at a time fits into memory.
+    pub large: Arc<Semaphore>,
     /// Once cancelled, runs end after the page in flight.
     pub stop: CancellationToken,
 }

@@ -35,6 +35,9 @@ pub struct ArtifactRequest<'a> {
     pub participant: Option<&'a ProviderRecordId>,
     /// Where to go on; only for participants, which come in pages. `None`: the first page.
     pub cursor: Option<&'a Cursor>,
+    /// A file may be as large as is allowed at all; else only as large as files usually are, so that several fit into
+    /// memory at once.
+    pub may_be_large: bool,
     /// Our present.
     pub now: DateTime<Utc>,
 }

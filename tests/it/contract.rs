@@ -42,7 +42,7 @@ async fn ask_everything(base_url: &str) -> Vec<(&'static str, Result<(), PullErr
     ];
     for stream in Stream::PER_SESSION {
         let participant = (stream == Stream::Quality).then_some(&peer);
-        let request = ArtifactRequest { session: &session, participant, cursor: None, now };
+        let request = ArtifactRequest { session: &session, participant, cursor: None, may_be_large: true, now };
         let answer = connector.fetch_artifact(stream, request).await;
         answers.push((stream.as_str(), answer.map(|_: ArtifactAnswer| ())));
     }

@@ -243,7 +243,9 @@ async fn what_never_comes_ends_by_name_and_does_not_make_the_stream_look_failed(
     assert_eq!(streams["participants"]["tasks"]["available"], 1);
     assert_eq!(streams["sessions"]["tasks"], serde_json::Value::Null);
     assert!(streams.values().all(|stream| stream["state"] == "idle"), "{health:#}");
-    world.clock.set(at("2026-03-20T11:00:00Z"));
+    // the last that is asked for is what the provider keeps for a month
+    world.clock.set(at("2026-04-09T11:01:31Z"));
+    world.poll().await;
     assert_eq!(world.number("select count(*) from ingest.artifact_tasks where next_try_at is not null").await, 0);
 }
 
@@ -641,4 +643,41 @@ async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
         before = after;
     }
     assert_eq!(tasks.len(), 3);
+}
+
+/// Files beyond the usual size are fetched once more, one at a time, and stored all the same.
+#[tokio::test]
+async fn large_files_are_stored_one_at_a_time() {
+    let long = "word ".repeat(300_000);
+    let chat = FixedFile::ready(format!("id,payloadType,payload\n1,TEXT_MESSAGE,{long}\n"));
+    let summary = FixedFile::ready(format!("# {long}"));
+    let (world, _simulator, _) = world_with(Depth { chat, summary, ..Depth::default() }).await;
+    world.poll().await;
+    assert_eq!(world.number("select word_count::bigint from core.messages").await, 300_000);
+    assert_eq!(world.number("select word_count::bigint from core.session_summaries").await, 300_001);
+}
+
+/// A provider that is away uses up nobody's tries, and a poll does not wait for it session by session.
+#[tokio::test]
+async fn an_outage_decides_nothing() {
+    let (world, simulator, _) = world_with(Depth {
+        participants: vec![participant("p", "u", "2026-03-10T11:00:00Z", "2026-03-10T11:01:30Z")],
+        chat: FixedFile::ready("id,payloadType,payload\n1,TEXT_MESSAGE,Hello\n"),
+        ..Depth::default()
+    })
+    .await;
+    // the list is read, then the provider goes away
+    let only = |stream| tributary::app::polling::Selection { stream: Some(stream), source: None };
+    let poll = |stream| {
+        let (app, selection) = (world.app(), only(stream));
+        async move { tributary::app::polling::poll(&app, &selection, tokio_util::sync::CancellationToken::new()).await }
+    };
+    poll(Stream::Sessions).await.expect("the list is read");
+    drop(simulator);
+    // far beyond all retention: whatever is decided now is decided for good
+    world.clock.set(at("2026-06-10T12:00:00Z"));
+    let lines = poll(Stream::Chat).await.expect("the poll runs");
+    assert_eq!(lines[0].result, "failed", "{lines:?}");
+    assert_eq!(world.number("select count(*) from ingest.artifact_tasks where state <> 'pending'").await, 0);
+    assert_eq!(world.number("select coalesce(sum(attempts), 0)::bigint from ingest.artifact_tasks").await, 0);
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt as _;
 
 use crate::connector::ArtifactPolicy;
@@ -22,12 +22,16 @@ use crate::store::artifact::{self, SaveContext, Saved, Task, quality, queue};
 /// Pages of one session's participants; beyond this a provider repeats itself.
 const MAX_PAGES: u32 = 1_000;
 /// Participants of one session that are held at once.
-const MAX_PARTICIPANTS: usize = 50_000;
+const MAX_PARTICIPANTS: usize = 20_000;
+/// More than so many are a large artifact.
+const USUAL_PARTICIPANTS: usize = 2_000;
 /// Reports asked for in one try, so that a large session is saved in parts.
 const REPORTS_AT_ONCE: i64 = 20;
 /// So many reports in a row that cannot be had: then it is the provider and not a presence.
 const MAX_FAILURES_IN_A_ROW: u32 = 5;
 
+/// When the provider could not be reached, the task is due again after this.
+const AFTER_OUTAGE: TimeDelta = TimeDelta::seconds(30);
 /// No single try takes longer; what it had is asked for again.
 const LONGEST_TRY: Duration = Duration::from_mins(10);
 
@@ -82,12 +86,13 @@ impl Attempt<'_> {
         let now = self.poller.clock.now();
         let outcome = match asked {
             Ok(outcome) => outcome,
-            Err(error) if error.kind.policy().action == Action::WaitUntil => {
+            // an outage uses up nobody's tries
+            Err(error) if error.kind == PullErrorKind::Unreached || error.kind.policy().action == Action::WaitUntil => {
                 self.wait(&gathered, &error, now).await?;
                 return Ok(Tried::Closed(error));
             }
             Err(error) if refuses_the_stream(&error) => {
-                self.save(&gathered, &refused(&error), now).await?;
+                self.save(&gathered, &Outcome::refused(&error), now).await?;
                 return Ok(Tried::Refused(error));
             }
             Err(error) if error.kind == PullErrorKind::NotFound && gathered.len() == 0 => {
@@ -95,10 +100,7 @@ impl Attempt<'_> {
             }
             Err(error) => Outcome::Failed {
                 class: error.kind.policy().class.to_owned(),
-                is_passing: matches!(
-                    error.kind,
-                    PullErrorKind::Transient | PullErrorKind::Unreached | PullErrorKind::NotFound
-                ),
+                is_passing: matches!(error.kind, PullErrorKind::Transient | PullErrorKind::NotFound),
                 detail: error.to_string(),
             },
         };
@@ -128,9 +130,9 @@ impl Attempt<'_> {
     /// patience goes behind the others: it may be the one that always does.
     async fn wait(&self, gathered: &Gathered, error: &PullError, now: DateTime<Utc>) -> Result<(), StoreError> {
         if error.http_status.is_some() {
-            self.save(gathered, &refused(error), now).await?;
+            self.save(gathered, &Outcome::refused(error), now).await?;
         } else if gathered.reports.is_empty() {
-            queue::give_back(&self.poller.pool, self.task, error.retry_at().unwrap_or(now)).await?;
+            queue::give_back(&self.poller.pool, self.task, error.retry_at().unwrap_or(now + AFTER_OUTAGE)).await?;
         } else {
             self.save(gathered, &Outcome::MoreToAsk, now).await?;
         }
@@ -161,14 +163,27 @@ impl Attempt<'_> {
         &self,
         participant: Option<&crate::model::id::ProviderRecordId>,
         cursor: Option<&Cursor>,
+        may_be_large: bool,
     ) -> Result<ArtifactAnswer, PullError> {
-        let request =
-            ArtifactRequest { session: &self.task.session, participant, cursor, now: self.poller.clock.now() };
+        let request = ArtifactRequest {
+            session: &self.task.session,
+            participant,
+            cursor,
+            may_be_large,
+            now: self.poller.clock.now(),
+        };
         self.source.connector.fetch_artifact(self.task.stream, request).await
     }
 
     async fn file(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
-        let page = match self.ask(None, None).await? {
+        let answer = match self.ask(None, None, false).await {
+            Err(error) if error.kind == PullErrorKind::TooLarge => {
+                gathered.hold(&self.poller.large).await;
+                self.ask(None, None, true).await?
+            }
+            answer => answer?,
+        };
+        let page = match answer {
             ArtifactAnswer::Absent(absence) => return Ok(Outcome::Absent(absence)),
             ArtifactAnswer::Content(page) => *page,
         };
@@ -180,7 +195,8 @@ impl Attempt<'_> {
                 Artifact::Summary(summary) => summary.body.trim().is_empty(),
                 Artifact::Participants(_) | Artifact::Quality(_) => false,
             };
-        *gathered = Gathered { file: Some((artifact, raw)), rejects, oddities, facts, ..Gathered::default() };
+        gathered.file = Some((artifact, raw));
+        (gathered.rejects, gathered.oddities, gathered.facts) = (rejects, oddities, facts);
         Ok(if holds_nothing { Outcome::FoundEmpty } else { Outcome::Found })
     }
 
@@ -189,7 +205,7 @@ impl Attempt<'_> {
         let mut seen = HashSet::new();
         let mut cursor: Option<Cursor> = None;
         for _ in 0..MAX_PAGES {
-            let page = match self.ask(None, cursor.as_ref()).await? {
+            let page = match self.ask(None, cursor.as_ref(), false).await? {
                 ArtifactAnswer::Absent(absence) => return Ok(Outcome::Absent(absence)),
                 ArtifactAnswer::Content(page) => *page,
             };
@@ -215,6 +231,9 @@ impl Attempt<'_> {
             if gathered.len() > MAX_PARTICIPANTS {
                 return Ok(part("the session has more participants than can be held"));
             }
+            if gathered.len() > USUAL_PARTICIPANTS {
+                gathered.hold(&self.poller.large).await;
+            }
             cursor = page.next;
         }
         Ok(part("the list has too many pages"))
@@ -229,7 +248,7 @@ impl Attempt<'_> {
         let has_more = missing.len() > usize::try_from(REPORTS_AT_ONCE).unwrap_or(usize::MAX);
         let (mut failure, mut failures_in_a_row) = (None, 0);
         for participant in missing.iter().take(usize::try_from(REPORTS_AT_ONCE).unwrap_or(usize::MAX)) {
-            let answer = self.ask(Some(participant), None).await;
+            let answer = self.ask(Some(participant), None, false).await;
             failures_in_a_row = if answer.is_ok() { 0 } else { failures_in_a_row + 1 };
             match answer {
                 Ok(ArtifactAnswer::Content(page)) => {
@@ -278,9 +297,4 @@ impl Attempt<'_> {
 fn refuses_the_stream(error: &PullError) -> bool {
     let policy = error.kind.policy();
     !policy.may_be_local && policy.action == Action::Stop
-}
-
-fn refused(error: &PullError) -> Outcome {
-    let class = error.kind.policy().class;
-    Outcome::Refused { class, detail: error.to_string(), until: error.retry_at() }
 }

@@ -6,6 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::connector::ArtifactPolicy;
+use crate::connector::error::PullError;
 use crate::model::artifact::{Absence, ArtifactState};
 use crate::model::stream::Stream;
 use crate::store::artifact::{Decision, Task};
@@ -58,6 +59,14 @@ pub(super) enum Outcome {
         /// No call before this.
         until: Option<DateTime<Utc>>,
     },
+}
+
+impl Outcome {
+    /// The provider would not answer.
+    pub(super) fn refused(error: &PullError) -> Self {
+        let class = error.kind.policy().class;
+        Self::Refused { class, detail: error.to_string(), until: error.retry_at() }
+    }
 }
 
 /// What becomes of the task.

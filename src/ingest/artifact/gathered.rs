@@ -1,6 +1,9 @@
-//! What came together for one artifact, and what of it is to be stored. Pure.
+//! What came together for one artifact, and what of it is to be stored.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ingest::artifact::calendar::Outcome;
 use crate::model::artifact::Artifact;
@@ -20,6 +23,8 @@ pub(super) struct Gathered {
     pub(super) oddities: Vec<Oddity>,
     pub(super) facts: BTreeMap<&'static str, String>,
     pub(super) total: Option<u64>,
+    /// The right to hold more than usual.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Part of a list came.
@@ -28,6 +33,14 @@ pub(super) fn part(detail: &str) -> Outcome {
 }
 
 impl Gathered {
+    /// Waits until no other large artifact is in memory, and keeps others waiting until this one is saved.
+    pub(super) async fn hold(&mut self, large: &Arc<Semaphore>) {
+        if self.permit.is_none() {
+            // it is never closed
+            self.permit = Arc::clone(large).acquire_owned().await.ok();
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.participants.len() + self.rejects.len()
     }

@@ -72,7 +72,8 @@ impl StreamSummary {
                 }
             }
             Tried::Closed(error) => {
-                self.verdict = Verdict::RateLimited;
+                let is_wait = error.retry_at().is_some();
+                self.verdict = if is_wait { Verdict::RateLimited } else { Verdict::Failed };
                 self.error = Some((error.kind.policy().class.to_owned(), error.to_string()));
                 self.parked_until = error.retry_at();
             }

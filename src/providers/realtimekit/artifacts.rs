@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use crate::connector::ArtifactPolicy;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::record::Oddities;
-use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest, SessionRef};
+use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::stream::Stream;
 use crate::providers::listing::FACT_PAGE_BASE;
 use crate::providers::realtimekit::client::FileKind;
@@ -18,6 +18,9 @@ use crate::providers::realtimekit::{RealtimeKit, client, files, participant, qua
 /// After a session has ended its files are made one after the other, within minutes as a rule.
 const TRIES_AFTER: [TimeDelta; 5] =
     [TimeDelta::minutes(2), TimeDelta::minutes(10), TimeDelta::minutes(30), TimeDelta::hours(2), TimeDelta::hours(12)];
+
+/// Hours of talk; larger files are fetched one at a time.
+const USUAL_FILE_BYTES: usize = 1024 * 1024;
 
 /// The policy of the stream.
 pub(super) fn policy(stream: Stream) -> Option<ArtifactPolicy> {
@@ -32,14 +35,14 @@ pub(super) fn policy(stream: Stream) -> Option<ArtifactPolicy> {
     // Nobody says how long participants are kept.
     let month = ArtifactPolicy { retention: TimeDelta::days(30), ..file };
     // Call statistics are kept for a month, but are there soon after the end or never, and each try is a call for
-    // each presence.
-    let day = ArtifactPolicy { retention: TimeDelta::days(1), ..file };
+    // each presence: after the first day only once more, at the end.
+    let statistics = ArtifactPolicy { then_every: month.retention, ..month };
     match stream {
         Stream::Sessions => None,
         Stream::Participants => Some(ArtifactPolicy { while_live: Some(TimeDelta::minutes(5)), ..month }),
         Stream::Chat | Stream::Transcript | Stream::Summary => Some(file),
         // One call for each presence: not before they have settled a little.
-        Stream::Quality => Some(ArtifactPolicy { tries_after: &TRIES_AFTER[1..], per_participant: true, ..day }),
+        Stream::Quality => Some(ArtifactPolicy { tries_after: &TRIES_AFTER[1..], per_participant: true, ..statistics }),
     }
 }
 
@@ -79,14 +82,21 @@ impl RealtimeKit {
     }
 
     /// A file, by a link that is asked for now.
-    pub(super) async fn file(&self, kind: FileKind, session: &SessionRef) -> Result<ArtifactAnswer, PullError> {
+    pub(super) async fn file(
+        &self,
+        kind: FileKind,
+        request: &ArtifactRequest<'_>,
+    ) -> Result<ArtifactAnswer, PullError> {
+        let session = request.session;
+        let usual = self.downloads.capped(USUAL_FILE_BYTES);
+        let downloads = if request.may_be_large { &self.downloads } else { &usual };
         for _ in 0..2 {
             let id = &session.provider_session_id;
             let link = match client::link(&self.depth_api, &self.sessions_path, id, kind).await? {
                 Ok(link) => link,
                 Err(absence) => return Ok(ArtifactAnswer::Absent(absence)),
             };
-            let bytes = match self.downloads.fetch(&link, kind.name()).await {
+            let bytes = match downloads.fetch(&link, kind.name()).await {
                 Ok(download) => download.body,
                 Err(error) if error.kind == PullErrorKind::NotFound => continue,
                 Err(error) => return Err(error),

@@ -116,9 +116,9 @@ impl Connector for RealtimeKit {
         match stream {
             Stream::Sessions => Err(no_such_stream(stream)),
             Stream::Participants => self.participants(&request).await,
-            Stream::Chat => self.file(FileKind::Chat, request.session).await,
-            Stream::Transcript => self.file(FileKind::Transcript, request.session).await,
-            Stream::Summary => self.file(FileKind::Summary, request.session).await,
+            Stream::Chat => self.file(FileKind::Chat, &request).await,
+            Stream::Transcript => self.file(FileKind::Transcript, &request).await,
+            Stream::Summary => self.file(FileKind::Summary, &request).await,
             Stream::Quality => self.quality(&request).await,
         }
     }

@@ -33,7 +33,8 @@ select src.source_slug as "source!",
               count(*) filter (where t.state = 'not_enabled') as not_enabled_count,
               count(*) filter (where t.state = 'expired') as expired_count,
               count(*) filter (where t.state = 'failed') as failed_count,
-              count(*) filter (where t.state = 'pending' and t.detail is not null) as troubled_count,
+              count(*) filter (where t.state = 'pending'
+                                 and t.reason <> all ('{not_found,no_link,link_dead,zero_bytes,in_parts}')) as troubled_count,
               count(*) filter (where t.next_try_at <= $1) as due_count,
               min(t.next_try_at) filter (where t.next_try_at <= $1) as oldest_due_at,
               min(t.next_try_at) as next_try_at

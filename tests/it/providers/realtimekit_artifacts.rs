@@ -31,7 +31,13 @@ pub(crate) async fn ask(
         ended_at: Some(at("2026-03-02T14:32:43Z")),
     };
     let participant = participant.map(|id| ProviderRecordId::parse(id).unwrap());
-    let request = ArtifactRequest { session: &session, participant: participant.as_ref(), cursor, now: at(NOW) };
+    let request = ArtifactRequest {
+        session: &session,
+        participant: participant.as_ref(),
+        cursor,
+        may_be_large: true,
+        now: at(NOW),
+    };
     connector.fetch_artifact(stream, request).await
 }
 
@@ -86,7 +92,8 @@ fn every_stream_of_a_session_has_its_policy() {
         let policy = connector.artifact_policy(stream).unwrap();
         let tries: Vec<i64> = policy.tries_after.iter().map(TimeDelta::num_minutes).collect();
         let live = policy.while_live.map(|every| every.num_minutes());
-        assert_eq!((policy.then_every, policy.settles_after), (TimeDelta::days(1), TimeDelta::hours(2)));
+        let then_every = if stream == Stream::Quality { TimeDelta::days(30) } else { TimeDelta::days(1) };
+        assert_eq!((policy.then_every, policy.settles_after), (then_every, TimeDelta::hours(2)));
         (live, tries, policy.retention.num_days(), policy.per_participant)
     };
     let usual = vec![2, 10, 30, 120, 720];
@@ -94,7 +101,7 @@ fn every_stream_of_a_session_has_its_policy() {
     for stream in [Stream::Chat, Stream::Transcript, Stream::Summary] {
         assert_eq!(row(stream), (None, usual.clone(), 7, false));
     }
-    assert_eq!(row(Stream::Quality), (None, usual[1..].to_vec(), 1, true));
+    assert_eq!(row(Stream::Quality), (None, usual[1..].to_vec(), 30, true));
     for provider in ["konpro", "konvo"] {
         let connector = connect(provider, "http://127.0.0.1:1");
         assert!(Stream::PER_SESSION.iter().all(|stream| connector.artifact_policy(*stream).is_none()));
