@@ -267,6 +267,7 @@ async fn a_caller_who_leaves_does_not_undo_what_was_started() {
 async fn launch_settings_are_dimensions_of_figures() {
     let mut world = World::new().await;
     let _provider = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 2), Quirks::default()).await;
+    let _chats = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 0), Quirks::default()).await;
     world.poll().await;
     sqlx::query(
         "insert into core.konpro_launches (source_id, provider_session_id, launched_at, quality, voice_id, stt_provider,
@@ -287,7 +288,7 @@ async fn launch_settings_are_dimensions_of_figures() {
     ] {
         let answer = api
             .ok(&format!(
-                "/v1/metrics/query?metrics=sessions,minutes_consumed&dimensions={dimension}&range=last_7_days&granularity=none"
+                "/v1/metrics/query?metrics=sessions,minutes_consumed,resolution_rate&dimensions={dimension}&range=last_7_days&granularity=none"
             ))
             .await;
         let groups: Vec<(&Value, String, String)> = answer["rows"]
@@ -302,5 +303,7 @@ async fn launch_settings_are_dimensions_of_figures() {
         let (one, minutes) = ("1".to_owned(), "1.5".to_owned());
         let expected = [(&json!(value), one.clone(), minutes.clone()), (&Value::Null, one, minutes)];
         assert_eq!(groups, expected, "{dimension}");
+        // chats cannot be launched, so they do not make this group wait for outcomes
+        assert_eq!(answer["rows"][0]["values"]["resolution_rate"]["reason"], "not_applicable");
     }
 }

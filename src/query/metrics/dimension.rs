@@ -112,6 +112,11 @@ impl Dimension {
         match self {
             Self::UnexplainedClass | Self::PresetName => Needs::PerSession(Stream::Participants),
             Self::TranscriptState | Self::SpeakerId => Needs::PerSession(Stream::Transcript),
+            Self::LaunchQuality
+            | Self::LaunchVoice
+            | Self::LaunchSttProvider
+            | Self::LaunchIdleTimeout
+            | Self::LaunchDurationLimit => Needs::Launches,
             _ => Needs::Nothing,
         }
     }

@@ -12,6 +12,7 @@ mod sessions;
 
 use chrono::TimeDelta;
 
+use crate::model::session::SessionKind;
 use crate::model::source::MessageSupport;
 use crate::model::stream::Stream;
 use crate::query::catalog::Source;
@@ -83,6 +84,8 @@ pub enum Needs {
     Messages,
     /// What is fetched session by session. Meetings and livestreams have it.
     PerSession(Stream),
+    /// Avatars, which can be launched through this service.
+    Launches,
 }
 
 /// What one row of a metric is: it decides what the metric can be grouped by.
@@ -120,6 +123,7 @@ impl Needs {
                 return Applicability::NotFetched;
             }
             Self::Messages => source.message_support != MessageSupport::None.as_str(),
+            Self::Launches => source.session_kinds.iter().any(|kind| kind == SessionKind::Avatar.as_str()),
             Self::PerSession(stream) => {
                 let is_fetched = source.session_streams.iter().any(|name| name == stream.as_str());
                 if !is_fetched && source.has_meetings() {
@@ -141,6 +145,7 @@ impl Needs {
             Self::PerSession(Stream::Transcript) => "providers whose transcripts are fetched",
             Self::PerSession(Stream::Quality) => "providers whose quality reports are fetched",
             Self::PerSession(_) => "providers whose participants are fetched",
+            Self::Launches => "providers of avatars",
         }
     }
 
