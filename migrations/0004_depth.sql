@@ -10,7 +10,8 @@ alter table core.sources add constraint sources_message_support_check
 create table ingest.artifact_tasks (
   session_id       bigint not null,
   ended_at         core.instant,          -- end of the session that tries are counted from; null: it runs
-  expires_at       core.instant,          -- the provider keeps it until then; null: it runs
+  requested_at     core.instant,          -- we had it made; tries are counted from then, if that is later
+  expires_at       core.instant,          -- the provider keeps it until then; null: it runs, or was made later
   next_try_at      core.instant,          -- null: nothing is left to do
   claimed_until    core.instant,          -- somebody works on it; the database's time
   first_attempt_at core.instant,

@@ -208,7 +208,8 @@ pub async fn end(pool: &PgPool, action_id: i64, end: &ActionEnd<'_>) -> Result<(
     tx.commit().await.map_err(&failed)
 }
 
-/// Has the artifact queue look for a summary again, whatever it had decided. Whoever is at it loses the claim: what it
+/// Has the artifact queue look for a summary again, whatever it had decided: a session may have ended months ago, so
+/// its tries are counted from now. Whoever is at it loses the claim: what it
 /// brings is older than what was just asked for.
 async fn ask_for_summary(
     tx: &mut PgConnection,
@@ -217,15 +218,17 @@ async fn ask_for_summary(
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into ingest.artifact_tasks (source_id, session_id, stream, ended_at, next_try_at)
-         select source_id, session_id, 'summary', ended_at, $3 from core.sessions
+        "insert into ingest.artifact_tasks (source_id, session_id, stream, ended_at, next_try_at, requested_at)
+         select source_id, session_id, 'summary', ended_at, $3, $4 from core.sessions
           where source_id = $1 and session_id = $2
          on conflict (source_id, session_id, stream) do update
             set state = 'pending', next_try_at = excluded.next_try_at, ended_at = excluded.ended_at, attempts = 0,
-                settled_at = null, reason = null, detail = null, claimed_until = null, claim_token = null",
+                requested_at = excluded.requested_at, expires_at = null, first_attempt_at = null, settled_at = null,
+                reason = null, detail = null, claimed_until = null, claim_token = null",
         source_id.0,
         session_id,
         now + FIRST_LOOK,
+        now,
     )
     .execute(tx)
     .await

@@ -36,7 +36,7 @@ impl Verdict {
     }
 }
 
-/// What one page adds to its run.
+/// What one page, or one artifact of a session, adds to its run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Records the provider sent.

@@ -6,14 +6,19 @@ mod outcomes;
 mod stage;
 mod validation;
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tributary::connector::http::{HttpLimits, http_client};
 use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::feed::{Depth, FixedFeed, FixedFile};
 use tributary::demo::simulator::quirks::Quirks;
 
 use self::logs::Logs;
-use self::stage::{Reply, Stage, answer, says, until};
-use crate::harness::{World, noon, plain_feed};
+use self::stage::{Process, Reply, Stage, answer, says, until};
+use crate::harness::records::record;
+use crate::harness::{World, at, noon, plain_feed};
 
 const LAUNCH: &str = "/v1/sources/konpro/streaming-sessions";
 const SUMMARY: &str = "/v1/sessions/11/summary";
@@ -161,6 +166,36 @@ async fn a_summary_is_generated_and_then_looked_for() {
     let states: Vec<&str> = journal.iter().filter_map(|line| line["state"].as_str()).collect();
     assert_eq!(states, ["unknown", "refused", "succeeded"]);
     assert_eq!(journal[2]["session_id"], 11);
+}
+
+/// The session ended months ago and everything about it was settled; its summary takes three minutes to make.
+#[tokio::test]
+async fn a_summary_that_takes_a_while_is_not_left_to_the_age_of_its_session() {
+    let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-01-05T11:00:00Z"))]));
+    let made = FixedFile::ready_from(noon() + TimeDelta::minutes(3), "# They agreed");
+    feed.set_depth("old", Depth { summary_on_request: Some(made), ..Depth::default() });
+    let mut world = World::new().await.with_depth().with_settings("[sources.actions]\nenabled = true\n");
+    let _simulator = world.simulate(Platform::Realtimekit, feed, Quirks::default()).await;
+    world.poll().await;
+    let summary = "select concat_ws(' ', t.state, t.next_try_at at time zone 'UTC', s.body)
+                     from ingest.artifact_tasks t left join core.session_summaries s using (source_id, session_id)
+                    where t.stream = 'summary'";
+    assert_eq!(world.text(summary).await.as_deref(), Some("expired"));
+    let process = Process::start(world.app()).await;
+    let http = http_client(HttpLimits::default()).expect("a client");
+    let session_id = world.number("select session_id from core.sessions").await;
+    let url = format!("{}/v1/sessions/{session_id}/summary", process.base);
+    assert_eq!(answer(http.post(url).json(&json!({}))).await.status, 202);
+    for (minute, found) in [
+        (1, "pending 2026-03-10 12:02:00"),
+        (2, "pending 2026-03-10 12:10:00"),
+        (10, "available 2026-03-10 14:00:00 # They agreed"),
+        (120, "available # They agreed"),
+    ] {
+        world.clock.set(noon() + TimeDelta::minutes(minute));
+        world.poll().await;
+        assert_eq!(world.text(summary).await.as_deref(), Some(found), "after {minute} minutes");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What an answer, an absence or a failure means at the session's age, and when to ask again.
 //!
 //! Nobody says whether a file that is not there is late, was never made, or is gone; only the calendar can
-//! tell. Ages count from the session's end. Pure: the present is an argument.
+//! tell. Ages count from the session's end, or from when we had the file made. Pure: the present is an argument.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -84,7 +84,7 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, no
         Outcome::MoreToAsk => decision(task.state, Some(now), Some("in_parts"), None),
         Outcome::FoundEmpty => {
             // what is filled in late looks empty first
-            let next = next.filter(|at| task.ended_at.is_none_or(|ended| *at <= ended + policy.settles_after));
+            let next = next.filter(|at| task.counts_from().is_none_or(|from| *at <= from + policy.settles_after));
             let state = if task.state == ArtifactState::Available { task.state } else { ArtifactState::Empty };
             decision(state, next, Some("no_content"), None)
         }
@@ -162,41 +162,41 @@ fn given_up(task: &Task, absence: Absence) -> ArtifactState {
 
 /// When what was found is looked at once more; `None`: it does not change any more.
 fn settles_at(task: &Task, policy: &ArtifactPolicy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    match task.ended_at {
+    match task.counts_from() {
         None => next_try_at(task, policy, now),
-        Some(ended_at) => Some(ended_at + policy.settles_after).filter(|at| *at > now),
+        Some(from) => Some(from + policy.settles_after).filter(|at| *at > now),
     }
 }
 
 /// The next age at which to ask; `None` once the provider keeps nothing any more.
 fn next_try_at(task: &Task, policy: &ArtifactPolicy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let Some(ended_at) = task.ended_at else {
+    let Some(from) = task.counts_from() else {
         let every = policy.while_live.unwrap_or(policy.then_every);
         return Some(now + every.max((now - task.session.started_at) / LIVE_SLOWDOWN));
     };
-    let expires_at = task.expires_at.unwrap_or(ended_at + policy.retention);
+    let expires_at = task.expires_at.unwrap_or(from + policy.retention);
     if now >= expires_at {
         return None;
     }
-    let listed = policy.tries_after.iter().map(|age| ended_at + *age).find(|at| *at > now);
-    let next = listed.unwrap_or_else(|| step_before(ended_at, policy, now) + policy.then_every);
+    let listed = policy.tries_after.iter().map(|age| from + *age).find(|at| *at > now);
+    let next = listed.unwrap_or_else(|| step_before(from, policy, now) + policy.then_every);
     Some(next.min(expires_at))
 }
 
 /// When the age began at which the task is asked for now: what was asked since belongs to the same try.
 pub(super) fn round_began_at(task: &Task, policy: &ArtifactPolicy, now: DateTime<Utc>) -> DateTime<Utc> {
-    let Some(ended_at) = task.ended_at else { return now };
-    let listed = policy.tries_after.iter().map(|age| ended_at + *age);
-    let reached = listed.filter(|at| *at <= now).max().unwrap_or(ended_at);
-    let last = ended_at + policy.tries_after.last().copied().unwrap_or_default();
-    let reached = if now < last { reached } else { step_before(ended_at, policy, now) };
+    let Some(from) = task.counts_from() else { return now };
+    let listed = policy.tries_after.iter().map(|age| from + *age);
+    let reached = listed.filter(|at| *at <= now).max().unwrap_or(from);
+    let last = from + policy.tries_after.last().copied().unwrap_or_default();
+    let reached = if now < last { reached } else { step_before(from, policy, now) };
     // after the last age nothing is asked for twice
     task.expires_at.map_or(reached, |expires_at| reached.min(expires_at))
 }
 
 /// The last of the regular steps after the listed ages that is not after `now`.
-fn step_before(ended_at: DateTime<Utc>, policy: &ArtifactPolicy, now: DateTime<Utc>) -> DateTime<Utc> {
-    let last = ended_at + policy.tries_after.last().copied().unwrap_or_default();
+fn step_before(from: DateTime<Utc>, policy: &ArtifactPolicy, now: DateTime<Utc>) -> DateTime<Utc> {
+    let last = from + policy.tries_after.last().copied().unwrap_or_default();
     let step_seconds = policy.then_every.num_seconds().max(1);
     let steps = (now - last).num_seconds().div_euclid(step_seconds);
     last + TimeDelta::seconds(steps.saturating_mul(step_seconds))

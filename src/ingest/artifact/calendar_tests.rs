@@ -64,6 +64,20 @@ fn what_is_missing_is_asked_for_at_every_age_and_given_up_by_name() {
 }
 
 #[test]
+fn what_we_had_made_is_as_young_as_the_request() {
+    // asked for eight months after the session
+    let mut asked = task(ArtifactState::Pending, "02T14:00:00");
+    asked.session.ended_at = asked.session.ended_at.map(|ended_at| ended_at - TimeDelta::days(240));
+    asked.requested_at = Some(at("02T14:00:00"));
+    asked.expires_at = None;
+    assert_eq!(after(&asked, &MISSING, "02T14:01:00"), (ArtifactState::Pending, Some(at("02T14:02:00"))));
+    assert_eq!(after(&asked, &MISSING, "02T14:02:00"), (ArtifactState::Pending, Some(at("02T14:10:00"))));
+    assert_eq!(after(&asked, &Outcome::Found, "02T14:02:00"), (ArtifactState::Available, Some(at("02T16:00:00"))));
+    assert_eq!(round_began_at(&asked, &POLICY, at("02T14:05:00")), at("02T14:02:00"));
+    assert_eq!(after(&asked, &MISSING, "09T14:00:00"), (ArtifactState::NotEnabled, None));
+}
+
+#[test]
 fn what_was_found_is_looked_at_once_more_and_never_forgotten() {
     let pending = task(ArtifactState::Pending, "02T14:02:01");
     assert_eq!(after(&pending, &Outcome::Found, "02T14:10:00"), (ArtifactState::Available, Some(at("02T16:00:00"))));
@@ -101,7 +115,7 @@ fn what_fails_is_tried_again_until_it_is_too_late() {
 #[test]
 fn a_session_that_runs_for_days_is_asked_for_less_often() {
     let mut live = task(ArtifactState::Available, "02T13:00:00");
-    (live.ended_at, live.expires_at, live.session.ended_at) = (None, None, None);
+    (live.expires_at, live.session.ended_at) = (None, None);
     assert_eq!(after(&live, &Outcome::Found, "02T13:30:00").1, Some(at("02T13:35:00")));
     // two days: every two hours
     assert_eq!(after(&live, &Outcome::Found, "04T13:00:00").1, Some(at("04T15:00:00")));

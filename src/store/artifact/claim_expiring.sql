@@ -27,6 +27,6 @@ update ingest.artifact_tasks t
  where t.source_id = $1 and t.session_id = due.session_id and t.stream = due.stream
    and s.source_id = $1 and s.session_id = due.session_id
 returning t.session_id, t.stream, s.provider_session_id, s.started_at::timestamptz as "started_at!",
-          t.ended_at::timestamptz as "ended_at?", t.expires_at::timestamptz as "expires_at?",
+          t.ended_at::timestamptz as "ended_at?", t.requested_at::timestamptz as "requested_at?", t.expires_at::timestamptz as "expires_at?",
           t.first_attempt_at::timestamptz as "first_attempt_at!", t.attempts, t.state, t.claim_token as "token!",
           t.content_hash

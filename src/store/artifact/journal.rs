@@ -4,7 +4,7 @@
 //! that have been silent for long.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
@@ -53,55 +53,14 @@ pub async fn start(pool: &PgPool, source_id: SourceId, stream: Stream, now: Date
     .map_err(&failed)
 }
 
-/// What one saved artifact adds to its pass.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PassProgress {
-    /// Records it held.
-    pub record_count: i64,
-    /// Sessions it was stored for, the first time.
-    pub inserted_count: i64,
-    /// Sessions for which it had changed.
-    pub updated_count: i64,
-    /// Sessions for which nothing was new.
-    pub unchanged_count: i64,
-    /// Records that could not be normalized.
-    pub rejected_count: i64,
-}
-
-/// Counts one artifact, within its transaction.
-pub(super) async fn advance(
-    tx: &mut PgConnection,
-    run_id: i64,
-    progress: &PassProgress,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update ingest.runs
-            set heartbeat_at = $2, page_count = page_count + 1, record_count = record_count + $3,
-                distinct_count = distinct_count + $3, inserted_count = inserted_count + $4,
-                updated_count = updated_count + $5, unchanged_count = unchanged_count + $6,
-                rejected_count = rejected_count + $7
-          where run_id = $1",
-        run_id,
-        now,
-        progress.record_count,
-        progress.inserted_count,
-        progress.updated_count,
-        progress.unchanged_count,
-        progress.rejected_count,
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("counting an artifact"))?;
-    Ok(())
-}
-
 /// Ends a pass.
 pub async fn finish(pool: &PgPool, run_id: i64, end: &PassEnd, now: DateTime<Utc>) -> Result<(), StoreError> {
     let (class, detail) = end.error.clone().unzip();
     sqlx::query!(
         "update ingest.runs
-            set finished_at = $2, verdict = $3, reason = $4, error_class = $5, error_detail = $6
+            set finished_at = $2, verdict = $3, reason = $4, error_class = $5, error_detail = $6,
+                -- no artifact is met twice in a pass
+                distinct_count = record_count
           where run_id = $1",
         run_id,
         now,

@@ -52,8 +52,8 @@ pub struct Task {
     pub stream: Stream,
     /// Of which session.
     pub session: SessionRef,
-    /// End of the session that tries are counted from; `None`: it runs.
-    pub ended_at: Option<DateTime<Utc>>,
+    /// When we had it made, if we did.
+    pub requested_at: Option<DateTime<Utc>>,
     /// The provider keeps it until then.
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was asked for first.

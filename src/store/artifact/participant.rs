@@ -29,7 +29,7 @@ pub(super) async fn replace(
         delete_missing(tx, task, list).await?;
     }
     upsert(tx, task, list, &people).await?;
-    count(tx, task, &Participation::of(list, &people, task.ended_at)).await
+    count(tx, task, &Participation::of(list, &people, task.session.ended_at)).await
 }
 
 async fn delete_missing(tx: &mut PgConnection, task: &Task, list: &[Participant]) -> Result<(), StoreError> {

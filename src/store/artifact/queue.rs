@@ -126,6 +126,7 @@ struct Claimed {
     provider_session_id: String,
     started_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
+    requested_at: Option<DateTime<Utc>>,
     expires_at: Option<DateTime<Utc>>,
     first_attempt_at: DateTime<Utc>,
     attempts: i32,
@@ -192,7 +193,7 @@ impl Claimed {
             session_id: self.session_id,
             stream: Stream::parse(&self.stream)?,
             session,
-            ended_at: self.ended_at,
+            requested_at: self.requested_at,
             expires_at: self.expires_at,
             first_attempt_at: self.first_attempt_at,
             attempts: self.attempts,
@@ -272,8 +273,8 @@ impl Task {
             source_id,
             session_id: 1,
             stream,
-            ended_at: session.ended_at,
             session,
+            requested_at: None,
             expires_at,
             first_attempt_at,
             attempts: 1,
@@ -281,6 +282,12 @@ impl Task {
             token: Uuid::nil(),
             content_hash: None,
         }
+    }
+
+    /// The instant ages are counted from: the session's end, or a later request to make it. `None`: the session runs.
+    pub fn counts_from(&self) -> Option<DateTime<Utc>> {
+        let ended_at = self.session.ended_at?;
+        Some(self.requested_at.map_or(ended_at, |requested_at| requested_at.max(ended_at)))
     }
 
     /// The claim, for [`renew`].

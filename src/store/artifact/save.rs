@@ -11,9 +11,9 @@ use crate::model::participant::Participant;
 use crate::model::person::PersonKey;
 use crate::model::quality::PeerReport;
 use crate::model::transcript::{Summary, Transcript};
-use crate::store::artifact::journal::{self, PassProgress};
 use crate::store::artifact::{Decision, Task, chat, participant, quality, speech};
 use crate::store::raw::{self, RawRecord};
+use crate::store::run::{self, Progress};
 use crate::store::{Place, StoreError, oddity, reject, source, version};
 
 /// Version of the rules that turn artifacts into rows. Raise it when a rule changes: what is fetched again is then
@@ -97,7 +97,7 @@ pub async fn save(
     let hash = content.hash(task);
     // reports come in parts, so there is no whole to compare
     let is_unchanged = !matches!(content.found, Found::Quality(_)) && task.content_hash.as_deref() == Some(&hash[..]);
-    let mut progress = PassProgress::default();
+    let mut progress = Progress::default();
     if is_unchanged {
         progress.unchanged_count = 1;
     } else {
@@ -109,7 +109,7 @@ pub async fn save(
     }
     source::learn(&mut tx, task.source_id, content.facts, now).await?;
     keep(&mut tx, task, decision, (!is_unchanged).then_some(&hash[..]), now).await?;
-    journal::advance(&mut tx, run_id, &progress, now).await?;
+    run::advance(&mut tx, run_id, &progress, now).await?;
     version::raise(&mut tx, Place { source_id: task.source_id, stream: task.stream }).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(if is_unchanged { Saved::Unchanged } else { Saved::Written })
@@ -123,7 +123,7 @@ pub async fn settle(pool: &PgPool, context: &SaveContext<'_>, decision: &Decisio
         return Ok(Saved::ClaimLost);
     }
     keep(&mut tx, context.task, decision, None, context.now).await?;
-    journal::advance(&mut tx, context.run_id, &PassProgress::default(), context.now).await?;
+    run::advance(&mut tx, context.run_id, &Progress::default(), context.now).await?;
     version::raise(&mut tx, Place { source_id: context.task.source_id, stream: context.task.stream }).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(Saved::Unchanged)
@@ -155,7 +155,7 @@ pub async fn settle_refused(
     reject::insert(&mut tx, place, Some(session), &rejects, run_id, now).await?;
     keep(&mut tx, task, decision, None, now).await?;
     let rejected_count = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
-    journal::advance(&mut tx, run_id, &PassProgress { rejected_count, ..PassProgress::default() }, now).await?;
+    run::advance(&mut tx, run_id, &Progress { rejected_count, ..Progress::default() }, now).await?;
     version::raise(&mut tx, place).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(Saved::Written)
@@ -223,7 +223,7 @@ async fn keep(
         decision.detail,
         fresh_hash,
         now,
-        task.ended_at,
+        task.session.ended_at,
     )
     .execute(tx)
     .await
@@ -244,7 +244,7 @@ impl Content<'_> {
 
     /// The bytes, and what else decides what is stored: the session's times, that offsets and ends hang on.
     fn hash(&self, task: &Task) -> raw::Hash {
-        let times = [Some(task.session.started_at), task.ended_at];
+        let times = [Some(task.session.started_at), task.session.ended_at];
         let times = times.map(|at| at.map_or(i64::MIN, |at| at.timestamp_micros()).to_be_bytes());
         let is_whole = u8::from(matches!(self.found, Found::Participants { is_whole: true, .. }));
         let version = [MAPPING_VERSION, is_whole];
