@@ -12,6 +12,7 @@ use crate::ingest::{Poller, RunSummary, Source};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::time::Window;
 use crate::store::artifact::SessionStream;
+use crate::store::hold::Hold;
 use crate::store::lease::{self, LEASE_DURATION, Lease};
 use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Progress};
@@ -102,21 +103,23 @@ impl<'a> Run<'a> {
     /// Saves a page; waits for a database that is away. Saving twice is harmless, so a commit whose
     /// outcome is unknown is simply repeated.
     pub(super) async fn save(&self, page: &Page, finding: Option<&Finding>) -> Result<Progress, Halt> {
+        let now = self.poller.clock.now();
         let context = SaveContext {
-            lease: &self.lease,
+            hold: &Hold::Lease(self.lease),
             run_id: self.id,
             source_slug: self.source.slug.as_str(),
             person_key: &self.poller.person_key,
             session_streams: &self.session_streams,
-            now: self.poller.clock.now(),
+            fetched_at: now,
+            now,
         };
         let pool = &self.poller.pool;
         self.persist(|| page::save(pool, &context, page, finding)).await.map_err(Halt::Store)
     }
 
     pub(super) async fn deny(&mut self, finding: &Finding) -> Result<(), Halt> {
-        let (pool, now) = (&self.poller.pool, self.poller.clock.now());
-        let denied = self.persist(|| window::deny(pool, &self.lease, finding, self.id, now)).await;
+        let (pool, now, hold) = (&self.poller.pool, self.poller.clock.now(), Hold::Lease(self.lease));
+        let denied = self.persist(|| window::deny(pool, &hold, finding, self.id, now)).await;
         denied.map_err(Halt::Store)
     }
 

@@ -7,11 +7,13 @@
 //!
 //! Knows the tables and the model; knows no provider and no HTTP.
 
-pub mod artifact;
 pub mod action;
+pub mod artifact;
 pub mod budget;
+pub mod hold;
 pub mod lease;
 pub mod open_set;
+pub mod operation;
 pub mod page;
 pub mod run;
 pub mod secret;
@@ -36,11 +38,11 @@ use crate::model::stream::Stream;
 
 /// Where a record belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+pub struct Place {
     /// Source.
-    source_id: SourceId,
+    pub source_id: SourceId,
     /// Stream.
-    stream: Stream,
+    pub stream: Stream,
 }
 
 /// Why nothing was written.

@@ -10,7 +10,7 @@ use crate::model::page::{Page, Record, Reject};
 use crate::model::person::PersonKey;
 use crate::model::session::MAPPING_VERSION;
 use crate::store::artifact::{self, SessionStream};
-use crate::store::lease::Lease;
+use crate::store::hold::Hold;
 use crate::store::raw::{self, Hash, RawRecord};
 use crate::store::run::{self, Progress};
 use crate::store::session::Known;
@@ -21,7 +21,7 @@ use crate::store::{StoreError, extension, message, oddity, person, reject, sessi
 #[derive(Debug, Clone, Copy)]
 pub struct SaveContext<'a> {
     /// The right to do so.
-    pub lease: &'a Lease,
+    pub hold: &'a Hold,
     /// The run it belongs to.
     pub run_id: i64,
     /// Slug of the source: part of a person's pseudonym.
@@ -30,6 +30,8 @@ pub struct SaveContext<'a> {
     pub person_key: &'a PersonKey,
     /// What is fetched for each session once it is known.
     pub session_streams: &'a [SessionStream],
+    /// When the page was asked for: of two records that carry no version, the one asked for later is newer.
+    pub fetched_at: DateTime<Utc>,
     /// The present.
     pub now: DateTime<Utc>,
 }
@@ -106,11 +108,12 @@ async fn try_save(
     finding: Option<&Finding>,
     one_by_one: bool,
 ) -> Result<Progress, StoreError> {
-    let SaveContext { lease, run_id, now, .. } = *context;
+    let SaveContext { hold, run_id, now, .. } = *context;
+    let place = hold.place();
     let failed = StoreError::doing("saving a page");
     let mut tx = pool.begin().await.map_err(&failed)?;
-    lease.guard(&mut tx).await?;
-    let known = session::known(&mut tx, lease.source_id, records).await?;
+    hold.guard(&mut tx).await?;
+    let known = session::known(&mut tx, place.source_id, records).await?;
     let (fresh, unchanged) = partition(records, &known);
     let mut refused = Vec::new();
     let mut written = Vec::with_capacity(fresh.len());
@@ -126,15 +129,15 @@ async fn try_save(
         written = fresh;
     }
     let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
-    reject::insert(&mut tx, lease.place(), None, &rejects, run_id, now).await?;
+    reject::insert(&mut tx, place, None, &rejects, run_id, now).await?;
     let refused: Vec<&str> =
         rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str())).collect();
     let readable = records.iter().map(Prepared::id).filter(|id| !refused.contains(id)).collect();
-    reject::resolve(&mut tx, lease.place(), readable, now).await?;
+    reject::resolve(&mut tx, place, readable, now).await?;
     if !written.is_empty() {
-        oddity::count(&mut tx, lease.place(), &page.oddities, now).await?;
+        oddity::count(&mut tx, place, &page.oddities, now).await?;
     }
-    source::learn(&mut tx, lease.source_id, &page.facts, now).await?;
+    source::learn(&mut tx, place.source_id, &page.facts, now).await?;
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let updated = written.iter().filter(|record| known.contains_key(record.id())).count();
     let progress = Progress {
@@ -146,10 +149,10 @@ async fn try_save(
     };
     run::advance(&mut tx, run_id, &progress, now).await?;
     if let Some(finding) = finding {
-        window::record(&mut tx, lease, finding, run_id, now).await?;
+        window::record(&mut tx, place, finding, run_id, now).await?;
     }
     if !written.is_empty() {
-        version::raise(&mut tx, lease.place()).await?;
+        version::raise(&mut tx, place).await?;
     }
     tx.commit().await.map_err(&failed)?;
     Ok(progress)
@@ -181,15 +184,16 @@ async fn write(
     if records.is_empty() {
         return Ok(());
     }
-    let SaveContext { lease, run_id, now, .. } = *context;
-    let source_id = lease.source_id;
+    let SaveContext { hold, run_id, now, .. } = *context;
+    let place = hold.place();
+    let source_id = place.source_id;
     let people = records.iter().filter_map(|record| {
         let person = record.record.session.person.as_ref()?;
         Some((record.person_id.as_deref()?, person.identity_kind))
     });
     person::insert(tx, source_id, &people.collect(), now).await?;
     let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body()).collect();
-    raw::insert(tx, lease.place(), None, &bodies, run_id, now).await?;
+    raw::insert(tx, place, None, &bodies, run_id, now).await?;
     let ids = session::upsert(tx, source_id, records, now).await?;
     let rows: Vec<(i64, &Prepared<'_>)> =
         records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
@@ -200,7 +204,7 @@ async fn write(
         rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.messages.as_deref()?))).collect();
     message::replace(tx, source_id, &carried, &updated, SessionStats::of).await?;
     let oddities = records.iter().flat_map(|record| &record.record.oddities);
-    oddity::count(tx, lease.place(), oddities, now).await?;
+    oddity::count(tx, place, oddities, now).await?;
     let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
     artifact::enlist(tx, source_id, &ids, context.session_streams, now).await
 }

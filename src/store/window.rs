@@ -6,8 +6,8 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
-use crate::store::StoreError;
-use crate::store::lease::Lease;
+use crate::store::hold::Hold;
+use crate::store::{Place, StoreError};
 
 /// What is claimed, or denied, about a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,22 +69,22 @@ pub async fn complete_through(
 /// Writes a denial on its own; a proof travels with the last page of its window.
 pub async fn deny(
     pool: &PgPool,
-    lease: &Lease,
+    hold: &Hold,
     finding: &Finding,
     run_id: i64,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let failed = StoreError::doing("marking a window incomplete");
     let mut tx = pool.begin().await.map_err(&failed)?;
-    lease.guard(&mut tx).await?;
-    record(&mut tx, lease, finding, run_id, now).await?;
+    hold.guard(&mut tx).await?;
+    record(&mut tx, hold.place(), finding, run_id, now).await?;
     tx.commit().await.map_err(&failed)
 }
 
 /// Records a finding, within the transaction of the page that completes it.
 pub(super) async fn record(
     tx: &mut PgConnection,
-    lease: &Lease,
+    place: Place,
     finding: &Finding,
     run_id: i64,
     now: DateTime<Utc>,
@@ -94,7 +94,7 @@ pub(super) async fn record(
     if window.from >= window.to {
         return Ok(());
     }
-    let (source_id, stream) = (lease.source_id.0, lease.stream.as_str());
+    let (source_id, stream) = (place.source_id.0, place.stream.as_str());
     if finding.doubt.is_none() {
         // proven ranges that overlap or touch become one
         let merged = sqlx::query!(
