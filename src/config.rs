@@ -64,7 +64,7 @@ pub struct HttpConfig {
     pub read_timeout: Duration,
     /// `total_timeout_ms`: for a whole call, default 60,000.
     pub total_timeout: Duration,
-    /// `max_body_bytes`: of a decoded answer, default 16,777,216.
+    /// `max_body_bytes`: of a decoded answer, default 8,388,608.
     pub max_body_bytes: usize,
     /// `max_file_bytes`: of a decoded file that a provider gives a link to, default 8,388,608.
     pub max_file_bytes: usize,
@@ -208,7 +208,7 @@ fn http(mut section: Section, faults: &mut Vec<ConfigFault>) -> HttpConfig {
         let value = section.whole(key, 1_024..=1_073_741_824, default, faults);
         usize::try_from(value).unwrap_or(usize::MAX)
     };
-    let max_body_bytes = bytes("max_body_bytes", 16 * 1024 * 1024);
+    let max_body_bytes = bytes("max_body_bytes", 8 * 1024 * 1024);
     let max_file_bytes = bytes("max_file_bytes", 8 * 1024 * 1024);
     section.finish(faults);
     HttpConfig { connect_timeout, read_timeout, total_timeout, max_body_bytes, max_file_bytes }

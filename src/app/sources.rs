@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use crate::app::App;
 use crate::app::budgets::{SharedBudget, budgets};
 use crate::config::{ProviderDefaults, SourceConfig};
+use crate::connector::body::LargeAnswers;
 use crate::connector::download::target::Reach;
 use crate::connector::download::{DownloadLimits, Downloader};
 use crate::connector::http::{ApiClient, HttpLimits, Priority, http_client};
@@ -91,6 +92,7 @@ pub(super) struct Workshop<'a> {
     app: &'a App,
     client: reqwest::Client,
     limits: HttpLimits,
+    large: LargeAnswers,
     /// By the source's place in the configuration.
     budgets: BTreeMap<usize, Arc<CallBudget>>,
 }
@@ -112,7 +114,7 @@ impl<'a> Workshop<'a> {
             let budget = Arc::new(call_budget(&shared, pool));
             by_source.extend(shared.sources.iter().map(|&index| (index, Arc::clone(&budget))));
         }
-        Ok(Self { app, client, limits, budgets: by_source })
+        Ok(Self { app, client, limits, large: LargeAnswers::default(), budgets: by_source })
     }
 
     /// A connector for the configured source at `index`, told what earlier runs learnt about it.
@@ -138,6 +140,7 @@ impl<'a> Workshop<'a> {
             priority: Priority::Live,
             default_retry_after: TimeDelta::seconds(i64::from(entry.default_retry_after_seconds)),
             limits: self.limits,
+            large: self.large.clone(),
             clock: Arc::clone(&self.app.clock),
             dice: Arc::clone(&self.app.dice),
         };

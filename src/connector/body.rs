@@ -1,24 +1,47 @@
 //! Bodies of answers: read up to a cap, and searched for what the provider says about a failure.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use crate::connector::error::PullErrorKind;
+use crate::model::page::Room;
 
 /// Characters of a provider's message that are kept in an error.
 const MESSAGE_CHARS: usize = 200;
 
-/// The decoded body, counted as it comes.
+/// A body of more bytes waits for its place.
+const LARGE_BYTES: usize = 1024 * 1024;
+
+/// Places for large answers: what all sources hold at once is bounded, whatever they are sent.
+#[derive(Debug, Clone)]
+pub struct LargeAnswers(Arc<Semaphore>);
+
+impl Default for LargeAnswers {
+    /// One at a time.
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
+
+/// The decoded body, counted as it comes. Where it turns out to be large, it is read on once no other large one is in
+/// hand; the provider's deadline for the whole call counts on meanwhile, so that nobody waits for ever.
 pub(super) async fn read(
     response: &mut reqwest::Response,
     max_bytes: usize,
-) -> Result<Vec<u8>, (PullErrorKind, String)> {
-    let mut body = Vec::new();
+    large: &LargeAnswers,
+) -> Result<(Vec<u8>, Room), (PullErrorKind, String)> {
+    let (mut body, mut room) = (Vec::new(), None);
     loop {
         let chunk = response.chunk().await;
         let chunk = chunk.map_err(|error| (PullErrorKind::Transient, chain(&error.without_url())))?;
-        let Some(chunk) = chunk else { return Ok(body) };
+        let Some(chunk) = chunk else { return Ok((body, room.unwrap_or_default())) };
         if body.len() + chunk.len() > max_bytes {
             return Err((PullErrorKind::TooLarge, format!("the decoded body is larger than {max_bytes} bytes")));
+        }
+        if room.is_none() && body.len() + chunk.len() > LARGE_BYTES {
+            room = Arc::clone(&large.0).acquire_owned().await.ok().map(Room::of);
         }
         body.extend_from_slice(&chunk);
     }

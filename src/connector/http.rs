@@ -15,10 +15,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::{Clock, Dice};
 use crate::connector::Credential;
-use crate::connector::body;
+use crate::connector::body::{self, LargeAnswers};
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::limits::headers::{Observation, provider_date, retry_after};
 use crate::connector::limits::{CallBudget, PATIENCE, Refusal};
+use crate::model::page::Room;
 
 pub use crate::connector::limits::Priority;
 
@@ -47,7 +48,7 @@ impl Default for HttpLimits {
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(20),
             total_timeout: Duration::from_mins(1),
-            max_body_bytes: 16 * 1024 * 1024,
+            max_body_bytes: 8 * 1024 * 1024,
         }
     }
 }
@@ -90,6 +91,8 @@ pub struct ApiClient {
     pub default_retry_after: TimeDelta,
     /// Caps; the deadlines are in the client already.
     pub limits: HttpLimits,
+    /// Places for large answers, shared by all sources.
+    pub large: LargeAnswers,
     /// The present.
     pub clock: Arc<dyn Clock>,
     /// Jitter.
@@ -107,6 +110,8 @@ pub struct Answer {
     pub was_replaced: bool,
     /// The provider's clock.
     pub provider_now: Option<DateTime<Utc>>,
+    /// Held as long as the answer, or what was made of it, is in memory.
+    pub room: Room,
 }
 
 impl Answer {
@@ -192,11 +197,12 @@ impl ApiClient {
         }
         self.budget.observe(number, &said, now).await;
         if let Some(kind) = failure {
-            let body = body::read(&mut response, self.limits.max_body_bytes).await.unwrap_or_default();
+            let body = body::read(&mut response, self.limits.max_body_bytes, &self.large).await;
+            let (body, _) = body.unwrap_or_default();
             return Err(fail(kind, self.describe(status, &body), Some(status)));
         }
-        let body = body::read(&mut response, self.limits.max_body_bytes).await;
-        let body = body.map_err(|(kind, detail)| fail(kind, detail, Some(status)))?;
+        let body = body::read(&mut response, self.limits.max_body_bytes, &self.large).await;
+        let (body, room) = body.map_err(|(kind, detail)| fail(kind, detail, Some(status)))?;
         let (mut body, was_replaced) = match String::from_utf8(body) {
             Ok(body) => (body, false),
             Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
@@ -209,7 +215,7 @@ impl ApiClient {
             let detail = format!("status {status}, but the body is {looks} ({} bytes)", body.len());
             return Err(fail(PullErrorKind::Contract, detail, Some(status)));
         }
-        Ok(Answer { call: call.to_owned(), body, was_replaced, provider_now: provider_date(&headers) })
+        Ok(Answer { call: call.to_owned(), body, was_replaced, provider_now: provider_date(&headers), room })
     }
 
     fn headers(&self, call: &str) -> Result<HeaderMap, PullError> {

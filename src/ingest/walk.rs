@@ -175,8 +175,14 @@ impl Run<'_> {
                     return Ok(Walked::TooMuch { total: page.total.unwrap_or(0) });
                 }
                 Some(cursor) => {
-                    let (saved, fetched) =
-                        tokio::join!(self.save(&page, None), self.fetch(&window, Some(&cursor), now));
+                    let run = &*self;
+                    // what is saved makes room for what comes
+                    let save = async move {
+                        let saved = run.save(&page, None).await;
+                        drop(page);
+                        saved
+                    };
+                    let (saved, fetched) = tokio::join!(save, run.fetch(&window, Some(&cursor), now));
                     self.count(&saved?).await;
                     page = fetched?;
                 }

@@ -5,8 +5,10 @@
 //! lost between the two.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::model::id::ProviderRecordId;
 use crate::model::session::Session;
@@ -65,6 +67,25 @@ pub struct Oddity {
     pub value: String,
 }
 
+/// A place in memory for an uncommonly large answer. Given back when the last clone is dropped, so whoever works on
+/// with the answer keeps it, and whoever asks for another answer first gives it back.
+#[derive(Debug, Clone, Default)]
+pub struct Room(#[expect(dead_code, reason = "it is held, not read")] Option<Arc<OwnedSemaphorePermit>>);
+
+impl Room {
+    /// The place that this permit stands for.
+    pub fn of(permit: OwnedSemaphorePermit) -> Self {
+        Self(Some(Arc::new(permit)))
+    }
+}
+
+impl PartialEq for Room {
+    /// It is no part of what an answer says.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 /// One page of a provider's list.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
@@ -84,6 +105,8 @@ pub struct Page {
     pub unprovable: Option<&'static str>,
     /// What was learnt about this source, kept for later runs (page base, meaning of a filter).
     pub facts: BTreeMap<&'static str, String>,
+    /// Held as long as the page is.
+    pub room: Room,
 }
 
 impl Page {

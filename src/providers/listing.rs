@@ -19,7 +19,7 @@ use crate::connector::error::PullError;
 use crate::connector::http::{Answer, ApiClient};
 use crate::connector::record::{Fields, Oddities, lossy_text, members};
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Cursor, Page, Record, Reject};
+use crate::model::page::{Cursor, Page, Record, Reject, Room};
 use crate::model::session::Session;
 
 /// Name of the fact that says which number a provider gives to its first page: `0` or `1`.
@@ -36,6 +36,8 @@ pub(super) struct Listing {
     pub(super) provider_now: Option<DateTime<Utc>>,
     /// What was odd about the answer so far.
     pub(super) oddities: Oddities,
+    /// Held as long as the records are.
+    pub(super) room: Room,
 }
 
 impl Listing {
@@ -52,7 +54,7 @@ impl Listing {
 
     /// Normalizes every record; each one becomes a session or a reject of the page.
     pub(super) fn into_page(self, normalize: impl Fn(&str, &Oddities) -> Result<Session, Reject>) -> Page {
-        let mut page = Page { total: self.total, provider_now: self.provider_now, ..Page::default() };
+        let mut page = Page { total: self.total, provider_now: self.provider_now, room: self.room, ..Page::default() };
         for raw in self.records {
             let oddities = Oddities::default();
             match normalize(raw.get(), &oddities) {

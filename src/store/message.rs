@@ -7,9 +7,10 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::model::message::{Message, SessionStats, word_count};
 use crate::store::StoreError;
+use crate::store::batch::batches;
 
-/// Messages written by one statement: bounds the memory of a statement, not the page.
-const CHUNK: usize = 4_000;
+/// Messages written by one statement.
+const BATCH_ROWS: usize = 4_000;
 
 /// Makes the messages of each session in `carried` equal to what came. `updated` are the sessions that were stored
 /// before; `count` makes a session's counters.
@@ -31,8 +32,9 @@ pub(super) async fn replace(
     let stale: Vec<i64> = carried.iter().map(|(id, _)| *id).filter(|id| updated.contains(id)).collect();
     delete_missing(tx, source_id, &stale, &messages).await?;
     let messages: Vec<(i64, &Message)> = messages.into_iter().map(|((id, _), message)| (id, message)).collect();
-    for chunk in messages.chunks(CHUNK) {
-        upsert(tx, source_id, chunk).await?;
+    let bytes = |(_, message): &(i64, &Message)| message.body.as_ref().map_or(0, String::len);
+    for batch in batches(&messages, BATCH_ROWS, bytes) {
+        upsert(tx, source_id, batch).await?;
     }
     write_stats(tx, source_id, carried, count).await
 }

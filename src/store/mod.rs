@@ -21,6 +21,7 @@ pub mod source;
 pub mod statistics;
 pub mod window;
 
+mod batch;
 mod extension;
 mod message;
 mod oddity;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
+use crate::store::batch::batches;
 use crate::store::{Place, StoreError};
 
 /// A content hash: the first 16 bytes of SHA-256. 128 bits keep accidental equality out of reach.
@@ -43,26 +44,28 @@ pub(super) async fn insert(
     run_id: i64,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let ids: Vec<&str> = records.iter().map(|record| &*record.id).collect();
-    let hashes: Vec<&[u8]> = records.iter().map(|record| &record.hash[..]).collect();
-    let bodies: Vec<&[u8]> = records.iter().map(|record| record.body).collect();
-    sqlx::query!(
-        "insert into ingest.raw_records (source_id, stream, provider_record_id, content_hash, body, fetched_at, run_id,
-                                         provider_session_id)
-         select $1, $2, r.id, r.hash, r.body, $6, $7, $8
-           from unnest($3::text[], $4::bytea[], $5::bytea[]) r(id, hash, body)
-         on conflict (source_id, stream, provider_record_id, content_hash) do nothing",
-        place.source_id.0,
-        place.stream.as_str(),
-        &ids as &[&str],
-        &hashes as &[&[u8]],
-        &bodies as &[&[u8]],
-        now,
-        run_id,
-        session,
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("keeping raw records"))?;
+    for batch in batches(records, usize::MAX, |record| record.body.len()) {
+        let ids: Vec<&str> = batch.iter().map(|record| &*record.id).collect();
+        let hashes: Vec<&[u8]> = batch.iter().map(|record| &record.hash[..]).collect();
+        let bodies: Vec<&[u8]> = batch.iter().map(|record| record.body).collect();
+        sqlx::query!(
+            "insert into ingest.raw_records (source_id, stream, provider_record_id, content_hash, body, fetched_at, run_id,
+                                             provider_session_id)
+             select $1, $2, r.id, r.hash, r.body, $6, $7, $8
+               from unnest($3::text[], $4::bytea[], $5::bytea[]) r(id, hash, body)
+             on conflict (source_id, stream, provider_record_id, content_hash) do nothing",
+            place.source_id.0,
+            place.stream.as_str(),
+            &ids as &[&str],
+            &hashes as &[&[u8]],
+            &bodies as &[&[u8]],
+            now,
+            run_id,
+            session,
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("keeping raw records"))?;
+    }
     Ok(())
 }

@@ -29,6 +29,7 @@ async fn instance(db: &TestDatabase, url: &str, clock: Arc<dyn Clock>) -> ApiCli
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(4).connect_with(db.options.clone()).await.unwrap();
     let limits = HttpLimits::default();
     ApiClient {
+        large: tributary::connector::body::LargeAnswers::default(),
         http: http_client(limits).unwrap(),
         base_url: url.parse().unwrap(),
         credential: Credential::Bearer,

@@ -60,6 +60,7 @@ pub(crate) fn connect_with(
         page_size: None,
         facts: BTreeMap::new(),
         api: ApiClient {
+            large: tributary::connector::body::LargeAnswers::default(),
             http: http_client(limits).unwrap(),
             base_url: base_url.parse().unwrap(),
             credential: entry.credential,

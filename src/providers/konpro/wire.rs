@@ -56,6 +56,7 @@ pub(super) fn sessions(answer: &Answer) -> Option<SessionsAnswer> {
         total,
         provider_now: answer.provider_now,
         oddities,
+        room: answer.room.clone(),
     };
     Some(SessionsAnswer { listing, next_token, is_active_list })
 }

@@ -23,7 +23,7 @@ use crate::connector::{
     CheckReport, Connector, ConnectorSettings, FACT_FILTER_MEANING, OpenSet, StreamPolicy, no_such_stream,
 };
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Page, PageRequest};
+use crate::model::page::{Page, PageRequest, Room};
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::providers::konvo::client::Range;
@@ -146,9 +146,12 @@ impl Konvo {
         if let Some(base) = self.page_base.get() {
             return self.numbered_page(range, base + 1, first_rows).await;
         }
-        let listing = self.list(range, Some(1), self.limit).await?;
+        let mut listing = self.list(range, Some(1), self.limit).await?;
         let (base, mut page) = match compare(first_ids, &listing.ids("id")) {
-            Comparison::Same => (1, self.numbered_page(range, 2, first_rows).await?),
+            Comparison::Same => {
+                listing.room = Room::default();
+                (1, self.numbered_page(range, 2, first_rows).await?)
+            }
             Comparison::Disjoint => {
                 let seen = first_rows + listing.rows();
                 (0, page_of(listing, seen, &Position::Numbered { number: 2, seen }))

@@ -18,5 +18,6 @@ pub(super) fn sessions(answer: &Answer) -> Option<Listing> {
         total,
         provider_now: answer.provider_now,
         oddities,
+        room: answer.room.clone(),
     })
 }

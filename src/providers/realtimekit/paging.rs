@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::ApiClient;
-use crate::model::page::Cursor;
+use crate::model::page::{Cursor, Room};
 use crate::providers::listing;
 use crate::providers::realtimekit::client::{self, List};
 use crate::providers::realtimekit::wire::ListAnswer;
@@ -62,11 +62,14 @@ impl Paging {
     async fn first_page(&self, api: &ApiClient, list: &List) -> Result<Step, PullError> {
         let known = self.base.get().copied();
         let page_no = known.unwrap_or(1);
-        let answer = self.page(api, list, page_no).await?;
+        let mut answer = self.page(api, list, page_no).await?;
         let (rows, total) = (answer.listing.rows(), answer.listing.total);
         let (base, answer) = match answer.start_offset {
             _ if page_no == 0 => (known, answer),
-            Some(first) if first > 1 => (Some(0), self.page(api, list, 0).await?),
+            Some(first) if first > 1 => {
+                answer.listing.room = Room::default();
+                (Some(0), self.page(api, list, 0).await?)
+            }
             Some(_) if rows > 0 => (Some(1), answer),
             _ if known.is_some() || total == Some(0) => (known, answer),
             _ => self.compare_with_page_0(api, list, answer).await?,
@@ -85,8 +88,9 @@ impl Paging {
         &self,
         api: &ApiClient,
         list: &List,
-        page_1: ListAnswer,
+        mut page_1: ListAnswer,
     ) -> Result<(Option<u32>, ListAnswer), PullError> {
+        page_1.listing.room = Room::default();
         let page_0 = match self.page(api, list, 0).await {
             Err(error) if matches!(error.kind, PullErrorKind::Config | PullErrorKind::NotFound) => {
                 return Ok((Some(1), page_1));

@@ -44,6 +44,7 @@ pub(super) fn list(answer: &Answer, name: &str) -> Option<ListAnswer> {
         total,
         provider_now: answer.provider_now,
         oddities,
+        room: answer.room.clone(),
     };
     Some(ListAnswer { listing, start_offset, end_offset })
 }
@@ -58,6 +59,7 @@ pub(super) fn session(answer: &Answer) -> Option<Listing> {
         total: None,
         provider_now: answer.provider_now,
         oddities: listing::oddities_of(answer),
+        room: answer.room.clone(),
     })
 }
 

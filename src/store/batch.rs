@@ -1,0 +1,36 @@
+//! Batches: how much one statement carries.
+//!
+//! A statement's values are in memory several times on their way to the server, so that what bounds the memory of a
+//! large page is the size of its statements and not its own.
+
+/// Bytes of values that one statement carries, unless a single row is larger.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Cuts `rows` into runs of at most `max_rows` rows and about [`MAX_BYTES`] bytes, by what each row weighs.
+pub(super) fn batches<T>(rows: &[T], max_rows: usize, bytes: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
+    let mut left = rows;
+    std::iter::from_fn(move || {
+        let mut weight = 0_usize;
+        let fitting = left.iter().take(max_rows).take_while(|row| {
+            weight = weight.saturating_add(bytes(row));
+            weight <= MAX_BYTES
+        });
+        let count = fitting.count().max(1).min(left.len());
+        let (batch, rest) = left.split_at(count);
+        left = rest;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_in_one_batch_and_no_batch_is_too_heavy() {
+        let sizes = [300_000, 900_000, 2_000_000, 10, 10, 10, 10, 10];
+        let cut: Vec<Vec<usize>> = batches(&sizes, 3, |size| *size).map(<[usize]>::to_vec).collect();
+        assert_eq!(cut, [vec![300_000], vec![900_000], vec![2_000_000], vec![10, 10, 10], vec![10, 10]]);
+        assert_eq!(batches(&[0_usize; 0], 3, |size| *size).count(), 0);
+    }
+}

@@ -1,0 +1,91 @@
+//! How much memory a poller takes, whatever it is sent: real processes, measured by the kernel.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::faults::{Effect, Fault};
+use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
+use tributary::demo::simulator::quirks::Quirks;
+
+use crate::harness::{World, plain_record};
+
+/// What a poller may take, resident.
+const BOUND_KIB: u64 = 128 * 1024;
+
+/// Records of which a page weighs so much, most of it in texts that are stored.
+fn heavy_feed(platform: Platform, pages: usize, page_records: usize, page_bytes: usize) -> Arc<FixedFeed> {
+    let count = pages * page_records;
+    let text = "All work and no play. ".repeat(page_bytes / page_records / 22 + 1);
+    let text = &text[..page_bytes / page_records];
+    Arc::new(FixedFeed::new((0..count).map(|number| {
+        let record = plain_record(platform, number, count);
+        let json = match platform {
+            Platform::Konvo => record.json.replace("Hello there", text),
+            Platform::Konpro | Platform::Realtimekit => {
+                format!("{},\"note\":\"{text}\"}}", record.json.strip_suffix('}').expect("an object"))
+            }
+        };
+        FixedRecord { json, ..record }
+    })))
+}
+
+/// Polls in a process of its own. Returns whether it was complete, and its peak in KiB.
+async fn poll_measured(world: &World) -> (bool, u64) {
+    let config = std::env::temp_dir()
+        .join(format!("tributary-memory-{}.toml", world.db.options.get_database().expect("a name")));
+    std::fs::write(&config, world.toml()).expect("a config file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
+    command.arg("--config").arg(&config).arg("poll").env_clear().envs(world.environment());
+    command.env("DATABASE_URL", &world.db.url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("it starts");
+    let mut peak_kib = 0;
+    let status = loop {
+        let facts = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let peak = facts.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        peak_kib = peak.unwrap_or(0).max(peak_kib);
+        if let Some(status) = child.try_wait().expect("its state") {
+            break status;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    std::fs::remove_file(&config).expect("the config file");
+    (status.success(), peak_kib)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f16_f79_a_poller_stays_small_whatever_it_is_sent() {
+    for (name, page_bytes, pages) in [("5 KB", 5_000, 20), ("5 MB", 5_000_000, 5), ("8 MB", 8_000_000, 3)] {
+        let mut world = World::new().await.with_settings("page_size = 100");
+        let mut simulators = Vec::new();
+        for platform in Platform::ALL {
+            let feed = heavy_feed(platform, pages, 100, page_bytes);
+            simulators.push(world.simulate(platform, feed, Quirks::default()).await);
+        }
+        let (is_complete, peak_kib) = poll_measured(&world).await;
+        println!("answers of {name}: peak {} MiB", peak_kib / 1024);
+        assert!(is_complete, "answers of {name}");
+        let stored = world.number("select count(*) from core.sessions").await;
+        assert_eq!(stored, 3 * 100 * i64::try_from(pages).expect("a small number"));
+        assert!(peak_kib < BOUND_KIB, "{} MiB with answers of {name}", peak_kib / 1024);
+    }
+}
+
+/// What is larger than any page is refused before it is in memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f16_an_answer_of_half_a_gigabyte_is_refused_as_it_comes() {
+    let mut world = World::new().await;
+    let mut simulators = Vec::new();
+    for platform in Platform::ALL {
+        let feed = heavy_feed(platform, 1, 10, 5_000);
+        let simulator = world.simulate(platform, feed, Quirks::default()).await;
+        simulator.script(vec![Fault::new(Effect::OversizedBody { bytes: 500_000_000 }).forever()]);
+        simulators.push(simulator);
+    }
+    let (is_complete, peak_kib) = poll_measured(&world).await;
+    println!("answers of 500 MB: peak {} MiB", peak_kib / 1024);
+    assert!(!is_complete, "what was not read is not proven");
+    assert!(peak_kib < BOUND_KIB, "{} MiB with answers of 500 MB", peak_kib / 1024);
+    assert_eq!(world.number("select count(*) from ingest.runs where verdict = 'failed'").await, 3);
+}
