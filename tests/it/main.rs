@@ -15,6 +15,7 @@ mod numbers;
 mod openapi;
 mod postgres;
 mod providers;
+mod replay;
 mod schema;
 mod settings;
 mod simulator;

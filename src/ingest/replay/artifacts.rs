@@ -142,10 +142,13 @@ impl Work<'_> {
             for one in read {
                 if let Some(person) = one.person() {
                     let id = self.poller.person_key.person_id(self.source.slug.as_str(), &person);
-                    let seen = people.entry(id).or_insert((person.identity_kind, part.fetched_at));
-                    seen.1 = seen.1.min(part.fetched_at);
+                    let seen = people.entry(id).or_insert((person.identity_kind, part.first_at));
+                    seen.1 = seen.1.min(part.first_at);
                 }
-                list.push(one);
+                // whoever is no longer listed was there, and is a person known
+                if !part.is_gone {
+                    list.push(one);
+                }
             }
         }
         let found = Found::Participants { list: &list, is_whole: true };
@@ -161,7 +164,7 @@ impl Work<'_> {
             let Ok(peer) = ProviderRecordId::parse(&part.name) else { continue };
             // a presence the provider had no report of is kept without bytes
             if let Some((Artifact::Quality(report), _)) = self.read(part, Some(&peer))? {
-                by_time.entry(part.last_fetched_at).or_default().push(report);
+                by_time.entry(part.fetched_at).or_default().push(report);
             }
         }
         let mut rebuilt = Rebuilt::Unchanged;

@@ -126,7 +126,15 @@ async fn part(
         };
         let at = stored.last_seen_at;
         let body = stored.body.clone();
-        let part = Part { name, body, fetched_at: at, last_fetched_at: at, run_id: stored.run_id };
+        let part = Part {
+            name,
+            body,
+            first_at: at,
+            fetched_at: at,
+            last_fetched_at: at,
+            run_id: stored.run_id,
+            is_gone: false,
+        };
         if !artifact.take_in(part.clone()) {
             return Ok(ReplayOutcome::Stale);
         }

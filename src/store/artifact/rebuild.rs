@@ -25,12 +25,16 @@ pub struct Part {
     pub name: String,
     /// The bytes.
     pub body: Vec<u8>,
+    /// When the record came first, in any version.
+    pub first_at: DateTime<Utc>,
     /// When these bytes came first.
     pub fetched_at: DateTime<Utc>,
     /// When they last brought something new.
     pub last_fetched_at: DateTime<Utc>,
     /// The run that brought them.
     pub run_id: i64,
+    /// The provider no longer lists it.
+    pub is_gone: bool,
 }
 
 /// What is kept of one artifact.
@@ -47,7 +51,7 @@ pub struct StoredArtifact {
 impl StoredArtifact {
     /// When the newest of its records came.
     pub fn newest_at(&self) -> Option<DateTime<Utc>> {
-        self.parts.iter().map(|part| part.last_fetched_at).max()
+        newest_of(&self.parts)
     }
 
     /// Takes in a part that was kept elsewhere, as a reject; false where a newer one of that name is kept.
@@ -136,10 +140,11 @@ pub async fn load(
     let parts = sqlx::query_as!(
         Part,
         r#"select distinct on (provider_record_id) substr(provider_record_id, length($3) + 2) as "name!", body,
+                  min(fetched_at::timestamptz) over (partition by provider_record_id) as "first_at!",
                   fetched_at as "fetched_at: DateTime<Utc>", last_fetched_at as "last_fetched_at: DateTime<Utc>",
-                  run_id
+                  run_id, gone_at is not null as "is_gone!"
              from ingest.raw_records
-            where source_id = $1 and stream = $2 and provider_session_id = $3 and gone_at is null
+            where source_id = $1 and stream = $2 and provider_session_id = $3
             order by provider_record_id, last_fetched_at desc, content_hash desc"#,
         source_id.0,
         stream.as_str(),
@@ -162,8 +167,12 @@ pub async fn load(
         token: Uuid::nil(),
         content_hash: row.content_hash,
     };
-    let newest_at = parts.iter().map(|part| part.last_fetched_at).max();
+    let newest_at = newest_of(&parts);
     Ok(Some(StoredArtifact { task, parts, has_task: row.has_task, newest_at }))
+}
+
+fn newest_of(parts: &[Part]) -> Option<DateTime<Utc>> {
+    parts.iter().filter(|part| !part.is_gone).map(|part| part.last_fetched_at).max()
 }
 
 /// People behind the records of an artifact: pseudonym, kind of identity, when first.
