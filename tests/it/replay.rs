@@ -13,6 +13,7 @@ use tributary::ingest::replay::StreamReplay;
 
 use crate::harness::{World, noon, plain_feed};
 
+mod drift;
 mod prune;
 mod rejects;
 
@@ -200,8 +201,9 @@ async fn a_replay_that_is_killed_leaves_whole_sessions_and_goes_on() {
     world.poll_one().await;
     let polled = world.dump().await;
     world.empty().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let config = folder.path().join("tributary.toml");
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("replay-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let config = folder.join("tributary.toml");
     std::fs::write(&config, world.toml()).expect("a config file");
     let replay = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));

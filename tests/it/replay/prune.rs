@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use tributary::app::pruning;
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::feed::FixedRecord;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary::demo::simulator::quirks::{FilterMeaning, Quirks};
 use tributary::store::prune::Pruned;
 
 use crate::harness::records::record;
@@ -25,7 +25,8 @@ impl World {
 async fn three_days() -> (World, tributary::demo::simulator::Simulator) {
     let feed = plain_feed(Platform::Konvo, 1);
     let mut world = World::new().await;
-    let simulator = world.simulate(Platform::Konvo, feed.clone(), Quirks::default()).await;
+    let quirks = Quirks { filter_meaning: FilterMeaning::Updated, ..Quirks::default() };
+    let simulator = world.simulate(Platform::Konvo, feed.clone(), quirks).await;
     let created_at = noon() - TimeDelta::hours(2);
     for day in 0..3 {
         world.clock.set(noon() + TimeDelta::days(day));
@@ -88,7 +89,7 @@ async fn runs_that_brought_nothing_go_and_those_that_count_stay() {
     assert_eq!(world.number(runs).await, 8);
     sqlx::query(
         "insert into ingest.actions (started_at, deadline_at, ended_at, source_id, kind, state, requested_by, request_id)
-         values (now(), now(), '2026-03-11', 1, 'generate_summary', 'succeeded', 'x', 'x'),
+         values (now(), now(), '2026-03-12', 1, 'generate_summary', 'succeeded', 'x', 'x'),
                 ('2026-03-11', '2026-03-11', null, 1, 'generate_summary', 'started', 'x', 'x')",
     )
     .execute(&world.db.pool)

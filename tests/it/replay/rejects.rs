@@ -191,7 +191,7 @@ async fn meeting_with_bad_parts() -> (World, tributary::demo::simulator::Simulat
         "one",
         Depth {
             participants: vec![good.to_owned(), r#"{"user_id":"u2"}"#.to_owned()],
-            chat: Some(FixedFile::ready(chat)),
+            chat: FixedFile::ready(chat),
             ..Depth::default()
         },
     );
@@ -234,4 +234,65 @@ async fn parts_of_a_session_are_tried_again_with_what_they_belong_to() {
         world.text("select string_agg(body, ',' order by position) from core.messages").await.as_deref(),
         Some("hello,aha,bye")
     );
+}
+
+#[tokio::test]
+async fn one_is_tried_again_over_http_and_who_asked_is_kept() {
+    let (world, _feed, _simulator) = with_rejects().await;
+    let good = record(Platform::Konvo, "fixed", noon() - chrono::TimeDelta::hours(2)).json;
+    world
+        .run(&format!(
+            "update ingest.rejects set body = convert_to($json${good}$json$, 'UTF8'), provider_record_id = 'fixed'
+              where reason_code = 'not_an_object'"
+        ))
+        .await;
+    let number = async |code: &str| {
+        let sql = format!("select reject_id from ingest.rejects where reason_code = '{code}'");
+        sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).fetch_one(&world.db.pool).await.expect("a number")
+    };
+    let (fixed, bad) = (number("not_an_object").await, number("unreadable_time").await);
+    let toml = format!("[server]\nlisten = \"127.0.0.1:0\"\n{}", world.toml());
+    let config = tributary::app::parse_config(&toml, &world.environment()).expect("the configuration is right");
+    let process = crate::actions::stage::Process::start(tributary::app::App { config, ..world.app() }).await;
+    let settings = tributary::connector::http::HttpLimits::default();
+    let http = tributary::connector::http::http_client(settings).expect("a client");
+    let post = async |reject_id: i64, origin: Option<&str>| {
+        let url = format!("{}/v1/sync/rejections/{reject_id}/replay", process.base);
+        let mut request = http.post(url).header("content-type", "application/json");
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let answer = request.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json::<Value>().await.expect("JSON"))
+    };
+    assert_eq!(post(fixed, Some("https://evil.example")).await.0, 403);
+    let (status, answer) = post(fixed, None).await;
+    assert_eq!((status, &answer["outcome"]), (200, &"stored".into()), "{answer:#}");
+    let (_, answer) = post(bad, None).await;
+    assert_eq!((&answer["outcome"], &answer["json_pointer"]), (&"still_rejected".into(), &"/created_at".into()));
+    assert_eq!(post(999_999, None).await.0, 404);
+    assert_eq!(world.number("select count(*) from core.sessions where provider_session_id = 'fixed'").await, 1);
+    let asked = "select string_agg(kind || ' ' || target || ' ' || (request_id is not null), ',' order by operation_id)
+                   from ingest.operations";
+    assert_eq!(world.text(asked).await, Some(format!("replay reject {fixed} true,replay reject {bad} true")));
+}
+
+#[tokio::test]
+async fn few_rejects_are_seen_and_many_are_no_success() {
+    let (world, feed, _simulator) = with_rejects().await;
+    let health = async || world.api().await.ok("/v1/health/pollers").await["items"][0].clone();
+    let few = health().await;
+    assert_eq!((&few["open_reject_count"], &few["state"]), (&2.into(), &"idle".into()));
+    assert_eq!(few["last_run_rejects"]["rejected_share"], 0.4, "{few:#}");
+    for number in 0..12 {
+        let id = format!("bad-{number}");
+        feed.insert(recent(Platform::Konvo, &id, &format!(r#"{{"id":"{id}"}}"#)));
+    }
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "incomplete", "{line:?}");
+    let many = health().await;
+    assert_eq!((&many["state"], &many["is_failing"]), (&"incomplete".into(), &true.into()), "{many:#}");
+    let runs = world.api().await.ok("/v1/sync/runs?limit=1").await;
+    assert_eq!(runs["items"][0]["verdict"], "incomplete");
+    assert_eq!(runs["items"][0]["rejected_share"], 0.823_529, "14 of 17: {runs:#}");
 }
