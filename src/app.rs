@@ -4,6 +4,8 @@
 mod budgets;
 pub mod checking;
 pub mod polling;
+pub mod pruning;
+pub mod replaying;
 pub mod serving;
 mod sources;
 

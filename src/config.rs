@@ -38,12 +38,18 @@ pub struct Config {
 }
 
 /// `[database]`
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DatabaseConfig {
     /// `url`, else `DATABASE_URL`. A secret, since it may hold a password.
     pub url: Option<SecretString>,
     /// `max_connections`: 1 to 200, default 10.
     pub max_connections: u32,
+    /// `raw_retention_days`: superseded versions of raw records go after so many days; the newest of each record always
+    /// stays. 0 to 36,500; 0, the default, keeps all.
+    pub raw_retention_days: Option<u32>,
+    /// `journal_retention_days`: runs that brought nothing, and calls that started something, go after so many days.
+    /// 2 to 36,500, default 90.
+    pub journal_retention_days: u32,
 }
 
 /// `[server]`
@@ -176,8 +182,16 @@ fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<Conf
         section.fault(faults, "url", "it is no Postgres address", "write postgres://user@host:5432/database");
     }
     let max_connections = section.whole("max_connections", 1..=200, 10, faults);
+    let raw_days = section.whole("raw_retention_days", 0..=36_500, 0, faults);
+    // a day is what idempotency keys are kept, and what a dashboard of yesterday's polls shows
+    let journal_days = section.whole("journal_retention_days", 2..=36_500, 90, faults);
     section.finish(faults);
-    DatabaseConfig { url: url.map(SecretString::from), max_connections: u32::try_from(max_connections).unwrap_or(10) }
+    DatabaseConfig {
+        url: url.map(SecretString::from),
+        max_connections: u32::try_from(max_connections).unwrap_or(10),
+        raw_retention_days: u32::try_from(raw_days).ok().filter(|days| *days > 0),
+        journal_retention_days: u32::try_from(journal_days).unwrap_or(90),
+    }
 }
 
 fn server(mut section: Section, faults: &mut Vec<ConfigFault>) -> ServerConfig {

@@ -10,11 +10,12 @@ use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 use tributary::app::polling::Selection;
 use tributary::app::serving::{self, Role};
-use tributary::app::{self, App, checking, polling};
+use tributary::app::{self, App, checking, polling, pruning, replaying};
 use tributary::clock::{Dice, SystemClock};
 use tributary::db::{self, Purpose};
 use tributary::demo;
 use tributary::demo::postgres::{Server, ServerSettings};
+use tributary::ingest::replay::StreamReplay;
 use tributary::model::stream::Stream;
 
 /// Polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers questions
@@ -37,6 +38,10 @@ enum Verb {
     Serve(ServeArgs),
     /// Poll every source once, now; exit 0 only if every run is proven complete
     Poll(PollArgs),
+    /// Make all rows anew from raw records, or try rejects again; asks no provider
+    Replay(ReplayArgs),
+    /// Remove superseded raw records and old lines of the journals, as configured
+    Prune(PruneArgs),
     /// Bring the database to this version's schema
     Migrate,
     /// Look at configuration, database, credentials and clocks
@@ -69,6 +74,36 @@ struct PollArgs {
     #[arg(long, value_parser = parse_stream)]
     stream: Option<Stream>,
     /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct ReplayArgs {
+    #[command(flatten)]
+    what: ReplayChoice,
+    /// Only this source
+    #[arg(long)]
+    source: Option<String>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct ReplayChoice {
+    /// Try all open rejects by this version; exit 0 only if none is left
+    #[arg(long)]
+    rejects: bool,
+    /// Make all normalized rows from raw records; exit 0 only if every record has its rows
+    #[arg(long)]
+    from_raw: bool,
+}
+
+#[derive(Args)]
+struct PruneArgs {
+    /// Print what was removed as JSON
     #[arg(long)]
     json: bool,
 }
@@ -112,10 +147,22 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             block_on(async move {
                 let selection = Selection { source: args.source, stream: args.stream };
                 let lines = polling::poll(&app, &selection, serving::stop_on_signal()?).await?;
-                let json = || Ok::<_, anyhow::Error>(serde_json::to_string_pretty(&lines)? + "\n");
-                say(&if args.json { json()? } else { polling::table(&lines) })?;
+                say(&if args.json { json(&lines)? } else { polling::table(&lines) })?;
                 let is_complete = lines.iter().all(polling::PollLine::is_complete);
                 Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            })
+        }
+        Verb::Replay(args) => block_on(replay(configured(path, environment, None)?, args)),
+        Verb::Prune(args) => {
+            let app = configured(path, environment, None)?;
+            block_on(async move {
+                let pruned = pruning::prune_once(&app, serving::stop_on_signal()?).await?;
+                let text = format!(
+                    "removed {} superseded raw records, {} runs, {} calls\n",
+                    pruned.raw_records, pruned.runs, pruned.actions
+                );
+                say(&if args.json { json(&pruned)? } else { text })?;
+                Ok(ExitCode::SUCCESS)
             })
         }
         Verb::Migrate => {
@@ -139,6 +186,24 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             })
         }
     }
+}
+
+async fn replay(app: App, args: ReplayArgs) -> anyhow::Result<ExitCode> {
+    let (only, stop) = (args.source.as_deref(), serving::stop_on_signal()?);
+    let is_whole = if args.what.rejects {
+        let lines = replaying::rejects(&app, only, stop).await?;
+        say(&if args.json { json(&lines)? } else { replaying::reject_table(&lines) })?;
+        lines.iter().all(|line| line.outcome != "still_rejected")
+    } else {
+        let lines = replaying::from_raw(&app, only, stop).await?;
+        say(&if args.json { json(&lines)? } else { replaying::table(&lines) })?;
+        lines.iter().all(StreamReplay::is_complete)
+    };
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn json(summary: &impl serde::Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(summary)? + "\n")
 }
 
 fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {

@@ -27,6 +27,10 @@ pub(crate) struct PlainProblems;
 #[derive(Debug)]
 pub(crate) struct ActionProblems;
 
+/// Documents the problems of trying a rejected record again.
+#[derive(Debug)]
+pub(crate) struct ReplayProblems;
+
 /// A status and what it means, for the API's description.
 type Documented = (&'static str, &'static str);
 
@@ -88,6 +92,22 @@ const ACTION: [Documented; 7] = [
         "**It may have been started** (`outcome_unknown`): the answer was lost or cannot be read. Look at the provider before asking again.",
     ),
 ];
+
+/// What trying a rejected record again can meet besides the problems of every question.
+const REPLAY: [Documented; 4] = [
+    ("403", "Nothing was done: a page of another origin asked (`cross_site_request`)."),
+    ("409", "Nothing was done: the record's source is not configured in this process (`source_not_configured`)."),
+    ("415", "Nothing was done: the body is not declared as `application/json`."),
+    ("422", "Nothing was done: the body has faults, or the number is none. All of them are in `errors`."),
+];
+
+impl IntoResponses for ReplayProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let mut all = documented(&[NOT_FOUND, INTERNAL, UNAVAILABLE]);
+        all.extend(documented(&REPLAY));
+        all
+    }
+}
 
 impl IntoResponses for ActionProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {

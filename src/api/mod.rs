@@ -10,12 +10,14 @@ pub mod actions;
 pub(crate) mod conditional;
 pub(crate) mod description;
 pub(crate) mod documented;
+pub(crate) mod drift;
 pub(crate) mod freshness;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod page;
 pub(crate) mod parameters;
 pub mod problem;
+pub mod rejections;
 pub mod request_id;
 pub(crate) mod runs;
 pub(crate) mod sessions;
@@ -40,6 +42,7 @@ use utoipa_axum::routes;
 
 use crate::api::actions::ActionAccess;
 use crate::api::problem::ApiError;
+use crate::api::rejections::RejectReplays;
 use crate::api::request_id::RequestId;
 use crate::clock::Clock;
 
@@ -58,6 +61,8 @@ pub struct ApiState {
     pub draining: CancellationToken,
     /// Where something may be started.
     pub actions: ActionAccess,
+    /// Tries rejected records again; `None`: this process cannot.
+    pub replays: Option<Arc<dyn RejectReplays>>,
     /// What an operator can do about a class of polling errors, one sentence.
     pub error_advice: fn(&str) -> Option<&'static str>,
 }
@@ -91,6 +96,10 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sources::list_sources))
         .routes(routes!(freshness::read_freshness))
         .routes(routes!(runs::list_runs))
+        .routes(routes!(rejections::list::list_rejections))
+        .routes(routes!(rejections::one::read_rejection))
+        .routes(routes!(rejections::replay::replay_rejection))
+        .routes(routes!(drift::list_drift))
         .routes(routes!(sessions::list::list_sessions))
         .routes(routes!(sessions::one::read_session))
         .routes(routes!(sessions::messages::list_messages))

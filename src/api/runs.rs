@@ -51,7 +51,7 @@ parameter_groups! {
                 "started_at": "2026-11-20T10:40:00Z", "heartbeat_at": "2026-11-20T10:40:04Z", "finished_at": "2026-11-20T10:40:04Z",
                 "verdict": "complete", "reason": null, "window_from": "2026-11-20T09:35:00Z", "window_to": "2026-11-20T10:39:58Z",
                 "page_count": 2, "record_count": 131, "distinct_count": 131, "inserted_count": 4, "updated_count": 9,
-                "unchanged_count": 118, "rejected_count": 0, "provider_total": 131, "complete_through": "2026-11-20T10:39:58Z",
+                "unchanged_count": 118, "rejected_count": 0, "rejected_share": 0.0, "provider_total": 131, "complete_through": "2026-11-20T10:39:58Z",
                 "error_class": null, "error_detail": null
             }],
             "page": {"has_more": true, "next": "WzEyMywgNDcxMV0"},

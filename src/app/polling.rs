@@ -14,7 +14,7 @@ use crate::ingest::artifact::pass::{self, StreamSummary};
 use crate::ingest::{Polled, Poller, Source, run_once};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact::queue;
+use crate::store::artifact;
 use crate::store::run::Verdict;
 
 /// What to poll.
@@ -119,7 +119,7 @@ async fn fetch_depth(
     wanted: &[PlannedStream],
 ) -> Result<Vec<StreamSummary>, StoreError> {
     let all: Vec<_> = source.session_streams.iter().map(PlannedStream::listed).collect();
-    queue::enlist_stored(&poller.pool, source.id, &all, poller.clock.now()).await?;
+    artifact::enlist_stored(&poller.pool, source.id, &all, poller.clock.now()).await?;
     pass::run_all(poller, source, wanted).await
 }
 

@@ -15,9 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::actions::ActionAccess;
+use crate::api::rejections::RejectReplays;
 use crate::api::{self, ApiState, HealthSettings};
-use crate::app::App;
+use crate::app::replaying::Desk;
 use crate::app::sources::Workshop;
+use crate::app::{App, pruning};
 use crate::db::{self, Purpose};
 use crate::ingest::{self, Source, schedule::Schedule};
 
@@ -55,6 +57,13 @@ pub async fn serve(
     db::migrate(&polls).await?;
     let sources = if role == Role::Api { Vec::new() } else { super::connect_sources(app, &polls).await? };
     let actions = actions(app, &polls, &sources)?;
+    let replays: Option<Arc<dyn RejectReplays>> = match role {
+        Role::Poller => None,
+        Role::All | Role::Api => Some(Arc::new(Desk::open(app, &polls, &sources, &stop).await?)),
+    };
+    if role != Role::Api {
+        tracker.spawn(pruning::daily(app, polls.clone(), stop.clone()));
+    }
     let schedule = if role == Role::Api {
         None
     } else {
@@ -62,7 +71,7 @@ pub async fn serve(
         Some(Schedule::start(&poller, sources, &tracker).await.context("the schedule could not be started")?)
     };
     let answered = if let Some(listener) = listener {
-        answer(app, listener, actions, &stop, on_ready).await
+        answer(app, listener, actions, replays, &stop, on_ready).await
     } else {
         tracing::info!("polling");
         stop.cancelled().await;
@@ -108,6 +117,7 @@ async fn answer(
     app: &App,
     listener: TcpListener,
     actions: ActionAccess,
+    replays: Option<Arc<dyn RejectReplays>>,
     stop: &CancellationToken,
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
@@ -120,6 +130,7 @@ async fn answer(
         health: HealthSettings::default(),
         draining: stop.clone(),
         actions,
+        replays,
         error_advice: ingest::advice_for,
     };
     tracing::info!(%address, "answering");

@@ -34,15 +34,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::connector::actions::Actions;
 use crate::connector::download::Downloader;
 use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
-use crate::model::artifact::{ArtifactAnswer, ArtifactRequest};
+use crate::model::artifact::{ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::id::{ProviderRecordId, SourceSlug};
-use crate::model::page::{Page, PageRequest};
+use crate::model::page::{Page, PageRequest, Record, Reject};
 use crate::model::source::Capabilities;
 use crate::model::stream::Stream;
 
@@ -122,6 +122,21 @@ pub trait Connector: Send + Sync {
         Err(no_such_stream(stream))
     }
 
+    /// A record of a listing stream again, from its bytes: what fetching it made of it. Makes no call.
+    fn read_record(&self, stored: StoredBytes<'_>) -> Result<Record, Reject>;
+
+    /// An artifact again, or a record of one, from its bytes. Makes no call; `None` where the bytes hold nothing at
+    /// all. Participants and reports are read one at a time, a report of the presence that `request` names.
+    fn read_artifact(
+        &self,
+        stream: Stream,
+        bytes: &[u8],
+        request: ArtifactRequest<'_>,
+    ) -> Result<Option<ArtifactPage>, PullError> {
+        let _ = (bytes, request);
+        Err(no_such_stream(stream))
+    }
+
     /// The calls that start something; `None` where this provider has none. No poller asks for them.
     fn actions(self: Arc<Self>) -> Option<Arc<dyn Actions>> {
         None
@@ -129,6 +144,17 @@ pub trait Connector: Send + Sync {
 
     /// Asks the cheapest question that proves credential and address.
     async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError>;
+}
+
+/// A record that was fetched before.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredBytes<'a> {
+    /// As they were received.
+    pub bytes: &'a [u8],
+    /// The present at that time: judgements such as "older than fifteen minutes" are made as of then.
+    pub now: DateTime<Utc>,
+    /// It named only part of its session.
+    pub is_partial: bool,
 }
 
 /// The answer of a connector that is asked for a stream it does not offer.

@@ -6,8 +6,9 @@
 //! and is counted; only a record without its key or its time is refused.
 //! Knows JSON, and no provider.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+mod oddities;
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -15,12 +16,19 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Oddity, Reject};
+use crate::model::page::Reject;
 use crate::model::time;
+
+pub use self::oddities::Oddities;
 
 /// The largest amount that is believed: minutes or seconds of two thousand years. Sums of larger ones would
 /// not fit an exact number.
 pub const LARGEST_AMOUNT: i64 = 1_000_000_000;
+
+/// Unknown fields of one object that are counted.
+const MAX_UNKNOWN_FIELDS: usize = 20;
+/// Longest name of an unknown field that is kept.
+const MAX_FIELD_NAME_CHARS: usize = 80;
 
 /// The members of a JSON object, undecoded. Of duplicate keys the last one counts.
 pub type Members<'a> = BTreeMap<String, &'a RawValue>;
@@ -73,24 +81,6 @@ pub fn decimal(text: &str) -> Option<Decimal> {
     text.parse().or_else(|_| Decimal::from_scientific(text)).ok()
 }
 
-/// What was unexpected in one record, or around the records of an answer. Each oddity counts once.
-#[derive(Debug, Default)]
-pub struct Oddities(RefCell<BTreeSet<Oddity>>);
-
-impl Oddities {
-    /// Notes one.
-    pub fn count(&self, kind: &'static str, path: &str, value: &str) {
-        let value: String = value.chars().filter(|c| !c.is_control()).take(80).collect();
-        let oddity = Oddity { kind, path: path.to_owned(), value };
-        self.0.borrow_mut().insert(oddity);
-    }
-
-    /// All of them.
-    pub fn into_inner(self) -> Vec<Oddity> {
-        self.0.into_inner().into_iter().collect()
-    }
-}
-
 /// One object of a page, read field by field.
 #[derive(Debug)]
 pub struct Fields<'a> {
@@ -110,6 +100,7 @@ impl<'a> Fields<'a> {
                 reason_code: "not_an_object",
                 json_pointer: String::new(),
                 detail: "the record is not a JSON object".to_owned(),
+                is_partial: false,
             });
         };
         Ok(Self { members, raw, path: String::new(), oddities })
@@ -252,6 +243,25 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Counts the fields that are not among `known`, which is sorted. Only for objects whose fields have names; the
+    /// keys of a free form may be anything, also personal.
+    pub fn expect(&self, known: &[&str]) {
+        debug_assert!(known.is_sorted(), "{known:?}");
+        let mut known = known.iter().copied().peekable();
+        let mut unknown = 0;
+        for name in self.members.keys() {
+            while known.peek().is_some_and(|known| *known < name.as_str()) {
+                known.next();
+            }
+            // an object full of them is of another form, and its keys may be data
+            if known.peek() != Some(&name.as_str()) && unknown < MAX_UNKNOWN_FIELDS {
+                unknown += 1;
+                let name: String = name.chars().filter(|c| !c.is_control()).take(MAX_FIELD_NAME_CHARS).collect();
+                self.odd("unknown_field", &name, "");
+            }
+        }
+    }
+
     /// Counts a value outside the closed list that is known for this field.
     pub fn unknown_value(&self, name: &str, value: &str) {
         self.odd("unknown_value", name, value);
@@ -272,6 +282,7 @@ impl<'a> Fields<'a> {
             reason_code: code,
             json_pointer: format!("{}/{name}", self.path),
             detail: detail.to_owned(),
+            is_partial: false,
         }
     }
 }

@@ -11,6 +11,7 @@
 pub mod artifact;
 pub mod budget;
 mod plan;
+pub mod replay;
 mod reread;
 mod run;
 pub mod schedule;

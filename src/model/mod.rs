@@ -19,6 +19,7 @@ pub mod page;
 pub mod participant;
 pub mod person;
 pub mod quality;
+pub mod replay;
 pub mod session;
 pub mod source;
 pub mod stream;

@@ -54,12 +54,14 @@ pub struct Reject {
     pub json_pointer: String,
     /// Why, for people. Holds no value of the record.
     pub detail: String,
+    /// The record would have named only part of its session, which its bytes do not say.
+    pub is_partial: bool,
 }
 
 /// Something a record held that we did not expect; kept and counted, never fatal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Oddity {
-    /// What is odd: `unknown_value`, `unreadable_value`, `replaced_text`.
+    /// What is odd: `unknown_field`, `unknown_value`, `unreadable_value`, `replaced_text`, `stray_quote`.
     pub kind: &'static str,
     /// Where in the record, RFC 6901, list positions left out.
     pub path: String,

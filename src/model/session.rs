@@ -137,3 +137,23 @@ pub struct Session {
     /// The record names only part of the session: it may add, and must not blank out what is known.
     pub is_partial: bool,
 }
+
+impl Session {
+    /// Whether the provider's own clock says that this is older than `other`.
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        self.provider_updated_at.zip(other.provider_updated_at).is_some_and(|(own, other)| own < other)
+    }
+
+    /// What is stored once `newer` came after this: a partial record only moves the state, an older one changes
+    /// nothing, and what a record did not carry stays.
+    #[must_use]
+    pub fn followed_by(self, newer: Self) -> Self {
+        if newer.is_older_than(&self) {
+            return self;
+        }
+        if newer.is_partial && !self.is_partial {
+            return Self { provider_status: newer.provider_status, state: newer.state, ..self };
+        }
+        Self { messages: newer.messages.or(self.messages), trail: newer.trail.or(self.trail), ..newer }
+    }
+}

@@ -70,6 +70,17 @@ impl Listing {
     }
 }
 
+/// A record again, from its bytes. They are text as they were kept, unless somebody else put them there.
+pub(super) fn record_of(
+    bytes: &[u8],
+    normalize: impl Fn(&str, &Oddities) -> Result<Session, Reject>,
+) -> Result<Record, Reject> {
+    let oddities = Oddities::default();
+    let session = normalize(&String::from_utf8_lossy(bytes), &oddities)
+        .map_err(|reject| Reject { raw: bytes.to_vec(), ..reject })?;
+    Ok(Record { raw: bytes.to_vec(), session, oddities: oddities.into_inner() })
+}
+
 /// Oddities to begin an answer with: bytes that were not UTF-8 are counted.
 pub(super) fn oddities_of(answer: &Answer) -> Oddities {
     let oddities = Oddities::default();

@@ -53,6 +53,8 @@ pub struct Run {
     pub unchanged_count: i64,
     /// Records that could not be normalized.
     pub rejected_count: i64,
+    /// Share of them among the records sent, 0 to 1; null: none was sent.
+    pub rejected_share: Option<f64>,
     /// The provider's own count; null: it gave none.
     pub provider_total: Option<i64>,
     /// How far the stream was complete when it ended.
@@ -87,7 +89,8 @@ pub async fn list(pool: &PgPool, filter: &RunFilter, limit: i64) -> Result<Vec<R
                 r.finished_at::timestamptz as finished_at, r.verdict, r.reason,
                 r.window_from::timestamptz as window_from, r.window_to::timestamptz as window_to,
                 r.page_count, r.record_count, r.distinct_count, r.inserted_count, r.updated_count,
-                r.unchanged_count, r.rejected_count, r.provider_total,
+                r.unchanged_count, r.rejected_count,
+                round(r.rejected_count::numeric / nullif(r.record_count, 0), 6)::float8 as rejected_share, r.provider_total,
                 r.complete_through::timestamptz as complete_through, r.error_class, r.error_detail
            from ingest.runs r
            join core.sources src using (source_id)

@@ -26,6 +26,11 @@ impl Hold {
         }
     }
 
+    /// Whether records are read again that were fetched before: what was counted then is not counted once more.
+    pub(super) fn is_replay(&self) -> bool {
+        matches!(self, Self::Replay(_))
+    }
+
     /// Fails with [`StoreError::LeaseLost`] where the right is somebody else's by now.
     pub(super) async fn guard(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         match self {

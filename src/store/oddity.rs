@@ -8,6 +8,9 @@ use sqlx::PgConnection;
 use crate::model::page::Oddity;
 use crate::store::{Place, StoreError};
 
+/// Different oddities of one stream that are kept: a provider that uses data as keys must not fill the ledger.
+const MAX_KINDS: i64 = 1_000;
+
 pub(super) async fn count(
     tx: &mut PgConnection,
     place: Place,
@@ -26,11 +29,17 @@ pub(super) async fn count(
     let values: Vec<&str> = counts.keys().map(|oddity| oddity.value.as_str()).collect();
     let numbers: Vec<i64> = counts.values().copied().collect();
     sqlx::query!(
-        "insert into ingest.oddities as o (source_id, stream, kind, path, value, record_count, first_seen_at)
-         select $1, $2, x.kind, x.path, x.value, x.record_count, $7
+        "insert into ingest.oddities as o (source_id, stream, kind, path, value, record_count, first_seen_at,
+                                           last_seen_at)
+         select $1, $2, x.kind, x.path, x.value, x.record_count, $7, $7
            from unnest($3::text[], $4::text[], $5::text[], $6::bigint[]) x(kind, path, value, record_count)
+          where (select count(*) from ingest.oddities k where k.source_id = $1 and k.stream = $2) < $8
+             or exists (select from ingest.oddities k
+                         where k.source_id = $1 and k.stream = $2 and k.kind = x.kind and k.path = x.path
+                           and k.value = x.value)
          on conflict (source_id, stream, kind, path, value) do update
-            set record_count = o.record_count + excluded.record_count",
+            set record_count = o.record_count + excluded.record_count,
+                last_seen_at = greatest(o.last_seen_at, excluded.last_seen_at)",
         place.source_id.0,
         place.stream.as_str(),
         &kinds as &[&str],
@@ -38,6 +47,7 @@ pub(super) async fn count(
         &values as &[&str],
         &numbers,
         now,
+        MAX_KINDS,
     )
     .execute(tx)
     .await

@@ -65,7 +65,12 @@ impl<'a> Prepared<'a> {
     }
 
     fn body(&self) -> RawRecord<'a> {
-        RawRecord { id: self.id().into(), body: &self.record.raw, hash: self.raw_hash }
+        RawRecord {
+            id: self.id().into(),
+            body: &self.record.raw,
+            hash: self.raw_hash,
+            is_partial: self.record.session.is_partial,
+        }
     }
 }
 
@@ -133,7 +138,10 @@ async fn try_save(
     let refused: Vec<&str> =
         rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str())).collect();
     let readable = records.iter().map(Prepared::id).filter(|id| !refused.contains(id)).collect();
-    reject::resolve(&mut tx, place, readable, now).await?;
+    // that an older version can be read says nothing about the one that could not
+    if !hold.is_replay() {
+        reject::resolve(&mut tx, place, readable, now).await?;
+    }
     if !written.is_empty() {
         oddity::count(&mut tx, place, &page.oddities, now).await?;
     }
@@ -147,7 +155,10 @@ async fn try_save(
         unchanged_count: count(unchanged),
         rejected_count: count(rejects.len()),
     };
-    run::advance(&mut tx, run_id, &progress, now).await?;
+    // what is read again was counted when it was fetched
+    if !hold.is_replay() {
+        run::advance(&mut tx, run_id, &progress, now).await?;
+    }
     if let Some(finding) = finding {
         window::record(&mut tx, place, finding, run_id, now).await?;
     }
@@ -193,8 +204,8 @@ async fn write(
     });
     person::insert(tx, source_id, &people.collect(), now).await?;
     let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body()).collect();
-    raw::insert(tx, place, None, &bodies, run_id, now).await?;
-    let ids = session::upsert(tx, source_id, records, now).await?;
+    raw::insert(tx, place, None, &bodies, run_id, context.fetched_at).await?;
+    let ids = session::upsert(tx, source_id, records, hold.is_replay(), now).await?;
     let rows: Vec<(i64, &Prepared<'_>)> =
         records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
     let updated: Vec<i64> = rows.iter().filter(|(_, r)| known.contains_key(r.id())).map(|(id, _)| *id).collect();
@@ -232,6 +243,7 @@ async fn write_alone(
                 reason_code: "refused_by_database",
                 json_pointer: String::new(),
                 detail: "a value of this record does not fit the database".to_owned(),
+                is_partial: record.record.session.is_partial,
             }))
         }
         Err(error) => Err(error),

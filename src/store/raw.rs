@@ -33,39 +33,70 @@ pub(super) struct RawRecord<'a> {
     pub(super) body: &'a [u8],
     /// Their hash.
     pub(super) hash: Hash,
+    /// It names only part of its session.
+    pub(super) is_partial: bool,
 }
 
-/// Keeps the records that are not kept yet. `session` is the session they belong to, in per-session streams.
+/// Keeps the records that are not kept yet; bytes that were kept before and come again are the newest now. `session` is
+/// the session they belong to, in per-session streams.
 pub(super) async fn insert(
     tx: &mut PgConnection,
     place: Place,
     session: Option<&str>,
     records: &[RawRecord<'_>],
     run_id: i64,
-    now: DateTime<Utc>,
+    fetched_at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     for batch in batches(records, usize::MAX, |record| record.body.len()) {
         let ids: Vec<&str> = batch.iter().map(|record| &*record.id).collect();
         let hashes: Vec<&[u8]> = batch.iter().map(|record| &record.hash[..]).collect();
         let bodies: Vec<&[u8]> = batch.iter().map(|record| record.body).collect();
+        let partial: Vec<bool> = batch.iter().map(|record| record.is_partial).collect();
         sqlx::query!(
-            "insert into ingest.raw_records (source_id, stream, provider_record_id, content_hash, body, fetched_at, run_id,
-                                             provider_session_id)
-             select $1, $2, r.id, r.hash, r.body, $6, $7, $8
-               from unnest($3::text[], $4::bytea[], $5::bytea[]) r(id, hash, body)
-             on conflict (source_id, stream, provider_record_id, content_hash) do nothing",
+            "insert into ingest.raw_records as k (source_id, stream, provider_record_id, content_hash, body, fetched_at,
+                                                  last_fetched_at, run_id, provider_session_id, is_partial)
+             select $1, $2, r.id, r.hash, r.body, $6, $6, $7, $8, r.is_partial
+               from unnest($3::text[], $4::bytea[], $5::bytea[], $9::bool[]) r(id, hash, body, is_partial)
+             on conflict (source_id, stream, provider_record_id, content_hash) do update
+                set last_fetched_at = excluded.last_fetched_at, is_partial = excluded.is_partial, gone_at = null
+              where k.last_fetched_at < excluded.last_fetched_at",
             place.source_id.0,
             place.stream.as_str(),
             &ids as &[&str],
             &hashes as &[&[u8]],
             &bodies as &[&[u8]],
-            now,
+            fetched_at,
             run_id,
             session,
+            &partial,
         )
         .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("keeping raw records"))?;
     }
+    Ok(())
+}
+
+/// Marks the records of a session that its list no longer holds; `listed` are the names of those it does.
+pub(super) async fn mark_gone(
+    tx: &mut PgConnection,
+    place: Place,
+    session: &str,
+    listed: &[&str],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.raw_records set gone_at = $5
+          where source_id = $1 and stream = $2 and provider_session_id = $3 and gone_at is null
+            and provider_record_id <> all($4)",
+        place.source_id.0,
+        place.stream.as_str(),
+        session,
+        listed as &[&str],
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("marking records that are no longer listed"))?;
     Ok(())
 }

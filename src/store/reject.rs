@@ -1,4 +1,9 @@
 //! Rejects: records that could not be normalized, kept until they can.
+//!
+//! The same bytes are one reject, however often they come. It is resolved when the record comes in a form that can be read,
+//! or when it is replayed by a version that can read it. Knows no reason by name.
+
+mod again;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -6,6 +11,8 @@ use sqlx::PgConnection;
 use crate::model::id::ProviderRecordId;
 use crate::model::page::Reject;
 use crate::store::{Place, StoreError, raw};
+
+pub use self::again::{Resolution, StoredReject, find, keep_open, open, record, settle};
 
 /// Keeps rejects that are not kept yet; the same bytes on every poll are one reject. `session` is the session they
 /// belong to, in per-session streams.
@@ -32,13 +39,18 @@ pub(super) async fn insert(
     .fetch_all(&mut *tx)
     .await
     .map_err(&failed)?;
-    // the same bad bytes after a good version: open again
+    // the same bad bytes after a good version: open again. That they came once more is noted once an hour, so that a
+    // poll that finds nothing new writes nothing.
     sqlx::query!(
-        "update ingest.rejects set resolved_at = null
-          where source_id = $1 and stream = $2 and content_hash = any($3) and resolved_at is not null",
+        "update ingest.rejects
+            set resolved_at = null, resolution = null, last_seen_at = greatest(last_seen_at, $4),
+                seen_count = seen_count + 1
+          where source_id = $1 and stream = $2 and content_hash = any($3)
+            and (resolved_at is not null or last_seen_at <= $4::timestamptz - interval '1 hour')",
         place.source_id.0,
         place.stream.as_str(),
         &hashes,
+        now,
     )
     .execute(&mut *tx)
     .await
@@ -59,12 +71,14 @@ pub(super) async fn insert(
     let codes: Vec<&str> = fresh.iter().map(|(reject, _)| reject.reason_code).collect();
     let pointers: Vec<&str> = fresh.iter().map(|(reject, _)| reject.json_pointer.as_str()).collect();
     let details: Vec<&str> = fresh.iter().map(|(reject, _)| reject.detail.as_str()).collect();
+    let partial: Vec<bool> = fresh.iter().map(|(reject, _)| reject.is_partial).collect();
     sqlx::query!(
         "insert into ingest.rejects (source_id, stream, content_hash, provider_record_id, body, reason_code,
-                                     json_pointer, detail, first_seen_at, run_id, provider_session_id)
-         select $1, $2, r.hash, r.id, r.body, r.code, r.pointer, r.detail, $9, $10, $11
-           from unnest($3::bytea[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[])
-                r(hash, id, body, code, pointer, detail)
+                                     json_pointer, detail, first_seen_at, last_seen_at, run_id, provider_session_id,
+                                     is_partial)
+         select $1, $2, r.hash, r.id, r.body, r.code, r.pointer, r.detail, $9, $9, $10, $11, r.is_partial
+           from unnest($3::bytea[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[], $12::bool[])
+                r(hash, id, body, code, pointer, detail, is_partial)
          on conflict (source_id, stream, content_hash) do nothing",
         place.source_id.0,
         place.stream.as_str(),
@@ -77,6 +91,7 @@ pub(super) async fn insert(
         now,
         run_id,
         session,
+        &partial,
     )
     .execute(tx)
     .await
@@ -95,7 +110,7 @@ pub(super) async fn resolve(
         return Ok(());
     }
     sqlx::query!(
-        "update ingest.rejects set resolved_at = $4
+        "update ingest.rejects set resolved_at = $4, resolution = 'came_again'
           where source_id = $1 and stream = $2 and resolved_at is null and provider_record_id = any($3)",
         place.source_id.0,
         place.stream.as_str(),
@@ -118,7 +133,7 @@ pub(super) async fn resolve_of_session(
 ) -> Result<(), StoreError> {
     let still: Vec<Vec<u8>> = still.iter().map(|reject| raw::hash(&[&reject.raw]).to_vec()).collect();
     sqlx::query!(
-        "update ingest.rejects set resolved_at = $5
+        "update ingest.rejects set resolved_at = $5, resolution = 'came_again'
           where source_id = $1 and stream = $2 and provider_session_id = $3 and resolved_at is null
             and content_hash <> all($4)",
         place.source_id.0,

@@ -50,16 +50,18 @@ pub(super) async fn known(
 }
 
 /// Writes sessions and returns their numbers by the provider's id. A record that names only part of a
-/// session updates state and status, and blanks nothing out.
+/// session updates state and status, and blanks nothing out; one that is only read again does not say that the provider
+/// lists it.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
     source_id: SourceId,
     records: &[&Prepared<'_>],
+    is_replay: bool,
     now: DateTime<Utc>,
 ) -> Result<HashMap<String, i64>, StoreError> {
     let (partial, full): (Vec<_>, Vec<_>) = records.iter().partition(|record| record.record.session.is_partial);
-    let mut ids = write(tx, source_id, &full, now).await?;
-    ids.extend(write(tx, source_id, &partial, now).await?);
+    let mut ids = write(tx, source_id, &full, is_replay, now).await?;
+    ids.extend(write(tx, source_id, &partial, is_replay, now).await?);
     Ok(ids)
 }
 
@@ -67,6 +69,7 @@ async fn write(
     tx: &mut PgConnection,
     source_id: SourceId,
     records: &[&Prepared<'_>],
+    is_replay: bool,
     now: DateTime<Utc>,
 ) -> Result<HashMap<String, i64>, StoreError> {
     let Some(first) = records.first() else { return Ok(HashMap::new()) };
@@ -99,6 +102,7 @@ async fn write(
         now,
         &records.iter().map(|r| &r.raw_hash[..]).collect::<Vec<_>>() as &[&[u8]],
         is_partial,
+        is_replay,
     )
     .fetch_all(tx)
     .await

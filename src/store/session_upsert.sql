@@ -1,4 +1,5 @@
--- One batch of sessions of one source. $25: the records name only part of their sessions.
+-- One batch of sessions of one source. $25: the records name only part of their sessions. $26: they were fetched before
+-- and are read again, which does not bring back what the provider has deleted since.
 insert into core.sessions as s (
     source_id, provider_session_id, session_kind, provider_status, session_state, outcome,
     is_flagged_unresolved, channel, person_id, parent_provider_session_id, group_key, created_at,
@@ -17,7 +18,7 @@ on conflict (source_id, provider_session_id) do update set
     row_hash = excluded.row_hash,
     raw_hash = excluded.raw_hash,
     last_changed_at = excluded.last_changed_at,
-    is_deleted_at_provider = false,
+    is_deleted_at_provider = s.is_deleted_at_provider and $26,
     -- from here on a record that names only part of a session changes nothing
     session_kind = case when $25 then s.session_kind else excluded.session_kind end,
     outcome = case when $25 then s.outcome else excluded.outcome end,

@@ -3,7 +3,7 @@
 mod keys;
 mod logs;
 mod outcomes;
-mod stage;
+pub(crate) mod stage;
 mod validation;
 
 use std::sync::Arc;

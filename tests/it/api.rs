@@ -85,6 +85,7 @@ impl Api {
             health: HealthSettings::default(),
             draining: draining.clone(),
             actions: tributary::api::actions::ActionAccess::default(),
+            replays: None,
             error_advice: |class| (class == "auth_failed").then_some("Check the key."),
         };
         Self { db: None, router: router(state), clock, draining }

@@ -16,6 +16,7 @@ mod numbers;
 mod openapi;
 mod postgres;
 mod providers;
+mod replay;
 mod schema;
 mod settings;
 mod simulator;

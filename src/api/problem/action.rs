@@ -33,6 +33,11 @@ pub enum ActionProblem {
         /// What was to be started, in words.
         what: &'static str,
     },
+    /// The source is not configured here, so nobody knows how to read its records.
+    NotConfigured {
+        /// Its slug.
+        source: String,
+    },
     /// The session still runs, or nobody knows whether it does.
     NotEnded {
         /// Its state.
@@ -97,6 +102,13 @@ impl ActionProblem {
                 "not_offered",
                 "The provider has no such call",
                 format!("The provider of `{source}` cannot be told to {what}."),
+            ),
+            Self::NotConfigured { source } => conflict(
+                "source_not_configured",
+                "The source is not configured here",
+                format!(
+                    "The source `{source}` is not configured in this process, so its records cannot be read again."
+                ),
             ),
             Self::NotEnded { session_state } => conflict(
                 "session_not_ended",

@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ingest::artifact::calendar::Outcome;
 use crate::model::artifact::Artifact;
+use crate::model::id::ProviderRecordId;
 use crate::model::page::{Oddity, Reject};
 use crate::model::participant::Participant;
 use crate::model::quality::PeerReport;
@@ -83,11 +84,11 @@ impl Gathered {
         }
     }
 
-    /// The bytes of everything that came.
-    pub(super) fn bodies(&self) -> Vec<&[u8]> {
-        let mut bodies: Vec<&[u8]> = self.participants.iter().map(|one| &one.raw[..]).collect();
-        bodies.extend(self.reports.iter().map(|report| &report.raw[..]));
-        bodies.extend(self.file.as_ref().and_then(|(_, raw)| raw.as_deref()));
-        bodies
+    /// The bytes of everything that came, and whose they are.
+    pub(super) fn bodies(&self) -> Vec<(Option<&ProviderRecordId>, &[u8])> {
+        let people = self.participants.iter().map(|one| (Some(&one.provider_participant_id), &one.raw[..]));
+        let reports = self.reports.iter().map(|report| (Some(&report.provider_participant_id), &report.raw[..]));
+        let file = self.file.as_ref().and_then(|(_, raw)| raw.as_deref());
+        people.chain(reports).chain(file.map(|file| (None, file))).collect()
     }
 }

@@ -11,7 +11,7 @@ use crate::ingest::artifact::PlannedStream;
 use crate::ingest::artifact::pass::{self, StreamSummary};
 use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
-use crate::store::artifact::{SessionStream, queue};
+use crate::store::artifact::{self, SessionStream, queue};
 
 /// Longest sleep: what other instances or the lists enlist is found after this.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
             () = tokio::time::sleep(sleep) => {}
         }
         if !is_enlisted {
-            match queue::enlist_stored(&poller.pool, source.id, &listed, poller.clock.now()).await {
+            match artifact::enlist_stored(&poller.pool, source.id, &listed, poller.clock.now()).await {
                 Ok(()) => is_enlisted = true,
                 Err(error) => {
                     tracing::error!(source = %source.slug, error = ?error, "stored sessions were not enlisted");

@@ -21,9 +21,9 @@ use serde::{Deserialize, Serialize};
 use crate::connector::actions::Actions;
 use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
-use crate::connector::{CheckReport, Connector, ConnectorSettings, OpenSet, StreamPolicy, no_such_stream};
+use crate::connector::{CheckReport, Connector, ConnectorSettings, OpenSet, StoredBytes, StreamPolicy, no_such_stream};
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Page, PageRequest};
+use crate::model::page::{Page, PageRequest, Record, Reject};
 use crate::model::stream::Stream;
 use crate::providers::konpro::client::PageRef;
 use crate::providers::konpro::wire::SessionsAnswer;
@@ -78,6 +78,13 @@ impl Connector for KonPro {
         Err(PullError::contract("GET one session", "KonPro documents no call for a single session"))
     }
 
+    fn read_record(&self, stored: StoredBytes<'_>) -> Result<Record, Reject> {
+        let read = listing::record_of(stored.bytes, |raw, oddities| {
+            normalize::session(raw, stored.now, stored.is_partial, oddities)
+        });
+        read.map_err(|reject| Reject { is_partial: stored.is_partial, ..reject })
+    }
+
     fn actions(self: Arc<Self>) -> Option<Arc<dyn Actions>> {
         Some(self)
     }
@@ -95,6 +102,9 @@ fn page_of(answer: SessionsAnswer, position: &Position, now: DateTime<Utc>) -> P
     let is_active_list = answer.is_active_list;
     let next = next_position(&answer, position);
     let mut page = answer.listing.into_page(|raw, oddities| normalize::session(raw, now, is_active_list, oddities));
+    for reject in &mut page.rejects {
+        reject.is_partial = is_active_list;
+    }
     page.next = next.as_ref().map(listing::write_position);
     page.unprovable = is_active_list.then_some(ACTIVE_LIST);
     page

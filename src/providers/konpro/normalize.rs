@@ -28,9 +28,13 @@ static EXTENSION: ExtensionTable = ExtensionTable {
     columns: &[("avatar_id", "text"), ("voice_name", "text"), ("api_key_type", "text")],
 };
 
+/// The fields of a record, used or not.
+const FIELDS: [&str; 7] = ["api_key_type", "avatar_id", "created_at", "duration", "session_id", "status", "voice_name"];
+
 /// Reads one record as of `now`; `is_partial` where it comes from the list of active sessions.
 pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities: &Oddities) -> Result<Session, Reject> {
     let fields = Fields::open(raw, oddities)?;
+    fields.expect(&FIELDS);
     let provider_session_id = fields.required_id("session_id")?;
     let created_at = fields.required_instant("created_at", &provider_session_id)?;
     let provider_status = fields.text("status");

@@ -20,10 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
 use crate::connector::{
-    CheckReport, Connector, ConnectorSettings, FACT_FILTER_MEANING, OpenSet, StreamPolicy, no_such_stream,
+    CheckReport, Connector, ConnectorSettings, FACT_FILTER_MEANING, OpenSet, StoredBytes, StreamPolicy, no_such_stream,
 };
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Page, PageRequest, Room};
+use crate::model::page::{Page, PageRequest, Record, Reject, Room};
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::providers::konvo::client::Range;
@@ -106,6 +106,10 @@ impl Connector for Konvo {
 
     async fn fetch_session(&self, _: &ProviderRecordId, _: PageRequest<'_>) -> Result<Page, PullError> {
         Err(PullError::contract("GET one session", "Konvo documents no call for a single session"))
+    }
+
+    fn read_record(&self, stored: StoredBytes<'_>) -> Result<Record, Reject> {
+        listing::record_of(stored.bytes, normalize::session)
     }
 
     async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError> {

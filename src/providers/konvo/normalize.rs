@@ -43,12 +43,32 @@ static EXTENSION: ExtensionTable = ExtensionTable {
     ],
 };
 
+/// The fields of a record, used or not; of its status, its state and its messages.
+const FIELDS: [&str; 10] = [
+    "channel",
+    "contact_id",
+    "created_at",
+    "external_user_id",
+    "feed_id",
+    "id",
+    "messages",
+    "state",
+    "status",
+    "workspace_id",
+];
+const STATUS_FIELDS: [&str; 6] =
+    ["completed", "completed_at", "last_message_date", "last_updated", "session_id", "unresolved"];
+const STATE_FIELDS: [&str; 4] = ["session_id", "sub_intent_type", "trail", "type"];
+const MESSAGE_FIELDS: [&str; 5] = ["created_at", "initiator_origin", "message", "message_id", "session_id"];
+
 /// Reads one record.
 pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject> {
     let fields = Fields::open(raw, oddities)?;
+    fields.expect(&FIELDS);
     let provider_session_id = fields.required_id("id")?;
     let created_at = fields.required_instant("created_at", &provider_session_id)?;
     let status = fields.object("status");
+    status.iter().for_each(|status| status.expect(&STATUS_FIELDS));
     let flag = |name| status.as_ref().and_then(|status| status.flag(name));
     let instant = |name| status.as_ref().and_then(|status| status.instant(name));
     let (completed, unresolved) = (flag("completed"), flag("unresolved"));
@@ -58,6 +78,7 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
     let completed_at = instant("completed_at").filter(|_| completed == Some(true));
     let last_updated = instant("last_updated");
     let state = fields.object("state");
+    state.iter().for_each(|state| state.expect(&STATE_FIELDS));
     let trail = state.as_ref().and_then(|state| trail(state, oddities));
     Ok(Session {
         provider_session_id,
@@ -170,6 +191,7 @@ fn messages(fields: &Fields<'_>, oddities: &Oddities) -> Option<Vec<Message>> {
 }
 
 fn message(element: &Fields<'_>, position: i32, oddities: &Oddities) -> Message {
+    element.expect(&MESSAGE_FIELDS);
     let sent_at = element.instant("created_at");
     let provider_origin = element.text("initiator_origin");
     // Not `text`: a customer may well write "null".

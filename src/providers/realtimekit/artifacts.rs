@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 
 use crate::connector::ArtifactPolicy;
 use crate::connector::error::{PullError, PullErrorKind};
+use crate::connector::no_such_stream;
 use crate::connector::record::Oddities;
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::stream::Stream;
@@ -44,6 +45,42 @@ pub(super) fn policy(stream: Stream) -> Option<ArtifactPolicy> {
         // One call for each presence: not before they have settled a little.
         Stream::Quality => Some(ArtifactPolicy { tries_after: &TRIES_AFTER[1..], per_participant: true, ..statistics }),
     }
+}
+
+/// What was fetched before, from its bytes.
+pub(super) fn read(
+    stream: Stream,
+    bytes: &[u8],
+    request: &ArtifactRequest<'_>,
+) -> Result<Option<ArtifactPage>, PullError> {
+    let text = String::from_utf8_lossy(bytes);
+    let oddities = Oddities::default();
+    let page = match stream {
+        Stream::Sessions => return Err(no_such_stream(stream)),
+        Stream::Chat => return read_file(FileKind::Chat, bytes, request),
+        Stream::Transcript => return read_file(FileKind::Transcript, bytes, request),
+        Stream::Summary => return read_file(FileKind::Summary, bytes, request),
+        Stream::Participants => {
+            let (list, rejects) = match participant::participant(&text, &oddities) {
+                Ok(participant) => (vec![participant], Vec::new()),
+                Err(reject) => (Vec::new(), vec![reject]),
+            };
+            ArtifactPage { rejects, ..ArtifactPage::of(Artifact::Participants(list)) }
+        }
+        Stream::Quality => {
+            let peer = request.participant.ok_or_else(|| PullError::contract("peer report", NO_PRESENCE))?;
+            ArtifactPage::of(Artifact::Quality(quality::report(peer, text.into_owned(), &oddities)))
+        }
+    };
+    Ok(Some(ArtifactPage { oddities: oddities.into_inner(), ..page }))
+}
+
+/// Why a report cannot be asked for, or read.
+const NO_PRESENCE: &str = "a report is asked for by presence";
+
+fn read_file(kind: FileKind, bytes: &[u8], request: &ArtifactRequest<'_>) -> Result<Option<ArtifactPage>, PullError> {
+    files::read(kind, bytes, request.session.started_at)
+        .map_err(|fault| PullError { http_status: Some(200), ..PullError::contract(kind.name(), fault.to_string()) })
 }
 
 impl RealtimeKit {
@@ -101,11 +138,7 @@ impl RealtimeKit {
                 Err(error) if error.kind == PullErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            let read = files::read(kind, &bytes, session.started_at);
-            let read = read.map_err(|fault| PullError {
-                http_status: Some(200),
-                ..PullError::contract(kind.name(), fault.to_string())
-            })?;
+            let read = read_file(kind, &bytes, request)?;
             return Ok(read.map_or(ArtifactAnswer::Absent(Absence::ZeroBytes), |page| {
                 ArtifactAnswer::Content(Box::new(ArtifactPage { raw: Some(bytes), ..page }))
             }));
@@ -116,7 +149,7 @@ impl RealtimeKit {
     /// The report on one presence.
     pub(super) async fn quality(&self, request: &ArtifactRequest<'_>) -> Result<ArtifactAnswer, PullError> {
         let peer = request.participant;
-        let peer = peer.ok_or_else(|| PullError::contract("peer report", "a report is asked for by presence"))?;
+        let peer = peer.ok_or_else(|| PullError::contract("peer report", NO_PRESENCE))?;
         let report = client::report(&self.depth_api, &self.sessions_path, peer).await?;
         let Some(client::Report { record, oddities }) = report else {
             return Ok(ArtifactAnswer::Absent(Absence::NotFound));

@@ -38,11 +38,11 @@ use crate::connector::download::Downloader;
 use crate::connector::error::PullError;
 use crate::connector::http::{ApiClient, Priority};
 use crate::connector::{
-    ArtifactPolicy, CheckReport, Connector, ConnectorSettings, OpenSet, StreamPolicy, no_such_stream,
+    ArtifactPolicy, CheckReport, Connector, ConnectorSettings, OpenSet, StoredBytes, StreamPolicy, no_such_stream,
 };
-use crate::model::artifact::{ArtifactAnswer, ArtifactRequest};
+use crate::model::artifact::{ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Page, PageRequest};
+use crate::model::page::{Page, PageRequest, Record, Reject};
 use crate::model::stream::Stream;
 use crate::providers::listing::{self, FACT_PAGE_BASE};
 use crate::providers::realtimekit::client::FileKind;
@@ -121,6 +121,19 @@ impl Connector for RealtimeKit {
             Stream::Summary => self.file(FileKind::Summary, &request).await,
             Stream::Quality => self.quality(&request).await,
         }
+    }
+
+    fn read_record(&self, stored: StoredBytes<'_>) -> Result<Record, Reject> {
+        listing::record_of(stored.bytes, normalize::session)
+    }
+
+    fn read_artifact(
+        &self,
+        stream: Stream,
+        bytes: &[u8],
+        request: ArtifactRequest<'_>,
+    ) -> Result<Option<ArtifactPage>, PullError> {
+        artifacts::read(stream, bytes, &request)
     }
 
     fn actions(self: Arc<Self>) -> Option<Arc<dyn Actions>> {

@@ -28,9 +28,42 @@ static EXTENSION: ExtensionTable = ExtensionTable {
     ],
 };
 
+/// The fields of a record, used or not, the undocumented ones that were met included. `meta` and `settings` are free
+/// forms.
+const FIELDS: [&str; 27] = [
+    "associated_id",
+    "audio_room_minutes_consumed",
+    "breakout_rooms",
+    "chat_minutes_consumed",
+    "created_at",
+    "ended_at",
+    "group_call_minutes_consumed",
+    "id",
+    "live_participants",
+    "livestream_minutes_consumed",
+    "livestream_status",
+    "max_concurrent_participants",
+    "meeting_display_name",
+    "meta",
+    "minutes_consumed",
+    "organization_id",
+    "parent_session_id",
+    "recording_minutes_consumed",
+    "recording_status",
+    "settings",
+    "started_at",
+    "status",
+    "total_participants",
+    "transcription_minutes_consumed",
+    "type",
+    "updated_at",
+    "webinar_minutes_consumed",
+];
+
 /// Reads one record.
 pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject> {
     let fields = Fields::open(raw, oddities)?;
+    fields.expect(&FIELDS);
     let provider_session_id = fields.required_id("id")?;
     let created_at = fields.required_instant("created_at", &provider_session_id)?;
     let started_at = fields.instant("started_at").unwrap_or(created_at);

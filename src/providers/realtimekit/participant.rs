@@ -14,9 +14,29 @@ use crate::model::participant::Participant;
 /// Nobody stays longer than a year, in minutes; beyond it lies a unit mistake.
 const LONGEST_PRESENCE_MINUTES: i64 = 366 * 24 * 60;
 
+/// The fields of a record, used or not; those of a report on a presence included, which is the same record with more.
+pub(super) const FIELDS: [&str; 15] = [
+    "created_at",
+    "custom_participant_id",
+    "display_name",
+    "duration",
+    "id",
+    "joined_at",
+    "left_at",
+    "peer_events",
+    "peer_report",
+    "peer_stats",
+    "preset_name",
+    "role",
+    "session_id",
+    "updated_at",
+    "user_id",
+];
+
 /// Reads one record.
 pub(super) fn participant(raw: &str, oddities: &Oddities) -> Result<Participant, Reject> {
     let fields = Fields::open(raw, oddities)?;
+    fields.expect(&FIELDS);
     let provider_participant_id = fields.required_id("id")?;
     let instant = |name: &str| instant(&fields, name, oddities);
     let joined_at = instant("joined_at");

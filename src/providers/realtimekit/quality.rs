@@ -9,15 +9,20 @@ use rust_decimal::Decimal;
 use crate::connector::record::{Fields, Oddities};
 use crate::model::id::ProviderRecordId;
 use crate::model::quality::{MediaQuality, PeerQuality, PeerReport};
+use crate::providers::realtimekit::participant::FIELDS;
 
 /// Reads the record of the report on `peer`. Without a single figure there are no statistics.
 pub(super) fn report(peer: &ProviderRecordId, record: String, oddities: &Oddities) -> PeerReport {
     let quality = Fields::open(&record, oddities).ok().and_then(|fields| {
+        fields.expect(&FIELDS);
         if fields.text("id").is_some_and(|id| id != peer.as_str()) {
             // Versions differ in whose id this is; the one that was asked for holds.
             fields.unknown_value("id", "");
         }
-        quality(&fields.object("peer_report")?, oddities)
+        let report = fields.object("peer_report")?;
+        // what describes surroundings and single samples has some 500 fields more, which nobody reads
+        report.expect(&["metadata", "quality"]);
+        quality(&report, oddities)
     });
     PeerReport { provider_participant_id: peer.clone(), quality, raw: record.into_bytes() }
 }

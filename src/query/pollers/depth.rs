@@ -134,6 +134,7 @@ impl Facts {
             run,
             lease: None,
             open_reject_count: self.open_reject_count,
+            last_run_rejects: None,
             incomplete_windows: IncompleteWindows { count: 0, first: Vec::new() },
             // the account's, which its lists tell
             quota: None,

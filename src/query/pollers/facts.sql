@@ -22,6 +22,9 @@ select src.source_slug as "source!",
        run.heartbeat_at::timestamptz as "run_heartbeat_at?",
        run.page_count as "run_page_count?",
        run.record_count as "run_record_count?",
+       ended.run_id as "ended_run_id?",
+       ended.rejected_count as "ended_rejected_count?",
+       ended.record_count as "ended_record_count?",
        gaps.incomplete_count as "incomplete_count!",
        gaps.incomplete_starts[:5] as "incomplete_starts!",
        gaps.incomplete_ends[:5] as "incomplete_ends!",
@@ -49,6 +52,10 @@ select src.source_slug as "source!",
                 where r.source_id = st.source_id and r.stream = st.stream
                 order by r.run_id desc limit 1) newest
         where newest.finished_at is null) run on true
+  left join lateral (
+       select r.run_id, r.rejected_count, r.record_count from ingest.runs r
+        where r.source_id = st.source_id and r.stream = st.stream and r.finished_at is not null
+        order by r.run_id desc limit 1) ended on true
  cross join lateral (
        select count(*) as incomplete_count,
               coalesce(array_agg(w.window_from::timestamptz order by w.window_from), '{}') as incomplete_starts,

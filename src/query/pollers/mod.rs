@@ -5,6 +5,7 @@
 
 mod depth;
 pub mod quota;
+pub mod rejects;
 pub mod state;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 use crate::clock::parse_schedule;
 pub use crate::query::pollers::depth::Tasks;
 use crate::query::pollers::quota::CallQuota;
+use crate::query::pollers::rejects::LastRunRejects;
 use crate::query::pollers::state::PollerState;
 use crate::query::{ReadError, reading};
 
@@ -54,6 +56,8 @@ pub struct Poller {
     pub lease: Option<Lease>,
     /// Records that could not be normalized and wait for a fix.
     pub open_reject_count: i64,
+    /// How many records of the last run that ended could not be normalized; null: none has ended, or it is no list.
+    pub last_run_rejects: Option<LastRunRejects>,
     /// Ranges known not to be complete.
     pub incomplete_windows: IncompleteWindows,
     /// The work list, where it is fetched session by session; null for lists.
@@ -149,6 +153,9 @@ pub(crate) struct Facts {
     run_heartbeat_at: Option<DateTime<Utc>>,
     run_page_count: Option<i32>,
     run_record_count: Option<i64>,
+    ended_run_id: Option<i64>,
+    ended_rejected_count: Option<i64>,
+    ended_record_count: Option<i64>,
     incomplete_count: i64,
     incomplete_starts: Vec<DateTime<Utc>>,
     incomplete_ends: Vec<DateTime<Utc>>,
@@ -199,6 +206,7 @@ impl Poller {
             quota: CallQuota::of(&facts, now),
             lease: facts.lease_owner.clone().zip(facts.lease_until).map(|(owner, until)| Lease { owner, until }),
             incomplete_windows: facts.incomplete_windows(),
+            last_run_rejects: LastRunRejects::of(&facts),
             tasks: None,
             last_error: facts.last_error_class.clone().map(|class| LastError {
                 advice: advice(&class),

@@ -1,5 +1,6 @@
-insert into ingest.artifact_tasks as t (source_id, session_id, stream, ended_at, expires_at, next_try_at)
-select s.source_id, s.session_id, k.stream, over.at, over.at + make_interval(secs => k.retention),
+insert into ingest.artifact_tasks as t (source_id, session_id, provider_session_id, stream, ended_at, expires_at,
+                                        next_try_at)
+select s.source_id, s.session_id, s.provider_session_id, k.stream, over.at, over.at + make_interval(secs => k.retention),
        case when over.at is null then $7::timestamptz else over.at + make_interval(secs => k.first_try) end
   from core.sessions s
  cross join lateral (

@@ -8,11 +8,13 @@
 //! When to try again, and what an absence means, is decided outside; this only keeps it.
 
 mod chat;
+mod enlist;
 pub mod journal;
 mod participant;
 mod presence;
 pub mod quality;
 pub mod queue;
+pub mod rebuild;
 mod save;
 mod speech;
 
@@ -23,7 +25,8 @@ use crate::model::artifact::{ArtifactState, SessionRef};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 
-pub(super) use self::queue::enlist;
+pub(super) use self::enlist::enlist;
+pub use self::enlist::enlist_stored;
 pub use self::save::{Content, Found, SaveContext, Saved, save, settle, settle_refused};
 
 /// A per-session stream of a source, as far as the work list must know it.

@@ -1,4 +1,4 @@
-//! The work list: enlisting, claiming, giving back.
+//! The work list: claiming, giving back.
 //!
 //! Claims run by the database's clock, so that no machine's clock matters; when a task is due is the
 //! service's present, like everything the provider's calendar decides.
@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::model::artifact::{ArtifactState, SessionRef};
@@ -19,91 +19,6 @@ use crate::store::artifact::{SessionStream, Task};
 pub const CLAIM_DURATION: Duration = Duration::from_mins(1);
 /// What is lost within this goes before what is newest.
 const NEAR_EXPIRY: TimeDelta = TimeDelta::hours(12);
-/// Sessions enlisted by one statement.
-const CHUNK: i64 = 2_000;
-
-/// Enlists what is to be fetched for these sessions. A task whose session has ended since, or ended at another
-/// time than was thought, is due anew; all else stays.
-pub(in crate::store) async fn enlist(
-    tx: &mut PgConnection,
-    source_id: SourceId,
-    session_ids: &[i64],
-    streams: &[SessionStream],
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    if streams.is_empty() || session_ids.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
-    let seconds = |of: fn(&SessionStream) -> TimeDelta| -> Vec<f64> {
-        streams.iter().map(|stream| of(stream).as_seconds_f64()).collect()
-    };
-    let while_live: Vec<bool> = streams.iter().map(|stream| stream.while_live).collect();
-    sqlx::query_file!(
-        "src/store/artifact/enlist.sql",
-        source_id.0,
-        session_ids,
-        &names as &[&str],
-        &seconds(|stream| stream.first_try_after),
-        &seconds(|stream| stream.retention),
-        &while_live,
-        now,
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("enlisting what is to be fetched"))?;
-    Ok(())
-}
-
-/// Enlists what is to be fetched for the sessions stored before: the first time a source runs with these streams.
-pub async fn enlist_stored(
-    pool: &PgPool,
-    source_id: SourceId,
-    streams: &[SessionStream],
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let failed = StoreError::doing("enlisting what is to be fetched for stored sessions");
-    let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
-    let wanted = names.join(",");
-    let enlisted = sqlx::query_scalar!(
-        "select value from ingest.source_facts where source_id = $1 and name = 'enlisted_streams'",
-        source_id.0
-    )
-    .fetch_optional(pool)
-    .await
-    .map_err(&failed)?;
-    if enlisted.as_deref() == Some(&wanted) || (enlisted.is_none() && wanted.is_empty()) {
-        return Ok(());
-    }
-    let mut below = i64::MAX;
-    loop {
-        let ids = sqlx::query_scalar!(
-            "select session_id from core.sessions where source_id = $1 and session_id < $2
-              order by session_id desc limit $3",
-            source_id.0,
-            below,
-            CHUNK,
-        )
-        .fetch_all(pool)
-        .await
-        .map_err(&failed)?;
-        let Some(lowest) = ids.last().copied() else { break };
-        below = lowest;
-        let mut connection = pool.acquire().await.map_err(&failed)?;
-        enlist(&mut connection, source_id, &ids, streams, now).await?;
-    }
-    sqlx::query!(
-        "insert into ingest.source_facts (source_id, name, value, learnt_at) values ($1, 'enlisted_streams', $2, $3)
-         on conflict (source_id, name) do update set value = excluded.value, learnt_at = excluded.learnt_at",
-        source_id.0,
-        wanted,
-        now,
-    )
-    .execute(pool)
-    .await
-    .map_err(&failed)?;
-    Ok(())
-}
 
 /// Claims up to `limit` due tasks: those about to be lost first, then those of the newest sessions.
 pub async fn claim(

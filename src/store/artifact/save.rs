@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use crate::model::id::ProviderRecordId;
 use crate::model::message::Message;
 use crate::model::page::{Oddity, Reject};
 use crate::model::participant::Participant;
@@ -133,7 +134,7 @@ pub async fn settle(pool: &PgPool, context: &SaveContext<'_>, decision: &Decisio
 pub async fn settle_refused(
     pool: &PgPool,
     context: &SaveContext<'_>,
-    bodies: &[&[u8]],
+    bodies: &[(Option<&ProviderRecordId>, &[u8])],
     decision: &Decision,
 ) -> Result<Saved, StoreError> {
     let failed = StoreError::doing("keeping a refused artifact");
@@ -143,12 +144,13 @@ pub async fn settle_refused(
         return Ok(Saved::ClaimLost);
     }
     let place = Place { source_id: task.source_id, stream: task.stream };
-    let refused = |body: &&[u8]| Reject {
+    let refused = |(id, body): &(Option<&ProviderRecordId>, &[u8])| Reject {
         raw: body.to_vec(),
-        provider_record_id: None,
+        provider_record_id: id.cloned(),
         reason_code: "refused_by_database",
         json_pointer: String::new(),
         detail: "a value of this artifact does not fit the database".to_owned(),
+        is_partial: false,
     };
     let rejects: Vec<Reject> = bodies.iter().map(refused).collect();
     let session = task.session.provider_session_id.as_str();
@@ -182,19 +184,34 @@ async fn write(tx: &mut PgConnection, context: &SaveContext<'_>, content: &Conte
     let SaveContext { task, run_id, now, .. } = *context;
     let place = Place { source_id: task.source_id, stream: task.stream };
     let session = task.session.provider_session_id.as_str();
-    raw::insert(tx, place, Some(session), &content.raw_records(task), run_id, now).await?;
-    match content.found {
-        Found::Participants { list, is_whole } => participant::replace(tx, context, list, is_whole).await?,
-        Found::Chat(messages) => chat::replace(tx, task, messages).await?,
-        Found::Transcript(transcript) => speech::replace_transcript(tx, context, transcript).await?,
-        Found::Summary(summary) => speech::replace_summary(tx, task, summary, now).await?,
-        Found::Quality(reports) => quality::upsert(tx, task, reports, now).await?,
+    let raw_records = content.raw_records(task);
+    raw::insert(tx, place, Some(session), &raw_records, run_id, now).await?;
+    if let Found::Participants { is_whole: true, .. } = content.found {
+        let listed: Vec<&str> = raw_records.iter().map(|record| &*record.id).collect();
+        raw::mark_gone(tx, place, session, &listed, now).await?;
     }
+    write_rows(tx, context, content.found).await?;
     reject::insert(tx, place, Some(session), content.rejects, run_id, now).await?;
     if !matches!(content.found, Found::Quality(_)) {
         reject::resolve_of_session(tx, place, session, content.rejects, now).await?;
     }
     oddity::count(tx, place, content.oddities, now).await
+}
+
+/// Makes the session's rows equal to what was found.
+pub(super) async fn write_rows(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    found: Found<'_>,
+) -> Result<(), StoreError> {
+    let SaveContext { task, now, .. } = *context;
+    match found {
+        Found::Participants { list, is_whole } => participant::replace(tx, context, list, is_whole).await,
+        Found::Chat(messages) => chat::replace(tx, task, messages).await,
+        Found::Transcript(transcript) => speech::replace_transcript(tx, context, transcript).await,
+        Found::Summary(summary) => speech::replace_summary(tx, task, summary, now).await,
+        Found::Quality(reports) => quality::upsert(tx, task, reports, now).await,
+    }
 }
 
 async fn keep(
@@ -243,7 +260,7 @@ impl Content<'_> {
     }
 
     /// The bytes, and what else decides what is stored: the session's times, that offsets and ends hang on.
-    fn hash(&self, task: &Task) -> raw::Hash {
+    pub(super) fn hash(&self, task: &Task) -> raw::Hash {
         let times = [Some(task.session.started_at), task.session.ended_at];
         let times = times.map(|at| at.map_or(i64::MIN, |at| at.timestamp_micros()).to_be_bytes());
         let is_whole = u8::from(matches!(self.found, Found::Participants { is_whole: true, .. }));
@@ -265,6 +282,7 @@ impl Content<'_> {
             id: format!("{session}/{id}").into(),
             body,
             hash: raw::hash(&[body]),
+            is_partial: false,
         };
         let mut records: Vec<RawRecord<'a>> = match self.found {
             Found::Participants { list, .. } => {
@@ -275,7 +293,12 @@ impl Content<'_> {
             }
             _ => Vec::new(),
         };
-        records.extend(self.raw.map(|body| RawRecord { id: session.into(), body, hash: raw::hash(&[body]) }));
+        records.extend(self.raw.map(|body| RawRecord {
+            id: session.into(),
+            body,
+            hash: raw::hash(&[body]),
+            is_partial: false,
+        }));
         records
     }
 }

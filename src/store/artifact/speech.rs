@@ -125,11 +125,13 @@ pub(super) async fn replace_summary(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "insert into core.session_summaries (source_id, session_id, format, body, word_count, fetched_at)
+        "insert into core.session_summaries as t (source_id, session_id, format, body, word_count, fetched_at)
          values ($1, $2, $3, $4, $5, $6)
          on conflict (source_id, session_id) do update
             set format = excluded.format, body = excluded.body, word_count = excluded.word_count,
-                fetched_at = excluded.fetched_at",
+                fetched_at = excluded.fetched_at
+          where (t.format, t.body, t.word_count, t.fetched_at)
+                is distinct from (excluded.format, excluded.body, excluded.word_count, excluded.fetched_at)",
         task.source_id.0,
         task.session_id,
         summary.format.as_str(),

@@ -187,6 +187,7 @@ impl World {
             health: tributary::api::HealthSettings::default(),
             draining: stop.clone(),
             actions: tributary::api::actions::ActionAccess::default(),
+            replays: None,
             error_advice: tributary::ingest::advice_for,
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -33,7 +33,8 @@ impl Cells<'_> {
 
 /// Reads the file.
 pub(super) fn messages(text: &str, oddities: &Oddities) -> Result<Rows<Message>, Fault> {
-    let rows = if text.trim_start().starts_with(['[', '{']) { json(text, oddities)? } else { separated(text)? };
+    let rows =
+        if text.trim_start().starts_with(['[', '{']) { json(text, oddities)? } else { separated(text, oddities)? };
     let (mut good, mut rejects): (Vec<Message>, Vec<Reject>) = (Vec::new(), Vec::new());
     let (mut places, mut copies) = (HashMap::new(), HashMap::new());
     for (position, row) in rows.into_iter().enumerate() {
@@ -57,7 +58,28 @@ pub(super) fn messages(text: &str, oddities: &Oddities) -> Result<Rows<Message>,
     Ok(Rows { good, rejects })
 }
 
-fn separated(text: &str) -> Result<Vec<Result<Cells<'_>, Reject>>, Fault> {
+/// The columns of a row, used or not, by their plain names.
+const COLUMNS: [&str; 10] = [
+    "createdat",
+    "displayname",
+    "id",
+    "isedited",
+    "meetingid",
+    "participantid",
+    "payload",
+    "payloadtype",
+    "pinned",
+    "sessionid",
+];
+
+/// Counts columns nobody knows.
+fn expect(names: &[String], oddities: &Oddities) {
+    for name in names.iter().filter(|name| COLUMNS.binary_search(&name.as_str()).is_err()).take(20) {
+        oddities.count("unknown_field", &format!("/{}", name.chars().take(80).collect::<String>()), "");
+    }
+}
+
+fn separated<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<'a>, Reject>>, Fault> {
     let recognize = |rows: &[table::Row<'_>]| {
         let names = table::header(rows.first()?);
         names.iter().any(|name| name == "payload").then_some(names)
@@ -66,6 +88,7 @@ fn separated(text: &str) -> Result<Vec<Result<Cells<'_>, Reject>>, Fault> {
     if table::is_cut(text, &rows, names.len()) || ends_too_early(text, &rows, &names) {
         return Err(Fault::Broken("its last row is cut off"));
     }
+    expect(&names, oddities);
     let names: Rc<[String]> = names.into();
     let rows = rows.drain(1..).map(|row| {
         let has_more = row.cells.iter().skip(names.len()).any(|cell| !cell.trim().is_empty());
@@ -103,6 +126,7 @@ fn json<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<'a>, 
         if !names.iter().any(|name| name == "payload") {
             return Err(reject(raw, "missing_field", "/payload", "there is no value"));
         }
+        expect(&names, oddities);
         let values = members.iter().map(|(name, member)| value(member.get(), name, oddities));
         Ok(Cells { names, values: values.collect(), raw })
     });

@@ -107,5 +107,6 @@ fn reject(raw: &str, reason_code: &'static str, json_pointer: &str, detail: &str
         reason_code,
         json_pointer: json_pointer.to_owned(),
         detail: detail.to_owned(),
+        is_partial: false,
     }
 }

@@ -1,0 +1,64 @@
+//! Records that could not be normalized: what is wrong with them, their bytes, and trying one again.
+//!
+//! Who can try again is handed in, since nothing here knows how a provider's records are read.
+
+pub(crate) mod list;
+pub(crate) mod one;
+pub(crate) mod replay;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+
+use crate::api::parameters::Faults;
+use crate::api::problem::ApiError;
+use crate::model::replay::ReplayOutcome;
+use crate::store::StoreError;
+use crate::store::operation::Operator;
+
+/// Tries rejected records again by today's code.
+#[async_trait]
+pub trait RejectReplays: Send + Sync + Debug {
+    /// Tries the one of that number, and keeps who asked for it.
+    async fn replay(&self, reject_id: i64, operator: &Operator) -> Result<ReplayOutcome, ReplayError>;
+}
+
+/// Why a reject was not tried.
+#[derive(Debug)]
+pub enum ReplayError {
+    /// There is none of that number.
+    NotFound,
+    /// Its source is not configured any more, so nobody knows how to read it.
+    NotConfigured(String),
+    /// The database failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for ReplayError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The number of a reject in an address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RejectId(pub(crate) i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for RejectId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        if let Ok(Path(reject_id)) = Path::<i64>::from_request_parts(parts, state).await {
+            return Ok(Self(reject_id));
+        }
+        let mut faults = Faults::default();
+        faults.note("reject_id", "not_a_number", "A reject_id is a whole number; /v1/sync/rejections lists them.");
+        faults.refuse().map(|()| Self(0))
+    }
+}
+
+fn no_reject(reject_id: i64) -> ApiError {
+    ApiError::NotFound(format!("There is no rejected record {reject_id}."))
+}

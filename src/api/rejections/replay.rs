@@ -1,0 +1,82 @@
+//! `POST /v1/sync/rejections/{reject_id}/replay`: one rejected record again, by today's code.
+//!
+//! Asks no provider and costs nothing there. Who asked for it is kept with the operators' other wishes.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::actions::request::ActionRequest;
+use crate::api::documented::ReplayProblems;
+use crate::api::parameters::{Asked, NoParameters};
+use crate::api::problem::{ActionProblem, ApiError};
+use crate::api::rejections::{RejectId, ReplayError, no_reject};
+use crate::model::replay::ReplayOutcome;
+use crate::store::operation::Operator;
+
+/// What became of a rejected record.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReplayAnswer {
+    /// Its number.
+    #[schema(example = 7)]
+    reject_id: i64,
+    /// `stored`: it can be read, and is stored now; `unchanged`: it was stored already; `stale`: something newer is
+    /// stored; `still_rejected`: it cannot be read yet.
+    #[schema(example = "stored")]
+    outcome: &'static str,
+    /// Why it is still rejected, for programs.
+    reason_code: Option<String>,
+    /// Where in the record (RFC 6901).
+    json_pointer: Option<String>,
+    /// Why, in words.
+    detail: Option<String>,
+}
+
+/// Try a rejected record again
+///
+/// Reads the record by this version's rules, as it was kept; no provider is asked. An older record never overwrites a
+/// newer one. The body is empty or `{}`.
+#[utoipa::path(
+    post, path = "/v1/sync/rejections/{reject_id}/replay", tag = "data",
+    params(("reject_id" = i64, Path, description = "Our number for it.", example = 7)),
+    responses(
+        (status = 200, description = "What became of it.", body = ReplayAnswer, example = json!({
+            "reject_id": 7, "outcome": "still_rejected", "reason_code": "unreadable_time", "json_pointer": "/created_at",
+            "detail": "the value is no instant between 2000 and 2100"
+        })),
+        ReplayProblems
+    )
+)]
+pub(crate) async fn replay_rejection(
+    State(state): State<ApiState>,
+    RejectId(reject_id): RejectId,
+    asked: Asked<NoParameters>,
+    request: ActionRequest,
+) -> Result<Json<ReplayAnswer>, ApiError> {
+    asked.faults.refuse()?;
+    request.refuse_content()?;
+    let operator = Operator { requested_by: request.requested_by, request_id: Some(request.request_id) };
+    let Some(replays) = state.replays else {
+        return Err(ActionProblem::NotConfigured { source: "of this record".to_owned() }.into());
+    };
+    let outcome = match replays.replay(reject_id, &operator).await {
+        Ok(outcome) => outcome,
+        Err(ReplayError::NotFound) => return Err(no_reject(reject_id)),
+        Err(ReplayError::NotConfigured(source)) => return Err(ActionProblem::NotConfigured { source }.into()),
+        Err(ReplayError::Store(error)) => return Err(error.into()),
+    };
+    let word = outcome.as_str();
+    let why = match outcome {
+        ReplayOutcome::StillRejected(why) => Some(why),
+        _ => None,
+    };
+    Ok(Json(ReplayAnswer {
+        reject_id,
+        outcome: word,
+        reason_code: why.as_ref().map(|why| why.reason_code.to_owned()),
+        json_pointer: why.as_ref().map(|why| why.json_pointer.clone()),
+        detail: why.map(|why| why.detail),
+    }))
+}

@@ -1,0 +1,80 @@
+//! Keeping the database from growing for ever: `tributary prune`, and once a day beside the pollers.
+//!
+//! What may go is decided in [`crate::store::prune`], how old it must be in the configuration. Several instances may do it
+//! at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::DatabaseConfig;
+use crate::db::Purpose;
+use crate::store::StoreError;
+use crate::store::prune::{Cutoffs, Pruned, prune};
+
+/// How often.
+const EVERY: Duration = Duration::from_hours(24);
+/// The first time lies within this after the start, by chance, so that instances do not begin together.
+const FIRST_WITHIN: Duration = Duration::from_hours(1);
+
+fn cutoffs(config: &DatabaseConfig, now: DateTime<Utc>) -> Cutoffs {
+    let before = |days: u32| now - TimeDelta::days(i64::from(days));
+    Cutoffs {
+        raw_before: config.raw_retention_days.map(before),
+        journals_before: before(config.journal_retention_days),
+    }
+}
+
+/// Removes what is too old, now.
+pub async fn prune_once(app: &App, stop: CancellationToken) -> anyhow::Result<Pruned> {
+    let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
+    crate::db::migrate(&pool).await?;
+    let pruned = prune(&pool, &cutoffs(&app.config.database, app.clock.now()), || stop.is_cancelled()).await?;
+    pool.close().await;
+    Ok(pruned)
+}
+
+/// Removes what is too old once a day, until told to stop.
+pub(super) fn daily(app: &App, pool: PgPool, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+    let clock = Arc::clone(&app.clock);
+    let config = app.config.database.clone();
+    let mut wait = FIRST_WITHIN.mul_f64(app.dice.unit());
+    async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+            wait = EVERY;
+            report(once(&pool, &config, clock.as_ref(), &stop).await);
+        }
+    }
+}
+
+async fn once(
+    pool: &PgPool,
+    config: &DatabaseConfig,
+    clock: &dyn Clock,
+    stop: &CancellationToken,
+) -> Result<Pruned, StoreError> {
+    prune(pool, &cutoffs(config, clock.now()), || stop.is_cancelled()).await
+}
+
+fn report(pruned: Result<Pruned, StoreError>) {
+    match pruned {
+        Ok(pruned) => {
+            tracing::info!(
+                raw_records = pruned.raw_records,
+                runs = pruned.runs,
+                actions = pruned.actions,
+                "removed what is too old"
+            );
+        }
+        Err(error) => tracing::warn!(cause = error.cause(), "what is too old stays until tomorrow"),
+    }
+}

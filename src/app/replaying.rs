@@ -1,0 +1,285 @@
+//! `tributary replay`: rows made anew from raw records, or rejects tried again. Asks no provider.
+//!
+//! Works beside a running service. Whoever asks for it is written down before it begins. Sources that are no longer
+//! configured are left alone: nothing here knows how to read them.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::io::IsTerminal as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::bail;
+use async_trait::async_trait;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::rejections::{RejectReplays, ReplayError};
+use crate::app::App;
+use crate::app::sources::Workshop;
+use crate::db::Purpose;
+use crate::ingest::artifact::PlannedStream;
+use crate::ingest::replay::{self, StreamReplay, Watcher};
+use crate::ingest::{Poller, Source};
+use crate::model::replay::ReplayOutcome;
+use crate::store::operation::{Operation, Operator};
+use crate::store::{action, reject};
+
+/// A reject that was tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectLine {
+    /// Its number.
+    pub reject_id: i64,
+    /// Slug of its source.
+    pub source: String,
+    /// Stream.
+    pub stream: &'static str,
+    /// `stored`, `unchanged`, `stale` or `still_rejected`.
+    pub outcome: &'static str,
+    /// Why it is still rejected, for programs.
+    pub reason_code: Option<String>,
+    /// Where in the record.
+    pub json_pointer: Option<String>,
+    /// Why, for people.
+    pub detail: Option<String>,
+}
+
+/// What a replay works with.
+struct Workplace {
+    poller: Poller,
+    sources: Vec<Source>,
+}
+
+async fn workplace(app: &App, only: Option<&str>, stop: CancellationToken) -> anyhow::Result<Workplace> {
+    let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
+    crate::db::migrate(&pool).await?;
+    let mut sources = super::connect_sources(app, &pool).await?;
+    if let Some(wanted) = only {
+        sources.retain(|source| source.slug.as_str() == wanted);
+        if sources.is_empty() {
+            let known: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
+            bail!("there is no source `{wanted}`; configured are: {}", known.join(", "));
+        }
+    }
+    if sources.is_empty() {
+        bail!("no source is configured: add a [[sources]] section; raw records are read as their provider's");
+    }
+    Ok(Workplace { poller: app.poller(pool, stop).await?, sources })
+}
+
+impl Workplace {
+    async fn record(&self, source: &Source, target: &str) -> anyhow::Result<()> {
+        let operator = Operator { requested_by: self.poller.owner.clone(), request_id: None };
+        let operation = Operation {
+            source_id: Some(source.id),
+            stream: None,
+            kind: "replay",
+            target: Some(target),
+            operator: &operator,
+            now: self.poller.clock.now(),
+        };
+        reject::record(&self.poller.pool, &operation).await?;
+        Ok(())
+    }
+}
+
+/// Makes all normalized rows from raw records; of one source, or of all.
+pub async fn from_raw(app: &App, only: Option<&str>, stop: CancellationToken) -> anyhow::Result<Vec<StreamReplay>> {
+    let place = workplace(app, only, stop).await?;
+    let bar = Bar::new();
+    let mut lines = Vec::new();
+    for source in &place.sources {
+        place.record(source, "from_raw").await?;
+        lines.extend(replay::from_raw(&place.poller, source, &bar).await?);
+    }
+    bar.bar.finish_and_clear();
+    place.poller.pool.close().await;
+    Ok(lines)
+}
+
+/// Tries all open rejects again; of one source, or of all.
+pub async fn rejects(app: &App, only: Option<&str>, stop: CancellationToken) -> anyhow::Result<Vec<RejectLine>> {
+    let place = workplace(app, only, stop).await?;
+    let mut lines = Vec::new();
+    for source in &place.sources {
+        place.record(source, "rejects").await?;
+        replay::all_rejects(&place.poller, source, |stored, outcome| {
+            let why = match outcome {
+                ReplayOutcome::StillRejected(why) => Some(why),
+                _ => None,
+            };
+            lines.push(RejectLine {
+                reject_id: stored.reject_id,
+                source: stored.source.clone(),
+                stream: stored.place.stream.as_str(),
+                outcome: outcome.as_str(),
+                reason_code: why.map(|why| why.reason_code.to_owned()),
+                json_pointer: why.map(|why| why.json_pointer.clone()),
+                detail: why.map(|why| why.detail.clone()),
+            });
+        })
+        .await?;
+    }
+    if place.poller.stop.is_cancelled() {
+        bail!("stopped; what was tried is settled, and the same command goes on");
+    }
+    place.poller.pool.close().await;
+    Ok(lines)
+}
+
+/// Tries rejects one by one, for the API.
+pub(super) struct Desk {
+    poller: Poller,
+    sources: Vec<Source>,
+}
+
+impl Desk {
+    /// A desk that uses the connectors of `polled`, and makes its own for all other configured sources.
+    pub(super) async fn open(
+        app: &App,
+        pool: &PgPool,
+        polled: &[Source],
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let workshop = Workshop::new(app, Some(pool))?;
+        let mut sources = Vec::new();
+        for (index, configured) in app.config.sources.iter().enumerate() {
+            // one that was never polled has no rejects either
+            let Some(id) = action::source_id(pool, configured.slug.as_str()).await? else { continue };
+            let connector = match polled.iter().find(|polled| polled.id == id) {
+                Some(polled) => Arc::clone(&polled.connector),
+                None => workshop.connect(index, BTreeMap::new())?,
+            };
+            sources.push(Source {
+                id,
+                slug: configured.slug.clone(),
+                provider: configured.provider.clone(),
+                history_from: configured.history_from,
+                schedule: configured.schedule.clone(),
+                session_streams: PlannedStream::of(connector.as_ref(), &configured.session_streams),
+                connector,
+            });
+        }
+        Ok(Self { poller: app.poller(pool.clone(), stop.clone()).await?, sources })
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.sources.iter().map(|source| &source.slug)).finish()
+    }
+}
+
+#[async_trait]
+impl RejectReplays for Desk {
+    async fn replay(&self, reject_id: i64, operator: &Operator) -> Result<ReplayOutcome, ReplayError> {
+        let pool = &self.poller.pool;
+        let stored = reject::find(pool, reject_id).await?.ok_or(ReplayError::NotFound)?;
+        let source = self.sources.iter().find(|source| source.id == stored.place.source_id);
+        let source = source.ok_or_else(|| ReplayError::NotConfigured(stored.source.clone()))?;
+        let target = format!("reject {reject_id}");
+        let operation = Operation {
+            source_id: Some(source.id),
+            stream: Some(stored.place.stream),
+            kind: "replay",
+            target: Some(&target),
+            operator,
+            now: self.poller.clock.now(),
+        };
+        reject::record(pool, &operation).await?;
+        Ok(replay::reject(&self.poller, source, &stored).await?)
+    }
+}
+
+/// A bar on a terminal; else a plain line for each tenth.
+struct Bar {
+    bar: ProgressBar,
+    is_terminal: bool,
+    said: Mutex<(String, u64)>,
+}
+
+impl Bar {
+    fn new() -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        let target = if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        if let Ok(style) = ProgressStyle::with_template("{msg:28} {bar:30} {pos}/{len} {per_sec} {eta}") {
+            bar.set_style(style);
+        }
+        Self { bar, is_terminal, said: Mutex::default() }
+    }
+}
+
+impl Watcher for Bar {
+    fn at(&self, source: &str, what: &str, done: u64, total: u64) {
+        if self.is_terminal {
+            self.bar.set_length(total);
+            self.bar.set_position(done);
+            self.bar.set_message(format!("{source}: {what}"));
+            return;
+        }
+        let about = format!("{source}: {what}");
+        let tenth = done.saturating_mul(10).checked_div(total).unwrap_or(10);
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if *said != (about.clone(), tenth) {
+            eprintln!("{about} {done}/{total}");
+            *said = (about, tenth);
+        }
+    }
+}
+
+/// The summary of a replay from raw records, as a table for people.
+pub fn table(lines: &[StreamReplay]) -> String {
+    let mut rows =
+        vec![["source", "stream", "records", "written", "unchanged", "refused", "removed"].map(str::to_owned)];
+    rows.extend(lines.iter().map(|line| {
+        let numbers = [line.records, line.written, line.unchanged, line.refused, line.removed].map(|n| n.to_string());
+        let [records, written, unchanged, refused, removed] = numbers;
+        [line.source.clone(), line.stream.to_owned(), records, written, unchanged, refused, removed]
+    }));
+    let mut text = aligned(&rows, 2);
+    for line in lines {
+        if let Some(detail) = &line.detail {
+            let _ = writeln!(text, "{}/{}: {detail}", line.source, line.stream);
+        }
+    }
+    text
+}
+
+/// What became of rejects, as a table for people.
+pub fn reject_table(lines: &[RejectLine]) -> String {
+    if lines.is_empty() {
+        return "there are no open rejects\n".to_owned();
+    }
+    let mut rows = vec![["reject", "source", "stream", "outcome", "reason", "where"].map(str::to_owned)];
+    rows.extend(lines.iter().map(|line| {
+        [
+            line.reject_id.to_string(),
+            line.source.clone(),
+            line.stream.to_owned(),
+            line.outcome.to_owned(),
+            line.reason_code.clone().unwrap_or_default(),
+            line.json_pointer.clone().unwrap_or_default(),
+        ]
+    }));
+    let open = lines.iter().filter(|line| line.outcome == "still_rejected").count();
+    let mut text = aligned(&rows, usize::MAX);
+    let _ = writeln!(text, "{} resolved, {open} still rejected", lines.len() - open);
+    text
+}
+
+/// Columns under one another; from column `right` on they stand right.
+fn aligned<const N: usize>(rows: &[[String; N]], right: usize) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            if column >= right { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

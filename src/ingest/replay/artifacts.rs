@@ -1,0 +1,227 @@
+//! What belongs to one session, from raw records: participants, chat, transcript, summary, quality.
+//!
+//! An artifact is made anew as a whole, after its session. A file that today's code cannot read leaves its rows as they
+//! are.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::connector::error::PullError;
+use crate::ingest::replay::{STOPPED, StreamReplay, Watcher};
+use crate::ingest::{Poller, Source};
+use crate::model::artifact::{Artifact, ArtifactRequest, ArtifactState};
+use crate::model::id::ProviderRecordId;
+use crate::model::page::Reject;
+use crate::model::participant::Participant;
+use crate::model::quality::PeerReport;
+use crate::model::stream::Stream;
+use crate::store::StoreError;
+use crate::store::artifact::rebuild::{self, Made, Part, People, Rebuilt, StoredArtifact};
+use crate::store::artifact::{Content, Found, SaveContext};
+
+/// Artifacts listed at once.
+const CHUNK: i64 = 500;
+
+/// Makes what belongs to the sessions of a source anew: one line for each stream there is anything of.
+pub(super) async fn replay(
+    poller: &Poller,
+    source: &Source,
+    watcher: &dyn Watcher,
+) -> Result<Vec<StreamReplay>, StoreError> {
+    let pool = &poller.pool;
+    let total = u64::try_from(rebuild::count(pool, source.id).await?).unwrap_or_default();
+    let mut told: BTreeMap<Stream, StreamReplay> = BTreeMap::new();
+    let (mut after, mut done) = (None, 0);
+    loop {
+        let chunk = rebuild::next(pool, source.id, after.as_ref(), CHUNK).await?;
+        for (session, name) in &chunk {
+            watcher.at(source.slug.as_str(), "what belongs to sessions", done, total);
+            done += 1;
+            let Some(stream) = Stream::parse(name) else { continue };
+            let line = told.entry(stream).or_insert_with(|| StreamReplay::new(source, stream));
+            if poller.stop.is_cancelled() {
+                line.detail = Some(STOPPED.to_owned());
+                return Ok(told.into_values().collect());
+            }
+            line.records += 1;
+            let stored = rebuild::load(pool, source.id, stream, session, poller.clock.now()).await?;
+            let Some(stored) = stored else { continue };
+            match make(poller, source, &stored, None).await {
+                Ok(Making { rebuilt: Rebuilt::Written, .. }) => line.written += 1,
+                Ok(_) => line.unchanged += 1,
+                Err(Trouble::Store(error)) if !error.is_data() => return Err(error),
+                Err(trouble) => {
+                    tracing::warn!(source = %source.slug, %stream, session, cause = trouble.cause(), "not made anew");
+                    line.refused += 1;
+                }
+            }
+        }
+        after = chunk.last().cloned();
+        if after.is_none() {
+            watcher.at(source.slug.as_str(), "what belongs to sessions", done, total);
+            return Ok(told.into_values().collect());
+        }
+    }
+}
+
+/// Why an artifact was not made anew.
+pub(super) enum Trouble {
+    /// Today's code cannot read it.
+    Unreadable(PullError),
+    /// The database failed, or refused a value.
+    Store(StoreError),
+}
+
+impl Trouble {
+    fn cause(&self) -> String {
+        match self {
+            Self::Unreadable(error) => error.to_string(),
+            Self::Store(error) => error.cause(),
+        }
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What making an artifact anew did.
+pub(super) struct Making {
+    pub(super) rebuilt: Rebuilt,
+    /// Rows of a file that today's code cannot read.
+    pub(super) rejects: Vec<Reject>,
+}
+
+/// Makes the rows of one artifact of what is kept of it, and of the part `taken_in`.
+pub(super) async fn make(
+    poller: &Poller,
+    source: &Source,
+    stored: &StoredArtifact,
+    taken_in: Option<&Part>,
+) -> Result<Making, Trouble> {
+    let work = Work { poller, source, stored, taken_in };
+    match stored.task.stream {
+        Stream::Participants => work.participants().await,
+        Stream::Quality => work.reports().await,
+        _ => work.file().await,
+    }
+}
+
+struct Work<'a> {
+    poller: &'a Poller,
+    source: &'a Source,
+    stored: &'a StoredArtifact,
+    taken_in: Option<&'a Part>,
+}
+
+impl Work<'_> {
+    fn read(
+        &self,
+        part: &Part,
+        participant: Option<&ProviderRecordId>,
+    ) -> Result<Option<(Artifact, Vec<Reject>)>, Trouble> {
+        let task = &self.stored.task;
+        let request = ArtifactRequest {
+            session: &task.session,
+            participant,
+            cursor: None,
+            may_be_large: true,
+            now: part.last_fetched_at,
+        };
+        let read = self.source.connector.read_artifact(task.stream, &part.body, request);
+        Ok(read.map_err(Trouble::Unreadable)?.map(|page| (page.artifact, page.rejects)))
+    }
+
+    async fn participants(&self) -> Result<Making, Trouble> {
+        let (mut list, mut people): (Vec<Participant>, People) = (Vec::new(), People::new());
+        for part in &self.stored.parts {
+            let Some((Artifact::Participants(read), _)) = self.read(part, None)? else { continue };
+            for one in read {
+                if let Some(person) = one.person() {
+                    let id = self.poller.person_key.person_id(self.source.slug.as_str(), &person);
+                    let seen = people.entry(id).or_insert((person.identity_kind, part.first_at));
+                    seen.1 = seen.1.min(part.first_at);
+                }
+                // whoever is no longer listed was there, and is a person known
+                if !part.is_gone {
+                    list.push(one);
+                }
+            }
+        }
+        let found = Found::Participants { list: &list, is_whole: true };
+        let at = self.stored.newest_at().unwrap_or_else(|| self.poller.clock.now());
+        let rebuilt = self.save(found, None, &[], &people, at, !list.is_empty()).await?;
+        Ok(Making { rebuilt, rejects: Vec::new() })
+    }
+
+    /// Reports come in parts; each keeps the instant at which it came.
+    async fn reports(&self) -> Result<Making, Trouble> {
+        let mut by_time: BTreeMap<DateTime<Utc>, Vec<PeerReport>> = BTreeMap::new();
+        for part in &self.stored.parts {
+            let Ok(peer) = ProviderRecordId::parse(&part.name) else { continue };
+            // a presence the provider had no report of is kept without bytes
+            if let Some((Artifact::Quality(report), _)) = self.read(part, Some(&peer))? {
+                by_time.entry(part.fetched_at).or_default().push(report);
+            }
+        }
+        let mut rebuilt = Rebuilt::Unchanged;
+        for (at, reports) in by_time {
+            let is_something = reports.iter().any(|report| report.quality.is_some());
+            rebuilt = self.save(Found::Quality(&reports), None, &[], &People::new(), at, is_something).await?;
+        }
+        Ok(Making { rebuilt, rejects: Vec::new() })
+    }
+
+    async fn file(&self) -> Result<Making, Trouble> {
+        let Some(part) = self.stored.parts.iter().max_by_key(|part| part.last_fetched_at) else {
+            return Ok(Making { rebuilt: Rebuilt::Unchanged, rejects: Vec::new() });
+        };
+        let Some((artifact, rejects)) = self.read(part, None)? else {
+            return Ok(Making { rebuilt: Rebuilt::Unchanged, rejects: Vec::new() });
+        };
+        let (found, is_something) = match &artifact {
+            Artifact::Chat(messages) => (Found::Chat(messages), !messages.is_empty()),
+            Artifact::Transcript(transcript) => (Found::Transcript(transcript), !transcript.segments.is_empty()),
+            Artifact::Summary(summary) => (Found::Summary(summary), !summary.body.trim().is_empty()),
+            Artifact::Participants(_) | Artifact::Quality(_) => {
+                return Ok(Making { rebuilt: Rebuilt::Unchanged, rejects });
+            }
+        };
+        let is_something = is_something || !rejects.is_empty();
+        let (body, at) = (Some(&part.body[..]), part.last_fetched_at);
+        let rebuilt = self.save(found, body, &rejects, &People::new(), at, is_something).await?;
+        Ok(Making { rebuilt, rejects })
+    }
+
+    async fn save(
+        &self,
+        found: Found<'_>,
+        raw: Option<&[u8]>,
+        rejects: &[Reject],
+        people: &People,
+        at: DateTime<Utc>,
+        is_something: bool,
+    ) -> Result<Rebuilt, StoreError> {
+        let StoredArtifact { task, parts, .. } = self.stored;
+        let facts = BTreeMap::new();
+        // what was unexpected was counted when it came
+        let content = Content { found, raw, rejects, oddities: &[], facts: &facts };
+        let context = SaveContext {
+            task,
+            run_id: parts.last().map_or(0, |part| part.run_id),
+            source_slug: self.source.slug.as_str(),
+            person_key: &self.poller.person_key,
+            now: at,
+        };
+        let state = match task.state {
+            ArtifactState::Pending if is_something => ArtifactState::Available,
+            ArtifactState::Pending if raw.is_some() => ArtifactState::Empty,
+            state => state,
+        };
+        let made = Made { people, state, taken_in: self.taken_in };
+        rebuild::save(&self.poller.pool, self.stored, &context, &content, &made).await
+    }
+}

@@ -1,0 +1,167 @@
+//! Sessions from raw records, with messages, trails, people and the provider's own columns.
+//!
+//! All versions of a record are read in the order in which they came, and what the last of them leaves is saved once:
+//! no reader sees a session go through its past again. Sessions of one page stay together.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::connector::StoredBytes;
+use crate::ingest::artifact::PlannedStream;
+use crate::ingest::replay::{STOPPED, StreamReplay, Watcher};
+use crate::ingest::{Poller, Source};
+use crate::model::page::{Page, Record};
+use crate::model::stream::Stream;
+use crate::store::artifact::SessionStream;
+use crate::store::hold::Hold;
+use crate::store::page::{self, SaveContext};
+use crate::store::replay::{self as kept, After, Beginning, StoredRecord};
+use crate::store::{Place, StoreError};
+
+/// Records read at once.
+const CHUNK: i64 = 200;
+
+/// Makes the sessions of a source anew.
+pub(super) async fn replay(
+    poller: &Poller,
+    source: &Source,
+    watcher: &dyn Watcher,
+) -> Result<StreamReplay, StoreError> {
+    let pool = &poller.pool;
+    let place = Place { source_id: source.id, stream: Stream::Sessions };
+    let total = u64::try_from(kept::count(pool, place).await?).unwrap_or_default();
+    let mut told = StreamReplay::new(source, Stream::Sessions);
+    let mut after: Option<After> = None;
+    loop {
+        watcher.at(source.slug.as_str(), "sessions", told.records, total);
+        if poller.stop.is_cancelled() {
+            told.detail = Some(STOPPED.to_owned());
+            return Ok(told);
+        }
+        let mut chunk = Chunk { poller, source, folded: Vec::new(), people: BTreeMap::new() };
+        kept::each_version(pool, place, after.as_ref(), CHUNK, |version| chunk.take(version)).await?;
+        let Some(last) = chunk.folded.last() else { break };
+        after = Some(After { newest_at: last.newest_at, id: last.id.clone() });
+        told.records += chunk.folded.len() as u64;
+        chunk.save(place, &mut told).await?;
+    }
+    remove_unsupported(poller, place, &mut told).await?;
+    Ok(told)
+}
+
+/// What is left of a session after all its versions.
+struct Folded {
+    id: String,
+    first_at: DateTime<Utc>,
+    newest_at: DateTime<Utc>,
+    run_id: i64,
+    /// `None`: no version can be read.
+    record: Option<Record>,
+    /// The newest version can be read.
+    is_readable: bool,
+}
+
+struct Chunk<'a> {
+    poller: &'a Poller,
+    source: &'a Source,
+    folded: Vec<Folded>,
+    people: BTreeMap<String, (&'static str, DateTime<Utc>)>,
+}
+
+impl Chunk<'_> {
+    /// Takes in the next version; those of one record come together, oldest first.
+    fn take(&mut self, version: StoredRecord) {
+        let stored = StoredBytes { bytes: &version.body, now: version.last_fetched_at, is_partial: version.is_partial };
+        let read = self.source.connector.read_record(stored).ok();
+        if let Some(person) = read.as_ref().and_then(|record| record.session.person.as_ref()) {
+            let id = self.poller.person_key.person_id(self.source.slug.as_str(), person);
+            let seen = self.people.entry(id).or_insert((person.identity_kind, version.fetched_at));
+            seen.1 = seen.1.min(version.fetched_at);
+        }
+        let is_next = self.folded.last().is_none_or(|folded| folded.id != version.id);
+        if is_next {
+            self.folded.push(Folded {
+                id: version.id,
+                first_at: version.fetched_at,
+                newest_at: version.newest_at,
+                run_id: version.run_id,
+                record: None,
+                is_readable: false,
+            });
+        }
+        let Some(folded) = self.folded.last_mut() else { return };
+        folded.first_at = folded.first_at.min(version.fetched_at);
+        folded.is_readable = read.is_some();
+        folded.record = match (folded.record.take(), read) {
+            (Some(before), Some(newer)) if newer.session.is_older_than(&before.session) => Some(before),
+            (Some(before), Some(newer)) => {
+                // what was unexpected was counted when it came
+                let session = before.session.followed_by(newer.session);
+                Some(Record { raw: newer.raw, session, oddities: Vec::new() })
+            }
+            (None, Some(first)) => Some(Record { oddities: Vec::new(), ..first }),
+            (before, None) => before,
+        };
+    }
+
+    async fn save(self, place: Place, told: &mut StreamReplay) -> Result<(), StoreError> {
+        let pool = &self.poller.pool;
+        kept::restore_people(pool, place.source_id, &self.people).await?;
+        let ids: Vec<&str> = self.folded.iter().map(|folded| folded.id.as_str()).collect();
+        let known: HashSet<String> = kept::known(pool, place.source_id, &ids).await?.into_iter().collect();
+        let beginnings = self.folded.iter().map(|folded| Beginning {
+            id: folded.id.clone(),
+            first_at: folded.first_at,
+            newest_at: folded.newest_at,
+        });
+        let beginnings: Vec<Beginning> = beginnings.collect();
+        let streams: Vec<SessionStream> = self.source.session_streams.iter().map(PlannedStream::listed).collect();
+        // together: what came at the same instant, and is stored already or is not
+        let mut groups: BTreeMap<(DateTime<Utc>, bool), (i64, Page)> = BTreeMap::new();
+        for folded in self.folded {
+            let is_known = known.contains(&folded.id);
+            told.refused += u64::from(!folded.is_readable);
+            // a row that was made of the newest version is not made of an older one
+            if let Some(record) = folded.record.filter(|_| folded.is_readable || !is_known) {
+                let group = groups.entry((folded.newest_at, is_known));
+                group.or_insert_with(|| (folded.run_id, Page::default())).1.records.push(record);
+            }
+        }
+        let count = |n: i64| u64::try_from(n).unwrap_or_default();
+        for ((fetched_at, is_known), (run_id, page)) in groups {
+            let context = SaveContext {
+                hold: &Hold::Replay(place),
+                run_id,
+                source_slug: self.source.slug.as_str(),
+                person_key: &self.poller.person_key,
+                session_streams: &streams,
+                fetched_at,
+                // what changes in place changes now; what is brought back is as old as it was
+                now: if is_known { self.poller.clock.now() } else { fetched_at },
+            };
+            let saved = page::save(pool, &context, &page, None).await?;
+            told.written += count(saved.inserted_count + saved.updated_count);
+            told.unchanged += count(saved.unchanged_count);
+            told.refused += count(saved.rejected_count);
+        }
+        kept::restore_beginnings(pool, place.source_id, &beginnings).await
+    }
+}
+
+/// Removes what no raw record supports. Where that is most of what is stored, the raw records are what is missing.
+async fn remove_unsupported(poller: &Poller, place: Place, told: &mut StreamReplay) -> Result<(), StoreError> {
+    let found = kept::unsupported(&poller.pool, place.source_id).await?;
+    if found.sessions == 0 {
+        return Ok(());
+    }
+    if found.sessions * 2 > found.of {
+        told.detail = Some(format!(
+            "{} of {} sessions have no raw record; nothing was removed, since the raw records seem to be what is missing",
+            found.sessions, found.of
+        ));
+        return Ok(());
+    }
+    told.removed = kept::remove_unsupported(&poller.pool, place).await?;
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! What providers sent and nobody expected, newest first.
+//!
+//! The ledger tells that a provider changes before anything breaks: a new field, a new word of a closed list, a value that
+//! cannot be read any more. The records themselves are kept whole.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgPool, Postgres, QueryBuilder};
+use utoipa::ToSchema;
+
+use crate::query::{ReadError, reading};
+
+/// Something nobody expected.
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
+pub struct Drift {
+    /// Slug of the source that sent it.
+    #[schema(example = "rtk-prod")]
+    pub source: String,
+    /// Kind of platform.
+    #[schema(example = "realtimekit")]
+    pub provider: String,
+    /// Kind of record.
+    #[schema(example = "sessions")]
+    pub stream: String,
+    /// `unknown_field`, `unknown_value`, `unreadable_value`, `replaced_text` or `stray_quote`.
+    #[schema(example = "unknown_field")]
+    pub kind: String,
+    /// Where in the record: a JSON pointer without positions of lists; empty: the whole, or its envelope.
+    #[schema(example = "/status/closed_by")]
+    pub path: String,
+    /// The value, where it is a word of a closed list, or what is wrong with it; null: it may be personal and is only in
+    /// the raw records.
+    pub value: Option<String>,
+    /// When it was first met.
+    pub first_seen_at: DateTime<Utc>,
+    /// When it was last met in a new or changed record.
+    pub last_seen_at: DateTime<Utc>,
+    /// Records with distinct content that held it.
+    #[schema(example = 12)]
+    pub record_count: i64,
+}
+
+/// Kinds there are.
+pub const KINDS: [&str; 5] = ["unknown_field", "unknown_value", "unreadable_value", "replaced_text", "stray_quote"];
+
+/// Place of a line in the list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DriftKey {
+    /// When it was first met.
+    pub first_seen_at: DateTime<Utc>,
+    /// Source, stream, kind, path and value.
+    pub name: (String, String, String, String, String),
+}
+
+impl Drift {
+    /// Its place in the list.
+    pub fn key(&self) -> DriftKey {
+        let value = self.value.clone().unwrap_or_default();
+        let name = (self.source.clone(), self.stream.clone(), self.kind.clone(), self.path.clone(), value);
+        DriftKey { first_seen_at: self.first_seen_at, name }
+    }
+}
+
+/// Which lines are asked for. Empty lists mean all.
+#[derive(Debug, Clone, Default)]
+pub struct DriftFilter {
+    /// Any of these slugs.
+    pub sources: Vec<String>,
+    /// Any of these streams.
+    pub streams: Vec<String>,
+    /// Any of these kinds.
+    pub kinds: Vec<String>,
+}
+
+/// The `limit` newest that pass the filter, after `after`.
+pub async fn list(
+    pool: &PgPool,
+    filter: &DriftFilter,
+    after: Option<&DriftKey>,
+    limit: i64,
+) -> Result<Vec<Drift>, ReadError> {
+    let mut sql = QueryBuilder::<Postgres>::new(
+        "select source, provider, stream, kind, path, value, first_seen_at, last_seen_at, record_count
+           from analytics.provider_drift
+          where true",
+    );
+    let lists = [
+        (" and source = any(", &filter.sources),
+        (" and stream = any(", &filter.streams),
+        (" and kind = any(", &filter.kinds),
+    ];
+    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
+        sql.push(clause).push_bind(values).push(")");
+    }
+    if let Some(DriftKey { first_seen_at, name: (source, stream, kind, path, value) }) = after {
+        sql.push(" and (first_seen_at < ").push_bind(*first_seen_at).push(" or (first_seen_at = ");
+        sql.push_bind(*first_seen_at).push(" and (source, stream, kind, path, coalesce(value, '')) > (");
+        for (index, part) in [source, stream, kind, path, value].into_iter().enumerate() {
+            sql.push(if index == 0 { "" } else { ", " }).push_bind(part.clone());
+        }
+        sql.push(")))");
+    }
+    sql.push(" order by first_seen_at desc, source, stream, kind, path, coalesce(value, '') limit ").push_bind(limit);
+    sql.build_query_as().fetch_all(pool).await.map_err(reading("what nobody expected"))
+}

@@ -1,0 +1,118 @@
+//! Records that could not be normalized, newest first.
+//!
+//! The list tells what is wrong and how often it came; the bytes, which may name people, are given for one at a time.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{PgPool, Postgres, QueryBuilder};
+use utoipa::ToSchema;
+
+use crate::query::{ReadError, reading};
+
+/// A record that could not be normalized.
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
+pub struct Rejection {
+    /// Our number for it; grows.
+    pub reject_id: i64,
+    /// Slug of the source.
+    #[schema(example = "konvo-eu")]
+    pub source: String,
+    /// Kind of platform.
+    #[schema(example = "konvo")]
+    pub provider: String,
+    /// Kind of record.
+    #[schema(example = "sessions")]
+    pub stream: String,
+    /// The provider's id of the record; null: it could not be read.
+    pub provider_record_id: Option<String>,
+    /// The session it belongs to, in streams that are fetched session by session.
+    pub provider_session_id: Option<String>,
+    /// Why, for programs: `missing_field`, `unreadable_time`, `not_an_object`, `unusable_id`, `refused_by_database`, …
+    #[schema(example = "unreadable_time")]
+    pub reason_code: String,
+    /// Where in the record (RFC 6901); empty: the whole.
+    #[schema(example = "/created_at")]
+    pub json_pointer: String,
+    /// Why, in words. Holds no value of the record.
+    pub detail: String,
+    /// When it first came.
+    pub first_seen_at: DateTime<Utc>,
+    /// When it last came, to the hour.
+    pub last_seen_at: DateTime<Utc>,
+    /// How often it came, counted at most once an hour.
+    pub seen_count: i64,
+    /// The run that met it first.
+    pub run_id: i64,
+    /// Size of the record, bytes.
+    pub body_bytes: i64,
+    /// When it was resolved; null: it is open.
+    pub resolved_at: Option<DateTime<Utc>>,
+    /// `came_again`: the record came in a form that could be read; or what replaying it did: `stored`, `unchanged` or
+    /// `stale`; null: it is open.
+    pub resolution: Option<String>,
+}
+
+/// Which are asked for. Empty lists mean all.
+#[derive(Debug, Clone, Default)]
+pub struct RejectionFilter {
+    /// Any of these slugs.
+    pub sources: Vec<String>,
+    /// Any of these streams.
+    pub streams: Vec<String>,
+    /// Any of these reason codes.
+    pub reason_codes: Vec<String>,
+    /// Resolved ones, or open ones; `None`: both.
+    pub is_resolved: Option<bool>,
+    /// Only this one.
+    pub reject_id: Option<i64>,
+    /// Only those with a lower number than this.
+    pub before_reject_id: Option<i64>,
+}
+
+/// The newest `limit` that pass the filter.
+pub async fn list(pool: &PgPool, filter: &RejectionFilter, limit: i64) -> Result<Vec<Rejection>, ReadError> {
+    let mut sql = QueryBuilder::<Postgres>::new(
+        "select r.reject_id, src.source_slug as source, src.provider, r.stream, r.provider_record_id,
+                r.provider_session_id, r.reason_code, r.json_pointer, r.detail,
+                r.first_seen_at::timestamptz as first_seen_at, r.last_seen_at::timestamptz as last_seen_at,
+                r.seen_count, r.run_id, octet_length(r.body)::bigint as body_bytes,
+                r.resolved_at::timestamptz as resolved_at, r.resolution
+           from ingest.rejects r
+           join core.sources src using (source_id)
+          where true",
+    );
+    let lists = [
+        (" and src.source_slug = any(", &filter.sources),
+        (" and r.stream = any(", &filter.streams),
+        (" and r.reason_code = any(", &filter.reason_codes),
+    ];
+    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
+        sql.push(clause).push_bind(values).push(")");
+    }
+    match filter.is_resolved {
+        Some(true) => sql.push(" and r.resolved_at is not null"),
+        Some(false) => sql.push(" and r.resolved_at is null"),
+        None => &mut sql,
+    };
+    for (clause, number) in
+        [(" and r.reject_id = ", filter.reject_id), (" and r.reject_id < ", filter.before_reject_id)]
+    {
+        if let Some(number) = number {
+            sql.push(clause).push_bind(number);
+        }
+    }
+    sql.push(" order by r.reject_id desc limit ").push_bind(limit);
+    sql.build_query_as().fetch_all(pool).await.map_err(reading("the rejected records"))
+}
+
+/// The one of that number, with its bytes.
+pub async fn find(pool: &PgPool, reject_id: i64) -> Result<Option<(Rejection, Vec<u8>)>, ReadError> {
+    let filter = RejectionFilter { reject_id: Some(reject_id), ..RejectionFilter::default() };
+    let Some(rejection) = list(pool, &filter, 1).await?.pop() else { return Ok(None) };
+    let body: Option<Vec<u8>> = sqlx::query_scalar("select body from ingest.rejects where reject_id = $1")
+        .bind(reject_id)
+        .fetch_optional(pool)
+        .await
+        .map_err(reading("a rejected record"))?;
+    Ok(body.map(|body| (rejection, body)))
+}

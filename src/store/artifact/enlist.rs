@@ -1,0 +1,124 @@
+//! The work list: enlisting what is to be fetched for sessions.
+//!
+//! In the transaction that stores a session, so that no crash comes between; and once for all sessions stored before,
+//! when a source runs with a stream for the first time. Decides nothing about tries.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{PgConnection, PgPool};
+
+use crate::model::id::SourceId;
+use crate::store::StoreError;
+use crate::store::artifact::SessionStream;
+
+/// Sessions enlisted by one statement.
+const CHUNK: i64 = 2_000;
+
+/// Enlists what is to be fetched for these sessions. A task whose session has ended since, or ended at another
+/// time than was thought, is due anew; all else stays.
+pub(in crate::store) async fn enlist(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    session_ids: &[i64],
+    streams: &[SessionStream],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if streams.is_empty() || session_ids.is_empty() {
+        return Ok(());
+    }
+    relink(tx, source_id, session_ids, now).await?;
+    let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
+    let seconds = |of: fn(&SessionStream) -> TimeDelta| -> Vec<f64> {
+        streams.iter().map(|stream| of(stream).as_seconds_f64()).collect()
+    };
+    let while_live: Vec<bool> = streams.iter().map(|stream| stream.while_live).collect();
+    sqlx::query_file!(
+        "src/store/artifact/enlist.sql",
+        source_id.0,
+        session_ids,
+        &names as &[&str],
+        &seconds(|stream| stream.first_try_after),
+        &seconds(|stream| stream.retention),
+        &while_live,
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("enlisting what is to be fetched"))?;
+    Ok(())
+}
+
+/// Gives sessions that were removed and came back under new numbers their tasks again. What the tasks had brought went
+/// with the session: it is asked for once more while the provider keeps it, and is made anew from raw records.
+async fn relink(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    session_ids: &[i64],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.artifact_tasks t
+            set session_id = s.session_id, content_hash = null, claim_token = null, claimed_until = null,
+                next_try_at = case when t.next_try_at is null and t.expires_at > $3 then $3::timestamptz
+                                   else t.next_try_at end
+           from core.sessions s
+          where s.source_id = $1 and s.session_id = any($2) and t.source_id = $1
+            and t.provider_session_id = s.provider_session_id and t.session_id <> s.session_id",
+        source_id.0,
+        session_ids,
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("giving sessions their tasks again"))?;
+    Ok(())
+}
+
+/// Enlists what is to be fetched for the sessions stored before: the first time a source runs with these streams.
+pub async fn enlist_stored(
+    pool: &PgPool,
+    source_id: SourceId,
+    streams: &[SessionStream],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let failed = StoreError::doing("enlisting what is to be fetched for stored sessions");
+    let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
+    let wanted = names.join(",");
+    let enlisted = sqlx::query_scalar!(
+        "select value from ingest.source_facts where source_id = $1 and name = 'enlisted_streams'",
+        source_id.0
+    )
+    .fetch_optional(pool)
+    .await
+    .map_err(&failed)?;
+    if enlisted.as_deref() == Some(&wanted) || (enlisted.is_none() && wanted.is_empty()) {
+        return Ok(());
+    }
+    let mut below = i64::MAX;
+    loop {
+        let ids = sqlx::query_scalar!(
+            "select session_id from core.sessions where source_id = $1 and session_id < $2
+              order by session_id desc limit $3",
+            source_id.0,
+            below,
+            CHUNK,
+        )
+        .fetch_all(pool)
+        .await
+        .map_err(&failed)?;
+        let Some(lowest) = ids.last().copied() else { break };
+        below = lowest;
+        let mut connection = pool.acquire().await.map_err(&failed)?;
+        enlist(&mut connection, source_id, &ids, streams, now).await?;
+    }
+    sqlx::query!(
+        "insert into ingest.source_facts (source_id, name, value, learnt_at) values ($1, 'enlisted_streams', $2, $3)
+         on conflict (source_id, name) do update set value = excluded.value, learnt_at = excluded.learnt_at",
+        source_id.0,
+        wanted,
+        now,
+    )
+    .execute(pool)
+    .await
+    .map_err(&failed)?;
+    Ok(())
+}

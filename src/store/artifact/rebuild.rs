@@ -1,0 +1,309 @@
+//! Making what belongs to a session anew from raw records.
+//!
+//! The records are read first, made sense of outside, and saved in one transaction that begins by locking the task and
+//! comparing that nothing newer came meanwhile: a poll that is at work on the same session wins. What is stored already is
+//! not written again. Knows no meaning of the bytes.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::model::artifact::{ArtifactState, SessionRef};
+use crate::model::id::{ProviderRecordId, SourceId};
+use crate::model::stream::Stream;
+use crate::store::artifact::save::write_rows;
+use crate::store::artifact::{Content, Found, SaveContext, Task};
+use crate::store::raw::{self, RawRecord};
+use crate::store::{Place, StoreError, person, reject, version};
+
+/// The newest version of one record of an artifact.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The record's name within its session; empty for a file, which is the whole.
+    pub name: String,
+    /// The bytes.
+    pub body: Vec<u8>,
+    /// When the record came first, in any version.
+    pub first_at: DateTime<Utc>,
+    /// When these bytes came first.
+    pub fetched_at: DateTime<Utc>,
+    /// When they last brought something new.
+    pub last_fetched_at: DateTime<Utc>,
+    /// The run that brought them.
+    pub run_id: i64,
+    /// The provider no longer lists it.
+    pub is_gone: bool,
+}
+
+/// What is kept of one artifact.
+#[derive(Debug, Clone)]
+pub struct StoredArtifact {
+    /// The task that asked for it, or as it would have been.
+    pub task: Task,
+    /// Its records, by name.
+    pub parts: Vec<Part>,
+    has_task: bool,
+    newest_at: Option<DateTime<Utc>>,
+}
+
+impl StoredArtifact {
+    /// When the newest of its records came.
+    pub fn newest_at(&self) -> Option<DateTime<Utc>> {
+        newest_of(&self.parts)
+    }
+
+    /// Takes in a part that was kept elsewhere, as a reject; false where a newer one of that name is kept.
+    pub fn take_in(&mut self, part: Part) -> bool {
+        match self.parts.iter_mut().find(|known| known.name == part.name) {
+            Some(known) if known.last_fetched_at > part.last_fetched_at => return false,
+            Some(known) => *known = part,
+            None => self.parts.push(part),
+        }
+        true
+    }
+}
+
+/// What making an artifact anew did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rebuilt {
+    /// Rows were written.
+    Written,
+    /// They were stored already.
+    Unchanged,
+    /// Something newer came meanwhile; nothing was written.
+    Overtaken,
+}
+
+/// The next artifacts of a source of which records are kept: the provider's session ids and streams after `after`.
+pub async fn next(
+    pool: &PgPool,
+    source_id: SourceId,
+    after: Option<&(String, String)>,
+    limit: i64,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let (session, stream) = after.map_or(("", ""), |(session, stream)| (session, stream));
+    let rows = sqlx::query!(
+        r#"select distinct provider_session_id as "session!", stream from ingest.raw_records
+            where source_id = $1 and provider_session_id is not null and (provider_session_id, stream) > ($2, $3)
+            order by 1, 2
+            limit $4"#,
+        source_id.0,
+        session,
+        stream,
+        limit,
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::doing("listing kept artifacts"))?;
+    Ok(rows.into_iter().map(|row| (row.session, row.stream)).collect())
+}
+
+/// How many artifacts of a source are kept.
+pub async fn count(pool: &PgPool, source_id: SourceId) -> Result<i64, StoreError> {
+    sqlx::query_scalar!(
+        r#"select count(distinct (provider_session_id, stream)) as "count!" from ingest.raw_records
+            where source_id = $1 and provider_session_id is not null"#,
+        source_id.0,
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(StoreError::doing("counting kept artifacts"))
+}
+
+/// What is kept of an artifact; `None` where its session is not stored.
+pub async fn load(
+    pool: &PgPool,
+    source_id: SourceId,
+    stream: Stream,
+    session: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<StoredArtifact>, StoreError> {
+    let failed = StoreError::doing("reading a kept artifact");
+    let row = sqlx::query!(
+        r#"select s.session_id, s.started_at as "started_at: DateTime<Utc>", s.ended_at as "ended_at: DateTime<Utc>",
+                  t.session_id is not null as "has_task!", t.content_hash, coalesce(t.state, 'pending') as "state!",
+                  t.ended_at as "task_ended_at: DateTime<Utc>"
+             from core.sessions s
+             left join ingest.artifact_tasks t
+               on t.source_id = s.source_id and t.session_id = s.session_id and t.stream = $3
+            where s.source_id = $1 and s.provider_session_id = $2"#,
+        source_id.0,
+        session,
+        stream.as_str(),
+    )
+    .fetch_optional(pool)
+    .await
+    .map_err(&failed)?;
+    let Some((row, id)) = row.zip(ProviderRecordId::parse(session).ok()) else { return Ok(None) };
+    let parts = sqlx::query_as!(
+        Part,
+        r#"select distinct on (provider_record_id) substr(provider_record_id, length($3) + 2) as "name!", body,
+                  min(fetched_at::timestamptz) over (partition by provider_record_id) as "first_at!",
+                  fetched_at as "fetched_at: DateTime<Utc>", last_fetched_at as "last_fetched_at: DateTime<Utc>",
+                  run_id, gone_at is not null as "is_gone!"
+             from ingest.raw_records
+            where source_id = $1 and stream = $2 and provider_session_id = $3
+            order by provider_record_id, last_fetched_at desc, content_hash desc"#,
+        source_id.0,
+        stream.as_str(),
+        session,
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(&failed)?;
+    let ended_at = if row.has_task { row.task_ended_at } else { row.ended_at };
+    let task = Task {
+        source_id,
+        session_id: row.session_id,
+        stream,
+        session: SessionRef { provider_session_id: id, started_at: row.started_at, ended_at },
+        requested_at: None,
+        expires_at: None,
+        first_attempt_at: now,
+        attempts: 0,
+        state: ArtifactState::parse(&row.state).unwrap_or(ArtifactState::Pending),
+        token: Uuid::nil(),
+        content_hash: row.content_hash,
+    };
+    let newest_at = newest_of(&parts);
+    Ok(Some(StoredArtifact { task, parts, has_task: row.has_task, newest_at }))
+}
+
+fn newest_of(parts: &[Part]) -> Option<DateTime<Utc>> {
+    parts.iter().filter(|part| !part.is_gone).map(|part| part.last_fetched_at).max()
+}
+
+/// People behind the records of an artifact: pseudonym, kind of identity, when first.
+pub type People = BTreeMap<String, (&'static str, DateTime<Utc>)>;
+
+/// What goes with an artifact that was made anew.
+#[derive(Debug, Clone, Copy)]
+pub struct Made<'a> {
+    /// The people in it.
+    pub people: &'a People,
+    /// What its task says from now on.
+    pub state: ArtifactState,
+    /// A part that is not kept yet.
+    pub taken_in: Option<&'a Part>,
+}
+
+/// Saves what was made of `stored`, and keeps the part `taken_in`. `state` is what its task says from now on, if it has
+/// one.
+pub async fn save(
+    pool: &PgPool,
+    stored: &StoredArtifact,
+    context: &SaveContext<'_>,
+    content: &Content<'_>,
+    made: &Made<'_>,
+) -> Result<Rebuilt, StoreError> {
+    let task = &stored.task;
+    let place = Place { source_id: task.source_id, stream: task.stream };
+    let failed = StoreError::doing("saving an artifact that was made anew");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    if !is_newest(&mut tx, stored).await? {
+        return Ok(Rebuilt::Overtaken);
+    }
+    person::insert_each(&mut tx, task.source_id, made.people).await?;
+    let hash = content.hash(task);
+    if stored.has_task && task.content_hash.as_deref() == Some(&hash[..]) && is_there(&mut tx, task, content).await? {
+        tx.commit().await.map_err(&failed)?;
+        return Ok(Rebuilt::Unchanged);
+    }
+    if let Some(part) = made.taken_in {
+        keep(&mut tx, place, task, part).await?;
+    }
+    write_rows(&mut tx, context, content.found).await?;
+    if content.raw.is_some() {
+        // rows of a file: those that can be read by now are none any more
+        let session = task.session.provider_session_id.as_str();
+        reject::insert(&mut tx, place, Some(session), content.rejects, context.run_id, context.now).await?;
+        reject::resolve_of_session(&mut tx, place, session, content.rejects, context.now).await?;
+    }
+    sqlx::query!(
+        "update ingest.artifact_tasks
+            set content_hash = $4, state = $5, content_at = coalesce(content_at, $6),
+                -- it was decided for good before its session was made anew
+                next_try_at = case when settled_at is null then next_try_at end
+          where source_id = $1 and session_id = $2 and stream = $3",
+        task.source_id.0,
+        task.session_id,
+        task.stream.as_str(),
+        &hash[..],
+        made.state.as_str(),
+        context.now,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    version::raise(&mut tx, place).await?;
+    tx.commit().await.map_err(&failed)?;
+    Ok(Rebuilt::Written)
+}
+
+async fn keep(tx: &mut PgConnection, place: Place, task: &Task, part: &Part) -> Result<(), StoreError> {
+    let session = task.session.provider_session_id.as_str();
+    let id = if part.name.is_empty() { session.to_owned() } else { format!("{session}/{}", part.name) };
+    let hash = raw::hash(&[&part.body]);
+    let record = RawRecord { id: id.into(), body: &part.body, hash, is_partial: false };
+    raw::insert(tx, place, Some(session), &[record], part.run_id, part.last_fetched_at).await
+}
+
+/// Locks the task, so that no poll saves meanwhile, and compares that none did.
+async fn is_newest(tx: &mut PgConnection, stored: &StoredArtifact) -> Result<bool, StoreError> {
+    let task = &stored.task;
+    let failed = StoreError::doing("comparing a kept artifact");
+    sqlx::query!(
+        "select from ingest.artifact_tasks where source_id = $1 and session_id = $2 and stream = $3 for no key update",
+        task.source_id.0,
+        task.session_id,
+        task.stream.as_str(),
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let newest = sqlx::query_scalar!(
+        r#"select max(last_fetched_at)::timestamptz as "newest" from ingest.raw_records
+            where source_id = $1 and stream = $2 and provider_session_id = $3 and gone_at is null"#,
+        task.source_id.0,
+        task.stream.as_str(),
+        task.session.provider_session_id.as_str(),
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(&failed)?;
+    Ok(newest == stored.newest_at)
+}
+
+/// Whether the rows an unchanged artifact stands for are all there.
+async fn is_there(tx: &mut PgConnection, task: &Task, content: &Content<'_>) -> Result<bool, StoreError> {
+    let counts = sqlx::query!(
+        r#"select (select count(*) from core.participants where source_id = $1 and session_id = $2) as "participants!",
+                  (select count(*) from core.messages where source_id = $1 and session_id = $2) as "messages!",
+                  (select count(*) from core.transcript_segments
+                    where source_id = $1 and session_id = $2) as "segments!",
+                  (select count(*) from core.transcripts where source_id = $1 and session_id = $2) as "transcripts!",
+                  (select count(*) from core.session_summaries
+                    where source_id = $1 and session_id = $2) as "summaries!",
+                  (select count(*) from core.session_stats where source_id = $1 and session_id = $2) as "stats!",
+                  (select count(*) from core.session_participation
+                    where source_id = $1 and session_id = $2) as "participations!""#,
+        task.source_id.0,
+        task.session_id,
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("counting the rows of an artifact"))?;
+    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    Ok(match content.found {
+        Found::Participants { list, .. } => counts.participations == 1 && counts.participants == number(list.len()),
+        Found::Chat(messages) => counts.stats == 1 && counts.messages == number(messages.len()),
+        Found::Transcript(transcript) => {
+            counts.transcripts == 1 && counts.segments == number(transcript.segments.len())
+        }
+        Found::Summary(_) => counts.summaries == 1,
+        // reports come in parts, so there is no whole to compare; writing them again writes what differs
+        Found::Quality(_) => false,
+    })
+}

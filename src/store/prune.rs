@@ -1,0 +1,125 @@
+//! Removing what nobody asks for any more: old versions of raw records, old lines of the journals.
+//!
+//! There is a floor. The newest version of each record stays whatever its age, and so does the newest that names all of its
+//! session: rows are made from them. A run stays that brought something (raw records name it), that is the last of its
+//! stream, or that a window, a stream or a reject names. Works in small batches that skip what is locked, so that several
+//! instances may do it and no poll waits.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+
+use crate::store::StoreError;
+
+/// Rows removed in one transaction.
+const BATCH: i64 = 1_000;
+
+/// What is too old.
+#[derive(Debug, Clone, Copy)]
+pub struct Cutoffs {
+    /// Versions of raw records that were superseded and last came before this go; `None`: all stay.
+    pub raw_before: Option<DateTime<Utc>>,
+    /// Runs and calls that ended before this go.
+    pub journals_before: DateTime<Utc>,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Pruned {
+    /// Superseded versions of raw records.
+    pub raw_records: u64,
+    /// Runs that brought nothing.
+    pub runs: u64,
+    /// Calls that started something, long ended.
+    pub actions: u64,
+}
+
+/// Removes what is too old, batch by batch, until nothing is left or `is_stopped` says so.
+pub async fn prune(pool: &PgPool, cutoffs: &Cutoffs, is_stopped: impl Fn() -> bool) -> Result<Pruned, StoreError> {
+    let mut pruned = Pruned::default();
+    if let Some(before) = cutoffs.raw_before {
+        pruned.raw_records = batches(&is_stopped, || raw_records(pool, before)).await?;
+    }
+    pruned.runs = batches(&is_stopped, || runs(pool, cutoffs.journals_before)).await?;
+    pruned.actions = batches(&is_stopped, || actions(pool, cutoffs.journals_before)).await?;
+    Ok(pruned)
+}
+
+async fn batches<F>(is_stopped: impl Fn() -> bool, mut batch: impl FnMut() -> F) -> Result<u64, StoreError>
+where
+    F: Future<Output = Result<u64, StoreError>>,
+{
+    let mut removed = 0;
+    while !is_stopped() {
+        match batch().await? {
+            0 => break,
+            some => removed += some,
+        }
+    }
+    Ok(removed)
+}
+
+async fn raw_records(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let removed = sqlx::query!(
+        "with old as (
+             select r.source_id, r.stream, r.provider_record_id, r.content_hash
+               from ingest.raw_records r
+              where r.last_fetched_at < $1
+                and exists (select from ingest.raw_records o
+                             where o.source_id = r.source_id and o.stream = r.stream
+                               and o.provider_record_id = r.provider_record_id
+                               and o.last_fetched_at > r.last_fetched_at
+                               and (r.is_partial or not o.is_partial))
+              limit $2
+                for update of r skip locked)
+         delete from ingest.raw_records r using old
+          where r.source_id = old.source_id and r.stream = old.stream
+            and r.provider_record_id = old.provider_record_id and r.content_hash = old.content_hash",
+        before,
+        BATCH,
+    )
+    .execute(pool)
+    .await
+    .map_err(StoreError::doing("removing old raw records"))?;
+    Ok(removed.rows_affected())
+}
+
+async fn runs(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let removed = sqlx::query!(
+        "with old as (
+             select r.run_id
+               from ingest.runs r
+              where r.finished_at < $1
+                and r.inserted_count = 0 and r.updated_count = 0 and r.rejected_count = 0
+                and exists (select from ingest.runs n
+                             where n.source_id = r.source_id and n.stream = r.stream and n.run_id > r.run_id)
+                and not exists (select from ingest.windows w where w.source_id = r.source_id and w.run_id = r.run_id)
+                and not exists (select from ingest.streams s where s.source_id = r.source_id and s.run_id = r.run_id)
+              limit $2
+                for update of r skip locked)
+         delete from ingest.runs r using old where r.run_id = old.run_id",
+        before,
+        BATCH,
+    )
+    .execute(pool)
+    .await
+    .map_err(StoreError::doing("removing old runs"))?;
+    Ok(removed.rows_affected())
+}
+
+async fn actions(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let removed = sqlx::query!(
+        "with old as (
+             select a.action_id from ingest.actions a
+              where a.ended_at < $1
+              limit $2
+                for update of a skip locked)
+         delete from ingest.actions a using old where a.action_id = old.action_id",
+        before,
+        BATCH,
+    )
+    .execute(pool)
+    .await
+    .map_err(StoreError::doing("removing old calls"))?;
+    Ok(removed.rows_affected())
+}

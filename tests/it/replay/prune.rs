@@ -1,0 +1,115 @@
+//! What may go, and the floor below which nothing goes.
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+use tributary::app::pruning;
+use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::feed::FixedRecord;
+use tributary::demo::simulator::quirks::{FilterMeaning, Quirks};
+use tributary::store::prune::Pruned;
+
+use crate::harness::records::record;
+use crate::harness::{World, noon, plain_feed};
+
+impl World {
+    /// `tributary prune`, with these settings of `[database]`.
+    async fn prune(&self, settings: &str) -> Pruned {
+        let toml = format!("[database]\n{settings}\n{}", self.toml());
+        let config = tributary::app::parse_config(&toml, &self.environment()).expect("the configuration is right");
+        let app = tributary::app::App { config, ..self.app() };
+        pruning::prune_once(&app, CancellationToken::new()).await.expect("it runs")
+    }
+}
+
+/// A chat that said three things, one a day, and another that said one; polled each day.
+async fn three_days() -> (World, tributary::demo::simulator::Simulator) {
+    let feed = plain_feed(Platform::Konvo, 1);
+    let mut world = World::new().await;
+    let quirks = Quirks { filter_meaning: FilterMeaning::Updated, ..Quirks::default() };
+    let simulator = world.simulate(Platform::Konvo, feed.clone(), quirks).await;
+    let created_at = noon() - TimeDelta::hours(2);
+    for day in 0..3 {
+        world.clock.set(noon() + TimeDelta::days(day));
+        let said = record(Platform::Konvo, "talk", created_at);
+        let json = said.json.replace("Hello there", &format!("Hello, day {day}"));
+        let updated_at = noon() + TimeDelta::days(day) - TimeDelta::minutes(5);
+        let json = json.replace(
+            "\"last_updated\":\"2026-03-10T10:01:30.000Z\"",
+            &format!("\"last_updated\":\"{}\"", crate::harness::records::iso(updated_at)),
+        );
+        let now_said = FixedRecord { json, updated_at, ..said };
+        if day == 0 {
+            feed.insert(now_said)
+        } else {
+            assert!(feed.replace(now_said))
+        }
+        world.poll_one().await;
+    }
+    assert_eq!(world.number("select count(*) from ingest.raw_records").await, 4);
+    (world, simulator)
+}
+
+#[tokio::test]
+async fn all_raw_records_are_kept_unless_told_otherwise() {
+    let (world, _simulator) = three_days().await;
+    world.clock.set(noon() + TimeDelta::days(400));
+    assert_eq!(world.prune("journal_retention_days = 30000").await, Pruned::default());
+    assert_eq!(world.number("select count(*) from ingest.raw_records").await, 4);
+}
+
+#[tokio::test]
+async fn the_newest_version_of_each_record_is_the_floor() {
+    let (world, _simulator) = three_days().await;
+    // of the three versions one was superseded more than a day and a half ago
+    world.clock.set(noon() + TimeDelta::days(2) + TimeDelta::hours(12));
+    assert_eq!(world.prune("raw_retention_days = 2").await.raw_records, 1);
+    world.clock.set(noon() + TimeDelta::days(400));
+    assert_eq!(world.prune("raw_retention_days = 1").await.raw_records, 1);
+    assert_eq!(world.prune("raw_retention_days = 1").await.raw_records, 0);
+    let left =
+        "select string_agg(provider_record_id || ' ' || (body::text like '%' || encode('day 2', 'hex') || '%'), ','
+                                  order by provider_record_id) from ingest.raw_records";
+    assert_eq!(world.text(left).await.as_deref(), Some("konvo-00000 false,talk true"));
+    // what is left is enough for all rows
+    let said = "select string_agg(body, '|' order by body) from core.messages";
+    let before = world.text(said).await;
+    sqlx::query("delete from core.sessions").execute(&world.db.pool).await.expect("emptied");
+    world.from_raw().await;
+    assert_eq!(world.text(said).await, before);
+}
+
+#[tokio::test]
+async fn runs_that_brought_nothing_go_and_those_that_count_stay() {
+    let (world, _simulator) = three_days().await;
+    for minute in 1..=5 {
+        world.clock.set(noon() + TimeDelta::days(2) + TimeDelta::minutes(minute));
+        world.poll_one().await;
+    }
+    let runs = "select count(*) from ingest.runs";
+    assert_eq!(world.number(runs).await, 8);
+    sqlx::query(
+        "insert into ingest.actions (started_at, deadline_at, ended_at, source_id, kind, state, requested_by, request_id)
+         values (now(), now(), '2026-03-12', 1, 'generate_summary', 'succeeded', 'x', 'x'),
+                ('2026-03-11', '2026-03-11', null, 1, 'generate_summary', 'started', 'x', 'x')",
+    )
+    .execute(&world.db.pool)
+    .await
+    .expect("two calls");
+    world.clock.set(noon() + TimeDelta::days(50));
+    assert_eq!(world.prune("journal_retention_days = 49").await, Pruned::default(), "all are young enough");
+    let pruned = world.prune("journal_retention_days = 30").await;
+    // five runs brought nothing; the last is the newest of its stream, and windows name it
+    assert_eq!((pruned.runs, pruned.actions), (4, 1), "{pruned:?}");
+    assert_eq!(world.number("select count(*) from ingest.actions where state = 'started'").await, 1);
+    assert_eq!(
+        world
+            .number(
+                "select count(*) from ingest.raw_records r where not exists
+                       (select from ingest.runs x where x.run_id = r.run_id)"
+            )
+            .await,
+        0
+    );
+    let health = world.api().await.ok("/v1/health/pollers").await;
+    assert_eq!(health["items"].as_array().map(Vec::len), Some(1), "{health:#}");
+}
