@@ -84,6 +84,11 @@ pub struct Page {
     pub unprovable: Option<&'static str>,
     /// What was learnt about this source, kept for later runs (page base, meaning of a filter).
     pub facts: BTreeMap<&'static str, String>,
+    /// When it was asked for. Said by whoever asks, not by connectors.
+    pub fetched_at: Option<DateTime<Utc>>,
+    /// Stored sessions that the provider was asked for and does not have: by the walk that ends with this page, or one
+    /// by one. Said by whoever asks.
+    pub missing: Vec<ProviderRecordId>,
 }
 
 impl Page {
