@@ -56,6 +56,8 @@ pub async fn missing(
         window.to,
         stored_before,
     )
+    // planned for this range each time: a plan that was made while the table was small would stay
+    .persistent(false)
     .fetch(pool);
     let mut missing = Missing::default();
     while let Some(id) = rows.try_next().await.map_err(&failed)? {
