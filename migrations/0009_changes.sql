@@ -110,3 +110,37 @@ comment on column analytics.session_absences.provider_session_id is 'The provide
 comment on column analytics.session_absences.last_missed_at is 'When it was missed last; once it is taken for deleted nobody looks for it any more.';
 comment on column analytics.session_absences.missed_count is 'How many runs missed it.';
 comment on column analytics.session_absences.deleted_at is 'Since when it is taken for deleted and left out of figures; null: not yet.';
+
+-- Whoever counts messages or utterances must be able to leave out the same sessions as whoever counts sessions. The join is
+-- on a unique key: a query that names none of its columns does not pay for it.
+create or replace view analytics.messages as
+select m.sent_at::timestamptz as sent_at, m.session_id, m.source_id, src.source_slug as source, src.provider,
+       m.provider_message_id, m.position, m.sender_role, m.provider_origin, m.char_count, m.word_count,
+       p.participant_id, m.payload_type,
+       s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider
+  from core.messages m
+  join core.sources src using (source_id)
+  left join core.participants p on p.source_id = m.source_id and p.session_id = m.session_id
+                               and p.provider_participant_id = m.provider_participant_id
+  left join core.sessions s on s.source_id = m.source_id and s.session_id = m.session_id;
+comment on column analytics.messages.is_part_of_session is 'True for a breakout room: leave it out of sums.';
+comment on column analytics.messages.is_deleted_at_provider is 'True once the provider no longer lists the session; leave it out of figures.';
+
+create or replace view analytics.transcript_segments as
+select t.started_at::timestamptz as started_at, t.session_id, t.source_id, src.source_slug as source, src.provider,
+       t.position, t.offset_ms * 0.001 as offset_seconds, t.end_offset_ms * 0.001 as end_offset_seconds,
+       -- the presence, where the form says it; else the only one of the person
+       coalesce(p.participant_id,
+                (select case when count(*) = 1 then min(only_one.participant_id) end
+                   from core.participants only_one
+                  where only_one.source_id = t.source_id and only_one.session_id = t.session_id
+                    and only_one.person_id = t.speaker_id)) as participant_id,
+       t.speaker_id, t.word_count, t.char_count,
+       s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider
+  from core.transcript_segments t
+  join core.sources src using (source_id)
+  left join core.participants p on p.source_id = t.source_id and p.session_id = t.session_id
+                               and p.provider_participant_id = t.provider_participant_id
+  left join core.sessions s on s.source_id = t.source_id and s.session_id = t.session_id;
+comment on column analytics.transcript_segments.is_part_of_session is 'True for a breakout room: leave it out of sums.';
+comment on column analytics.transcript_segments.is_deleted_at_provider is 'True once the provider no longer lists the session; leave it out of figures.';

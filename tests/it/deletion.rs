@@ -65,6 +65,9 @@ async fn is_believed_after_two_readings_and_comes_back(platform: Platform) {
     let shown = api.ok(&format!("/v1/sessions/{id}/provenance")).await;
     assert_eq!(shown["is_deleted_at_provider"], true, "{shown:#}");
     assert_eq!((&shown["first_missed_at"], &shown["missed_count"]), (&"2026-03-10T12:01:00Z".into(), &3.into()));
+    // nor do those count it who count messages
+    let messages = world.number("select count(*) from analytics.messages where not is_deleted_at_provider").await;
+    assert_eq!(messages, if platform == Platform::Konvo { 4 } else { 0 });
     // nobody looks for it any more
     let written = world.tuples_written().await;
     poll_at(&world, 8).await;
