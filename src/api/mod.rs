@@ -108,6 +108,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sessions::summary::read_summary))
         .routes(routes!(sessions::quality::list_quality))
         .routes(routes!(sessions::timeline::read_timeline))
+        .routes(routes!(sessions::provenance::read_provenance))
         .routes(routes!(metrics::registry::list_metrics))
         .routes(routes!(metrics::query::query_metrics))
         .routes(routes!(metrics::minutes::read_minutes))

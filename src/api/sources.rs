@@ -16,6 +16,7 @@ use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::query::catalog::{Catalog, Source, SourceFilter};
 use crate::query::freshness::Freshness;
+use crate::query::lateness::{self, Lateness};
 
 /// A configured account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,10 +46,12 @@ pub(crate) struct SourceAnswer {
     streams: Vec<String>,
     /// What is fetched for each of its sessions.
     session_streams: Vec<String>,
+    /// How late its records come, and how far its polls reach back for that.
+    lateness: Lateness,
 }
 
-impl From<&Source> for SourceAnswer {
-    fn from(source: &Source) -> Self {
+impl SourceAnswer {
+    fn of(source: &Source, lateness: Lateness) -> Self {
         Self {
             source: source.source.clone(),
             provider: source.provider.clone(),
@@ -60,6 +63,7 @@ impl From<&Source> for SourceAnswer {
             is_enabled: source.is_enabled,
             streams: source.streams.iter().map(|stream| stream.stream.clone()).collect(),
             session_streams: source.session_streams.clone(),
+            lateness,
         }
     }
 }
@@ -75,7 +79,9 @@ impl From<&Source> for SourceAnswer {
                 "source": "rtk-prod", "provider": "realtimekit", "minutes_basis": "participant_time", "has_outcomes": false,
                 "message_support": "per_session", "history_from": "2026-01-01T00:00:00Z", "schedule": "0 */5 * * * *",
                 "is_enabled": true, "streams": ["sessions"],
-                "session_streams": ["participants", "chat", "transcript", "summary", "quality"]
+                "session_streams": ["participants", "chat", "transcript", "summary", "quality"],
+                "lateness": {"overlap_seconds": 1800, "latest_arrival_seconds": 240, "found_later_count": 0,
+                             "latest_change_seconds": 95}
             }],
             "page": {"has_more": false, "next": null},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
@@ -90,9 +96,12 @@ pub(crate) async fn list_sources(
     asked.faults.refuse()?;
     let catalog = Catalog::load(&state.pool, None).await?;
     let sources = catalog.select(&SourceFilter::default());
+    let now = state.clock.now();
+    let mut lateness = lateness::list(&state.pool, now.date_naive()).await?;
+    let mut answer = |source: &Source| SourceAnswer::of(source, lateness.remove(&source.source_id).unwrap_or_default());
     Ok(Json(List {
-        items: sources.iter().map(|source| SourceAnswer::from(*source)).collect(),
+        items: sources.iter().map(|source| answer(source)).collect(),
         page: Page::default(),
-        freshness: Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after),
+        freshness: Freshness::of(&catalog, &sources, now, state.health.stale_after),
     }))
 }

@@ -15,6 +15,7 @@ pub mod replay;
 mod reread;
 mod run;
 pub mod schedule;
+mod sweep;
 mod verdict;
 mod walk;
 
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Dice};
 use crate::connector::error::PullErrorKind;
-use crate::connector::{Connector, OpenSet};
+use crate::connector::{Connector, OpenSet, StreamPolicy};
 use crate::ingest::artifact::PlannedStream;
 use crate::ingest::run::Run;
 use crate::model::id::{SourceId, SourceSlug};
@@ -35,7 +36,7 @@ use crate::model::person::PersonKey;
 use crate::model::stream::Stream;
 use crate::store::lease::{self, Claim};
 use crate::store::run::{Progress, Verdict};
-use crate::store::{StoreError, run as journal};
+use crate::store::{StoreError, lateness, run as journal};
 
 /// What every poll needs.
 #[derive(Debug)]
@@ -147,6 +148,8 @@ pub async fn run_once(poller: &Poller, source: &Source, stream: Stream) -> Resul
         journal::give_back(&poller.pool, &lease).await?;
         return Ok(Polled::Parked { until });
     }
+    let overlap = lateness::overlap(&poller.pool, source.id, stream, policy.overlap, poller.clock.now()).await?;
+    let policy = StreamPolicy { overlap, ..policy };
     let targets = plan::targets(poller, source, stream, &policy).await?;
     let mut run = Run::start(poller, source, lease, &targets.present).await?;
     let mut outcome = run.cover(&targets.in_order(), &policy).await;

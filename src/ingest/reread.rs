@@ -1,15 +1,19 @@
 //! Reading again, one by one, the stored sessions that can still change and are no longer listed.
+//!
+//! A run reads so many at most, and the next one goes on below the last of them, so that all have their turn. Whom the
+//! provider does not know is missed, like one that a list does not hold.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::connector::error::Action;
 use crate::ingest::run::Run;
 use crate::ingest::verdict::Halt;
+use crate::model::id::ProviderRecordId;
 use crate::model::page::{Page, PageRequest};
 use crate::model::time::Window;
-use crate::store::open_set::{self, OpenRange};
+use crate::store::open_set::{self, FACT_POSITION, OpenRange};
 
-/// Most sessions read again in one run; the newest come first.
+/// Most sessions read again in one run.
 const MAX_SESSIONS: usize = 1_000;
 /// So many sessions in a row that cannot be read: then it is the provider and not a session.
 const MAX_FAILURES_IN_A_ROW: u32 = 5;
@@ -17,6 +21,16 @@ const MAX_FAILURES_IN_A_ROW: u32 = 5;
 const BATCH: usize = 50;
 /// A session that is still live after so long is taken as it is: re-reading it for ever tells nothing.
 const OLDEST: TimeDelta = TimeDelta::days(30);
+
+/// What was read and is not saved yet.
+#[derive(Default)]
+struct Gathered {
+    page: Page,
+    /// Sessions the provider does not know.
+    gone: Vec<ProviderRecordId>,
+    asked_count: usize,
+    failures_in_a_row: u32,
+}
 
 impl Run<'_> {
     /// Reads the open sessions created before `listed_from` again.
@@ -28,48 +42,72 @@ impl Run<'_> {
             unsettled_since: now - settling,
         };
         let limit = i64::try_from(MAX_SESSIONS + 1).unwrap_or(i64::MAX);
-        let mut open = open_set::ids(&self.poller.pool, self.source.id, &range, limit).await.map_err(Halt::Store)?;
-        if open.len() > MAX_SESSIONS {
-            open.truncate(MAX_SESSIONS);
-            self.doubts
-                .push(format!("more than {MAX_SESSIONS} sessions can still change, the oldest were not read again"));
-        }
+        let open = open_set::ids(&self.poller.pool, self.source.id, &range, limit).await.map_err(Halt::Store)?;
         let window = Window { from: range.created_from, to: listed_from };
         let request = PageRequest { window: &window, cursor: None, now };
-        let mut batch = Page::default();
-        let mut failures_in_a_row = 0;
-        for id in open {
-            match self.unless_stopped(self.source.connector.fetch_session(&id, request)).await {
-                Ok(page) => {
-                    failures_in_a_row = 0;
-                    batch.records.extend(page.records);
-                    batch.rejects.extend(page.rejects);
-                }
-                Err(Halt::Pull(error)) if error.kind.policy().action == Action::SkipRecord => {
-                    tracing::debug!(source = %self.source.slug, %id, error = %error, "not read again");
-                }
-                // one session that cannot be read keeps no other from being read
-                Err(Halt::Pull(error))
-                    if error.kind.policy().may_be_local && failures_in_a_row < MAX_FAILURES_IN_A_ROW =>
-                {
-                    failures_in_a_row += 1;
-                    self.doubts.push(format!("a session could not be read again: {error}"));
-                }
-                Err(halt) => {
-                    self.save_batch(&mut batch).await?;
-                    return Err(halt);
-                }
+        let mut gathered = Gathered::default();
+        let mut outcome = Ok(());
+        let mut last = None;
+        for id in open.iter().take(MAX_SESSIONS) {
+            outcome = self.read_one(id, request, &mut gathered).await;
+            if outcome.is_err() {
+                break;
             }
-            if batch.len() >= BATCH {
-                self.save_batch(&mut batch).await?;
+            last = Some(id);
+            if gathered.page.len() >= BATCH {
+                self.save_batch(&mut gathered.page).await?;
             }
         }
-        self.save_batch(&mut batch).await
+        if open.len() > MAX_SESSIONS {
+            self.doubts.push(format!(
+                "more than {MAX_SESSIONS} sessions can still change, the next run reads the others again"
+            ));
+        }
+        if outcome.is_err() || open.len() > MAX_SESSIONS {
+            gathered.page.facts.extend(last.map(|id| (FACT_POSITION, id.as_str().to_owned())));
+        }
+        gathered.page.missing = self.believed(gathered.gone, gathered.asked_count);
+        self.save_batch(&mut gathered.page).await?;
+        outcome
+    }
+
+    async fn read_one(
+        &mut self,
+        id: &ProviderRecordId,
+        request: PageRequest<'_>,
+        gathered: &mut Gathered,
+    ) -> Result<(), Halt> {
+        let asked_at = self.poller.clock.now();
+        gathered.asked_count += 1;
+        match self.unless_stopped(self.source.connector.fetch_session(id, request)).await {
+            Ok(page) => {
+                gathered.failures_in_a_row = 0;
+                if page.is_empty() {
+                    gathered.gone.push(id.clone());
+                }
+                // a batch is as old as its first record
+                gathered.page.fetched_at.get_or_insert(asked_at);
+                gathered.page.records.extend(page.records);
+                gathered.page.rejects.extend(page.rejects);
+            }
+            Err(Halt::Pull(error)) if error.kind.policy().action == Action::SkipRecord => {
+                tracing::debug!(source = %self.source.slug, %id, error = %error, "not read again");
+            }
+            // one session that cannot be read keeps no other from being read
+            Err(Halt::Pull(error))
+                if error.kind.policy().may_be_local && gathered.failures_in_a_row < MAX_FAILURES_IN_A_ROW =>
+            {
+                gathered.failures_in_a_row += 1;
+                self.doubts.push(format!("a session could not be read again: {error}"));
+            }
+            Err(halt) => return Err(halt),
+        }
+        Ok(())
     }
 
     async fn save_batch(&mut self, batch: &mut Page) -> Result<(), Halt> {
         let page = std::mem::take(batch);
-        if !page.is_empty() {
+        if !page.is_empty() || !page.missing.is_empty() || !page.facts.is_empty() {
             let saved = self.save(&page, None).await?;
             self.count(&saved).await;
         }

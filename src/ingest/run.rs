@@ -89,7 +89,9 @@ impl<'a> Run<'a> {
         now: DateTime<Utc>,
     ) -> Result<Page, Halt> {
         let request = PageRequest { window, cursor, now };
-        self.unless_stopped(self.source.connector.fetch_page(self.lease.stream, request)).await
+        let asked_at = self.poller.clock.now();
+        let page = self.unless_stopped(self.source.connector.fetch_page(self.lease.stream, request)).await?;
+        Ok(Page { fetched_at: Some(asked_at), ..page })
     }
 
     pub(super) async fn unless_stopped<T>(&self, call: impl Future<Output = Result<T, PullError>>) -> Result<T, Halt> {
@@ -110,7 +112,7 @@ impl<'a> Run<'a> {
             source_slug: self.source.slug.as_str(),
             person_key: &self.poller.person_key,
             session_streams: &self.session_streams,
-            fetched_at: now,
+            fetched_at: page.fetched_at.unwrap_or(now),
             now,
         };
         let pool = &self.poller.pool;

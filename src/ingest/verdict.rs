@@ -40,7 +40,11 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), Halt>) -> Finish {
             finish(Verdict::Cancelled, Some("the service was stopped; the next run goes on".to_owned()), None)
         }
         Err(Halt::Store(error)) => {
-            let class = if matches!(error, StoreError::LeaseLost { .. }) { "lease_lost" } else { "database" };
+            let class = match error {
+                StoreError::LeaseLost { .. } => "lease_lost",
+                StoreError::Outdated { .. } => "outdated",
+                StoreError::Database { .. } => "database",
+            };
             let detail = error.cause();
             tracing::error!(detail, "a run ended at the database");
             finish(Verdict::Failed, Some(detail.clone()), Some((class.to_owned(), detail)))
@@ -74,6 +78,9 @@ pub(super) fn advice_for(class: &str) -> Option<&'static str> {
         "lease_lost" => {
             Some("Another poller took the stream over; if that happens often, processes are paused or starved.")
         }
+        "outdated" => Some(
+            "The poller slept between asking and saving, as a suspended machine does; the next run reads it again.",
+        ),
         "crashed" => Some("The poller was killed or ran out of memory; look at its log. Nothing is lost."),
         _ => None,
     }

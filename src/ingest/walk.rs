@@ -3,12 +3,13 @@
 use std::collections::{HashSet, hash_map::DefaultHasher};
 use std::hash::{Hash, Hasher};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::connector::StreamPolicy;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::ingest::run::Run;
 use crate::ingest::verdict::Halt;
+use crate::model::id::ProviderRecordId;
 use crate::model::page::{Cursor, Page};
 use crate::model::time::Window;
 use crate::store::window::Finding;
@@ -189,6 +190,9 @@ impl Run<'_> {
                 None => {
                     let finding = trace.finding(claimed, &page);
                     let proof = finding.doubt.is_none().then_some(&finding);
+                    if proof.is_some() {
+                        page.missing = self.missing(&claimed, &trace, now).await?;
+                    }
                     let saved = self.save(&page, proof).await?;
                     self.count(&saved).await;
                     let is_miscount = trace.guard.is_none() && page.unprovable.is_none() && trace.miscount().is_some();
@@ -201,7 +205,7 @@ impl Run<'_> {
 
 /// What a walk has seen: the evidence, and the guards against lists without end.
 #[derive(Debug, Default)]
-struct Trace {
+pub(super) struct Trace {
     seen: HashSet<u64>,
     cursors: HashSet<Cursor>,
     page_count: u64,
@@ -209,6 +213,10 @@ struct Trace {
     total: Option<u64>,
     records: usize,
     rejects: usize,
+    /// When the records were created: the first and the last.
+    pub(super) created: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// There was a record whose id cannot be read.
+    pub(super) has_nameless: bool,
     /// Which guard tripped.
     guard: Option<String>,
 }
@@ -226,6 +234,10 @@ impl Trace {
             None => fingerprint(&reject.raw),
         });
         self.seen.extend(ids.chain(rejects));
+        self.has_nameless |= page.rejects.iter().any(|reject| reject.provider_record_id.is_none());
+        for at in page.records.iter().map(|record| record.session.created_at) {
+            self.created = Some(self.created.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        }
         if page.total.is_some() {
             self.total = page.total;
             self.largest_total = self.largest_total.max(page.total);
@@ -239,6 +251,16 @@ impl Trace {
             self.guard = Some(format!("the list did not end within {MAX_PAGES} pages"));
         }
         if self.guard.is_some() { None } else { Some(next) }
+    }
+
+    /// Whether the list held this record.
+    pub(super) fn holds(&self, id: &ProviderRecordId) -> bool {
+        self.seen.contains(&fingerprint(id))
+    }
+
+    /// Whether the provider counted what it listed.
+    pub(super) fn is_counted(&self) -> bool {
+        self.total.is_some()
     }
 
     /// How the provider's count disagrees with what it listed.

@@ -109,6 +109,11 @@ pub struct Page {
     pub facts: BTreeMap<&'static str, String>,
     /// Held as long as the page is.
     pub room: Room,
+    /// When it was asked for. Said by whoever asks, not by connectors.
+    pub fetched_at: Option<DateTime<Utc>>,
+    /// Stored sessions that the provider was asked for and does not have: by the walk that ends with this page, or one
+    /// by one. Said by whoever asks.
+    pub missing: Vec<ProviderRecordId>,
 }
 
 impl Page {

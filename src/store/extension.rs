@@ -1,21 +1,25 @@
 //! Providers' own tables, written by their description.
 
+use std::collections::HashMap;
+
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::id::SourceId;
-use crate::store::StoreError;
 use crate::store::page::Prepared;
+use crate::store::session::Known;
+use crate::store::{StoreError, order};
 
 /// Writes the extension rows of sessions; a partial record leaves its row as it is.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
     source_id: SourceId,
     rows: &[(i64, &Prepared<'_>)],
+    known: &HashMap<String, Known>,
 ) -> Result<(), StoreError> {
     let rows: Vec<(i64, &Extension)> = rows
         .iter()
-        .filter(|(_, record)| !record.record.session.is_partial)
+        .filter(|(_, record)| !order::is_partial(record, known))
         .filter_map(|(id, record)| Some((*id, record.record.session.extension.as_ref()?)))
         .collect();
     // all sessions of a page are of one provider, so there is one table

@@ -7,10 +7,12 @@
 //!
 //! Knows the tables and the model; knows no provider and no HTTP.
 
+pub mod absence;
 pub mod action;
 pub mod artifact;
 pub mod budget;
 pub mod hold;
+pub mod lateness;
 pub mod lease;
 pub mod open_set;
 pub mod operation;
@@ -25,9 +27,12 @@ pub mod statistics;
 pub mod window;
 
 mod batch;
+mod change;
+mod deletion;
 mod extension;
 mod message;
 mod oddity;
+mod order;
 mod person;
 mod raw;
 mod session;
@@ -60,6 +65,12 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// What was to be saved was asked for too long ago: others have read since.
+    #[error("a page was asked for {age_minutes} minutes before it was saved: the poller slept, and it is read again")]
+    Outdated {
+        /// How long ago.
+        age_minutes: i64,
+    },
     /// Another poller holds the stream now, or the lease has run out.
     #[error("the lease of stream `{stream}` of source {source_id} is lost: another poller may hold it")]
     LeaseLost {
@@ -90,7 +101,7 @@ impl StoreError {
     fn sqlstate(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Database { source, .. } => source.as_database_error()?.code(),
-            Self::LeaseLost { .. } => None,
+            Self::LeaseLost { .. } | Self::Outdated { .. } => None,
         }
     }
 

@@ -18,7 +18,11 @@ pub struct OpenRange {
     pub unsettled_since: DateTime<Utc>,
 }
 
-/// Open sessions, newest first, at most `limit`.
+/// Name of the fact that says which open session was read again last by a run that could not read all of them.
+pub const FACT_POSITION: &str = "open_set_position";
+
+/// Open sessions, at most `limit`: those below the one read last, newest first, then the others. So all of them have
+/// their turn, however many there are.
 pub async fn ids(
     pool: &PgPool,
     source_id: SourceId,
@@ -34,13 +38,19 @@ pub async fn ids(
                select provider_session_id, created_at from core.sessions
                 where source_id = $1 and created_at >= $2 and created_at < $3 and not is_deleted_at_provider
                   and session_state not in ('live', 'open', 'unknown') and ended_at >= $4) open_set
-            order by created_at desc
+            order by coalesce((created_at, provider_session_id)
+                              < (select s.created_at, s.provider_session_id
+                                   from ingest.source_facts f
+                                   join core.sessions s on s.source_id = f.source_id and s.provider_session_id = f.value
+                                  where f.source_id = $1 and f.name = $6), true) desc,
+                     created_at desc, provider_session_id desc
             limit $5"#,
         source_id.0,
         range.created_from,
         range.created_before,
         range.unsettled_since,
         limit,
+        FACT_POSITION,
     )
     .fetch_all(pool)
     .await

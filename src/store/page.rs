@@ -10,12 +10,16 @@ use crate::model::page::{Page, Record, Reject};
 use crate::model::person::PersonKey;
 use crate::model::session::MAPPING_VERSION;
 use crate::store::artifact::{self, SessionStream};
+use crate::store::change::{self, Stamp};
 use crate::store::hold::Hold;
+use crate::store::order::{self, OLDEST_PAGE};
 use crate::store::raw::{self, Hash, RawRecord};
 use crate::store::run::{self, Progress};
 use crate::store::session::Known;
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, extension, message, oddity, person, reject, session, source, trail, version};
+use crate::store::{
+    StoreError, deletion, extension, lateness, message, oddity, person, reject, session, source, trail, version,
+};
 
 /// What a page is saved for.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +38,17 @@ pub struct SaveContext<'a> {
     pub fetched_at: DateTime<Utc>,
     /// The present.
     pub now: DateTime<Utc>,
+}
+
+impl SaveContext<'_> {
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp { run_id: self.run_id, fetched_at: self.fetched_at, now: self.now }
+    }
+
+    /// Whether records are read again that were fetched before.
+    pub(super) fn is_replay(&self) -> bool {
+        matches!(self.hold, Hold::Replay(_))
+    }
 }
 
 /// A record with its hashes.
@@ -85,6 +100,10 @@ pub async fn save(
     page: &Page,
     finding: Option<&Finding>,
 ) -> Result<Progress, StoreError> {
+    let age = context.now - context.fetched_at;
+    if age > OLDEST_PAGE && !context.is_replay() {
+        return Err(StoreError::Outdated { age_minutes: age.num_minutes() });
+    }
     let records = prepare(page, context);
     match try_save(pool, context, page, &records, finding, false).await {
         Err(error) if error.is_data() => try_save(pool, context, page, &records, finding, true).await,
@@ -113,26 +132,21 @@ async fn try_save(
     finding: Option<&Finding>,
     one_by_one: bool,
 ) -> Result<Progress, StoreError> {
-    let SaveContext { hold, run_id, now, .. } = *context;
+    let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
     let place = hold.place();
     let failed = StoreError::doing("saving a page");
     let mut tx = pool.begin().await.map_err(&failed)?;
     hold.guard(&mut tx).await?;
     let known = session::known(&mut tx, place.source_id, records).await?;
-    let (fresh, unchanged) = partition(records, &known);
-    let mut refused = Vec::new();
-    let mut written = Vec::with_capacity(fresh.len());
-    if one_by_one {
-        for record in fresh {
-            match write_alone(&mut tx, context, record, &known).await? {
-                None => written.push(record),
-                Some(reject) => refused.push(reject),
-            }
-        }
-    } else {
-        write(&mut tx, context, &fresh, &known).await?;
-        written = fresh;
-    }
+    let sorted = order::sort(records, &known, fetched_at, now);
+    let back = deletion::named_again(&mut tx, context, page, records, &known).await?;
+    let changing = sorted.fresh.iter().map(|record| record.id()).filter(|id| known.contains_key(*id));
+    let changing: Vec<&str> = changing.chain(back.iter().map(String::as_str)).collect();
+    let before = change::before(&mut tx, place, &changing).await?;
+    let (written, refused) = write_all(&mut tx, context, sorted.fresh, &known, one_by_one).await?;
+    keep_bytes(&mut tx, context, &sorted.older).await?;
+    deletion::settle(&mut tx, context, records, &back).await?;
+    change::record(&mut tx, place, &before, context.stamp()).await?;
     let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
     reject::insert(&mut tx, place, None, &rejects, run_id, now).await?;
     let refused: Vec<&str> =
@@ -146,13 +160,18 @@ async fn try_save(
         oddity::count(&mut tx, place, &page.oddities, now).await?;
     }
     source::learn(&mut tx, place.source_id, &page.facts, now).await?;
+    let inserted: Vec<_> = written.iter().filter(|record| !known.contains_key(record.id())).collect();
+    // the first load of a range has nothing to measure but its last page, where it may have been read before
+    if !context.is_replay() && (!known.is_empty() || finding.is_some()) {
+        let created: Vec<_> = inserted.iter().map(|record| record.record.session.created_at).collect();
+        lateness::measure(&mut tx, place, &created, now).await?;
+    }
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let updated = written.iter().filter(|record| known.contains_key(record.id())).count();
     let progress = Progress {
         record_count: count(page.len()),
-        inserted_count: count(written.len() - updated),
-        updated_count: count(updated),
-        unchanged_count: count(unchanged),
+        inserted_count: count(inserted.len()),
+        updated_count: count(written.len() - inserted.len()),
+        unchanged_count: count(sorted.unchanged_count + sorted.older.len()),
         rejected_count: count(rejects.len()),
     };
     // what is read again was counted when it was fetched
@@ -162,28 +181,47 @@ async fn try_save(
     if let Some(finding) = finding {
         window::record(&mut tx, place, finding, run_id, now).await?;
     }
-    if !written.is_empty() {
+    let has_gone = deletion::miss(&mut tx, context, &page.missing).await?;
+    if !written.is_empty() || !back.is_empty() || has_gone {
         version::raise(&mut tx, place).await?;
     }
     tx.commit().await.map_err(&failed)?;
     Ok(progress)
 }
 
-/// Records that must be written, and how many need not: stored to the byte, or older than what is
-/// stored by the provider's own clock.
-fn partition<'a, 'r>(records: &'a [Prepared<'r>], known: &HashMap<String, Known>) -> (Vec<&'a Prepared<'r>>, usize) {
-    let must_write = |record: &&Prepared<'_>| {
-        known.get(record.id()).is_none_or(|known| {
-            let is_older = match (record.record.session.provider_updated_at, known.provider_updated_at) {
-                (Some(new), Some(stored)) => new < stored,
-                _ => false,
-            };
-            known.row_hash != record.row_hash && !is_older
-        })
-    };
-    let fresh: Vec<_> = records.iter().filter(must_write).collect();
-    let unchanged = records.len() - fresh.len();
-    (fresh, unchanged)
+/// Keeps the bytes of records that are older than what is stored.
+async fn keep_bytes(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    older: &[&Prepared<'_>],
+) -> Result<(), StoreError> {
+    if older.is_empty() {
+        return Ok(());
+    }
+    let bodies: Vec<RawRecord<'_>> = older.iter().map(|record| record.body()).collect();
+    raw::insert(tx, context.hold.place(), None, &bodies, context.run_id, context.fetched_at).await
+}
+
+/// Writes records, all at once or one by one; returns those that were written, and rejects of those that were refused.
+async fn write_all<'a, 'r>(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    records: Vec<&'a Prepared<'r>>,
+    known: &HashMap<String, Known>,
+    one_by_one: bool,
+) -> Result<(Vec<&'a Prepared<'r>>, Vec<Reject>), StoreError> {
+    if !one_by_one {
+        write(tx, context, &records, known).await?;
+        return Ok((records, Vec::new()));
+    }
+    let (mut written, mut refused) = (Vec::new(), Vec::new());
+    for record in records {
+        match write_alone(tx, context, record, known).await? {
+            None => written.push(record),
+            Some(reject) => refused.push(reject),
+        }
+    }
+    Ok((written, refused))
 }
 
 async fn write(
@@ -195,7 +233,7 @@ async fn write(
     if records.is_empty() {
         return Ok(());
     }
-    let SaveContext { hold, run_id, now, .. } = *context;
+    let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
     let place = hold.place();
     let source_id = place.source_id;
     let people = records.iter().filter_map(|record| {
@@ -204,12 +242,12 @@ async fn write(
     });
     person::insert(tx, source_id, &people.collect(), now).await?;
     let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body()).collect();
-    raw::insert(tx, place, None, &bodies, run_id, context.fetched_at).await?;
-    let ids = session::upsert(tx, source_id, records, hold.is_replay(), now).await?;
+    raw::insert(tx, place, None, &bodies, run_id, fetched_at).await?;
+    let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;
     let rows: Vec<(i64, &Prepared<'_>)> =
         records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
     let updated: Vec<i64> = rows.iter().filter(|(_, r)| known.contains_key(r.id())).map(|(id, _)| *id).collect();
-    extension::upsert(tx, source_id, &rows).await?;
+    extension::upsert(tx, source_id, &rows, known).await?;
     trail::replace(tx, source_id, &rows, &updated).await?;
     let carried: Vec<(i64, &[Message])> =
         rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.messages.as_deref()?))).collect();

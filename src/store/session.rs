@@ -6,16 +6,21 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::model::id::SourceId;
-use crate::model::session::Session;
-use crate::store::StoreError;
+use crate::model::session::{MAPPING_VERSION, Session};
 use crate::store::page::Prepared;
 use crate::store::raw::Hash;
+use crate::store::{StoreError, order};
 
 /// What is stored of a session already.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
     pub(super) row_hash: Hash,
     pub(super) provider_updated_at: Option<DateTime<Utc>>,
+    /// When what is stored was asked for; `None`: before that was kept.
+    pub(super) fetched_at: Option<DateTime<Utc>>,
+    pub(super) is_deleted: bool,
+    /// When the provider last did not have it, since it was last seen.
+    pub(super) last_missed_at: Option<DateTime<Utc>>,
 }
 
 /// The stored sessions among `records`, by the provider's id.
@@ -33,8 +38,11 @@ pub(super) async fn known(
     // statement: the checks of foreign keys would be planned anew for every row.
     sqlx::query("set local plan_cache_mode = force_custom_plan").execute(&mut *tx).await.map_err(&failed)?;
     let rows = sqlx::query!(
-        "select provider_session_id, row_hash, provider_updated_at from core.sessions
-          where source_id = $1 and provider_session_id = any($2)",
+        r#"select s.provider_session_id, s.row_hash, s.provider_updated_at, s.fetched_at, s.is_deleted_at_provider,
+                  a.last_missed_at as "last_missed_at?"
+             from core.sessions s
+             left join ingest.absences a on a.source_id = s.source_id and a.provider_session_id = s.provider_session_id
+            where s.source_id = $1 and s.provider_session_id = any($2)"#,
         source_id.0,
         &ids as &[&str],
     )
@@ -43,25 +51,30 @@ pub(super) async fn known(
     .map_err(&failed)?;
     sqlx::query("set local plan_cache_mode = auto").execute(tx).await.map_err(&failed)?;
     let known = rows.into_iter().map(|row| {
-        let row_hash = Hash::try_from(row.row_hash.as_slice()).unwrap_or_default();
-        (row.provider_session_id, Known { row_hash, provider_updated_at: row.provider_updated_at })
+        let known = Known {
+            row_hash: Hash::try_from(row.row_hash.as_slice()).unwrap_or_default(),
+            provider_updated_at: row.provider_updated_at,
+            fetched_at: row.fetched_at,
+            is_deleted: row.is_deleted_at_provider,
+            last_missed_at: row.last_missed_at,
+        };
+        (row.provider_session_id, known)
     });
     Ok(known.collect())
 }
 
 /// Writes sessions and returns their numbers by the provider's id. A record that names only part of a
-/// session updates state and status, and blanks nothing out; one that is only read again does not say that the provider
-/// lists it.
+/// session adds what it says, and blanks nothing out. They were asked for at `fetched_at`.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
     source_id: SourceId,
     records: &[&Prepared<'_>],
-    is_replay: bool,
-    now: DateTime<Utc>,
+    known: &HashMap<String, Known>,
+    (fetched_at, now): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<HashMap<String, i64>, StoreError> {
-    let (partial, full): (Vec<_>, Vec<_>) = records.iter().partition(|record| record.record.session.is_partial);
-    let mut ids = write(tx, source_id, &full, is_replay, now).await?;
-    ids.extend(write(tx, source_id, &partial, is_replay, now).await?);
+    let (partial, full): (Vec<_>, Vec<_>) = records.iter().partition(|record| order::is_partial(record, known));
+    let mut ids = write(tx, source_id, &full, false, (fetched_at, now)).await?;
+    ids.extend(write(tx, source_id, &partial, true, (fetched_at, now)).await?);
     Ok(ids)
 }
 
@@ -69,11 +82,12 @@ async fn write(
     tx: &mut PgConnection,
     source_id: SourceId,
     records: &[&Prepared<'_>],
-    is_replay: bool,
-    now: DateTime<Utc>,
+    is_partial: bool,
+    (fetched_at, now): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<HashMap<String, i64>, StoreError> {
-    let Some(first) = records.first() else { return Ok(HashMap::new()) };
-    let is_partial = first.record.session.is_partial;
+    if records.is_empty() {
+        return Ok(HashMap::new());
+    }
     let of = Columns { records };
     let rows = sqlx::query_file!(
         "src/store/session_upsert.sql",
@@ -102,7 +116,8 @@ async fn write(
         now,
         &records.iter().map(|r| &r.raw_hash[..]).collect::<Vec<_>>() as &[&[u8]],
         is_partial,
-        is_replay,
+        fetched_at,
+        i16::from(MAPPING_VERSION),
     )
     .fetch_all(tx)
     .await

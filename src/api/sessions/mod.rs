@@ -9,6 +9,7 @@ pub(crate) mod list;
 pub(crate) mod messages;
 pub(crate) mod one;
 pub(crate) mod participants;
+pub(crate) mod provenance;
 pub(crate) mod quality;
 pub(crate) mod summary;
 pub(crate) mod timeline;

@@ -1,0 +1,79 @@
+//! `GET /v1/sessions/{session_id}/provenance`: where a session's figures come from, and what changed about it.
+//!
+//! For whoever asks why a figure is what it is, or why it is not what it was. Holds no personal data.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::documented::FindProblems;
+use crate::api::page::Page;
+use crate::api::parameters::Asked;
+use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::values::PageParameters;
+use crate::api::problem::ApiError;
+use crate::api::sessions::parts_of;
+use crate::query::cursor;
+use crate::query::freshness::Freshness;
+use crate::query::provenance::{self, Change, Provenance};
+
+/// Where a session's figures come from, and a page of its changes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProvenanceAnswer {
+    /// Where they come from.
+    #[serde(flatten)]
+    provenance: Provenance,
+    /// What changed, newest first.
+    items: Vec<Change>,
+    /// Where the list goes on.
+    page: Page,
+    /// How far the data is complete.
+    freshness: Freshness,
+}
+
+/// Where a session's figures come from
+///
+/// The record they were made from, by its hash, with the time it was fetched and the run that brought it; the version of
+/// the rules; whether the provider still has the session; and what changed since it was first stored, field by field,
+/// newest first. First sight of a session is no change. A change that took back what a stale answer said is one, too.
+#[utoipa::path(
+    get, path = "/v1/sessions/{session_id}/provenance", tag = "sessions",
+    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),
+    responses(
+        (status = 200, description = "The provenance, with a page of changes. The Link header names the next page.", body = ProvenanceAnswer, example = json!({
+            "session_id": 42, "source": "konvo-eu", "provider_session_id": "chat-8f2",
+            "content_hash": "9f86d081884c7d659a2feaa0c55ad015", "content_first_fetched_at": "2026-11-20T09:10:02Z",
+            "content_run_id": 812, "fetched_at": "2026-11-20T09:10:02Z", "provider_updated_at": "2026-11-20T09:08:04Z",
+            "mapping_version": 1, "first_seen_at": "2026-11-20T09:05:01Z", "last_changed_at": "2026-11-20T09:10:02Z",
+            "is_deleted_at_provider": false, "first_missed_at": null, "missed_count": 0,
+            "items": [{"changed_at": "2026-11-20T09:10:02Z", "field": "outcome", "old": "open", "new": "resolved",
+                       "provider_time": "2026-11-20T09:08:04Z", "run_id": 812}],
+            "page": {"has_more": false, "next": null},
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+        })),
+        FindProblems
+    )
+)]
+pub(crate) async fn read_provenance(
+    State(state): State<ApiState>,
+    SessionId(session_id): SessionId,
+    OriginalUri(uri): OriginalUri,
+    Asked { given, mut faults }: Asked<PageParameters>,
+) -> Result<Response, ApiError> {
+    let question = format!("provenance {session_id}");
+    let limit = given.limit(&mut faults);
+    let below: Option<i64> = given.after(&question, &mut faults);
+    faults.refuse()?;
+    let (parts, freshness) = parts_of(&state, session_id).await?;
+    let provenance = provenance::find(&state.pool, &parts).await?;
+    let provenance = provenance.ok_or_else(|| ApiError::NotFound(format!("There is no session {session_id}.")))?;
+    let id = &provenance.provider_session_id;
+    let mut items = provenance::changes(&state.pool, &parts, id, below, limit + 1).await?;
+    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &last.change_id));
+    let next = page.next.clone();
+    let answer = ProvenanceAnswer { provenance, items, page, freshness };
+    Ok(Page::link(next.as_deref(), &uri, Json(answer).into_response()))
+}

@@ -1,0 +1,127 @@
+//! Where a session's figures come from: the record, the rules, and what has changed since it was first stored.
+//!
+//! Changes are found by the provider's id, which stays the same where a session gets another number. No text and no
+//! personal data: what is shown of the record is its hash.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+use utoipa::ToSchema;
+
+use crate::query::availability::Parts;
+use crate::query::{ReadError, reading};
+
+/// Where a session's figures come from.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Provenance {
+    /// Our number for the session.
+    pub session_id: i64,
+    /// Slug of the source.
+    #[schema(example = "konvo-eu")]
+    pub source: String,
+    /// The provider's id, to the letter.
+    pub provider_session_id: String,
+    /// SHA-256, first 16 bytes, in hex, of the record its figures were made from.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015")]
+    pub content_hash: String,
+    /// When that record was first fetched; null: its bytes are no longer kept.
+    pub content_first_fetched_at: Option<DateTime<Utc>>,
+    /// The run that brought it first; null: as above.
+    pub content_run_id: Option<i64>,
+    /// When what is stored was asked for; null: stored before this was kept.
+    pub fetched_at: Option<DateTime<Utc>>,
+    /// The provider's own change time of it; null: it gives none.
+    pub provider_updated_at: Option<DateTime<Utc>>,
+    /// Version of the rules that made it; null: stored before this was kept.
+    pub mapping_version: Option<i16>,
+    /// When the session was first stored.
+    pub first_seen_at: DateTime<Utc>,
+    /// When anything about it last changed here.
+    pub last_changed_at: DateTime<Utc>,
+    /// True once the provider no longer has it; figures leave it out.
+    pub is_deleted_at_provider: bool,
+    /// Since when the provider was asked for it and did not have it; null: it has it, as far as is known.
+    pub first_missed_at: Option<DateTime<Utc>>,
+    /// How many runs missed it since.
+    pub missed_count: i32,
+}
+
+/// One field that changed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Change {
+    /// When it was stored here.
+    pub changed_at: DateTime<Utc>,
+    /// What changed.
+    #[schema(example = "outcome")]
+    pub field: String,
+    /// What it was, as text; null: not known before.
+    #[schema(example = "open")]
+    pub old: Option<String>,
+    /// What it is since, as text; null: not known any more.
+    #[schema(example = "resolved")]
+    pub new: Option<String>,
+    /// When the provider changed it; null: it does not say.
+    pub provider_time: Option<DateTime<Utc>>,
+    /// The run that brought it.
+    pub run_id: i64,
+    /// Its place in the list.
+    #[serde(skip)]
+    pub change_id: i64,
+}
+
+/// Where the figures of a session come from; `None`: it is no longer stored.
+pub async fn find(pool: &PgPool, of: &Parts) -> Result<Option<Provenance>, ReadError> {
+    sqlx::query_as!(
+        Provenance,
+        r#"
+        select s.session_id as "session_id!", src.source_slug as "source!", s.provider_session_id as "provider_session_id!",
+               encode(s.raw_hash, 'hex') as "content_hash!",
+               raw.fetched_at::timestamptz as content_first_fetched_at, raw.run_id as "content_run_id?",
+               s.fetched_at::timestamptz as fetched_at, s.provider_updated_at::timestamptz as provider_updated_at,
+               s.mapping_version, s.first_seen_at::timestamptz as "first_seen_at!",
+               s.last_changed_at::timestamptz as "last_changed_at!", s.is_deleted_at_provider as "is_deleted_at_provider!",
+               gone.first_missed_at::timestamptz as first_missed_at, coalesce(gone.missed_count, 0) as "missed_count!"
+          from core.sessions s
+          join core.sources src using (source_id)
+          left join ingest.raw_records raw
+            on raw.source_id = s.source_id and raw.stream = 'sessions'
+           and raw.provider_record_id = s.provider_session_id and raw.content_hash = s.raw_hash
+          left join ingest.absences gone
+            on gone.source_id = s.source_id and gone.provider_session_id = s.provider_session_id
+         where s.source_id = $1 and s.session_id = $2
+        "#,
+        of.source_id,
+        of.session_id
+    )
+    .fetch_optional(pool)
+    .await
+    .map_err(reading("the provenance of a session"))
+}
+
+/// Up to `limit` changes of a session, newest first, below the one numbered `below`.
+pub async fn changes(
+    pool: &PgPool,
+    of: &Parts,
+    provider_session_id: &str,
+    below: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Change>, ReadError> {
+    sqlx::query_as!(
+        Change,
+        r#"
+        select c.changed_at::timestamptz as "changed_at!", c.field as "field!", c.old_value as old, c.new_value as new,
+               c.provider_time::timestamptz as provider_time, c.run_id as "run_id!", c.change_id as "change_id!"
+          from ingest.session_changes c
+         where c.source_id = $1 and c.provider_session_id = $2 and c.change_id < $3
+         order by c.change_id desc
+         limit $4
+        "#,
+        of.source_id,
+        provider_session_id,
+        below.unwrap_or(i64::MAX),
+        limit
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(reading("what changed about a session"))
+}

@@ -1,0 +1,192 @@
+//! Stored sessions that their provider no longer has.
+//!
+//! A session is missed where a proven reading of its range did not hold it, or where a question for it alone was answered
+//! with "not known". Missed by two runs, some minutes apart, it is taken for deleted: one answer may come from a stale
+//! cache. Whatever names the session again, a reject too, brings it back. Who is missed is decided outside; nothing
+//! is written where nobody is.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::TryStreamExt;
+use sqlx::{PgConnection, PgPool};
+
+use crate::model::id::{ProviderRecordId, SourceId};
+use crate::model::time::Window;
+use crate::store::{Place, StoreError};
+
+/// Two readings closer together than this count as one.
+pub const APART: TimeDelta = TimeDelta::minutes(5);
+/// So many missing in one reading are believed,
+const MISSING_BORNE: usize = 10;
+/// and more than so many never.
+const MISSING_MOST: usize = 5_000;
+
+/// Whether so many missing among so many are sessions that were deleted. Where most of what is stored is gone, it is
+/// likelier that somebody looks at another account, or that the provider keeps its lists for a while only.
+pub fn is_credible(missing: usize, of: usize) -> bool {
+    missing <= MISSING_BORNE || (missing * 2 <= of && missing <= MISSING_MOST)
+}
+
+/// What a reading of a range did not hold.
+#[derive(Debug, Default)]
+pub struct Missing {
+    /// Stored sessions of the range that were stored before the reading began.
+    pub stored_count: usize,
+    /// Those among them that the reading did not hold; no more are named than [`is_credible`] could believe.
+    pub ids: Vec<ProviderRecordId>,
+}
+
+/// The sessions stored before `stored_before` whose whole life, as far as it is known, lies in `window`, and which are
+/// not `listed`. Rows are looked at one by one: the memory it takes is that of the missing ones.
+pub async fn missing(
+    pool: &PgPool,
+    source_id: SourceId,
+    window: &Window,
+    stored_before: DateTime<Utc>,
+    is_listed: impl Fn(&ProviderRecordId) -> bool,
+) -> Result<Missing, StoreError> {
+    let failed = StoreError::doing("looking for sessions that are gone");
+    // the range of starts is there for the index
+    let mut rows = sqlx::query_scalar!(
+        "select provider_session_id from core.sessions
+          where source_id = $1 and started_at >= $2 and started_at < $3 and created_at >= $2 and created_at < $3
+            and coalesce(provider_updated_at, ended_at, created_at) < $3 and first_seen_at < $4
+            and not is_deleted_at_provider",
+        source_id.0,
+        window.from,
+        window.to,
+        stored_before,
+    )
+    // planned for this range each time: a plan that was made while the table was small would stay
+    .persistent(false)
+    .fetch(pool);
+    let mut missing = Missing::default();
+    while let Some(id) = rows.try_next().await.map_err(&failed)? {
+        missing.stored_count += 1;
+        let Ok(id) = ProviderRecordId::parse(&id) else { continue };
+        if missing.ids.len() <= MISSING_MOST && !is_listed(&id) {
+            missing.ids.push(id);
+        }
+    }
+    Ok(missing)
+}
+
+/// Writes down that the sessions `ids` were missed, and returns those that are taken for deleted from now on.
+pub(super) async fn sight(
+    tx: &mut PgConnection,
+    place: Place,
+    ids: &[ProviderRecordId],
+    run_id: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ids: Vec<&str> = ids.iter().map(ProviderRecordId::as_str).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let seen = sqlx::query!(
+        r#"insert into ingest.absences as a (source_id, provider_session_id, first_missed_at, first_missed_run_id,
+                                             last_missed_at, last_missed_run_id, missed_count)
+           select $1, gone.id, $3, $4, $3, $4, 1 from unnest($2::text[]) gone(id)
+            where exists (select from core.sessions s where s.source_id = $1 and s.provider_session_id = gone.id)
+           on conflict (source_id, provider_session_id) do update
+              set last_missed_at = excluded.last_missed_at, last_missed_run_id = excluded.last_missed_run_id,
+                  missed_count = a.missed_count + 1,
+                  deleted_at = case when excluded.last_missed_at - a.first_missed_at >= make_interval(secs => $5)
+                                    then excluded.last_missed_at end
+            where a.deleted_at is null and a.last_missed_run_id <> excluded.last_missed_run_id
+        returning a.provider_session_id, a.deleted_at is not null as "is_gone!""#,
+        place.source_id.0,
+        &ids as &[&str],
+        now,
+        run_id,
+        APART.as_seconds_f64(),
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("writing down who was missed"))?;
+    Ok(seen.into_iter().filter(|row| row.is_gone).map(|row| row.provider_session_id).collect())
+}
+
+/// Those of the sessions `ids` that were missed before `fetched_at`: named by a record, they are back.
+pub(super) async fn missed(
+    tx: &mut PgConnection,
+    place: Place,
+    ids: &[&str],
+    fetched_at: DateTime<Utc>,
+) -> Result<Vec<String>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar!(
+        "select provider_session_id from ingest.absences
+          where source_id = $1 and provider_session_id = any($2) and last_missed_at <= $3",
+        place.source_id.0,
+        ids as &[&str],
+        fetched_at,
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("looking for sessions that are back"))
+}
+
+/// Forgets that the sessions `ids` were missed.
+pub(super) async fn forget(tx: &mut PgConnection, place: Place, ids: &[&str]) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "delete from ingest.absences where source_id = $1 and provider_session_id = any($2)",
+        place.source_id.0,
+        ids as &[&str],
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("forgetting who was missed"))?;
+    Ok(())
+}
+
+/// Says of the stored sessions `ids` whether the provider has them.
+pub(super) async fn mark(
+    tx: &mut PgConnection,
+    place: Place,
+    ids: &[&str],
+    is_deleted: bool,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "update core.sessions set is_deleted_at_provider = $3, last_changed_at = $4
+          where source_id = $1 and provider_session_id = any($2) and is_deleted_at_provider <> $3",
+        place.source_id.0,
+        ids as &[&str],
+        is_deleted,
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("marking sessions"))?;
+    Ok(())
+}
+
+/// The sessions among `ids` that are taken for deleted stay so, whatever an old record of theirs says.
+pub(super) async fn keep_deleted(
+    tx: &mut PgConnection,
+    place: Place,
+    ids: &[&str],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let deleted = sqlx::query_scalar!(
+        "select provider_session_id from ingest.absences
+          where source_id = $1 and provider_session_id = any($2) and deleted_at is not null",
+        place.source_id.0,
+        ids as &[&str],
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("looking for deleted sessions"))?;
+    let deleted: Vec<&str> = deleted.iter().map(String::as_str).collect();
+    mark(tx, place, &deleted, true, now).await
+}
