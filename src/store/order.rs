@@ -66,6 +66,6 @@ pub(super) fn is_before(fetched_at: DateTime<Utc>, noted: DateTime<Utc>, now: Da
 pub(super) fn is_partial(record: &Prepared<'_>, known: &HashMap<String, Known>) -> bool {
     let session = &record.record.session;
     let is_silent = session.provider_status.is_none() && session.state == SessionState::Unknown;
-    let lacks = |known: &Known| known.provider_updated_at.is_some() || (is_silent && known.is_state_known);
+    let lacks = |known: &Known| known.provider_updated_at.is_some() || (is_silent && known.has_state);
     session.is_partial || (session.provider_updated_at.is_none() && known.get(record.id()).is_some_and(lacks))
 }
