@@ -19,6 +19,7 @@ pub(super) struct Known {
     /// When what is stored was asked for; `None`: before that was kept.
     pub(super) fetched_at: Option<DateTime<Utc>>,
     pub(super) is_deleted: bool,
+    pub(super) has_state: bool,
     /// When the provider last did not have it, since it was last seen.
     pub(super) last_missed_at: Option<DateTime<Utc>>,
 }
@@ -39,7 +40,7 @@ pub(super) async fn known(
     sqlx::query("set local plan_cache_mode = force_custom_plan").execute(&mut *tx).await.map_err(&failed)?;
     let rows = sqlx::query!(
         r#"select s.provider_session_id, s.row_hash, s.provider_updated_at, s.fetched_at, s.is_deleted_at_provider,
-                  a.last_missed_at as "last_missed_at?"
+                  s.session_state <> 'unknown' as "has_state!", a.last_missed_at as "last_missed_at?"
              from core.sessions s
              left join ingest.absences a on a.source_id = s.source_id and a.provider_session_id = s.provider_session_id
             where s.source_id = $1 and s.provider_session_id = any($2)"#,
@@ -56,6 +57,7 @@ pub(super) async fn known(
             provider_updated_at: row.provider_updated_at,
             fetched_at: row.fetched_at,
             is_deleted: row.is_deleted_at_provider,
+            has_state: row.has_state,
             last_missed_at: row.last_missed_at,
         };
         (row.provider_session_id, known)

@@ -305,25 +305,71 @@ async fn a_clock_that_was_wrong_keeps_nothing_from_being_stored() {
 
 #[tokio::test]
 async fn a_chat_that_comes_without_its_status_keeps_the_one_it_had() {
+    // whether or not the provider says when a chat changed
+    let timeless = DONE.replace(r#","last_updated":"2026-03-10T12:02:00.000Z""#, "");
+    for done in [DONE, &timeless] {
+        let mut world = World::new().await;
+        let feed = plain_feed(Platform::Konvo, 0);
+        feed.insert(chat(done, 3));
+        let _provider = world.simulate(Platform::Konvo, feed.clone(), Quirks::default()).await;
+        world.clock.set(noon() + TimeDelta::minutes(5));
+        world.poll_one().await;
+        assert!(feed.replace(chat("", 4)));
+        world.clock.set(noon() + TimeDelta::minutes(10));
+        assert_eq!(world.poll_one().await.updated, 1);
+        let stored =
+            "select session_state || ' ' || outcome || ' ' || duration_seconds || ' ' || completed_at::text || ' '
+                             || message_count || ' ' || feed_id from analytics.sessions";
+        assert_eq!(
+            world.text(stored).await.as_deref(),
+            Some("ended resolved 720 2026-03-10 12:02:00+00 4 f"),
+            "unknown does not replace known, and what it does say is stored"
+        );
+        assert!(feed.replace(chat(done, 3)));
+        world.clock.set(noon() + TimeDelta::minutes(15));
+        assert_eq!(world.poll_one().await.updated, 1, "the whole record is stored again");
+        // what the provider does say counts: it is open again
+        let reopened = OPEN.replace("2026-03-10T11:51", "2026-03-10T12:16");
+        assert!(feed.replace(chat(&reopened, 3)));
+        world.clock.set(noon() + TimeDelta::minutes(20));
+        world.poll_one().await;
+        let stored = "select session_state || ' ' || outcome || ' ' || duration_seconds || ' '
+                             || coalesce(completed_at::text, '-') from analytics.sessions";
+        assert_eq!(world.text(stored).await.as_deref(), Some("open open 1560 -"));
+    }
+}
+
+#[tokio::test]
+async fn a_chat_that_never_had_a_status_goes_on_with_its_messages() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konvo, 0);
-    feed.insert(chat(DONE, 3));
+    feed.insert(chat("", 2));
     let _provider = world.simulate(Platform::Konvo, feed.clone(), Quirks::default()).await;
-    world.clock.set(noon() + TimeDelta::minutes(5));
     world.poll_one().await;
     assert!(feed.replace(chat("", 4)));
-    world.clock.set(noon() + TimeDelta::minutes(10));
-    assert_eq!(world.poll_one().await.updated, 1);
-    let stored = "select session_state || ' ' || outcome || ' ' || duration_seconds || ' ' || completed_at::text || ' '
-                         || message_count from analytics.sessions";
-    assert_eq!(
-        world.text(stored).await.as_deref(),
-        Some("ended resolved 720 2026-03-10 12:02:00+00 4"),
-        "unknown does not replace known, and what it does say is stored"
-    );
-    assert!(feed.replace(chat(DONE, 3)));
-    world.clock.set(noon() + TimeDelta::minutes(15));
-    assert_eq!(world.poll_one().await.updated, 1, "the whole record is stored again");
+    world.clock.set(noon() + TimeDelta::minutes(5));
+    world.poll_one().await;
+    let stored =
+        "select session_state || ' ' || outcome || ' ' || duration_seconds || ' ' || message_count || ' ' || feed_id
+                    from analytics.sessions";
+    assert_eq!(world.text(stored).await.as_deref(), Some("unknown unknown 180 4 f"));
+}
+
+#[tokio::test]
+async fn a_poller_that_slept_between_asking_and_saving_saves_nothing() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konpro, 3);
+    let provider = world.simulate(Platform::Konpro, feed, Quirks::default()).await;
+    let clock = std::sync::Arc::clone(&world.clock);
+    provider.script(vec![Fault::new(Effect::before(move || clock.set(noon() + TimeDelta::hours(1))))]);
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "failed", "{line:?}");
+    assert!(line.detail.clone().unwrap_or_default().contains("60 minutes"), "{line:?}");
+    assert_eq!(world.text("select error_class from ingest.runs").await.as_deref(), Some("outdated"));
+    assert_eq!(world.number("select count(*) from core.sessions").await, 0);
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "the next run reads it again: {line:?}");
+    assert_eq!(world.number("select count(*) from core.sessions").await, 3);
 }
 
 #[tokio::test]
