@@ -93,7 +93,7 @@ pub async fn from_raw(app: &App, only: Option<&str>, stop: CancellationToken) ->
         place.record(source, "from_raw").await?;
         lines.extend(replay::from_raw(&place.poller, source, &bar).await?);
     }
-    bar.bar.finish_and_clear();
+    bar.drawn.finish_and_clear();
     place.poller.pool.close().await;
     Ok(lines)
 }
@@ -194,7 +194,7 @@ impl RejectReplays for Desk {
 
 /// A bar on a terminal; else a plain line for each tenth.
 struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     is_terminal: bool,
     said: Mutex<(String, u64)>,
 }
@@ -207,16 +207,16 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template("{msg:28} {bar:30} {pos}/{len} {per_sec} {eta}") {
             bar.set_style(style);
         }
-        Self { bar, is_terminal, said: Mutex::default() }
+        Self { drawn: bar, is_terminal, said: Mutex::default() }
     }
 }
 
 impl Watcher for Bar {
     fn at(&self, source: &str, what: &str, done: u64, total: u64) {
         if self.is_terminal {
-            self.bar.set_length(total);
-            self.bar.set_position(done);
-            self.bar.set_message(format!("{source}: {what}"));
+            self.drawn.set_length(total);
+            self.drawn.set_position(done);
+            self.drawn.set_message(format!("{source}: {what}"));
             return;
         }
         let about = format!("{source}: {what}");

@@ -29,32 +29,7 @@ pub(super) async fn insert(
         return Ok(());
     }
     let hashes: Vec<Vec<u8>> = rejects.iter().map(|reject| raw::hash(&[&reject.raw]).to_vec()).collect();
-    // looked up first: `on conflict` would burn a number for each of them on every poll
-    let known = sqlx::query_scalar!(
-        "select content_hash from ingest.rejects where source_id = $1 and stream = $2 and content_hash = any($3)",
-        place.source_id.0,
-        place.stream.as_str(),
-        &hashes,
-    )
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(&failed)?;
-    // the same bad bytes after a good version: open again. That they came once more is noted once an hour, so that a
-    // poll that finds nothing new writes nothing.
-    sqlx::query!(
-        "update ingest.rejects
-            set resolved_at = null, resolution = null, last_seen_at = greatest(last_seen_at, $4),
-                seen_count = seen_count + 1
-          where source_id = $1 and stream = $2 and content_hash = any($3)
-            and (resolved_at is not null or last_seen_at <= $4::timestamptz - interval '1 hour')",
-        place.source_id.0,
-        place.stream.as_str(),
-        &hashes,
-        now,
-    )
-    .execute(&mut *tx)
-    .await
-    .map_err(&failed)?;
+    let known = known(tx, place, &hashes, now).await?;
     let fresh: Vec<(&Reject, &[u8])> = rejects
         .iter()
         .zip(&hashes)
@@ -97,6 +72,43 @@ pub(super) async fn insert(
     .await
     .map_err(&failed)?;
     Ok(())
+}
+
+/// The kept rejects among `hashes`, which came again.
+async fn known(
+    tx: &mut PgConnection,
+    place: Place,
+    hashes: &[Vec<u8>],
+    now: DateTime<Utc>,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    let failed = StoreError::doing("keeping rejects");
+    // looked up first: `on conflict` would burn a number for each of them on every poll
+    let known = sqlx::query_scalar!(
+        "select content_hash from ingest.rejects where source_id = $1 and stream = $2 and content_hash = any($3)",
+        place.source_id.0,
+        place.stream.as_str(),
+        hashes,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    // the same bad bytes after a good version: open again. That they came once more is noted once an hour, so that a
+    // poll that finds nothing new writes nothing.
+    sqlx::query!(
+        "update ingest.rejects
+            set resolved_at = null, resolution = null, last_seen_at = greatest(last_seen_at, $4),
+                seen_count = seen_count + 1
+          where source_id = $1 and stream = $2 and content_hash = any($3)
+            and (resolved_at is not null or last_seen_at <= $4::timestamptz - interval '1 hour')",
+        place.source_id.0,
+        place.stream.as_str(),
+        hashes,
+        now,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    Ok(known)
 }
 
 /// Closes the open rejects of the records `ids`, which came again and could be read.

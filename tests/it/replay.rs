@@ -41,7 +41,7 @@ async fn polled() -> (World, Vec<Simulator>) {
 
 impl World {
     /// `tributary replay --from-raw`.
-    async fn from_raw(&self) -> Vec<StreamReplay> {
+    async fn replay_from_raw(&self) -> Vec<StreamReplay> {
         replaying::from_raw(&self.app(), None, CancellationToken::new()).await.expect("the replay runs")
     }
 
@@ -105,7 +105,7 @@ async fn all_tables_come_back_from_raw_records_alone() {
 
     world.empty().await;
     assert_eq!(world.dump().await.len(), 0);
-    let lines = world.from_raw().await;
+    let lines = world.replay_from_raw().await;
     assert!(lines.iter().all(StreamReplay::is_complete), "{lines:?}");
     assert_same_rows(&world.dump().await, &polled);
     assert_eq!(calls(&simulators), calls_before, "no provider was asked");
@@ -123,9 +123,9 @@ async fn a_replay_in_place_changes_nothing() {
     let (world, _simulators) = polled().await;
     let polled = world.dump().await;
     let written = world.tuples_written().await;
-    let lines = world.from_raw().await;
+    let lines = world.replay_from_raw().await;
     assert_eq!(lines.iter().filter(|line| line.stream == "sessions").map(|line| line.written).sum::<u64>(), 0);
-    assert!(lines.iter().any(|line| line.unchanged > 40), "{lines:?}");
+    assert!(lines.iter().all(|line| line.written == 0) && lines.iter().any(|line| line.unchanged > 40), "{lines:?}");
     assert_same_rows(&world.dump().await, &polled);
     assert_eq!(world.tuples_written().await, written, "no row was touched: {lines:?}");
     let asked = "select string_agg(kind || ' ' || target, ',' order by operation_id) from ingest.operations";
@@ -152,7 +152,7 @@ async fn rows_of_an_older_mapping_are_made_anew_and_keep_their_numbers() {
     }
     let now = noon() + TimeDelta::minutes(10);
     world.clock.set(now);
-    let lines = world.from_raw().await;
+    let lines = world.replay_from_raw().await;
     assert!(lines.iter().all(StreamReplay::is_complete), "{lines:?}");
     assert_eq!(world.text(numbers).await, before);
     let deleted = world.number("select count(*) from core.sessions where is_deleted_at_provider").await;
@@ -185,11 +185,11 @@ async fn sessions_without_a_raw_record_go_unless_the_records_are_what_is_missing
     world.poll_one().await;
     let run = async |sql: &'static str| sqlx::query(sql).execute(&world.db.pool).await.expect(sql);
     run("delete from ingest.raw_records where provider_record_id = 'konvo-00003'").await;
-    let lines = world.from_raw().await;
+    let lines = world.replay_from_raw().await;
     assert_eq!((lines[0].removed, lines[0].is_complete()), (1, true), "{lines:?}");
     assert_eq!(world.number("select count(*) from core.sessions").await, 4);
     run("delete from ingest.raw_records").await;
-    let lines = world.from_raw().await;
+    let lines = world.replay_from_raw().await;
     assert!(!lines[0].is_complete() && lines[0].removed == 0, "{lines:?}");
     assert_eq!(world.number("select count(*) from core.sessions").await, 4);
 }

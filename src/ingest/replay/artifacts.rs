@@ -170,7 +170,10 @@ impl Work<'_> {
         let mut rebuilt = Rebuilt::Unchanged;
         for (at, reports) in by_time {
             let is_something = reports.iter().any(|report| report.quality.is_some());
-            rebuilt = self.save(Found::Quality(&reports), None, &[], &People::new(), at, is_something).await?;
+            let saved = self.save(Found::Quality(&reports), None, &[], &People::new(), at, is_something).await?;
+            if saved != Rebuilt::Unchanged {
+                rebuilt = saved;
+            }
         }
         Ok(Making { rebuilt, rejects: Vec::new() })
     }

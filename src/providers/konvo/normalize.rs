@@ -68,7 +68,9 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
     let provider_session_id = fields.required_id("id")?;
     let created_at = fields.required_instant("created_at", &provider_session_id)?;
     let status = fields.object("status");
-    status.iter().for_each(|status| status.expect(&STATUS_FIELDS));
+    if let Some(status) = &status {
+        status.expect(&STATUS_FIELDS);
+    }
     let flag = |name| status.as_ref().and_then(|status| status.flag(name));
     let instant = |name| status.as_ref().and_then(|status| status.instant(name));
     let (completed, unresolved) = (flag("completed"), flag("unresolved"));
@@ -78,7 +80,9 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
     let completed_at = instant("completed_at").filter(|_| completed == Some(true));
     let last_updated = instant("last_updated");
     let state = fields.object("state");
-    state.iter().for_each(|state| state.expect(&STATE_FIELDS));
+    if let Some(state) = &state {
+        state.expect(&STATE_FIELDS);
+    }
     let trail = state.as_ref().and_then(|state| trail(state, oddities));
     Ok(Session {
         provider_session_id,

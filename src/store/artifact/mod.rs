@@ -12,6 +12,7 @@ mod enlist;
 pub mod journal;
 mod participant;
 mod presence;
+mod presence_check;
 pub mod quality;
 pub mod queue;
 pub mod rebuild;

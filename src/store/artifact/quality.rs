@@ -55,15 +55,15 @@ pub async fn counts(pool: &PgPool, task: &Task) -> Result<(i64, i64), StoreError
     Ok((row.with, row.without))
 }
 
-/// Writes reports.
+/// Writes reports; how many rows that changed.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
     task: &Task,
     reports: &[PeerReport],
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let of = Columns(reports);
-    sqlx::query_file!(
+    let written = sqlx::query_file!(
         "src/store/artifact/quality_upsert.sql",
         task.source_id.0,
         task.session_id,
@@ -115,7 +115,7 @@ pub(super) async fn upsert(
     .execute(tx)
     .await
     .map_err(StoreError::doing("writing quality reports"))?;
-    Ok(())
+    Ok(written.rows_affected())
 }
 
 /// Turns reports into columns.

@@ -13,8 +13,9 @@ use uuid::Uuid;
 use crate::model::artifact::{ArtifactState, SessionRef};
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
+use crate::store::artifact::presence_check::is_there;
 use crate::store::artifact::save::write_rows;
-use crate::store::artifact::{Content, Found, SaveContext, Task};
+use crate::store::artifact::{Content, Found, SaveContext, Task, quality};
 use crate::store::raw::{self, RawRecord};
 use crate::store::{Place, StoreError, person, reject, version};
 
@@ -214,7 +215,15 @@ pub async fn save(
     if let Some(part) = made.taken_in {
         keep(&mut tx, place, task, part).await?;
     }
-    write_rows(&mut tx, context, content.found).await?;
+    if let Found::Quality(reports) = content.found {
+        // reports come in parts, so there is no whole to compare
+        if quality::upsert(&mut tx, task, reports, context.now).await? == 0 && made.taken_in.is_none() {
+            tx.commit().await.map_err(&failed)?;
+            return Ok(Rebuilt::Unchanged);
+        }
+    } else {
+        write_rows(&mut tx, context, content.found).await?;
+    }
     if content.raw.is_some() {
         // rows of a file: those that can be read by now are none any more
         let session = task.session.provider_session_id.as_str();
@@ -274,36 +283,4 @@ async fn is_newest(tx: &mut PgConnection, stored: &StoredArtifact) -> Result<boo
     .await
     .map_err(&failed)?;
     Ok(newest == stored.newest_at)
-}
-
-/// Whether the rows an unchanged artifact stands for are all there.
-async fn is_there(tx: &mut PgConnection, task: &Task, content: &Content<'_>) -> Result<bool, StoreError> {
-    let counts = sqlx::query!(
-        r#"select (select count(*) from core.participants where source_id = $1 and session_id = $2) as "participants!",
-                  (select count(*) from core.messages where source_id = $1 and session_id = $2) as "messages!",
-                  (select count(*) from core.transcript_segments
-                    where source_id = $1 and session_id = $2) as "segments!",
-                  (select count(*) from core.transcripts where source_id = $1 and session_id = $2) as "transcripts!",
-                  (select count(*) from core.session_summaries
-                    where source_id = $1 and session_id = $2) as "summaries!",
-                  (select count(*) from core.session_stats where source_id = $1 and session_id = $2) as "stats!",
-                  (select count(*) from core.session_participation
-                    where source_id = $1 and session_id = $2) as "participations!""#,
-        task.source_id.0,
-        task.session_id,
-    )
-    .fetch_one(tx)
-    .await
-    .map_err(StoreError::doing("counting the rows of an artifact"))?;
-    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    Ok(match content.found {
-        Found::Participants { list, .. } => counts.participations == 1 && counts.participants == number(list.len()),
-        Found::Chat(messages) => counts.stats == 1 && counts.messages == number(messages.len()),
-        Found::Transcript(transcript) => {
-            counts.transcripts == 1 && counts.segments == number(transcript.segments.len())
-        }
-        Found::Summary(_) => counts.summaries == 1,
-        // reports come in parts, so there is no whole to compare; writing them again writes what differs
-        Found::Quality(_) => false,
-    })
 }

@@ -210,7 +210,7 @@ pub(super) async fn write_rows(
         Found::Chat(messages) => chat::replace(tx, task, messages).await,
         Found::Transcript(transcript) => speech::replace_transcript(tx, context, transcript).await,
         Found::Summary(summary) => speech::replace_summary(tx, task, summary, now).await,
-        Found::Quality(reports) => quality::upsert(tx, task, reports, now).await,
+        Found::Quality(reports) => quality::upsert(tx, task, reports, now).await.map(drop),
     }
 }
 

@@ -19,8 +19,7 @@ fn with_news(platform: Platform, id: &str) -> FixedRecord {
             .replacen('{', r#"{"mood":"calm","#, 1)
             .replace(r#""status":{"#, r#""status":{"closed_by":"4915100000000","#)
             .replace(r#""state":{"#, r#""state":{"score":3,"#)
-            .replace(r#"{"message_id":"#, r#"{"lang":"de","message_id":"#)
-            .replace("CONCIERGE", "CONCIERGE"),
+            .replace(r#"{"message_id":"#, r#"{"lang":"de","message_id":"#),
         Platform::Realtimekit => known
             .json
             .replacen('{', r#"{"mood":"calm","meta":{"anything":1},"settings":{"x":{}},"#, 1)
@@ -116,7 +115,7 @@ async fn unknown_fields_of_what_belongs_to_a_session_are_in_the_ledger() {
 async fn a_provider_that_uses_data_as_keys_does_not_fill_the_ledger() {
     let odd = |number: usize| {
         let known = record(Platform::Konpro, &format!("s-{number:04}"), at("2026-03-10T09:00:00Z"));
-        let keys: String = (0..50).map(|key| format!(r#""key-{number}-{key}":1,"#)).collect();
+        let keys = (0..50).map(|key| format!(r#""key-{number}-{key}":1,"#)).collect::<Vec<_>>().concat();
         FixedRecord { json: known.json.replacen('{', &format!("{{{keys}"), 1), ..known }
     };
     let feed = Arc::new(FixedFeed::new((0..120).map(odd)));

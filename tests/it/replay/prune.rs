@@ -39,9 +39,9 @@ async fn three_days() -> (World, tributary::demo::simulator::Simulator) {
         );
         let now_said = FixedRecord { json, updated_at, ..said };
         if day == 0 {
-            feed.insert(now_said)
+            feed.insert(now_said);
         } else {
-            assert!(feed.replace(now_said))
+            assert!(feed.replace(now_said));
         }
         world.poll_one().await;
     }
@@ -74,7 +74,7 @@ async fn the_newest_version_of_each_record_is_the_floor() {
     let said = "select string_agg(body, '|' order by body) from core.messages";
     let before = world.text(said).await;
     sqlx::query("delete from core.sessions").execute(&world.db.pool).await.expect("emptied");
-    world.from_raw().await;
+    world.replay_from_raw().await;
     assert_eq!(world.text(said).await, before);
 }
 

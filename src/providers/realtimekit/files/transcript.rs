@@ -51,7 +51,9 @@ fn json(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<Transcrip
         let body = fields.full_text("sentence");
         let body = body.ok_or_else(|| reject(raw, "missing_field", "/sentence", "there is no value"))?;
         let peer = fields.object("peerData");
-        peer.iter().for_each(|peer| peer.expect(&["cpi", "displayName", "id", "joinedAt", "leftAt", "userId"]));
+        if let Some(peer) = &peer {
+            peer.expect(&["cpi", "displayName", "id", "joinedAt", "leftAt", "userId"]);
+        }
         let said = |name: &str| peer.as_ref().and_then(|peer| peer.text(name));
         let mut segment = times.segment(
             fields.text("startTime").as_deref().and_then(|text| times.read(text, "/startTime", oddities)),
