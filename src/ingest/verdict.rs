@@ -26,7 +26,7 @@ pub(super) fn leaves_calls_open(outcome: &Result<(), Halt>) -> bool {
 }
 
 /// The verdict on a run.
-pub(super) fn judge(run: &Run<'_>, outcome: Result<(), Halt>) -> Finish {
+pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
     let finish = |verdict, reason: Option<String>, error| Finish {
         verdict,
         reason,
@@ -40,7 +40,7 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), Halt>) -> Finish {
             finish(Verdict::Cancelled, Some("the service was stopped; the next run goes on".to_owned()), None)
         }
         Err(Halt::Store(error)) => {
-            let class = if matches!(error, StoreError::LeaseLost { .. }) { "lease_lost" } else { "database" };
+            let class = if matches!(error, StoreError::LeaseLost { .. } | StoreError::UnitLost { .. }) { "lease_lost" } else { "database" };
             let detail = error.cause();
             tracing::error!(detail, "a run ended at the database");
             finish(Verdict::Failed, Some(detail.clone()), Some((class.to_owned(), detail)))
@@ -79,7 +79,7 @@ pub(super) fn advice_for(class: &str) -> Option<&'static str> {
     }
 }
 
-fn doubt(run: &Run<'_>) -> Option<String> {
+pub(super) fn doubt(run: &Run<'_>) -> Option<String> {
     let first = run.doubts.first()?;
     Some(match run.doubts.len() {
         1 => first.clone(),

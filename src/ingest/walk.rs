@@ -17,8 +17,8 @@ use crate::store::window::Finding;
 const MAX_WALKS: u32 = 3;
 /// Pages of one walk: beyond this a provider repeats itself in a way the guards do not see.
 const MAX_PAGES: u64 = 20_000;
-/// Windows shorter than this are not cut further.
-const SHORTEST_SPLIT: TimeDelta = TimeDelta::minutes(2);
+/// Windows this short are not cut further.
+pub(super) const SHORTEST_SPLIT: TimeDelta = TimeDelta::minutes(1);
 /// More rejects than one in so many records leave a window unproven.
 const REJECT_SHARE: usize = 20;
 /// So many rejects are borne, unless they are more than half of all records.
@@ -27,6 +27,12 @@ const REJECTS_BORNE: usize = 10;
 const MAX_SPARED_WINDOWS: u32 = 3;
 /// Most parts a window is cut into at once.
 const MAX_PARTS: u64 = 16;
+
+/// Into how many parts a window with `total` records is cut.
+pub(super) fn parts_for(total: u64, policy: &StreamPolicy) -> u32 {
+    let parts = total.div_ceil((policy.split_above_records / 2).max(1)).clamp(2, MAX_PARTS);
+    u32::try_from(parts).unwrap_or(2)
+}
 
 /// The window that was cut, and what the provider counts in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,14 +94,23 @@ impl Run<'_> {
                 // the part held all of the whole: what is left of the whole is proven with it
                 Proven::WithWhole => ahead.retain(|(_, other)| *other != whole),
                 Proven::TooMuch { total } => {
-                    let parts = total.div_ceil((policy.split_above_records / 2).max(1)).clamp(2, MAX_PARTS);
-                    let parts = window.split(u32::try_from(parts).unwrap_or(2));
+                    let parts = window.split(parts_for(total, policy));
                     let whole = Some(Whole { window, total });
                     ahead.extend(parts.into_iter().rev().map(|part| (part, whole)));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Covers the window of a unit. Where it holds too much for one piece nothing is claimed, and how much it holds is
+    /// told, so that the parts can be units of their own.
+    pub(super) async fn cover_unit(&mut self, window: Window, policy: &StreamPolicy) -> Result<Option<u64>, Halt> {
+        match self.prove(window, None, policy).await? {
+            Proven::Alone | Proven::WithWhole => Ok(None),
+            Proven::Doubtful => self.cover(&window.split(2), policy).await.map(|()| None),
+            Proven::TooMuch { total } => Ok(Some(total)),
+        }
     }
 
     /// Walks `window`, a part of `whole`, until it is proven, a few times.
@@ -164,6 +179,7 @@ impl Run<'_> {
         let may_split = claimed.span() <= window.span();
         let mut trace = Trace::default();
         loop {
+            self.note(&page);
             let next = trace.follow(&page);
             let is_crowded = may_split
                 && trace.page_count == 1

@@ -8,6 +8,7 @@
 
 pub mod actions;
 pub mod availability;
+pub mod backfills;
 pub mod bucket;
 pub mod calendar;
 pub mod catalog;
@@ -21,11 +22,13 @@ pub mod pollers;
 pub mod quality;
 pub mod range;
 pub mod readiness;
+pub mod reconciliations;
 pub mod runs;
 pub mod sessions;
 pub mod summaries;
 pub mod timeline;
 pub mod transcripts;
+pub mod windows;
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]

@@ -9,12 +9,14 @@
 
 pub mod action;
 pub mod artifact;
+pub mod backfill;
 pub mod budget;
 pub mod hold;
 pub mod lease;
 pub mod open_set;
 pub mod operation;
 pub mod page;
+pub mod reconciliation;
 pub mod run;
 pub mod secret;
 pub mod source;
@@ -45,6 +47,13 @@ pub struct Place {
     pub stream: Stream,
 }
 
+impl Place {
+    /// The place a row names; `None` for a stream this version does not know.
+    pub(crate) fn of(source_id: i32, stream: &str) -> Option<Self> {
+        Some(Self { source_id: SourceId(source_id), stream: Stream::parse(stream)? })
+    }
+}
+
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -64,6 +73,12 @@ pub enum StoreError {
         source_id: i32,
         /// Stream.
         stream: &'static str,
+    },
+    /// Another process holds the unit now, or its backfill was ended.
+    #[error("the claim on unit {unit_id} is lost: another process may hold it")]
+    UnitLost {
+        /// The unit.
+        unit_id: i64,
     },
 }
 
@@ -87,7 +102,7 @@ impl StoreError {
     fn sqlstate(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Database { source, .. } => source.as_database_error()?.code(),
-            Self::LeaseLost { .. } => None,
+            Self::LeaseLost { .. } | Self::UnitLost { .. } => None,
         }
     }
 
