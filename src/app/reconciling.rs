@@ -131,7 +131,10 @@ async fn one(
     };
     let range = Window { from: args.from.unwrap_or(proven.from), to: args.to.unwrap_or(proven.to).min(settled) };
     if range.from >= range.to {
-        return Ok(unanswered(slug, format!("--from, --to: nothing in {range} has settled yet; choose an earlier range")));
+        return Ok(unanswered(
+            slug,
+            format!("--from, --to: nothing in {range} has settled yet; choose an earlier range"),
+        ));
     }
     let planned = planning::plan_reconciliation(poller, source, range, operator).await?;
     let detail = match past::work_off(poller, source, &planned, 1, true).await? {

@@ -12,6 +12,7 @@ pub mod artifact;
 pub mod budget;
 mod keeper;
 pub mod past;
+mod patience;
 mod plan;
 mod reread;
 mod run;

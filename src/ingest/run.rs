@@ -4,7 +4,6 @@
 //! holds its claim, touches none of these facts, and is ended by [`crate::ingest::past`].
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +12,7 @@ use crate::connector::Connector;
 use crate::connector::error::PullError;
 use crate::ingest::artifact::PlannedStream;
 use crate::ingest::keeper::Keeper;
+use crate::ingest::patience::persist;
 use crate::ingest::verdict::{self, Halt};
 use crate::ingest::{Poller, RunSummary, Source};
 use crate::model::page::{Cursor, Page, PageRequest};
@@ -26,13 +26,6 @@ use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Progress};
 use crate::store::window::{self, Finding};
 use crate::store::{StoreError, statistics, window as windows};
-
-/// How long a write waits for a database that is away.
-const WRITE_PATIENCE: Duration = Duration::from_secs(20);
-/// Waits between them are drawn from zero to this, doubled each time.
-const FIRST_WRITE_WAIT: Duration = Duration::from_millis(150);
-/// No single wait is drawn from more than this.
-const LONGEST_WRITE_WAIT: Duration = Duration::from_secs(8);
 
 /// Cuts of doubtful windows in one poll; the next one goes on where this one stopped.
 const MAX_CUTS: u32 = 6;
@@ -199,26 +192,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) async fn persist<T, F, W>(&self, write: W) -> Result<T, StoreError>
+    async fn persist<T, F, W>(&self, write: W) -> Result<T, StoreError>
     where
         W: Fn() -> F,
         F: Future<Output = Result<T, StoreError>>,
     {
-        let started = tokio::time::Instant::now();
-        let mut cap = FIRST_WRITE_WAIT;
-        loop {
-            let error = match write().await {
-                Err(error) if error.is_transient() && started.elapsed() < WRITE_PATIENCE => error,
-                other => return other,
-            };
-            tracing::warn!(source = %self.source.slug, cause = error.cause(), "the database is away, trying again");
-            cap = cap.saturating_mul(2).min(LONGEST_WRITE_WAIT);
-            tokio::select! {
-                // whoever wants us to stop does not want to wait for a database
-                () = self.stop.cancelled() => return Err(error),
-                () = tokio::time::sleep(cap.mul_f64(self.poller.dice.unit())) => {}
-            }
-        }
+        persist(self.poller, self.source, &self.stop, write).await
     }
 
     /// Ends the run of a poll: verdict, journal, lease. Where the journal cannot be written, the next run closes this

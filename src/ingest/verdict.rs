@@ -40,7 +40,11 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
             finish(Verdict::Cancelled, Some("the service was stopped; the next run goes on".to_owned()), None)
         }
         Err(Halt::Store(error)) => {
-            let class = if matches!(error, StoreError::LeaseLost { .. } | StoreError::UnitLost { .. }) { "lease_lost" } else { "database" };
+            let class = if matches!(error, StoreError::LeaseLost { .. } | StoreError::UnitLost { .. }) {
+                "lease_lost"
+            } else {
+                "database"
+            };
             let detail = error.cause();
             tracing::error!(detail, "a run ended at the database");
             finish(Verdict::Failed, Some(detail.clone()), Some((class.to_owned(), detail)))

@@ -150,13 +150,13 @@ pub async fn list(
                  where u.backfill_id = b.backfill_id) u
           where b.purpose = 'backfill'",
     );
-    for (clause, values) in [(" and src.source_slug = any(", &filter.sources), (" and b.state = any(", &filter.states)] {
+    for (clause, values) in [(" and src.source_slug = any(", &filter.sources), (" and b.state = any(", &filter.states)]
+    {
         if !values.is_empty() {
             sql.push(clause).push_bind(values).push(")");
         }
     }
-    let numbers =
-        [(" and b.backfill_id = ", filter.backfill_id), (" and b.backfill_id < ", filter.before_backfill_id)];
+    let numbers = [(" and b.backfill_id = ", filter.backfill_id), (" and b.backfill_id < ", filter.before_backfill_id)];
     for (clause, number) in numbers {
         if let Some(number) = number {
             sql.push(clause).push_bind(number);

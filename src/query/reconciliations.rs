@@ -83,11 +83,7 @@ pub struct ReconciliationFilter {
 }
 
 /// The newest `limit` comparisons that pass the filter.
-pub async fn list(
-    pool: &PgPool,
-    filter: &ReconciliationFilter,
-    limit: i64,
-) -> Result<Vec<Reconciliation>, ReadError> {
+pub async fn list(pool: &PgPool, filter: &ReconciliationFilter, limit: i64) -> Result<Vec<Reconciliation>, ReadError> {
     let mut sql = QueryBuilder::<Postgres>::new(
         "select * from (
            select r.reconciliation_id, src.source_slug as source, src.provider, r.stream,
@@ -112,7 +108,8 @@ pub async fn list(
     if filter.only_latest {
         sql.push(" and is_latest");
     }
-    let numbers = [(" and backfill_id = ", filter.backfill_id), (" and reconciliation_id < ", filter.before_reconciliation_id)];
+    let numbers =
+        [(" and backfill_id = ", filter.backfill_id), (" and reconciliation_id < ", filter.before_reconciliation_id)];
     for (clause, number) in numbers {
         if let Some(number) = number {
             sql.push(clause).push_bind(number);

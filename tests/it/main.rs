@@ -5,6 +5,7 @@ mod harness;
 
 mod actions;
 mod api;
+mod backfill;
 mod budget;
 mod conformance;
 mod contract;
@@ -15,6 +16,7 @@ mod numbers;
 mod openapi;
 mod postgres;
 mod providers;
+mod reconcile;
 mod schema;
 mod settings;
 mod simulator;

@@ -77,8 +77,8 @@ fn border(
         let agrees = |(day, total): &&(&Window, &DayTotal)| {
             let day = shifted(day, offset);
             let within = hours.iter().filter(|(hour, ..)| *hour >= day.from && *hour < day.to);
-            let (count, minutes) =
-                within.fold((0, Decimal::ZERO), |(count, sum), (_, sessions, minutes)| (count + sessions, sum + minutes));
+            let (count, minutes) = within
+                .fold((0, Decimal::ZERO), |(count, sum), (_, sessions, minutes)| (count + sessions, sum + minutes));
             u64::try_from(count).is_ok_and(|count| count == total.session_count) && are_alike(total.minutes, minutes)
         };
         told.iter().filter(agrees).count()
@@ -99,8 +99,7 @@ mod tests {
             .map(|from| Window { from, to: from + TimeDelta::days(1) })
             .collect();
         // one session of ten minutes an hour before each midnight UTC, so that of the next day in Berlin
-        let hours: Vec<_> =
-            days.iter().map(|day| (day.from - TimeDelta::hours(1), 1, Decimal::from(10))).collect();
+        let hours: Vec<_> = days.iter().map(|day| (day.from - TimeDelta::hours(1), 1, Decimal::from(10))).collect();
         let total = |day: &Window, session_count| DayTotal {
             day: day.from.date_naive(),
             session_count,

@@ -17,6 +17,7 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use crate::ingest::past::unit::Worked;
+use crate::ingest::patience::persist;
 use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::backfill::{Backfill, BackfillState, claim, state};
@@ -24,7 +25,7 @@ use crate::store::operation::Operator;
 use crate::store::{Place, StoreError};
 
 /// How often a poller looks for work on the past.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often who waits for others looks whether they are done.
 const WAIT_FOR_OTHERS: Duration = Duration::from_millis(300);
 /// So many tries in a row that did not reach the provider: it is away.
@@ -72,7 +73,8 @@ async fn lane(poller: &Poller, source: &Source, backfill: &Backfill, is_patient:
         if poller.stop.is_cancelled() {
             return Ok(Ended::Stopped);
         }
-        let claimed = claim::claim(&poller.pool, backfill, &poller.owner, poller.clock.now()).await?;
+        let claim = || claim::claim(&poller.pool, backfill, &poller.owner, poller.clock.now());
+        let claimed = persist(poller, source, &poller.stop, claim).await?;
         let Some(claimed) = claimed else {
             let found = state::find(&poller.pool, backfill.backfill_id).await?;
             let state = found.map_or(BackfillState::Cancelled, |found| found.state);
@@ -109,7 +111,9 @@ pub(super) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
         let (looking, at) = (Arc::clone(&poller), Arc::clone(&source));
         match tokio::spawn(async move { look(&looking, &at).await }).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(source = %source.slug, error = ?error, "work on the past could not go on"),
+            Ok(Err(error)) => {
+                tracing::error!(source = %source.slug, error = ?error, "work on the past could not go on")
+            }
             Err(error) => tracing::error!(source = %source.slug, error = %error, "work on the past crashed"),
         }
     }

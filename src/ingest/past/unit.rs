@@ -6,13 +6,15 @@ use chrono::{DateTime, Utc};
 
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::ingest::past::compare;
+use crate::ingest::patience::persist;
 use crate::ingest::run::Run;
 use crate::ingest::verdict::{self, Halt};
 use crate::ingest::walk::parts_for;
 use crate::ingest::{Poller, Source};
+use crate::model::time::Window;
 use crate::store::StoreError;
 use crate::store::backfill::end::{self, Again, UnitRun};
-use crate::store::backfill::{Backfill, Claimed, Purpose, UnitEnd};
+use crate::store::backfill::{Backfill, Claimed, Purpose, Unit, UnitEnd};
 use crate::store::reconciliation::Comparison;
 use crate::store::run::{Finish, Verdict};
 
@@ -50,14 +52,22 @@ pub(super) async fn work_on(
         Purpose::Backfill => read(poller, source, backfill, claimed, &mut run).await,
         Purpose::Reconcile => compare::compare(poller, source, backfill, claimed, &mut run).await,
     };
-    let trouble = outcome.as_ref().err().map(Trouble::of);
     let finish = run.as_ref().map(|run| conclude(run, &outcome));
     let run = run.zip(finish.as_ref()).map(|(run, finish)| UnitRun { run_id: run.id, finish, progress: run.progress });
-    match settle(poller, source, backfill, claimed, run.as_ref(), outcome, trouble).await {
+    let now = poller.clock.now();
+    let settled = match decide(source, backfill, claimed, now, outcome) {
+        Ok((last, worked)) => {
+            let written =
+                persist(poller, source, &poller.stop, || write(poller, &claimed.unit, run.as_ref(), &last, now));
+            written.await.map(|()| worked)
+        }
+        Err(error) => Err(error),
+    };
+    match settled {
         Err(StoreError::UnitLost { unit_id }) => {
             tracing::info!(source = %source.slug, unit_id, "the unit is somebody else's by now");
             if let Some(run) = &run {
-                end::close_run(&poller.pool, run, poller.clock.now()).await?;
+                end::close_run(&poller.pool, run, now).await?;
             }
             Ok(Worked::On)
         }
@@ -111,15 +121,12 @@ enum Trouble {
     Final(String),
     /// It may lie in this one unit.
     Local(String),
-    /// The database.
-    Store,
 }
 
 impl Trouble {
     fn of(halt: &Halt) -> Self {
         match halt {
-            Halt::Cancelled => Self::Stopped,
-            Halt::Store(_) => Self::Store,
+            Halt::Cancelled | Halt::Store(_) => Self::Stopped,
             Halt::Pull(error) => Self::of_provider(error),
         }
     }
@@ -136,70 +143,70 @@ impl Trouble {
     }
 }
 
-fn uncounted(after: Duration) -> Again {
-    Again { after, is_counted: false }
+/// What is written at the end.
+enum Last {
+    Finish(UnitEnd, Option<Comparison>),
+    Split(Vec<Window>),
+    GiveBack(Again),
 }
 
-async fn settle(
-    poller: &Poller,
+fn again(after: Duration) -> Last {
+    Last::GiveBack(Again { after, is_counted: false })
+}
+
+/// What becomes of a unit, and of the work. Errors only with what the database said.
+fn decide(
     source: &Source,
     backfill: &Backfill,
     claimed: &Claimed,
-    run: Option<&UnitRun<'_>>,
+    now: DateTime<Utc>,
     outcome: Result<Outcome, Halt>,
-    trouble: Option<Trouble>,
-) -> Result<Worked, StoreError> {
-    let (pool, now, unit) = (&poller.pool, poller.clock.now(), &claimed.unit);
-    let halt = match (outcome, run) {
-        (Ok(Outcome::Ended(end, compared)), run) => {
-            end::finish(pool, unit, &end, run, compared.as_ref(), now).await?;
-            return Ok(Worked::On);
-        }
-        (Ok(Outcome::TooMuch(total)), Some(run)) => {
+) -> Result<(Last, Worked), StoreError> {
+    let halt = match outcome {
+        Ok(Outcome::Ended(end, compared)) => return Ok((Last::Finish(end, compared), Worked::On)),
+        Ok(Outcome::TooMuch(total)) => {
             let policy = source.past.policy(backfill.place.stream);
             let parts = policy.map_or(2, |policy| parts_for(total, &policy));
-            end::split(pool, unit, &claimed.window.split(parts), run, now).await?;
-            return Ok(Worked::On);
+            return Ok((Last::Split(claimed.window.split(parts)), Worked::On));
         }
-        (Ok(Outcome::TooMuch(_)), None) => return Ok(Worked::On),
-        (Err(halt), _) => halt,
+        Err(Halt::Store(error)) => return Err(error),
+        Err(halt) => halt,
     };
     let is_comparison = backfill.purpose == Purpose::Reconcile;
-    match trouble.unwrap_or(Trouble::Store) {
-        Trouble::Store => {
-            let Halt::Store(error) = halt else { return Ok(Worked::On) };
-            Err(error)
-        }
-        Trouble::Stopped => {
-            end::give_back(pool, unit, uncounted(Duration::ZERO), run, now).await?;
-            Ok(Worked::On)
-        }
+    Ok(match Trouble::of(&halt) {
+        Trouble::Stopped => (again(Duration::ZERO), Worked::On),
         Trouble::Wait(until) => {
             let wait = (until - now).to_std().unwrap_or_default().max(Duration::from_millis(200));
-            end::give_back(pool, unit, uncounted(wait), run, now).await?;
-            Ok(Worked::On)
+            (again(wait), Worked::On)
         }
         Trouble::Final(reason) | Trouble::Outage(reason) | Trouble::Local(reason) if is_comparison => {
             let failed = compare::failed(claimed.window, &reason);
-            end::finish(pool, unit, &UnitEnd::Failed(reason.clone()), run, Some(&failed), now).await?;
-            Ok(Worked::GaveUp(reason))
+            (Last::Finish(UnitEnd::Failed(reason.clone()), Some(failed)), Worked::GaveUp(reason))
         }
-        Trouble::Final(reason) => {
-            end::give_back(pool, unit, uncounted(Duration::ZERO), run, now).await?;
-            Ok(Worked::GaveUp(reason))
-        }
-        Trouble::Outage(reason) => {
-            end::give_back(pool, unit, uncounted(Duration::from_secs(1)), run, now).await?;
-            Ok(Worked::Outage(reason))
-        }
+        Trouble::Final(reason) => (again(Duration::ZERO), Worked::GaveUp(reason)),
+        Trouble::Outage(reason) => (again(Duration::from_secs(1)), Worked::Outage(reason)),
         Trouble::Local(reason) if claimed.attempts >= MAX_ATTEMPTS => {
-            end::finish(pool, unit, &UnitEnd::Failed(reason), run, None, now).await?;
-            Ok(Worked::On)
+            (Last::Finish(UnitEnd::Failed(reason), None), Worked::On)
         }
         Trouble::Local(_) => {
             let after = Duration::from_secs(1) * u32::try_from(claimed.attempts).unwrap_or(1);
-            end::give_back(pool, unit, Again { after, is_counted: true }, run, now).await?;
-            Ok(Worked::On)
+            (Last::GiveBack(Again { after, is_counted: true }), Worked::On)
         }
+    })
+}
+
+async fn write(
+    poller: &Poller,
+    unit: &Unit,
+    run: Option<&UnitRun<'_>>,
+    last: &Last,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let pool = &poller.pool;
+    match (last, run) {
+        (Last::Finish(end, compared), run) => end::finish(pool, unit, end, run, compared.as_ref(), now).await,
+        (Last::Split(parts), Some(run)) => end::split(pool, unit, parts, run, now).await,
+        (Last::Split(_), None) => Ok(()),
+        (Last::GiveBack(again), run) => end::give_back(pool, unit, *again, run, now).await,
     }
 }

@@ -24,7 +24,9 @@ pub(super) async fn table(
     let query = [("start_date", day(window.from)), ("end_date", day(window.to))];
     let answer = match client::ask(api, &path, &query).await {
         // an app may have no such table: the list is what counts
-        Err(error) if matches!(error.kind, PullErrorKind::NotFound | PullErrorKind::Config | PullErrorKind::Contract) => {
+        Err(error)
+            if matches!(error.kind, PullErrorKind::NotFound | PullErrorKind::Config | PullErrorKind::Contract) =>
+        {
             return Ok(None);
         }
         answer => answer?,

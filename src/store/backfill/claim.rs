@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use crate::model::time::Window;
-use crate::store::backfill::{Backfill, DayFigures, Unit};
 use crate::store::StoreError;
+use crate::store::backfill::{Backfill, DayFigures, Unit};
 
 /// How long a claim holds without renewal. A killed process keeps its unit from others for so long.
 pub const CLAIM_DURATION: Duration = Duration::from_secs(30);
@@ -28,7 +28,12 @@ pub struct Claimed {
 }
 
 /// Claims the oldest unit that is open, with no regard to order where others hold some.
-pub async fn claim(pool: &PgPool, backfill: &Backfill, owner: &str, now: DateTime<Utc>) -> Result<Option<Claimed>, StoreError> {
+pub async fn claim(
+    pool: &PgPool,
+    backfill: &Backfill,
+    owner: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Claimed>, StoreError> {
     let row = sqlx::query!(
         r#"with next as (
                 select u.unit_id
@@ -151,4 +156,3 @@ pub async fn start_run(
     tx.commit().await.map_err(&failed)?;
     Ok(run_id)
 }
-

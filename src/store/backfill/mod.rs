@@ -166,7 +166,7 @@ pub async fn reopen(
     .await
     .map_err(&failed)?;
     let Some(backfill_id) = found else { return Ok(None) };
-    revive(&mut tx, backfill_id, &["failed"]).await?;
+    state::revive(&mut tx, backfill_id, &["failed"]).await?;
     let found = read(&mut tx, backfill_id).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(found)
@@ -253,32 +253,6 @@ async fn abandon(tx: &mut PgConnection, place: Place, now: DateTime<Utc>) -> Res
     .await
     .map_err(StoreError::doing("closing an abandoned reconciliation"))?;
     Ok(())
-}
-
-/// Sets what is in one of `states` running again; what failed in it is tried anew.
-async fn revive(tx: &mut PgConnection, backfill_id: i64, states: &[&str]) -> Result<bool, StoreError> {
-    let failed = StoreError::doing("resuming a backfill");
-    let revived = sqlx::query!(
-        "update ingest.backfills set state = 'running', finished_at = null, reason = null
-          where backfill_id = $1 and state = any($2)",
-        backfill_id,
-        states as &[&str],
-    )
-    .execute(&mut *tx)
-    .await
-    .map_err(&failed)?;
-    if revived.rows_affected() == 0 {
-        return Ok(false);
-    }
-    sqlx::query!(
-        "update ingest.backfill_units set state = 'open', attempts = 0, not_before = null, finished_at = null
-          where backfill_id = $1 and state in ('doubtful', 'failed')",
-        backfill_id,
-    )
-    .execute(tx)
-    .await
-    .map_err(&failed)?;
-    Ok(true)
 }
 
 async fn read(tx: &mut PgConnection, backfill_id: i64) -> Result<Option<Backfill>, StoreError> {

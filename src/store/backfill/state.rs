@@ -1,9 +1,9 @@
 //! What operators and pollers do to a backfill as a whole: find it, pause it, resume it, end it.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
-use crate::store::backfill::{Backfill, BackfillState, read, revive};
+use crate::store::backfill::{Backfill, BackfillState, read};
 use crate::store::operation::{self, Operation};
 use crate::store::{Place, StoreError};
 
@@ -102,10 +102,8 @@ pub async fn command(
 ) -> Result<Commanded, StoreError> {
     let failed = StoreError::doing("changing a backfill");
     let mut tx = pool.begin().await.map_err(&failed)?;
-    let locked = sqlx::query_scalar!(
-        "select backfill_id from ingest.backfills where backfill_id = $1 for update",
-        backfill_id
-    );
+    let locked =
+        sqlx::query_scalar!("select backfill_id from ingest.backfills where backfill_id = $1 for update", backfill_id);
     if locked.fetch_optional(&mut *tx).await.map_err(&failed)?.is_none() {
         return Ok(Commanded::NotFound);
     }
@@ -152,4 +150,30 @@ pub async fn fail(pool: &PgPool, backfill_id: i64, reason: &str, now: DateTime<U
     .await
     .map_err(StoreError::doing("ending a backfill"))?;
     Ok(())
+}
+
+/// Sets what is in one of `states` running again; what failed in it is tried anew.
+pub(super) async fn revive(tx: &mut PgConnection, backfill_id: i64, states: &[&str]) -> Result<bool, StoreError> {
+    let failed = StoreError::doing("resuming a backfill");
+    let revived = sqlx::query!(
+        "update ingest.backfills set state = 'running', finished_at = null, reason = null
+          where backfill_id = $1 and state = any($2)",
+        backfill_id,
+        states as &[&str],
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    if revived.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query!(
+        "update ingest.backfill_units set state = 'open', attempts = 0, not_before = null, finished_at = null
+          where backfill_id = $1 and state in ('doubtful', 'failed')",
+        backfill_id,
+    )
+    .execute(tx)
+    .await
+    .map_err(&failed)?;
+    Ok(true)
 }

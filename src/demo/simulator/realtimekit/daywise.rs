@@ -19,9 +19,8 @@ pub(super) fn answer(call: &Call<'_>) -> Result<Reply, Reply> {
     let midnight = |day: NaiveDate| -> DateTime<Utc> { day.and_time(NaiveTime::MIN).and_utc() - offset };
     let last = midnight(to) + TimeDelta::days(1) - TimeDelta::milliseconds(1);
     let bounds = Bounds { from: Some(midnight(from)), to: Some(last) };
-    let mut days: BTreeMap<NaiveDate, (u64, Decimal)> = from.iter_days().take_while(|day| *day <= to)
-        .map(|day| (day, Default::default()))
-        .collect();
+    let mut days: BTreeMap<NaiveDate, (u64, Decimal)> =
+        from.iter_days().take_while(|day| *day <= to).map(|day| (day, Default::default())).collect();
     for entry in call.feed.created_between(bounds, call.now) {
         let minutes = call.member(entry.key, "minutes_consumed").and_then(|text| text.parse::<Decimal>().ok());
         let slot = days.entry((entry.created_at + offset).date_naive()).or_default();
