@@ -3,6 +3,7 @@
 //! The plan is in the database. This process works on it in the foreground and shows how far it is; other processes with
 //! the same command, and the pollers of a service, share the work. Ending this process ends nothing but its part.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -111,25 +112,22 @@ pub async fn work(
 ) -> anyhow::Result<BackfillOutcome> {
     let sources = super::connect_sources(app, &pool).await?;
     let poller = app.poller(pool.clone(), stop).await?;
-    let (source, planned) = match args.resume {
-        Some(backfill_id) => {
-            command(app, &pool, backfill_id, Command::Resume, operator).await?;
-            let planned = state::find(&pool, backfill_id).await?.context("the backfill is gone")?;
-            let source = sources.iter().find(|source| source.id == planned.place.source_id);
-            (source.with_context(|| format!("the source of backfill {backfill_id} is not configured"))?, planned)
-        }
-        None => {
-            let source = named(&sources, args.source.as_deref())?;
-            let range = range(args, app.clock.now())?;
-            let (planned, is_resumed) = planning::plan_backfill(&poller, source, range, operator).await?;
-            progress.say(&format!(
-                "{} backfill {} of {}: {range}",
-                if is_resumed { "going on with" } else { "planned" },
-                planned.backfill_id,
-                source.slug
-            ));
-            (source, planned)
-        }
+    let (source, planned) = if let Some(backfill_id) = args.resume {
+        command(app, &pool, backfill_id, Command::Resume, operator).await?;
+        let planned = state::find(&pool, backfill_id).await?.context("the backfill is gone")?;
+        let source = sources.iter().find(|source| source.id == planned.place.source_id);
+        (source.with_context(|| format!("the source of backfill {backfill_id} is not configured"))?, planned)
+    } else {
+        let source = named(&sources, args.source.as_deref())?;
+        let range = range(args, app.clock.now())?;
+        let (planned, is_resumed) = planning::plan_backfill(&poller, source, range, operator).await?;
+        progress.say(&format!(
+            "{} backfill {} of {}: {range}",
+            if is_resumed { "going on with" } else { "planned" },
+            planned.backfill_id,
+            source.slug
+        ));
+        (source, planned)
     };
     if args.detach {
         return outcome(app, &pool, planned.backfill_id, None).await;
@@ -256,10 +254,11 @@ fn print(as_json: bool, outcome: &BackfillOutcome) -> anyhow::Result<()> {
     let mut text = line(&outcome.backfill);
     for unit in &outcome.troubled_units {
         let why = unit.doubt.as_deref().unwrap_or("not proven");
-        text.push_str(&format!("  {} [{}, {}): {why}\n", unit.state, unit.window_from, unit.window_to));
+        // writing to a text cannot fail
+        let _ = writeln!(text, "  {} [{}, {}): {why}", unit.state, unit.window_from, unit.window_to);
     }
     if let Some(detail) = &outcome.detail {
-        text.push_str(&format!("{detail}\n"));
+        let _ = writeln!(text, "{detail}");
     }
     super::say(&text)
 }

@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
     pub(super) async fn finish(self, lease: &Lease, outcome: Result<(), Halt>) -> RunSummary {
         // a run that has waited for the database already does not wait again
         let has_waited = matches!(outcome, Err(Halt::Store(_)));
-        let mut finish = verdict::judge(&self, outcome.as_ref().map(|()| ()));
+        let mut finish = verdict::judge(&self, outcome.as_ref().copied());
         let now = self.poller.clock.now();
         let pool = &self.poller.pool;
         let write = || journal::finish(pool, lease, self.id, &finish, now);

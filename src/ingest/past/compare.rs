@@ -64,7 +64,7 @@ pub(super) async fn compare<'a>(
         (ComparisonState::Match | ComparisonState::Healed, _) => UnitEnd::Proven,
         (_, reason) => UnitEnd::Doubtful(reason.clone().unwrap_or_default()),
     };
-    Ok(Outcome::Ended(end, Some(compared)))
+    Ok(Outcome::Ended(end, Some(Box::new(compared))))
 }
 
 struct Comparing<'a, 'b> {

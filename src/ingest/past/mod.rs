@@ -112,7 +112,7 @@ pub(super) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
         match tokio::spawn(async move { look(&looking, &at).await }).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::error!(source = %source.slug, error = ?error, "work on the past could not go on")
+                tracing::error!(source = %source.slug, error = ?error, "work on the past could not go on");
             }
             Err(error) => tracing::error!(source = %source.slug, error = %error, "work on the past crashed"),
         }

@@ -72,7 +72,7 @@ pub async fn plan_reconciliation(
     operator: &Operator,
 ) -> Result<Backfill, StoreError> {
     let is_unfiltered = ignores_filter(poller, source).await.unwrap_or(false);
-    let windows = if is_unfiltered { vec![range] } else { cut(range, |age| Step::for_age(age)) };
+    let windows = if is_unfiltered { vec![range] } else { cut(range, Step::for_age) };
     let days = if is_unfiltered { Vec::new() } else { daytable::figures(poller, source, &windows).await? };
     let figure = |window: &Window| days.iter().find(|(day, _)| day == window).map(|(_, figures)| *figures);
     let units: Vec<PlannedUnit> =

@@ -35,7 +35,7 @@ pub(super) enum Worked {
 /// What became of a unit that could be asked for.
 pub(super) enum Outcome {
     /// It is over.
-    Ended(UnitEnd, Option<Comparison>),
+    Ended(UnitEnd, Option<Box<Comparison>>),
     /// It holds so many records that its parts are to be units of their own.
     TooMuch(u64),
 }
@@ -145,7 +145,7 @@ impl Trouble {
 
 /// What is written at the end.
 enum Last {
-    Finish(UnitEnd, Option<Comparison>),
+    Finish(UnitEnd, Option<Box<Comparison>>),
     Split(Vec<Window>),
     GiveBack(Again),
 }
@@ -181,7 +181,7 @@ fn decide(
         }
         Trouble::Final(reason) | Trouble::Outage(reason) | Trouble::Local(reason) if is_comparison => {
             let failed = compare::failed(claimed.window, &reason);
-            (Last::Finish(UnitEnd::Failed(reason.clone()), Some(failed)), Worked::GaveUp(reason))
+            (Last::Finish(UnitEnd::Failed(reason.clone()), Some(Box::new(failed))), Worked::GaveUp(reason))
         }
         Trouble::Final(reason) => (again(Duration::ZERO), Worked::GaveUp(reason)),
         Trouble::Outage(reason) => (again(Duration::from_secs(1)), Worked::Outage(reason)),
@@ -204,7 +204,7 @@ async fn write(
 ) -> Result<(), StoreError> {
     let pool = &poller.pool;
     match (last, run) {
-        (Last::Finish(end, compared), run) => end::finish(pool, unit, end, run, compared.as_ref(), now).await,
+        (Last::Finish(end, compared), run) => end::finish(pool, unit, end, run, compared.as_deref(), now).await,
         (Last::Split(parts), Some(run)) => end::split(pool, unit, parts, run, now).await,
         (Last::Split(_), None) => Ok(()),
         (Last::GiveBack(again), run) => end::give_back(pool, unit, *again, run, now).await,
