@@ -1,15 +1,19 @@
 //! Wiring: configuration and providers become sources, sources go to `ingest`, questions to `api`; and
 //! everything stops in order. The only module that knows all others; it decides nothing about data.
 
+pub mod backfilling;
 mod budgets;
 pub mod checking;
 pub mod polling;
+pub mod progress;
 pub mod pruning;
+pub mod reconciling;
 pub mod replaying;
 pub mod serving;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -117,5 +121,13 @@ impl App {
             large: Arc::new(Semaphore::new(1)),
             stop,
         })
+    }
+}
+
+/// Writes to standard output. A reader that has gone, as behind `| head`, has seen enough.
+pub fn say(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }

@@ -1,7 +1,6 @@
 //! The verbs: parses, calls, reports. Everything else is in the library.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 use tributary::app::polling::Selection;
 use tributary::app::serving::{self, Role};
-use tributary::app::{self, App, checking, polling, pruning, replaying};
+use tributary::app::{self, App, backfilling, checking, polling, pruning, reconciling, replaying, say};
 use tributary::clock::{Dice, SystemClock};
 use tributary::db::{self, Purpose};
 use tributary::demo;
@@ -42,6 +41,10 @@ enum Verb {
     Replay(ReplayArgs),
     /// Remove superseded raw records and old lines of the journals, as configured
     Prune(PruneArgs),
+    /// Read a range of the past; exit 0 only if all of it is proven complete
+    Backfill(backfilling::BackfillArgs),
+    /// Compare what is stored with the providers' own counts and heal what differs; exit 0 only if all is equal
+    Reconcile(reconciling::ReconcileArgs),
     /// Bring the database to this version's schema
     Migrate,
     /// Look at configuration, database, credentials and clocks
@@ -165,6 +168,16 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
                 Ok(ExitCode::SUCCESS)
             })
         }
+        Verb::Backfill(args) => {
+            let app = configured(path, environment, None)?;
+            let user = user(environment);
+            block_on(async move { backfilling::run(&app, &args, &user, serving::stop_on_signal()?).await })
+        }
+        Verb::Reconcile(args) => {
+            let app = configured(path, environment, None)?;
+            let user = user(environment);
+            block_on(async move { reconciling::run(&app, &args, &user, serving::stop_on_signal()?).await })
+        }
         Verb::Migrate => {
             let app = configured(path, environment, None)?;
             block_on(async move {
@@ -235,12 +248,10 @@ fn configured(
     App::new(config, embedded, Arc::new(SystemClock), Arc::new(Dice::from_entropy()))
 }
 
-/// Writes to standard output. A reader that has gone, as behind `| head`, has seen enough.
-fn say(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+/// Who runs a command, for the journal of operations.
+fn user(environment: &BTreeMap<String, String>) -> String {
+    let name = environment.get("USER").or_else(|| environment.get("LOGNAME"));
+    format!("{}, by the command line", name.map_or("unknown", String::as_str))
 }
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

@@ -3,7 +3,7 @@
 //! One endpoint a file, each in the same order: parameters, answer, documentation, handler. The router
 //! stands below on one screen and writes the OpenAPI document, so that no route is undocumented. What a
 //! question means is decided in [`crate::query`]; what an error says, in [`problem`] alone. All but [`actions`]
-//! only reads, and nothing here knows providers or how data comes in.
+//! and the pausing of backfills only reads, and nothing here knows providers or how data comes in.
 
 pub(crate) mod accept;
 pub mod actions;
@@ -16,6 +16,7 @@ pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod page;
 pub(crate) mod parameters;
+pub(crate) mod past;
 pub mod problem;
 pub mod rejections;
 pub mod request_id;
@@ -100,6 +101,12 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(rejections::one::read_rejection))
         .routes(routes!(rejections::replay::replay_rejection))
         .routes(routes!(drift::list_drift))
+        .routes(routes!(past::windows::list_windows))
+        .routes(routes!(past::backfills::list_backfills))
+        .routes(routes!(past::backfill::read_backfill))
+        .routes(routes!(past::backfill::pause_backfill))
+        .routes(routes!(past::backfill::resume_backfill))
+        .routes(routes!(past::reconciliation::list_reconciliations))
         .routes(routes!(sessions::list::list_sessions))
         .routes(routes!(sessions::one::read_session))
         .routes(routes!(sessions::messages::list_messages))

@@ -47,7 +47,7 @@ parameter_groups! {
     responses(
         (status = 200, description = "A page of runs. The Link header names the next page.", body = List<Run>, example = json!({
             "items": [{
-                "run_id": 4711, "source": "konvo-eu", "provider": "konvo", "stream": "sessions",
+                "run_id": 4711, "source": "konvo-eu", "provider": "konvo", "stream": "sessions", "purpose": "poll",
                 "started_at": "2026-11-20T10:40:00Z", "heartbeat_at": "2026-11-20T10:40:04Z", "finished_at": "2026-11-20T10:40:04Z",
                 "verdict": "complete", "reason": null, "window_from": "2026-11-20T09:35:00Z", "window_to": "2026-11-20T10:39:58Z",
                 "page_count": 2, "record_count": 131, "distinct_count": 131, "inserted_count": 4, "updated_count": 9,

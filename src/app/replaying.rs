@@ -158,7 +158,9 @@ impl Desk {
                 history_from: configured.history_from,
                 schedule: configured.schedule.clone(),
                 session_streams: PlannedStream::of(connector.as_ref(), &configured.session_streams),
+                past: Arc::clone(&connector),
                 connector,
+                reconcile_schedule: configured.reconcile_schedule.clone(),
             });
         }
         Ok(Self { poller: app.poller(pool.clone(), stop.clone()).await?, sources })

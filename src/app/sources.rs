@@ -72,7 +72,9 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
     let workshop = Workshop::new(app, Some(pool))?;
     let mut sources = Vec::with_capacity(configured.len());
     for (index, (source, id)) in configured.iter().zip(ids).enumerate() {
-        let connector = workshop.connect(index, source::facts(pool, id).await?)?;
+        let facts = source::facts(pool, id).await?;
+        let past = workshop.connect_with(index, facts.clone(), Priority::Backfill)?;
+        let connector = workshop.connect(index, facts)?;
         let session_streams = PlannedStream::of(connector.as_ref(), &source.session_streams);
         sources.push(Source {
             id,
@@ -81,6 +83,8 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
             history_from: source.history_from,
             schedule: source.schedule.clone(),
             connector,
+            past,
+            reconcile_schedule: source.reconcile_schedule.clone(),
             session_streams,
         });
     }
@@ -119,6 +123,16 @@ impl<'a> Workshop<'a> {
 
     /// A connector for the configured source at `index`, told what earlier runs learnt about it.
     pub(super) fn connect(&self, index: usize, facts: BTreeMap<String, String>) -> anyhow::Result<Arc<dyn Connector>> {
+        self.connect_with(index, facts, Priority::Live)
+    }
+
+    /// The same with the urgency its lists have in the budget.
+    fn connect_with(
+        &self,
+        index: usize,
+        facts: BTreeMap<String, String>,
+        priority: Priority,
+    ) -> anyhow::Result<Arc<dyn Connector>> {
         let source = self.app.config.sources.get(index).context("there is no such source")?;
         let budget = self.budgets.get(&index).context("every source has a budget")?;
         let entry = entry_of(source)?;
@@ -137,7 +151,7 @@ impl<'a> Workshop<'a> {
             credential: entry.credential,
             api_key: source.api_key.clone(),
             budget: Arc::clone(budget),
-            priority: Priority::Live,
+            priority,
             default_retry_after: TimeDelta::seconds(i64::from(entry.default_retry_after_seconds)),
             limits: self.limits,
             large: self.large.clone(),

@@ -23,6 +23,9 @@ pub struct SourceConfig {
     pub base_url: reqwest::Url,
     /// `schedule`: when it is polled, six cron fields (second first), UTC.
     pub schedule: String,
+    /// `reconcile_schedule`: when what is stored is compared with the provider's counts, six cron fields, UTC; `off`:
+    /// only by `tributary reconcile`. Default every day at 03:30.
+    pub reconcile_schedule: Option<String>,
     /// `history_from`: nothing older is asked for. Default 2020-01-01, before any of the platforms.
     pub history_from: DateTime<Utc>,
     /// `api_key_env` or `api_key_file`.
@@ -91,7 +94,12 @@ fn read(
     let base_url = base_url(section, provider, faults);
     let default_schedule = provider.map_or("0 */5 * * * *", |provider| provider.schedule);
     let schedule = section.text("schedule", faults).unwrap_or_else(|| default_schedule.to_owned());
-    check_schedule(section, &schedule, faults);
+    check_schedule(section, "schedule", &schedule, faults);
+    let reconcile = section.text("reconcile_schedule", faults).unwrap_or_else(|| "0 30 3 * * *".to_owned());
+    let reconcile_schedule = (reconcile.trim() != "off").then_some(reconcile);
+    if let Some(schedule) = &reconcile_schedule {
+        check_schedule(section, "reconcile_schedule", schedule, faults);
+    }
     let history_from = history_from(section, faults);
     let had_faults = faults.len();
     if section.has("api_key") {
@@ -117,6 +125,7 @@ fn read(
         provider: provider?.name.to_owned(),
         base_url: base_url?,
         schedule,
+        reconcile_schedule,
         history_from,
         api_key: api_key?,
         requests_per_minute: u32::try_from(rate).unwrap_or(1),
@@ -191,17 +200,17 @@ fn base_url(
     Some(url)
 }
 
-fn check_schedule(section: &Section, schedule: &str, faults: &mut Vec<ConfigFault>) {
+fn check_schedule(section: &Section, key: &str, schedule: &str, faults: &mut Vec<ConfigFault>) {
     let remedy = "write six fields, second first, UTC: `0 */5 * * * *` is every five minutes";
     if schedule.split_whitespace().count() != 6 {
         let problem = format!("`{schedule}` does not have six fields");
-        section.fault(faults, "schedule", &problem, remedy);
+        section.fault(faults, key, &problem, remedy);
         return;
     }
     match crate::clock::parse_schedule(schedule) {
-        Err(error) => section.fault(faults, "schedule", &format!("`{schedule}` is no schedule: {error}"), remedy),
+        Err(error) => section.fault(faults, key, &format!("`{schedule}` is no schedule: {error}"), remedy),
         Ok(parsed) if parsed.find_next_occurrence(&time::sane_range().0, true).is_err() => {
-            section.fault(faults, "schedule", &format!("`{schedule}` never comes"), remedy);
+            section.fault(faults, key, &format!("`{schedule}` never comes"), remedy);
         }
         Ok(_) => {}
     }

@@ -42,7 +42,7 @@ use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
 use crate::model::artifact::{ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::id::{ProviderRecordId, SourceSlug};
-use crate::model::page::{Page, PageRequest, Record, Reject};
+use crate::model::page::{Count, DayTotal, Page, PageRequest, Record, Reject};
 use crate::model::source::Capabilities;
 use crate::model::stream::Stream;
 
@@ -104,6 +104,15 @@ pub trait Connector: Send + Sync {
 
     /// The page of `stream` that `request` asks for.
     async fn fetch_page(&self, stream: Stream, request: PageRequest<'_>) -> Result<Page, PullError>;
+
+    /// How many records the provider counts in the window, by the cheapest call that says so.
+    async fn count(&self, stream: Stream, request: PageRequest<'_>) -> Result<Count, PullError>;
+
+    /// The provider's own table of days for the window, where it has one. Where its days begin is its own business.
+    async fn days(&self, stream: Stream, request: PageRequest<'_>) -> Result<Option<Vec<DayTotal>>, PullError> {
+        let _ = (stream, request);
+        Ok(None)
+    }
 
     /// One session again, as a page of one record; an empty page when the provider does not know it.
     /// Only called where the policy says [`OpenSet::ByDetail`].

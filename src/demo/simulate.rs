@@ -11,7 +11,7 @@ use anyhow::Context;
 use crate::app::serving;
 use crate::clock::{Clock, SettableClock, SystemClock};
 use crate::demo::simulator::quirks::Quirks;
-use crate::demo::simulator::world::{Shape, World};
+use crate::demo::simulator::world::{Shape, Volume, World};
 use crate::demo::simulator::{Platform, Simulator, SimulatorSettings};
 
 /// The key the simulated providers accept. It guards nothing.
@@ -35,6 +35,18 @@ pub struct SimulateArgs {
     /// The world stands still: nothing starts, goes on or ends, so that figures can be compared
     #[arg(long)]
     frozen: bool,
+    /// How many avatar sessions have been streamed already
+    #[arg(long, value_name = "N", default_value_t = Shape::default().avatars.history)]
+    avatars: usize,
+    /// How many chats there have been already
+    #[arg(long, value_name = "N", default_value_t = Shape::default().chats.history)]
+    chats: usize,
+    /// How many meetings have been held already
+    #[arg(long, value_name = "N", default_value_t = Shape::default().meetings.history)]
+    meetings: usize,
+    /// How far back that goes, days
+    #[arg(long, value_name = "N", default_value_t = Shape::default().history_days)]
+    history_days: u32,
     /// Write a configuration for these providers here, and their key beside it
     #[arg(long, value_name = "FILE")]
     write_config: Option<PathBuf>,
@@ -107,7 +119,15 @@ impl Providers {
 pub async fn simulate(args: SimulateArgs) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> =
         if args.frozen { Arc::new(SettableClock::at(SystemClock.now())) } else { Arc::new(SystemClock) };
-    let world = World::generate(&Shape::default(), args.seed, clock.now());
+    let usual = Shape::default();
+    let shape = Shape {
+        history_days: args.history_days.max(1),
+        avatars: Volume { history: args.avatars, ..usual.avatars },
+        chats: Volume { history: args.chats, ..usual.chats },
+        meetings: Volume { history: args.meetings, ..usual.meetings },
+        ..usual
+    };
+    let world = World::generate(&shape, args.seed, clock.now());
     let ports = [0, 1, 2, 3].map(|number| if args.port == 0 { 0 } else { args.port + number });
     let providers = Providers::start(&world, &clock, ports).await?;
     for (name, address) in providers.addresses() {

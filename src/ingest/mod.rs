@@ -10,12 +10,16 @@
 
 pub mod artifact;
 pub mod budget;
+mod keeper;
+pub mod past;
+mod patience;
 mod plan;
 pub mod replay;
 mod reread;
 mod run;
 pub mod schedule;
 mod sweep;
+mod trace;
 mod verdict;
 mod walk;
 
@@ -71,6 +75,10 @@ pub struct Source {
     pub schedule: String,
     /// The way to it.
     pub connector: Arc<dyn Connector>,
+    /// The same way for the past: its calls come last in the budget.
+    pub past: Arc<dyn Connector>,
+    /// When it is compared with the provider's counts: six cron fields, UTC. `None`: only when somebody asks.
+    pub reconcile_schedule: Option<String>,
     /// What is fetched for each session once it is known.
     pub session_streams: Vec<PlannedStream>,
 }
@@ -159,5 +167,5 @@ pub async fn run_once(poller: &Poller, source: &Source, stream: Stream) -> Resul
     {
         outcome = outcome.and(run.read_again(targets.present.from, settling).await);
     }
-    Ok(Polled::Ran(run.finish(outcome).await))
+    Ok(Polled::Ran(run.finish(&lease, outcome).await))
 }

@@ -53,8 +53,18 @@ pub(super) async fn targets(
         OpenSet::ByDetail { .. } => from,
     };
     let mut gaps = gaps(&proven, source.history_from, from);
+    // what was never walked first, then what was doubted longest ago: gaps that stay must not keep others from being read
+    let doubtful = window::doubtful(&poller.pool, source.id, stream).await?;
+    gaps.sort_by_key(|gap| last_doubted(gap, &doubtful));
     gaps.truncate(MAX_GAPS);
     Ok(Targets { present: Window { from, to }, gaps })
+}
+
+/// When a gap was last walked in vain; `None`: never as a whole.
+fn last_doubted(gap: &Window, doubtful: &[(Window, DateTime<Utc>)]) -> Option<DateTime<Utc>> {
+    let within = doubtful.iter().filter(|(window, _)| window.from >= gap.from && window.to <= gap.to);
+    let covered: TimeDelta = within.clone().map(|(window, _)| window.span()).sum();
+    within.map(|(_, at)| *at).min().filter(|_| covered >= gap.span())
 }
 
 /// What `proven` leaves out of `[from, to)`, newest first.

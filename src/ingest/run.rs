@@ -1,39 +1,49 @@
 //! One run: what it holds, how it fetches and saves, how it ends.
+//!
+//! The run of a poll holds the lease of its stream and ends by writing the stream's facts. The run of a unit of the past
+//! holds its claim, touches none of these facts, and is ended by [`crate::ingest::past`].
 
-use std::time::Duration;
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
+use crate::connector::Connector;
 use crate::connector::error::PullError;
 use crate::ingest::artifact::PlannedStream;
+use crate::ingest::keeper::Keeper;
+use crate::ingest::patience::persist;
 use crate::ingest::verdict::{self, Halt};
 use crate::ingest::{Poller, RunSummary, Source};
 use crate::model::page::{Cursor, Page, PageRequest};
+use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::store::artifact::SessionStream;
+use crate::store::backfill::{Purpose, Unit, claim};
 use crate::store::hold::Hold;
-use crate::store::lease::{self, LEASE_DURATION, Lease};
+use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Progress};
 use crate::store::window::{self, Finding};
 use crate::store::{StoreError, statistics, window as windows};
 
-/// How long a write waits for a database that is away.
-const WRITE_PATIENCE: Duration = Duration::from_secs(20);
-/// Waits between them are drawn from zero to this, doubled each time.
-const FIRST_WRITE_WAIT: Duration = Duration::from_millis(150);
-/// No single wait is drawn from more than this.
-const LONGEST_WRITE_WAIT: Duration = Duration::from_secs(8);
-
-/// Cuts of doubtful windows in one run; the next run goes on where this one stopped.
+/// Cuts of doubtful windows in one poll; the next one goes on where this one stopped.
 const MAX_CUTS: u32 = 6;
+/// The same in the run of a unit: from a month down to a minute, with some to spare, since no next one follows soon.
+const MAX_CUTS_OF_UNIT: u32 = 24;
+/// More ids than this are not kept to be named.
+const MAX_LISTED: usize = 100_000;
 
 /// A run under way.
 pub(super) struct Run<'a> {
     pub(super) poller: &'a Poller,
     pub(super) source: &'a Source,
-    pub(super) lease: Lease,
+    /// The way to the source: calls about the past leave the others theirs.
+    connector: &'a dyn Connector,
+    /// The right to write.
+    hold: Hold,
+    /// Cancelled when the run is to end after the page in flight.
+    stop: CancellationToken,
     pub(super) id: i64,
     pub(super) page_count: u64,
     pub(super) progress: Progress,
@@ -49,12 +59,15 @@ pub(super) struct Run<'a> {
     pub(super) spared_windows: u32,
     /// A part of a window held less than the whole: the provider's time filter works.
     pub(super) filter_works: bool,
+    /// The ids that were listed, where somebody wants to name what is missing.
+    pub(super) listed: Option<HashSet<String>>,
     /// What is enlisted for each session that is saved.
     session_streams: Vec<SessionStream>,
-    _keeper: LeaseKeeper,
+    _keeper: Keeper,
 }
 
 impl<'a> Run<'a> {
+    /// The run of a poll.
     pub(super) async fn start(
         poller: &'a Poller,
         source: &'a Source,
@@ -63,11 +76,35 @@ impl<'a> Run<'a> {
     ) -> Result<Self, StoreError> {
         let run_id = journal::start(&poller.pool, &lease, target, poller.clock.now()).await?;
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
-        Ok(Self {
+        let keeper = Keeper::of_lease(poller, lease);
+        Ok(Self::new(poller, source, Hold::Lease(lease), run_id, keeper))
+    }
+
+    /// The run of a unit of the past.
+    pub(super) async fn start_unit(
+        poller: &'a Poller,
+        source: &'a Source,
+        unit: Unit,
+        purpose: Purpose,
+        window: &Window,
+    ) -> Result<Self, StoreError> {
+        let now = poller.clock.now();
+        let run_id = claim::start_run(&poller.pool, &unit, purpose.as_str(), window, now).await?;
+        tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
+        let stop = poller.stop.child_token();
+        let keeper = Keeper::of_unit(poller, unit, stop.clone());
+        let run = Self::new(poller, source, Hold::Unit(unit), run_id, keeper);
+        Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, ..run })
+    }
+
+    fn new(poller: &'a Poller, source: &'a Source, hold: Hold, id: i64, keeper: Keeper) -> Self {
+        Self {
             poller,
             source,
-            lease,
-            id: run_id,
+            connector: &*source.connector,
+            hold,
+            stop: poller.stop.clone(),
+            id,
             page_count: 0,
             progress: Progress::default(),
             provider_total: None,
@@ -76,9 +113,14 @@ impl<'a> Run<'a> {
             cuts_left: MAX_CUTS,
             spared_windows: 0,
             filter_works: false,
+            listed: None,
             session_streams: source.session_streams.iter().map(PlannedStream::listed).collect(),
-            _keeper: LeaseKeeper::start(poller, lease),
-        })
+            _keeper: keeper,
+        }
+    }
+
+    fn stream(&self) -> Stream {
+        self.hold.place().stream
     }
 
     /// Fetches a page, unless the service is told to stop first.
@@ -90,14 +132,14 @@ impl<'a> Run<'a> {
     ) -> Result<Page, Halt> {
         let request = PageRequest { window, cursor, now };
         let asked_at = self.poller.clock.now();
-        let page = self.unless_stopped(self.source.connector.fetch_page(self.lease.stream, request)).await?;
+        let page = self.unless_stopped(self.connector.fetch_page(self.stream(), request)).await?;
         Ok(Page { fetched_at: Some(asked_at), ..page })
     }
 
     pub(super) async fn unless_stopped<T>(&self, call: impl Future<Output = Result<T, PullError>>) -> Result<T, Halt> {
         tokio::select! {
             biased;
-            () = self.poller.stop.cancelled() => Err(Halt::Cancelled),
+            () = self.stop.cancelled() => Err(Halt::Cancelled),
             answer = call => answer.map_err(Halt::Pull),
         }
     }
@@ -107,7 +149,7 @@ impl<'a> Run<'a> {
     pub(super) async fn save(&self, page: &Page, finding: Option<&Finding>) -> Result<Progress, Halt> {
         let now = self.poller.clock.now();
         let context = SaveContext {
-            hold: &Hold::Lease(self.lease),
+            hold: &self.hold,
             run_id: self.id,
             source_slug: self.source.slug.as_str(),
             person_key: &self.poller.person_key,
@@ -119,10 +161,21 @@ impl<'a> Run<'a> {
         self.persist(|| page::save(pool, &context, page, finding)).await.map_err(Halt::Store)
     }
 
+    /// Marks a window as not proven. A unit of the past is marked itself: the windows of the stream are the poll's,
+    /// and what was proven of them before stays so.
     pub(super) async fn deny(&mut self, finding: &Finding) -> Result<(), Halt> {
-        let (pool, now, hold) = (&self.poller.pool, self.poller.clock.now(), Hold::Lease(self.lease));
-        let denied = self.persist(|| window::deny(pool, &hold, finding, self.id, now)).await;
+        if matches!(self.hold, Hold::Unit(_)) {
+            return Ok(());
+        }
+        let (pool, now) = (&self.poller.pool, self.poller.clock.now());
+        let denied = self.persist(|| window::deny(pool, &self.hold, finding, self.id, now)).await;
         denied.map_err(Halt::Store)
+    }
+
+    /// Keeps the ids of a page, where they are wanted.
+    pub(super) fn note(&mut self, page: &Page) {
+        let Some(listed) = self.listed.as_mut().filter(|listed| listed.len() < MAX_LISTED) else { return };
+        listed.extend(page.records.iter().map(|record| record.session.provider_session_id.as_str().to_owned()));
     }
 
     /// Counts what a page added.
@@ -146,37 +199,23 @@ impl<'a> Run<'a> {
         W: Fn() -> F,
         F: Future<Output = Result<T, StoreError>>,
     {
-        let started = tokio::time::Instant::now();
-        let mut cap = FIRST_WRITE_WAIT;
-        loop {
-            let error = match write().await {
-                Err(error) if error.is_transient() && started.elapsed() < WRITE_PATIENCE => error,
-                other => return other,
-            };
-            tracing::warn!(source = %self.source.slug, cause = error.cause(), "the database is away, trying again");
-            cap = cap.saturating_mul(2).min(LONGEST_WRITE_WAIT);
-            tokio::select! {
-                // whoever wants us to stop does not want to wait for a database
-                () = self.poller.stop.cancelled() => return Err(error),
-                () = tokio::time::sleep(cap.mul_f64(self.poller.dice.unit())) => {}
-            }
-        }
+        persist(self.poller, self.source, &self.stop, write).await
     }
 
-    /// Ends the run: verdict, journal, lease. Where the journal cannot be written, the next run closes this
+    /// Ends the run of a poll: verdict, journal, lease. Where the journal cannot be written, the next run closes this
     /// one; what is known of it is told all the same.
-    pub(super) async fn finish(self, outcome: Result<(), Halt>) -> RunSummary {
+    pub(super) async fn finish(self, lease: &Lease, outcome: Result<(), Halt>) -> RunSummary {
         // a run that has waited for the database already does not wait again
         let has_waited = matches!(outcome, Err(Halt::Store(_)));
-        let mut finish = verdict::judge(&self, outcome);
+        let mut finish = verdict::judge(&self, outcome.as_ref().copied());
         let now = self.poller.clock.now();
         let pool = &self.poller.pool;
-        let write = || journal::finish(pool, &self.lease, self.id, &finish, now);
+        let write = || journal::finish(pool, lease, self.id, &finish, now);
         let written = if has_waited { write().await } else { self.persist(write).await };
         if let Err(error) = written {
-            finish = verdict::judge(&self, Err(Halt::Store(error)));
+            finish = verdict::judge(&self, Err(&Halt::Store(error)));
         }
-        let complete_through = windows::complete_through(pool, self.lease.source_id, self.lease.stream).await;
+        let complete_through = windows::complete_through(pool, lease.source_id, lease.stream).await;
         let complete_through = complete_through.ok().flatten();
         let summary = RunSummary {
             run_id: self.id,
@@ -196,7 +235,7 @@ impl<'a> Run<'a> {
         let lag_seconds = summary.complete_through.map(|through| (now - through).num_seconds());
         tracing::info!(
             source = %self.source.slug,
-            stream = %self.lease.stream,
+            stream = %self.stream(),
             run_id = summary.run_id,
             verdict = summary.verdict.as_str(),
             reason = summary.reason,
@@ -208,31 +247,5 @@ impl<'a> Run<'a> {
             lag_seconds,
             "run ended"
         );
-    }
-}
-
-/// Renews a lease while its run lives. A run whose renewals fail is stopped by the guard of its next
-/// write, not by this.
-struct LeaseKeeper(JoinHandle<()>);
-
-impl LeaseKeeper {
-    fn start(poller: &Poller, lease: Lease) -> Self {
-        let pool = poller.pool.clone();
-        Self(tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(LEASE_DURATION / 3);
-            ticks.tick().await;
-            loop {
-                ticks.tick().await;
-                if let Err(error) = lease::renew(&pool, &lease).await {
-                    tracing::warn!(error = ?error, "a lease could not be renewed");
-                }
-            }
-        }))
-    }
-}
-
-impl Drop for LeaseKeeper {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

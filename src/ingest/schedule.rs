@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::task::TaskTracker;
 
-use crate::ingest::{Polled, Poller, Source, artifact, run_once};
+use crate::ingest::{Polled, Poller, Source, artifact, past, run_once};
 use crate::model::stream::Stream;
 
 /// Polls start up to this much after their tick, so that sources with one schedule do not start at once.
@@ -50,6 +50,7 @@ impl Schedule {
             if !source.session_streams.is_empty() {
                 tracker.spawn(artifact::work(Arc::clone(poller), Arc::clone(&source)));
             }
+            tracker.spawn(past::work(Arc::clone(poller), Arc::clone(&source)));
             tracker.spawn(work(Arc::clone(poller), source, ticks));
         }
         scheduler.start().await?;

@@ -9,8 +9,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ingest::run::Run;
+use crate::ingest::trace::Trace;
 use crate::ingest::verdict::Halt;
-use crate::ingest::walk::Trace;
 use crate::model::id::ProviderRecordId;
 use crate::model::time::Window;
 use crate::store::absence;

@@ -26,7 +26,7 @@ pub(super) fn leaves_calls_open(outcome: &Result<(), Halt>) -> bool {
 }
 
 /// The verdict on a run.
-pub(super) fn judge(run: &Run<'_>, outcome: Result<(), Halt>) -> Finish {
+pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
     let finish = |verdict, reason: Option<String>, error| Finish {
         verdict,
         reason,
@@ -41,7 +41,7 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), Halt>) -> Finish {
         }
         Err(Halt::Store(error)) => {
             let class = match error {
-                StoreError::LeaseLost { .. } => "lease_lost",
+                StoreError::LeaseLost { .. } | StoreError::UnitLost { .. } => "lease_lost",
                 StoreError::Outdated { .. } => "outdated",
                 StoreError::Database { .. } => "database",
             };
@@ -86,7 +86,7 @@ pub(super) fn advice_for(class: &str) -> Option<&'static str> {
     }
 }
 
-fn doubt(run: &Run<'_>) -> Option<String> {
+pub(super) fn doubt(run: &Run<'_>) -> Option<String> {
     let first = run.doubts.first()?;
     Some(match run.doubts.len() {
         1 => first.clone(),

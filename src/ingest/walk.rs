@@ -1,33 +1,29 @@
 //! Walking a window page by page until it is proven, or until doubt remains.
 
-use std::collections::{HashSet, hash_map::DefaultHasher};
-use std::hash::{Hash, Hasher};
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use crate::connector::StreamPolicy;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::ingest::run::Run;
+use crate::ingest::trace::Trace;
 use crate::ingest::verdict::Halt;
-use crate::model::id::ProviderRecordId;
-use crate::model::page::{Cursor, Page};
 use crate::model::time::Window;
 use crate::store::window::Finding;
 
 /// Walks of one window in one run before doubt remains until the next run.
 const MAX_WALKS: u32 = 3;
-/// Pages of one walk: beyond this a provider repeats itself in a way the guards do not see.
-const MAX_PAGES: u64 = 20_000;
-/// Windows shorter than this are not cut further.
-const SHORTEST_SPLIT: TimeDelta = TimeDelta::minutes(2);
-/// More rejects than one in so many records leave a window unproven.
-const REJECT_SHARE: usize = 20;
-/// So many rejects are borne, unless they are more than half of all records.
-const REJECTS_BORNE: usize = 10;
+/// Windows this short are not cut further.
+pub(super) const SHORTEST_SPLIT: TimeDelta = TimeDelta::minutes(1);
 /// Windows one run leaves out because they cannot be read; after that the run ends.
 const MAX_SPARED_WINDOWS: u32 = 3;
 /// Most parts a window is cut into at once.
 const MAX_PARTS: u64 = 16;
+
+/// Into how many parts a window with `total` records is cut.
+pub(super) fn parts_for(total: u64, policy: &StreamPolicy) -> u32 {
+    let parts = total.div_ceil((policy.split_above_records / 2).max(1)).clamp(2, MAX_PARTS);
+    u32::try_from(parts).unwrap_or(2)
+}
 
 /// The window that was cut, and what the provider counts in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +38,7 @@ enum Proven {
     Alone,
     /// It was walked, and its whole is proven with it.
     WithWhole,
-    /// The provider counts more in it than it lists: the halves may tell where.
+    /// The provider counts more in it than it lists, or its pages are too large: the halves may tell where.
     Doubtful,
     /// It holds too much for one piece.
     TooMuch {
@@ -89,14 +85,23 @@ impl Run<'_> {
                 // the part held all of the whole: what is left of the whole is proven with it
                 Proven::WithWhole => ahead.retain(|(_, other)| *other != whole),
                 Proven::TooMuch { total } => {
-                    let parts = total.div_ceil((policy.split_above_records / 2).max(1)).clamp(2, MAX_PARTS);
-                    let parts = window.split(u32::try_from(parts).unwrap_or(2));
+                    let parts = window.split(parts_for(total, policy));
                     let whole = Some(Whole { window, total });
                     ahead.extend(parts.into_iter().rev().map(|part| (part, whole)));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Covers the window of a unit. Where it holds too much for one piece nothing is claimed, and how much it holds is
+    /// told, so that the parts can be units of their own.
+    pub(super) async fn cover_unit(&mut self, window: Window, policy: &StreamPolicy) -> Result<Option<u64>, Halt> {
+        match self.prove(window, None, policy).await? {
+            Proven::Alone | Proven::WithWhole => Ok(None),
+            Proven::Doubtful => self.cover(&window.split(2), policy).await.map(|()| None),
+            Proven::TooMuch { total } => Ok(Some(total)),
+        }
     }
 
     /// Walks `window`, a part of `whole`, until it is proven, a few times.
@@ -106,7 +111,19 @@ impl Run<'_> {
             walks += 1;
             let may_split = walks == 1 && window.span() > SHORTEST_SPLIT;
             let split_above = may_split.then_some(policy.split_above_records);
-            let (finding, is_miscount) = match self.walk(window, split_above, whole).await? {
+            let walked = match self.walk(window, split_above, whole).await {
+                // a list of fewer records has shorter pages
+                Err(Halt::Pull(error))
+                    if error.kind == PullErrorKind::TooLarge
+                        && window.span() > SHORTEST_SPLIT
+                        && self.cuts_left > 0 =>
+                {
+                    self.cuts_left -= 1;
+                    return Ok(Proven::Doubtful);
+                }
+                walked => walked?,
+            };
+            let (finding, is_miscount) = match walked {
                 Walked::TooMuch { total } => return Ok(Proven::TooMuch { total }),
                 Walked::Ended { finding, is_miscount } => (finding, is_miscount),
             };
@@ -165,6 +182,7 @@ impl Run<'_> {
         let may_split = claimed.span() <= window.span();
         let mut trace = Trace::default();
         loop {
+            self.note(&page);
             let next = trace.follow(&page);
             let is_crowded = may_split
                 && trace.page_count == 1
@@ -201,105 +219,4 @@ impl Run<'_> {
             }
         }
     }
-}
-
-/// What a walk has seen: the evidence, and the guards against lists without end.
-#[derive(Debug, Default)]
-pub(super) struct Trace {
-    seen: HashSet<u64>,
-    cursors: HashSet<Cursor>,
-    page_count: u64,
-    largest_total: Option<u64>,
-    total: Option<u64>,
-    records: usize,
-    rejects: usize,
-    /// When the records were created: the first and the last.
-    pub(super) created: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    /// There was a record whose id cannot be read.
-    pub(super) has_nameless: bool,
-    /// Which guard tripped.
-    guard: Option<String>,
-}
-
-impl Trace {
-    /// Takes a page in; the cursor to go on with, unless the list ended or a guard tripped.
-    fn follow(&mut self, page: &Page) -> Option<Cursor> {
-        self.page_count += 1;
-        self.records += page.len();
-        self.rejects += page.rejects.len();
-        let before = self.seen.len();
-        let ids = page.records.iter().map(|record| fingerprint(&record.session.provider_session_id));
-        let rejects = page.rejects.iter().map(|reject| match &reject.provider_record_id {
-            Some(id) => fingerprint(id),
-            None => fingerprint(&reject.raw),
-        });
-        self.seen.extend(ids.chain(rejects));
-        self.has_nameless |= page.rejects.iter().any(|reject| reject.provider_record_id.is_none());
-        for at in page.records.iter().map(|record| record.session.created_at) {
-            self.created = Some(self.created.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
-        }
-        if page.total.is_some() {
-            self.total = page.total;
-            self.largest_total = self.largest_total.max(page.total);
-        }
-        let next = page.next.clone()?;
-        if !page.is_empty() && self.seen.len() == before {
-            self.guard = Some("the provider repeated a page without end in sight".to_owned());
-        } else if !self.cursors.insert(next.clone()) {
-            self.guard = Some("the provider's page tokens run in a circle".to_owned());
-        } else if self.page_count >= MAX_PAGES {
-            self.guard = Some(format!("the list did not end within {MAX_PAGES} pages"));
-        }
-        if self.guard.is_some() { None } else { Some(next) }
-    }
-
-    /// Whether the list held this record.
-    pub(super) fn holds(&self, id: &ProviderRecordId) -> bool {
-        self.seen.contains(&fingerprint(id))
-    }
-
-    /// Whether the provider counted what it listed.
-    pub(super) fn is_counted(&self) -> bool {
-        self.total.is_some()
-    }
-
-    /// How the provider's count disagrees with what it listed.
-    fn miscount(&self) -> Option<String> {
-        let distinct = self.seen.len() as u64;
-        match self.total {
-            Some(total) if distinct < total => {
-                Some(format!("the provider counts {total} records, the list held {distinct} distinct ones"))
-            }
-            total if self.largest_total > total => Some("records vanished while the list was read".to_owned()),
-            _ => None,
-        }
-    }
-
-    /// So many records were rejected that not they are odd, but our reading of the provider.
-    fn misread(&self) -> Option<String> {
-        let borne = (self.records / REJECT_SHARE).max(REJECTS_BORNE);
-        let is_misread = self.rejects > borne || (self.rejects > 0 && self.rejects * 2 > self.records);
-        is_misread.then(|| format!("{} of {} records could not be normalized", self.rejects, self.records))
-    }
-
-    /// What the walk proves about its window, once it has ended with `last`.
-    fn finding(&self, window: Window, last: &Page) -> Finding {
-        let is_ahead = window.from >= window.to;
-        let doubt = self
-            .guard
-            .clone()
-            .or_else(|| last.unprovable.map(str::to_owned))
-            .or_else(|| self.miscount())
-            .or_else(|| self.misread())
-            .or_else(|| is_ahead.then(|| "the provider's clock lies before this range".to_owned()));
-        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        let distinct_count = number(self.seen.len() as u64);
-        Finding { window, doubt, provider_total: self.total.map(number), distinct_count }
-    }
-}
-
-fn fingerprint(identity: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    identity.hash(&mut hasher);
-    hasher.finish()
 }

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::model::id::ProviderRecordId;
@@ -126,4 +127,31 @@ impl Page {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// How many records a provider counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// The count; `None` where the answer has none that can be read.
+    pub total: Option<u64>,
+    /// Why there is none.
+    pub why_not: Option<&'static str>,
+}
+
+impl Count {
+    /// The total of an answer, if it had one.
+    pub fn of(total: Option<u64>) -> Self {
+        Self { total, why_not: total.is_none().then_some("the provider's answer holds no count that can be read") }
+    }
+}
+
+/// A row of a provider's table of days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayTotal {
+    /// The day, in whatever zone the provider counts its days.
+    pub day: NaiveDate,
+    /// Sessions.
+    pub session_count: u64,
+    /// What it metered, minutes.
+    pub minutes: Decimal,
 }

@@ -8,6 +8,7 @@
 
 pub mod actions;
 pub mod availability;
+pub mod backfills;
 pub mod bucket;
 pub mod calendar;
 pub mod catalog;
@@ -24,12 +25,14 @@ pub mod provenance;
 pub mod quality;
 pub mod range;
 pub mod readiness;
+pub mod reconciliations;
 pub mod rejections;
 pub mod runs;
 pub mod sessions;
 pub mod summaries;
 pub mod timeline;
 pub mod transcripts;
+pub mod windows;
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]

@@ -24,6 +24,9 @@ pub struct Run {
     /// Kind of record polled.
     #[schema(example = "sessions")]
     pub stream: String,
+    /// `poll`, or `backfill` or `reconcile`: work on the past, beside the polls.
+    #[schema(example = "poll")]
+    pub purpose: String,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// When it last gave a sign of life.
@@ -84,7 +87,7 @@ pub struct RunFilter {
 /// The newest `limit` runs that pass the filter.
 pub async fn list(pool: &PgPool, filter: &RunFilter, limit: i64) -> Result<Vec<Run>, ReadError> {
     let mut sql = QueryBuilder::<Postgres>::new(
-        "select r.run_id, src.source_slug as source, src.provider, r.stream,
+        "select r.run_id, src.source_slug as source, src.provider, r.stream, r.purpose,
                 r.started_at::timestamptz as started_at, r.heartbeat_at::timestamptz as heartbeat_at,
                 r.finished_at::timestamptz as finished_at, r.verdict, r.reason,
                 r.window_from::timestamptz as window_from, r.window_to::timestamptz as window_to,

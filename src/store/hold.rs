@@ -1,10 +1,11 @@
 //! The right to write: what the first statement of a writing transaction compares.
 //!
-//! Polling holds a stream's lease. What only adds records that are kept already holds nothing: the rule that an older
+//! Polling holds a stream's lease. Work on the past holds the claim on its unit, beside the poller of the stream. What only adds records that are kept already holds nothing: the rule that an older
 //! record never overwrites a newer one is enough for it, and it may claim nothing about a range of time.
 
 use sqlx::PgConnection;
 
+use crate::store::backfill::Unit;
 use crate::store::lease::Lease;
 use crate::store::{Place, StoreError};
 
@@ -13,6 +14,8 @@ use crate::store::{Place, StoreError};
 pub enum Hold {
     /// The lease of the stream.
     Lease(Lease),
+    /// The claim on a window of the past.
+    Unit(Unit),
     /// None: records that were fetched before are read again by today's code.
     Replay(Place),
 }
@@ -22,6 +25,7 @@ impl Hold {
     pub fn place(&self) -> Place {
         match self {
             Self::Lease(lease) => lease.place(),
+            Self::Unit(unit) => unit.place,
             Self::Replay(place) => *place,
         }
     }
@@ -31,10 +35,11 @@ impl Hold {
         matches!(self, Self::Replay(_))
     }
 
-    /// Fails with [`StoreError::LeaseLost`] where the right is somebody else's by now.
+    /// Fails with [`StoreError::LeaseLost`] or [`StoreError::UnitLost`] where the right is somebody else's by now.
     pub(super) async fn guard(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         match self {
             Self::Lease(lease) => lease.guard(tx).await,
+            Self::Unit(unit) => unit.guard(tx).await,
             Self::Replay(_) => Ok(()),
         }
     }

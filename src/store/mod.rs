@@ -10,6 +10,7 @@
 pub mod absence;
 pub mod action;
 pub mod artifact;
+pub mod backfill;
 pub mod budget;
 pub mod hold;
 pub mod lateness;
@@ -18,6 +19,7 @@ pub mod open_set;
 pub mod operation;
 pub mod page;
 pub mod prune;
+pub mod reconciliation;
 pub mod reject;
 pub mod replay;
 pub mod run;
@@ -53,6 +55,13 @@ pub struct Place {
     pub stream: Stream,
 }
 
+impl Place {
+    /// The place a row names; `None` for a stream this version does not know.
+    pub(crate) fn of(source_id: i32, stream: &str) -> Option<Self> {
+        Some(Self { source_id: SourceId(source_id), stream: Stream::parse(stream)? })
+    }
+}
+
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -79,6 +88,12 @@ pub enum StoreError {
         /// Stream.
         stream: &'static str,
     },
+    /// Another process holds the unit now, or its backfill was ended.
+    #[error("the claim on unit {unit_id} is lost: another process may hold it")]
+    UnitLost {
+        /// The unit.
+        unit_id: i64,
+    },
 }
 
 impl StoreError {
@@ -101,7 +116,7 @@ impl StoreError {
     fn sqlstate(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Database { source, .. } => source.as_database_error()?.code(),
-            Self::LeaseLost { .. } | Self::Outdated { .. } => None,
+            Self::LeaseLost { .. } | Self::Outdated { .. } | Self::UnitLost { .. } => None,
         }
     }
 

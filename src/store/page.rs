@@ -137,6 +137,9 @@ async fn try_save(
     let failed = StoreError::doing("saving a page");
     let mut tx = pool.begin().await.map_err(&failed)?;
     hold.guard(&mut tx).await?;
+    if finding.is_some() {
+        window::take_turn(&mut tx, place).await?;
+    }
     let known = session::known(&mut tx, place.source_id, records).await?;
     let sorted = order::sort(records, &known, fetched_at, now);
     let back = deletion::named_again(&mut tx, context, page, records, &known).await?;

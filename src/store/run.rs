@@ -77,7 +77,7 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
         "update ingest.runs
             set finished_at = $3, verdict = 'failed', error_class = 'crashed',
                 reason = 'the poller stopped without ending the run; what it had stored stays'
-          where source_id = $1 and stream = $2 and finished_at is null",
+          where source_id = $1 and stream = $2 and finished_at is null and purpose = 'poll'",
         lease.source_id.0,
         lease.stream.as_str(),
         now,
@@ -169,6 +169,20 @@ pub async fn finish(
         Err(StoreError::LeaseLost { .. }) => false,
         Err(error) => return Err(error),
     };
+    close(&mut tx, run_id, finish, now).await?;
+    if is_held {
+        release(&mut tx, lease, finish, now).await.map_err(&failed)?;
+    }
+    tx.commit().await.map_err(&failed)
+}
+
+/// Writes a run's end.
+pub(super) async fn close(
+    tx: &mut PgConnection,
+    run_id: i64,
+    finish: &Finish,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let (class, detail) = finish.error.clone().unzip();
     sqlx::query!(
         "update ingest.runs r
@@ -187,13 +201,10 @@ pub async fn finish(
         finish.provider_total,
         finish.distinct_count,
     )
-    .execute(&mut *tx)
+    .execute(tx)
     .await
-    .map_err(&failed)?;
-    if is_held {
-        release(&mut tx, lease, finish, now).await.map_err(&failed)?;
-    }
-    tx.commit().await.map_err(&failed)
+    .map_err(StoreError::doing("ending a run"))?;
+    Ok(())
 }
 
 async fn release(tx: &mut PgConnection, lease: &Lease, finish: &Finish, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
@@ -254,7 +265,7 @@ pub async fn reached(
 ) -> Result<bool, StoreError> {
     sqlx::query_scalar!(
         r#"select exists (select from ingest.runs
-                           where source_id = $1 and verdict = 'complete' and window_from <= $2 and started_at > $3)
+                           where source_id = $1 and verdict = 'complete' and purpose = 'poll' and window_from <= $2 and started_at > $3)
                   as "reached!""#,
         source_id.0,
         instant,

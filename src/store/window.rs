@@ -81,6 +81,39 @@ pub async fn deny(
     tx.commit().await.map_err(&failed)
 }
 
+/// The ranges that are known not to be complete, with when they were last walked.
+pub async fn doubtful(
+    pool: &PgPool,
+    source_id: SourceId,
+    stream: Stream,
+) -> Result<Vec<(Window, DateTime<Utc>)>, StoreError> {
+    let rows = sqlx::query!(
+        "select window_from, window_to, checked_at from ingest.windows
+          where source_id = $1 and stream = $2 and not is_complete
+          order by window_from",
+        source_id.0,
+        stream.as_str(),
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::doing("reading what is not proven complete"))?;
+    Ok(rows.into_iter().map(|row| (Window { from: row.window_from, to: row.window_to }, row.checked_at)).collect())
+}
+
+/// Lets one transaction at a time write what is proven of a stream: two that prove neighbours at once would not see
+/// each other, and leave what should be one range as two. Taken before any session is touched, as the lease is.
+pub(super) async fn take_turn(tx: &mut PgConnection, place: Place) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"select 1 as "one!" from ingest.streams where source_id = $1 and stream = $2 for no key update"#,
+        place.source_id.0,
+        place.stream.as_str(),
+    )
+    .fetch_optional(tx)
+    .await
+    .map_err(StoreError::doing("waiting to record how far a stream is complete"))?;
+    Ok(())
+}
+
 /// Records a finding, within the transaction of the page that completes it.
 pub(super) async fn record(
     tx: &mut PgConnection,

@@ -5,6 +5,7 @@ mod harness;
 
 mod actions;
 mod api;
+mod backfill;
 mod budget;
 mod changes;
 mod conformance;
@@ -18,6 +19,7 @@ mod numbers;
 mod openapi;
 mod postgres;
 mod providers;
+mod reconcile;
 mod replay;
 mod schema;
 mod settings;

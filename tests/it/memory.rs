@@ -89,3 +89,14 @@ async fn f16_an_answer_of_half_a_gigabyte_is_refused_as_it_comes() {
     assert!(peak_kib < BOUND_KIB, "{} MiB with answers of 500 MB", peak_kib / 1024);
     assert_eq!(world.number("select count(*) from ingest.runs where verdict = 'failed'").await, 3);
 }
+
+/// A page of the usual number of records is too large: shorter ranges have shorter pages.
+#[tokio::test]
+async fn f16_pages_that_are_too_large_are_read_in_shorter_ranges() {
+    let mut world = World::new().await.with_settings("history_from = \"2026-03-01T00:00:00Z\"");
+    let feed = heavy_feed(Platform::Konvo, 1, 240, 19_000_000);
+    let _simulator = world.simulate(Platform::Konvo, feed, Quirks::default()).await;
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    assert_eq!(world.number("select count(*) from core.sessions").await, 240);
+}

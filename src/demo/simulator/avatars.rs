@@ -13,7 +13,7 @@ use rand::rngs::SmallRng;
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use crate::demo::simulator::feed::{Entry, Feed, Launch};
+use crate::demo::simulator::feed::{Bounds, Entry, Feed, Launch};
 use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::rhythm::{Span, pick, skewed_ms, starts, uuid_v1};
 use crate::demo::simulator::timeline::{Life, Timeline, entry};
@@ -187,6 +187,16 @@ impl Feed for Avatars {
         self.with_started(|started| {
             let keyed = started.iter().enumerate();
             entries.extend(keyed.map(|(number, session)| entry(self.decided.0.len() + number, session, now)));
+        });
+        entries.sort_by_key(|entry| entry.created_at);
+        entries
+    }
+
+    fn created_between(&self, bounds: Bounds, now: DateTime<Utc>) -> Vec<Entry> {
+        let mut entries = self.decided.created_between(bounds, now);
+        self.with_started(|started| {
+            let within = started.iter().enumerate().filter(|(_, session)| bounds.hold(session.created_at));
+            entries.extend(within.map(|(number, session)| entry(self.decided.0.len() + number, session, now)));
         });
         entries.sort_by_key(|entry| entry.created_at);
         entries

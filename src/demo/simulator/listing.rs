@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
+pub(super) use crate::demo::simulator::feed::Bounds;
 use crate::demo::simulator::feed::{Entry, Feed};
 use crate::demo::simulator::quirks::{FilterMeaning, Quirks};
 
@@ -53,13 +54,6 @@ impl Reply {
     }
 }
 
-/// Bounds of the time filter, both inclusive.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Bounds {
-    pub(super) from: Option<DateTime<Utc>>,
-    pub(super) to: Option<DateTime<Utc>>,
-}
-
 /// A page of a list.
 #[derive(Debug)]
 pub(super) struct ListPage {
@@ -91,16 +85,13 @@ impl Call<'_> {
 
     /// What matches the time filter, oldest first.
     pub(super) fn select(&self, bounds: Bounds) -> Vec<Entry> {
-        let mut entries = self.feed.index(self.now);
-        let compared = |entry: &Entry| match self.quirks.filter_meaning {
-            FilterMeaning::Created => Some(entry.created_at),
-            FilterMeaning::Updated => Some(entry.updated_at),
-            FilterMeaning::Ignored => None,
+        let mut entries = match self.quirks.filter_meaning {
+            FilterMeaning::Created => return self.feed.created_between(bounds, self.now),
+            FilterMeaning::Updated | FilterMeaning::Ignored => self.feed.index(self.now),
         };
-        entries.retain(|entry| {
-            compared(entry)
-                .is_none_or(|at| bounds.from.is_none_or(|from| from <= at) && bounds.to.is_none_or(|to| at <= to))
-        });
+        if self.quirks.filter_meaning == FilterMeaning::Updated {
+            entries.retain(|entry| bounds.hold(entry.updated_at));
+        }
         entries
     }
 

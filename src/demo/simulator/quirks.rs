@@ -139,6 +139,8 @@ pub struct Quirks {
     pub participants_paging: ParticipantsPaging,
     /// The shape of reports.
     pub peer_report: PeerReport,
+    /// Where RealtimeKit's table of days has its borders, hours ahead of UTC.
+    pub day_offset_hours: i64,
     /// How long after a meeting's end its generated files are ready; each has its own time unless set.
     pub files_ready_after: Option<TimeDelta>,
     /// How long after it was first ready a generated transcript is replaced by a longer one, if at all.
@@ -167,6 +169,7 @@ impl Default for Quirks {
             link_lifetime_seconds: 300,
             participants_paging: ParticipantsPaging::default(),
             peer_report: PeerReport::default(),
+            day_offset_hours: 0,
             files_ready_after: None,
             transcript_replaced_after: None,
         }

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
 
-use crate::demo::simulator::feed::{Entry, Feed};
+use crate::demo::simulator::feed::{Bounds, Entry, Feed};
 use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::world::ProviderTruth;
 
@@ -39,6 +39,13 @@ pub(super) fn entry(key: usize, session: &impl Life, now: DateTime<Utc>) -> Entr
 impl<T: Life> Feed for Timeline<T> {
     fn index(&self, now: DateTime<Utc>) -> Vec<Entry> {
         self.existing(now).iter().enumerate().map(|(key, session)| entry(key, session, now)).collect()
+    }
+
+    fn created_between(&self, bounds: Bounds, now: DateTime<Utc>) -> Vec<Entry> {
+        let existing = self.existing(now);
+        let from = bounds.from.map_or(0, |from| existing.partition_point(|session| session.created_at() < from));
+        let to = bounds.to.map_or(existing.len(), |to| existing.partition_point(|session| session.created_at() <= to));
+        (from..to.max(from)).map(|key| entry(key, &existing[key], now)).collect()
     }
 
     fn find(&self, id: &str, now: DateTime<Utc>) -> Option<usize> {

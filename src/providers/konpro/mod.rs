@@ -23,7 +23,7 @@ use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
 use crate::connector::{CheckReport, Connector, ConnectorSettings, OpenSet, StoredBytes, StreamPolicy, no_such_stream};
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Page, PageRequest, Record, Reject};
+use crate::model::page::{Count, Page, PageRequest, Record, Reject};
 use crate::model::stream::Stream;
 use crate::providers::konpro::client::PageRef;
 use crate::providers::konpro::wire::SessionsAnswer;
@@ -72,6 +72,17 @@ impl Connector for KonPro {
         let position = listing::read_position(request.cursor)?.unwrap_or(first);
         let answer = client::list_sessions(&self.api, request.window, &position.page, self.page_size).await?;
         Ok(page_of(answer, &position, request.now))
+    }
+
+    async fn count(&self, stream: Stream, request: PageRequest<'_>) -> Result<Count, PullError> {
+        if stream != Stream::Sessions {
+            return Err(no_such_stream(stream));
+        }
+        let answer = client::list_sessions(&self.api, request.window, &PageRef::Page(1), 1).await?;
+        if answer.is_active_list {
+            return Ok(Count { total: None, why_not: Some(ACTIVE_LIST) });
+        }
+        Ok(Count::of(answer.listing.total))
     }
 
     async fn fetch_session(&self, _: &ProviderRecordId, _: PageRequest<'_>) -> Result<Page, PullError> {

@@ -23,7 +23,7 @@ use crate::connector::{
     CheckReport, Connector, ConnectorSettings, FACT_FILTER_MEANING, OpenSet, StoredBytes, StreamPolicy, no_such_stream,
 };
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Page, PageRequest, Record, Reject, Room};
+use crate::model::page::{Count, Page, PageRequest, Record, Reject, Room};
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::providers::konvo::client::Range;
@@ -102,6 +102,14 @@ impl Connector for Konvo {
             page.facts.insert(FACT_FILTER_MEANING, meaning.to_owned());
         }
         Ok(page)
+    }
+
+    async fn count(&self, stream: Stream, request: PageRequest<'_>) -> Result<Count, PullError> {
+        if stream != Stream::Sessions {
+            return Err(no_such_stream(stream));
+        }
+        let listing = self.list(&range(request.window, request.now), None, 1).await?;
+        Ok(Count::of(listing.total))
     }
 
     async fn fetch_session(&self, _: &ProviderRecordId, _: PageRequest<'_>) -> Result<Page, PullError> {

@@ -149,7 +149,7 @@ pub(super) struct Report {
 }
 
 /// An answer that does not call itself a failure.
-async fn ask(api: &ApiClient, path: &str, query: &[(&str, String)]) -> Result<Answer, PullError> {
+pub(super) async fn ask(api: &ApiClient, path: &str, query: &[(&str, String)]) -> Result<Answer, PullError> {
     let answer = api.get(path, query).await?;
     if wire::is_failure(&answer) {
         return Err(listing::contract_error(api, &answer, "the answer says `success: false`"));

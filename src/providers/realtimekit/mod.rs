@@ -21,6 +21,7 @@
 mod actions;
 mod artifacts;
 mod client;
+mod days;
 mod files;
 mod normalize;
 mod paging;
@@ -42,7 +43,7 @@ use crate::connector::{
 };
 use crate::model::artifact::{ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Page, PageRequest, Record, Reject};
+use crate::model::page::{Count, DayTotal, Page, PageRequest, Record, Reject};
 use crate::model::stream::Stream;
 use crate::providers::listing::{self, FACT_PAGE_BASE};
 use crate::providers::realtimekit::client::FileKind;
@@ -101,6 +102,22 @@ impl Connector for RealtimeKit {
         page.next = step.next;
         page.facts.extend(step.learnt_base.map(|base| (FACT_PAGE_BASE, base.to_string())));
         Ok(page)
+    }
+
+    async fn count(&self, stream: Stream, request: PageRequest<'_>) -> Result<Count, PullError> {
+        if stream != Stream::Sessions {
+            return Err(no_such_stream(stream));
+        }
+        let list = client::sessions(&self.sessions_path, request.window);
+        let answer = client::page(&self.api, &list, self.paging.base.get().copied().unwrap_or(1), 1).await?;
+        Ok(Count::of(answer.listing.total))
+    }
+
+    async fn days(&self, stream: Stream, request: PageRequest<'_>) -> Result<Option<Vec<DayTotal>>, PullError> {
+        if stream != Stream::Sessions {
+            return Err(no_such_stream(stream));
+        }
+        days::table(&self.api, &self.sessions_path, request.window).await
     }
 
     async fn fetch_session(&self, id: &ProviderRecordId, _: PageRequest<'_>) -> Result<Page, PullError> {

@@ -38,10 +38,12 @@ impl BucketStatus {
         }
     }
 
-    /// The status of a bucket fed by these sources. Sources whose history begins after it do not count,
-    /// unless none is left.
+    /// The status of a bucket fed by these sources. Sources whose history begins after it do not count, unless none is
+    /// left, or a backfill has proven some of it.
     pub fn of(sources: &[&Source], bucket: TimeRange, now: DateTime<Utc>) -> Self {
-        let feeding = || sources.iter().filter(|source| source.history_from < bucket.to);
+        let touches = |range: &TimeRange| range.from < bucket.to && range.to > bucket.from;
+        let is_backfilled = |source: &Source| source.streams.iter().any(|stream| stream.proven.iter().any(touches));
+        let feeding = || sources.iter().filter(|source| source.history_from < bucket.to || is_backfilled(source));
         if !sources.is_empty() && feeding().next().is_none() {
             return Self::BeforeHistory;
         }
@@ -55,7 +57,7 @@ impl BucketStatus {
         let is_unpolled = sources.is_empty() || feeding().any(|source| source.streams.is_empty());
         // a hole long ago says nothing about a bucket that lies in a proven range of its own
         let is_proven = feeding().all(|source| {
-            let from = bucket.from.max(source.history_from);
+            let from = if source.history_from < bucket.to { bucket.from.max(source.history_from) } else { bucket.from };
             let covers = |range: &TimeRange| range.from <= from && range.to >= bucket.to;
             source.streams.iter().all(|stream| stream.proven.iter().any(covers))
         });

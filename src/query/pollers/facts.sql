@@ -49,7 +49,7 @@ select src.source_slug as "source!",
   left join lateral (
        select newest.*
          from (select r.* from ingest.runs r
-                where r.source_id = st.source_id and r.stream = st.stream
+                where r.source_id = st.source_id and r.stream = st.stream and r.purpose = 'poll'
                 order by r.run_id desc limit 1) newest
         where newest.finished_at is null) run on true
   left join lateral (

@@ -137,11 +137,8 @@ fn every_operation_is_documented() {
             }
         }
     }
-<<<<<<< HEAD
     assert_eq!(operations, 22);
-=======
     assert_eq!(operations, 25);
->>>>>>> f4ae0778e34b304f2740bc753d43c7404cb38ac5
     assert!(document["info"]["description"].as_str().unwrap().contains("**`resolution_rate`**"));
     let text = document.to_string();
     for reference in text.split("#/components/schemas/").skip(1) {

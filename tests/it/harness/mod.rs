@@ -208,6 +208,13 @@ impl Api {
         (status, answer.json().await.expect("JSON"))
     }
 
+    /// Status and JSON body of `POST path` with an empty object.
+    pub(crate) async fn tell(&self, path: &str) -> (u16, serde_json::Value) {
+        let request = self.http.post(format!("{}{path}", self.base)).json(&serde_json::json!({}));
+        let answer = request.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
     /// The body of a `GET path` that is answered with 200.
     pub(crate) async fn ok(&self, path: &str) -> serde_json::Value {
         let (status, body) = self.get(path).await;

@@ -26,6 +26,22 @@ pub struct Entry {
     pub updated_at: DateTime<Utc>,
 }
 
+/// Bounds of a time filter, both inclusive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Nothing before.
+    pub from: Option<DateTime<Utc>>,
+    /// Nothing after.
+    pub to: Option<DateTime<Utc>>,
+}
+
+impl Bounds {
+    /// Whether an instant lies within.
+    pub fn hold(&self, at: DateTime<Utc>) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at <= to)
+    }
+}
+
 /// Which file of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {
@@ -117,6 +133,14 @@ pub struct Launch {
 pub trait Feed: Send + Sync + Debug {
     /// Everything that is there at `now`, oldest creation first.
     fn index(&self, now: DateTime<Utc>) -> Vec<Entry>;
+
+    /// The same within bounds on the creation, both inclusive. A feed that is sorted need not look at the rest: with a
+    /// million records a page would otherwise cost as much as all of them.
+    fn created_between(&self, bounds: Bounds, now: DateTime<Utc>) -> Vec<Entry> {
+        let mut entries = self.index(now);
+        entries.retain(|entry| bounds.hold(entry.created_at));
+        entries
+    }
 
     /// The record of that id, if it is there at `now`.
     fn find(&self, id: &str, now: DateTime<Utc>) -> Option<usize>;

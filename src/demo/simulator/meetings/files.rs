@@ -11,7 +11,7 @@ use rand::RngExt;
 use rust_decimal::Decimal;
 
 use super::{Meeting, Transcription, minutes};
-use crate::demo::simulator::feed::{Entry, Feed, File, FileKind, FileRequest, FileState, Report};
+use crate::demo::simulator::feed::{Bounds, Entry, Feed, File, FileKind, FileRequest, FileState, Report};
 use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::rhythm::seeded;
 use crate::demo::simulator::timeline::{Life, Timeline};
@@ -147,6 +147,10 @@ impl Meetings {
 impl Feed for Meetings {
     fn index(&self, now: DateTime<Utc>) -> Vec<Entry> {
         self.timeline.index(now)
+    }
+
+    fn created_between(&self, bounds: Bounds, now: DateTime<Utc>) -> Vec<Entry> {
+        self.timeline.created_between(bounds, now)
     }
 
     fn find(&self, id: &str, now: DateTime<Utc>) -> Option<usize> {

@@ -4,6 +4,7 @@
 //! refuses. Row numbers of a page count from 1, both ends included; whether pages do is a quirk. Large
 //! pages are cut in silence. Every answer tells what is left of the calls.
 
+mod daywise;
 mod depth;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +20,9 @@ const MAX_PER_PAGE: usize = 100;
 /// Answers a call with a good key.
 pub(super) fn answer(call: &Call<'_>) -> Reply {
     let parts: Vec<&str> = call.path.trim_start_matches('/').split('/').collect();
+    if let (["accounts", _, "realtime", "kit", _, "analytics", "daywise"], None) = (parts.as_slice(), call.posted) {
+        return daywise::answer(call).unwrap_or_else(|refusal| refusal);
+    }
     let below = match parts.as_slice() {
         ["accounts", _, "realtime", "kit", _, "sessions", below @ ..] => Some(below),
         _ => None,

@@ -1,0 +1,124 @@
+//! `GET /v1/sync/backfills/{backfill_id}`, and `POST …/pause` and `…/resume` below it.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::actions::request::ActionRequest;
+use crate::api::documented::{ActionProblems, FindProblems};
+use crate::api::parameters::{Asked, NoParameters};
+use crate::api::past::BackfillId;
+use crate::api::problem::ApiError;
+use crate::query::backfills::{self, Backfill, BackfillUnit};
+use crate::store::backfill::state::{self, Command, Commanded};
+use crate::store::operation::{Operation, Operator};
+
+/// Most units shown of those that are not proven.
+const MAX_UNITS: i64 = 200;
+
+/// A backfill, and what is wrong in it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BackfillDetail {
+    /// How far it has come.
+    backfill: Backfill,
+    /// Its doubtful and failed units with their reasons, oldest window first; at most 200.
+    troubled_units: Vec<BackfillUnit>,
+}
+
+/// What became of a wish.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BackfillChanged {
+    /// Whether anything was changed: to pause what is paused changes nothing.
+    is_changed: bool,
+    /// The backfill as it stands now.
+    backfill: Backfill,
+}
+
+/// One backfill
+///
+/// How far it has come, and which of its units are doubtful or could not be read, with the reason in each.
+#[utoipa::path(
+    get, path = "/v1/sync/backfills/{backfill_id}", tag = "data",
+    params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
+    responses((status = 200, description = "The backfill.", body = BackfillDetail), FindProblems)
+)]
+pub(crate) async fn read_backfill(
+    State(state): State<ApiState>,
+    BackfillId(backfill_id): BackfillId,
+    Asked { faults, .. }: Asked<NoParameters>,
+) -> Result<Json<BackfillDetail>, ApiError> {
+    faults.refuse()?;
+    let backfill = find(&state, backfill_id).await?;
+    let troubled_units = backfills::units(&state.pool, backfill_id, true, None, MAX_UNITS).await?;
+    Ok(Json(BackfillDetail { backfill, troubled_units }))
+}
+
+/// Pause a backfill
+///
+/// Nobody works on it until it is resumed. Units under way end after the page in flight and lose nothing. The body is
+/// empty or `{}`.
+#[utoipa::path(
+    post, path = "/v1/sync/backfills/{backfill_id}/pause", tag = "actions",
+    params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
+    responses((status = 200, description = "It is paused, or was not running.", body = BackfillChanged), ActionProblems)
+)]
+pub(crate) async fn pause_backfill(
+    State(state): State<ApiState>,
+    BackfillId(backfill_id): BackfillId,
+    Asked { faults, .. }: Asked<NoParameters>,
+    request: ActionRequest,
+) -> Result<Json<BackfillChanged>, ApiError> {
+    faults.refuse()?;
+    change(&state, backfill_id, Command::Pause, &request).await
+}
+
+/// Resume a backfill
+///
+/// It is worked on again by the pollers of its source, and by the command that is waiting for it. Units that had failed
+/// or were doubtful are tried anew; proven ones are not read again. The body is empty or `{}`.
+#[utoipa::path(
+    post, path = "/v1/sync/backfills/{backfill_id}/resume", tag = "actions",
+    params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
+    responses((status = 200, description = "It runs, or was over.", body = BackfillChanged), ActionProblems)
+)]
+pub(crate) async fn resume_backfill(
+    State(state): State<ApiState>,
+    BackfillId(backfill_id): BackfillId,
+    Asked { faults, .. }: Asked<NoParameters>,
+    request: ActionRequest,
+) -> Result<Json<BackfillChanged>, ApiError> {
+    faults.refuse()?;
+    change(&state, backfill_id, Command::Resume, &request).await
+}
+
+async fn change(
+    state: &ApiState,
+    backfill_id: i64,
+    command: Command,
+    request: &ActionRequest,
+) -> Result<Json<BackfillChanged>, ApiError> {
+    request.refuse_content()?;
+    // a reconciliation has a number too, and is no backfill
+    find(state, backfill_id).await?;
+    let operator =
+        Operator { requested_by: request.requested_by.clone(), request_id: Some(request.request_id.clone()) };
+    let target = backfill_id.to_string();
+    let operation = Operation {
+        source_id: None,
+        stream: None,
+        kind: command.kind(),
+        target: Some(&target),
+        operator: &operator,
+        now: state.clock.now(),
+    };
+    let changed = state::command(&state.pool, backfill_id, command, &operation).await?;
+    let backfill = find(state, backfill_id).await?;
+    Ok(Json(BackfillChanged { is_changed: changed == Commanded::Done, backfill }))
+}
+
+async fn find(state: &ApiState, backfill_id: i64) -> Result<Backfill, ApiError> {
+    let found = backfills::find(&state.pool, backfill_id, state.clock.now()).await?;
+    found.ok_or_else(|| ApiError::NotFound(format!("There is no backfill {backfill_id}.")))
+}

@@ -1,0 +1,79 @@
+//! `GET /v1/sync/backfills`: ranges of the past that are read again, newest first.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::api::ApiState;
+use crate::api::documented::ReadProblems;
+use crate::api::page::{List, Page};
+use crate::api::parameters::values::{PageParameters, words};
+use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::problem::ApiError;
+use crate::query::backfills::{self, Backfill, BackfillFilter, STATES};
+use crate::query::catalog::{Catalog, SourceFilter};
+use crate::query::cursor;
+use crate::query::freshness::Freshness;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct BackfillChoice {
+    /// Slugs of sources, comma list.
+    #[param(example = "konpro-main")]
+    source: Option<String>,
+    /// `running`, `paused`, `done`, `failed`, `cancelled`; comma list.
+    #[param(example = "running,failed")]
+    state: Option<String>,
+}
+
+parameter_groups! {
+    BackfillParameters { choice: BackfillChoice, page: PageParameters }
+}
+
+/// The backfills
+///
+/// Every range of the past that somebody wanted read, newest first: how many of its units are proven, what they held,
+/// and how long it may still take. `done` means that every unit is proven.
+#[utoipa::path(
+    get, path = "/v1/sync/backfills", tag = "data", params(BackfillChoice, PageParameters),
+    responses(
+        (status = 200, description = "A page of backfills. The Link header names the next page.", body = List<Backfill>, example = json!({
+            "items": [{
+                "backfill_id": 3, "source": "konpro-main", "provider": "konpro", "stream": "sessions", "state": "running", "reason": null,
+                "range_from": "2025-01-01T00:00:00Z", "range_to": "2026-01-01T00:00:00Z", "requested_by": "ada@ops-1",
+                "created_at": "2026-11-20T10:40:00Z", "finished_at": null, "unit_count": 365, "proven_count": 120,
+                "doubtful_count": 0, "failed_count": 0, "active_count": 2, "record_count": 41210, "inserted_count": 41190,
+                "updated_count": 0, "unchanged_count": 20, "rejected_count": 0, "waits_until": null, "eta_seconds": 410
+            }],
+            "page": {"has_more": false, "next": null},
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
+        })),
+        ReadProblems
+    )
+)]
+pub(crate) async fn list_backfills(
+    State(state): State<ApiState>,
+    OriginalUri(uri): OriginalUri,
+    Asked { given, mut faults }: Asked<BackfillParameters>,
+) -> Result<Response, ApiError> {
+    let now = state.clock.now();
+    let catalog = Catalog::load(&state.pool, None).await?;
+    let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
+    let mut filter = BackfillFilter {
+        sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
+        states: words("state", given.choice.state.as_deref(), &STATES, &mut faults),
+        ..BackfillFilter::default()
+    };
+    let limit = given.page.limit(&mut faults);
+    let question = format!("backfills {filter:?}");
+    filter.before_backfill_id = given.page.after(&question, &mut faults);
+    faults.refuse()?;
+    let mut items = backfills::list(&state.pool, &filter, now, limit + 1).await?;
+    let page = Page::cut(&mut items, limit, |backfill| cursor::encode(&question, &backfill.backfill_id));
+    let next = page.next.clone();
+    let sources = catalog.select(&SourceFilter { sources: filter.sources, providers: Vec::new() });
+    let freshness = Freshness::of(&catalog, &sources, now, state.health.stale_after);
+    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+}

@@ -1,0 +1,33 @@
+//! The past over HTTP: backfills, comparisons with the providers' counts, and which ranges are proven.
+//!
+//! Backfills are begun on the command line; here they are watched, paused and resumed. Whatever is changed is written
+//! into the journal of operations, and a page of another origin may change nothing.
+
+pub(crate) mod backfill;
+pub(crate) mod backfills;
+pub(crate) mod reconciliation;
+pub(crate) mod windows;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+
+use crate::api::parameters::Faults;
+use crate::api::problem::ApiError;
+
+/// The number of a backfill in an address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BackfillId(pub(crate) i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for BackfillId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        if let Ok(Path(backfill_id)) = Path::<i64>::from_request_parts(parts, state).await {
+            return Ok(Self(backfill_id));
+        }
+        let mut faults = Faults::default();
+        let detail = "A backfill_id is a whole number; `/v1/sync/backfills` lists them.";
+        faults.note("backfill_id", "not_a_number", detail);
+        faults.refuse().map(|()| Self(0))
+    }
+}

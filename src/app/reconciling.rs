@@ -1,0 +1,197 @@
+//! `tributary reconcile`: compares what is stored with the providers' own counts, and heals what differs.
+//!
+//! Sources are compared side by side, so that one provider's trouble is no other's. What is found is kept; this prints it.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::bail;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::app::backfilling::parse_instant;
+use crate::db::Purpose;
+use crate::ingest::past::planning::SETTLED_AFTER;
+use crate::ingest::past::{self, Ended, planning};
+use crate::ingest::{Poller, Source};
+use crate::model::time::Window;
+use crate::query::reconciliations::{self, Reconciliation, ReconciliationFilter};
+use crate::store::operation::Operator;
+
+/// Arguments of `tributary reconcile`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ReconcileArgs {
+    /// Only this source
+    #[arg(long)]
+    pub source: Option<String>,
+    /// First instant of the range: a date (midnight UTC) or an RFC 3339 instant [default: all that is proven]
+    #[arg(long, value_name = "DATE", value_parser = parse_instant)]
+    pub from: Option<DateTime<Utc>>,
+    /// First instant after the range
+    #[arg(long, value_name = "DATE", value_parser = parse_instant)]
+    pub to: Option<DateTime<Utc>>,
+    /// Print the comparisons as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What became of one source.
+#[derive(Debug, Serialize)]
+pub struct SourceReport {
+    /// Its slug.
+    pub source: String,
+    /// Whether every window is equal, by itself or by healing.
+    pub is_equal: bool,
+    /// Why it could not be compared to its end.
+    pub detail: Option<String>,
+    /// Windows compared.
+    pub window_count: usize,
+    /// Sessions found missing.
+    pub missing_count: i64,
+    /// Of these, brought back.
+    pub healed_count: i64,
+    /// Sessions stored that the provider does not list.
+    pub surplus_count: i64,
+    /// The windows that were not equal at first sight, oldest first.
+    pub windows: Vec<Reconciliation>,
+}
+
+/// Does what the arguments say; success only where all is equal now.
+pub async fn run(app: &App, args: &ReconcileArgs, user: &str, stop: CancellationToken) -> anyhow::Result<ExitCode> {
+    let reports = reconcile(app, args, user, stop).await?;
+    super::say(&if args.json { serde_json::to_string_pretty(&reports)? + "\n" } else { text(&reports) })?;
+    Ok(if reports.iter().all(|report| report.is_equal) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Compares what `args` name; a report for each source.
+pub async fn reconcile(
+    app: &App,
+    args: &ReconcileArgs,
+    user: &str,
+    stop: CancellationToken,
+) -> anyhow::Result<Vec<SourceReport>> {
+    let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
+    crate::db::migrate(&pool).await?;
+    let mut sources = super::connect_sources(app, &pool).await?;
+    if let Some(wanted) = &args.source {
+        sources.retain(|source| source.slug.as_str() == wanted);
+        if sources.is_empty() {
+            let known: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
+            bail!("--source: there is no source `{wanted}`; configured are: {}", known.join(", "));
+        }
+    }
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from >= to
+    {
+        bail!("--to: {to} is not after --from: the range is half-open, --to names the first instant after it");
+    }
+    let poller = Arc::new(app.poller(pool, stop).await?);
+    let operator = Arc::new(Operator { requested_by: user.to_owned(), request_id: None });
+    let mut running = Vec::new();
+    for source in sources {
+        let (poller, operator, args) = (Arc::clone(&poller), Arc::clone(&operator), args.clone());
+        let slug = source.slug.to_string();
+        let task = tokio::spawn(async move { one(&poller, &source, &args, &operator).await });
+        running.push((slug, task));
+    }
+    let mut reports = Vec::with_capacity(running.len());
+    for (slug, task) in running {
+        let report = task.await.map_err(anyhow::Error::from).and_then(|report| report);
+        reports.push(report.unwrap_or_else(|error| unanswered(&slug, format!("{error:#}"))));
+    }
+    Ok(reports)
+}
+
+fn unanswered(slug: &str, detail: String) -> SourceReport {
+    SourceReport {
+        source: slug.to_owned(),
+        is_equal: false,
+        detail: Some(detail),
+        window_count: 0,
+        missing_count: 0,
+        healed_count: 0,
+        surplus_count: 0,
+        windows: Vec::new(),
+    }
+}
+
+async fn one(
+    poller: &Poller,
+    source: &Source,
+    args: &ReconcileArgs,
+    operator: &Operator,
+) -> anyhow::Result<SourceReport> {
+    let slug = source.slug.as_str();
+    let settled = poller.clock.now() - SETTLED_AFTER;
+    let Some(proven) = planning::reconcilable(poller, source).await? else {
+        return Ok(unanswered(slug, "nothing of it is proven complete yet: poll it first".to_owned()));
+    };
+    let range = Window { from: args.from.unwrap_or(proven.from), to: args.to.unwrap_or(proven.to).min(settled) };
+    if range.from >= range.to {
+        return Ok(unanswered(
+            slug,
+            format!("--from, --to: nothing in {range} has settled yet; choose an earlier range"),
+        ));
+    }
+    let planned = planning::plan_reconciliation(poller, source, range, operator).await?;
+    let detail = match past::work_off(poller, source, &planned, 1, true).await? {
+        Ended::Over(_) => None,
+        Ended::Stopped => Some("stopped before the end".to_owned()),
+        Ended::StreamPaused => Some("the stream is paused as a whole; resume it first".to_owned()),
+        Ended::GaveUp(reason) => Some(reason),
+    };
+    let filter = ReconciliationFilter { backfill_id: Some(planned.backfill_id), ..ReconciliationFilter::default() };
+    let mut windows = reconciliations::list(&poller.pool, &filter, i64::from(i32::MAX)).await?;
+    windows.sort_by_key(|window| window.window_from);
+    let is_equal = |window: &Reconciliation| window.state == "match" || window.state == "healed";
+    let sum = |of: fn(&Reconciliation) -> i64| windows.iter().map(of).sum();
+    Ok(SourceReport {
+        source: slug.to_owned(),
+        is_equal: detail.is_none() && !windows.is_empty() && windows.iter().all(is_equal),
+        detail,
+        window_count: windows.len(),
+        missing_count: sum(|window| window.missing_count),
+        healed_count: sum(|window| window.healed_count),
+        surplus_count: sum(|window| window.surplus_count),
+        windows: windows.into_iter().filter(|window| window.state != "match").collect(),
+    })
+}
+
+/// The reports for people.
+fn text(reports: &[SourceReport]) -> String {
+    let mut text = String::new();
+    for report in reports {
+        let verdict = if report.is_equal { "equal" } else { "NOT EQUAL" };
+        // writing to a text cannot fail
+        let _ = writeln!(
+            text,
+            "{}: {verdict}, {} windows, {} found missing, {} brought back, {} not listed by the provider",
+            report.source, report.window_count, report.missing_count, report.healed_count, report.surplus_count
+        );
+        for window in &report.windows {
+            let counted = window.provider_sessions.map_or_else(|| "no count".to_owned(), |count| count.to_string());
+            let _ = writeln!(
+                text,
+                "  {} [{}, {}): provider {counted}, stored {} before, {} now{}",
+                window.state,
+                window.window_from.format("%Y-%m-%dT%H:%MZ"),
+                window.window_to.format("%Y-%m-%dT%H:%MZ"),
+                window.stored_sessions_before,
+                window.stored_sessions,
+                window.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
+            );
+            for (what, ids) in [("brought back", &window.missing), ("not listed", &window.surplus)] {
+                if !ids.is_empty() {
+                    let _ = writeln!(text, "    {what}: {}", ids.join(", "));
+                }
+            }
+        }
+        if let Some(detail) = &report.detail {
+            let _ = writeln!(text, "  {detail}");
+        }
+    }
+    text
+}

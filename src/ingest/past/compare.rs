@@ -1,0 +1,234 @@
+//! Comparing a window with what the provider counts, and healing it.
+//!
+//! Where the two counts agree, that is all: one small call. Where they differ, the window is cut until the parts that
+//! differ are small, and these are read again by the ordinary walk, which stores what was missing. What is stored and
+//! was not listed is named; it is no less there for that. Without a count nothing can be said, and nothing is read.
+
+use std::collections::HashSet;
+
+use crate::connector::{FACT_FILTER_MEANING, StreamPolicy};
+use crate::ingest::past::daytable;
+use crate::ingest::past::unit::Outcome;
+use crate::ingest::run::Run;
+use crate::ingest::verdict::Halt;
+use crate::ingest::walk::SHORTEST_SPLIT;
+use crate::ingest::{Poller, Source};
+use crate::model::page::PageRequest;
+use crate::model::time::{Window, sane_range};
+use crate::store::backfill::{Backfill, Claimed, DayFigures, UnitEnd};
+use crate::store::reconciliation::{self, Comparison, ComparisonState, MinutesComparison, Stored};
+use crate::store::source as facts;
+
+/// A window with more records than this is cut before it is read again.
+const LARGEST_READ: i64 = 1_000;
+/// Into how many parts.
+const PARTS: u32 = 8;
+
+/// A window whose provider could not be asked.
+pub(super) fn failed(window: Window, reason: &str) -> Comparison {
+    Comparison { state: ComparisonState::Failed, reason: Some(reason.to_owned()), ..empty(window) }
+}
+
+fn empty(window: Window) -> Comparison {
+    Comparison {
+        window,
+        state: ComparisonState::Match,
+        reason: None,
+        provider_count: None,
+        our_count_before: 0,
+        our_count: 0,
+        missing_count: 0,
+        healed_ids: Vec::new(),
+        surplus_ids: Vec::new(),
+        rejected_count: 0,
+        minutes: None,
+    }
+}
+
+/// Compares the window of a unit; `slot` gets the run that healed it, if one was needed.
+pub(super) async fn compare<'a>(
+    poller: &'a Poller,
+    source: &'a Source,
+    backfill: &Backfill,
+    claimed: &Claimed,
+    slot: &mut Option<Run<'a>>,
+) -> Result<Outcome, Halt> {
+    let Some(policy) = source.past.policy(backfill.place.stream) else {
+        return Ok(Outcome::Ended(UnitEnd::Failed("the provider has no such stream".to_owned()), None));
+    };
+    let learnt = facts::facts(&poller.pool, source.id).await.map_err(Halt::Store)?;
+    let is_by_change = learnt.get(FACT_FILTER_MEANING).is_some_and(|meaning| meaning == "updated");
+    let mut comparing = Comparing { poller, source, backfill, claimed, is_by_change, policy, slot };
+    let compared = comparing.window().await?;
+    let end = match (&compared.state, &compared.reason) {
+        (ComparisonState::Match | ComparisonState::Healed, _) => UnitEnd::Proven,
+        (_, reason) => UnitEnd::Doubtful(reason.clone().unwrap_or_default()),
+    };
+    Ok(Outcome::Ended(end, Some(Box::new(compared))))
+}
+
+struct Comparing<'a, 'b> {
+    poller: &'a Poller,
+    source: &'a Source,
+    backfill: &'b Backfill,
+    claimed: &'b Claimed,
+    /// The provider's filter compares times of change, so that is what we count by.
+    is_by_change: bool,
+    policy: StreamPolicy,
+    slot: &'b mut Option<Run<'a>>,
+}
+
+impl<'a> Comparing<'a, '_> {
+    async fn window(&mut self) -> Result<Comparison, Halt> {
+        let window = self.claimed.window;
+        let before = self.stored(&window).await?;
+        let (provider_count, why_not) = self.counted(&window).await?;
+        let mut compared = Comparison {
+            provider_count,
+            our_count_before: before.nearest(provider_count),
+            our_count: before.nearest(provider_count),
+            ..empty(window)
+        };
+        let Some(total) = provider_count else {
+            compared.state = ComparisonState::Unverifiable;
+            compared.reason = why_not.map(|why| format!("{why}; the window was not read again"));
+            return Ok(compared);
+        };
+        compared.missing_count = (total - compared.our_count_before).max(0);
+        let are_equal = before.agrees_with(total);
+        if !are_equal {
+            self.heal(window, total, &mut compared).await?;
+        }
+        self.compare_minutes(are_equal, &mut compared).await?;
+        if self.slot.is_some() {
+            self.judge(&mut compared, are_equal).await?;
+        }
+        Ok(compared)
+    }
+
+    /// The verdict on a window that was read again.
+    async fn judge(&mut self, compared: &mut Comparison, were_equal: bool) -> Result<(), Halt> {
+        let run = self.slot.as_ref();
+        compared.rejected_count = run.map_or(0, |run| run.progress.rejected_count);
+        let doubt = run.and_then(|run| run.doubts.first().cloned());
+        let healed = i64::try_from(compared.healed_ids.len()).unwrap_or(i64::MAX);
+        compared.missing_count = compared.missing_count.max(healed);
+        let (total, why_not) = self.counted(&compared.window).await?;
+        compared.provider_count = total.or(compared.provider_count);
+        let after = self.stored(&compared.window).await?;
+        compared.our_count = after.nearest(compared.provider_count);
+        if total.is_some_and(|total| after.agrees_with(total)) {
+            compared.state = if were_equal { ComparisonState::Match } else { ComparisonState::Healed };
+            return Ok(());
+        }
+        compared.state = ComparisonState::Differs;
+        let found = if compared.surplus_ids.is_empty() {
+            doubt.or_else(|| why_not.map(str::to_owned))
+        } else {
+            let count = compared.surplus_ids.len();
+            Some(format!("{count} stored sessions are not listed by the provider"))
+        };
+        let rejected = (compared.rejected_count > 0)
+            .then(|| format!("{} listed records could not be normalized", compared.rejected_count));
+        let reasons: Vec<String> = rejected.into_iter().chain(found).collect();
+        let none = || "the provider counts otherwise than it lists".to_owned();
+        compared.reason = Some(if reasons.is_empty() { none() } else { reasons.join("; ") });
+        Ok(())
+    }
+
+    /// Goes down to the parts that differ, and reads them again.
+    async fn heal(&mut self, window: Window, total: i64, compared: &mut Comparison) -> Result<(), Halt> {
+        let mut ahead = vec![(window, Some(total))];
+        while let Some((window, known)) = ahead.pop() {
+            let stored = self.stored(&window).await?;
+            let total = match known {
+                Some(total) => Some(total),
+                None => self.counted(&window).await?.0,
+            };
+            if total.is_some_and(|total| stored.agrees_with(total)) {
+                continue;
+            }
+            let is_large = total.unwrap_or(0).max(stored.closed) > LARGEST_READ;
+            if is_large && window.span() > SHORTEST_SPLIT && !self.backfill.is_unfiltered {
+                ahead.extend(window.split(PARTS).into_iter().rev().map(|part| (part, None)));
+                continue;
+            }
+            self.read_again(window, compared).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_again(&mut self, window: Window, compared: &mut Comparison) -> Result<(), Halt> {
+        let (pool, source_id) = (&self.poller.pool, self.source.id);
+        let newest = reconciliation::newest(pool, source_id).await.map_err(Halt::Store)?;
+        let mut policy = self.policy;
+        if self.backfill.is_unfiltered {
+            policy.split_above_records = u64::MAX;
+        }
+        let is_unfiltered = self.backfill.is_unfiltered;
+        let is_by_change = self.is_by_change;
+        let run = self.run().await?;
+        let doubts_before = run.doubts.len();
+        run.listed = Some(HashSet::new());
+        let walked = run.cover(&[window], &policy).await;
+        let listed: Vec<String> = run.listed.take().unwrap_or_default().into_iter().collect();
+        let is_proven = walked.is_ok() && run.doubts.len() == doubts_before;
+        // also where the walk ended early: what it brought is named
+        let healed = reconciliation::inserted_since(pool, source_id, &listed, newest).await.map_err(Halt::Store)?;
+        compared.healed_ids.extend(healed);
+        walked?;
+        // a change moves a session to another window, where the filter compares changes: not listed is not gone
+        if is_proven && !is_by_change && !is_unfiltered {
+            let surplus = reconciliation::unlisted(pool, source_id, &window, &listed).await.map_err(Halt::Store)?;
+            compared.surplus_ids.extend(surplus);
+        }
+        Ok(())
+    }
+
+    /// The run that reads, begun when it is first needed: most windows are equal.
+    async fn run(&mut self) -> Result<&mut Run<'a>, Halt> {
+        if self.slot.is_none() {
+            let (unit, window) = (self.claimed.unit, &self.claimed.window);
+            let run = Run::start_unit(self.poller, self.source, unit, self.backfill.purpose, window).await;
+            *self.slot = Some(run.map_err(Halt::Store)?);
+        }
+        self.slot.as_mut().ok_or(Halt::Cancelled)
+    }
+
+    /// A day whose sessions are as many as the provider counts may still hold fewer minutes: then it is read again too.
+    async fn compare_minutes(&mut self, are_counts_equal: bool, compared: &mut Comparison) -> Result<(), Halt> {
+        let Some(DayFigures { minutes: theirs, offset_hours, .. }) = self.claimed.day else { return Ok(()) };
+        let day = daytable::shifted(&compared.window, offset_hours.unwrap_or(0));
+        let mut ours = self.stored(&day).await?.minutes;
+        if offset_hours.is_some() && are_counts_equal && !daytable::are_alike(theirs, ours) {
+            self.read_again(day, compared).await?;
+            ours = self.stored(&day).await?.minutes;
+        }
+        let state = match offset_hours {
+            None => "unverifiable",
+            Some(_) if daytable::are_alike(theirs, ours) => "match",
+            Some(_) => "differs",
+        };
+        compared.minutes = Some(MinutesComparison { provider: theirs, ours, state, offset_hours });
+        Ok(())
+    }
+
+    async fn stored(&self, window: &Window) -> Result<Stored, Halt> {
+        let (from, to) = sane_range();
+        // a provider that ignores the filter counts everything, so everything is what it is compared with
+        let window = if self.backfill.is_unfiltered { Window { from, to } } else { *window };
+        let counted = reconciliation::stored(&self.poller.pool, self.source.id, &window, self.is_by_change).await;
+        counted.map_err(Halt::Store)
+    }
+
+    async fn counted(&self, window: &Window) -> Result<(Option<i64>, Option<&'static str>), Halt> {
+        let request = PageRequest { window, cursor: None, now: self.poller.clock.now() };
+        let call = self.source.past.count(self.backfill.place.stream, request);
+        let count = tokio::select! {
+            biased;
+            () = self.poller.stop.cancelled() => return Err(Halt::Cancelled),
+            count = call => count.map_err(Halt::Pull)?,
+        };
+        Ok((count.total.map(|total| i64::try_from(total).unwrap_or(i64::MAX)), count.why_not))
+    }
+}

@@ -1,0 +1,145 @@
+//! The past: ranges that are read again, and ranges that are compared with what the provider counts.
+//!
+//! Both are planned once ([`planning`]), as units in the database, and worked off by whoever has time: the command that
+//! asked for it, and every poller of the source. A unit is read by the ordinary walk, under its own claim, with the
+//! calls that come last in the budget. The live position is the poller's and is not touched; what a unit proves is a
+//! fact all the same, and recorded as one.
+
+mod compare;
+mod daytable;
+pub mod planning;
+mod unit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::sleep;
+
+use crate::ingest::past::unit::Worked;
+use crate::ingest::patience::persist;
+use crate::ingest::{Poller, Source};
+use crate::model::stream::Stream;
+use crate::store::backfill::{Backfill, BackfillState, claim, state};
+use crate::store::operation::Operator;
+use crate::store::{Place, StoreError};
+
+/// How often a poller looks for work on the past.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often who waits for others looks whether they are done.
+const WAIT_FOR_OTHERS: Duration = Duration::from_millis(300);
+/// So many tries in a row that did not reach the provider: it is away.
+const MAX_OUTAGES_IN_A_ROW: u32 = 3;
+
+/// How somebody stopped working on a backfill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// There is nothing left for us; this is its state.
+    Over(BackfillState),
+    /// We were told to stop.
+    Stopped,
+    /// An operator paused the stream as a whole.
+    StreamPaused,
+    /// The provider does not let us go on; says why.
+    GaveUp(String),
+}
+
+/// Works a backfill off with `lanes` units at a time. With `is_patient`, units that others hold or that wait for their
+/// time are waited for.
+pub async fn work_off(
+    poller: &Poller,
+    source: &Source,
+    backfill: &Backfill,
+    lanes: usize,
+    is_patient: bool,
+) -> Result<Ended, StoreError> {
+    let lanes = (0..lanes.max(1)).map(|_| lane(poller, source, backfill, is_patient));
+    let mut ended = Ok(Ended::Over(BackfillState::Running));
+    for lane in join_all(lanes).await {
+        // a lane that gave up, or failed, says more than one that found nothing left
+        if !matches!(ended, Ok(Ended::GaveUp(_)) | Err(_)) {
+            ended = lane;
+        }
+    }
+    if let Ok(Ended::GaveUp(reason)) = &ended {
+        state::fail(&poller.pool, backfill.backfill_id, reason, poller.clock.now()).await?;
+    }
+    ended
+}
+
+async fn lane(poller: &Poller, source: &Source, backfill: &Backfill, is_patient: bool) -> Result<Ended, StoreError> {
+    let mut outages_in_a_row = 0;
+    loop {
+        if poller.stop.is_cancelled() {
+            return Ok(Ended::Stopped);
+        }
+        let claim = || claim::claim(&poller.pool, backfill, &poller.owner, poller.clock.now());
+        let claimed = persist(poller, source, &poller.stop, claim).await?;
+        let Some(claimed) = claimed else {
+            let found = state::find(&poller.pool, backfill.backfill_id).await?;
+            let state = found.map_or(BackfillState::Cancelled, |found| found.state);
+            if state != BackfillState::Running || !is_patient {
+                return Ok(Ended::Over(state));
+            }
+            if state::is_stream_paused(&poller.pool, backfill.place).await? {
+                return Ok(Ended::StreamPaused);
+            }
+            tokio::select! {
+                () = poller.stop.cancelled() => {}
+                () = sleep(WAIT_FOR_OTHERS) => {}
+            }
+            continue;
+        };
+        // boxed: what a unit needs is large, and a lane holds it across its waits
+        match Box::pin(unit::work_on(poller, source, backfill, &claimed)).await? {
+            Worked::On => outages_in_a_row = 0,
+            Worked::Outage(_) if outages_in_a_row + 1 < MAX_OUTAGES_IN_A_ROW => outages_in_a_row += 1,
+            Worked::Outage(reason) | Worked::GaveUp(reason) => return Ok(Ended::GaveUp(reason)),
+        }
+    }
+}
+
+/// A poller's part: reconciles the source when it is due, and works off what others have planned.
+pub(super) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
+    loop {
+        tokio::select! {
+            biased;
+            () = poller.stop.cancelled() => return,
+            () = sleep(LOOK_EVERY) => {}
+        }
+        // a task of its own, so that a panic costs one look and not the worker
+        let (looking, at) = (Arc::clone(&poller), Arc::clone(&source));
+        match tokio::spawn(async move { look(&looking, &at).await }).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(source = %source.slug, error = ?error, "work on the past could not go on");
+            }
+            Err(error) => tracing::error!(source = %source.slug, error = %error, "work on the past crashed"),
+        }
+    }
+}
+
+async fn look(poller: &Poller, source: &Source) -> Result<(), StoreError> {
+    let place = Place { source_id: source.id, stream: Stream::Sessions };
+    if is_due(poller, source, place).await? {
+        let operator = Operator { requested_by: format!("schedule of {}", poller.owner), request_id: None };
+        if let Some(range) = planning::reconcilable(poller, source).await? {
+            planning::plan_reconciliation(poller, source, range, &operator).await?;
+        }
+    }
+    for backfill_id in state::running(&poller.pool, place).await? {
+        let Some(backfill) = state::find(&poller.pool, backfill_id).await? else { continue };
+        let ended = work_off(poller, source, &backfill, 1, false).await?;
+        tracing::info!(source = %source.slug, backfill_id, purpose = backfill.purpose.as_str(), ended = ?ended, "worked on the past");
+    }
+    Ok(())
+}
+
+/// Whether an instant of the schedule has passed since the last reconciliation, whoever made it.
+async fn is_due(poller: &Poller, source: &Source, place: Place) -> Result<bool, StoreError> {
+    let schedule = source.reconcile_schedule.as_deref().and_then(|text| crate::clock::parse_schedule(text).ok());
+    let Some(schedule) = schedule else { return Ok(false) };
+    let Some(last) = state::last_reconciled(&poller.pool, place).await? else { return Ok(false) };
+    let next = schedule.find_next_occurrence(&last, false);
+    Ok(next.is_ok_and(|next| next <= poller.clock.now()))
+}

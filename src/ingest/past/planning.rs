@@ -1,0 +1,188 @@
+//! Planning: which windows a range of the past is cut into.
+//!
+//! A backfill is cut by the day, in UTC; what holds too much is cut further once it is read. A reconciliation asks one
+//! small question a window: the last weeks are asked by the day, what lies before by the month and the year.
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+
+use crate::connector::error::PullError;
+use crate::ingest::past::daytable;
+use crate::ingest::{Poller, Source};
+use crate::model::page::PageRequest;
+use crate::model::stream::Stream;
+use crate::model::time::{Window, sane_range, to_micros};
+use crate::store::backfill::{self, Backfill, Plan, PlannedUnit, Purpose};
+use crate::store::operation::{Operation, Operator};
+use crate::store::{Place, StoreError, window as windows};
+
+/// What ended so long ago is stored, unless it is missing.
+pub const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(15);
+/// Windows that begin less than this before the end are days,
+const BY_DAY: TimeDelta = TimeDelta::days(36);
+/// less than this, months, and all else years.
+const BY_MONTH: TimeDelta = TimeDelta::days(400);
+
+/// Why nothing was planned.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The provider could not be asked whether it heeds time filters.
+    #[error("the provider could not be asked: {0}")]
+    Pull(PullError),
+}
+
+fn place(source: &Source) -> Place {
+    Place { source_id: source.id, stream: Stream::Sessions }
+}
+
+/// The backfill of `range`: the unfinished one, or a new one.
+pub async fn plan_backfill(
+    poller: &Poller,
+    source: &Source,
+    range: Window,
+    operator: &Operator,
+) -> Result<(Backfill, bool), PlanError> {
+    if let Some(unfinished) = backfill::reopen(&poller.pool, place(source), Purpose::Backfill, range).await? {
+        return Ok((unfinished, true));
+    }
+    let is_unfiltered = ignores_filter(poller, source).await.map_err(PlanError::Pull)?;
+    let windows = if is_unfiltered { vec![range] } else { cut(range, |_| Step::Day) };
+    let units: Vec<PlannedUnit> = windows.into_iter().map(|window| PlannedUnit { window, day: None }).collect();
+    let plan = Plan { place: place(source), purpose: Purpose::Backfill, range, units: &units, is_unfiltered };
+    Ok((write_down(poller, source, &plan, operator).await?, false))
+}
+
+/// The range a reconciliation covers unless told: all that is proven, but for the last minutes. `None`: nothing is
+/// proven yet.
+pub async fn reconcilable(poller: &Poller, source: &Source) -> Result<Option<Window>, StoreError> {
+    let proven = windows::proven(&poller.pool, source.id, Stream::Sessions).await?;
+    let settled = to_micros(poller.clock.now() - SETTLED_AFTER);
+    let ends = proven.first().zip(proven.last());
+    let range = ends.map(|(first, last)| Window { from: first.from, to: last.to.min(settled) });
+    Ok(range.filter(|range| range.from < range.to))
+}
+
+/// A reconciliation of `range`. A provider that cannot be asked now is found out unit by unit.
+pub async fn plan_reconciliation(
+    poller: &Poller,
+    source: &Source,
+    range: Window,
+    operator: &Operator,
+) -> Result<Backfill, StoreError> {
+    let is_unfiltered = ignores_filter(poller, source).await.unwrap_or(false);
+    let windows = if is_unfiltered { vec![range] } else { cut(range, Step::for_age) };
+    let days = if is_unfiltered { Vec::new() } else { daytable::figures(poller, source, &windows).await? };
+    let figure = |window: &Window| days.iter().find(|(day, _)| day == window).map(|(_, figures)| *figures);
+    let units: Vec<PlannedUnit> =
+        windows.iter().map(|window| PlannedUnit { window: *window, day: figure(window) }).collect();
+    let plan = Plan { place: place(source), purpose: Purpose::Reconcile, range, units: &units, is_unfiltered };
+    write_down(poller, source, &plan, operator).await
+}
+
+async fn write_down(
+    poller: &Poller,
+    source: &Source,
+    plan: &Plan<'_>,
+    operator: &Operator,
+) -> Result<Backfill, StoreError> {
+    let target = plan.range.to_string();
+    let operation = Operation {
+        source_id: Some(source.id),
+        stream: Some(Stream::Sessions),
+        kind: plan.purpose.as_str(),
+        target: Some(&target),
+        operator,
+        now: poller.clock.now(),
+    };
+    let backfill = backfill::create(&poller.pool, plan, &operation).await?;
+    tracing::info!(source = %source.slug, backfill_id = backfill.backfill_id, purpose = plan.purpose.as_str(),
+        range = target, units = plan.units.len(), "planned");
+    Ok(backfill)
+}
+
+/// Whether the provider lists everything whatever is asked for: it counts records in a day before all its sessions.
+/// Then each window would list everything again, and so there is but one.
+async fn ignores_filter(poller: &Poller, source: &Source) -> Result<bool, PullError> {
+    let (first, _) = sane_range();
+    let window = Window { from: first, to: first + TimeDelta::days(1) };
+    let request = PageRequest { window: &window, cursor: None, now: poller.clock.now() };
+    let count = source.past.count(Stream::Sessions, request).await?;
+    Ok(count.total.is_some_and(|total| total > 0))
+}
+
+/// How long a window is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Day,
+    Month,
+    Year,
+}
+
+impl Step {
+    fn for_age(age: TimeDelta) -> Self {
+        match age {
+            age if age < BY_DAY => Self::Day,
+            age if age < BY_MONTH => Self::Month,
+            _ => Self::Year,
+        }
+    }
+
+    /// The first border after `at`, in UTC.
+    fn border_after(self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let day = at.date_naive();
+        let next = match self {
+            Self::Day => day.checked_add_days(Days::new(1)),
+            Self::Month if day.month() == 12 => NaiveDate::from_ymd_opt(day.year() + 1, 1, 1),
+            Self::Month => NaiveDate::from_ymd_opt(day.year(), day.month() + 1, 1),
+            Self::Year => NaiveDate::from_ymd_opt(day.year() + 1, 1, 1),
+        };
+        next.map(|next| next.and_time(NaiveTime::MIN).and_utc())
+    }
+}
+
+/// Cuts `range` at borders of the calendar; `step` is told how long before the end a window begins.
+fn cut(range: Window, step: impl Fn(TimeDelta) -> Step) -> Vec<Window> {
+    let mut windows = Vec::new();
+    let mut from = range.from;
+    while from < range.to {
+        let to = step(range.to - from).border_after(from).map_or(range.to, |border| border.min(range.to));
+        windows.push(Window { from, to });
+        from = to;
+    }
+    windows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(from: &str, to: &str) -> Window {
+        Window { from: from.parse().expect("an instant"), to: to.parse().expect("an instant") }
+    }
+
+    #[test]
+    fn a_range_is_cut_at_midnights_without_gaps() {
+        let cut = cut(window("2026-02-27T18:00:00Z", "2026-03-01T06:00:00Z"), |_| Step::Day);
+        assert_eq!(
+            cut,
+            [
+                window("2026-02-27T18:00:00Z", "2026-02-28T00:00:00Z"),
+                window("2026-02-28T00:00:00Z", "2026-03-01T00:00:00Z"),
+                window("2026-03-01T00:00:00Z", "2026-03-01T06:00:00Z"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_long_past_is_asked_for_by_the_month_and_the_year() {
+        let range = window("2020-01-01T00:00:00Z", "2026-03-10T11:45:00Z");
+        let cut = cut(range, Step::for_age);
+        assert_eq!(cut[0], window("2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"));
+        assert_eq!(cut.last(), Some(&window("2026-03-10T00:00:00Z", "2026-03-10T11:45:00Z")));
+        assert!(cut.windows(2).all(|pair| pair[0].to == pair[1].from), "{cut:?}");
+        // 6 years up to the end of 2025, the last of them begun more than 400 days ago, then months, then days
+        assert!(cut.len() < 70, "{}", cut.len());
+    }
+}

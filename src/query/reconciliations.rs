@@ -1,0 +1,120 @@
+//! Comparisons of what is stored with the providers' own counts, with their history.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{PgPool, Postgres, QueryBuilder};
+use utoipa::ToSchema;
+
+use crate::query::number::Number;
+use crate::query::{ReadError, reading};
+
+/// One window of one source, compared once.
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
+pub struct Reconciliation {
+    /// Number of the comparison; grows.
+    pub reconciliation_id: i64,
+    /// Slug of the source.
+    #[schema(example = "rtk-prod")]
+    pub source: String,
+    /// Kind of platform.
+    #[schema(example = "realtimekit")]
+    pub provider: String,
+    /// Kind of record.
+    #[schema(example = "sessions")]
+    pub stream: String,
+    /// First instant of the window, by creation of sessions.
+    pub window_from: DateTime<Utc>,
+    /// First instant after it.
+    pub window_to: DateTime<Utc>,
+    /// When it was compared.
+    pub checked_at: DateTime<Utc>,
+    /// `match`, `healed` (it differed and was brought in line), `differs`, `unverifiable` (the provider gave no count) or
+    /// `failed` (it could not be asked).
+    #[schema(example = "healed")]
+    pub state: String,
+    /// Why it is not equal, in a sentence.
+    pub reason: Option<String>,
+    /// Sessions the provider counts; null: it gave no count.
+    pub provider_sessions: Option<i64>,
+    /// Sessions stored before anything was read again.
+    pub stored_sessions_before: i64,
+    /// Sessions stored now.
+    pub stored_sessions: i64,
+    /// Sessions found missing.
+    pub missing_count: i64,
+    /// Of these, brought back.
+    pub healed_count: i64,
+    /// Sessions stored that the provider does not list.
+    pub surplus_count: i64,
+    /// Listed records that could not be normalized.
+    pub rejected_count: i64,
+    /// The provider's ids of what was missing and was brought back; at most a hundred.
+    pub missing: Vec<String>,
+    /// The provider's ids of what it does not list; at most a hundred.
+    pub surplus: Vec<String>,
+    /// Minutes of that day by the provider's own table of days; null: it has none, or the window is no day.
+    pub provider_minutes: Option<Number>,
+    /// Minutes stored of the same day.
+    pub stored_minutes: Option<Number>,
+    /// `match`, `differs`, or `unverifiable`: where the provider's days begin cannot be told. Null: not compared.
+    pub minutes_state: Option<String>,
+    /// Hours by which the provider's day seems to begin before midnight UTC.
+    pub day_offset_hours: Option<i32>,
+    /// Whether no later comparison of this window exists.
+    pub is_latest: bool,
+}
+
+/// States a comparison can have.
+pub const STATES: [&str; 5] = ["match", "healed", "differs", "unverifiable", "failed"];
+
+/// Which comparisons are asked for. Empty lists mean all.
+#[derive(Debug, Clone, Default)]
+pub struct ReconciliationFilter {
+    /// Any of these slugs.
+    pub sources: Vec<String>,
+    /// Any of these states.
+    pub states: Vec<String>,
+    /// Only the newest comparison of each window.
+    pub only_latest: bool,
+    /// Only those made by this planned reconciliation.
+    pub backfill_id: Option<i64>,
+    /// Only comparisons with a lower number than this.
+    pub before_reconciliation_id: Option<i64>,
+}
+
+/// The newest `limit` comparisons that pass the filter.
+pub async fn list(pool: &PgPool, filter: &ReconciliationFilter, limit: i64) -> Result<Vec<Reconciliation>, ReadError> {
+    let mut sql = QueryBuilder::<Postgres>::new(
+        "select * from (
+           select r.reconciliation_id, src.source_slug as source, src.provider, r.stream,
+                  r.window_from::timestamptz as window_from, r.window_to::timestamptz as window_to,
+                  r.checked_at::timestamptz as checked_at, r.state, r.reason, r.provider_count as provider_sessions,
+                  r.our_count_before as stored_sessions_before, r.our_count as stored_sessions, r.missing_count,
+                  r.healed_count, r.surplus_count, r.rejected_count, r.missing_ids as missing, r.surplus_ids as surplus,
+                  r.provider_minutes, r.our_minutes as stored_minutes, r.minutes_state, r.day_offset_hours, r.backfill_id,
+                  not exists (select from ingest.reconciliations later
+                               where later.source_id = r.source_id and later.stream = r.stream
+                                 and later.window_from = r.window_from and later.window_to = r.window_to
+                                 and later.reconciliation_id > r.reconciliation_id) as is_latest
+             from ingest.reconciliations r
+             join core.sources src using (source_id)) r
+          where true",
+    );
+    for (clause, values) in [(" and source = any(", &filter.sources), (" and state = any(", &filter.states)] {
+        if !values.is_empty() {
+            sql.push(clause).push_bind(values).push(")");
+        }
+    }
+    if filter.only_latest {
+        sql.push(" and is_latest");
+    }
+    let numbers =
+        [(" and backfill_id = ", filter.backfill_id), (" and reconciliation_id < ", filter.before_reconciliation_id)];
+    for (clause, number) in numbers {
+        if let Some(number) = number {
+            sql.push(clause).push_bind(number);
+        }
+    }
+    sql.push(" order by reconciliation_id desc limit ").push_bind(limit);
+    sql.build_query_as().fetch_all(pool).await.map_err(reading("the reconciliations"))
+}

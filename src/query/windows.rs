@@ -1,0 +1,85 @@
+//! The ranges of time that are proven complete, and those that are known not to be.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+use utoipa::ToSchema;
+
+use crate::query::{ReadError, reading};
+
+/// A range of time of one stream, and what is known about it. What no range covers was never read.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CoveredWindow {
+    /// Slug of the source.
+    #[schema(example = "konvo-eu")]
+    pub source: String,
+    /// Kind of platform.
+    #[schema(example = "konvo")]
+    pub provider: String,
+    /// Kind of record.
+    #[schema(example = "sessions")]
+    pub stream: String,
+    /// First instant inside.
+    pub window_from: DateTime<Utc>,
+    /// First instant after it.
+    pub window_to: DateTime<Utc>,
+    /// True: everything the provider has of it is stored. False: it was read, and that is not proven.
+    pub is_proven: bool,
+    /// Why it is not proven.
+    pub reason: Option<String>,
+    /// The provider's own count when it was last read; of what it was read in then, not of the whole range.
+    pub provider_total: Option<i64>,
+    /// Distinct records read then.
+    pub distinct_count: Option<i64>,
+    /// When it was last read.
+    pub checked_at: DateTime<Utc>,
+}
+
+/// Which windows are asked for. Empty lists mean all.
+#[derive(Debug, Clone, Default)]
+pub struct WindowFilter {
+    /// Any of these slugs.
+    pub sources: Vec<String>,
+    /// Any of these streams.
+    pub streams: Vec<String>,
+    /// Only proven ones, or only doubtful ones.
+    pub is_proven: Option<bool>,
+    /// Only what comes after this one.
+    pub after: Option<WindowPosition>,
+}
+
+/// Place of a window in the list: source, stream, beginning, whether it is proven.
+pub type WindowPosition = (String, String, DateTime<Utc>, bool);
+
+/// The first `limit` windows that pass the filter, by source, stream and time.
+pub async fn list(pool: &PgPool, filter: &WindowFilter, limit: i64) -> Result<Vec<CoveredWindow>, ReadError> {
+    let (source, stream, from, is_proven) = match &filter.after {
+        Some((source, stream, from, is_proven)) => (Some(source), Some(stream), Some(*from), Some(*is_proven)),
+        None => (None, None, None, None),
+    };
+    sqlx::query_as!(
+        CoveredWindow,
+        r#"select src.source_slug as source, src.provider, w.stream, w.window_from::timestamptz as "window_from!",
+                  w.window_to::timestamptz as "window_to!", w.is_complete as is_proven, w.reason, w.provider_total,
+                  w.distinct_count, w.checked_at::timestamptz as "checked_at!"
+             from ingest.windows w
+             join core.sources src using (source_id)
+            where (cardinality($1::text[]) = 0 or src.source_slug = any($1))
+              and (cardinality($2::text[]) = 0 or w.stream = any($2))
+              and ($3::bool is null or w.is_complete = $3)
+              and ($4::text is null or (src.source_slug, w.stream, w.window_from::timestamptz, w.is_complete) > ($4, $5, $6, $7))
+            order by src.source_slug, w.stream, w.window_from, w.is_complete
+            limit $8"#,
+        &filter.sources,
+        &filter.streams,
+        filter.is_proven,
+        source,
+        stream,
+        from,
+        is_proven,
+        limit,
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(reading("the windows"))
+}

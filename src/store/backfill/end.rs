@@ -1,0 +1,203 @@
+//! How a unit ends: given back, cut, or closed, and with the last one its backfill.
+//!
+//! Each is one transaction that begins by comparing the claim, so that whoever lost it changes nothing.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+
+use crate::model::time::Window;
+use crate::store::backfill::Unit;
+use crate::store::run::{self, Finish, Progress};
+use crate::store::{StoreError, reconciliation};
+
+/// How a unit ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnitEnd {
+    /// It is proven, or compared and equal by now.
+    Proven,
+    /// It was read to its end, and something is not proven; says what.
+    Doubtful(String),
+    /// It could not be read; says why.
+    Failed(String),
+}
+
+/// What a run brought, as it is written into its unit.
+#[derive(Debug, Clone)]
+pub struct UnitRun<'a> {
+    /// The run.
+    pub run_id: i64,
+    /// How it ended.
+    pub finish: &'a Finish,
+    /// What its pages held.
+    pub progress: Progress,
+}
+
+/// Ends the run of a unit that is somebody else's by now: only the journal is ours.
+pub async fn close_run(pool: &PgPool, run: &UnitRun<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let mut connection = pool.acquire().await.map_err(StoreError::doing("ending a run"))?;
+    run::close(&mut connection, run.run_id, run.finish, now).await
+}
+
+/// When a unit that is given back may be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// Not before this has passed.
+    pub after: Duration,
+    /// The try counts: it was the unit that could not be read, and not we who stopped or the provider that was away.
+    pub is_counted: bool,
+}
+
+/// Gives a unit back.
+pub async fn give_back(
+    pool: &PgPool,
+    unit: &Unit,
+    again: Again,
+    run: Option<&UnitRun<'_>>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let failed = StoreError::doing("giving a unit back");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    unit.guard(&mut tx).await?;
+    if let Some(run) = run {
+        add_up(&mut tx, unit, run, now).await?;
+    }
+    sqlx::query!(
+        "update ingest.backfill_units
+            set claim_token = null, claimed_until = null, claim_owner = null,
+                not_before = now() + make_interval(secs => $2),
+                attempts = attempts - case when $3 then 0 else 1 end
+          where unit_id = $1",
+        unit.unit_id,
+        again.after.as_secs_f64(),
+        again.is_counted,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    tx.commit().await.map_err(&failed)
+}
+
+/// Cuts a unit that holds too much into `parts`, which are open; what was read of it is counted with the first.
+pub async fn split(
+    pool: &PgPool,
+    unit: &Unit,
+    parts: &[Window],
+    run: &UnitRun<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let failed = StoreError::doing("cutting a unit");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    unit.guard(&mut tx).await?;
+    add_up(&mut tx, unit, run, now).await?;
+    let [first, others @ ..] = parts else { return Ok(()) };
+    let from: Vec<DateTime<Utc>> = others.iter().map(|part| part.from).collect();
+    let to: Vec<DateTime<Utc>> = others.iter().map(|part| part.to).collect();
+    sqlx::query!(
+        "insert into ingest.backfill_units (backfill_id, window_from, window_to)
+         select u.backfill_id, part.* from ingest.backfill_units u, unnest($2::timestamptz[], $3::timestamptz[]) part
+          where u.unit_id = $1",
+        unit.unit_id,
+        &from,
+        &to,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    sqlx::query!(
+        "update ingest.backfill_units
+            set window_to = $2, claim_token = null, claimed_until = null, claim_owner = null, attempts = 0,
+                started_at = null
+          where unit_id = $1",
+        unit.unit_id,
+        first.to,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    tx.commit().await.map_err(&failed)
+}
+
+/// Ends a unit; with the last one its backfill ends. A comparison is kept with it.
+pub async fn finish(
+    pool: &PgPool,
+    unit: &Unit,
+    end: &UnitEnd,
+    run: Option<&UnitRun<'_>>,
+    compared: Option<&reconciliation::Comparison>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let failed = StoreError::doing("ending a unit");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    unit.guard(&mut tx).await?;
+    if let Some(run) = run {
+        add_up(&mut tx, unit, run, now).await?;
+    }
+    let (state, doubt) = match end {
+        UnitEnd::Proven => ("proven", None),
+        UnitEnd::Doubtful(doubt) => ("doubtful", Some(doubt)),
+        UnitEnd::Failed(reason) => ("failed", Some(reason)),
+    };
+    let backfill_id = sqlx::query_scalar!(
+        "update ingest.backfill_units
+            set state = $2, doubt = $3, finished_at = $4, claim_token = null, claimed_until = null, claim_owner = null
+          where unit_id = $1 returning backfill_id",
+        unit.unit_id,
+        state,
+        doubt,
+        now,
+    )
+    .fetch_one(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    if let Some(compared) = compared {
+        reconciliation::record(&mut tx, unit.place, backfill_id, run.map(|run| run.run_id), compared, now).await?;
+    }
+    close_if_over(&mut tx, backfill_id, now).await.map_err(&failed)?;
+    tx.commit().await.map_err(&failed)
+}
+
+/// The backfill's row is locked first: of two that end the last two units at once, the second sees the first.
+async fn close_if_over(tx: &mut PgConnection, backfill_id: i64, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query!("select state from ingest.backfills where backfill_id = $1 for update", backfill_id)
+        .fetch_optional(&mut *tx)
+        .await?;
+    sqlx::query!(
+        "update ingest.backfills b
+            set state = case when rest.bad = 0 then 'done' else 'failed' end, finished_at = $2,
+                reason = case when rest.bad > 0 then rest.bad || ' of ' || rest.whole || ' units are not proven' end
+           from (select count(*) filter (where state = 'open') as open, count(*) filter (where state <> 'proven') as bad,
+                        count(*) as whole
+                   from ingest.backfill_units where backfill_id = $1) rest
+          where b.backfill_id = $1 and b.state in ('running', 'paused') and rest.open = 0",
+        backfill_id,
+        now,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn add_up(tx: &mut PgConnection, unit: &Unit, run: &UnitRun<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
+    run::close(tx, run.run_id, run.finish, now).await?;
+    sqlx::query!(
+        "update ingest.backfill_units
+            set record_count = record_count + $2, inserted_count = inserted_count + $3,
+                updated_count = updated_count + $4, unchanged_count = unchanged_count + $5,
+                rejected_count = rejected_count + $6, distinct_count = $7, provider_total = $8, run_id = null
+          where unit_id = $1",
+        unit.unit_id,
+        run.progress.record_count,
+        run.progress.inserted_count,
+        run.progress.updated_count,
+        run.progress.unchanged_count,
+        run.progress.rejected_count,
+        run.finish.distinct_count,
+        run.finish.provider_total,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("counting what a unit held"))?;
+    Ok(())
+}

@@ -1,0 +1,277 @@
+//! Work on the past: ranges that are cut into units and outlive whoever works on them.
+//!
+//! A backfill reads a range again, a reconciliation compares it with the provider's counts; both are planned once,
+//! as rows. What is proven stays proven, so that whoever goes on repeats no unit. [`claim`] says who works on a unit.
+
+pub mod claim;
+pub mod end;
+pub mod state;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::model::time::Window;
+use crate::store::operation::{self, Operation};
+use crate::store::{Place, StoreError};
+
+pub use self::claim::Claimed;
+pub use self::end::UnitEnd;
+
+/// The right to write for one unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unit {
+    /// Source and stream.
+    pub place: Place,
+    /// Its number.
+    pub unit_id: i64,
+    pub(in crate::store) token: Uuid,
+}
+
+/// What the work is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Reading a range again, or for the first time.
+    Backfill,
+    /// Comparing a range with the provider's counts.
+    Reconcile,
+}
+
+impl Purpose {
+    /// The value in `ingest.backfills.purpose`, and in `ingest.runs.purpose`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Backfill => "backfill",
+            Self::Reconcile => "reconcile",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        if text == "reconcile" { Self::Reconcile } else { Self::Backfill }
+    }
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackfillState {
+    /// It is worked on, or waits for a process.
+    Running,
+    /// An operator wants nobody to work on it.
+    Paused,
+    /// Every unit is proven.
+    Done,
+    /// It ended with units that are not.
+    Failed,
+    /// An operator ended it.
+    Cancelled,
+}
+
+impl BackfillState {
+    /// The value in `ingest.backfills.state`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        match text {
+            "running" => Self::Running,
+            "paused" => Self::Paused,
+            "done" => Self::Done,
+            "cancelled" => Self::Cancelled,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// A backfill as it is known to who works on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backfill {
+    /// Its number.
+    pub backfill_id: i64,
+    /// Source and stream.
+    pub place: Place,
+    /// What for.
+    pub purpose: Purpose,
+    /// The whole range.
+    pub range: Window,
+    /// How far it has come.
+    pub state: BackfillState,
+    /// Any window lists everything, because the provider ignores the filter.
+    pub is_unfiltered: bool,
+}
+
+/// A window of a plan, with what the provider's own table of days says about it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlannedUnit {
+    /// The range of time.
+    pub window: Window,
+    /// The provider's figures for that day, where it has a table of days.
+    pub day: Option<DayFigures>,
+}
+
+/// A day in the provider's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayFigures {
+    /// Sessions.
+    pub count: i64,
+    /// Minutes.
+    pub minutes: Decimal,
+    /// Hours by which the provider's day begins before midnight UTC; `None`: that cannot be told.
+    pub offset_hours: Option<i32>,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// Source and stream.
+    pub place: Place,
+    /// What for.
+    pub purpose: Purpose,
+    /// The whole range.
+    pub range: Window,
+    /// Its windows, without gaps.
+    pub units: &'a [PlannedUnit],
+    /// See [`Backfill::is_unfiltered`].
+    pub is_unfiltered: bool,
+}
+
+/// The unfinished work on exactly this range, if there is any. What had failed is open again.
+pub async fn reopen(
+    pool: &PgPool,
+    place: Place,
+    purpose: Purpose,
+    range: Window,
+) -> Result<Option<Backfill>, StoreError> {
+    let failed = StoreError::doing("looking for an unfinished backfill");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    let found = sqlx::query_scalar!(
+        "select backfill_id from ingest.backfills
+          where source_id = $1 and stream = $2 and purpose = $3 and range_from = $4 and range_to = $5
+            and state in ('running', 'paused', 'failed')
+            for update",
+        place.source_id.0,
+        place.stream.as_str(),
+        purpose.as_str(),
+        range.from,
+        range.to,
+    )
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let Some(backfill_id) = found else { return Ok(None) };
+    state::revive(&mut tx, backfill_id, &["failed"]).await?;
+    let found = read(&mut tx, backfill_id).await?;
+    tx.commit().await.map_err(&failed)?;
+    Ok(found)
+}
+
+/// Writes a plan down. Where somebody else wrote the same one in between, that one counts.
+pub async fn create(pool: &PgPool, plan: &Plan<'_>, operation: &Operation<'_>) -> Result<Backfill, StoreError> {
+    let failed = StoreError::doing("planning a backfill");
+    let now = operation.now;
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    if plan.purpose == Purpose::Reconcile {
+        abandon(&mut tx, plan.place, now).await?;
+    }
+    let created = sqlx::query_scalar!(
+        "insert into ingest.backfills (source_id, stream, purpose, range_from, range_to, state, is_unfiltered,
+                                       created_at, requested_by)
+         values ($1, $2, $3, $4, $5, 'running', $6, $7, $8)
+         on conflict do nothing returning backfill_id",
+        plan.place.source_id.0,
+        plan.place.stream.as_str(),
+        plan.purpose.as_str(),
+        plan.range.from,
+        plan.range.to,
+        plan.is_unfiltered,
+        now,
+        operation.operator.requested_by,
+    )
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let Some(backfill_id) = created else {
+        tx.rollback().await.map_err(&failed)?;
+        let other = reopen(pool, plan.place, plan.purpose, plan.range).await?;
+        return other.ok_or_else(|| failed(sqlx::Error::RowNotFound));
+    };
+    insert_units(&mut tx, backfill_id, plan.units).await?;
+    operation::record(&mut tx, operation).await?;
+    tx.commit().await.map_err(&failed)?;
+    Ok(Backfill {
+        backfill_id,
+        place: plan.place,
+        purpose: plan.purpose,
+        range: plan.range,
+        state: BackfillState::Running,
+        is_unfiltered: plan.is_unfiltered,
+    })
+}
+
+async fn insert_units(tx: &mut PgConnection, backfill_id: i64, units: &[PlannedUnit]) -> Result<(), StoreError> {
+    let from: Vec<DateTime<Utc>> = units.iter().map(|unit| unit.window.from).collect();
+    let to: Vec<DateTime<Utc>> = units.iter().map(|unit| unit.window.to).collect();
+    let counts: Vec<Option<i64>> = units.iter().map(|unit| unit.day.map(|day| day.count)).collect();
+    let minutes: Vec<Option<Decimal>> = units.iter().map(|unit| unit.day.map(|day| day.minutes)).collect();
+    let offsets: Vec<Option<i32>> = units.iter().map(|unit| unit.day.and_then(|day| day.offset_hours)).collect();
+    sqlx::query!(
+        "insert into ingest.backfill_units (backfill_id, window_from, window_to, day_count, day_minutes, day_offset_hours)
+         select $1, u.* from unnest($2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::numeric[], $6::int[]) u",
+        backfill_id,
+        &from,
+        &to,
+        &counts as &[Option<i64>],
+        &minutes as &[Option<Decimal>],
+        &offsets as &[Option<i32>],
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("planning a backfill"))?;
+    Ok(())
+}
+
+/// A reconciliation that nobody works on any more is over once a new one begins.
+async fn abandon(tx: &mut PgConnection, place: Place, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.backfills b
+            set state = 'cancelled', finished_at = $3, reason = 'a newer reconciliation took its place'
+          where source_id = $1 and stream = $2 and purpose = 'reconcile' and state in ('running', 'failed')
+            and not exists (select from ingest.backfill_units u
+                             where u.backfill_id = b.backfill_id and u.claimed_until > now())",
+        place.source_id.0,
+        place.stream.as_str(),
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("closing an abandoned reconciliation"))?;
+    Ok(())
+}
+
+async fn read(tx: &mut PgConnection, backfill_id: i64) -> Result<Option<Backfill>, StoreError> {
+    let row = sqlx::query!(
+        "select source_id, stream, purpose, range_from, range_to, state, is_unfiltered
+           from ingest.backfills where backfill_id = $1",
+        backfill_id,
+    )
+    .fetch_optional(tx)
+    .await
+    .map_err(StoreError::doing("reading a backfill"))?;
+    Ok(row.and_then(|row| {
+        Some(Backfill {
+            backfill_id,
+            place: Place::of(row.source_id, &row.stream)?,
+            purpose: Purpose::parse(&row.purpose),
+            range: Window { from: row.range_from, to: row.range_to },
+            state: BackfillState::parse(&row.state),
+            is_unfiltered: row.is_unfiltered,
+        })
+    }))
+}
