@@ -28,7 +28,7 @@ use crate::store::window::{self, Finding};
 use crate::store::{StoreError, statistics, window as windows};
 
 /// Cuts of doubtful windows in one poll; the next one goes on where this one stopped.
-const MAX_CUTS: u32 = 6;
+const MAX_CUTS: u32 = 16;
 /// The same in the run of a unit: from a month down to a minute, with some to spare, since no next one follows soon.
 const MAX_CUTS_OF_UNIT: u32 = 24;
 /// More ids than this are not kept to be named.
