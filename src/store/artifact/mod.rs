@@ -28,7 +28,7 @@ use crate::model::stream::Stream;
 
 pub(super) use self::enlist::enlist;
 pub use self::enlist::enlist_stored;
-pub use self::save::{Content, Found, SaveContext, Saved, save, settle, settle_refused};
+pub use self::save::{Content, Found, SaveContext, save, settle, settle_refused};
 
 /// A per-session stream of a source, as far as the work list must know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,4 +81,15 @@ pub struct Decision {
     pub reason: Option<String>,
     /// The same for people.
     pub detail: Option<String>,
+}
+
+/// What saving did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saved {
+    /// It is stored.
+    Written,
+    /// It was stored already, to the byte.
+    Unchanged,
+    /// Somebody else has the task now; nothing was written.
+    ClaimLost,
 }

@@ -12,7 +12,7 @@ use crate::model::participant::Participant;
 use crate::model::person::PersonKey;
 use crate::model::quality::PeerReport;
 use crate::model::transcript::{Summary, Transcript};
-use crate::store::artifact::{Decision, Task, chat, participant, quality, speech};
+use crate::store::artifact::{Decision, Saved, Task, chat, participant, quality, speech};
 use crate::store::raw::{self, RawRecord};
 use crate::store::run::{self, Progress};
 use crate::store::{Place, StoreError, oddity, reject, source, version};
@@ -69,17 +69,6 @@ pub struct Content<'a> {
     pub oddities: &'a [Oddity],
     /// What was learnt about the source.
     pub facts: &'a BTreeMap<&'static str, String>,
-}
-
-/// What saving did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Saved {
-    /// It is stored.
-    Written,
-    /// It was stored already, to the byte.
-    Unchanged,
-    /// Somebody else has the task now; nothing was written.
-    ClaimLost,
 }
 
 /// Saves what was found and what becomes of the task.
