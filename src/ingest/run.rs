@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::task::JoinHandle;
 
 use crate::connector::error::PullError;
+use crate::failpoint;
 use crate::ingest::artifact::PlannedStream;
+use crate::ingest::keeper::LeaseKeeper;
 use crate::ingest::verdict::{self, Halt};
 use crate::ingest::{Poller, RunSummary, Source};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::time::Window;
 use crate::store::artifact::SessionStream;
 use crate::store::hold::Hold;
-use crate::store::lease::{self, LEASE_DURATION, Lease};
+use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Progress};
 use crate::store::window::{self, Finding};
@@ -51,7 +52,7 @@ pub(super) struct Run<'a> {
     pub(super) filter_works: bool,
     /// What is enlisted for each session that is saved.
     session_streams: Vec<SessionStream>,
-    _keeper: LeaseKeeper,
+    keeper: LeaseKeeper,
 }
 
 impl<'a> Run<'a> {
@@ -77,7 +78,7 @@ impl<'a> Run<'a> {
             spared_windows: 0,
             filter_works: false,
             session_streams: source.session_streams.iter().map(PlannedStream::listed).collect(),
-            _keeper: LeaseKeeper::start(poller, lease),
+            keeper: LeaseKeeper::start(&poller.pool, lease),
         })
     }
 
@@ -89,13 +90,16 @@ impl<'a> Run<'a> {
         now: DateTime<Utc>,
     ) -> Result<Page, Halt> {
         let request = PageRequest { window, cursor, now };
-        self.unless_stopped(self.source.connector.fetch_page(self.lease.stream, request)).await
+        let page = self.unless_stopped(self.source.connector.fetch_page(self.lease.stream, request)).await;
+        failpoint::reach("page.after_fetch");
+        page
     }
 
     pub(super) async fn unless_stopped<T>(&self, call: impl Future<Output = Result<T, PullError>>) -> Result<T, Halt> {
         tokio::select! {
             biased;
             () = self.poller.stop.cancelled() => Err(Halt::Cancelled),
+            () = self.keeper.lapsed() => Err(Halt::Store(self.lease.lost())),
             answer = call => answer.map_err(Halt::Pull),
         }
     }
@@ -147,6 +151,10 @@ impl<'a> Run<'a> {
         let started = tokio::time::Instant::now();
         let mut cap = FIRST_WRITE_WAIT;
         loop {
+            // whoever slept past its lease does not have to be told that it is somebody else's
+            if !self.keeper.is_trusted() {
+                return Err(self.lease.lost());
+            }
             let error = match write().await {
                 Err(error) if error.is_transient() && started.elapsed() < WRITE_PATIENCE => error,
                 other => return other,
@@ -170,7 +178,9 @@ impl<'a> Run<'a> {
         let now = self.poller.clock.now();
         let pool = &self.poller.pool;
         let write = || journal::finish(pool, &self.lease, self.id, &finish, now);
-        let written = if has_waited { write().await } else { self.persist(write).await };
+        // the journal is this run's own, whoever has the lease
+        let is_final = has_waited || !self.keeper.is_trusted();
+        let written = if is_final { write().await } else { self.persist(write).await };
         if let Err(error) = written {
             finish = verdict::judge(&self, Err(Halt::Store(error)));
         }
@@ -206,31 +216,5 @@ impl<'a> Run<'a> {
             lag_seconds,
             "run ended"
         );
-    }
-}
-
-/// Renews a lease while its run lives. A run whose renewals fail is stopped by the guard of its next
-/// write, not by this.
-struct LeaseKeeper(JoinHandle<()>);
-
-impl LeaseKeeper {
-    fn start(poller: &Poller, lease: Lease) -> Self {
-        let pool = poller.pool.clone();
-        Self(tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(LEASE_DURATION / 3);
-            ticks.tick().await;
-            loop {
-                ticks.tick().await;
-                if let Err(error) = lease::renew(&pool, &lease).await {
-                    tracing::warn!(error = ?error, "a lease could not be renewed");
-                }
-            }
-        }))
-    }
-}
-
-impl Drop for LeaseKeeper {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

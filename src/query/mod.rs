@@ -16,6 +16,7 @@ pub mod freshness;
 pub mod messages;
 pub mod metrics;
 pub mod number;
+pub mod operations;
 pub mod participants;
 pub mod pollers;
 pub mod quality;

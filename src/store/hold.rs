@@ -26,10 +26,11 @@ impl Hold {
         }
     }
 
-    /// Fails with [`StoreError::LeaseLost`] where the right is somebody else's by now.
+    /// Fails with [`StoreError::LeaseLost`] where the right is somebody else's by now, and with
+    /// [`StoreError::Paused`] where an operator wants the stream to rest.
     pub(super) async fn guard(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         match self {
-            Self::Lease(lease) => lease.guard(tx).await,
+            Self::Lease(lease) => lease.guard_unpaused(tx).await,
             Self::Replay(_) => Ok(()),
         }
     }

@@ -10,6 +10,7 @@
 pub mod action;
 pub mod artifact;
 pub mod budget;
+pub mod control;
 pub mod hold;
 pub mod lease;
 pub mod open_set;
@@ -65,6 +66,14 @@ pub enum StoreError {
         /// Stream.
         stream: &'static str,
     },
+    /// An operator paused the stream.
+    #[error("stream `{stream}` of source {source_id} is paused by an operator")]
+    Paused {
+        /// Source.
+        source_id: i32,
+        /// Stream.
+        stream: &'static str,
+    },
 }
 
 impl StoreError {
@@ -87,7 +96,7 @@ impl StoreError {
     fn sqlstate(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Database { source, .. } => source.as_database_error()?.code(),
-            Self::LeaseLost { .. } => None,
+            Self::LeaseLost { .. } | Self::Paused { .. } => None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use sqlx::{Acquire, PgConnection, PgPool};
 
+use crate::failpoint;
 use crate::model::message::{Message, SessionStats};
 use crate::model::page::{Page, Record, Reject};
 use crate::model::person::PersonKey;
@@ -154,7 +155,9 @@ async fn try_save(
     if !written.is_empty() {
         version::raise(&mut tx, place).await?;
     }
+    failpoint::reach("page.before_commit");
     tx.commit().await.map_err(&failed)?;
+    failpoint::reach("page.after_commit");
     Ok(progress)
 }
 
@@ -194,10 +197,12 @@ async fn write(
     person::insert(tx, source_id, &people.collect(), now).await?;
     let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body()).collect();
     raw::insert(tx, place, None, &bodies, run_id, now).await?;
+    failpoint::reach("page.after_raw");
     let ids = session::upsert(tx, source_id, records, now).await?;
     let rows: Vec<(i64, &Prepared<'_>)> =
         records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
     let updated: Vec<i64> = rows.iter().filter(|(_, r)| known.contains_key(r.id())).map(|(id, _)| *id).collect();
+    failpoint::reach("page.mid_upsert");
     extension::upsert(tx, source_id, &rows).await?;
     trail::replace(tx, source_id, &rows, &updated).await?;
     let carried: Vec<(i64, &[Message])> =

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use crate::failpoint;
 use crate::model::id::SourceId;
 use crate::model::time::Window;
 use crate::store::StoreError;
@@ -112,6 +113,15 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
     .fetch_one(&mut *tx)
     .await
     .map_err(&failed)?;
+    // the run that was asked for has begun
+    sqlx::query!(
+        "update ingest.controls set due_at = null where source_id = $1 and stream = $2 and due_at is not null",
+        lease.source_id.0,
+        lease.stream.as_str(),
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
     sqlx::query!(
         "update ingest.streams set run_id = $3, last_attempt_at = $4 where source_id = $1 and stream = $2",
         lease.source_id.0,
@@ -190,6 +200,7 @@ pub async fn finish(
     .execute(&mut *tx)
     .await
     .map_err(&failed)?;
+    failpoint::reach("run.before_release");
     if is_held {
         release(&mut tx, lease, finish, now).await.map_err(&failed)?;
     }

@@ -50,7 +50,7 @@ pub(crate) struct Pollers {
                 "source": "rtk-prod", "provider": "realtimekit", "stream": "sessions", "state": "auth_failed", "is_failing": true,
                 "last_attempt_at": "2026-11-20T10:40:00Z", "last_success_at": "2026-11-20T10:35:04Z",
                 "complete_through": "2026-11-20T10:34:58Z", "lag_seconds": 452, "next_run_at": "2026-11-20T10:45:00Z",
-                "parked_until": null, "consecutive_failures": 1, "run": null, "lease": null, "open_reject_count": 0,
+                "parked_until": null, "consecutive_failures": 1, "paused": null, "run": null, "lease": null, "open_reject_count": 0,
                 "incomplete_windows": {"count": 0, "first": []}, "tasks": null,
                 "quota": {"remaining": 412, "quota": 1200, "resets_at": "2026-11-20T10:44:10Z", "blocked_until": null},
                 "last_error": {"class": "auth_failed", "detail": "GET /sessions: 401", "at": "2026-11-20T10:40:01Z",

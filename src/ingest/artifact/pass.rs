@@ -163,7 +163,8 @@ impl<'a> Pass<'a> {
         }
         let limit = CLAIMED_AT_ONCE.min(AT_ONCE - in_hand.len());
         let mut claimed = Vec::new();
-        for task in queue::claim(&self.poller.pool, self.source.id, &listed, now, limit).await? {
+        let Poller { pool, lease_duration, .. } = self.poller;
+        for task in queue::claim(pool, self.source.id, &listed, *lease_duration, now, limit).await? {
             let run_id = self.open(task.stream).await?;
             if let Some(planned) = self.streams.iter().find(|planned| planned.stream == task.stream) {
                 claimed.push((task, &planned.policy, run_id));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use crate::failpoint;
 use crate::model::message::Message;
 use crate::model::page::{Oddity, Reject};
 use crate::model::participant::Participant;
@@ -111,7 +112,9 @@ pub async fn save(
     keep(&mut tx, task, decision, (!is_unchanged).then_some(&hash[..]), now).await?;
     run::advance(&mut tx, run_id, &progress, now).await?;
     version::raise(&mut tx, Place { source_id: task.source_id, stream: task.stream }).await?;
+    failpoint::reach("artifact.before_commit");
     tx.commit().await.map_err(&failed)?;
+    failpoint::reach("artifact.after_commit");
     Ok(if is_unchanged { Saved::Unchanged } else { Saved::Written })
 }
 
@@ -183,6 +186,7 @@ async fn write(tx: &mut PgConnection, context: &SaveContext<'_>, content: &Conte
     let place = Place { source_id: task.source_id, stream: task.stream };
     let session = task.session.provider_session_id.as_str();
     raw::insert(tx, place, Some(session), &content.raw_records(task), run_id, now).await?;
+    failpoint::reach("artifact.after_raw");
     match content.found {
         Found::Participants { list, is_whole } => participant::replace(tx, context, list, is_whole).await?,
         Found::Chat(messages) => chat::replace(tx, task, messages).await?,
