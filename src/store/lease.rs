@@ -74,9 +74,8 @@ pub async fn claim(
     let failed = StoreError::doing("claiming a stream");
     let asked_at = Instant::now();
     let granted = sqlx::query!(
-        r#"update ingest.streams s
-              set fence = fence + 1, lease_token = gen_random_uuid(), lease_owner = $3,
-                  lease_until = now() + make_interval(secs => $4)
+        r#"with free as (
+           select source_id, stream from ingest.streams
             where source_id = $1 and stream = $2
               and (lease_until is null or lease_until <= now())
               and not exists (select from ingest.controls c
@@ -85,6 +84,13 @@ pub async fn claim(
                    or run_id is not null or parked_until <= $7
                    or exists (select from ingest.controls c
                                where c.source_id = $1 and c.stream = $2 and c.due_at is not null))
+              -- whoever stopped in the middle of a write is not waited for
+              for no key update skip locked)
+           update ingest.streams s
+              set fence = fence + 1, lease_token = gen_random_uuid(), lease_owner = $3,
+                  lease_until = clock_timestamp() + make_interval(secs => $4)
+             from free
+            where s.source_id = free.source_id and s.stream = free.stream
         returning fence, lease_token as "token!""#,
         source_id.0,
         stream.as_str(),
@@ -112,7 +118,7 @@ pub async fn claim(
     let row = sqlx::query!(
         r#"select exists (select from ingest.controls c
                            where c.source_id = $1 and c.stream = $2 and c.paused_at is not null) as "is_paused!",
-                  coalesce(lease_until > now(), false) as "is_held!",
+                  lease_token is not null as "is_held!",
                   coalesce(lease_owner, 'unknown') as "owner!", coalesce(lease_until, now()) as "until!"
              from ingest.streams where source_id = $1 and stream = $2"#,
         source_id.0,
@@ -133,7 +139,7 @@ pub async fn claim(
 pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<Instant, StoreError> {
     let asked_at = Instant::now();
     let renewed = sqlx::query!(
-        "update ingest.streams set lease_until = now() + make_interval(secs => $5)
+        "update ingest.streams set lease_until = clock_timestamp() + make_interval(secs => $5)
           where source_id = $1 and stream = $2 and lease_token = $3 and fence = $4",
         lease.source_id.0,
         lease.stream.as_str(),

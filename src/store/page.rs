@@ -112,6 +112,7 @@ async fn try_save(
     let SaveContext { hold, run_id, now, .. } = *context;
     let place = hold.place();
     let failed = StoreError::doing("saving a page");
+    failpoint::reach("page.before_write");
     let mut tx = pool.begin().await.map_err(&failed)?;
     hold.guard(&mut tx).await?;
     let known = session::known(&mut tx, place.source_id, records).await?;

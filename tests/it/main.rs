@@ -11,6 +11,7 @@ mod contract;
 mod depth;
 mod downloads;
 mod ingest;
+mod instances;
 mod numbers;
 mod openapi;
 mod postgres;

@@ -14,6 +14,7 @@ use crate::api::parameters::Asked;
 use crate::api::parameters::values::switch;
 use crate::api::problem::{ApiError, Problem};
 use crate::query::pollers::{self, Poller};
+use crate::query::readiness::contract_version;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -68,6 +69,9 @@ pub(crate) async fn list_pollers(
 ) -> Result<Json<Pollers>, ApiError> {
     let is_strict = switch("strict", asked.given.strict.as_deref(), &mut asked.faults);
     asked.faults.refuse()?;
+    // a database that hangs is told at once, and not when the caller has lost patience
+    let answers = tokio::time::timeout(state.health.ready_timeout, contract_version(&state.pool)).await;
+    answers.map_err(|_| ApiError::NotReady("The database does not answer in time."))??;
     let as_of = state.clock.now();
     let items = pollers::list(&state.pool, as_of, state.health.stalled_after, state.error_advice).await?;
     let failing: Vec<String> = items.iter().filter(|item| item.is_failing).map(name).collect();
