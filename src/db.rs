@@ -178,6 +178,9 @@ pub async fn pending_migrations(pool: &PgPool) -> Result<usize, DbError> {
     Ok(MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)).count())
 }
 
+/// How long whoever may not migrate yet waits before asking again.
+const LOCK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
 /// One process at a time migrates.
 const MIGRATION_LOCK: i64 = 0x7472_6962;
 
@@ -195,8 +198,16 @@ async fn apply(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
         None => options,
     };
     let mut holder = options.clone().connect().await?;
-    let mut lock = holder.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *lock).await?;
+    // who waits in a transaction keeps a connection of the pooler, which whoever migrates may need
+    let lock = loop {
+        let mut lock = holder.begin().await?;
+        let has_lock = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
+        if has_lock.fetch_one(&mut *lock).await? {
+            break lock;
+        }
+        lock.rollback().await?;
+        tokio::time::sleep(LOCK_AGAIN_AFTER).await;
+    };
     let mut connection = options.connect().await?;
     let mut migrator = sqlx::migrate!();
     // it would take a lock of a session

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tributary::app::App;
+use tributary::app::polling::Selection;
 use tributary::app::serving::{self, Role};
 use tributary::demo::simulator::Platform;
 
@@ -218,6 +219,19 @@ refusals! {
     f74_a_read_only_failover_25006_is_tried_again: "25006" passes,
     f74_a_full_disk_53100_ends_the_run_honestly: "53100" ends_the_run,
     f74_a_statement_timeout_57014_ends_the_run_honestly: "57014" ends_the_run,
+}
+
+#[tokio::test]
+async fn f75_a_pass_over_many_sessions_needs_no_more_connections_than_there_are() {
+    let providers = Providers::start(&[Platform::Realtimekit], 0, 12).await;
+    let quiet = providers.quiet_tables().await;
+    let stage = providers.stage("", 45).await;
+    let mut app = stage.world.app();
+    app.config.database.max_connections = 2;
+    let lines = tributary::app::polling::poll(&app, &Selection::default(), CancellationToken::new()).await;
+    let lines = lines.expect("it polls");
+    assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:#?}");
+    stage.assert_true(&providers, &quiet).await;
 }
 
 /// The service in this process; its address.

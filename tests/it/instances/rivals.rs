@@ -161,7 +161,7 @@ async fn rounds(count: u32, seed: u64) {
 
 #[tokio::test]
 async fn one_of_two_pollers_is_killed_and_the_tables_are_true() {
-    rounds(3, 41).await;
+    rounds(2, 41).await;
 }
 
 /// `cargo test twenty_rounds -- --ignored --nocapture`
