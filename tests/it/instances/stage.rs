@@ -19,7 +19,7 @@ use tributary::demo::simulator::{Platform, Simulator};
 use crate::harness::{World, simulator};
 
 /// What is waited for comes within this, or never.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Three providers whose present does not move.
 pub(super) struct Providers {
