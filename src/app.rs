@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Dice};
 use crate::config::{Config, ConfigInput};
-use crate::db::{self, Purpose};
+use crate::db::{self, Purpose, Route};
 use crate::ingest::Poller;
 use crate::model::person::PersonKey;
 use crate::store::secret;
@@ -90,7 +90,9 @@ impl App {
 
     /// A pool for `purpose`.
     pub async fn pool(&self, purpose: Purpose) -> anyhow::Result<PgPool> {
-        Ok(db::connect(self.database.clone(), purpose, self.config.database.max_connections).await?)
+        let database = &self.config.database;
+        let route = if database.has_transaction_pooler { Route::TransactionPooler } else { Route::Direct };
+        Ok(db::connect(self.database.clone(), route, purpose, database.max_connections).await?)
     }
 
     /// A pool for `purpose`, unless the process is told to stop while the database does not answer.
@@ -118,6 +120,7 @@ impl App {
             dice: Arc::clone(&self.dice),
             person_key,
             owner: format!("{host}:{}", std::process::id()),
+            lease_duration: self.config.polling.lease_duration,
             large: Arc::new(Semaphore::new(1)),
             stop,
         })

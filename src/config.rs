@@ -30,6 +30,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[http]`: deadlines and caps of calls to providers.
     pub http: HttpConfig,
+    /// `[polling]`: how instances share the work.
+    pub polling: PollingConfig,
     /// `[privacy] person_key_env` or `person_key_file`: the secret for hashing people. Without it one is
     /// made once and kept in the database, out of analysts' reach.
     pub person_key: Option<SecretString>,
@@ -50,6 +52,16 @@ pub struct DatabaseConfig {
     /// `journal_retention_days`: runs that brought nothing, and calls that started something, go after so many days.
     /// 2 to 36,500, default 90.
     pub journal_retention_days: u32,
+    /// `pooler = "transaction"`: the address is that of a pooler which swaps connections between transactions.
+    pub has_transaction_pooler: bool,
+}
+
+/// `[polling]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollingConfig {
+    /// `lease_seconds`: 1 to 3600, default 45. How long what an instance holds stays held without a sign of life: after
+    /// that another takes its streams and tasks over.
+    pub lease_duration: Duration,
 }
 
 /// `[server]`
@@ -155,6 +167,7 @@ impl Config {
         let database = database(root.section("database", &mut faults), input, &mut faults);
         let server = server(root.section("server", &mut faults), &mut faults);
         let http = http(root.section("http", &mut faults), &mut faults);
+        let polling = polling(root.section("polling", &mut faults), &mut faults);
         let mut privacy = root.section("privacy", &mut faults);
         let person_key = secrets::optional(&mut privacy, "person_key", input.environment, &mut faults);
         if let Some(key) = &person_key
@@ -166,7 +179,7 @@ impl Config {
         let sources = source::read_all(root.sections("sources", &mut faults), input, &mut faults);
         root.finish(&mut faults);
         if faults.is_empty() {
-            Ok(Self { database, server, http, person_key, sources })
+            Ok(Self { database, server, http, polling, person_key, sources })
         } else {
             Err(ConfigError(faults))
         }
@@ -185,13 +198,26 @@ fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<Conf
     let raw_days = section.whole("raw_retention_days", 0..=36_500, 0, faults);
     // a day is what idempotency keys are kept, and what a dashboard of yesterday's polls shows
     let journal_days = section.whole("journal_retention_days", 2..=36_500, 90, faults);
+    let pooler = section.text("pooler", faults).unwrap_or_else(|| "none".to_owned());
+    if !["none", "transaction"].contains(&pooler.as_str()) {
+        let problem = format!("there is no mode `{pooler}`");
+        let remedy = "write \"transaction\" for a pooler in transaction mode, \"none\" for all else";
+        section.fault(faults, "pooler", &problem, remedy);
+    }
     section.finish(faults);
     DatabaseConfig {
         url: url.map(SecretString::from),
         max_connections: u32::try_from(max_connections).unwrap_or(10),
         raw_retention_days: u32::try_from(raw_days).ok().filter(|days| *days > 0),
         journal_retention_days: u32::try_from(journal_days).unwrap_or(90),
+        has_transaction_pooler: pooler == "transaction",
     }
+}
+
+fn polling(mut section: Section, faults: &mut Vec<ConfigFault>) -> PollingConfig {
+    let seconds = section.whole("lease_seconds", 1..=3_600, 45, faults);
+    section.finish(faults);
+    PollingConfig { lease_duration: Duration::from_secs(u64::try_from(seconds).unwrap_or(45)) }
 }
 
 fn server(mut section: Section, faults: &mut Vec<ConfigFault>) -> ServerConfig {

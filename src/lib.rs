@@ -8,7 +8,7 @@
 //! - [`ingest`]: poll → save, for any provider; [`store`]: writes, one transaction a page.
 //! - [`query`]: reads; [`api`]: answers over HTTP.
 //! - [`app`]: wiring; [`demo`]: all of it on one machine, with simulated providers.
-//! - [`config`], [`clock`], [`db`], [`telemetry`]: the ground everything stands on.
+//! - [`config`], [`clock`], [`db`], [`telemetry`]: the ground everything stands on; [`failpoint`]: where tests crash it.
 //!
 //! A module may name only modules of a lower rank; `docs/architecture.md` has the ranks, a test checks them.
 
@@ -16,6 +16,7 @@ pub mod config;
 pub mod telemetry;
 pub mod clock;
 pub mod db;
+pub mod failpoint;
 pub mod model;
 pub mod connector;
 pub mod providers;

@@ -124,6 +124,7 @@ fn main() -> ExitCode {
         Verb::Serve(_) => "info",
         _ => "warn",
     };
+    tributary::failpoint::arm();
     tributary::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level);
     match run(cli, &environment) {
         Ok(code) => code,

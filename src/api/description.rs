@@ -21,6 +21,7 @@ use crate::query::metrics::registry::metrics;
         (name = "figures", description = "Minutes, resolution and other metrics, by time, provider, source, channel and outcome."),
         (name = "sessions", description = "Conversations, meetings and avatar streams, one by one."),
         (name = "data", description = "Where the data comes from, and how far it is complete."),
+        (name = "sync", description = "What operators tell the pollers: rest, go on, run now; and the journal of it."),
         (name = "actions", description = "Calls that start something at a provider and cost money there, and their journal. Off unless a source allows them."),
         (name = "health", description = "Whether the service and its polling are well.")
     )

@@ -51,6 +51,28 @@ const INVALID_ACTION: Documented = (
      belongs to another request (`idempotency_key_reused`).",
 );
 
+/// Documents the problems of what operators tell the pollers.
+#[derive(Debug)]
+pub(crate) struct ControlProblems;
+
+impl IntoResponses for ControlProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(&[
+            ("403", "A page of another origin asked (`cross_site_request`)."),
+            ("404", "There is no source of this slug; perhaps the answer knows which was meant."),
+            (
+                "409",
+                "To run now: the stream is paused (`stream_paused`), or the source is no longer configured (`source_not_polled`).",
+            ),
+            ("413", "The body is too large; it must be empty."),
+            ("415", "The body is not declared as `application/json`, which it must be also where it is empty."),
+            INVALID,
+            INTERNAL,
+            ("503", "The database does not answer (`database_unavailable`, see Retry-After)."),
+        ])
+    }
+}
+
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         documented(&[INVALID, INTERNAL, UNAVAILABLE])

@@ -3,7 +3,7 @@
 //! One endpoint a file, each in the same order: parameters, answer, documentation, handler. The router
 //! stands below on one screen and writes the OpenAPI document, so that no route is undocumented. What a
 //! question means is decided in [`crate::query`]; what an error says, in [`problem`] alone. All but [`actions`]
-//! and the pausing of backfills only reads, and nothing here knows providers or how data comes in.
+//! and [`sync`] and the replay of rejects only reads, and nothing here knows providers or how data comes in.
 
 pub(crate) mod accept;
 pub mod actions;
@@ -23,6 +23,7 @@ pub mod request_id;
 pub(crate) mod runs;
 pub(crate) mod sessions;
 pub(crate) mod sources;
+pub(crate) mod sync;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -107,6 +108,10 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(past::backfill::pause_backfill))
         .routes(routes!(past::backfill::resume_backfill))
         .routes(routes!(past::reconciliation::list_reconciliations))
+        .routes(routes!(sync::control::pause_source))
+        .routes(routes!(sync::control::resume_source))
+        .routes(routes!(sync::control::start_runs))
+        .routes(routes!(sync::operations::list_operations))
         .routes(routes!(sessions::list::list_sessions))
         .routes(routes!(sessions::one::read_session))
         .routes(routes!(sessions::messages::list_messages))

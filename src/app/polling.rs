@@ -170,6 +170,8 @@ fn describe(slug: String, stream: Stream, polled: Result<Polled, StoreError>) ->
         Ok(Polled::Paused) => {
             PollLine { detail: Some("an operator paused it".to_owned()), ..line(slug, stream, "paused") }
         }
+        // only who follows the schedule is told this
+        Ok(Polled::NotDue) => line(slug, stream, "not_due"),
         Err(error) => {
             let error = anyhow::Error::from(error);
             PollLine { detail: Some(format!("{error:#}")), ..line(slug, stream, Verdict::Failed.as_str()) }

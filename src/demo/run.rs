@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use crate::app::serving::{self, Role};
 use crate::app::{self, App};
 use crate::clock::{Clock, Dice, SystemClock};
-use crate::db::{self, Purpose};
+use crate::db::{self, Purpose, Route};
 use crate::demo::display::Display;
 use crate::demo::postgres::{Server, ServerSettings};
 use crate::demo::simulate::{API_KEY, Providers};
@@ -117,7 +117,7 @@ impl Home {
             }
             Self::Given { options, .. } => PgConnectOptions::clone(options),
         };
-        let pool = db::connect(options.clone(), Purpose::Poll, 2).await?;
+        let pool = db::connect(options.clone(), Route::Direct, Purpose::Poll, 2).await?;
         db::migrate(&pool).await?;
         let others = source::slugs(&pool).await?.into_iter().find(|slug| !slug.ends_with("-demo"));
         if let Some(other) = others {

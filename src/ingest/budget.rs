@@ -7,11 +7,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
+use tokio::time::Instant;
 
 use crate::connector::limits::headers::Observation;
 use crate::connector::limits::{Decision, Ledger, LedgerError, Priority};
 use crate::store::StoreError;
 use crate::store::budget::{self, Reservation, StatedQuota};
+
+/// How long a database that is away is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The first wait between two tries; each is twice as long as the last,
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// up to this.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// A budget that is kept in the database, and was registered there.
 #[derive(Debug)]
@@ -25,7 +33,17 @@ pub struct SharedLedger {
 #[async_trait]
 impl Ledger for SharedLedger {
     async fn reserve(&self, priority: Priority, now: DateTime<Utc>) -> Result<Decision, LedgerError> {
-        let reservation = budget::reserve(&self.pool, &self.key, priority.as_str(), now).await.map_err(unasked)?;
+        let (began, mut wait) = (Instant::now(), FIRST_WAIT);
+        // a database that is away is waited for as when a page is saved: it is no trouble of the provider
+        let reservation = loop {
+            match budget::reserve(&self.pool, &self.key, priority.as_str(), now).await {
+                Err(error) if error.is_transient() && began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+                reservation => break reservation.map_err(unasked)?,
+            }
+        };
         Ok(match reservation.ok_or_else(|| LedgerError("it is not registered".to_owned()))? {
             Reservation::Granted(number) => Decision::Granted { number },
             Reservation::Wait { wait_us, spacing_us } => {

@@ -10,9 +10,10 @@
 
 pub mod artifact;
 pub mod budget;
+mod control;
 mod keeper;
-pub mod past;
 mod patience;
+pub mod past;
 mod plan;
 pub mod replay;
 mod reread;
@@ -24,13 +25,14 @@ mod verdict;
 mod walk;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock, Dice};
+use crate::clock::{Clock, Dice, parse_schedule};
 use crate::connector::error::PullErrorKind;
 use crate::connector::{Connector, OpenSet, StreamPolicy};
 use crate::ingest::artifact::PlannedStream;
@@ -38,7 +40,7 @@ use crate::ingest::run::Run;
 use crate::model::id::{SourceId, SourceSlug};
 use crate::model::person::PersonKey;
 use crate::model::stream::Stream;
-use crate::store::lease::{self, Claim};
+use crate::store::lease::{self, Claim, Claimant};
 use crate::store::run::{Progress, Verdict};
 use crate::store::{StoreError, lateness, run as journal};
 
@@ -55,6 +57,8 @@ pub struct Poller {
     pub person_key: PersonKey,
     /// Who polls: host and process, shown to whoever finds a stream taken.
     pub owner: String,
+    /// How long what it holds stays held without a sign of life: its streams, and its tasks.
+    pub lease_duration: Duration,
     /// Who handles an uncommonly large artifact holds this until it is saved: one at a time fits into memory.
     pub large: Arc<Semaphore>,
     /// Once cancelled, runs end after the page in flight.
@@ -102,6 +106,8 @@ pub enum Polled {
     },
     /// An operator paused the stream.
     Paused,
+    /// Another instance has run it for this tick.
+    NotDue,
     /// The provider has no such stream.
     NotOffered,
 }
@@ -134,7 +140,7 @@ impl Polled {
         match self {
             Self::Held { until, .. } | Self::Parked { until } => Some(*until),
             Self::Ran(summary) => summary.parked_until,
-            Self::Paused | Self::NotOffered => None,
+            Self::Paused | Self::NotDue | Self::NotOffered => None,
         }
     }
 }
@@ -144,13 +150,33 @@ pub fn advice_for(class: &str) -> Option<&'static str> {
     PullErrorKind::advice_for(class).or_else(|| verdict::advice_for(class))
 }
 
-/// Polls one stream of one source, once.
+/// Polls one stream of one source, once, whatever its schedule.
 pub async fn run_once(poller: &Poller, source: &Source, stream: Stream) -> Result<Polled, StoreError> {
+    run(poller, source, stream, None).await
+}
+
+/// Polls one stream of one source if it is due: no instance has run it since the last tick of its schedule. Ticks that
+/// were missed are one.
+pub async fn run_if_due(poller: &Poller, source: &Source, stream: Stream) -> Result<Polled, StoreError> {
+    let now = poller.clock.now();
+    let schedule = parse_schedule(&source.schedule).ok();
+    let tick = schedule.and_then(|schedule| schedule.find_previous_occurrence(&now.trunc_subsecs(0), true).ok());
+    run(poller, source, stream, Some(tick.unwrap_or(now))).await
+}
+
+async fn run(
+    poller: &Poller,
+    source: &Source,
+    stream: Stream,
+    tick: Option<DateTime<Utc>>,
+) -> Result<Polled, StoreError> {
     let Some(policy) = source.connector.policy(stream) else { return Ok(Polled::NotOffered) };
-    let lease = match lease::claim(&poller.pool, source.id, stream, &poller.owner).await? {
+    let (owner, duration, now) = (&poller.owner, poller.lease_duration, poller.clock.now());
+    let lease = match lease::claim(&poller.pool, source.id, stream, &Claimant { owner, duration, now, tick }).await? {
         Claim::Granted(lease) => lease,
         Claim::Held { owner, until } => return Ok(Polled::Held { owner, until }),
         Claim::Paused => return Ok(Polled::Paused),
+        Claim::NotDue => return Ok(Polled::NotDue),
     };
     if let Some(until) = journal::parked_until(&poller.pool, &lease, poller.clock.now()).await? {
         journal::give_back(&poller.pool, &lease).await?;

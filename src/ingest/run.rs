@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connector::Connector;
 use crate::connector::error::PullError;
+use crate::failpoint;
 use crate::ingest::artifact::PlannedStream;
 use crate::ingest::keeper::Keeper;
 use crate::ingest::patience::persist;
@@ -63,7 +64,7 @@ pub(super) struct Run<'a> {
     pub(super) listed: Option<HashSet<String>>,
     /// What is enlisted for each session that is saved.
     session_streams: Vec<SessionStream>,
-    _keeper: Keeper,
+    keeper: Keeper,
 }
 
 impl<'a> Run<'a> {
@@ -76,7 +77,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, StoreError> {
         let run_id = journal::start(&poller.pool, &lease, target, poller.clock.now()).await?;
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
-        let keeper = Keeper::of_lease(poller, lease);
+        let keeper = Keeper::of_lease(&poller.pool, lease);
         Ok(Self::new(poller, source, Hold::Lease(lease), run_id, keeper))
     }
 
@@ -92,7 +93,7 @@ impl<'a> Run<'a> {
         let run_id = claim::start_run(&poller.pool, &unit, purpose.as_str(), window, now).await?;
         tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
         let stop = poller.stop.child_token();
-        let keeper = Keeper::of_unit(poller, unit, stop.clone());
+        let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
         let run = Self::new(poller, source, Hold::Unit(unit), run_id, keeper);
         Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, ..run })
     }
@@ -115,7 +116,7 @@ impl<'a> Run<'a> {
             filter_works: false,
             listed: None,
             session_streams: source.session_streams.iter().map(PlannedStream::listed).collect(),
-            _keeper: keeper,
+            keeper,
         }
     }
 
@@ -133,6 +134,7 @@ impl<'a> Run<'a> {
         let request = PageRequest { window, cursor, now };
         let asked_at = self.poller.clock.now();
         let page = self.unless_stopped(self.connector.fetch_page(self.stream(), request)).await?;
+        failpoint::reach("page.after_fetch");
         Ok(Page { fetched_at: Some(asked_at), ..page })
     }
 
@@ -140,6 +142,7 @@ impl<'a> Run<'a> {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Halt::Cancelled),
+            () = self.keeper.lapsed() => Err(Halt::Store(self.hold.lost())),
             answer = call => answer.map_err(Halt::Pull),
         }
     }
@@ -199,7 +202,11 @@ impl<'a> Run<'a> {
         W: Fn() -> F,
         F: Future<Output = Result<T, StoreError>>,
     {
-        persist(self.poller, self.source, &self.stop, write).await
+        let trusted = || async {
+            // whoever slept past its lease does not have to be told that it is somebody else's
+            if self.keeper.is_trusted() { write().await } else { Err(self.hold.lost()) }
+        };
+        persist(self.poller, self.source, &self.stop, trusted).await
     }
 
     /// Ends the run of a poll: verdict, journal, lease. Where the journal cannot be written, the next run closes this
@@ -211,7 +218,9 @@ impl<'a> Run<'a> {
         let now = self.poller.clock.now();
         let pool = &self.poller.pool;
         let write = || journal::finish(pool, lease, self.id, &finish, now);
-        let written = if has_waited { write().await } else { self.persist(write).await };
+        // the journal is this run's own, whoever has the lease
+        let is_final = has_waited || !self.keeper.is_trusted();
+        let written = if is_final { write().await } else { self.persist(write).await };
         if let Err(error) = written {
             finish = verdict::judge(&self, Err(&Halt::Store(error)));
         }

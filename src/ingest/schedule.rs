@@ -4,17 +4,20 @@
 //! ones and does not wait at shutdown. So a tick only wakes the source's own worker, which runs one poll
 //! at a time, drops ticks that come meanwhile, and is waited for at shutdown. Ticks are UTC: the crate
 //! freezes a zone's offset at the start. Its repeated jobs stop for ever after a pause of the machine;
-//! cron jobs do not, so only these are used.
+//! cron jobs do not, so only these are used. Several instances tick; whether a tick still needs a run is decided in the
+//! database, by when the last one began, so that they make one run of it altogether and a restart makes none.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::task::TaskTracker;
 
-use crate::ingest::{Polled, Poller, Source, artifact, past, run_once};
+use crate::ingest::control::{self, Bell};
+use crate::ingest::{Polled, Poller, Source, artifact, past, run_if_due};
 use crate::model::stream::Stream;
 
 /// Polls start up to this much after their tick, so that sources with one schedule do not start at once.
@@ -27,7 +30,8 @@ const SOONEST: Duration = Duration::from_secs(5);
 pub struct Schedule(JobScheduler);
 
 impl Schedule {
-    /// Starts a worker for each source; each polls once at the start and then on every tick. Workers end
+    /// Starts a worker for each source; each polls on every tick, when an operator asks for it, and at the start where
+    /// a tick was missed. Workers end
     /// when `poller.stop` is cancelled, after the page in flight; wait for them with `tracker`.
     pub async fn start(
         poller: &Arc<Poller>,
@@ -35,6 +39,7 @@ impl Schedule {
         tracker: &TaskTracker,
     ) -> Result<Self, JobSchedulerError> {
         let scheduler = JobScheduler::new().await?;
+        let mut bells = BTreeMap::new();
         for source in sources {
             // one place: a tick that comes during a poll is kept, further ones collapse into it
             let (tick, ticks) = mpsc::channel(1);
@@ -47,12 +52,15 @@ impl Schedule {
             scheduler.add(job).await?;
             let _ = tick.try_send(());
             let source = Arc::new(source);
+            let sessions = Arc::new(Notify::new());
+            bells.insert(source.id, Bell { lists: tick, sessions: Arc::clone(&sessions) });
             if !source.session_streams.is_empty() {
-                tracker.spawn(artifact::work(Arc::clone(poller), Arc::clone(&source)));
+                tracker.spawn(artifact::work(Arc::clone(poller), Arc::clone(&source), sessions));
             }
             tracker.spawn(past::work(Arc::clone(poller), Arc::clone(&source)));
             tracker.spawn(work(Arc::clone(poller), source, ticks));
         }
+        tracker.spawn(control::watch(Arc::clone(poller), bells));
         scheduler.start().await?;
         Ok(Self(scheduler))
     }
@@ -87,7 +95,7 @@ async fn work(poller: Arc<Poller>, source: Arc<Source>, mut ticks: mpsc::Receive
             // a task of its own, so that a panic costs one run and not the worker
             let (poller, source) = (Arc::clone(&poller), Arc::clone(&source));
             let slug = source.slug.clone();
-            let run = tokio::spawn(async move { run_once(&poller, &source, stream).await });
+            let run = tokio::spawn(async move { run_if_due(&poller, &source, stream).await });
             match run.await {
                 Ok(Ok(polled)) => {
                     if let Polled::Held { owner, .. } = &polled {

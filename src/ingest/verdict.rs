@@ -39,11 +39,15 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
         Err(Halt::Cancelled) => {
             finish(Verdict::Cancelled, Some("the service was stopped; the next run goes on".to_owned()), None)
         }
+        Err(Halt::Store(StoreError::Paused { .. })) => {
+            let reason = "an operator paused the stream; what was saved stays, and the next run goes on from there";
+            finish(Verdict::Cancelled, Some(reason.to_owned()), None)
+        }
         Err(Halt::Store(error)) => {
             let class = match error {
                 StoreError::LeaseLost { .. } | StoreError::UnitLost { .. } => "lease_lost",
                 StoreError::Outdated { .. } => "outdated",
-                StoreError::Database { .. } => "database",
+                StoreError::Database { .. } | StoreError::Paused { .. } => "database",
             };
             let detail = error.cause();
             tracing::error!(detail, "a run ended at the database");

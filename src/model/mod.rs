@@ -25,3 +25,4 @@ pub mod source;
 pub mod stream;
 pub mod time;
 pub mod transcript;
+pub mod verdict;

@@ -19,6 +19,7 @@ pub mod lateness;
 pub mod messages;
 pub mod metrics;
 pub mod number;
+pub mod operations;
 pub mod participants;
 pub mod pollers;
 pub mod provenance;

@@ -35,10 +35,22 @@ impl Hold {
         matches!(self, Self::Replay(_))
     }
 
-    /// Fails with [`StoreError::LeaseLost`] or [`StoreError::UnitLost`] where the right is somebody else's by now.
+    /// That the right is somebody else's.
+    pub fn lost(&self) -> StoreError {
+        match self {
+            Self::Lease(lease) => lease.lost(),
+            Self::Unit(unit) => unit.lost(),
+            Self::Replay(place) => {
+                StoreError::LeaseLost { source_id: place.source_id.0, stream: place.stream.as_str() }
+            }
+        }
+    }
+
+    /// Fails with [`StoreError::LeaseLost`] or [`StoreError::UnitLost`] where the right is somebody else's by now, and
+    /// with [`StoreError::Paused`] where an operator wants the stream to rest.
     pub(super) async fn guard(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         match self {
-            Self::Lease(lease) => lease.guard(tx).await,
+            Self::Lease(lease) => lease.guard_unpaused(tx).await,
             Self::Unit(unit) => unit.guard(tx).await,
             Self::Replay(_) => Ok(()),
         }

@@ -2,20 +2,22 @@
 //!
 //! The lease is a row. Its token is random and its fence grows with every grant; both are compared in
 //! each page's transaction, because after a failover two holders may own the same fence. All times are
-//! the database's, so that no machine's clock matters.
+//! the database's, so that no machine's clock matters. A holder trusts its lease by itself only for so long after it
+//! asked for it, by a clock that cannot be set: whoever slept longer stops before it asks anybody.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::{Place, StoreError};
 
-/// How long a lease holds without renewal. A killed poller blocks its streams for so long at most.
-pub const LEASE_DURATION: Duration = Duration::from_secs(45);
+/// A last start so far ahead of the present was written with a wrong clock, and keeps no run from starting.
+const WRONG_CLOCK: TimeDelta = TimeDelta::minutes(1);
 
 /// The right to advance a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,21 @@ pub struct Lease {
     pub stream: Stream,
     token: Uuid,
     fence: i64,
+    duration: Duration,
+    trusted_until: Instant,
+}
+
+/// Who asks for a lease, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimant<'a> {
+    /// Host and process.
+    pub owner: &'a str,
+    /// How long the lease holds without renewal. A killed poller blocks its streams for so long at most.
+    pub duration: Duration,
+    /// The present.
+    pub now: DateTime<Utc>,
+    /// The tick of the schedule a run is wanted for; `None`: it is wanted whatever the schedule says.
+    pub tick: Option<DateTime<Utc>>,
 }
 
 /// What a poller that asks for a stream is told.
@@ -42,32 +59,67 @@ pub enum Claim {
     },
     /// An operator paused it.
     Paused,
+    /// Somebody has run it for this tick.
+    NotDue,
 }
 
-/// Asks for the lease of a stream on behalf of `owner`.
-pub async fn claim(pool: &PgPool, source_id: SourceId, stream: Stream, owner: &str) -> Result<Claim, StoreError> {
+/// Asks for the lease of a stream. Of several instances that ask for the same tick only one is to run: a stream is due
+/// while its last run began before the tick, or never ended, or was asked for by an operator, or was parked until now.
+pub async fn claim(
+    pool: &PgPool,
+    source_id: SourceId,
+    stream: Stream,
+    claimant: &Claimant<'_>,
+) -> Result<Claim, StoreError> {
     let failed = StoreError::doing("claiming a stream");
+    let asked_at = Instant::now();
     let granted = sqlx::query!(
-        r#"update ingest.streams
-              set fence = fence + 1, lease_token = gen_random_uuid(), lease_owner = $3,
-                  lease_until = now() + make_interval(secs => $4)
-            where source_id = $1 and stream = $2 and not is_paused
+        r#"with free as (
+           select source_id, stream from ingest.streams
+            where source_id = $1 and stream = $2
               and (lease_until is null or lease_until <= now())
+              and not exists (select from ingest.controls c
+                               where c.source_id = $1 and c.stream = $2 and c.paused_at is not null)
+              and ($5::timestamptz is null or last_attempt_at is null or last_attempt_at < $5 or last_attempt_at > $6
+                   or run_id is not null or parked_until <= $7
+                   or exists (select from ingest.controls c
+                               where c.source_id = $1 and c.stream = $2 and c.due_at is not null))
+              -- whoever stopped in the middle of a write is not waited for
+              for no key update skip locked)
+           update ingest.streams s
+              set fence = fence + 1, lease_token = gen_random_uuid(), lease_owner = $3,
+                  lease_until = clock_timestamp() + make_interval(secs => $4)
+             from free
+            where s.source_id = free.source_id and s.stream = free.stream
         returning fence, lease_token as "token!""#,
         source_id.0,
         stream.as_str(),
-        owner,
-        LEASE_DURATION.as_secs_f64(),
+        claimant.owner,
+        claimant.duration.as_secs_f64(),
+        claimant.tick,
+        claimant.now + WRONG_CLOCK,
+        claimant.now,
     )
     .fetch_optional(pool)
     .await
     .map_err(&failed)?;
     if let Some(row) = granted {
-        return Ok(Claim::Granted(Lease { source_id, stream, token: row.token, fence: row.fence }));
+        let Claimant { duration, .. } = *claimant;
+        let trusted_until = asked_at + duration;
+        return Ok(Claim::Granted(Lease {
+            source_id,
+            stream,
+            token: row.token,
+            fence: row.fence,
+            duration,
+            trusted_until,
+        }));
     }
     let row = sqlx::query!(
-        r#"select is_paused, coalesce(lease_owner, 'unknown') as "owner!",
-                  coalesce(lease_until, now()) as "until!"
+        r#"select exists (select from ingest.controls c
+                           where c.source_id = $1 and c.stream = $2 and c.paused_at is not null) as "is_paused!",
+                  lease_token is not null as "is_held!",
+                  coalesce(lease_owner, 'unknown') as "owner!", coalesce(lease_until, now()) as "until!"
              from ingest.streams where source_id = $1 and stream = $2"#,
         source_id.0,
         stream.as_str(),
@@ -75,24 +127,30 @@ pub async fn claim(pool: &PgPool, source_id: SourceId, stream: Stream, owner: &s
     .fetch_one(pool)
     .await
     .map_err(&failed)?;
-    Ok(if row.is_paused { Claim::Paused } else { Claim::Held { owner: row.owner, until: row.until } })
+    Ok(match row {
+        row if row.is_paused => Claim::Paused,
+        row if row.is_held || claimant.tick.is_none() => Claim::Held { owner: row.owner, until: row.until },
+        _ => Claim::NotDue,
+    })
 }
 
-/// Prolongs a lease; an error of kind [`StoreError::LeaseLost`] once it is somebody else's.
-pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<(), StoreError> {
+/// Prolongs a lease and returns until when it may be trusted; an error of kind [`StoreError::LeaseLost`] once it is
+/// somebody else's.
+pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<Instant, StoreError> {
+    let asked_at = Instant::now();
     let renewed = sqlx::query!(
-        "update ingest.streams set lease_until = now() + make_interval(secs => $5)
+        "update ingest.streams set lease_until = clock_timestamp() + make_interval(secs => $5)
           where source_id = $1 and stream = $2 and lease_token = $3 and fence = $4",
         lease.source_id.0,
         lease.stream.as_str(),
         lease.token,
         lease.fence,
-        LEASE_DURATION.as_secs_f64(),
+        lease.duration.as_secs_f64(),
     )
     .execute(pool)
     .await
     .map_err(StoreError::doing("renewing a lease"))?;
-    if renewed.rows_affected() == 0 { Err(lease.lost()) } else { Ok(()) }
+    if renewed.rows_affected() == 0 { Err(lease.lost()) } else { Ok(asked_at + lease.duration) }
 }
 
 impl Lease {
@@ -106,7 +164,18 @@ impl Lease {
         self.fence
     }
 
-    fn lost(&self) -> StoreError {
+    /// How long it holds without renewal.
+    pub fn duration(&self) -> Duration {
+        self.duration
+    }
+
+    /// Until when it may be trusted without asking, unless it is renewed.
+    pub fn trusted_until(&self) -> Instant {
+        self.trusted_until
+    }
+
+    /// What is said once it is somebody else's, or may be.
+    pub fn lost(&self) -> StoreError {
         StoreError::LeaseLost { source_id: self.source_id.0, stream: self.stream.as_str() }
     }
 
@@ -114,10 +183,22 @@ impl Lease {
     /// of every write. Writes nothing itself. Time is not compared: a lease that ran out and that nobody
     /// took is still ours, and whoever takes it replaces the token under the same lock.
     pub(super) async fn guard(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
+        self.is_paused(tx).await.map(drop)
+    }
+
+    /// The same for what belongs to a run under way: an operator who pauses the stream ends it here.
+    pub(super) async fn guard_unpaused(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
+        let (source_id, stream) = (self.source_id.0, self.stream.as_str());
+        if self.is_paused(tx).await? { Err(StoreError::Paused { source_id, stream }) } else { Ok(()) }
+    }
+
+    async fn is_paused(&self, tx: &mut PgConnection) -> Result<bool, StoreError> {
         let held = sqlx::query_scalar!(
-            r#"select 1 as "one!" from ingest.streams
-                where source_id = $1 and stream = $2 and lease_token = $3 and fence = $4
-                  for no key update"#,
+            r#"select exists (select from ingest.controls c
+                               where c.source_id = $1 and c.stream = $2 and c.paused_at is not null) as "is_paused!"
+                 from ingest.streams s
+                where s.source_id = $1 and s.stream = $2 and s.lease_token = $3 and s.fence = $4
+                  for no key update of s"#,
             self.source_id.0,
             self.stream.as_str(),
             self.token,
@@ -126,6 +207,6 @@ impl Lease {
         .fetch_optional(tx)
         .await
         .map_err(StoreError::doing("comparing the lease"))?;
-        held.map(|_| ()).ok_or_else(|| self.lost())
+        held.ok_or_else(|| self.lost())
     }
 }

@@ -12,6 +12,7 @@ pub mod action;
 pub mod artifact;
 pub mod backfill;
 pub mod budget;
+pub mod control;
 pub mod hold;
 pub mod lateness;
 pub mod lease;
@@ -94,6 +95,14 @@ pub enum StoreError {
         /// The unit.
         unit_id: i64,
     },
+    /// An operator paused the stream.
+    #[error("stream `{stream}` of source {source_id} is paused by an operator")]
+    Paused {
+        /// Source.
+        source_id: i32,
+        /// Stream.
+        stream: &'static str,
+    },
 }
 
 impl StoreError {
@@ -116,7 +125,7 @@ impl StoreError {
     fn sqlstate(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Database { source, .. } => source.as_database_error()?.code(),
-            Self::LeaseLost { .. } | Self::Outdated { .. } | Self::UnitLost { .. } => None,
+            Self::LeaseLost { .. } | Self::Outdated { .. } | Self::UnitLost { .. } | Self::Paused { .. } => None,
         }
     }
 

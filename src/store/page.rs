@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use sqlx::{Acquire, PgConnection, PgPool};
 
+use crate::failpoint;
 use crate::model::message::{Message, SessionStats};
 use crate::model::page::{Page, Record, Reject};
 use crate::model::person::PersonKey;
@@ -135,6 +136,7 @@ async fn try_save(
     let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
     let place = hold.place();
     let failed = StoreError::doing("saving a page");
+    failpoint::reach("page.before_write");
     let mut tx = pool.begin().await.map_err(&failed)?;
     hold.guard(&mut tx).await?;
     if finding.is_some() {
@@ -188,7 +190,9 @@ async fn try_save(
     if !written.is_empty() || !back.is_empty() || has_gone {
         version::raise(&mut tx, place).await?;
     }
+    failpoint::reach("page.before_commit");
     tx.commit().await.map_err(&failed)?;
+    failpoint::reach("page.after_commit");
     Ok(progress)
 }
 
@@ -246,10 +250,12 @@ async fn write(
     person::insert(tx, source_id, &people.collect(), now).await?;
     let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body()).collect();
     raw::insert(tx, place, None, &bodies, run_id, fetched_at).await?;
+    failpoint::reach("page.after_raw");
     let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;
     let rows: Vec<(i64, &Prepared<'_>)> =
         records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
     let updated: Vec<i64> = rows.iter().filter(|(_, r)| known.contains_key(r.id())).map(|(id, _)| *id).collect();
+    failpoint::reach("page.mid_upsert");
     extension::upsert(tx, source_id, &rows, known).await?;
     trail::replace(tx, source_id, &rows, &updated).await?;
     let carried: Vec<(i64, &[Message])> =

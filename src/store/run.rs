@@ -3,38 +3,12 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use crate::failpoint;
 use crate::model::id::SourceId;
 use crate::model::time::Window;
+pub use crate::model::verdict::Verdict;
 use crate::store::StoreError;
 use crate::store::lease::Lease;
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Everything in its range is proven to be stored.
-    Complete,
-    /// It ran to its end, and something is not proven.
-    Incomplete,
-    /// It could not go on.
-    Failed,
-    /// The provider wants no call for a while.
-    RateLimited,
-    /// It was told to stop.
-    Cancelled,
-}
-
-impl Verdict {
-    /// The value in `ingest.runs.verdict`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Incomplete => "incomplete",
-            Self::Failed => "failed",
-            Self::RateLimited => "rate_limited",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
 
 /// What one page, or one artifact of a session, adds to its run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -112,6 +86,15 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
     .fetch_one(&mut *tx)
     .await
     .map_err(&failed)?;
+    // the run that was asked for has begun
+    sqlx::query!(
+        "update ingest.controls set due_at = null where source_id = $1 and stream = $2 and due_at is not null",
+        lease.source_id.0,
+        lease.stream.as_str(),
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
     sqlx::query!(
         "update ingest.streams set run_id = $3, last_attempt_at = $4 where source_id = $1 and stream = $2",
         lease.source_id.0,
@@ -170,6 +153,7 @@ pub async fn finish(
         Err(error) => return Err(error),
     };
     close(&mut tx, run_id, finish, now).await?;
+    failpoint::reach("run.before_release");
     if is_held {
         release(&mut tx, lease, finish, now).await.map_err(&failed)?;
     }

@@ -14,7 +14,7 @@ use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::model::time::Window;
 use tributary::store::hold::Hold;
-use tributary::store::lease::{self, Claim};
+use tributary::store::lease::{self, Claim, Claimant};
 use tributary::store::page::{self, SaveContext};
 use tributary::store::run::{self as journal, Progress};
 use tributary::store::{Place, StoreError};
@@ -207,7 +207,9 @@ pub(crate) async fn fetch(world: &World, provider: &Simulator) -> Page {
 /// Saves a page that was asked for at `fetched_at`.
 async fn save(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Result<Progress, StoreError> {
     let (pool, source_id) = (&world.db.pool, SourceId(1));
-    let claim = lease::claim(pool, source_id, Stream::Sessions, "test").await.expect("an answer");
+    let (duration, now) = (std::time::Duration::from_secs(45), world.clock.now());
+    let claimant = Claimant { owner: "test", duration, now, tick: None };
+    let claim = lease::claim(pool, source_id, Stream::Sessions, &claimant).await.expect("an answer");
     let Claim::Granted(lease) = claim else { panic!("{claim:?}") };
     let now = world.clock.now();
     let window = Window { from: now - TimeDelta::hours(1), to: now };

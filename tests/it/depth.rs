@@ -627,7 +627,7 @@ async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
         per_participant: false,
     };
     let now = world.clock.now() + TimeDelta::days(365);
-    let tasks = queue::claim(pool, source_id, &[stream], now, 3).await.expect("claims");
+    let tasks = queue::claim(pool, source_id, &[stream], Duration::from_mins(1), now, 3).await.expect("claims");
     let run_id = journal::start(pool, source_id, Stream::Summary, now).await.expect("a pass");
     let person_key = PersonKey::new(vec![7; 32]).expect("a key");
     let decision = Decision { state: ArtifactState::Expired, next_try_at: None, reason: None, detail: None };

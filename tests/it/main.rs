@@ -14,6 +14,7 @@ mod deletion;
 mod depth;
 mod downloads;
 mod ingest;
+mod instances;
 mod memory;
 mod numbers;
 mod openapi;

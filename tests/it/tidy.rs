@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 /// Modules by rank. A module may name only modules of a lower rank; `app`, `demo` and `main` stand in
 /// this order, each above the last.
-const RANKS: [(&str, u32); 15] = [
+const RANKS: [(&str, u32); 16] = [
     ("model", 0),
     ("config", 0),
     ("clock", 0),
     ("telemetry", 0),
     ("db", 0),
+    ("failpoint", 0),
     ("connector", 1),
     ("store", 1),
     ("query", 1),

@@ -14,6 +14,7 @@ use crate::api::parameters::Asked;
 use crate::api::parameters::values::switch;
 use crate::api::problem::{ApiError, Problem};
 use crate::query::pollers::{self, Poller};
+use crate::query::readiness::contract_version;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -50,7 +51,7 @@ pub(crate) struct Pollers {
                 "source": "rtk-prod", "provider": "realtimekit", "stream": "sessions", "state": "auth_failed", "is_failing": true,
                 "last_attempt_at": "2026-11-20T10:40:00Z", "last_success_at": "2026-11-20T10:35:04Z",
                 "complete_through": "2026-11-20T10:34:58Z", "lag_seconds": 452, "next_run_at": "2026-11-20T10:45:00Z",
-                "parked_until": null, "consecutive_failures": 1, "run": null, "lease": null, "open_reject_count": 0,
+                "parked_until": null, "consecutive_failures": 1, "paused": null, "run": null, "lease": null, "open_reject_count": 0,
                 "incomplete_windows": {"count": 0, "first": []}, "tasks": null,
                 "quota": {"remaining": 412, "quota": 1200, "resets_at": "2026-11-20T10:44:10Z", "blocked_until": null},
                 "last_error": {"class": "auth_failed", "detail": "GET /sessions: 401", "at": "2026-11-20T10:40:01Z",
@@ -68,6 +69,9 @@ pub(crate) async fn list_pollers(
 ) -> Result<Json<Pollers>, ApiError> {
     let is_strict = switch("strict", asked.given.strict.as_deref(), &mut asked.faults);
     asked.faults.refuse()?;
+    // a database that hangs is told at once, and not when the caller has lost patience
+    let answers = tokio::time::timeout(state.health.ready_timeout, contract_version(&state.pool)).await;
+    answers.map_err(|_| ApiError::NotReady("The database does not answer in time."))??;
     let as_of = state.clock.now();
     let items = pollers::list(&state.pool, as_of, state.health.stalled_after, state.error_advice).await?;
     let failing: Vec<String> = items.iter().filter(|item| item.is_failing).map(name).collect();

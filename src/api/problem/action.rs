@@ -43,6 +43,18 @@ pub enum ActionProblem {
         /// Its state.
         session_state: String,
     },
+    /// An operator paused what is to run.
+    Paused {
+        /// The source's slug.
+        source: String,
+        /// Its streams that were to run.
+        streams: String,
+    },
+    /// The source is no longer configured, so nobody polls it.
+    NotPolled {
+        /// Its slug.
+        source: String,
+    },
     /// A call with this key is under way.
     InFlight,
     /// Nobody knows what became of the call with this key.
@@ -114,6 +126,18 @@ impl ActionProblem {
                 "session_not_ended",
                 "The session has not ended",
                 format!("Its state is `{session_state}`; a summary is generated from the whole of an ended session."),
+            ),
+            Self::Paused { source, streams } => conflict(
+                "stream_paused",
+                "The stream is paused",
+                format!(
+                    "An operator paused `{streams}` of `{source}`, see /v1/sync/operations. Resume it: it runs at once then."
+                ),
+            ),
+            Self::NotPolled { source } => conflict(
+                "source_not_polled",
+                "The source is not polled",
+                format!("`{source}` is no longer configured; its history stays. Add it to the configuration again."),
             ),
             Self::InFlight => conflict(
                 "action_in_flight",

@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::ingest::Poller;
-use crate::store::artifact::queue::{self, CLAIM_DURATION};
+use crate::store::artifact::queue;
 
 /// Renews the claims in hand. One that cannot be renewed costs at most work done twice: whoever saves compares
 /// the claim.
@@ -19,14 +19,14 @@ impl Keeper {
     /// Holds nothing yet.
     pub(super) fn start(poller: &Poller) -> Self {
         let held: Arc<Mutex<Vec<Uuid>>> = Arc::default();
-        let (pool, shared) = (poller.pool.clone(), Arc::clone(&held));
+        let (pool, shared, duration) = (poller.pool.clone(), Arc::clone(&held), poller.lease_duration);
         let task = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(CLAIM_DURATION / 3);
+            let mut ticks = tokio::time::interval(duration / 3);
             ticks.tick().await;
             loop {
                 ticks.tick().await;
                 let tokens = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if let Err(error) = queue::renew(&pool, &tokens).await {
+                if let Err(error) = queue::renew(&pool, &tokens, duration).await {
                     tracing::warn!(error = ?error, "claims could not be renewed");
                 }
             }

@@ -78,6 +78,22 @@ pub async fn run_all(
     }
 }
 
+/// Does `work` while the tries go on: one of them may hold the connection to the database that this waits for.
+async fn beside<T, F: Future>(
+    work: impl Future<Output = T>,
+    trying: &mut FuturesUnordered<F>,
+    done: &mut Vec<F::Output>,
+) -> T {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut work => return answer,
+            Some(tried) = trying.next(), if !trying.is_empty() => done.push(tried),
+        }
+    }
+}
+
 struct Pass<'a> {
     poller: &'a Poller,
     source: &'a Source,
@@ -95,6 +111,7 @@ impl<'a> Pass<'a> {
         let mut in_hand: HashMap<Uuid, Task> = HashMap::new();
         let mut slow: Option<HashSet<Uuid>> = None;
         let mut trying = FuturesUnordered::new();
+        let mut done = Vec::new();
         let mut failed = None;
         loop {
             let now = poller.clock.now();
@@ -105,7 +122,10 @@ impl<'a> Pass<'a> {
             });
             let is_open = !is_over && !self.is_closed && failed.is_none() && !poller.stop.is_cancelled();
             while is_open && trying.len() < AT_ONCE {
-                let claimed = self.claim(listed, &in_hand, now).await?;
+                let claimed = beside(self.claim(listed, &in_hand, now), &mut trying, &mut done).await?;
+                for tried in done.drain(..) {
+                    self.note(tried, &mut in_hand, &mut failed);
+                }
                 if claimed.is_empty() {
                     break;
                 }
@@ -124,14 +144,7 @@ impl<'a> Pass<'a> {
                 () = poller.stop.cancelled() => break,
                 next = trying.next() => match next {
                     None => break,
-                    Some((token, stream, tried)) => {
-                        self.keeper.let_go(token);
-                        in_hand.remove(&token);
-                        match tried {
-                            Ok(tried) => self.count(stream, &tried),
-                            Err(error) => failed = failed.or(Some(error)),
-                        }
-                    }
+                    Some(tried) => self.note(tried, &mut in_hand, &mut failed),
                 },
                 // what comes due meanwhile does not wait for a slow file
                 () = tokio::time::sleep(LOOK_AGAIN), if has_room => {}
@@ -143,6 +156,21 @@ impl<'a> Pass<'a> {
             queue::give_back(&poller.pool, task, poller.clock.now()).await?;
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Takes in how a try ended.
+    fn note(
+        &mut self,
+        (token, stream, tried): (Uuid, Stream, Result<Tried, StoreError>),
+        in_hand: &mut HashMap<Uuid, Task>,
+        failed: &mut Option<StoreError>,
+    ) {
+        self.keeper.let_go(token);
+        in_hand.remove(&token);
+        match tried {
+            Ok(tried) => self.count(stream, &tried),
+            Err(error) => *failed = failed.take().or(Some(error)),
+        }
     }
 
     /// Some more to do, of the streams that still have a place.
@@ -163,7 +191,8 @@ impl<'a> Pass<'a> {
         }
         let limit = CLAIMED_AT_ONCE.min(AT_ONCE - in_hand.len());
         let mut claimed = Vec::new();
-        for task in queue::claim(&self.poller.pool, self.source.id, &listed, now, limit).await? {
+        let Poller { pool, lease_duration, .. } = self.poller;
+        for task in queue::claim(pool, self.source.id, &listed, *lease_duration, now, limit).await? {
             let run_id = self.open(task.stream).await?;
             if let Some(planned) = self.streams.iter().find(|planned| planned.stream == task.stream) {
                 claimed.push((task, &planned.policy, run_id));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::ingest::artifact::PlannedStream;
@@ -12,6 +13,7 @@ use crate::ingest::artifact::pass::{self, StreamSummary};
 use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::artifact::{self, SessionStream, queue};
+use crate::store::control;
 
 /// Longest sleep: what other instances or the lists enlist is found after this.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -25,8 +27,8 @@ const SHORTEST_REST: Duration = Duration::from_secs(15);
 const LONGEST_REST: Duration = Duration::from_mins(5);
 
 /// Works off what is due, again and again, until the service stops. Apart from the lists' worker, so that no file
-/// keeps a list waiting.
-pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
+/// keeps a list waiting. `bell` wakes it when an operator wants something fetched now.
+pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>, bell: Arc<Notify>) {
     let listed: Vec<SessionStream> = source.session_streams.iter().map(PlannedStream::listed).collect();
     let mut sleep = SHORTEST_SLEEP.mul_f64(poller.dice.unit());
     let mut is_enlisted = false;
@@ -35,6 +37,7 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
         tokio::select! {
             biased;
             () = poller.stop.cancelled() => return,
+            () = bell.notified() => rests.end_what_is_wanted(&poller, &source).await,
             () = tokio::time::sleep(sleep) => {}
         }
         if !is_enlisted {
@@ -47,8 +50,11 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
                 }
             }
         }
+        // what is paused is claimed by nobody; here it only must not keep the worker awake
+        let paused = control::paused(&poller.pool, source.id).await.unwrap_or_default();
+        let is_idle = |stream: Stream| rests.is_resting(stream) || paused.contains(&stream);
         let streams: Vec<PlannedStream> =
-            source.session_streams.iter().copied().filter(|planned| !rests.is_resting(planned.stream)).collect();
+            source.session_streams.iter().copied().filter(|planned| !is_idle(planned.stream)).collect();
         // a task of its own, so that a panic costs one pass and not the worker
         let run = {
             let (poller, source, streams) = (Arc::clone(&poller), Arc::clone(&source), streams.clone());
@@ -82,6 +88,15 @@ struct Rests(BTreeMap<Stream, (Instant, Duration)>);
 impl Rests {
     fn is_resting(&self, stream: Stream) -> bool {
         self.0.get(&stream).is_some_and(|(until, _)| *until > Instant::now())
+    }
+
+    /// What an operator wants fetched now rests no longer.
+    async fn end_what_is_wanted(&mut self, poller: &Poller, source: &Source) {
+        let streams: Vec<Stream> = source.session_streams.iter().map(|planned| planned.stream).collect();
+        match control::take_due(&poller.pool, source.id, &streams).await {
+            Ok(wanted) => self.0.retain(|stream, _| !wanted.contains(stream)),
+            Err(error) => tracing::debug!(cause = error.cause(), "what is to run now could not be taken"),
+        }
     }
 
     fn note(&mut self, summary: &StreamSummary) {

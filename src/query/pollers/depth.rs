@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::query::pollers::state::PollerState;
-use crate::query::pollers::{CurrentRun, IncompleteWindows, LastError, Poller};
+use crate::query::pollers::{CurrentRun, IncompleteWindows, LastError, Pause, Poller};
 use crate::query::{ReadError, reading};
 
 /// The work list of one per-session stream: sessions by what is known of their artifact.
@@ -40,6 +40,8 @@ struct Facts {
     provider: String,
     stream: String,
     is_enabled: bool,
+    paused_at: Option<DateTime<Utc>>,
+    paused_by: Option<String>,
     pending_count: i64,
     available_count: i64,
     empty_count: i64,
@@ -79,6 +81,9 @@ impl Facts {
     fn state(&self, now: DateTime<Utc>, stalled_after: TimeDelta) -> PollerState {
         if !self.is_enabled {
             return PollerState::Disabled;
+        }
+        if self.paused_at.is_some() {
+            return PollerState::Paused;
         }
         let is_running = self.run_finished_at.is_none()
             && self.run_heartbeat_at.is_some_and(|heartbeat_at| now - heartbeat_at <= stalled_after);
@@ -128,11 +133,12 @@ impl Facts {
             last_success_at: self.last_success_at,
             complete_through: None,
             lag_seconds: self.oldest_due_at.map(|due_at| (now - due_at).num_seconds()),
-            next_run_at: self.next_try_at.filter(|_| self.is_enabled).map(|at| at.max(now)),
+            next_run_at: self.next_try_at.filter(|_| self.is_enabled && self.paused_at.is_none()).map(|at| at.max(now)),
             parked_until: None,
             consecutive_failures: i32::from(state.is_failing()),
             run,
             lease: None,
+            paused: Pause::of(self.paused_at, self.paused_by),
             open_reject_count: self.open_reject_count,
             last_run_rejects: None,
             incomplete_windows: IncompleteWindows { count: 0, first: Vec::new() },

@@ -2,6 +2,8 @@ select src.source_slug as "source!",
        src.provider as "provider!",
        wanted.stream as "stream!",
        src.is_enabled as "is_enabled!",
+       control.paused_at::timestamptz as "paused_at?",
+       control.paused_by as "paused_by?",
        counts.pending_count as "pending_count!",
        counts.available_count as "available_count!",
        counts.empty_count as "empty_count!",
@@ -26,6 +28,7 @@ select src.source_slug as "source!",
        success.finished_at::timestamptz as "last_success_at?"
   from core.sources src
  cross join lateral unnest(src.session_streams) with ordinality as wanted(stream, place)
+  left join ingest.controls control on control.source_id = src.source_id and control.stream = wanted.stream
  cross join lateral (
        select count(*) filter (where t.state = 'pending') as pending_count,
               count(*) filter (where t.state = 'available') as available_count,

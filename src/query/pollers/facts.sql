@@ -3,7 +3,9 @@ select src.source_slug as "source!",
        coalesce(st.stream, 'sessions') as "stream!",
        src.schedule as "schedule!",
        src.is_enabled as "is_enabled!",
-       coalesce(st.is_paused, false) as "is_paused!",
+       control.paused_at::timestamptz as "paused_at?",
+       control.paused_by as "paused_by?",
+       control.due_at::timestamptz as "due_at?",
        st.last_attempt_at::timestamptz as "last_attempt_at?",
        st.registered_at::timestamptz as "registered_at?",
        st.last_success_at::timestamptz as "last_success_at?",
@@ -36,6 +38,7 @@ select src.source_slug as "source!",
        budget.blocked_until::timestamptz as "quota_blocked_until?"
   from core.sources src
   left join ingest.streams st on st.source_id = src.source_id
+  left join ingest.controls control on control.source_id = st.source_id and control.stream = st.stream
   left join analytics.stream_freshness fresh on fresh.source = src.source_slug and fresh.stream = st.stream
   left join ingest.call_budgets budget on budget.budget_key = src.budget_key
   -- of several quotas the one with the least left

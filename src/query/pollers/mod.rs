@@ -4,6 +4,7 @@
 //! cannot leave a good report behind. What the facts mean is decided in [`state`].
 
 mod depth;
+mod parts;
 pub mod quota;
 pub mod rejects;
 pub mod state;
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::clock::parse_schedule;
 pub use crate::query::pollers::depth::Tasks;
+pub use crate::query::pollers::parts::{CurrentRun, IncompleteWindow, IncompleteWindows, LastError, Lease, Pause};
 use crate::query::pollers::quota::CallQuota;
 use crate::query::pollers::rejects::LastRunRejects;
 use crate::query::pollers::state::PollerState;
@@ -50,6 +52,8 @@ pub struct Poller {
     pub parked_until: Option<DateTime<Utc>>,
     /// Runs that failed in a row.
     pub consecutive_failures: i32,
+    /// Since when and by whom it is paused; null: it is polled.
+    pub paused: Option<Pause>,
     /// The run that has not ended.
     pub run: Option<CurrentRun>,
     /// Who may write the stream now.
@@ -68,64 +72,6 @@ pub struct Poller {
     pub last_error: Option<LastError>,
 }
 
-/// A run that has not ended.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct CurrentRun {
-    /// Number of the run.
-    pub id: i64,
-    /// When it began.
-    pub started_at: DateTime<Utc>,
-    /// When it last gave a sign of life.
-    pub heartbeat_at: DateTime<Utc>,
-    /// Pages read so far.
-    pub pages: i32,
-    /// Records read so far.
-    pub records: i64,
-}
-
-/// The right to write a stream.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Lease {
-    /// Name of the holder.
-    pub owner: String,
-    /// When it runs out.
-    pub until: DateTime<Utc>,
-}
-
-/// Ranges known not to be complete.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct IncompleteWindows {
-    /// How many there are.
-    pub count: i64,
-    /// The first few.
-    pub first: Vec<IncompleteWindow>,
-}
-
-/// A range known not to be complete.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct IncompleteWindow {
-    /// Its beginning.
-    pub from: DateTime<Utc>,
-    /// Its end.
-    pub to: DateTime<Utc>,
-    /// Why it is not proven.
-    pub reason: Option<String>,
-}
-
-/// What last went wrong.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct LastError {
-    /// Kind of error, for programs.
-    #[schema(example = "auth_failed")]
-    pub class: String,
-    /// What happened, in words.
-    pub detail: Option<String>,
-    /// When.
-    pub at: Option<DateTime<Utc>>,
-    /// What the operator can do.
-    pub advice: Option<&'static str>,
-}
-
 /// What the database knows about one stream.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
@@ -134,7 +80,9 @@ pub(crate) struct Facts {
     stream: String,
     schedule: String,
     is_enabled: bool,
-    is_paused: bool,
+    paused_at: Option<DateTime<Utc>>,
+    paused_by: Option<String>,
+    due_at: Option<DateTime<Utc>>,
     last_attempt_at: Option<DateTime<Utc>>,
     registered_at: Option<DateTime<Utc>>,
     last_success_at: Option<DateTime<Utc>>,
@@ -207,6 +155,7 @@ impl Poller {
             lease: facts.lease_owner.clone().zip(facts.lease_until).map(|(owner, until)| Lease { owner, until }),
             incomplete_windows: facts.incomplete_windows(),
             last_run_rejects: LastRunRejects::of(&facts),
+            paused: Pause::of(facts.paused_at, facts.paused_by.clone()),
             tasks: None,
             last_error: facts.last_error_class.clone().map(|class| LastError {
                 advice: advice(&class),
@@ -229,12 +178,15 @@ impl Poller {
 
 impl Facts {
     fn next_run_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        if !self.is_enabled || self.is_paused {
+        if !self.is_enabled || self.paused_at.is_some() {
             return None;
         }
         // a parked stream is polled as soon as the provider allows, whatever its schedule
         if let Some(until) = self.parked_until.filter(|until| *until > now) {
             return Some(until);
+        }
+        if self.due_at.is_some() {
+            return Some(now);
         }
         parse_schedule(&self.schedule).ok()?.find_next_occurrence(&now.trunc_subsecs(0), false).ok()
     }

@@ -41,7 +41,7 @@ impl PollerState {
         if !facts.is_enabled {
             return Self::Disabled;
         }
-        if facts.is_paused {
+        if facts.paused_at.is_some() {
             return Self::Paused;
         }
         if let Some(heartbeat_at) = facts.run_heartbeat_at {
@@ -138,8 +138,9 @@ mod tests {
     #[test]
     fn a_persons_decision_comes_first() {
         let failed = Facts { last_verdict: Some("failed".to_owned()), ..enabled() };
-        assert_eq!(state(&Facts { is_paused: true, ..failed.clone() }), PollerState::Paused);
-        assert_eq!(state(&Facts { is_enabled: false, is_paused: true, ..failed }), PollerState::Disabled);
+        let paused_at = Some(at("09:00:00"));
+        assert_eq!(state(&Facts { paused_at, ..failed.clone() }), PollerState::Paused);
+        assert_eq!(state(&Facts { is_enabled: false, paused_at, ..failed }), PollerState::Disabled);
     }
 
     #[test]

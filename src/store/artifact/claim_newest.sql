@@ -7,6 +7,9 @@ with due as (
                from ingest.artifact_tasks t
               where t.source_id = $1 and t.stream = wanted.stream and t.next_try_at <= $2
                 and (t.claimed_until is null or t.claimed_until <= now())
+                -- an operator paused it
+                and not exists (select from ingest.controls c
+                                 where c.source_id = t.source_id and c.stream = t.stream and c.paused_at is not null)
                 -- what is asked for by participant waits until they are known, or are given up; being late is no
                 -- reason to ask for nobody
                 and (t.stream <> all($4)

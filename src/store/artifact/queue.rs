@@ -15,22 +15,22 @@ use crate::model::stream::Stream;
 use crate::store::StoreError;
 use crate::store::artifact::{SessionStream, Task};
 
-/// How long a claim holds without renewal. A killed worker keeps its few tasks from others for so long.
-pub const CLAIM_DURATION: Duration = Duration::from_mins(1);
 /// What is lost within this goes before what is newest.
 const NEAR_EXPIRY: TimeDelta = TimeDelta::hours(12);
 
-/// Claims up to `limit` due tasks: those about to be lost first, then those of the newest sessions.
+/// Claims up to `limit` due tasks: those about to be lost first, then those of the newest sessions. A claim holds for
+/// `duration` without renewal: a killed worker keeps its few tasks from others for so long.
 pub async fn claim(
     pool: &PgPool,
     source_id: SourceId,
     streams: &[SessionStream],
+    duration: Duration,
     now: DateTime<Utc>,
     limit: usize,
 ) -> Result<Vec<Task>, StoreError> {
-    let mut tasks = claim_some(pool, source_id, streams, now, limit, true).await?;
+    let mut tasks = claim_some(pool, source_id, streams, duration, now, limit, true).await?;
     if tasks.len() < limit {
-        tasks.extend(claim_some(pool, source_id, streams, now, limit - tasks.len(), false).await?);
+        tasks.extend(claim_some(pool, source_id, streams, duration, now, limit - tasks.len(), false).await?);
     }
     Ok(tasks)
 }
@@ -54,6 +54,7 @@ async fn claim_some(
     pool: &PgPool,
     source_id: SourceId,
     streams: &[SessionStream],
+    duration: Duration,
     now: DateTime<Utc>,
     limit: usize,
     near_expiry: bool,
@@ -62,7 +63,7 @@ async fn claim_some(
     let waiting = streams.iter().filter(|stream| stream.per_participant).map(|stream| stream.stream.as_str());
     let waiting: Vec<&str> = waiting.collect();
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let claim = CLAIM_DURATION.as_secs_f64();
+    let claim = duration.as_secs_f64();
     let failed = StoreError::doing("claiming what is to be fetched");
     let rows = if near_expiry {
         let to = now + NEAR_EXPIRY;
@@ -119,13 +120,13 @@ impl Claimed {
     }
 }
 
-/// Prolongs the claims on `tasks`.
-pub async fn renew(pool: &PgPool, tasks: &[Uuid]) -> Result<(), StoreError> {
+/// Prolongs the claims on `tasks` to `duration` from now.
+pub async fn renew(pool: &PgPool, tasks: &[Uuid], duration: Duration) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.artifact_tasks set claimed_until = now() + make_interval(secs => $2)
           where claim_token = any($1)",
         tasks,
-        CLAIM_DURATION.as_secs_f64(),
+        duration.as_secs_f64(),
     )
     .execute(pool)
     .await

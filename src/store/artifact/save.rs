@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use crate::failpoint;
 use crate::model::id::ProviderRecordId;
 use crate::model::message::Message;
 use crate::model::page::{Oddity, Reject};
@@ -101,7 +102,9 @@ pub async fn save(
     keep(&mut tx, task, decision, (!is_unchanged).then_some(&hash[..]), now).await?;
     run::advance(&mut tx, run_id, &progress, now).await?;
     version::raise(&mut tx, Place { source_id: task.source_id, stream: task.stream }).await?;
+    failpoint::reach("artifact.before_commit");
     tx.commit().await.map_err(&failed)?;
+    failpoint::reach("artifact.after_commit");
     Ok(if is_unchanged { Saved::Unchanged } else { Saved::Written })
 }
 
@@ -175,6 +178,7 @@ async fn write(tx: &mut PgConnection, context: &SaveContext<'_>, content: &Conte
     let session = task.session.provider_session_id.as_str();
     let raw_records = content.raw_records(task);
     raw::insert(tx, place, Some(session), &raw_records, run_id, now).await?;
+    failpoint::reach("artifact.after_raw");
     if let Found::Participants { is_whole: true, .. } = content.found {
         let listed: Vec<&str> = raw_records.iter().map(|record| &*record.id).collect();
         raw::mark_gone(tx, place, session, &listed, now).await?;

@@ -39,8 +39,9 @@ pub async fn claim(
                 select u.unit_id
                   from ingest.backfill_units u
                   join ingest.backfills b on b.backfill_id = u.backfill_id
-                  join ingest.streams s on s.source_id = b.source_id and s.stream = b.stream
-                 where u.backfill_id = $1 and u.state = 'open' and b.state = 'running' and not s.is_paused
+                 where u.backfill_id = $1 and u.state = 'open' and b.state = 'running' and not exists (select from ingest.controls c
+                                    where c.source_id = b.source_id and c.stream = b.stream
+                                      and c.paused_at is not null)
                    and coalesce(u.claimed_until, '-infinity') <= now()
                    and coalesce(u.not_before, '-infinity') <= now()
                  order by u.window_from
@@ -105,7 +106,12 @@ impl Unit {
         .fetch_optional(tx)
         .await
         .map_err(StoreError::doing("comparing the claim on a unit"))?;
-        held.map(|_| ()).ok_or(StoreError::UnitLost { unit_id: self.unit_id })
+        held.map(|_| ()).ok_or_else(|| self.lost())
+    }
+
+    /// That it is somebody else's by now.
+    pub(in crate::store) fn lost(&self) -> StoreError {
+        StoreError::UnitLost { unit_id: self.unit_id }
     }
 }
 

@@ -50,8 +50,10 @@ pub async fn find(pool: &PgPool, backfill_id: i64) -> Result<Option<Backfill>, S
 pub async fn running(pool: &PgPool, place: Place) -> Result<Vec<i64>, StoreError> {
     sqlx::query_scalar!(
         "select b.backfill_id from ingest.backfills b
-           join ingest.streams s using (source_id, stream)
-          where b.source_id = $1 and b.stream = $2 and b.state = 'running' and not s.is_paused
+          where b.source_id = $1 and b.stream = $2 and b.state = 'running'
+            and not exists (select from ingest.controls c
+                            where c.source_id = b.source_id and c.stream = b.stream
+                              and c.paused_at is not null)
             and exists (select from ingest.backfill_units u
                          where u.backfill_id = b.backfill_id and u.state = 'open'
                            and coalesce(u.claimed_until, '-infinity') <= now()
@@ -68,14 +70,15 @@ pub async fn running(pool: &PgPool, place: Place) -> Result<Vec<i64>, StoreError
 /// Whether an operator paused the stream as a whole: then nothing of its past is read either.
 pub async fn is_stream_paused(pool: &PgPool, place: Place) -> Result<bool, StoreError> {
     let paused = sqlx::query_scalar!(
-        "select is_paused from ingest.streams where source_id = $1 and stream = $2",
+        r#"select exists (select from ingest.controls
+                          where source_id = $1 and stream = $2 and paused_at is not null) as "is_paused!""#,
         place.source_id.0,
         place.stream.as_str(),
     )
-    .fetch_optional(pool)
+    .fetch_one(pool)
     .await
     .map_err(StoreError::doing("reading whether a stream is paused"))?;
-    Ok(paused.unwrap_or(false))
+    Ok(paused)
 }
 
 /// When the last reconciliation of a stream was planned, or since when the stream exists.

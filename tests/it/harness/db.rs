@@ -258,7 +258,7 @@ fn binaries() -> Option<PathBuf> {
 }
 
 /// Who runs the server: Postgres refuses to run as root.
-fn unprivileged() -> Option<(u32, u32)> {
+pub(crate) fn unprivileged() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }

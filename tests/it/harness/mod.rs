@@ -215,6 +215,17 @@ impl Api {
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
+    /// Status and JSON body of `POST path` without a body, as a program sends it; with these headers besides.
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)]) -> (u16, serde_json::Value) {
+        let mut request = self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.expect("JSON"))
+    }
+
     /// The body of a `GET path` that is answered with 200.
     pub(crate) async fn ok(&self, path: &str) -> serde_json::Value {
         let (status, body) = self.get(path).await;

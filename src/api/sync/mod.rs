@@ -1,0 +1,7 @@
+//! What operators tell the pollers over the API, and the journal of it.
+//!
+//! Poller and API may be different processes: a wish is written down, and whichever poller sees it first acts on it
+//! within seconds. Nothing here polls, and nothing is ever deleted.
+
+pub(crate) mod control;
+pub(crate) mod operations;
