@@ -1,6 +1,9 @@
 //! Bodies of answers: read up to a cap, and searched for what the provider says about a failure.
 
+use reqwest::Version;
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::connector::error::PullErrorKind;
 
@@ -22,6 +25,14 @@ pub(super) async fn read(
         }
         body.extend_from_slice(&chunk);
     }
+}
+
+/// Whether a body whose length nobody told, and which so ends with its connection, ends within its JSON: HTTP/1
+/// takes such a cut for an end. No body at all is none that was cut.
+pub(super) fn is_cut(version: Version, headers: &HeaderMap, body: &str) -> bool {
+    let is_told =
+        version > Version::HTTP_11 || headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    !is_told && !body.is_empty() && serde_json::from_str::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
 /// The provider's own message in an error body, in any of the forms seen: `message`, `error.message`,
