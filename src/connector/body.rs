@@ -10,18 +10,32 @@ use crate::connector::error::PullErrorKind;
 /// Characters of a provider's message that are kept in an error.
 const MESSAGE_CHARS: usize = 200;
 
+/// Most bytes that are read of the body of a failure: it only adds words.
+const MAX_FAILURE_BYTES: usize = 64 * 1024;
+
+/// The body of a failure; empty where it is long, or does not come.
+pub(super) async fn read_failure(response: &mut reqwest::Response) -> Vec<u8> {
+    read(response, MAX_FAILURE_BYTES).await.unwrap_or_default()
+}
+
 /// The decoded body, counted as it comes.
 pub(super) async fn read(
     response: &mut reqwest::Response,
     max_bytes: usize,
 ) -> Result<Vec<u8>, (PullErrorKind, String)> {
-    let mut body = Vec::new();
+    let too_large = || (PullErrorKind::TooLarge, format!("the decoded body is larger than {max_bytes} bytes"));
+    // a provider that tells the length saves us the reading, or the room that a growing body takes twice
+    let told = usize::try_from(response.content_length().unwrap_or_default()).unwrap_or(usize::MAX);
+    if told > max_bytes {
+        return Err(too_large());
+    }
+    let mut body = Vec::with_capacity(told);
     loop {
         let chunk = response.chunk().await;
         let chunk = chunk.map_err(|error| (PullErrorKind::Transient, chain(&error.without_url())))?;
         let Some(chunk) = chunk else { return Ok(body) };
         if body.len() + chunk.len() > max_bytes {
-            return Err((PullErrorKind::TooLarge, format!("the decoded body is larger than {max_bytes} bytes")));
+            return Err(too_large());
         }
         body.extend_from_slice(&chunk);
     }

@@ -200,7 +200,7 @@ impl ApiClient {
         }
         self.budget.observe(number, &said, now).await;
         if let Some(kind) = failure {
-            let body = body::read(&mut response, self.limits.max_body_bytes).await.unwrap_or_default();
+            let body = body::read_failure(&mut response).await;
             return Err(fail(kind, self.describe(status, &body), Some(status)));
         }
         let body = body::read(&mut response, self.limits.max_body_bytes).await;

@@ -169,7 +169,8 @@ async fn tables_with(world: &World, text: &str) -> Vec<String> {
 
 /// As bytes are shown by the database.
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    let digits: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }
 
 /// A row of the list: the fault, the verdict, and that all is well after it.
@@ -185,7 +186,7 @@ async fn row(hits: &[Hit], then: Then) {
 async fn rows_of_calls(hits: impl IntoIterator<Item = Hit>, then: Then, calls: usize) {
     let mut rig = Rig::new().await;
     for (number, hit) in (1..).zip(hits) {
-        rig.script(&[hit.from_request(calls).forever()]);
+        rig.script(&[hit.at_request(calls).forever()]);
         rig.meets(then).await;
         assert_eq!(rig.calls(), [calls * number; 3], "{number}: asking again cannot change it");
     }

@@ -38,7 +38,7 @@ async fn f19_a_part_of_the_content_is_not_the_content() {
         let more = format!("content-range: bytes 0-9/{0}\r\ncontent-length: {0}\r\n", good.body.len());
         vec![Step::Send(good.with(206, &more, &good.body))]
     };
-    row(&[Hit::new(part).from_request(2).forever()], CONTRACT).await;
+    row(&[Hit::new(part).at_request(2).forever()], CONTRACT).await;
 }
 
 /// The record whose text is changed, and the text: it stands once in the list.

@@ -22,19 +22,17 @@ fn half(more: &'static str, end: Step) -> Hit {
 
 #[tokio::test]
 async fn f06_a_burst_of_500_is_not_seen() {
-    for times in 1..=3 {
-        row(&[Hit::answer(500, "", "{}").from_request(2).times(times)], Then::Recovers).await;
-    }
+    row(&[Hit::answer(500, "", "{}").at_request(2).times(3)], Then::Recovers).await;
 }
 
 #[tokio::test]
 async fn f06_a_page_that_always_fails_moves_nothing() {
-    row(&[Hit::answer(500, "", r#"{"message":"internal"}"#).from_request(2).forever()], TRANSIENT).await;
+    row(&[Hit::answer(500, "", r#"{"message":"internal"}"#).at_request(2).forever()], TRANSIENT).await;
 }
 
 #[tokio::test]
 async fn f07_503_408_and_425_pass() {
-    let each = [503, 408, 425].map(|status| Hit::answer(status, "", "{}").from_request(2));
+    let each = [503, 408, 425].map(|status| Hit::answer(status, "", "{}").at_request(2));
     row(&each, Then::Recovers).await;
 }
 
@@ -58,7 +56,7 @@ async fn f08_a_provider_that_takes_no_connection() {
 
 #[tokio::test]
 async fn f08_a_provider_that_takes_no_second_connection() {
-    row(&[Hit::new(|_| vec![Step::Shut]).from_request(2)], TRANSIENT).await;
+    row(&[Hit::new(|_| vec![Step::Shut]).at_request(2)], TRANSIENT).await;
 }
 
 #[tokio::test]
@@ -97,24 +95,33 @@ async fn f08_a_handshake_that_fails_is_told_nothing() {
 
 #[tokio::test]
 async fn f09_a_reset_before_the_answer() {
-    row(&[Hit::new(|_| vec![Step::Reset]).from_request(2)], Then::Recovers).await;
+    row(&[Hit::new(|_| vec![Step::Reset]).at_request(2)], Then::Recovers).await;
 }
 
 #[tokio::test]
 async fn f10_a_reset_in_the_body() {
-    row(&[half("content-length: {length}\r\n", Step::Reset).from_request(2)], Then::Recovers).await;
+    row(&[half("content-length: {length}\r\n", Step::Reset).at_request(2)], Then::Recovers).await;
 }
 
 #[tokio::test]
 async fn f11_an_end_before_the_stated_length() {
-    row(&[half("content-length: {length}\r\n", Step::Close).from_request(2)], Then::Recovers).await;
-    row(&[half("content-length: {length}\r\n", Step::Close).from_request(2).forever()], TRANSIENT).await;
+    row(&[half("content-length: {length}\r\n", Step::Close).at_request(2)], Then::Recovers).await;
+    row(&[half("content-length: {length}\r\n", Step::Close).at_request(2).forever()], TRANSIENT).await;
+}
+
+#[tokio::test]
+async fn f11_two_lengths_that_contradict_each_other() {
+    let two = |good: &Good| {
+        let more = format!("content-length: {}\r\ncontent-length: {}\r\n", good.body.len(), good.body.len() / 2);
+        vec![Step::Send(good.with(200, &more, &good.body)), Step::Close]
+    };
+    row(&[Hit::new(two).at_request(2)], Then::Recovers).await;
 }
 
 #[tokio::test]
 async fn f12_a_close_delimited_body_is_cut() {
-    row(&[half("connection: close\r\n", Step::Close).from_request(2)], Then::Recovers).await;
-    row(&[half("connection: close\r\n", Step::Close).from_request(2).forever()], TRANSIENT).await;
+    row(&[half("connection: close\r\n", Step::Close).at_request(2)], Then::Recovers).await;
+    row(&[half("connection: close\r\n", Step::Close).at_request(2).forever()], TRANSIENT).await;
 }
 
 #[tokio::test]
@@ -140,10 +147,10 @@ fn chunks(good: &Good, part: usize, of: usize) -> Vec<u8> {
 #[tokio::test]
 async fn f13_chunks_without_a_last_one() {
     let cut = |good: &Good| vec![Step::Send(chunks(good, 1, 2)), Step::Close];
-    row(&[Hit::new(cut).from_request(2)], Then::Recovers).await;
+    row(&[Hit::new(cut).at_request(2)], Then::Recovers).await;
     // all the bytes are there, but nobody said that they are all
     let unsaid = |good: &Good| vec![Step::Send(chunks(good, 1, 1)), Step::Close];
-    row(&[Hit::new(unsaid).from_request(2).forever()], TRANSIENT).await;
+    row(&[Hit::new(unsaid).at_request(2).forever()], TRANSIENT).await;
 }
 
 #[tokio::test]
@@ -152,7 +159,7 @@ async fn f13_chunks_of_no_length() {
         let bytes = [chunks(good, 1, 2), b"zz\r\n".to_vec()].concat();
         vec![Step::Send(bytes), Step::Close]
     };
-    row(&[Hit::new(broken).from_request(2)], Then::Recovers).await;
+    row(&[Hit::new(broken).at_request(2)], Then::Recovers).await;
 }
 
 #[tokio::test]
@@ -183,7 +190,7 @@ async fn ends_in_time(hit: Hit) {
     let mut rig = Rig::new().await;
     rig.world.set_http("read_timeout_ms = 2000\ntotal_timeout_ms = 700");
     // the first page has more time: only one that never ends is too slow on any machine
-    rig.script(&[hit.from_request(1).forever()]);
+    rig.script(&[hit.at_request(1).forever()]);
     rig.meets(TRANSIENT).await;
     assert_eq!(rig.calls(), [4; 3]);
     for (platform, wire) in &rig.wires {
@@ -240,7 +247,7 @@ async fn f22_a_token_that_expires_between_pages() {
 async fn f23_a_304_that_nobody_asked_for() {
     let mut rig = Rig::new().await;
     let stale = |good: &Good| vec![Step::Send(good.with(304, "etag: \"a\"\r\n", b""))];
-    rig.script(&[Hit::new(stale).from_request(2).forever()]);
+    rig.script(&[Hit::new(stale).at_request(2).forever()]);
     rig.meets(CONTRACT).await;
     rig.heals().await;
     for (_, wire) in &rig.wires {
@@ -259,15 +266,19 @@ async fn f24_a_connection_that_is_closed_between_requests() {
     rig.meets(Then::Recovers).await;
     rig.heals().await;
     // after the request was taken, unanswered
-    row(&[Hit::new(|_| vec![Step::Close]).from_request(2)], Then::Recovers).await;
+    row(&[Hit::new(|_| vec![Step::Close]).at_request(2)], Then::Recovers).await;
+}
+
+#[tokio::test]
+async fn f24_an_answer_that_nobody_asked_for_is_no_answer_to_the_next_question() {
+    let twice = |good: &Good| vec![Step::Send([good.whole(), good.whole()].concat())];
+    row(&[Hit::new(twice).times(2)], Then::Recovers).await;
 }
 
 #[tokio::test]
 async fn f25_a_proxys_502_in_html() {
     let html = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>";
-    let bad = || Hit::answer(502, "content-type: text/html\r\n", html).from_request(2);
-    row(&[bad().times(2)], Then::Recovers).await;
-    row(&[bad().forever()], TRANSIENT).await;
+    row(&[Hit::answer(502, "content-type: text/html\r\n", html).at_request(2).times(2)], Then::Recovers).await;
 }
 
 /// The habits are the usual ones: the rig itself must not be what the rows find.

@@ -27,7 +27,7 @@ async fn f20_a_redirect_to_another_host() {
 async fn f20_a_redirect_to_plain_http_and_to_the_clouds_own_address() {
     let mut rig = Rig::new().await;
     let to = |location: &str| Hit::answer(302, &format!("location: {location}\r\n"), "");
-    rig.script(&[to("http://api.konpro.test/").from_request(1), to("http://169.254.169.254/latest/meta-data/")]);
+    rig.script(&[to("http://api.konpro.test/").at_request(1), to("http://169.254.169.254/latest/meta-data/")]);
     rig.meets(CONFIG).await;
     rig.meets(CONFIG).await;
     assert_eq!(rig.calls(), [2; 3], "one call a run");
@@ -46,7 +46,7 @@ async fn f20_a_redirect_to_itself_is_no_loop() {
 #[tokio::test]
 async fn f20_a_redirect_in_the_middle_of_a_list() {
     let mut rig = Rig::new().await;
-    rig.script(&[Hit::answer(302, "location: https://elsewhere.test/\r\n", "").from_request(2).forever()]);
+    rig.script(&[Hit::answer(302, "location: https://elsewhere.test/\r\n", "").at_request(2).forever()]);
     rig.meets(CONFIG).await;
     assert_eq!(rig.calls(), [2; 3]);
     rig.heals().await;

@@ -4,6 +4,7 @@
 //! ones as far as they can be read; what cannot be read is kept and counted.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,13 +28,13 @@ fn odd(platform: Platform, id: &str) -> FixedRecord {
 }
 
 /// The record with `old`, which must be there, replaced in its JSON.
-fn with(record: FixedRecord, old: &str, new: &str) -> FixedRecord {
+pub(super) fn with(record: FixedRecord, old: &str, new: &str) -> FixedRecord {
     assert!(record.json.contains(old), "there is no {old} in {}", record.json);
     FixedRecord { json: record.json.replace(old, new), ..record }
 }
 
 /// The text that is free in a record, with its quotes.
-fn text(platform: Platform) -> &'static str {
+pub(super) fn text(platform: Platform) -> &'static str {
     match platform {
         Platform::Konpro => "\"anna\"",
         Platform::Konvo => "\"Hello there\"",
@@ -402,7 +403,7 @@ async fn f40_a_text_of_a_megabyte() {
         if long.len() > 1_500_000 {
             break;
         }
-        long.push_str(&format!("{:x} ", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        write!(long, "{:x} ", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).expect("text");
     }
     let long = long.trim_end().to_owned();
     let rig = keep(|platform| vec![with(odd(platform, "odd"), text(platform), &format!("\"{long}\""))], 1, 0).await;

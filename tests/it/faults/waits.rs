@@ -33,8 +33,9 @@ async fn is_waited_for_by(
     headers: &[(&str, String)],
     wait_seconds: impl Fn(Platform) -> i64,
 ) {
-    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    rig.script(&[Hit::answer(status, &more, "{}").from_request(2)]);
+    let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let more = lines.concat();
+    rig.script(&[Hit::answer(status, &more, "{}").at_request(2)]);
     rig.meets(RATE_LIMITED).await;
     assert_eq!(rig.calls(), [2; 3], "no call after the refusal");
     let mut waits: Vec<(i64, usize)> =

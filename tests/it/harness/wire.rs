@@ -91,7 +91,7 @@ impl Hit {
     }
 
     /// Not before the `k`-th request since the script was set, counted from 1.
-    pub(crate) fn from_request(self, k: usize) -> Self {
+    pub(crate) fn at_request(self, k: usize) -> Self {
         Self { from_request: k, ..self }
     }
 
