@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use reqwest::Version;
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
 
 use crate::connector::error::PullErrorKind;
@@ -11,6 +14,8 @@ use crate::model::page::Room;
 /// Characters of a provider's message that are kept in an error.
 const MESSAGE_CHARS: usize = 200;
 
+/// Most bytes that are read of the body of a failure: it only adds words.
+const MAX_FAILURE_BYTES: usize = 64 * 1024;
 /// A body of more bytes waits for its place.
 const LARGE_BYTES: usize = 1024 * 1024;
 
@@ -25,6 +30,12 @@ impl Default for LargeAnswers {
     }
 }
 
+/// The body of a failure; empty where it is long, or does not come.
+pub(super) async fn read_failure(response: &mut reqwest::Response) -> Vec<u8> {
+    let read = read(response, MAX_FAILURE_BYTES, &LargeAnswers::default()).await;
+    read.map(|(body, _)| body).unwrap_or_default()
+}
+
 /// The decoded body, counted as it comes. Where it turns out to be large, it is read on once no other large one is in
 /// hand; the provider's deadline for the whole call counts on meanwhile, so that nobody waits for ever.
 pub(super) async fn read(
@@ -32,19 +43,33 @@ pub(super) async fn read(
     max_bytes: usize,
     large: &LargeAnswers,
 ) -> Result<(Vec<u8>, Room), (PullErrorKind, String)> {
-    let (mut body, mut room) = (Vec::new(), None);
+    let too_large = || (PullErrorKind::TooLarge, format!("the decoded body is larger than {max_bytes} bytes"));
+    // a provider that tells the length saves us the reading, or the room that a growing body takes twice
+    let told = usize::try_from(response.content_length().unwrap_or_default()).unwrap_or(usize::MAX);
+    if told > max_bytes {
+        return Err(too_large());
+    }
+    let (mut body, mut room) = (Vec::with_capacity(told), None);
     loop {
         let chunk = response.chunk().await;
         let chunk = chunk.map_err(|error| (PullErrorKind::Transient, chain(&error.without_url())))?;
         let Some(chunk) = chunk else { return Ok((body, room.unwrap_or_default())) };
         if body.len() + chunk.len() > max_bytes {
-            return Err((PullErrorKind::TooLarge, format!("the decoded body is larger than {max_bytes} bytes")));
+            return Err(too_large());
         }
         if room.is_none() && body.len() + chunk.len() > LARGE_BYTES {
             room = Arc::clone(&large.0).acquire_owned().await.ok().map(Room::of);
         }
         body.extend_from_slice(&chunk);
     }
+}
+
+/// Whether a body whose length nobody told, and which so ends with its connection, ends within its JSON: HTTP/1
+/// takes such a cut for an end. No body at all is none that was cut.
+pub(super) fn is_cut(version: Version, headers: &HeaderMap, body: &str) -> bool {
+    let is_told =
+        version > Version::HTTP_11 || headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    !is_told && !body.is_empty() && serde_json::from_str::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
 /// The provider's own message in an error body, in any of the forms seen: `message`, `error.message`,

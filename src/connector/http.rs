@@ -19,6 +19,7 @@ use crate::connector::body::{self, LargeAnswers};
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::limits::headers::{Observation, provider_date, retry_after};
 use crate::connector::limits::{CallBudget, PATIENCE, Refusal};
+use crate::connector::mend;
 use crate::model::page::Room;
 
 pub use crate::connector::limits::Priority;
@@ -106,7 +107,7 @@ pub struct Answer {
     pub call: String,
     /// The body; bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// The body held bytes that are not UTF-8.
+    /// The body held bytes that are not UTF-8, or values that are not JSON.
     pub was_replaced: bool,
     /// The provider's clock.
     pub provider_now: Option<DateTime<Utc>>,
@@ -118,6 +119,12 @@ impl Answer {
     /// This answer breaks the provider's contract.
     pub fn contract_error(&self, detail: impl Into<String>) -> PullError {
         PullError::contract(self.call.clone(), detail)
+    }
+
+    /// The answer with values rewritten that are not JSON, so that they cost no other; `None` where there are none.
+    #[must_use]
+    pub fn mended(&self) -> Option<Self> {
+        Some(Self { body: mend::mended(&self.body)?, was_replaced: true, ..self.clone() })
     }
 }
 
@@ -187,18 +194,18 @@ impl ApiClient {
             let kind = if error.is_connect() { PullErrorKind::Unreached } else { PullErrorKind::Transient };
             fail(kind, body::chain(&error.without_url()), None)
         })?;
-        let (status, headers) = (response.status(), response.headers().clone());
+        let (status, headers, version) = (response.status(), response.headers().clone(), response.version());
         let now = self.clock.now();
         // the status and the headers are judged first: a refusal counts, whatever happens to the body
         let mut said = Observation::read(&headers, now);
-        let failure = (!status.is_success()).then(|| self.kind_of(status, &headers, &said, now));
+        let is_whole = status.is_success() && status != StatusCode::PARTIAL_CONTENT;
+        let failure = (!is_whole).then(|| self.kind_of(status, &headers, &said, now));
         if let Some(PullErrorKind::RateLimited { until }) = failure {
             said.blocked_until = Some(until);
         }
         self.budget.observe(number, &said, now).await;
         if let Some(kind) = failure {
-            let body = body::read(&mut response, self.limits.max_body_bytes, &self.large).await;
-            let (body, _) = body.unwrap_or_default();
+            let body = body::read_failure(&mut response).await;
             return Err(fail(kind, self.describe(status, &body), Some(status)));
         }
         let body = body::read(&mut response, self.limits.max_body_bytes, &self.large).await;
@@ -209,6 +216,10 @@ impl ApiClient {
         };
         if body.starts_with('\u{feff}') {
             body.drain(..'\u{feff}'.len_utf8());
+        }
+        if body::is_cut(version, &headers, &body) {
+            let detail = format!("the connection ended within the body, after {} bytes", body.len());
+            return Err(fail(PullErrorKind::Transient, detail, Some(status)));
         }
         if !body.trim_start().starts_with(['{', '[']) {
             let looks = if body.trim_start().starts_with('<') { "HTML" } else { "no JSON" };
@@ -248,12 +259,14 @@ impl ApiClient {
         let stated = retry_after(headers, now);
         match status.as_u16() {
             429 => {
-                let until = stated.or(said.used_up_until()).unwrap_or(now + self.default_retry_after);
+                let until = stated.max(said.used_up_until()).unwrap_or(now + self.default_retry_after);
                 PullErrorKind::RateLimited { until }
             }
             503 => stated.map_or(PullErrorKind::Transient, |until| PullErrorKind::RateLimited { until }),
             401 | 403 => PullErrorKind::Auth,
             404 | 410 => PullErrorKind::NotFound,
+            // nobody asked for a part, nor whether something changed
+            206 | 304 => PullErrorKind::Contract,
             // asking again for what is not implemented changes nothing
             501 => PullErrorKind::Config,
             408 | 425 | 500..=599 => PullErrorKind::Transient,
@@ -266,7 +279,9 @@ impl ApiClient {
         let body = String::from_utf8_lossy(body).replace(self.api_key.expose_secret(), "[redacted]");
         match body::message_in(body.as_bytes()) {
             Some(said) => format!("status {status}: {said}"),
-            None if status.is_redirection() => format!("status {status}: redirects are not followed"),
+            None if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
+                format!("status {status}: redirects are not followed")
+            }
             None => format!("status {status}"),
         }
     }

@@ -90,6 +90,11 @@ pub(super) fn oddities_of(answer: &Answer) -> Oddities {
     oddities
 }
 
+/// What `read` makes of the answer or, where that is nothing, of the answer with its broken values mended.
+pub(super) fn read_or_mend<T>(answer: &Answer, read: impl Fn(&Answer) -> Option<T>) -> Option<T> {
+    read(answer).or_else(|| read(&answer.mended()?))
+}
+
 /// A count in an envelope: total or offset. What is no count is `None` and counted as odd.
 pub(super) fn envelope_count(envelope: &Fields<'_>, name: &str) -> Option<u64> {
     use rust_decimal::prelude::ToPrimitive;

@@ -1,7 +1,7 @@
 //! Calls that start something: from outside, over real HTTP, with a provider that counts what it is asked.
 
 mod keys;
-mod logs;
+pub(crate) mod logs;
 mod outcomes;
 pub(crate) mod stage;
 mod validation;

@@ -13,6 +13,7 @@ mod contract;
 mod deletion;
 mod depth;
 mod downloads;
+mod faults;
 mod ingest;
 mod instances;
 mod memory;

@@ -1,7 +1,8 @@
 //! What answers say about limits.
 //!
 //! `Ratelimit-Policy: "default";q=1200;w=300` tells a quota and its window, `Ratelimit: "default";r=50;t=30`
-//! what is left of it and when it starts anew, `Retry-After` when to come again. All are lists or numbers that
+//! what is left of it and when it starts anew, `Retry-After` when to come again. Older gateways write one quota
+//! over several headers, `X-RateLimit-Limit`, `-Remaining` and `-Reset`. All are lists or numbers that
 //! gateways write in their own ways: what cannot be read is left out and never an error.
 //! (Cloudflare; draft-ietf-httpapi-ratelimit-headers; RFC 9110, 10.2.3.)
 
@@ -59,6 +60,15 @@ impl Observation {
             said.remaining = whole(&item, "r").map(|left| left.max(0));
             said.resets_at = number(&item, "t").and_then(|told| reset(told, headers, now));
         }
+        for prefix in ["ratelimit", "x-ratelimit", "x-rate-limit"] {
+            let plain = |part: &str| plain_number(headers, &format!("{prefix}-{part}"));
+            let resets_at = plain("reset").and_then(|told| reset(told, headers, now));
+            let remaining = plain("remaining").and_then(|left| whole_of(left.max(0.0)));
+            if resets_at.is_some() {
+                let quota = plain("limit").and_then(whole_of).filter(|quota| *quota > 0);
+                quotas.insert(prefix.to_owned(), QuotaSaid { quota, window_seconds: None, remaining, resets_at });
+            }
+        }
         Self { quotas, blocked_until: None }
     }
 
@@ -67,9 +77,10 @@ impl Observation {
         self.quotas.is_empty() && self.blocked_until.is_none()
     }
 
-    /// When the last of the used-up windows ends.
+    /// When the last of the windows ends that are used up, or of which nobody says what is left.
     pub fn used_up_until(&self) -> Option<DateTime<Utc>> {
-        self.quotas.values().filter(|said| said.remaining == Some(0)).filter_map(|said| said.resets_at).max()
+        let used_up = self.quotas.values().filter(|said| said.remaining.is_none_or(|left| left == 0));
+        used_up.filter_map(|said| said.resets_at).max()
     }
 }
 
@@ -97,10 +108,18 @@ fn number(item: &BTreeMap<String, String>, key: &str) -> Option<f64> {
     item.get(key)?.trim_matches('"').parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "bounded in the line above")]
 fn whole(item: &BTreeMap<String, String>, key: &str) -> Option<i64> {
-    let number = number(item, key)?.clamp(-1e9, 1e9);
-    Some(number.floor() as i64)
+    whole_of(number(item, key)?)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "bounded by the clamp")]
+fn whole_of(number: f64) -> Option<i64> {
+    number.is_finite().then(|| number.clamp(-1e9, 1e9).floor() as i64)
+}
+
+/// A header that is one number.
+fn plain_number(headers: &HeaderMap, name: &str) -> Option<f64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// The instant that `t` means: so many seconds from now, or an instant in seconds or milliseconds since 1970,

@@ -46,11 +46,12 @@ pub(super) async fn list_sessions(
         ("date_to", whole_seconds(to)),
     ];
     let answer = api.get("/v1/streaming/sessions", &query).await?;
-    if let Some(code) = wire::error_code(&answer) {
-        return Err(refusal(api, &answer, &code));
-    }
-    wire::sessions(&answer)
-        .ok_or_else(|| listing::contract_error(api, &answer, "there is no list `data` and no list `sessions`"))
+    let read = |answer: &Answer| match wire::error_code(answer) {
+        Some(code) => Some(Err(refusal(api, answer, &code))),
+        None => wire::sessions(answer).map(Ok),
+    };
+    listing::read_or_mend(&answer, read)
+        .unwrap_or_else(|| Err(listing::contract_error(api, &answer, "there is no list `data` and no list `sessions`")))
 }
 
 fn whole_seconds(at: DateTime<Utc>) -> String {

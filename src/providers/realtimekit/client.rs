@@ -57,7 +57,7 @@ pub(super) async fn page(api: &ApiClient, list: &List, page_no: u32, per_page: u
     let paging = [("page_no", page_no.to_string()), ("per_page", per_page.to_string())];
     let query: Vec<_> = paging.into_iter().chain(list.query.iter().cloned()).collect();
     let answer = ask(api, &list.path, &query).await?;
-    wire::list(&answer, list.name).ok_or_else(|| {
+    listing::read_or_mend(&answer, |answer| unless_failure(answer, wire::list(answer, list.name))).ok_or_else(|| {
         let what = format!("there is no list `data.{}`", list.name);
         listing::contract_error(api, &answer, &what)
     })
@@ -71,7 +71,7 @@ pub(super) async fn session(
 ) -> Result<Option<Listing>, PullError> {
     let path = below(sessions_path, id)?;
     let Some(answer) = known(ask(api, &path, &[]).await)? else { return Ok(None) };
-    let listing = wire::session(&answer);
+    let listing = listing::read_or_mend(&answer, |answer| unless_failure(answer, wire::session(answer)));
     listing.map(Some).ok_or_else(|| listing::contract_error(api, &answer, "there is no object `data`"))
 }
 
@@ -155,6 +155,11 @@ pub(super) async fn ask(api: &ApiClient, path: &str, query: &[(&str, String)]) -
         return Err(listing::contract_error(api, &answer, "the answer says `success: false`"));
     }
     Ok(answer)
+}
+
+/// What was read, unless the answer calls itself a failure: one that had to be mended was not asked before.
+fn unless_failure<T>(answer: &Answer, read: Option<T>) -> Option<T> {
+    read.filter(|_| !answer.was_replaced || !wire::is_failure(answer))
 }
 
 /// What the provider does not know is no error where one thing is asked for.

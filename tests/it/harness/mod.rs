@@ -2,6 +2,7 @@
 
 pub(crate) mod db;
 pub(crate) mod records;
+pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -37,6 +38,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<SettableClock>,
     sources: Vec<(String, Platform, String)>,
     extra: String,
+    http: String,
     api_key: String,
     with_depth: bool,
 }
@@ -48,6 +50,7 @@ impl World {
             clock: Arc::new(SettableClock::at(noon())),
             sources: Vec::new(),
             extra: String::new(),
+            http: String::new(),
             with_depth: false,
             api_key: API_KEY.to_owned(),
         }
@@ -69,6 +72,11 @@ impl World {
     pub(crate) fn with_settings(mut self, toml: &str) -> Self {
         toml.clone_into(&mut self.extra);
         self
+    }
+
+    /// The keys of `[http]`, as TOML lines, from the next poll on.
+    pub(crate) fn set_http(&mut self, toml: &str) {
+        toml.clone_into(&mut self.http);
     }
 
     /// Starts a simulated provider and configures it as a source named after its platform.
@@ -106,6 +114,7 @@ impl World {
             )
             .expect("text");
         }
+        write!(toml, "[http]\n{}\n", self.http).expect("text");
         toml
     }
 

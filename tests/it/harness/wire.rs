@@ -1,0 +1,328 @@
+//! A provider at the level of the wire: it sends any bytes with any timing, which no HTTP server would.
+//!
+//! A [`Wire`] listens in front of a simulator. Each request is written down and, unless a [`Hit`] says
+//! otherwise, answered with what the simulator answers. A hit gets that good answer and makes [`Step`]s of it:
+//! bytes, drips, resets. Connections are kept alive as long as answers tell their length. It knows no
+//! provider's spelling, and nothing of the service that polls it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tributary::demo::simulator::Simulator;
+
+/// What the simulator answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Good {
+    pub(crate) status: u16,
+    /// Its headers but for those that tell the length, each line with its end.
+    pub(crate) headers: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Good {
+    /// The answer as it should be.
+    pub(crate) fn whole(&self) -> Vec<u8> {
+        let length = format!("content-length: {}\r\n", self.body.len());
+        self.with(self.status, &length, &self.body)
+    }
+
+    /// The good headers with another status, more headers (each with its line end) and another body.
+    pub(crate) fn with(&self, status: u16, more: &str, body: &[u8]) -> Vec<u8> {
+        let head = format!("HTTP/1.1 {status} X\r\n{}{more}\r\n", self.headers);
+        [head.as_bytes(), body].concat()
+    }
+
+    /// The good headers with another body, whose length is told.
+    pub(crate) fn with_body(&self, body: &[u8]) -> Vec<u8> {
+        self.with(self.status, &format!("content-length: {}\r\n", body.len()), body)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("a simulator sends text")
+    }
+}
+
+/// What is done to a connection.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Send(Vec<u8>),
+    /// The same bytes again and again, with a pause after each, until the caller hangs up.
+    Endless(Vec<u8>, Duration),
+    /// Nothing more, until the caller hangs up.
+    Silence,
+    /// RST.
+    Reset,
+    /// FIN.
+    Close,
+    /// FIN, and no connection is taken any more.
+    Shut,
+}
+
+type Damage = Arc<dyn Fn(&Good) -> Vec<Step> + Send + Sync>;
+
+/// What goes wrong, and when. Made to happen once, to the next request; the other methods change that.
+#[derive(Clone)]
+pub(crate) struct Hit {
+    damage: Damage,
+    from_request: usize,
+    left: usize,
+    only: Option<&'static str>,
+}
+
+impl Hit {
+    pub(crate) fn new(damage: impl Fn(&Good) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        Self { damage: Arc::new(damage), from_request: 1, left: 1, only: None }
+    }
+
+    /// This answer, given with the good headers.
+    pub(crate) fn answer(status: u16, more: &str, body: &str) -> Self {
+        let (more, body) = (format!("{more}content-length: {}\r\n", body.len()), body.to_owned());
+        Self::new(move |good| vec![Step::Send(good.with(status, &more, body.as_bytes()))])
+    }
+
+    /// The good answer with its body changed.
+    pub(crate) fn body(change: impl Fn(String) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::new(move |good| vec![Step::Send(good.with_body(&change(good.text())))])
+    }
+
+    /// Not before the `k`-th request since the script was set, counted from 1.
+    pub(crate) fn at_request(self, k: usize) -> Self {
+        Self { from_request: k, ..self }
+    }
+
+    pub(crate) fn times(self, times: usize) -> Self {
+        Self { left: times, ..self }
+    }
+
+    pub(crate) fn forever(self) -> Self {
+        self.times(usize::MAX)
+    }
+
+    /// Only to requests whose path and query hold `part`.
+    pub(crate) fn only(self, part: &'static str) -> Self {
+        Self { only: Some(part), ..self }
+    }
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) at: Instant,
+    /// Request line and headers to the letter.
+    pub(crate) head: String,
+    /// Number of its connection, from 0.
+    pub(crate) connection: usize,
+}
+
+#[derive(Default)]
+struct State {
+    hits: Vec<Hit>,
+    seen: Vec<Seen>,
+    /// Requests since the script was set.
+    counted: usize,
+    connections: usize,
+    is_shut: bool,
+    /// Bytes that were taken of each endless answer before the caller hung up.
+    hang_ups: Vec<usize>,
+}
+
+impl State {
+    fn due(&mut self, head: &str) -> Option<Damage> {
+        self.counted += 1;
+        let (counted, line) = (self.counted, head.lines().next().unwrap_or_default());
+        let is_due = |hit: &&mut Hit| {
+            hit.left > 0 && hit.from_request <= counted && hit.only.is_none_or(|part| line.contains(part))
+        };
+        let hit = self.hits.iter_mut().find(is_due)?;
+        hit.left -= 1;
+        Some(Arc::clone(&hit.damage))
+    }
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+    behind: SocketAddr,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// It listens until it is dropped.
+pub(crate) struct Wire {
+    pub(crate) address: SocketAddr,
+    pub(crate) simulator: Simulator,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl Wire {
+    pub(crate) async fn before(simulator: Simulator) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Notify::new(), behind: simulator.address() });
+        let task = tokio::spawn(listen(listener, address, Arc::clone(&shared)));
+        Self { address, simulator, shared, task }
+    }
+
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Replaces what is still to go wrong. Requests are counted from here, beginning with 1.
+    pub(crate) fn script(&self, hits: Vec<Hit>) {
+        let mut state = self.shared.state();
+        state.hits = hits;
+        state.counted = 0;
+        state.is_shut = false;
+        drop(state);
+        self.shared.changed.notify_one();
+    }
+
+    /// No connection is taken until the next [`Self::script`].
+    pub(crate) fn shut(&self) {
+        self.shared.state().is_shut = true;
+        self.shared.changed.notify_one();
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.shared.state().seen.clone()
+    }
+
+    /// Connections that were taken.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.state().connections
+    }
+
+    /// Bytes that were taken of each endless answer before the caller hung up.
+    pub(crate) fn hang_ups(&self) -> Vec<usize> {
+        self.shared.state().hang_ups.clone()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn listen(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>) {
+    let mut open = Some(listener);
+    loop {
+        let is_shut = shared.state().is_shut;
+        match &open {
+            Some(_) if is_shut => open = None,
+            None if !is_shut => open = Some(TcpListener::bind(address).await.expect("the port it had")),
+            None => shared.changed.notified().await,
+            Some(listener) => tokio::select! {
+                () = shared.changed.notified() => {}
+                taken = listener.accept() => if let Ok((stream, _)) = taken {
+                    let number = {
+                        let mut state = shared.state();
+                        state.connections += 1;
+                        state.connections - 1
+                    };
+                    tokio::spawn(converse(stream, number, Arc::clone(&shared)));
+                },
+            },
+        }
+    }
+}
+
+/// One connection: requests and answers until one of the two ends it.
+async fn converse(mut stream: TcpStream, connection: usize, shared: Arc<Shared>) {
+    let _ = stream.set_nodelay(true);
+    while let Some(head) = read_head(&mut stream).await {
+        let damage = {
+            let mut state = shared.state();
+            state.seen.push(Seen { at: Instant::now(), head: head.clone(), connection });
+            state.due(&head)
+        };
+        let good = ask(shared.behind, &head).await;
+        let steps = damage.map_or_else(|| vec![Step::Send(good.whole())], |damage| damage(&good));
+        for step in steps {
+            if !perform(&mut stream, step, &shared).await {
+                return;
+            }
+        }
+    }
+}
+
+/// Does one step; `false` when the connection is over.
+async fn perform(stream: &mut TcpStream, step: Step, shared: &Shared) -> bool {
+    match step {
+        Step::Send(bytes) => return stream.write_all(&bytes).await.is_ok(),
+        Step::Endless(bytes, pause) => {
+            let mut sent = 0;
+            while stream.write_all(&bytes).await.is_ok() {
+                sent += bytes.len();
+                tokio::time::sleep(pause).await;
+            }
+            shared.state().hang_ups.push(sent);
+        }
+        Step::Silence => {
+            let _ = stream.read(&mut [0]).await;
+            shared.state().hang_ups.push(0);
+        }
+        Step::Reset => {
+            // what was sent must be on its way: a reset throws away what waits
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let _ = stream.set_zero_linger();
+        }
+        Step::Close => {
+            let _ = stream.shutdown().await;
+        }
+        Step::Shut => {
+            shared.state().is_shut = true;
+            shared.changed.notify_one();
+        }
+    }
+    false
+}
+
+/// Request line and headers; `None` when the caller is gone. Only requests without a body are served.
+async fn read_head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).await.ok()? == 0 {
+            return None;
+        }
+        head.push(byte[0]);
+    }
+    Some(String::from_utf8_lossy(&head).into_owned())
+}
+
+/// What the simulator answers to this request.
+async fn ask(behind: SocketAddr, head: &str) -> Good {
+    let mut stream = TcpStream::connect(behind).await.expect("the simulator listens");
+    let dropped = ["connection:", "accept-encoding:"];
+    let kept = head.lines().filter(|line| !line.is_empty());
+    let kept = kept.filter(|line| !dropped.iter().any(|name| line.to_ascii_lowercase().starts_with(name)));
+    let request = format!("{}\r\nconnection: close\r\n\r\n", kept.collect::<Vec<_>>().join("\r\n"));
+    stream.write_all(request.as_bytes()).await.expect("the simulator reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("the simulator answers");
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head") + 4;
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+    let mut headers = String::new();
+    for line in lines.filter(|line| !line.is_empty()) {
+        let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        assert_ne!(name, "transfer-encoding", "a simulator tells the length");
+        if !["content-length", "connection"].contains(&&*name) {
+            headers.push_str(&line.replacen(line.split(':').next().unwrap_or_default(), &name, 1));
+            headers.push_str("\r\n");
+        }
+    }
+    Good { status: status.expect("a status"), headers, body: answer[end..].to_vec() }
+}
