@@ -199,8 +199,10 @@ struct Trace {
     seen: HashSet<u64>,
     cursors: HashSet<Cursor>,
     page_count: u64,
-    largest_total: Option<u64>,
     total: Option<u64>,
+    /// The count fell between two pages, whatever it rose to afterwards: what stood behind the vanished record moved up
+    /// by one, across the border of a page that was read already.
+    has_shrunk: bool,
     records: usize,
     rejects: usize,
     /// Which guard tripped.
@@ -221,8 +223,8 @@ impl Trace {
         });
         self.seen.extend(ids.chain(rejects));
         if page.total.is_some() {
+            self.has_shrunk |= page.total < self.total;
             self.total = page.total;
-            self.largest_total = self.largest_total.max(page.total);
         }
         let next = page.next.clone()?;
         if !page.is_empty() && self.seen.len() == before {
@@ -242,7 +244,7 @@ impl Trace {
             Some(total) if distinct < total => {
                 Some(format!("the provider counts {total} records, the list held {distinct} distinct ones"))
             }
-            total if self.largest_total > total => Some("records vanished while the list was read".to_owned()),
+            _ if self.has_shrunk => Some("records vanished while the list was read".to_owned()),
             _ => None,
         }
     }

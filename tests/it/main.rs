@@ -10,6 +10,7 @@ mod conformance;
 mod contract;
 mod depth;
 mod downloads;
+mod faults_lists;
 mod ingest;
 mod numbers;
 mod openapi;
