@@ -187,5 +187,5 @@ fn page_of(listing: Listing, seen: u64, next: &Position) -> Page {
 
 fn range(window: &Window, now: DateTime<Utc>) -> Range {
     let is_history = window.to < now - HISTORY_AFTER;
-    Range { from: listing::millis_down(window.from), to: is_history.then(|| listing::millis_up(window.to)) }
+    Range { from: listing::millis_before(window.from), to: is_history.then(|| listing::millis_after(window.to)) }
 }

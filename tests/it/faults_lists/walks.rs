@@ -66,14 +66,14 @@ fn edit() -> impl Strategy<Value = Edit> {
         2 => (1_i64..25).prop_map(Edit::ComesLate),
         3 => any::<prop::sample::Index>().prop_map(Edit::Changes),
         4 => any::<prop::sample::Index>().prop_map(Edit::Goes),
-        1 => (1_u64..1_000).prop_map(Edit::Turns),
+        3 => (1_u64..1_000).prop_map(Edit::Turns),
     ]
 }
 
 fn walk(platform: Platform) -> impl Strategy<Value = Walk> {
-    let polls = prop::collection::vec(prop::collection::btree_map(1_u64..12, edit(), 0..8), 1..3);
+    let polls = prop::collection::vec(prop::collection::btree_map(1_u64..9, edit(), 1..7), 1..3);
     let habits = (0_usize..2, any::<bool>(), any::<bool>());
-    (0_usize..12, 0_usize..14, 2_u32..7, habits, polls).prop_map(move |(recent, old, page_size, habits, polls)| Walk {
+    (0_usize..12, 0_usize..14, 2_u32..6, habits, polls).prop_map(move |(recent, old, page_size, habits, polls)| Walk {
         recent,
         old,
         page_size,
@@ -284,7 +284,7 @@ fn random_walks(platform: Platform) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let dbs = runtime.block_on(async { (TestDatabase::new().await, TestDatabase::new().await) });
-    let config = Config { cases: CASES, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: CASES, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let outcome = runner.run(&walk(platform), |walk| {
         let slug = format!("walk-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
