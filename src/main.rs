@@ -86,7 +86,7 @@ fn main() -> ExitCode {
         Verb::Serve(_) => "info",
         _ => "warn",
     };
-    tributary::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level);
+    let _log = tributary::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level);
     match run(cli, &environment) {
         Ok(code) => code,
         // the chain on one line and no backtrace: this text is for operators

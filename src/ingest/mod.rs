@@ -19,7 +19,7 @@ mod walk;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -32,9 +32,14 @@ use crate::ingest::run::Run;
 use crate::model::id::{SourceId, SourceSlug};
 use crate::model::person::PersonKey;
 use crate::model::stream::Stream;
+use crate::store::claim;
+use crate::store::hold::Hold;
 use crate::store::lease::{self, Claim};
 use crate::store::run::{Progress, Verdict};
 use crate::store::{StoreError, run as journal};
+
+/// Claims further ahead than this are taken back. What lies nearer may be a clock that was set back since.
+const FURTHEST_AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// What every poll needs.
 #[derive(Debug)]
@@ -146,8 +151,11 @@ pub async fn run_once(poller: &Poller, source: &Source, stream: Stream) -> Resul
         journal::give_back(&poller.pool, &lease).await?;
         return Ok(Polled::Parked { until });
     }
+    let now = poller.clock.now();
+    let taken_back = claim::take_back(&poller.pool, &Hold::Lease(lease), now + FURTHEST_AHEAD, now).await?;
     let targets = plan::targets(poller, source, stream, &policy).await?;
     let mut run = Run::start(poller, source, lease, &targets.present).await?;
+    run.doubts.extend(taken_back.map(|end| format!("a claim up to {end}, in the future, was taken back")));
     let mut outcome = run.cover(&targets.in_order(), &policy).await;
     // a list that cannot be read to its end must not keep live sessions live for ever
     if let OpenSet::ByDetail { settling } = policy.open_set

@@ -10,6 +10,7 @@
 pub mod action;
 pub mod artifact;
 pub mod budget;
+pub mod claim;
 pub mod hold;
 pub mod lease;
 pub mod open_set;

@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod acceptance;
 mod actions;
 mod api;
 mod budget;
