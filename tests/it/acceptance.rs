@@ -29,7 +29,7 @@ use crate::harness::{World, at, noon, plain_feed, records};
 over_all_providers!(
     a01_a_key_means_the_same_in_file_and_environment,
     a03_a_check_of_a_throttled_provider_ends_soon_and_says_so,
-    a07_every_cursor_and_every_position_can_be_started_from_again,
+    a07_p03_every_cursor_and_every_position_can_be_started_from_again,
     a08_a_position_in_the_far_future_is_an_alarm_and_is_taken_back,
     a09_a_pause_of_a_year_is_caught_up,
     a10_every_column_is_seen_in_the_samples,
@@ -91,7 +91,7 @@ async fn a03_a_check_of_a_throttled_provider_ends_soon_and_says_so(platform: Pla
     }
 }
 
-async fn a07_every_cursor_and_every_position_can_be_started_from_again(platform: Platform) {
+async fn a07_p03_every_cursor_and_every_position_can_be_started_from_again(platform: Platform) {
     let mut world = World::new().await.with_settings("page_size = 20");
     let provider = world.simulate(platform, plain_feed(platform, 90), Quirks::default()).await;
     // pages: any of them again, in any order, is the same page
@@ -121,7 +121,11 @@ async fn a07_every_cursor_and_every_position_can_be_started_from_again(platform:
     assert!(world.poll_one().await.is_complete());
     let before = dump::of_source(&world.db.pool, platform.as_str()).await;
     for hours in [1, 2, 3, 48, 24 * 365] {
-        sqlx::query("update ingest.windows set window_to = $1").bind(noon() - TimeDelta::hours(hours)).execute(&world.db.pool).await.expect("set back");
+        sqlx::query("update ingest.windows set window_to = $1")
+            .bind(noon() - TimeDelta::hours(hours))
+            .execute(&world.db.pool)
+            .await
+            .expect("set back");
         let line = world.poll_one().await;
         assert!(line.is_complete() && line.inserted + line.updated == 0, "{hours} hours back: {line:?}");
         assert_eq!(line.complete_through.as_deref(), Some("2026-03-10T12:00:00+00:00"));
@@ -201,7 +205,9 @@ async fn a10_every_column_is_seen_in_the_samples(platform: Platform) {
     let mut world = World::new().await;
     let files: &[&str] = match platform {
         Platform::Konpro => &["history.page1.token.json", "history.page2.token.json", "history.page3.last.json"],
-        Platform::Konvo => &["ai-sessions.page-first.json", "ai-sessions.page-second.json", "ai-sessions.page-third.json"],
+        Platform::Konvo => {
+            &["ai-sessions.page-first.json", "ai-sessions.page-second.json", "ai-sessions.page-third.json"]
+        }
         Platform::Realtimekit => &["sessions.page1.asc.json", "sessions.page2.asc.json"],
     };
     let mut samples = records::of_samples(platform, files);

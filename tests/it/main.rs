@@ -17,6 +17,7 @@ mod numbers;
 mod openapi;
 mod postgres;
 mod providers;
+mod rosters;
 mod schema;
 mod settings;
 mod simulator;

@@ -39,7 +39,8 @@ pub(super) async fn list_sessions(
     };
     // a second wider on either side: whether the ends of a range belong to it is not documented
     let is_whole = window.to.timestamp_subsec_nanos() == 0;
-    let (from, to) = (window.from - TimeDelta::seconds(1), window.to + TimeDelta::seconds(if is_whole { 1 } else { 2 }));
+    let (from, to) =
+        (window.from - TimeDelta::seconds(1), window.to + TimeDelta::seconds(if is_whole { 1 } else { 2 }));
     let query = [
         position,
         ("page_size", page_size.to_string()),

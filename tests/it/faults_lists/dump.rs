@@ -39,12 +39,8 @@ pub(crate) async fn of_source(pool: &PgPool, slug: &str) -> BTreeMap<(String, St
               where o.source_slug = $1
               order by 1, 2"
         );
-        let found: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(sql))
-            .bind(slug)
-            .bind(OURS.as_slice())
-            .fetch_all(pool)
-            .await
-            .expect("rows");
+        let found: Vec<(String, String)> =
+            sqlx::query_as(AssertSqlSafe(sql)).bind(slug).bind(OURS.as_slice()).fetch_all(pool).await.expect("rows");
         for (session, row) in found {
             rows.entry((table.clone(), session)).or_insert_with(Vec::new).push(row);
         }

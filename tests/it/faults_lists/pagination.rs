@@ -115,7 +115,8 @@ async fn f44_f45_a_count_that_falls_and_rises_again_proves_nothing(platform: Pla
     ]);
     let line = world.poll_one().await;
     assert!(line.is_complete(), "{line:?}");
-    let kept = world.number("select count(*) from core.sessions where provider_session_id not in ('young-000', 'young-059')");
+    let kept =
+        world.number("select count(*) from core.sessions where provider_session_id not in ('young-000', 'young-059')");
     assert_eq!(kept.await, 59, "58 that stayed, and the late one");
 }
 

@@ -92,8 +92,7 @@ async fn f67_a_clock_that_stands_still_loses_nothing(platform: Platform) {
 
 /// Buckets of the API: start, and the count in it.
 async fn buckets(world: &World, zone: &str, from: &str, to: &str, granularity: &str) -> Vec<(String, Value)> {
-    let path =
-        format!("/v1/metrics/query?metrics=sessions&granularity={granularity}&from={from}&to={to}&zone={zone}");
+    let path = format!("/v1/metrics/query?metrics=sessions&granularity={granularity}&from={from}&to={to}&zone={zone}");
     let answer = world.api().await.ok(&path).await;
     let rows = answer["rows"].as_array().expect("rows");
     let bucket = |row: &Value| {
@@ -114,7 +113,10 @@ async fn two_days_of(world: &mut World, from: DateTime<Utc>) -> tributary::demo:
 
 #[tokio::test]
 async fn f68_a_day_of_23_hours_and_one_of_25_count_their_own_sessions() {
-    for (from, days, hours) in [("2026-03-28T00:00:00Z", ["2026-03-29", "2026-03-30"], 23), ("2026-10-24T00:00:00Z", ["2026-10-25", "2026-10-26"], 25)] {
+    for (from, days, hours) in [
+        ("2026-03-28T00:00:00Z", ["2026-03-29", "2026-03-30"], 23),
+        ("2026-10-24T00:00:00Z", ["2026-10-25", "2026-10-26"], 25),
+    ] {
         let mut world = World::new().await;
         let _provider = two_days_of(&mut world, at(from)).await;
         // polls on both sides of the change, and in the hour that is there twice or not at all

@@ -212,7 +212,12 @@ async fn stored_ids(db: &TestDatabase, slug: &str) -> BTreeSet<String> {
     ids.into_iter().collect()
 }
 
-async fn try_walk(platform: Platform, walk: &Walk, dbs: &(TestDatabase, TestDatabase), slug: &str) -> Result<(), String> {
+async fn try_walk(
+    platform: Platform,
+    walk: &Walk,
+    dbs: &(TestDatabase, TestDatabase),
+    slug: &str,
+) -> Result<(), String> {
     let stage = Arc::new(Stage::new(platform, walk));
     let quirks = Quirks {
         first_page: walk.first_page,
@@ -227,7 +232,8 @@ async fn try_walk(platform: Platform, walk: &Walk, dbs: &(TestDatabase, TestData
     for edits in &walk.polls {
         let before = stage.ids();
         let faults = edits.iter().map(|(request, edit)| {
-            let (stage, provider, quirks, edit) = (Arc::clone(&stage), Arc::downgrade(&provider), quirks.clone(), *edit);
+            let (stage, provider, quirks, edit) =
+                (Arc::clone(&stage), Arc::downgrade(&provider), quirks.clone(), *edit);
             let happen = move || stage.apply(edit, &*provider.upgrade().expect("it answers"), &quirks);
             Fault::new(Effect::before(happen)).from_request(*request)
         });
@@ -282,7 +288,8 @@ fn compare(mut walked: Rows, quiet: &Rows, ids: &BTreeSet<String>) -> Result<(),
 
 fn random_walks(platform: Platform) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let dbs = runtime.block_on(async { (TestDatabase::new().await, TestDatabase::new().await) });
     let config = Config { cases: CASES, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
@@ -298,16 +305,16 @@ fn random_walks(platform: Platform) {
 }
 
 #[test]
-fn f42_f44_random_walks_over_konpro_end_as_a_quiet_reading() {
+fn f42_f44_p03_p04_random_walks_over_konpro_end_as_a_quiet_reading() {
     random_walks(Platform::Konpro);
 }
 
 #[test]
-fn f42_f44_random_walks_over_konvo_end_as_a_quiet_reading() {
+fn f42_f44_p03_p04_random_walks_over_konvo_end_as_a_quiet_reading() {
     random_walks(Platform::Konvo);
 }
 
 #[test]
-fn f42_f44_random_walks_over_realtimekit_end_as_a_quiet_reading() {
+fn f42_f44_p03_p04_random_walks_over_realtimekit_end_as_a_quiet_reading() {
     random_walks(Platform::Realtimekit);
 }
