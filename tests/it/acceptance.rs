@@ -68,7 +68,7 @@ async fn a01_a_key_means_the_same_in_file_and_environment(platform: Platform) {
     let beside = head + &needed.collect::<String>();
     let with_key = environment.clone();
     for (key, value) in keys.into_iter().filter(|(key, _)| has(key)) {
-        in_file += &format!("{key} = {value}\n");
+        in_file += &[key, " = ", value, "\n"].concat();
         let name = format!("TRIBUTARY_SOURCES__IT__{}", key.to_ascii_uppercase());
         environment.insert(name, value.trim_matches('"').to_owned());
     }

@@ -228,10 +228,14 @@ async fn f54_a_list_that_is_cut_off_is_read_in_parts(platform: Platform) {
 
 async fn a14_f54_no_session_falls_between_two_windows(platform: Platform) {
     for exclusive_bounds in [false, true] {
-        // four hours are cut in halves, at whole minutes: a session begins at each of the borders
-        let mut world = World::new().await.with_settings("page_size = 20\nhistory_from = \"2026-03-10T08:00:00Z\"");
-        let quirks = Quirks { reachable_max: Some(70), exclusive_bounds, ..Quirks::default() };
-        let _provider = world.simulate(platform, plain_feed(platform, 170), quirks).await;
+        // sixteen days are cut in halves: a session begins at each of the borders, days before anything is read again
+        let mut world = World::new().await.with_settings("page_size = 20\nhistory_from = \"2026-02-22T12:00:00Z\"");
+        let quirks = Quirks { reachable_max: Some(40), exclusive_bounds, ..Quirks::default() };
+        let record = |number: i32| {
+            records::record(platform, &format!("border-{number:03}"), noon() - TimeDelta::hours(3) * number)
+        };
+        let feed = Arc::new(FixedFeed::new((1..=127).map(record)));
+        let _provider = world.simulate(platform, feed, quirks).await;
         let mut line = world.poll_one().await;
         for _ in 0..5 {
             if line.is_complete() {
@@ -240,7 +244,7 @@ async fn a14_f54_no_session_falls_between_two_windows(platform: Platform) {
             line = world.poll_one().await;
         }
         assert!(line.is_complete(), "{line:?}");
-        assert_eq!(stored(&world).await, 170, "exclusive bounds: {exclusive_bounds}");
+        assert_eq!(stored(&world).await, 127, "exclusive bounds: {exclusive_bounds}");
     }
 }
 

@@ -234,7 +234,7 @@ async fn try_walk(
         let faults = edits.iter().map(|(request, edit)| {
             let (stage, provider, quirks, edit) =
                 (Arc::clone(&stage), Arc::downgrade(&provider), quirks.clone(), *edit);
-            let happen = move || stage.apply(edit, &*provider.upgrade().expect("it answers"), &quirks);
+            let happen = move || stage.apply(edit, &provider.upgrade().expect("it answers"), &quirks);
             Fault::new(Effect::before(happen)).from_request(*request)
         });
         provider.script(faults.collect());
