@@ -125,7 +125,7 @@ fn main() -> ExitCode {
         _ => "warn",
     };
     tributary::failpoint::arm();
-    tributary::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level);
+    let _log = tributary::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level);
     match run(cli, &environment) {
         Ok(code) => code,
         // the chain on one line and no backtrace: this text is for operators

@@ -1,24 +1,121 @@
 //! Logs: one place that decides form and level. Messages read alone, and carry fields for queries.
 //! What must never be logged: credentials, texts and contacts of people, bodies of answers.
+//!
+//! Lines are handed to a thread that alone writes them, so that a log nobody reads holds up neither a poll nor an
+//! answer: what does not fit into the queue is lost, and how much that was is said once there is room.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that wait to be written.
+const QUEUE_LINES: usize = 1_024;
+/// How long the end of the process waits for the last lines.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Keeps the log going; dropping it writes what waits.
+#[must_use = "dropped at once, it ends the log"]
+#[derive(Debug)]
+pub struct LogGuard {
+    queue: Queue,
+    writer: Option<JoinHandle<()>>,
+}
 
 /// Starts logging to standard error: lines for people on a terminal, JSON elsewhere. `filter` is in the
 /// form of `TRIBUTARY_LOG`, for example `info,tributary=debug`; an unusable one falls back to `info`.
-pub fn start(filter: Option<&str>, default: &str) {
+pub fn start(filter: Option<&str>, default: &str) -> LogGuard {
     let filter = EnvFilter::try_new(filter.unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new("info"));
     // the server's notices are about its own business: "already exists, skipping"
     let filter = match "sqlx::postgres::notice=error".parse() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let (sender, lines) = sync_channel(QUEUE_LINES);
+    let queue = Queue { sender, lost: Arc::default() };
+    let writer = std::thread::Builder::new().name("log".to_owned()).spawn({
+        let lost = Arc::clone(&queue.lost);
+        move || write_lines(&lines, &lost)
+    });
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue.clone());
     // A second start, as in tests, is refused and harmless.
-    let _ = if std::io::stderr().is_terminal() {
-        builder.with_target(false).compact().try_init()
+    let _ = if io::stderr().is_terminal() {
+        builder.with_ansi(true).with_target(false).compact().try_init()
     } else {
-        builder.json().flatten_event(true).try_init()
+        builder.with_ansi(false).json().flatten_event(true).try_init()
     };
+    LogGuard { queue, writer: writer.ok() }
+}
+
+/// What the writing thread is told.
+enum Order {
+    /// A line, its end included.
+    Write(Vec<u8>),
+    /// Nothing follows.
+    End,
+}
+
+/// The way to the thread that writes.
+#[derive(Debug, Clone)]
+struct Queue {
+    sender: SyncSender<Order>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Write for Queue {
+    /// One call is one line: that is how events are written.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Err(TrySendError::Full(_)) = self.sender.try_send(Order::Write(line.to_vec())) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Queue {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn write_lines(lines: &Receiver<Order>, lost: &AtomicU64) {
+    let mut stderr = io::stderr();
+    while let Ok(Order::Write(line)) = lines.recv() {
+        // nobody can be told that the log cannot be written
+        let _ = stderr.write_all(&line);
+        let lost = lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let _ = writeln!(stderr, r#"{{"level":"WARN","message":"{lost} log lines were lost: nobody read them"}}"#);
+        }
+    }
+}
+
+impl Drop for LogGuard {
+    fn drop(&mut self) {
+        let started = Instant::now();
+        let mut order = Order::End;
+        // a full queue has its time to empty, and a log that nobody reads keeps no process alive
+        while let Err(TrySendError::Full(back)) = self.queue.sender.try_send(order) {
+            if started.elapsed() > PATIENCE {
+                return;
+            }
+            order = back;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let Some(writer) = self.writer.take() else { return };
+        while !writer.is_finished() && started.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
 }

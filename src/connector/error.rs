@@ -102,7 +102,7 @@ impl PullErrorKind {
                 class: "config_error",
                 action: Action::Stop,
                 may_be_local: false,
-                advice: "The provider refused the request itself; check base_url, account_id and app_id of the source.",
+                advice: "The provider refused the request itself; check base_url, page_size, account_id and app_id of the source.",
             },
             Self::Contract => Policy {
                 class: "contract_error",

@@ -27,7 +27,7 @@ mod walk;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -40,9 +40,14 @@ use crate::ingest::run::Run;
 use crate::model::id::{SourceId, SourceSlug};
 use crate::model::person::PersonKey;
 use crate::model::stream::Stream;
+use crate::store::claim;
+use crate::store::hold::Hold;
 use crate::store::lease::{self, Claim, Claimant};
 use crate::store::run::{Progress, Verdict};
 use crate::store::{StoreError, lateness, run as journal};
+
+/// Claims further ahead than this are taken back. What lies nearer may be a clock that was set back since.
+const FURTHEST_AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// What every poll needs.
 #[derive(Debug)]
@@ -184,8 +189,11 @@ async fn run(
     }
     let overlap = lateness::overlap(&poller.pool, source.id, stream, policy.overlap, poller.clock.now()).await?;
     let policy = StreamPolicy { overlap, ..policy };
+    let now = poller.clock.now();
+    let taken_back = claim::take_back(&poller.pool, &Hold::Lease(lease), now + FURTHEST_AHEAD, now).await?;
     let targets = plan::targets(poller, source, stream, &policy).await?;
     let mut run = Run::start(poller, source, lease, &targets.present).await?;
+    run.doubts.extend(taken_back.map(|end| format!("a claim up to {end}, in the future, was taken back")));
     let mut outcome = run.cover(&targets.in_order(), &policy).await;
     // a list that cannot be read to its end must not keep live sessions live for ever
     if let OpenSet::ByDetail { settling } = policy.open_set

@@ -25,8 +25,10 @@ pub(super) struct Trace {
     seen: HashSet<u64>,
     cursors: HashSet<Cursor>,
     pub(super) page_count: u64,
-    largest_total: Option<u64>,
     total: Option<u64>,
+    /// The count fell between two pages, whatever it rose to afterwards: what stood behind the vanished record moved up
+    /// by one, across the border of a page that was read already.
+    has_shrunk: bool,
     records: usize,
     rejects: usize,
     /// When the records were created: the first and the last.
@@ -55,8 +57,8 @@ impl Trace {
             self.created = Some(self.created.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
         }
         if page.total.is_some() {
+            self.has_shrunk |= page.total < self.total;
             self.total = page.total;
-            self.largest_total = self.largest_total.max(page.total);
         }
         let next = page.next.clone()?;
         if !page.is_empty() && self.seen.len() == before {
@@ -86,7 +88,7 @@ impl Trace {
             Some(total) if distinct < total => {
                 Some(format!("the provider counts {total} records, the list held {distinct} distinct ones"))
             }
-            total if self.largest_total > total => Some("records vanished while the list was read".to_owned()),
+            _ if self.has_shrunk => Some("records vanished while the list was read".to_owned()),
             _ => None,
         }
     }

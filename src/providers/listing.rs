@@ -138,15 +138,16 @@ pub(super) fn read_position<T: DeserializeOwned>(cursor: Option<&Cursor>) -> Res
     read.map_err(|_| PullError::contract("cursor", "this is no position of this provider's list"))
 }
 
-/// The instant as RFC 3339 with milliseconds and `Z`, rounded down.
-pub(super) fn millis_down(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+/// An instant before `at` as RFC 3339 with milliseconds and `Z`: the lower end of a range. No vendor says whether the
+/// ends of a range belong to it; so it is asked for a little wider, and a session at a border is in both windows.
+pub(super) fn millis_before(at: DateTime<Utc>) -> String {
+    (at - TimeDelta::milliseconds(1)).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// The instant as RFC 3339 with milliseconds and `Z`, rounded up, so that a range loses nothing.
-pub(super) fn millis_up(at: DateTime<Utc>) -> String {
+/// An instant after `at` in the same form: the upper end.
+pub(super) fn millis_after(at: DateTime<Utc>) -> String {
     let is_whole = at.timestamp_subsec_nanos().is_multiple_of(1_000_000);
-    millis_down(if is_whole { at } else { at + TimeDelta::milliseconds(1) })
+    (at + TimeDelta::milliseconds(if is_whole { 1 } else { 2 })).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// A report for an answer that came.

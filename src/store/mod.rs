@@ -12,6 +12,7 @@ pub mod action;
 pub mod artifact;
 pub mod backfill;
 pub mod budget;
+pub mod claim;
 pub mod control;
 pub mod hold;
 pub mod lateness;

@@ -72,7 +72,7 @@ async fn finish(workers: Vec<tokio::task::JoinHandle<()>>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_instances_use_their_share_of_every_window_and_never_more() {
+async fn p11_two_instances_use_their_share_of_every_window_and_never_more() {
     const WINDOWS: u64 = 3;
     let db = TestDatabase::new().await;
     register(&db, 100_000).await;
@@ -93,7 +93,7 @@ async fn two_instances_use_their_share_of_every_window_and_never_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refusal_in_the_middle_of_a_burst_stops_both_instances() {
+async fn p11_a_refusal_in_the_middle_of_a_burst_stops_both_instances() {
     const WORKERS: usize = 3;
     let db = TestDatabase::new().await;
     register(&db, 60_000).await;

@@ -20,29 +20,31 @@ macro_rules! over_all_providers {
     };
 }
 
+pub(crate) use over_all_providers;
+
 over_all_providers!(
-    reads_everything_then_writes_nothing,
-    an_empty_account_is_complete,
-    obeys_a_long_429,
-    waits_out_a_short_429,
-    a_bad_record_costs_no_other,
-    ends_on_a_repeated_page,
-    ends_on_a_circle_of_pages,
-    an_answer_that_breaks_the_contract_moves_nothing,
-    a_wrong_key_is_tried_once,
-    a_provider_that_is_down_is_tried_a_few_times,
-    an_empty_page_below_the_total_is_walked_again,
-    empty_pages_without_end_are_incomplete,
-    a_total_that_is_never_reached_is_incomplete,
-    records_that_come_between_pages_are_not_lost,
-    records_that_vanish_between_pages_cost_no_other,
-    page_sizes_agree,
-    a_total_as_text_or_missing_is_survived,
-    numbers_as_text_mean_the_same,
-    a_filter_that_is_ignored_is_survived,
-    duplicates_in_a_page_are_one_session,
-    a_provider_whose_clock_is_behind_limits_the_claim,
-    the_key_is_nowhere,
+    a05_a06_reads_everything_then_writes_nothing,
+    a04_an_empty_account_is_complete,
+    f01_obeys_a_long_429,
+    f02_waits_out_a_short_429,
+    f30_f39_p05_a_bad_record_costs_no_other,
+    f48_ends_on_a_repeated_page,
+    f48_ends_on_a_circle_of_pages,
+    f18_f36_an_answer_that_breaks_the_contract_moves_nothing,
+    a02_f21_a_wrong_key_is_tried_once,
+    f06_f25_a_provider_that_is_down_is_tried_a_few_times,
+    f46_p04_an_empty_page_below_the_total_is_walked_again,
+    f46_p04_empty_pages_without_end_are_incomplete,
+    f45_p04_a_total_that_is_never_reached_is_incomplete,
+    f43_records_that_come_between_pages_are_not_lost,
+    f44_records_that_vanish_between_pages_cost_no_other,
+    a12_f50_page_sizes_agree,
+    f45_a_total_as_text_or_missing_is_survived,
+    f30_numbers_as_text_mean_the_same,
+    a14_f53_a_filter_that_is_ignored_is_survived,
+    a11_f41_duplicates_in_a_page_are_one_session,
+    f67_a_provider_whose_clock_is_behind_limits_the_claim,
+    p09_the_key_is_nowhere,
 );
 
 #[test]
@@ -56,7 +58,7 @@ async fn stored(world: &World) -> i64 {
     world.number("select count(*) from core.sessions").await
 }
 
-async fn reads_everything_then_writes_nothing(platform: Platform) {
+async fn a05_a06_reads_everything_then_writes_nothing(platform: Platform) {
     let mut world = World::new().await;
     let _provider = world.simulate(platform, plain_feed(platform, 450), Quirks::default()).await;
     let line = world.poll_one().await;
@@ -75,7 +77,7 @@ async fn reads_everything_then_writes_nothing(platform: Platform) {
     assert_eq!(world.tuples_written().await, before, "an unchanged poll writes no tuple");
 }
 
-async fn an_empty_account_is_complete(platform: Platform) {
+async fn a04_an_empty_account_is_complete(platform: Platform) {
     let mut world = World::new().await;
     let _provider = world.simulate(platform, plain_feed(platform, 0), Quirks::default()).await;
     let line = world.poll_one().await;
@@ -83,7 +85,7 @@ async fn an_empty_account_is_complete(platform: Platform) {
     assert_eq!(stored(&world).await, 0);
 }
 
-async fn obeys_a_long_429(platform: Platform) {
+async fn f01_obeys_a_long_429(platform: Platform) {
     let mut world = World::new().await;
     let provider = world.simulate(platform, plain_feed(platform, 450), Quirks::default()).await;
     provider.script(vec![Fault::new(Effect::RateLimited(RetryAfter::Seconds(3_600))).from_request(2)]);
@@ -100,7 +102,7 @@ async fn obeys_a_long_429(platform: Platform) {
     assert_eq!(stored(&world).await, 450);
 }
 
-async fn waits_out_a_short_429(platform: Platform) {
+async fn f02_waits_out_a_short_429(platform: Platform) {
     let mut world = World::new().await;
     let provider = world.simulate(platform, plain_feed(platform, 3), Quirks::default()).await;
     provider.script(vec![Fault::new(Effect::RateLimited(RetryAfter::HttpDate(1)))]);
@@ -115,7 +117,7 @@ async fn waits_out_a_short_429(platform: Platform) {
     assert_eq!(stored(&world).await, 3);
 }
 
-async fn a_bad_record_costs_no_other(platform: Platform) {
+async fn f30_f39_p05_a_bad_record_costs_no_other(platform: Platform) {
     let mut world = World::new().await;
     let feed = plain_feed(platform, 5);
     let bad = |id: &str, json: &str| {
@@ -149,11 +151,11 @@ async fn a_bad_record_costs_no_other(platform: Platform) {
     assert_eq!(world.number("select count(*) from ingest.rejects where resolved_at is null").await, 4);
 }
 
-async fn ends_on_a_repeated_page(platform: Platform) {
+async fn f48_ends_on_a_repeated_page(platform: Platform) {
     circle(platform, 1).await;
 }
 
-async fn ends_on_a_circle_of_pages(platform: Platform) {
+async fn f48_ends_on_a_circle_of_pages(platform: Platform) {
     circle(platform, 2).await;
 }
 
@@ -173,7 +175,7 @@ async fn circle(platform: Platform, length: usize) {
     assert_eq!(world.number("select count(*) from ingest.windows where not is_complete").await, 0);
 }
 
-async fn an_answer_that_breaks_the_contract_moves_nothing(platform: Platform) {
+async fn f18_f36_an_answer_that_breaks_the_contract_moves_nothing(platform: Platform) {
     let mut world = World::new().await.with_settings("page_size = 50");
     let provider = world.simulate(platform, plain_feed(platform, 120), Quirks::default()).await;
     let no_list = match platform {
@@ -205,7 +207,7 @@ async fn an_answer_that_breaks_the_contract_moves_nothing(platform: Platform) {
     assert_eq!(stored(&world).await, 120);
 }
 
-async fn a_wrong_key_is_tried_once(platform: Platform) {
+async fn a02_f21_a_wrong_key_is_tried_once(platform: Platform) {
     let mut world = World::new().await.with_key("wrong-key-that-must-not-leak");
     let provider = world.simulate(platform, plain_feed(platform, 3), Quirks::default()).await;
     let line = world.poll_one().await;
@@ -216,7 +218,7 @@ async fn a_wrong_key_is_tried_once(platform: Platform) {
     assert_eq!(provider.requests().len(), 1, "no retry storm");
 }
 
-async fn a_provider_that_is_down_is_tried_a_few_times(platform: Platform) {
+async fn f06_f25_a_provider_that_is_down_is_tried_a_few_times(platform: Platform) {
     let mut world = World::new().await;
     let provider = world.simulate(platform, plain_feed(platform, 3), Quirks::default()).await;
     provider.script(vec![Fault::new(Effect::json(502, "<html>bad gateway</html>")).forever()]);
@@ -229,7 +231,7 @@ async fn a_provider_that_is_down_is_tried_a_few_times(platform: Platform) {
     assert!(line.is_complete(), "a short outage is not seen: {line:?}");
 }
 
-async fn an_empty_page_below_the_total_is_walked_again(platform: Platform) {
+async fn f46_p04_an_empty_page_below_the_total_is_walked_again(platform: Platform) {
     let mut world = World::new().await.with_settings("page_size = 50");
     let provider = world.simulate(platform, plain_feed(platform, 180), Quirks::default()).await;
     provider.script(vec![Fault::new(Effect::EmptyPage).from_request(3).times(1)]);
@@ -238,7 +240,7 @@ async fn an_empty_page_below_the_total_is_walked_again(platform: Platform) {
     assert_eq!(stored(&world).await, 180);
 }
 
-async fn empty_pages_without_end_are_incomplete(platform: Platform) {
+async fn f46_p04_empty_pages_without_end_are_incomplete(platform: Platform) {
     let mut world = World::new().await;
     let provider = world.simulate(platform, plain_feed(platform, 20), Quirks::default()).await;
     provider.script(vec![Fault::new(Effect::EmptyPage).forever()]);
@@ -253,7 +255,7 @@ async fn empty_pages_without_end_are_incomplete(platform: Platform) {
     assert_eq!(stored(&world).await, 20);
 }
 
-async fn a_total_that_is_never_reached_is_incomplete(platform: Platform) {
+async fn f45_p04_a_total_that_is_never_reached_is_incomplete(platform: Platform) {
     let mut world = World::new().await;
     let quirks = Quirks { total: Total::OffBy(3), ..Quirks::default() };
     let _provider = world.simulate(platform, plain_feed(platform, 20), quirks).await;
@@ -263,7 +265,7 @@ async fn a_total_that_is_never_reached_is_incomplete(platform: Platform) {
     assert_eq!((stored(&world).await, line.complete_through), (20, None), "what came is kept, and nothing claimed");
 }
 
-async fn records_that_come_between_pages_are_not_lost(platform: Platform) {
+async fn f43_records_that_come_between_pages_are_not_lost(platform: Platform) {
     let mut world = World::new().await.with_settings("page_size = 50");
     let feed = plain_feed(platform, 180);
     let provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
@@ -275,7 +277,7 @@ async fn records_that_come_between_pages_are_not_lost(platform: Platform) {
     assert_eq!(stored(&world).await, 181);
 }
 
-async fn records_that_vanish_between_pages_cost_no_other(platform: Platform) {
+async fn f44_records_that_vanish_between_pages_cost_no_other(platform: Platform) {
     let mut world = World::new().await.with_settings("page_size = 50");
     let feed = plain_feed(platform, 180);
     let provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
@@ -293,7 +295,7 @@ async fn records_that_vanish_between_pages_cost_no_other(platform: Platform) {
     assert_eq!(others.await, 178, "no other record was skipped");
 }
 
-async fn page_sizes_agree(platform: Platform) {
+async fn a12_f50_page_sizes_agree(platform: Platform) {
     for (setting, most) in [("page_size = 1", None), ("page_size = 2", None), ("", Some(7))] {
         let mut world = World::new().await.with_settings(setting);
         let quirks = Quirks { page_size_max: most, ..Quirks::default() };
@@ -304,7 +306,7 @@ async fn page_sizes_agree(platform: Platform) {
     }
 }
 
-async fn a_total_as_text_or_missing_is_survived(platform: Platform) {
+async fn f45_a_total_as_text_or_missing_is_survived(platform: Platform) {
     for total in [Total::AsText, Total::Missing] {
         let mut world = World::new().await.with_settings("page_size = 50");
         let quirks = Quirks { total, ..Quirks::default() };
@@ -315,7 +317,7 @@ async fn a_total_as_text_or_missing_is_survived(platform: Platform) {
     }
 }
 
-async fn numbers_as_text_mean_the_same(platform: Platform) {
+async fn f30_numbers_as_text_mean_the_same(platform: Platform) {
     let mut sums = Vec::new();
     for numbers_as_text in [false, true] {
         let mut world = World::new().await;
@@ -328,7 +330,7 @@ async fn numbers_as_text_mean_the_same(platform: Platform) {
     assert_eq!(sums[0], sums[1]);
 }
 
-async fn a_filter_that_is_ignored_is_survived(platform: Platform) {
+async fn a14_f53_a_filter_that_is_ignored_is_survived(platform: Platform) {
     let mut world = World::new().await;
     let quirks =
         Quirks { filter_meaning: tributary::demo::simulator::quirks::FilterMeaning::Ignored, ..Quirks::default() };
@@ -341,7 +343,7 @@ async fn a_filter_that_is_ignored_is_survived(platform: Platform) {
     assert_eq!(stored(&world).await, 30);
 }
 
-async fn duplicates_in_a_page_are_one_session(platform: Platform) {
+async fn a11_f41_duplicates_in_a_page_are_one_session(platform: Platform) {
     let mut world = World::new().await;
     let feed = plain_feed(platform, 4);
     feed.insert(plain_record(platform, 2, 4));
@@ -352,7 +354,7 @@ async fn duplicates_in_a_page_are_one_session(platform: Platform) {
     assert_eq!(line.result, "incomplete", "the provider counts five and shows four: {line:?}");
 }
 
-async fn a_provider_whose_clock_is_behind_limits_the_claim(platform: Platform) {
+async fn f67_a_provider_whose_clock_is_behind_limits_the_claim(platform: Platform) {
     let mut world = World::new().await;
     let quirks = Quirks { clock_skew_seconds: -600, ..Quirks::default() };
     let _provider = world.simulate(platform, plain_feed(platform, 3), quirks).await;
@@ -361,7 +363,7 @@ async fn a_provider_whose_clock_is_behind_limits_the_claim(platform: Platform) {
     assert_eq!(line.complete_through.as_deref(), Some("2026-03-10T11:50:00+00:00"));
 }
 
-async fn the_key_is_nowhere(platform: Platform) {
+async fn p09_the_key_is_nowhere(platform: Platform) {
     let mut world = World::new().await;
     let provider = world.simulate(platform, plain_feed(platform, 3), Quirks::default()).await;
     let echo = format!(r#"{{"message":"no such key: {}"}}"#, crate::harness::API_KEY);

@@ -185,7 +185,7 @@ async fn everything_is_stored_exactly_in_each_form_and_with_each_page_base() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_late_becomes_available_without_help() {
+async fn f65_a_file_that_is_late_becomes_available_without_help() {
     let late = FixedFile::ready_from(at("2026-03-10T13:20:00Z"), "[]");
     let chat = FixedFile::ready_from(at("2026-03-10T13:20:00Z"), "id,payloadType,payload\n1,TEXT_MESSAGE,Hello\n");
     let (world, _simulator, _) = world_with(Depth { transcript: late, chat, ..Depth::default() }).await;
@@ -202,7 +202,7 @@ async fn a_file_that_is_late_becomes_available_without_help() {
 }
 
 #[tokio::test]
-async fn what_never_comes_ends_by_name_and_does_not_make_the_stream_look_failed() {
+async fn f57_f65_what_never_comes_ends_by_name_and_does_not_make_the_stream_look_failed() {
     let (world, _simulator, feed) = world_with(Depth {
         participants: vec![participant("p", "u", "2026-03-10T11:00:00Z", "2026-03-10T11:01:30Z")],
         chat: FixedFile::ready(""),
@@ -332,7 +332,7 @@ async fn a_session_that_is_live_for_days_is_followed_and_then_settled() {
 }
 
 #[tokio::test]
-async fn a_transcript_that_is_replaced_is_read_again() {
+async fn f64_a_transcript_that_is_replaced_is_read_again() {
     let segment = |text: &str| {
         json!([{"startTime": 1000, "endTime": 2000, "sentence": text,
                 "peerData": {"id": "p", "userId": "u", "displayName": "Ana", "cpi": ""}}])
@@ -466,7 +466,7 @@ async fn whoever_lost_the_claim_writes_nothing() {
 
 /// Kills a real process in the middle, twice; whatever it had in hand is done by the next.
 #[tokio::test(flavor = "multi_thread")]
-async fn killing_the_process_in_the_middle_loses_nothing() {
+async fn f71_p08_killing_the_process_in_the_middle_loses_nothing() {
     let now = SystemClock.now();
     let none = Volume { history: 0, per_hour_ahead: 0 };
     let shape = Shape {
@@ -647,7 +647,7 @@ async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
 
 /// Files beyond the usual size are fetched once more, one at a time, and stored all the same.
 #[tokio::test]
-async fn large_files_are_stored_one_at_a_time() {
+async fn f66_p10_large_files_are_stored_one_at_a_time() {
     let long = "word ".repeat(300_000);
     let chat = FixedFile::ready(format!("id,payloadType,payload\n1,TEXT_MESSAGE,{long}\n"));
     let summary = FixedFile::ready(format!("# {long}"));

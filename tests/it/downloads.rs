@@ -123,7 +123,7 @@ fn failure(result: Result<Download, PullError>) -> PullError {
 }
 
 #[tokio::test]
-async fn a_file_comes_whole_and_nothing_is_sent_along() {
+async fn f61_p09_a_file_comes_whole_and_nothing_is_sent_along() {
     let last = Host::start(|_| answer("200 OK", "content-type: Text/CSV; charset=utf-8\r\n", b"a,b\r\n")).await;
     let target = last.link();
     let first = Host::start(move |_| redirect(&target)).await;
@@ -138,7 +138,7 @@ async fn a_file_comes_whole_and_nothing_is_sent_along() {
 }
 
 #[tokio::test]
-async fn an_encoded_file_is_decoded_and_an_empty_one_is_empty() {
+async fn f64_an_encoded_file_is_decoded_and_an_empty_one_is_empty() {
     let plain = b"[{\"sentence\":\"hello\"}]".repeat(100);
     let (packed, length) = (gzip(&plain), gzip(&plain).len());
     let headers = format!("content-encoding: gzip\r\ncontent-length: {length}\r\n");
@@ -149,7 +149,7 @@ async fn an_encoded_file_is_decoded_and_an_empty_one_is_empty() {
 }
 
 #[tokio::test]
-async fn what_the_host_answers_decides() {
+async fn f60_what_the_host_answers_decides() {
     for (status, kind, calls) in [
         ("403 Forbidden", PullErrorKind::NotFound, 1),
         ("404 Not Found", PullErrorKind::NotFound, 1),
@@ -178,7 +178,7 @@ async fn what_the_host_answers_decides() {
 }
 
 #[tokio::test]
-async fn a_cut_file_is_no_file_and_is_asked_for_again() {
+async fn f11_f12_a_cut_file_is_no_file_and_is_asked_for_again() {
     let packed = gzip(&b"line\n".repeat(500));
     let mut wrong_sum = packed.clone();
     let sum = wrong_sum.len() - 6;
@@ -205,7 +205,7 @@ async fn a_cut_file_is_no_file_and_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn no_file_is_larger_than_allowed() {
+async fn f66_p10_no_file_is_larger_than_allowed() {
     let bomb = gzip(&vec![b'0'; 50_000_000]);
     assert!(bomb.len() < 90_000, "{}", bomb.len());
     let bomb_headers = format!("content-encoding: gzip\r\ncontent-length: {}\r\n", bomb.len());
@@ -227,7 +227,7 @@ async fn no_file_is_larger_than_allowed() {
 }
 
 #[tokio::test]
-async fn a_drip_does_not_hold_us() {
+async fn f17_a_drip_does_not_hold_us() {
     let drip: Pieces = std::iter::once(b"HTTP/1.1 200 OK\r\ncontent-length: 90000\r\n\r\n".to_vec())
         .chain(std::iter::repeat_n(b"0".to_vec(), 10_000))
         .collect();
@@ -251,7 +251,7 @@ async fn a_drip_does_not_hold_us() {
 }
 
 #[tokio::test]
-async fn redirects_are_few_and_checked_like_the_link() {
+async fn f20_redirects_are_few_and_checked_like_the_link() {
     for (count, arrives) in [(3, true), (4, false)] {
         let host = Host::start(move |index| if index < count { redirect("/next") } else { whole(b"x") }).await;
         assert_eq!(fetch(&host).await.is_ok(), arrives, "{count} redirects");

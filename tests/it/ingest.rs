@@ -13,7 +13,7 @@ use tributary::demo::simulator::quirks::{FilterMeaning, KonproShape, Quirks};
 use crate::harness::{World, at, noon, plain_feed, plain_record, records};
 
 #[tokio::test]
-async fn two_polls_at_once_and_the_second_says_who_holds_the_lease() {
+async fn f72_p07_two_polls_at_once_and_the_second_says_who_holds_the_lease() {
     let mut world = World::new().await;
     let provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
     provider.script(vec![Fault::new(Effect::Delay(Duration::from_millis(800)))]);
@@ -29,7 +29,7 @@ async fn two_polls_at_once_and_the_second_says_who_holds_the_lease() {
 }
 
 #[tokio::test]
-async fn a_poller_whose_lease_was_taken_over_writes_nothing_more() {
+async fn f72_p07_a_poller_whose_lease_was_taken_over_writes_nothing_more() {
     let mut world = World::new().await.with_settings("page_size = 50");
     let provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 180), Quirks::default()).await;
     let pool = world.db.pool.clone();
@@ -62,7 +62,7 @@ async fn a_poller_whose_lease_was_taken_over_writes_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_database_that_goes_away_in_the_middle_costs_nothing() {
+async fn f73_a_database_that_goes_away_in_the_middle_costs_nothing() {
     let mut world = World::new().await.with_settings("page_size = 20");
     let provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 200), Quirks::default()).await;
     let options = world.db.options.clone();
@@ -92,7 +92,7 @@ async fn a_database_that_goes_away_in_the_middle_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_at_the_start_is_waited_for() {
+async fn f73_a_database_that_is_down_at_the_start_is_waited_for() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tributary"))
         .args(["migrate"])
         .env_clear()
@@ -120,7 +120,7 @@ fn poll_in_child(world: &World, folder: &std::path::Path) -> Command {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sigkill_at_any_instant_loses_and_doubles_nothing() {
+async fn f71_p01_p02_p08_sigkill_at_any_instant_loses_and_doubles_nothing() {
     let mut world = World::new().await.with_settings("page_size = 20");
     let mut providers = Vec::new();
     for platform in Platform::ALL {
@@ -165,7 +165,7 @@ async fn sigkill_at_any_instant_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn much_history_is_cut_into_windows_and_a_failed_run_goes_on_where_it_was() {
+async fn f06_p02_much_history_is_cut_into_windows_and_a_failed_run_goes_on_where_it_was() {
     let mut world = World::new().await.with_settings("page_size = 100");
     let feed = plain_feed(Platform::Realtimekit, 5_000);
     let quirks = Quirks { calls_per_window: 100_000, ..Quirks::default() };
@@ -183,7 +183,7 @@ async fn much_history_is_cut_into_windows_and_a_failed_run_goes_on_where_it_was(
 }
 
 #[tokio::test]
-async fn a_missing_record_is_cornered_and_the_rest_is_proven() {
+async fn f45_p04_a_missing_record_is_cornered_and_the_rest_is_proven() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konpro, 40);
     // two records of one id: the provider counts both, and lists one session
@@ -223,7 +223,7 @@ async fn a_window_that_cannot_be_read_keeps_no_other_from_being_read() {
 }
 
 #[tokio::test]
-async fn a_provider_whose_clock_lies_before_all_that_is_asked_proves_nothing() {
+async fn f67_a_provider_whose_clock_lies_before_all_that_is_asked_proves_nothing() {
     let mut world = World::new().await.with_settings("history_from = \"2026-03-10T00:00:00Z\"");
     let quirks = Quirks { clock_skew_seconds: -86_400, ..Quirks::default() };
     let _provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), quirks).await;
@@ -233,7 +233,7 @@ async fn a_provider_whose_clock_lies_before_all_that_is_asked_proves_nothing() {
 }
 
 #[tokio::test]
-async fn a_live_meeting_is_read_again_until_it_ends() {
+async fn p06_a_live_meeting_is_read_again_until_it_ends() {
     let mut world = World::new().await;
     let started = noon() - TimeDelta::hours(1);
     let live = |status: &str, minutes: &str, ended: &str, updated: &str| FixedRecord {
@@ -268,7 +268,7 @@ async fn a_live_meeting_is_read_again_until_it_ends() {
 }
 
 #[tokio::test]
-async fn a_chat_completed_days_later_is_found_under_both_meanings_of_the_filter() {
+async fn a14_a_chat_completed_days_later_is_found_under_both_meanings_of_the_filter() {
     for filter_meaning in [FilterMeaning::Created, FilterMeaning::Updated] {
         let mut world = World::new().await;
         let feed = plain_feed(Platform::Konvo, 5);
@@ -356,7 +356,7 @@ async fn the_short_form_of_a_list_updates_state_only_and_proves_nothing() {
 }
 
 #[tokio::test]
-async fn hostile_texts_are_stored_and_counted() {
+async fn f26_f28_f40_hostile_texts_are_stored_and_counted() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konvo, 2);
     let plain = plain_record(Platform::Konvo, 0, 2);
@@ -414,7 +414,7 @@ async fn one_provider_s_trouble_does_not_touch_another() {
 }
 
 #[tokio::test]
-async fn the_same_session_in_two_accounts_is_two_sessions() {
+async fn f56_the_same_session_in_two_accounts_is_two_sessions() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Realtimekit, 2);
     let _one = world.simulate(Platform::Realtimekit, feed.clone(), Quirks::default()).await;
@@ -425,7 +425,7 @@ async fn the_same_session_in_two_accounts_is_two_sessions() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_cap_is_refused() {
+async fn f16_p10_a_body_over_the_cap_is_refused() {
     let mut world = World::new().await;
     let provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 2), Quirks::default()).await;
     provider.script(vec![Fault::new(Effect::OversizedBody { bytes: 3_000_000 })]);

@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod acceptance;
 mod actions;
 mod api;
 mod backfill;
@@ -14,6 +15,7 @@ mod deletion;
 mod depth;
 mod downloads;
 mod faults;
+mod faults_lists;
 mod ingest;
 mod instances;
 mod memory;
@@ -23,6 +25,7 @@ mod postgres;
 mod providers;
 mod reconcile;
 mod replay;
+mod rosters;
 mod schema;
 mod settings;
 mod simulator;

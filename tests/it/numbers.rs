@@ -139,7 +139,7 @@ async fn lists_and_details_show_what_was_polled() {
 }
 
 #[tokio::test]
-async fn health_tells_what_failed_and_what_to_do() {
+async fn p12_health_tells_what_failed_and_what_to_do() {
     let mut world = World::new().await.with_key("not-the-right-key");
     let feed = Arc::new(FixedFeed::default());
     let _provider = world.simulate(Platform::Konvo, feed, Quirks::default()).await;

@@ -1,7 +1,7 @@
 //! The committed description of the API is what the code generates.
 
 #[test]
-fn the_committed_document_is_current() {
+fn a24_the_committed_document_is_current() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/openapi.json");
     let committed = std::fs::read_to_string(path).expect("a committed document");
     let generated = tributary::api::document().to_pretty_json().expect("a document");

@@ -15,7 +15,7 @@ fn faults(toml: &str, pairs: &[(&str, &str)]) -> String {
 const SOURCE: &str = "[[sources]]\nslug = \"konvo-eu\"\nprovider = \"konvo\"\napi_key_env = \"KEY\"\n";
 
 #[test]
-fn a_plain_configuration_is_read_with_the_provider_s_defaults() {
+fn f81_a_plain_configuration_is_read_with_the_provider_s_defaults() {
     let config = parse_config(SOURCE, &environment(&[("KEY", "secret\n")])).expect("it is right");
     let source = &config.sources[0];
     assert_eq!(source.slug.as_str(), "konvo-eu");
@@ -28,7 +28,7 @@ fn a_plain_configuration_is_read_with_the_provider_s_defaults() {
 }
 
 #[test]
-fn all_faults_are_told_at_once() {
+fn f81_all_faults_are_told_at_once() {
     let toml = r#"
         [databse]
         url = "postgres://x"
@@ -93,13 +93,13 @@ fn all_faults_are_told_at_once() {
 }
 
 #[test]
-fn two_sources_of_one_slug_are_refused() {
+fn f81_two_sources_of_one_slug_are_refused() {
     let text = faults(&format!("{SOURCE}{SOURCE}"), &[("KEY", "k")]);
     assert!(text.contains("sources[1].slug: `konvo-eu` is the slug of sources[0].slug already"), "{text}");
 }
 
 #[test]
-fn one_account_under_two_slugs_is_refused() {
+fn f81_one_account_under_two_slugs_is_refused() {
     let text = faults(&format!("{SOURCE}{}", SOURCE.replace("konvo-eu", "konvo-main")), &[("KEY", "k")]);
     assert!(text.contains("sources[1].api_key_env: this is the account of sources[0] already"), "{text}");
 }
@@ -114,7 +114,7 @@ fn any_mode_but_open_is_refused_with_the_way_out() {
 }
 
 #[test]
-fn the_environment_overrides_keys() {
+fn a01_the_environment_overrides_keys() {
     let pairs = [
         ("KEY", "k"),
         ("TRIBUTARY_SERVER__LISTEN", "127.0.0.1:9000"),

@@ -55,6 +55,8 @@ pub enum Effect {
     },
     /// The page is empty, though the total says otherwise.
     EmptyPage,
+    /// The page holds the first half of its records, as if the others had not been found.
+    ShortPage,
     /// Page numbers and tokens go round in a circle of so many pages: 1 repeats the first page for ever.
     PageCycle {
         /// Pages in the circle.
@@ -123,6 +125,7 @@ impl fmt::Debug for Effect {
             Self::SlowDrip { piece_bytes, pause } => write!(f, "SlowDrip({piece_bytes}, {pause:?})"),
             Self::OversizedBody { bytes } => write!(f, "OversizedBody({bytes})"),
             Self::EmptyPage => f.write_str("EmptyPage"),
+            Self::ShortPage => f.write_str("ShortPage"),
             Self::PageCycle { length } => write!(f, "PageCycle({length})"),
             Self::Delay(delay) => write!(f, "Delay({delay:?})"),
             Self::Before(_) => f.write_str("Before"),

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 pub(super) use crate::demo::simulator::feed::Bounds;
 use crate::demo::simulator::feed::{Entry, Feed};
-use crate::demo::simulator::quirks::{FilterMeaning, Quirks};
+use crate::demo::simulator::quirks::{FilterMeaning, ListOrder, Quirks};
 
 /// A request, with all that decides its answer.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub(super) struct Call<'a> {
 pub(super) struct Bend {
     pub(super) without_list_key: bool,
     pub(super) empty_page: bool,
+    pub(super) short_page: bool,
     pub(super) page_cycle: Option<usize>,
 }
 
@@ -85,12 +86,18 @@ impl Call<'_> {
 
     /// What matches the time filter, oldest first.
     pub(super) fn select(&self, bounds: Bounds) -> Vec<Entry> {
+        let is_end = |at: DateTime<Utc>| bounds.from == Some(at) || bounds.to == Some(at);
         let mut entries = match self.quirks.filter_meaning {
-            FilterMeaning::Created => return self.feed.created_between(bounds, self.now),
+            FilterMeaning::Created => {
+                let mut entries = self.feed.created_between(bounds, self.now);
+                entries.retain(|entry| !(self.quirks.exclusive_bounds && is_end(entry.created_at)));
+                return entries;
+            }
             FilterMeaning::Updated | FilterMeaning::Ignored => self.feed.index(self.now),
         };
         if self.quirks.filter_meaning == FilterMeaning::Updated {
             entries.retain(|entry| bounds.hold(entry.updated_at));
+            entries.retain(|entry| !(self.quirks.exclusive_bounds && is_end(entry.updated_at)));
         }
         entries
     }
@@ -117,8 +124,14 @@ impl Call<'_> {
         size: usize,
         shape: impl Fn(String) -> String,
     ) -> ListPage {
+        let mut entries = entries.to_vec();
+        match self.quirks.order {
+            ListOrder::AsAsked => {}
+            ListOrder::Reversed => entries.reverse(),
+            ListOrder::Shuffled(seed) => entries.sort_by_key(|entry| shuffled(entry.key, seed)),
+        }
         // A record removed by now leaves a shorter page, as it would at the provider.
-        self.page_of(entries, index, size, |entry| self.feed.render(entry.key, self.now).map(&shape))
+        self.page_of(&entries, index, size, |entry| self.feed.render(entry.key, self.now).map(&shape))
     }
 
     /// The same of whatever `render` makes records of.
@@ -130,9 +143,13 @@ impl Call<'_> {
         render: impl Fn(&T) -> Option<String>,
     ) -> ListPage {
         let index = self.bend.page_cycle.map_or(index, |length| index % length.max(1));
-        let offset = index.saturating_mul(size).min(all.len());
-        let end = offset.saturating_add(size).min(all.len());
+        let last = all.len().saturating_sub(1) / size;
+        let index = if self.quirks.repeats_last_page { index.min(last) } else { index };
+        let reachable = all.len().min(self.quirks.reachable_max.unwrap_or(usize::MAX));
+        let offset = index.saturating_mul(size).min(reachable);
+        let end = offset.saturating_add(size).min(reachable);
         let shown = if self.bend.empty_page { &[] } else { &all[offset..end] };
+        let shown = if self.bend.short_page { &shown[..shown.len() / 2] } else { shown };
         let (mut records, mut len) = (String::new(), 0);
         for item in shown {
             let Some(json) = render(item) else { continue };
@@ -142,11 +159,20 @@ impl Call<'_> {
             records.push_str(&self.quirks.reshape(json));
             len += 1;
         }
-        ListPage { records, len, total: all.len(), offset, index, has_next: end < all.len() }
+        ListPage { records, len, total: all.len(), offset, index, has_next: end < reachable }
     }
 
     /// The size of pages, once the silent limits have been applied.
     pub(super) fn clamp_size(&self, size: usize, limit: usize) -> usize {
+        let size = self.quirks.page_size_always.unwrap_or(size);
         size.min(limit).min(self.quirks.page_size_max.unwrap_or(usize::MAX)).max(1)
     }
+}
+
+/// Where the record of that key stands in a shuffled list: `SplitMix64`, so that it is the same everywhere.
+fn shuffled(key: usize, seed: u64) -> u64 {
+    let mixed = (key as u64).wrapping_add(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }

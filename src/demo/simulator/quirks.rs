@@ -33,6 +33,20 @@ pub enum Total {
     Missing,
     /// The truth, written as text.
     AsText,
+    /// This JSON, whatever it is.
+    Verbatim(&'static str),
+}
+
+/// In which order a list comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ListOrder {
+    /// As the documents say, or as it is asked for.
+    #[default]
+    AsAsked,
+    /// The other way round.
+    Reversed,
+    /// In none that means anything, the same one for the same number.
+    Shuffled(u64),
 }
 
 /// The form of a KonPro list.
@@ -105,6 +119,18 @@ pub struct Quirks {
     pub first_page: usize,
     /// Larger pages than this are cut to it in silence, besides the provider's own limit.
     pub page_size_max: Option<usize>,
+    /// Pages have this size, whatever is asked for.
+    pub page_size_always: Option<usize>,
+    /// In which order lists come.
+    pub order: ListOrder,
+    /// No more than so many records of a list can be reached, though all are counted.
+    pub reachable_max: Option<usize>,
+    /// Whoever asks for a page beyond the last one is shown the last one.
+    pub repeats_last_page: bool,
+    /// KonPro's last page carries a token, too; what it leads to is empty.
+    pub token_on_last_page: bool,
+    /// A record at the very end of a time filter's range, on either side, does not match.
+    pub exclusive_bounds: bool,
     /// KonPro sends tokens for further pages and expects them (default: page numbers alone).
     pub token_paging: bool,
     /// KonPro's form of a list.
@@ -152,6 +178,12 @@ impl Default for Quirks {
         Self {
             first_page: 1,
             page_size_max: None,
+            page_size_always: None,
+            order: ListOrder::default(),
+            reachable_max: None,
+            repeats_last_page: false,
+            token_on_last_page: false,
+            exclusive_bounds: false,
             token_paging: false,
             konpro_shape: KonproShape::default(),
             epoch_milliseconds: false,
@@ -184,6 +216,7 @@ impl Quirks {
             Total::OffBy(by) => Some(i64::try_from(total).unwrap_or(i64::MAX).saturating_add(by).max(0).to_string()),
             Total::Missing => None,
             Total::AsText => Some(format!("\"{total}\"")),
+            Total::Verbatim(json) => Some(json.to_owned()),
         }
     }
 

@@ -37,12 +37,14 @@ pub(super) async fn list_sessions(
         PageRef::Page(number) => ("page", number.to_string()),
         PageRef::Token(token) => ("token", token.clone()),
     };
+    // a second wider on either side: whether the ends of a range belong to it is not documented
     let is_whole = window.to.timestamp_subsec_nanos() == 0;
-    let to = if is_whole { window.to } else { window.to + TimeDelta::seconds(1) };
+    let (from, to) =
+        (window.from - TimeDelta::seconds(1), window.to + TimeDelta::seconds(if is_whole { 1 } else { 2 }));
     let query = [
         position,
         ("page_size", page_size.to_string()),
-        ("date_from", whole_seconds(window.from)),
+        ("date_from", whole_seconds(from)),
         ("date_to", whole_seconds(to)),
     ];
     let answer = api.get("/v1/streaming/sessions", &query).await?;

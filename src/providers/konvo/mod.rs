@@ -11,7 +11,7 @@ mod normalize;
 mod wire;
 
 use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -36,12 +36,11 @@ const HISTORY_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// Makes the connector.
 pub(super) fn connect(settings: ConnectorSettings) -> Arc<dyn Connector> {
-    let page_base = OnceLock::new();
-    match settings.facts.get(FACT_PAGE_BASE).map(String::as_str) {
-        Some("0") => drop(page_base.set(0)),
-        Some("1") => drop(page_base.set(1)),
-        _ => {}
-    }
+    let page_base = Mutex::new(match settings.facts.get(FACT_PAGE_BASE).map(String::as_str) {
+        Some("0") => Some(0),
+        Some("1") => Some(1),
+        _ => None,
+    });
     let limit = settings.page_size.unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE);
     let filter_meaning = settings.facts.get(FACT_FILTER_MEANING).cloned();
     Arc::new(Konvo { api: settings.api, limit, page_base, filter_meaning })
@@ -51,7 +50,7 @@ struct Konvo {
     api: ApiClient,
     limit: u32,
     /// The number of the first page, once known.
-    page_base: OnceLock<u32>,
+    page_base: Mutex<Option<u32>>,
     /// What earlier runs learnt about the time filter.
     filter_meaning: Option<String>,
 }
@@ -123,7 +122,7 @@ impl Connector for Konvo {
     async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError> {
         let listing = self.list(&range(request.window, request.now), None, 1).await?;
         let unknown = || "not known yet".to_owned();
-        let page_base = self.page_base.get().map_or_else(unknown, ToString::to_string);
+        let page_base = self.page_base().as_ref().map_or_else(unknown, ToString::to_string);
         let meaning = self.filter_meaning.clone().unwrap_or_else(unknown);
         let findings = [(FACT_PAGE_BASE, page_base), (FACT_FILTER_MEANING, meaning)];
         Ok(listing::check_report(&listing, request.now, &findings))
@@ -131,6 +130,12 @@ impl Connector for Konvo {
 }
 
 impl Konvo {
+    /// The number of the first page, as far as it is known. That it is 0 is asked again in each walk, since it costs
+    /// nothing: a list that came in another order while it was learnt would else be read wrongly for ever.
+    fn page_base(&self) -> Option<u32> {
+        *self.page_base.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn list(&self, range: &Range, page: Option<u32>, limit: u32) -> Result<Listing, PullError> {
         client::list_sessions(&self.api, range, page, limit).await
     }
@@ -138,9 +143,9 @@ impl Konvo {
     async fn first_page(&self, range: &Range) -> Result<Page, PullError> {
         let listing = self.list(range, None, self.limit).await?;
         let seen = listing.rows();
-        let next = match self.page_base.get() {
-            Some(base) => Position::Numbered { number: base + 1, seen },
-            None => Position::Second { first_ids: listing.ids("id") },
+        let next = match self.page_base() {
+            Some(1) => Position::Numbered { number: 2, seen },
+            _ => Position::Second { first_ids: listing.ids("id") },
         };
         Ok(page_of(listing, seen, &next))
     }
@@ -155,9 +160,6 @@ impl Konvo {
     /// kept, and counted as no progress, so that the walk goes one page further rather than one less.
     async fn second_page(&self, range: &Range, first_ids: &[String]) -> Result<Page, PullError> {
         let first_rows = first_ids.len() as u64;
-        if let Some(base) = self.page_base.get() {
-            return self.numbered_page(range, base + 1, first_rows).await;
-        }
         let mut listing = self.list(range, Some(1), self.limit).await?;
         let (base, mut page) = match compare(first_ids, &listing.ids("id")) {
             Comparison::Same => {
@@ -173,8 +175,7 @@ impl Konvo {
                 return Ok(page_of(listing, first_rows, &next));
             }
         };
-        // A walk beside this one may have learnt the same.
-        let _ = self.page_base.set(base);
+        *self.page_base.lock().unwrap_or_else(PoisonError::into_inner) = Some(base);
         page.facts.insert(FACT_PAGE_BASE, base.to_string());
         Ok(page)
     }
@@ -202,5 +203,5 @@ fn page_of(listing: Listing, seen: u64, next: &Position) -> Page {
 
 fn range(window: &Window, now: DateTime<Utc>) -> Range {
     let is_history = window.to < now - HISTORY_AFTER;
-    Range { from: listing::millis_down(window.from), to: is_history.then(|| listing::millis_up(window.to)) }
+    Range { from: listing::millis_before(window.from), to: is_history.then(|| listing::millis_after(window.to)) }
 }

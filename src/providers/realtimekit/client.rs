@@ -34,8 +34,8 @@ pub(super) fn sessions(sessions_path: &str, window: &Window) -> List {
     let query = vec![
         ("sort_by", "createdAt".to_owned()),
         ("sort_order", "ASC".to_owned()),
-        ("start_time", listing::millis_down(window.from)),
-        ("end_time", listing::millis_up(window.to)),
+        ("start_time", listing::millis_before(window.from)),
+        ("end_time", listing::millis_after(window.to)),
     ];
     List { path: sessions_path.to_owned(), name: "sessions", query }
 }

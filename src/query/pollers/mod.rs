@@ -149,7 +149,7 @@ impl Poller {
             state,
             is_failing: state.is_failing(),
             next_run_at: facts.next_run_at(now),
-            lag_seconds: facts.complete_through.map(|at| (now - at).num_seconds()),
+            lag_seconds: facts.complete_through.map(|at| (now - at).num_seconds().max(0)),
             run: facts.current_run(),
             quota: CallQuota::of(&facts, now),
             lease: facts.lease_owner.clone().zip(facts.lease_until).map(|(owner, until)| Lease { owner, until }),

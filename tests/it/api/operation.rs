@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn health_of_the_pollers() {
+async fn p12_health_of_the_pollers() {
     let api = Api::new().await;
     let answer = api.get("/v1/health/pollers").await;
     let poller =

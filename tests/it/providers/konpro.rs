@@ -69,8 +69,8 @@ async fn token_walk_gives_the_values_worked_out_by_hand() {
         assert_eq!(call.path, "/v1/streaming/sessions");
         assert_eq!(call.headers["x-api-key"], KEY);
         assert_eq!(call.query("page_size"), Some("2"));
-        assert_eq!(call.query("date_from"), Some("2026-01-01T00:00:00Z"));
-        assert_eq!(call.query("date_to"), Some("2026-04-01T00:00:00Z"));
+        assert_eq!(call.query("date_from"), Some("2025-12-31T23:59:59Z"));
+        assert_eq!(call.query("date_to"), Some("2026-04-01T00:00:01Z"));
     }
     assert_eq!((calls[0].query("page"), calls[1].query("page")), (Some("1"), None));
 }
@@ -167,8 +167,8 @@ async fn ranges_are_whole_seconds_and_lose_nothing() {
     let window = Window { from: at("2026-03-01T00:00:00.900Z"), to: at("2026-03-02T00:00:00.000001Z") };
     fetch_at(&*connect("konpro", &server.url), &window, None, NOW).await.unwrap();
     let call = &server.calls()[0];
-    assert_eq!(call.query("date_from"), Some("2026-03-01T00:00:00Z"));
-    assert_eq!(call.query("date_to"), Some("2026-03-02T00:00:01Z"));
+    assert_eq!(call.query("date_from"), Some("2026-02-28T23:59:59Z"));
+    assert_eq!(call.query("date_to"), Some("2026-03-02T00:00:02Z"));
 }
 
 #[tokio::test]

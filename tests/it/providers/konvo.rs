@@ -41,7 +41,7 @@ fn numbers(pages: &[&str]) -> Vec<Option<String>> {
 }
 
 #[tokio::test]
-async fn both_page_bases_are_found_and_learnt() {
+async fn a13_both_page_bases_are_found_and_learnt() {
     for (base, asked) in [(0, vec!["", "1", "2"]), (1, vec!["", "1", "2", "3"])] {
         let server = paged_server(base).await;
         let connector = connect_with("konvo", &server.url, |settings| settings.page_size = Some(2));
@@ -177,9 +177,9 @@ async fn the_upper_end_is_sent_for_history_only() {
         fetch_at(&*connector, &window, None, now).await.unwrap();
     }
     let calls = server.calls();
-    assert_eq!(calls[0].query("updated_at_min"), Some("2026-03-01T00:00:00.000Z"));
+    assert_eq!(calls[0].query("updated_at_min"), Some("2026-02-28T23:59:59.999Z"));
     assert_eq!(calls[0].query("updated_at_max"), None);
-    assert_eq!(calls[1].query("updated_at_max"), Some("2026-03-02T00:00:00.001Z"));
+    assert_eq!(calls[1].query("updated_at_max"), Some("2026-03-02T00:00:00.002Z"));
 }
 
 #[tokio::test]

@@ -209,7 +209,7 @@ async fn odd_participants_are_kept_and_counted() {
 }
 
 #[tokio::test]
-async fn what_the_provider_does_not_know_is_absent() {
+async fn f57_what_the_provider_does_not_know_is_absent() {
     for stream in Stream::PER_SESSION {
         let server = Server::start(|_| status(404, rtk_sample!("error.404.session.json"))).await;
         let answer = ask(&*connect("realtimekit", &server.url), stream, None, Some("p1")).await.unwrap();
@@ -270,7 +270,7 @@ async fn an_answer_without_a_link_is_absent() {
 }
 
 #[tokio::test]
-async fn links_are_followed_without_a_credential_and_asked_for_as_documented() {
+async fn f61_links_are_followed_without_a_credential_and_asked_for_as_documented() {
     let calls = [
         (Stream::Chat, "chat", rtk_sample!("files/chat.csv")),
         (Stream::Transcript, "transcript", rtk_sample!("files/transcript.json")),
@@ -291,7 +291,7 @@ async fn links_are_followed_without_a_credential_and_asked_for_as_documented() {
 }
 
 #[tokio::test]
-async fn a_dead_link_is_asked_for_once_more() {
+async fn f59_a_dead_link_is_asked_for_once_more() {
     for dead in [403, 404, 410] {
         // The object store's own page says why, and is no content.
         let gone = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>";
@@ -311,7 +311,7 @@ async fn a_dead_link_is_asked_for_once_more() {
 }
 
 #[tokio::test]
-async fn a_link_that_says_it_has_expired_is_tried() {
+async fn f59_a_link_that_says_it_has_expired_is_tried() {
     let server = Server::start(|call| {
         if call.path == "/files/transcript.csv" {
             return file(rtk_sample!("files/transcript.headerless-ms.csv"));

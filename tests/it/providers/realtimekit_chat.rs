@@ -49,7 +49,7 @@ async fn the_sample_gives_the_messages_read_by_hand() {
 }
 
 #[tokio::test]
-async fn columns_are_found_by_name() {
+async fn f62_columns_are_found_by_name() {
     // Another order and case, a byte order mark, CRLF, a column more and most missing.
     let file =
         "\u{feff}Created_At,PAYLOAD,Mood,Id\r\n2026-03-02T14:00:01Z,\"a\r\nb\",good,m1\r\n\r\n1772460002000,c,,m2\r\n";
@@ -94,7 +94,7 @@ async fn json_is_read_like_a_table() {
 }
 
 #[tokio::test]
-async fn bad_rows_are_rejects_and_the_others_survive() {
+async fn f62_bad_rows_are_rejects_and_the_others_survive() {
     let long = "x".repeat(600);
     let file = format!("id,payload,createdAt\nm1,a,2026-03-02T14:00:01Z\nm2\n{long},b,\nm3,c,d,e\nm4,f,soon,\nm5,g,\n");
     let page = page(file).await;
@@ -132,7 +132,7 @@ async fn unknown_kinds_of_payload_are_counted_and_not_taken_for_text() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_whole_is_an_error() {
+async fn f63_a_file_that_is_not_whole_is_an_error() {
     assert!(fault("id,payload\na,b\nc,\"d\ne,f\n").await.contains("never closed"));
     assert!(fault("id,payload\na,\"b\nc,\"d\"\ne,f\n").await.contains("before its field ends"));
     for cut in ["id,payload,createdAt\na,b,2026-03-02T14:00:01Z\nc", "id,payload,createdAt\na,b,2026-03-02T14:0"] {

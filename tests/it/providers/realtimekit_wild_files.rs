@@ -73,7 +73,7 @@ fn no_bytes_make_a_reader_panic() {
 }
 
 #[test]
-fn a_cut_chat_gives_no_message_that_was_not_sent() {
+fn f63_a_cut_chat_gives_no_message_that_was_not_sent() {
     let bench = Bench::new();
     let sample = rtk_sample!("files/chat.csv").as_bytes();
     let chat = |bytes: &[u8]| match bench.read(Stream::Chat, bytes) {

@@ -86,7 +86,7 @@ async fn a_long_wait_parks_the_stream() {
 }
 
 #[tokio::test]
-async fn no_redirect_takes_the_key_along() {
+async fn f20_p09_no_redirect_takes_the_key_along() {
     for provider in PROVIDERS {
         let elsewhere = Server::start(move |_| json(empty_list(provider))).await;
         let target = elsewhere.url.clone();
@@ -102,7 +102,7 @@ async fn no_redirect_takes_the_key_along() {
 }
 
 #[tokio::test]
-async fn no_error_tells_the_key() {
+async fn p09_no_error_tells_the_key() {
     let echoes = [
         format!(r#"{{"message":"the key {KEY} is not known"}}"#),
         format!(r#"{{"code":"{KEY}","message":"{KEY}"}}"#),

@@ -132,6 +132,11 @@ impl FixedFeed {
         found.map(|held| *held = record).is_some()
     }
 
+    /// The first record of that id.
+    pub fn get(&self, id: &str) -> Option<FixedRecord> {
+        self.held().records.values().find(|held| held.id == id).cloned()
+    }
+
     /// Removes all records of that id; `false` where there is none.
     pub fn remove(&self, id: &str) -> bool {
         let records = &mut self.held().records;

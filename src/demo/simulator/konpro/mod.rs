@@ -85,6 +85,7 @@ fn render(call: &Call<'_>, page: &ListPage, size: usize) -> String {
     let next = match call.bend.page_cycle.map(|length| (page.index + 1) % length.max(1)) {
         Some(next) if call.quirks.token_paging => token_of(next),
         None if call.quirks.token_paging && page.has_next => token_of(page.index + 1),
+        None if call.quirks.token_paging && call.quirks.token_on_last_page && page.len > 0 => token_of(page.index + 1),
         _ => "null".to_owned(),
     };
     let total = call.quirks.total_json(page.total).map(|total| format!("\"total\":{total}"));

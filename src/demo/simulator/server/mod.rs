@@ -191,6 +191,7 @@ fn bend_of(effect: Option<&Effect>) -> Bend {
     match effect {
         Some(Effect::MissingListKey) => Bend { without_list_key: true, ..Bend::default() },
         Some(Effect::EmptyPage) => Bend { empty_page: true, ..Bend::default() },
+        Some(Effect::ShortPage) => Bend { short_page: true, ..Bend::default() },
         Some(Effect::PageCycle { length }) => Bend { page_cycle: Some(*length), ..Bend::default() },
         _ => Bend::default(),
     }

@@ -1,0 +1,58 @@
+//! Taking claims back that cannot be true.
+//!
+//! A stream that claims to be complete up to an instant that has not come yet would never read what lies before it, and
+//! would state zeros for days that have not been. Such a claim is a clock's or a hand's mistake: it is cut back to what
+//! can be, and said. Must not know how claims are proven.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use crate::store::StoreError;
+use crate::store::hold::Hold;
+
+/// Cuts what is claimed beyond `limit` back to `now`. Returns the end of the furthest claim that was taken back.
+pub async fn take_back(
+    pool: &PgPool,
+    hold: &Hold,
+    limit: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let failed = StoreError::doing("taking claims about the future back");
+    let place = hold.place();
+    let furthest = sqlx::query_scalar!(
+        "select max(window_to) from ingest.windows
+          where source_id = $1 and stream = $2 and is_complete and window_to > $3",
+        place.source_id.0,
+        place.stream.as_str(),
+        limit,
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(&failed)?;
+    if furthest.is_none() {
+        return Ok(None);
+    }
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    hold.guard(&mut tx).await?;
+    sqlx::query!(
+        "delete from ingest.windows where source_id = $1 and stream = $2 and is_complete and window_from >= $3",
+        place.source_id.0,
+        place.stream.as_str(),
+        now,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    sqlx::query!(
+        "update ingest.windows set window_to = $3
+          where source_id = $1 and stream = $2 and is_complete and window_to > $3",
+        place.source_id.0,
+        place.stream.as_str(),
+        now,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    tx.commit().await.map_err(&failed)?;
+    Ok(furthest)
+}

@@ -1,0 +1,9 @@
+//! The fault list, from F41 on: how lists lie and move, clocks, and our own side.
+//!
+//! A test's name begins with the number of the fault it stands for; `docs/faults.md` lists all of them.
+
+pub(crate) mod dump;
+mod own_side;
+mod pagination;
+mod time;
+mod walks;
