@@ -19,6 +19,10 @@ use crate::store::{Place, StoreError};
 /// A last start so far ahead of the present was written with a wrong clock, and keeps no run from starting.
 const WRONG_CLOCK: TimeDelta = TimeDelta::minutes(1);
 
+/// A write of somebody else's about the stream is over in a moment; whoever stopped in the middle of one is not waited
+/// for.
+const LOCK_PATIENCE: &str = "set local lock_timeout = '2s'";
+
 /// The right to advance a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
@@ -73,6 +77,8 @@ pub async fn claim(
 ) -> Result<Claim, StoreError> {
     let failed = StoreError::doing("claiming a stream");
     let asked_at = Instant::now();
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    sqlx::query(LOCK_PATIENCE).execute(&mut *tx).await.map_err(&failed)?;
     let granted = sqlx::query!(
         r#"with free as (
            select source_id, stream from ingest.streams
@@ -84,8 +90,7 @@ pub async fn claim(
                    or run_id is not null or parked_until <= $7
                    or exists (select from ingest.controls c
                                where c.source_id = $1 and c.stream = $2 and c.due_at is not null))
-              -- whoever stopped in the middle of a write is not waited for
-              for no key update skip locked)
+              for no key update)
            update ingest.streams s
               set fence = fence + 1, lease_token = gen_random_uuid(), lease_owner = $3,
                   lease_until = clock_timestamp() + make_interval(secs => $4)
@@ -100,20 +105,20 @@ pub async fn claim(
         claimant.now + WRONG_CLOCK,
         claimant.now,
     )
-    .fetch_optional(pool)
-    .await
-    .map_err(&failed)?;
+    .fetch_optional(&mut *tx)
+    .await;
+    let granted = match granted {
+        Ok(granted) => granted,
+        Err(error) if is_lock_timeout(&error) => {
+            return Ok(Claim::Held { owner: "a write that does not end".to_owned(), until: claimant.now });
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    tx.commit().await.map_err(&failed)?;
     if let Some(row) = granted {
-        let Claimant { duration, .. } = *claimant;
-        let trusted_until = asked_at + duration;
-        return Ok(Claim::Granted(Lease {
-            source_id,
-            stream,
-            token: row.token,
-            fence: row.fence,
-            duration,
-            trusted_until,
-        }));
+        let (duration, trusted_until) = (claimant.duration, asked_at + claimant.duration);
+        let (token, fence) = (row.token, row.fence);
+        return Ok(Claim::Granted(Lease { source_id, stream, token, fence, duration, trusted_until }));
     }
     let row = sqlx::query!(
         r#"select exists (select from ingest.controls c
@@ -132,6 +137,10 @@ pub async fn claim(
         row if row.is_held || claimant.tick.is_none() => Claim::Held { owner: row.owner, until: row.until },
         _ => Claim::NotDue,
     })
+}
+
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("55P03")
 }
 
 /// Prolongs a lease and returns until when it may be trusted; an error of kind [`StoreError::LeaseLost`] once it is

@@ -42,6 +42,10 @@ over_all_providers!(
     a26_what_is_advertised_is_what_is_done,
 );
 
+/// What an operator's wish to pause a stream leaves behind.
+const PAUSE: &str = "insert into ingest.controls (source_id, stream, paused_at, paused_by)
+                     select source_id, stream, now(), 'a test' from ingest.streams";
+
 async fn stored(world: &World) -> i64 {
     world.number("select count(*) from core.sessions").await
 }
@@ -354,7 +358,7 @@ async fn a19_a_pause_in_the_middle_is_gone_on_from(platform: Platform) {
     let pause = move || {
         let pool = pool.clone();
         tokio::spawn(async move {
-            sqlx::query("update ingest.streams set is_paused = true").execute(&pool).await.expect("paused");
+            sqlx::query(PAUSE).execute(&pool).await.expect("paused");
         });
     };
     provider.script(vec![
@@ -367,7 +371,7 @@ async fn a19_a_pause_in_the_middle_is_gone_on_from(platform: Platform) {
     let line = world.poll_one().await;
     assert_eq!((line.result, provider.requests().len()), ("paused", calls), "{line:?}");
     assert_eq!(stored(&world).await, kept, "pausing deletes nothing");
-    sqlx::query("update ingest.streams set is_paused = false").execute(&world.db.pool).await.expect("resumed");
+    sqlx::query("delete from ingest.controls").execute(&world.db.pool).await.expect("resumed");
     let line = world.poll_one().await;
     assert!(line.is_complete(), "{line:?}");
     assert_eq!(stored(&world).await, 120);

@@ -129,7 +129,7 @@ async fn figures_of_a_backfilled_range_are_stated_and_others_before_the_history_
 }
 
 #[tokio::test]
-async fn a_backfill_cut_off_midway_goes_on_and_repeats_no_proven_unit() {
+async fn a21_a_backfill_cut_off_midway_goes_on_and_repeats_no_proven_unit() {
     let mut world = World::new().await.with_settings(TODAY_ONLY);
     let provider = world.simulate(Platform::Konvo, feed(Platform::Konvo, 4), Quirks::default()).await;
     world.poll_one().await;
@@ -238,7 +238,7 @@ async fn two_processes_share_a_backfill_and_one_that_is_killed_leaves_its_part_t
 }
 
 #[tokio::test]
-async fn the_live_poll_runs_beside_a_backfill() {
+async fn a20_the_live_poll_runs_beside_a_backfill() {
     let mut world = World::new().await.with_settings("page_size = 20\nhistory_from = \"2026-03-01T00:00:00Z\"");
     let provider = world.simulate(Platform::Realtimekit, feed(Platform::Realtimekit, 60), Quirks::default()).await;
     provider.script(vec![Fault::new(Effect::Delay(Duration::from_millis(5))).forever()]);

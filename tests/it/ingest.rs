@@ -1,7 +1,6 @@
 //! Polls as a user runs them: crashes, lost databases, two at once, late changes.
 
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -428,15 +427,9 @@ async fn f56_the_same_session_in_two_accounts_is_two_sessions() {
 async fn f16_p10_a_body_over_the_cap_is_refused() {
     let mut world = World::new().await;
     let provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 2), Quirks::default()).await;
-    provider.script(vec![Fault::new(Effect::OversizedBody { bytes: 3_000_000 })]);
-    let toml = format!("[http]\nmax_body_bytes = 2000000\n{}", world.toml());
-    let config = tributary::app::parse_config(&toml, &world.environment()).expect("it is right");
-    let clock = Arc::clone(&world.clock) as Arc<dyn tributary::clock::Clock>;
-    let dice = Arc::new(tributary::clock::Dice::seeded(1));
-    let app = tributary::app::App::new(config, Some(world.db.options.clone()), clock, dice).expect("an app");
-    let selection = tributary::app::polling::Selection::default();
-    let lines = tributary::app::polling::poll(&app, &selection, tokio_util::sync::CancellationToken::new()).await;
-    let line = lines.expect("the poll runs").remove(0);
+    provider.script(vec![Fault::new(Effect::OversizedBody { bytes: 3_000_000 }).forever()]);
+    world.set_http("max_body_bytes = 2000000");
+    let line = world.poll_one().await;
     assert_eq!(line.result, "failed");
     assert!(line.detail.unwrap_or_default().starts_with("too_large"));
 }

@@ -92,7 +92,7 @@ fn assert_same_rows(made: &[String], polled: &[String]) {
 }
 
 #[tokio::test]
-async fn all_tables_come_back_from_raw_records_alone() {
+async fn a16_all_tables_come_back_from_raw_records_alone() {
     let (world, simulators) = polled().await;
     let polled = world.dump().await;
     assert!(polled.len() > 1_000, "{} rows", polled.len());
@@ -133,7 +133,7 @@ async fn a_replay_in_place_changes_nothing() {
 }
 
 #[tokio::test]
-async fn rows_of_an_older_mapping_are_made_anew_and_keep_their_numbers() {
+async fn a17_rows_of_an_older_mapping_are_made_anew_and_keep_their_numbers() {
     let (world, _simulators) = polled().await;
     let polled = world.dump().await;
     let numbers =

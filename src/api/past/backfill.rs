@@ -36,13 +36,24 @@ pub(crate) struct BackfillChanged {
     backfill: Backfill,
 }
 
+/// A backfill as the document shows it.
+pub(super) fn example() -> serde_json::Value {
+    serde_json::json!({
+        "backfill_id": 3, "source": "konpro-main", "provider": "konpro", "stream": "sessions", "state": "running", "reason": null,
+        "range_from": "2025-01-01T00:00:00Z", "range_to": "2026-01-01T00:00:00Z", "requested_by": "ada@ops-1",
+        "created_at": "2026-11-20T10:40:00Z", "finished_at": null, "unit_count": 365, "proven_count": 120,
+        "doubtful_count": 0, "failed_count": 0, "active_count": 2, "record_count": 41210, "inserted_count": 41190,
+        "updated_count": 0, "unchanged_count": 20, "rejected_count": 0, "waits_until": null, "eta_seconds": 410
+    })
+}
+
 /// One backfill
 ///
 /// How far it has come, and which of its units are doubtful or could not be read, with the reason in each.
 #[utoipa::path(
     get, path = "/v1/sync/backfills/{backfill_id}", tag = "data",
     params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
-    responses((status = 200, description = "The backfill.", body = BackfillDetail), FindProblems)
+    responses((status = 200, description = "The backfill.", body = BackfillDetail, example = json!({ "backfill": example(), "troubled_units": [] })), FindProblems)
 )]
 pub(crate) async fn read_backfill(
     State(state): State<ApiState>,
@@ -62,7 +73,7 @@ pub(crate) async fn read_backfill(
 #[utoipa::path(
     post, path = "/v1/sync/backfills/{backfill_id}/pause", tag = "actions",
     params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
-    responses((status = 200, description = "It is paused, or was not running.", body = BackfillChanged), ActionProblems)
+    responses((status = 200, description = "It is paused, or was not running.", body = BackfillChanged, example = json!({ "is_changed": true, "backfill": example() })), ActionProblems)
 )]
 pub(crate) async fn pause_backfill(
     State(state): State<ApiState>,
@@ -81,7 +92,7 @@ pub(crate) async fn pause_backfill(
 #[utoipa::path(
     post, path = "/v1/sync/backfills/{backfill_id}/resume", tag = "actions",
     params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
-    responses((status = 200, description = "It runs, or was over.", body = BackfillChanged), ActionProblems)
+    responses((status = 200, description = "It runs, or was over.", body = BackfillChanged, example = json!({ "is_changed": true, "backfill": example() })), ActionProblems)
 )]
 pub(crate) async fn resume_backfill(
     State(state): State<ApiState>,

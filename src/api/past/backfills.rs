@@ -11,6 +11,7 @@ use crate::api::documented::ReadProblems;
 use crate::api::page::{List, Page};
 use crate::api::parameters::values::{PageParameters, words};
 use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::past::backfill::example;
 use crate::api::problem::ApiError;
 use crate::query::backfills::{self, Backfill, BackfillFilter, STATES};
 use crate::query::catalog::{Catalog, SourceFilter};
@@ -40,13 +41,7 @@ parameter_groups! {
     get, path = "/v1/sync/backfills", tag = "data", params(BackfillChoice, PageParameters),
     responses(
         (status = 200, description = "A page of backfills. The Link header names the next page.", body = List<Backfill>, example = json!({
-            "items": [{
-                "backfill_id": 3, "source": "konpro-main", "provider": "konpro", "stream": "sessions", "state": "running", "reason": null,
-                "range_from": "2025-01-01T00:00:00Z", "range_to": "2026-01-01T00:00:00Z", "requested_by": "ada@ops-1",
-                "created_at": "2026-11-20T10:40:00Z", "finished_at": null, "unit_count": 365, "proven_count": 120,
-                "doubtful_count": 0, "failed_count": 0, "active_count": 2, "record_count": 41210, "inserted_count": 41190,
-                "updated_count": 0, "unchanged_count": 20, "rejected_count": 0, "waits_until": null, "eta_seconds": 410
-            }],
+            "items": [example()],
             "page": {"has_more": false, "next": null},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
         })),

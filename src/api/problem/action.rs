@@ -146,19 +146,21 @@ impl ActionProblem {
             )
             .retry_after(2),
             Self::StillUnknown { action_id } => told_of_unknown_key(*action_id),
-            Self::KeyReused { action_id } => Told::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "The idempotency key belongs to another request",
-                format!(
-                    "Call {action_id} was made with this key and asked for something else. Take a new key for each wish."
-                ),
-            ),
+            Self::KeyReused { action_id } => told_of_reused_key(*action_id),
             Self::Failed { action_id, outcome, detail, retry_after_seconds } => {
                 told_of_failure(*action_id, *outcome, detail, *retry_after_seconds)
             }
         }
     }
+}
+
+fn told_of_reused_key(action_id: i64) -> Told {
+    Told::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency_key_reused",
+        "The idempotency key belongs to another request",
+        format!("Call {action_id} was made with this key and asked for something else. Take a new key for each wish."),
+    )
 }
 
 fn told_of_unknown_key(action_id: i64) -> Told {

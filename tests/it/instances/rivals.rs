@@ -37,11 +37,12 @@ async fn f72_a_poller_stopped_past_its_lease_ends_by_itself_when_it_wakes() {
     let providers = Providers::start(&[Platform::Konvo], 120, 0).await;
     let quiet = providers.quiet_tables().await;
     let stage = providers.stage(EVERY_SECOND, 2).await;
-    // the fourth page hangs: meanwhile nothing is being written
-    let hang = Fault::new(Effect::Delay(Duration::from_secs(6))).from_request(4).times(1);
+    // the fourth answer hangs: meanwhile nothing is being written
+    let hang = Fault::new(Effect::Delay(Duration::from_secs(8))).from_request(4).times(1);
     providers.simulators[0].1.script(vec![hang]);
     let sleeper = stage.poller("");
-    stage.until(3, "select coalesce(max(page_count), 0)::bigint from ingest.runs").await;
+    stage.until(2, "select coalesce(max(page_count), 0)::bigint from ingest.runs").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     sleeper.signal(Signal::STOP);
     taken_over(&stage, &providers, &quiet, sleeper).await;
 }
