@@ -123,6 +123,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sessions::provenance::read_provenance))
         .routes(routes!(metrics::registry::list_metrics))
         .routes(routes!(metrics::query::query_metrics))
+        .routes(routes!(metrics::explain::read_explanation, metrics::explain::ask_explanation))
+        .routes(routes!(metrics::rows::list_rows))
         .routes(routes!(metrics::minutes::read_minutes))
         .routes(routes!(metrics::resolution::read_resolution))
         .routes(routes!(actions::summary::generate_summary))

@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod depth_figures;
+mod explain;
 mod figures;
+mod hindsight;
 mod lists;
 mod operation;
 mod parts;

@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use crate::api::ApiState;
 use crate::api::documented::ReadProblems;
-use crate::api::metrics::{GranularityParameter, MetricParameters, Named, example, respond};
+use crate::api::metrics::{GranularityParameter, HindsightParameter, MetricParameters, Named, example, respond};
 use crate::api::parameters::Asked;
 use crate::api::parameters::filters::FilterParameters;
 use crate::api::parameters::time::TimeParameters;
@@ -26,7 +26,7 @@ const METRICS: [&str; 2] = ["minutes_consumed", "elapsed_minutes"];
 /// `minutes_consumed` (what providers meter, with the bases that were added) and `elapsed_minutes` (wall clock) by
 /// provider, and by day unless `granularity` says otherwise. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
-    get, path = "/v1/minutes", tag = "figures", params(TimeParameters, GranularityParameter, FilterParameters),
+    get, path = "/v1/minutes", tag = "figures", params(TimeParameters, GranularityParameter, FilterParameters, HindsightParameter),
     responses(
         (status = 200, description = "The minutes.", body = Answer, example = json!(example())),
         (status = 304, description = "The answer has not changed."),

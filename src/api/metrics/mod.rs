@@ -3,14 +3,18 @@
 //! All parameters are read and all faults noted, then the catalog tells whether the caller has the answer
 //! already, and only then is it worked out.
 
+pub(crate) mod explain;
+pub(crate) mod figure;
 pub(crate) mod minutes;
 pub(crate) mod query;
 pub(crate) mod registry;
 pub(crate) mod resolution;
+pub(crate) mod rows;
 
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, SubsecRound, Timelike, Utc};
+use chrono_tz::Tz;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -18,7 +22,7 @@ use utoipa::IntoParams;
 use crate::api::ApiState;
 use crate::api::conditional::EntityTag;
 use crate::api::parameters::filters::FilterParameters;
-use crate::api::parameters::time::{TimeParameters, When};
+use crate::api::parameters::time::{TimeParameters, When, instant};
 use crate::api::parameters::{Faults, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::query::bucket::{Granularity, MAX_BUCKETS, cut};
@@ -26,7 +30,7 @@ use crate::query::catalog::Catalog;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::registry::{Metric, TRANSCRIPT_GRACE};
-use crate::query::metrics::{MetricFilter, MetricQuery, answer};
+use crate::query::metrics::{MetricFilter, MetricQuery, answer, hindsight};
 use crate::query::range::TimeRange;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -37,9 +41,23 @@ pub(crate) struct GranularityParameter {
     granularity: Option<String>,
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HindsightParameter {
+    /// The figures as they were known at this instant (RFC 3339): sessions first seen later are left out, what changed
+    /// later has its old value. Only for metrics made of what is kept of sessions; see `is_kept` in `/v1/metrics`.
+    #[param(example = "2026-11-19T12:00:00Z")]
+    as_known_at: Option<String>,
+}
+
 parameter_groups! {
     /// What every question about figures may say.
-    MetricParameters { time: TimeParameters, cut: GranularityParameter, filters: FilterParameters }
+    MetricParameters {
+        time: TimeParameters,
+        cut: GranularityParameter,
+        filters: FilterParameters,
+        hindsight: HindsightParameter,
+    }
 }
 
 /// What a question names by itself.
@@ -51,7 +69,7 @@ pub(crate) struct Named {
 }
 
 /// The range of a question that names none.
-const DEFAULT_RANGE: &str = "last_7_days";
+pub(crate) const DEFAULT_RANGE: &str = "last_7_days";
 
 /// Answers a question about figures.
 pub(crate) async fn respond(
@@ -72,6 +90,7 @@ pub(crate) async fn respond(
         outcomes: given.filters.outcomes(&mut faults),
         session_kinds: given.filters.session_kinds(&mut faults),
     };
+    let as_known_at = given.hindsight.read(&named.metrics, &named.dimensions, (zone, now), &mut faults);
     let granularity = given.cut.read(named.granularity, &mut faults);
     let cut = range.and_then(|range| pieces(range, zone, granularity, &mut faults));
     faults.refuse()?;
@@ -79,7 +98,7 @@ pub(crate) async fn respond(
         return Err(ApiError::Invalid(Vec::new())); // unreachable: each has noted a fault
     };
     let Named { metrics, dimensions, .. } = named;
-    let query = MetricQuery { metrics, dimensions, range, buckets, granularity, zone, filter };
+    let query = MetricQuery { metrics, dimensions, range, buckets, granularity, zone, filter, as_known_at };
     let stale_after = state.health.stale_after;
     let freshness = Freshness::of(&catalog, &catalog.select(&query.filter.sources), now, stale_after);
     let tag = EntityTag::of(&catalog, &normal_form(&query, now, &freshness));
@@ -87,6 +106,41 @@ pub(crate) async fn respond(
         return Ok(tag.not_modified());
     }
     Ok(tag.answer(answer(&state.pool, &catalog, &query, now, stale_after).await?))
+}
+
+impl HindsightParameter {
+    /// The instant, checked against what is asked for.
+    fn read(
+        &self,
+        metrics: &[&'static Metric],
+        dimensions: &[Dimension],
+        (zone, now): (Tz, DateTime<Utc>),
+        faults: &mut Faults,
+    ) -> Option<DateTime<Utc>> {
+        let at = instant("as_known_at", self.as_known_at.as_deref()?, zone, faults);
+        if at.is_some_and(|at| at > now) {
+            faults.note(
+                "as_known_at",
+                "time_in_future",
+                "Nobody knows yet what will be known then; give an instant of the past.",
+            );
+        }
+        for metric in metrics.iter().filter(|metric| !hindsight::is_kept(metric)) {
+            let kept: Vec<&str> = hindsight::kept().map(|metric| metric.id).collect();
+            let detail = format!(
+                "Earlier values of what `{}` is made of are not kept; leave `as_known_at` out, or ask for {}.",
+                metric.id,
+                kept.join(", ")
+            );
+            faults.note("as_known_at", "not_kept", detail);
+        }
+        for dimension in dimensions.iter().filter(|dimension| !hindsight::is_dimension_kept(**dimension)) {
+            let name = dimension.as_str();
+            let detail = format!("Earlier values of `{name}` are not kept; leave out `{name}` or `as_known_at`.");
+            faults.note("as_known_at", "not_kept", detail);
+        }
+        at
+    }
 }
 
 impl GranularityParameter {
@@ -110,7 +164,7 @@ impl GranularityParameter {
 /// Cuts the range, or proposes a cut that is allowed.
 fn pieces(
     range: TimeRange,
-    zone: chrono_tz::Tz,
+    zone: Tz,
     granularity: Option<Granularity>,
     faults: &mut Faults,
 ) -> Option<(Granularity, Vec<TimeRange>)> {
@@ -130,8 +184,8 @@ fn normal_form(query: &MetricQuery, now: DateTime<Utc>, freshness: &Freshness) -
     let minute = (query.range.to > now - TRANSCRIPT_GRACE).then(|| now.trunc_subsecs(0).with_second(0));
     let metrics: Vec<&str> = query.metrics.iter().map(|metric| metric.id).collect();
     format!(
-        "{metrics:?} {:?} {:?} {:?} {:?} {:?} {minute:?} {:?}",
-        query.dimensions, query.range, query.zone, query.granularity, query.filter, freshness.state
+        "{metrics:?} {:?} {:?} {:?} {:?} {:?} {minute:?} {:?} {:?}",
+        query.dimensions, query.range, query.zone, query.granularity, query.filter, freshness.state, query.as_known_at
     )
 }
 
@@ -152,6 +206,7 @@ fn example() -> Value {
         "coverage": {"eligible": 512, "not_applicable": 0, "unknown": 2},
         "bases": ["participant_time"],
         "warnings": [],
+        "rows_link": "/v1/metrics/rows?zone=Europe/Berlin{&metric,from,to,group}",
         "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []},
         "query": {"metrics": ["minutes_consumed", "resolution_rate"], "dimensions": ["provider"],
                   "from": "2026-11-18T00:00:00+01:00", "to": "2026-11-19T00:00:00+01:00", "zone": "Europe/Berlin", "granularity": "day"}

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use crate::api::ApiState;
 use crate::api::documented::ReadProblems;
-use crate::api::metrics::{GranularityParameter, MetricParameters, Named, example, respond};
+use crate::api::metrics::{GranularityParameter, HindsightParameter, MetricParameters, Named, example, respond};
 use crate::api::parameters::filters::FilterParameters;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::list;
@@ -108,7 +108,7 @@ fn check_groups(metrics_asked: &[&'static Metric], dimensions: &[Dimension], fau
 /// costs one small look-up.
 #[utoipa::path(
     get, path = "/v1/metrics/query", tag = "figures",
-    params(MetricChoice, TimeParameters, GranularityParameter, FilterParameters),
+    params(MetricChoice, TimeParameters, GranularityParameter, FilterParameters, HindsightParameter),
     responses(
         (status = 200, description = "The figures.", body = Answer, example = json!(example())),
         (status = 304, description = "The answer has not changed."),

@@ -107,7 +107,8 @@ pub(crate) fn between(
     Some(range)
 }
 
-fn instant(parameter: &str, text: &str, zone: Tz, faults: &mut Faults) -> Option<DateTime<Utc>> {
+/// An instant that a parameter names: a date of the zone, or RFC 3339.
+pub(crate) fn instant(parameter: &str, text: &str, zone: Tz, faults: &mut Faults) -> Option<DateTime<Utc>> {
     // an unescaped `+` of an offset arrives as a space
     let exact = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc3339(&text.replace(' ', "+")));
     let date = || text.parse::<NaiveDate>().ok().filter(|date| (1900..=2200).contains(&date.year()));

@@ -17,7 +17,7 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::registry::{Applicability, Needs};
 use crate::query::metrics::scan::{Contribution, Started};
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::{Findings, MAX_ROWS, MetricQuery, cell};
+use crate::query::metrics::{Findings, MAX_ROWS, MetricQuery, cell, explain, hindsight};
 use crate::query::range::TimeRange;
 
 /// The value of each dimension asked for, in their order. Null comes last.
@@ -32,7 +32,8 @@ pub fn answer(
     now: DateTime<Utc>,
     stale_after: TimeDelta,
 ) -> Result<Answer, ReadError> {
-    let assembly = Assembly { query, sources, now };
+    // what was not over then was not known then
+    let assembly = Assembly { query, sources, now: query.as_known_at.unwrap_or(now) };
     let mut cells: BTreeMap<Group, Cells<'_>> = BTreeMap::new();
     for contribution in &findings.scanned.contributions {
         let cells = cells.entry(assembly.group(contribution)).or_default();
@@ -61,6 +62,7 @@ pub fn answer(
         coverage: assembly.coverage(&whole.started),
         warnings: assembly.warnings(&bases, mixed_cells),
         bases: query.metrics.iter().any(|metric| metric.needs == Needs::Minutes).then_some(bases),
+        rows_link: explain::template(query),
         freshness: Freshness::of(catalog, sources, now, stale_after),
         query: assembly.echo(),
     })
@@ -218,6 +220,7 @@ impl<'a> Assembly<'a> {
             });
         }
         warnings.extend(self.unread());
+        warnings.extend(hindsight::warning(self.query));
         warnings
     }
 

@@ -3,15 +3,20 @@
 //! A question names metrics, dimensions, a range and its buckets. [`scan`] reads sums from the database,
 //! one statement for each column of time the metrics are anchored on, always by source, and [`sweep`] what
 //! is no sum; [`assemble`] puts sources together into rows and totals; [`cell`] decides what a figure may
-//! claim, and [`status`] how far its bucket is proven. [`registry`] is the only place that knows what is
+//! claim, and [`status`] how far its bucket is proven. [`explain`] says where a figure comes from, and [`hindsight`]
+//! what it was at an earlier time. [`registry`] is the only place that knows what is
 //! measured, [`dimension`] by what.
 
 pub mod answer;
 pub mod assemble;
 pub mod cell;
 pub mod dimension;
+pub mod explain;
+pub mod hindsight;
+mod predicate;
 pub mod registry;
 pub mod scan;
+pub mod statement;
 pub mod status;
 pub mod sweep;
 
@@ -51,6 +56,8 @@ pub struct MetricQuery {
     pub zone: Tz,
     /// Which sessions.
     pub filter: MetricFilter,
+    /// The figures as they were known then; `None`: as they are known now.
+    pub as_known_at: Option<DateTime<Utc>>,
 }
 
 impl MetricQuery {
@@ -103,7 +110,8 @@ pub async fn answer(
     let mut sources = catalog.select(&query.filter.sources);
     sources.retain(|source| source.can_hold(&query.filter.session_kinds, &query.filter.outcomes));
     let source_ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
-    let findings = read(pool, query, &source_ids, &sources, now).await?;
+    let known_at = query.as_known_at.unwrap_or(now);
+    let findings = read(pool, query, &source_ids, &sources, known_at).await?;
     assemble::answer(catalog, &sources, query, &findings, now, stale_after)
 }
 

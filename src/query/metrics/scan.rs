@@ -8,12 +8,14 @@ use chrono::{DateTime, Utc};
 
 use rust_decimal::Decimal;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Postgres, QueryBuilder, Row};
+use sqlx::{PgPool, Row};
 
 use crate::model::stream::Stream;
-use crate::query::metrics::MetricQuery;
 use crate::query::metrics::dimension::Dimension;
+pub(super) use crate::query::metrics::predicate::push_filter;
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows, TRANSCRIPT_GRACE};
+use crate::query::metrics::statement::Statement;
+use crate::query::metrics::{MetricQuery, hindsight};
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
@@ -89,9 +91,7 @@ pub async fn read(
         }
         let whole = [query.range];
         let buckets = if metrics.is_empty() { &whole[..] } else { &query.buckets };
-        let mut statement = statement(query, anchor, &metrics, buckets, source_ids, now);
-        // planned for the range that is asked about: a plan kept for all ranges would fit none
-        let rows = statement.build().persistent(false).fetch_all(pool).await;
+        let rows = statement(query, anchor, &metrics, buckets, source_ids, now).fetch_all(pool).await;
         for row in rows.map_err(reading("figures"))? {
             take(&mut scanned, &row, query, anchor, &metrics).map_err(reading("figures"))?;
         }
@@ -155,12 +155,12 @@ fn statement(
     buckets: &[TimeRange],
     source_ids: &[i32],
     now: DateTime<Utc>,
-) -> QueryBuilder<Postgres> {
+) -> Statement {
     let starts: Vec<_> = buckets.iter().map(|bucket| bucket.from).collect();
     let ends: Vec<_> = buckets.iter().map(|bucket| bucket.to).collect();
     let range = buckets.first().zip(buckets.last()).map(|(first, last)| (first.from, last.to));
     let in_one = range.filter(|_| needs_other_tables(query, anchor, metrics));
-    let mut sql = QueryBuilder::new("select ");
+    let mut sql = Statement::new("select ");
     if in_one.is_some() {
         sql.push("width_bucket(").push(time(anchor)).push(", ").push_bind(starts);
         sql.push("::timestamptz[])::bigint as bucket, s.source_id");
@@ -170,10 +170,7 @@ fn statement(
         sql.push(" cross join lateral (select s.source_id");
     }
     push_columns(&mut sql, query, anchor, metrics);
-    sql.push(" from (select ")
-        .push_bind(now - TRANSCRIPT_GRACE)
-        .push("::timestamptz as not_missed_since) t cross join ");
-    push_rows(&mut sql, query, anchor, metrics);
+    push_from(&mut sql, query, anchor, metrics, now);
     sql.push(" where ").push(time(anchor)).push(" >= ");
     if let Some((from, to)) = in_one {
         sql.push_bind(from).push(" and ").push(time(anchor)).push(" < ").push_bind(to);
@@ -202,7 +199,7 @@ fn needs_other_tables(query: &MetricQuery, anchor: Anchor, metrics: &[usize]) ->
         || !query.row_dimensions().all(is_own)
 }
 
-fn push_columns(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
+fn push_columns(sql: &mut Statement, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
     for dimension in query.row_dimensions() {
         sql.push(", ").push(column(dimension, anchor));
     }
@@ -219,7 +216,7 @@ fn push_columns(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: A
 }
 
 /// The column of a dimension; null where the rows of the anchor do not have it.
-fn column(dimension: Dimension, anchor: Anchor) -> &'static str {
+pub(super) fn column(dimension: Dimension, anchor: Anchor) -> &'static str {
     let has_it = match dimension.rows() {
         Some(Rows::Presences) => anchor == Anchor::JoinedAt,
         Some(Rows::Speakers) => anchor == Anchor::EndedAt,
@@ -228,7 +225,25 @@ fn column(dimension: Dimension, anchor: Anchor) -> &'static str {
     dimension.column().filter(|_| has_it).unwrap_or("null::text")
 }
 
-fn push_rows(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
+/// The rows that the metrics of an anchor are aggregated over.
+pub(super) fn push_from(
+    sql: &mut Statement,
+    query: &MetricQuery,
+    anchor: Anchor,
+    metrics: &[usize],
+    now: DateTime<Utc>,
+) {
+    sql.push(" from ");
+    let is_named = |metric: &Metric| {
+        [metric.value_sql, metric.known_sql, metric.unknown_sql].iter().any(|sql| sql.contains("t.not_missed"))
+    };
+    if metrics.iter().any(|at| is_named(query.metrics[*at])) {
+        sql.push("(select ").push_bind(now - TRANSCRIPT_GRACE).push("::timestamptz as not_missed_since) t cross join ");
+    }
+    push_rows(sql, query, anchor, metrics);
+}
+
+fn push_rows(sql: &mut Statement, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
     let is_asked = |stream| metrics.iter().any(|at| query.metrics[*at].needs == Needs::PerSession(stream));
     match anchor {
         Anchor::SentAt => {
@@ -252,14 +267,12 @@ fn push_rows(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anch
         Anchor::EndedAt if is_asked(Stream::Transcript) => {
             sql.push("analytics.sessions s cross join lateral (select s.transcript_word_count as words) w");
         }
-        Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt => {
-            sql.push("analytics.sessions s");
-        }
+        Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt => hindsight::push_sessions(sql, query),
     }
 }
 
 /// The column of time that puts a row into a bucket.
-fn time(anchor: Anchor) -> &'static str {
+pub(super) fn time(anchor: Anchor) -> &'static str {
     match anchor {
         Anchor::StartedAt => "s.started_at",
         Anchor::CompletedAt => "s.completed_at",
@@ -269,22 +282,8 @@ fn time(anchor: Anchor) -> &'static str {
     }
 }
 
-/// Which sessions count at all, and which of them are asked for.
-pub(super) fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery) {
-    sql.push(" and not s.is_part_of_session and not s.is_deleted_at_provider");
-    let filter = &query.filter;
-    let lists = [
-        (" and s.channel = any(", &filter.channels),
-        (" and s.outcome = any(", &filter.outcomes),
-        (" and s.session_kind = any(", &filter.session_kinds),
-    ];
-    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        sql.push(clause).push_bind(values.clone()).push(")");
-    }
-}
-
 /// How many sessions there are, and how many of them did not tell one of the metrics.
-fn push_coverage(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anchor) {
+fn push_coverage(sql: &mut Statement, query: &MetricQuery, anchor: Anchor) {
     if anchor != Anchor::StartedAt {
         sql.push(", null::bigint as started, null::bigint as unknown");
         return;

@@ -6,10 +6,11 @@
 //! whole are swept each by themselves.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgPool, Postgres, QueryBuilder, Row};
+use sqlx::{PgPool, Row};
 
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::scan::push_filter;
+use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MAX_DIMENSIONS, MetricQuery};
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
@@ -32,8 +33,7 @@ pub async fn read(
     source_ids: &[i32],
     now: DateTime<Utc>,
 ) -> Result<Vec<Peak>, ReadError> {
-    // planned for the range that is asked about
-    let rows = statement(query, source_ids, now).build().persistent(false).fetch_all(pool).await;
+    let rows = statement(query, source_ids, now).fetch_all(pool).await;
     let rows = rows.map_err(reading("peaks"))?;
     let peak = |row: &sqlx::postgres::PgRow| -> Result<Peak, sqlx::Error> {
         Ok(Peak {
@@ -47,7 +47,7 @@ pub async fn read(
 
 /// The groups are always as many columns as a question may have dimensions, the rest of them null: so the statement
 /// is one text.
-const CHANGES_AND_LEVELS: &str = "
+const LEVELS: &str = "
 ), change (g1, g2, g3, g4, at, step) as (
   select g1, g2, g3, g4, joined_at, 1 from presence
   union all select g1, g2, g3, g4, left_at, -1 from presence
@@ -55,7 +55,9 @@ const CHANGES_AND_LEVELS: &str = "
 ), level (g1, g2, g3, g4, at, level) as (
   select g1, g2, g3, g4, at, sum(sum(step)) over (partition by g1, g2, g3, g4 order by at)
     from change group by g1, g2, g3, g4, at
-)
+)";
+
+const PEAKS: &str = "
 select g1, g2, g3, g4, width_bucket(at, (select array_agg(bucket_start order by bucket_start) from cut)) as bucket,
        max(level)::bigint as peak
   from level";
@@ -63,17 +65,39 @@ select g1, g2, g3, g4, width_bucket(at, (select array_agg(bucket_start order by 
 /// No presence outlasts its session by more: older sessions are not looked into.
 const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
 
-fn statement(query: &MetricQuery, source_ids: &[i32], now: DateTime<Utc>) -> QueryBuilder<Postgres> {
+/// The peaks of a question, by bucket and group.
+pub(super) fn statement(query: &MetricQuery, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     let TimeRange { from, to } = query.range;
+    let mut sql = levels(query, source_ids, now);
+    sql.push(PEAKS).push(" where at >= ").push_bind(from).push(" and at < ").push_bind(to);
+    sql.push(" group by g1, g2, g3, g4, bucket order by g1, g2, g3, g4, bucket");
+    sql
+}
+
+/// How many there are from each change on, by group: the statement goes on with what is asked of `level`.
+pub(super) fn levels(query: &MetricQuery, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     let starts: Vec<_> = query.buckets.iter().map(|bucket| bucket.from).collect();
-    let mut sql = QueryBuilder::new("with cut (bucket_start) as (select unnest(");
+    let mut sql = Statement::new("with cut (bucket_start) as (select unnest(");
     sql.push_bind(starts).push("::timestamptz[])), presence (g1, g2, g3, g4, joined_at, left_at) as (select ");
     for place in 0..MAX_DIMENSIONS {
         sql.push(query.dimensions.get(place).map_or("null::text", |dimension| column(*dimension))).push(", ");
     }
+    sql.push("p.joined_at, stay.left_at");
+    push_stays(&mut sql, query, source_ids, query.range, now);
+    sql.push(LEVELS);
+    sql
+}
+
+/// The presences that touch a range, under the name `p`.
+pub(super) fn push_stays(
+    sql: &mut Statement,
+    query: &MetricQuery,
+    source_ids: &[i32],
+    TimeRange { from, to }: TimeRange,
+    now: DateTime<Utc>,
+) {
     sql.push(
-        "p.joined_at, stay.left_at
-           from analytics.participants p
+        " from analytics.participants p
            join analytics.sessions s using (source_id, session_id)
           cross join lateral (select coalesce(p.left_at, case when s.is_provisional then ",
     );
@@ -81,14 +105,10 @@ fn statement(query: &MetricQuery, source_ids: &[i32], now: DateTime<Utc>) -> Que
     sql.push_bind(to).push(" and stay.left_at > ").push_bind(from);
     sql.push(" and (s.ended_at > ").push_bind(from - LONGEST_AFTER_END).push(" or s.ended_at is null)");
     sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")");
-    push_filter(&mut sql, query);
-    sql.push(CHANGES_AND_LEVELS);
-    sql.push(" where at >= ").push_bind(from).push(" and at < ").push_bind(to);
-    sql.push(" group by g1, g2, g3, g4, bucket order by g1, g2, g3, g4, bucket");
-    sql
+    push_filter(sql, query);
 }
 
-fn column(dimension: Dimension) -> &'static str {
+pub(super) fn column(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Provider => "s.provider",
         Dimension::Source => "s.source",

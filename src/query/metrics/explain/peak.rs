@@ -1,0 +1,47 @@
+//! What a maximum rests on: the instant at which it was reached first, and who was there.
+//!
+//! Both come from the sweep that reads the maximum itself, cut down to one group.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{PgPool, Row};
+
+use crate::query::metrics::explain::subject::Subject;
+use crate::query::metrics::statement::Statement;
+use crate::query::metrics::sweep;
+use crate::query::range::TimeRange;
+use crate::query::{ReadError, reading};
+
+/// When the maximum was reached first; `None`: nothing was there.
+pub(super) async fn first(
+    pool: &PgPool,
+    subject: &Subject<'_>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, ReadError> {
+    let TimeRange { from, to } = subject.query.range;
+    let mut sql = sweep::levels(&subject.query, &subject.telling_ids(), now);
+    sql.push(" select at from level where at >= ").push_bind(from).push(" and at < ").push_bind(to);
+    sql.push(" and level > 0");
+    for (place, (_, value)) in subject.group.iter().enumerate() {
+        push_equal(&mut sql, &format!("g{}", place + 1), value.as_deref());
+    }
+    sql.push(" order by level desc, at limit 1");
+    let rows = sql.fetch_all(pool).await.map_err(reading("when a maximum was reached"))?;
+    rows.first().map(|row| row.try_get("at")).transpose().map_err(reading("when a maximum was reached"))
+}
+
+/// Those who were there at an instant.
+pub(super) fn push_present(sql: &mut Statement, subject: &Subject<'_>, at: DateTime<Utc>, now: DateTime<Utc>) {
+    // the instant alone: whoever leaves in it has left
+    let instant = TimeRange { from: at, to: at + TimeDelta::microseconds(1) };
+    sweep::push_stays(sql, &subject.query, &subject.telling_ids(), instant, now);
+    for (dimension, value) in &subject.group {
+        push_equal(sql, sweep::column(*dimension), value.as_deref());
+    }
+}
+
+fn push_equal(sql: &mut Statement, column: &str, value: Option<&str>) {
+    match value {
+        Some(value) => _ = sql.push(" and ").push(column).push(" = ").push_bind(value),
+        None => _ = sql.push(" and ").push(column).push(" is null"),
+    }
+}
