@@ -137,9 +137,10 @@ async fn the_groups_of_every_answer_lead_to_their_rows_and_their_sql() {
             let value = &row["values"][metric];
             let rows = all_rows(&api, &format!("{base}{figure}"), 3).await;
             let sum = |name: &str| -> Decimal { rows.iter().filter_map(|row| decimal(&row[name])).sum() };
-            let added = match value["denominator"].is_null() {
-                true => Some(sum("contribution")),
-                false => sum("contribution").checked_div(sum("denominator")).map(rounded),
+            let added = if value["denominator"].is_null() {
+                Some(sum("contribution"))
+            } else {
+                sum("contribution").checked_div(sum("denominator")).map(rounded)
             };
             let expected = decimal(&value["value"]);
             assert_eq!(added.unwrap_or_default(), expected.unwrap_or_default(), "{metric} {row:#} {rows:#?}");

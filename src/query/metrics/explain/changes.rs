@@ -1,7 +1,7 @@
 //! What became of a figure since an earlier time: sessions that came, changed and went, and the figure as it was.
 //!
 //! It rests on the changes that are written down of sessions. What a figure was can be said only where it is made of
-//! what is kept ([`hindsight`]); which sessions came or changed can always be said.
+//! what is kept ([`crate::query::metrics::hindsight`]); which sessions came or changed can always be said.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 
 use crate::query::metrics::answer::Value;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
-use crate::query::metrics::hindsight;
 use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::statement::Statement;
 use crate::query::{ReadError, reading};
@@ -68,7 +67,7 @@ pub(super) async fn since(
     let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(reading(WHAT))?;
     let (sessions_new, sessions_changed) =
         row.try_get("new").and_then(|new| Ok((new, row.try_get("changed")?))).map_err(reading(WHAT))?;
-    let is_kept = hindsight::is_kept(subject.metric);
+    let is_kept = value_then.is_some();
     Ok(Changes {
         since,
         value_then,

@@ -34,6 +34,7 @@ use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Bucket, Value};
+use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::{answer, cell, hindsight};
@@ -81,8 +82,7 @@ pub struct Explanation {
     pub freshness: Freshness,
 }
 
-/// Explains a figure as the catalog, which must reach back over the previous period, and the present allow. `since` is
-/// when what changed begins; `dimensions` are those of which drivers are told, empty: all it can be grouped by.
+/// Explains a figure as the catalog, which must reach back over the previous period, and the present allow.
 pub async fn explain(
     pool: &PgPool,
     catalog: &Catalog,
@@ -93,12 +93,12 @@ pub async fn explain(
     let metric = subject.metric;
     let known_at = subject.query.as_known_at.unwrap_or(now);
     let figure = figure(pool, catalog, subject, now).await?;
-    let is_kept = hindsight::is_kept(metric);
-    let value_then =
-        match is_kept && subject.group.iter().all(|(dimension, _)| hindsight::is_dimension_kept(*dimension)) {
-            true => Some(self::figure(pool, catalog, &subject.as_known_at(since), now).await?),
-            false => None,
-        };
+    let is_group_kept = subject.group.iter().all(|(dimension, _)| hindsight::is_dimension_kept(*dimension));
+    let value_then = if hindsight::is_kept(metric) && is_group_kept {
+        Some(self::figure(pool, catalog, &subject.as_known_at(since), now).await?)
+    } else {
+        None
+    };
     let by = parts::dimension(metric);
     let groups = match metric.additivity {
         Additivity::Maximum => Vec::new(),
@@ -139,7 +139,7 @@ pub struct Explaining {
     /// Changes since then.
     pub since: DateTime<Utc>,
     /// Drivers by these dimensions; empty: by all the metric can be grouped by.
-    pub dimensions: Vec<crate::query::metrics::dimension::Dimension>,
+    pub dimensions: Vec<Dimension>,
     /// The present.
     pub now: DateTime<Utc>,
     /// When freshness is called stale.

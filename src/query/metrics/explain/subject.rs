@@ -64,7 +64,7 @@ fn may_have(source: &Source, dimension: Dimension, value: Option<&String>) -> bo
     match dimension {
         Dimension::Provider => value == Some(&source.provider),
         Dimension::Source => value == Some(&source.source),
-        Dimension::Outcome => source.can_hold(&[], value.map(std::slice::from_ref).unwrap_or_default()),
+        Dimension::Outcome => source.can_hold(&[], value.map_or(&[][..], std::slice::from_ref)),
         other => value.is_none() || other.needs().of(source) != Applicability::NotApplicable,
     }
 }
