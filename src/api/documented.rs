@@ -43,6 +43,19 @@ const UNAVAILABLE: Documented = (
     "503",
     "The database does not answer (`database_unavailable`, see Retry-After), or the question takes too long (`query_too_expensive`).",
 );
+/// Documents the problems of a question about figures.
+#[derive(Debug)]
+pub(crate) struct FigureProblems;
+
+/// Documents the problems of a question about figures that comes as a body.
+#[derive(Debug)]
+pub(crate) struct AskProblems;
+
+const TOO_OLD: Documented = (
+    "503",
+    "The database does not answer (`database_unavailable`, see Retry-After), the question takes too long (`query_too_expensive`), or \
+     the data is older than `require_fresh` allows (`not_fresh_enough`, see Retry-After).",
+);
 const NOT_FOUND: Documented = ("404", "There is no such thing.");
 
 const INVALID_ACTION: Documented = (
@@ -76,6 +89,20 @@ impl IntoResponses for ControlProblems {
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         documented(&[INVALID, INTERNAL, UNAVAILABLE])
+    }
+}
+
+impl IntoResponses for FigureProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(&[INVALID, INTERNAL, TOO_OLD])
+    }
+}
+
+impl IntoResponses for AskProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let too_large = ("413", "The body is too large.");
+        let not_json = ("415", "The body is not declared as `application/json`.");
+        documented(&[too_large, not_json, INVALID, INTERNAL, TOO_OLD])
     }
 }
 

@@ -11,6 +11,7 @@ mod lists;
 mod operation;
 mod parts;
 mod protocol;
+mod questions;
 
 use std::sync::Arc;
 use std::time::Duration;

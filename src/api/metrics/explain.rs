@@ -1,27 +1,29 @@
 //! `GET` and `POST /v1/metrics/explain`: why a figure is what it is.
 //!
-//! Both take the same words: the members of a body are named like the parameters of an address, lists may be arrays and
-//! the group an object. A fault of a body is told with its JSON pointer.
+//! A question about one metric, understood by the same rules as any question about figures, with what only explanations
+//! are asked: which group, since when, and by what its change is told.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiState;
-use crate::api::documented::ReadProblems;
-use crate::api::metrics::HindsightParameter;
-use crate::api::metrics::figure::{FigureChoice, FigureParameters};
-use crate::api::parameters::filters::FilterParameters;
+use crate::api::documented::{AskProblems, ReadProblems};
+use crate::api::json_body::JsonBody;
+use crate::api::metrics::figure::{FigureChoice, FigureParameters, Values, choose, subject};
+use crate::api::metrics::question::described::{QuestionFilter, QuestionTime};
+use crate::api::metrics::question::draft::Draft;
+use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter, texts};
+use crate::api::metrics::question::{body, understand};
 use crate::api::parameters::time::{TimeParameters, instant};
-use crate::api::parameters::values::list;
-use crate::api::parameters::{Asked, Faults, parameter_groups};
+use crate::api::parameters::{Asked, Faults, Place, Said, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::query::bucket::Granularity;
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::{CHANGED_WITHIN, Explaining, Explanation, before, explain};
@@ -42,40 +44,37 @@ parameter_groups! {
     ExplainParameters { figure: FigureParameters, choice: ExplainChoice }
 }
 
-/// A figure that is to be explained: the parameters of the address as members. Lists may be arrays of texts, `group` an
-/// object.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"metric": "resolution_rate", "from": "2026-11-18", "to": "2026-11-21", "zone": "Europe/Berlin",
-                          "source": ["konvo-eu"], "group": {"channel": "whatsapp"}}))]
+/// A figure that is to be explained: a question about one metric, with what only explanations are asked.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is only documented; the body is read by hand")]
 pub(crate) struct ExplainBody {
     /// The metric.
-    metric: String,
-    /// The group, as the `dimensions` of a row.
-    group: Option<std::collections::BTreeMap<String, Option<String>>>,
-    /// A range by name.
-    range: Option<String>,
-    /// First instant.
-    from: Option<String>,
-    /// First instant after the range.
-    to: Option<String>,
-    /// IANA zone.
-    zone: Option<String>,
-    /// Providers.
-    provider: Option<Vec<String>>,
-    /// Slugs of sources.
-    source: Option<Vec<String>>,
-    /// Channels.
-    channel: Option<Vec<String>>,
-    /// Outcomes.
-    outcome: Option<Vec<String>>,
-    /// Kinds of session.
-    session_kind: Option<Vec<String>>,
+    #[schema(example = json!(["resolution_rate"]))]
+    metrics: Vec<String>,
+    /// The group, as the `dimensions` of a row. Default: all sessions.
+    #[schema(required = false)]
+    group: BTreeMap<String, Option<String>>,
+    /// When.
+    #[schema(required = false)]
+    time: QuestionTime,
+    /// Conditions; sessions count that meet all of them.
+    #[schema(required = false)]
+    filters: Vec<QuestionFilter>,
+    /// True: sessions count that are gone at the provider.
+    #[schema(required = false)]
+    include_deleted: bool,
+    /// As in the question; default `start`.
+    #[schema(required = false)]
+    attribution: String,
     /// The figure as it was known then.
-    as_known_at: Option<String>,
-    /// What changed since then.
-    changed_since: Option<String>,
-    /// Drivers by these dimensions.
-    drivers: Option<Vec<String>>,
+    #[schema(required = false)]
+    as_known_at: String,
+    /// What changed since then. Default: 24 hours ago.
+    #[schema(required = false)]
+    changed_since: String,
+    /// Drivers by these dimensions. Default: all the metric can be grouped by.
+    #[schema(required = false)]
+    drivers: Vec<String>,
 }
 
 /// Why a figure is what it is
@@ -86,144 +85,119 @@ pub(crate) struct ExplainBody {
 /// `analytics` that yields it, to be run in psql as it is; `rows`, the way to the rows behind it.
 #[utoipa::path(
     get, path = "/v1/metrics/explain", tag = "figures",
-    params(FigureChoice, TimeParameters, FilterParameters, HindsightParameter, ExplainChoice),
+    params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, ExplainChoice),
     responses((status = 200, description = "The explanation.", body = Explanation, example = json!(example())), ReadProblems)
 )]
 pub(crate) async fn read_explanation(
     State(state): State<ApiState>,
-    asked: Asked<ExplainParameters>,
+    Asked { given, mut faults }: Asked<ExplainParameters>,
 ) -> Result<Json<Explanation>, ApiError> {
-    respond(&state, asked).await
+    let (draft, values) = given.figure.draft(&mut faults);
+    let since = given.choice.changed_since.as_ref().map(|text| Said::by_parameter("changed_since", text));
+    let drivers = texts("drivers", given.choice.drivers.as_deref());
+    respond(&state, Asking { draft, values, since, drivers }, faults).await
 }
 
 /// Why a figure is what it is, asked by a body
 ///
 /// As `GET /v1/metrics/explain`, for figures whose group or lists do not fit into an address. Changes nothing.
 #[utoipa::path(
-    post, path = "/v1/metrics/explain", tag = "figures", request_body = ExplainBody,
-    responses((status = 200, description = "The explanation.", body = Explanation, example = json!(example())), ReadProblems)
+    post, path = "/v1/metrics/explain", tag = "figures",
+    request_body(content = ExplainBody, example = json!({
+        "metrics": ["resolution_rate"], "time": {"from": "2026-11-18", "to": "2026-11-21", "zone": "Europe/Berlin"},
+        "filters": [{"field": "source", "values": ["konvo-eu"]}], "group": {"channel": "whatsapp"}
+    })),
+    responses((status = 200, description = "The explanation.", body = Explanation, example = json!(example())), AskProblems)
 )]
 pub(crate) async fn ask_explanation(
     State(state): State<ApiState>,
-    asked: Asked<crate::api::parameters::NoParameters>,
-    body: Result<Bytes, BytesRejection>,
+    JsonBody(mut body): JsonBody,
 ) -> Result<Json<Explanation>, ApiError> {
-    asked.faults.refuse()?;
-    let (pairs, faults) = pairs(body);
-    let asked = Asked::of_pairs(pairs, faults).map_err(of_body)?;
-    respond(&state, asked).await.map_err(of_body)
+    let mut faults = Faults::default();
+    let at = |name: &str| Place::Pointer(format!("/{name}"));
+    let mut own = |name: &str| body.as_object_mut().and_then(|members| members.remove(name));
+    let (group, since, drivers) = (own("group"), own("changed_since"), own("drivers"));
+    for name in NOT_OF_ONE_FIGURE {
+        if own(name).is_some() {
+            faults.note(
+                at(name),
+                "unknown_field",
+                format!("One figure has no `{name}`; its `group` says which it is."),
+            );
+        }
+    }
+    let since = since.and_then(|value| text(at("changed_since"), &value, &mut faults));
+    let named = match drivers {
+        None => Vec::new(),
+        Some(Value::Array(named)) => named,
+        Some(_) => {
+            faults.note(at("drivers"), "wrong_type", "A list of dimensions is wanted here.");
+            Vec::new()
+        }
+    };
+    let place = |place: usize| Place::Pointer(format!("/drivers/{place}"));
+    let drivers = named.iter().enumerate().filter_map(|(at, name)| text(place(at), name, &mut faults)).collect();
+    let mut draft = body::read(&body, &mut faults);
+    let values = choose(&mut draft, group.as_ref(), &at("group"), &mut faults);
+    respond(&state, Asking { draft, values, since, drivers }, faults).await
+}
+
+/// What a question about many figures may say, and one about one figure not.
+const NOT_OF_ONE_FIGURE: [&str; 5] = ["dimensions", "compare", "totals_by", "top", "require_fresh"];
+
+/// An explanation as it was asked for.
+struct Asking {
+    draft: Draft,
+    values: Values,
+    since: Option<Said>,
+    drivers: Vec<Said>,
 }
 
 async fn respond(
     state: &ApiState,
-    Asked { given, mut faults }: Asked<ExplainParameters>,
+    Asking { draft, values, since, drivers }: Asking,
+    mut faults: Faults,
 ) -> Result<Json<Explanation>, ApiError> {
     let now = state.clock.now();
-    let figure = given.figure.read(state, now, &mut faults);
     let question = Explaining {
-        since: given.choice.since((figure.zone, now), &mut faults),
-        dimensions: given.choice.dimensions(&mut faults),
+        since: since.map_or(now - CHANGED_WITHIN, |said| instant_before(&said, state, now, &mut faults)),
+        dimensions: drivers.iter().filter_map(|said| dimension(said, &mut faults)).collect(),
         now,
         stale_after: state.health.stale_after,
     };
+    let mut understood = understand(state, &draft, Granularity::None, faults).await?;
     // far enough back for the period it is compared with
-    let span = figure
-        .range
-        .map(|range| TimeRange { from: before(range, figure.zone, now).from.min(range.from), to: range.to });
-    let catalog = Catalog::load(&state.pool, span).await?;
-    let subject = given.figure.subject(&figure, figure.range, &catalog, &mut faults);
-    faults.refuse()?;
-    let Some(subject) = subject else {
-        return Err(ApiError::Invalid(Vec::new())); // unreachable: each has noted a fault
+    let range = understood.query.range;
+    let from = before(range, understood.query.zone, now).from.min(range.from);
+    understood.catalog = Catalog::load(&state.pool, Some(TimeRange { from, to: range.to })).await?;
+    let Some(subject) = subject(&understood, values) else {
+        return Err(Faults::default().into_error()); // unreachable: a question has a metric
     };
-    Ok(Json(explain(&state.pool, &catalog, &subject, &question).await?))
+    Ok(Json(explain(&state.pool, &understood.catalog, &subject, &question).await?))
 }
 
-impl ExplainChoice {
-    fn since(&self, (zone, now): (Tz, DateTime<Utc>), faults: &mut Faults) -> DateTime<Utc> {
-        let Some(text) = self.changed_since.as_deref() else { return now - CHANGED_WITHIN };
-        let since = instant("changed_since", text, zone, faults);
-        if since.is_some_and(|since| since > now) {
-            faults.note(
-                "changed_since",
-                "time_in_future",
-                "Nothing has changed since then yet; give an instant of the past.",
-            );
-        }
-        since.unwrap_or(now)
+fn instant_before(said: &Said, state: &ApiState, now: DateTime<Utc>, faults: &mut Faults) -> DateTime<Utc> {
+    let since = instant(said, state.default_zone, faults);
+    if since.is_some_and(|since| since > now) {
+        faults.note(&said.at, "time_in_future", "Nothing has changed since then yet; give an instant of the past.");
     }
-
-    fn dimensions(&self, faults: &mut Faults) -> Vec<Dimension> {
-        let names = list(self.drivers.as_deref());
-        let mut dimensions = Vec::new();
-        for name in &names {
-            match Dimension::parse(name) {
-                Some(dimension) => dimensions.push(dimension),
-                None => {
-                    faults.note_unknown("drivers", "unknown_dimension", name, Dimension::ALL.map(Dimension::as_str));
-                }
-            }
-        }
-        dimensions
-    }
+    since.unwrap_or(now)
 }
 
-/// The members of a body as parameters.
-fn pairs(body: Result<Bytes, BytesRejection>) -> (Vec<(String, String)>, Faults) {
-    let mut faults = Faults::default();
-    let Ok(body) = body else {
-        faults.note("", "too_large", "The body is too large, or was cut off.");
-        return (Vec::new(), faults);
-    };
-    let members = match serde_json::from_slice(&body) {
-        Ok(Value::Object(members)) => members,
-        Ok(_) => {
-            faults.note("", "wrong_type", "The body must be an object such as {\"metric\": \"sessions\"}.");
-            return (Vec::new(), faults);
-        }
-        Err(error) => {
-            // the parser's words may quote the body
-            let detail = format!("The body is no JSON: line {}, column {}.", error.line(), error.column());
-            faults.note("", "not_json", detail);
-            return (Vec::new(), faults);
-        }
-    };
-    let mut pairs = Vec::new();
-    for (name, value) in members {
-        match text(&name, &value) {
-            Ok(None) => {}
-            Ok(Some(text)) => pairs.push((name, text)),
-            Err(detail) => faults.note(&name, "wrong_type", detail),
-        }
+fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
+    let dimension = Dimension::parse(&said.text);
+    if dimension.is_none() {
+        faults.note_unknown(&said.at, "unknown_dimension", &said.text, Dimension::ALL.map(Dimension::as_str));
     }
-    (pairs, faults)
+    dimension
 }
 
-/// A member as the text of a parameter; null is nothing said.
-fn text(name: &str, value: &Value) -> Result<Option<String>, String> {
-    match value {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.clone())),
-        Value::Object(_) if name == "group" => Ok(Some(value.to_string())),
-        Value::Array(items) => {
-            let words = items.iter().map(|item| item.as_str().filter(|word| !word.contains(',')));
-            let words: Option<Vec<&str>> = words.collect();
-            let words = words.ok_or_else(|| format!("`{name}` takes texts without commas."))?;
-            Ok((!words.is_empty()).then(|| words.join(",")))
-        }
-        _ => Err(format!("`{name}` takes a text, or an array of texts.")),
+fn text(at: Place, value: &Value, faults: &mut Faults) -> Option<Said> {
+    let text = value.as_str().map(ToOwned::to_owned);
+    if text.is_none() {
+        faults.note(&at, "wrong_type", "A text is wanted here.");
     }
-}
-
-/// Faults are told where they stand in the body.
-fn of_body(error: ApiError) -> ApiError {
-    let ApiError::Invalid(mut faults) = error else { return error };
-    for fault in &mut faults {
-        let name = std::mem::take(&mut fault.parameter);
-        let pointer = if name.is_empty() { name } else { format!("/{}", name.replace('~', "~0").replace('/', "~1")) };
-        fault.pointer = Some(pointer);
-    }
-    ApiError::InvalidBody(faults)
+    text.map(|text| Said { at, text })
 }
 
 /// An explanation for the API's description.
@@ -248,7 +222,7 @@ fn example() -> Value {
                          {"group": "webchat", "value": 0.81, "previous": 0.8, "contribution": 0.004, "rate": 0.003, "mix": 0.001}],
                          "remainder": 0}]},
         "sql": "select … from analytics.sessions s where …;",
-        "rows": "/v1/metrics/rows?zone=Europe/Berlin&metric=resolution_rate&from=2026-11-18T00:00:00%2B01:00&to=2026-11-19T00:00:00%2B01:00",
+        "rows": "/v1/metrics/rows?zone=Europe/Berlin&metrics=resolution_rate&from=2026-11-18T00:00:00%2B01:00&to=2026-11-19T00:00:00%2B01:00",
         "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
     })
 }

@@ -1,148 +1,91 @@
-//! One figure, named by parameters: its metric, its group, its range and its filter.
+//! One figure: a question about one metric, and which group of it.
 //!
 //! Whoever explains a figure and whoever lists the rows behind it are asked in the same words as the question the figure
 //! answered. A group is the `dimensions` of its row as JSON, so that a null stays a null.
 
-use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
-use crate::api::metrics::{DEFAULT_RANGE, HindsightParameter};
-use crate::api::parameters::filters::FilterParameters;
-use crate::api::parameters::time::{TimeParameters, When};
-use crate::api::parameters::{Faults, parameter_groups};
-use crate::query::bucket::Granularity;
-use crate::query::catalog::Catalog;
+use crate::api::metrics::question::Understood;
+use crate::api::metrics::question::draft::Draft;
+use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter, texts};
+use crate::api::parameters::time::TimeParameters;
+use crate::api::parameters::{Faults, Place, Said, parameter_groups};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::{GroupValue, Subject};
-use crate::query::metrics::registry::{Metric, metric, metrics};
-use crate::query::metrics::{MAX_DIMENSIONS, MetricFilter, MetricQuery};
-use crate::query::range::TimeRange;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FigureChoice {
-    /// The metric; one of `/v1/metrics`.
+    /// The metric, one of `/v1/metrics`.
     #[param(required = true, example = "resolution_rate")]
-    metric: Option<String>,
+    metrics: Option<String>,
     /// The group: the `dimensions` of a row of `/v1/metrics/query`, as JSON. Default: all sessions.
     #[param(example = json!("{\"channel\":\"whatsapp\"}"))]
     group: Option<String>,
+    /// `true`: sessions count that are gone at the provider.
+    #[param(example = false)]
+    include_deleted: Option<String>,
+    /// As in the question; default `start`.
+    #[param(example = "start")]
+    attribution: Option<String>,
 }
 
 parameter_groups! {
     /// What names a figure.
-    FigureParameters {
-        choice: FigureChoice,
-        time: TimeParameters,
-        filters: FilterParameters,
-        hindsight: HindsightParameter,
-    }
+    FigureParameters { choice: FigureChoice, time: TimeParameters, hindsight: HindsightParameter, fields: FieldParameters }
 }
 
-/// A figure as it was named, before sources are looked up.
-pub(crate) struct Figure {
-    metric: Option<&'static Metric>,
-    group: Vec<GroupValue>,
-    /// Its range; `None`: it was not understood.
-    pub(crate) range: Option<TimeRange>,
-    /// Whose calendar.
-    pub(crate) zone: Tz,
-    as_known_at: Option<DateTime<Utc>>,
-}
+/// The values of a group, in the order of its dimensions.
+pub(crate) type Values = Vec<Option<String>>;
 
 impl FigureParameters {
-    /// What was named, at `now`.
-    pub(crate) fn read(&self, state: &ApiState, now: DateTime<Utc>, faults: &mut Faults) -> Figure {
-        let metric = self.choice.metric(faults);
-        let group = self.choice.group(metric, faults);
-        let When { range, zone } = self.time.read(state.default_zone, now, faults);
-        let default_range = || TimeRange::named(DEFAULT_RANGE, now, zone).filter(|_| !self.time.is_said());
-        let dimensions: Vec<Dimension> = group.iter().map(|(dimension, _)| *dimension).collect();
-        let metrics: Vec<&'static Metric> = metric.into_iter().collect();
-        let as_known_at = self.hindsight.read(&metrics, &dimensions, (zone, now), faults);
-        Figure { metric, group, range: range.or_else(default_range), zone, as_known_at }
-    }
-
-    /// The figure over the sources there are; `None`: something was not understood, and is noted.
-    pub(crate) fn subject<'a>(
-        &self,
-        figure: &Figure,
-        range: Option<TimeRange>,
-        catalog: &'a Catalog,
-        faults: &mut Faults,
-    ) -> Option<Subject<'a>> {
-        let filter = MetricFilter {
-            sources: self.filters.sources(catalog, faults),
-            channels: self.filters.channels(),
-            outcomes: self.filters.outcomes(faults),
-            session_kinds: self.filters.session_kinds(faults),
+    /// As it was said, and the values of the group.
+    pub(crate) fn draft(&self, faults: &mut Faults) -> (Draft, Values) {
+        let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| Said::by_parameter(name, text));
+        let mut draft = Draft {
+            metrics: texts("metrics", self.choice.metrics.as_deref()),
+            time: self.time.said(),
+            filters: self.fields.said(),
+            includes_deleted: said("include_deleted", &self.choice.include_deleted),
+            attribution: said("attribution", &self.choice.attribution),
+            as_known_at: self.hindsight.said(),
+            ..Draft::default()
         };
-        let (metric, range) = figure.metric.zip(range)?;
-        let query = MetricQuery {
-            metrics: vec![metric],
-            dimensions: Vec::new(),
-            range,
-            buckets: vec![range],
-            granularity: Granularity::None,
-            zone: figure.zone,
-            filter,
-            as_known_at: figure.as_known_at,
-        };
-        Some(Subject::new(catalog, &query, metric, figure.group.clone()))
+        let text = self.choice.group.as_deref();
+        let group = text.map(|text| serde_json::from_str(text).unwrap_or(Value::Null));
+        let values = choose(&mut draft, group.as_ref(), &"group".into(), faults);
+        (draft, values)
     }
 }
 
-impl FigureChoice {
-    fn metric(&self, faults: &mut Faults) -> Option<&'static Metric> {
-        let Some(id) = self.metric.as_deref() else {
-            faults.note("metric", "missing_parameter", "Say which figure is meant by its `metric`; see /v1/metrics.");
-            return None;
-        };
-        let found = metric(id);
-        if found.is_none() {
-            faults.note_unknown("metric", "unknown_metric", id, metrics().map(|metric| metric.id));
-        }
-        found
+/// Makes the question one about a group of one metric; gives the values of the group.
+pub(crate) fn choose(draft: &mut Draft, group: Option<&Value>, at: &Place, faults: &mut Faults) -> Values {
+    if let [_, second, ..] = draft.metrics.as_slice() {
+        faults.note(&second.at, "too_many_metrics", "One figure at a time: name one metric.");
     }
-
-    fn group(&self, metric: Option<&'static Metric>, faults: &mut Faults) -> Vec<GroupValue> {
-        let Some(text) = self.group.as_deref() else { return Vec::new() };
-        let Ok(serde_json::Value::Object(values)) = serde_json::from_str(text) else {
-            let detail = "`group` is the `dimensions` of a row, as a JSON object such as {\"channel\":\"whatsapp\"}.";
-            faults.note("group", "not_an_object", detail);
-            return Vec::new();
-        };
-        if values.len() > MAX_DIMENSIONS {
-            let detail = format!("Figures can be grouped by at most {MAX_DIMENSIONS} dimensions.");
-            faults.note("group", "too_many_dimensions", detail);
-        }
-        values.into_iter().filter_map(|(name, value)| group_value(metric, &name, &value, faults)).collect()
-    }
-}
-
-fn group_value(
-    metric: Option<&'static Metric>,
-    name: &str,
-    value: &serde_json::Value,
-    faults: &mut Faults,
-) -> Option<GroupValue> {
-    let Some(dimension) = Dimension::parse(name) else {
-        faults.note_unknown("group", "unknown_dimension", name, Dimension::ALL.map(Dimension::as_str));
-        return None;
+    let Some(group) = group else { return Vec::new() };
+    let Value::Object(members) = group else {
+        let detail = "`group` is the `dimensions` of a row, as a JSON object such as {\"channel\":\"whatsapp\"}.";
+        faults.note(at, "not_an_object", detail);
+        return Vec::new();
     };
-    if let Some(metric) = metric.filter(|metric| !metric.can_be_grouped_by(dimension)) {
-        let detail = format!("`{}` cannot be grouped by `{name}`, so it has no such group.", metric.id);
-        faults.note("group", "overlapping_dimension", detail);
-    }
-    match value {
-        serde_json::Value::Null => Some((dimension, None)),
-        serde_json::Value::String(text) if !text.contains('\0') => Some((dimension, Some(text.clone()))),
-        _ => {
-            faults.note("group", "wrong_type", format!("The value of `{name}` must be a text or null."));
-            None
+    let mut values = Vec::new();
+    for (name, value) in members {
+        draft.dimensions.push(Said { at: at.clone(), text: name.clone() });
+        match value {
+            Value::Null => values.push(None),
+            Value::String(text) if !text.contains('\0') => values.push(Some(text.clone())),
+            _ => faults.note(at, "wrong_type", format!("The value of `{name}` must be a text or null.")),
         }
     }
+    values
+}
+
+/// The figure of a question that was understood.
+pub(crate) fn subject(understood: &Understood, values: Values) -> Option<Subject<'_>> {
+    let Understood { query, catalog, .. } = understood;
+    let group: Vec<GroupValue> = query.dimensions.iter().copied().zip(values).collect::<Vec<(Dimension, _)>>();
+    query.metrics.first().map(|metric| Subject::new(catalog, query, metric, group))
 }

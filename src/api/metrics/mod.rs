@@ -1,106 +1,62 @@
 //! Figures: the questions about them differ in what they name, and are answered in one way.
 //!
-//! All parameters are read and all faults noted, then the catalog tells whether the caller has the answer
-//! already, and only then is it worked out.
+//! A question is understood with all its faults noted ([`question`]), then the catalog tells whether it is fresh enough
+//! and whether the caller has the answer already, and only then is it worked out.
 
 pub(crate) mod explain;
 pub(crate) mod figure;
 pub(crate) mod minutes;
 pub(crate) mod query;
+pub(crate) mod question;
 pub(crate) mod registry;
 pub(crate) mod resolution;
 pub(crate) mod rows;
 
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::{DateTime, SubsecRound, Timelike, Utc};
-use chrono_tz::Tz;
-use serde::Deserialize;
+use chrono::{DateTime, SubsecRound, TimeDelta, Timelike, Utc};
 use serde_json::{Value, json};
-use utoipa::IntoParams;
 
 use crate::api::ApiState;
 use crate::api::conditional::EntityTag;
-use crate::api::parameters::filters::FilterParameters;
-use crate::api::parameters::time::{TimeParameters, When, instant};
-use crate::api::parameters::{Faults, parameter_groups};
+use crate::api::metrics::question::draft::Draft;
+use crate::api::metrics::question::parameters::{MetricParameters, texts};
+use crate::api::metrics::question::{Understood, understand};
+use crate::api::parameters::Faults;
 use crate::api::problem::ApiError;
-use crate::query::bucket::{Granularity, MAX_BUCKETS, cut};
-use crate::query::catalog::Catalog;
+use crate::query::bucket::Granularity;
+use crate::query::catalog::Source;
 use crate::query::freshness::Freshness;
-use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{Metric, TRANSCRIPT_GRACE};
-use crate::query::metrics::{MetricFilter, MetricQuery, answer, hindsight};
-use crate::query::range::TimeRange;
+use crate::query::metrics::registry::TRANSCRIPT_GRACE;
+use crate::query::metrics::{MetricQuery, answer};
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct GranularityParameter {
-    /// How finely the range is cut: `none`, `hour`, `day`, `week` (ISO), `month`, `year` or `auto` (up to 200 buckets).
-    #[param(example = "day")]
-    granularity: Option<String>,
+/// Answers a short cut: a question that names metrics and groups by provider, and by day unless told otherwise.
+pub(crate) async fn respond_by_provider(
+    state: &ApiState,
+    headers: &HeaderMap,
+    metrics: &str,
+    given: &MetricParameters,
+    faults: Faults,
+) -> Result<Response, ApiError> {
+    let (metrics, dimensions) = (texts("metrics", Some(metrics)), texts("dimensions", Some("provider")));
+    let draft = Draft { metrics, dimensions, ..given.draft() };
+    respond(state, headers, &draft, Granularity::Day, faults).await
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct HindsightParameter {
-    /// The figures as they were known at this instant (RFC 3339): sessions first seen later are left out, what changed
-    /// later has its old value. Only for metrics made of what is kept of sessions; see `is_kept` in `/v1/metrics`.
-    #[param(example = "2026-11-19T12:00:00Z")]
-    as_known_at: Option<String>,
-}
-
-parameter_groups! {
-    /// What every question about figures may say.
-    MetricParameters {
-        time: TimeParameters,
-        cut: GranularityParameter,
-        filters: FilterParameters,
-        hindsight: HindsightParameter,
-    }
-}
-
-/// What a question names by itself.
-pub(crate) struct Named {
-    pub(crate) metrics: Vec<&'static Metric>,
-    pub(crate) dimensions: Vec<Dimension>,
-    /// Where the question does not say.
-    pub(crate) granularity: Granularity,
-}
-
-/// The range of a question that names none.
-pub(crate) const DEFAULT_RANGE: &str = "last_7_days";
-
-/// Answers a question about figures.
+/// Answers a question about figures; `granularity` is that of one that names none.
 pub(crate) async fn respond(
     state: &ApiState,
     headers: &HeaderMap,
-    named: Named,
-    given: &MetricParameters,
-    mut faults: Faults,
+    draft: &Draft,
+    granularity: Granularity,
+    faults: Faults,
 ) -> Result<Response, ApiError> {
-    let now = state.clock.now();
-    let When { range, zone } = given.time.read(state.default_zone, now, &mut faults);
-    let default_range = || TimeRange::named(DEFAULT_RANGE, now, zone).filter(|_| !given.time.is_said());
-    let range = range.or_else(default_range);
-    let catalog = Catalog::load(&state.pool, range).await?;
-    let filter = MetricFilter {
-        sources: given.filters.sources(&catalog, &mut faults),
-        channels: given.filters.channels(),
-        outcomes: given.filters.outcomes(&mut faults),
-        session_kinds: given.filters.session_kinds(&mut faults),
-    };
-    let as_known_at = given.hindsight.read(&named.metrics, &named.dimensions, (zone, now), &mut faults);
-    let granularity = given.cut.read(named.granularity, &mut faults);
-    let cut = range.and_then(|range| pieces(range, zone, granularity, &mut faults));
-    faults.refuse()?;
-    let Some((range, (granularity, buckets))) = range.zip(cut) else {
-        return Err(ApiError::Invalid(Vec::new())); // unreachable: each has noted a fault
-    };
-    let Named { metrics, dimensions, .. } = named;
-    let query = MetricQuery { metrics, dimensions, range, buckets, granularity, zone, filter, as_known_at };
-    let stale_after = state.health.stale_after;
-    let freshness = Freshness::of(&catalog, &catalog.select(&query.filter.sources), now, stale_after);
+    let Understood { query, catalog, require_fresh, now } = understand(state, draft, granularity, faults).await?;
+    let (stale_after, sources) = (state.health.stale_after, query.sources(&catalog));
+    if let Some(limit) = require_fresh {
+        refuse_if_behind(&sources, now, limit)?;
+    }
+    let freshness = Freshness::of(&catalog, &sources, now, stale_after);
     let tag = EntityTag::of(&catalog, &normal_form(&query, now, &freshness));
     if tag.is_held_by(headers) {
         return Ok(tag.not_modified());
@@ -108,74 +64,23 @@ pub(crate) async fn respond(
     Ok(tag.answer(answer(&state.pool, &catalog, &query, now, stale_after).await?))
 }
 
-impl HindsightParameter {
-    /// The instant, checked against what is asked for.
-    fn read(
-        &self,
-        metrics: &[&'static Metric],
-        dimensions: &[Dimension],
-        (zone, now): (Tz, DateTime<Utc>),
-        faults: &mut Faults,
-    ) -> Option<DateTime<Utc>> {
-        let at = instant("as_known_at", self.as_known_at.as_deref()?, zone, faults);
-        if at.is_some_and(|at| at > now) {
-            faults.note(
-                "as_known_at",
-                "time_in_future",
-                "Nobody knows yet what will be known then; give an instant of the past.",
-            );
+/// Refuses to answer where a stream that feeds the answer is behind by more than was asked for; names all of them.
+fn refuse_if_behind(sources: &[&Source], now: DateTime<Utc>, limit: TimeDelta) -> Result<(), ApiError> {
+    let mut behind = Vec::new();
+    for source in sources.iter().filter(|source| source.is_enabled) {
+        if source.streams.is_empty() {
+            behind.push(format!("{} was never polled", source.source));
         }
-        for metric in metrics.iter().filter(|metric| !hindsight::is_kept(metric)) {
-            let kept: Vec<&str> = hindsight::kept().map(|metric| metric.id).collect();
-            let detail = format!(
-                "Earlier values of what `{}` is made of are not kept; leave `as_known_at` out, or ask for {}.",
-                metric.id,
-                kept.join(", ")
-            );
-            faults.note("as_known_at", "not_kept", detail);
-        }
-        for dimension in dimensions.iter().filter(|dimension| !hindsight::is_dimension_kept(**dimension)) {
-            let name = dimension.as_str();
-            let detail = format!("Earlier values of `{name}` are not kept; leave out `{name}` or `as_known_at`.");
-            faults.note("as_known_at", "not_kept", detail);
-        }
-        at
-    }
-}
-
-impl GranularityParameter {
-    /// What was said; `None` means `auto`.
-    fn read(&self, default: Granularity, faults: &mut Faults) -> Option<Granularity> {
-        match self.granularity.as_deref() {
-            None => Some(default),
-            Some("auto") => None,
-            Some(text) => {
-                let granularity = Granularity::parse(text);
-                if granularity.is_none() {
-                    let allowed = Granularity::ALL.map(Granularity::as_str).into_iter().chain(["auto"]);
-                    faults.note_unknown("granularity", "unknown_value", text, allowed);
-                }
-                granularity
+        for stream in &source.streams {
+            let name = format!("{}/{}", source.source, stream.stream);
+            match stream.complete_through {
+                Some(at) if now - at <= limit => {}
+                Some(at) => behind.push(format!("{name} is complete only up to {}", at.to_rfc3339())),
+                None => behind.push(format!("{name} has proven nothing yet")),
             }
         }
     }
-}
-
-/// Cuts the range, or proposes a cut that is allowed.
-fn pieces(
-    range: TimeRange,
-    zone: Tz,
-    granularity: Option<Granularity>,
-    faults: &mut Faults,
-) -> Option<(Granularity, Vec<TimeRange>)> {
-    let granularity = granularity.unwrap_or_else(|| Granularity::auto(range, zone));
-    let buckets = cut(range, zone, granularity, MAX_BUCKETS);
-    if buckets.is_none() {
-        let next = Granularity::finest_allowed(range, zone).as_str();
-        let detail = format!("The range has more than {MAX_BUCKETS} buckets; ask for granularity={next} or less.");
-        faults.note("granularity", "too_many_buckets", detail);
-    }
-    Some((granularity, buckets?))
+    if behind.is_empty() { Ok(()) } else { Err(ApiError::NotFresh(behind.join("; "))) }
 }
 
 /// All that an answer depends on besides the catalog. The present counts only where the range reaches it, or the time
@@ -183,9 +88,19 @@ fn pieces(
 fn normal_form(query: &MetricQuery, now: DateTime<Utc>, freshness: &Freshness) -> String {
     let minute = (query.range.to > now - TRANSCRIPT_GRACE).then(|| now.trunc_subsecs(0).with_second(0));
     let metrics: Vec<&str> = query.metrics.iter().map(|metric| metric.id).collect();
+    let top = query.top.map(|top| (top.dimension, top.by.id, top.count));
+    let compared = query.comparison.as_ref().map(|comparison| (comparison.wanted, comparison.range));
     format!(
-        "{metrics:?} {:?} {:?} {:?} {:?} {:?} {minute:?} {:?} {:?}",
-        query.dimensions, query.range, query.zone, query.granularity, query.filter, freshness.state, query.as_known_at
+        "{metrics:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {top:?} {compared:?} {minute:?} {:?} {:?}",
+        query.dimensions,
+        query.range,
+        query.zone,
+        query.granularity,
+        query.filter,
+        query.attribution,
+        query.totals_by,
+        freshness.state,
+        query.as_known_at
     )
 }
 
@@ -206,9 +121,10 @@ fn example() -> Value {
         "coverage": {"eligible": 512, "not_applicable": 0, "unknown": 2},
         "bases": ["participant_time"],
         "warnings": [],
-        "rows_link": "/v1/metrics/rows?zone=Europe/Berlin{&metric,from,to,group}",
+        "rows_link": "/v1/metrics/rows?zone=Europe/Berlin{&metrics,from,to,group}",
         "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []},
         "query": {"metrics": ["minutes_consumed", "resolution_rate"], "dimensions": ["provider"],
-                  "from": "2026-11-18T00:00:00+01:00", "to": "2026-11-19T00:00:00+01:00", "zone": "Europe/Berlin", "granularity": "day"}
+                  "from": "2026-11-18T00:00:00+01:00", "to": "2026-11-19T00:00:00+01:00", "zone": "Europe/Berlin",
+                  "granularity": "day", "attribution": "start"}
     })
 }

@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::ApiState;
 use crate::api::documented::ReadProblems;
-use crate::api::metrics::HindsightParameter;
-use crate::api::metrics::figure::{FigureChoice, FigureParameters};
+use crate::api::metrics::figure::{FigureChoice, FigureParameters, subject};
+use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter};
+use crate::api::metrics::question::understand;
 use crate::api::page::{List, Page};
-use crate::api::parameters::filters::FilterParameters;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::{PageParameters, check_instant};
-use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
-use crate::query::catalog::Catalog;
+use crate::query::bucket::Granularity;
 use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::explain::{ContributingRow, RowPosition, rows};
@@ -44,7 +44,7 @@ struct Position {
 /// rests on what was there when it was reached first. By time, oldest first. `rows_link` of an answer leads here.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
-    params(FigureChoice, TimeParameters, FilterParameters, HindsightParameter, PageParameters),
+    params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, PageParameters),
     responses(
         (status = 200, description = "A page of rows. The Link header names the next page.", body = List<ContributingRow>, example = json!({
             "items": [{"at": "2026-11-18T13:00:00Z", "session_id": 32, "source": "konvo-eu", "provider": "konvo",
@@ -61,33 +61,31 @@ pub(crate) async fn list_rows(
     OriginalUri(uri): OriginalUri,
     Asked { given, mut faults }: Asked<RowParameters>,
 ) -> Result<Response, ApiError> {
-    let now = state.clock.now();
-    let figure = given.figure.read(&state, now, &mut faults);
+    let (draft, values) = given.figure.draft(&mut faults);
     // bound to what was asked, not to the instants it meant at the time
     let question = format!("rows {:?}", given.figure);
     let after = given.page.after::<Position>(&question, &mut faults);
     let limit = given.page.limit(&mut faults);
-    let (range, after) = match after {
-        Some(Position { range: (from, to), row }) => {
-            for at in [from, to, row.at] {
-                check_instant(Some(at), &mut faults);
-            }
-            (Some(TimeRange { from, to }), Some(row))
+    if let Some(Position { range: (from, to), row }) = &after {
+        for at in [*from, *to, row.at] {
+            check_instant(Some(at), &mut faults);
         }
-        None => (figure.range, None),
-    };
-    let catalog = Catalog::load(&state.pool, range).await?;
-    let subject = given.figure.subject(&figure, range, &catalog, &mut faults);
-    faults.refuse()?;
-    let Some(subject) = subject else {
-        return Err(ApiError::Invalid(Vec::new())); // unreachable: each has noted a fault
+    }
+    let mut understood = understand(&state, &draft, Granularity::None, faults).await?;
+    let after = after.map(|Position { range: (from, to), row }| {
+        understood.query.range = TimeRange { from, to };
+        row
+    });
+    let (now, catalog) = (understood.now, &understood.catalog);
+    let Some(subject) = subject(&understood, values) else {
+        return Err(Faults::default().into_error()); // unreachable: a question has a metric
     };
     let mut items = rows(&state.pool, &subject, after, limit + 1, now).await?;
     let page = Page::cut(&mut items, limit, |last| {
         let range = (subject.query.range.from, subject.query.range.to);
         cursor::encode(&question, &Position { range, row: last.position.clone() })
     });
-    let freshness = Freshness::of(&catalog, &subject.sources, now, state.health.stale_after);
+    let freshness = Freshness::of(catalog, &subject.sources, now, state.health.stale_after);
     let next = page.next.clone();
     Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
 }

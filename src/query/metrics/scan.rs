@@ -12,7 +12,7 @@ use sqlx::{PgPool, Row};
 
 use crate::model::stream::Stream;
 use crate::query::metrics::dimension::Dimension;
-pub(super) use crate::query::metrics::predicate::push_filter;
+use crate::query::metrics::predicate::push_filter;
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows, TRANSCRIPT_GRACE};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, hindsight};
@@ -193,10 +193,10 @@ fn needs_other_tables(query: &MetricQuery, anchor: Anchor, metrics: &[usize]) ->
     // coverage looks at every metric
     let mut metrics =
         query.metrics.iter().enumerate().filter(|(at, _)| anchor == Anchor::StartedAt || metrics.contains(at));
-    let is_own = |dimension| matches!(dimension, Dimension::Channel | Dimension::Outcome);
+    let is_own = |dimension| matches!(dimension, Dimension::Channel | Dimension::Outcome | Dimension::SessionKind);
     matches!(anchor, Anchor::SentAt | Anchor::JoinedAt)
         || metrics.any(|(_, metric)| matches!(metric.needs, Needs::Messages | Needs::PerSession(_)))
-        || !query.row_dimensions().all(is_own)
+        || !query.row_dimensions().chain(query.filter.conditions.iter().map(|condition| condition.field)).all(is_own)
 }
 
 fn push_columns(sql: &mut Statement, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {

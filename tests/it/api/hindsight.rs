@@ -66,7 +66,7 @@ async fn figures_are_what_they_were_then() {
 #[tokio::test]
 async fn the_rows_and_the_sql_of_an_old_figure_are_old_too() {
     let api = changed().await;
-    let figure = format!("metric=elapsed_minutes&from=2026-11-18&to=2026-11-19&{WELL}&as_known_at={THEN}");
+    let figure = format!("metrics=elapsed_minutes&from=2026-11-18&to=2026-11-19&{WELL}&as_known_at={THEN}");
     let rows = api.get(&format!("/v1/metrics/rows?{figure}")).await;
     let row = |id: i64| rows["items"].as_array().unwrap().iter().find(|row| row["session_id"] == id);
     assert_eq!(row(12).unwrap()["contribution"], 1);
@@ -87,7 +87,7 @@ async fn the_rows_and_the_sql_of_an_old_figure_are_old_too() {
 async fn what_changed_since_yesterday_is_told() {
     let api = changed().await;
     let answer =
-        api.get(&format!("/v1/metrics/explain?metric=resolution_rate&from=2026-11-18&to=2026-11-19&{WELL}")).await;
+        api.get(&format!("/v1/metrics/explain?metrics=resolution_rate&from=2026-11-18&to=2026-11-19&{WELL}")).await;
     assert_eq!(
         answer["changed"],
         json!({"since": THEN, "value_then": {"value": 1, "numerator": 3, "denominator": 3, "unknown_count": 1},
@@ -95,10 +95,10 @@ async fn what_changed_since_yesterday_is_told() {
                "fields": [{"field": "completed_at", "session_count": 1}, {"field": "duration_seconds", "session_count": 1},
                           {"field": "is_flagged_unresolved", "session_count": 1}, {"field": "outcome", "session_count": 1}]})
     );
-    let sessions = api.get(&format!("/v1/metrics/explain?metric=sessions&from=2026-11-18&to=2026-11-19&{WELL}")).await;
+    let sessions = api.get(&format!("/v1/metrics/explain?metrics=sessions&from=2026-11-18&to=2026-11-19&{WELL}")).await;
     let changed = &sessions["changed"];
     assert_eq!((&changed["sessions_new"], &changed["sessions_gone"]), (&json!(1), &json!(1)));
-    let messages = api.get(&format!("/v1/metrics/explain?metric=messages&from=2026-11-18&to=2026-11-19&{WELL}")).await;
+    let messages = api.get(&format!("/v1/metrics/explain?metrics=messages&from=2026-11-18&to=2026-11-19&{WELL}")).await;
     assert_eq!((&messages["changed"]["reason"], messages["changed"].get("value_then")), (&json!("not_kept"), None));
     assert_eq!(messages["changed"]["sessions_changed"], 2);
 }

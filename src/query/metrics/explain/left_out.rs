@@ -79,7 +79,7 @@ pub(super) async fn of(
         unknown,
         not_applicable,
         rejected: subject.telling.iter().map(rejects).sum(),
-        deleted,
+        deleted: if subject.query.filter.includes_deleted { 0 } else { deleted },
         breakout_rooms,
         out_of_coverage: stretches(&subject.telling, subject.query.range, now),
     })

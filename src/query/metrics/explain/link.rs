@@ -9,11 +9,13 @@ use chrono::SecondsFormat;
 
 use crate::query::calendar::in_zone;
 use crate::query::metrics::MetricQuery;
+use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::explain::subject::Subject;
+use crate::query::metrics::filter::{Condition, Test};
 
 /// The template of the rows behind any figure of the answer to `query`.
 pub fn template(query: &MetricQuery) -> String {
-    format!("/v1/metrics/rows?{}{{&metric,from,to,group}}", choice(query))
+    format!("/v1/metrics/rows?{}{{&metrics,from,to,group}}", choice(query))
 }
 
 /// The address of the rows behind one figure.
@@ -22,7 +24,7 @@ pub(super) fn of(subject: &Subject<'_>) -> String {
     let group: serde_json::Map<String, serde_json::Value> =
         subject.group.iter().map(|(dimension, value)| (dimension.as_str().to_owned(), value.clone().into())).collect();
     let mut text = format!("/v1/metrics/rows?{}", choice(&subject.query));
-    push(&mut text, "metric", subject.metric.id);
+    push(&mut text, "metrics", subject.metric.id);
     push(&mut text, "from", &in_zone(zone, range.from));
     push(&mut text, "to", &in_zone(zone, range.to));
     if !group.is_empty() {
@@ -35,15 +37,30 @@ pub(super) fn of(subject: &Subject<'_>) -> String {
 fn choice(query: &MetricQuery) -> String {
     let filter = &query.filter;
     let mut text = format!("zone={}", encoded(query.zone.name()));
-    let lists = [
-        ("provider", &filter.sources.providers),
-        ("source", &filter.sources.sources),
-        ("channel", &filter.channels),
-        ("outcome", &filter.outcomes),
-        ("session_kind", &filter.session_kinds),
-    ];
-    for (name, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        push(&mut text, name, &values.join(","));
+    for (name, values) in [("provider", &filter.sources.providers), ("source", &filter.sources.sources)] {
+        if !values.is_empty() {
+            push(&mut text, name, &values.join(","));
+        }
+    }
+    let (mut missing, mut present) = (Vec::new(), Vec::new());
+    for Condition { field, test } in &filter.conditions {
+        match test {
+            Test::In(values) => push(&mut text, field.as_str(), &values.join(",")),
+            Test::NotIn(values) => push(&mut text, &format!("{}_not", field.as_str()), &values.join(",")),
+            Test::IsNull => missing.push(field.as_str()),
+            Test::IsNotNull => present.push(field.as_str()),
+        }
+    }
+    for (name, fields) in [("missing", missing), ("present", present)] {
+        if !fields.is_empty() {
+            push(&mut text, name, &fields.join(","));
+        }
+    }
+    if filter.includes_deleted {
+        push(&mut text, "include_deleted", "true");
+    }
+    if query.attribution != Attribution::default() {
+        push(&mut text, "attribution", query.attribution.as_str());
     }
     if let Some(at) = query.as_known_at {
         push(&mut text, "as_known_at", &at.to_rfc3339_opts(SecondsFormat::AutoSi, true));

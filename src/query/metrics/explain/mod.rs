@@ -75,7 +75,7 @@ pub struct Explanation {
     pub sql: String,
     /// Where the sessions, messages or presences behind it are.
     #[schema(
-        example = "/v1/metrics/rows?zone=Europe/Berlin&metric=sessions&from=2026-11-18T00:00:00%2B01:00&to=2026-11-19T00:00:00%2B01:00"
+        example = "/v1/metrics/rows?zone=Europe/Berlin&metrics=sessions&from=2026-11-18T00:00:00%2B01:00&to=2026-11-19T00:00:00%2B01:00"
     )]
     pub rows: String,
     /// How far the data is complete.

@@ -77,10 +77,12 @@ impl<'a> Subject<'a> {
             dimensions: group.iter().map(|(dimension, _)| *dimension).collect(),
             buckets: vec![query.range],
             granularity: Granularity::None,
+            totals_by: Vec::new(),
+            top: None,
+            comparison: None,
             ..query.clone()
         };
-        let mut sources = catalog.select(&query.filter.sources);
-        sources.retain(|source| source.can_hold(&query.filter.session_kinds, &query.filter.outcomes));
+        let mut sources = query.sources(catalog);
         sources.retain(|source| group.iter().all(|(dimension, value)| may_have(source, *dimension, value.as_ref())));
         let telling = sources.iter().copied().filter(|s| metric.needs.of(s) == Applicability::Applicable).collect();
         Self { query, group, metric, sources, telling }

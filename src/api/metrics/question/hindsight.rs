@@ -1,0 +1,44 @@
+//! As of when: figures as they were known at an earlier time.
+//!
+//! Not everything that figures are made of is kept; what is not is refused by name, with what can be asked for.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::api::metrics::question::draft::Draft;
+use crate::api::parameters::Faults;
+use crate::api::parameters::time::instant;
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::hindsight::{is_dimension_kept, is_kept, kept};
+use crate::query::metrics::registry::Metric;
+
+/// The instant, checked against what is asked for and what that is grouped by or chosen by.
+pub(super) fn read(
+    draft: &Draft,
+    metrics: &[&'static Metric],
+    dimensions: impl Iterator<Item = Dimension>,
+    (zone, now): (Tz, DateTime<Utc>),
+    faults: &mut Faults,
+) -> Option<DateTime<Utc>> {
+    let said = draft.as_known_at.as_ref()?;
+    let at = instant(said, zone, faults);
+    if at.is_some_and(|at| at > now) {
+        let detail = "Nobody knows yet what will be known then; give an instant of the past.";
+        faults.note(&said.at, "time_in_future", detail);
+    }
+    for metric in metrics.iter().filter(|metric| !is_kept(metric)) {
+        let kept: Vec<&str> = kept().map(|metric| metric.id).collect();
+        let detail = format!(
+            "Earlier values of what `{}` is made of are not kept; leave `as_known_at` out, or ask for {}.",
+            metric.id,
+            kept.join(", ")
+        );
+        faults.note(&said.at, "not_kept", detail);
+    }
+    for dimension in dimensions.filter(|dimension| !is_dimension_kept(*dimension)) {
+        let name = dimension.as_str();
+        let detail = format!("Earlier values of `{name}` are not kept; leave out `{name}` or `as_known_at`.");
+        faults.note(&said.at, "not_kept", detail);
+    }
+    at
+}
