@@ -12,7 +12,7 @@ use sqlx::{PgPool, Row};
 
 use crate::model::stream::Stream;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::predicate::push_filter;
+pub(super) use crate::query::metrics::predicate::push_filter;
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows, TRANSCRIPT_GRACE};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, hindsight};
