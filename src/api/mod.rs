@@ -122,6 +122,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sessions::timeline::read_timeline))
         .routes(routes!(sessions::provenance::read_provenance))
         .routes(routes!(metrics::registry::list_metrics))
+        .routes(routes!(metrics::registry::read_metric))
         .routes(routes!(metrics::query::query_metrics))
         .routes(routes!(metrics::minutes::read_minutes))
         .routes(routes!(metrics::resolution::read_resolution))

@@ -3,8 +3,12 @@
 //! The router is driven as a whole, as a client sees it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod attribution;
+mod catalogue;
 mod depth_figures;
+mod families;
 mod figures;
+mod filled;
 mod lists;
 mod operation;
 mod parts;

@@ -24,6 +24,7 @@ use crate::api::problem::ApiError;
 use crate::query::bucket::{Granularity, MAX_BUCKETS, cut};
 use crate::query::catalog::Catalog;
 use crate::query::freshness::Freshness;
+use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::registry::{Metric, TRANSCRIPT_GRACE};
 use crate::query::metrics::{MetricFilter, MetricQuery, answer};
@@ -79,7 +80,7 @@ pub(crate) async fn respond(
         return Err(ApiError::Invalid(Vec::new())); // unreachable: each has noted a fault
     };
     let Named { metrics, dimensions, .. } = named;
-    let query = MetricQuery { metrics, dimensions, range, buckets, granularity, zone, filter };
+    let query = MetricQuery { metrics, dimensions, range, buckets, granularity, zone, filter, attribution: Attribution::default() };
     let stale_after = state.health.stale_after;
     let freshness = Freshness::of(&catalog, &catalog.select(&query.filter.sources), now, stale_after);
     let tag = EntityTag::of(&catalog, &normal_form(&query, now, &freshness));

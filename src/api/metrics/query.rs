@@ -29,9 +29,8 @@ pub(crate) struct MetricChoice {
     /// What to measure, comma list, at most 10. See `/v1/metrics`.
     #[param(required = true, example = "minutes_consumed,resolution_rate")]
     metrics: Option<String>,
-    /// What to group by: `provider`, `source`, `channel`, `outcome`, `unexplained_class`, `transcript_state`; metrics of
-    /// presences also by `preset_name`, those of words also by `speaker_id`; avatar sessions started through this service by `launch_quality`,
-    /// `launch_voice`, `launch_stt_provider`, `launch_idle_timeout_seconds` and `launch_duration_limit_seconds`; comma list. Default: nothing.
+    /// What to group by, comma list, at most 4: `provider`, `source`, `channel`, `outcome`, `session_kind`, `skill_type`,
+    /// `local_hour` and others; `/v1/metrics` says of each metric by what. Default: nothing.
     #[param(example = "provider")]
     dimensions: Option<String>,
 }
@@ -88,7 +87,7 @@ fn check_groups(metrics_asked: &[&'static Metric], dimensions: &[Dimension], fau
     for dimension in dimensions {
         for metric in metrics_asked.iter().filter(|metric| !metric.can_be_grouped_by(*dimension)) {
             let possible: Vec<&str> =
-                metrics().filter(|metric| metric.can_be_grouped_by(*dimension)).map(|metric| metric.id).collect();
+                metrics().filter(|metric| is_told_by(metric, *dimension)).map(|metric| metric.id).collect();
             let (id, name) = (metric.id, dimension.as_str());
             let detail = format!(
                 "`{id}` cannot be grouped by `{name}`: a session has several, and would be counted in each. Ask for it without `{name}`, or for {}.",
@@ -97,6 +96,12 @@ fn check_groups(metrics_asked: &[&'static Metric], dimensions: &[Dimension], fau
             faults.note("dimensions", "overlapping_dimension", detail);
         }
     }
+}
+
+/// Whether the rows of a metric have the dimension themselves.
+fn is_told_by(metric: &Metric, dimension: Dimension) -> bool {
+    let is_counted_in_each = metric.is_of_sessions() && metric.overlaps_in(dimension) && metric.can_overlap;
+    metric.can_be_grouped_by(dimension) && !is_counted_in_each
 }
 
 /// Figures

@@ -14,7 +14,7 @@ use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Answer, Bucket, Coverage, MetricRow, QueryEcho, Value, Warning};
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{Applicability, Needs};
+use crate::query::metrics::registry::{Applicability, Metric, Needs};
 use crate::query::metrics::scan::{Contribution, Started};
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::{Findings, MAX_ROWS, MetricQuery, cell};
@@ -218,6 +218,7 @@ impl<'a> Assembly<'a> {
             });
         }
         warnings.extend(self.unread());
+        warnings.extend(self.overlaps());
         warnings
     }
 
@@ -226,8 +227,10 @@ impl<'a> Assembly<'a> {
         let mut warnings: Vec<Warning> = Vec::new();
         for metric in &self.query.metrics {
             let (code, what) = metric.needs.not_fetched();
-            let is_unread =
-                |source: &&&Source| source.is_enabled && metric.needs.of(source) == Applicability::NotFetched;
+            let is_unread = |source: &&&Source| {
+                let applicability = metric.needs.of(source);
+                source.is_enabled && matches!(applicability, Applicability::NotFetched | Applicability::NotConfigured)
+            };
             let sources: Vec<&str> = self.sources.iter().filter(is_unread).map(|s| s.source.as_str()).collect();
             if let Some(same) = warnings.iter_mut().find(|warning| warning.code == code) {
                 same.metrics.extend((!sources.is_empty()).then_some(metric.id));
@@ -237,6 +240,18 @@ impl<'a> Assembly<'a> {
             }
         }
         warnings
+    }
+
+    /// Sessions that stand in several groups.
+    fn overlaps(&self) -> Option<Warning> {
+        let overlaps = |metric: &&&Metric| self.query.dimensions.iter().any(|dimension| metric.overlaps_in(*dimension));
+        let metrics: Vec<&'static str> = self.query.metrics.iter().filter(overlaps).map(|metric| metric.id).collect();
+        (!metrics.is_empty()).then(|| Warning {
+            code: "overlapping_groups",
+            metrics,
+            detail: "A session can stand in several groups and counts once in each: groups must not be added. The totals were worked out by themselves.".to_owned(),
+            bases: Vec::new(),
+        })
     }
 
     fn echo(&self) -> QueryEcho {

@@ -1,17 +1,24 @@
 //! Figures: what a metric means, and how a question about several of them is answered.
 //!
-//! A question names metrics, dimensions, a range and its buckets. [`scan`] reads sums from the database,
-//! one statement for each column of time the metrics are anchored on, always by source, and [`sweep`] what
-//! is no sum; [`assemble`] puts sources together into rows and totals; [`cell`] decides what a figure may
+//! A question names metrics, dimensions, a range and its buckets. [`scan`] reads numbers from the database, one statement
+//! for those that have rows and time in common (which ones is said in `pass`, how in `select` and `source`), and
+//! [`sweep`] what is found by walking along time; [`assemble`] puts sources together into rows and totals; [`cell`] decides what a figure may
 //! claim, and [`status`] how far its bucket is proven. [`registry`] is the only place that knows what is
 //! measured, [`dimension`] by what.
 
 pub mod answer;
 pub mod assemble;
+pub mod attribution;
 pub mod cell;
+pub mod definitions;
 pub mod dimension;
+mod pass;
+mod predicate;
 pub mod registry;
 pub mod scan;
+mod select;
+mod source;
+pub mod statement;
 pub mod status;
 pub mod sweep;
 
@@ -23,6 +30,7 @@ use crate::query::ReadError;
 use crate::query::bucket::Granularity;
 use crate::query::catalog::{Catalog, Source, SourceFilter};
 use crate::query::metrics::answer::Answer;
+use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::registry::{Additivity, Applicability, Metric};
 use crate::query::range::TimeRange;
@@ -51,6 +59,8 @@ pub struct MetricQuery {
     pub zone: Tz,
     /// Which sessions.
     pub filter: MetricFilter,
+    /// Where what a session gave is counted.
+    pub attribution: Attribution,
 }
 
 impl MetricQuery {
@@ -116,8 +126,7 @@ async fn read(
 ) -> Result<Findings, ReadError> {
     let undivided = query.undivided();
     let mut findings = Findings { scanned: scan::read(pool, query, source_ids, now).await?, ..Findings::default() };
-    // a session has several speakers: its words stand below the share of each of them
-    if query.dimensions.contains(&Dimension::SpeakerId) {
+    if scan::must_read_whole(query) {
         findings.whole = Some(scan::read(pool, &undivided, source_ids, now).await?);
     }
     if let Some(metric) = query.metrics.iter().find(|metric| metric.additivity == Additivity::Maximum) {

@@ -6,10 +6,11 @@
 //! whole are swept each by themselves.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgPool, Postgres, QueryBuilder, Row};
+use sqlx::{PgPool, Row};
 
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::scan::push_filter;
+use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MAX_DIMENSIONS, MetricQuery};
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
@@ -32,8 +33,7 @@ pub async fn read(
     source_ids: &[i32],
     now: DateTime<Utc>,
 ) -> Result<Vec<Peak>, ReadError> {
-    // planned for the range that is asked about
-    let rows = statement(query, source_ids, now).build().persistent(false).fetch_all(pool).await;
+    let rows = statement(query, source_ids, now).fetch_all(pool).await;
     let rows = rows.map_err(reading("peaks"))?;
     let peak = |row: &sqlx::postgres::PgRow| -> Result<Peak, sqlx::Error> {
         Ok(Peak {
@@ -63,10 +63,10 @@ select g1, g2, g3, g4, width_bucket(at, (select array_agg(bucket_start order by 
 /// No presence outlasts its session by more: older sessions are not looked into.
 const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
 
-fn statement(query: &MetricQuery, source_ids: &[i32], now: DateTime<Utc>) -> QueryBuilder<Postgres> {
+fn statement(query: &MetricQuery, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     let TimeRange { from, to } = query.range;
     let starts: Vec<_> = query.buckets.iter().map(|bucket| bucket.from).collect();
-    let mut sql = QueryBuilder::new("with cut (bucket_start) as (select unnest(");
+    let mut sql = Statement::new("with cut (bucket_start) as (select unnest(");
     sql.push_bind(starts).push("::timestamptz[])), presence (g1, g2, g3, g4, joined_at, left_at) as (select ");
     for place in 0..MAX_DIMENSIONS {
         sql.push(query.dimensions.get(place).map_or("null::text", |dimension| column(*dimension))).push(", ");
