@@ -80,7 +80,16 @@ pub(crate) async fn respond(
         return Err(ApiError::Invalid(Vec::new())); // unreachable: each has noted a fault
     };
     let Named { metrics, dimensions, .. } = named;
-    let query = MetricQuery { metrics, dimensions, range, buckets, granularity, zone, filter, attribution: Attribution::default() };
+    let query = MetricQuery {
+        metrics,
+        dimensions,
+        range,
+        buckets,
+        granularity,
+        zone,
+        filter,
+        attribution: Attribution::default(),
+    };
     let stale_after = state.health.stale_after;
     let freshness = Freshness::of(&catalog, &catalog.select(&query.filter.sources), now, stale_after);
     let tag = EntityTag::of(&catalog, &normal_form(&query, now, &freshness));

@@ -11,7 +11,7 @@ use crate::query::metrics::MetricQuery;
 use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::predicate::push_filter;
-use crate::query::metrics::registry::{Anchor, Metric, Rows};
+use crate::query::metrics::registry::{Anchor, Metric, Needs, Rows};
 use crate::query::metrics::source::{push_rows, time};
 use crate::query::metrics::statement::Statement;
 use crate::query::range::TimeRange;
@@ -105,8 +105,10 @@ fn push_choice(sql: &mut Statement, query: &MetricQuery, pass: &Pass, source_ids
     if is_by_source || pass.alone.is_some() || !pass.rows.are_of_sessions() {
         sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")");
     }
-    if let Some(condition) = pass.alone.and_then(|needs| needs.condition_sql()) {
-        sql.push(" and s.source_id in (select src.source_id from analytics.sources src where ").push(condition).push(")");
+    if let Some(condition) = pass.alone.and_then(Needs::condition_sql) {
+        sql.push(" and s.source_id in (select src.source_id from analytics.sources src where ")
+            .push(condition)
+            .push(")");
     }
 }
 
@@ -147,9 +149,23 @@ fn is_by_bucket(query: &MetricQuery, pass: &Pass) -> bool {
 
 /// Columns of `analytics.sessions` that stand in the row of the session or of its source.
 const OWN: [&str; 17] = [
-    "started_at", "ended_at", "completed_at", "created_at", "source_id", "provider", "session_kind", "session_state",
-    "outcome", "channel", "duration_seconds", "minutes_consumed", "minutes_basis", "has_outcomes", "is_provisional",
-    "last_activity_at", "message_support",
+    "started_at",
+    "ended_at",
+    "completed_at",
+    "created_at",
+    "source_id",
+    "provider",
+    "session_kind",
+    "session_state",
+    "outcome",
+    "channel",
+    "duration_seconds",
+    "minutes_consumed",
+    "minutes_basis",
+    "has_outcomes",
+    "is_provisional",
+    "last_activity_at",
+    "message_support",
 ];
 
 /// Whether a piece of SQL names no other rows than the session, and of it only such columns.
@@ -177,7 +193,9 @@ fn push_columns(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
             Some(amount) => {
                 sql.push(", round(sum((").push(amount).push(") * f.part), 12), (").push(known_sql).push(")::numeric");
                 // a session is unknown once, where it began
-                sql.push(", count(*) filter (where s.started_at >= b.bucket_start and (").push(is_unknown_sql).push("))");
+                sql.push(", count(*) filter (where s.started_at >= b.bucket_start and (")
+                    .push(is_unknown_sql)
+                    .push("))");
             }
             None => {
                 sql.push(", ").push(value_sql).push(", (").push(known_sql).push(")::numeric, ").push(unknown_sql);

@@ -40,7 +40,9 @@ pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
         Rows::Presences => {
             sql.push("analytics.participants p join analytics.sessions s using (source_id, session_id)");
             if is_asked(Stream::Quality) || has(Home::Report) {
-                sql.push(" left join analytics.participant_quality q using (source_id, session_id, provider_participant_id)");
+                sql.push(
+                    " left join analytics.participant_quality q using (source_id, session_id, provider_participant_id)",
+                );
             }
         }
         Rows::Speakers if query.dimensions.contains(&Dimension::SpeakerId) => {
@@ -100,9 +102,13 @@ fn push_several(sql: &mut Statement, dimensions: &[Dimension]) {
     let of_report: Vec<&str> = of(Home::Report).map(Dimension::as_str).collect();
     if !of_presence.is_empty() || !of_report.is_empty() {
         let columns: Vec<&str> = of_presence.iter().chain(&of_report).copied().collect();
-        sql.push(" left join lateral (select distinct ").push(columns.join(", ")).push(" from analytics.participants x");
+        sql.push(" left join lateral (select distinct ")
+            .push(columns.join(", "))
+            .push(" from analytics.participants x");
         if !of_report.is_empty() {
-            sql.push(" left join analytics.participant_quality y using (source_id, session_id, provider_participant_id)");
+            sql.push(
+                " left join analytics.participant_quality y using (source_id, session_id, provider_participant_id)",
+            );
         }
         sql.push(" where x.source_id = s.source_id and x.session_id = s.session_id) p on true");
     }

@@ -53,6 +53,9 @@ impl Participation {
     }
 }
 
+/// From when to when.
+type Stay = (DateTime<Utc>, DateTime<Utc>);
+
 /// Each person's time between the start and the end of the session.
 fn attended_ms(
     list: &[Participant],
@@ -60,7 +63,7 @@ fn attended_ms(
     started_at: DateTime<Utc>,
     ended_at: DateTime<Utc>,
 ) -> i64 {
-    let mut stays: BTreeMap<(Option<&String>, usize), Vec<(DateTime<Utc>, DateTime<Utc>)>> = BTreeMap::new();
+    let mut stays: BTreeMap<(Option<&String>, usize), Vec<Stay>> = BTreeMap::new();
     for (place, (one, person)) in list.iter().zip(people).enumerate() {
         let Some(joined_at) = one.joined_at else { continue };
         let (from, to) = (joined_at.max(started_at), one.left_at.unwrap_or(ended_at).min(ended_at));

@@ -65,9 +65,10 @@ async fn parts_add_up_to_the_whole_whatever_the_cut() {
     let api = Api::new().await;
     sqlx::raw_sql(
         "select setseed(0.3);
-         insert into core.sessions (created_at, started_at, ended_at, first_seen_at, last_changed_at, source_id, provider,
+         insert into core.sessions (session_id, created_at, started_at, ended_at, first_seen_at, last_changed_at, source_id, provider,
                 session_kind, session_state, outcome, duration_seconds, provider_minutes, provider_session_id, row_hash, raw_hash)
-         select at, at, at + length * interval '1 second', at, at, 2, 'konpro', 'avatar', 'ended', 'not_applicable', length,
+         overriding system value
+         select 1000 + n, at, at, at + length * interval '1 second', at, at, 2, 'konpro', 'avatar', 'ended', 'not_applicable', length,
                 length / 60.0, 'x' || n, '\\x00', '\\x00'
            from (select n, timestamptz '2026-10-01 00:00:00.123Z' + floor(random() * 1209600000) * interval '1 millisecond' as at,
                         (floor(random() * random() * 200000000) / 1000)::numeric as length

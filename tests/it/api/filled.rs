@@ -18,12 +18,14 @@ async fn texts(api: &Api, sql: &'static str) -> Vec<String> {
     sqlx::query_scalar(sql).fetch_all(api.pool()).await.unwrap()
 }
 
-const STATS: &str = "select (session_id, turn_count, is_unanswered, last_sender_role, last_message_at, active_seconds::float8,
+const STATS: &str =
+    "select (session_id, turn_count, is_unanswered, last_sender_role, last_message_at, active_seconds::float8,
                              reply_seconds::float8[])::text
                        from core.session_stats where source_id = 8 order by 1";
 const STAYS: &str = "select (session_id, first_joined_at, attended_ms, rejoined_person_count)::text
                        from core.session_participation where source_id = 6 and session_id <> 67 order by 1";
-const VISITS: &str = "select (source_id, person_id, first_visit_at)::text from core.people where source_id in (6, 8) order by 1";
+const VISITS: &str =
+    "select (source_id, person_id, first_visit_at)::text from core.people where source_id in (6, 8) order by 1";
 
 #[tokio::test]
 async fn what_is_stored_already_gets_the_values_worked_out_by_hand() {

@@ -10,8 +10,10 @@ use crate::query::metrics::registry::{Additivity, Metric, Needs};
 const PARTICIPANTS: Needs = Needs::PerSession(Stream::Participants);
 
 /// Sessions whose length is a length: over, and begun.
-const IS_OVER: &str = "count(s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true)";
-const IS_OVER_UNKNOWN: &str = "count(*) filter (where not s.is_provisional and s.is_never_started is not true and s.duration_seconds is null)";
+const IS_OVER: &str =
+    "count(s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true)";
+const IS_OVER_UNKNOWN: &str =
+    "count(*) filter (where not s.is_provisional and s.is_never_started is not true and s.duration_seconds is null)";
 const LENGTH_NULL_RULE: &str = "Sessions that run, open chats and sessions that never started are left out. Ended ones whose length is not known are in unknown_count.";
 
 /// A sum of minutes over sessions.

@@ -126,7 +126,10 @@ pub(super) static METRICS: [Metric; 16] = [
         description: "Of sessions resolved in the range, at least 7 days ago, by a known person: those after which the person began no other session at the same account within 7 days, from 0 to 1.",
         formula: "count(no session of the same person_id within 7 days) / count(outcome = 'resolved' and completed_at < now - 7 days and person_id is not null)",
         null_rule: "Resolved sessions of which it cannot be said, because they are younger than 7 days or nobody knows who it was, are in unknown_count and in neither part.",
-        value_sql: came_back!("(count(*) filter (where s.outcome = 'resolved' and s.person_id is not null and s.completed_at < t.now - interval '7 days' and not ", "))::numeric"),
+        value_sql: came_back!(
+            "(count(*) filter (where s.outcome = 'resolved' and s.person_id is not null and s.completed_at < t.now - interval '7 days' and not ",
+            "))::numeric"
+        ),
         known_sql: "count(*) filter (where s.outcome = 'resolved' and s.person_id is not null and s.completed_at < t.now - interval '7 days')",
         unknown_sql: "count(*) filter (where s.outcome = 'unknown' or s.outcome = 'resolved' and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",
         is_unknown_sql: "s.has_outcomes and (s.outcome = 'unknown' or s.outcome = 'resolved' and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",
@@ -138,7 +141,10 @@ pub(super) static METRICS: [Metric; 16] = [
         description: "Of sessions completed in the range, at least 7 days ago, by a known person: those after which the person began another session at the same account within 7 days, from 0 to 1. Who comes back begins a new session, so this is the nearest thing to reopened.",
         formula: "count(a session of the same person_id within 7 days) / count(completed_at < now - 7 days and person_id is not null)",
         null_rule: "Completed sessions of which it cannot be said, because they are younger than 7 days or nobody knows who it was, are in unknown_count and in neither part.",
-        value_sql: came_back!("(count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.person_id is not null and s.completed_at < t.now - interval '7 days' and ", "))::numeric"),
+        value_sql: came_back!(
+            "(count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.person_id is not null and s.completed_at < t.now - interval '7 days' and ",
+            "))::numeric"
+        ),
         known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.person_id is not null and s.completed_at < t.now - interval '7 days')",
         unknown_sql: "count(*) filter (where s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",
         is_unknown_sql: "s.has_outcomes and (s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",

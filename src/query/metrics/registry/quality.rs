@@ -1,7 +1,7 @@
 //! Metrics of media quality: how well the people in a meeting were heard and seen.
 //!
 //! Means are weighted by how long a presence was, so that a minute of bad sound weighs the same in a short and in a long
-//! one. A presence without a report is unknown; quality_coverage_rate says how many have one.
+//! one. A presence without a report is unknown; `quality_coverage_rate` says how many have one.
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::people::PRESENCE;
@@ -40,18 +40,24 @@ pub(super) static METRICS: [Metric; 8] = [
         value_sql: "(count(*) filter (where q.has_report))::numeric",
         ..QUALITY
     },
-    weighted!("audio_mos_avg", Metric {
-        id: "audio_mos_avg",
-        label: "Quality of sound sent",
-        description: "Mean opinion score of the sound sent by those who joined in the range, weighted by the minutes they were there. Bands: 4.34, 4.03, 3.60, 3.10, 2.58.",
-        ..QUALITY
-    }),
-    weighted!("audio_in_mos_avg", Metric {
-        id: "audio_in_mos_avg",
-        label: "Quality of sound received",
-        description: "Mean opinion score of the sound received by those who joined in the range, weighted by the minutes they were there.",
-        ..QUALITY
-    }),
+    weighted!(
+        "audio_mos_avg",
+        Metric {
+            id: "audio_mos_avg",
+            label: "Quality of sound sent",
+            description: "Mean opinion score of the sound sent by those who joined in the range, weighted by the minutes they were there. Bands: 4.34, 4.03, 3.60, 3.10, 2.58.",
+            ..QUALITY
+        }
+    ),
+    weighted!(
+        "audio_in_mos_avg",
+        Metric {
+            id: "audio_in_mos_avg",
+            label: "Quality of sound received",
+            description: "Mean opinion score of the sound received by those who joined in the range, weighted by the minutes they were there.",
+            ..QUALITY
+        }
+    ),
     Metric {
         id: "poor_audio_rate",
         label: "Poor sound",
@@ -64,32 +70,44 @@ pub(super) static METRICS: [Metric; 8] = [
         unknown_sql: "count(*) filter (where q.audio_mos_avg is null and q.audio_out_loss_over_5_rate is null)",
         ..QUALITY
     },
-    weighted!("audio_out_packet_loss_avg", Metric {
-        id: "packet_loss_avg",
-        label: "Packets lost",
-        unit: "ratio",
-        description: "Packets of sound lost among all sent by those who joined in the range, from 0 to 1, weighted by the minutes they were there.",
-        ..QUALITY
-    }),
-    weighted!("audio_out_rtt_ms_avg", Metric {
-        id: "rtt_avg_ms",
-        label: "Round trip",
-        unit: "milliseconds",
-        description: "Mean round trip of the sound sent by those who joined in the range, weighted by the minutes they were there.",
-        ..QUALITY
-    }),
-    weighted!("audio_out_rtt_over_250_rate", Metric {
-        id: "rtt_over_250ms_rate",
-        label: "Round trips over 250 ms",
-        unit: "ratio",
-        description: "Samples of the sound sent with a round trip of 250 ms or more, from 0 to 1, weighted by the minutes people were there.",
-        ..QUALITY
-    }),
-    weighted!("video_out_fps_avg", Metric {
-        id: "video_fps_avg",
-        label: "Pictures a second",
-        unit: "pictures a second",
-        description: "Mean pictures a second that those who joined in the range sent, weighted by the minutes they were there.",
-        ..QUALITY
-    }),
+    weighted!(
+        "audio_out_packet_loss_avg",
+        Metric {
+            id: "packet_loss_avg",
+            label: "Packets lost",
+            unit: "ratio",
+            description: "Packets of sound lost among all sent by those who joined in the range, from 0 to 1, weighted by the minutes they were there.",
+            ..QUALITY
+        }
+    ),
+    weighted!(
+        "audio_out_rtt_ms_avg",
+        Metric {
+            id: "rtt_avg_ms",
+            label: "Round trip",
+            unit: "milliseconds",
+            description: "Mean round trip of the sound sent by those who joined in the range, weighted by the minutes they were there.",
+            ..QUALITY
+        }
+    ),
+    weighted!(
+        "audio_out_rtt_over_250_rate",
+        Metric {
+            id: "rtt_over_250ms_rate",
+            label: "Round trips over 250 ms",
+            unit: "ratio",
+            description: "Samples of the sound sent with a round trip of 250 ms or more, from 0 to 1, weighted by the minutes people were there.",
+            ..QUALITY
+        }
+    ),
+    weighted!(
+        "video_out_fps_avg",
+        Metric {
+            id: "video_fps_avg",
+            label: "Pictures a second",
+            unit: "pictures a second",
+            description: "Mean pictures a second that those who joined in the range sent, weighted by the minutes they were there.",
+            ..QUALITY
+        }
+    ),
 ];

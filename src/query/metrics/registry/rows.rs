@@ -37,10 +37,7 @@ pub enum Rows {
 impl Rows {
     /// Whether each belongs to a session, so that it has what sessions have and can be chosen by it.
     pub fn are_of_sessions(self) -> bool {
-        !matches!(
-            self,
-            Self::Cohorts | Self::Rejects | Self::Drift | Self::Runs | Self::Comparisons | Self::Streams
-        )
+        !matches!(self, Self::Cohorts | Self::Rejects | Self::Drift | Self::Runs | Self::Comparisons | Self::Streams)
     }
 
     /// What it is, for people.
