@@ -15,7 +15,8 @@ with said as (
   select m.source_id, m.session_id, m.sent_at, m.sender_role, m.sender_role = 'user' as is_user,
          row_number() over in_order as place,
          coalesce(lag(m.sender_role = 'user') over in_order, false) as is_after_user,
-         least(m.sent_at - lag(m.sent_at) over in_order, interval '5 minutes') as gap
+         case when m.sent_at - lag(m.sent_at) over in_order is not null
+              then least(m.sent_at - lag(m.sent_at) over in_order, interval '5 minutes') end as gap
     from core.messages m
     join core.session_stats t using (source_id, session_id)
    where t.user_message_count is not null
