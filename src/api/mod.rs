@@ -126,6 +126,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(metrics::query::with_query(routes!(metrics::query::query_metrics, metrics::query::ask_metrics)))
         .routes(routes!(metrics::explain::read_explanation, metrics::explain::ask_explanation))
         .routes(routes!(metrics::rows::list_rows))
+        .routes(routes!(metrics::registry::read_metric))
         .routes(routes!(metrics::minutes::read_minutes))
         .routes(routes!(metrics::resolution::read_resolution))
         .routes(routes!(actions::summary::generate_summary))

@@ -32,6 +32,7 @@ pub mod window;
 
 mod batch;
 mod change;
+mod counters;
 mod deletion;
 mod extension;
 mod message;

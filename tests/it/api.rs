@@ -3,9 +3,13 @@
 //! The router is driven as a whole, as a client sees it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod attribution;
+mod catalogue;
 mod depth_figures;
 mod explain;
+mod families;
 mod figures;
+mod filled;
 mod hindsight;
 mod lists;
 mod operation;

@@ -72,7 +72,7 @@ pub(crate) struct ExplainBody {
     /// What changed since then. Default: 24 hours ago.
     #[schema(required = false)]
     changed_since: String,
-    /// Drivers by these dimensions. Default: all the metric can be grouped by.
+    /// Drivers by these dimensions. Default: all whose groups make up the metric.
     #[schema(required = false)]
     drivers: Vec<String>,
 }
@@ -203,7 +203,7 @@ fn text(at: Place, value: &Value, faults: &mut Faults) -> Option<Said> {
 /// An explanation for the API's description.
 fn example() -> Value {
     json!({
-        "metric": "resolution_rate", "label": "Resolution rate", "unit": "ratio",
+        "metric": "resolution_rate", "definition_version": 1, "label": "Resolution rate", "unit": "ratio",
         "description": "Resolved sessions among those completed in the range with a known outcome.",
         "formula": "count(outcome = 'resolved') / count(outcome in ('resolved', 'unresolved'))",
         "null_rule": "Only completed sessions with a known outcome count.",

@@ -84,9 +84,11 @@ fn refuse_if_behind(sources: &[&Source], now: DateTime<Utc>, limit: TimeDelta) -
 }
 
 /// All that an answer depends on besides the catalog. The present counts only where the range reaches it, or the time
-/// that transcripts may take.
+/// that transcripts may take, and for figures that change by themselves.
 fn normal_form(query: &MetricQuery, now: DateTime<Utc>, freshness: &Freshness) -> String {
-    let minute = (query.range.to > now - TRANSCRIPT_GRACE).then(|| now.trunc_subsecs(0).with_second(0));
+    let is_recent =
+        query.range.to > now - TRANSCRIPT_GRACE || query.metrics.iter().any(|metric| metric.depends_on_now());
+    let minute = is_recent.then(|| now.trunc_subsecs(0).with_second(0));
     let metrics: Vec<&str> = query.metrics.iter().map(|metric| metric.id).collect();
     let top = query.top.map(|top| (top.dimension, top.by.id, top.count));
     let compared = query.comparison.as_ref().map(|comparison| (comparison.wanted, comparison.range));

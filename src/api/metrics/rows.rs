@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::ApiState;
 use crate::api::documented::ReadProblems;
 use crate::api::metrics::figure::{FigureChoice, FigureParameters, subject};
+use crate::api::metrics::question::draft::Draft;
 use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter};
 use crate::api::metrics::question::understand;
 use crate::api::page::{List, Page};
@@ -23,6 +24,7 @@ use crate::query::bucket::Granularity;
 use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::explain::{ContributingRow, RowPosition, rows};
+use crate::query::metrics::registry::metric;
 use crate::query::range::TimeRange;
 
 parameter_groups! {
@@ -36,12 +38,23 @@ struct Position {
     row: RowPosition,
 }
 
+/// Refuses what belongs to no session, with where it is listed.
+fn check_rows(draft: &Draft, faults: &mut Faults) {
+    for said in &draft.metrics {
+        if let Some(list) = metric(&said.text).and_then(|metric| metric.rows.listed_at()) {
+            let detail = format!("What `{}` counts belongs to no session; {list} lists it.", said.text);
+            faults.note(&said.at, "no_rows", detail);
+        }
+    }
+}
+
 /// The rows behind a figure
 ///
 /// The sessions, messages or presences a figure of `/v1/metrics/query` rests on, each with what it adds: all
 /// contributions together are the figure, of a ratio divided by all denominators. Rows that should have told the figure
 /// and did not are marked `is_unknown`; sessions whose messages or participants were never read have no rows. A maximum
-/// rests on what was there when it was reached first. By time, oldest first. `rows_link` of an answer leads here.
+/// rests on what was there when it was reached first, a percentile on the values it lies between, and of different people
+/// the first row of each counts. By time, oldest first. `rows_link` of an answer leads here.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
     params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, PageParameters),
@@ -62,6 +75,7 @@ pub(crate) async fn list_rows(
     Asked { given, mut faults }: Asked<RowParameters>,
 ) -> Result<Response, ApiError> {
     let (draft, values) = given.figure.draft(&mut faults);
+    check_rows(&draft, &mut faults);
     // bound to what was asked, not to the instants it meant at the time
     let question = format!("rows {:?}", given.figure);
     let after = given.page.after::<Position>(&question, &mut faults);

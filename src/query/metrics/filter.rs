@@ -5,7 +5,7 @@
 //! source that can hold nothing of what is asked for makes no figure zero; that is decided here too.
 
 use crate::query::catalog::{Source, SourceFilter};
-use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::registry::Applicability;
 use crate::query::metrics::statement::Statement;
 
@@ -64,10 +64,15 @@ impl Test {
 
 /// Whether sessions can be chosen by a dimension: each has one value of it.
 pub fn is_filterable(dimension: Dimension) -> bool {
-    dimension.rows().is_none()
+    matches!(dimension.home(), Home::Source | Home::Session)
 }
 
 impl MetricFilter {
+    /// What the conditions are on.
+    pub fn fields(&self) -> impl Iterator<Item = Dimension> {
+        self.conditions.iter().map(|condition| condition.field)
+    }
+
     /// Whether a source can have anything that fulfils all conditions.
     pub fn can_be_met_by(&self, source: &Source) -> bool {
         self.conditions.iter().all(|Condition { field, test }| match (field, test) {

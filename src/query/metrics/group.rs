@@ -121,8 +121,17 @@ impl<'a> Grouping<'a> {
                 Member::Named(outcome) => source.can_hold(&[], std::slice::from_ref(outcome)),
                 Member::Nothing | Member::Other => true,
             },
-            other => *member == Member::Nothing || other.needs().of(source) != Applicability::NotApplicable,
+            other => self.holds_nothing(member) || other.needs().of(source) != Applicability::NotApplicable,
         })
+    }
+
+    /// Whether a member stands for what has no value, alone or among the rest.
+    fn holds_nothing(&self, member: &Member) -> bool {
+        match member {
+            Member::Named(_) => false,
+            Member::Nothing => true,
+            Member::Other => self.fold.is_none_or(|fold| !fold.kept.contains_key(&Member::Nothing)),
+        }
     }
 
     fn is_member(&self, dimension: Dimension, member: &Member, name: &str) -> bool {

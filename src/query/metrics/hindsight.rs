@@ -7,6 +7,7 @@
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::answer::Warning;
+use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Rows, metrics};
 use crate::query::metrics::statement::Statement;
@@ -47,10 +48,11 @@ const KEPT: [&str; 29] = [
 /// Whether figures of this metric can be told as they were known earlier.
 pub fn is_kept(metric: &Metric) -> bool {
     let Metric { value_sql, known_sql, unknown_sql, is_unknown_sql, .. } = metric;
+    let amount_sql = metric.amount_sql.unwrap_or_default();
     metric.rows == Rows::Sessions
         && metric.additivity != Additivity::Maximum
         && matches!(metric.anchor, Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt)
-        && [value_sql, known_sql, unknown_sql, is_unknown_sql].into_iter().all(|sql| names_only_kept(sql))
+        && [*value_sql, *known_sql, *unknown_sql, *is_unknown_sql, amount_sql].into_iter().all(names_only_kept)
 }
 
 /// Whether what it says of a session was kept.
@@ -63,23 +65,12 @@ pub fn kept() -> impl Iterator<Item = &'static Metric> {
     metrics().filter(|metric| is_kept(metric))
 }
 
-/// Whether all columns of `s` in a piece of SQL are kept, and it names no other rows.
+/// Whether all columns of `s` in a piece of SQL are kept, and it names no other rows; `t` and `a` hold instants.
 fn names_only_kept(sql: &str) -> bool {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut words = sql.split_inclusive(|c: char| !is_word(c)).peekable();
-    while let Some(word) = words.next() {
-        // `s.outcome` comes as `s.` and `outcome`
-        let Some(alias) = word.strip_suffix('.').filter(|alias| alias.starts_with(|c: char| c.is_ascii_lowercase()))
-        else {
-            continue;
-        };
-        let column = words.peek().map_or("", |next| next.trim_end_matches(|c: char| !is_word(c)));
-        // `t` holds instants, and no data; a schema would bring other tables
-        if alias != "t" && (alias != "s" || !KEPT.contains(&column)) {
-            return false;
-        }
-    }
-    true
+    columns(sql).all(|(alias, column)| match alias {
+        "s" => KEPT.contains(&column),
+        alias => matches!(alias, "t" | "a"),
+    })
 }
 
 /// The sessions under the name `s`: as they are, or as they were known.

@@ -10,6 +10,7 @@ use crate::model::session::SessionKind;
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::{Condition, MetricFilter, Test, is_filterable};
+use crate::query::metrics::registry::Metric;
 
 const OPS: [&str; 4] = ["in", "not_in", "is_null", "is_not_null"];
 
@@ -40,6 +41,22 @@ pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Fault
         }
     }
     filter
+}
+
+/// Refuses to choose sessions for a metric that is not asked of sessions.
+pub(super) fn check(filters: &[FilterSaid], metrics: &[&Metric], faults: &mut Faults) {
+    let is_of_sessions = |field: Dimension| !matches!(field, Dimension::Provider | Dimension::Source);
+    let chosen = filters.iter().filter(|said| Dimension::parse(&said.field.text).is_some_and(is_of_sessions));
+    for said in chosen {
+        for metric in metrics.iter().filter(|metric| !metric.is_of_sessions()) {
+            let (id, name) = (metric.id, &said.field.text);
+            let detail = format!(
+                "`{id}` counts {}, which have no `{name}`; choose by provider or source, or ask for `{id}` by itself.",
+                metric.rows.as_str()
+            );
+            faults.note(&said.at, "not_of_sessions", detail);
+        }
+    }
 }
 
 fn field(said: &Said, faults: &mut Faults) -> Option<Dimension> {

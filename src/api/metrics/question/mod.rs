@@ -26,6 +26,7 @@ use crate::query::catalog::Catalog;
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::compare::Pieces;
+use crate::query::metrics::registry::{self, Metric};
 use crate::query::range::TimeRange;
 
 /// The range of a question that names none.
@@ -59,7 +60,7 @@ pub(crate) async fn understand(
     shape::check_groups(draft, &metrics, &dimensions, &mut faults);
     let totals_by = shape::totals_by(draft, &dimensions, &mut faults);
     let top = shape::top(draft, &metrics, &dimensions, &mut faults);
-    let attribution = draft.attribution.as_ref().and_then(|said| attribution(said, &mut faults)).unwrap_or_default();
+    let attribution = draft.attribution.as_ref().and_then(|said| attribution(said, &metrics, &mut faults));
     let require_fresh = draft.require_fresh.as_ref().and_then(|said| length(said, &mut faults));
     let granularity = self::granularity(draft, granularity, &mut faults);
     let cut = range.and_then(|range| pieces(draft, range, zone, granularity, &mut faults));
@@ -76,6 +77,7 @@ pub(crate) async fn understand(
     let all = all.reduce(|a, b| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) });
     let catalog = Catalog::load(&state.pool, all).await?;
     let mut filter = conditions::read(&draft.filters, &catalog, &mut faults);
+    conditions::check(&draft.filters, &metrics, &mut faults);
     filter.includes_deleted = draft.includes_deleted.as_ref().is_some_and(|said| flag(said, &mut faults));
     let told_by = dimensions.iter().copied().chain(filter.conditions.iter().map(|condition| condition.field));
     let as_known_at = hindsight::read(draft, &metrics, told_by, (zone, now), &mut faults);
@@ -92,7 +94,7 @@ pub(crate) async fn understand(
         zone,
         filter,
         as_known_at,
-        attribution,
+        attribution: attribution.unwrap_or_default(),
         totals_by,
         top,
         comparison,
@@ -132,13 +134,23 @@ fn pieces(
     Some((granularity, buckets?))
 }
 
-fn attribution(said: &Said, faults: &mut Faults) -> Option<Attribution> {
+fn attribution(said: &Said, metrics: &[&Metric], faults: &mut Faults) -> Option<Attribution> {
     let attribution = Attribution::parse(&said.text);
     if attribution.is_none() {
         faults.note_unknown(&said.at, "unknown_value", &said.text, Attribution::ALL.map(Attribution::as_str));
     }
-    if attribution.is_some_and(|attribution| attribution != Attribution::Start) {
-        faults.note(&said.at, "not_available", "Figures are told by the start of sessions only, so far.");
+    let cannot = |metric: &&&Metric| attribution.is_some_and(|wanted| !metric.can_be_attributed(wanted));
+    for metric in metrics.iter().filter(cannot) {
+        let can = |other: &&Metric| attribution.is_some_and(|wanted| other.can_be_attributed(wanted));
+        let possible: Vec<&str> = registry::metrics().filter(can).map(|metric| metric.id).collect();
+        let detail = format!(
+            "`{}` cannot be told by `attribution` = `{}`: its time is {}. Ask for it without, or for {}.",
+            metric.id,
+            said.text,
+            metric.anchor.as_str(),
+            possible.join(", ")
+        );
+        faults.note(&said.at, "not_attributable", detail);
     }
     attribution
 }

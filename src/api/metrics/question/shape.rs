@@ -4,7 +4,7 @@
 
 use crate::api::metrics::question::draft::Draft;
 use crate::api::parameters::{Faults, Said};
-use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::exact::{is_by_group, is_exact};
 use crate::query::metrics::filter::is_filterable;
 use crate::query::metrics::registry::{self, Metric};
@@ -54,18 +54,27 @@ fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
 pub(super) fn check_groups(draft: &Draft, metrics: &[&'static Metric], dimensions: &[Dimension], faults: &mut Faults) {
     for dimension in dimensions {
         for metric in metrics.iter().filter(|metric| !metric.can_be_grouped_by(*dimension)) {
-            let possible: Vec<&str> = registry::metrics()
-                .filter(|metric| metric.can_be_grouped_by(*dimension))
-                .map(|metric| metric.id)
-                .collect();
+            let possible: Vec<&str> =
+                registry::metrics().filter(|metric| is_told_by(metric, *dimension)).map(|metric| metric.id).collect();
             let (id, name) = (metric.id, dimension.as_str());
+            let (code, why) = if metric.is_of_sessions() && dimension.home() != Home::Clock {
+                ("overlapping_dimension", "a session has several, and would be counted in each".to_owned())
+            } else {
+                ("not_groupable", format!("{} do not have it", metric.rows.as_str()))
+            };
             let detail = format!(
-                "`{id}` cannot be grouped by `{name}`: a session has several, and would be counted in each. Ask for it without `{name}`, or for {}.",
+                "`{id}` cannot be grouped by `{name}`: {why}. Ask for it without `{name}`, or for {}.",
                 possible.join(", ")
             );
-            faults.note(&place_of(draft, &draft.dimensions, name), "overlapping_dimension", detail);
+            faults.note(&place_of(draft, &draft.dimensions, name), code, detail);
         }
     }
+}
+
+/// Whether the rows of a metric have the dimension themselves.
+fn is_told_by(metric: &Metric, dimension: Dimension) -> bool {
+    let is_counted_in_each = metric.is_of_sessions() && metric.overlaps_in(dimension) && metric.can_overlap;
+    metric.can_be_grouped_by(dimension) && !is_counted_in_each
 }
 
 /// Where a dimension was named.
@@ -138,7 +147,7 @@ pub(super) fn top(
 fn check_rest(draft: &Draft, metrics: &[&'static Metric], dimension: Dimension, faults: &mut Faults) {
     let name = dimension.as_str();
     let cannot = |metric: &&&Metric| {
-        dimension.is_overlapping() || !is_filterable(dimension) && (is_exact(metric) || is_by_group(metric))
+        metric.overlaps_in(dimension) || !is_filterable(dimension) && (is_exact(metric) || is_by_group(metric))
     };
     for metric in metrics.iter().filter(cannot) {
         let detail = format!(

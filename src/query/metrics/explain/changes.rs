@@ -47,6 +47,14 @@ pub struct ChangedField {
     pub session_count: i64,
 }
 
+impl Changes {
+    /// Nothing that belongs to a session.
+    fn none(since: DateTime<Utc>) -> Self {
+        let (value_then, reason, sessions_gone, fields) = (None, None, None, Vec::new());
+        Self { since, value_then, reason, sessions_new: 0, sessions_changed: 0, sessions_gone, fields }
+    }
+}
+
 const WHAT: &str = "what changed about a figure";
 
 /// What became of the figure since; `value_then` is the figure as it was known, where it can be.
@@ -57,6 +65,10 @@ pub(super) async fn since(
     value_then: Option<Value>,
     now: DateTime<Utc>,
 ) -> Result<Changes, ReadError> {
+    let is_kept = value_then.is_some();
+    if subject.metric.rows.listed_at().is_some() {
+        return Ok(Changes { reason: Some("not_kept"), ..Changes::none(since) });
+    }
     let mut sql = push_cell(subject, now);
     sql.push(" select (select count(*) from cell where first_seen_at > ").push_bind(since);
     sql.push(") as new, count(distinct (c.source_id, c.provider_session_id)) as changed from cell join changed c on ");
@@ -67,7 +79,6 @@ pub(super) async fn since(
     let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(reading(WHAT))?;
     let (sessions_new, sessions_changed) =
         row.try_get("new").and_then(|new| Ok((new, row.try_get("changed")?))).map_err(reading(WHAT))?;
-    let is_kept = value_then.is_some();
     Ok(Changes {
         since,
         value_then,

@@ -12,9 +12,8 @@ use utoipa::ToSchema;
 use crate::query::catalog::Source;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
 use crate::query::metrics::registry::{Additivity, Needs};
-use crate::query::metrics::scan::push_from;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::{predicate, registry::Anchor};
+use crate::query::metrics::{hindsight, predicate};
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
@@ -87,6 +86,9 @@ pub(super) async fn of(
 
 /// Sessions in the range that were deleted, and breakout rooms.
 async fn never_counted(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>) -> Result<(i64, i64), ReadError> {
+    if !subject.metric.is_of_sessions() {
+        return Ok((0, 0));
+    }
     let mut sql = Statement::new(
         "select count(distinct (s.source_id, s.session_id)) filter (where s.is_deleted_at_provider) as deleted,
                 count(distinct (s.source_id, s.session_id))
@@ -114,7 +116,8 @@ async fn elsewhere(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>) -> 
     sql.push_bind(subject.telling_ids())
         .push(")) as not_applicable, count(*) filter (where is_open and not is_stale) as open, ");
     sql.push("count(*) filter (where is_open and is_stale) as stale_open");
-    push_from(&mut sql, &subject.query, Anchor::StartedAt, &[], known_at);
+    sql.push(" from ");
+    hindsight::push_sessions(&mut sql, &subject.query);
     sql.push(" cross join lateral (select s.outcome = 'open' and s.source_id = any(").push_bind(subject.telling_ids());
     sql.push(") as is_open, coalesce(s.last_activity_at, s.started_at) < ").push_bind(known_at - STALE_AFTER);
     sql.push(" as is_stale) o where s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);

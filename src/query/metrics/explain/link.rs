@@ -20,6 +20,9 @@ pub fn template(query: &MetricQuery) -> String {
 
 /// The address of the rows behind one figure.
 pub(super) fn of(subject: &Subject<'_>) -> String {
+    if let Some(list) = subject.metric.rows.listed_at() {
+        return list.to_owned();
+    }
     let (zone, range) = (subject.query.zone, subject.query.range);
     let group: serde_json::Map<String, serde_json::Value> =
         subject.group.iter().map(|(dimension, value)| (dimension.as_str().to_owned(), value.clone().into())).collect();

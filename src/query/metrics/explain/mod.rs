@@ -11,6 +11,7 @@ mod left_out;
 mod link;
 mod parts;
 mod peak;
+mod piece;
 mod previous;
 mod rows;
 mod sql;
@@ -48,6 +49,9 @@ pub struct Explanation {
     /// The metric.
     #[schema(example = "resolution_rate")]
     pub metric: &'static str,
+    /// Grows when it changes its meaning.
+    #[schema(example = 1)]
+    pub definition_version: u16,
     /// Its name for people.
     pub label: &'static str,
     /// What is counted.
@@ -73,7 +77,7 @@ pub struct Explanation {
     pub previous: Option<Previous>,
     /// One statement over the schema `analytics` that yields the figure.
     pub sql: String,
-    /// Where the sessions, messages or presences behind it are.
+    /// Where the sessions, messages, presences or people behind it are; of what belongs to no session, where it is listed.
     #[schema(
         example = "/v1/metrics/rows?zone=Europe/Berlin&metrics=sessions&from=2026-11-18T00:00:00%2B01:00&to=2026-11-19T00:00:00%2B01:00"
     )]
@@ -112,6 +116,7 @@ pub async fn explain(
     let zone = subject.query.zone;
     Ok(Explanation {
         metric: metric.id,
+        definition_version: metric.version,
         label: metric.label,
         unit: metric.unit,
         description: metric.description,

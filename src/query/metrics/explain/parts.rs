@@ -28,7 +28,7 @@ pub struct Part {
     /// The class; null is a class of its own.
     #[schema(example = "resolved")]
     pub class: Option<String>,
-    /// What it adds to the figure; of a ratio absent.
+    /// What it adds to the figure; where nothing can be added, its own. Absent: a ratio, or nothing was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Number>,
     /// Of a ratio: what it adds to the part above.
@@ -59,6 +59,11 @@ pub(super) fn dimension(metric: &Metric) -> Dimension {
     if metric.can_be_grouped_by(best) { best } else { Dimension::Provider }
 }
 
+/// Whether nothing was measured: a percentile of nothing is not 0.
+fn is_none(metric: &Metric, sums: Sums) -> bool {
+    matches!(metric.additivity, Additivity::Percentile | Additivity::MaximumAsOf) && sums.known.is_zero()
+}
+
 /// The parts, of which `groups` are the sums.
 pub(super) fn of(metric: &Metric, by: Dimension, groups: Vec<GroupSums>) -> Parts {
     let is_ratio = metric.additivity == Additivity::RatioOfSums;
@@ -66,7 +71,7 @@ pub(super) fn of(metric: &Metric, by: Dimension, groups: Vec<GroupSums>) -> Part
         let sums = sums.first().copied().filter(|sums| *sums != Sums::default())?;
         Some(Part {
             class,
-            value: (!is_ratio).then_some(Number(sums.value)),
+            value: (!is_ratio && !is_none(metric, sums)).then_some(Number(sums.value)),
             numerator: is_ratio.then_some(Number(sums.value)),
             denominator: is_ratio.then_some(Number(sums.known)),
             unknown_count: Some(sums.unknown).filter(|count| *count > 0),

@@ -129,7 +129,8 @@ async fn sets(
 fn is_told(subject: &Subject<'_>, dimension: Dimension, asked: &[Dimension]) -> bool {
     let has_it = || subject.telling.iter().any(|source| dimension.needs().of(source) != Applicability::NotApplicable);
     let is_of_group = subject.group.iter().any(|(other, _)| *other == dimension);
-    (asked.is_empty() || asked.contains(&dimension))
+    // groups that share sessions have no parts in a change; whoever asks for them is told the remainder
+    (asked.is_empty() && !subject.metric.shares_sessions_in(dimension) || asked.contains(&dimension))
         && subject.metric.can_be_grouped_by(dimension)
         && !is_of_group
         && has_it()

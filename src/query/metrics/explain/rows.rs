@@ -1,6 +1,6 @@
 //! The rows behind a figure, each with what it adds.
 //!
-//! A row's part is the figure's own sum taken over that row alone, so rows and figure cannot disagree. Parts are
+//! A row's part comes from the figure's own SQL ([`piece`]), so rows and figure cannot disagree. Parts are
 //! rounded to the digits of the answer one after the other, with what rounding left over carried on to the next row
 //! and, in the cursor, to the next page: so all parts together are the figure to the last digit. The rows of a maximum
 //! are those that were there when it was reached first.
@@ -12,10 +12,9 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use utoipa::ToSchema;
 
-use crate::query::metrics::explain::peak;
-use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
-use crate::query::metrics::registry::{Additivity, Rows};
-use crate::query::metrics::scan::time;
+use crate::query::metrics::explain::subject::Subject;
+use crate::query::metrics::explain::{peak, piece};
+use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::statement::Statement;
 use crate::query::number::Number;
 use crate::query::{ReadError, reading};
@@ -68,7 +67,8 @@ pub struct ContributingRow {
     pub outcome: String,
     /// Way of contact.
     pub channel: Option<String>,
-    /// Which message (the provider's id) or presence (our number) of the session; absent: the session is the row.
+    /// Which message (the provider's id), presence (our number), reply (its place) or person (a pseudonym) of the session;
+    /// absent: the session is the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_id: Option<String>,
     /// What it adds to the figure, of a ratio to the part above; all of them together are the figure.
@@ -101,11 +101,12 @@ pub async fn rows(
         sql.push("select p.joined_at as at, s.source_id, s.session_id, p.participant_id::text as row_id, ");
         sql.push("1::numeric as value, 1::numeric as known, 0::bigint as unknown");
         peak::push_present(&mut sql, subject, at, known_at);
-        push_after(&mut sql, "p.joined_at", "p.participant_id::text", after.as_ref());
+        let key = ["p.joined_at", "s.source_id", "s.session_id", "p.participant_id::text"];
+        piece::push_after(&mut sql, key, after.as_ref());
     } else {
-        push_summed(&mut sql, subject, after.as_ref(), known_at);
+        piece::push(&mut sql, subject, after.as_ref(), known_at);
     }
-    sql.push(" order by 1, 2, 3, 4 limit ").push_bind(limit);
+    sql.push(" order by at, source_id, session_id, row_id limit ").push_bind(limit);
     sql.push(") x join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id");
     sql.push(" order by x.at, x.source_id, x.session_id, x.row_id");
     let found = sql.fetch_all(pool).await.map_err(reading("the rows of a figure"))?;
@@ -115,34 +116,6 @@ pub async fn rows(
         .map(|row| take(row, is_ratio, &mut carried))
         .collect::<Result<_, _>>()
         .map_err(reading("the rows of a figure"))
-}
-
-/// Which row of a session a row is; empty: the session is the row.
-fn row_id(rows: Rows) -> &'static str {
-    match rows {
-        Rows::Sessions | Rows::Speakers => "''::text",
-        Rows::Messages => "m.provider_message_id",
-        Rows::Presences => "p.participant_id::text",
-    }
-}
-
-fn push_summed(sql: &mut Statement, subject: &Subject<'_>, after: Option<&RowPosition>, now: DateTime<Utc>) {
-    let metric = subject.metric;
-    let (at, row_id) = (time(metric.anchor), row_id(metric.rows));
-    sql.push("select ").push(at).push(" as at, s.source_id, s.session_id, ").push(row_id).push(" as row_id, (");
-    sql.push(metric.value_sql).push(")::numeric as value, (").push(metric.known_sql).push(")::numeric as known, (");
-    sql.push(metric.unknown_sql).push(")::bigint as unknown");
-    subject.push_rows(sql, Counting::Counted, Naming::Number, now);
-    push_after(sql, at, row_id, after);
-    sql.push(" group by 1, 2, 3, 4 having coalesce(").push(metric.value_sql).push(", 0) <> 0 or (");
-    sql.push(metric.known_sql).push(")::numeric <> 0 or (").push(metric.unknown_sql).push(") > 0");
-}
-
-fn push_after(sql: &mut Statement, at: &str, row_id: &str, after: Option<&RowPosition>) {
-    let Some(after) = after else { return };
-    sql.push(" and (").push(at).push(", s.source_id, s.session_id, ").push(row_id).push(") > (");
-    sql.push_bind(after.at).push(", ").push_bind(i64::from(after.source_id)).push(", ");
-    sql.push_bind(after.session_id).push(", ").push_bind(after.row_id.clone()).push(")");
 }
 
 fn take(row: &PgRow, is_ratio: bool, carried: &mut Decimal) -> Result<ContributingRow, sqlx::Error> {

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::query::metrics::answer::Value;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
 use crate::query::metrics::registry::Additivity;
+use crate::query::metrics::select::numbers;
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::sweep;
 
@@ -17,7 +18,7 @@ pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> S
     let metric = subject.metric;
     let header = format!("-- {} ({}): {}\n", metric.label, metric.id, metric.formula);
     let note = match figure.reason {
-        Some(reason @ ("not_applicable" | "not_fetched")) => {
+        Some(reason) if subject.telling.is_empty() => {
             return format!("{header}-- {reason}: no source asked about can tell it\nselect null::numeric as value;\n");
         }
         Some("unknown" | "no_data") | None => String::new(),
@@ -26,37 +27,48 @@ pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> S
         }
     };
     let is_unproven = !note.is_empty();
+    let [value, known, unknown] = numbers(metric, &subject.pass());
+    let is_ratio = metric.additivity == Additivity::RatioOfSums;
     let mut sql = Statement::new("with figure as (select ");
-    match metric.additivity {
-        Additivity::Maximum => push_peak(&mut sql, subject, now),
-        Additivity::RatioOfSums => {
-            sql.push("coalesce(").push(metric.value_sql).push(", 0) as numerator, ");
-            sql.push("coalesce((").push(metric.known_sql).push(")::numeric, 0) as denominator, ");
-            push_unknown(&mut sql, subject, now);
-            subject.push_rows(&mut sql, Counting::Counted, Naming::Slug, now);
+    if metric.additivity == Additivity::Maximum {
+        push_peak(&mut sql, subject, now);
+    } else {
+        if is_ratio {
+            sql.push("coalesce(")
+                .push(value)
+                .push(", 0) as numerator, coalesce(")
+                .push(known)
+                .push(", 0) as denominator, ");
+        } else {
+            sql.push(value).push(" as value, ").push(known).push(" as known_count, ");
         }
-        Additivity::Sum => {
-            sql.push(metric.value_sql).push(" as value, (").push(metric.known_sql).push(")::numeric as known_count, ");
-            push_unknown(&mut sql, subject, now);
-            subject.push_rows(&mut sql, Counting::Counted, Naming::Slug, now);
-        }
+        push_unknown(&mut sql, subject, &unknown, now);
+        subject.push_rows(&mut sql, Counting::Counted, Naming::Slug, now);
     }
     sql.push(") ");
-    if metric.additivity == Additivity::RatioOfSums {
-        sql.push("select round(numerator / nullif(denominator, 0), 9) as value, numerator, denominator, unknown_count");
-    } else {
-        sql.push("select round(case when known_count = 0 and unknown_count > 0 then null else ");
-        sql.push(if is_unproven { "nullif(value, 0)" } else { "coalesce(value, 0)" });
-        sql.push(" end, 9) as value, known_count, unknown_count");
+    match metric.additivity {
+        Additivity::RatioOfSums => {
+            sql.push(
+                "select round(numerator / nullif(denominator, 0), 9) as value, numerator, denominator, unknown_count",
+            );
+        }
+        Additivity::Percentile | Additivity::MaximumAsOf => {
+            sql.push("select round(case when known_count > 0 then coalesce(value, 0) end, 9) as value, known_count, unknown_count");
+        }
+        Additivity::Sum | Additivity::Maximum | Additivity::StateAsOf | Additivity::Distinct => {
+            sql.push("select round(case when known_count = 0 and unknown_count > 0 then null else ");
+            sql.push(if is_unproven { "nullif(value, 0)" } else { "coalesce(value, 0)" });
+            sql.push(" end, 9) as value, known_count, unknown_count");
+        }
     }
     sql.push(" from figure");
     format!("{header}{note}{};\n", laid_out(&sql.literal(subject.query.zone)))
 }
 
 /// How many should have told the figure and did not; what was never read is looked for where its session began.
-fn push_unknown(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc>) {
+fn push_unknown(sql: &mut Statement, subject: &Subject<'_>, unknown: &str, now: DateTime<Utc>) {
     let metric = subject.metric;
-    sql.push(metric.unknown_sql);
+    sql.push(unknown);
     if metric.is_unknown_by_start {
         sql.push(" + (select count(*) filter (where ").push(metric.is_unknown_sql).push(")");
         subject.push_started(sql, Counting::Counted, Naming::Slug, now);

@@ -13,9 +13,11 @@ use crate::query::ReadError;
 use crate::query::bucket::Granularity;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::pass::Pass;
 use crate::query::metrics::predicate::{push_choice, push_filter};
-use crate::query::metrics::registry::{Anchor, Applicability, Metric};
-use crate::query::metrics::scan::{Sums, push_from, time};
+use crate::query::metrics::registry::{Applicability, Metric};
+use crate::query::metrics::scan::Sums;
+use crate::query::metrics::select::{column, push_figure_rows};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, scan};
 use crate::query::range::TimeRange;
@@ -106,31 +108,32 @@ impl<'a> Subject<'a> {
 
     /// The rows the figure is made from, with all conditions.
     pub(super) fn push_rows(&self, sql: &mut Statement, counting: Counting, naming: Naming, now: DateTime<Utc>) {
-        push_from(sql, &self.query, self.metric.anchor, &[0], now);
-        self.push_where(sql, self.metric.anchor, counting, naming);
+        self.push_pass(sql, &self.pass(), counting, naming, now);
     }
 
     /// The sessions that began in the range.
     pub(super) fn push_started(&self, sql: &mut Statement, counting: Counting, naming: Naming, now: DateTime<Utc>) {
-        push_from(sql, &self.query, Anchor::StartedAt, &[], now);
-        self.push_where(sql, Anchor::StartedAt, counting, naming);
+        self.push_pass(sql, &Pass::first(), counting, naming, now);
     }
 
-    fn push_where(&self, sql: &mut Statement, anchor: Anchor, counting: Counting, naming: Naming) {
-        let TimeRange { from, to } = self.query.range;
-        sql.push(" where ").push(time(anchor)).push(" >= ").push_bind(from);
-        sql.push(" and ").push(time(anchor)).push(" < ").push_bind(to);
+    /// How the metric is read.
+    pub(super) fn pass(&self) -> Pass {
+        Pass::of_one(&self.query)
+    }
+
+    fn push_pass(&self, sql: &mut Statement, pass: &Pass, counting: Counting, naming: Naming, now: DateTime<Utc>) {
+        push_figure_rows(sql, &self.query, pass, now);
         match counting {
+            _ if !pass.rows.are_of_sessions() => {}
             Counting::Counted => push_filter(sql, &self.query),
             Counting::All => push_choice(sql, &self.query),
         }
-        for (dimension, value) in &self.group {
-            // what rows of this time do not have is not asked of them
-            let column = Some(scan::column(*dimension, anchor)).filter(|_| dimension.column().is_some());
-            match (column, value) {
-                (None | Some("null::text"), _) => {}
-                (Some(column), Some(value)) => _ = sql.push(" and ").push(column).push(" = ").push_bind(value.clone()),
-                (Some(column), None) => _ = sql.push(" and ").push(column).push(" is null"),
+        for (dimension, value) in self.group.iter().filter(|(dimension, _)| dimension.column().is_some()) {
+            // what these rows do not have is null
+            let column = column(*dimension, pass);
+            match value {
+                Some(value) => _ = sql.push(" and ").push(column).push(" = ").push_bind(value.clone()),
+                None => _ = sql.push(" and ").push(column).push(" is null"),
             }
         }
         self.push_sources(sql, naming);
