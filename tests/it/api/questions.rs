@@ -52,7 +52,7 @@ async fn parameters_and_bodies_are_one_question() {
 async fn all_faults_of_a_body_are_told_at_once_where_they_are() {
     let api = Api::new().await;
     let body = json!({
-        "metrics": ["sessions", "resolved_rate"], "dimensions": ["provder"],
+        "metrics": ["sessions", "resolutions_rate"], "dimensions": ["provder"],
         "time": {"zone": "Europe/Berlinn", "granularity": "days", "form": "x"},
         "filters": [{"field": "chanel", "values": ["a"]}, {"field": "channel", "op": "like", "values": ["a"]},
                     {"field": "outcome", "values": ["solved"]}, {"op": "in"}, {"field": "channel", "op": "in"}],

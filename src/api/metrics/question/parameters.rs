@@ -4,6 +4,7 @@
 //! can be asked about without a word here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -86,7 +87,7 @@ impl HindsightParameter {
 }
 
 /// Conditions, one parameter a field.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct FieldParameters {
     /// Other parameters are among them.
     #[serde(flatten)]
@@ -123,6 +124,13 @@ impl IntoParams for FieldParameters {
         all.push(parameter("missing", "Fields of which sessions must have no value; comma list.".to_owned()));
         all.push(parameter("present", "Fields of which sessions must have a value; comma list.".to_owned()));
         all
+    }
+}
+
+impl fmt::Debug for FieldParameters {
+    /// What was said of fields: a cursor is bound to that, and not to itself.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.said()).finish()
     }
 }
 
