@@ -75,7 +75,7 @@ fn filters(question: &Object<'_>, faults: &mut Faults) -> Vec<FilterSaid> {
         let Some(filter) = Object::of(value, pointer.clone(), &["field", "op", "values"], faults) else { continue };
         let Some(field) = filter.text("field", faults) else {
             if !filter.map.contains_key("field") {
-                faults.note(&filter.place("field"), "missing_field", "Say what the condition is on: `field`.");
+                faults.note(filter.place("field"), "missing_field", "Say what the condition is on: `field`.");
             }
             continue;
         };
@@ -121,7 +121,7 @@ impl<'v> Object<'v> {
         match self.map.get(name)? {
             Value::Array(values) => Some(values),
             other => {
-                faults.note(&self.place(name), "wrong_type", format!("A list is wanted here, not {}.", kind(other)));
+                faults.note(self.place(name), "wrong_type", format!("A list is wanted here, not {}.", kind(other)));
                 None
             }
         }
@@ -150,7 +150,7 @@ impl<'v> Object<'v> {
         match self.map.get(name)? {
             Value::Number(number) => Some(Said { at: self.place(name), text: number.to_string() }),
             other => {
-                faults.note(&self.place(name), "wrong_type", format!("A number is wanted here, not {}.", kind(other)));
+                faults.note(self.place(name), "wrong_type", format!("A number is wanted here, not {}.", kind(other)));
                 None
             }
         }
@@ -161,7 +161,7 @@ impl<'v> Object<'v> {
             Value::Bool(flag) => Some(Said { at: self.place(name), text: flag.to_string() }),
             other => {
                 let detail = format!("true or false is wanted here, not {}.", kind(other));
-                faults.note(&self.place(name), "wrong_type", detail);
+                faults.note(self.place(name), "wrong_type", detail);
                 None
             }
         }

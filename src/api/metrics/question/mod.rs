@@ -139,15 +139,17 @@ fn attribution(said: &Said, metrics: &[&Metric], faults: &mut Faults) -> Option<
     if attribution.is_none() {
         faults.note_unknown(&said.at, "unknown_value", &said.text, Attribution::ALL.map(Attribution::as_str));
     }
-    let cannot = |metric: &&&Metric| attribution.is_some_and(|wanted| !metric.can_be_attributed(wanted));
+    // what has an instant of its own is counted there, whatever is asked
+    let cannot = |metric: &&&Metric| {
+        attribution.is_some_and(|wanted| !metric.has_own_time() && !metric.can_be_attributed(wanted))
+    };
     for metric in metrics.iter().filter(cannot) {
         let can = |other: &&Metric| attribution.is_some_and(|wanted| other.can_be_attributed(wanted));
         let possible: Vec<&str> = registry::metrics().filter(can).map(|metric| metric.id).collect();
         let detail = format!(
-            "`{}` cannot be told by `attribution` = `{}`: its time is {}. Ask for it without, or for {}.",
+            "`{}` cannot be told by `attribution` = `{}`; ask for it without, or for {}.",
             metric.id,
             said.text,
-            metric.anchor.as_str(),
             possible.join(", ")
         );
         faults.note(&said.at, "not_attributable", detail);

@@ -121,6 +121,12 @@ impl Metric {
         }
     }
 
+    /// Whether its rows have an instant of their own, so that it is the same wherever sessions are counted.
+    pub fn has_own_time(&self) -> bool {
+        let is_of_session = matches!(self.anchor, Anchor::StartedAt | Anchor::EndedAt) && self.is_of_sessions();
+        !is_of_session
+    }
+
     /// Whether it is what is asked of sessions, so that questions may choose sessions for it.
     pub fn is_of_sessions(&self) -> bool {
         self.rows.are_of_sessions()
