@@ -129,7 +129,7 @@ async fn the_groups_of_every_answer_lead_to_their_rows_and_their_sql() {
         let answer = api.get(&path).await;
         let template = answer["rows_link"].as_str().unwrap();
         let base = template.strip_suffix("{&metric,from,to,group}").unwrap();
-        let encode = |text: &str| text.replace('+', "%2B").replace('"', "%22").replace(['{', '}'], "").to_owned();
+        let encode = |text: &str| text.replace('+', "%2B").replace('"', "%22").replace(['{', '}'], "");
         for row in answer["rows"].as_array().unwrap() {
             let group = encode(&row["dimensions"].to_string());
             let (start, end) = (row["bucket"]["start"].as_str().unwrap(), row["bucket"]["end"].as_str().unwrap());
