@@ -484,8 +484,9 @@ async fn f71_p08_killing_the_process_in_the_middle_loses_nothing() {
     calm.poll().await;
 
     let world = World::new().await.with_depth();
-    let provider =
-        simulator(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default(), clock).await;
+    // quotas are tested elsewhere: here nothing waits for one
+    let quirks = Quirks { calls_per_window: 100_000_000, ..Quirks::default() };
+    let provider = simulator(Platform::Realtimekit, generated.feed(Platform::Realtimekit), quirks, clock).await;
     let folder = std::env::temp_dir().join(format!("tributary-depth-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     std::fs::write(folder.join("key"), crate::harness::API_KEY).expect("a key");

@@ -70,7 +70,8 @@ impl Connector for KonPro {
         }
         let first = Position { page: PageRef::Page(1), seen: 0 };
         let position = listing::read_position(request.cursor)?.unwrap_or(first);
-        let answer = client::list_sessions(&self.api, request.window, &position.page, self.page_size).await?;
+        let range = listing::wider(request.window, client::BORDER);
+        let answer = client::list_sessions(&self.api, &range, &position.page, self.page_size).await?;
         Ok(page_of(answer, &position, request.now))
     }
 
