@@ -1,7 +1,7 @@
 //! Making rows from what was fetched before, without asking any provider.
 //!
 //! Raw records are the truth, rows are what today's code makes of them. [`from_raw`] makes all rows of a source anew:
-//! after a better mapping, or after rows were lost. [`reject`] tries one record again that could not be read. Both work
+//! after a better mapping, or after rows were lost. [`reject()`] tries one record again that could not be read. Both work
 //! beside polls, in transactions that each leave whole sessions, and end the same however often they are cut off and
 //! begun again: what is stored already is not written.
 //!
