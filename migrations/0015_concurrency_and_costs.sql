@@ -133,7 +133,16 @@ create view analytics.session_costs as
 with card as (
   select c.rate_card_id, c.source_id, c.unit, c.unit_price, c.currency, c.preset_pattern, c.rounding, c.step_minutes,
          c.valid_from::timestamptz as valid_from, coalesce(c.valid_to, 'infinity'::timestamptz) as valid_to
-    from core.rate_cards c where c.replaced_at is null and c.scenario = 'actual'
+    from core.rate_cards c
+   where c.replaced_at is null and c.scenario = 'actual'
+     and coalesce(current_setting('tributary.rate_cards', true), '') = ''
+  union all
+  -- what if: other cards for one transaction, as a list of objects
+  select -w.place, w.source_id, w.unit, w.unit_price, w.currency, w.preset_pattern, w.rounding, w.step_minutes,
+         w.valid_from, coalesce(w.valid_to, 'infinity'::timestamptz)
+    from jsonb_to_recordset(coalesce(nullif(current_setting('tributary.rate_cards', true), ''), '[]')::jsonb)
+      as w (place bigint, source_id int, unit text, unit_price numeric, currency text, preset_pattern text,
+            rounding text, step_minutes int, valid_from timestamptz, valid_to timestamptz)
 ), way as (
   select card.source_id, bool_or(unit = 'minute') as has_minutes,
          coalesce(bool_or(unit = 'minute' and (preset_pattern <> '*' or rounding = 'ceil_per_connection')), false)
@@ -164,6 +173,13 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
        select 'minute', null, s.minutes_consumed, ceil(s.minutes_consumed), null
         where way.is_by_connection and s.session_kind in ('meeting', 'livestream') and s.participant_count is null
        union all
+       -- nobody was there: that is free, whatever the price
+       select 'minute', null, 0, 0,
+              (select min(fit.rate_card_id) from card fit
+                where fit.source_id = s.source_id and fit.unit = 'minute'
+                  and s.started_at >= fit.valid_from and s.started_at < fit.valid_to)
+        where way.is_by_connection and s.session_kind in ('meeting', 'livestream') and s.participant_count = 0
+       union all
        select 'minute', p.preset_name, sum(p.duration_seconds) / 60, sum(ceil(p.duration_seconds / 60)), fit.rate_card_id
          from analytics.participants p
          left join lateral (
@@ -182,7 +198,7 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
           and (fit.unit = 'session' and s.session_state <> 'never_started'
                or fit.unit = 'resolution' and s.outcome = 'resolved')) sold
   left join card on card.rate_card_id = sold.rate_card_id;
-comment on view analytics.session_costs is 'What is sold of each session and for how much, by the rate cards that stand. A session has a row for each unit that is priced, and for its metered minutes also where nothing prices them; none at all where nothing is sold.';
+comment on view analytics.session_costs is 'What is sold of each session and for how much, by the rate cards that stand. A session has a row for each unit that is priced, and for its metered minutes also where nothing prices them; none at all where nothing is sold. The setting tributary.rate_cards, a JSON list of cards, replaces the cards for a what-if.';
 comment on column analytics.session_costs.started_at is 'When the session began; decides which card is in force.';
 comment on column analytics.session_costs.completed_at is 'When a chat was completed.';
 comment on column analytics.session_costs.session_id is 'The session.';

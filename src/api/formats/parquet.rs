@@ -159,7 +159,7 @@ mod tests {
         }
         bytes.extend(table.add(vec![vec![Cell::Null; 5]]).unwrap());
         bytes.extend(table.end().unwrap());
-        let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+        let reader = SerializedFileReader::new(axum::body::Bytes::from(bytes)).unwrap();
         assert_eq!(reader.metadata().num_row_groups(), 2);
         let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
         assert_eq!(rows.len(), 9_001);

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod assemble;
 pub mod cell;
 pub mod dimension;
+pub mod heat;
 pub mod registry;
 pub mod scan;
 pub mod status;
