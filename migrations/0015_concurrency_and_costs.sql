@@ -192,11 +192,15 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
           and p.source_id = s.source_id and p.session_id = s.session_id
         group by p.preset_name, fit.rate_card_id, p.duration_seconds is null
        union all
-       select fit.unit, null, 1, 1, fit.rate_card_id
+       -- none sold is known to be none
+       select fit.unit, null, sale.quantity, sale.quantity, fit.rate_card_id
          from card fit
-        where fit.source_id = s.source_id and s.started_at >= fit.valid_from and s.started_at < fit.valid_to
-          and (fit.unit = 'session' and s.session_state <> 'never_started'
-               or fit.unit = 'resolution' and s.outcome = 'resolved')) sold
+        cross join lateral (
+              select case when fit.unit = 'session' then (s.session_state <> 'never_started')::int
+                          when s.outcome = 'unknown' then null
+                          else (s.outcome = 'resolved')::int end as quantity) sale
+        where fit.source_id = s.source_id and fit.unit <> 'minute'
+          and s.started_at >= fit.valid_from and s.started_at < fit.valid_to) sold
   left join card on card.rate_card_id = sold.rate_card_id;
 comment on view analytics.session_costs is 'What is sold of each session and for how much, by the rate cards that stand. A session has a row for each unit that is priced, and for its metered minutes also where nothing prices them; none at all where nothing is sold. The setting tributary.rate_cards, a JSON list of cards, replaces the cards for a what-if.';
 comment on column analytics.session_costs.started_at is 'When the session began; decides which card is in force.';

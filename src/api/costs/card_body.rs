@@ -137,13 +137,19 @@ impl CardReader<'_> {
 fn check_unit(source: &Source, unit: &str, pattern: &str, rounding: &str, told: &mut Faults) {
     let slug = &source.source;
     if unit == "minute" && source.minutes_basis.is_none() {
-        told.note("unit", "not_applicable", format!("`{slug}` meters no minutes: price its `session` or `resolution`."));
+        told.note(
+            "unit",
+            "not_applicable",
+            format!("`{slug}` meters no minutes: price its `session` or `resolution`."),
+        );
     }
     if unit == "resolution" && !source.can_hold(&[], &[Outcome::Resolved.as_str().to_owned()]) {
         told.note("unit", "not_applicable", format!("`{slug}` has no outcomes: price its `session` or `minute`."));
     }
     if pattern != ANY_PRESET && (unit != "minute" || !source.has_meetings()) {
-        let detail = format!("Only minutes of meetings have presets: leave it out, or `{ANY_PRESET}`, for a {unit} of `{slug}`.");
+        let detail = format!(
+            "Only minutes of meetings have presets: leave it out, or `{ANY_PRESET}`, for a {unit} of `{slug}`."
+        );
         told.note("preset_pattern", "not_applicable", detail);
     }
     if rounding != "none" && unit != "minute" {
@@ -159,7 +165,10 @@ fn check_with_others(card: &RateCard, others: &[(usize, RateCard)], told: &mut F
     let currencies: BTreeMap<&str, &str> =
         others.iter().map(|(_, other)| (other.scenario.as_str(), other.currency.as_str())).collect();
     if let Some(currency) = currencies.get(card.scenario.as_str()).filter(|currency| **currency != card.currency) {
-        let detail = format!("The cards of scenario `{}` must have one currency, and others have {currency}: sums of two mean nothing.", card.scenario);
+        let detail = format!(
+            "The cards of scenario `{}` must have one currency, and others have {currency}: sums of two mean nothing.",
+            card.scenario
+        );
         told.note("currency", "mixed_currencies", detail);
     }
 }
@@ -242,7 +251,11 @@ fn step(fields: &Map<String, Value>, rounding: &str, told: &mut Faults) -> Optio
     let step = value.and_then(Value::as_i64).and_then(|step| i32::try_from(step).ok());
     let step = step.filter(|step| (1..=1_440).contains(step));
     if step.is_none() {
-        told.note("step_minutes", "invalid_step", "With `rounding` `step`, `step_minutes` must be a whole number from 1 to 1440.");
+        told.note(
+            "step_minutes",
+            "invalid_step",
+            "With `rounding` `step`, `step_minutes` must be a whole number from 1 to 1440.",
+        );
     }
     step
 }

@@ -231,12 +231,7 @@ struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    fn read(
-        state: &ApiState,
-        catalog: &'a Catalog,
-        standing: &[RateCard],
-        body: &Value,
-    ) -> Result<Self, Vec<Fault>> {
+    fn read(state: &ApiState, catalog: &'a Catalog, standing: &[RateCard], body: &Value) -> Result<Self, Vec<Fault>> {
         let nothing = Map::new();
         let fields = body.as_object().unwrap_or(&nothing);
         let mut told = Faults::default();

@@ -11,11 +11,7 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::registry::{Additivity, Metric};
 
 /// The columns and rows of an answer.
-pub(crate) fn table(
-    answer: &Answer,
-    metrics: &[&'static Metric],
-    dimensions: &[Dimension],
-) -> (Head, Vec<Vec<Cell>>) {
+pub(crate) fn table(answer: &Answer, metrics: &[&'static Metric], dimensions: &[Dimension]) -> (Head, Vec<Vec<Cell>>) {
     let column = |name: &str, kind| (name.to_owned(), kind);
     let mut head = vec![
         column("bucket_start", Kind::Instant),

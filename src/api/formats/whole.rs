@@ -41,11 +41,7 @@ struct Sending<P: Pages> {
 }
 
 /// The whole list. The first page is read before the answer begins: what is wrong then is still a problem.
-pub(crate) async fn send<P: Pages>(
-    form: Form,
-    columns: Vec<Column<P::Item>>,
-    pages: P,
-) -> Result<Response, ApiError> {
+pub(crate) async fn send<P: Pages>(form: Form, columns: Vec<Column<P::Item>>, pages: P) -> Result<Response, ApiError> {
     let (writer, before) = TableWriter::begin(form, head(&columns))?;
     let mut sending = Sending { pages, columns, writer, after: None };
     let (mut first, is_last) = sending.next().await?;

@@ -15,7 +15,9 @@ use crate::api::documented::TableProblems;
 use crate::api::formats::cell::{Cell, Field, Head, Kind};
 use crate::api::formats::{Form, FormParameter, describe, table};
 use crate::api::metrics::query::check_groups;
-use crate::api::metrics::{GranularityParameter, MetricParameters, Named, Understood, example, normal_form, respond, understand};
+use crate::api::metrics::{
+    GranularityParameter, MetricParameters, Named, Understood, normal_form, respond, understand,
+};
 use crate::api::parameters::filters::FilterParameters;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::list;
@@ -60,6 +62,17 @@ pub(crate) struct HeatMap {
     query: QueryEcho,
 }
 
+/// What is answered.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is only documented")]
+pub(crate) enum ConcurrencyAnswer {
+    /// By bucket.
+    Buckets(Answer),
+    /// With `by=hour_of_week`.
+    HourOfWeek(HeatMap),
+}
+
 /// How a question wants its groups.
 struct By {
     dimensions: Vec<Dimension>,
@@ -99,9 +112,8 @@ impl ByParameter {
     get, path = "/v1/concurrency", tag = "figures",
     params(ByParameter, TimeParameters, GranularityParameter, FilterParameters, FormParameter),
     responses(
-        (status = 200, description = "The figures; with `by=hour_of_week` a `HeatMap`.", content(
-            (Answer = "application/json", example = json!(example())),
-            (HeatMap = "application/json; by=hour_of_week", example = json!({
+        (status = 200, description = "The figures; with `by=hour_of_week` a heat map.", content(
+            (ConcurrencyAnswer = "application/json", example = json!({
                 "items": [{"dimensions": {"provider": "realtimekit"}, "weekday": 1, "hour": 9, "hour_count": 4, "complete_hour_count": 4,
                            "values": {"average_concurrent_sessions": {"value": 2.25}, "peak_concurrent_sessions": {"value": 5}}}],
                 "warnings": [],
@@ -152,11 +164,7 @@ pub(crate) async fn read_concurrency(
     Ok(describe(response, &freshness, codes))
 }
 
-fn heat_table(
-    items: &[HourOfWeek],
-    metrics: &[&'static Metric],
-    dimensions: &[Dimension],
-) -> (Head, Vec<Vec<Cell>>) {
+fn heat_table(items: &[HourOfWeek], metrics: &[&'static Metric], dimensions: &[Dimension]) -> (Head, Vec<Vec<Cell>>) {
     let counts = ["weekday", "hour", "hour_count", "complete_hour_count"];
     let mut head: Head = counts.iter().map(|name| ((*name).to_owned(), Kind::Integer)).collect();
     head.extend(dimensions.iter().map(|dimension| (dimension.as_str().to_owned(), Kind::Text)));

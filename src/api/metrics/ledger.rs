@@ -109,7 +109,8 @@ pub(crate) async fn list_ledger(
     let form = form?;
     let freshness = Freshness::of(&catalog, &sources, now, state.health.stale_after);
     let started = filter.started;
-    let tag = EntityTag::of(&catalog, &format!("{question} {started:?} {limit} {after:?} {form:?} {:?}", freshness.state));
+    let tag =
+        EntityTag::of(&catalog, &format!("{question} {started:?} {limit} {after:?} {form:?} {:?}", freshness.state));
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }
@@ -155,7 +156,19 @@ impl Pages for WholeLedger {
 /// The fields of a line, as in JSON.
 fn ledger_columns() -> Vec<Column<LedgerLine>> {
     columns!(LedgerLine {
-        started_at, session_id, source, provider, provider_session_id, minutes_kind, minutes_basis, minutes,
-        is_billable, is_provisional, rounding, rounded_minutes, difference_minutes, difference_class,
+        started_at,
+        session_id,
+        source,
+        provider,
+        provider_session_id,
+        minutes_kind,
+        minutes_basis,
+        minutes,
+        is_billable,
+        is_provisional,
+        rounding,
+        rounded_minutes,
+        difference_minutes,
+        difference_class,
     })
 }

@@ -168,8 +168,10 @@ pub(crate) async fn list_sessions(
     let sources =
         catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));
     let freshness = Freshness::of(&catalog, &sources.collect::<Vec<_>>(), now, state.health.stale_after);
-    let tag =
-        EntityTag::of(&catalog, &format!("{question} {:?} {limit} {after:?} {:?} {form:?}", filter.started, freshness.state));
+    let tag = EntityTag::of(
+        &catalog,
+        &format!("{question} {:?} {limit} {after:?} {:?} {form:?}", filter.started, freshness.state),
+    );
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }
@@ -215,15 +217,53 @@ impl Pages for WholeList {
 /// The fields of a session, as in JSON.
 fn session_columns() -> Vec<Column<Session>> {
     columns!(Session {
-        session_id, source, provider, provider_session_id, session_kind,
-        session_state, provider_status, outcome, is_flagged_unresolved, channel,
-        person_id, parent_session_id, is_part_of_session, group_key, created_at,
-        started_at, ended_at, ended_at_source, completed_at, last_activity_at,
-        duration_seconds, minutes_consumed, minutes_basis, elapsed_minutes, is_provisional,
-        max_concurrent_participants, total_participants, message_count, user_message_count, assistant_message_count,
-        user_word_count, assistant_word_count, first_response_seconds, participant_count, person_count,
-        participant_minutes, peak_participants, unexplained_minutes, unexplained_minutes_class, transcript_state,
-        transcript_word_count, summary_state, chat_state, quality_report_count, provider_updated_at,
-        first_seen_at, last_changed_at, is_deleted_at_provider,
+        session_id,
+        source,
+        provider,
+        provider_session_id,
+        session_kind,
+        session_state,
+        provider_status,
+        outcome,
+        is_flagged_unresolved,
+        channel,
+        person_id,
+        parent_session_id,
+        is_part_of_session,
+        group_key,
+        created_at,
+        started_at,
+        ended_at,
+        ended_at_source,
+        completed_at,
+        last_activity_at,
+        duration_seconds,
+        minutes_consumed,
+        minutes_basis,
+        elapsed_minutes,
+        is_provisional,
+        max_concurrent_participants,
+        total_participants,
+        message_count,
+        user_message_count,
+        assistant_message_count,
+        user_word_count,
+        assistant_word_count,
+        first_response_seconds,
+        participant_count,
+        person_count,
+        participant_minutes,
+        peak_participants,
+        unexplained_minutes,
+        unexplained_minutes_class,
+        transcript_state,
+        transcript_word_count,
+        summary_state,
+        chat_state,
+        quality_report_count,
+        provider_updated_at,
+        first_seen_at,
+        last_changed_at,
+        is_deleted_at_provider,
     })
 }

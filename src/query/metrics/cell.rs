@@ -36,7 +36,8 @@ pub fn value<'a>(
         total.add(sums);
     }
     if let Some(value) = along_time.filter(|_| metric.additivity.is_along_time()) {
-        total.add(Sums { value, known: Decimal::ONE, unknown: 0 });
+        // nobody there, beside some of whom nothing is known, is no zero
+        total.add(Sums { value, known: value.min(Decimal::ONE), unknown: 0 });
     }
     let status = BucketStatus::of(&proving(&applicable), bucket, now);
     let figure = match metric.additivity {

@@ -62,7 +62,9 @@ pub fn by_hour_of_week(query: &MetricQuery, answer: &Answer, now: DateTime<Utc>)
     let mut laid: BTreeMap<Place, Laid> = BTreeMap::new();
     for (place, row) in answer.rows.iter().enumerate() {
         // rows come by bucket, and each bucket has every group
-        let Some(bucket) = query.buckets.get(place / groups.max(1)).filter(|bucket| bucket.from < now) else { continue };
+        let Some(bucket) = query.buckets.get(place / groups.max(1)).filter(|bucket| bucket.from < now) else {
+            continue;
+        };
         let local = bucket.from.with_timezone(&query.zone);
         let group = query.dimensions.iter().map(|dimension| row.dimensions.get(dimension.as_str()).cloned().flatten());
         let group = group.map(|value| (value.is_none(), value)).collect();
@@ -84,7 +86,12 @@ pub fn by_hour_of_week(query: &MetricQuery, answer: &Answer, now: DateTime<Utc>)
         }
     }
     let hours = laid.into_iter().map(|((group, weekday, hour), cell)| HourOfWeek {
-        dimensions: query.dimensions.iter().map(|d| d.as_str()).zip(group.into_iter().map(|(_, value)| value)).collect(),
+        dimensions: query
+            .dimensions
+            .iter()
+            .map(|d| d.as_str())
+            .zip(group.into_iter().map(|(_, value)| value))
+            .collect(),
         weekday,
         hour,
         hour_count: cell.hour_count,

@@ -198,7 +198,8 @@ fn needs_other_tables(query: &MetricQuery, anchor: Anchor, metrics: &[usize]) ->
         query.metrics.iter().enumerate().filter(|(at, _)| anchor == Anchor::StartedAt || metrics.contains(at));
     let is_own = |dimension| matches!(dimension, Dimension::Channel | Dimension::Outcome);
     matches!(anchor, Anchor::SentAt | Anchor::JoinedAt)
-        || metrics.any(|(_, metric)| metric.is_of_money() || matches!(metric.needs, Needs::Messages | Needs::PerSession(_)))
+        || metrics
+            .any(|(_, metric)| metric.is_of_money() || matches!(metric.needs, Needs::Messages | Needs::PerSession(_)))
         || !query.row_dimensions().all(is_own)
 }
 
@@ -258,7 +259,9 @@ fn push_rows(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anch
     }
     // coverage, which is by the start, looks at every metric
     let is_of_money = |at: usize| query.metrics[at].is_of_money();
-    if metrics.iter().any(|at| is_of_money(*at)) || anchor == Anchor::StartedAt && (0..query.metrics.len()).any(is_of_money) {
+    if metrics.iter().any(|at| is_of_money(*at))
+        || anchor == Anchor::StartedAt && (0..query.metrics.len()).any(is_of_money)
+    {
         sql.push(COST_OF_SESSION);
     }
 }

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::time::Duration;
 
-
 use super::{Rig, TOO_LARGE, Then};
 use crate::harness::wire::{Good, Hit, Step};
 use crate::memory::{BOUND_KIB, poll_measured};
