@@ -15,6 +15,10 @@ use crate::api::problem::PROBLEM_JSON;
 #[derive(Debug)]
 pub(crate) struct ReadProblems;
 
+/// Documents the problems of a question whose answer has several forms.
+#[derive(Debug)]
+pub(crate) struct TableProblems;
+
 /// Documents the problems of a question about one thing.
 #[derive(Debug)]
 pub(crate) struct FindProblems;
@@ -69,6 +73,34 @@ impl IntoResponses for ControlProblems {
             INVALID,
             INTERNAL,
             ("503", "The database does not answer (`database_unavailable`, see Retry-After)."),
+        ])
+    }
+}
+
+/// Documents the problems of a call that is told prices.
+#[derive(Debug)]
+pub(crate) struct PriceProblems;
+
+impl IntoResponses for PriceProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(&[
+            ("403", "A page of another origin asked (`cross_site_request`)."),
+            ("413", "The body is too large."),
+            ("415", "The body is not declared as `application/json`."),
+            ("422", "The body has faults (`invalid_body`), all in `errors` with their JSON pointers."),
+            INTERNAL,
+            UNAVAILABLE,
+        ])
+    }
+}
+
+impl IntoResponses for TableProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(&[
+            ("406", "None of the forms is accepted (`not_acceptable`); the detail lists those there are."),
+            INVALID,
+            INTERNAL,
+            UNAVAILABLE,
         ])
     }
 }

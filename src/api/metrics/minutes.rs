@@ -8,7 +8,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::api::ApiState;
-use crate::api::documented::ReadProblems;
+use crate::api::documented::TableProblems;
+use crate::api::formats::FormParameter;
 use crate::api::metrics::{GranularityParameter, MetricParameters, Named, example, respond};
 use crate::api::parameters::Asked;
 use crate::api::parameters::filters::FilterParameters;
@@ -26,11 +27,11 @@ const METRICS: [&str; 2] = ["minutes_consumed", "elapsed_minutes"];
 /// `minutes_consumed` (what providers meter, with the bases that were added) and `elapsed_minutes` (wall clock) by
 /// provider, and by day unless `granularity` says otherwise. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
-    get, path = "/v1/minutes", tag = "figures", params(TimeParameters, GranularityParameter, FilterParameters),
+    get, path = "/v1/minutes", tag = "figures", params(TimeParameters, GranularityParameter, FilterParameters, FormParameter),
     responses(
         (status = 200, description = "The minutes.", body = Answer, example = json!(example())),
         (status = 304, description = "The answer has not changed."),
-        ReadProblems
+        TableProblems
     )
 )]
 pub(crate) async fn read_minutes(

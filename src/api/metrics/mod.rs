@@ -3,6 +3,8 @@
 //! All parameters are read and all faults noted, then the catalog tells whether the caller has the answer
 //! already, and only then is it worked out.
 
+pub(crate) mod concurrency;
+pub(crate) mod ledger;
 pub(crate) mod minutes;
 pub(crate) mod query;
 pub(crate) mod registry;
@@ -17,6 +19,7 @@ use utoipa::IntoParams;
 
 use crate::api::ApiState;
 use crate::api::conditional::EntityTag;
+use crate::api::formats::{Form, FormParameter, describe, figures, table};
 use crate::api::parameters::filters::FilterParameters;
 use crate::api::parameters::time::{TimeParameters, When};
 use crate::api::parameters::{Faults, parameter_groups};
@@ -39,7 +42,7 @@ pub(crate) struct GranularityParameter {
 
 parameter_groups! {
     /// What every question about figures may say.
-    MetricParameters { time: TimeParameters, cut: GranularityParameter, filters: FilterParameters }
+    MetricParameters { time: TimeParameters, cut: GranularityParameter, filters: FilterParameters, form: FormParameter }
 }
 
 /// What a question names by itself.
@@ -53,6 +56,14 @@ pub(crate) struct Named {
 /// The range of a question that names none.
 const DEFAULT_RANGE: &str = "last_7_days";
 
+/// A question that was understood, before it is worked out.
+struct Understood {
+    catalog: Catalog,
+    query: MetricQuery,
+    freshness: Freshness,
+    now: DateTime<Utc>,
+}
+
 /// Answers a question about figures.
 pub(crate) async fn respond(
     state: &ApiState,
@@ -61,6 +72,31 @@ pub(crate) async fn respond(
     given: &MetricParameters,
     mut faults: Faults,
 ) -> Result<Response, ApiError> {
+    let form = given.form.read(headers, &mut faults);
+    let Understood { catalog, query, freshness, now } = understand(state, named, given, faults, MAX_BUCKETS).await?;
+    let form = form?;
+    let tag = EntityTag::of(&catalog, &format!("{} {form:?}", normal_form(&query, now, &freshness)));
+    if tag.is_held_by(headers) {
+        return Ok(tag.not_modified());
+    }
+    let answer = answer(&state.pool, &catalog, &query, now, state.health.stale_after).await?;
+    let response = if form == Form::Json {
+        tag.answer(&answer)
+    } else {
+        let (head, rows) = figures::table(&answer, &query.metrics, &query.dimensions);
+        tag.mark(table(form, head, rows)?)
+    };
+    Ok(describe(response, &freshness, answer.warnings.iter().map(|warning| warning.code)))
+}
+
+/// Reads what every question may say; with all faults in one.
+async fn understand(
+    state: &ApiState,
+    named: Named,
+    given: &MetricParameters,
+    mut faults: Faults,
+    max_buckets: usize,
+) -> Result<Understood, ApiError> {
     let now = state.clock.now();
     let When { range, zone } = given.time.read(state.default_zone, now, &mut faults);
     let default_range = || TimeRange::named(DEFAULT_RANGE, now, zone).filter(|_| !given.time.is_said());
@@ -73,7 +109,7 @@ pub(crate) async fn respond(
         session_kinds: given.filters.session_kinds(&mut faults),
     };
     let granularity = given.cut.read(named.granularity, &mut faults);
-    let cut = range.and_then(|range| pieces(range, zone, granularity, &mut faults));
+    let cut = range.and_then(|range| pieces(range, zone, granularity, max_buckets, &mut faults));
     faults.refuse()?;
     let Some((range, (granularity, buckets))) = range.zip(cut) else {
         return Err(ApiError::Invalid(Vec::new())); // unreachable: each has noted a fault
@@ -82,11 +118,7 @@ pub(crate) async fn respond(
     let query = MetricQuery { metrics, dimensions, range, buckets, granularity, zone, filter };
     let stale_after = state.health.stale_after;
     let freshness = Freshness::of(&catalog, &catalog.select(&query.filter.sources), now, stale_after);
-    let tag = EntityTag::of(&catalog, &normal_form(&query, now, &freshness));
-    if tag.is_held_by(headers) {
-        return Ok(tag.not_modified());
-    }
-    Ok(tag.answer(answer(&state.pool, &catalog, &query, now, stale_after).await?))
+    Ok(Understood { catalog, query, freshness, now })
 }
 
 impl GranularityParameter {
@@ -112,13 +144,14 @@ fn pieces(
     range: TimeRange,
     zone: chrono_tz::Tz,
     granularity: Option<Granularity>,
+    max: usize,
     faults: &mut Faults,
 ) -> Option<(Granularity, Vec<TimeRange>)> {
     let granularity = granularity.unwrap_or_else(|| Granularity::auto(range, zone));
-    let buckets = cut(range, zone, granularity, MAX_BUCKETS);
+    let buckets = cut(range, zone, granularity, max);
     if buckets.is_none() {
         let next = Granularity::finest_allowed(range, zone).as_str();
-        let detail = format!("The range has more than {MAX_BUCKETS} buckets; ask for granularity={next} or less.");
+        let detail = format!("The range has more than {max} buckets; ask for granularity={next} or less.");
         faults.note("granularity", "too_many_buckets", detail);
     }
     Some((granularity, buckets?))

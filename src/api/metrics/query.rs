@@ -10,7 +10,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::api::ApiState;
-use crate::api::documented::ReadProblems;
+use crate::api::documented::TableProblems;
+use crate::api::formats::FormParameter;
 use crate::api::metrics::{GranularityParameter, MetricParameters, Named, example, respond};
 use crate::api::parameters::filters::FilterParameters;
 use crate::api::parameters::time::TimeParameters;
@@ -84,7 +85,7 @@ impl MetricChoice {
 }
 
 /// Refuses a metric whose rows would fall into several groups, and names the way out.
-fn check_groups(metrics_asked: &[&'static Metric], dimensions: &[Dimension], faults: &mut Faults) {
+pub(super) fn check_groups(metrics_asked: &[&'static Metric], dimensions: &[Dimension], faults: &mut Faults) {
     for dimension in dimensions {
         for metric in metrics_asked.iter().filter(|metric| !metric.can_be_grouped_by(*dimension)) {
             let possible: Vec<&str> =
@@ -108,11 +109,15 @@ fn check_groups(metrics_asked: &[&'static Metric], dimensions: &[Dimension], fau
 /// costs one small look-up.
 #[utoipa::path(
     get, path = "/v1/metrics/query", tag = "figures",
-    params(MetricChoice, TimeParameters, GranularityParameter, FilterParameters),
+    params(MetricChoice, TimeParameters, GranularityParameter, FilterParameters, FormParameter),
     responses(
-        (status = 200, description = "The figures.", body = Answer, example = json!(example())),
+        (status = 200, description = "The figures. As a table: a row for each bucket and group; beside each figure its `_unknown_count` and `_reason`.", content(
+            (Answer = "application/json", example = json!(example())),
+            (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,\r\n"),
+            (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
+        )),
         (status = 304, description = "The answer has not changed."),
-        ReadProblems
+        TableProblems
     )
 )]
 pub(crate) async fn query_metrics(

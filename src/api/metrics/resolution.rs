@@ -8,7 +8,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::api::ApiState;
-use crate::api::documented::ReadProblems;
+use crate::api::documented::TableProblems;
+use crate::api::formats::FormParameter;
 use crate::api::metrics::{GranularityParameter, MetricParameters, Named, example, respond};
 use crate::api::parameters::Asked;
 use crate::api::parameters::filters::FilterParameters;
@@ -26,11 +27,11 @@ const METRICS: [&str; 3] = ["resolved_sessions", "unresolved_sessions", "resolut
 /// Resolved and unresolved sessions and their rate, by provider and by the day of completion unless `granularity`
 /// says otherwise. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
-    get, path = "/v1/resolution", tag = "figures", params(TimeParameters, GranularityParameter, FilterParameters),
+    get, path = "/v1/resolution", tag = "figures", params(TimeParameters, GranularityParameter, FilterParameters, FormParameter),
     responses(
         (status = 200, description = "The parts and the rate.", body = Answer, example = json!(example())),
         (status = 304, description = "The answer has not changed."),
-        ReadProblems
+        TableProblems
     )
 )]
 pub(crate) async fn read_resolution(

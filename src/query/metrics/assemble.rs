@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
 
 use crate::query::ReadError;
 use crate::query::calendar::in_zone;
@@ -38,9 +39,9 @@ pub fn answer(
         let cells = cells.entry(assembly.group(contribution)).or_default();
         cells.sums.entry(contribution.bucket).or_default().push(contribution);
     }
-    for peak in &findings.peaks {
-        let group = peak.dimensions.iter().map(|value| (value.is_none(), value.clone())).collect();
-        cells.entry(group).or_default().peaks.insert(peak.bucket, peak.value);
+    for level in &findings.levels {
+        let group = level.dimensions.iter().map(|value| (value.is_none(), value.clone())).collect();
+        cells.entry(group).or_default().levels.entry(level.bucket).or_default().push((level.metric, level.value));
     }
     for group in assembly.known_groups(&cells) {
         cells.entry(group).or_default();
@@ -51,8 +52,9 @@ pub fn answer(
     }
     let whole = findings.whole.as_ref().unwrap_or(&findings.scanned);
     let all: Vec<&Contribution> = whole.contributions.iter().collect();
-    let feeding = assembly.feeding(None, &all, findings.whole_peak.is_some());
-    let totals = assembly.values(&feeding, &all, findings.whole_peak, query.range);
+    let whole_levels: Vec<_> = findings.whole_levels.iter().map(|level| (level.metric, level.value)).collect();
+    let feeding = assembly.feeding(None, &all, !whole_levels.is_empty());
+    let totals = assembly.values(&feeding, &all, &whole_levels, query.range);
     let mixed_cells = cells.values().flat_map(|cells| cells.sums.values()).any(|cell| assembly.bases(cell).len() > 1);
     let bases = assembly.bases(&all);
     Ok(Answer {
@@ -70,7 +72,8 @@ pub fn answer(
 #[derive(Default)]
 struct Cells<'a> {
     sums: BTreeMap<usize, Vec<&'a Contribution>>,
-    peaks: BTreeMap<usize, i64>,
+    /// Metric and value of what was read along time.
+    levels: BTreeMap<usize, Vec<(usize, Decimal)>>,
 }
 
 struct Assembly<'a> {
@@ -123,11 +126,11 @@ impl<'a> Assembly<'a> {
     }
 
     /// The sources behind a group (`None`: behind the whole): those that are polled, and those that
-    /// gave something; who gave to a peak is not known, so all of them may have.
-    fn feeding(&self, group: Option<&Group>, given: &[&Contribution], has_peak: bool) -> Vec<&'a Source> {
+    /// gave something; who gave to what is read along time is not known, so all of them may have.
+    fn feeding(&self, group: Option<&Group>, given: &[&Contribution], has_levels: bool) -> Vec<&'a Source> {
         let gave: BTreeSet<i32> = given.iter().map(|contribution| contribution.source_id).collect();
         let of_group = self.sources.iter().copied().filter(|s| group.is_none_or(|group| self.is_fed_by(group, s)));
-        of_group.filter(|source| source.is_enabled || has_peak || gave.contains(&source.source_id)).collect()
+        of_group.filter(|source| source.is_enabled || has_levels || gave.contains(&source.source_id)).collect()
     }
 
     fn rows(&self, cells: &BTreeMap<Group, Cells<'_>>) -> Vec<MetricRow> {
@@ -135,7 +138,7 @@ impl<'a> Assembly<'a> {
             .iter()
             .map(|(group, cells)| {
                 let given: Vec<&Contribution> = cells.sums.values().flatten().copied().collect();
-                (group, cells, self.feeding(Some(group), &given, !cells.peaks.is_empty()))
+                (group, cells, self.feeding(Some(group), &given, !cells.levels.is_empty()))
             })
             .collect();
         let mut rows = Vec::with_capacity(groups.len() * self.query.buckets.len());
@@ -144,11 +147,12 @@ impl<'a> Assembly<'a> {
             for (group, cells, feeding) in &groups {
                 let names = self.query.dimensions.iter().map(|dimension| dimension.as_str());
                 let given = cells.sums.get(&place).map_or(&[][..], Vec::as_slice);
+                let levels = cells.levels.get(&place).map_or(&[][..], Vec::as_slice);
                 let status = BucketStatus::of(&cell::proving(feeding), *bucket, self.now);
                 rows.push(MetricRow {
                     dimensions: names.zip(group.iter().map(|(_, value)| value.clone())).collect(),
                     bucket: Bucket { start: start.clone(), end: end.clone(), status },
-                    values: self.values(feeding, given, cells.peaks.get(&place).copied(), *bucket),
+                    values: self.values(feeding, given, levels, *bucket),
                 });
             }
         }
@@ -159,7 +163,7 @@ impl<'a> Assembly<'a> {
         &self,
         feeding: &[&Source],
         given: &[&Contribution],
-        peak: Option<i64>,
+        levels: &[(usize, Decimal)],
         bucket: TimeRange,
     ) -> BTreeMap<&'static str, Value> {
         let metrics = self.query.metrics.iter().enumerate();
@@ -167,7 +171,8 @@ impl<'a> Assembly<'a> {
             .map(|(place, metric)| {
                 let sums = given.iter().filter(|contribution| contribution.metric == place);
                 let sums = sums.map(|contribution| (contribution.source_id, contribution.sums));
-                (metric.id, cell::value(metric, feeding, sums, peak, bucket, self.now))
+                let level = levels.iter().find(|(metric, _)| *metric == place).map(|(_, value)| *value);
+                (metric.id, cell::value(metric, feeding, sums, level, bucket, self.now))
             })
             .collect()
     }

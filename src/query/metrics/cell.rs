@@ -16,12 +16,12 @@ use crate::query::number::Number;
 use crate::query::range::TimeRange;
 
 /// The figure of a metric in a bucket: `feeding` are the sources behind it, `sums` what each of them added, `peak`
-/// what was read for all of them at once.
+/// what was read for all of them along time.
 pub fn value<'a>(
     metric: &Metric,
     feeding: &[&'a Source],
     sums: impl Iterator<Item = (i32, Sums)>,
-    peak: Option<i64>,
+    along_time: Option<Decimal>,
     bucket: TimeRange,
     now: DateTime<Utc>,
 ) -> Value {
@@ -35,12 +35,13 @@ pub fn value<'a>(
     for (_, sums) in sums.filter(|(id, _)| applicable.iter().any(|source| source.source_id == *id)) {
         total.add(sums);
     }
-    if let Some(peak) = peak.filter(|_| metric.additivity == Additivity::Maximum) {
-        total.add(Sums { value: peak.into(), known: Decimal::ONE, unknown: 0 });
+    if let Some(value) = along_time.filter(|_| metric.additivity.is_along_time()) {
+        // nobody there, beside some of whom nothing is known, is no zero
+        total.add(Sums { value, known: value.min(Decimal::ONE), unknown: 0 });
     }
     let status = BucketStatus::of(&proving(&applicable), bucket, now);
     let figure = match metric.additivity {
-        Additivity::Sum | Additivity::Maximum => sum(total, status),
+        Additivity::Sum | Additivity::Maximum | Additivity::TimeAverage => sum(total, status),
         Additivity::RatioOfSums => ratio(total, status),
     };
     Value { unknown_count: Some(total.unknown).filter(|count| *count > 0), ..figure }

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod assemble;
 pub mod cell;
 pub mod dimension;
+pub mod heat;
 pub mod registry;
 pub mod scan;
 pub mod status;
@@ -24,7 +25,7 @@ use crate::query::bucket::Granularity;
 use crate::query::catalog::{Catalog, Source, SourceFilter};
 use crate::query::metrics::answer::Answer;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{Additivity, Applicability, Metric};
+use crate::query::metrics::registry::{Applicability, Metric, Rows};
 use crate::query::range::TimeRange;
 
 /// Most metrics of a question.
@@ -72,10 +73,10 @@ pub struct Findings {
     pub scanned: scan::Scanned,
     /// Sums of the whole; `None`: those of the cells, added.
     pub whole: Option<scan::Scanned>,
-    /// The most at once, by bucket and group.
-    pub peaks: Vec<sweep::Peak>,
-    /// The most at once in the whole.
-    pub whole_peak: Option<i64>,
+    /// What was read along time, by metric, bucket and group.
+    pub levels: Vec<sweep::Level>,
+    /// The same of the whole.
+    pub whole_levels: Vec<sweep::Level>,
 }
 
 /// Which sessions a question is about. Empty lists mean all.
@@ -120,12 +121,13 @@ async fn read(
     if query.dimensions.contains(&Dimension::SpeakerId) {
         findings.whole = Some(scan::read(pool, &undivided, source_ids, now).await?);
     }
-    if let Some(metric) = query.metrics.iter().find(|metric| metric.additivity == Additivity::Maximum) {
+    for rows in [Rows::Sessions, Rows::Presences] {
+        let is_swept = |metric: &&&Metric| metric.additivity.is_along_time() && metric.rows == rows;
+        let Some(metric) = query.metrics.iter().find(is_swept) else { continue };
         let told = sources.iter().filter(|source| metric.needs.of(source) == Applicability::Applicable);
         let told: Vec<i32> = told.map(|source| source.source_id).collect();
-        findings.peaks = sweep::read(pool, query, &told, now).await?;
-        let whole = sweep::read(pool, &undivided, &told, now).await?;
-        findings.whole_peak = whole.first().map(|peak| peak.value);
+        findings.levels.extend(sweep::read(pool, query, rows, &told, now).await?);
+        findings.whole_levels.extend(sweep::read(pool, &undivided, rows, &told, now).await?);
     }
     Ok(findings)
 }

@@ -13,7 +13,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder, Row};
 use crate::model::stream::Stream;
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows, TRANSCRIPT_GRACE};
+use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Metric, Needs, Rows, TRANSCRIPT_GRACE};
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
@@ -100,7 +100,7 @@ pub async fn read(
 }
 
 fn is_summed_here(metric: &Metric, anchor: Anchor) -> bool {
-    metric.anchor == anchor && metric.additivity != Additivity::Maximum
+    metric.anchor == anchor && !metric.additivity.is_along_time()
 }
 
 fn is_missed_here(metric: &Metric, anchor: Anchor) -> bool {
@@ -198,7 +198,8 @@ fn needs_other_tables(query: &MetricQuery, anchor: Anchor, metrics: &[usize]) ->
         query.metrics.iter().enumerate().filter(|(at, _)| anchor == Anchor::StartedAt || metrics.contains(at));
     let is_own = |dimension| matches!(dimension, Dimension::Channel | Dimension::Outcome);
     matches!(anchor, Anchor::SentAt | Anchor::JoinedAt)
-        || metrics.any(|(_, metric)| matches!(metric.needs, Needs::Messages | Needs::PerSession(_)))
+        || metrics
+            .any(|(_, metric)| metric.is_of_money() || matches!(metric.needs, Needs::Messages | Needs::PerSession(_)))
         || !query.row_dimensions().all(is_own)
 }
 
@@ -255,6 +256,13 @@ fn push_rows(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anch
         Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt => {
             sql.push("analytics.sessions s");
         }
+    }
+    // coverage, which is by the start, looks at every metric
+    let is_of_money = |at: usize| query.metrics[at].is_of_money();
+    if metrics.iter().any(|at| is_of_money(*at))
+        || anchor == Anchor::StartedAt && (0..query.metrics.len()).any(is_of_money)
+    {
+        sql.push(COST_OF_SESSION);
     }
 }
 

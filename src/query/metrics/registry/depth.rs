@@ -11,7 +11,7 @@ const PARTICIPANTS: Needs = Needs::PerSession(Stream::Participants);
 const NO_PARTICIPANTS: &str = "s.session_kind in ('meeting', 'livestream') and s.participant_count is null";
 
 /// A metric of presences, in the bucket in which they began.
-const PRESENCE: Metric = Metric {
+pub(super) const PRESENCE: Metric = Metric {
     anchor: Anchor::JoinedAt,
     needs: PARTICIPANTS,
     rows: Rows::Presences,
@@ -40,7 +40,7 @@ const QUALITY: Metric = Metric {
 };
 
 /// Metrics of what is fetched session by session.
-pub(super) static METRICS: [Metric; 11] = [
+pub(super) static METRICS: [Metric; 10] = [
     Metric {
         id: "participants",
         label: "Participants",
@@ -92,16 +92,6 @@ pub(super) static METRICS: [Metric; 11] = [
         unknown_sql: "count(*) - count(s.unexplained_minutes)",
         is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and s.unexplained_minutes is null",
         ..COUNT
-    },
-    Metric {
-        id: "peak_concurrent_participants",
-        label: "Most participants at once",
-        unit: "presences",
-        description: "Most presences at the same time, over all sessions of the cell, those that began before the bucket included. Who leaves in the instant in which another joins makes room first. The peak of a whole is read by itself: it is not the sum of the peaks of its parts.",
-        formula: "max over time of count(joined_at <= t and t < left_at) of analytics.participants",
-        null_rule: "Presences without a beginning, without an end in a session that does not run, or of no length are left out. Sessions that began in the range and whose participants were never fetched are in unknown_count.",
-        additivity: Additivity::Maximum,
-        ..PRESENCE
     },
     Metric {
         id: "transcript_coverage_rate",

@@ -8,9 +8,13 @@
 //! for each cell and for the total by itself.
 
 mod depth;
+mod money;
+mod presence;
 mod sessions;
 
 use chrono::TimeDelta;
+
+pub use self::money::COST_OF_SESSION;
 
 use crate::model::session::SessionKind;
 use crate::model::source::MessageSupport;
@@ -58,6 +62,8 @@ pub enum Additivity {
     RatioOfSums,
     /// Nothing may be added: the most of a whole is not the sum of the most of its parts.
     Maximum,
+    /// May be added over groups; over time it is weighted by the length of the buckets.
+    TimeAverage,
 }
 
 impl Additivity {
@@ -67,7 +73,13 @@ impl Additivity {
             Self::Sum => "sum",
             Self::RatioOfSums => "ratio_of_sums",
             Self::Maximum => "maximum",
+            Self::TimeAverage => "time_average",
         }
+    }
+
+    /// Whether it is read along time and is no sum over rows.
+    pub fn is_along_time(self) -> bool {
+        matches!(self, Self::Maximum | Self::TimeAverage)
     }
 }
 
@@ -200,6 +212,11 @@ impl Metric {
     pub fn can_be_grouped_by(&self, dimension: Dimension) -> bool {
         dimension.rows().is_none_or(|rows| rows == self.rows)
     }
+
+    /// Whether it is worked out from what sessions cost, which [`COST_OF_SESSION`] tells.
+    pub fn is_of_money(&self) -> bool {
+        money::METRICS.iter().any(|metric| metric.id == self.id)
+    }
 }
 
 /// A transcript may come this long after its session ended without being missed.
@@ -207,7 +224,7 @@ pub const TRANSCRIPT_GRACE: TimeDelta = TimeDelta::hours(24);
 
 /// All metrics.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
-    sessions::METRICS.iter().chain(&depth::METRICS)
+    sessions::METRICS.iter().chain(&depth::METRICS).chain(&presence::METRICS).chain(&money::METRICS)
 }
 
 /// The metric of that name.
