@@ -47,6 +47,21 @@ const UNAVAILABLE: Documented = (
     "503",
     "The database does not answer (`database_unavailable`, see Retry-After), or the question takes too long (`query_too_expensive`).",
 );
+/// Documents the problems of a question about figures, whose answer has several forms.
+#[derive(Debug)]
+pub(crate) struct FigureProblems;
+
+/// Documents the problems of a question about figures that comes as a body.
+#[derive(Debug)]
+pub(crate) struct AskProblems;
+
+const TOO_OLD: Documented = (
+    "503",
+    "The database does not answer (`database_unavailable`, see Retry-After), the question takes too long (`query_too_expensive`), or \
+     the data is older than `require_fresh` allows (`not_fresh_enough`, see Retry-After).",
+);
+const NOT_ACCEPTABLE: Documented =
+    ("406", "None of the forms is accepted (`not_acceptable`); the detail lists those there are.");
 const NOT_FOUND: Documented = ("404", "There is no such thing.");
 
 const INVALID_ACTION: Documented = (
@@ -96,18 +111,27 @@ impl IntoResponses for PriceProblems {
 
 impl IntoResponses for TableProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        documented(&[
-            ("406", "None of the forms is accepted (`not_acceptable`); the detail lists those there are."),
-            INVALID,
-            INTERNAL,
-            UNAVAILABLE,
-        ])
+        documented(&[NOT_ACCEPTABLE, INVALID, INTERNAL, UNAVAILABLE])
     }
 }
 
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         documented(&[INVALID, INTERNAL, UNAVAILABLE])
+    }
+}
+
+impl IntoResponses for FigureProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(&[NOT_ACCEPTABLE, INVALID, INTERNAL, TOO_OLD])
+    }
+}
+
+impl IntoResponses for AskProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let too_large = ("413", "The body is too large.");
+        let not_json = ("415", "The body is not declared as `application/json`.");
+        documented(&[NOT_ACCEPTABLE, too_large, not_json, INVALID, INTERNAL, TOO_OLD])
     }
 }
 

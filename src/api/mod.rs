@@ -15,6 +15,7 @@ pub(crate) mod drift;
 pub(crate) mod formats;
 pub(crate) mod freshness;
 pub(crate) mod health;
+pub(crate) mod json_body;
 pub(crate) mod metrics;
 pub(crate) mod page;
 pub(crate) mod parameters;
@@ -124,7 +125,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sessions::timeline::read_timeline))
         .routes(routes!(sessions::provenance::read_provenance))
         .routes(routes!(metrics::registry::list_metrics))
-        .routes(routes!(metrics::query::query_metrics))
+        .routes(metrics::query::with_query(routes!(metrics::query::query_metrics, metrics::query::ask_metrics)))
         .routes(routes!(metrics::minutes::read_minutes))
         .routes(routes!(metrics::ledger::list_ledger))
         .routes(routes!(metrics::resolution::read_resolution))

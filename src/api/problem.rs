@@ -8,6 +8,7 @@
 //! A handler returns [`ApiError`]; [`crate::api::request_id`] adds the id, writes the body and the log.
 
 mod action;
+mod reading;
 
 use axum::Json;
 use axum::body::Body;
@@ -99,6 +100,8 @@ pub enum ApiError {
     NotReady(&'static str),
     /// Streams are failing; names them.
     StreamsFailing(String),
+    /// Streams are further behind than the caller allows; names them.
+    NotFresh(String),
     /// A handler panicked.
     Panicked(String),
 }
@@ -179,13 +182,20 @@ impl ApiError {
                 "The answer has no form that is accepted",
                 format!("The Accept header takes none of the forms there are: {forms}."),
             ),
-            Self::Read(error) => told_of_reading(error),
+            Self::Read(error) => reading::told_of_reading(error),
             Self::NotReady(why) => {
                 Told::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "The service is not ready", *why).retry_after(5)
             }
             Self::StreamsFailing(which) => {
                 Told::new(StatusCode::SERVICE_UNAVAILABLE, "streams_failing", "Streams are failing", which.clone())
             }
+            Self::NotFresh(which) => Told::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_fresh_enough",
+                "The data is older than `require_fresh` allows",
+                format!("{which}. Ask again after the next poll, or without `require_fresh`."),
+            )
+            .retry_after(60),
             Self::Panicked(message) => internal().log(format!("a handler panicked: {message}")),
         }
     }
@@ -220,37 +230,6 @@ fn internal() -> Told {
         "Something went wrong here",
         "The question was fine; the log has the cause under the id in `instance`.",
     )
-}
-
-fn told_of_reading(error: &ReadError) -> Told {
-    let (what, source) = match error {
-        ReadError::Database { what, source } => (what, source),
-        ReadError::TooManyRows { .. } => {
-            let detail = format!("{error}. Ask for a shorter range, a coarser granularity or fewer dimensions.");
-            let title = "The answer would be too large";
-            return Told::new(StatusCode::UNPROCESSABLE_ENTITY, "answer_too_large", title, detail);
-        }
-    };
-    let log = format!("could not read {what}: {source}");
-    let sqlstate = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    match sqlstate.as_deref() {
-        Some("57014") => Told::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "query_too_expensive",
-            "The question takes too long",
-            "Ask for a shorter range, a coarser granularity or fewer dimensions.",
-        )
-        .log(log),
-        Some(code) if !is_outage(code) => internal().log(log),
-        None if matches!(source, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }) => internal().log(log),
-        _ => unavailable("The question was fine.").log(log),
-    }
-}
-
-/// Lost connections, too many of them, a server that stops or starts, a standby that takes over, a database
-/// that is gone or lets nobody in.
-fn is_outage(sqlstate: &str) -> bool {
-    ["08", "28", "3D", "53", "57P", "58", "55000"].iter().any(|class| sqlstate.starts_with(class))
 }
 
 /// A problem on its way out, before it has the id of its request.

@@ -1,10 +1,11 @@
 //! Buckets: a range of time cut at the clock or the calendar of a zone.
 //!
-//! Below a day the steps are absolute, so that the day on which clocks go back has 25 hours and none of
-//! them twice; from a day up they are calendar steps. Cuts lie on whole hours, days, weeks, months and
-//! years; the first and the last bucket end where the range does. Buckets touch and never overlap.
+//! From a day up the cuts are calendar steps. Below a day they are absolute steps, counted from the beginning of each
+//! local day: the day on which clocks go back has 25 hours and none of them twice, and where they go back by half an
+//! hour the last piece of that day is a short one. So where a cut lies does not depend on where the range begins; only
+//! the first and the last bucket end where the range does. Buckets touch and never overlap.
 
-use chrono::{DateTime, Offset, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Offset, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::query::calendar::{CalendarUnit, local_date, start_of_day};
@@ -15,6 +16,8 @@ use crate::query::range::TimeRange;
 pub enum Granularity {
     /// Not at all: one bucket.
     None,
+    /// Fifteen minutes.
+    FifteenMinutes,
     /// Sixty minutes.
     Hour,
     /// A local day.
@@ -23,8 +26,19 @@ pub enum Granularity {
     Week,
     /// A month.
     Month,
+    /// A quarter of a year.
+    Quarter,
     /// A year.
     Year,
+}
+
+/// How the cuts of a granularity follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// By the clock, within a local day.
+    Clock(TimeDelta),
+    /// By the calendar.
+    Calendar(CalendarUnit),
 }
 
 /// Most buckets an answer may have.
@@ -35,18 +49,35 @@ const AUTO_BUCKETS: usize = 200;
 
 impl Granularity {
     /// All of them, from the finest cut to none.
-    pub const ALL: [Self; 6] = [Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year, Self::None];
+    pub const ALL: [Self; 8] =
+        [Self::FifteenMinutes, Self::Hour, Self::Day, Self::Week, Self::Month, Self::Quarter, Self::Year, Self::None];
 
     /// The name in questions and answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::FifteenMinutes => "15_minutes",
             Self::Hour => "hour",
             Self::Day => "day",
             Self::Week => "week",
             Self::Month => "month",
+            Self::Quarter => "quarter",
             Self::Year => "year",
         }
+    }
+
+    /// How its cuts follow each other; `None`: there are none.
+    pub fn step(self) -> Option<Step> {
+        Some(match self {
+            Self::None => return None,
+            Self::FifteenMinutes => Step::Clock(TimeDelta::minutes(15)),
+            Self::Hour => Step::Clock(TimeDelta::hours(1)),
+            Self::Day => Step::Calendar(CalendarUnit::Day),
+            Self::Week => Step::Calendar(CalendarUnit::Week),
+            Self::Month => Step::Calendar(CalendarUnit::Month),
+            Self::Quarter => Step::Calendar(CalendarUnit::Quarter),
+            Self::Year => Step::Calendar(CalendarUnit::Year),
+        })
     }
 
     /// The granularity of that name.
@@ -71,21 +102,26 @@ impl Granularity {
 
 /// The range in buckets, in order; `None` where they would be more than `max`.
 pub fn cut(range: TimeRange, zone: Tz, granularity: Granularity, max: usize) -> Option<Vec<TimeRange>> {
-    let unit = match granularity {
-        Granularity::None => return Some(vec![range]),
-        Granularity::Hour => {
-            let hours =
-                std::iter::successors(Some(start_of_hour(zone, range.from)), |at| Some(*at + TimeDelta::hours(1)));
-            return collect(range, hours.skip(1), max);
+    match granularity.step() {
+        None => Some(vec![range]),
+        Some(Step::Clock(step)) => {
+            let days = calendar(CalendarUnit::Day, local_date(zone, range.from));
+            let cuts = days.flat_map(|date| {
+                let (start, end) = (start_of_day(zone, date), start_of_day(zone, CalendarUnit::Day.next(date)));
+                std::iter::successors(Some(start), move |at| Some(*at + step)).take_while(move |at| *at < end)
+            });
+            collect(range, cuts, max)
         }
-        Granularity::Day => CalendarUnit::Day,
-        Granularity::Week => CalendarUnit::Week,
-        Granularity::Month => CalendarUnit::Month,
-        Granularity::Year => CalendarUnit::Year,
-    };
-    let first = unit.floor(local_date(zone, range.from));
-    let dates = std::iter::successors(Some(first), |date| Some(unit.next(*date)));
-    collect(range, dates.skip(1).map(|date| start_of_day(zone, date)), max)
+        Some(Step::Calendar(unit)) => {
+            let dates = calendar(unit, unit.floor(local_date(zone, range.from)));
+            collect(range, dates.map(|date| start_of_day(zone, date)), max)
+        }
+    }
+}
+
+/// The first dates of units, from that of `first` on.
+fn calendar(unit: CalendarUnit, first: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+    std::iter::successors(Some(first), move |date| Some(unit.next(*date)).filter(|next| next > date))
 }
 
 fn collect(range: TimeRange, cuts: impl Iterator<Item = DateTime<Utc>>, max: usize) -> Option<Vec<TimeRange>> {
@@ -151,19 +187,88 @@ mod tests {
         assert_eq!(Granularity::auto(year, Europe::Berlin), Granularity::Week);
     }
 
+    #[test]
+    fn quarters_of_hours_and_of_years() {
+        assert_eq!(count("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", Granularity::FifteenMinutes), 100);
+        assert_eq!(count("2025-12-31T23:00:00Z", "2026-12-31T23:00:00Z", Granularity::Quarter), 4);
+    }
+
+    #[test]
+    fn where_clocks_go_back_by_half_an_hour_a_day_ends_with_a_short_piece() {
+        // Lord Howe, 2026-04-05: from 02:00 (+11) back to 01:30 (+10:30), a day of 24 hours and a half
+        let day = range("2026-04-04T13:00:00Z", "2026-04-05T13:30:00Z");
+        let hours = cut(day, chrono_tz::Australia::Lord_Howe, Granularity::Hour, MAX_BUCKETS).unwrap();
+        assert_eq!(hours.len(), 25);
+        assert_eq!(hours[24], range("2026-04-05T13:00:00Z", "2026-04-05T13:30:00Z"));
+        // the next day begins at its own midnight again
+        let next = range("2026-04-05T13:00:00Z", "2026-04-05T16:00:00Z");
+        let hours = cut(next, chrono_tz::Australia::Lord_Howe, Granularity::Hour, MAX_BUCKETS).unwrap();
+        assert_eq!(hours[1], range("2026-04-05T13:30:00Z", "2026-04-05T14:30:00Z"));
+    }
+
+    #[test]
+    fn a_day_that_never_was_has_no_bucket() {
+        // Apia went from the 29th to the 31st of December 2011
+        let days = range("2011-12-29T10:00:00Z", "2012-01-01T10:00:00Z");
+        let buckets = cut(days, chrono_tz::Pacific::Apia, Granularity::Day, MAX_BUCKETS).unwrap();
+        assert_eq!(buckets.len(), 3);
+        assert!(buckets.iter().all(|bucket| bucket.to - bucket.from == TimeDelta::days(1)), "{buckets:?}");
+    }
+
+    const ZONES: [Tz; 12] = [
+        Tz::UTC,
+        Europe::Berlin,
+        Europe::Dublin,
+        Asia::Beirut,
+        Asia::Kolkata,
+        Asia::Kathmandu,
+        chrono_tz::America::Havana,
+        chrono_tz::America::St_Johns,
+        chrono_tz::Australia::Lord_Howe,
+        chrono_tz::Pacific::Apia,
+        chrono_tz::Pacific::Chatham,
+        chrono_tz::Africa::Casablanca,
+    ];
+
     proptest! {
         #[test]
-        fn buckets_tile_the_range(start in 1_600_000_000_i64..1_900_000_000, hours in 1_i64..1_500, unit in 0_usize..6, zone in 0_usize..5) {
-            let zone = [Europe::Berlin, Asia::Beirut, Asia::Kolkata, chrono_tz::America::Havana, chrono_tz::Australia::Lord_Howe][zone];
+        fn buckets_tile_the_range(
+            // 2011 to 2033, in seconds: an end may lie anywhere
+            start in 1_300_000_000_i64..2_000_000_000,
+            seconds in 1_i64..1_500 * 3_600,
+            cut_by in 0_usize..Granularity::ALL.len(),
+            zone in 0_usize..ZONES.len(),
+        ) {
+            let (zone, granularity) = (ZONES[zone], Granularity::ALL[cut_by]);
             let from = DateTime::from_timestamp(start, 0).unwrap();
-            let whole = TimeRange { from, to: from + TimeDelta::hours(hours) };
-            let buckets = cut(whole, zone, Granularity::ALL[unit], MAX_BUCKETS).unwrap();
+            let whole = TimeRange { from, to: from + TimeDelta::seconds(seconds) };
+            let buckets = cut(whole, zone, granularity, usize::MAX).unwrap();
             prop_assert_eq!(buckets.first().unwrap().from, whole.from);
             prop_assert_eq!(buckets.last().unwrap().to, whole.to);
             for pair in buckets.windows(2) {
                 prop_assert_eq!(pair[0].to, pair[1].from);
             }
             prop_assert!(buckets.iter().all(|bucket| bucket.from < bucket.to));
+            for bucket in &buckets[1..] {
+                let date = local_date(zone, bucket.from);
+                match granularity.step().unwrap() {
+                    Step::Calendar(unit) => prop_assert_eq!(bucket.from, start_of_day(zone, unit.floor(date))),
+                    Step::Clock(step) => {
+                        let into_day = bucket.from - start_of_day(zone, date);
+                        prop_assert_eq!(into_day.num_seconds() % step.num_seconds(), 0);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_part_of_a_range_is_cut_where_the_whole_is(start in 1_300_000_000_i64..2_000_000_000, cut_by in 0_usize..7, zone in 0_usize..ZONES.len()) {
+            let from = DateTime::from_timestamp(start, 0).unwrap();
+            let whole = TimeRange { from, to: from + TimeDelta::days(40) };
+            let part = TimeRange { from: from + TimeDelta::days(9), to: whole.to };
+            let starts = |range| cut(range, ZONES[zone], Granularity::ALL[cut_by], usize::MAX).unwrap().into_iter().skip(1).map(|b| b.from);
+            let of_whole: Vec<_> = starts(whole).filter(|at| *at > part.from).collect();
+            prop_assert_eq!(starts(part).collect::<Vec<_>>(), of_whole);
         }
     }
 }

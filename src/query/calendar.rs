@@ -17,6 +17,8 @@ pub enum CalendarUnit {
     Week,
     /// A month.
     Month,
+    /// Three months, from January, April, July or October.
+    Quarter,
     /// A year.
     Year,
 }
@@ -28,6 +30,7 @@ impl CalendarUnit {
             Self::Day => date,
             Self::Week => date.week(Weekday::Mon).first_day(),
             Self::Month => date.with_day(1).unwrap_or(date),
+            Self::Quarter => date.with_day(1).and_then(|d| d.with_month0(d.month0() / 3 * 3)).unwrap_or(date),
             Self::Year => date.with_ordinal(1).unwrap_or(date),
         }
     }
@@ -38,6 +41,7 @@ impl CalendarUnit {
             Self::Day => start.checked_add_days(Days::new(1)),
             Self::Week => start.checked_add_days(Days::new(7)),
             Self::Month => start.checked_add_months(Months::new(1)),
+            Self::Quarter => start.checked_add_months(Months::new(3)),
             Self::Year => start.checked_add_months(Months::new(12)),
         };
         next.unwrap_or(NaiveDate::MAX)
@@ -123,5 +127,9 @@ mod tests {
         assert_eq!(monday.to_string(), "2026-11-16");
         assert_eq!(CalendarUnit::Week.previous(monday).to_string(), "2026-11-09");
         assert_eq!(CalendarUnit::Month.previous(CalendarUnit::Month.floor(saturday)).to_string(), "2026-10-01");
+        let quarter = CalendarUnit::Quarter.floor(saturday);
+        assert_eq!(quarter.to_string(), "2026-10-01");
+        assert_eq!(CalendarUnit::Quarter.next(quarter).to_string(), "2027-01-01");
+        assert_eq!(CalendarUnit::Quarter.previous(quarter).to_string(), "2026-07-01");
     }
 }

@@ -32,6 +32,7 @@ pub mod reconciliations;
 pub mod rejections;
 pub mod runs;
 pub mod sessions;
+pub mod shift;
 pub mod summaries;
 pub mod timeline;
 pub mod transcripts;

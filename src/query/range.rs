@@ -23,16 +23,18 @@ pub struct TimeRange {
 pub const MAX_LAST: u32 = 36_500;
 
 /// The names that are understood, with `N` for a number from 1 to [`MAX_LAST`].
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 12] = [
     "today",
     "yesterday",
     "last_N_days",
     "last_N_hours",
     "this_week",
     "this_month",
+    "this_quarter",
     "this_year",
     "previous_week",
     "previous_month",
+    "previous_quarter",
     "previous_year",
 ];
 
@@ -53,9 +55,11 @@ impl TimeRange {
             "yesterday" => previous(CalendarUnit::Day),
             "this_week" => this(CalendarUnit::Week),
             "this_month" => this(CalendarUnit::Month),
+            "this_quarter" => this(CalendarUnit::Quarter),
             "this_year" => this(CalendarUnit::Year),
             "previous_week" => previous(CalendarUnit::Week),
             "previous_month" => previous(CalendarUnit::Month),
+            "previous_quarter" => previous(CalendarUnit::Quarter),
             "previous_year" => previous(CalendarUnit::Year),
             _ => return Self::last(name, now, zone),
         })
@@ -109,6 +113,8 @@ mod tests {
         is("last_2_hours", "2026-11-20T22:00", "2026-11-21T00:00");
         is("this_week", "2026-11-15T23:00", "2026-11-22T23:00");
         is("previous_month", "2026-09-30T22:00", "2026-10-31T23:00");
+        is("this_quarter", "2026-09-30T22:00", "2026-12-31T23:00");
+        is("previous_quarter", "2026-06-30T22:00", "2026-09-30T22:00");
         is("previous_year", "2024-12-31T23:00", "2025-12-31T23:00");
     }
 

@@ -13,6 +13,7 @@ mod operation;
 mod parts;
 mod protocol;
 mod tables;
+mod questions;
 
 use std::sync::Arc;
 use std::time::Duration;

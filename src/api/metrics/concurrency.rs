@@ -11,27 +11,27 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiState;
 use crate::api::conditional::EntityTag;
-use crate::api::documented::TableProblems;
+use crate::api::documented::FigureProblems;
 use crate::api::formats::cell::{Cell, Field, Head, Kind};
 use crate::api::formats::{Form, FormParameter, describe, table};
-use crate::api::metrics::query::check_groups;
-use crate::api::metrics::{
-    GranularityParameter, MetricParameters, Named, Understood, normal_form, respond, understand,
+use crate::api::metrics::question::draft::Draft;
+use crate::api::metrics::question::parameters::{
+    FieldParameters, GranularityParameter, MetricParameters, ShapeParameters, texts,
 };
-use crate::api::parameters::filters::FilterParameters;
+use crate::api::metrics::question::{Understood, understand};
+use crate::api::metrics::{freshness, normal_form, respond};
 use crate::api::parameters::time::TimeParameters;
-use crate::api::parameters::values::list;
-use crate::api::parameters::{Asked, Faults, parameter_groups};
+use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::query::bucket::Granularity;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Answer, QueryEcho, Value, Warning};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::heat::{HourOfWeek, by_hour_of_week};
-use crate::query::metrics::registry::{Metric, metric};
+use crate::query::metrics::registry::Metric;
 use crate::query::metrics::{MAX_DIMENSIONS, answer};
 
-const METRICS: [&str; 2] = ["peak_concurrent_sessions", "average_concurrent_sessions"];
+const METRICS: &str = "peak_concurrent_sessions,average_concurrent_sessions";
 const HOUR_OF_WEEK: &str = "hour_of_week";
 /// Most hours that are laid over each other: a year and a day.
 const MAX_HOURS: usize = 8_785;
@@ -75,30 +75,45 @@ pub(crate) enum ConcurrencyAnswer {
 
 /// How a question wants its groups.
 struct By {
-    dimensions: Vec<Dimension>,
+    dimensions: Vec<Said>,
     is_hour_of_week: bool,
 }
 
 impl ByParameter {
-    fn read(&self, metrics: &[&'static Metric], faults: &mut Faults) -> By {
-        let mut names = list(self.by.as_deref().or(Some("provider")));
-        let is_hour_of_week = names.iter().any(|name| name == HOUR_OF_WEEK);
-        names.retain(|name| name != HOUR_OF_WEEK);
-        if names.len() > MAX_DIMENSIONS {
+    fn read(&self, faults: &mut Faults) -> By {
+        let mut dimensions = texts("by", self.by.as_deref().or(Some("provider")));
+        let is_hour_of_week = dimensions.iter().any(|said| said.text == HOUR_OF_WEEK);
+        dimensions.retain(|said| said.text != HOUR_OF_WEEK);
+        if dimensions.len() > MAX_DIMENSIONS {
             faults.note("by", "too_many_dimensions", format!("At most {MAX_DIMENSIONS} dimensions."));
+            dimensions.truncate(MAX_DIMENSIONS);
         }
-        let mut dimensions = Vec::new();
-        for name in &names {
-            match Dimension::parse(name) {
-                Some(dimension) => dimensions.push(dimension),
-                None => {
-                    let allowed = Dimension::ALL.map(Dimension::as_str).into_iter().chain([HOUR_OF_WEEK]);
-                    faults.note_unknown("by", "unknown_dimension", name, allowed);
-                }
+        dimensions.retain(|said| {
+            let is_known = Dimension::parse(&said.text).is_some();
+            if !is_known {
+                let allowed = Dimension::ALL.map(Dimension::as_str).into_iter().chain([HOUR_OF_WEEK]);
+                faults.note_unknown(&said.at, "unknown_dimension", &said.text, allowed);
             }
-        }
-        check_groups(metrics, &dimensions, faults);
+            is_known
+        });
         By { dimensions, is_hour_of_week }
+    }
+}
+
+/// Refuses what hours that are laid over each other cannot show.
+fn check_laid(draft: &Draft, faults: &mut Faults) {
+    if let Some(said) = draft.granularity.as_ref().filter(|said| said.text != "hour") {
+        let detail = "By hour of the week the range is cut by the hour: leave `granularity` out.";
+        faults.note(&said.at, "conflicting_parameters", detail);
+    }
+    let places = [
+        draft.compare.as_ref().map(|said| &said.at),
+        draft.top.as_ref().map(|said| &said.at),
+        draft.totals_by.first().map(|said| &said.at),
+    ];
+    for at in places.into_iter().flatten() {
+        let detail = format!("By hour of the week there is no `{at}`: leave it out, or ask by bucket.");
+        faults.note(at, "conflicting_parameters", detail);
     }
 }
 
@@ -110,7 +125,7 @@ impl ByParameter {
 /// weighted by time, and how many such hours the range had. The peak of a whole is not the sum of the peaks of its parts.
 #[utoipa::path(
     get, path = "/v1/concurrency", tag = "figures",
-    params(ByParameter, TimeParameters, GranularityParameter, FilterParameters, FormParameter),
+    params(ByParameter, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, FormParameter),
     responses(
         (status = 200, description = "The figures; with `by=hour_of_week` a heat map.", content(
             (ConcurrencyAnswer = "application/json", example = json!({
@@ -124,7 +139,7 @@ impl ByParameter {
             (String = "text/csv"), (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
         (status = 304, description = "The answer has not changed."),
-        TableProblems
+        FigureProblems
     )
 )]
 pub(crate) async fn read_concurrency(
@@ -132,20 +147,17 @@ pub(crate) async fn read_concurrency(
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<ConcurrencyParameters>,
 ) -> Result<Response, ApiError> {
-    let metrics: Vec<&'static Metric> = METRICS.into_iter().filter_map(metric).collect();
-    let By { dimensions, is_hour_of_week } = given.by.read(&metrics, &mut faults);
-    let named = Named { metrics, dimensions, granularity: Granularity::Hour };
+    let By { dimensions, is_hour_of_week } = given.by.read(&mut faults);
+    let draft = Draft { metrics: texts("metrics", Some(METRICS)), dimensions, ..given.common.draft() };
     if !is_hour_of_week {
-        return respond(&state, &headers, named, &given.common, faults).await;
+        return respond(&state, &headers, &draft, Granularity::Hour, &given.common.form, faults).await;
     }
-    if given.common.cut.granularity.as_deref().is_some_and(|granularity| granularity != "hour") {
-        let detail = "By hour of the week the range is cut by the hour: leave `granularity` out.";
-        faults.note("granularity", "conflicting_parameters", detail);
-    }
+    check_laid(&draft, &mut faults);
     let form = given.common.form.read(&headers, &mut faults);
-    let Understood { catalog, query, freshness, now } =
-        understand(&state, named, &given.common, faults, MAX_HOURS).await?;
+    let understood = understand(&state, &draft, Granularity::Hour, MAX_HOURS, faults).await?;
     let form = form?;
+    let freshness = freshness(&state, &understood)?;
+    let Understood { query, catalog, now, .. } = understood;
     let question = format!("hour_of_week {} {form:?}", normal_form(&query, now, &freshness));
     let tag = EntityTag::of(&catalog, &question);
     if tag.is_held_by(&headers) {

@@ -8,30 +8,29 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::api::ApiState;
-use crate::api::documented::TableProblems;
+use crate::api::documented::FigureProblems;
 use crate::api::formats::FormParameter;
-use crate::api::metrics::{GranularityParameter, MetricParameters, Named, example, respond};
+use crate::api::metrics::question::parameters::{
+    FieldParameters, GranularityParameter, MetricParameters, ShapeParameters,
+};
+use crate::api::metrics::{example, respond_by_provider};
 use crate::api::parameters::Asked;
-use crate::api::parameters::filters::FilterParameters;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::problem::ApiError;
-use crate::query::bucket::Granularity;
 use crate::query::metrics::answer::Answer;
-use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::metric;
 
-const METRICS: [&str; 3] = ["resolved_sessions", "unresolved_sessions", "resolution_rate"];
+const METRICS: &str = "resolved_sessions,unresolved_sessions,resolution_rate";
 
 /// Resolution by provider
 ///
 /// Resolved and unresolved sessions and their rate, by provider and by the day of completion unless `granularity`
 /// says otherwise. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
-    get, path = "/v1/resolution", tag = "figures", params(TimeParameters, GranularityParameter, FilterParameters, FormParameter),
+    get, path = "/v1/resolution", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, FormParameter),
     responses(
         (status = 200, description = "The parts and the rate.", body = Answer, example = json!(example())),
         (status = 304, description = "The answer has not changed."),
-        TableProblems
+        FigureProblems
     )
 )]
 pub(crate) async fn read_resolution(
@@ -39,7 +38,5 @@ pub(crate) async fn read_resolution(
     headers: HeaderMap,
     Asked { given, faults }: Asked<MetricParameters>,
 ) -> Result<Response, ApiError> {
-    let metrics = METRICS.into_iter().filter_map(metric).collect();
-    let named = Named { metrics, dimensions: vec![Dimension::Provider], granularity: Granularity::Day };
-    respond(&state, &headers, named, &given, faults).await
+    respond_by_provider(&state, &headers, METRICS, &given, faults).await
 }

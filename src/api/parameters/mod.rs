@@ -4,6 +4,8 @@
 //! endpoint and says which names are known, so that an unknown name is a fault and never ignored. What the
 //! texts mean is decided by functions that note a fault and go on.
 
+pub(crate) mod duration;
+mod faults;
 pub(crate) mod filters;
 pub(crate) mod nearest;
 pub(crate) mod session_id;
@@ -19,59 +21,10 @@ use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 use utoipa::openapi::path::ParameterIn;
 
-use crate::api::parameters::nearest::nearest;
-use crate::api::problem::{ApiError, Fault};
+pub(crate) use crate::api::parameters::faults::{Faults, Place, Said};
 
-const UNKNOWN_PARAMETER: &str = "unknown_parameter";
-
-/// The faults of a question, collected.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<Fault>);
-
-impl Faults {
-    /// Notes a fault.
-    pub(crate) fn note(&mut self, parameter: &str, code: &'static str, detail: impl Into<String>) {
-        let parameter = parameter.to_owned();
-        let (allowed, did_you_mean) = (Vec::new(), Vec::new());
-        self.0.push(Fault { parameter, pointer: None, code, detail: detail.into(), allowed, did_you_mean });
-    }
-
-    /// Notes a value that is none of those allowed.
-    pub(crate) fn note_unknown<'a>(
-        &mut self,
-        parameter: &str,
-        code: &'static str,
-        given: &str,
-        allowed: impl IntoIterator<Item = &'a str>,
-    ) {
-        let allowed: Vec<String> = allowed.into_iter().map(ToOwned::to_owned).collect();
-        self.0.push(Fault {
-            parameter: parameter.to_owned(),
-            pointer: None,
-            code,
-            detail: match code {
-                UNKNOWN_PARAMETER => format!("`{given}` is not a parameter of this address."),
-                _ => format!("`{given}` is not a value of `{parameter}`."),
-            },
-            did_you_mean: nearest(given, &allowed),
-            allowed,
-        });
-    }
-
-    /// The faults of fields of a body, each with a pointer below `parent`, noted under the names of the fields.
-    pub(crate) fn in_body(self, parent: &str) -> Vec<Fault> {
-        let pointed = |fault: Fault| {
-            let pointer = Some(format!("{parent}/{}", fault.parameter));
-            Fault { parameter: String::new(), pointer, ..fault }
-        };
-        self.0.into_iter().map(pointed).collect()
-    }
-
-    /// Refuses the question if anything was noted.
-    pub(crate) fn refuse(self) -> Result<(), ApiError> {
-        if self.0.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.0)) }
-    }
-}
+use crate::api::parameters::faults::UNKNOWN_PARAMETER;
+use crate::api::problem::ApiError;
 
 /// The parameters of a request, and what is wrong with them so far.
 #[derive(Debug)]
@@ -99,7 +52,7 @@ impl<S: Sync, T: IntoParams + DeserializeOwned> FromRequestParts<S> for Asked<T>
         let mut faults = Faults::default();
         let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) else {
             faults.note("query", "unreadable", "The query string cannot be read.");
-            return Err(ApiError::Invalid(faults.0));
+            return Err(faults.into_error());
         };
         let names: Vec<String> = T::into_params(|| Some(ParameterIn::Query)).into_iter().map(|p| p.name).collect();
         let mut given = BTreeMap::new();
@@ -120,7 +73,7 @@ impl<S: Sync, T: IntoParams + DeserializeOwned> FromRequestParts<S> for Asked<T>
         match serde_json::from_value(serde_json::Value::Object(object)) {
             Ok(given) => Ok(Self { given, faults }),
             // unreachable: groups are made of optional texts
-            Err(_) => Err(ApiError::Invalid(faults.0)),
+            Err(_) => Err(faults.into_error()),
         }
     }
 }

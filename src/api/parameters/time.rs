@@ -8,8 +8,8 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::parameters::Faults;
 use crate::api::parameters::nearest::nearest;
+use crate::api::parameters::{Faults, Place, Said};
 use crate::model::time::{sane, sane_range};
 use crate::query::calendar::start_of_day;
 use crate::query::range::{NAMES, TimeRange};
@@ -19,8 +19,8 @@ use crate::query::range::{NAMES, TimeRange};
 #[into_params(parameter_in = Query)]
 pub(crate) struct TimeParameters {
     /// A range by name: `today`, `yesterday`, `last_N_days` (N local days, today included), `last_N_hours` (N clock
-    /// hours, the present one included), `this_week`, `this_month`, `this_year`, `previous_week`, `previous_month`,
-    /// `previous_year`. Not together with `from` and `to`.
+    /// hours, the present one included), `this_week`, `this_month`, `this_quarter`, `this_year`, `previous_week`,
+    /// `previous_month`, `previous_quarter`, `previous_year`. Not together with `from` and `to`.
     #[param(example = "last_28_days")]
     range: Option<String>,
     /// First instant: a date (its first instant in `zone`) or RFC 3339.
@@ -35,6 +35,19 @@ pub(crate) struct TimeParameters {
     zone: Option<String>,
 }
 
+/// What was said about time, and where.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TimeSaid {
+    /// A range by name.
+    pub(crate) range: Option<Said>,
+    /// Its first instant.
+    pub(crate) from: Option<Said>,
+    /// The first instant after it.
+    pub(crate) to: Option<Said>,
+    /// Whose calendar.
+    pub(crate) zone: Option<Said>,
+}
+
 /// What a question says about time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct When {
@@ -47,79 +60,115 @@ pub(crate) struct When {
 impl TimeParameters {
     /// Whether anything but the zone was said.
     pub(crate) fn is_said(&self) -> bool {
-        self.range.is_some() || self.from.is_some() || self.to.is_some()
+        self.said().is_said()
+    }
+
+    /// What was said, and where.
+    pub(crate) fn said(&self) -> TimeSaid {
+        let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| Said::by_parameter(name, text));
+        TimeSaid {
+            range: said("range", &self.range),
+            from: said("from", &self.from),
+            to: said("to", &self.to),
+            zone: said("zone", &self.zone),
+        }
     }
 
     /// What was said, at `now`.
     pub(crate) fn read(&self, default_zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> When {
-        let zone = self.zone.as_deref().map_or(Some(default_zone), |name| zone(name, faults));
+        self.said().read(default_zone, now, faults)
+    }
+}
+
+impl TimeSaid {
+    /// Whether anything but the zone was said.
+    pub(crate) fn is_said(&self) -> bool {
+        self.range.is_some() || self.from.is_some() || self.to.is_some()
+    }
+
+    /// Whether a number of days was asked for, whatever months they lie in.
+    pub(crate) fn is_of_days(&self) -> bool {
+        self.range.as_ref().is_some_and(|range| range.text.starts_with("last_"))
+    }
+
+    /// What was said, at `now`.
+    pub(crate) fn read(&self, default_zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> When {
+        let zone = self.zone.as_ref().map_or(Some(default_zone), |said| zone(said, faults));
         let zone = zone.unwrap_or(default_zone);
         let range = match (&self.range, &self.from, &self.to) {
             (None, None, None) => None,
             (Some(name), None, None) => named(name, now, zone, faults),
-            (Some(_), _, _) => {
-                faults.note("range", "conflicting_parameters", "Give either `range`, or `from` and `to`.");
+            (Some(range), _, _) => {
+                faults.note(&range.at, "conflicting_parameters", "Give either `range`, or `from` and `to`.");
                 None
             }
-            (None, from, to) => between(("from", from.as_deref()), ("to", to.as_deref()), zone, now, faults),
+            (None, from, to) => between(from.as_ref(), to.as_ref(), zone, now, faults),
         };
         When { range, zone }
     }
 }
 
-fn zone(name: &str, faults: &mut Faults) -> Option<Tz> {
+fn zone(said: &Said, faults: &mut Faults) -> Option<Tz> {
+    let name = &said.text;
     let zone = name.parse().ok();
     if zone.is_none() {
         let names: Vec<String> = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name().to_owned()).collect();
         let near = nearest(name, &names);
         let hint = if near.is_empty() { String::new() } else { format!(" Did you mean {}?", near.join(" or ")) };
-        faults.note("zone", "unknown_zone", format!("`{name}` is not an IANA zone such as Europe/Berlin.{hint}"));
+        let detail = format!("`{name}` is not an IANA zone such as Europe/Berlin.{hint}");
+        faults.note_near(&said.at, "unknown_zone", detail, near);
     }
     zone
 }
 
-fn named(name: &str, now: DateTime<Utc>, zone: Tz, faults: &mut Faults) -> Option<TimeRange> {
-    let range = TimeRange::named(name, now, zone).filter(|range| sane(range.from).is_some());
+fn named(said: &Said, now: DateTime<Utc>, zone: Tz, faults: &mut Faults) -> Option<TimeRange> {
+    let range = TimeRange::named(&said.text, now, zone).filter(|range| sane(range.from).is_some());
     if range.is_none() {
-        faults.note_unknown("range", "unknown_range", name, NAMES);
+        faults.note_unknown(&said.at, "unknown_range", &said.text, NAMES);
     }
     range
 }
 
-/// The range between two ends, each a name of a parameter and its text. Without the second it goes to the end of
-/// today, without the first it begins with time as it is known here.
+/// The range between two ends. Without the second it goes to the end of today, without the first it begins with time as
+/// it is known here.
 pub(crate) fn between(
-    from: (&str, Option<&str>),
-    to: (&str, Option<&str>),
+    from: Option<&Said>,
+    to: Option<&Said>,
     zone: Tz,
     now: DateTime<Utc>,
     faults: &mut Faults,
 ) -> Option<TimeRange> {
     let end_of_today = TimeRange::named("today", now, zone).map(|today| today.to);
-    let start = from.1.map_or(Some(sane_range().0), |text| instant(from.0, text, zone, faults));
-    let end = to.1.map_or(end_of_today, |text| instant(to.0, text, zone, faults));
+    let start = from.map_or(Some(sane_range().0), |said| instant(said, zone, faults));
+    let end = to.map_or(end_of_today, |said| instant(said, zone, faults));
     let range = TimeRange { from: start?, to: end? };
-    if range.from >= range.to {
-        let detail = format!("`{}` must lie before `{}`; the range is half-open.", from.0, to.0);
-        faults.note(from.0, "empty_range", detail);
-        return None;
+    if range.from < range.to {
+        return Some(range);
     }
-    Some(range)
+    // the end of today is after the beginning of time: one of the two was said
+    let at = from.or(to).map_or(Place::from("from"), |said| said.at.clone());
+    let written =
+        |said: Option<&Said>, otherwise: &str| said.map_or(otherwise.to_owned(), |said| format!("`{}`", said.text));
+    let (from, to) = (written(from, "the beginning"), written(to, "the end of today"));
+    faults.note(&at, "empty_range", format!("{from} must lie before {to}; the range is half-open."));
+    None
 }
 
-fn instant(parameter: &str, text: &str, zone: Tz, faults: &mut Faults) -> Option<DateTime<Utc>> {
+/// An instant: a date, or RFC 3339.
+pub(crate) fn instant(said: &Said, zone: Tz, faults: &mut Faults) -> Option<DateTime<Utc>> {
+    let text = &said.text;
     // an unescaped `+` of an offset arrives as a space
     let exact = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc3339(&text.replace(' ', "+")));
     let date = || text.parse::<NaiveDate>().ok().filter(|date| (1900..=2200).contains(&date.year()));
     let at = exact.ok().map(|at| at.to_utc()).or_else(|| date().map(|date| start_of_day(zone, date)));
     let Some(at) = at else {
         let detail = format!("`{text}` is neither a date (2026-11-18) nor an RFC 3339 instant (2026-11-18T09:00:00Z).");
-        faults.note(parameter, "invalid_time", detail);
+        faults.note(&said.at, "invalid_time", detail);
         return None;
     };
     // the end of the known range is a usable end
     if sane(at).is_none() && at != sane_range().1 {
-        faults.note(parameter, "time_out_of_range", format!("`{text}` lies outside of 2000 to 2100."));
+        faults.note(&said.at, "time_out_of_range", format!("`{text}` lies outside of 2000 to 2100."));
         return None;
     }
     Some(at)

@@ -21,7 +21,7 @@ use crate::api::page::{List, Page};
 use crate::api::parameters::filters::{FilterParameters, session_states};
 use crate::api::parameters::time::{TimeParameters, When, between};
 use crate::api::parameters::values::{PageParameters, check_instant, list, switch};
-use crate::api::parameters::{Asked, Faults, parameter_groups};
+use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
@@ -82,7 +82,9 @@ impl SessionParameters {
             faults.note("started_from", "conflicting_parameters", detail);
             return None;
         }
-        between(("started_from", from), ("started_to", to), zone, now, faults)
+        let said = |name, text: Option<&str>| text.map(|text| Said::by_parameter(name, text));
+        let (from, to) = (said("started_from", from), said("started_to", to));
+        between(from.as_ref(), to.as_ref(), zone, now, faults)
     }
 
     /// The time that was asked for, as it was written.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::query::freshness::Freshness;
+use crate::query::metrics::compare::Change;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::number::Number;
 
@@ -19,6 +20,9 @@ pub struct Answer {
     pub rows: Vec<MetricRow>,
     /// Each metric over the whole range and all groups.
     pub totals: BTreeMap<&'static str, Value>,
+    /// Each metric over the whole range by the dimensions of `totals_by`. Only where these were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subtotals: Option<Vec<MetricRow>>,
     /// How many sessions the answer rests on.
     pub coverage: Coverage,
     /// What `minutes_consumed` added: `participant_time`, `session_time` or both. Only where it was asked for.
@@ -37,8 +41,14 @@ pub struct Answer {
 pub struct MetricRow {
     /// The group: one value for each dimension asked for; null is a group of its own.
     pub dimensions: BTreeMap<&'static str, Option<String>>,
+    /// Whether it stands for all groups that are not shown by themselves, so that the parts make up the whole.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_other: bool,
     /// The bucket.
     pub bucket: Bucket,
+    /// The bucket it is compared with; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_bucket: Option<Bucket>,
     /// Metric → figure.
     pub values: BTreeMap<&'static str, Value>,
 }
@@ -74,6 +84,9 @@ pub struct Value {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_applicable")]
     pub reason: Option<&'static str>,
+    /// What it was in the period before. Only where a comparison was asked for.
+    #[serde(flatten)]
+    pub comparison: Option<Change>,
 }
 
 impl Value {
@@ -100,6 +113,8 @@ pub struct Warning {
     /// `mixed_minutes_basis`: minutes that measure different things were added. `messages_not_fetched`,
     /// `participants_not_fetched`, `transcripts_not_fetched`, `quality_not_fetched`: sources of which these are not
     /// read are left out. `rejected_records`: records that could not be normalized are in no figure.
+    /// `previous_not_complete`: the period compared with is not proven complete. `unequal_elapsed`: a range that is not
+    /// over is compared with one that is.
     #[schema(example = "mixed_minutes_basis")]
     pub code: &'static str,
     /// Metrics it concerns.
@@ -130,4 +145,70 @@ pub struct QueryEcho {
     /// How the range was cut.
     #[schema(example = "day")]
     pub granularity: &'static str,
+    /// Where sessions that reach over several buckets are counted: `start`, `end` or `spread`.
+    #[schema(example = "start")]
+    pub attribution: &'static str,
+    /// Conditions on the sessions that count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<FilterEcho>,
+    /// Whether sessions count that are gone at the provider.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub include_deleted: bool,
+    /// Dimensions of the sub-totals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub totals_by: Vec<&'static str>,
+    /// Which groups are shown by themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top: Option<TopEcho>,
+    /// The period it is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare: Option<CompareEcho>,
+}
+
+/// A condition on the sessions that count.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FilterEcho {
+    /// On what.
+    #[schema(example = "channel")]
+    pub field: &'static str,
+    /// `in`, `not_in`, `is_null` or `is_not_null`.
+    #[schema(example = "in")]
+    pub op: &'static str,
+    /// With what.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+}
+
+/// Which groups are shown by themselves.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TopEcho {
+    /// Of which dimension.
+    #[schema(example = "channel")]
+    pub dimension: &'static str,
+    /// Ranked by which metric.
+    #[schema(example = "sessions")]
+    pub by: &'static str,
+    /// How many.
+    #[schema(example = 5)]
+    pub n: usize,
+}
+
+/// The period a question is compared with.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CompareEcho {
+    /// `previous_period`, `previous_year` or `custom`.
+    #[schema(example = "previous_period")]
+    pub to: &'static str,
+    /// `calendar` or `weekday`.
+    #[schema(example = "weekday")]
+    pub align: &'static str,
+    /// `full`, or `same`: only as much of it counts as has passed of the range.
+    #[schema(example = "full")]
+    pub elapsed: &'static str,
+    /// First instant of the period, RFC 3339 with the zone's offset.
+    #[schema(example = "2026-11-11T00:00:00+01:00")]
+    pub previous_from: String,
+    /// First instant after it.
+    #[schema(example = "2026-11-14T00:00:00+01:00")]
+    pub previous_to: String,
 }

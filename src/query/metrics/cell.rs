@@ -15,8 +15,8 @@ use crate::query::metrics::status::BucketStatus;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
 
-/// The figure of a metric in a bucket: `feeding` are the sources behind it, `sums` what each of them added, `peak`
-/// what was read for all of them along time.
+/// The figure of a metric in a bucket: `feeding` are the sources behind it, `sums` what each of them added,
+/// `along_time` what was read for all of them along time.
 pub fn value<'a>(
     metric: &Metric,
     feeding: &[&'a Source],

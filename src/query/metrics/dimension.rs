@@ -18,6 +18,8 @@ pub enum Dimension {
     Channel,
     /// What became of the session.
     Outcome,
+    /// Avatar, chat, meeting or livestream.
+    SessionKind,
     /// Why billed minutes differ from those of the participants.
     UnexplainedClass,
     /// How far the session's transcript has come.
@@ -40,11 +42,12 @@ pub enum Dimension {
 
 impl Dimension {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Provider,
         Self::Source,
         Self::Channel,
         Self::Outcome,
+        Self::SessionKind,
         Self::UnexplainedClass,
         Self::TranscriptState,
         Self::PresetName,
@@ -63,6 +66,7 @@ impl Dimension {
             Self::Source => "source",
             Self::Channel => "channel",
             Self::Outcome => "outcome",
+            Self::SessionKind => "session_kind",
             Self::UnexplainedClass => "unexplained_class",
             Self::TranscriptState => "transcript_state",
             Self::PresetName => "preset_name",
@@ -86,6 +90,7 @@ impl Dimension {
             Self::Provider | Self::Source => None,
             Self::Channel => Some("s.channel"),
             Self::Outcome => Some("s.outcome"),
+            Self::SessionKind => Some("s.session_kind"),
             Self::UnexplainedClass => Some("s.unexplained_minutes_class"),
             Self::TranscriptState => Some("s.transcript_state"),
             Self::PresetName => Some("p.preset_name"),
@@ -105,6 +110,11 @@ impl Dimension {
             Self::SpeakerId => Some(Rows::Speakers),
             _ => None,
         }
+    }
+
+    /// Whether a row can have several values of it, so that a whole is not the sum of its groups.
+    pub fn is_overlapping(self) -> bool {
+        self == Self::SpeakerId
     }
 
     /// What a source must have for a value of it.

@@ -1,20 +1,30 @@
 //! Figures: what a metric means, and how a question about several of them is answered.
 //!
-//! A question names metrics, dimensions, a range and its buckets. [`scan`] reads sums from the database,
-//! one statement for each column of time the metrics are anchored on, always by source, and [`sweep`] what
-//! is no sum; [`assemble`] puts sources together into rows and totals; [`cell`] decides what a figure may
-//! claim, and [`status`] how far its bucket is proven. [`registry`] is the only place that knows what is
-//! measured, [`dimension`] by what.
+//! A question names metrics, dimensions, a range and its buckets. [`scan`] reads sums from the database, one statement
+//! for each column of time the metrics are anchored on, always by source; [`exact`] what is no sum. [`reader`] knows which
+//! of these are needed, [`table`] puts sources together into groups and buckets, [`top`] and [`compare`] say which
+//! groups and which period, and [`assemble`] makes the answer. [`cell`] decides what a figure may claim, and [`status`]
+//! how far its bucket is proven. [`registry`] is the only place that knows what is measured, [`dimension`] by what.
 
 pub mod answer;
 pub mod assemble;
+pub mod attribution;
 pub mod cell;
+pub mod compare;
 pub mod dimension;
+mod echo;
+pub mod exact;
+pub mod filter;
+mod group;
 pub mod heat;
+mod reader;
 pub mod registry;
 pub mod scan;
 pub mod status;
 pub mod sweep;
+mod table;
+pub mod top;
+mod warnings;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -22,10 +32,15 @@ use sqlx::PgPool;
 
 use crate::query::ReadError;
 use crate::query::bucket::Granularity;
-use crate::query::catalog::{Catalog, Source, SourceFilter};
+use crate::query::catalog::{Catalog, Source};
 use crate::query::metrics::answer::Answer;
+use crate::query::metrics::attribution::Attribution;
+use crate::query::metrics::compare::Comparison;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{Applicability, Metric, Rows};
+pub use crate::query::metrics::filter::MetricFilter;
+use crate::query::metrics::reader::Reader;
+use crate::query::metrics::registry::Metric;
+use crate::query::metrics::top::Top;
 use crate::query::range::TimeRange;
 
 /// Most metrics of a question.
@@ -52,6 +67,14 @@ pub struct MetricQuery {
     pub zone: Tz,
     /// Which sessions.
     pub filter: MetricFilter,
+    /// Where sessions that reach over several buckets are counted.
+    pub attribution: Attribution,
+    /// By what sub-totals are wanted; some of the dimensions.
+    pub totals_by: Vec<Dimension>,
+    /// Which groups are shown by themselves; `None`: all.
+    pub top: Option<Top>,
+    /// With what it is compared.
+    pub comparison: Option<Comparison>,
 }
 
 impl MetricQuery {
@@ -60,36 +83,18 @@ impl MetricQuery {
         self.dimensions.iter().copied().filter(|dimension| dimension.column().is_some())
     }
 
-    /// The same question about the whole: neither cut nor grouped.
-    fn undivided(&self) -> Self {
-        Self { dimensions: Vec::new(), buckets: vec![self.range], ..self.clone() }
+    /// The sources that can hold what is asked for; the others neither feed a figure nor make it zero.
+    pub fn sources<'a>(&self, catalog: &'a Catalog) -> Vec<&'a Source> {
+        let mut sources = catalog.select(&self.filter.sources);
+        sources.retain(|source| self.filter.can_be_met_by(source));
+        sources
     }
-}
 
-/// All that was read for a question: its cells, and the whole where it is not the sum of the cells.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// Sums, by bucket, source and group.
-    pub scanned: scan::Scanned,
-    /// Sums of the whole; `None`: those of the cells, added.
-    pub whole: Option<scan::Scanned>,
-    /// What was read along time, by metric, bucket and group.
-    pub levels: Vec<sweep::Level>,
-    /// The same of the whole.
-    pub whole_levels: Vec<sweep::Level>,
-}
-
-/// Which sessions a question is about. Empty lists mean all.
-#[derive(Debug, Clone, Default)]
-pub struct MetricFilter {
-    /// Of which sources.
-    pub sources: SourceFilter,
-    /// Any of these channels.
-    pub channels: Vec<String>,
-    /// Any of these outcomes.
-    pub outcomes: Vec<String>,
-    /// Any of these kinds.
-    pub session_kinds: Vec<String>,
+    /// The same question about the period it is compared with.
+    fn before(&self, comparison: &Comparison) -> Self {
+        let Comparison { range, buckets, .. } = comparison;
+        Self { range: *range, buckets: buckets.clone(), comparison: None, ..self.clone() }
+    }
 }
 
 /// Answers a question, as the catalog and the present allow.
@@ -100,34 +105,24 @@ pub async fn answer(
     now: DateTime<Utc>,
     stale_after: TimeDelta,
 ) -> Result<Answer, ReadError> {
-    // a source that cannot hold what is asked for neither feeds a figure nor makes it zero
-    let mut sources = catalog.select(&query.filter.sources);
-    sources.retain(|source| source.can_hold(&query.filter.session_kinds, &query.filter.outcomes));
-    let source_ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
-    let findings = read(pool, query, &source_ids, &sources, now).await?;
-    assemble::answer(catalog, &sources, query, &findings, now, stale_after)
-}
-
-async fn read(
-    pool: &PgPool,
-    query: &MetricQuery,
-    source_ids: &[i32],
-    sources: &[&Source],
-    now: DateTime<Utc>,
-) -> Result<Findings, ReadError> {
-    let undivided = query.undivided();
-    let mut findings = Findings { scanned: scan::read(pool, query, source_ids, now).await?, ..Findings::default() };
-    // a session has several speakers: its words stand below the share of each of them
-    if query.dimensions.contains(&Dimension::SpeakerId) {
-        findings.whole = Some(scan::read(pool, &undivided, source_ids, now).await?);
-    }
-    for rows in [Rows::Sessions, Rows::Presences] {
-        let is_swept = |metric: &&&Metric| metric.additivity.is_along_time() && metric.rows == rows;
-        let Some(metric) = query.metrics.iter().find(is_swept) else { continue };
-        let told = sources.iter().filter(|source| metric.needs.of(source) == Applicability::Applicable);
-        let told: Vec<i32> = told.map(|source| source.source_id).collect();
-        findings.levels.extend(sweep::read(pool, query, rows, &told, now).await?);
-        findings.whole_levels.extend(sweep::read(pool, &undivided, rows, &told, now).await?);
-    }
-    Ok(findings)
+    let sources = query.sources(catalog);
+    let reader = Reader { pool, sources: &sources, now };
+    let scanned = reader.scan(query).await?;
+    let fold = match query.top {
+        Some(top) => Some(top::rank(&reader, query, &scanned, top).await?),
+        None => None,
+    };
+    let findings = reader.rest(query, scanned, fold.as_ref()).await?;
+    let before = match &query.comparison {
+        Some(comparison) => {
+            let before = query.before(comparison);
+            let scanned = reader.scan(&before).await?;
+            let findings = reader.rest(&before, scanned, fold.as_ref()).await?;
+            Some((before, findings))
+        }
+        None => None,
+    };
+    let before = before.as_ref().map(|(query, findings)| (query, findings));
+    let parts = assemble::Parts { catalog, sources: &sources, fold: fold.as_ref(), now, stale_after };
+    assemble::answer(&parts, (query, &findings), before)
 }

@@ -196,11 +196,11 @@ fn needs_other_tables(query: &MetricQuery, anchor: Anchor, metrics: &[usize]) ->
     // coverage looks at every metric
     let mut metrics =
         query.metrics.iter().enumerate().filter(|(at, _)| anchor == Anchor::StartedAt || metrics.contains(at));
-    let is_own = |dimension| matches!(dimension, Dimension::Channel | Dimension::Outcome);
+    let is_own = |dimension| matches!(dimension, Dimension::Channel | Dimension::Outcome | Dimension::SessionKind);
     matches!(anchor, Anchor::SentAt | Anchor::JoinedAt)
         || metrics
             .any(|(_, metric)| metric.is_of_money() || matches!(metric.needs, Needs::Messages | Needs::PerSession(_)))
-        || !query.row_dimensions().all(is_own)
+        || !query.row_dimensions().chain(query.filter.conditions.iter().map(|condition| condition.field)).all(is_own)
 }
 
 fn push_columns(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
@@ -279,16 +279,11 @@ fn time(anchor: Anchor) -> &'static str {
 
 /// Which sessions count at all, and which of them are asked for.
 pub(super) fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery) {
-    sql.push(" and not s.is_part_of_session and not s.is_deleted_at_provider");
-    let filter = &query.filter;
-    let lists = [
-        (" and s.channel = any(", &filter.channels),
-        (" and s.outcome = any(", &filter.outcomes),
-        (" and s.session_kind = any(", &filter.session_kinds),
-    ];
-    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        sql.push(clause).push_bind(values.clone()).push(")");
+    sql.push(" and not s.is_part_of_session");
+    if !query.filter.includes_deleted {
+        sql.push(" and not s.is_deleted_at_provider");
     }
+    query.filter.push(sql);
 }
 
 /// How many sessions there are, and how many of them did not tell one of the metrics.

@@ -1,0 +1,75 @@
+//! With which period: a comparison as it was said.
+//!
+//! The words are checked before the period is known; whether anything is there to be compared only after.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::api::metrics::question::draft::{CompareSaid, Draft};
+use crate::api::parameters::time::between;
+use crate::api::parameters::{Faults, Said};
+use crate::query::metrics::compare::{CompareTo, Comparison, Pieces, Wanted};
+
+/// What comparison is wanted, if any.
+pub(super) fn wanted(draft: &Draft, zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> Option<Wanted> {
+    let said = draft.compare.as_ref()?;
+    let by_weekday = one_of(said.align.as_ref(), ["calendar", "weekday"], faults);
+    let same_elapsed = one_of(said.elapsed.as_ref(), ["full", "same"], faults);
+    let to = to(said, zone, now, faults);
+    Some(Wanted { to: to?, by_weekday, same_elapsed, is_of_days: draft.time.is_of_days() })
+}
+
+/// The period.
+pub(super) fn comparison(
+    draft: &Draft,
+    wanted: Wanted,
+    asked: Pieces<'_>,
+    now: DateTime<Utc>,
+    faults: &mut Faults,
+) -> Option<Comparison> {
+    // to the minute, so that an answer can be kept that long
+    let minute = DateTime::from_timestamp(now.timestamp() / 60 * 60, 0).unwrap_or(now);
+    let comparison = Comparison::of(wanted, asked, minute);
+    if comparison.is_none() {
+        let at = draft.compare.as_ref().map_or_else(|| draft.place("compare"), |said| said.at.clone());
+        let detail = "There is nothing to compare: the range has not begun, or the period is empty.";
+        faults.note(&at, "nothing_to_compare", detail);
+    }
+    comparison
+}
+
+fn to(said: &CompareSaid, zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> Option<CompareTo> {
+    let Some(to) = &said.to else {
+        let detail = format!("Say with what to compare: {}.", CompareTo::NAMES.join(", "));
+        faults.note(&said.at, "missing_comparison", detail);
+        return None;
+    };
+    if to.text == "custom" {
+        if said.from.is_none() || said.until.is_none() {
+            let detail = "A custom period has two ends: compare_from and compare_to, or in a body compare.range with from and to.";
+            faults.note(&to.at, "missing_period", detail);
+            return None;
+        }
+        return between(said.from.as_ref(), said.until.as_ref(), zone, now, faults).map(CompareTo::Custom);
+    }
+    if let Some(end) = said.from.as_ref().or(said.until.as_ref()) {
+        faults.note(&end.at, "conflicting_parameters", "Only a `custom` period is told its ends.");
+    }
+    match to.text.as_str() {
+        "previous_period" => Some(CompareTo::PreviousPeriod),
+        "previous_year" => Some(CompareTo::PreviousYear),
+        other => {
+            faults.note_unknown(&to.at, "unknown_value", other, CompareTo::NAMES);
+            None
+        }
+    }
+}
+
+/// Whether the second of two words was said; the first is meant where nothing was.
+fn one_of(said: Option<&Said>, words: [&str; 2], faults: &mut Faults) -> bool {
+    let Some(said) = said else { return false };
+    if !words.contains(&said.text.as_str()) {
+        faults.note_unknown(&said.at, "unknown_value", &said.text, words);
+    }
+    said.text == words[1]
+}

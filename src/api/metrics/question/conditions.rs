@@ -1,0 +1,132 @@
+//! Which sessions: conditions as they were said become a filter.
+//!
+//! Platforms and accounts are checked against those that are configured, closed lists against their words; other values
+//! are open lists, since providers invent them. Where all values are known, "none of these" is "one of the others".
+
+use crate::api::metrics::question::draft::FilterSaid;
+use crate::api::parameters::{Faults, Said};
+use crate::model::outcome::Outcome;
+use crate::model::session::SessionKind;
+use crate::query::catalog::Catalog;
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::filter::{Condition, MetricFilter, Test, is_filterable};
+
+const OPS: [&str; 4] = ["in", "not_in", "is_null", "is_not_null"];
+
+/// Reads the conditions of a question.
+pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Faults) -> MetricFilter {
+    let mut filter = MetricFilter::default();
+    for said in filters {
+        let Some(field) = field(&said.field, faults) else { continue };
+        let Some(test) = test(said, faults) else { continue };
+        let known = known_values(field, catalog);
+        let test = match known {
+            Some(known) => closed(said, test, &known, faults),
+            None => Some(test),
+        };
+        match test {
+            Some(Test::In(values)) if field == Dimension::Provider => {
+                narrow(&mut filter.sources.providers, values, said, faults)
+            }
+            Some(Test::In(values)) if field == Dimension::Source => {
+                narrow(&mut filter.sources.sources, values, said, faults)
+            }
+            Some(_) if matches!(field, Dimension::Provider | Dimension::Source) => {
+                let detail = format!("Every session has a `{}`; ask with `in` or `not_in`.", field.as_str());
+                faults.note(&said.at, "never_null", detail);
+            }
+            Some(test) => filter.conditions.push(Condition { field, test }),
+            None => {}
+        }
+    }
+    filter
+}
+
+fn field(said: &Said, faults: &mut Faults) -> Option<Dimension> {
+    let field = Dimension::parse(&said.text);
+    let is_usable = field.is_some_and(is_filterable);
+    if !is_usable {
+        let allowed: Vec<&str> =
+            Dimension::ALL.into_iter().filter(|field| is_filterable(*field)).map(Dimension::as_str).collect();
+        let code = if field.is_some() { "not_filterable" } else { "unknown_filter_field" };
+        faults.note_unknown(&said.at, code, &said.text, allowed);
+    }
+    field.filter(|_| is_usable)
+}
+
+fn test(said: &FilterSaid, faults: &mut Faults) -> Option<Test> {
+    let op = said.op.as_ref().map_or("in", |op| op.text.as_str());
+    let values = || said.values.iter().flatten().map(|value| value.text.clone()).collect::<Vec<_>>();
+    let test = match op {
+        "in" => Test::In(values()),
+        "not_in" => Test::NotIn(values()),
+        "is_null" => Test::IsNull,
+        "is_not_null" => Test::IsNotNull,
+        other => {
+            let at = said.op.as_ref().map_or(&said.at, |op| &op.at);
+            faults.note_unknown(at, "unknown_op", other, OPS);
+            return None;
+        }
+    };
+    let wants_values = matches!(test, Test::In(_) | Test::NotIn(_));
+    if wants_values && test.values().is_empty() {
+        let detail = format!("`{op}` wants at least one of `values`; `is_null` asks for what has none.");
+        faults.note(&said.at, "missing_values", detail);
+        return None;
+    }
+    if !wants_values && said.values.is_some() {
+        faults.note(&said.at, "unexpected_values", format!("`{op}` takes no `values`."));
+        return None;
+    }
+    Some(test)
+}
+
+/// All values of a field, where they are known.
+fn known_values(field: Dimension, catalog: &Catalog) -> Option<Vec<String>> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    Some(match field {
+        Dimension::Provider => catalog.providers().into_iter().map(ToOwned::to_owned).collect(),
+        Dimension::Source => catalog.sources.iter().map(|source| source.source.clone()).collect(),
+        Dimension::Outcome => words(
+            &[Outcome::Resolved, Outcome::Unresolved, Outcome::Open, Outcome::Unknown, Outcome::NotApplicable]
+                .map(Outcome::as_str),
+        ),
+        Dimension::SessionKind => words(
+            &[SessionKind::Avatar, SessionKind::Chat, SessionKind::Meeting, SessionKind::Livestream]
+                .map(SessionKind::as_str),
+        ),
+        _ => return None,
+    })
+}
+
+/// Checks the values of a closed list, and says "none of these" as "one of the others".
+fn closed(said: &FilterSaid, test: Test, known: &[String], faults: &mut Faults) -> Option<Test> {
+    let mut is_known = true;
+    for value in said.values.iter().flatten().filter(|value| !known.contains(&value.text)) {
+        faults.note_unknown(&value.at, "unknown_value", &value.text, known.iter().map(String::as_str));
+        is_known = false;
+    }
+    match test {
+        _ if !is_known => None,
+        Test::NotIn(values) => {
+            let others: Vec<String> = known.iter().filter(|value| !values.contains(value)).cloned().collect();
+            if others.is_empty() {
+                faults.note(&said.at, "nothing_left", format!("No `{}` is left to ask about.", said.field.text));
+            }
+            Some(others).filter(|others| !others.is_empty()).map(Test::In)
+        }
+        test => Some(test),
+    }
+}
+
+/// Several conditions must all be met.
+fn narrow(chosen: &mut Vec<String>, values: Vec<String>, said: &FilterSaid, faults: &mut Faults) {
+    if chosen.is_empty() {
+        *chosen = values;
+        return;
+    }
+    chosen.retain(|value| values.contains(value));
+    if chosen.is_empty() {
+        faults.note(&said.at, "nothing_left", format!("The conditions leave no `{}` to ask about.", said.field.text));
+    }
+}

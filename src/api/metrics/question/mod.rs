@@ -1,0 +1,158 @@
+//! Questions about figures: what was said becomes what is meant, or a list of all that is wrong with it.
+//!
+//! There is one way to understand a question, whether it came as parameters ([`parameters`]) or as a body ([`body`]),
+//! and whether all of it was said or a short cut named a part. The catalog is looked up on the way, since sources can be
+//! mistyped too.
+
+pub(crate) mod body;
+mod comparing;
+mod conditions;
+pub(crate) mod described;
+pub(crate) mod draft;
+pub(crate) mod parameters;
+mod shape;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use crate::api::ApiState;
+use crate::api::metrics::question::draft::Draft;
+use crate::api::parameters::time::When;
+use crate::api::parameters::{Faults, Said, duration};
+use crate::api::problem::ApiError;
+use crate::query::bucket::{Granularity, cut};
+use crate::query::catalog::Catalog;
+use crate::query::metrics::MetricQuery;
+use crate::query::metrics::attribution::Attribution;
+use crate::query::metrics::compare::Pieces;
+use crate::query::range::TimeRange;
+
+/// The range of a question that names none.
+const DEFAULT_RANGE: &str = "last_7_days";
+
+/// A question that can be answered.
+#[derive(Debug)]
+pub(crate) struct Understood {
+    pub(crate) query: MetricQuery,
+    /// As it stood when the question was understood.
+    pub(crate) catalog: Catalog,
+    /// How far behind the streams may be.
+    pub(crate) require_fresh: Option<TimeDelta>,
+    /// The present.
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// Understands a question; `granularity` is that of one that names none, `max_buckets` how many it may be cut into.
+pub(crate) async fn understand(
+    state: &ApiState,
+    draft: &Draft,
+    granularity: Granularity,
+    max_buckets: usize,
+    mut faults: Faults,
+) -> Result<Understood, ApiError> {
+    let now = state.clock.now();
+    let When { range, zone } = draft.time.read(state.default_zone, now, &mut faults);
+    let default_range = || TimeRange::named(DEFAULT_RANGE, now, zone).filter(|_| !draft.time.is_said());
+    let range = range.or_else(default_range);
+    let metrics = shape::metrics(draft, &mut faults);
+    let dimensions = shape::dimensions(draft, &mut faults);
+    shape::check_groups(draft, &metrics, &dimensions, &mut faults);
+    let totals_by = shape::totals_by(draft, &dimensions, &mut faults);
+    let top = shape::top(draft, &metrics, &dimensions, &mut faults);
+    let attribution = draft.attribution.as_ref().and_then(|said| attribution(said, &mut faults)).unwrap_or_default();
+    let require_fresh = draft.require_fresh.as_ref().and_then(|said| length(said, &mut faults));
+    let granularity = self::granularity(draft, granularity, &mut faults);
+    let cut = range.and_then(|range| pieces(draft, range, zone, granularity, max_buckets, &mut faults));
+    let wanted = comparing::wanted(draft, zone, now, &mut faults);
+    let asked = range.zip(cut.as_ref()).map(|(range, (granularity, buckets))| Pieces {
+        range,
+        buckets,
+        granularity: *granularity,
+        zone,
+    });
+    let comparison =
+        asked.zip(wanted).and_then(|(asked, wanted)| comparing::comparison(draft, wanted, asked, now, &mut faults));
+    let all = comparison.as_ref().map(|comparison| comparison.range).into_iter().chain(range);
+    let all = all.reduce(|a, b| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) });
+    let catalog = Catalog::load(&state.pool, all).await?;
+    let mut filter = conditions::read(&draft.filters, &catalog, &mut faults);
+    filter.includes_deleted = draft.includes_deleted.as_ref().is_some_and(|said| flag(said, &mut faults));
+    let (Some(range), Some((granularity, buckets))) = (range, cut) else {
+        return Err(faults.into_error()); // each has noted a fault
+    };
+    faults.refuse()?;
+    let query = MetricQuery {
+        metrics,
+        dimensions,
+        range,
+        buckets,
+        granularity,
+        zone,
+        filter,
+        attribution,
+        totals_by,
+        top,
+        comparison,
+    };
+    Ok(Understood { query, catalog, require_fresh, now })
+}
+
+/// How finely it is to be cut; `None` means `auto`.
+fn granularity(draft: &Draft, default: Granularity, faults: &mut Faults) -> Option<Granularity> {
+    let Some(said) = &draft.granularity else { return Some(default) };
+    if said.text == "auto" {
+        return None;
+    }
+    let granularity = Granularity::parse(&said.text);
+    if granularity.is_none() {
+        let allowed = Granularity::ALL.map(Granularity::as_str).into_iter().chain(["auto"]);
+        faults.note_unknown(&said.at, "unknown_value", &said.text, allowed);
+    }
+    Some(granularity.unwrap_or(Granularity::None))
+}
+
+/// Cuts the range, or proposes a cut that is allowed.
+fn pieces(
+    draft: &Draft,
+    range: TimeRange,
+    zone: Tz,
+    granularity: Option<Granularity>,
+    max: usize,
+    faults: &mut Faults,
+) -> Option<(Granularity, Vec<TimeRange>)> {
+    let granularity = granularity.unwrap_or_else(|| Granularity::auto(range, zone));
+    let buckets = cut(range, zone, granularity, max);
+    if buckets.is_none() {
+        let next = Granularity::finest_allowed(range, zone).as_str();
+        let detail = format!("The range has more than {max} buckets; ask for granularity={next} or less.");
+        faults.note_near(&draft.place_of_granularity(), "too_many_buckets", detail, vec![next.to_owned()]);
+    }
+    Some((granularity, buckets?))
+}
+
+fn attribution(said: &Said, faults: &mut Faults) -> Option<Attribution> {
+    let attribution = Attribution::parse(&said.text);
+    if attribution.is_none() {
+        faults.note_unknown(&said.at, "unknown_value", &said.text, Attribution::ALL.map(Attribution::as_str));
+    }
+    if attribution.is_some_and(|attribution| attribution != Attribution::Start) {
+        faults.note(&said.at, "not_available", "Figures are told by the start of sessions only, so far.");
+    }
+    attribution
+}
+
+fn length(said: &Said, faults: &mut Faults) -> Option<TimeDelta> {
+    let length = duration::parse(&said.text);
+    if length.is_none() {
+        let detail = format!("`{}` is not a length of time such as PT15M, PT2H or P1D.", said.text);
+        faults.note(&said.at, "invalid_duration", detail);
+    }
+    length
+}
+
+fn flag(said: &Said, faults: &mut Faults) -> bool {
+    if !["true", "false"].contains(&said.text.as_str()) {
+        faults.note_unknown(&said.at, "unknown_value", &said.text, ["true", "false"]);
+    }
+    said.text == "true"
+}

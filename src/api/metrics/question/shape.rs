@@ -1,0 +1,151 @@
+//! What is measured and by what: metrics, dimensions, sub-totals and the greatest groups.
+//!
+//! A question whose rows would count a session twice is refused, with the way out; so is one that would be too wide.
+
+use crate::api::metrics::question::draft::Draft;
+use crate::api::parameters::{Faults, Said};
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::exact::{is_by_group, is_exact};
+use crate::query::metrics::filter::is_filterable;
+use crate::query::metrics::registry::{self, Metric};
+use crate::query::metrics::top::{MAX_TOP, Top};
+use crate::query::metrics::{MAX_DIMENSIONS, MAX_METRICS};
+
+pub(super) fn metrics(draft: &Draft, faults: &mut Faults) -> Vec<&'static Metric> {
+    if draft.metrics.is_empty() {
+        let code = if draft.is_body { "missing_field" } else { "missing_parameter" };
+        faults.note(&draft.place("metrics"), code, "Say what to measure; see /v1/metrics.");
+    }
+    if draft.metrics.len() > MAX_METRICS {
+        let detail =
+            format!("At most {MAX_METRICS} metrics can be asked for at once; ask for the others by themselves.");
+        faults.note(&draft.place("metrics"), "too_many_metrics", detail);
+    }
+    let mut found = Vec::new();
+    for said in &draft.metrics {
+        match registry::metric(&said.text) {
+            Some(metric) => found.push(metric),
+            None => {
+                let known = registry::metrics().map(|metric| metric.id);
+                faults.note_unknown(&said.at, "unknown_metric", &said.text, known);
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn dimensions(draft: &Draft, faults: &mut Faults) -> Vec<Dimension> {
+    if draft.dimensions.len() > MAX_DIMENSIONS {
+        let detail = format!("Figures can be grouped by at most {MAX_DIMENSIONS} dimensions.");
+        faults.note(&draft.place("dimensions"), "too_many_dimensions", detail);
+    }
+    draft.dimensions.iter().filter_map(|said| dimension(said, faults)).collect()
+}
+
+fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
+    let dimension = Dimension::parse(&said.text);
+    if dimension.is_none() {
+        faults.note_unknown(&said.at, "unknown_dimension", &said.text, Dimension::ALL.map(Dimension::as_str));
+    }
+    dimension
+}
+
+/// Refuses a metric whose rows would fall into several groups, and names the way out.
+pub(super) fn check_groups(draft: &Draft, metrics: &[&'static Metric], dimensions: &[Dimension], faults: &mut Faults) {
+    for dimension in dimensions {
+        for metric in metrics.iter().filter(|metric| !metric.can_be_grouped_by(*dimension)) {
+            let possible: Vec<&str> = registry::metrics()
+                .filter(|metric| metric.can_be_grouped_by(*dimension))
+                .map(|metric| metric.id)
+                .collect();
+            let (id, name) = (metric.id, dimension.as_str());
+            let detail = format!(
+                "`{id}` cannot be grouped by `{name}`: a session has several, and would be counted in each. Ask for it without `{name}`, or for {}.",
+                possible.join(", ")
+            );
+            faults.note(&place_of(draft, &draft.dimensions, name), "overlapping_dimension", detail);
+        }
+    }
+}
+
+/// Where a dimension was named.
+fn place_of(draft: &Draft, said: &[Said], name: &str) -> crate::api::parameters::Place {
+    said.iter().find(|said| said.text == name).map_or_else(|| draft.place("dimensions"), |said| said.at.clone())
+}
+
+pub(super) fn totals_by(draft: &Draft, dimensions: &[Dimension], faults: &mut Faults) -> Vec<Dimension> {
+    let mut totals_by = Vec::new();
+    for said in &draft.totals_by {
+        match dimensions.iter().find(|dimension| dimension.as_str() == said.text) {
+            Some(dimension) => totals_by.push(*dimension),
+            None => {
+                let known = dimensions.iter().map(|dimension| dimension.as_str());
+                faults.note_unknown(&said.at, "not_a_dimension_of_the_question", &said.text, known);
+            }
+        }
+    }
+    totals_by
+}
+
+pub(super) fn top(
+    draft: &Draft,
+    metrics: &[&'static Metric],
+    dimensions: &[Dimension],
+    faults: &mut Faults,
+) -> Option<Top> {
+    let said = draft.top.as_ref()?;
+    let count = said.count.as_ref().and_then(|said| said.text.parse::<usize>().ok());
+    let count = count.filter(|count| (1..=MAX_TOP).contains(count));
+    if count.is_none() {
+        let at = said.count.as_ref().map_or(&said.at, |count| &count.at);
+        faults.note(at, "invalid_count", format!("Say how many groups to show: a whole number from 1 to {MAX_TOP}."));
+    }
+    let dimension = match &said.dimension {
+        None if dimensions.len() == 1 => dimensions.first().copied(),
+        None => {
+            faults.note(
+                &said.at,
+                "missing_dimension",
+                "Say of which of the dimensions the greatest groups are wanted.",
+            );
+            None
+        }
+        Some(named) => {
+            let found = dimensions.iter().copied().find(|dimension| dimension.as_str() == named.text);
+            if found.is_none() {
+                let known = dimensions.iter().map(|dimension| dimension.as_str());
+                faults.note_unknown(&named.at, "not_a_dimension_of_the_question", &named.text, known);
+            }
+            found
+        }
+    };
+    let by = match &said.by {
+        None => metrics.first().copied(),
+        Some(named) => {
+            let found = metrics.iter().copied().find(|metric| metric.id == named.text);
+            if found.is_none() {
+                let known = metrics.iter().map(|metric| metric.id);
+                faults.note_unknown(&named.at, "not_a_metric_of_the_question", &named.text, known);
+            }
+            found
+        }
+    };
+    check_rest(draft, metrics, dimension?, faults);
+    Some(Top { dimension: dimension?, by: by?, count: count? })
+}
+
+/// Refuses what cannot be told of all other groups as one.
+fn check_rest(draft: &Draft, metrics: &[&'static Metric], dimension: Dimension, faults: &mut Faults) {
+    let name = dimension.as_str();
+    let cannot = |metric: &&&Metric| {
+        dimension.is_overlapping() || !is_filterable(dimension) && (is_exact(metric) || is_by_group(metric))
+    };
+    for metric in metrics.iter().filter(cannot) {
+        let detail = format!(
+            "`{}` cannot be told of all other values of `{name}` as one: its groups do not add up. Ask without `top`.",
+            metric.id
+        );
+        let at = draft.top.as_ref().map_or_else(|| draft.place("top"), |said| said.at.clone());
+        faults.note(&at, "rest_not_possible", detail);
+    }
+}

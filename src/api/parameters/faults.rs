@@ -1,0 +1,120 @@
+//! What is wrong with a question, collected: all of it is told at once.
+//!
+//! A fault has a place: a parameter of the address, or a JSON pointer into the body. The same rules read both, so what
+//! they read comes as a text with its place.
+
+use crate::api::parameters::nearest::nearest;
+use crate::api::problem::{ApiError, Fault};
+
+pub(super) const UNKNOWN_PARAMETER: &str = "unknown_parameter";
+
+/// Where in a request something was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A parameter or header.
+    Parameter(String),
+    /// A JSON pointer into the body.
+    Pointer(String),
+}
+
+impl From<&str> for Place {
+    fn from(parameter: &str) -> Self {
+        Self::Parameter(parameter.to_owned())
+    }
+}
+
+impl From<&String> for Place {
+    fn from(parameter: &String) -> Self {
+        Self::Parameter(parameter.clone())
+    }
+}
+
+impl From<&Self> for Place {
+    fn from(place: &Self) -> Self {
+        place.clone()
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Parameter(text) | Self::Pointer(text)) = self;
+        to.write_str(text)
+    }
+}
+
+/// Something that was said, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Where.
+    pub(crate) at: Place,
+    /// What.
+    pub(crate) text: String,
+}
+
+impl Said {
+    /// What a parameter says.
+    pub(crate) fn by_parameter(name: &str, text: &str) -> Self {
+        Self { at: name.into(), text: text.to_owned() }
+    }
+}
+
+/// The faults of a question, collected.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Notes a fault.
+    pub(crate) fn note(&mut self, at: impl Into<Place>, code: &'static str, detail: impl Into<String>) {
+        self.push(at.into(), code, detail.into(), Vec::new(), Vec::new());
+    }
+
+    /// Notes a value that is none of those allowed.
+    pub(crate) fn note_unknown<'a>(
+        &mut self,
+        at: impl Into<Place>,
+        code: &'static str,
+        given: &str,
+        allowed: impl IntoIterator<Item = &'a str>,
+    ) {
+        let (at, allowed) = (at.into(), allowed.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>());
+        let detail = match code {
+            UNKNOWN_PARAMETER => format!("`{given}` is not a parameter of this address."),
+            "unknown_field" => format!("`{given}` is not a field of this object."),
+            _ => format!("`{given}` is not a value of `{at}`."),
+        };
+        let near = nearest(given, &allowed);
+        self.push(at, code, detail, allowed, near);
+    }
+
+    /// Notes a value for which there are too many right ones to list; names those that come near.
+    pub(crate) fn note_near(&mut self, at: &Place, code: &'static str, detail: String, near: Vec<String>) {
+        self.push(at.clone(), code, detail, Vec::new(), near);
+    }
+
+    fn push(&mut self, at: Place, code: &'static str, detail: String, allowed: Vec<String>, did_you_mean: Vec<String>) {
+        let (parameter, pointer) = match at {
+            Place::Parameter(name) => (name, None),
+            Place::Pointer(pointer) => (String::new(), Some(pointer)),
+        };
+        self.0.push(Fault { parameter, pointer, code, detail, allowed, did_you_mean });
+    }
+
+    /// The faults of fields of a body, each with a pointer below `parent`, noted under the names of the fields.
+    pub(crate) fn in_body(self, parent: &str) -> Vec<Fault> {
+        let pointed = |fault: Fault| {
+            let pointer = Some(format!("{parent}/{}", fault.parameter));
+            Fault { parameter: String::new(), pointer, ..fault }
+        };
+        self.0.into_iter().map(pointed).collect()
+    }
+
+    /// Refuses the question if anything was noted.
+    pub(crate) fn refuse(self) -> Result<(), ApiError> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.into_error()) }
+    }
+
+    /// The refusal.
+    pub(crate) fn into_error(self) -> ApiError {
+        ApiError::Invalid(self.0)
+    }
+}

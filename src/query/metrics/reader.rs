@@ -1,0 +1,175 @@
+//! Passes over the data: which of them a question needs.
+//!
+//! One pass gives the rows. Totals, sub-totals and the rest of a list are made from its sums wherever these can be
+//! added; where they cannot (a session stands in several groups, a figure is no sum) the narrower question is asked by
+//! itself. A period to compare with is read in the same way.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use crate::query::ReadError;
+use crate::query::catalog::Source;
+use crate::query::metrics::MetricQuery;
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::exact;
+use crate::query::metrics::filter::{Condition, Test};
+use crate::query::metrics::group::{Fold, Group, Member};
+use crate::query::metrics::scan::{self, Scanned};
+use crate::query::metrics::sweep::Level;
+
+/// Where a question is read.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) pool: &'a PgPool,
+    pub(super) sources: &'a [&'a Source],
+    pub(super) now: DateTime<Utc>,
+}
+
+/// What a question is looked at by: some of its dimensions, in its buckets or as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct View {
+    pub(super) dimensions: Vec<Dimension>,
+    pub(super) is_whole: bool,
+}
+
+/// All that a view needs besides the sums of the first pass.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    /// The view by itself, where the numbers of the first pass cannot be added.
+    pub(super) scanned: Option<Scanned>,
+    /// What is no sum, over all that is not shown by itself.
+    pub(super) rest: Option<Rest>,
+    /// What is swept along time, by group and bucket.
+    pub(super) exact: Vec<(Group, Level)>,
+}
+
+/// A dimension's values that are not shown by themselves, as one.
+#[derive(Debug)]
+pub(super) struct Rest {
+    /// Their numbers, by all other dimensions of the view.
+    pub(super) scanned: Scanned,
+    /// The place of the dimension in the view.
+    pub(super) place: usize,
+}
+
+/// All that was read for a question over one range.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) scanned: Scanned,
+    pub(super) rows: Extra,
+    pub(super) totals: Extra,
+    pub(super) subtotals: Extra,
+}
+
+impl MetricQuery {
+    /// The rows of the answer.
+    pub(super) fn rows_view(&self) -> View {
+        View { dimensions: self.dimensions.clone(), is_whole: false }
+    }
+
+    /// One figure for all, or for each group of some dimensions.
+    pub(super) fn whole_view(dimensions: &[Dimension]) -> View {
+        View { dimensions: dimensions.to_vec(), is_whole: true }
+    }
+
+    /// The question that is asked by itself for a view.
+    fn narrowed(&self, view: &View) -> Self {
+        let buckets = if view.is_whole { vec![self.range] } else { self.buckets.clone() };
+        Self { dimensions: view.dimensions.clone(), buckets, ..self.clone() }
+    }
+
+    /// Whether a metric is read by groups and is no sum.
+    fn has_figures_by_group(&self) -> bool {
+        self.metrics.iter().any(|metric| exact::is_by_group(metric))
+    }
+}
+
+impl Reader<'_> {
+    /// The first pass: numbers by everything that is asked for.
+    pub(super) async fn scan(&self, query: &MetricQuery) -> Result<Scanned, ReadError> {
+        let source_ids: Vec<i32> = self.sources.iter().map(|source| source.source_id).collect();
+        scan::read(self.pool, query, &source_ids, self.now).await
+    }
+
+    /// All other passes.
+    pub(super) async fn rest(
+        &self,
+        query: &MetricQuery,
+        scanned: Scanned,
+        fold: Option<&Fold>,
+    ) -> Result<Findings, ReadError> {
+        let rows = self.extra(query, &query.rows_view(), fold).await?;
+        let totals = self.extra(query, &MetricQuery::whole_view(&[]), None).await?;
+        let subtotals = match query.totals_by.as_slice() {
+            [] => Extra::default(),
+            dimensions => self.extra(query, &MetricQuery::whole_view(dimensions), fold).await?,
+        };
+        Ok(Findings { scanned, rows, totals, subtotals })
+    }
+
+    /// What a view needs of its own.
+    pub(super) async fn extra(
+        &self,
+        query: &MetricQuery,
+        view: &View,
+        fold: Option<&Fold>,
+    ) -> Result<Extra, ReadError> {
+        let narrowed = query.narrowed(view);
+        let is_dropped = |dimension: &Dimension| !view.dimensions.contains(dimension);
+        let is_narrower = query.dimensions.iter().any(is_dropped) || view.is_whole && query.buckets.len() > 1;
+        let overlaps = |dimension: &Dimension| dimension.is_overlapping() && is_dropped(dimension);
+        let is_read_by_itself = query.dimensions.iter().any(overlaps) || is_narrower && query.has_figures_by_group();
+        let mut extra = Extra::default();
+        if is_read_by_itself {
+            extra.scanned = Some(self.scan(&narrowed).await?);
+        }
+        let place = fold.and_then(|fold| view.dimensions.iter().position(|dimension| *dimension == fold.dimension));
+        for figure in exact::read(self.pool, &narrowed, self.sources, self.now).await? {
+            let group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();
+            if fold.zip(place).is_none_or(|(fold, place)| fold.kept.contains_key(&group[place])) {
+                extra.exact.push((group, figure));
+            }
+        }
+        if let Some((fold, place)) = fold.zip(place) {
+            self.read_rest(&narrowed, fold, place, &mut extra).await?;
+        }
+        Ok(extra)
+    }
+
+    /// What is no sum, over all that is not shown by itself.
+    async fn read_rest(
+        &self,
+        narrowed: &MetricQuery,
+        fold: &Fold,
+        place: usize,
+        extra: &mut Extra,
+    ) -> Result<(), ReadError> {
+        let kept: Vec<String> = fold.kept.keys().filter_map(Member::shown).collect();
+        let is_left = |source: &Source| match fold.dimension {
+            Dimension::Provider => !kept.contains(&source.provider),
+            Dimension::Source => !kept.contains(&source.source),
+            _ => true,
+        };
+        let sources: Vec<&Source> = self.sources.iter().copied().filter(|source| is_left(source)).collect();
+        if sources.is_empty() {
+            return Ok(());
+        }
+        let mut rest = narrowed.clone();
+        rest.dimensions.remove(place);
+        rest.filter.sources.sources = sources.iter().map(|source| source.source.clone()).collect();
+        if fold.kept.contains_key(&Member::Nothing) {
+            rest.filter.conditions.push(Condition { field: fold.dimension, test: Test::IsNotNull });
+        }
+        rest.filter.conditions.push(Condition { field: fold.dimension, test: Test::NotIn(kept) });
+        let reader = Reader { sources: &sources, ..*self };
+        if narrowed.has_figures_by_group() {
+            extra.rest = Some(Rest { scanned: reader.scan(&rest).await?, place });
+        }
+        for figure in exact::read(self.pool, &rest, &sources, self.now).await? {
+            let mut group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();
+            group.insert(place, Member::Other);
+            extra.exact.push((group, figure));
+        }
+        Ok(())
+    }
+}

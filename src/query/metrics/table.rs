@@ -1,0 +1,141 @@
+//! A table of figures: groups by buckets, without holes.
+//!
+//! Buckets and sources do not overlap, so a cell is the sum of what every source gave to it, and a whole that of its
+//! cells. Rows, totals and sub-totals are such tables, and so is the period a question is compared with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::query::catalog::Source;
+use crate::query::metrics::answer::Value;
+use crate::query::metrics::cell;
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::exact;
+use crate::query::metrics::group::{Group, Grouping, Member};
+use crate::query::metrics::reader::{Extra, Rest};
+use crate::query::metrics::registry::{Metric, Needs};
+use crate::query::metrics::scan::{Contribution, Scanned};
+use crate::query::metrics::status::BucketStatus;
+use crate::query::metrics::sweep::Level;
+use crate::query::range::TimeRange;
+
+/// What was found of a group, by place of its bucket.
+#[derive(Default)]
+struct Cells<'a> {
+    sums: BTreeMap<usize, Vec<&'a Contribution>>,
+    exact: BTreeMap<usize, Vec<&'a Level>>,
+}
+
+/// Figures by group and bucket.
+pub(super) struct Table<'a> {
+    grouping: Grouping<'a>,
+    metrics: &'a [&'static Metric],
+    buckets: &'a [TimeRange],
+    now: DateTime<Utc>,
+    cells: BTreeMap<Group, Cells<'a>>,
+}
+
+/// The sources behind a group of a table.
+pub(super) type Feeding<'a> = Vec<&'a Source>;
+
+impl<'a> Table<'a> {
+    /// From the sums of the first pass and what the view needed of its own. A whole has one bucket.
+    pub(super) fn of(
+        grouping: Grouping<'a>,
+        metrics: &'a [&'static Metric],
+        buckets: &'a [TimeRange],
+        scanned: &'a Scanned,
+        extra: &'a Extra,
+        is_whole: bool,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let mut cells: BTreeMap<Group, Cells<'a>> = BTreeMap::new();
+        let mut give = |group: Group, contribution: &'a Contribution| {
+            let bucket = if is_whole { 0 } else { contribution.bucket };
+            cells.entry(group).or_default().sums.entry(bucket).or_default().push(contribution);
+        };
+        let is_by_group = |contribution: &&Contribution| exact::is_by_group(metrics[contribution.metric]);
+        for contribution in &extra.scanned.as_ref().unwrap_or(scanned).contributions {
+            let group = grouping.group(contribution);
+            // what is no sum of groups is read for them as one
+            if !(group.contains(&Member::Other) && is_by_group(&contribution)) {
+                give(group, contribution);
+            }
+        }
+        if let Some(Rest { scanned, place }) = &extra.rest {
+            let by: Vec<Dimension> = grouping.without(*place);
+            let grouping = Grouping { read_by: &by, dimensions: &by, ..grouping };
+            for contribution in scanned.contributions.iter().filter(is_by_group) {
+                let mut group = grouping.group(contribution);
+                group.insert(*place, Member::Other);
+                give(group, contribution);
+            }
+        }
+        for (group, figure) in &extra.exact {
+            let cells = cells.entry(group.clone()).or_default();
+            cells.exact.entry(figure.bucket).or_default().push(figure);
+        }
+        for group in grouping.known_groups(&cells) {
+            cells.entry(group).or_default();
+        }
+        Self { grouping, metrics, buckets, now, cells }
+    }
+
+    /// Its groups, in order.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.cells.keys()
+    }
+
+    /// Adds groups that stand in another table.
+    pub(super) fn take_groups(&mut self, other: &Table<'_>) {
+        for group in other.groups() {
+            if !self.cells.contains_key(group) {
+                self.cells.insert(group.clone(), Cells::default());
+            }
+        }
+    }
+
+    /// The sources behind a group.
+    pub(super) fn feeding(&self, group: &Group) -> Feeding<'a> {
+        let Some(cells) = self.cells.get(group) else { return self.grouping.feeding(group, &BTreeSet::new(), false) };
+        let gave = cells.sums.values().flatten().map(|contribution| contribution.source_id).collect();
+        self.grouping.feeding(group, &gave, !cells.exact.is_empty())
+    }
+
+    /// How far a bucket is proven for a group.
+    pub(super) fn status(&self, feeding: &[&Source], place: usize) -> BucketStatus {
+        BucketStatus::of(&cell::proving(feeding), self.buckets[place], self.now)
+    }
+
+    /// The figures of a group in a bucket, in the order of the metrics.
+    pub(super) fn values(&self, group: &Group, feeding: &[&Source], place: usize) -> Vec<Value> {
+        let cells = self.cells.get(group);
+        let sums = cells.and_then(|cells| cells.sums.get(&place)).map_or(&[][..], Vec::as_slice);
+        let exact = cells.and_then(|cells| cells.exact.get(&place)).map_or(&[][..], Vec::as_slice);
+        let value = |(metric_place, metric): (usize, &&'static Metric)| {
+            let sums = sums.iter().filter(|given| given.metric == metric_place);
+            let sums = sums.map(|given| (given.source_id, given.sums));
+            let exact = exact.iter().find(|given| given.metric == metric_place).map(|given| given.value);
+            cell::value(metric, feeding, sums, exact, self.buckets[place], self.now)
+        };
+        self.metrics.iter().enumerate().map(value).collect()
+    }
+
+    /// What the minutes of the whole table measure.
+    pub(super) fn bases(&self) -> Vec<String> {
+        self.bases_of(self.cells.values().flat_map(|cells| cells.sums.values()).flatten().copied())
+    }
+
+    /// Whether a cell adds minutes that measure different things.
+    pub(super) fn has_mixed_cells(&self) -> bool {
+        let mut cells = self.cells.values().flat_map(|cells| cells.sums.values());
+        cells.any(|given| self.bases_of(given.iter().copied()).len() > 1)
+    }
+
+    fn bases_of(&self, given: impl Iterator<Item = &'a Contribution>) -> Vec<String> {
+        let is_minutes = |c: &&Contribution| self.metrics[c.metric].needs == Needs::Minutes && !c.sums.known.is_zero();
+        let sources = given.filter(is_minutes).filter_map(|given| self.grouping.source(given.source_id));
+        sources.filter_map(|source| source.minutes_basis.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}

@@ -1,0 +1,66 @@
+//! The greatest groups of a dimension; all others are one group, `other`.
+//!
+//! Groups are ranked by one figure over the whole range, so that the same ones stand in every bucket. Whatever cannot
+//! be said of a group (null) ranks below whatever can; equals rank by name, so that an answer is the same twice.
+
+use std::cmp::Ordering;
+
+use crate::query::ReadError;
+use crate::query::metrics::MetricQuery;
+use crate::query::metrics::answer::Value;
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::group::{Fold, Group, Grouping};
+use crate::query::metrics::reader::Reader;
+use crate::query::metrics::registry::Metric;
+use crate::query::metrics::scan::Scanned;
+use crate::query::metrics::table::Table;
+
+/// Most groups that can be shown by themselves.
+pub const MAX_TOP: usize = 1_000;
+
+/// Which groups are shown by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Top {
+    /// The dimension, one of the question's.
+    pub dimension: Dimension,
+    /// The metric they are ranked by, one of the question's.
+    pub by: &'static Metric,
+    /// How many.
+    pub count: usize,
+}
+
+/// Ranks the groups of a question.
+pub(super) async fn rank(
+    reader: &Reader<'_>,
+    query: &MetricQuery,
+    scanned: &Scanned,
+    top: Top,
+) -> Result<Fold, ReadError> {
+    let dimensions = [top.dimension];
+    let view = MetricQuery::whole_view(&dimensions);
+    let extra = reader.extra(query, &view, None).await?;
+    let grouping = Grouping {
+        sources: reader.sources,
+        read_by: if extra.scanned.is_some() { &dimensions } else { &query.dimensions },
+        dimensions: &dimensions,
+        fold: None,
+    };
+    let whole = [query.range];
+    let table = Table::of(grouping, &query.metrics, &whole, scanned, &extra, true, reader.now);
+    let place = query.metrics.iter().position(|metric| metric.id == top.by.id).unwrap_or(0);
+    let mut ranked: Vec<(Option<Value>, &Group)> = table
+        .groups()
+        .map(|group| (table.values(group, &table.feeding(group), 0).into_iter().nth(place), group))
+        .collect();
+    ranked.sort_by(|(a, a_group), (b, b_group)| {
+        greatest_first(a.as_ref(), b.as_ref()).then_with(|| a_group.cmp(b_group))
+    });
+    let kept = ranked.into_iter().take(top.count).filter_map(|(_, group)| group.first().cloned());
+    let kept = kept.enumerate().map(|(rank, member)| (member, rank)).collect();
+    Ok(Fold { dimension: top.dimension, kept })
+}
+
+fn greatest_first(a: Option<&Value>, b: Option<&Value>) -> Ordering {
+    let figure = |value: Option<&Value>| value.and_then(|value| value.value);
+    figure(b).cmp(&figure(a))
+}

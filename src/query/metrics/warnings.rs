@@ -1,0 +1,79 @@
+//! What a reader should know before using the figures.
+//!
+//! A warning says what was added, left out or compared although it is not quite alike; it changes no figure. Each names
+//! the metrics it concerns and what to do.
+
+use chrono::{DateTime, Utc};
+
+use crate::query::catalog::Source;
+use crate::query::metrics::MetricQuery;
+use crate::query::metrics::answer::Warning;
+use crate::query::metrics::registry::Applicability;
+use crate::query::metrics::status::BucketStatus;
+
+/// What the data behind the figures lacks.
+pub(super) fn of_data(
+    query: &MetricQuery,
+    sources: &[&Source],
+    bases: &[String],
+    has_mixed_cells: bool,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if bases.len() > 1 {
+        let what = if has_mixed_cells { "Rows and the total add" } else { "The total adds" };
+        warnings.push(Warning {
+            code: "mixed_minutes_basis",
+            metrics: vec!["minutes_consumed"],
+            detail: format!("{what} minutes that measure different things: {}.", bases.join(" and ")),
+            bases: bases.to_vec(),
+        });
+    }
+    let rejects = |source: &&Source| source.streams.iter().map(|stream| stream.open_reject_count).sum::<i64>();
+    for source in sources.iter().filter(|source| source.is_enabled && rejects(source) > 0) {
+        let (count, slug) = (rejects(source), &source.source);
+        let detail = format!("{count} records of {slug} could not be normalized; they are kept, and in no figure.");
+        warnings.push(of_all(query, "rejected_records", detail));
+    }
+    warnings.extend(unread(query, sources));
+    warnings
+}
+
+/// Sources that have what a metric needs and are not asked for it.
+fn unread(query: &MetricQuery, sources: &[&Source]) -> Vec<Warning> {
+    let mut warnings: Vec<Warning> = Vec::new();
+    for metric in &query.metrics {
+        let (code, what) = metric.needs.not_fetched();
+        let is_unread = |source: &&&Source| source.is_enabled && metric.needs.of(source) == Applicability::NotFetched;
+        let sources: Vec<&str> = sources.iter().filter(is_unread).map(|s| s.source.as_str()).collect();
+        if let Some(same) = warnings.iter_mut().find(|warning| warning.code == code) {
+            same.metrics.extend((!sources.is_empty()).then_some(metric.id));
+        } else if !sources.is_empty() {
+            let detail = format!("{what} of {} are not read; the figures leave them out.", sources.join(", "));
+            warnings.push(Warning { code, metrics: vec![metric.id], detail, bases: Vec::new() });
+        }
+    }
+    warnings
+}
+
+/// What makes a comparison unfair: `before` is how far the period compared with is proven.
+pub(super) fn of_comparison(query: &MetricQuery, before: Option<BucketStatus>, now: DateTime<Utc>) -> Vec<Warning> {
+    let Some((comparison, status)) = query.comparison.as_ref().zip(before) else { return Vec::new() };
+    let mut warnings = Vec::new();
+    if status != BucketStatus::Complete {
+        let status = status.as_str();
+        let detail = format!(
+            "The period compared with is not proven complete (`{status}`): what changed may be what is missing there."
+        );
+        warnings.push(of_all(query, "previous_not_complete", detail));
+    }
+    if !comparison.wanted.same_elapsed && query.range.to > now && comparison.range.to <= now {
+        let detail =
+            "The range is not over and the period compared with is; `elapsed` = `same` compares what has passed.";
+        warnings.push(of_all(query, "unequal_elapsed", detail.to_owned()));
+    }
+    warnings
+}
+
+fn of_all(query: &MetricQuery, code: &'static str, detail: String) -> Warning {
+    Warning { code, metrics: query.metrics.iter().map(|metric| metric.id).collect(), detail, bases: Vec::new() }
+}
