@@ -89,12 +89,11 @@ impl ByParameter {
         }
         let mut dimensions = Vec::new();
         for name in &names {
-            match Dimension::parse(name) {
-                Some(dimension) => dimensions.push(dimension),
-                None => {
-                    let allowed = Dimension::ALL.map(Dimension::as_str).into_iter().chain([HOUR_OF_WEEK]);
-                    faults.note_unknown("by", "unknown_dimension", name, allowed);
-                }
+            if let Some(dimension) = Dimension::parse(name) {
+                dimensions.push(dimension);
+            } else {
+                let allowed = Dimension::ALL.map(Dimension::as_str).into_iter().chain([HOUR_OF_WEEK]);
+                faults.note_unknown("by", "unknown_dimension", name, allowed);
             }
         }
         check_groups(metrics, &dimensions, faults);
@@ -159,7 +158,7 @@ pub(crate) async fn read_concurrency(
         tag.answer(HeatMap { items, warnings, freshness, query })
     } else {
         let (head, rows) = heat_table(&items, &query.metrics, &query.dimensions);
-        tag.mark(table(form, head, rows)?)
+        tag.mark(table(form, head, &rows)?)
     };
     Ok(describe(response, &freshness, codes))
 }
