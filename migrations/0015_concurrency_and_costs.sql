@@ -25,7 +25,8 @@ create function analytics.concurrency(range_from timestamptz, range_to timestamp
   language sql stable
 begin atomic
   with cut as (
-    select b.bucket_start, b.bucket_end, least(b.bucket_end, now()) as counted_to
+    select b.bucket_start, b.bucket_end, least(b.bucket_end, now()) as counted_to,
+           (row_number() over (order by b.bucket_start))::int as bucket
       from analytics.buckets(range_from, range_to, step, zone) b
   ), span as (
     select s.provider, s.started_at, until.ended_at
@@ -49,15 +50,18 @@ begin atomic
            sum(sum(change.step)) over (partition by change.provider order by change.at) as level,
            lead(change.at) over (partition by change.provider order by change.at) as next_at
       from change group by change.provider, change.at
+  ), placed as (
+    select level.*, width_bucket(level.at, (select array_agg(cut.bucket_start order by cut.bucket_start) from cut)) as bucket
+      from level where level.at >= range_from and level.at < range_to
   )
-  select cut.bucket_start, cut.bucket_end, level.provider, max(level.level)::int,
-         round(sum(level.level * extract(epoch from greatest(least(coalesce(level.next_at, cut.counted_to), cut.counted_to)
-                                                             - level.at, interval '0')))
+  select cut.bucket_start, cut.bucket_end, placed.provider, max(placed.level)::int,
+         round(sum(placed.level * extract(epoch from greatest(least(placed.next_at, cut.counted_to) - placed.at,
+                                                              interval '0')))
                / nullif(extract(epoch from greatest(cut.counted_to - cut.bucket_start, interval '0')), 0), 9)
-    from level
-    join cut on level.at >= cut.bucket_start and level.at < cut.bucket_end
-   group by cut.bucket_start, cut.bucket_end, cut.counted_to, level.provider
-   order by cut.bucket_start, level.provider;
+    from placed
+    join cut using (bucket)
+   group by cut.bucket_start, cut.bucket_end, cut.counted_to, placed.provider
+   order by cut.bucket_start, placed.provider;
 end;
 comment on function analytics.concurrency is
   'Most sessions at once and their average in each bucket, by provider. Sessions count from started_at to effective_end; of no length, of unknown end, breakout rooms and deleted ones do not. The part of a bucket that has not come does not count; a bucket that has not begun has no average. Peaks must not be added: the peak of two providers is not the sum of theirs.';
@@ -224,3 +228,15 @@ comment on column analytics.session_costs.rate_card_id is 'The card; null: nothi
 comment on column analytics.session_costs.is_provisional is 'True while the session runs or is open.';
 comment on column analytics.session_costs.is_part_of_session is 'True for a breakout room: leave it out of sums.';
 comment on column analytics.session_costs.is_deleted_at_provider is 'True once the provider no longer lists the session; leave it out of sums.';
+
+do $$
+begin
+  if exists (select 1 from pg_roles where rolname = 'tributary_analyst') then
+    grant select on analytics.rate_cards, analytics.session_costs to tributary_analyst;
+    grant execute on all functions in schema analytics to tributary_analyst;
+  end if;
+  if exists (select 1 from pg_roles where rolname = 'tributary_analyst_pii') then
+    grant select on analytics.rate_cards, analytics.session_costs to tributary_analyst_pii;
+    grant execute on all functions in schema analytics to tributary_analyst_pii;
+  end if;
+end $$;

@@ -56,7 +56,6 @@ impl RateCard {
 }
 
 /// A number in JSON would become a float on its way.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is the derive's")]
 fn as_text<S: Serializer>(decimal: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(decimal)
 }

@@ -67,14 +67,11 @@ impl CardReader<'_> {
         let mut cards: Vec<(usize, RateCard)> = Vec::new();
         for (place, value) in list.iter().enumerate() {
             let mut told = Faults::default();
-            let card = match value.as_object() {
-                Some(fields) => self.card(fields, &mut told),
-                None => {
-                    told.note("", "wrong_type", "A rate card is an object.");
-                    None
-                }
-            };
-            if let Some(card) = card {
+            let fields = value.as_object();
+            if fields.is_none() {
+                told.note("", "wrong_type", "A rate card is an object.");
+            }
+            if let Some(card) = fields.and_then(|fields| self.card(fields, &mut told)) {
                 check_with_others(&card, &cards, &mut told);
                 cards.push((place, card));
             }

@@ -4,6 +4,8 @@
 //! them and in JSON. What the envelope would say (freshness, version, warnings) stands in headers. A whole list is read
 //! page by page while it is sent. What the rows mean is not known here.
 
+#![cfg_attr(not(feature = "parquet"), expect(clippy::unnecessary_wraps, reason = "only Parquet can fail"))]
+
 pub(crate) mod cell;
 mod csv;
 pub(crate) mod figures;
@@ -148,10 +150,10 @@ impl TableWriter {
     }
 
     /// The bytes that are ready once these rows are added.
-    pub(crate) fn add(&mut self, rows: Vec<Vec<Cell>>) -> Result<Vec<u8>, TableError> {
+    pub(crate) fn add(&mut self, rows: &[Vec<Cell>]) -> Result<Vec<u8>, TableError> {
         Ok(match self {
-            Self::Csv => csv::rows(&rows),
-            Self::Ndjson(head) => ndjson::rows(head, &rows),
+            Self::Csv => csv::rows(rows),
+            Self::Ndjson(head) => ndjson::rows(head, rows),
             #[cfg(feature = "parquet")]
             Self::Parquet(table) => table.add(rows)?,
         })
@@ -168,7 +170,7 @@ impl TableWriter {
 }
 
 /// A table that is held whole.
-pub(crate) fn table(form: Form, head: Head, rows: Vec<Vec<Cell>>) -> Result<Response, ApiError> {
+pub(crate) fn table(form: Form, head: Head, rows: &[Vec<Cell>]) -> Result<Response, ApiError> {
     let (mut writer, mut bytes) = TableWriter::begin(form, head)?;
     bytes.extend(writer.add(rows)?);
     bytes.extend(writer.end()?);

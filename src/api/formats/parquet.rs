@@ -43,8 +43,8 @@ impl ParquetTable {
     }
 
     /// Adds rows; the bytes that are ready.
-    pub(super) fn add(&mut self, rows: Vec<Vec<Cell>>) -> Result<Vec<u8>, TableError> {
-        self.held.extend(rows);
+    pub(super) fn add(&mut self, rows: &[Vec<Cell>]) -> Result<Vec<u8>, TableError> {
+        self.held.extend_from_slice(rows);
         if self.held.len() >= GROUP_ROWS {
             self.write_group()?;
         }
@@ -155,9 +155,9 @@ mod tests {
         };
         let mut bytes = Vec::new();
         for start in [0, 3_000, 6_000] {
-            bytes.extend(table.add((start..start + 3_000).map(row).collect()).unwrap());
+            bytes.extend(table.add(&(start..start + 3_000).map(row).collect::<Vec<_>>()).unwrap());
         }
-        bytes.extend(table.add(vec![vec![Cell::Null; 5]]).unwrap());
+        bytes.extend(table.add(&[vec![Cell::Null; 5]]).unwrap());
         bytes.extend(table.end().unwrap());
         let reader = SerializedFileReader::new(axum::body::Bytes::from(bytes)).unwrap();
         assert_eq!(reader.metadata().num_row_groups(), 2);

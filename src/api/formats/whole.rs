@@ -75,7 +75,7 @@ impl<P: Pages> Sending<P> {
     async fn next(&mut self) -> Result<(Vec<u8>, bool), TableError> {
         let items = self.pages.read(self.after.take(), BATCH).await?;
         self.after = items.last().map(P::key);
-        let bytes = self.writer.add(rows(&self.columns, &items))?;
+        let bytes = self.writer.add(&rows(&self.columns, &items))?;
         Ok((bytes, i64::try_from(items.len()).is_ok_and(|count| count < BATCH)))
     }
 }

@@ -171,7 +171,7 @@ pub(crate) async fn read_concurrency(
         tag.answer(HeatMap { items, warnings, freshness, query })
     } else {
         let (head, rows) = heat_table(&items, &query.metrics, &query.dimensions);
-        tag.mark(table(form, head, rows)?)
+        tag.mark(table(form, head, &rows)?)
     };
     Ok(describe(response, &freshness, codes))
 }

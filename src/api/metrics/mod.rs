@@ -66,7 +66,7 @@ pub(crate) async fn respond(
         tag.answer(&answer)
     } else {
         let (head, rows) = figures::table(&answer, &query);
-        tag.mark(table(form, head, rows)?)
+        tag.mark(table(form, head, &rows)?)
     };
     Ok(describe(response, &freshness, answer.warnings.iter().map(|warning| warning.code)))
 }

@@ -191,7 +191,7 @@ pub(crate) async fn list_sessions(
         tag.answer(List { items, page, freshness: freshness.clone() })
     } else {
         let columns = session_columns();
-        tag.mark(table(form, head(&columns), rows(&columns, &items))?)
+        tag.mark(table(form, head(&columns), &rows(&columns, &items))?)
     };
     Ok(Page::link(next.as_deref(), &uri, describe(response, &freshness, [])))
 }

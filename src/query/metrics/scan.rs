@@ -232,9 +232,7 @@ fn column(dimension: Dimension, anchor: Anchor) -> &'static str {
 fn push_rows(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
     let is_asked = |stream| metrics.iter().any(|at| query.metrics[*at].needs == Needs::PerSession(stream));
     match anchor {
-        Anchor::SentAt => {
-            sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)");
-        }
+        Anchor::SentAt => _ = sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)"),
         Anchor::JoinedAt => {
             sql.push("analytics.participants p join analytics.sessions s using (source_id, session_id)");
             if is_asked(Stream::Quality) {
@@ -253,15 +251,11 @@ fn push_rows(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anch
         Anchor::EndedAt if is_asked(Stream::Transcript) => {
             sql.push("analytics.sessions s cross join lateral (select s.transcript_word_count as words) w");
         }
-        Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt => {
-            sql.push("analytics.sessions s");
-        }
+        Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt => _ = sql.push("analytics.sessions s"),
     }
     // coverage, which is by the start, looks at every metric
-    let is_of_money = |at: usize| query.metrics[at].is_of_money();
-    if metrics.iter().any(|at| is_of_money(*at))
-        || anchor == Anchor::StartedAt && (0..query.metrics.len()).any(is_of_money)
-    {
+    let is_looked_at = |at: usize| anchor == Anchor::StartedAt || metrics.contains(&at);
+    if (0..query.metrics.len()).any(|at| is_looked_at(at) && query.metrics[at].is_of_money()) {
         sql.push(COST_OF_SESSION);
     }
 }

@@ -181,3 +181,29 @@ async fn all_faults_of_cards_are_told_at_once() {
     let none: i64 = sqlx::query_scalar("select count(*) from core.rate_cards").fetch_one(api.pool()).await.unwrap();
     assert_eq!(none, 0);
 }
+
+#[tokio::test]
+async fn analysts_see_costs_and_can_ask_what_if() {
+    let api = priced().await;
+    let mut analyst = api.pool().begin().await.unwrap();
+    sqlx::query("set local role tributary_analyst").execute(&mut *analyst).await.unwrap();
+    let cost = "select trim_scale(sum(list_cost))::text from analytics.session_costs where source = 'konpro-eu'";
+    let paid: String = sqlx::query_scalar(cost).fetch_one(&mut *analyst).await.unwrap();
+    // 3, 1 and 3 minutes
+    assert_eq!(paid, "0.7");
+    sqlx::raw_sql(
+        r#"set local tributary.rate_cards = '[{"place": 1, "source_id": 2, "unit": "minute", "unit_price": "0.2", "currency": "USD",
+           "preset_pattern": "*", "rounding": "none", "valid_from": "2026-01-01T00:00:00Z"}]'"#,
+    )
+    .execute(&mut *analyst)
+    .await
+    .unwrap();
+    let what_if: String = sqlx::query_scalar(cost).fetch_one(&mut *analyst).await.unwrap();
+    // 2.5 + 0.1 + 3 minutes
+    assert_eq!(what_if, "1.12");
+    let most = "select max(peak)::bigint from analytics.concurrency('2026-11-16Z', '2026-11-17Z', '1 hour')";
+    let most: Option<i64> = sqlx::query_scalar(most).fetch_one(&mut *analyst).await.unwrap();
+    assert!(most.is_some());
+    let hidden = sqlx::query("select * from core.rate_cards").execute(&mut *analyst).await;
+    assert!(hidden.is_err());
+}
