@@ -45,6 +45,7 @@ impl Shift {
     }
 
     /// At least as far, in whole weeks.
+    #[must_use]
     pub fn in_weeks(self, from: DateTime<Utc>, zone: Tz) -> Self {
         let days = match self {
             Self::Months(months) => {

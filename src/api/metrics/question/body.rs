@@ -73,7 +73,7 @@ fn filters(question: &Object<'_>, faults: &mut Faults) -> Vec<FilterSaid> {
         let Some(filter) = Object::of(value, pointer.clone(), &["field", "op", "values"], faults) else { continue };
         let Some(field) = filter.text("field", faults) else {
             if !filter.map.contains_key("field") {
-                faults.note(&filter.place("field"), "missing_field", "Say what the condition is on: `field`.");
+                faults.note(filter.place("field"), "missing_field", "Say what the condition is on: `field`.");
             }
             continue;
         };
@@ -119,7 +119,7 @@ impl<'v> Object<'v> {
         match self.map.get(name)? {
             Value::Array(values) => Some(values),
             other => {
-                faults.note(&self.place(name), "wrong_type", format!("A list is wanted here, not {}.", kind(other)));
+                faults.note(self.place(name), "wrong_type", format!("A list is wanted here, not {}.", kind(other)));
                 None
             }
         }
@@ -148,7 +148,7 @@ impl<'v> Object<'v> {
         match self.map.get(name)? {
             Value::Number(number) => Some(Said { at: self.place(name), text: number.to_string() }),
             other => {
-                faults.note(&self.place(name), "wrong_type", format!("A number is wanted here, not {}.", kind(other)));
+                faults.note(self.place(name), "wrong_type", format!("A number is wanted here, not {}.", kind(other)));
                 None
             }
         }
@@ -159,7 +159,7 @@ impl<'v> Object<'v> {
             Value::Bool(flag) => Some(Said { at: self.place(name), text: flag.to_string() }),
             other => {
                 let detail = format!("true or false is wanted here, not {}.", kind(other));
-                faults.note(&self.place(name), "wrong_type", detail);
+                faults.note(self.place(name), "wrong_type", detail);
                 None
             }
         }

@@ -26,10 +26,10 @@ pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Fault
         };
         match test {
             Some(Test::In(values)) if field == Dimension::Provider => {
-                narrow(&mut filter.sources.providers, values, said, faults)
+                narrow(&mut filter.sources.providers, values, said, faults);
             }
             Some(Test::In(values)) if field == Dimension::Source => {
-                narrow(&mut filter.sources.sources, values, said, faults)
+                narrow(&mut filter.sources.sources, values, said, faults);
             }
             Some(_) if matches!(field, Dimension::Provider | Dimension::Source) => {
                 let detail = format!("Every session has a `{}`; ask with `in` or `not_in`.", field.as_str());

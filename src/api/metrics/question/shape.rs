@@ -14,21 +14,20 @@ use crate::query::metrics::{MAX_DIMENSIONS, MAX_METRICS};
 pub(super) fn metrics(draft: &Draft, faults: &mut Faults) -> Vec<&'static Metric> {
     if draft.metrics.is_empty() {
         let code = if draft.is_body { "missing_field" } else { "missing_parameter" };
-        faults.note(&draft.place("metrics"), code, "Say what to measure; see /v1/metrics.");
+        faults.note(draft.place("metrics"), code, "Say what to measure; see /v1/metrics.");
     }
     if draft.metrics.len() > MAX_METRICS {
         let detail =
             format!("At most {MAX_METRICS} metrics can be asked for at once; ask for the others by themselves.");
-        faults.note(&draft.place("metrics"), "too_many_metrics", detail);
+        faults.note(draft.place("metrics"), "too_many_metrics", detail);
     }
     let mut found = Vec::new();
     for said in &draft.metrics {
-        match registry::metric(&said.text) {
-            Some(metric) => found.push(metric),
-            None => {
-                let known = registry::metrics().map(|metric| metric.id);
-                faults.note_unknown(&said.at, "unknown_metric", &said.text, known);
-            }
+        if let Some(metric) = registry::metric(&said.text) {
+            found.push(metric);
+        } else {
+            let known = registry::metrics().map(|metric| metric.id);
+            faults.note_unknown(&said.at, "unknown_metric", &said.text, known);
         }
     }
     found
@@ -37,7 +36,7 @@ pub(super) fn metrics(draft: &Draft, faults: &mut Faults) -> Vec<&'static Metric
 pub(super) fn dimensions(draft: &Draft, faults: &mut Faults) -> Vec<Dimension> {
     if draft.dimensions.len() > MAX_DIMENSIONS {
         let detail = format!("Figures can be grouped by at most {MAX_DIMENSIONS} dimensions.");
-        faults.note(&draft.place("dimensions"), "too_many_dimensions", detail);
+        faults.note(draft.place("dimensions"), "too_many_dimensions", detail);
     }
     draft.dimensions.iter().filter_map(|said| dimension(said, faults)).collect()
 }
@@ -63,7 +62,7 @@ pub(super) fn check_groups(draft: &Draft, metrics: &[&'static Metric], dimension
                 "`{id}` cannot be grouped by `{name}`: a session has several, and would be counted in each. Ask for it without `{name}`, or for {}.",
                 possible.join(", ")
             );
-            faults.note(&place_of(draft, &draft.dimensions, name), "overlapping_dimension", detail);
+            faults.note(place_of(draft, &draft.dimensions, name), "overlapping_dimension", detail);
         }
     }
 }
@@ -76,12 +75,11 @@ fn place_of(draft: &Draft, said: &[Said], name: &str) -> crate::api::parameters:
 pub(super) fn totals_by(draft: &Draft, dimensions: &[Dimension], faults: &mut Faults) -> Vec<Dimension> {
     let mut totals_by = Vec::new();
     for said in &draft.totals_by {
-        match dimensions.iter().find(|dimension| dimension.as_str() == said.text) {
-            Some(dimension) => totals_by.push(*dimension),
-            None => {
-                let known = dimensions.iter().map(|dimension| dimension.as_str());
-                faults.note_unknown(&said.at, "not_a_dimension_of_the_question", &said.text, known);
-            }
+        if let Some(dimension) = dimensions.iter().find(|dimension| dimension.as_str() == said.text) {
+            totals_by.push(*dimension);
+        } else {
+            let known = dimensions.iter().map(|dimension| dimension.as_str());
+            faults.note_unknown(&said.at, "not_a_dimension_of_the_question", &said.text, known);
         }
     }
     totals_by
