@@ -188,15 +188,15 @@ async fn the_sql_that_explains_a_figure_gives_an_analyst_the_same() {
     let world = known_world().await;
     let api = world.api().await;
     let registered = registered(&api).await;
+    if api.ok("/openapi.json").await["paths"].get("/v1/metrics/explain").is_none() {
+        return; // figures are not explained yet
+    }
     let mut analyst = world.db.pool.acquire().await.expect("a connection");
     become_analyst(&mut analyst).await;
     let mut faults = Vec::new();
     for (metric, line) in expected().iter().filter(|(metric, _)| registered.contains(*metric)) {
         let Some(total) = line.get("total").and_then(toml::Value::as_str) else { continue };
         let (status, answer) = api.get(&format!("/v1/metrics/explain?metric={metric}&{RANGE}&zone=UTC")).await;
-        if status == 404 {
-            return; // figures are not explained yet
-        }
         let Some(sql) = answer["sql"].as_str() else {
             faults.push(format!("{metric} is answered with {status}: {answer}"));
             continue;
