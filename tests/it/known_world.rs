@@ -184,6 +184,37 @@ async fn the_views_give_an_analyst_the_same_figures() {
 }
 
 #[tokio::test]
+async fn the_sql_that_explains_a_figure_gives_an_analyst_the_same() {
+    let world = known_world().await;
+    let api = world.api().await;
+    let registered = registered(&api).await;
+    if api.ok("/openapi.json").await["paths"].get("/v1/metrics/explain").is_none() {
+        return; // figures are not explained yet
+    }
+    let mut analyst = world.db.pool.acquire().await.expect("a connection");
+    become_analyst(&mut analyst).await;
+    let mut faults = Vec::new();
+    for (metric, line) in expected().iter().filter(|(metric, _)| registered.contains(*metric)) {
+        let Some(total) = line.get("total").and_then(toml::Value::as_str) else { continue };
+        let (status, answer) = api.get(&format!("/v1/metrics/explain?metric={metric}&{RANGE}&zone=UTC")).await;
+        let Some(sql) = answer["sql"].as_str() else {
+            faults.push(format!("{metric} is answered with {status}: {answer}"));
+            continue;
+        };
+        let sql = format!("select round(value::numeric, 9) from ({}) figure", sql.trim_end().trim_end_matches(';'));
+        let found = sqlx::query_scalar::<_, Option<Decimal>>(AssertSqlSafe(sql.clone())).fetch_one(&mut *analyst).await;
+        let is_right = match (&found, total.starts_with("null")) {
+            (Ok(found), is_null) => found.map(|found| found.normalize()) == (!is_null).then(|| decimal(total)),
+            (Err(_), _) => false,
+        };
+        if !is_right {
+            faults.push(format!("{metric} must be {total}, is {found:?} by {sql}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
 async fn days_ready_made_add_up_in_any_zone() {
     let world = known_world().await;
     let mut analyst = world.db.pool.acquire().await.expect("a connection");

@@ -93,11 +93,11 @@ async fn marked(world: &World, schema: &str) -> Vec<String> {
     .expect("the catalog");
     let mut found = Vec::new();
     for relation in relations {
+        // bytes are shown as hexadecimal digits
         let sql = format!(
             "select count(*) from {schema}.{relation} x
-              where x::text ilike '%vogelsang%' or x::text like '%{PHONE}%' or x::text like '%{}%'",
-            // bytes are shown as hexadecimal digits
-            PHONE.bytes().map(|byte| format!("{byte:02x}")).collect::<String>()
+              where x::text ilike '%vogelsang%' or x::text like '%{PHONE}%'
+                 or x::text like '%' || encode('{PHONE}'::bytea, 'hex') || '%'"
         );
         let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&world.db.pool).await.expect("a count");
         if rows > 0 {
