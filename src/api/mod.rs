@@ -126,6 +126,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sessions::provenance::read_provenance))
         .routes(routes!(metrics::registry::list_metrics))
         .routes(metrics::query::with_query(routes!(metrics::query::query_metrics, metrics::query::ask_metrics)))
+        .routes(routes!(metrics::explain::read_explanation, metrics::explain::ask_explanation))
+        .routes(routes!(metrics::rows::list_rows))
         .routes(routes!(metrics::minutes::read_minutes))
         .routes(routes!(metrics::ledger::list_ledger))
         .routes(routes!(metrics::resolution::read_resolution))

@@ -5,9 +5,11 @@
 
 mod costs;
 mod depth_figures;
+mod explain;
 mod figures;
 mod ledger;
 mod levels;
+mod hindsight;
 mod lists;
 mod operation;
 mod parts;

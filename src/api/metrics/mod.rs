@@ -4,12 +4,15 @@
 //! and whether the caller has the answer already, and only then is it worked out.
 
 pub(crate) mod concurrency;
+pub(crate) mod explain;
+pub(crate) mod figure;
 pub(crate) mod ledger;
 pub(crate) mod minutes;
 pub(crate) mod query;
 pub(crate) mod question;
 pub(crate) mod registry;
 pub(crate) mod resolution;
+pub(crate) mod rows;
 
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -108,7 +111,7 @@ fn normal_form(query: &MetricQuery, now: DateTime<Utc>, freshness: &Freshness) -
     let top = query.top.map(|top| (top.dimension, top.by.id, top.count));
     let compared = query.comparison.as_ref().map(|comparison| (comparison.wanted, comparison.range));
     format!(
-        "{metrics:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {top:?} {compared:?} {minute:?} {:?}",
+        "{metrics:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {top:?} {compared:?} {minute:?} {:?} {:?}",
         query.dimensions,
         query.range,
         query.zone,
@@ -116,7 +119,8 @@ fn normal_form(query: &MetricQuery, now: DateTime<Utc>, freshness: &Freshness) -
         query.filter,
         query.attribution,
         query.totals_by,
-        freshness.state
+        freshness.state,
+        query.as_known_at
     )
 }
 
@@ -137,6 +141,7 @@ fn example() -> Value {
         "coverage": {"eligible": 512, "not_applicable": 0, "unknown": 2},
         "bases": ["participant_time"],
         "warnings": [],
+        "rows_link": "/v1/metrics/rows?zone=Europe/Berlin{&metric,from,to,group}",
         "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []},
         "query": {"metrics": ["minutes_consumed", "resolution_rate"], "dimensions": ["provider"],
                   "from": "2026-11-18T00:00:00+01:00", "to": "2026-11-19T00:00:00+01:00", "zone": "Europe/Berlin",

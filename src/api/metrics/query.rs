@@ -19,7 +19,7 @@ use crate::api::metrics::question::body;
 use crate::api::metrics::question::described::MetricQuestion;
 use crate::api::metrics::question::draft::Draft;
 use crate::api::metrics::question::parameters::{
-    FieldParameters, GranularityParameter, MetricParameters, ShapeParameters, texts,
+    FieldParameters, GranularityParameter, HindsightParameter, MetricParameters, ShapeParameters, texts,
 };
 use crate::api::metrics::{example, respond};
 use crate::api::parameters::time::TimeParameters;
@@ -53,7 +53,7 @@ parameter_groups! {
 /// `change`. `If-None-Match` with the `ETag` of an earlier answer costs one small look-up.
 #[utoipa::path(
     get, path = "/v1/metrics/query", tag = "figures",
-    params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, FormParameter),
+    params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
     responses(
         (status = 200, description = "The figures. As a table: a row for each bucket and group; beside each figure its `_unknown_count` and `_reason`.", content(
             (Answer = "application/json", example = json!(example())),

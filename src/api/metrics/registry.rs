@@ -16,6 +16,7 @@ use crate::api::problem::ApiError;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::hindsight;
 use crate::query::metrics::registry::{Applicability, Metric, metrics};
 
 /// What a metric means.
@@ -44,6 +45,8 @@ pub(crate) struct MetricDefinition {
     providers: Vec<String>,
     /// What it can be grouped by.
     dimensions: Vec<&'static str>,
+    /// Whether it can be asked for as it was known earlier (`as_known_at`).
+    is_kept: bool,
 }
 
 impl MetricDefinition {
@@ -65,6 +68,7 @@ impl MetricDefinition {
             applies_to: metric.needs.as_str(),
             providers,
             dimensions: grouped_by.map(Dimension::as_str).collect(),
+            is_kept: hindsight::is_kept(metric),
         }
     }
 }
@@ -81,7 +85,8 @@ impl MetricDefinition {
                 "formula": "sum(minutes_consumed)", "anchor": "started_at", "additivity": "sum",
                 "null_rule": "Sessions without minutes are in unknown_count and not in the sum.",
                 "applies_to": "providers that meter minutes", "providers": ["konpro", "realtimekit"],
-                "dimensions": ["provider", "source", "channel", "outcome", "unexplained_class", "transcript_state"]
+                "dimensions": ["provider", "source", "channel", "outcome", "unexplained_class", "transcript_state"],
+                "is_kept": true
             }],
             "page": {"has_more": false, "next": null},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}

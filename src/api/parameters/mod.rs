@@ -54,6 +54,13 @@ impl<S: Sync, T: IntoParams + DeserializeOwned> FromRequestParts<S> for Asked<T>
             faults.note("query", "unreadable", "The query string cannot be read.");
             return Err(faults.into_error());
         };
+        Self::of_pairs(pairs, faults)
+    }
+}
+
+impl<T: IntoParams + DeserializeOwned> Asked<T> {
+    /// Parameters by name, each given at most once; what is wrong with them goes to `faults`.
+    pub(crate) fn of_pairs(pairs: Vec<(String, String)>, mut faults: Faults) -> Result<Self, ApiError> {
         let names: Vec<String> = T::into_params(|| Some(ParameterIn::Query)).into_iter().map(|p| p.name).collect();
         let mut given = BTreeMap::new();
         for (name, value) in pairs {

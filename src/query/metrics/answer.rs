@@ -30,6 +30,10 @@ pub struct Answer {
     pub bases: Option<Vec<String>>,
     /// What a reader should know before using the figures.
     pub warnings: Vec<Warning>,
+    /// Where the rows behind a figure are: a template (RFC 6570). `metric` is the figure's name, `from` and `to` are its
+    /// bucket's `start` and `end`, `group` is its row's `dimensions` as JSON; the total has the ends of `query` and no group.
+    #[schema(example = "/v1/metrics/rows?zone=Europe/Berlin{&metric,from,to,group}")]
+    pub rows_link: String,
     /// How far the data is complete.
     pub freshness: Freshness,
     /// The question as it was understood.
@@ -160,6 +164,9 @@ pub struct QueryEcho {
     /// Which groups are shown by themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top: Option<TopEcho>,
+    /// When the figures were known, RFC 3339; absent: now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_known_at: Option<String>,
     /// The period it is compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compare: Option<CompareEcho>,

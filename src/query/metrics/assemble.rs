@@ -21,7 +21,7 @@ use crate::query::metrics::registry::{Applicability, Needs};
 use crate::query::metrics::scan::Started;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::table::{Feeding, Table};
-use crate::query::metrics::{MAX_ROWS, MetricQuery, warnings};
+use crate::query::metrics::{MAX_ROWS, MetricQuery, explain, hindsight, warnings};
 use crate::query::range::TimeRange;
 
 /// What an answer is made with besides its question.
@@ -30,6 +30,8 @@ pub(super) struct Parts<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) sources: &'a [&'a Source],
     pub(super) fold: Option<&'a Fold>,
+    /// When all of it was known.
+    pub(super) known_at: DateTime<Utc>,
     pub(super) now: DateTime<Utc>,
     pub(super) stale_after: TimeDelta,
 }
@@ -52,7 +54,8 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
     let whole = findings.totals.scanned.as_ref().unwrap_or(&findings.scanned);
     let bases = totals.now.bases();
     let mut warnings = warnings::of_data(query, parts.sources, &bases, rows.now.has_mixed_cells());
-    warnings.extend(warnings::of_comparison(query, totals.before_status(), parts.now));
+    warnings.extend(hindsight::warning(query));
+    warnings.extend(warnings::of_comparison(query, totals.before_status(), parts.known_at));
     Ok(Answer {
         rows: rows.rows(parts),
         totals: totals.total(),
@@ -60,6 +63,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
         coverage: coverage(query, parts.sources, &whole.started),
         warnings,
         bases: query.metrics.iter().any(|metric| metric.needs == Needs::Minutes).then_some(bases),
+        rows_link: explain::template(query),
         freshness: Freshness::of(parts.catalog, parts.sources, parts.now, parts.stale_after),
         query: echo(query),
     })
@@ -91,7 +95,7 @@ impl<'a> Compared<'a> {
                 fold: parts.fold,
             };
             let buckets = if view.is_whole { std::slice::from_ref(&query.range) } else { &query.buckets };
-            Table::of(grouping, &query.metrics, buckets, &findings.scanned, extra, view.is_whole, parts.now)
+            Table::of(grouping, &query.metrics, buckets, &findings.scanned, extra, view.is_whole, parts.known_at)
         };
         let (mut own, earlier) = (table(now), before.map(table));
         if let Some(earlier) = &earlier {

@@ -4,11 +4,10 @@
 //! Platform and account are no conditions on rows: they choose sources, and rows of other sources are never read. A
 //! source that can hold nothing of what is asked for makes no figure zero; that is decided here too.
 
-use sqlx::{Postgres, QueryBuilder};
-
 use crate::query::catalog::{Source, SourceFilter};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::registry::Applicability;
+use crate::query::metrics::statement::Statement;
 
 /// Which sessions a question is about. Nothing said means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,7 +79,7 @@ impl MetricFilter {
     }
 
     /// Adds the conditions to a statement that has the sessions under the name `s`.
-    pub(super) fn push(&self, sql: &mut QueryBuilder<Postgres>) {
+    pub(super) fn push(&self, sql: &mut Statement) {
         for Condition { field, test } in &self.conditions {
             let Some(column) = field.column() else { continue };
             sql.push(" and ");

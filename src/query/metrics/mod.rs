@@ -4,7 +4,8 @@
 //! for each column of time the metrics are anchored on, always by source; [`exact`] what is no sum. [`reader`] knows which
 //! of these are needed, [`table`] puts sources together into groups and buckets, [`top`] and [`compare`] say which
 //! groups and which period, and [`assemble`] makes the answer. [`cell`] decides what a figure may claim, and [`status`]
-//! how far its bucket is proven. [`registry`] is the only place that knows what is measured, [`dimension`] by what.
+//! how far its bucket is proven. [`explain`] says where a figure comes from, and [`hindsight`] what it was at an earlier
+//! time. [`registry`] is the only place that knows what is measured, [`dimension`] by what.
 
 pub mod answer;
 pub mod assemble;
@@ -14,12 +15,17 @@ pub mod compare;
 pub mod dimension;
 mod echo;
 pub mod exact;
+pub mod explain;
 pub mod filter;
 mod group;
 pub mod heat;
+pub mod hindsight;
+mod predicate;
 mod reader;
 pub mod registry;
 pub mod scan;
+mod source;
+pub mod statement;
 pub mod status;
 pub mod sweep;
 mod table;
@@ -75,6 +81,8 @@ pub struct MetricQuery {
     pub top: Option<Top>,
     /// With what it is compared.
     pub comparison: Option<Comparison>,
+    /// The figures as they were known then; `None`: as they are known now.
+    pub as_known_at: Option<DateTime<Utc>>,
 }
 
 impl MetricQuery {
@@ -106,7 +114,9 @@ pub async fn answer(
     stale_after: TimeDelta,
 ) -> Result<Answer, ReadError> {
     let sources = query.sources(catalog);
-    let reader = Reader { pool, sources: &sources, now };
+    // what was not over then was not known then
+    let known_at = query.as_known_at.unwrap_or(now);
+    let reader = Reader { pool, sources: &sources, now: known_at };
     let scanned = reader.scan(query).await?;
     let fold = match query.top {
         Some(top) => Some(top::rank(&reader, query, &scanned, top).await?),
@@ -123,6 +133,6 @@ pub async fn answer(
         None => None,
     };
     let before = before.as_ref().map(|(query, findings)| (query, findings));
-    let parts = assemble::Parts { catalog, sources: &sources, fold: fold.as_ref(), now, stale_after };
+    let parts = assemble::Parts { catalog, sources: &sources, fold: fold.as_ref(), known_at, now, stale_after };
     assemble::answer(&parts, (query, &findings), before)
 }

@@ -8,12 +8,14 @@ use chrono::{DateTime, Utc};
 
 use rust_decimal::Decimal;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Postgres, QueryBuilder, Row};
+use sqlx::{PgPool, Row};
 
-use crate::model::stream::Stream;
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Metric, Needs, Rows, TRANSCRIPT_GRACE};
+use crate::query::metrics::predicate::push_filter;
+use crate::query::metrics::registry::{Anchor, Metric, Needs};
+use crate::query::metrics::source::{column, push_from, time};
+use crate::query::metrics::statement::Statement;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
@@ -89,9 +91,7 @@ pub async fn read(
         }
         let whole = [query.range];
         let buckets = if metrics.is_empty() { &whole[..] } else { &query.buckets };
-        let mut statement = statement(query, anchor, &metrics, buckets, source_ids, now);
-        // planned for the range that is asked about: a plan kept for all ranges would fit none
-        let rows = statement.build().persistent(false).fetch_all(pool).await;
+        let rows = statement(query, anchor, &metrics, buckets, source_ids, now).fetch_all(pool).await;
         for row in rows.map_err(reading("figures"))? {
             take(&mut scanned, &row, query, anchor, &metrics).map_err(reading("figures"))?;
         }
@@ -155,12 +155,12 @@ fn statement(
     buckets: &[TimeRange],
     source_ids: &[i32],
     now: DateTime<Utc>,
-) -> QueryBuilder<Postgres> {
+) -> Statement {
     let starts: Vec<_> = buckets.iter().map(|bucket| bucket.from).collect();
     let ends: Vec<_> = buckets.iter().map(|bucket| bucket.to).collect();
     let range = buckets.first().zip(buckets.last()).map(|(first, last)| (first.from, last.to));
     let in_one = range.filter(|_| needs_other_tables(query, anchor, metrics));
-    let mut sql = QueryBuilder::new("select ");
+    let mut sql = Statement::new("select ");
     if in_one.is_some() {
         sql.push("width_bucket(").push(time(anchor)).push(", ").push_bind(starts);
         sql.push("::timestamptz[])::bigint as bucket, s.source_id");
@@ -170,10 +170,7 @@ fn statement(
         sql.push(" cross join lateral (select s.source_id");
     }
     push_columns(&mut sql, query, anchor, metrics);
-    sql.push(" from (select ")
-        .push_bind(now - TRANSCRIPT_GRACE)
-        .push("::timestamptz as not_missed_since) t cross join ");
-    push_rows(&mut sql, query, anchor, metrics);
+    push_from(&mut sql, query, anchor, metrics, now);
     sql.push(" where ").push(time(anchor)).push(" >= ");
     if let Some((from, to)) = in_one {
         sql.push_bind(from).push(" and ").push(time(anchor)).push(" < ").push_bind(to);
@@ -203,7 +200,7 @@ fn needs_other_tables(query: &MetricQuery, anchor: Anchor, metrics: &[usize]) ->
         || !query.row_dimensions().chain(query.filter.conditions.iter().map(|condition| condition.field)).all(is_own)
 }
 
-fn push_columns(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
+fn push_columns(sql: &mut Statement, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
     for dimension in query.row_dimensions() {
         sql.push(", ").push(column(dimension, anchor));
     }
@@ -219,69 +216,8 @@ fn push_columns(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: A
     }
 }
 
-/// The column of a dimension; null where the rows of the anchor do not have it.
-fn column(dimension: Dimension, anchor: Anchor) -> &'static str {
-    let has_it = match dimension.rows() {
-        Some(Rows::Presences) => anchor == Anchor::JoinedAt,
-        Some(Rows::Speakers) => anchor == Anchor::EndedAt,
-        _ => true,
-    };
-    dimension.column().filter(|_| has_it).unwrap_or("null::text")
-}
-
-fn push_rows(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
-    let is_asked = |stream| metrics.iter().any(|at| query.metrics[*at].needs == Needs::PerSession(stream));
-    match anchor {
-        Anchor::SentAt => _ = sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)"),
-        Anchor::JoinedAt => {
-            sql.push("analytics.participants p join analytics.sessions s using (source_id, session_id)");
-            if is_asked(Stream::Quality) {
-                sql.push(
-                    " left join analytics.participant_quality q using (source_id, session_id, provider_participant_id)",
-                );
-            }
-        }
-        Anchor::EndedAt if query.dimensions.contains(&Dimension::SpeakerId) => {
-            sql.push(
-                "analytics.sessions s left join lateral (
-                       select g.speaker_id, sum(g.word_count) as words from analytics.transcript_segments g
-                        where g.source_id = s.source_id and g.session_id = s.session_id group by 1) w on true",
-            );
-        }
-        Anchor::EndedAt if is_asked(Stream::Transcript) => {
-            sql.push("analytics.sessions s cross join lateral (select s.transcript_word_count as words) w");
-        }
-        Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt => _ = sql.push("analytics.sessions s"),
-    }
-    // coverage, which is by the start, looks at every metric
-    let is_looked_at = |at: usize| anchor == Anchor::StartedAt || metrics.contains(&at);
-    if (0..query.metrics.len()).any(|at| is_looked_at(at) && query.metrics[at].is_of_money()) {
-        sql.push(COST_OF_SESSION);
-    }
-}
-
-/// The column of time that puts a row into a bucket.
-fn time(anchor: Anchor) -> &'static str {
-    match anchor {
-        Anchor::StartedAt => "s.started_at",
-        Anchor::CompletedAt => "s.completed_at",
-        Anchor::SentAt => "m.sent_at",
-        Anchor::JoinedAt => "p.joined_at",
-        Anchor::EndedAt => "s.ended_at",
-    }
-}
-
-/// Which sessions count at all, and which of them are asked for.
-pub(super) fn push_filter(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery) {
-    sql.push(" and not s.is_part_of_session");
-    if !query.filter.includes_deleted {
-        sql.push(" and not s.is_deleted_at_provider");
-    }
-    query.filter.push(sql);
-}
-
 /// How many sessions there are, and how many of them did not tell one of the metrics.
-fn push_coverage(sql: &mut QueryBuilder<Postgres>, query: &MetricQuery, anchor: Anchor) {
+fn push_coverage(sql: &mut Statement, query: &MetricQuery, anchor: Anchor) {
     if anchor != Anchor::StartedAt {
         sql.push(", null::bigint as started, null::bigint as unknown");
         return;

@@ -8,11 +8,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Postgres, QueryBuilder, Row};
+use sqlx::{PgPool, Row};
 
 use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::predicate::push_filter;
 use crate::query::metrics::registry::{Additivity, Rows};
-use crate::query::metrics::scan::push_filter;
+use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MAX_DIMENSIONS, MetricQuery};
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
@@ -39,8 +40,7 @@ pub async fn read(
     source_ids: &[i32],
     now: DateTime<Utc>,
 ) -> Result<Vec<Level>, ReadError> {
-    // planned for the range that is asked about
-    let found = statement(query, rows, source_ids, now).build().persistent(false).fetch_all(pool).await;
+    let found = statement(query, rows, source_ids, now).fetch_all(pool).await;
     let mut levels = Vec::new();
     for row in found.map_err(reading("how many there were at once"))? {
         take(&mut levels, &row, query, rows).map_err(reading("how many there were at once"))?;
@@ -65,7 +65,7 @@ fn take(levels: &mut Vec<Level>, row: &PgRow, query: &MetricQuery, rows: Rows) -
 
 /// The groups are always as many columns as a question may have dimensions, the rest of them null: so the statement
 /// is one text.
-const CHANGES: &str = "
+const LEVELS: &str = "
 ), change (g1, g2, g3, g4, at, step) as (
   select g1, g2, g3, g4, began_at, 1 from presence
   union all select g1, g2, g3, g4, ended_at, -1 from presence
@@ -74,7 +74,9 @@ const CHANGES: &str = "
   select g1, g2, g3, g4, at, sum(sum(step)) over along, lead(at) over along
     from change group by g1, g2, g3, g4, at
   window along as (partition by g1, g2, g3, g4 order by at)
-), placed as (
+)";
+
+const FIGURES: &str = ", placed as (
   select *, width_bucket(at, (select array_agg(bucket_start order by bucket_start) from cut)) as bucket from level
 )
 select p.g1, p.g2, p.g3, p.g4, p.bucket, max(p.level)::numeric as peak,
@@ -85,52 +87,76 @@ select p.g1, p.g2, p.g3, p.g4, p.bucket, max(p.level)::numeric as peak,
 /// No presence outlasts its session by more: older sessions are not looked into.
 const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
 
-fn statement(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: DateTime<Utc>) -> QueryBuilder<Postgres> {
+/// The figures of a question, by bucket and group.
+pub(super) fn statement(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     let TimeRange { from, to } = query.range;
-    let starts: Vec<_> = query.buckets.iter().map(|bucket| bucket.from).collect();
-    // time that has not come is in no average
-    let ends: Vec<_> = query.buckets.iter().map(|bucket| bucket.to.min(now)).collect();
-    let mut sql = QueryBuilder::new("with cut (bucket_start, counted_to, bucket) as (select * from unnest(");
-    sql.push_bind(starts).push("::timestamptz[], ").push_bind(ends).push("::timestamptz[]) with ordinality");
-    sql.push("), presence (g1, g2, g3, g4, began_at, ended_at) as (select ");
-    for place in 0..MAX_DIMENSIONS {
-        sql.push(query.dimensions.get(place).map_or("null::text", |dimension| column(*dimension))).push(", ");
-    }
-    let (before_end, may_run) = if rows == Rows::Presences {
-        sql.push(
-            "p.joined_at, stay.ended_at
-               from analytics.participants p
-               join analytics.sessions s using (source_id, session_id)
-              cross join lateral (select coalesce(p.left_at, case when s.is_provisional then ",
-        );
-        sql.push_bind(now).push("::timestamptz end) as ended_at) stay where stay.ended_at > p.joined_at");
-        sql.push(" and p.joined_at < ").push_bind(to);
-        (LONGEST_AFTER_END, "s.ended_at is null")
-    } else {
-        sql.push(
-            "s.started_at, stay.ended_at
-               from analytics.sessions s
-              cross join lateral (
-                    select analytics.effective_end(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
-                                                   s.live_participants, ",
-        );
-        sql.push_bind(now).push("::timestamptz) as ended_at) stay where stay.ended_at > s.started_at");
-        sql.push(" and s.started_at < ").push_bind(to);
-        (TimeDelta::zero(), "s.session_state in ('live', 'open')")
-    };
-    sql.push(" and stay.ended_at > ").push_bind(from);
-    sql.push(" and (s.ended_at > ").push_bind(from - before_end);
-    sql.push(" or ").push(may_run).push(") and s.source_id = any(");
-    sql.push_bind(source_ids.to_vec()).push(")");
-    push_filter(&mut sql, query);
-    sql.push(CHANGES);
-    sql.push(" where p.at >= ").push_bind(from).push(" and p.at < ").push_bind(to);
+    let mut sql = levels(query, rows, source_ids, now);
+    sql.push(FIGURES).push(" where p.at >= ").push_bind(from).push(" and p.at < ").push_bind(to);
     sql.push(" group by p.g1, p.g2, p.g3, p.g4, p.bucket, cut.bucket_start, cut.counted_to");
     sql.push(" order by p.g1, p.g2, p.g3, p.g4, p.bucket");
     sql
 }
 
-fn column(dimension: Dimension) -> &'static str {
+/// How many there are from each change on, by group: the statement goes on with what is asked of `level`.
+pub(super) fn levels(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
+    let starts: Vec<_> = query.buckets.iter().map(|bucket| bucket.from).collect();
+    // time that has not come is in no average
+    let ends: Vec<_> = query.buckets.iter().map(|bucket| bucket.to.min(now)).collect();
+    let mut sql = Statement::new("with cut (bucket_start, counted_to, bucket) as (select * from unnest(");
+    sql.push_bind(starts).push("::timestamptz[], ").push_bind(ends).push("::timestamptz[]) with ordinality");
+    sql.push("), presence (g1, g2, g3, g4, began_at, ended_at) as (select ");
+    for place in 0..MAX_DIMENSIONS {
+        sql.push(query.dimensions.get(place).map_or("null::text", |dimension| column(*dimension))).push(", ");
+    }
+    sql.push(began(rows)).push(", stay.ended_at");
+    push_stays(&mut sql, query, rows, source_ids, query.range, now);
+    sql.push(LEVELS);
+    sql
+}
+
+/// When a row begins.
+pub(super) fn began(rows: Rows) -> &'static str {
+    if rows == Rows::Presences { "p.joined_at" } else { "s.started_at" }
+}
+
+/// The rows that touch a range, and when they end, under the name `stay`.
+pub(super) fn push_stays(
+    sql: &mut Statement,
+    query: &MetricQuery,
+    rows: Rows,
+    source_ids: &[i32],
+    TimeRange { from, to }: TimeRange,
+    now: DateTime<Utc>,
+) {
+    let began = began(rows);
+    let (before_end, may_run) = if rows == Rows::Presences {
+        sql.push(
+            " from analytics.participants p
+               join analytics.sessions s using (source_id, session_id)
+              cross join lateral (select coalesce(p.left_at, case when s.is_provisional then ",
+        );
+        sql.push_bind(now).push("::timestamptz end) as ended_at) stay");
+        (LONGEST_AFTER_END, "s.ended_at is null")
+    } else {
+        sql.push(
+            " from analytics.sessions s
+              cross join lateral (
+                    select analytics.effective_end(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
+                                                   s.live_participants, ",
+        );
+        sql.push_bind(now).push("::timestamptz) as ended_at) stay");
+        (TimeDelta::zero(), "s.session_state in ('live', 'open')")
+    };
+    sql.push(" where stay.ended_at > ").push(began).push(" and ").push(began).push(" < ").push_bind(to);
+    sql.push(" and stay.ended_at > ").push_bind(from);
+    sql.push(" and (s.ended_at > ").push_bind(from - before_end);
+    sql.push(" or ").push(may_run).push(") and s.source_id = any(");
+    sql.push_bind(source_ids.to_vec()).push(")");
+    push_filter(sql, query);
+}
+
+/// The column of a dimension.
+pub(super) fn column(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Provider => "s.provider",
         Dimension::Source => "s.source",

@@ -10,7 +10,7 @@ use crate::api::parameters::time::TimeSaid;
 use crate::api::parameters::{Faults, Place, Said};
 
 /// What a body may hold.
-pub(crate) const FIELDS: [&str; 10] = [
+pub(crate) const FIELDS: [&str; 11] = [
     "metrics",
     "dimensions",
     "time",
@@ -21,6 +21,7 @@ pub(crate) const FIELDS: [&str; 10] = [
     "totals_by",
     "top",
     "require_fresh",
+    "as_known_at",
 ];
 
 /// Reads a body.
@@ -33,6 +34,7 @@ pub(crate) fn read(body: &Value, faults: &mut Faults) -> Draft {
     draft.includes_deleted = question.flag("include_deleted", faults);
     draft.attribution = question.text("attribution", faults);
     draft.require_fresh = question.text("require_fresh", faults);
+    draft.as_known_at = question.text("as_known_at", faults);
     if let Some(time) = question.object("time", &["range", "from", "to", "zone", "granularity"], faults) {
         draft.granularity = time.text("granularity", faults);
         draft.time = TimeSaid {

@@ -14,8 +14,14 @@ use crate::query::metrics::filter::{Condition, MetricFilter, Test, is_filterable
 const OPS: [&str; 4] = ["in", "not_in", "is_null", "is_not_null"];
 
 /// Reads the conditions of a question.
-pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Faults) -> MetricFilter {
-    let mut filter = MetricFilter::default();
+pub(crate) fn read(
+    filters: &[FilterSaid],
+    includes_deleted: Option<&Said>,
+    catalog: &Catalog,
+    faults: &mut Faults,
+) -> MetricFilter {
+    let includes_deleted = includes_deleted.is_some_and(|said| flag(said, faults));
+    let mut filter = MetricFilter { includes_deleted, ..MetricFilter::default() };
     for said in filters {
         let Some(field) = field(&said.field, faults) else { continue };
         let Some(test) = test(said, faults) else { continue };
@@ -40,6 +46,13 @@ pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Fault
         }
     }
     filter
+}
+
+fn flag(said: &Said, faults: &mut Faults) -> bool {
+    if !["true", "false"].contains(&said.text.as_str()) {
+        faults.note_unknown(&said.at, "unknown_value", &said.text, ["true", "false"]);
+    }
+    said.text == "true"
 }
 
 fn field(said: &Said, faults: &mut Faults) -> Option<Dimension> {

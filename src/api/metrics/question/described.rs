@@ -41,6 +41,10 @@ pub(crate) struct MetricQuestion {
     /// answer but a 503.
     #[schema(required = false, example = "PT15M")]
     require_fresh: String,
+    /// The figures as they were known at this instant: sessions first seen later are left out, what changed later has its
+    /// old value. Only for metrics with `is_kept` in `/v1/metrics`.
+    #[schema(required = false, example = "2026-11-19T12:00:00Z")]
+    as_known_at: String,
 }
 
 /// When.

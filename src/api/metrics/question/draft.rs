@@ -22,6 +22,7 @@ pub(crate) struct Draft {
     pub(crate) totals_by: Vec<Said>,
     pub(crate) top: Option<TopSaid>,
     pub(crate) require_fresh: Option<Said>,
+    pub(crate) as_known_at: Option<Said>,
 }
 
 /// A condition as it was said.

@@ -6,9 +6,10 @@
 
 pub(crate) mod body;
 mod comparing;
-mod conditions;
+pub(crate) mod conditions;
 pub(crate) mod described;
 pub(crate) mod draft;
+pub(crate) mod hindsight;
 pub(crate) mod parameters;
 mod shape;
 
@@ -28,7 +29,7 @@ use crate::query::metrics::compare::Pieces;
 use crate::query::range::TimeRange;
 
 /// The range of a question that names none.
-const DEFAULT_RANGE: &str = "last_7_days";
+pub(crate) const DEFAULT_RANGE: &str = "last_7_days";
 
 /// A question that can be answered.
 #[derive(Debug)]
@@ -75,8 +76,10 @@ pub(crate) async fn understand(
     let all = comparison.as_ref().map(|comparison| comparison.range).into_iter().chain(range);
     let all = all.reduce(|a, b| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) });
     let catalog = Catalog::load(&state.pool, all).await?;
-    let mut filter = conditions::read(&draft.filters, &catalog, &mut faults);
-    filter.includes_deleted = draft.includes_deleted.as_ref().is_some_and(|said| flag(said, &mut faults));
+    let filter = conditions::read(&draft.filters, draft.includes_deleted.as_ref(), &catalog, &mut faults);
+    let as_known_at = draft.as_known_at.as_ref();
+    let as_known_at =
+        as_known_at.and_then(|said| hindsight::read(said, (&metrics, &dimensions, &filter), (zone, now), &mut faults));
     let (Some(range), Some((granularity, buckets))) = (range, cut) else {
         return Err(faults.into_error()); // each has noted a fault
     };
@@ -93,6 +96,7 @@ pub(crate) async fn understand(
         totals_by,
         top,
         comparison,
+        as_known_at,
     };
     Ok(Understood { query, catalog, require_fresh, now })
 }
@@ -148,11 +152,4 @@ fn length(said: &Said, faults: &mut Faults) -> Option<TimeDelta> {
         faults.note(&said.at, "invalid_duration", detail);
     }
     length
-}
-
-fn flag(said: &Said, faults: &mut Faults) -> bool {
-    if !["true", "false"].contains(&said.text.as_str()) {
-        faults.note_unknown(&said.at, "unknown_value", &said.text, ["true", "false"]);
-    }
-    said.text == "true"
 }

@@ -62,13 +62,26 @@ pub(crate) struct ShapeParameters {
     /// Ranked by which of the metrics; default: the first.
     #[param(example = "sessions")]
     top_by: Option<String>,
-    /// `true`: sessions count that are gone at the provider.
-    #[param(example = false)]
-    include_deleted: Option<String>,
     /// An ISO 8601 duration. Where a stream behind the answer is complete only up to longer ago than this, there is no
     /// answer but a 503.
     #[param(example = "PT15M")]
     require_fresh: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HindsightParameter {
+    /// The figures as they were known at this instant (RFC 3339): sessions first seen later are left out, what changed
+    /// later has its old value. Only for metrics made of what is kept of sessions; see `is_kept` in `/v1/metrics`.
+    #[param(example = "2026-11-19T12:00:00Z")]
+    as_known_at: Option<String>,
+}
+
+impl HindsightParameter {
+    /// As it was said.
+    pub(crate) fn said(&self) -> Option<Said> {
+        self.as_known_at.as_ref().map(|text| Said::by_parameter("as_known_at", text))
+    }
 }
 
 /// Conditions, one parameter a field.
@@ -86,9 +99,12 @@ parameter_groups! {
         cut: GranularityParameter,
         shape: ShapeParameters,
         fields: FieldParameters,
+        hindsight: HindsightParameter,
         form: FormParameter,
     }
 }
+
+const INCLUDE_DELETED: &str = "include_deleted";
 
 /// What conditions can be on.
 fn fields() -> impl Iterator<Item = &'static str> {
@@ -112,6 +128,8 @@ impl IntoParams for FieldParameters {
             let description = format!("Only sessions whose `{field}` is none of these, those without one included.");
             all.push(parameter(&format!("{field}_not"), description));
         }
+        let description = "`true`: sessions count that are gone at the provider.";
+        all.push(parameter(INCLUDE_DELETED, description.to_owned()));
         all.push(parameter("missing", "Fields of which sessions must have no value; comma list.".to_owned()));
         all.push(parameter("present", "Fields of which sessions must have a value; comma list.".to_owned()));
         all
@@ -119,7 +137,13 @@ impl IntoParams for FieldParameters {
 }
 
 impl FieldParameters {
-    fn said(&self) -> Vec<FilterSaid> {
+    /// Whether sessions count that are gone at the provider.
+    pub(crate) fn includes_deleted(&self) -> Option<Said> {
+        self.given.get(INCLUDE_DELETED).map(|text| Said::by_parameter(INCLUDE_DELETED, text))
+    }
+
+    /// The conditions.
+    pub(crate) fn said(&self) -> Vec<FilterSaid> {
         let mut filters = Vec::new();
         for field in fields() {
             for (name, op) in [(field.to_owned(), "in"), (format!("{field}_not"), "not_in")] {
@@ -158,7 +182,7 @@ impl MetricParameters {
             time: self.time.said(),
             granularity: said("granularity", &self.cut.granularity),
             filters: self.fields.said(),
-            includes_deleted: said("include_deleted", &shape.include_deleted),
+            includes_deleted: self.fields.includes_deleted(),
             attribution: said("attribution", &shape.attribution),
             compare: compare.iter().any(|text| text.is_some()).then(|| CompareSaid {
                 to: said("compare", &shape.compare),
@@ -176,6 +200,7 @@ impl MetricParameters {
                 at: Place::from("top"),
             }),
             require_fresh: said("require_fresh", &shape.require_fresh),
+            as_known_at: self.hindsight.said(),
             ..Draft::default()
         }
     }

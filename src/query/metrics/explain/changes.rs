@@ -1,0 +1,146 @@
+//! What became of a figure since an earlier time: sessions that came, changed and went, and the figure as it was.
+//!
+//! It rests on the changes that are written down of sessions. What a figure was can be said only where it is made of
+//! what is kept ([`crate::query::metrics::hindsight`]); which sessions came or changed can always be said.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{PgPool, Row};
+use utoipa::ToSchema;
+
+use crate::query::metrics::answer::Value;
+use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
+use crate::query::metrics::statement::Statement;
+use crate::query::{ReadError, reading};
+
+/// What became of a figure since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Changes {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// The figure as it was known then; absent where what it is made of is not kept (`not_kept`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_then: Option<Value>,
+    /// `not_kept`: earlier values of what the figure is made of are not written down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "not_kept")]
+    pub reason: Option<&'static str>,
+    /// Sessions in the figure that were first seen since.
+    pub sessions_new: i64,
+    /// Sessions in the figure that were known then and have changed since.
+    pub sessions_changed: i64,
+    /// Sessions that were in the figure then and are not any more; absent where that is not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions_gone: Option<i64>,
+    /// What changed about `sessions_changed`, most first.
+    pub fields: Vec<ChangedField>,
+}
+
+/// A field that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChangedField {
+    /// The field, as in `analytics.session_changes`.
+    #[schema(example = "outcome")]
+    pub field: String,
+    /// In how many of these sessions.
+    pub session_count: i64,
+}
+
+const WHAT: &str = "what changed about a figure";
+
+/// What became of the figure since; `value_then` is the figure as it was known, where it can be.
+pub(super) async fn since(
+    pool: &PgPool,
+    subject: &Subject<'_>,
+    since: DateTime<Utc>,
+    value_then: Option<Value>,
+    now: DateTime<Utc>,
+) -> Result<Changes, ReadError> {
+    let mut sql = push_cell(subject, now);
+    sql.push(" select (select count(*) from cell where first_seen_at > ").push_bind(since);
+    sql.push(") as new, count(distinct (c.source_id, c.provider_session_id)) as changed from cell join changed c on ");
+    sql.push("c.source_id = cell.source_id and c.provider_session_id = cell.provider_session_id where cell.first_seen_at <= ");
+    let mut counts = with_changed(subject, since);
+    counts.append(sql).push_bind(since);
+    let rows = counts.fetch_all(pool).await.map_err(reading(WHAT))?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(reading(WHAT))?;
+    let (sessions_new, sessions_changed) =
+        row.try_get("new").and_then(|new| Ok((new, row.try_get("changed")?))).map_err(reading(WHAT))?;
+    let is_kept = value_then.is_some();
+    Ok(Changes {
+        since,
+        value_then,
+        reason: (!is_kept).then_some("not_kept"),
+        sessions_new,
+        sessions_changed,
+        sessions_gone: if is_kept { Some(gone(pool, subject, since, now).await?) } else { None },
+        fields: fields(pool, subject, since, now).await?,
+    })
+}
+
+/// Begins a statement with all changes since, of the sources asked about.
+fn with_changed(subject: &Subject<'_>, since: DateTime<Utc>) -> Statement {
+    let mut sql = Statement::new(
+        "with changed as (select c.source_id, c.provider_session_id, c.field from analytics.session_changes c where c.changed_at > ",
+    );
+    sql.push_bind(since).push(" and c.source_id = any(").push_bind(subject.telling_ids()).push("))");
+    sql
+}
+
+/// The sessions in the figure, as `cell`.
+fn push_cell(subject: &Subject<'_>, now: DateTime<Utc>) -> Statement {
+    let mut sql =
+        Statement::new(", cell as (select distinct s.source_id, s.session_id, s.provider_session_id, s.first_seen_at");
+    push_sessions(&mut sql, subject, now);
+    sql.push(")");
+    sql
+}
+
+/// What is read along time stands for the sessions that began in its range.
+fn push_sessions(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc>) {
+    if subject.metric.additivity.is_along_time() {
+        subject.push_started(sql, Counting::Counted, Naming::Number, now);
+    } else {
+        subject.push_rows(sql, Counting::Counted, Naming::Number, now);
+    }
+}
+
+async fn fields(
+    pool: &PgPool,
+    subject: &Subject<'_>,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<ChangedField>, ReadError> {
+    let mut sql = with_changed(subject, since);
+    sql.append(push_cell(subject, now));
+    sql.push(" select c.field, count(distinct (c.source_id, c.provider_session_id)) as session_count from cell join changed c on ");
+    sql.push("c.source_id = cell.source_id and c.provider_session_id = cell.provider_session_id where cell.first_seen_at <= ");
+    sql.push_bind(since).push(" group by 1 order by 2 desc, 1");
+    let rows = sql.fetch_all(pool).await.map_err(reading(WHAT))?;
+    let field = |row: &sqlx::postgres::PgRow| {
+        Ok(ChangedField { field: row.try_get("field")?, session_count: row.try_get("session_count")? })
+    };
+    rows.iter().map(field).collect::<Result<_, sqlx::Error>>().map_err(reading(WHAT))
+}
+
+/// Sessions that were in the figure and are not any more: only those that have changed can be.
+async fn gone(
+    pool: &PgPool,
+    subject: &Subject<'_>,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<i64, ReadError> {
+    let mut sql = with_changed(subject, since);
+    sql.append(push_cell(subject, now))
+        .push(", before as (select distinct s.source_id, s.session_id, s.provider_session_id");
+    push_sessions(&mut sql, &subject.as_known_at(since), since);
+    sql.push(
+        ") select count(*) as gone from before
+           where exists (select from changed c
+                          where c.source_id = before.source_id and c.provider_session_id = before.provider_session_id)
+             and not exists (select from cell
+                              where cell.source_id = before.source_id and cell.session_id = before.session_id)",
+    );
+    let rows = sql.fetch_all(pool).await.map_err(reading(WHAT))?;
+    rows.first().map_or(Ok(0), |row| row.try_get("gone")).map_err(reading(WHAT))
+}

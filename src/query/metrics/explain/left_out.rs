@@ -1,0 +1,164 @@
+//! What is in the range and not in the figure, by reason.
+//!
+//! Rows that never count are found with the figure's own rows and without its rule of counting; sessions that another
+//! provider has, or that are not decided yet, where they began. What nobody has seen yet cannot be counted: it is told
+//! as stretches of time that are not proven.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use sqlx::{PgPool, Row};
+use utoipa::ToSchema;
+
+use crate::query::catalog::Source;
+use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
+use crate::query::metrics::registry::Needs;
+use crate::query::metrics::source::push_from;
+use crate::query::metrics::statement::Statement;
+use crate::query::metrics::{predicate, registry::Anchor};
+use crate::query::range::TimeRange;
+use crate::query::{ReadError, reading};
+
+/// An open chat without a sign of life for so long is stale.
+const STALE_AFTER: TimeDelta = TimeDelta::hours(24);
+/// Stretches told; a source without any proof has one, so this is far off.
+const MAX_STRETCHES: usize = 100;
+
+/// What is not in the figure, by reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LeftOut {
+    /// Sessions that began in the range and are not decided, with a sign of life in the last 24 hours. Only of metrics
+    /// of outcomes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open: Option<i64>,
+    /// The same, without a sign of life for 24 hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_open: Option<i64>,
+    /// Those that should have told the figure and did not; as `unknown_count` of the figure.
+    pub unknown: i64,
+    /// Sessions that began in the range at sources that have no such notion, or of which it is not read.
+    pub not_applicable: i64,
+    /// Records of the sources that could not be normalized, of any time.
+    pub rejected: i64,
+    /// Sessions in the range that the provider deleted.
+    pub deleted: i64,
+    /// Breakout rooms in the range: their parents stand for them.
+    pub breakout_rooms: i64,
+    /// Stretches of the range, up to now, that are not proven complete: nobody knows what is missing there.
+    pub out_of_coverage: Vec<Stretch>,
+}
+
+/// A stretch of time that is not proven complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Stretch {
+    /// Slug of the source.
+    #[schema(example = "rtk-prod")]
+    pub source: String,
+    /// First instant.
+    pub from: DateTime<Utc>,
+    /// First instant after it.
+    pub to: DateTime<Utc>,
+    /// `before_history`: nothing so old is asked for; `has_gap`: reading failed; `awaiting_sync`: not read yet.
+    #[schema(example = "awaiting_sync")]
+    pub reason: &'static str,
+}
+
+/// What is left out of a figure of which `unknown` did not tell.
+pub(super) async fn of(
+    pool: &PgPool,
+    subject: &Subject<'_>,
+    unknown: i64,
+    now: DateTime<Utc>,
+) -> Result<LeftOut, ReadError> {
+    let (deleted, breakout_rooms) = never_counted(pool, subject, now).await?;
+    let (not_applicable, open, stale_open) = elsewhere(pool, subject, now).await?;
+    let decides = subject.metric.needs == Needs::Outcomes;
+    let rejects = |source: &&Source| source.streams.iter().map(|stream| stream.open_reject_count).sum::<i64>();
+    Ok(LeftOut {
+        open: decides.then_some(open),
+        stale_open: decides.then_some(stale_open),
+        unknown,
+        not_applicable,
+        rejected: subject.telling.iter().map(rejects).sum(),
+        deleted: if subject.query.filter.includes_deleted { 0 } else { deleted },
+        breakout_rooms,
+        out_of_coverage: stretches(&subject.telling, subject.query.range, now),
+    })
+}
+
+/// Sessions in the range that were deleted, and breakout rooms.
+async fn never_counted(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>) -> Result<(i64, i64), ReadError> {
+    let mut sql = Statement::new(
+        "select count(distinct (s.source_id, s.session_id)) filter (where s.is_deleted_at_provider) as deleted,
+                count(distinct (s.source_id, s.session_id))
+                  filter (where s.is_part_of_session and not s.is_deleted_at_provider) as breakout_rooms",
+    );
+    if subject.metric.additivity.is_along_time() {
+        subject.push_started(&mut sql, Counting::All, Naming::Number, now);
+    } else {
+        subject.push_rows(&mut sql, Counting::All, Naming::Number, now);
+    }
+    sql.push(" and (s.is_deleted_at_provider or s.is_part_of_session)");
+    let what = "what is left out of a figure";
+    let rows = sql.fetch_all(pool).await.map_err(reading(what))?;
+    let Some(row) = rows.first() else { return Ok((0, 0)) };
+    let counts = row.try_get("deleted").and_then(|deleted| Ok((deleted, row.try_get("breakout_rooms")?)));
+    counts.map_err(reading(what))
+}
+
+/// Sessions that began in the range: at sources that cannot tell the metric, and open ones of those that can.
+async fn elsewhere(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>) -> Result<(i64, i64, i64), ReadError> {
+    let TimeRange { from, to } = subject.query.range;
+    let known_at = subject.query.as_known_at.unwrap_or(now);
+    let all: Vec<i32> = subject.sources.iter().map(|source| source.source_id).collect();
+    let mut sql = Statement::new("select count(*) filter (where not s.source_id = any(");
+    sql.push_bind(subject.telling_ids())
+        .push(")) as not_applicable, count(*) filter (where is_open and not is_stale) as open, ");
+    sql.push("count(*) filter (where is_open and is_stale) as stale_open");
+    push_from(&mut sql, &subject.query, Anchor::StartedAt, &[], known_at);
+    sql.push(" cross join lateral (select s.outcome = 'open' and s.source_id = any(").push_bind(subject.telling_ids());
+    sql.push(") as is_open, coalesce(s.last_activity_at, s.started_at) < ").push_bind(known_at - STALE_AFTER);
+    sql.push(" as is_stale) o where s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);
+    predicate::push_filter(&mut sql, &subject.query);
+    sql.push(" and s.source_id = any(").push_bind(all).push(")");
+    let what = "what is left out of a figure";
+    let rows = sql.fetch_all(pool).await.map_err(reading(what))?;
+    let Some(row) = rows.first() else { return Ok((0, 0, 0)) };
+    let count = |name: &str| row.try_get(name);
+    let counts = count("not_applicable").and_then(|other| Ok((other, count("open")?, count("stale_open")?)));
+    counts.map_err(reading(what))
+}
+
+/// What of the range, as far as it has passed, is not proven by the sources that are still polled.
+fn stretches(sources: &[&Source], range: TimeRange, now: DateTime<Utc>) -> Vec<Stretch> {
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|source| source.is_enabled) {
+        let mut proven: Vec<TimeRange> = source.streams.iter().flat_map(|stream| stream.proven.clone()).collect();
+        proven.sort_by_key(|proven| proven.from);
+        proven.push(TimeRange { from: range.to.min(now), to: range.to.min(now) });
+        let mut at = range.from;
+        for proven in proven {
+            let to = proven.from.min(range.to).min(now);
+            let cut = source.history_from.clamp(at, to.max(at));
+            for piece in [TimeRange { from: at, to: cut }, TimeRange { from: cut, to }] {
+                if piece.from < piece.to {
+                    found.push(stretch(source, piece));
+                }
+            }
+            at = at.max(proven.to);
+        }
+    }
+    found.truncate(MAX_STRETCHES);
+    found
+}
+
+fn stretch(source: &Source, TimeRange { from, to }: TimeRange) -> Stretch {
+    let mut gaps = source.streams.iter().flat_map(|stream| &stream.gaps);
+    let reason = if to <= source.history_from {
+        "before_history"
+    } else if gaps.any(|gap| gap.from < to && gap.to > from) {
+        "has_gap"
+    } else {
+        "awaiting_sync"
+    };
+    Stretch { source: source.source.clone(), from, to, reason }
+}

@@ -1,0 +1,52 @@
+//! What a figure along time rests on: who was there; of a maximum, in the instant at which it was reached first.
+//!
+//! All of it comes from the sweep that reads the figure itself, cut down to one group.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{PgPool, Row};
+
+use crate::query::metrics::explain::subject::Subject;
+use crate::query::metrics::statement::Statement;
+use crate::query::metrics::sweep;
+use crate::query::range::TimeRange;
+use crate::query::{ReadError, reading};
+
+/// When the maximum was reached first; `None`: nothing was there.
+pub(super) async fn first(
+    pool: &PgPool,
+    subject: &Subject<'_>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, ReadError> {
+    let TimeRange { from, to } = subject.query.range;
+    let mut sql = sweep::levels(&subject.query, subject.metric.rows, &subject.telling_ids(), now);
+    sql.push(" select at from level where at >= ").push_bind(from).push(" and at < ").push_bind(to);
+    sql.push(" and level > 0");
+    for (place, (_, value)) in subject.group.iter().enumerate() {
+        push_equal(&mut sql, &format!("g{}", place + 1), value.as_deref());
+    }
+    sql.push(" order by level desc, at limit 1");
+    let rows = sql.fetch_all(pool).await.map_err(reading("when a maximum was reached"))?;
+    rows.first().map(|row| row.try_get("at")).transpose().map_err(reading("when a maximum was reached"))
+}
+
+/// Those who were there at an instant.
+pub(super) fn push_present(sql: &mut Statement, subject: &Subject<'_>, at: DateTime<Utc>, now: DateTime<Utc>) {
+    // the instant alone: whoever leaves in it has left
+    let instant = TimeRange { from: at, to: at + TimeDelta::microseconds(1) };
+    push_stays(sql, subject, instant, now);
+}
+
+/// Those who were there in a range.
+pub(super) fn push_stays(sql: &mut Statement, subject: &Subject<'_>, range: TimeRange, now: DateTime<Utc>) {
+    sweep::push_stays(sql, &subject.query, subject.metric.rows, &subject.telling_ids(), range, now);
+    for (dimension, value) in &subject.group {
+        push_equal(sql, sweep::column(*dimension), value.as_deref());
+    }
+}
+
+fn push_equal(sql: &mut Statement, column: &str, value: Option<&str>) {
+    match value {
+        Some(value) => _ = sql.push(" and ").push(column).push(" = ").push_bind(value),
+        None => _ = sql.push(" and ").push(column).push(" is null"),
+    }
+}

@@ -1,0 +1,163 @@
+//! The previous period: as long as the range and right before it, by the calendar of the zone.
+//!
+//! Whole days are counted as days, so that a day of 23 hours is compared with a day. Of a range that has not passed yet
+//! only as much is compared as has: half a day against a whole one would always be a loss.
+
+use chrono::{DateTime, Days, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use sqlx::PgPool;
+use utoipa::ToSchema;
+
+use crate::query::ReadError;
+use crate::query::calendar::{in_zone, local_date, start_of_day};
+use crate::query::catalog::Catalog;
+use crate::query::metrics::answer::Value;
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::explain::drivers::{self, Drivers};
+use crate::query::metrics::explain::subject::Subject;
+use crate::query::metrics::explain::{Explaining, figure};
+use crate::query::metrics::registry::{Additivity, Applicability};
+use crate::query::metrics::scan::Sums;
+use crate::query::number::Number;
+use crate::query::range::TimeRange;
+
+/// The figure before, and what moved it since.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Previous {
+    /// First instant of the previous period.
+    #[schema(example = "2026-11-11T00:00:00+01:00")]
+    pub from: String,
+    /// First instant after it. Of a range that still runs, the same part has passed.
+    #[schema(example = "2026-11-18T00:00:00+01:00")]
+    pub to: String,
+    /// The figure in it.
+    pub figure: Value,
+    /// The change since, of figures that add up or whose parts do; null: one of the two is null.
+    pub change: Option<Number>,
+    /// Why there are no drivers: `no_figure` (one of the two is null) or `not_additive` (the figure is no sum of parts).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "not_additive")]
+    pub reason: Option<&'static str>,
+    /// What moved it, a set for each dimension; each adds up to the change.
+    pub drivers: Vec<Drivers>,
+}
+
+/// The previous period of a range, and as much of it as has passed of the range.
+pub fn before(range: TimeRange, zone: Tz, now: DateTime<Utc>) -> TimeRange {
+    let (first, last) = (local_date(zone, range.from), local_date(zone, range.to));
+    let is_whole_days = start_of_day(zone, first) == range.from && start_of_day(zone, last) == range.to;
+    let days = u64::try_from((last - first).num_days()).unwrap_or(0);
+    let start = first.checked_sub_days(Days::new(days)).filter(|_| is_whole_days);
+    let from = start.map_or(range.from - (range.to - range.from), |start| start_of_day(zone, start));
+    let passed = now - range.from;
+    let is_running = range.from < now && now < range.to;
+    TimeRange { from, to: if is_running { (from + passed).min(range.from) } else { range.from } }
+}
+
+/// What moved the figure, which is `current`, since the previous period.
+pub(super) async fn of(
+    pool: &PgPool,
+    catalog: &Catalog,
+    subject: &Subject<'_>,
+    current: &Value,
+    question: &Explaining,
+) -> Result<Previous, ReadError> {
+    let (zone, now) = (subject.query.zone, question.now);
+    let range = before(subject.query.range, zone, now);
+    let was = figure(pool, catalog, &subject.within(range), now).await?;
+    let values = was.value.zip(current.value);
+    let adds_up = matches!(subject.metric.additivity, Additivity::Sum | Additivity::RatioOfSums);
+    let reason = match values {
+        _ if !adds_up => Some("not_additive"),
+        None => Some("no_figure"),
+        Some(_) => None,
+    };
+    let sets = match reason {
+        None => sets(pool, subject, range, question).await?,
+        Some(_) => Vec::new(),
+    };
+    Ok(Previous {
+        from: in_zone(zone, range.from),
+        to: in_zone(zone, range.to),
+        figure: was,
+        change: values.map(|(was, is)| Number(drivers::change(was.0, is.0))),
+        reason,
+        drivers: sets,
+    })
+}
+
+async fn sets(
+    pool: &PgPool,
+    subject: &Subject<'_>,
+    previous: TimeRange,
+    question: &Explaining,
+) -> Result<Vec<Drivers>, ReadError> {
+    let range = subject.query.range;
+    let between = TimeRange { from: previous.to, to: range.from };
+    // buckets must touch: what lies between the two is read and not looked at
+    let mut buckets = vec![previous, range];
+    if between.from < between.to {
+        buckets.insert(1, between);
+    }
+    let periods = |sums: &[Sums]| (sums.first().copied().unwrap_or_default(), sums.last().copied().unwrap_or_default());
+    let by_source = subject.sums_by(pool, Dimension::Source, buckets.clone(), question.now).await?;
+    let mut whole = (Sums::default(), Sums::default());
+    for (_, sums) in &by_source {
+        let (before, after) = periods(sums);
+        whole.0.add(before);
+        whole.1.add(after);
+    }
+    let mut sets = Vec::new();
+    for dimension in Dimension::ALL.into_iter().filter(|dimension| is_told(subject, *dimension, &question.dimensions)) {
+        let groups = match dimension {
+            Dimension::Source => by_source.clone(),
+            _ => subject.sums_by(pool, dimension, buckets.clone(), question.now).await?,
+        };
+        let groups: Vec<drivers::Periods> = groups
+            .into_iter()
+            .map(|(group, sums)| (group, periods(&sums)))
+            .filter(|(_, periods)| *periods != (Sums::default(), Sums::default()))
+            .map(|(group, (before, after))| (group, before, after))
+            .collect();
+        sets.extend(drivers::of(dimension.as_str(), &groups, whole, subject.metric.additivity));
+    }
+    Ok(sets)
+}
+
+/// Whether a dimension says anything of the figure: it can be grouped by it, and some source can have it.
+fn is_told(subject: &Subject<'_>, dimension: Dimension, asked: &[Dimension]) -> bool {
+    let has_it = || subject.telling.iter().any(|source| dimension.needs().of(source) != Applicability::NotApplicable);
+    let is_of_group = subject.group.iter().any(|(other, _)| *other == dimension);
+    (asked.is_empty() || asked.contains(&dimension))
+        && subject.metric.can_be_grouped_by(dimension)
+        && !is_of_group
+        && has_it()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::Europe::Berlin;
+
+    fn previous(from: &str, to: &str, now: &str) -> String {
+        let range = TimeRange { from: from.parse().unwrap(), to: to.parse().unwrap() };
+        let TimeRange { from, to } = before(range, Berlin, now.parse().unwrap());
+        format!("{} {}", from.format("%dT%H:%M"), to.format("%dT%H:%M"))
+    }
+
+    #[test]
+    fn days_are_days_and_hours_are_hours() {
+        let later = "2026-12-01T00:00:00Z";
+        // the day after the clocks went back: the one before has 25 hours
+        assert_eq!(previous("2026-10-25T23:00:00Z", "2026-10-26T23:00:00Z", later), "24T22:00 25T23:00");
+        assert_eq!(previous("2026-11-18T10:00:00Z", "2026-11-18T13:00:00Z", later), "18T07:00 18T10:00");
+    }
+
+    #[test]
+    fn of_a_day_that_runs_as_much_is_compared_as_has_passed() {
+        let now = "2026-11-20T12:00:00Z";
+        assert_eq!(previous("2026-11-19T23:00:00Z", "2026-11-20T23:00:00Z", now), "18T23:00 19T12:00");
+        assert_eq!(previous("2026-11-20T23:00:00Z", "2026-11-21T23:00:00Z", now), "19T23:00 20T23:00");
+    }
+}

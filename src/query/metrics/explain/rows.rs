@@ -1,0 +1,204 @@
+//! The rows behind a figure, each with what it adds.
+//!
+//! A row's part is the figure's own sum taken over that row alone, so rows and figure cannot disagree. Parts are
+//! rounded to the digits of the answer one after the other, with what rounding left over carried on to the next row
+//! and, in the cursor, to the next page: so all parts together are the figure to the last digit. The rows of a maximum
+//! are those that were there when it was reached first.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+use utoipa::ToSchema;
+
+use crate::query::metrics::explain::peak;
+use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
+use crate::query::metrics::registry::{Additivity, Rows};
+use crate::query::metrics::source::time;
+use crate::query::metrics::statement::Statement;
+use crate::query::metrics::sweep;
+use crate::query::number::Number;
+use crate::query::range::TimeRange;
+use crate::query::{ReadError, reading};
+
+/// Where a page ends: the sort key of its last row, and what rounding has left over up to there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowPosition {
+    /// The row's time.
+    pub at: DateTime<Utc>,
+    /// Its source.
+    pub source_id: i32,
+    /// Its session.
+    pub session_id: i64,
+    /// Which row of the session.
+    pub row_id: String,
+    /// What was not given out yet, less than a last digit.
+    pub carried: String,
+}
+
+impl RowPosition {
+    /// What is carried on; a cursor that somebody else wrote carries nothing that could matter.
+    fn carried(&self) -> Decimal {
+        self.carried.parse::<Decimal>().ok().filter(|left| left.abs() < Decimal::ONE).unwrap_or_default()
+    }
+}
+
+/// A session, message or presence that a figure rests on.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ContributingRow {
+    /// The time that puts it into the range: the metric's anchor.
+    pub at: DateTime<Utc>,
+    /// The session; see `/v1/sessions/{session_id}`.
+    pub session_id: i64,
+    /// Slug of its source.
+    #[schema(example = "konvo-eu")]
+    pub source: String,
+    /// Kind of platform.
+    #[schema(example = "konvo")]
+    pub provider: String,
+    /// The provider's id, to the letter.
+    pub provider_session_id: String,
+    /// `avatar`, `chat`, `meeting` or `livestream`.
+    #[schema(example = "chat")]
+    pub session_kind: String,
+    /// `live`, `ended`, `open`, `never_started` or `unknown`, as of now.
+    #[schema(example = "ended")]
+    pub session_state: String,
+    /// `resolved`, `unresolved`, `open`, `unknown` or `not_applicable`, as of now.
+    #[schema(example = "resolved")]
+    pub outcome: String,
+    /// Way of contact.
+    pub channel: Option<String>,
+    /// Which message (the provider's id) or presence (our number) of the session; absent: the session is the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row_id: Option<String>,
+    /// What it adds to the figure, of a ratio to the part above; all of them together are the figure.
+    pub contribution: Number,
+    /// Of a ratio: what it adds to the part below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denominator: Option<Number>,
+    /// It should have told the figure and did not.
+    pub is_unknown: bool,
+    /// Where a page that ends here goes on.
+    #[serde(skip)]
+    pub position: RowPosition,
+}
+
+/// Up to `limit` rows of the figure, in the order of their time, after `after`.
+pub async fn rows(
+    pool: &PgPool,
+    subject: &Subject<'_>,
+    after: Option<RowPosition>,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<ContributingRow>, ReadError> {
+    let mut carried = after.as_ref().map_or(Decimal::ZERO, RowPosition::carried);
+    let known_at = subject.query.as_known_at.unwrap_or(now);
+    let mut sql = Statement::new(
+        "select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.session_state, d.outcome, d.channel from (",
+    );
+    if subject.metric.additivity.is_along_time() {
+        let is_there = push_there(&mut sql, pool, subject, after.as_ref(), known_at).await?;
+        if !is_there {
+            return Ok(Vec::new());
+        }
+    } else {
+        push_summed(&mut sql, subject, after.as_ref(), known_at);
+    }
+    sql.push(" order by 1, 2, 3, 4 limit ").push_bind(limit);
+    sql.push(") x join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id");
+    sql.push(" order by x.at, x.source_id, x.session_id, x.row_id");
+    let found = sql.fetch_all(pool).await.map_err(reading("the rows of a figure"))?;
+    let is_ratio = subject.metric.additivity == Additivity::RatioOfSums;
+    found
+        .iter()
+        .map(|row| take(row, is_ratio, &mut carried))
+        .collect::<Result<_, _>>()
+        .map_err(reading("the rows of a figure"))
+}
+
+/// Which row of a session a row is; empty: the session is the row.
+fn row_id(rows: Rows) -> &'static str {
+    match rows {
+        Rows::Sessions | Rows::Speakers => "''::text",
+        Rows::Messages => "m.provider_message_id",
+        Rows::Presences => "p.participant_id::text",
+    }
+}
+
+/// The rows of a figure along time; false: there are none. Each adds one to a maximum, and to an average the share of the
+/// time that it was there.
+async fn push_there(
+    sql: &mut Statement,
+    pool: &PgPool,
+    subject: &Subject<'_>,
+    after: Option<&RowPosition>,
+    now: DateTime<Utc>,
+) -> Result<bool, ReadError> {
+    let rows = subject.metric.rows;
+    let (began, row_id) = (sweep::began(rows), row_id(rows));
+    sql.push("select ").push(began).push(" as at, s.source_id, s.session_id, ").push(row_id).push(" as row_id, ");
+    if subject.metric.additivity == Additivity::Maximum {
+        let Some(at) = peak::first(pool, subject, now).await? else { return Ok(false) };
+        sql.push("1::numeric as value, 1::numeric as known, 0::bigint as unknown");
+        peak::push_present(sql, subject, at, now);
+    } else {
+        let range = TimeRange { to: subject.query.range.to.min(now), ..subject.query.range };
+        if range.from >= range.to {
+            return Ok(false);
+        }
+        sql.push("extract(epoch from least(stay.ended_at, ").push_bind(range.to).push(") - greatest(").push(began);
+        sql.push(", ").push_bind(range.from).push(")) / extract(epoch from ").push_bind(range.to);
+        sql.push("::timestamptz - ").push_bind(range.from).push("::timestamptz) as value, ");
+        sql.push("1::numeric as known, 0::bigint as unknown");
+        peak::push_stays(sql, subject, range, now);
+    }
+    push_after(sql, began, row_id, after);
+    Ok(true)
+}
+
+fn push_summed(sql: &mut Statement, subject: &Subject<'_>, after: Option<&RowPosition>, now: DateTime<Utc>) {
+    let metric = subject.metric;
+    let (at, row_id) = (time(metric.anchor), row_id(metric.rows));
+    sql.push("select ").push(at).push(" as at, s.source_id, s.session_id, ").push(row_id).push(" as row_id, (");
+    sql.push(metric.value_sql).push(")::numeric as value, (").push(metric.known_sql).push(")::numeric as known, (");
+    sql.push(metric.unknown_sql).push(")::bigint as unknown");
+    subject.push_rows(sql, Counting::Counted, Naming::Number, now);
+    push_after(sql, at, row_id, after);
+    sql.push(" group by 1, 2, 3, 4 having coalesce(").push(metric.value_sql).push(", 0) <> 0 or (");
+    sql.push(metric.known_sql).push(")::numeric <> 0 or (").push(metric.unknown_sql).push(") > 0");
+}
+
+fn push_after(sql: &mut Statement, at: &str, row_id: &str, after: Option<&RowPosition>) {
+    let Some(after) = after else { return };
+    sql.push(" and (").push(at).push(", s.source_id, s.session_id, ").push(row_id).push(") > (");
+    sql.push_bind(after.at).push(", ").push_bind(i64::from(after.source_id)).push(", ");
+    sql.push_bind(after.session_id).push(", ").push_bind(after.row_id.clone()).push(")");
+}
+
+fn take(row: &PgRow, is_ratio: bool, carried: &mut Decimal) -> Result<ContributingRow, sqlx::Error> {
+    let exact = row.try_get::<Option<Decimal>, _>("value")?.unwrap_or_default();
+    let due = exact.saturating_add(*carried);
+    let given = due.round_dp_with_strategy(Number::DIGITS, RoundingStrategy::MidpointAwayFromZero);
+    *carried = due - given;
+    let (at, source_id, session_id) = (row.try_get("at")?, row.try_get("source_id")?, row.try_get("session_id")?);
+    let row_id: String = row.try_get("row_id")?;
+    let denominator = row.try_get::<Option<Decimal>, _>("known")?.unwrap_or_default();
+    Ok(ContributingRow {
+        at,
+        session_id,
+        source: row.try_get("source")?,
+        provider: row.try_get("provider")?,
+        provider_session_id: row.try_get("provider_session_id")?,
+        session_kind: row.try_get("session_kind")?,
+        session_state: row.try_get("session_state")?,
+        outcome: row.try_get("outcome")?,
+        channel: row.try_get("channel")?,
+        row_id: Some(row_id.clone()).filter(|id| !id.is_empty()),
+        contribution: Number(given),
+        denominator: is_ratio.then_some(Number(denominator)),
+        is_unknown: row.try_get::<i64, _>("unknown")? > 0,
+        position: RowPosition { at, source_id, session_id, row_id, carried: carried.to_string() },
+    })
+}

@@ -1,0 +1,150 @@
+//! The SQL of a figure, for people: one statement over `analytics`, with its values written out.
+//!
+//! It is put together from the rows, the filter and the sums the figure itself is read with, so that it yields the same
+//! number in psql. What the service knows and the rows do not (that a range is not proven yet, that a provider has no
+//! such notion) stands in it as a comment, and makes the figure null where it is null.
+
+use chrono::{DateTime, Utc};
+
+use crate::query::metrics::answer::Value;
+use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
+use crate::query::metrics::registry::Additivity;
+use crate::query::metrics::statement::Statement;
+use crate::query::metrics::sweep;
+
+/// The statement that yields `figure`, to be run by whoever may read `analytics`.
+pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> String {
+    let metric = subject.metric;
+    let header = format!("-- {} ({}): {}\n", metric.label, metric.id, metric.formula);
+    let note = match figure.reason {
+        Some(reason @ ("not_applicable" | "not_fetched")) => {
+            return format!("{header}-- {reason}: no source asked about can tell it\nselect null::numeric as value;\n");
+        }
+        Some("unknown" | "no_data") | None => String::new(),
+        Some(status) => {
+            format!("-- {status}: the range is not proven complete, so that nothing found is not stated as 0\n")
+        }
+    };
+    let is_unproven = !note.is_empty();
+    let mut sql = Statement::new("with figure as (select ");
+    match metric.additivity {
+        Additivity::Maximum => push_along_time(&mut sql, subject, "peak", now),
+        Additivity::TimeAverage => push_along_time(&mut sql, subject, "average", now),
+        Additivity::RatioOfSums => {
+            sql.push("coalesce(").push(metric.value_sql).push(", 0) as numerator, ");
+            sql.push("coalesce((").push(metric.known_sql).push(")::numeric, 0) as denominator, ");
+            push_unknown(&mut sql, subject, now);
+            subject.push_rows(&mut sql, Counting::Counted, Naming::Slug, now);
+        }
+        Additivity::Sum => {
+            sql.push(metric.value_sql).push(" as value, (").push(metric.known_sql).push(")::numeric as known_count, ");
+            push_unknown(&mut sql, subject, now);
+            subject.push_rows(&mut sql, Counting::Counted, Naming::Slug, now);
+        }
+    }
+    sql.push(") ");
+    if metric.additivity == Additivity::RatioOfSums {
+        sql.push("select round(numerator / nullif(denominator, 0), 9) as value, numerator, denominator, unknown_count");
+    } else {
+        sql.push("select round(case when known_count = 0 and unknown_count > 0 then null else ");
+        sql.push(if is_unproven { "nullif(value, 0)" } else { "coalesce(value, 0)" });
+        sql.push(" end, 9) as value, known_count, unknown_count");
+    }
+    sql.push(" from figure");
+    format!("{header}{note}{};\n", laid_out(&sql.literal(subject.query.zone)))
+}
+
+/// How many should have told the figure and did not; what was never read is looked for where its session began.
+fn push_unknown(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc>) {
+    let metric = subject.metric;
+    sql.push(metric.unknown_sql);
+    if metric.is_unknown_by_start {
+        sql.push(" + (select count(*) filter (where ").push(metric.is_unknown_sql).push(")");
+        subject.push_started(sql, Counting::Counted, Naming::Slug, now);
+        sql.push(")");
+    }
+    sql.push(" as unknown_count");
+}
+
+fn push_along_time(sql: &mut Statement, subject: &Subject<'_>, figure: &str, now: DateTime<Utc>) {
+    sql.push("max(").push(figure).push(")::numeric as value, ");
+    // nobody there, beside some of whom nothing is known, is no zero
+    sql.push("coalesce(ceil(max(").push(figure).push(")), 0)::numeric as known_count, (select count(*) filter (where ");
+    sql.push(subject.metric.is_unknown_sql).push(")");
+    subject.push_started(sql, Counting::Counted, Naming::Slug, now);
+    sql.push(") as unknown_count from (");
+    sql.append(sweep::statement(&subject.query, subject.metric.rows, &subject.telling_ids(), now))
+        .push(") swept where true");
+    for (place, (_, value)) in subject.group.iter().enumerate() {
+        let column = format!(" and g{}", place + 1);
+        match value {
+            Some(value) => _ = sql.push(column).push(" = ").push_bind(value.clone()),
+            None => _ = sql.push(column).push(" is null"),
+        }
+    }
+}
+
+/// Breaks a statement into lines before its clauses. Texts are left alone, and what stands deep inside parentheses.
+pub(super) fn laid_out(sql: &str) -> String {
+    const CLAUSES: [&str; 10] = [
+        "select ",
+        "from ",
+        "where ",
+        "and ",
+        "join ",
+        "left join ",
+        "cross join ",
+        "group by ",
+        "order by ",
+        "union all ",
+    ];
+    const DEEPEST: usize = 1;
+    let mut text = String::with_capacity(sql.len() + 64);
+    let (mut depth, mut in_text, mut is_after_space) = (0_usize, false, false);
+    let mut after_join = 0;
+    for (at, c) in sql.char_indices() {
+        let is_break = is_after_space
+            && !in_text
+            && depth <= DEEPEST
+            && at >= after_join
+            && CLAUSES.iter().any(|clause| sql[at..].starts_with(clause));
+        if is_break {
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+            let is_part = !["select ", "union all "].iter().any(|clause| sql[at..].starts_with(clause));
+            text.push_str(&"  ".repeat(depth + usize::from(is_part)));
+            // the `join` of a `left join` stays with it
+            after_join = at + if sql[at..].starts_with("left ") || sql[at..].starts_with("cross ") { 8 } else { 1 };
+        }
+        match c {
+            '\'' => in_text = !in_text,
+            '(' if !in_text => depth += 1,
+            ')' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        // white space of the source is not kept, but that of texts is
+        is_after_space = !in_text && c.is_whitespace();
+        if is_after_space {
+            if !text.ends_with([' ', '\n']) {
+                text.push(' ');
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clauses_begin_lines_and_texts_stay() {
+        let sql = "with f as (select count(*) filter (where a and b) from x s left join y using (z) where s.c = any(array[' from and where ']) and d) select 1 from f";
+        assert_eq!(
+            laid_out(sql),
+            "with f as (select count(*) filter (where a and b)\n    from x s\n    left join y using (z)\n    where s.c = any(array[' from and where '])\n    and d)\nselect 1\n  from f"
+        );
+    }
+}

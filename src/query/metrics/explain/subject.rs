@@ -1,0 +1,187 @@
+//! The figure that is asked about: one metric, one range, all sessions or those of one group.
+//!
+//! Whatever is said about a figure is read from the rows the figure itself is made from: the rows and the filter come
+//! from the scan, and this file adds the range, the group and the sources that can tell the metric. Sources are bound by
+//! number, which indexes know, and shown by name, which people know.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use crate::query::ReadError;
+use crate::query::bucket::Granularity;
+use crate::query::catalog::{Catalog, Source};
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::predicate::{push_choice, push_filter};
+use crate::query::metrics::registry::{Anchor, Applicability, Metric};
+use crate::query::metrics::scan::Sums;
+use crate::query::metrics::source::{self, push_from, time};
+use crate::query::metrics::statement::Statement;
+use crate::query::metrics::{MetricQuery, scan};
+use crate::query::range::TimeRange;
+
+/// The value of a dimension; null is a value of its own.
+pub type GroupValue = (Dimension, Option<String>);
+
+/// A figure, with the sources behind it.
+#[derive(Debug, Clone)]
+pub struct Subject<'a> {
+    /// The metric, its range and what it is filtered by. Cut into one bucket; the dimensions are those of the group.
+    pub query: MetricQuery,
+    /// Which group of that question; empty: all of it.
+    pub group: Vec<GroupValue>,
+    /// The metric.
+    pub metric: &'static Metric,
+    /// The sources asked about.
+    pub sources: Vec<&'a Source>,
+    /// Those of them that can tell the metric.
+    pub telling: Vec<&'a Source>,
+}
+
+/// How sources are named in a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// As the database finds them.
+    Number,
+    /// As people know them.
+    Slug,
+}
+
+/// Which sessions a statement is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counting {
+    /// Those that count.
+    Counted,
+    /// All, with those that never count.
+    All,
+}
+
+/// The sums of a group, one for each bucket.
+pub(super) type GroupSums = (Option<String>, Vec<Sums>);
+
+/// Whether a source can have rows in a group.
+fn may_have(source: &Source, dimension: Dimension, value: Option<&String>) -> bool {
+    match dimension {
+        Dimension::Provider => value == Some(&source.provider),
+        Dimension::Source => value == Some(&source.source),
+        Dimension::Outcome => source.can_hold(&[], value.map_or(&[][..], std::slice::from_ref)),
+        other => value.is_none() || other.needs().of(source) != Applicability::NotApplicable,
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// The figure of `metric` in the range and with the filter of `query`.
+    pub fn new(catalog: &'a Catalog, query: &MetricQuery, metric: &'static Metric, group: Vec<GroupValue>) -> Self {
+        let query = MetricQuery {
+            metrics: vec![metric],
+            dimensions: group.iter().map(|(dimension, _)| *dimension).collect(),
+            buckets: vec![query.range],
+            granularity: Granularity::None,
+            ..query.clone()
+        };
+        let mut sources = query.sources(catalog);
+        sources.retain(|source| group.iter().all(|(dimension, value)| may_have(source, *dimension, value.as_ref())));
+        let telling = sources.iter().copied().filter(|s| metric.needs.of(s) == Applicability::Applicable).collect();
+        Self { query, group, metric, sources, telling }
+    }
+
+    /// The same figure in another range.
+    pub(super) fn within(&self, range: TimeRange) -> Self {
+        let query = MetricQuery { range, buckets: vec![range], ..self.query.clone() };
+        Self { query, ..self.clone() }
+    }
+
+    /// The same figure as it was known.
+    pub(super) fn as_known_at(&self, at: DateTime<Utc>) -> Self {
+        let query = MetricQuery { as_known_at: Some(at), ..self.query.clone() };
+        Self { query, ..self.clone() }
+    }
+
+    pub(super) fn telling_ids(&self) -> Vec<i32> {
+        self.telling.iter().map(|source| source.source_id).collect()
+    }
+
+    /// The rows the figure is made from, with all conditions.
+    pub(super) fn push_rows(&self, sql: &mut Statement, counting: Counting, naming: Naming, now: DateTime<Utc>) {
+        push_from(sql, &self.query, self.metric.anchor, &[0], now);
+        self.push_where(sql, self.metric.anchor, counting, naming);
+    }
+
+    /// The sessions that began in the range.
+    pub(super) fn push_started(&self, sql: &mut Statement, counting: Counting, naming: Naming, now: DateTime<Utc>) {
+        push_from(sql, &self.query, Anchor::StartedAt, &[], now);
+        self.push_where(sql, Anchor::StartedAt, counting, naming);
+    }
+
+    fn push_where(&self, sql: &mut Statement, anchor: Anchor, counting: Counting, naming: Naming) {
+        let TimeRange { from, to } = self.query.range;
+        sql.push(" where ").push(time(anchor)).push(" >= ").push_bind(from);
+        sql.push(" and ").push(time(anchor)).push(" < ").push_bind(to);
+        match counting {
+            Counting::Counted => push_filter(sql, &self.query),
+            Counting::All => push_choice(sql, &self.query),
+        }
+        for (dimension, value) in &self.group {
+            // what rows of this time do not have is not asked of them
+            let column = Some(source::column(*dimension, anchor)).filter(|_| dimension.column().is_some());
+            match (column, value) {
+                (None | Some("null::text"), _) => {}
+                (Some(column), Some(value)) => _ = sql.push(" and ").push(column).push(" = ").push_bind(value.clone()),
+                (Some(column), None) => _ = sql.push(" and ").push(column).push(" is null"),
+            }
+        }
+        self.push_sources(sql, naming);
+    }
+
+    fn push_sources(&self, sql: &mut Statement, naming: Naming) {
+        match naming {
+            Naming::Number => _ = sql.push(" and s.source_id = any(").push_bind(self.telling_ids()).push(")"),
+            Naming::Slug => {
+                let slugs: Vec<String> = self.telling.iter().map(|source| source.source.clone()).collect();
+                sql.push(" and s.source = any(").push_bind(slugs).push(")");
+            }
+        }
+    }
+
+    /// The sums of the figure by `dimension`, in each of `buckets`, which must touch.
+    pub(super) async fn sums_by(
+        &self,
+        pool: &PgPool,
+        dimension: Dimension,
+        buckets: Vec<TimeRange>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<GroupSums>, ReadError> {
+        let count = buckets.len();
+        let range =
+            buckets.first().zip(buckets.last()).map(|(first, last)| TimeRange { from: first.from, to: last.to });
+        let mut query = MetricQuery { range: range.unwrap_or(self.query.range), buckets, ..self.query.clone() };
+        if !query.dimensions.contains(&dimension) {
+            query.dimensions.push(dimension);
+        }
+        let scanned = scan::read(pool, &query, &self.telling_ids(), query.as_known_at.unwrap_or(now)).await?;
+        let mut groups = BTreeMap::<(bool, Option<String>), Vec<Sums>>::new();
+        for contribution in &scanned.contributions {
+            let Some(source) = self.telling.iter().find(|source| source.source_id == contribution.source_id) else {
+                continue;
+            };
+            let mut of_row = contribution.dimensions.iter();
+            let value = |dimension: &Dimension| match dimension {
+                Dimension::Provider => Some(source.provider.clone()),
+                Dimension::Source => Some(source.source.clone()),
+                _ => of_row.next().cloned().flatten(),
+            };
+            let values: Vec<Option<String>> = query.dimensions.iter().map(value).collect();
+            let is_of_group = self.group.iter().zip(&values).all(|((_, wanted), value)| wanted == value);
+            let place = query.dimensions.iter().position(|other| *other == dimension);
+            let Some(value) = place.and_then(|place| values.into_iter().nth(place)).filter(|_| is_of_group) else {
+                continue;
+            };
+            let sums = groups.entry((value.is_none(), value)).or_insert_with(|| vec![Sums::default(); count]);
+            if let Some(sums) = sums.get_mut(contribution.bucket) {
+                sums.add(contribution.sums);
+            }
+        }
+        Ok(groups.into_iter().map(|((_, value), sums)| (value, sums)).collect())
+    }
+}

@@ -1,0 +1,124 @@
+//! Figures as they were known at an earlier time.
+//!
+//! What a session was like is told by its stored changes: the function `analytics.sessions_as_known_at` gives each
+//! session with the oldest value that was replaced later. Only the columns it has are kept, so only metrics made of
+//! these columns of sessions can be asked for; which ones these are is read from their SQL, and not written down again.
+//! It costs one range scan, as the present does, and one look at all changes since.
+
+use crate::query::metrics::MetricQuery;
+use crate::query::metrics::answer::Warning;
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::registry::{Anchor, Metric, Rows, metrics};
+use crate::query::metrics::statement::Statement;
+
+/// The columns of `analytics.sessions_as_known_at`.
+const KEPT: [&str; 29] = [
+    "started_at",
+    "session_id",
+    "source_id",
+    "source",
+    "provider",
+    "provider_session_id",
+    "session_kind",
+    "provider_status",
+    "session_state",
+    "outcome",
+    "is_flagged_unresolved",
+    "channel",
+    "person_id",
+    "is_part_of_session",
+    "group_key",
+    "ended_at",
+    "completed_at",
+    "last_activity_at",
+    "duration_seconds",
+    "minutes_consumed",
+    "minutes_basis",
+    "elapsed_minutes",
+    "is_provisional",
+    "max_concurrent_participants",
+    "message_count",
+    "has_outcomes",
+    "message_support",
+    "first_seen_at",
+    "is_deleted_at_provider",
+];
+
+/// Whether figures of this metric can be told as they were known earlier.
+pub fn is_kept(metric: &Metric) -> bool {
+    let Metric { value_sql, known_sql, unknown_sql, is_unknown_sql, .. } = metric;
+    metric.rows == Rows::Sessions
+        && !metric.additivity.is_along_time()
+        && matches!(metric.anchor, Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt)
+        && [value_sql, known_sql, unknown_sql, is_unknown_sql].into_iter().all(|sql| names_only_kept(sql))
+}
+
+/// Whether what it says of a session was kept.
+pub fn is_dimension_kept(dimension: Dimension) -> bool {
+    dimension.column().is_none_or(names_only_kept)
+}
+
+/// The metrics that can be asked for.
+pub fn kept() -> impl Iterator<Item = &'static Metric> {
+    metrics().filter(|metric| is_kept(metric))
+}
+
+/// Whether all columns of `s` in a piece of SQL are kept, and it names no other rows.
+fn names_only_kept(sql: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut words = sql.split_inclusive(|c: char| !is_word(c)).peekable();
+    while let Some(word) = words.next() {
+        // `s.outcome` comes as `s.` and `outcome`
+        let Some(alias) = word.strip_suffix('.').filter(|alias| alias.starts_with(|c: char| c.is_ascii_lowercase()))
+        else {
+            continue;
+        };
+        let column = words.peek().map_or("", |next| next.trim_end_matches(|c: char| !is_word(c)));
+        // `t` holds instants, and no data; a schema would bring other tables
+        if alias != "t" && (alias != "s" || !KEPT.contains(&column)) {
+            return false;
+        }
+    }
+    true
+}
+
+/// The sessions under the name `s`: as they are, or as they were known.
+pub(super) fn push_sessions(sql: &mut Statement, query: &MetricQuery) {
+    match query.as_known_at {
+        None => _ = sql.push("analytics.sessions s"),
+        Some(at) => _ = sql.push("analytics.sessions_as_known_at(").push_bind(at).push(") s"),
+    }
+}
+
+/// What a reader of an old figure should know.
+pub(super) fn warning(query: &MetricQuery) -> Option<Warning> {
+    query.as_known_at.map(|_| Warning {
+        code: "as_known_at",
+        metrics: query.metrics.iter().map(|metric| metric.id).collect(),
+        detail: "The figures are those that were known then: sessions first seen later are left out, and what changed later has its \
+                 old value. How far the range is complete, and the freshness, are told as of now."
+            .to_owned(),
+        bases: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_found_in_sql() {
+        assert!(names_only_kept("round(sum(s.duration_seconds) / 60, 12)"));
+        assert!(names_only_kept("count(*) filter (where s.outcome in ('a', 'b') and 1.5 > 0 and s.ended_at > t.x)"));
+        assert!(!names_only_kept("sum(s.participant_minutes)"));
+        assert!(!names_only_kept("count(m.sent_at)"));
+        assert!(!names_only_kept("(select 1 from analytics.people)"));
+    }
+
+    #[test]
+    fn figures_of_sessions_are_kept_and_those_of_what_is_in_them_are_not() {
+        let ids: Vec<&str> = kept().map(|metric| metric.id).collect();
+        assert!(ids.contains(&"sessions") && ids.contains(&"minutes_consumed") && ids.contains(&"resolution_rate"));
+        assert!(!ids.contains(&"messages") && !ids.contains(&"participant_minutes"), "{ids:?}");
+    }
+}

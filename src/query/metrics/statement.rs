@@ -1,0 +1,176 @@
+//! A statement whose values can be bound or written out.
+//!
+//! What the service asks the database and what it shows as "the SQL" must be one text: it is built once, and read
+//! either with its values as parameters or, for people, with its values as literals. Values are never part of the text
+//! otherwise, so a value cannot become SQL. Knows no metric.
+
+use std::fmt::Write;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Postgres, QueryBuilder};
+
+/// A value of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operand {
+    /// A text.
+    Text(String),
+    /// Any of these texts.
+    Texts(Vec<String>),
+    /// A whole number.
+    Integer(i64),
+    /// Any of these numbers of sources.
+    Integers(Vec<i32>),
+    /// An exact decimal.
+    Decimal(Decimal),
+    /// An instant.
+    Instant(DateTime<Utc>),
+    /// Instants in order.
+    Instants(Vec<DateTime<Utc>>),
+}
+
+macro_rules! operands {
+    ($($from:ty => $variant:ident),+ $(,)?) => {
+        $(impl From<$from> for Operand {
+            fn from(value: $from) -> Self {
+                Self::$variant(value.into())
+            }
+        })+
+    };
+}
+operands! {
+    String => Text, &str => Text, Vec<String> => Texts, i64 => Integer, i32 => Integer, Vec<i32> => Integers,
+    Decimal => Decimal, DateTime<Utc> => Instant, Vec<DateTime<Utc>> => Instants,
+}
+
+#[derive(Debug, Clone)]
+enum Piece {
+    Sql(String),
+    Value(Operand),
+}
+
+/// A statement as it is built: pieces of SQL and values.
+#[derive(Debug, Clone, Default)]
+pub struct Statement {
+    pieces: Vec<Piece>,
+}
+
+impl Statement {
+    /// A statement that begins so.
+    pub fn new(sql: &str) -> Self {
+        Self { pieces: vec![Piece::Sql(sql.to_owned())] }
+    }
+
+    /// Goes on with constant SQL.
+    pub fn push(&mut self, sql: impl AsRef<str>) -> &mut Self {
+        if let Some(Piece::Sql(last)) = self.pieces.last_mut() {
+            last.push_str(sql.as_ref());
+        } else {
+            self.pieces.push(Piece::Sql(sql.as_ref().to_owned()));
+        }
+        self
+    }
+
+    /// Goes on with a value.
+    pub fn push_bind(&mut self, value: impl Into<Operand>) -> &mut Self {
+        self.pieces.push(Piece::Value(value.into()));
+        self
+    }
+
+    /// Goes on with all of another statement.
+    pub fn append(&mut self, other: Self) -> &mut Self {
+        self.pieces.extend(other.pieces);
+        self
+    }
+
+    /// Asks the database, with the values bound. Planned for them: a plan kept for all ranges would fit none.
+    pub async fn fetch_all(self, pool: &PgPool) -> Result<Vec<PgRow>, sqlx::Error> {
+        self.bound().build().persistent(false).fetch_all(pool).await
+    }
+
+    fn bound(self) -> QueryBuilder<Postgres> {
+        let mut sql = QueryBuilder::new("");
+        for piece in self.pieces {
+            match piece {
+                Piece::Sql(text) => sql.push(text),
+                Piece::Value(Operand::Text(value)) => sql.push_bind(value),
+                Piece::Value(Operand::Texts(values)) => sql.push_bind(values),
+                Piece::Value(Operand::Integer(value)) => sql.push_bind(value),
+                Piece::Value(Operand::Integers(values)) => sql.push_bind(values),
+                Piece::Value(Operand::Decimal(value)) => sql.push_bind(value),
+                Piece::Value(Operand::Instant(value)) => sql.push_bind(value),
+                Piece::Value(Operand::Instants(values)) => sql.push_bind(values),
+            };
+        }
+        sql
+    }
+
+    /// The text with its values written out; instants with the offset of `zone`.
+    pub fn literal(&self, zone: Tz) -> String {
+        let mut text = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Sql(sql) => text.push_str(sql),
+                Piece::Value(value) => push_literal(&mut text, value, zone),
+            }
+        }
+        text
+    }
+}
+
+fn push_literal(text: &mut String, value: &Operand, zone: Tz) {
+    match value {
+        Operand::Text(value) => text.push_str(&quoted(value)),
+        Operand::Texts(values) => push_array(text, values.iter().map(|value| quoted(value)), "text[]"),
+        Operand::Integer(value) => push_display(text, value),
+        Operand::Integers(values) => push_array(text, values.iter().map(ToString::to_string), "int[]"),
+        Operand::Decimal(value) => push_display(text, value),
+        Operand::Instant(value) => text.push_str(&instant(*value, zone)),
+        Operand::Instants(values) => push_array(text, values.iter().map(|at| instant(*at, zone)), "timestamptz[]"),
+    }
+}
+
+fn push_display(text: &mut String, value: impl std::fmt::Display) {
+    // writing into a text cannot fail
+    let _ = write!(text, "{value}");
+}
+
+fn push_array(text: &mut String, values: impl Iterator<Item = String>, type_name: &str) {
+    let values: Vec<String> = values.collect();
+    if values.is_empty() {
+        push_display(text, format_args!("array[]::{type_name}"));
+    } else {
+        push_display(text, format_args!("array[{}]", values.join(", ")));
+    }
+}
+
+/// A text as a literal that means the same whatever `standard_conforming_strings` says.
+pub fn quoted(value: &str) -> String {
+    let doubled = value.replace('\'', "''");
+    if doubled.contains('\\') { format!("e'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
+}
+
+fn instant(at: DateTime<Utc>, zone: Tz) -> String {
+    format!("timestamptz '{}'", at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_written_as_literals_and_never_become_sql() {
+        let mut sql = Statement::new("select ");
+        sql.push_bind("it's").push(", ").push_bind("a\\'b").push(", ").push_bind(vec!["x'y".to_owned()]);
+        sql.push(", ").push_bind(Vec::<i32>::new()).push(", ").push_bind(vec![1, -2]);
+        let at: DateTime<Utc> = "2026-11-18T23:00:00.5Z".parse().unwrap();
+        sql.push(", ").push_bind(at);
+        assert_eq!(
+            sql.literal(chrono_tz::Europe::Berlin),
+            "select 'it''s', e'a\\\\''b', array['x''y'], array[]::int[], array[1, -2], \
+             timestamptz '2026-11-19T00:00:00.500+01:00'"
+        );
+    }
+}
