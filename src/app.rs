@@ -30,6 +30,7 @@ use crate::config::{Config, ConfigInput};
 use crate::db::{self, Purpose, Route};
 use crate::ingest::Poller;
 use crate::model::person::PersonKey;
+use crate::query::metrics::definitions;
 use crate::store::secret;
 
 pub use self::sources::{connect_sources, provider_defaults};
@@ -101,6 +102,13 @@ impl App {
             () = stop.cancelled() => bail!("stopped before the database answered"),
             pool = self.pool(purpose) => pool,
         }
+    }
+
+    /// Brings the database to this version: its schema, and the list of metrics that analysts read there.
+    pub async fn migrate(&self, pool: &PgPool) -> anyhow::Result<()> {
+        db::migrate(pool).await?;
+        definitions::write(pool, self.clock.now()).await?;
+        Ok(())
     }
 
     /// What polls need; `stop` ends them after the page in flight.

@@ -11,7 +11,7 @@ use tributary::app::polling::Selection;
 use tributary::app::serving::{self, Role};
 use tributary::app::{self, App, backfilling, checking, polling, pruning, reconciling, replaying, say};
 use tributary::clock::{Dice, SystemClock};
-use tributary::db::{self, Purpose};
+use tributary::db::Purpose;
 use tributary::demo;
 use tributary::demo::postgres::{Server, ServerSettings};
 use tributary::ingest::replay::StreamReplay;
@@ -182,7 +182,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
         Verb::Migrate => {
             let app = configured(path, environment, None)?;
             block_on(async move {
-                db::migrate(&app.pool(Purpose::Poll).await?).await?;
+                app.migrate(&app.pool(Purpose::Poll).await?).await?;
                 say("the database has this version's schema\n")?;
                 Ok(ExitCode::SUCCESS)
             })

@@ -125,6 +125,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sessions::timeline::read_timeline))
         .routes(routes!(sessions::provenance::read_provenance))
         .routes(routes!(metrics::registry::list_metrics))
+        .routes(routes!(metrics::registry::read_metric))
         .routes(metrics::query::with_query(routes!(metrics::query::query_metrics, metrics::query::ask_metrics)))
         .routes(routes!(metrics::explain::read_explanation, metrics::explain::ask_explanation))
         .routes(routes!(metrics::rows::list_rows))

@@ -83,7 +83,7 @@ pub struct BackfillOutcome {
 /// Does what the arguments say; `user` is written into the journal. Success only where every unit is proven.
 pub async fn run(app: &App, args: &BackfillArgs, user: &str, stop: CancellationToken) -> anyhow::Result<ExitCode> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
-    crate::db::migrate(&pool).await?;
+    app.migrate(&pool).await?;
     let operator = Operator { requested_by: user.to_owned(), request_id: None };
     if args.status {
         return show(app, &pool, args).await;

@@ -61,7 +61,7 @@ impl PollLine {
 /// Polls what `selection` names, all sources at once: one provider's trouble never waits for another.
 pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> anyhow::Result<Vec<PollLine>> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
-    crate::db::migrate(&pool).await?;
+    app.migrate(&pool).await?;
     let mut sources = super::connect_sources(app, &pool).await?;
     if let Some(wanted) = &selection.source {
         sources.retain(|source| source.slug.as_str() == wanted);

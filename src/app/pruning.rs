@@ -33,7 +33,7 @@ fn cutoffs(config: &DatabaseConfig, now: DateTime<Utc>) -> Cutoffs {
 /// Removes what is too old, now.
 pub async fn prune_once(app: &App, stop: CancellationToken) -> anyhow::Result<Pruned> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
-    crate::db::migrate(&pool).await?;
+    app.migrate(&pool).await?;
     let pruned = prune(&pool, &cutoffs(&app.config.database, app.clock.now()), || stop.is_cancelled()).await?;
     pool.close().await;
     Ok(pruned)

@@ -74,7 +74,7 @@ pub async fn reconcile(
     stop: CancellationToken,
 ) -> anyhow::Result<Vec<SourceReport>> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
-    crate::db::migrate(&pool).await?;
+    app.migrate(&pool).await?;
     let mut sources = super::connect_sources(app, &pool).await?;
     if let Some(wanted) = &args.source {
         sources.retain(|source| source.slug.as_str() == wanted);

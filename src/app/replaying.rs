@@ -53,7 +53,7 @@ struct Workplace {
 
 async fn workplace(app: &App, only: Option<&str>, stop: CancellationToken) -> anyhow::Result<Workplace> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
-    crate::db::migrate(&pool).await?;
+    app.migrate(&pool).await?;
     let mut sources = super::connect_sources(app, &pool).await?;
     if let Some(wanted) = only {
         sources.retain(|source| source.slug.as_str() == wanted);

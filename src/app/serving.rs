@@ -20,7 +20,7 @@ use crate::api::{self, ApiState, HealthSettings};
 use crate::app::replaying::Desk;
 use crate::app::sources::Workshop;
 use crate::app::{App, pruning};
-use crate::db::{self, Purpose};
+use crate::db::Purpose;
 use crate::ingest::{self, Source, schedule::Schedule};
 
 /// How long a shutdown waits for polls and requests.
@@ -54,7 +54,7 @@ pub async fn serve(
     // first, so that an address that is taken stops the start before anything runs
     let listener = if role == Role::Poller { None } else { Some(listen(app).await?) };
     let polls = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
-    db::migrate(&polls).await?;
+    app.migrate(&polls).await?;
     let sources = if role == Role::Api { Vec::new() } else { super::connect_sources(app, &polls).await? };
     let actions = actions(app, &polls, &sources)?;
     let replays: Option<Arc<dyn RejectReplays>> = match role {

@@ -1,6 +1,6 @@
 //! Messages of a chat, the trail of skills it went through, and what is counted about them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
 use crate::model::id::ProviderRecordId;
@@ -76,6 +76,60 @@ pub struct SessionStats {
     /// From the first user message to the first other message at or after it, seconds. `None` while
     /// one of the two is missing.
     pub first_response_seconds: Option<Decimal>,
+    /// Turns, replies and gaps; `None` where a conversation has no two sides.
+    pub flow: Option<Flow>,
+}
+
+/// How a conversation of two sides went, its messages taken by when they were sent. Whoever is not the customer is the
+/// other side.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Changes from the customer to the other side.
+    pub turn_count: i32,
+    /// The customer wrote, and nobody else after that.
+    pub is_unanswered: bool,
+    /// Who wrote last.
+    pub last_sender_role: Option<SenderRole>,
+    /// When the last message with a time was sent.
+    pub last_message_at: Option<DateTime<Utc>>,
+    /// Gaps between messages, each at most [`Flow::LONGEST_GAP`], seconds.
+    pub active_seconds: Decimal,
+    /// For each turn with times: from its first message to the reply, seconds.
+    pub reply_seconds: Vec<Decimal>,
+}
+
+impl Flow {
+    /// Longer silence is none of a conversation's time.
+    pub const LONGEST_GAP: TimeDelta = TimeDelta::minutes(5);
+
+    /// Works it out.
+    pub fn of(messages: &[Message]) -> Self {
+        let mut ordered: Vec<&Message> = messages.iter().collect();
+        ordered.sort_by_key(|message| (message.sent_at.is_none(), message.sent_at, message.position));
+        let mut flow = Self::default();
+        // the turn that waits for a reply: when it began, where that is known
+        let mut waiting: Option<Option<DateTime<Utc>>> = None;
+        for message in &ordered {
+            if message.sender_role == SenderRole::User {
+                waiting.get_or_insert(message.sent_at);
+            } else if let Some(asked_at) = waiting.take() {
+                flow.turn_count = flow.turn_count.saturating_add(1);
+                let times = asked_at.zip(message.sent_at);
+                flow.reply_seconds.extend(times.map(|(asked_at, at)| seconds(at - asked_at)));
+            }
+        }
+        flow.is_unanswered = waiting.is_some() && flow.turn_count == 0;
+        flow.last_sender_role = ordered.last().map(|message| message.sender_role);
+        let times: Vec<DateTime<Utc>> = ordered.iter().filter_map(|message| message.sent_at).collect();
+        flow.last_message_at = times.last().copied();
+        let gaps = times.windows(2).map(|pair| (pair[1] - pair[0]).min(Self::LONGEST_GAP));
+        flow.active_seconds = seconds(gaps.fold(TimeDelta::zero(), |sum, gap| sum + gap));
+        flow
+    }
+}
+
+fn seconds(length: TimeDelta) -> Decimal {
+    Decimal::new(length.num_milliseconds(), 3).normalize()
 }
 
 /// Words of a text: runs between white space.
@@ -104,6 +158,7 @@ impl SessionStats {
             user_word_count: Some(words(SenderRole::User)),
             assistant_word_count: Some(words(SenderRole::Assistant)),
             first_response_seconds: first_response_seconds(messages),
+            flow: Some(Flow::of(messages)),
         }
     }
 }
@@ -115,5 +170,58 @@ fn first_response_seconds(messages: &[Message]) -> Option<Decimal> {
     };
     let asked = at(|role| role == SenderRole::User, None)?;
     let answered = at(|role| role != SenderRole::User, Some(asked))?;
-    Some(Decimal::new((answered - asked).num_milliseconds(), 3).normalize())
+    Some(seconds(answered - asked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(role: SenderRole, second: Option<i64>, position: i32) -> Message {
+        Message {
+            provider_message_id: ProviderRecordId::parse(&format!("m{position}")).expect("an id"),
+            position,
+            sent_at: second.and_then(|second| DateTime::from_timestamp(1_780_000_000 + second, 0)),
+            sender_role: role,
+            provider_origin: None,
+            provider_participant_id: None,
+            payload_type: None,
+            body: None,
+        }
+    }
+
+    #[test]
+    fn turns_replies_and_gaps() {
+        use SenderRole::{Assistant, Unknown, User};
+        // greeted; two messages of one turn, replied to after 30 s; a turn after an hour, replied to by somebody unknown
+        let messages = [
+            said(Unknown, Some(3_640), 5),
+            said(Assistant, Some(0), 0),
+            said(User, Some(10), 1),
+            said(User, Some(20), 2),
+            said(Assistant, Some(40), 3),
+            said(User, Some(3_630), 4),
+        ];
+        let flow = Flow::of(&messages);
+        assert_eq!(flow.turn_count, 2);
+        assert_eq!(flow.reply_seconds, [Decimal::from(30), Decimal::from(10)]);
+        // 10 + 10 + 20 + at most 300 + 10
+        assert_eq!(flow.active_seconds, Decimal::from(350));
+        assert_eq!((flow.is_unanswered, flow.last_sender_role), (false, Some(Unknown)));
+        assert_eq!(flow.last_message_at.map(|at| at.timestamp()), Some(1_780_003_640));
+    }
+
+    #[test]
+    fn who_is_not_answered_and_what_has_no_time() {
+        use SenderRole::{Assistant, User};
+        let greeted = Flow::of(&[said(Assistant, Some(0), 0), said(User, Some(5), 1)]);
+        assert!(greeted.is_unanswered && greeted.reply_seconds.is_empty());
+        // without times the provider's order counts; nobody knows how long it took
+        let timeless = Flow::of(&[said(Assistant, None, 1), said(User, None, 0)]);
+        assert_eq!((timeless.turn_count, timeless.is_unanswered), (1, false));
+        assert!(timeless.reply_seconds.is_empty());
+        let one = Flow::of(&[said(User, Some(0), 0)]);
+        assert_eq!(one.active_seconds, Decimal::ZERO);
+        assert_eq!(Flow::of(&[]), Flow::default());
+    }
 }

@@ -1,4 +1,6 @@
 //! Messages of chats, and the counters that go with them.
+//!
+//! Whatever came is what the session has: messages no longer listed go, and only what changed is written.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,8 +8,8 @@ use sqlx::PgConnection;
 
 use crate::model::id::SourceId;
 use crate::model::message::{Message, SessionStats, word_count};
-use crate::store::StoreError;
 use crate::store::batch::batches;
+use crate::store::{StoreError, counters};
 
 /// Messages written by one statement.
 const BATCH_ROWS: usize = 4_000;
@@ -36,7 +38,7 @@ pub(super) async fn replace(
     for batch in batches(&messages, BATCH_ROWS, bytes) {
         upsert(tx, source_id, batch).await?;
     }
-    write_stats(tx, source_id, carried, count).await
+    counters::write(tx, source_id, carried, count).await
 }
 
 /// Messages the provider no longer lists in a session it listed with messages.
@@ -124,47 +126,5 @@ async fn upsert(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &M
     .execute(tx)
     .await
     .map_err(StoreError::doing("writing messages"))?;
-    Ok(())
-}
-
-async fn write_stats(
-    tx: &mut PgConnection,
-    source_id: SourceId,
-    carried: &[(i64, &[Message])],
-    count: fn(&[Message]) -> SessionStats,
-) -> Result<(), StoreError> {
-    let ids: Vec<i64> = carried.iter().map(|(id, _)| *id).collect();
-    let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| count(messages)).collect();
-    let all: Vec<i32> = stats.iter().map(|stats| stats.message_count).collect();
-    let column = |of: fn(&SessionStats) -> Option<i32>| stats.iter().map(of).collect::<Vec<_>>();
-    let responses: Vec<_> = stats.iter().map(|stats| stats.first_response_seconds).collect();
-    sqlx::query!(
-        "insert into core.session_stats as t (source_id, session_id, message_count, user_message_count,
-                assistant_message_count, user_word_count, assistant_word_count, first_response_seconds)
-         select $1, s.* from unnest($2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[],
-                                    $8::numeric[]) s
-         on conflict (source_id, session_id) do update
-            set message_count = excluded.message_count, user_message_count = excluded.user_message_count,
-                assistant_message_count = excluded.assistant_message_count,
-                user_word_count = excluded.user_word_count,
-                assistant_word_count = excluded.assistant_word_count,
-                first_response_seconds = excluded.first_response_seconds
-          where (t.message_count, t.user_message_count, t.assistant_message_count, t.user_word_count,
-                 t.assistant_word_count, t.first_response_seconds)
-                is distinct from
-                (excluded.message_count, excluded.user_message_count, excluded.assistant_message_count,
-                 excluded.user_word_count, excluded.assistant_word_count, excluded.first_response_seconds)",
-        source_id.0,
-        &ids,
-        &all,
-        &column(|s| s.user_message_count) as &[Option<i32>],
-        &column(|s| s.assistant_message_count) as &[Option<i32>],
-        &column(|s| s.user_word_count) as &[Option<i32>],
-        &column(|s| s.assistant_word_count) as &[Option<i32>],
-        &responses as &[Option<rust_decimal::Decimal>],
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("writing counters"))?;
     Ok(())
 }

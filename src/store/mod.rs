@@ -33,6 +33,7 @@ pub mod window;
 
 mod batch;
 mod change;
+mod counters;
 mod deletion;
 mod extension;
 mod message;

@@ -247,7 +247,8 @@ async fn write(
         let person = record.record.session.person.as_ref()?;
         Some((record.person_id.as_deref()?, person.identity_kind))
     });
-    person::insert(tx, source_id, &people.collect(), now).await?;
+    let people: BTreeMap<&str, &str> = people.collect();
+    person::insert(tx, source_id, &people, now).await?;
     let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body()).collect();
     raw::insert(tx, place, None, &bodies, run_id, fetched_at).await?;
     failpoint::reach("page.after_raw");
@@ -255,6 +256,7 @@ async fn write(
     let rows: Vec<(i64, &Prepared<'_>)> =
         records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
     let updated: Vec<i64> = rows.iter().filter(|(_, r)| known.contains_key(r.id())).map(|(id, _)| *id).collect();
+    person::date(tx, source_id, &people.into_keys().collect::<Vec<_>>()).await?;
     failpoint::reach("page.mid_upsert");
     extension::upsert(tx, source_id, &rows, known).await?;
     trail::replace(tx, source_id, &rows, &updated).await?;

@@ -1,4 +1,6 @@
-//! People: pseudonyms seen for the first time.
+//! People: pseudonyms, when each was first stored, and when each came first.
+//!
+//! When somebody came first is read from what is stored, so that it does not depend on the order in which pages came.
 
 use std::collections::BTreeMap;
 
@@ -48,5 +50,33 @@ pub(super) async fn insert_each(
     .execute(tx)
     .await
     .map_err(StoreError::doing("keeping people"))?;
+    Ok(())
+}
+
+/// Works out anew when these people came first: the start of the first stored session each was in. To be called when
+/// their sessions and presences are written; they are held already, by being kept.
+pub(super) async fn date(tx: &mut PgConnection, source_id: SourceId, people: &[&str]) -> Result<(), StoreError> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "update core.people k
+            set first_visit_at = visit.first_at
+           from (select p.person_id,
+                        least((select min(s.started_at) from core.sessions s
+                                where s.source_id = $1 and s.person_id = p.person_id),
+                              (select min(s.started_at)
+                                 from core.participants there
+                                 join core.sessions s using (source_id, session_id)
+                                where there.source_id = $1 and there.person_id = p.person_id)) as first_at
+                   from unnest($2::text[]) p (person_id)) visit
+          where k.source_id = $1 and k.person_id = visit.person_id
+            and k.first_visit_at is distinct from visit.first_at",
+        source_id.0,
+        people as &[&str],
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("dating people"))?;
     Ok(())
 }

@@ -3,13 +3,17 @@
 //! The router is driven as a whole, as a client sees it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod attribution;
+mod catalogue;
 mod costs;
 mod depth_figures;
 mod explain;
+mod families;
 mod figures;
+mod filled;
+mod hindsight;
 mod ledger;
 mod levels;
-mod hindsight;
 mod lists;
 mod operation;
 mod parts;

@@ -34,8 +34,8 @@ pub(crate) struct MetricChoice {
     /// What to measure, comma list, at most 10. See `/v1/metrics`.
     #[param(required = true, example = "minutes_consumed,resolution_rate")]
     metrics: Option<String>,
-    /// What to group by, comma list, at most 4: what each metric can be grouped by stands in `/v1/metrics`. Default:
-    /// nothing.
+    /// What to group by, comma list, at most 4: `provider`, `source`, `channel`, `outcome`, `session_kind`, `skill_type`,
+    /// `local_hour` and others; `/v1/metrics` says of each metric by what. Default: nothing.
     #[param(example = "provider")]
     dimensions: Option<String>,
 }

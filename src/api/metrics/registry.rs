@@ -1,10 +1,10 @@
-//! `GET /v1/metrics`: what can be measured, and what each figure means.
+//! `GET /v1/metrics` and `/v1/metrics/{id}`: what can be measured, and what each figure means.
 //!
 //! Made from the registry line by line; nothing is said here that the figures do not follow. Which providers can
 //! tell a metric is read from the sources that are configured.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,9 +15,11 @@ use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
+use crate::query::metrics::attribution::Attribution;
+use crate::query::metrics::definitions::dimensions;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::hindsight;
-use crate::query::metrics::registry::{Applicability, Metric, metrics};
+use crate::query::metrics::registry::{Applicability, Metric, metric, metrics};
 
 /// What a metric means.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,6 +27,9 @@ pub(crate) struct MetricDefinition {
     /// Its name in questions and answers.
     #[schema(example = "resolution_rate")]
     id: &'static str,
+    /// Grows when it changes its meaning.
+    #[schema(example = 1)]
+    definition_version: u16,
     /// Its name for people.
     label: &'static str,
     /// What is counted.
@@ -33,10 +38,17 @@ pub(crate) struct MetricDefinition {
     description: &'static str,
     /// How it is worked out.
     formula: &'static str,
-    /// The time that puts a row into a bucket: `started_at`, `completed_at`, `sent_at`, `joined_at` or `ended_at`.
+    /// The time that puts a row into a bucket: `started_at`, `completed_at`, `sent_at`, `joined_at`, `ended_at`,
+    /// `first_visit_at`, `first_seen_at`, `changed_at`, `window_from`; `as_of`: what is true at the end of the bucket, or
+    /// now if that is earlier.
     anchor: &'static str,
-    /// `sum`: figures may be added. `ratio_of_sums`: add the parts, never the figures. `maximum`: nothing may be added.
+    /// `sum`: figures may be added. `ratio_of_sums`: add the parts, never the figures. `state_as_of`: groups may be added,
+    /// buckets not. `time_average`: groups may be added, buckets only weighted by their
+    /// length. `maximum`, `percentile`, `distinct`: nothing may be added.
     additivity: &'static str,
+    /// What its rows are.
+    #[schema(example = "sessions")]
+    rows: &'static str,
     /// When a figure is null, beyond data that is not complete yet.
     null_rule: &'static str,
     /// What a provider must have for it to mean anything.
@@ -45,6 +57,10 @@ pub(crate) struct MetricDefinition {
     providers: Vec<String>,
     /// What it can be grouped by.
     dimensions: Vec<&'static str>,
+    /// Those among them by which a session stands in several groups: these must not be added.
+    overlapping_dimensions: Vec<&'static str>,
+    /// Where what a session gave may be counted: `start`, `end`, `spread`.
+    attributions: Vec<&'static str>,
     /// Whether it can be asked for as it was known earlier (`as_known_at`).
     is_kept: bool,
 }
@@ -53,11 +69,13 @@ impl MetricDefinition {
     fn of(metric: &Metric, catalog: &Catalog) -> Self {
         let told = catalog.sources.iter().filter(|s| metric.needs.of(s) == Applicability::Applicable);
         let mut providers: Vec<String> = told.map(|source| source.provider.clone()).collect();
-        let grouped_by = Dimension::ALL.into_iter().filter(|dimension| metric.can_be_grouped_by(*dimension));
+        let overlapping = Dimension::ALL.into_iter().filter(|d| metric.can_be_grouped_by(*d) && metric.overlaps_in(*d));
+        let attributions = Attribution::ALL.into_iter().filter(|wanted| metric.can_be_attributed(*wanted));
         providers.sort();
         providers.dedup();
         Self {
             id: metric.id,
+            definition_version: metric.version,
             label: metric.label,
             unit: metric.unit,
             description: metric.description,
@@ -67,7 +85,10 @@ impl MetricDefinition {
             null_rule: metric.null_rule,
             applies_to: metric.needs.as_str(),
             providers,
-            dimensions: grouped_by.map(Dimension::as_str).collect(),
+            rows: metric.rows.as_str(),
+            dimensions: dimensions(metric),
+            overlapping_dimensions: overlapping.map(Dimension::as_str).collect(),
+            attributions: attributions.map(Attribution::as_str).collect(),
             is_kept: hindsight::is_kept(metric),
         }
     }
@@ -81,12 +102,13 @@ impl MetricDefinition {
     responses(
         (status = 200, description = "All metrics; there is only one page.", body = List<MetricDefinition>, example = json!({
             "items": [{
-                "id": "minutes_consumed", "label": "Minutes consumed", "unit": "minutes", "description": "What the providers meter.",
-                "formula": "sum(minutes_consumed)", "anchor": "started_at", "additivity": "sum",
+                "id": "minutes_consumed", "definition_version": 1, "label": "Minutes consumed", "unit": "minutes",
+                "description": "What the providers meter.", "formula": "sum(minutes_consumed)", "anchor": "started_at",
+                "additivity": "sum", "rows": "sessions",
                 "null_rule": "Sessions without minutes are in unknown_count and not in the sum.",
                 "applies_to": "providers that meter minutes", "providers": ["konpro", "realtimekit"],
-                "dimensions": ["provider", "source", "channel", "outcome", "unexplained_class", "transcript_state"],
-                "is_kept": true
+                "dimensions": ["provider", "source", "channel", "outcome", "session_kind"],
+                "overlapping_dimensions": [], "attributions": ["start", "end", "spread"], "is_kept": true
             }],
             "page": {"has_more": false, "next": null},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
@@ -106,4 +128,37 @@ pub(crate) async fn list_metrics(
         page: Page::default(),
         freshness: Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after),
     }))
+}
+
+/// What one figure means
+///
+/// The line of one metric, as `/v1/metrics` lists it.
+#[utoipa::path(
+    get, path = "/v1/metrics/{metric_id}", tag = "figures",
+    params(("metric_id" = String, Path, description = "Its name in questions and answers.", example = "resolution_rate")),
+    responses(
+        (status = 200, description = "The metric.", body = MetricDefinition, example = json!({
+            "id": "resolution_rate", "definition_version": 1, "label": "Resolution rate", "unit": "ratio",
+            "description": "Resolved sessions among those completed in the range with a known outcome, from 0 to 1.",
+            "formula": "count(outcome = 'resolved') / count(outcome in ('resolved', 'unresolved'))",
+            "anchor": "completed_at", "additivity": "ratio_of_sums", "rows": "sessions",
+            "null_rule": "Only completed sessions with a known outcome count.",
+            "applies_to": "providers that say whether a conversation was resolved", "providers": ["konvo"],
+            "dimensions": ["provider", "source", "channel"], "overlapping_dimensions": [], "attributions": ["start"],
+            "is_kept": true
+        })),
+        ReadProblems
+    )
+)]
+pub(crate) async fn read_metric(
+    State(state): State<ApiState>,
+    Path(metric_id): Path<String>,
+    asked: Asked<NoParameters>,
+) -> Result<Json<MetricDefinition>, ApiError> {
+    asked.faults.refuse()?;
+    let Some(metric) = metric(&metric_id) else {
+        return Err(ApiError::NotFound(format!("There is no metric {metric_id}; see /v1/metrics.")));
+    };
+    let catalog = Catalog::load(&state.pool, None).await?;
+    Ok(Json(MetricDefinition::of(metric, &catalog)))
 }

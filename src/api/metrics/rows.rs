@@ -39,8 +39,9 @@ struct Position {
 ///
 /// The sessions, messages or presences a figure of `/v1/metrics/query` rests on, each with what it adds: all
 /// contributions together are the figure, of a ratio divided by all denominators. Rows that should have told the figure
-/// and did not are marked `is_unknown`; sessions whose messages or participants were never read have no rows. A maximum
-/// rests on what was there when it was reached first. By time, oldest first. `rows_link` of an answer leads here.
+/// and did not are marked `is_unknown`; sessions whose messages or participants were never read have no rows, and neither
+/// have figures about the data itself, which no session is behind. A maximum rests on what was there when it was reached
+/// first. By time, oldest first. `rows_link` of an answer leads here.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
     params(FigureChoice, TimeParameters, FieldParameters, HindsightParameter, PageParameters),

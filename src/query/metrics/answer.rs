@@ -84,7 +84,10 @@ pub struct Value {
     /// Sessions (of some metrics: presences, see `null_rule`) that should have told the figure and did not; absent: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown_count: Option<i64>,
-    /// Why there is no figure: `not_applicable`, `not_fetched`, `unknown`, `no_data`, or the status of the bucket.
+    /// True where a percentile rests on fewer than 20 values; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub low_sample: Option<bool>,
+    /// Why there is no figure: `not_applicable`, `not_fetched`, `handoff_mapping_missing`, `unknown`, `no_data`, or the status of the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_applicable")]
     pub reason: Option<&'static str>,
@@ -115,8 +118,9 @@ pub struct Coverage {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Warning {
     /// `mixed_minutes_basis`: minutes that measure different things were added. `messages_not_fetched`,
-    /// `participants_not_fetched`, `transcripts_not_fetched`, `quality_not_fetched`: sources of which these are not
-    /// read are left out. `rejected_records`: records that could not be normalized are in no figure.
+    /// `participants_not_fetched`, `transcripts_not_fetched`, `summaries_not_fetched`, `quality_not_fetched`: sources of
+    /// which these are not read are left out. `handoff_mapping_missing`: nobody has said which steps mean that a human
+    /// took over. `overlapping_groups`: a session stands in several groups, which must not be added. `rejected_records`: records that could not be normalized are in no figure.
     /// `previous_not_complete`: the period compared with is not proven complete. `unequal_elapsed`: a range that is not
     /// over is compared with one that is.
     #[schema(example = "mixed_minutes_basis")]

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 use crate::query::catalog::Source;
 use crate::query::metrics::answer::Value;
-use crate::query::metrics::registry::{Additivity, Applicability, Metric};
+use crate::query::metrics::registry::{Additivity, Applicability, LOW_SAMPLE, Metric};
 use crate::query::metrics::scan::Sums;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::number::Number;
@@ -28,8 +28,12 @@ pub fn value<'a>(
     let is = |wanted: Applicability| move |source: &&'a Source| metric.needs.of(source) == wanted;
     let applicable: Vec<&Source> = feeding.iter().copied().filter(is(Applicability::Applicable)).collect();
     if applicable.is_empty() {
-        let is_unread = feeding.iter().any(is(Applicability::NotFetched));
-        return Value::missing(if is_unread { "not_fetched" } else { "not_applicable" });
+        let has = |wanted| feeding.iter().any(is(wanted));
+        return Value::missing(match metric.needs {
+            _ if has(Applicability::NotFetched) => "not_fetched",
+            _ if has(Applicability::NotConfigured) => metric.needs.not_fetched().0,
+            _ => "not_applicable",
+        });
     }
     let mut total = Sums::default();
     for (_, sums) in sums.filter(|(id, _)| applicable.iter().any(|source| source.source_id == *id)) {
@@ -41,8 +45,14 @@ pub fn value<'a>(
     }
     let status = BucketStatus::of(&proving(&applicable), bucket, now);
     let figure = match metric.additivity {
-        Additivity::Sum | Additivity::Maximum | Additivity::TimeAverage => sum(total, status),
+        Additivity::Sum
+        | Additivity::Maximum
+        | Additivity::TimeAverage
+        | Additivity::StateAsOf
+        | Additivity::Distinct => sum(total, status),
         Additivity::RatioOfSums => ratio(total, status),
+        Additivity::Percentile => percentile(total, status),
+        Additivity::MaximumAsOf => measured(total, status),
     };
     Value { unknown_count: Some(total.unknown).filter(|count| *count > 0), ..figure }
 }
@@ -75,5 +85,22 @@ fn ratio(total: Sums, status: BucketStatus) -> Value {
         None if total.unknown > 0 => Value::missing("unknown"),
         None if status == BucketStatus::Complete => parts(Value::missing("no_data")),
         None => Value::missing(status.as_str()),
+    }
+}
+
+/// A value that a share of all values does not exceed.
+fn percentile(total: Sums, status: BucketStatus) -> Value {
+    let is_low = total.known < LOW_SAMPLE.into();
+    let figure = measured(total, status);
+    Value { low_sample: figure.value.and(is_low.then_some(true)), ..figure }
+}
+
+/// What can be zero wherever anything was measured, and is nothing elsewhere.
+fn measured(total: Sums, status: BucketStatus) -> Value {
+    match status {
+        _ if !total.known.is_zero() => Value { value: Some(Number(total.value)), ..Value::default() },
+        _ if total.unknown > 0 => Value::missing("unknown"),
+        BucketStatus::Complete => Value::missing("no_data"),
+        _ => Value::missing(status.as_str()),
     }
 }

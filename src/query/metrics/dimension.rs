@@ -1,133 +1,153 @@
 //! What figures can be grouped by.
 //!
-//! A dimension belongs to the source, to the session, or to rows of one kind only. A session has many presences and
-//! speakers: grouped by one of these it would be counted once for each, so that only metrics whose rows have the
-//! dimension can be grouped by it.
+//! A dimension has a home: the source, the session, or rows of one kind only. A session has many presences, speakers and
+//! steps: grouped by one of these, figures whose rows have the dimension are told row by row, and sessions are counted
+//! once in each group, so that groups overlap and must not be added; sums over sessions are refused. One line each.
 
 use crate::model::stream::Stream;
-use crate::query::metrics::registry::{Needs, Rows};
+use crate::query::metrics::registry::Needs;
 
-/// What figures can be grouped by.
+/// Whose property a dimension is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dimension {
-    /// Kind of platform.
-    Provider,
-    /// Slug of the source.
+pub enum Home {
+    /// The source.
     Source,
+    /// The session.
+    Session,
+    /// The time that puts a row into a bucket, on the clock of the question's zone.
+    Clock,
+    /// A presence in a session.
+    Presence,
+    /// The quality report of a presence.
+    Report,
+    /// A step of a chat.
+    Trail,
+    /// A speaker of a transcript.
+    Speaker,
+    /// A message.
+    Message,
+    /// A person, some weeks after the first session.
+    Cohort,
+}
+
+macro_rules! dimensions {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $home:ident, $column:expr, $needs:expr;)+) => {
+        /// What figures can be grouped by.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Dimension {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Dimension {
+            /// All of them.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+
+            /// The name in questions and answers.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// Whose property it is.
+            pub fn home(self) -> Home {
+                match self { $(Self::$variant => Home::$home,)+ }
+            }
+
+            /// The column of a row that has it; `None` where it belongs to the source.
+            pub(super) fn column(self) -> Option<&'static str> {
+                match self { $(Self::$variant => $column,)+ }
+            }
+
+            /// What a source must have for a value of it.
+            pub(super) fn needs(self) -> Needs {
+                match self { $(Self::$variant => $needs,)+ }
+            }
+        }
+    };
+}
+
+const PARTICIPANTS: Needs = Needs::PerSession(Stream::Participants);
+const TRANSCRIPT: Needs = Needs::PerSession(Stream::Transcript);
+const QUALITY: Needs = Needs::PerSession(Stream::Quality);
+
+dimensions! {
+    /// Kind of platform.
+    Provider = "provider", Source, None, Needs::Nothing;
+    /// Slug of the source.
+    Source = "source", Source, None, Needs::Nothing;
     /// Way of contact.
-    Channel,
+    Channel = "channel", Session, Some("s.channel"), Needs::Nothing;
     /// What became of the session.
-    Outcome,
+    Outcome = "outcome", Session, Some("s.outcome"), Needs::Nothing;
     /// Avatar, chat, meeting or livestream.
-    SessionKind,
+    SessionKind = "session_kind", Session, Some("s.session_kind"), Needs::Nothing;
+    /// Live, ended, open, never started or unknown.
+    SessionState = "session_state", Session, Some("s.session_state"), Needs::Nothing;
+    /// What the metered minutes of the session measure.
+    MinutesBasis = "minutes_basis", Session, Some("s.minutes_basis"), Needs::Minutes;
+    /// Day of the week in the question's zone, 1 (Monday) to 7.
+    LocalWeekday = "local_weekday", Clock, Some("to_char(a.at at time zone t.zone, 'ID')"), Needs::Nothing;
+    /// Hour of the day in the question's zone, 00 to 23.
+    LocalHour = "local_hour", Clock, Some("to_char(a.at at time zone t.zone, 'HH24')"), Needs::Nothing;
+    /// Avatar that was shown.
+    AvatarId = "avatar_id", Session, Some("s.avatar_id"), Needs::Launches;
+    /// Voice it spoke with.
+    VoiceName = "voice_name", Session, Some("s.voice_name"), Needs::Launches;
+    /// Kind of key the session was made with.
+    ApiKeyType = "api_key_type", Session, Some("s.api_key_type"), Needs::Launches;
+    /// Workspace of the chat.
+    WorkspaceId = "workspace_id", Session, Some("s.workspace_id"), Needs::Chats;
+    /// Feed it came by.
+    FeedId = "feed_id", Session, Some("s.feed_id"), Needs::Chats;
+    /// Skill that served it.
+    SkillType = "skill_type", Session, Some("s.skill_type"), Needs::Chats;
+    /// What it was about.
+    SubIntentType = "sub_intent_type", Session, Some("s.sub_intent_type"), Needs::Chats;
+    /// App of the meeting.
+    AppId = "app_id", Session, Some("s.app_id"), Needs::Meetings;
+    /// Meeting the session belongs to.
+    MeetingId = "meeting_id", Session, Some("s.meeting_id"), Needs::Meetings;
+    /// The provider's own word for the kind of meeting.
+    SessionType = "session_type", Session, Some("s.session_type"), Needs::Meetings;
     /// Why billed minutes differ from those of the participants.
-    UnexplainedClass,
+    UnexplainedClass = "unexplained_class", Session, Some("s.unexplained_minutes_class"), PARTICIPANTS;
     /// How far the session's transcript has come.
-    TranscriptState,
+    TranscriptState = "transcript_state", Session, Some("s.transcript_state"), TRANSCRIPT;
     /// What a participant was allowed to do.
-    PresetName,
+    PresetName = "preset_name", Presence, Some("p.preset_name"), PARTICIPANTS;
+    /// Country of a participant, ISO 3166 alpha-2.
+    CountryCode = "country_code", Report, Some("q.country_code"), QUALITY;
+    /// Operating system of a participant.
+    DeviceOs = "device_os", Report, Some("q.device_os"), QUALITY;
+    /// Kind of network of a participant.
+    NetworkType = "network_type", Report, Some("q.network_type"), QUALITY;
+    /// Kind of step a chat took through the AI's skills.
+    TrailStep = "trail_step", Trail, Some("d.step_type"), Needs::Chats;
+    /// Who wrote a message: user, assistant, participant or unknown.
+    SenderRole = "sender_role", Message, Some("m.sender_role"), Needs::Messages;
     /// Pseudonym of who spoke.
-    SpeakerId,
+    SpeakerId = "speaker_id", Speaker, Some("w.speaker_id"), TRANSCRIPT;
+    /// Weeks since the person's first session, 1 to 12.
+    AgeWeeks = "age_weeks", Cohort, Some("c.age_weeks::text"), Needs::People;
     /// Picture quality an avatar was started with through this service.
-    LaunchQuality,
+    LaunchQuality = "launch_quality", Session, Some("s.launch_quality"), Needs::Launches;
     /// Its voice.
-    LaunchVoice,
+    LaunchVoice = "launch_voice", Session, Some("s.launch_voice"), Needs::Launches;
     /// Its speech-to-text.
-    LaunchSttProvider,
+    LaunchSttProvider = "launch_stt_provider", Session, Some("s.launch_stt_provider"), Needs::Launches;
     /// Its idle time-out, seconds.
-    LaunchIdleTimeout,
+    LaunchIdleTimeout = "launch_idle_timeout_seconds", Session, Some("s.launch_idle_timeout_seconds::text"), Needs::Launches;
     /// The longest it may take, seconds.
-    LaunchDurationLimit,
+    LaunchDurationLimit = "launch_duration_limit_seconds", Session, Some("s.launch_duration_limit_seconds::text"), Needs::Launches;
 }
 
 impl Dimension {
-    /// All of them.
-    pub const ALL: [Self; 14] = [
-        Self::Provider,
-        Self::Source,
-        Self::Channel,
-        Self::Outcome,
-        Self::SessionKind,
-        Self::UnexplainedClass,
-        Self::TranscriptState,
-        Self::PresetName,
-        Self::SpeakerId,
-        Self::LaunchQuality,
-        Self::LaunchVoice,
-        Self::LaunchSttProvider,
-        Self::LaunchIdleTimeout,
-        Self::LaunchDurationLimit,
-    ];
-
-    /// The name in questions and answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Provider => "provider",
-            Self::Source => "source",
-            Self::Channel => "channel",
-            Self::Outcome => "outcome",
-            Self::SessionKind => "session_kind",
-            Self::UnexplainedClass => "unexplained_class",
-            Self::TranscriptState => "transcript_state",
-            Self::PresetName => "preset_name",
-            Self::SpeakerId => "speaker_id",
-            Self::LaunchQuality => "launch_quality",
-            Self::LaunchVoice => "launch_voice",
-            Self::LaunchSttProvider => "launch_stt_provider",
-            Self::LaunchIdleTimeout => "launch_idle_timeout_seconds",
-            Self::LaunchDurationLimit => "launch_duration_limit_seconds",
-        }
-    }
-
     /// The dimension of that name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|dimension| dimension.as_str() == text)
     }
 
-    /// The column of a row that has it; `None` where it belongs to the source.
-    pub(super) fn column(self) -> Option<&'static str> {
-        match self {
-            Self::Provider | Self::Source => None,
-            Self::Channel => Some("s.channel"),
-            Self::Outcome => Some("s.outcome"),
-            Self::SessionKind => Some("s.session_kind"),
-            Self::UnexplainedClass => Some("s.unexplained_minutes_class"),
-            Self::TranscriptState => Some("s.transcript_state"),
-            Self::PresetName => Some("p.preset_name"),
-            Self::SpeakerId => Some("w.speaker_id"),
-            Self::LaunchQuality => Some("s.launch_quality"),
-            Self::LaunchVoice => Some("s.launch_voice"),
-            Self::LaunchSttProvider => Some("s.launch_stt_provider"),
-            Self::LaunchIdleTimeout => Some("s.launch_idle_timeout_seconds::text"),
-            Self::LaunchDurationLimit => Some("s.launch_duration_limit_seconds::text"),
-        }
-    }
-
-    /// The only rows that have it; `None`: every session has it, and so has what belongs to the session.
-    pub(super) fn rows(self) -> Option<Rows> {
-        match self {
-            Self::PresetName => Some(Rows::Presences),
-            Self::SpeakerId => Some(Rows::Speakers),
-            _ => None,
-        }
-    }
-
-    /// Whether a row can have several values of it, so that a whole is not the sum of its groups.
+    /// Whether a session can have several values of it, so that a whole is not the sum of its groups.
     pub fn is_overlapping(self) -> bool {
-        self == Self::SpeakerId
-    }
-
-    /// What a source must have for a value of it.
-    pub(super) fn needs(self) -> Needs {
-        match self {
-            Self::UnexplainedClass | Self::PresetName => Needs::PerSession(Stream::Participants),
-            Self::TranscriptState | Self::SpeakerId => Needs::PerSession(Stream::Transcript),
-            Self::LaunchQuality
-            | Self::LaunchVoice
-            | Self::LaunchSttProvider
-            | Self::LaunchIdleTimeout
-            | Self::LaunchDurationLimit => Needs::Launches,
-            _ => Needs::Nothing,
-        }
+        matches!(self.home(), Home::Presence | Home::Report | Home::Trail | Home::Speaker | Home::Cohort)
     }
 }

@@ -9,7 +9,7 @@ use sqlx::PgPool;
 
 use crate::query::ReadError;
 use crate::query::catalog::Source;
-use crate::query::metrics::registry::{Additivity, Applicability, Metric, Rows};
+use crate::query::metrics::registry::{Applicability, Metric, Rows};
 use crate::query::metrics::sweep::Level;
 use crate::query::metrics::{MetricQuery, sweep};
 
@@ -20,7 +20,7 @@ pub fn is_exact(metric: &Metric) -> bool {
 
 /// Whether a scan reads the figures of a metric group by group, so that they stand for their group and no other.
 pub fn is_by_group(metric: &Metric) -> bool {
-    !is_exact(metric) && !matches!(metric.additivity, Additivity::Sum | Additivity::RatioOfSums)
+    !is_exact(metric) && !metric.additivity.adds_up()
 }
 
 /// Reads those metrics of a question that are no sums; those of the same rows in one sweep.

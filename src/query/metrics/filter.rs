@@ -5,7 +5,7 @@
 //! source that can hold nothing of what is asked for makes no figure zero; that is decided here too.
 
 use crate::query::catalog::{Source, SourceFilter};
-use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::registry::Applicability;
 use crate::query::metrics::statement::Statement;
 
@@ -64,7 +64,7 @@ impl Test {
 
 /// Whether sessions can be chosen by a dimension: each has one value of it.
 pub fn is_filterable(dimension: Dimension) -> bool {
-    dimension.rows().is_none()
+    matches!(dimension.home(), Home::Source | Home::Session)
 }
 
 impl MetricFilter {

@@ -1,7 +1,8 @@
 //! Figures: what a metric means, and how a question about several of them is answered.
 //!
-//! A question names metrics, dimensions, a range and its buckets. [`scan`] reads sums from the database, one statement
-//! for each column of time the metrics are anchored on, always by source; [`exact`] what is no sum. [`reader`] knows which
+//! A question names metrics, dimensions, a range and its buckets. [`scan`] reads numbers from the database, one statement
+//! for those that have rows and time in common (which ones is said in `pass`, how in `select` and `source`); [`exact`] what
+//! is swept along time. [`reader`] knows which
 //! of these are needed, [`table`] puts sources together into groups and buckets, [`top`] and [`compare`] say which
 //! groups and which period, and [`assemble`] makes the answer. [`cell`] decides what a figure may claim, and [`status`]
 //! how far its bucket is proven. [`explain`] says where a figure comes from, and [`hindsight`] what it was at an earlier
@@ -12,6 +13,7 @@ pub mod assemble;
 pub mod attribution;
 pub mod cell;
 pub mod compare;
+pub mod definitions;
 pub mod dimension;
 mod echo;
 pub mod exact;
@@ -20,10 +22,12 @@ pub mod filter;
 mod group;
 pub mod heat;
 pub mod hindsight;
+mod pass;
 mod predicate;
 mod reader;
 pub mod registry;
 pub mod scan;
+mod select;
 mod source;
 pub mod statement;
 pub mod status;

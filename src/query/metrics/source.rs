@@ -1,82 +1,124 @@
-//! The rows that figures are aggregated over, and the columns they have.
+//! Where the rows of a pass come from: the tables and joins behind each kind of rows.
 //!
-//! Each column of time has its rows: sessions, messages, presences or speakers, with the session under the name `s`. What
-//! is summed over them stands in the registry, and which of them count in [`super::predicate`].
-
-use chrono::{DateTime, Utc};
+//! Whatever a question groups sessions by that a session has several of is brought in here too, each value once for a
+//! session.
 
 use crate::model::stream::Stream;
-use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Metric, Needs, Rows, TRANSCRIPT_GRACE};
+use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::pass::Pass;
+use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Needs, Rows};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, hindsight};
 
-/// The column of a dimension; null where the rows of the anchor do not have it.
-pub(super) fn column(dimension: Dimension, anchor: Anchor) -> &'static str {
-    let has_it = match dimension.rows() {
-        Some(Rows::Presences) => anchor == Anchor::JoinedAt,
-        Some(Rows::Speakers) => anchor == Anchor::EndedAt,
-        _ => true,
-    };
-    dimension.column().filter(|_| has_it).unwrap_or("null::text")
-}
-
-/// The rows that the metrics of an anchor are aggregated over.
-pub(super) fn push_from(
-    sql: &mut Statement,
-    query: &MetricQuery,
-    anchor: Anchor,
-    metrics: &[usize],
-    now: DateTime<Utc>,
-) {
-    sql.push(" from ");
-    let is_named = |metric: &Metric| {
-        [metric.value_sql, metric.known_sql, metric.unknown_sql].iter().any(|sql| sql.contains("t.not_missed"))
-    };
-    if metrics.iter().any(|at| is_named(query.metrics[*at])) {
-        sql.push("(select ").push_bind(now - TRANSCRIPT_GRACE).push("::timestamptz as not_missed_since) t cross join ");
+/// The column of time that puts a row into a bucket. What is told of an instant has none.
+pub(super) fn time(pass: &Pass) -> &'static str {
+    match (pass.rows, pass.anchor) {
+        (Rows::Visits | Rows::Cohorts, _) => "v.started_at",
+        (_, Anchor::StartedAt | Anchor::AsOf | Anchor::FirstVisitAt) => "s.started_at",
+        (_, Anchor::CompletedAt) => "s.completed_at",
+        (_, Anchor::SentAt) => "m.sent_at",
+        (_, Anchor::JoinedAt) => "p.joined_at",
+        (_, Anchor::EndedAt) => "s.ended_at",
+        (_, Anchor::FirstSeenAt) => "s.first_seen_at",
+        (_, Anchor::ChangedAt) => "h.changed_at",
+        (_, Anchor::WindowFrom) => "s.window_from",
     }
-    push_rows(sql, query, anchor, metrics);
 }
 
-fn push_rows(sql: &mut Statement, query: &MetricQuery, anchor: Anchor, metrics: &[usize]) {
-    let is_asked = |stream| metrics.iter().any(|at| query.metrics[*at].needs == Needs::PerSession(stream));
-    match anchor {
-        Anchor::SentAt => _ = sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)"),
-        Anchor::JoinedAt => {
+/// The rows, with the session under `s`.
+pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
+    let has = |home: Home| query.dimensions.iter().any(|dimension| dimension.home() == home);
+    let is_asked = |stream| pass.metrics.iter().any(|place| query.metrics[*place].needs == Needs::PerSession(stream));
+    match pass.rows {
+        Rows::Sessions if pass.anchor == Anchor::AsOf => _ = sql.push(OPEN_SESSIONS),
+        Rows::Sessions => hindsight::push_sessions(sql, query),
+        Rows::Messages => _ = sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)"),
+        Rows::Replies => {
+            sql.push("analytics.sessions s");
+            sql.push(" cross join lateral unnest(s.reply_seconds) r (seconds)");
+        }
+        Rows::Presences => {
             sql.push("analytics.participants p join analytics.sessions s using (source_id, session_id)");
-            if is_asked(Stream::Quality) {
+            if is_asked(Stream::Quality) || has(Home::Report) {
                 sql.push(
                     " left join analytics.participant_quality q using (source_id, session_id, provider_participant_id)",
                 );
             }
         }
-        Anchor::EndedAt if query.dimensions.contains(&Dimension::SpeakerId) => {
-            sql.push(
-                "analytics.sessions s left join lateral (
-                       select g.speaker_id, sum(g.word_count) as words from analytics.transcript_segments g
-                        where g.source_id = s.source_id and g.session_id = s.session_id group by 1) w on true",
-            );
+        Rows::Speakers if query.dimensions.contains(&Dimension::SpeakerId) => {
+            sql.push("analytics.sessions s");
+            sql.push(SPEAKERS);
         }
-        Anchor::EndedAt if is_asked(Stream::Transcript) => {
-            sql.push("analytics.sessions s cross join lateral (select s.transcript_word_count as words) w");
+        Rows::Speakers => {
+            sql.push("analytics.sessions s");
+            sql.push(" cross join lateral (select s.transcript_word_count as words) w");
         }
-        Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt => hindsight::push_sessions(sql, query),
+        Rows::Visits => _ = sql.push("analytics.visits v join analytics.sessions s using (source_id, session_id)"),
+        Rows::Cohorts => {
+            sql.push("analytics.visits v join analytics.sessions s on s.source_id = v.source_id and s.session_id = v.session_id and v.started_at = v.first_visit_at");
+            let last = if has(Home::Cohort) { OLDEST_COHORT_WEEKS } else { "1" };
+            sql.push(" cross join generate_series(1, ").push(last).push(") c (age_weeks)");
+        }
+        Rows::Changes => {
+            sql.push("analytics.session_changes h join analytics.sessions s on s.source_id = h.source_id and s.session_id = h.session_id and h.field = 'provider_minutes'");
+        }
+        Rows::Rejects => _ = sql.push("analytics.rejected_records s"),
+        Rows::Drift => _ = sql.push("analytics.provider_drift s"),
+        Rows::Runs => _ = sql.push("analytics.sync_runs s"),
+        Rows::Comparisons => _ = sql.push("analytics.reconciliation s"),
+        Rows::Streams => _ = sql.push(STREAMS),
     }
-    // coverage, which is by the start, looks at every metric
-    let is_looked_at = |at: usize| anchor == Anchor::StartedAt || metrics.contains(&at);
+    if pass.rows == Rows::Sessions {
+        push_several(sql, &query.dimensions);
+    }
+    // coverage looks at every metric
+    let is_looked_at = |at: usize| pass.is_first() || pass.metrics.contains(&at);
     if (0..query.metrics.len()).any(|at| is_looked_at(at) && query.metrics[at].is_of_money()) {
         sql.push(COST_OF_SESSION);
     }
 }
 
-/// The column of time that puts a row into a bucket.
-pub(super) fn time(anchor: Anchor) -> &'static str {
-    match anchor {
-        Anchor::StartedAt => "s.started_at",
-        Anchor::CompletedAt => "s.completed_at",
-        Anchor::SentAt => "m.sent_at",
-        Anchor::JoinedAt => "p.joined_at",
-        Anchor::EndedAt => "s.ended_at",
+/// How many weeks people are followed.
+const OLDEST_COHORT_WEEKS: &str = "12";
+
+/// Sessions that were open at `c.at`: begun, and neither ended nor completed by then.
+const OPEN_SESSIONS: &str = "analytics.sessions s join lateral (select
+   (s.session_kind = 'chat' or coalesce(s.live_participants, 1) = 0) and s.ended_at is null
+   and c.at - greatest(s.started_at, least(s.last_activity_at, c.at)) > interval '24 hours' as is_stale) o
+ on s.started_at <= c.at and (s.ended_at > c.at or s.ended_at is null and s.session_state in ('live', 'open'))";
+
+const SPEAKERS: &str = " left join lateral (
+   select g.speaker_id, sum(g.word_count) as words from analytics.transcript_segments g
+    where g.source_id = s.source_id and g.session_id = s.session_id group by 1) w on true";
+
+/// Streams that walk a list; what is fetched session by session proves no range.
+const STREAMS: &str = "(select f.complete_through, f.provider, f.source, src.source_id
+   from analytics.stream_freshness f join analytics.sources src using (source)
+  where f.stream = 'sessions' and f.is_enabled) s";
+
+/// What a session has several of, each value that is asked for once; a session without any has none of it.
+fn push_several(sql: &mut Statement, dimensions: &[Dimension]) {
+    let of = |home: Home| dimensions.iter().copied().filter(move |dimension| dimension.home() == home);
+    let of_presence: Vec<&str> = of(Home::Presence).map(Dimension::as_str).collect();
+    let of_report: Vec<&str> = of(Home::Report).map(Dimension::as_str).collect();
+    if !of_presence.is_empty() || !of_report.is_empty() {
+        let columns: Vec<&str> = of_presence.iter().chain(&of_report).copied().collect();
+        sql.push(" left join lateral (select distinct ")
+            .push(columns.join(", "))
+            .push(" from analytics.participants x");
+        if !of_report.is_empty() {
+            sql.push(
+                " left join analytics.participant_quality y using (source_id, session_id, provider_participant_id)",
+            );
+        }
+        sql.push(" where x.source_id = s.source_id and x.session_id = s.session_id) p on true");
+    }
+    if !of_report.is_empty() {
+        let columns: Vec<String> = of_report.iter().map(|column| format!("p.{column}")).collect();
+        sql.push(" cross join lateral (select ").push(columns.join(", ")).push(") q");
+    }
+    if of(Home::Trail).next().is_some() {
+        sql.push(" left join lateral (select distinct x.step_type from analytics.session_trail_steps x");
+        sql.push(" where x.source_id = s.source_id and x.session_id = s.session_id) d on true");
     }
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::query::catalog::Source;
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::answer::Warning;
-use crate::query::metrics::registry::Applicability;
+use crate::query::metrics::registry::{Applicability, Metric};
 use crate::query::metrics::status::BucketStatus;
 
 /// What the data behind the figures lacks.
@@ -35,7 +35,20 @@ pub(super) fn of_data(
         warnings.push(of_all(query, "rejected_records", detail));
     }
     warnings.extend(unread(query, sources));
+    warnings.extend(overlaps(query));
     warnings
+}
+
+/// Sessions that stand in several groups.
+fn overlaps(query: &MetricQuery) -> Option<Warning> {
+    let overlaps = |metric: &&&Metric| query.dimensions.iter().any(|dimension| metric.overlaps_in(*dimension));
+    let metrics: Vec<&'static str> = query.metrics.iter().filter(overlaps).map(|metric| metric.id).collect();
+    (!metrics.is_empty()).then(|| Warning {
+        code: "overlapping_groups",
+        metrics,
+        detail: "A session can stand in several groups and counts once in each: groups must not be added. The totals were worked out by themselves.".to_owned(),
+        bases: Vec::new(),
+    })
 }
 
 /// Sources that have what a metric needs and are not asked for it.
@@ -43,7 +56,10 @@ fn unread(query: &MetricQuery, sources: &[&Source]) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = Vec::new();
     for metric in &query.metrics {
         let (code, what) = metric.needs.not_fetched();
-        let is_unread = |source: &&&Source| source.is_enabled && metric.needs.of(source) == Applicability::NotFetched;
+        let is_unread = |source: &&&Source| {
+            let applicability = metric.needs.of(source);
+            source.is_enabled && matches!(applicability, Applicability::NotFetched | Applicability::NotConfigured)
+        };
         let sources: Vec<&str> = sources.iter().filter(is_unread).map(|s| s.source.as_str()).collect();
         if let Some(same) = warnings.iter_mut().find(|warning| warning.code == code) {
             same.metrics.extend((!sources.is_empty()).then_some(metric.id));

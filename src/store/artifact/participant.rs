@@ -29,7 +29,8 @@ pub(super) async fn replace(
         delete_missing(tx, task, list).await?;
     }
     upsert(tx, task, list, &people).await?;
-    count(tx, task, &Participation::of(list, &people, task.session.ended_at)).await
+    count(tx, task, &Participation::of(list, &people, &task.session)).await?;
+    person::date(tx, task.source_id, &people.iter().flatten().map(String::as_str).collect::<Vec<_>>()).await
 }
 
 async fn delete_missing(tx: &mut PgConnection, task: &Task, list: &[Participant]) -> Result<(), StoreError> {
@@ -97,16 +98,21 @@ async fn upsert(
 async fn count(tx: &mut PgConnection, task: &Task, counted: &Participation) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into core.session_participation as p (source_id, session_id, participant_count, person_count,
-                unknown_duration_count, peak_participants, participant_ms)
-         values ($1, $2, $3, $4, $5, $6, $7)
+                unknown_duration_count, peak_participants, participant_ms, first_joined_at, attended_ms,
+                rejoined_person_count)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          on conflict (source_id, session_id) do update
             set participant_count = excluded.participant_count, person_count = excluded.person_count,
                 unknown_duration_count = excluded.unknown_duration_count,
-                peak_participants = excluded.peak_participants, participant_ms = excluded.participant_ms
-          where (p.participant_count, p.person_count, p.unknown_duration_count, p.peak_participants, p.participant_ms)
+                peak_participants = excluded.peak_participants, participant_ms = excluded.participant_ms,
+                first_joined_at = excluded.first_joined_at, attended_ms = excluded.attended_ms,
+                rejoined_person_count = excluded.rejoined_person_count
+          where (p.participant_count, p.person_count, p.unknown_duration_count, p.peak_participants, p.participant_ms,
+                 p.first_joined_at, p.attended_ms, p.rejoined_person_count)
                 is distinct from
                 (excluded.participant_count, excluded.person_count, excluded.unknown_duration_count,
-                 excluded.peak_participants, excluded.participant_ms)",
+                 excluded.peak_participants, excluded.participant_ms, excluded.first_joined_at, excluded.attended_ms,
+                 excluded.rejoined_person_count)",
         task.source_id.0,
         task.session_id,
         counted.participant_count,
@@ -114,6 +120,9 @@ async fn count(tx: &mut PgConnection, task: &Task, counted: &Participation) -> R
         counted.unknown_duration_count,
         counted.peak_participants,
         counted.participant_ms,
+        counted.first_joined_at,
+        counted.attended_ms,
+        counted.rejoined_person_count,
     )
     .execute(tx)
     .await

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::model::artifact::SessionRef;
 use crate::model::participant::Participant;
 
 /// Counters of one session.
@@ -19,12 +20,24 @@ pub(super) struct Participation {
     pub(super) peak_participants: i32,
     /// Sum of the known lengths, milliseconds.
     pub(super) participant_ms: i64,
+    /// When the first one joined.
+    pub(super) first_joined_at: Option<DateTime<Utc>>,
+    /// Time of all people within the session, milliseconds; what presences of one person have in common counts once.
+    /// `None`: it runs.
+    pub(super) attended_ms: Option<i64>,
+    /// People with several presences.
+    pub(super) rejoined_person_count: i32,
 }
 
 impl Participation {
-    /// Counts. `people` are the pseudonyms of `list`; whoever has not left is there until `ended_at`, or still.
-    pub(super) fn of(list: &[Participant], people: &[Option<String>], ended_at: Option<DateTime<Utc>>) -> Self {
+    /// Counts. `people` are the pseudonyms of `list`; whoever has not left is there until the session's end, or still.
+    pub(super) fn of(list: &[Participant], people: &[Option<String>], session: &SessionRef) -> Self {
+        let ended_at = session.ended_at;
         let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+        let mut presences: BTreeMap<&String, usize> = BTreeMap::new();
+        for person in people.iter().flatten() {
+            *presences.entry(person).or_default() += 1;
+        }
         let known: BTreeSet<&String> = people.iter().flatten().collect();
         let nobody = people.iter().filter(|person| person.is_none()).count();
         Self {
@@ -33,8 +46,44 @@ impl Participation {
             unknown_duration_count: number(list.iter().filter(|one| one.duration_ms.is_none()).count()),
             peak_participants: peak(list, ended_at),
             participant_ms: list.iter().filter_map(|one| one.duration_ms).fold(0, i64::saturating_add),
+            first_joined_at: list.iter().filter_map(|one| one.joined_at).min(),
+            attended_ms: ended_at.map(|ended_at| attended_ms(list, people, session.started_at, ended_at)),
+            rejoined_person_count: number(presences.values().filter(|count| **count > 1).count()),
         }
     }
+}
+
+/// From when to when.
+type Stay = (DateTime<Utc>, DateTime<Utc>);
+
+/// Each person's time between the start and the end of the session.
+fn attended_ms(
+    list: &[Participant],
+    people: &[Option<String>],
+    started_at: DateTime<Utc>,
+    ended_at: DateTime<Utc>,
+) -> i64 {
+    let mut stays: BTreeMap<(Option<&String>, usize), Vec<Stay>> = BTreeMap::new();
+    for (place, (one, person)) in list.iter().zip(people).enumerate() {
+        let Some(joined_at) = one.joined_at else { continue };
+        let (from, to) = (joined_at.max(started_at), one.left_at.unwrap_or(ended_at).min(ended_at));
+        // a presence of nobody known is a person by itself
+        let who = (person.as_ref(), if person.is_some() { 0 } else { place });
+        stays.entry(who).or_default().extend((from < to).then_some((from, to)));
+    }
+    let mut sum = TimeDelta::zero();
+    for mut of_person in stays.into_values() {
+        of_person.sort_unstable();
+        let mut covered_until = started_at;
+        for (from, to) in of_person {
+            let from = from.max(covered_until);
+            if from < to {
+                sum += to - from;
+                covered_until = to;
+            }
+        }
+    }
+    sum.num_milliseconds()
 }
 
 /// Most presences at once: whoever leaves goes before whoever comes at the same instant.
@@ -110,7 +159,12 @@ mod tests {
             presence("dev", 12, None),
         ];
         let people = ["A", "B", "B", "", "D"].map(|p| Some(p.to_owned()).filter(|p| !p.is_empty()));
-        let counted = Participation::of(&list, &people, Some(at(31)));
+        let session = SessionRef {
+            provider_session_id: ProviderRecordId::parse("s").expect("an id"),
+            started_at: at(0),
+            ended_at: Some(at(31)),
+        };
+        let counted = Participation::of(&list, &people, &session);
         assert_eq!(counted.participant_count, 5);
         assert_eq!(counted.person_count, 4);
         assert_eq!(counted.unknown_duration_count, 1);
@@ -118,5 +172,22 @@ mod tests {
         assert_eq!(counted.peak_participants, 3);
         assert_eq!(counted.participant_ms, (30 + 18 + 9 + 2) * 60_000);
         assert_eq!(rejoins(&list, &people), [false, true, false, false, false]);
+        assert_eq!((counted.first_joined_at, counted.rejoined_person_count), (Some(at(0)), 1));
+        // Dev until the end: 30 + 27 + 2 + 19
+        assert_eq!(counted.attended_ms, Some(78 * 60_000));
+    }
+
+    #[test]
+    fn two_devices_of_a_person_attend_once_and_within_the_session() {
+        let list = [presence("phone", 5, Some(20)), presence("laptop", 10, Some(40)), presence("again", 45, Some(50))];
+        let people = ["A", "A", "A"].map(|p| Some(p.to_owned()));
+        let session = |ended_at| SessionRef {
+            provider_session_id: ProviderRecordId::parse("s").expect("an id"),
+            started_at: at(8),
+            ended_at,
+        };
+        // 8 to 30
+        assert_eq!(Participation::of(&list, &people, &session(Some(at(30)))).attended_ms, Some(22 * 60_000));
+        assert_eq!(Participation::of(&list, &people, &session(None)).attended_ms, None);
     }
 }

@@ -233,7 +233,9 @@ async fn a_session_is_not_counted_once_for_each_presence() {
         let metrics = list["items"].as_array().unwrap();
         metrics.iter().find(|metric| metric["id"] == id).unwrap()["dimensions"].clone().to_string()
     };
-    assert!(dimensions("participants").contains("preset_name") && !dimensions("sessions").contains("preset_name"));
+    // sessions are counted, in each group once; their minutes cannot be
+    assert!(dimensions("participants").contains("preset_name") && dimensions("sessions").contains("preset_name"));
+    assert!(!dimensions("minutes_consumed").contains("preset_name"));
     assert!(dimensions("talk_share").contains("speaker_id") && !dimensions("participants").contains("speaker_id"));
 }
 

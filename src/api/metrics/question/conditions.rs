@@ -3,13 +3,14 @@
 //! Platforms and accounts are checked against those that are configured, closed lists against their words; other values
 //! are open lists, since providers invent them. Where all values are known, "none of these" is "one of the others".
 
-use crate::api::metrics::question::draft::FilterSaid;
+use crate::api::metrics::question::draft::{Draft, FilterSaid};
 use crate::api::parameters::{Faults, Said};
 use crate::model::outcome::Outcome;
 use crate::model::session::SessionKind;
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::{Condition, MetricFilter, Test, is_filterable};
+use crate::query::metrics::registry::Metric;
 
 const OPS: [&str; 4] = ["in", "not_in", "is_null", "is_not_null"];
 
@@ -46,6 +47,19 @@ pub(crate) fn read(
         }
     }
     filter
+}
+
+/// Refuses conditions on sessions for what no session has; it would be told whatever they say.
+pub(super) fn check_rows(draft: &Draft, filter: &MetricFilter, metrics: &[&'static Metric], faults: &mut Faults) {
+    let Some(first) = draft.filters.first().filter(|_| !filter.conditions.is_empty()) else { return };
+    for metric in metrics.iter().filter(|metric| !metric.is_of_sessions()) {
+        let detail = format!(
+            "`{}` counts {}, which have nothing of a session; only `provider` and `source` can choose among them.",
+            metric.id,
+            metric.rows.as_str()
+        );
+        faults.note(&first.at, "not_of_sessions", detail);
+    }
 }
 
 fn flag(said: &Said, faults: &mut Faults) -> bool {

@@ -77,6 +77,7 @@ pub(crate) async fn understand(
     let all = all.reduce(|a, b| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) });
     let catalog = Catalog::load(&state.pool, all).await?;
     let filter = conditions::read(&draft.filters, draft.includes_deleted.as_ref(), &catalog, &mut faults);
+    conditions::check_rows(draft, &filter, &metrics, &mut faults);
     let as_known_at = draft.as_known_at.as_ref();
     let as_known_at =
         as_known_at.and_then(|said| hindsight::read(said, (&metrics, &dimensions, &filter), (zone, now), &mut faults));
@@ -138,9 +139,6 @@ fn attribution(said: &Said, faults: &mut Faults) -> Option<Attribution> {
     let attribution = Attribution::parse(&said.text);
     if attribution.is_none() {
         faults.note_unknown(&said.at, "unknown_value", &said.text, Attribution::ALL.map(Attribution::as_str));
-    }
-    if attribution.is_some_and(|attribution| attribution != Attribution::Start) {
-        faults.note(&said.at, "not_available", "Figures are told by the start of sessions only, so far.");
     }
     attribution
 }

@@ -53,10 +53,8 @@ fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
 pub(super) fn check_groups(draft: &Draft, metrics: &[&'static Metric], dimensions: &[Dimension], faults: &mut Faults) {
     for dimension in dimensions {
         for metric in metrics.iter().filter(|metric| !metric.can_be_grouped_by(*dimension)) {
-            let possible: Vec<&str> = registry::metrics()
-                .filter(|metric| metric.can_be_grouped_by(*dimension))
-                .map(|metric| metric.id)
-                .collect();
+            let possible: Vec<&str> =
+                registry::metrics().filter(|metric| is_told_by(metric, *dimension)).map(|metric| metric.id).collect();
             let (id, name) = (metric.id, dimension.as_str());
             let detail = format!(
                 "`{id}` cannot be grouped by `{name}`: a session has several, and would be counted in each. Ask for it without `{name}`, or for {}.",
@@ -65,6 +63,12 @@ pub(super) fn check_groups(draft: &Draft, metrics: &[&'static Metric], dimension
             faults.note(place_of(draft, &draft.dimensions, name), "overlapping_dimension", detail);
         }
     }
+}
+
+/// Whether the rows of a metric have the dimension themselves.
+fn is_told_by(metric: &Metric, dimension: Dimension) -> bool {
+    let is_counted_in_each = metric.is_of_sessions() && metric.overlaps_in(dimension) && metric.can_overlap;
+    metric.can_be_grouped_by(dimension) && !is_counted_in_each
 }
 
 /// Where a dimension was named.

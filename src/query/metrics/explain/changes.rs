@@ -91,18 +91,9 @@ fn with_changed(subject: &Subject<'_>, since: DateTime<Utc>) -> Statement {
 fn push_cell(subject: &Subject<'_>, now: DateTime<Utc>) -> Statement {
     let mut sql =
         Statement::new(", cell as (select distinct s.source_id, s.session_id, s.provider_session_id, s.first_seen_at");
-    push_sessions(&mut sql, subject, now);
+    subject.push_sessions(&mut sql, Counting::Counted, Naming::Number, now);
     sql.push(")");
     sql
-}
-
-/// What is read along time stands for the sessions that began in its range.
-fn push_sessions(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc>) {
-    if subject.metric.additivity.is_along_time() {
-        subject.push_started(sql, Counting::Counted, Naming::Number, now);
-    } else {
-        subject.push_rows(sql, Counting::Counted, Naming::Number, now);
-    }
 }
 
 async fn fields(
@@ -133,7 +124,7 @@ async fn gone(
     let mut sql = with_changed(subject, since);
     sql.append(push_cell(subject, now))
         .push(", before as (select distinct s.source_id, s.session_id, s.provider_session_id");
-    push_sessions(&mut sql, &subject.as_known_at(since), since);
+    subject.as_known_at(since).push_sessions(&mut sql, Counting::Counted, Naming::Number, since);
     sql.push(
         ") select count(*) as gone from before
            where exists (select from changed c

@@ -11,10 +11,11 @@ use utoipa::ToSchema;
 
 use crate::query::catalog::Source;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
+use crate::query::metrics::pass::Pass;
+use crate::query::metrics::predicate;
 use crate::query::metrics::registry::Needs;
-use crate::query::metrics::source::push_from;
+use crate::query::metrics::select::push_rows_of;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::{predicate, registry::Anchor};
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
@@ -92,11 +93,7 @@ async fn never_counted(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>)
                 count(distinct (s.source_id, s.session_id))
                   filter (where s.is_part_of_session and not s.is_deleted_at_provider) as breakout_rooms",
     );
-    if subject.metric.additivity.is_along_time() {
-        subject.push_started(&mut sql, Counting::All, Naming::Number, now);
-    } else {
-        subject.push_rows(&mut sql, Counting::All, Naming::Number, now);
-    }
+    subject.push_sessions(&mut sql, Counting::All, Naming::Number, now);
     sql.push(" and (s.is_deleted_at_provider or s.is_part_of_session)");
     let what = "what is left out of a figure";
     let rows = sql.fetch_all(pool).await.map_err(reading(what))?;
@@ -107,17 +104,16 @@ async fn never_counted(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>)
 
 /// Sessions that began in the range: at sources that cannot tell the metric, and open ones of those that can.
 async fn elsewhere(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>) -> Result<(i64, i64, i64), ReadError> {
-    let TimeRange { from, to } = subject.query.range;
     let known_at = subject.query.as_known_at.unwrap_or(now);
     let all: Vec<i32> = subject.sources.iter().map(|source| source.source_id).collect();
     let mut sql = Statement::new("select count(*) filter (where not s.source_id = any(");
-    sql.push_bind(subject.telling_ids())
-        .push(")) as not_applicable, count(*) filter (where is_open and not is_stale) as open, ");
-    sql.push("count(*) filter (where is_open and is_stale) as stale_open");
-    push_from(&mut sql, &subject.query, Anchor::StartedAt, &[], known_at);
-    sql.push(" cross join lateral (select s.outcome = 'open' and s.source_id = any(").push_bind(subject.telling_ids());
-    sql.push(") as is_open, coalesce(s.last_activity_at, s.started_at) < ").push_bind(known_at - STALE_AFTER);
-    sql.push(" as is_stale) o where s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);
+    sql.push_bind(subject.telling_ids()).push(")) as not_applicable");
+    for (is_stale, name) in [("not ", "open"), ("", "stale_open")] {
+        sql.push(", count(*) filter (where s.outcome = 'open' and s.source_id = any(").push_bind(subject.telling_ids());
+        sql.push(") and ").push(is_stale).push("coalesce(s.last_activity_at, s.started_at) < ");
+        sql.push_bind(known_at - STALE_AFTER).push(") as ").push(name);
+    }
+    push_rows_of(&mut sql, &subject.query, &Pass::first(), subject.query.range, known_at);
     predicate::push_filter(&mut sql, &subject.query);
     sql.push(" and s.source_id = any(").push_bind(all).push(")");
     let what = "what is left out of a figure";

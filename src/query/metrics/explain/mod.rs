@@ -99,10 +99,10 @@ pub async fn explain(
         None
     };
     let by = parts::dimension(metric);
-    let groups = if metric.additivity.is_along_time() {
-        Vec::new()
-    } else {
+    let groups = if metric.additivity.adds_up() {
         subject.sums_by(pool, by, vec![subject.query.range], now).await?
+    } else {
+        Vec::new()
     };
     let previous = match subject.query.as_known_at {
         None => Some(previous::of(pool, catalog, subject, &figure, question).await?),

@@ -18,7 +18,7 @@ pub struct Parts {
     /// What tells the parts apart.
     #[schema(example = "outcome")]
     pub by: &'static str,
-    /// The parts; of sums and ratios they add up to the figure's.
+    /// The parts, which add up to the figure's; none where it is no sum of parts.
     pub items: Vec<Part>,
 }
 
@@ -51,12 +51,12 @@ pub(super) fn dimension(metric: &Metric) -> Dimension {
         Dimension::UnexplainedClass
     } else if names("s.transcript_state") {
         Dimension::TranscriptState
-    } else if metric.rows == Rows::Presences && !metric.additivity.is_along_time() {
+    } else if metric.rows == Rows::Presences && metric.additivity.adds_up() {
         Dimension::PresetName
     } else {
         Dimension::Provider
     };
-    if metric.can_be_grouped_by(best) { best } else { Dimension::Provider }
+    if metric.can_be_grouped_by(best) && !metric.overlaps_in(best) { best } else { Dimension::Provider }
 }
 
 /// The parts, of which `groups` are the sums.

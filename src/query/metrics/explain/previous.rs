@@ -13,11 +13,11 @@ use crate::query::ReadError;
 use crate::query::calendar::{in_zone, local_date, start_of_day};
 use crate::query::catalog::Catalog;
 use crate::query::metrics::answer::Value;
-use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::explain::drivers::{self, Drivers};
 use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::explain::{Explaining, figure};
-use crate::query::metrics::registry::{Additivity, Applicability};
+use crate::query::metrics::registry::Applicability;
 use crate::query::metrics::scan::Sums;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
@@ -67,7 +67,7 @@ pub(super) async fn of(
     let range = before(subject.query.range, zone, now);
     let was = figure(pool, catalog, &subject.within(range), now).await?;
     let values = was.value.zip(current.value);
-    let adds_up = matches!(subject.metric.additivity, Additivity::Sum | Additivity::RatioOfSums);
+    let adds_up = subject.metric.additivity.adds_up();
     let reason = match values {
         _ if !adds_up => Some("not_additive"),
         None => Some("no_figure"),
@@ -129,7 +129,10 @@ async fn sets(
 fn is_told(subject: &Subject<'_>, dimension: Dimension, asked: &[Dimension]) -> bool {
     let has_it = || subject.telling.iter().any(|source| dimension.needs().of(source) != Applicability::NotApplicable);
     let is_of_group = subject.group.iter().any(|(other, _)| *other == dimension);
+    // a session that stands in several groups moved the figure once; words are of one speaker each
+    let overlaps = subject.metric.overlaps_in(dimension) && dimension.home() != Home::Speaker;
     (asked.is_empty() || asked.contains(&dimension))
+        && !overlaps
         && subject.metric.can_be_grouped_by(dimension)
         && !is_of_group
         && has_it()

@@ -73,7 +73,8 @@ pub struct ContributingRow {
     /// Which message (the provider's id) or presence (our number) of the session; absent: the session is the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_id: Option<String>,
-    /// What it adds to the figure, of a ratio to the part above; all of them together are the figure.
+    /// What it adds to the figure, of a ratio to the part above; all of them together are the figure. Of a percentile, and
+    /// of different people, what the figure would be of this row alone.
     pub contribution: Number,
     /// Of a ratio: what it adds to the part below.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,6 +94,9 @@ pub async fn rows(
     limit: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<ContributingRow>, ReadError> {
+    if !subject.metric.is_of_sessions() {
+        return Ok(Vec::new());
+    }
     let mut carried = after.as_ref().map_or(Decimal::ZERO, RowPosition::carried);
     let known_at = subject.query.as_known_at.unwrap_or(now);
     let mut sql = Statement::new(
@@ -121,9 +125,10 @@ pub async fn rows(
 /// Which row of a session a row is; empty: the session is the row.
 fn row_id(rows: Rows) -> &'static str {
     match rows {
-        Rows::Sessions | Rows::Speakers => "''::text",
         Rows::Messages => "m.provider_message_id",
         Rows::Presences => "p.participant_id::text",
+        Rows::Visits => "v.visitor",
+        _ => "''::text",
     }
 }
 
@@ -160,7 +165,7 @@ async fn push_there(
 
 fn push_summed(sql: &mut Statement, subject: &Subject<'_>, after: Option<&RowPosition>, now: DateTime<Utc>) {
     let metric = subject.metric;
-    let (at, row_id) = (time(metric.anchor), row_id(metric.rows));
+    let (at, row_id) = (time(&subject.pass()), row_id(metric.rows));
     sql.push("select ").push(at).push(" as at, s.source_id, s.session_id, ").push(row_id).push(" as row_id, (");
     sql.push(metric.value_sql).push(")::numeric as value, (").push(metric.known_sql).push(")::numeric as known, (");
     sql.push(metric.unknown_sql).push(")::bigint as unknown");

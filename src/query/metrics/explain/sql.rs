@@ -17,7 +17,7 @@ pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> S
     let metric = subject.metric;
     let header = format!("-- {} ({}): {}\n", metric.label, metric.id, metric.formula);
     let note = match figure.reason {
-        Some(reason @ ("not_applicable" | "not_fetched")) => {
+        Some(reason @ ("not_applicable" | "not_fetched" | "handoff_mapping_missing")) => {
             return format!("{header}-- {reason}: no source asked about can tell it\nselect null::numeric as value;\n");
         }
         Some("unknown" | "no_data") | None => String::new(),
@@ -36,14 +36,16 @@ pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> S
             push_unknown(&mut sql, subject, now);
             subject.push_rows(&mut sql, Counting::Counted, Naming::Slug, now);
         }
-        Additivity::Sum => {
+        _ => {
             sql.push(metric.value_sql).push(" as value, (").push(metric.known_sql).push(")::numeric as known_count, ");
             push_unknown(&mut sql, subject, now);
             subject.push_rows(&mut sql, Counting::Counted, Naming::Slug, now);
         }
     }
     sql.push(") ");
-    if metric.additivity == Additivity::RatioOfSums {
+    if matches!(metric.additivity, Additivity::Percentile | Additivity::MaximumAsOf) {
+        sql.push("select round(case when known_count > 0 then value end, 9) as value, known_count, unknown_count");
+    } else if metric.additivity == Additivity::RatioOfSums {
         sql.push("select round(numerator / nullif(denominator, 0), 9) as value, numerator, denominator, unknown_count");
     } else {
         sql.push("select round(case when known_count = 0 and unknown_count > 0 then null else ");

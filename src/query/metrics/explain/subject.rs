@@ -12,11 +12,13 @@ use sqlx::PgPool;
 use crate::query::ReadError;
 use crate::query::bucket::Granularity;
 use crate::query::catalog::{Catalog, Source};
+use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::pass::Pass;
 use crate::query::metrics::predicate::{push_choice, push_filter};
-use crate::query::metrics::registry::{Anchor, Applicability, Metric};
+use crate::query::metrics::registry::{Applicability, Metric};
 use crate::query::metrics::scan::Sums;
-use crate::query::metrics::source::{self, push_from, time};
+use crate::query::metrics::select::{column, push_rows_of};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, scan};
 use crate::query::range::TimeRange;
@@ -102,29 +104,41 @@ impl<'a> Subject<'a> {
         self.telling.iter().map(|source| source.source_id).collect()
     }
 
+    /// The pass that reads the figure; what is swept along time is told of the sessions that began.
+    pub(super) fn pass(&self) -> Pass {
+        if self.metric.additivity.is_along_time() {
+            return Pass::first();
+        }
+        Pass { metrics: vec![0], ..Pass::of(self.metric, Attribution::Start) }
+    }
+
     /// The rows the figure is made from, with all conditions.
     pub(super) fn push_rows(&self, sql: &mut Statement, counting: Counting, naming: Naming, now: DateTime<Utc>) {
-        push_from(sql, &self.query, self.metric.anchor, &[0], now);
-        self.push_where(sql, self.metric.anchor, counting, naming);
+        self.push_pass(sql, &self.pass(), counting, naming, now);
+    }
+
+    /// The sessions the figure is made from; where it is made of none, those that began in the range.
+    pub(super) fn push_sessions(&self, sql: &mut Statement, counting: Counting, naming: Naming, now: DateTime<Utc>) {
+        let pass = self.pass();
+        let pass = if pass.rows.are_of_sessions() { pass } else { Pass::first() };
+        self.push_pass(sql, &pass, counting, naming, now);
     }
 
     /// The sessions that began in the range.
     pub(super) fn push_started(&self, sql: &mut Statement, counting: Counting, naming: Naming, now: DateTime<Utc>) {
-        push_from(sql, &self.query, Anchor::StartedAt, &[], now);
-        self.push_where(sql, Anchor::StartedAt, counting, naming);
+        self.push_pass(sql, &Pass::first(), counting, naming, now);
     }
 
-    fn push_where(&self, sql: &mut Statement, anchor: Anchor, counting: Counting, naming: Naming) {
-        let TimeRange { from, to } = self.query.range;
-        sql.push(" where ").push(time(anchor)).push(" >= ").push_bind(from);
-        sql.push(" and ").push(time(anchor)).push(" < ").push_bind(to);
+    fn push_pass(&self, sql: &mut Statement, pass: &Pass, counting: Counting, naming: Naming, now: DateTime<Utc>) {
+        push_rows_of(sql, &self.query, pass, self.query.range, now);
         match counting {
+            _ if !pass.rows.are_of_sessions() => {}
             Counting::Counted => push_filter(sql, &self.query),
             Counting::All => push_choice(sql, &self.query),
         }
         for (dimension, value) in &self.group {
             // what rows of this time do not have is not asked of them
-            let column = Some(source::column(*dimension, anchor)).filter(|_| dimension.column().is_some());
+            let column = Some(column(*dimension, pass)).filter(|_| dimension.column().is_some());
             match (column, value) {
                 (None | Some("null::text"), _) => {}
                 (Some(column), Some(value)) => _ = sql.push(" and ").push(column).push(" = ").push_bind(value.clone()),

@@ -1,182 +1,43 @@
 //! The registry: what can be measured, and what each figure means.
 //!
 //! Everything that speaks of a metric is made from its line here: the list the API gives, the text of the
-//! API's description, and the SQL. Each metric is three sums over the rows of a cell (sessions, messages,
-//! presences, speakers): the value, what it rests on, and how many rows should have told it and did not.
-//! Such sums may be added over sources and buckets that do not overlap, and a total is exactly the sum of
-//! its parts; a ratio is made from sums at the very end and never averaged. A maximum is no sum: it is read
-//! for each cell and for the total by itself.
+//! API's description, `analytics.metric_definitions`, and the SQL. Each metric is three numbers over the rows of a cell
+//! (sessions, messages, presences, people): the value, what it rests on, and how many rows should have told it and did
+//! not. Where they are sums they may be added over sources and buckets that do not overlap, and a total is exactly the
+//! sum of its parts; a ratio is made from sums at the very end and never averaged. What is no sum (a percentile, a
+//! maximum, different people, a state) is read for each cell and for the total by itself. One family a file.
 
-mod depth;
+pub mod anchor;
+mod concurrency;
+mod data;
+mod messages;
+mod minutes;
 mod money;
-mod presence;
-mod sessions;
+pub mod needs;
+mod outcome;
+mod people;
+mod quality;
+pub mod rows;
+mod transcripts;
+mod volume;
 
 use chrono::TimeDelta;
 
-pub use self::money::COST_OF_SESSION;
+pub use crate::query::metrics::registry::anchor::{Additivity, Anchor};
+pub use crate::query::metrics::registry::money::COST_OF_SESSION;
+pub use crate::query::metrics::registry::needs::{Applicability, Needs};
+pub use crate::query::metrics::registry::rows::Rows;
 
-use crate::model::session::SessionKind;
-use crate::model::source::MessageSupport;
-use crate::model::stream::Stream;
-use crate::query::catalog::Source;
-use crate::query::metrics::dimension::Dimension;
-
-/// The column of time that puts a row into a bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
-    /// When the session began.
-    StartedAt,
-    /// When the chat was completed.
-    CompletedAt,
-    /// When the message was sent.
-    SentAt,
-    /// When the presence began.
-    JoinedAt,
-    /// When the session ended.
-    EndedAt,
-}
-
-impl Anchor {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::StartedAt, Self::CompletedAt, Self::SentAt, Self::JoinedAt, Self::EndedAt];
-
-    /// The name of the column.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::StartedAt => "started_at",
-            Self::CompletedAt => "completed_at",
-            Self::SentAt => "sent_at",
-            Self::JoinedAt => "joined_at",
-            Self::EndedAt => "ended_at",
-        }
-    }
-}
-
-/// How figures of different cells go together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Additivity {
-    /// They may be added.
-    Sum,
-    /// Their parts may be added, never the figures.
-    RatioOfSums,
-    /// Nothing may be added: the most of a whole is not the sum of the most of its parts.
-    Maximum,
-    /// May be added over groups; over time it is weighted by the length of the buckets.
-    TimeAverage,
-}
-
-impl Additivity {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sum => "sum",
-            Self::RatioOfSums => "ratio_of_sums",
-            Self::Maximum => "maximum",
-            Self::TimeAverage => "time_average",
-        }
-    }
-
-    /// Whether it is read along time and is no sum over rows.
-    pub fn is_along_time(self) -> bool {
-        matches!(self, Self::Maximum | Self::TimeAverage)
-    }
-}
-
-/// What a provider must have for a metric to mean anything there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
-    /// Nothing: every provider has sessions.
-    Nothing,
-    /// Metered minutes.
-    Minutes,
-    /// Outcomes.
-    Outcomes,
-    /// Messages.
-    Messages,
-    /// What is fetched session by session. Meetings and livestreams have it.
-    PerSession(Stream),
-    /// Avatars, which can be launched through this service.
-    Launches,
-}
-
-/// What one row of a metric is: it decides what the metric can be grouped by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rows {
-    /// Sessions.
-    Sessions,
-    /// Messages.
-    Messages,
-    /// Presences in sessions.
-    Presences,
-    /// Speakers of transcripts.
-    Speakers,
-}
-
-/// Whether a metric means anything for a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applicability {
-    /// It can be told.
-    Applicable,
-    /// The provider has no such notion.
-    NotApplicable,
-    /// The provider has it, but it is not read.
-    NotFetched,
-}
-
-impl Needs {
-    /// Whether a source has it.
-    pub fn of(self, source: &Source) -> Applicability {
-        let has = match self {
-            Self::Nothing => true,
-            Self::Minutes => source.minutes_basis.is_some(),
-            Self::Outcomes => source.has_outcomes,
-            Self::Messages if source.message_support == MessageSupport::NotFetched.as_str() => {
-                return Applicability::NotFetched;
-            }
-            Self::Messages => source.message_support != MessageSupport::None.as_str(),
-            Self::Launches => source.session_kinds.iter().any(|kind| kind == SessionKind::Avatar.as_str()),
-            Self::PerSession(stream) => {
-                let is_fetched = source.session_streams.iter().any(|name| name == stream.as_str());
-                if !is_fetched && source.has_meetings() {
-                    return Applicability::NotFetched;
-                }
-                is_fetched
-            }
-        };
-        if has { Applicability::Applicable } else { Applicability::NotApplicable }
-    }
-
-    /// What it is, for people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Nothing => "every provider",
-            Self::Minutes => "providers that meter minutes",
-            Self::Outcomes => "providers that say whether a conversation was resolved",
-            Self::Messages => "providers whose messages are stored",
-            Self::PerSession(Stream::Transcript) => "providers whose transcripts are fetched",
-            Self::PerSession(Stream::Quality) => "providers whose quality reports are fetched",
-            Self::PerSession(_) => "providers whose participants are fetched",
-            Self::Launches => "providers of avatars",
-        }
-    }
-
-    /// The warning about sources that have it and are not asked for it: its code, and what is missing.
-    pub fn not_fetched(self) -> (&'static str, &'static str) {
-        match self {
-            Self::PerSession(Stream::Transcript) => ("transcripts_not_fetched", "Transcripts"),
-            Self::PerSession(Stream::Quality) => ("quality_not_fetched", "Quality reports"),
-            Self::PerSession(_) => ("participants_not_fetched", "Participants"),
-            _ => ("messages_not_fetched", "Messages"),
-        }
-    }
-}
+use crate::query::metrics::attribution::Attribution;
+use crate::query::metrics::dimension::{Dimension, Home};
 
 /// One metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
     /// Its name in questions and answers.
     pub id: &'static str,
+    /// Grows when it changes its meaning.
+    pub version: u16,
     /// Its name for people.
     pub label: &'static str,
     /// What is counted.
@@ -195,7 +56,7 @@ pub struct Metric {
     pub needs: Needs,
     /// What its rows are.
     pub rows: Rows,
-    /// SQL aggregate, numeric: the sum, or the ratio's numerator. Of a maximum: not used.
+    /// SQL aggregate, numeric: the figure, or the ratio's numerator. Of what is swept: not used.
     pub value_sql: &'static str,
     /// SQL aggregate, a number: the rows the value rests on; the ratio's denominator.
     pub known_sql: &'static str,
@@ -205,26 +66,83 @@ pub struct Metric {
     pub is_unknown_sql: &'static str,
     /// What is unknown is counted where sessions began, since rows that were never read have no time.
     pub is_unknown_by_start: bool,
+    /// SQL expression over a session: what it gives to the sum, null where it gives nothing. `None`: a part of it
+    /// would mean nothing.
+    pub amount_sql: Option<&'static str>,
+    /// A session may count in several groups, because it is counted and not added up.
+    pub can_overlap: bool,
 }
 
 impl Metric {
-    /// Whether it can be grouped by `dimension`: a row must not fall into several groups.
+    /// Whether it can be grouped by `dimension`: its rows must have one value of it, or must be sessions that may count
+    /// in several groups.
     pub fn can_be_grouped_by(&self, dimension: Dimension) -> bool {
-        dimension.rows().is_none_or(|rows| rows == self.rows)
+        let is_swept = self.additivity.is_along_time();
+        let may_overlap = self.rows == Rows::Sessions && self.can_overlap && !is_swept;
+        match dimension.home() {
+            Home::Source => true,
+            Home::Session => self.rows.are_of_sessions(),
+            Home::Clock => self.rows.are_of_sessions() && self.anchor != Anchor::AsOf && !is_swept,
+            Home::Presence => self.rows == Rows::Presences || may_overlap,
+            Home::Report => self.rows == Rows::Presences && !is_swept || may_overlap,
+            Home::Trail => may_overlap,
+            Home::Speaker => self.rows == Rows::Speakers,
+            Home::Message => self.rows == Rows::Messages,
+            Home::Cohort => self.rows == Rows::Cohorts,
+        }
+    }
+
+    /// Whether a session counts in several groups of `dimension`, so that groups must not be added.
+    pub fn overlaps_in(&self, dimension: Dimension) -> bool {
+        match dimension.home() {
+            Home::Presence | Home::Report | Home::Trail => self.rows == Rows::Sessions,
+            Home::Speaker | Home::Cohort => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it can be counted elsewhere than where its session began.
+    pub fn can_be_attributed(&self, attribution: Attribution) -> bool {
+        let is_by_start = self.rows == Rows::Sessions && self.anchor == Anchor::StartedAt;
+        match attribution {
+            Attribution::Start => true,
+            Attribution::End => is_by_start && !self.additivity.is_along_time(),
+            Attribution::Spread => is_by_start && self.amount_sql.is_some(),
+        }
     }
 
     /// Whether it is worked out from what sessions cost, which [`COST_OF_SESSION`] tells.
     pub fn is_of_money(&self) -> bool {
         money::METRICS.iter().any(|metric| metric.id == self.id)
     }
+
+    /// Whether it is what is asked of sessions, so that questions may choose sessions for it.
+    pub fn is_of_sessions(&self) -> bool {
+        self.rows.are_of_sessions()
+    }
 }
 
 /// A transcript may come this long after its session ended without being missed.
 pub const TRANSCRIPT_GRACE: TimeDelta = TimeDelta::hours(24);
 
+/// A percentile of fewer values is marked.
+pub const LOW_SAMPLE: i64 = 20;
+
 /// All metrics.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
-    sessions::METRICS.iter().chain(&depth::METRICS).chain(&presence::METRICS).chain(&money::METRICS)
+    let families: [&'static [Metric]; 10] = [
+        &volume::METRICS,
+        &minutes::METRICS,
+        &outcome::METRICS,
+        &messages::METRICS,
+        &people::METRICS,
+        &concurrency::METRICS,
+        &transcripts::METRICS,
+        &quality::METRICS,
+        &money::METRICS,
+        &data::METRICS,
+    ];
+    families.into_iter().flatten()
 }
 
 /// The metric of that name.

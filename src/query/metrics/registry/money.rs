@@ -3,7 +3,7 @@
 //! What is sold of a session, how it is rounded and which card prices it is decided in the view
 //! `analytics.session_costs` alone; here it is only added up. A session without a price is unknown and never free.
 
-use crate::query::metrics::registry::sessions::COUNT;
+use crate::query::metrics::registry::volume::COUNT;
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs};
 
 /// A sum of money, in the currency of the rate cards.
@@ -19,6 +19,8 @@ const COST: Metric = Metric {
     known_sql: "count(c.cost)",
     unknown_sql: "count(*) filter (where not c.is_priced)",
     is_unknown_sql: "not c.is_priced",
+    amount_sql: None,
+    can_overlap: false,
     ..COUNT
 };
 

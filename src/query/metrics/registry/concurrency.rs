@@ -3,8 +3,8 @@
 //! They are read along time and are no sums over rows: what a cell has of them is swept for the cell, and the whole
 //! for the whole. Sessions count from their start to their effective end, presences from joining to leaving.
 
-use crate::query::metrics::registry::depth::PRESENCE;
-use crate::query::metrics::registry::sessions::COUNT;
+use crate::query::metrics::registry::people::PRESENCE;
+use crate::query::metrics::registry::volume::COUNT;
 use crate::query::metrics::registry::{Additivity, Metric};
 
 /// Sessions along time.
@@ -12,6 +12,8 @@ const ALONG_TIME: Metric = Metric {
     null_rule: "Sessions that began in the range and ended nobody knows when are left out and in unknown_count.",
     is_unknown_sql: "s.ended_at is null and s.session_state not in ('live', 'open', 'never_started')",
     is_unknown_by_start: true,
+    amount_sql: None,
+    can_overlap: false,
     ..COUNT
 };
 

@@ -1,0 +1,91 @@
+//! Metrics of the data itself: how complete and how fresh it is, what was refused, what changed afterwards.
+//!
+//! Their rows belong to a source and to no session (but for late changes): they are grouped by provider and source, and
+//! no choice of sessions means anything to them.
+
+use crate::query::metrics::registry::volume::COUNT;
+use crate::query::metrics::registry::{Additivity, Anchor, Metric, Rows};
+
+/// What the others are made from.
+const DATA: Metric = Metric { amount_sql: None, can_overlap: false, ..COUNT };
+
+/// Metrics of the data itself.
+pub(super) static METRICS: [Metric; 6] = [
+    Metric {
+        id: "data_lag_seconds",
+        label: "Data lag",
+        unit: "seconds",
+        description: "How far the least complete stream is behind the end of the bucket, or behind now if that is earlier: everything before it is stored.",
+        formula: "max(t - complete_through) of analytics.stream_freshness",
+        null_rule: "Streams of which nothing is proven yet are in unknown_count; null in buckets that have not begun.",
+        anchor: Anchor::AsOf,
+        additivity: Additivity::MaximumAsOf,
+        rows: Rows::Streams,
+        value_sql: "round(max(greatest(extract(epoch from c.at - s.complete_through), 0)), 6)",
+        known_sql: "count(s.complete_through)",
+        unknown_sql: "count(*) - count(s.complete_through)",
+        ..DATA
+    },
+    Metric {
+        id: "completeness_rate",
+        label: "Completeness",
+        unit: "ratio",
+        description: "Sessions stored for each session the provider counts, in the windows that were compared and begin in the range: 1 when nothing is missing.",
+        formula: "sum(stored_session_count) / sum(provider_session_count) of analytics.reconciliation",
+        null_rule: "Null where the provider was not asked; windows it gave no count of are in unknown_count.",
+        anchor: Anchor::WindowFrom,
+        additivity: Additivity::RatioOfSums,
+        rows: Rows::Comparisons,
+        value_sql: "coalesce(sum(s.stored_session_count) filter (where s.provider_session_count is not null), 0)",
+        known_sql: "coalesce(sum(s.provider_session_count), 0)",
+        unknown_sql: "count(*) - count(s.provider_session_count)",
+        ..DATA
+    },
+    Metric {
+        id: "rejected_records",
+        label: "Rejected records",
+        unit: "records",
+        description: "Records that first came in the range, could not be read, and wait for a fix.",
+        formula: "count(resolved_at is null) of analytics.rejected_records",
+        anchor: Anchor::FirstSeenAt,
+        rows: Rows::Rejects,
+        value_sql: "(count(*) filter (where s.resolved_at is null))::numeric",
+        ..DATA
+    },
+    Metric {
+        id: "unknown_values",
+        label: "Unknown values",
+        unit: "records",
+        description: "Records with a value outside its known list, by when the value was first met.",
+        formula: "sum(record_count) of analytics.provider_drift where kind = 'unknown_value'",
+        anchor: Anchor::FirstSeenAt,
+        rows: Rows::Drift,
+        value_sql: "coalesce(sum(s.record_count) filter (where s.kind = 'unknown_value'), 0)::numeric",
+        ..DATA
+    },
+    Metric {
+        id: "sync_success_rate",
+        label: "Runs that succeeded",
+        unit: "ratio",
+        description: "Runs that ended complete among those that began in the range and have ended; cancelled ones are left out.",
+        formula: "count(verdict = 'complete') / count(verdict <> 'cancelled') of analytics.sync_runs",
+        null_rule: "Null where no run ended.",
+        additivity: Additivity::RatioOfSums,
+        rows: Rows::Runs,
+        value_sql: "(count(*) filter (where s.verdict = 'complete'))::numeric",
+        known_sql: "count(*) filter (where s.verdict <> 'cancelled')",
+        ..DATA
+    },
+    Metric {
+        id: "restated_minutes",
+        label: "Minutes restated",
+        unit: "minutes",
+        description: "By how much metered minutes of sessions changed after the day in which they began was over, by when it became known, signed.",
+        formula: "sum(new_value - old_value) of analytics.session_changes, field provider_minutes, changed after the session's day",
+        null_rule: "A session that is first seen late changes nothing.",
+        anchor: Anchor::ChangedAt,
+        rows: Rows::Changes,
+        value_sql: "coalesce(round(sum(coalesce(h.new_value::numeric, 0) - coalesce(h.old_value::numeric, 0)) filter (where h.changed_at >= (date_trunc('day', s.started_at at time zone t.zone) + interval '1 day') at time zone t.zone), 12), 0)",
+        ..DATA
+    },
+];

@@ -1,0 +1,187 @@
+//! Metrics of messages, turns and speed.
+//!
+//! What is counted over time goes by when messages were sent; what is said of a chat by when it began, from counters
+//! that were written with its messages. No message is read for them, and no text for any.
+
+use crate::query::metrics::registry::volume::COUNT;
+use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+
+/// A metric of messages, in the bucket in which they were sent.
+const MESSAGE: Metric = Metric {
+    anchor: Anchor::SentAt,
+    needs: Needs::Messages,
+    rows: Rows::Messages,
+    is_unknown_by_start: true,
+    is_unknown_sql: "s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled'",
+    amount_sql: None,
+    ..COUNT
+};
+
+/// Words of messages: media has none.
+const WORDS: Metric = Metric {
+    unit: "words",
+    null_rule: "Messages without text have no words and count for nothing. Sessions that began in the range and whose messages never came are in unknown_count.",
+    needs: Needs::Chats,
+    is_unknown_sql: "s.session_kind = 'chat' and s.message_count is null",
+    ..MESSAGE
+};
+
+/// A ratio over chats, in the bucket in which they began.
+const PER_CHAT: Metric = Metric {
+    unit: "ratio",
+    null_rule: "Chats whose messages were never fetched are in unknown_count and in neither part.",
+    additivity: Additivity::RatioOfSums,
+    needs: Needs::Chats,
+    unknown_sql: "count(*) filter (where s.session_kind = 'chat' and s.message_count is null)",
+    is_unknown_sql: "s.session_kind = 'chat' and s.message_count is null",
+    amount_sql: None,
+    ..COUNT
+};
+
+/// How long a reply took.
+const FIRST_RESPONSE: Metric = Metric {
+    unit: "seconds",
+    additivity: Additivity::Percentile,
+    null_rule: "Chats without a message of the customer, or without a reply, are left out: unanswered_sessions counts the latter. Chats whose messages were never fetched are in unknown_count.",
+    known_sql: "count(s.first_response_seconds)",
+    ..PER_CHAT
+};
+
+const REPLY_TIME: Metric = Metric {
+    unit: "seconds",
+    additivity: Additivity::Percentile,
+    rows: Rows::Replies,
+    null_rule: "Turns nobody replied to, or without times, are left out. Chats whose messages were never fetched are in unknown_count.",
+    known_sql: "count(r.seconds)",
+    unknown_sql: "0::bigint",
+    is_unknown_by_start: true,
+    ..PER_CHAT
+};
+
+/// Metrics of messages, turns and speed.
+pub(super) static METRICS: [Metric; 13] = [
+    Metric {
+        id: "messages",
+        label: "Messages",
+        unit: "messages",
+        description: "Messages sent in the range, of either side; by sender_role of one.",
+        formula: "count(*) of analytics.messages",
+        null_rule: "Null where the provider has messages that are not read. Sessions that began in the range and whose messages never came are in unknown_count; a meeting of which the provider made no chat counts for nothing. A message whose time the provider did not give is in no range.",
+        ..MESSAGE
+    },
+    Metric {
+        id: "messages_per_session",
+        label: "Messages per session",
+        unit: "ratio",
+        description: "Messages of sessions that began in the range, whenever they were sent, for each of these sessions.",
+        formula: "sum(message_count) / count(message_count)",
+        null_rule: "Sessions whose messages were never fetched are in unknown_count and in neither part.",
+        additivity: Additivity::RatioOfSums,
+        needs: Needs::Messages,
+        value_sql: "sum(s.message_count)::numeric",
+        known_sql: "count(s.message_count)",
+        unknown_sql: "count(*) filter (where s.message_count is null and s.chat_state is distinct from 'not_enabled')",
+        is_unknown_sql: "s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled'",
+        ..PER_CHAT
+    },
+    Metric {
+        id: "assistant_user_message_ratio",
+        label: "Messages of the assistant for each of the customer",
+        description: "Messages of the assistant for each message of the customer, in chats that began in the range.",
+        formula: "sum(assistant_message_count) / sum(user_message_count)",
+        value_sql: "sum(s.assistant_message_count)::numeric",
+        known_sql: "coalesce(sum(s.user_message_count), 0)",
+        ..PER_CHAT
+    },
+    Metric {
+        id: "turns_per_session",
+        label: "Turns per session",
+        unit: "turns",
+        description: "Changes from the customer to the other side, in chats that began in the range, for each of these chats.",
+        formula: "sum(turn_count) / count(turn_count)",
+        value_sql: "sum(s.turn_count)::numeric",
+        known_sql: "count(s.turn_count)",
+        ..PER_CHAT
+    },
+    Metric {
+        id: "first_response_p50_seconds",
+        label: "First reply (AI or human), median",
+        description: "In half of the chats that began in the range, the first message of the customer was replied to within this time. The assistant is the service, so its reply is one.",
+        formula: "percentile_cont(0.5) of first_response_seconds",
+        value_sql: "round((percentile_cont(0.5) within group (order by s.first_response_seconds))::numeric, 6)",
+        ..FIRST_RESPONSE
+    },
+    Metric {
+        id: "first_response_p90_seconds",
+        label: "First reply (AI or human), 90th percentile",
+        description: "In nine of ten chats that began in the range, the first message of the customer was replied to within this time.",
+        formula: "percentile_cont(0.9) of first_response_seconds",
+        value_sql: "round((percentile_cont(0.9) within group (order by s.first_response_seconds))::numeric, 6)",
+        ..FIRST_RESPONSE
+    },
+    Metric {
+        id: "first_response_avg_seconds",
+        label: "First reply (AI or human), mean",
+        description: "Mean time from the first message of the customer to the first reply, in chats that began in the range.",
+        formula: "sum(first_response_seconds) / count(first_response_seconds)",
+        additivity: Additivity::RatioOfSums,
+        value_sql: "sum(s.first_response_seconds)",
+        ..FIRST_RESPONSE
+    },
+    Metric {
+        id: "unanswered_sessions",
+        label: "Unanswered sessions",
+        unit: "sessions",
+        description: "Chats that began in the range, at least 10 minutes ago, in which the customer wrote and nobody replied.",
+        formula: "count(is_unanswered and started_at < now - 10 minutes)",
+        null_rule: "Chats whose messages were never fetched are in unknown_count.",
+        additivity: Additivity::Sum,
+        value_sql: "(count(*) filter (where s.is_unanswered and s.started_at < t.now - interval '10 minutes'))::numeric",
+        known_sql: "count(s.message_count)",
+        ..PER_CHAT
+    },
+    Metric {
+        id: "reply_time_p50_seconds",
+        label: "Reply time, median",
+        description: "Half of the turns of customers, in chats that began in the range, were replied to within this time from the first message of the turn.",
+        formula: "percentile_cont(0.5) of unnest(reply_seconds)",
+        value_sql: "round((percentile_cont(0.5) within group (order by r.seconds))::numeric, 6)",
+        ..REPLY_TIME
+    },
+    Metric {
+        id: "reply_time_p90_seconds",
+        label: "Reply time, 90th percentile",
+        description: "Nine of ten turns of customers, in chats that began in the range, were replied to within this time.",
+        formula: "percentile_cont(0.9) of unnest(reply_seconds)",
+        value_sql: "round((percentile_cont(0.9) within group (order by r.seconds))::numeric, 6)",
+        ..REPLY_TIME
+    },
+    Metric {
+        id: "words_per_message",
+        label: "Words per message",
+        description: "Words of the messages sent in the range that have text, for each of these messages.",
+        formula: "sum(word_count) / count(word_count) of analytics.messages",
+        additivity: Additivity::RatioOfSums,
+        needs: Needs::Messages,
+        value_sql: "sum(m.word_count)::numeric",
+        known_sql: "count(m.word_count)",
+        is_unknown_sql: MESSAGE.is_unknown_sql,
+        ..WORDS
+    },
+    Metric {
+        id: "user_words",
+        label: "Words of customers",
+        description: "Words that customers wrote in chats, in messages sent in the range.",
+        formula: "sum(word_count) of analytics.messages, sender_role user",
+        value_sql: "coalesce(sum(m.word_count) filter (where m.sender_role = 'user'), 0)::numeric",
+        ..WORDS
+    },
+    Metric {
+        id: "assistant_words",
+        label: "Words of the assistant",
+        description: "Words that the AI or agent wrote in chats, in messages sent in the range.",
+        formula: "sum(word_count) of analytics.messages, sender_role assistant",
+        value_sql: "coalesce(sum(m.word_count) filter (where m.sender_role = 'assistant'), 0)::numeric",
+        ..WORDS
+    },
+];

@@ -1,0 +1,218 @@
+//! Metrics of outcome: what was resolved, for good, and how long it took.
+//!
+//! Rates are over conversations that were completed in the range, so that both parts are of one set; the rate of a
+//! cohort is over those that began in it, and rises as they are completed. Whether a resolution held can only be said
+//! once there was time to come back.
+
+use crate::query::metrics::registry::volume::{COUNT, STATE};
+use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs};
+
+const RESOLVED: &str = "(count(*) filter (where s.outcome = 'resolved'))::numeric";
+const UNRESOLVED: &str = "(count(*) filter (where s.outcome = 'unresolved'))::numeric";
+const DECIDED: &str = "count(*) filter (where s.outcome in ('resolved', 'unresolved'))";
+
+/// A metric of resolution: they differ in one sum.
+const RESOLUTION: Metric = Metric {
+    null_rule: "Only completed sessions with a known outcome count. Sessions whose outcome the provider did not say are in unknown_count; where none has one, the figure is null.",
+    anchor: Anchor::CompletedAt,
+    needs: Needs::Outcomes,
+    known_sql: DECIDED,
+    unknown_sql: "count(*) filter (where s.outcome = 'unknown')",
+    is_unknown_sql: "s.has_outcomes and s.outcome = 'unknown'",
+    amount_sql: None,
+    ..COUNT
+};
+
+const RATE: Metric = Metric { unit: "ratio", additivity: Additivity::RatioOfSums, ..RESOLUTION };
+
+/// Whether the person came back within a week: another session of the same person at the same account.
+macro_rules! came_back {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            "exists (select 1 from analytics.sessions n where n.source_id = s.source_id and n.person_id = s.person_id and n.started_at > s.completed_at and n.started_at <= s.completed_at + interval '7 days' and not n.is_part_of_session and not n.is_deleted_at_provider)",
+            $after
+        )
+    };
+}
+
+/// A time between two instants of resolved chats, at which a share of them lies.
+const TIME_TO_RESOLUTION: Metric = Metric {
+    unit: "seconds",
+    null_rule: "Only resolved sessions count; those still open have no such time yet. It holds the time a customer took to answer too.",
+    additivity: Additivity::Percentile,
+    known_sql: "count(*) filter (where s.outcome = 'resolved')",
+    ..RESOLUTION
+};
+
+/// A rate that waits for a human to be recognised.
+const HANDOFF: Metric = Metric {
+    null_rule: "Null with the reason handoff_mapping_missing until it is said which steps, skills or senders are human: it is never guessed.",
+    needs: Needs::HumanSteps,
+    value_sql: "null::numeric",
+    known_sql: "0",
+    unknown_sql: "0::bigint",
+    is_unknown_sql: "false",
+    ..RATE
+};
+
+/// Metrics of outcome.
+pub(super) static METRICS: [Metric; 16] = [
+    Metric {
+        id: "completed_sessions",
+        label: "Completed sessions",
+        description: "Sessions completed in the range, resolved or not.",
+        formula: "count(outcome in ('resolved', 'unresolved'))",
+        value_sql: "(count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric",
+        ..RESOLUTION
+    },
+    Metric {
+        id: "resolved_sessions",
+        label: "Resolved sessions",
+        description: "Sessions completed in the range and not flagged unresolved.",
+        formula: "count(outcome = 'resolved')",
+        value_sql: RESOLVED,
+        ..RESOLUTION
+    },
+    Metric {
+        id: "unresolved_sessions",
+        label: "Unresolved sessions",
+        description: "Sessions completed in the range and flagged unresolved.",
+        formula: "count(outcome = 'unresolved')",
+        value_sql: UNRESOLVED,
+        ..RESOLUTION
+    },
+    Metric {
+        id: "resolution_rate",
+        label: "Resolution rate",
+        description: "Resolved sessions among those completed in the range with a known outcome, from 0 to 1. Both parts come with it.",
+        formula: "count(outcome = 'resolved') / count(outcome in ('resolved', 'unresolved'))",
+        value_sql: RESOLVED,
+        ..RATE
+    },
+    Metric {
+        id: "unresolved_rate",
+        label: "Share unresolved",
+        description: "Unresolved sessions among those completed in the range with a known outcome, from 0 to 1: what is missing from the resolution rate to 1.",
+        formula: "count(outcome = 'unresolved') / count(outcome in ('resolved', 'unresolved'))",
+        value_sql: UNRESOLVED,
+        ..RATE
+    },
+    Metric {
+        id: "cohort_resolution_rate",
+        label: "Resolution rate of a cohort",
+        description: "Sessions resolved by now among those that began in the range and whose status is known, from 0 to 1. It rises while chats are completed: cohort_matured_rate says how many are.",
+        formula: "count(outcome = 'resolved') / count(outcome in ('resolved', 'unresolved', 'open'))",
+        null_rule: "Sessions whose outcome the provider did not say are in unknown_count and in neither part.",
+        anchor: Anchor::StartedAt,
+        value_sql: RESOLVED,
+        known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved', 'open'))",
+        ..RATE
+    },
+    Metric {
+        id: "cohort_matured_rate",
+        label: "Share of a cohort that is completed",
+        description: "Sessions completed by now among those that began in the range and whose status is known, from 0 to 1: below 0.95 a rate of the cohort is not final.",
+        formula: "count(outcome in ('resolved', 'unresolved')) / count(outcome in ('resolved', 'unresolved', 'open'))",
+        null_rule: "Sessions whose outcome the provider did not say are in unknown_count and in neither part.",
+        anchor: Anchor::StartedAt,
+        value_sql: "(count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric",
+        known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved', 'open'))",
+        ..RATE
+    },
+    Metric {
+        id: "durable_resolution_rate",
+        label: "Resolutions that held",
+        description: "Of sessions resolved in the range, at least 7 days ago, by a known person: those after which the person began no other session at the same account within 7 days, from 0 to 1.",
+        formula: "count(no session of the same person_id within 7 days) / count(outcome = 'resolved' and completed_at < now - 7 days and person_id is not null)",
+        null_rule: "Resolved sessions of which it cannot be said, because they are younger than 7 days or nobody knows who it was, are in unknown_count and in neither part.",
+        value_sql: came_back!(
+            "(count(*) filter (where s.outcome = 'resolved' and s.person_id is not null and s.completed_at < t.now - interval '7 days' and not ",
+            "))::numeric"
+        ),
+        known_sql: "count(*) filter (where s.outcome = 'resolved' and s.person_id is not null and s.completed_at < t.now - interval '7 days')",
+        unknown_sql: "count(*) filter (where s.outcome = 'unknown' or s.outcome = 'resolved' and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",
+        is_unknown_sql: "s.has_outcomes and (s.outcome = 'unknown' or s.outcome = 'resolved' and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",
+        ..RATE
+    },
+    Metric {
+        id: "repeat_contact_rate",
+        label: "Repeat contacts",
+        description: "Of sessions completed in the range, at least 7 days ago, by a known person: those after which the person began another session at the same account within 7 days, from 0 to 1. Who comes back begins a new session, so this is the nearest thing to reopened.",
+        formula: "count(a session of the same person_id within 7 days) / count(completed_at < now - 7 days and person_id is not null)",
+        null_rule: "Completed sessions of which it cannot be said, because they are younger than 7 days or nobody knows who it was, are in unknown_count and in neither part.",
+        value_sql: came_back!(
+            "(count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.person_id is not null and s.completed_at < t.now - interval '7 days' and ",
+            "))::numeric"
+        ),
+        known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.person_id is not null and s.completed_at < t.now - interval '7 days')",
+        unknown_sql: "count(*) filter (where s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",
+        is_unknown_sql: "s.has_outcomes and (s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",
+        ..RATE
+    },
+    Metric {
+        id: "handoff_rate",
+        label: "Handed to a human (proxy)",
+        description: "Completed sessions that a human took over, among completed sessions whose way is known, from 0 to 1. No provider says it: it takes a list of the steps that mean it.",
+        formula: "count(a step on the list) / count(trail_length is not null)",
+        ..HANDOFF
+    },
+    Metric {
+        id: "containment_rate",
+        label: "Contained (proxy)",
+        description: "Completed sessions that no human took over, from 0 to 1. Contained is not resolved.",
+        formula: "1 - handoff_rate",
+        ..HANDOFF
+    },
+    Metric {
+        id: "time_to_resolution_p50_seconds",
+        label: "Time to resolution, median",
+        description: "Half of the sessions resolved in the range took no longer than this from creation to completion.",
+        formula: "percentile_cont(0.5) of completed_at - created_at, resolved ones",
+        value_sql: "round((percentile_cont(0.5) within group (order by extract(epoch from s.completed_at - s.created_at)) filter (where s.outcome = 'resolved'))::numeric, 6)",
+        ..TIME_TO_RESOLUTION
+    },
+    Metric {
+        id: "time_to_resolution_p90_seconds",
+        label: "Time to resolution, 90th percentile",
+        description: "Nine of ten sessions resolved in the range took no longer than this from creation to completion.",
+        formula: "percentile_cont(0.9) of completed_at - created_at, resolved ones",
+        value_sql: "round((percentile_cont(0.9) within group (order by extract(epoch from s.completed_at - s.created_at)) filter (where s.outcome = 'resolved'))::numeric, 6)",
+        ..TIME_TO_RESOLUTION
+    },
+    Metric {
+        id: "closing_lag_seconds",
+        label: "Closing lag, median",
+        description: "Half of the sessions completed in the range were completed no later than this after their last message: it tells work from a timer that closes.",
+        formula: "percentile_cont(0.5) of completed_at - last_message_at",
+        null_rule: "Completed sessions without a message that has a time are in unknown_count.",
+        value_sql: "round((percentile_cont(0.5) within group (order by extract(epoch from s.completed_at - s.last_message_at)))::numeric, 6)",
+        known_sql: "count(s.last_message_at)",
+        unknown_sql: "count(*) filter (where s.last_message_at is null)",
+        is_unknown_sql: "s.completed_at is not null and s.last_message_at is null",
+        ..TIME_TO_RESOLUTION
+    },
+    Metric {
+        id: "open_backlog",
+        label: "Open chats",
+        description: "Chats that were open at the end of the bucket, or are open now: begun and not completed.",
+        formula: "count(started_at <= t and (completed_at > t or outcome = 'open'))",
+        needs: Needs::Outcomes,
+        value_sql: "(count(*) filter (where s.completed_at is not null or s.outcome = 'open'))::numeric",
+        ..STATE
+    },
+    Metric {
+        id: "abandonment_rate",
+        label: "Abandoned by the customer (proxy)",
+        description: "Of chats that began in the range, those still open though nothing happened for 24 hours and the last word was not the customer's, from 0 to 1.",
+        formula: "count(outcome = 'open' and nothing for 24 hours and last_sender_role <> 'user') / count(message_count)",
+        null_rule: "Chats whose messages were never fetched are in unknown_count and in neither part.",
+        anchor: Anchor::StartedAt,
+        needs: Needs::Chats,
+        value_sql: "(count(*) filter (where s.outcome = 'open' and s.last_sender_role <> 'user' and t.now - greatest(s.started_at, s.last_activity_at) > interval '24 hours'))::numeric",
+        known_sql: "count(s.message_count)",
+        unknown_sql: "count(*) - count(s.message_count)",
+        is_unknown_sql: "s.session_kind = 'chat' and s.message_count is null",
+        ..RATE
+    },
+];

@@ -1,0 +1,181 @@
+//! Metrics of people: who was there, how often, how long.
+//!
+//! A person is a pseudonym that the same account gives the same person; of somebody nobody knows each presence counts as
+//! one. Different people are counted for each cell and for the whole by itself: nobody counts twice in either.
+
+use crate::model::stream::Stream;
+use crate::query::metrics::registry::volume::COUNT;
+use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+
+const PARTICIPANTS: Needs = Needs::PerSession(Stream::Participants);
+const NO_PARTICIPANTS: &str = "s.session_kind in ('meeting', 'livestream') and s.participant_count is null";
+
+/// A metric of presences, in the bucket in which they began.
+pub(super) const PRESENCE: Metric = Metric {
+    anchor: Anchor::JoinedAt,
+    needs: PARTICIPANTS,
+    rows: Rows::Presences,
+    is_unknown_sql: NO_PARTICIPANTS,
+    is_unknown_by_start: true,
+    amount_sql: None,
+    ..COUNT
+};
+
+/// A ratio over sessions with participants.
+const PER_SESSION: Metric = Metric {
+    unit: "ratio",
+    null_rule: "Sessions whose participants were never fetched are in unknown_count and in neither part.",
+    additivity: Additivity::RatioOfSums,
+    needs: PARTICIPANTS,
+    unknown_sql: "count(*) - count(s.participant_count)",
+    is_unknown_sql: NO_PARTICIPANTS,
+    amount_sql: None,
+    can_overlap: false,
+    ..COUNT
+};
+
+/// Different people.
+const PEOPLE: Metric = Metric {
+    unit: "people",
+    additivity: Additivity::Distinct,
+    needs: Needs::People,
+    rows: Rows::Visits,
+    known_sql: "count(*)",
+    is_unknown_by_start: true,
+    is_unknown_sql: NO_PARTICIPANTS,
+    amount_sql: None,
+    ..COUNT
+};
+
+/// Metrics of people.
+pub(super) static METRICS: [Metric; 11] = [
+    Metric {
+        id: "participants",
+        label: "Participants",
+        unit: "presences",
+        description: "Presences that began in the range. Whoever joins twice, or with two devices, counts twice.",
+        formula: "count(*) of analytics.participants",
+        null_rule: "Sessions that began in the range and whose participants were never fetched are in unknown_count. A presence whose beginning the provider did not give is in no range.",
+        ..PRESENCE
+    },
+    Metric {
+        id: "unique_people",
+        label: "Different people",
+        description: "Different people in sessions that began in the range: contacts of chats and participants of meetings. Whoever nobody knows counts as one for each chat or presence. The same person at two accounts is two.",
+        formula: "count(distinct source_id, visitor) of analytics.visits",
+        null_rule: "Chats and presences of which nobody knows who it was, and sessions whose participants were never fetched, are in unknown_count.",
+        value_sql: "count(distinct (v.source_id, v.visitor))::numeric",
+        unknown_sql: "count(*) filter (where not v.is_identified)",
+        ..PEOPLE
+    },
+    Metric {
+        id: "participants_per_session",
+        label: "Participants per session",
+        description: "Presences in sessions that began in the range, for each of these sessions.",
+        formula: "sum(participant_count) / count(participant_count)",
+        value_sql: "sum(s.participant_count)::numeric",
+        known_sql: "count(s.participant_count)",
+        ..PER_SESSION
+    },
+    Metric {
+        id: "attendance_ratio",
+        label: "Attendance",
+        description: "Of the time all people could have spent in the meetings that began in the range and are over, the share they were there, from 0 to 1. Overlapping presences of a person count once.",
+        formula: "sum(attended_seconds) / sum(duration_seconds * person_count)",
+        null_rule: "Meetings that run are left out; ended ones whose participants were never fetched are in unknown_count and in neither part.",
+        value_sql: "sum(s.attended_seconds) filter (where s.duration_seconds is not null)",
+        known_sql: "coalesce(sum(s.duration_seconds * s.person_count) filter (where s.attended_seconds is not null), 0)",
+        unknown_sql: "count(*) filter (where not s.is_provisional and (s.attended_seconds is null or s.duration_seconds is null))",
+        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and not s.is_provisional and (s.attended_seconds is null or s.duration_seconds is null)",
+        ..PER_SESSION
+    },
+    Metric {
+        id: "rejoin_rate",
+        label: "Rejoins",
+        description: "People with several presences in a session among the people of sessions that began in the range, from 0 to 1.",
+        formula: "sum(rejoined_person_count) / sum(person_count)",
+        value_sql: "sum(s.rejoined_person_count)::numeric",
+        known_sql: "coalesce(sum(s.person_count) filter (where s.rejoined_person_count is not null), 0)",
+        unknown_sql: "count(*) - count(s.rejoined_person_count)",
+        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and s.rejoined_person_count is null",
+        ..PER_SESSION
+    },
+    Metric {
+        id: "late_join_p50_seconds",
+        label: "Late join, median",
+        unit: "seconds",
+        description: "Half of those who joined in the range, after the first one of their session and not for a second time, joined no later than this after its start.",
+        formula: "percentile_cont(0.5) of joined_at - started_at, without the first to join and without rejoins",
+        null_rule: "As participants.",
+        additivity: Additivity::Percentile,
+        value_sql: "round((percentile_cont(0.5) within group (order by extract(epoch from p.joined_at - s.started_at)) filter (where p.joined_at > s.first_joined_at and not p.is_rejoin))::numeric, 6)",
+        known_sql: "count(*) filter (where p.joined_at > s.first_joined_at and not p.is_rejoin)",
+        ..PRESENCE
+    },
+    Metric {
+        id: "solo_sessions",
+        label: "Sessions of one person",
+        unit: "sessions",
+        description: "Meetings that began in the range, have ended, and in which exactly one person was.",
+        formula: "count(session_state = 'ended' and person_count = 1)",
+        null_rule: "Meetings that have ended and whose participants were never fetched are in unknown_count.",
+        additivity: Additivity::Sum,
+        can_overlap: true,
+        value_sql: "(count(*) filter (where s.session_state = 'ended' and s.person_count = 1))::numeric",
+        known_sql: "count(s.person_count) filter (where s.session_state = 'ended')",
+        unknown_sql: "count(*) filter (where s.session_state = 'ended' and s.person_count is null)",
+        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and s.session_state = 'ended' and s.person_count is null",
+        ..PER_SESSION
+    },
+    Metric {
+        id: "new_people",
+        label: "New people",
+        description: "Different known people whose first session of all that are stored began in the bucket.",
+        formula: "count(distinct source_id, person_id) of analytics.visits where first_visit_at >= start of the bucket",
+        null_rule: "Chats and presences of which nobody knows who it was are in unknown_count. First means since the history of the source begins.",
+        value_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at >= b.bucket_start)::numeric",
+        known_sql: "count(v.person_id)",
+        unknown_sql: "count(*) filter (where not v.is_identified)",
+        ..PEOPLE
+    },
+    Metric {
+        id: "returning_people",
+        label: "Returning people",
+        description: "Different known people with a session in the bucket and an earlier one before the bucket.",
+        formula: "count(distinct source_id, person_id) of analytics.visits where first_visit_at < start of the bucket",
+        null_rule: "Chats and presences of which nobody knows who it was are in unknown_count. Earlier means since the history of the source begins.",
+        value_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at < b.bucket_start)::numeric",
+        known_sql: "count(v.person_id)",
+        unknown_sql: "count(*) filter (where not v.is_identified)",
+        ..PEOPLE
+    },
+    Metric {
+        id: "identified_rate",
+        label: "Share identified",
+        unit: "ratio",
+        description: "Chats and presences of known people among all, in sessions that began in the range, from 0 to 1: how far figures of people can be trusted.",
+        formula: "count(is_identified) / count(*) of analytics.visits",
+        null_rule: "Sessions whose participants were never fetched are in unknown_count and in neither part.",
+        additivity: Additivity::RatioOfSums,
+        value_sql: "(count(*) filter (where v.is_identified))::numeric",
+        unknown_sql: "0::bigint",
+        ..PEOPLE
+    },
+    Metric {
+        id: "retention_rate",
+        label: "Retention",
+        unit: "ratio",
+        description: "Of the people whose first session began in the range, those with another one a given number of weeks later, from 0 to 1: in the first week after (days 8 to 14), or by age_weeks in each of twelve weeks.",
+        formula: "count(distinct person_id with a session in [first + n weeks, first + n + 1 weeks)) / count(distinct person_id with first + n + 1 weeks <= now)",
+        null_rule: "People whose week is not over yet are in unknown_count and in neither part; where none is old enough, the figure is null.",
+        anchor: Anchor::FirstVisitAt,
+        additivity: Additivity::RatioOfSums,
+        rows: Rows::Cohorts,
+        value_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '7 days' <= t.now and exists (select 1 from analytics.visits later where later.source_id = v.source_id and later.person_id = v.person_id and later.started_at >= v.first_visit_at + c.age_weeks * interval '7 days' and later.started_at < v.first_visit_at + (c.age_weeks + 1) * interval '7 days' and not later.is_part_of_session and not later.is_deleted_at_provider))::numeric",
+        known_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '7 days' <= t.now)",
+        unknown_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '7 days' > t.now)",
+        is_unknown_by_start: false,
+        is_unknown_sql: "false",
+        ..PEOPLE
+    },
+];

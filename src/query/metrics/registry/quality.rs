@@ -1,0 +1,113 @@
+//! Metrics of media quality: how well the people in a meeting were heard and seen.
+//!
+//! Means are weighted by how long a presence was, so that a minute of bad sound weighs the same in a short and in a long
+//! one. A presence without a report is unknown; `quality_coverage_rate` says how many have one.
+
+use crate::model::stream::Stream;
+use crate::query::metrics::registry::people::PRESENCE;
+use crate::query::metrics::registry::{Additivity, Metric, Needs};
+
+/// Mean opinion score: presences weighted by their length.
+const QUALITY: Metric = Metric {
+    unit: "mean opinion score, 1 to 5",
+    null_rule: "A presence without a score or without a length is in unknown_count and in neither part; so is a session whose participants were never fetched.",
+    additivity: Additivity::RatioOfSums,
+    needs: Needs::PerSession(Stream::Quality),
+    ..PRESENCE
+};
+
+macro_rules! weighted {
+    ($column:literal, $metric:expr) => {
+        Metric {
+            formula: concat!("sum(", $column, " * duration_seconds) / sum(duration_seconds)"),
+            value_sql: concat!("round(sum(q.", $column, " * p.duration_seconds) / 60, 12)"),
+            known_sql: concat!("round(sum(p.duration_seconds) filter (where q.", $column, " is not null) / 60, 12)"),
+            unknown_sql: concat!("count(*) filter (where q.", $column, " is null or p.duration_seconds is null)"),
+            ..$metric
+        }
+    };
+}
+
+/// Metrics of media quality.
+pub(super) static METRICS: [Metric; 8] = [
+    Metric {
+        id: "quality_coverage_rate",
+        label: "Quality coverage",
+        unit: "ratio",
+        description: "Presences with a quality report among those that began in the range.",
+        formula: "count(has_report) of analytics.participant_quality / count(*) of analytics.participants",
+        null_rule: "As participants. A report that has not been asked for yet is one that is not there.",
+        value_sql: "(count(*) filter (where q.has_report))::numeric",
+        ..QUALITY
+    },
+    weighted!(
+        "audio_mos_avg",
+        Metric {
+            id: "audio_mos_avg",
+            label: "Quality of sound sent",
+            description: "Mean opinion score of the sound sent by those who joined in the range, weighted by the minutes they were there. Bands: 4.34, 4.03, 3.60, 3.10, 2.58.",
+            ..QUALITY
+        }
+    ),
+    weighted!(
+        "audio_in_mos_avg",
+        Metric {
+            id: "audio_in_mos_avg",
+            label: "Quality of sound received",
+            description: "Mean opinion score of the sound received by those who joined in the range, weighted by the minutes they were there.",
+            ..QUALITY
+        }
+    ),
+    Metric {
+        id: "poor_audio_rate",
+        label: "Poor sound",
+        unit: "ratio",
+        description: "Presences that began in the range and sent poor sound, a mean opinion score below 3.60 or 5 % of packets lost in more than a tenth of the samples, among those of which either is known, from 0 to 1.",
+        formula: "count(audio_mos_avg < 3.60 or audio_out_loss_over_5_rate > 0.10) / count(audio_mos_avg or audio_out_loss_over_5_rate is not null)",
+        null_rule: "A presence of which neither is known is in unknown_count and in neither part; so is a session whose participants were never fetched.",
+        value_sql: "(count(*) filter (where q.audio_mos_avg < 3.60 or q.audio_out_loss_over_5_rate > 0.10))::numeric",
+        known_sql: "count(*) filter (where q.audio_mos_avg is not null or q.audio_out_loss_over_5_rate is not null)",
+        unknown_sql: "count(*) filter (where q.audio_mos_avg is null and q.audio_out_loss_over_5_rate is null)",
+        ..QUALITY
+    },
+    weighted!(
+        "audio_out_packet_loss_avg",
+        Metric {
+            id: "packet_loss_avg",
+            label: "Packets lost",
+            unit: "ratio",
+            description: "Packets of sound lost among all sent by those who joined in the range, from 0 to 1, weighted by the minutes they were there.",
+            ..QUALITY
+        }
+    ),
+    weighted!(
+        "audio_out_rtt_ms_avg",
+        Metric {
+            id: "rtt_avg_ms",
+            label: "Round trip",
+            unit: "milliseconds",
+            description: "Mean round trip of the sound sent by those who joined in the range, weighted by the minutes they were there.",
+            ..QUALITY
+        }
+    ),
+    weighted!(
+        "audio_out_rtt_over_250_rate",
+        Metric {
+            id: "rtt_over_250ms_rate",
+            label: "Round trips over 250 ms",
+            unit: "ratio",
+            description: "Samples of the sound sent with a round trip of 250 ms or more, from 0 to 1, weighted by the minutes people were there.",
+            ..QUALITY
+        }
+    ),
+    weighted!(
+        "video_out_fps_avg",
+        Metric {
+            id: "video_fps_avg",
+            label: "Pictures a second",
+            unit: "pictures a second",
+            description: "Mean pictures a second that those who joined in the range sent, weighted by the minutes they were there.",
+            ..QUALITY
+        }
+    ),
+];

@@ -1,0 +1,126 @@
+//! Metrics of transcripts, summaries and of the way a chat took.
+//!
+//! What is fetched session by session and was never fetched is unknown, and never zero. What was said goes by when its
+//! session ended, since nothing is there before.
+
+use crate::model::stream::Stream;
+use crate::query::metrics::registry::volume::COUNT;
+use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+
+/// A metric of transcripts, in the bucket in which their session ended.
+const TRANSCRIPT: Metric = Metric {
+    anchor: Anchor::EndedAt,
+    needs: Needs::PerSession(Stream::Transcript),
+    rows: Rows::Speakers,
+    unknown_sql: "count(*) filter (where s.transcript_word_count is null and s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)",
+    is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and s.ended_at is not null and s.transcript_word_count is null and s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0",
+    amount_sql: None,
+    can_overlap: false,
+    ..COUNT
+};
+
+/// Length of the way a chat took.
+const TRAIL: Metric = Metric {
+    unit: "steps",
+    null_rule: "Chats whose state was not fetched are in unknown_count; an empty step counts as one.",
+    needs: Needs::Chats,
+    known_sql: "count(s.trail_length)",
+    unknown_sql: "count(*) filter (where s.session_kind = 'chat' and s.trail_length is null)",
+    is_unknown_sql: "s.session_kind = 'chat' and s.trail_length is null",
+    amount_sql: None,
+    can_overlap: false,
+    ..COUNT
+};
+
+/// Metrics of transcripts, summaries and trails.
+pub(super) static METRICS: [Metric; 7] = [
+    Metric {
+        id: "transcript_coverage_rate",
+        label: "Transcript coverage",
+        unit: "ratio",
+        description: "Sessions with a transcript among those that ended in the range and had a participant. A transcript that is pending for less than 24 hours is not missed yet. Reasons: by transcript_state.",
+        formula: "count(transcript_state = 'available') / count(participant_count >= 1)",
+        null_rule: "Sessions of which nobody knows whether anyone was there are in unknown_count and in neither part.",
+        additivity: Additivity::RatioOfSums,
+        rows: Rows::Sessions,
+        value_sql: "(count(*) filter (where s.transcript_state = 'available' and coalesce(s.participant_count, s.total_participants) >= 1))::numeric",
+        known_sql: "count(*) filter (where coalesce(s.participant_count, s.total_participants) >= 1 and not (s.transcript_state = 'pending' and s.ended_at > t.now - interval '24 hours'))",
+        unknown_sql: "count(*) filter (where coalesce(s.participant_count, s.total_participants) is null)",
+        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and s.ended_at is not null and coalesce(s.participant_count, s.total_participants) is null",
+        can_overlap: true,
+        ..TRANSCRIPT
+    },
+    Metric {
+        id: "summary_coverage_rate",
+        label: "Summary coverage",
+        unit: "ratio",
+        description: "Sessions with a summary among those that ended in the range and have a transcript.",
+        formula: "count(summary_state = 'available' and transcript_state = 'available') / count(transcript_state = 'available')",
+        null_rule: "Sessions without a transcript are in neither part.",
+        additivity: Additivity::RatioOfSums,
+        needs: Needs::PerSession(Stream::Summary),
+        rows: Rows::Sessions,
+        value_sql: "(count(*) filter (where s.summary_state = 'available' and s.transcript_state = 'available'))::numeric",
+        known_sql: "count(*) filter (where s.transcript_state = 'available')",
+        unknown_sql: "0::bigint",
+        is_unknown_sql: "false",
+        can_overlap: true,
+        ..TRANSCRIPT
+    },
+    Metric {
+        id: "transcript_words",
+        label: "Words spoken",
+        unit: "words",
+        description: "Words in the transcripts of sessions that ended in the range.",
+        formula: "sum(word_count) of analytics.transcript_segments",
+        null_rule: "Sessions whose transcript has not come (pending, expired, failed) are in unknown_count. Sessions of which the provider made none, or in which nobody was, count for nothing.",
+        value_sql: "sum(w.words)::numeric",
+        known_sql: "count(w.words)",
+        ..TRANSCRIPT
+    },
+    Metric {
+        id: "talk_share",
+        label: "Share of the talk",
+        description: "Words of a speaker among all words of the sessions in which the speaker spoke, by speaker_id; without that dimension it is 1. Sessions count that ended in the range.",
+        formula: "sum(word_count) of the speaker / sum(transcript_word_count)",
+        null_rule: "As transcript_words. Who is not transcribed has no share.",
+        unit: "ratio",
+        additivity: Additivity::RatioOfSums,
+        value_sql: "sum(w.words)::numeric",
+        known_sql: "sum(s.transcript_word_count) filter (where w.words is not null)",
+        ..TRANSCRIPT
+    },
+    Metric {
+        id: "silent_sessions",
+        label: "Silent sessions",
+        description: "Meetings that ended in the range, in which somebody was, nobody wrote, and of whose transcript not a word is there.",
+        formula: "count(is_connected and message_count = 0 and transcript_word_count = 0)",
+        null_rule: "Meetings of which it cannot be said, because chat or transcript is not there, are in unknown_count: what was not transcribed was not silent. Where a message or a word is known, it was not.",
+        needs: Needs::PerSession(Stream::Transcript),
+        rows: Rows::Sessions,
+        value_sql: "(count(*) filter (where s.is_connected and coalesce(s.message_count, case when s.chat_state = 'not_enabled' then 0 end) = 0 and s.transcript_word_count = 0))::numeric",
+        known_sql: "count(*) filter (where not s.is_connected or s.message_count > 0 or s.transcript_word_count > 0 or coalesce(s.message_count, case when s.chat_state = 'not_enabled' then 0 end) = 0 and s.transcript_word_count = 0)",
+        unknown_sql: "count(*) filter (where not coalesce(not s.is_connected or s.message_count > 0 or s.transcript_word_count > 0 or coalesce(s.message_count, case when s.chat_state = 'not_enabled' then 0 end) = 0 and s.transcript_word_count = 0, false))",
+        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and s.ended_at is not null and not coalesce(not s.is_connected or s.message_count > 0 or s.transcript_word_count > 0 or coalesce(s.message_count, case when s.chat_state = 'not_enabled' then 0 end) = 0 and s.transcript_word_count = 0, false)",
+        can_overlap: true,
+        ..TRANSCRIPT
+    },
+    Metric {
+        id: "trail_depth_avg",
+        label: "Steps of a chat, mean",
+        description: "Steps that chats which began in the range took through the AI's skills, for each of these chats.",
+        formula: "sum(trail_length) / count(trail_length)",
+        additivity: Additivity::RatioOfSums,
+        value_sql: "sum(s.trail_length)::numeric",
+        ..TRAIL
+    },
+    Metric {
+        id: "trail_depth_p90",
+        label: "Steps of a chat, 90th percentile",
+        description: "Nine of ten chats that began in the range took no more steps than this.",
+        formula: "percentile_cont(0.9) of trail_length",
+        additivity: Additivity::Percentile,
+        value_sql: "round((percentile_cont(0.9) within group (order by s.trail_length))::numeric, 6)",
+        ..TRAIL
+    },
+];

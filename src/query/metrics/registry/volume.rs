@@ -1,0 +1,115 @@
+//! Metrics of volume and life: how many sessions there are, which came about, which run.
+//!
+//! What is asked of an instant (which run, which wait for an end that nobody gives) is told for the end of each bucket,
+//! or for now if that is earlier; sessions are then found by when they began and ended, so that it can be told of
+//! the past too.
+
+use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+
+/// What the others are made from.
+pub(super) const COUNT: Metric = Metric {
+    id: "sessions",
+    version: 1,
+    label: "Sessions",
+    unit: "sessions",
+    description: "Conversations, meetings and avatar streams that began in the range. Breakout rooms and sessions the provider deleted are left out, here and everywhere.",
+    formula: "count(*)",
+    null_rule: "Never null for complete data.",
+    anchor: Anchor::StartedAt,
+    additivity: Additivity::Sum,
+    needs: Needs::Nothing,
+    rows: Rows::Sessions,
+    value_sql: "count(*)::numeric",
+    known_sql: "count(*)",
+    unknown_sql: "0::bigint",
+    is_unknown_sql: "false",
+    is_unknown_by_start: false,
+    amount_sql: Some("1"),
+    can_overlap: true,
+};
+
+/// What is true at an instant.
+pub(super) const STATE: Metric = Metric {
+    anchor: Anchor::AsOf,
+    additivity: Additivity::StateAsOf,
+    null_rule: "Told for the end of each bucket, or for now if that is earlier; null in buckets that have not begun. Never add buckets.",
+    amount_sql: None,
+    ..COUNT
+};
+
+const NEVER_STARTED_UNKNOWN: &str = "count(*) filter (where s.is_never_started is null)";
+
+/// Metrics of volume and life.
+pub(super) static METRICS: [Metric; 7] = [
+    COUNT,
+    Metric {
+        id: "connected_sessions",
+        label: "Connected sessions",
+        description: "Sessions in which anything came about: an avatar stream that connected or lasted, a chat with a message of the customer, a meeting with a participant or minutes.",
+        formula: "count(is_connected)",
+        null_rule: "Chats whose messages were never fetched, and meetings of which nobody knows whether anyone was there, are in unknown_count.",
+        value_sql: "(count(*) filter (where s.is_connected))::numeric",
+        known_sql: "count(s.is_connected)",
+        unknown_sql: "count(*) filter (where s.is_connected is null)",
+        is_unknown_sql: "s.is_connected is null",
+        amount_sql: Some("case when s.is_connected then 1 when not s.is_connected then 0 end"),
+        ..COUNT
+    },
+    Metric {
+        id: "never_started_sessions",
+        label: "Sessions that never started",
+        description: "Sessions in which nothing came about: an avatar stream that never connected within 15 minutes, a chat without a message of the customer, a meeting that ended without a participant.",
+        formula: "count(is_never_started)",
+        null_rule: "Sessions of which nobody knows it are in unknown_count.",
+        value_sql: "(count(*) filter (where s.is_never_started))::numeric",
+        known_sql: "count(s.is_never_started)",
+        unknown_sql: NEVER_STARTED_UNKNOWN,
+        is_unknown_sql: "s.is_never_started is null",
+        amount_sql: Some("case when s.is_never_started then 1 when not s.is_never_started then 0 end"),
+        ..COUNT
+    },
+    Metric {
+        id: "never_started_rate",
+        label: "Share that never started",
+        unit: "ratio",
+        description: "Sessions in which nothing came about among all of which it is known, from 0 to 1.",
+        formula: "count(is_never_started) / count(is_never_started is not null)",
+        null_rule: "Sessions of which nobody knows it are in unknown_count and in neither part.",
+        additivity: Additivity::RatioOfSums,
+        value_sql: "(count(*) filter (where s.is_never_started))::numeric",
+        known_sql: "count(s.is_never_started)",
+        unknown_sql: NEVER_STARTED_UNKNOWN,
+        is_unknown_sql: "s.is_never_started is null",
+        amount_sql: None,
+        ..COUNT
+    },
+    Metric {
+        id: "live_sessions",
+        label: "Sessions running",
+        description: "Sessions that ran at the end of the bucket, or run now: begun, and not ended, completed or waiting for an end that nobody gives (stale_open_sessions has those).",
+        formula: "count(started_at <= t and not ended by t and not stale at t)",
+        value_sql: "(count(*) filter (where not o.is_stale))::numeric",
+        ..STATE
+    },
+    Metric {
+        id: "stale_open_sessions",
+        label: "Sessions nobody closes",
+        description: "Sessions that were open at the end of the bucket, or are open now, though nothing had happened for 24 hours: chats nobody completed, and meetings nobody is in.",
+        formula: "count(open at t and t - greatest(started_at, last_activity_at) > 24 hours)",
+        value_sql: "(count(*) filter (where o.is_stale))::numeric",
+        ..STATE
+    },
+    Metric {
+        id: "long_running_sessions",
+        label: "Long sessions",
+        description: "Sessions that began in the range and took more than 4 hours; of a live one, the time until now counts, of an open chat the time up to its last message.",
+        formula: "count(duration_seconds > 14400), live: count(now - started_at > 4 hours)",
+        null_rule: "Sessions whose length is not known are in unknown_count.",
+        value_sql: "(count(*) filter (where case when s.session_state = 'live' then t.now - s.started_at > interval '4 hours' else s.duration_seconds > 14400 end))::numeric",
+        known_sql: "count(*) filter (where s.session_state = 'live' or s.duration_seconds is not null)",
+        unknown_sql: "count(*) filter (where s.session_state <> 'live' and s.duration_seconds is null)",
+        is_unknown_sql: "s.session_state <> 'live' and s.duration_seconds is null",
+        amount_sql: None,
+        ..COUNT
+    },
+];

@@ -1,0 +1,268 @@
+//! The statement of a pass: what is selected, and how its rows are grouped.
+//!
+//! Under `t` stand the instant and the zone of the question, under `b` the bucket, under `s` the session. Sessions alone
+//! are read bucket by bucket, each a range scan of its own. With other tables beside them the planner, who cannot know
+//! how far a bucket reaches, would read these whole for each bucket: then the range is read once, and its rows are told
+//! apart by where they lie in it.
+
+use chrono::{DateTime, Utc};
+
+use crate::query::metrics::MetricQuery;
+use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::pass::Pass;
+use crate::query::metrics::predicate::push_filter;
+use crate::query::metrics::registry::{Anchor, Metric, Needs, Rows};
+use crate::query::metrics::source::{push_rows, time};
+use crate::query::metrics::statement::Statement;
+use crate::query::range::TimeRange;
+
+/// The statement of a pass over these sources, at `now`.
+pub(super) fn statement(
+    query: &MetricQuery,
+    pass: &Pass,
+    buckets: &[TimeRange],
+    source_ids: &[i32],
+    now: DateTime<Utc>,
+) -> Statement {
+    let mut sql = Statement::new("select ");
+    let is_by_bucket = is_by_bucket(query, pass);
+    if is_by_bucket {
+        sql.push("b.bucket, x.* from ");
+        push_buckets(&mut sql, buckets);
+        sql.push(" cross join lateral (select s.source_id");
+    } else {
+        sql.push("b.bucket, ").push(source_column(pass)).push(" as source_id");
+    }
+    push_columns(&mut sql, query, pass);
+    sql.push(" from (select ").push_bind(now).push("::timestamptz as now, ");
+    sql.push_bind(query.zone.name()).push("::text as zone) t cross join ");
+    if is_by_bucket {
+        push_rows(&mut sql, query, pass);
+        sql.push(" where ").push(time(pass)).push(" >= b.bucket_start and ").push(time(pass)).push(" < b.bucket_end");
+    } else {
+        push_in_range(&mut sql, query, pass, buckets);
+    }
+    push_choice(&mut sql, query, pass, source_ids);
+    push_groups(&mut sql, query, pass, is_by_bucket);
+    sql
+}
+
+/// The rows of the range and the buckets they lie in, up to the conditions on them.
+fn push_in_range(sql: &mut Statement, query: &MetricQuery, pass: &Pass, buckets: &[TimeRange]) {
+    let (from, to) = (query.range.from, query.range.to);
+    if pass.anchor == Anchor::AsOf {
+        push_buckets(sql, buckets);
+        sql.push(" cross join lateral (select least(b.bucket_end, t.now) as at) c cross join ");
+        push_rows(sql, query, pass);
+        sql.push(" where b.bucket_start < t.now");
+    } else if pass.is_spread {
+        push_rows(sql, query, pass);
+        sql.push(" cross join ");
+        push_buckets(sql, buckets);
+        sql.push(SPREAD);
+        sql.push(" where s.started_at < ").push_bind(to);
+        sql.push(" and (s.ended_at >= ").push_bind(from).push(" or s.ended_at is null)");
+        sql.push(" and s.started_at < b.bucket_end");
+        sql.push(" and (e.ended_at > b.bucket_start or s.started_at >= b.bucket_start)");
+    } else {
+        push_rows(sql, query, pass);
+        let starts: Vec<_> = buckets.iter().map(|bucket| bucket.from).collect();
+        sql.push(" cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket from (select width_bucket(");
+        sql.push(time(pass)).push(", y.starts) as bucket, y.starts from (select ").push_bind(starts);
+        sql.push("::timestamptz[] as starts) y) z) b");
+        if query.dimensions.iter().any(|dimension| dimension.home() == Home::Clock) {
+            sql.push(" cross join lateral (select ").push(time(pass)).push(" as at) a");
+        }
+        sql.push(" where ").push(time(pass)).push(" >= ").push_bind(from);
+        sql.push(" and ").push(time(pass)).push(" < ").push_bind(to);
+    }
+}
+
+/// The rows of a pass in a range, whatever bucket they lie in, up to further conditions on them.
+pub(super) fn push_rows_of(
+    sql: &mut Statement,
+    query: &MetricQuery,
+    pass: &Pass,
+    range: TimeRange,
+    now: DateTime<Utc>,
+) {
+    sql.push(" from (select ").push_bind(now).push("::timestamptz as now, ");
+    sql.push_bind(query.zone.name()).push("::text as zone) t cross join ");
+    let names_bucket =
+        |metric: &&Metric| [metric.value_sql, metric.known_sql].iter().any(|sql| sql.contains("b.bucket_"));
+    if query.metrics.iter().copied().any(|metric| names_bucket(&metric)) {
+        sql.push("(select ").push_bind(range.from).push("::timestamptz as bucket_start, ");
+        sql.push_bind(range.to).push("::timestamptz as bucket_end) b cross join ");
+    }
+    if pass.anchor == Anchor::AsOf {
+        sql.push("lateral (select least(").push_bind(range.to).push(", t.now) as at) c cross join ");
+        push_rows(sql, query, pass);
+        sql.push(" where t.now > ").push_bind(range.from);
+        return;
+    }
+    push_rows(sql, query, pass);
+    if query.dimensions.iter().any(|dimension| dimension.home() == Home::Clock) {
+        sql.push(" cross join lateral (select ").push(time(pass)).push(" as at) a");
+    }
+    sql.push(" where ").push(time(pass)).push(" >= ").push_bind(range.from);
+    sql.push(" and ").push(time(pass)).push(" < ").push_bind(range.to);
+}
+
+/// How much of a session is over at the ends of a bucket: the parts add up to the whole, to the last digit. Who runs
+/// is spread until now, a chat nobody completed until its last message; what has no length is where it began.
+const SPREAD: &str = " cross join lateral (select coalesce(s.ended_at, s.started_at + s.duration_seconds * interval '1 second', t.now) as ended_at) e
+ cross join lateral (select
+   case when e.ended_at <= s.started_at then 1
+        else extract(epoch from least(b.bucket_end, e.ended_at) - s.started_at) / extract(epoch from e.ended_at - s.started_at) end
+ - case when e.ended_at <= s.started_at then 0
+        else extract(epoch from greatest(b.bucket_start, s.started_at) - s.started_at) / extract(epoch from e.ended_at - s.started_at) end
+   as part) f";
+
+fn push_buckets(sql: &mut Statement, buckets: &[TimeRange]) {
+    let starts: Vec<_> = buckets.iter().map(|bucket| bucket.from).collect();
+    let ends: Vec<_> = buckets.iter().map(|bucket| bucket.to).collect();
+    sql.push("unnest(").push_bind(starts).push("::timestamptz[], ").push_bind(ends);
+    sql.push("::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)");
+}
+
+/// Which rows count, and which of them are asked for.
+fn push_choice(sql: &mut Statement, query: &MetricQuery, pass: &Pass, source_ids: &[i32]) {
+    if pass.rows.are_of_sessions() {
+        push_filter(sql, query);
+    }
+    // sessions by their end are found source by source
+    let is_by_source = !query.filter.sources.is_empty() || pass.anchor == Anchor::EndedAt;
+    if is_by_source || pass.alone.is_some() || !pass.rows.are_of_sessions() {
+        sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")");
+    }
+    if let Some(condition) = pass.alone.and_then(Needs::condition_sql) {
+        sql.push(" and s.source_id in (select src.source_id from analytics.sources src where ")
+            .push(condition)
+            .push(")");
+    }
+}
+
+fn push_groups(sql: &mut Statement, query: &MetricQuery, pass: &Pass, is_by_bucket: bool) {
+    let mut groups: Vec<String> = Vec::new();
+    if !is_by_bucket {
+        groups.push("1".to_owned());
+    }
+    if pass.alone.is_none() {
+        groups.push(if is_by_bucket { "1" } else { "2" }.to_owned());
+    } else {
+        groups.extend(query.dimensions.contains(&Dimension::Provider).then(|| "s.provider".to_owned()));
+        groups.extend(query.dimensions.contains(&Dimension::Source).then(|| "s.source_id".to_owned()));
+    }
+    let first = if is_by_bucket { 2 } else { 3 };
+    groups.extend((first..).take(query.row_dimensions().count()).map(|place| place.to_string()));
+    sql.push(" group by ").push(groups.join(", ")).push(if is_by_bucket { ") x" } else { "" });
+}
+
+/// What is no sum stands under one of the sources of its group.
+fn source_column(pass: &Pass) -> &'static str {
+    if pass.alone.is_some() { "min(s.source_id)" } else { "s.source_id" }
+}
+
+/// Whether each bucket is a range scan of its own: only the sessions themselves are read.
+fn is_by_bucket(query: &MetricQuery, pass: &Pass) -> bool {
+    let is_plain = pass.rows == Rows::Sessions && !pass.is_spread && pass.alone.is_none();
+    let is_by_time = matches!(pass.anchor, Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt);
+    // coverage looks at every metric
+    let named = |metric: &Metric| names_own_only(metric.is_unknown_sql);
+    let mut read = pass.metrics.iter().map(|place| query.metrics[*place]);
+    is_plain
+        && is_by_time
+        && read.all(|metric| [metric.value_sql, metric.known_sql, metric.unknown_sql].into_iter().all(names_own_only))
+        && (!pass.is_first() || query.metrics.iter().all(|metric| named(metric)))
+        && query.row_dimensions().all(|dimension| dimension.column().is_some_and(names_own_only))
+        && query.filter.conditions.iter().all(|condition| condition.field.column().is_none_or(names_own_only))
+}
+
+/// Columns of `analytics.sessions` that stand in the row of the session or of its source.
+const OWN: [&str; 17] = [
+    "started_at",
+    "ended_at",
+    "completed_at",
+    "created_at",
+    "source_id",
+    "provider",
+    "session_kind",
+    "session_state",
+    "outcome",
+    "channel",
+    "duration_seconds",
+    "minutes_consumed",
+    "minutes_basis",
+    "has_outcomes",
+    "is_provisional",
+    "last_activity_at",
+    "message_support",
+];
+
+/// Whether a piece of SQL names no other rows than the session, and of it only such columns.
+fn names_own_only(sql: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    sql.match_indices('.').all(|(dot, _)| {
+        let alias = sql[..dot].rsplit(|c: char| !is_word(c)).next().unwrap_or_default();
+        let column = sql[dot + 1..].split(|c: char| !is_word(c)).next().unwrap_or_default();
+        match alias {
+            "s" => OWN.contains(&column),
+            "t" => column != "zone",
+            alias => alias.bytes().all(|b| b.is_ascii_digit()), // 0.5
+        }
+    })
+}
+
+fn push_columns(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
+    for dimension in query.row_dimensions() {
+        sql.push(", ").push(column(dimension, pass));
+    }
+    push_coverage(sql, query, pass);
+    for metric in pass.metrics.iter().map(|place| query.metrics[*place]) {
+        let Metric { value_sql, known_sql, unknown_sql, is_unknown_sql, amount_sql, .. } = metric;
+        match amount_sql.filter(|_| pass.is_spread) {
+            Some(amount) => {
+                sql.push(", round(sum((").push(amount).push(") * f.part), 12), (").push(known_sql).push(")::numeric");
+                // a session is unknown once, where it began
+                sql.push(", count(*) filter (where s.started_at >= b.bucket_start and (")
+                    .push(is_unknown_sql)
+                    .push("))");
+            }
+            None => {
+                sql.push(", ").push(value_sql).push(", (").push(known_sql).push(")::numeric, ").push(unknown_sql);
+            }
+        }
+    }
+    for place in pass.missed(query) {
+        let is_unknown = query.metrics[place].is_unknown_sql;
+        sql.push(", null::numeric, 0::numeric, count(*) filter (where ").push(is_unknown).push(")");
+    }
+}
+
+/// The column of a dimension; null where the rows of the pass do not have it.
+pub(super) fn column(dimension: Dimension, pass: &Pass) -> &'static str {
+    let has_it = match dimension.home() {
+        Home::Source => false,
+        Home::Session => pass.rows.are_of_sessions(),
+        Home::Clock => pass.anchor != Anchor::AsOf && !pass.is_spread,
+        Home::Presence | Home::Report => matches!(pass.rows, Rows::Presences | Rows::Sessions),
+        Home::Trail => pass.rows == Rows::Sessions,
+        Home::Speaker => pass.rows == Rows::Speakers,
+        Home::Message => pass.rows == Rows::Messages,
+        Home::Cohort => pass.rows == Rows::Cohorts,
+    };
+    dimension.column().filter(|_| has_it).unwrap_or("null::text")
+}
+
+/// How many sessions there are, and how many of them did not tell one of the metrics.
+fn push_coverage(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
+    if !pass.is_first() {
+        sql.push(", null::bigint as started, null::bigint as unknown");
+        return;
+    }
+    sql.push(", count(*) as started, count(*) filter (where false");
+    for metric in &query.metrics {
+        sql.push(" or (").push(metric.is_unknown_sql).push(")");
+    }
+    sql.push(") as unknown");
+}
