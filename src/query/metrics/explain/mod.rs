@@ -1,7 +1,7 @@
 //! A figure that explains itself.
 //!
 //! [`explain`] says of one figure what it is made of, what was left out and why, what became of it since yesterday, what
-//! moved it against the previous period, and the SQL that yields it; [`rows`] gives the sessions, messages or presences
+//! moved it against the previous period, and the SQL that yields it; [`fn@rows`] gives the sessions, messages or presences
 //! behind it. All of it is read from the rows the figure is made from ([`subject`]), and the figure itself comes from
 //! the same answer as any other: nothing is worked out a second way.
 
