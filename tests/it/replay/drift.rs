@@ -135,8 +135,8 @@ async fn the_ledger_stays_bounded_though_one_page_brings_all_at_once() {
     let mut world = World::new().await;
     let odd = |number: i32| {
         let known = record(Platform::Konpro, &format!("s-{number}"), at("2026-03-10T09:00:00Z"));
-        let names: String = (0..20).map(|field| format!(r#""key_{number}_{field}":1,"#)).collect();
-        FixedRecord { json: known.json.replacen('{', &format!("{{{names}"), 1), ..known }
+        let names: Vec<String> = (0..20).map(|field| format!(r#""key_{number}_{field}":1,"#)).collect();
+        FixedRecord { json: known.json.replacen('{', &format!("{{{}", names.concat()), 1), ..known }
     };
     let feed = Arc::new(FixedFeed::new((0..100).map(odd)));
     let _simulator = world.simulate(Platform::Konpro, feed, Quirks::default()).await;
