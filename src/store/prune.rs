@@ -1,9 +1,10 @@
 //! Removing what nobody asks for any more: old versions of raw records, old lines of the journals.
 //!
 //! There is a floor. The newest version of each record stays whatever its age, and so does the newest that names all of its
-//! session: rows are made from them. A run stays that brought something (raw records name it), that is the last of its
-//! stream, or that a window, a stream or a reject names. A comparison stays that found something, or that is the last of
-//! its window; the plan of the last reconciliation of a stream stays, since the next one is due by it. Works in small batches that skip what is locked, so that several
+//! session, and so do the bytes a stored session was made from, though older ones came after them. A run stays that
+//! brought something (raw records name it), that is the last of its stream, or that a window, a stream or a reject names.
+//! A comparison stays that found something, or that is the last of its window; the plan of the last reconciliation of a
+//! stream stays, since the next one is due by it. Works in small batches that skip what is locked, so that several
 //! instances may do it and no poll waits.
 
 use chrono::{DateTime, Utc};
@@ -77,6 +78,9 @@ async fn raw_records(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreE
                                and o.provider_record_id = r.provider_record_id
                                and o.last_fetched_at > r.last_fetched_at
                                and (r.is_partial or not o.is_partial))
+                and not exists (select from core.sessions s
+                                 where s.source_id = r.source_id and r.stream = 'sessions'
+                                   and s.provider_session_id = r.provider_record_id and s.raw_hash = r.content_hash)
               limit $2
                 for update of r skip locked)
          delete from ingest.raw_records r using old

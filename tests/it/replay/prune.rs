@@ -14,7 +14,7 @@ use crate::harness::{World, noon, plain_feed};
 
 impl World {
     /// `tributary prune`, with these settings of `[database]`.
-    async fn prune(&self, settings: &str) -> Pruned {
+    pub(super) async fn prune(&self, settings: &str) -> Pruned {
         let toml = format!("[database]\n{settings}\n{}", self.toml());
         let config = tributary::app::parse_config(&toml, &self.environment()).expect("the configuration is right");
         let app = tributary::app::App { config, ..self.app() };
