@@ -61,7 +61,7 @@ impl Listing {
             match normalize(raw.get(), &oddities) {
                 Ok(session) => {
                     let raw = String::from(Box::<str>::from(raw)).into_bytes();
-                    page.records.push(Record { raw, session, oddities: oddities.into_inner() });
+                    page.records.push(Record { raw, session, oddities: oddities.into_inner(), alone: None });
                 }
                 Err(reject) => page.rejects.push(reject),
             }
@@ -79,7 +79,7 @@ pub(super) fn record_of(
     let oddities = Oddities::default();
     let session = normalize(&String::from_utf8_lossy(bytes), &oddities)
         .map_err(|reject| Reject { raw: bytes.to_vec(), ..reject })?;
-    Ok(Record { raw: bytes.to_vec(), session, oddities: oddities.into_inner() })
+    Ok(Record { raw: bytes.to_vec(), session, oddities: oddities.into_inner(), alone: None })
 }
 
 /// Oddities to begin an answer with: bytes that were not UTF-8 are counted.

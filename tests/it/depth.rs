@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tributary::app::reconciling::{self, ReconcileArgs};
 use tributary::clock::{Clock, SettableClock, SystemClock};
 use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
 use tributary::demo::simulator::feed::{Depth, FixedFeed, FixedFile};
@@ -266,6 +268,32 @@ async fn an_old_session_is_asked_for_its_reports_once_its_participants_are_known
     world.poll().await;
     assert_eq!(world.state("quality").await, ("available".to_owned(), String::new()));
     assert_eq!(world.number("select count(*) from core.participant_quality where has_report").await, 1);
+}
+
+#[tokio::test]
+async fn what_belonged_to_an_old_session_that_was_dropped_comes_back_with_it() {
+    let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-01-05T11:00:00Z"))]));
+    let report = json!({"participant": {"id": "p", "peer_report": {
+        "quality": {"audio_producer_cumulative": {"quality_mos": {"avg": 4.1}}}}}});
+    feed.set_depth(
+        "old",
+        Depth {
+            participants: vec![participant("p", "u", "2026-01-05T11:00:00Z", "2026-01-05T11:01:30Z")],
+            peer_reports: BTreeMap::from([("p".to_owned(), report.to_string())]),
+            ..Depth::default()
+        },
+    );
+    let (world, _simulator) = world_of(feed, Quirks::default()).await;
+    world.poll().await;
+    let rows = world.depth_rows().await;
+    assert_eq!(world.state("participants").await.0, "available");
+    sqlx::query("delete from core.sessions").execute(&world.db.pool).await.expect("dropped");
+    let all = ReconcileArgs::default();
+    let told = reconciling::reconcile(&world.app(), &all, "ada", CancellationToken::new()).await.expect("it runs");
+    assert_eq!((told[0].is_equal, told[0].healed_count), (true, 1), "{told:#?}");
+    assert_eq!(world.state("participants").await.0, "pending", "nothing is available that is not there");
+    world.poll().await;
+    assert_eq!(world.depth_rows().await, rows);
 }
 
 #[tokio::test]
