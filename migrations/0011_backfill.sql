@@ -13,6 +13,7 @@ create table ingest.backfills (
   state         text not null check (state in ('running', 'paused', 'done', 'failed', 'cancelled')),
   is_unfiltered boolean not null,        -- the provider ignores time filters: any window lists everything
   created_at    core.instant not null,
+  resumed_at    core.instant not null,   -- when it was planned, or last taken up again after nobody worked on it
   finished_at   core.instant,
   reason        text,                    -- why it failed
   requested_by  text not null,           -- address of the caller, or user and host of the command line

@@ -49,7 +49,8 @@ pub struct DatabaseConfig {
     /// `raw_retention_days`: superseded versions of raw records go after so many days; the newest of each record always
     /// stays. 0 to 36,500; 0, the default, keeps all.
     pub raw_retention_days: Option<u32>,
-    /// `journal_retention_days`: runs that brought nothing, and calls that started something, go after so many days.
+    /// `journal_retention_days`: runs that brought nothing, reconciliations that found nothing, and calls that started
+    /// something, go after so many days.
     /// 2 to 36,500, default 90.
     pub journal_retention_days: u32,
     /// `pooler = "transaction"`: the address is that of a pooler which swaps connections between transactions.

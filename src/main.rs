@@ -162,8 +162,8 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             block_on(async move {
                 let pruned = pruning::prune_once(&app, serving::stop_on_signal()?).await?;
                 let text = format!(
-                    "removed {} superseded raw records, {} runs, {} calls\n",
-                    pruned.raw_records, pruned.runs, pruned.actions
+                    "removed {} superseded raw records, {} runs, {} calls, {} comparisons, {} plans of reconciliations\n",
+                    pruned.raw_records, pruned.runs, pruned.actions, pruned.comparisons, pruned.reconciliations
                 );
                 say(&if args.json { json(&pruned)? } else { text })?;
                 Ok(ExitCode::SUCCESS)

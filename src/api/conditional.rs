@@ -49,7 +49,8 @@ impl EntityTag {
         self.mark(Json(body).into_response())
     }
 
-    fn mark(&self, mut response: Response) -> Response {
+    /// An answer that is written already, with its tag.
+    pub(crate) fn mark(&self, mut response: Response) -> Response {
         if let Ok(tag) = HeaderValue::from_str(&self.0) {
             response.headers_mut().insert(header::ETAG, tag);
         }

@@ -23,6 +23,7 @@ use crate::query::metrics::registry::metrics;
         (name = "data", description = "Where the data comes from, and how far it is complete."),
         (name = "sync", description = "What operators tell the pollers: rest, go on, run now; and the journal of it."),
         (name = "actions", description = "Calls that start something at a provider and cost money there, and their journal. Off unless a source allows them."),
+        (name = "costs", description = "Prices, and what sessions cost by them or would cost by others."),
         (name = "health", description = "Whether the service and its polling are well.")
     )
 )]

@@ -15,6 +15,10 @@ use crate::api::problem::PROBLEM_JSON;
 #[derive(Debug)]
 pub(crate) struct ReadProblems;
 
+/// Documents the problems of a question whose answer has several forms.
+#[derive(Debug)]
+pub(crate) struct TableProblems;
+
 /// Documents the problems of a question about one thing.
 #[derive(Debug)]
 pub(crate) struct FindProblems;
@@ -43,7 +47,7 @@ const UNAVAILABLE: Documented = (
     "503",
     "The database does not answer (`database_unavailable`, see Retry-After), or the question takes too long (`query_too_expensive`).",
 );
-/// Documents the problems of a question about figures.
+/// Documents the problems of a question about figures, whose answer has several forms.
 #[derive(Debug)]
 pub(crate) struct FigureProblems;
 
@@ -56,6 +60,8 @@ const TOO_OLD: Documented = (
     "The database does not answer (`database_unavailable`, see Retry-After), the question takes too long (`query_too_expensive`), or \
      the data is older than `require_fresh` allows (`not_fresh_enough`, see Retry-After).",
 );
+const NOT_ACCEPTABLE: Documented =
+    ("406", "None of the forms is accepted (`not_acceptable`); the detail lists those there are.");
 const NOT_FOUND: Documented = ("404", "There is no such thing.");
 
 const INVALID_ACTION: Documented = (
@@ -86,6 +92,29 @@ impl IntoResponses for ControlProblems {
     }
 }
 
+/// Documents the problems of a call that is told prices.
+#[derive(Debug)]
+pub(crate) struct PriceProblems;
+
+impl IntoResponses for PriceProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(&[
+            ("403", "A page of another origin asked (`cross_site_request`)."),
+            ("413", "The body is too large."),
+            ("415", "The body is not declared as `application/json`."),
+            ("422", "The body has faults (`invalid_body`), all in `errors` with their JSON pointers."),
+            INTERNAL,
+            UNAVAILABLE,
+        ])
+    }
+}
+
+impl IntoResponses for TableProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(&[NOT_ACCEPTABLE, INVALID, INTERNAL, UNAVAILABLE])
+    }
+}
+
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         documented(&[INVALID, INTERNAL, UNAVAILABLE])
@@ -94,7 +123,7 @@ impl IntoResponses for ReadProblems {
 
 impl IntoResponses for FigureProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        documented(&[INVALID, INTERNAL, TOO_OLD])
+        documented(&[NOT_ACCEPTABLE, INVALID, INTERNAL, TOO_OLD])
     }
 }
 
@@ -102,7 +131,7 @@ impl IntoResponses for AskProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         let too_large = ("413", "The body is too large.");
         let not_json = ("415", "The body is not declared as `application/json`.");
-        documented(&[too_large, not_json, INVALID, INTERNAL, TOO_OLD])
+        documented(&[NOT_ACCEPTABLE, too_large, not_json, INVALID, INTERNAL, TOO_OLD])
     }
 }
 

@@ -2,15 +2,17 @@
 //!
 //! One endpoint a file, each in the same order: parameters, answer, documentation, handler. The router
 //! stands below on one screen and writes the OpenAPI document, so that no route is undocumented. What a
-//! question means is decided in [`crate::query`]; what an error says, in [`problem`] alone. All but [`actions`]
-//! and [`sync`] and the replay of rejects only reads, and nothing here knows providers or how data comes in.
+//! question means is decided in [`crate::query`]; what an error says, in [`problem`] alone. All but [`actions`],
+//! [`sync`], the replay of rejects and prices only reads, and nothing here knows providers or how data comes in.
 
 pub(crate) mod accept;
 pub mod actions;
 pub(crate) mod conditional;
+pub(crate) mod costs;
 pub(crate) mod description;
 pub(crate) mod documented;
 pub(crate) mod drift;
+pub(crate) mod formats;
 pub(crate) mod freshness;
 pub(crate) mod health;
 pub(crate) mod json_body;
@@ -123,12 +125,16 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sessions::timeline::read_timeline))
         .routes(routes!(sessions::provenance::read_provenance))
         .routes(routes!(metrics::registry::list_metrics))
+        .routes(routes!(metrics::registry::read_metric))
         .routes(metrics::query::with_query(routes!(metrics::query::query_metrics, metrics::query::ask_metrics)))
         .routes(routes!(metrics::explain::read_explanation, metrics::explain::ask_explanation))
         .routes(routes!(metrics::rows::list_rows))
-        .routes(routes!(metrics::registry::read_metric))
         .routes(routes!(metrics::minutes::read_minutes))
+        .routes(routes!(metrics::ledger::list_ledger))
         .routes(routes!(metrics::resolution::read_resolution))
+        .routes(routes!(metrics::concurrency::read_concurrency))
+        .routes(routes!(costs::cards::list_rate_cards, costs::cards::replace_rate_cards))
+        .routes(routes!(costs::estimate::estimate_costs))
         .routes(routes!(actions::summary::generate_summary))
         .routes(routes!(actions::launch::start_streaming_session))
         .routes(routes!(actions::list::list_actions))

@@ -72,6 +72,8 @@ fn report(pruned: Result<Pruned, StoreError>) {
                 raw_records = pruned.raw_records,
                 runs = pruned.runs,
                 actions = pruned.actions,
+                comparisons = pruned.comparisons,
+                reconciliations = pruned.reconciliations,
                 "removed what is too old"
             );
         }

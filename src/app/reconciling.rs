@@ -126,17 +126,22 @@ async fn one(
 ) -> anyhow::Result<SourceReport> {
     let slug = source.slug.as_str();
     let settled = poller.clock.now() - SETTLED_AFTER;
-    let Some(proven) = planning::reconcilable(poller, source).await? else {
+    let proven = planning::reconcilable(poller, source).await?;
+    let Some((first, last)) = proven.first().zip(proven.last()) else {
         return Ok(unanswered(slug, "nothing of it is proven complete yet: poll it first".to_owned()));
     };
-    let range = Window { from: args.from.unwrap_or(proven.from), to: args.to.unwrap_or(proven.to).min(settled) };
+    let range = Window { from: args.from.unwrap_or(first.from), to: args.to.unwrap_or(last.to).min(settled) };
     if range.from >= range.to {
         return Ok(unanswered(
             slug,
             format!("--from, --to: nothing in {range} has settled yet; choose an earlier range"),
         ));
     }
-    let planned = planning::plan_reconciliation(poller, source, range, operator).await?;
+    // a range that is named is compared as a whole, whatever was read of it
+    let ranges = if args.from.is_none() && args.to.is_none() { proven } else { vec![range] };
+    let Some(planned) = planning::plan_reconciliation(poller, source, &ranges, operator).await? else {
+        return Ok(unanswered(slug, "there is nothing to compare".to_owned()));
+    };
     let detail = match past::work_off(poller, source, &planned, 1, true).await? {
         Ended::Over(_) => None,
         Ended::Stopped => Some("stopped before the end".to_owned()),

@@ -191,7 +191,7 @@ impl<'a> Run<'a> {
         self.progress.unchanged_count += saved.unchanged_count;
         self.progress.rejected_count += saved.rejected_count;
         if statistics::are_due(&before, &self.progress)
-            && let Err(error) = statistics::refresh(&self.poller.pool).await
+            && let Err(error) = statistics::refresh(&self.poller.pool, self.progress.inserted_count).await
         {
             tracing::debug!(error = ?error, "statistics stay as they are");
         }

@@ -20,7 +20,7 @@ const MARGIN: TimeDelta = TimeDelta::minutes(2);
 /// So far before its range a record may be listed, since times are asked for rounded down,
 const BEFORE: TimeDelta = TimeDelta::seconds(1);
 /// and so far behind it, since sessions begin while a list is read.
-const BEHIND: TimeDelta = TimeDelta::minutes(10);
+pub(super) const BEHIND: TimeDelta = TimeDelta::minutes(10);
 
 impl Run<'_> {
     /// The stored sessions of `window` that the list read in `trace`, begun at `begun_at`, did not hold.

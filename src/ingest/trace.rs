@@ -14,6 +14,8 @@ use crate::store::window::Finding;
 
 /// Pages of one walk: beyond this a provider repeats itself in a way the guards do not see.
 const MAX_PAGES: u64 = 20_000;
+/// Empty pages in a row that say that there is more.
+const MAX_EMPTY_PAGES: u32 = 100;
 /// More rejects than one in so many records leave a window unproven.
 const REJECT_SHARE: usize = 20;
 /// So many rejects are borne, unless they are more than half of all records.
@@ -25,6 +27,9 @@ pub(super) struct Trace {
     seen: HashSet<u64>,
     cursors: HashSet<Cursor>,
     pub(super) page_count: u64,
+    empty_pages: u32,
+    /// Distinct records of the walk before, where the same range was walked.
+    held_before: Option<i64>,
     total: Option<u64>,
     /// The count fell between two pages, whatever it rose to afterwards: what stood behind the vanished record moved up
     /// by one, across the border of a page that was read already.
@@ -40,6 +45,11 @@ pub(super) struct Trace {
 }
 
 impl Trace {
+    /// Begins; the walk of the same range before held `held_before` records.
+    pub(super) fn after(held_before: Option<i64>) -> Self {
+        Self { held_before, ..Self::default() }
+    }
+
     /// Takes a page in; the cursor to go on with, unless the list ended or a guard tripped.
     pub(super) fn follow(&mut self, page: &Page) -> Option<Cursor> {
         self.page_count += 1;
@@ -60,11 +70,14 @@ impl Trace {
             self.has_shrunk |= page.total < self.total;
             self.total = page.total;
         }
+        self.empty_pages = if page.is_empty() { self.empty_pages + 1 } else { 0 };
         let next = page.next.clone()?;
         if !page.is_empty() && self.seen.len() == before {
             self.guard = Some("the provider repeated a page without end in sight".to_owned());
         } else if !self.cursors.insert(next.clone()) {
             self.guard = Some("the provider's page tokens run in a circle".to_owned());
+        } else if self.empty_pages >= MAX_EMPTY_PAGES {
+            self.guard = Some("the provider sends empty pages without end in sight".to_owned());
         } else if self.page_count >= MAX_PAGES {
             self.guard = Some(format!("the list did not end within {MAX_PAGES} pages"));
         }
@@ -100,6 +113,13 @@ impl Trace {
         is_misread.then(|| format!("{} of {} records could not be normalized", self.rejects, self.records))
     }
 
+    /// Without a count, a list that ends early looks like one that ends: it takes two walks in a row that hold as much.
+    fn unconfirmed(&self) -> Option<String> {
+        let held = i64::try_from(self.seen.len()).unwrap_or(i64::MAX);
+        let is_confirmed = self.is_counted() || self.held_before == Some(held);
+        (!is_confirmed).then(|| "the provider does not count, and no second reading held as many records".to_owned())
+    }
+
     /// What the walk proves about its window, once it has ended with `last`.
     pub(super) fn finding(&self, window: Window, last: &Page) -> Finding {
         let is_ahead = window.from >= window.to;
@@ -109,6 +129,7 @@ impl Trace {
             .or_else(|| last.unprovable.map(str::to_owned))
             .or_else(|| self.miscount())
             .or_else(|| self.misread())
+            .or_else(|| self.unconfirmed())
             .or_else(|| is_ahead.then(|| "the provider's clock lies before this range".to_owned()));
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let distinct_count = number(self.seen.len() as u64);

@@ -5,8 +5,10 @@ use chrono::TimeDelta;
 use crate::connector::StreamPolicy;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::ingest::run::Run;
+use crate::ingest::sweep::BEHIND;
 use crate::ingest::trace::Trace;
 use crate::ingest::verdict::Halt;
+use crate::model::page::{Page, Record};
 use crate::model::time::Window;
 use crate::store::window::Finding;
 
@@ -86,7 +88,8 @@ impl Run<'_> {
                 Proven::WithWhole => ahead.retain(|(_, other)| *other != whole),
                 Proven::TooMuch { total } => {
                     let parts = window.split(parts_for(total, policy));
-                    let whole = Some(Whole { window, total });
+                    // a part that seems to hold all of its whole is the first to tell whether that is so
+                    let whole = whole.filter(|whole| total >= whole.total).or(Some(Whole { window, total }));
                     ahead.extend(parts.into_iter().rev().map(|part| (part, whole)));
                 }
             }
@@ -107,11 +110,12 @@ impl Run<'_> {
     /// Walks `window`, a part of `whole`, until it is proven, a few times.
     async fn prove(&mut self, window: Window, whole: Option<Whole>, policy: &StreamPolicy) -> Result<Proven, Halt> {
         let mut walks = 0;
+        let mut held_before = None;
         loop {
             walks += 1;
             let may_split = walks == 1 && window.span() > SHORTEST_SPLIT;
             let split_above = may_split.then_some(policy.split_above_records);
-            let walked = match self.walk(window, split_above, whole).await {
+            let walked = match self.walk(window, split_above, whole, held_before).await {
                 // a list of fewer records has shorter pages
                 Err(Halt::Pull(error))
                     if error.kind == PullErrorKind::TooLarge
@@ -127,6 +131,7 @@ impl Run<'_> {
                 Walked::TooMuch { total } => return Ok(Proven::TooMuch { total }),
                 Walked::Ended { finding, is_miscount } => (finding, is_miscount),
             };
+            held_before = Some(finding.distinct_count);
             if finding.doubt.is_some() && walks < MAX_WALKS {
                 tracing::info!(source = %self.source.slug, %window, doubt = finding.doubt, "walking again");
                 continue;
@@ -163,24 +168,35 @@ impl Run<'_> {
         self.deny(finding).await
     }
 
-    /// Walks `window` once. The next page is fetched while the last one is saved.
-    async fn walk(&mut self, window: Window, split_above: Option<u64>, whole: Option<Whole>) -> Result<Walked, Halt> {
+    /// Whether the list that begins with `page` is that of the whole which `window` is a part of: it holds no fewer
+    /// records, and later ones than the part. Then the filter is ignored, and cutting further might never end. The count
+    /// alone does not tell: some providers count up to a limit only, so that a part and its whole seem to hold as many.
+    fn is_list_of_whole(&mut self, whole: Option<Whole>, window: &Window, page: &Page) -> bool {
+        let Some((whole, total)) = whole.zip(page.total) else { return false };
+        self.filter_works |= total < whole.total;
+        let is_later = |record: &Record| record.session.created_at > window.to + BEHIND;
+        !self.filter_works && page.records.iter().any(is_later)
+    }
+
+    /// Walks `window` once; the walk before held `held_before` records. The next page is fetched while the last one is
+    /// saved.
+    async fn walk(
+        &mut self,
+        window: Window,
+        split_above: Option<u64>,
+        whole: Option<Whole>,
+        held_before: Option<i64>,
+    ) -> Result<Walked, Halt> {
         // one present for the whole walk: a connector may ask differently for past and running windows
         let now = self.poller.clock.now();
         let mut page = self.fetch(&window, None, now).await?;
         // what the provider's clock has not reached yet cannot be proven
         let reached =
             |claim: Window| Window { to: page.provider_now.map_or(claim.to, |now| now.min(claim.to)), ..claim };
-        // A part that holds as many records as its whole: either the others are empty, or the filter is
-        // ignored. Both ways this one list is the whole's list, and cutting it further might never end.
-        let parted = whole.zip(page.total).map(|(whole, total)| (whole.window, total < whole.total));
-        self.filter_works |= parted.is_some_and(|(_, is_less)| is_less);
-        let claimed = match parted {
-            Some((whole, false)) if !self.filter_works => reached(whole),
-            _ => reached(window),
-        };
+        let is_whole = self.is_list_of_whole(whole, &window, &page);
+        let claimed = reached(whole.filter(|_| is_whole).map_or(window, |whole| whole.window));
         let may_split = claimed.span() <= window.span();
-        let mut trace = Trace::default();
+        let mut trace = Trace::after(held_before);
         loop {
             self.note(&page);
             let next = trace.follow(&page);

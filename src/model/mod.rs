@@ -19,6 +19,7 @@ pub mod page;
 pub mod participant;
 pub mod person;
 pub mod quality;
+pub mod rate_card;
 pub mod replay;
 pub mod session;
 pub mod source;

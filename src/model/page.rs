@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::model::id::ProviderRecordId;
-use crate::model::session::Session;
+use crate::model::session::{Session, SessionState};
 use crate::model::time::Window;
 
 /// Where the next page begins, in the connector's own words. It lives as long as the walk: providers'
@@ -40,6 +40,15 @@ pub struct Record {
     pub session: Session,
     /// What was unexpected in it.
     pub oddities: Vec<Oddity>,
+    /// State and end by these bytes alone, where the session is put together of several versions; else its own.
+    pub alone: Option<(SessionState, Option<DateTime<Utc>>)>,
+}
+
+impl Record {
+    /// State and end by its bytes alone.
+    pub fn standing(&self) -> (SessionState, Option<DateTime<Utc>>) {
+        self.alone.unwrap_or((self.session.state, self.session.ended_at))
+    }
 }
 
 /// A record that could not be normalized. It is kept raw and can be replayed.

@@ -144,16 +144,57 @@ impl Session {
         self.provider_updated_at.zip(other.provider_updated_at).is_some_and(|(own, other)| own < other)
     }
 
-    /// What is stored once `newer` came after this: a partial record only moves the state, an older one changes
-    /// nothing, and what a record did not carry stays.
+    /// Whether this names only part of its session, so that it may add and must not blank out what is known: by its form,
+    /// because it lacks the change time that what is known has, or because it says nothing of where the session stands
+    /// where that is known. A word nobody knows is no such silence: it does say that something changed.
+    pub fn names_part(&self, is_change_time_known: bool, is_state_known: bool) -> bool {
+        let is_silent = self.provider_status.is_none() && self.state == SessionState::Unknown;
+        let lacks = is_change_time_known || (is_silent && is_state_known);
+        self.is_partial || (self.provider_updated_at.is_none() && lacks)
+    }
+
+    /// What is stored once `newer` came after this: an older record changes nothing, one that names only part adds what
+    /// it says as `session_upsert.sql` does, and what a record did not carry stays.
     #[must_use]
     pub fn followed_by(self, newer: Self) -> Self {
         if newer.is_older_than(&self) {
             return self;
         }
-        if newer.is_partial && !self.is_partial {
-            return Self { provider_status: newer.provider_status, state: newer.state, ..self };
+        if newer.names_part(self.provider_updated_at.is_some(), self.state != SessionState::Unknown) {
+            return self.with_part(newer);
         }
         Self { messages: newer.messages.or(self.messages), trail: newer.trail.or(self.trail), ..newer }
+    }
+
+    fn with_part(self, part: Self) -> Self {
+        // an end goes with its length, and an open session has none
+        let is_open = part.state == SessionState::Open;
+        let has_end = is_open || part.ended_at.is_some();
+        let is_judged = !matches!(part.outcome, Outcome::Unknown | Outcome::NotApplicable);
+        Self {
+            provider_status: part.provider_status.or(self.provider_status),
+            state: if part.state == SessionState::Unknown { self.state } else { part.state },
+            outcome: if is_judged { part.outcome } else { self.outcome },
+            is_flagged_unresolved: part.is_flagged_unresolved.or(self.is_flagged_unresolved),
+            channel: part.channel.or(self.channel),
+            person: part.person.or(self.person),
+            parent_provider_session_id: part.parent_provider_session_id.or(self.parent_provider_session_id),
+            group_key: part.group_key.or(self.group_key),
+            last_activity_at: part.last_activity_at.max(self.last_activity_at),
+            provider_minutes: part.provider_minutes.or(self.provider_minutes),
+            max_concurrent_participants: part.max_concurrent_participants.or(self.max_concurrent_participants),
+            completed_at: if is_open { part.completed_at } else { part.completed_at.or(self.completed_at) },
+            ended_at: if has_end { part.ended_at } else { self.ended_at },
+            ended_at_source: if has_end { part.ended_at_source } else { self.ended_at_source },
+            duration_seconds: if has_end {
+                part.duration_seconds
+            } else {
+                self.duration_seconds.or(part.duration_seconds)
+            },
+            provider_updated_at: part.provider_updated_at.or(self.provider_updated_at),
+            messages: part.messages.or(self.messages),
+            trail: part.trail.or(self.trail),
+            ..self
+        }
     }
 }

@@ -21,6 +21,7 @@ use crate::connector::record::{Fields, Oddities, lossy_text, members};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Cursor, Page, Record, Reject, Room};
 use crate::model::session::Session;
+use crate::model::time::Window;
 
 /// Name of the fact that says which number a provider gives to its first page: `0` or `1`.
 pub(super) const FACT_PAGE_BASE: &str = "page_base";
@@ -60,7 +61,7 @@ impl Listing {
             match normalize(raw.get(), &oddities) {
                 Ok(session) => {
                     let raw = String::from(Box::<str>::from(raw)).into_bytes();
-                    page.records.push(Record { raw, session, oddities: oddities.into_inner() });
+                    page.records.push(Record { raw, session, oddities: oddities.into_inner(), alone: None });
                 }
                 Err(reject) => page.rejects.push(reject),
             }
@@ -78,7 +79,7 @@ pub(super) fn record_of(
     let oddities = Oddities::default();
     let session = normalize(&String::from_utf8_lossy(bytes), &oddities)
         .map_err(|reject| Reject { raw: bytes.to_vec(), ..reject })?;
-    Ok(Record { raw: bytes.to_vec(), session, oddities: oddities.into_inner() })
+    Ok(Record { raw: bytes.to_vec(), session, oddities: oddities.into_inner(), alone: None })
 }
 
 /// Oddities to begin an answer with: bytes that were not UTF-8 are counted.
@@ -138,16 +139,22 @@ pub(super) fn read_position<T: DeserializeOwned>(cursor: Option<&Cursor>) -> Res
     read.map_err(|_| PullError::contract("cursor", "this is no position of this provider's list"))
 }
 
-/// An instant before `at` as RFC 3339 with milliseconds and `Z`: the lower end of a range. No vendor says whether the
-/// ends of a range belong to it; so it is asked for a little wider, and a session at a border is in both windows.
-pub(super) fn millis_before(at: DateTime<Utc>) -> String {
-    (at - TimeDelta::milliseconds(1)).to_rfc3339_opts(SecondsFormat::Millis, true)
+/// The range that is listed for `window`. No vendor says whether the ends of a range belong to it; so it is asked for a
+/// little wider, and a session at a border is in both windows. Where records are only counted the range is the window
+/// itself: who compares the count tries both meanings.
+pub(super) fn wider(window: &Window, by: TimeDelta) -> Window {
+    Window { from: window.from - by, to: window.to + by }
 }
 
-/// An instant after `at` in the same form: the upper end.
-pub(super) fn millis_after(at: DateTime<Utc>) -> String {
+/// The lower end of a range as RFC 3339 with milliseconds and `Z`, cut down to them.
+pub(super) fn millis(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The upper end in the same form, which leaves nothing out.
+pub(super) fn millis_up(at: DateTime<Utc>) -> String {
     let is_whole = at.timestamp_subsec_nanos().is_multiple_of(1_000_000);
-    (at + TimeDelta::milliseconds(if is_whole { 1 } else { 2 })).to_rfc3339_opts(SecondsFormat::Millis, true)
+    millis(if is_whole { at } else { at + TimeDelta::milliseconds(1) })
 }
 
 /// A report for an answer that came.

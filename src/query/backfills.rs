@@ -61,7 +61,8 @@ pub struct Backfill {
     pub rejected_count: i64,
     /// No unit may be tried before this: the provider wants patience; null: nothing waits.
     pub waits_until: Option<DateTime<Utc>>,
-    /// Seconds it may still take, from what is done so far; null: it does not run, or nothing is done yet.
+    /// Seconds it may still take, by how much of the range was done since it was last taken up; null: it does not run, or
+    /// nothing was done yet.
     pub eta_seconds: Option<i64>,
 }
 
@@ -123,12 +124,12 @@ pub async fn list(
                 u.unit_count, u.proven_count, u.doubtful_count, u.failed_count, u.active_count, u.record_count,
                 u.inserted_count, u.updated_count, u.unchanged_count, u.rejected_count,
                 case when b.state = 'running' and u.active_count = 0 then u.waits_until end as waits_until,
-                case when b.state = 'running' and u.proven_count > 0
+                case when b.state = 'running' and u.ended_seconds > 0
                      then (extract(epoch from ",
     );
     sql.push_bind(now);
     sql.push(
-        "::timestamptz - u.begun_at) * (u.unit_count - u.ended_count) / u.ended_count)::bigint end as eta_seconds
+        "::timestamptz - b.resumed_at) * u.open_seconds / u.ended_seconds)::bigint end as eta_seconds
            from ingest.backfills b
            join core.sources src using (source_id)
           cross join lateral (
@@ -136,14 +137,16 @@ pub async fn list(
                        count(*) filter (where u.state = 'proven') as proven_count,
                        count(*) filter (where u.state = 'doubtful') as doubtful_count,
                        count(*) filter (where u.state = 'failed') as failed_count,
-                       count(*) filter (where u.state <> 'open') as ended_count,
                        count(*) filter (where u.claimed_until > now()) as active_count,
                        coalesce(sum(u.record_count + coalesce(r.record_count, 0)), 0)::bigint as record_count,
                        coalesce(sum(u.inserted_count + coalesce(r.inserted_count, 0)), 0)::bigint as inserted_count,
                        coalesce(sum(u.updated_count + coalesce(r.updated_count, 0)), 0)::bigint as updated_count,
                        coalesce(sum(u.unchanged_count + coalesce(r.unchanged_count, 0)), 0)::bigint as unchanged_count,
                        coalesce(sum(u.rejected_count + coalesce(r.rejected_count, 0)), 0)::bigint as rejected_count,
-                       min(u.started_at)::timestamptz as begun_at,
+                       sum(extract(epoch from u.window_to - u.window_from))
+                           filter (where u.state = 'open') as open_seconds,
+                       sum(extract(epoch from u.window_to - u.window_from))
+                           filter (where u.state <> 'open' and u.finished_at >= b.resumed_at) as ended_seconds,
                        min(u.not_before) filter (where u.state = 'open' and u.not_before > now()) as waits_until
                   from ingest.backfill_units u
                   left join ingest.runs r on r.run_id = u.run_id

@@ -3,6 +3,8 @@
 //! Minutes and rates are decimals from the database to the reader. A float on the way would turn 0.1
 //! into 0.1000000000000000055, so the digits are written into the JSON as they are.
 
+use std::fmt;
+
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Serialize, Serializer, ser};
 use serde_json::value::RawValue;
@@ -24,10 +26,16 @@ impl Number {
     }
 }
 
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rounded = self.0.round_dp_with_strategy(Self::DIGITS, RoundingStrategy::MidpointAwayFromZero);
+        write!(f, "{}", rounded.normalize())
+    }
+}
+
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let rounded = self.0.round_dp_with_strategy(Self::DIGITS, RoundingStrategy::MidpointAwayFromZero);
-        let digits = RawValue::from_string(rounded.normalize().to_string()).map_err(ser::Error::custom)?;
+        let digits = RawValue::from_string(self.to_string()).map_err(ser::Error::custom)?;
         digits.serialize(serializer)
     }
 }

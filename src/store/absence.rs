@@ -172,21 +172,18 @@ pub(super) async fn mark(
 }
 
 /// The sessions among `ids` that are taken for deleted stay so, whatever an old record of theirs says.
-pub(super) async fn keep_deleted(
-    tx: &mut PgConnection,
-    place: Place,
-    ids: &[&str],
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let deleted = sqlx::query_scalar!(
-        "select provider_session_id from ingest.absences
-          where source_id = $1 and provider_session_id = any($2) and deleted_at is not null",
+pub(super) async fn keep_deleted(tx: &mut PgConnection, place: Place, ids: &[&str]) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update core.sessions s set is_deleted_at_provider = true, last_changed_at = a.deleted_at
+           from ingest.absences a
+          where a.source_id = $1 and a.provider_session_id = any($2) and a.deleted_at is not null
+            and s.source_id = a.source_id and s.provider_session_id = a.provider_session_id
+            and not s.is_deleted_at_provider",
         place.source_id.0,
         ids as &[&str],
     )
-    .fetch_all(&mut *tx)
+    .execute(tx)
     .await
-    .map_err(StoreError::doing("looking for deleted sessions"))?;
-    let deleted: Vec<&str> = deleted.iter().map(String::as_str).collect();
-    mark(tx, place, &deleted, true, now).await
+    .map_err(StoreError::doing("marking deleted sessions"))?;
+    Ok(())
 }

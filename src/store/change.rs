@@ -2,7 +2,8 @@
 //!
 //! The figures of the sessions a page is about to change are read before, and compared after, both within the page's
 //! transaction and each by one statement. A page of new or unchanged sessions costs nothing. Which fields count is said
-//! by the view `ingest.session_figures`; none holds a text or a person's own words.
+//! by the view `ingest.session_figures`; none holds a text or a person's own words. While a session is live, that its
+//! clock goes on is no change: every poll would write it down.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -70,6 +71,8 @@ pub(super) async fn record(
                 cross join lateral jsonb_each(b.figures) old
                  join lateral jsonb_each(f.figures) new on new.key = old.key
                 where old.value is distinct from new.value
+                  and not (old.key in ('last_activity_at', 'duration_seconds', 'provider_minutes')
+                           and b.figures ->> 'session_state' = 'live' and f.figures ->> 'session_state' = 'live')
                 order by f.provider_session_id, old.key
             returning provider_session_id, field, provider_time
            )

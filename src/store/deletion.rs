@@ -50,7 +50,7 @@ pub(super) async fn settle(
     absence::mark(tx, place, &back, false, context.now).await?;
     if context.is_replay() {
         let ids: Vec<&str> = records.iter().map(Prepared::id).collect();
-        absence::keep_deleted(tx, place, &ids, context.now).await?;
+        absence::keep_deleted(tx, place, &ids).await?;
     }
     Ok(())
 }

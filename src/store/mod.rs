@@ -21,6 +21,7 @@ pub mod open_set;
 pub mod operation;
 pub mod page;
 pub mod prune;
+pub mod rate_cards;
 pub mod reconciliation;
 pub mod reject;
 pub mod replay;

@@ -32,11 +32,13 @@ pub(super) async fn count(
         "insert into ingest.oddities as o (source_id, stream, kind, path, value, record_count, first_seen_at,
                                            last_seen_at)
          select $1, $2, x.kind, x.path, x.value, x.record_count, $7, $7
-           from unnest($3::text[], $4::text[], $5::text[], $6::bigint[]) x(kind, path, value, record_count)
-          where (select count(*) from ingest.oddities k where k.source_id = $1 and k.stream = $2) < $8
-             or exists (select from ingest.oddities k
-                         where k.source_id = $1 and k.stream = $2 and k.kind = x.kind and k.path = x.path
-                           and k.value = x.value)
+           from (select x.*, k.kind is not null as is_known,
+                        row_number() over (partition by k.kind is null order by x.kind, x.path, x.value) as place
+                   from unnest($3::text[], $4::text[], $5::text[], $6::bigint[]) x(kind, path, value, record_count)
+                   left join ingest.oddities k on k.source_id = $1 and k.stream = $2 and k.kind = x.kind
+                                              and k.path = x.path and k.value = x.value) x
+          where x.is_known
+             or x.place <= $8 - (select count(*) from ingest.oddities k where k.source_id = $1 and k.stream = $2)
          on conflict (source_id, stream, kind, path, value) do update
             set record_count = o.record_count + excluded.record_count,
                 last_seen_at = greatest(o.last_seen_at, excluded.last_seen_at)",

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::session::SessionState;
 use crate::store::page::Prepared;
 use crate::store::session::Known;
 
@@ -60,12 +59,9 @@ pub(super) fn is_before(fetched_at: DateTime<Utc>, noted: DateTime<Utc>, now: Da
     fetched_at < noted && noted <= now
 }
 
-/// Whether a record names only part of its session, so that it may add and must not blank out what is known: by its
-/// form, because it lacks the change time that what is stored has, or because it says nothing of where the session
-/// stands where that is known. A word nobody knows is no such silence: it does say that something changed.
+/// Whether a record names only part of its session, seen from what is stored of it.
 pub(super) fn is_partial(record: &Prepared<'_>, known: &HashMap<String, Known>) -> bool {
-    let session = &record.record.session;
-    let is_silent = session.provider_status.is_none() && session.state == SessionState::Unknown;
-    let lacks = |known: &Known| known.provider_updated_at.is_some() || (is_silent && known.has_state);
-    session.is_partial || (session.provider_updated_at.is_none() && known.get(record.id()).is_some_and(lacks))
+    let stored = known.get(record.id());
+    let is_change_time_known = stored.is_some_and(|known| known.provider_updated_at.is_some());
+    record.record.session.names_part(is_change_time_known, stored.is_some_and(|known| known.has_state))
 }

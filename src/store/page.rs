@@ -65,13 +65,13 @@ pub(super) struct Prepared<'a> {
 impl<'a> Prepared<'a> {
     fn new(record: &'a Record, context: &SaveContext<'_>) -> Self {
         let raw_hash = raw::hash(&[&record.raw]);
-        let state = record.session.state.as_str().as_bytes();
-        let end = record.session.ended_at.map_or(i64::MIN, |at| at.timestamp_micros()).to_be_bytes();
+        let (state, ended_at) = record.standing();
+        let end = ended_at.map_or(i64::MIN, |at| at.timestamp_micros()).to_be_bytes();
         let person = record.session.person.as_ref();
         Self {
             record,
             raw_hash,
-            row_hash: raw::hash(&[&raw_hash, &[MAPPING_VERSION], state, &end]),
+            row_hash: raw::hash(&[&raw_hash, &[MAPPING_VERSION], state.as_str().as_bytes(), &end]),
             person_id: person.map(|person| context.person_key.person_id(context.source_slug, person)),
         }
     }
@@ -80,12 +80,12 @@ impl<'a> Prepared<'a> {
         self.record.session.provider_session_id.as_str()
     }
 
-    fn body(&self) -> RawRecord<'a> {
+    fn body(&self, known: &HashMap<String, Known>) -> RawRecord<'a> {
         RawRecord {
             id: self.id().into(),
             body: &self.record.raw,
             hash: self.raw_hash,
-            is_partial: self.record.session.is_partial,
+            is_partial: order::is_partial(self, known),
         }
     }
 }
@@ -149,7 +149,7 @@ async fn try_save(
     let changing: Vec<&str> = changing.chain(back.iter().map(String::as_str)).collect();
     let before = change::before(&mut tx, place, &changing).await?;
     let (written, refused) = write_all(&mut tx, context, sorted.fresh, &known, one_by_one).await?;
-    keep_bytes(&mut tx, context, &sorted.older).await?;
+    keep_bytes(&mut tx, context, &sorted.older, &known).await?;
     deletion::settle(&mut tx, context, records, &back).await?;
     change::record(&mut tx, place, &before, context.stamp()).await?;
     let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
@@ -201,11 +201,12 @@ async fn keep_bytes(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
     older: &[&Prepared<'_>],
+    known: &HashMap<String, Known>,
 ) -> Result<(), StoreError> {
     if older.is_empty() {
         return Ok(());
     }
-    let bodies: Vec<RawRecord<'_>> = older.iter().map(|record| record.body()).collect();
+    let bodies: Vec<RawRecord<'_>> = older.iter().map(|record| record.body(known)).collect();
     raw::insert(tx, context.hold.place(), None, &bodies, context.run_id, context.fetched_at).await
 }
 
@@ -249,7 +250,7 @@ async fn write(
     });
     let people: BTreeMap<&str, &str> = people.collect();
     person::insert(tx, source_id, &people, now).await?;
-    let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body()).collect();
+    let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body(known)).collect();
     raw::insert(tx, place, None, &bodies, run_id, fetched_at).await?;
     failpoint::reach("page.after_raw");
     let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;

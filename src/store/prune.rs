@@ -1,8 +1,10 @@
 //! Removing what nobody asks for any more: old versions of raw records, old lines of the journals.
 //!
 //! There is a floor. The newest version of each record stays whatever its age, and so does the newest that names all of its
-//! session: rows are made from them. A run stays that brought something (raw records name it), that is the last of its
-//! stream, or that a window, a stream or a reject names. Works in small batches that skip what is locked, so that several
+//! session, and so do the bytes a stored session was made from, though older ones came after them. A run stays that
+//! brought something (raw records name it), that is the last of its stream, or that a window, a stream or a reject names.
+//! A comparison stays that found something, or that is the last of its window; the plan of the last reconciliation of a
+//! stream stays, since the next one is due by it. Works in small batches that skip what is locked, so that several
 //! instances may do it and no poll waits.
 
 use chrono::{DateTime, Utc};
@@ -19,7 +21,7 @@ const BATCH: i64 = 1_000;
 pub struct Cutoffs {
     /// Versions of raw records that were superseded and last came before this go; `None`: all stay.
     pub raw_before: Option<DateTime<Utc>>,
-    /// Runs and calls that ended before this go.
+    /// Runs, calls and reconciliations that ended before this go.
     pub journals_before: DateTime<Utc>,
 }
 
@@ -32,6 +34,10 @@ pub struct Pruned {
     pub runs: u64,
     /// Calls that started something, long ended.
     pub actions: u64,
+    /// Comparisons in which all was equal.
+    pub comparisons: u64,
+    /// Plans of reconciliations that are over, with their windows.
+    pub reconciliations: u64,
 }
 
 /// Removes what is too old, batch by batch, until nothing is left or `is_stopped` says so.
@@ -42,6 +48,8 @@ pub async fn prune(pool: &PgPool, cutoffs: &Cutoffs, is_stopped: impl Fn() -> bo
     }
     pruned.runs = batches(&is_stopped, || runs(pool, cutoffs.journals_before)).await?;
     pruned.actions = batches(&is_stopped, || actions(pool, cutoffs.journals_before)).await?;
+    pruned.comparisons = batches(&is_stopped, || comparisons(pool, cutoffs.journals_before)).await?;
+    pruned.reconciliations = batches(&is_stopped, || reconciliations(pool, cutoffs.journals_before)).await?;
     Ok(pruned)
 }
 
@@ -70,6 +78,9 @@ async fn raw_records(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreE
                                and o.provider_record_id = r.provider_record_id
                                and o.last_fetched_at > r.last_fetched_at
                                and (r.is_partial or not o.is_partial))
+                and not exists (select from core.sessions s
+                                 where s.source_id = r.source_id and r.stream = 'sessions'
+                                   and s.provider_session_id = r.provider_record_id and s.raw_hash = r.content_hash)
               limit $2
                 for update of r skip locked)
          delete from ingest.raw_records r using old
@@ -121,5 +132,48 @@ async fn actions(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError
     .execute(pool)
     .await
     .map_err(StoreError::doing("removing old calls"))?;
+    Ok(removed.rows_affected())
+}
+
+async fn comparisons(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let removed = sqlx::query!(
+        "with old as (
+             select r.reconciliation_id
+               from ingest.reconciliations r
+              where r.checked_at < $1 and r.state = 'match' and r.minutes_state is distinct from 'differs'
+                and exists (select from ingest.reconciliations n
+                             where n.source_id = r.source_id and n.stream = r.stream
+                               and n.window_from = r.window_from and n.window_to = r.window_to
+                               and n.reconciliation_id > r.reconciliation_id)
+              limit $2
+                for update of r skip locked)
+         delete from ingest.reconciliations r using old where r.reconciliation_id = old.reconciliation_id",
+        before,
+        BATCH,
+    )
+    .execute(pool)
+    .await
+    .map_err(StoreError::doing("removing old comparisons"))?;
+    Ok(removed.rows_affected())
+}
+
+async fn reconciliations(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let removed = sqlx::query!(
+        "with old as (
+             select b.backfill_id
+               from ingest.backfills b
+              where b.purpose = 'reconcile' and b.finished_at < $1
+                and exists (select from ingest.backfills n
+                             where n.source_id = b.source_id and n.stream = b.stream and n.purpose = b.purpose
+                               and n.created_at > b.created_at)
+              limit $2
+                for update of b skip locked)
+         delete from ingest.backfills b using old where b.backfill_id = old.backfill_id",
+        before,
+        BATCH,
+    )
+    .execute(pool)
+    .await
+    .map_err(StoreError::doing("removing old reconciliations"))?;
     Ok(removed.rows_affected())
 }

@@ -128,30 +128,30 @@ pub struct Beginning {
     pub id: String,
     /// When its first version came.
     pub first_at: DateTime<Utc>,
-    /// When its newest version came.
-    pub newest_at: DateTime<Utc>,
+    /// When the version came that it was made of.
+    pub made_at: DateTime<Utc>,
 }
 
 /// Gives sessions that were brought back the instant at which they had first been seen. Others are recognized by
-/// theirs and stay: what is made anew begins with its newest version.
+/// theirs and stay: what is made anew begins with the version it was made of.
 pub async fn restore_beginnings(
     pool: &PgPool,
     source_id: SourceId,
     beginnings: &[Beginning],
 ) -> Result<(), StoreError> {
-    let older: Vec<&Beginning> = beginnings.iter().filter(|one| one.first_at < one.newest_at).collect();
+    let older: Vec<&Beginning> = beginnings.iter().filter(|one| one.first_at < one.made_at).collect();
     if older.is_empty() {
         return Ok(());
     }
     sqlx::query!(
         "update core.sessions s set first_seen_at = x.first_at
-           from unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) x(id, first_at, newest_at)
+           from unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) x(id, first_at, made_at)
           where s.source_id = $1 and s.provider_session_id = x.id
-            and s.first_seen_at = x.newest_at and s.last_changed_at = x.newest_at",
+            and s.first_seen_at = x.made_at and s.last_changed_at >= x.made_at",
         source_id.0,
         &older.iter().map(|one| one.id.as_str()).collect::<Vec<_>>() as &[&str],
         &older.iter().map(|one| one.first_at).collect::<Vec<_>>(),
-        &older.iter().map(|one| one.newest_at).collect::<Vec<_>>(),
+        &older.iter().map(|one| one.made_at).collect::<Vec<_>>(),
     )
     .execute(pool)
     .await

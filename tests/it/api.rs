@@ -5,16 +5,20 @@
 
 mod attribution;
 mod catalogue;
+mod costs;
 mod depth_figures;
 mod explain;
 mod families;
 mod figures;
 mod filled;
 mod hindsight;
+mod ledger;
+mod levels;
 mod lists;
 mod operation;
 mod parts;
 mod protocol;
+mod tables;
 mod questions;
 
 use std::sync::Arc;
@@ -107,6 +111,18 @@ impl Api {
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// Sends a body; the status and what comes back.
+    async fn send_json(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
+        let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap())
     }
 
     async fn get(&self, path: &str) -> Value {

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tributary::app::backfilling::{self, BackfillArgs, BackfillOutcome};
 use tributary::app::progress::Progress;
+use tributary::app::reconciling::{self, ReconcileArgs};
 use tributary::db::{self, Purpose};
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::faults::{Effect, Fault};
@@ -385,4 +386,75 @@ async fn a_range_that_makes_no_sense_is_refused_by_name() {
     }
     assert_eq!(backfilling::parse_instant("2026-01-31"), Ok(at("2026-01-31T00:00:00Z")));
     assert!(backfilling::parse_instant("yesterday").is_err());
+}
+
+#[tokio::test]
+async fn what_is_left_is_told_by_the_range_and_not_by_how_long_nobody_worked() {
+    let mut world = World::new().await.with_settings(TODAY_ONLY);
+    let _provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
+    let planned = BackfillArgs { detach: true, ..args("konpro", FEBRUARY[0], FEBRUARY[1]) };
+    let found = backfill(&world, &planned).await.expect("it is planned").backfill;
+    assert_eq!((found.unit_count, found.eta_seconds), (28, None));
+    // seventy seconds for a week, of which one day was cut into its hours
+    let week = "with cut as (
+             insert into ingest.backfill_units (backfill_id, window_from, window_to)
+             select backfill_id, window_from + hours * interval '1 hour', window_from + (hours + 1) * interval '1 hour'
+               from ingest.backfill_units, generate_series(1, 23) hours where window_from = '2026-02-01T00:00Z')
+         update ingest.backfill_units set window_to = '2026-02-01T01:00Z' where window_from = '2026-02-01T00:00Z'";
+    sqlx::query(week).execute(&world.db.pool).await.expect("cut");
+    let end = async |before: &str, at: DateTime<Utc>| {
+        sqlx::query(
+            "update ingest.backfill_units set state = 'proven', started_at = $2, finished_at = $2
+              where window_from < $1::timestamptz and state = 'open'",
+        )
+        .bind(before.parse::<DateTime<Utc>>().expect("an instant"))
+        .bind(at)
+        .execute(&world.db.pool)
+        .await
+        .expect("ended");
+    };
+    end("2026-02-01T00:30:00Z", noon()).await;
+    end("2026-02-08T00:00:00Z", noon() + TimeDelta::seconds(70)).await;
+    let api = world.api().await;
+    let eta = async || api.ok("/v1/sync/backfills").await["items"][0]["eta_seconds"].as_i64();
+    world.clock.set(noon() + TimeDelta::seconds(70));
+    assert_eq!(eta().await, Some(210), "three weeks are left");
+    // three days later somebody goes on
+    let later = noon() + TimeDelta::days(3);
+    world.clock.set(later);
+    assert_eq!(backfill(&world, &planned).await.expect("it goes on").backfill.eta_seconds, None);
+    end("2026-02-15T00:00:00Z", later + TimeDelta::seconds(70)).await;
+    world.clock.set(later + TimeDelta::seconds(70));
+    assert_eq!(eta().await, Some(140), "two weeks are left");
+}
+
+#[tokio::test]
+async fn a_backfill_does_not_have_all_tables_looked_through_for_each_unit() {
+    let mut world = World::new().await.with_settings(TODAY_ONLY);
+    let _provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 40), Quirks::default()).await;
+    world.poll_one().await;
+    assert!(backfill(&world, &args("konpro", FEBRUARY[0], FEBRUARY[1])).await.expect("it runs").is_proven);
+    let looks = world.number("select analyze_count from pg_stat_user_tables where relname = 'sessions'").await;
+    assert!((1..=3).contains(&looks), "{looks} for 28 units");
+}
+
+#[tokio::test]
+async fn what_was_never_read_is_not_missing() {
+    let mut world = World::new().await.with_settings(TODAY_ONLY);
+    let provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
+    world.poll_one().await;
+    // the second half of February, and the days up to the history, are nobody's business
+    let outcome = backfill(&world, &args("konpro", FEBRUARY[0], "2026-02-15T00:00:00Z")).await.expect("it runs");
+    assert!(outcome.is_proven, "{outcome:#?}");
+    let asked_before = provider.requests().len();
+    let all = ReconcileArgs::default();
+    let reports = reconciling::reconcile(&world.app(), &all, "ada", CancellationToken::new()).await.expect("it runs");
+    assert!(reports[0].is_equal && reports[0].missing_count == 0, "{reports:#?}");
+    assert_eq!(world.number("select count(*) from core.sessions").await, 60);
+    let asked = provider.requests()[asked_before..].to_vec();
+    assert!(!asked.iter().any(|request| request.path_and_query.contains("2026-02-2")), "{asked:#?}");
+    // whoever names a range means all of it
+    let named = ReconcileArgs { from: Some(at(FEBRUARY[0])), to: Some(at(FEBRUARY[1])), ..all };
+    let reports = reconciling::reconcile(&world.app(), &named, "ada", CancellationToken::new()).await.expect("it runs");
+    assert_eq!((reports[0].is_equal, reports[0].healed_count), (true, 56), "{reports:#?}");
 }

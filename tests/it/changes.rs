@@ -110,6 +110,30 @@ async fn what_changed_of_an_avatar_session_is_kept_field_by_field() {
 }
 
 #[tokio::test]
+async fn a_live_session_whose_clock_goes_on_is_no_endless_list_of_changes() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konpro, 2);
+    feed.insert(avatar(600));
+    let _provider = world.simulate(Platform::Konpro, feed.clone(), Quirks::default()).await;
+    for minute in 0..20 {
+        world.clock.set(noon() + TimeDelta::minutes(minute.into()));
+        assert!(feed.replace(avatar(600 + 60 * minute)));
+        world.poll_one().await;
+    }
+    assert_eq!(world.text(CHANGES).await, None);
+    assert_eq!(
+        world.number("select provider_minutes::bigint from core.sessions where provider_session_id = 'a'").await,
+        29
+    );
+    world.clock.set(noon() + TimeDelta::minutes(60));
+    world.poll_one().await;
+    assert_eq!(
+        world.text(CHANGES).await.as_deref(),
+        Some("duration_seconds:->1740 ended_at:->2026-03-10T12:19:00.000000Z session_state:live>ended")
+    );
+}
+
+#[tokio::test]
 async fn what_changed_of_a_chat_is_kept_field_by_field_and_told_over_the_api() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konvo, 2);

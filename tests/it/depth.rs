@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tributary::app::reconciling::{self, ReconcileArgs};
 use tributary::clock::{Clock, SettableClock, SystemClock};
 use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
 use tributary::demo::simulator::feed::{Depth, FixedFeed, FixedFile};
@@ -269,6 +271,32 @@ async fn an_old_session_is_asked_for_its_reports_once_its_participants_are_known
 }
 
 #[tokio::test]
+async fn what_belonged_to_an_old_session_that_was_dropped_comes_back_with_it() {
+    let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-01-05T11:00:00Z"))]));
+    let report = json!({"participant": {"id": "p", "peer_report": {
+        "quality": {"audio_producer_cumulative": {"quality_mos": {"avg": 4.1}}}}}});
+    feed.set_depth(
+        "old",
+        Depth {
+            participants: vec![participant("p", "u", "2026-01-05T11:00:00Z", "2026-01-05T11:01:30Z")],
+            peer_reports: BTreeMap::from([("p".to_owned(), report.to_string())]),
+            ..Depth::default()
+        },
+    );
+    let (world, _simulator) = world_of(feed, Quirks::default()).await;
+    world.poll().await;
+    let rows = world.depth_rows().await;
+    assert_eq!(world.state("participants").await.0, "available");
+    sqlx::query("delete from core.sessions").execute(&world.db.pool).await.expect("dropped");
+    let all = ReconcileArgs::default();
+    let told = reconciling::reconcile(&world.app(), &all, "ada", CancellationToken::new()).await.expect("it runs");
+    assert_eq!((told[0].is_equal, told[0].healed_count), (true, 1), "{told:#?}");
+    assert_eq!(world.state("participants").await.0, "pending", "nothing is available that is not there");
+    world.poll().await;
+    assert_eq!(world.depth_rows().await, rows);
+}
+
+#[tokio::test]
 async fn participants_that_make_no_sense_are_kept_as_far_as_they_do() {
     let people = vec![
         participant("p-1", "u-1", "2026-03-10T11:00:00.000Z", "2026-03-10T11:00:30Z"),
@@ -484,8 +512,9 @@ async fn f71_p08_killing_the_process_in_the_middle_loses_nothing() {
     calm.poll().await;
 
     let world = World::new().await.with_depth();
-    let provider =
-        simulator(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default(), clock).await;
+    // quotas are tested elsewhere: here nothing waits for one
+    let quirks = Quirks { calls_per_window: 100_000_000, ..Quirks::default() };
+    let provider = simulator(Platform::Realtimekit, generated.feed(Platform::Realtimekit), quirks, clock).await;
     let folder = std::env::temp_dir().join(format!("tributary-depth-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     std::fs::write(folder.join("key"), crate::harness::API_KEY).expect("a key");

@@ -5,5 +5,6 @@
 pub(crate) mod dump;
 mod own_side;
 mod pagination;
+mod proof;
 mod time;
 mod walks;

@@ -18,6 +18,7 @@ mod faults;
 mod faults_lists;
 mod ingest;
 mod instances;
+mod known_world;
 mod memory;
 mod numbers;
 mod openapi;

@@ -106,6 +106,26 @@ async fn fifty_rows_dropped_by_hand_are_found_named_and_brought_back() {
     }
 }
 
+/// Days are compared as they are, although their lists are read a little wider.
+#[tokio::test]
+async fn sessions_around_midnight_are_counted_once() {
+    for platform in Platform::ALL {
+        let mut world = World::new().await.with_settings(MARCH);
+        let midnight = at("2026-03-05T00:00:00Z");
+        let around = (-3_i32..=3).map(|second| {
+            let id = format!("{}-{}", platform.as_str(), second + 3);
+            records::record(platform, &id, midnight + TimeDelta::seconds(1) * second)
+        });
+        let feed = Arc::new(FixedFeed::new(around));
+        let _provider = world.simulate(platform, feed, Quirks::default()).await;
+        let polled = world.poll().await;
+        assert_eq!(polled[0].result, "complete", "{polled:?}");
+        let report = reconcile(&world).await;
+        assert!(report.is_equal && report.windows.is_empty(), "{platform:?}: {report:#?}");
+        assert_eq!(world.number("select count(*) from ingest.runs where purpose = 'reconcile'").await, 0);
+    }
+}
+
 #[tokio::test]
 async fn what_the_provider_no_longer_lists_is_named_as_surplus() {
     let mut world = World::new().await.with_settings(MARCH);

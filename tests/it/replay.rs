@@ -14,6 +14,7 @@ use tributary::ingest::replay::StreamReplay;
 use crate::harness::{World, noon, plain_feed};
 
 mod drift;
+mod messy;
 mod prune;
 mod rejects;
 

@@ -25,6 +25,44 @@ async fn every_view_and_column_is_commented() {
 }
 
 #[tokio::test]
+async fn every_function_of_the_contract_is_commented() {
+    let db = TestDatabase::new().await;
+    let missing: Vec<String> = sqlx::query_scalar(
+        "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+          where n.nspname = 'analytics' and obj_description(p.oid, 'pg_proc') is null",
+    )
+    .fetch_all(&db.pool)
+    .await
+    .expect("the catalog");
+    assert!(missing.is_empty(), "without a comment: {missing:?}");
+}
+
+#[tokio::test]
+async fn all_times_of_the_contract_have_a_zone_and_the_one_to_cut_by_stands_first() {
+    let db = TestDatabase::new().await;
+    let without_a_zone: Vec<String> = sqlx::query_scalar(
+        "select table_name || '.' || column_name from information_schema.columns
+          where table_schema in ('analytics', 'analytics_pii') and data_type like '%without time zone'",
+    )
+    .fetch_all(&db.pool)
+    .await
+    .expect("the catalog");
+    assert!(without_a_zone.is_empty(), "{without_a_zone:?}");
+    // these are lists of what there is, and no series
+    let without_an_order: Vec<String> = sqlx::query_scalar(
+        "select c.relname::text from pg_class c
+           join pg_namespace n on n.oid = c.relnamespace
+           join pg_attribute a on a.attrelid = c.oid and a.attnum = 1
+          where n.nspname = 'analytics' and c.relkind = 'v' and a.atttypid <> 'timestamptz'::regtype
+          order by 1",
+    )
+    .fetch_all(&db.pool)
+    .await
+    .expect("the catalog");
+    assert_eq!(without_an_order, ["contract_version", "people", "sources", "stream_freshness"]);
+}
+
+#[tokio::test]
 async fn every_instant_is_checked_to_be_sane() {
     let db = TestDatabase::new().await;
     let unchecked: Vec<String> = sqlx::query_scalar(
@@ -83,6 +121,9 @@ async fn analysts_see_analytics_and_nothing_else() {
         "transcript_segments",
         "session_summaries",
         "session_artifacts",
+        "sessions_daily",
+        "session_trail_steps",
+        "reconciliation",
     ] {
         let sql = format!("select count(*) from analytics.{view}");
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *analyst).await.expect(view);

@@ -23,7 +23,7 @@ use crate::api::metrics::question::{body, understand};
 use crate::api::parameters::time::{TimeParameters, instant};
 use crate::api::parameters::{Asked, Faults, Place, Said, parameter_groups};
 use crate::api::problem::ApiError;
-use crate::query::bucket::Granularity;
+use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::{CHANGED_WITHIN, Explaining, Explanation, before, explain};
@@ -165,7 +165,7 @@ async fn respond(
         now,
         stale_after: state.health.stale_after,
     };
-    let mut understood = understand(state, &draft, Granularity::None, faults).await?;
+    let mut understood = understand(state, &draft, Granularity::None, MAX_BUCKETS, faults).await?;
     // far enough back for the period it is compared with
     let range = understood.query.range;
     let from = before(range, understood.query.zone, now).from.min(range.from);

@@ -9,6 +9,7 @@ use axum::response::Response;
 
 use crate::api::ApiState;
 use crate::api::documented::FigureProblems;
+use crate::api::formats::FormParameter;
 use crate::api::metrics::question::parameters::{
     FieldParameters, GranularityParameter, HindsightParameter, MetricParameters, ShapeParameters,
 };
@@ -25,7 +26,7 @@ const METRICS: &str = "minutes_consumed,elapsed_minutes";
 /// `minutes_consumed` (what providers meter, with the bases that were added) and `elapsed_minutes` (wall clock) by
 /// provider, and by day unless `granularity` says otherwise. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
-    get, path = "/v1/minutes", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, HindsightParameter, FieldParameters),
+    get, path = "/v1/minutes", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
     responses(
         (status = 200, description = "The minutes.", body = Answer, example = json!(example())),
         (status = 304, description = "The answer has not changed."),

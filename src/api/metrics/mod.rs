@@ -3,8 +3,10 @@
 //! A question is understood with all its faults noted ([`question`]), then the catalog tells whether it is fresh enough
 //! and whether the caller has the answer already, and only then is it worked out.
 
+pub(crate) mod concurrency;
 pub(crate) mod explain;
 pub(crate) mod figure;
+pub(crate) mod ledger;
 pub(crate) mod minutes;
 pub(crate) mod query;
 pub(crate) mod question;
@@ -19,12 +21,13 @@ use serde_json::{Value, json};
 
 use crate::api::ApiState;
 use crate::api::conditional::EntityTag;
+use crate::api::formats::{Form, FormParameter, describe, figures, table};
 use crate::api::metrics::question::draft::Draft;
 use crate::api::metrics::question::parameters::{MetricParameters, texts};
 use crate::api::metrics::question::{Understood, understand};
 use crate::api::parameters::Faults;
 use crate::api::problem::ApiError;
-use crate::query::bucket::Granularity;
+use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::catalog::Source;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::registry::TRANSCRIPT_GRACE;
@@ -40,7 +43,7 @@ pub(crate) async fn respond_by_provider(
 ) -> Result<Response, ApiError> {
     let (metrics, dimensions) = (texts("metrics", Some(metrics)), texts("dimensions", Some("provider")));
     let draft = Draft { metrics, dimensions, ..given.draft() };
-    respond(state, headers, &draft, Granularity::Day, faults).await
+    respond(state, headers, &draft, Granularity::Day, &given.form, faults).await
 }
 
 /// Answers a question about figures; `granularity` is that of one that names none.
@@ -49,19 +52,36 @@ pub(crate) async fn respond(
     headers: &HeaderMap,
     draft: &Draft,
     granularity: Granularity,
-    faults: Faults,
+    form: &FormParameter,
+    mut faults: Faults,
 ) -> Result<Response, ApiError> {
-    let Understood { query, catalog, require_fresh, now } = understand(state, draft, granularity, faults).await?;
-    let (stale_after, sources) = (state.health.stale_after, query.sources(&catalog));
-    if let Some(limit) = require_fresh {
-        refuse_if_behind(&sources, now, limit)?;
-    }
-    let freshness = Freshness::of(&catalog, &sources, now, stale_after);
-    let tag = EntityTag::of(&catalog, &normal_form(&query, now, &freshness));
+    let form = form.read(headers, &mut faults);
+    let understood = understand(state, draft, granularity, MAX_BUCKETS, faults).await?;
+    let form = form?;
+    let freshness = freshness(state, &understood)?;
+    let Understood { query, catalog, now, .. } = understood;
+    let tag = EntityTag::of(&catalog, &format!("{} {form:?}", normal_form(&query, now, &freshness)));
     if tag.is_held_by(headers) {
         return Ok(tag.not_modified());
     }
-    Ok(tag.answer(answer(&state.pool, &catalog, &query, now, stale_after).await?))
+    let answer = answer(&state.pool, &catalog, &query, now, state.health.stale_after).await?;
+    let response = if form == Form::Json {
+        tag.answer(&answer)
+    } else {
+        let (head, rows) = figures::table(&answer, &query);
+        tag.mark(table(form, head, &rows)?)
+    };
+    Ok(describe(response, &freshness, answer.warnings.iter().map(|warning| warning.code)))
+}
+
+/// How far the data behind an answer is complete; refused where that is less than was asked for.
+fn freshness(state: &ApiState, understood: &Understood) -> Result<Freshness, ApiError> {
+    let Understood { query, catalog, require_fresh, now } = understood;
+    let sources = query.sources(catalog);
+    if let Some(limit) = require_fresh {
+        refuse_if_behind(&sources, *now, *limit)?;
+    }
+    Ok(Freshness::of(catalog, &sources, *now, state.health.stale_after))
 }
 
 /// Refuses to answer where a stream that feeds the answer is behind by more than was asked for; names all of them.

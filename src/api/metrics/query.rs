@@ -13,6 +13,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::api::ApiState;
 use crate::api::documented::{AskProblems, FigureProblems};
+use crate::api::formats::FormParameter;
 use crate::api::json_body::JsonBody;
 use crate::api::metrics::question::body;
 use crate::api::metrics::question::described::MetricQuestion;
@@ -22,7 +23,7 @@ use crate::api::metrics::question::parameters::{
 };
 use crate::api::metrics::{example, respond};
 use crate::api::parameters::time::TimeParameters;
-use crate::api::parameters::{Asked, Faults, parameter_groups};
+use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::query::bucket::Granularity;
 use crate::query::metrics::answer::Answer;
@@ -52,9 +53,13 @@ parameter_groups! {
 /// `change`. `If-None-Match` with the `ETag` of an earlier answer costs one small look-up.
 #[utoipa::path(
     get, path = "/v1/metrics/query", tag = "figures",
-    params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, HindsightParameter, FieldParameters),
+    params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
     responses(
-        (status = 200, description = "The figures.", body = Answer, example = json!(example())),
+        (status = 200, description = "The figures. As a table: a row for each bucket and group; beside each figure its `_unknown_count` and `_reason`.", content(
+            (Answer = "application/json", example = json!(example())),
+            (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,\r\n"),
+            (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
+        )),
         (status = 304, description = "The answer has not changed."),
         FigureProblems
     )
@@ -67,7 +72,7 @@ pub(crate) async fn query_metrics(
     let metrics = texts("metrics", given.choice.metrics.as_deref());
     let dimensions = texts("dimensions", given.choice.dimensions.as_deref());
     let draft = Draft { metrics, dimensions, ..given.common.draft() };
-    respond(&state, &headers, &draft, Granularity::None, faults).await
+    respond(&state, &headers, &draft, Granularity::None, &given.common.form, faults).await
 }
 
 /// Figures, asked by a body
@@ -75,7 +80,7 @@ pub(crate) async fn query_metrics(
 /// The same as GET, with everything that can be asked in one object. Nothing is changed by it: clients that have the
 /// method QUERY (RFC 10008) can use it in place of POST. Faults are told by their JSON pointers.
 #[utoipa::path(
-    post, path = "/v1/metrics/query", tag = "figures",
+    post, path = "/v1/metrics/query", tag = "figures", params(FormParameter),
     request_body(content = MetricQuestion, example = json!({
         "metrics": ["minutes_consumed", "resolution_rate"], "dimensions": ["provider"],
         "time": {"from": "2026-11-18", "to": "2026-11-21", "zone": "Europe/Berlin", "granularity": "day"},
@@ -83,7 +88,11 @@ pub(crate) async fn query_metrics(
         "compare": {"to": "previous_period", "align": "weekday", "elapsed": "same"}, "totals_by": ["provider"]
     })),
     responses(
-        (status = 200, description = "The figures.", body = Answer, example = json!(example())),
+        (status = 200, description = "The figures. As a table: a row for each bucket and group; beside each figure its `_unknown_count` and `_reason`.", content(
+            (Answer = "application/json", example = json!(example())),
+            (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,\r\n"),
+            (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
+        )),
         (status = 304, description = "The answer has not changed."),
         AskProblems
     )
@@ -91,11 +100,11 @@ pub(crate) async fn query_metrics(
 pub(crate) async fn ask_metrics(
     State(state): State<ApiState>,
     headers: HeaderMap,
+    Asked { given, mut faults }: Asked<FormParameter>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
-    let mut faults = Faults::default();
     let draft = body::read(&body, &mut faults);
-    respond(&state, &headers, &draft, Granularity::None, faults).await
+    respond(&state, &headers, &draft, Granularity::None, &given, faults).await
 }
 
 /// What the address takes besides the methods that the router knows.
@@ -108,9 +117,9 @@ pub(crate) fn with_query((schemas, paths, methods): UtoipaMethodRouter<ApiState>
 
 async fn other_methods(State(state): State<ApiState>, headers: HeaderMap, request: Request) -> Response {
     let answer = if request.method().as_str() == "QUERY" {
-        match JsonBody::from_request(request, &state).await {
-            Ok(body) => ask_metrics(State(state), headers, body).await,
-            Err(error) => Err(error),
+        match <(Asked<FormParameter>, JsonBody)>::from_request(request, &state).await {
+            Ok((asked, body)) => ask_metrics(State(state), headers, asked, body).await,
+            Err(refusal) => Ok(refusal),
         }
     } else {
         Err(ApiError::MethodNotAllowed)

@@ -43,7 +43,8 @@ pub(crate) struct MetricDefinition {
     /// now if that is earlier.
     anchor: &'static str,
     /// `sum`: figures may be added. `ratio_of_sums`: add the parts, never the figures. `state_as_of`: groups may be added,
-    /// buckets not. `maximum`, `percentile`, `distinct`: nothing may be added.
+    /// buckets not. `time_average`: groups may be added, buckets only weighted by their
+    /// length. `maximum`, `percentile`, `distinct`: nothing may be added.
     additivity: &'static str,
     /// What its rows are.
     #[schema(example = "sessions")]
@@ -143,7 +144,8 @@ pub(crate) async fn list_metrics(
             "anchor": "completed_at", "additivity": "ratio_of_sums", "rows": "sessions",
             "null_rule": "Only completed sessions with a known outcome count.",
             "applies_to": "providers that say whether a conversation was resolved", "providers": ["konvo"],
-            "dimensions": ["provider", "source", "channel"], "overlapping_dimensions": [], "attributions": ["start"]
+            "dimensions": ["provider", "source", "channel"], "overlapping_dimensions": [], "attributions": ["start"],
+            "is_kept": true
         })),
         ReadProblems
     )

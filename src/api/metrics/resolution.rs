@@ -9,6 +9,7 @@ use axum::response::Response;
 
 use crate::api::ApiState;
 use crate::api::documented::FigureProblems;
+use crate::api::formats::FormParameter;
 use crate::api::metrics::question::parameters::{
     FieldParameters, GranularityParameter, HindsightParameter, MetricParameters, ShapeParameters,
 };
@@ -25,7 +26,7 @@ const METRICS: &str = "resolved_sessions,unresolved_sessions,resolution_rate";
 /// Resolved and unresolved sessions and their rate, by provider and by the day of completion unless `granularity`
 /// says otherwise. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
-    get, path = "/v1/resolution", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, HindsightParameter, FieldParameters),
+    get, path = "/v1/resolution", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
     responses(
         (status = 200, description = "The parts and the rate.", body = Answer, example = json!(example())),
         (status = 304, description = "The answer has not changed."),

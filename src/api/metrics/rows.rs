@@ -20,7 +20,7 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::{PageParameters, check_instant};
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
-use crate::query::bucket::Granularity;
+use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::explain::{ContributingRow, RowPosition, rows};
@@ -85,7 +85,7 @@ pub(crate) async fn list_rows(
             check_instant(Some(at), &mut faults);
         }
     }
-    let mut understood = understand(&state, &draft, Granularity::None, faults).await?;
+    let mut understood = understand(&state, &draft, Granularity::None, MAX_BUCKETS, faults).await?;
     let after = after.map(|Position { range: (from, to), row }| {
         understood.query.range = TimeRange { from, to };
         row

@@ -99,6 +99,15 @@ impl Faults {
         self.0.push(Fault { parameter, pointer, code, detail, allowed, did_you_mean });
     }
 
+    /// The faults of fields of a body, each with a pointer below `parent`, noted under the names of the fields.
+    pub(crate) fn in_body(self, parent: &str) -> Vec<Fault> {
+        let pointed = |fault: Fault| {
+            let pointer = Some(format!("{parent}/{}", fault.parameter));
+            Fault { parameter: String::new(), pointer, ..fault }
+        };
+        self.0.into_iter().map(pointed).collect()
+    }
+
     /// Refuses the question if anything was noted.
     pub(crate) fn refuse(self) -> Result<(), ApiError> {
         if self.0.is_empty() { Ok(()) } else { Err(self.into_error()) }

@@ -15,7 +15,7 @@ use crate::query::calendar::start_of_day;
 use crate::query::range::{NAMES, TimeRange};
 
 /// Parameters that say when.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TimeParameters {
     /// A range by name: `today`, `yesterday`, `last_N_days` (N local days, today included), `last_N_hours` (N clock

@@ -8,17 +8,22 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
 use utoipa::IntoParams;
 
 use crate::api::ApiState;
 use crate::api::conditional::EntityTag;
-use crate::api::documented::ReadProblems;
+use crate::api::documented::TableProblems;
+use crate::api::formats::cell::{Column, columns, head, rows};
+use crate::api::formats::whole::{Pages, send};
+use crate::api::formats::{Form, FormParameter, describe, table};
 use crate::api::page::{List, Page};
 use crate::api::parameters::filters::{FilterParameters, session_states};
 use crate::api::parameters::time::{TimeParameters, When, between};
 use crate::api::parameters::values::{PageParameters, check_instant, list, switch};
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::cursor;
 use crate::query::freshness::Freshness;
@@ -61,6 +66,7 @@ parameter_groups! {
         choice: SessionChoice,
         time: TimeParameters,
         page: PageParameters,
+        form: FormParameter,
     }
 }
 
@@ -122,20 +128,20 @@ impl SessionParameters {
 ///
 /// By start, newest first unless `sort` says otherwise. Breakout rooms are listed and marked `is_part_of_session`;
 /// what a provider no longer lists is left out. `If-None-Match` with the `ETag` of an earlier answer costs one small
-/// look-up.
+/// look-up. As a table, without `limit` and `cursor`, it holds the whole list; with one of them a page of it.
 #[utoipa::path(
-    get, path = "/v1/sessions", tag = "sessions", params(FilterParameters, SessionChoice, TimeParameters, PageParameters),
+    get, path = "/v1/sessions", tag = "sessions", params(FilterParameters, SessionChoice, TimeParameters, PageParameters, FormParameter),
     responses(
-        (status = 200, description = "A page of sessions. The Link header names the next page.", body = List<Session>, example = json!({
+        (status = 200, description = "A page of sessions. The Link header names the next page.", content((List<Session> = "application/json", example = json!({
             "items": [{"session_id": 42, "source": "konvo-eu", "provider": "konvo", "provider_session_id": "chat-8f2",
                        "session_kind": "chat", "session_state": "ended", "outcome": "unresolved", "channel": "whatsapp",
                        "started_at": "2026-11-20T09:01:12Z", "duration_seconds": 412,
                        "participant_count": null, "transcript_state": null}],
             "page": {"has_more": true, "next": "WzEyMzQ1LFsiMjAyNi0xMS0yMCJdXQ"},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
-        })),
+        })), (String = "text/csv"), (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"))),
         (status = 304, description = "The answer has not changed."),
-        ReadProblems
+        TableProblems
     )
 )]
 pub(crate) async fn list_sessions(
@@ -149,6 +155,7 @@ pub(crate) async fn list_sessions(
     let started = given.started(&state, now, &mut faults);
     let filter = given.filter(&catalog, &mut faults);
     let (order, limit) = (given.order(&mut faults), given.page.limit(&mut faults));
+    let form = given.form.read(&headers, &mut faults);
     // Bound to what was asked, not to the instants that meant at the time: `last_48_hours` moves on while
     // somebody turns pages, and the cursor carries the range of the first page.
     let question = format!("sessions {:?} {filter:?} {order:?}", given.when());
@@ -159,13 +166,20 @@ pub(crate) async fn list_sessions(
     });
     check_instant(after.map(|(at, _)| at), &mut faults);
     faults.refuse()?;
+    let form = form?;
     let sources =
         catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));
     let freshness = Freshness::of(&catalog, &sources.collect::<Vec<_>>(), now, state.health.stale_after);
-    let tag =
-        EntityTag::of(&catalog, &format!("{question} {:?} {limit} {after:?} {:?}", filter.started, freshness.state));
+    let tag = EntityTag::of(
+        &catalog,
+        &format!("{question} {:?} {limit} {after:?} {:?} {form:?}", filter.started, freshness.state),
+    );
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
+    }
+    if form != Form::Json && !given.page.is_said() {
+        let whole = WholeList { pool: state.pool.clone(), filter, order };
+        return Ok(describe(tag.mark(send(form, session_columns(), whole).await?), &freshness, []));
     }
     let mut items = sessions::list(&state.pool, &filter, order, after, limit + 1).await?;
     let page = Page::cut(&mut items, limit, |last| {
@@ -173,5 +187,85 @@ pub(crate) async fn list_sessions(
         cursor::encode(&question, &Position { range, key: (last.started_at, last.session_id) })
     });
     let next = page.next.clone();
-    Ok(Page::link(next.as_deref(), &uri, tag.answer(List { items, page, freshness })))
+    let response = if form == Form::Json {
+        tag.answer(List { items, page, freshness: freshness.clone() })
+    } else {
+        let columns = session_columns();
+        tag.mark(table(form, head(&columns), &rows(&columns, &items))?)
+    };
+    Ok(Page::link(next.as_deref(), &uri, describe(response, &freshness, [])))
+}
+
+/// All sessions that pass a filter.
+struct WholeList {
+    pool: PgPool,
+    filter: SessionFilter,
+    order: SessionOrder,
+}
+
+impl Pages for WholeList {
+    type Item = Session;
+    type Key = SessionKey;
+
+    fn key(item: &Session) -> SessionKey {
+        (item.started_at, item.session_id)
+    }
+
+    async fn read(&self, after: Option<SessionKey>, limit: i64) -> Result<Vec<Session>, ReadError> {
+        sessions::list(&self.pool, &self.filter, self.order, after, limit).await
+    }
+}
+
+/// The fields of a session, as in JSON.
+fn session_columns() -> Vec<Column<Session>> {
+    columns!(Session {
+        session_id,
+        source,
+        provider,
+        provider_session_id,
+        session_kind,
+        session_state,
+        provider_status,
+        outcome,
+        is_flagged_unresolved,
+        channel,
+        person_id,
+        parent_session_id,
+        is_part_of_session,
+        group_key,
+        created_at,
+        started_at,
+        ended_at,
+        ended_at_source,
+        completed_at,
+        last_activity_at,
+        duration_seconds,
+        minutes_consumed,
+        minutes_basis,
+        elapsed_minutes,
+        is_provisional,
+        max_concurrent_participants,
+        total_participants,
+        message_count,
+        user_message_count,
+        assistant_message_count,
+        user_word_count,
+        assistant_word_count,
+        first_response_seconds,
+        participant_count,
+        person_count,
+        participant_minutes,
+        peak_participants,
+        unexplained_minutes,
+        unexplained_minutes_class,
+        transcript_state,
+        transcript_word_count,
+        summary_state,
+        chat_state,
+        quality_report_count,
+        provider_updated_at,
+        first_seen_at,
+        last_changed_at,
+        is_deleted_at_provider,
+    })
 }

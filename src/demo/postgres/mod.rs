@@ -198,7 +198,9 @@ impl Server {
             "grant tributary_analyst to analyst;
              alter role analyst set default_transaction_read_only = on;
              alter role analyst set statement_timeout = '60s';
-             alter role analyst set search_path = analytics;",
+             alter role analyst set idle_in_transaction_session_timeout = '60s';
+             alter role analyst set search_path = analytics;
+             alter role analyst set timezone = 'UTC';",
         )
         .execute(&mut connection)
         .await?;

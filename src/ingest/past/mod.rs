@@ -123,9 +123,8 @@ async fn look(poller: &Poller, source: &Source) -> Result<(), StoreError> {
     let place = Place { source_id: source.id, stream: Stream::Sessions };
     if is_due(poller, source, place).await? {
         let operator = Operator { requested_by: format!("schedule of {}", poller.owner), request_id: None };
-        if let Some(range) = planning::reconcilable(poller, source).await? {
-            planning::plan_reconciliation(poller, source, range, &operator).await?;
-        }
+        let proven = planning::reconcilable(poller, source).await?;
+        planning::plan_reconciliation(poller, source, &proven, &operator).await?;
     }
     for backfill_id in state::running(&poller.pool, place).await? {
         let Some(backfill) = state::find(&poller.pool, backfill_id).await? else { continue };

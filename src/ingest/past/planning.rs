@@ -44,7 +44,9 @@ pub async fn plan_backfill(
     range: Window,
     operator: &Operator,
 ) -> Result<(Backfill, bool), PlanError> {
-    if let Some(unfinished) = backfill::reopen(&poller.pool, place(source), Purpose::Backfill, range).await? {
+    if let Some(unfinished) =
+        backfill::reopen(&poller.pool, place(source), Purpose::Backfill, range, poller.clock.now()).await?
+    {
         return Ok((unfinished, true));
     }
     let is_unfiltered = ignores_filter(poller, source).await.map_err(PlanError::Pull)?;
@@ -54,31 +56,37 @@ pub async fn plan_backfill(
     Ok((write_down(poller, source, &plan, operator).await?, false))
 }
 
-/// The range a reconciliation covers unless told: all that is proven, but for the last minutes. `None`: nothing is
-/// proven yet.
-pub async fn reconcilable(poller: &Poller, source: &Source) -> Result<Option<Window>, StoreError> {
+/// The ranges a reconciliation covers unless told, oldest first: all that is proven, but for the last minutes. What lies
+/// between them was never read, so that nothing of it is missing.
+pub async fn reconcilable(poller: &Poller, source: &Source) -> Result<Vec<Window>, StoreError> {
     let proven = windows::proven(&poller.pool, source.id, Stream::Sessions).await?;
     let settled = to_micros(poller.clock.now() - SETTLED_AFTER);
-    let ends = proven.first().zip(proven.last());
-    let range = ends.map(|(first, last)| Window { from: first.from, to: last.to.min(settled) });
-    Ok(range.filter(|range| range.from < range.to))
+    let settled = proven.into_iter().map(|range| Window { to: range.to.min(settled), ..range });
+    Ok(settled.filter(|range| range.from < range.to).collect())
 }
 
-/// A reconciliation of `range`. A provider that cannot be asked now is found out unit by unit.
+/// A reconciliation of `ranges`, oldest first; `None` where there is none. A provider that cannot be asked now is found
+/// out unit by unit.
 pub async fn plan_reconciliation(
     poller: &Poller,
     source: &Source,
-    range: Window,
+    ranges: &[Window],
     operator: &Operator,
-) -> Result<Backfill, StoreError> {
+) -> Result<Option<Backfill>, StoreError> {
+    let Some((first, last)) = ranges.first().zip(ranges.last()) else { return Ok(None) };
+    let range = Window { from: first.from, to: last.to };
     let is_unfiltered = ignores_filter(poller, source).await.unwrap_or(false);
-    let windows = if is_unfiltered { vec![range] } else { cut(range, Step::for_age) };
+    let windows = if is_unfiltered {
+        vec![range]
+    } else {
+        ranges.iter().flat_map(|part| cut(*part, |from| Step::for_age(range.to - from))).collect()
+    };
     let days = if is_unfiltered { Vec::new() } else { daytable::figures(poller, source, &windows).await? };
     let figure = |window: &Window| days.iter().find(|(day, _)| day == window).map(|(_, figures)| *figures);
     let units: Vec<PlannedUnit> =
         windows.iter().map(|window| PlannedUnit { window: *window, day: figure(window) }).collect();
     let plan = Plan { place: place(source), purpose: Purpose::Reconcile, range, units: &units, is_unfiltered };
-    write_down(poller, source, &plan, operator).await
+    write_down(poller, source, &plan, operator).await.map(Some)
 }
 
 async fn write_down(
@@ -142,12 +150,12 @@ impl Step {
     }
 }
 
-/// Cuts `range` at borders of the calendar; `step` is told how long before the end a window begins.
-fn cut(range: Window, step: impl Fn(TimeDelta) -> Step) -> Vec<Window> {
+/// Cuts `range` at borders of the calendar; `step` is told where a window begins.
+fn cut(range: Window, step: impl Fn(DateTime<Utc>) -> Step) -> Vec<Window> {
     let mut windows = Vec::new();
     let mut from = range.from;
     while from < range.to {
-        let to = step(range.to - from).border_after(from).map_or(range.to, |border| border.min(range.to));
+        let to = step(from).border_after(from).map_or(range.to, |border| border.min(range.to));
         windows.push(Window { from, to });
         from = to;
     }
@@ -178,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_long_past_is_asked_for_by_the_month_and_the_year() {
         let range = window("2020-01-01T00:00:00Z", "2026-03-10T11:45:00Z");
-        let cut = cut(range, Step::for_age);
+        let cut = cut(range, |from| Step::for_age(range.to - from));
         assert_eq!(cut[0], window("2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"));
         assert_eq!(cut.last(), Some(&window("2026-03-10T00:00:00Z", "2026-03-10T11:45:00Z")));
         assert!(cut.windows(2).all(|pair| pair[0].to == pair[1].from), "{cut:?}");

@@ -154,6 +154,11 @@ fn again(after: Duration) -> Last {
     Last::GiveBack(Again { after, is_counted: false })
 }
 
+fn not_compared(claimed: &Claimed, reason: &str) -> Last {
+    let failed = compare::failed(claimed.window, reason);
+    Last::Finish(UnitEnd::Failed(reason.to_owned()), Some(Box::new(failed)))
+}
+
 /// What becomes of a unit, and of the work. Errors only with what the database said.
 fn decide(
     source: &Source,
@@ -179,10 +184,10 @@ fn decide(
             let wait = (until - now).to_std().unwrap_or_default().max(Duration::from_millis(200));
             (again(wait), Worked::On)
         }
-        Trouble::Final(reason) | Trouble::Outage(reason) | Trouble::Local(reason) if is_comparison => {
-            let failed = compare::failed(claimed.window, &reason);
-            (Last::Finish(UnitEnd::Failed(reason.clone()), Some(Box::new(failed))), Worked::GaveUp(reason))
-        }
+        // a window that was not compared today is compared at the next time; the others need not wait for it
+        Trouble::Final(reason) if is_comparison => (not_compared(claimed, &reason), Worked::GaveUp(reason)),
+        Trouble::Outage(reason) if is_comparison => (not_compared(claimed, &reason), Worked::Outage(reason)),
+        Trouble::Local(reason) if is_comparison => (not_compared(claimed, &reason), Worked::On),
         Trouble::Final(reason) => (again(Duration::ZERO), Worked::GaveUp(reason)),
         Trouble::Outage(reason) => (again(Duration::from_secs(1)), Worked::Outage(reason)),
         Trouble::Local(reason) if claimed.attempts >= MAX_ATTEMPTS => {

@@ -55,6 +55,8 @@ struct Folded {
     id: String,
     first_at: DateTime<Utc>,
     newest_at: DateTime<Utc>,
+    /// When the version came that was the last to count: older ones may have come after it.
+    made_at: DateTime<Utc>,
     run_id: i64,
     /// `None`: no version can be read.
     record: Option<Record>,
@@ -85,6 +87,7 @@ impl Chunk<'_> {
                 id: version.id,
                 first_at: version.fetched_at,
                 newest_at: version.newest_at,
+                made_at: version.last_fetched_at,
                 run_id: version.run_id,
                 record: None,
                 is_readable: false,
@@ -93,16 +96,18 @@ impl Chunk<'_> {
         let Some(folded) = self.folded.last_mut() else { return };
         folded.first_at = folded.first_at.min(version.fetched_at);
         folded.is_readable = read.is_some();
-        folded.record = match (folded.record.take(), read) {
-            (Some(before), Some(newer)) if newer.session.is_older_than(&before.session) => Some(before),
-            (Some(before), Some(newer)) => {
-                // what was unexpected was counted when it came
-                let session = before.session.followed_by(newer.session);
-                Some(Record { raw: newer.raw, session, oddities: Vec::new() })
-            }
-            (None, Some(first)) => Some(Record { oddities: Vec::new(), ..first }),
-            (before, None) => before,
+        let Some(newer) = read else { return };
+        if folded.record.as_ref().is_some_and(|before| newer.session.is_older_than(&before.session)) {
+            return;
+        }
+        (folded.made_at, folded.run_id) = (version.last_fetched_at, version.run_id);
+        let alone = Some(newer.standing());
+        let session = match folded.record.take() {
+            Some(before) => before.session.followed_by(newer.session),
+            None => newer.session,
         };
+        // what was unexpected was counted when it came
+        folded.record = Some(Record { raw: newer.raw, session, oddities: Vec::new(), alone });
     }
 
     async fn save(self, place: Place, told: &mut StreamReplay) -> Result<(), StoreError> {
@@ -113,7 +118,7 @@ impl Chunk<'_> {
         let beginnings = self.folded.iter().map(|folded| Beginning {
             id: folded.id.clone(),
             first_at: folded.first_at,
-            newest_at: folded.newest_at,
+            made_at: folded.made_at,
         });
         let beginnings: Vec<Beginning> = beginnings.collect();
         let streams: Vec<SessionStream> = self.source.session_streams.iter().map(PlannedStream::listed).collect();
@@ -124,7 +129,7 @@ impl Chunk<'_> {
             told.refused += u64::from(!folded.is_readable);
             // a row that was made of the newest version is not made of an older one
             if let Some(record) = folded.record.filter(|_| folded.is_readable || !is_known) {
-                let group = groups.entry((folded.newest_at, is_known));
+                let group = groups.entry((folded.made_at, is_known));
                 group.or_insert_with(|| (folded.run_id, Page::default())).1.records.push(record);
             }
         }

@@ -23,13 +23,16 @@ pub(super) enum PageRef {
     Token(String),
 }
 
-/// `GET /v1/streaming/sessions`: a page of the history of `window`.
+/// How much wider than a window is listed: what the vendor compares is whole seconds.
+pub(super) const BORDER: TimeDelta = TimeDelta::seconds(1);
+
+/// `GET /v1/streaming/sessions`: a page of the history of `range`.
 ///
 /// `page` and `page_size` steer towards the history: without them the same address lists active
 /// sessions. The vendor refuses fractions of a second.
 pub(super) async fn list_sessions(
     api: &ApiClient,
-    window: &Window,
+    range: &Window,
     page: &PageRef,
     page_size: u32,
 ) -> Result<SessionsAnswer, PullError> {
@@ -37,14 +40,12 @@ pub(super) async fn list_sessions(
         PageRef::Page(number) => ("page", number.to_string()),
         PageRef::Token(token) => ("token", token.clone()),
     };
-    // a second wider on either side: whether the ends of a range belong to it is not documented
-    let is_whole = window.to.timestamp_subsec_nanos() == 0;
-    let (from, to) =
-        (window.from - TimeDelta::seconds(1), window.to + TimeDelta::seconds(if is_whole { 1 } else { 2 }));
+    let is_whole = range.to.timestamp_subsec_nanos() == 0;
+    let to = if is_whole { range.to } else { range.to + TimeDelta::seconds(1) };
     let query = [
         position,
         ("page_size", page_size.to_string()),
-        ("date_from", whole_seconds(from)),
+        ("date_from", whole_seconds(range.from)),
         ("date_to", whole_seconds(to)),
     ];
     let answer = api.get("/v1/streaming/sessions", &query).await?;

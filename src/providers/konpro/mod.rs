@@ -70,7 +70,8 @@ impl Connector for KonPro {
         }
         let first = Position { page: PageRef::Page(1), seen: 0 };
         let position = listing::read_position(request.cursor)?.unwrap_or(first);
-        let answer = client::list_sessions(&self.api, request.window, &position.page, self.page_size).await?;
+        let range = listing::wider(request.window, client::BORDER);
+        let answer = client::list_sessions(&self.api, &range, &position.page, self.page_size).await?;
         Ok(page_of(answer, &position, request.now))
     }
 
@@ -121,12 +122,14 @@ fn page_of(answer: SessionsAnswer, position: &Position, now: DateTime<Utc>) -> P
     page
 }
 
-/// A token wins over numbers: the vendor sends it to be used. Once on tokens, none left is the end.
+/// A token wins over numbers: the vendor sends it to be used. Once on tokens, none left is the end; a page may be empty
+/// before, unless as many records came as the vendor counts.
 /// By number, what counts is how many records came: the page size may have been clamped.
 fn next_position(answer: &SessionsAnswer, position: &Position) -> Option<Position> {
     let rows = answer.listing.rows();
     let seen = position.seen + rows;
-    if answer.is_active_list || rows == 0 {
+    let is_over = rows == 0 && (answer.next_token.is_none() || answer.listing.total.is_some_and(|total| seen >= total));
+    if answer.is_active_list || is_over {
         return None;
     }
     let page = match (&answer.next_token, &position.page) {

@@ -34,6 +34,9 @@ const MAX_PAGE_SIZE: u32 = 200;
 /// A window that ends so long before the present is history.
 const HISTORY_AFTER: TimeDelta = TimeDelta::minutes(10);
 
+/// How much wider than a window is listed.
+const BORDER: TimeDelta = TimeDelta::milliseconds(1);
+
 /// Makes the connector.
 pub(super) fn connect(settings: ConnectorSettings) -> Arc<dyn Connector> {
     let page_base = Mutex::new(match settings.facts.get(FACT_PAGE_BASE).map(String::as_str) {
@@ -90,7 +93,7 @@ impl Connector for Konvo {
         if stream != Stream::Sessions {
             return Err(no_such_stream(stream));
         }
-        let range = range(request.window, request.now);
+        let range = range(&listing::wider(request.window, BORDER), request.now);
         let mut page = match listing::read_position(request.cursor)? {
             None => self.first_page(&range).await?,
             Some(Position::Numbered { number, seen }) => self.numbered_page(&range, number, seen).await?,
@@ -203,5 +206,5 @@ fn page_of(listing: Listing, seen: u64, next: &Position) -> Page {
 
 fn range(window: &Window, now: DateTime<Utc>) -> Range {
     let is_history = window.to < now - HISTORY_AFTER;
-    Range { from: listing::millis_before(window.from), to: is_history.then(|| listing::millis_after(window.to)) }
+    Range { from: listing::millis(window.from), to: is_history.then(|| listing::millis_up(window.to)) }
 }

@@ -3,6 +3,8 @@
 //! Ids go into an address only encoded, so that no id can lead elsewhere. An answer that says
 //! `success: false` is a failure whatever its status. Does not know what a session means.
 
+use chrono::TimeDelta;
+
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::{Answer, ApiClient};
 use crate::connector::record::Oddities;
@@ -28,14 +30,17 @@ pub(super) struct List {
     query: Vec<(&'static str, String)>,
 }
 
-/// `GET …/sessions`: the sessions of `window`, oldest first, so that newcomers append and move no page
+/// How much wider than a window is listed.
+pub(super) const BORDER: TimeDelta = TimeDelta::milliseconds(1);
+
+/// `GET …/sessions`: the sessions of a range, oldest first, so that newcomers append and move no page
 /// that was read already.
-pub(super) fn sessions(sessions_path: &str, window: &Window) -> List {
+pub(super) fn sessions(sessions_path: &str, range: &Window) -> List {
     let query = vec![
         ("sort_by", "createdAt".to_owned()),
         ("sort_order", "ASC".to_owned()),
-        ("start_time", listing::millis_before(window.from)),
-        ("end_time", listing::millis_after(window.to)),
+        ("start_time", listing::millis(range.from)),
+        ("end_time", listing::millis_up(range.to)),
     ];
     List { path: sessions_path.to_owned(), name: "sessions", query }
 }

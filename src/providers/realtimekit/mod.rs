@@ -96,7 +96,7 @@ impl Connector for RealtimeKit {
         if stream != Stream::Sessions {
             return Err(no_such_stream(stream));
         }
-        let list = client::sessions(&self.sessions_path, request.window);
+        let list = client::sessions(&self.sessions_path, &listing::wider(request.window, client::BORDER));
         let step = self.paging.fetch(&self.api, &list, request.cursor).await?;
         let mut page = step.answer.listing.into_page(normalize::session);
         page.next = step.next;
@@ -160,7 +160,7 @@ impl Connector for RealtimeKit {
     async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError> {
         // Two rows a page: with one, the second row would have the number that a first page begins with.
         let base = self.paging.base.get().copied();
-        let list = client::sessions(&self.sessions_path, request.window);
+        let list = client::sessions(&self.sessions_path, &listing::wider(request.window, client::BORDER));
         let answer = client::page(&self.api, &list, base.unwrap_or(1), 2).await?;
         let base = base.or(match answer.start_offset {
             Some(first) if first > 1 => Some(0),

@@ -168,6 +168,9 @@ pub struct QueryEcho {
     /// Which groups are shown by themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top: Option<TopEcho>,
+    /// When the figures were known, RFC 3339; absent: now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_known_at: Option<String>,
     /// The period it is compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compare: Option<CompareEcho>,

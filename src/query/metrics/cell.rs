@@ -39,12 +39,17 @@ pub fn value<'a>(
     for (_, sums) in sums.filter(|(id, _)| applicable.iter().any(|source| source.source_id == *id)) {
         total.add(sums);
     }
-    if let Some(value) = along_time.filter(|_| metric.additivity == Additivity::Maximum) {
-        total.add(Sums { value, known: Decimal::ONE, unknown: 0 });
+    if let Some(value) = along_time.filter(|_| metric.additivity.is_along_time()) {
+        // nobody there, beside some of whom nothing is known, is no zero
+        total.add(Sums { value, known: value.min(Decimal::ONE), unknown: 0 });
     }
     let status = BucketStatus::of(&proving(&applicable), bucket, now);
     let figure = match metric.additivity {
-        Additivity::Sum | Additivity::Maximum | Additivity::StateAsOf | Additivity::Distinct => sum(total, status),
+        Additivity::Sum
+        | Additivity::Maximum
+        | Additivity::TimeAverage
+        | Additivity::StateAsOf
+        | Additivity::Distinct => sum(total, status),
         Additivity::RatioOfSums => ratio(total, status),
         Additivity::Percentile => percentile(total, status),
         Additivity::MaximumAsOf => measured(total, status),

@@ -21,6 +21,7 @@ pub(super) fn echo(query: &MetricQuery) -> QueryEcho {
         include_deleted: query.filter.includes_deleted,
         totals_by: query.totals_by.iter().map(|dimension| dimension.as_str()).collect(),
         top: query.top.map(|top| TopEcho { dimension: top.dimension.as_str(), by: top.by.id, n: top.count }),
+        as_known_at: query.as_known_at.map(|at| in_zone(query.zone, at)),
         compare: query.comparison.as_ref().map(|comparison| compared(query, comparison)),
     }
 }

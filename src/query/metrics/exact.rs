@@ -5,52 +5,38 @@
 //! reads them; what they mean stands in the registry.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use sqlx::PgPool;
 
 use crate::query::ReadError;
 use crate::query::catalog::Source;
-use crate::query::metrics::registry::{Additivity, Applicability, Metric};
+use crate::query::metrics::registry::{Applicability, Metric, Rows};
+use crate::query::metrics::sweep::Level;
 use crate::query::metrics::{MetricQuery, sweep};
-
-/// A figure of one group in one bucket, read by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exact {
-    /// Place of the metric in the question.
-    pub metric: usize,
-    /// Place of the bucket in the question.
-    pub bucket: usize,
-    /// The group: the value of each dimension of the question, in their order.
-    pub dimensions: Vec<Option<String>>,
-    /// The figure.
-    pub value: Decimal,
-}
 
 /// Whether figures of a metric are read here: those that are swept along time.
 pub fn is_exact(metric: &Metric) -> bool {
-    metric.additivity == Additivity::Maximum
+    metric.additivity.is_along_time()
 }
 
 /// Whether a scan reads the figures of a metric group by group, so that they stand for their group and no other.
 pub fn is_by_group(metric: &Metric) -> bool {
-    !is_exact(metric) && !matches!(metric.additivity, Additivity::Sum | Additivity::RatioOfSums)
+    !is_exact(metric) && !metric.additivity.adds_up()
 }
 
-/// Reads those metrics of a question that are no sums.
+/// Reads those metrics of a question that are no sums; those of the same rows in one sweep.
 pub async fn read(
     pool: &PgPool,
     query: &MetricQuery,
     sources: &[&Source],
     now: DateTime<Utc>,
-) -> Result<Vec<Exact>, ReadError> {
-    let mut figures = Vec::new();
-    for (place, metric) in query.metrics.iter().enumerate().filter(|(_, metric)| is_exact(metric)) {
+) -> Result<Vec<Level>, ReadError> {
+    let mut levels = Vec::new();
+    for rows in [Rows::Sessions, Rows::Presences] {
+        let is_swept = |metric: &&&Metric| is_exact(metric) && metric.rows == rows;
+        let Some(metric) = query.metrics.iter().find(is_swept) else { continue };
         let told = sources.iter().filter(|source| metric.needs.of(source) == Applicability::Applicable);
         let told: Vec<i32> = told.map(|source| source.source_id).collect();
-        for peak in sweep::read(pool, query, &told, now).await? {
-            let value = peak.value.into();
-            figures.push(Exact { metric: place, bucket: peak.bucket, dimensions: peak.dimensions, value });
-        }
+        levels.extend(sweep::read(pool, query, rows, &told, now).await?);
     }
-    Ok(figures)
+    Ok(levels)
 }

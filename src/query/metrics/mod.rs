@@ -21,6 +21,7 @@ pub mod exact;
 pub mod explain;
 pub mod filter;
 mod group;
+pub mod heat;
 pub mod hindsight;
 mod pass;
 mod predicate;
@@ -118,6 +119,7 @@ pub async fn answer(
     stale_after: TimeDelta,
 ) -> Result<Answer, ReadError> {
     let sources = query.sources(catalog);
+    // what was not over then was not known then
     let known_at = query.as_known_at.unwrap_or(now);
     let reader = Reader { pool, sources: &sources, now: known_at };
     let scanned = reader.scan(query).await?;

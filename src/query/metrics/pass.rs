@@ -7,7 +7,7 @@
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::attribution::Attribution;
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+use crate::query::metrics::registry::{Anchor, Metric, Needs, Rows};
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,5 +82,5 @@ impl Pass {
 
 /// Whether it is read by a pass; what is swept along time is read elsewhere.
 fn is_scanned(metric: &Metric) -> bool {
-    metric.additivity != Additivity::Maximum
+    !metric.additivity.is_along_time()
 }

@@ -11,10 +11,11 @@ use crate::query::ReadError;
 use crate::query::catalog::Source;
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::exact::{self, Exact};
+use crate::query::metrics::exact;
 use crate::query::metrics::filter::{Condition, Test};
 use crate::query::metrics::group::{Fold, Group, Member};
 use crate::query::metrics::scan::{self, Scanned};
+use crate::query::metrics::sweep::Level;
 
 /// Where a question is read.
 #[derive(Clone, Copy)]
@@ -39,7 +40,7 @@ pub(super) struct Extra {
     /// What is no sum, over all that is not shown by itself.
     pub(super) rest: Option<Rest>,
     /// What is swept along time, by group and bucket.
-    pub(super) exact: Vec<(Group, Exact)>,
+    pub(super) exact: Vec<(Group, Level)>,
 }
 
 /// A dimension's values that are not shown by themselves, as one.

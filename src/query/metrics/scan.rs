@@ -13,7 +13,6 @@ use sqlx::{PgPool, Row};
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::pass::Pass;
-pub(super) use crate::query::metrics::predicate::push_filter;
 use crate::query::metrics::select::statement;
 use crate::query::{ReadError, reading};
 

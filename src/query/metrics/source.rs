@@ -6,7 +6,7 @@
 use crate::model::stream::Stream;
 use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{Anchor, Needs, Rows};
+use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Needs, Rows};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, hindsight};
 
@@ -70,6 +70,11 @@ pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     }
     if pass.rows == Rows::Sessions {
         push_several(sql, &query.dimensions);
+    }
+    // coverage looks at every metric
+    let is_looked_at = |at: usize| pass.is_first() || pass.metrics.contains(&at);
+    if (0..query.metrics.len()).any(|at| is_looked_at(at) && query.metrics[at].is_of_money()) {
+        sql.push(COST_OF_SESSION);
     }
 }
 

@@ -1,113 +1,161 @@
-//! The most at once: presences counted along time.
+//! How many at once: sessions or presences counted along time.
 //!
-//! A presence adds one when it begins and takes one when it ends; the running sum is how many there are. What
-//! happens in one instant is added first, so that who leaves makes room for who joins. Each bucket gets a change of
-//! zero at its start, which carries in what began before it. No figure here may be added to another: groups and the
-//! whole are swept each by themselves.
+//! One adds when it begins and takes when it ends; the running sum is how many there are. What happens in one instant
+//! is added first, so that who leaves makes room for who joins. Each bucket gets a change of zero at its start, which
+//! carries in what began before it. The most is the highest sum of a bucket, the average the sum weighted by how long
+//! it stood. No figure here may be added to another: groups and the whole are swept each by themselves.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::scan::push_filter;
+use crate::query::metrics::predicate::push_filter;
+use crate::query::metrics::registry::{Additivity, Rows};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MAX_DIMENSIONS, MetricQuery};
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
-/// Most presences at once in a bucket of a group.
+/// A figure read along time, of a bucket of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peak {
+pub struct Level {
+    /// Place of the metric in the question.
+    pub metric: usize,
     /// Place of the bucket in the question.
     pub bucket: usize,
     /// The group: the value of each dimension of the question, in their order.
     pub dimensions: Vec<Option<String>>,
     /// How many.
-    pub value: i64,
+    pub value: Decimal,
 }
 
-/// Reads the peaks of a question over these sources, at `now`: whoever is still there is there until now.
+/// Reads those metrics of a question whose rows are `rows` along time, over these sources, at `now`: whoever is still
+/// there is there until now.
 pub async fn read(
     pool: &PgPool,
     query: &MetricQuery,
+    rows: Rows,
     source_ids: &[i32],
     now: DateTime<Utc>,
-) -> Result<Vec<Peak>, ReadError> {
-    let rows = statement(query, source_ids, now).fetch_all(pool).await;
-    let rows = rows.map_err(reading("peaks"))?;
-    let peak = |row: &sqlx::postgres::PgRow| -> Result<Peak, sqlx::Error> {
-        Ok(Peak {
-            bucket: usize::try_from(row.try_get::<i32, _>("bucket")?).unwrap_or(1) - 1,
-            dimensions: (0..query.dimensions.len()).map(|place| row.try_get(place)).collect::<Result<_, _>>()?,
-            value: row.try_get("peak")?,
-        })
-    };
-    rows.iter().map(peak).collect::<Result<_, _>>().map_err(reading("peaks"))
+) -> Result<Vec<Level>, ReadError> {
+    let found = statement(query, rows, source_ids, now).fetch_all(pool).await;
+    let mut levels = Vec::new();
+    for row in found.map_err(reading("how many there were at once"))? {
+        take(&mut levels, &row, query, rows).map_err(reading("how many there were at once"))?;
+    }
+    Ok(levels)
+}
+
+fn take(levels: &mut Vec<Level>, row: &PgRow, query: &MetricQuery, rows: Rows) -> Result<(), sqlx::Error> {
+    let bucket = usize::try_from(row.try_get::<i32, _>("bucket")?).unwrap_or(1) - 1;
+    let dimensions = (0..query.dimensions.len()).map(|place| row.try_get(place));
+    let dimensions = dimensions.collect::<Result<Vec<Option<String>>, _>>()?;
+    for (metric, asked) in query.metrics.iter().enumerate().filter(|(_, metric)| metric.rows == rows) {
+        let value: Option<Decimal> = match asked.additivity {
+            Additivity::Maximum => row.try_get("peak")?,
+            Additivity::TimeAverage => row.try_get("average")?,
+            _ => None,
+        };
+        levels.extend(value.map(|value| Level { metric, bucket, dimensions: dimensions.clone(), value }));
+    }
+    Ok(())
 }
 
 /// The groups are always as many columns as a question may have dimensions, the rest of them null: so the statement
 /// is one text.
 const LEVELS: &str = "
 ), change (g1, g2, g3, g4, at, step) as (
-  select g1, g2, g3, g4, joined_at, 1 from presence
-  union all select g1, g2, g3, g4, left_at, -1 from presence
+  select g1, g2, g3, g4, began_at, 1 from presence
+  union all select g1, g2, g3, g4, ended_at, -1 from presence
   union all select g.*, cut.bucket_start, 0 from (select distinct g1, g2, g3, g4 from presence) g cross join cut
-), level (g1, g2, g3, g4, at, level) as (
-  select g1, g2, g3, g4, at, sum(sum(step)) over (partition by g1, g2, g3, g4 order by at)
+), level (g1, g2, g3, g4, at, level, next_at) as (
+  select g1, g2, g3, g4, at, sum(sum(step)) over along, lead(at) over along
     from change group by g1, g2, g3, g4, at
+  window along as (partition by g1, g2, g3, g4 order by at)
 )";
 
-const PEAKS: &str = "
-select g1, g2, g3, g4, width_bucket(at, (select array_agg(bucket_start order by bucket_start) from cut)) as bucket,
-       max(level)::bigint as peak
-  from level";
+const FIGURES: &str = ", placed as (
+  select *, width_bucket(at, (select array_agg(bucket_start order by bucket_start) from cut)) as bucket from level
+)
+select p.g1, p.g2, p.g3, p.g4, p.bucket, max(p.level)::numeric as peak,
+       round(sum(p.level * extract(epoch from greatest(least(p.next_at, cut.counted_to) - p.at, interval '0')))
+             / nullif(extract(epoch from greatest(cut.counted_to - cut.bucket_start, interval '0')), 0), 12) as average
+  from placed p join cut using (bucket)";
 
 /// No presence outlasts its session by more: older sessions are not looked into.
 const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
 
-/// The peaks of a question, by bucket and group.
-pub(super) fn statement(query: &MetricQuery, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
+/// The figures of a question, by bucket and group.
+pub(super) fn statement(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     let TimeRange { from, to } = query.range;
-    let mut sql = levels(query, source_ids, now);
-    sql.push(PEAKS).push(" where at >= ").push_bind(from).push(" and at < ").push_bind(to);
-    sql.push(" group by g1, g2, g3, g4, bucket order by g1, g2, g3, g4, bucket");
+    let mut sql = levels(query, rows, source_ids, now);
+    sql.push(FIGURES).push(" where p.at >= ").push_bind(from).push(" and p.at < ").push_bind(to);
+    sql.push(" group by p.g1, p.g2, p.g3, p.g4, p.bucket, cut.bucket_start, cut.counted_to");
+    sql.push(" order by p.g1, p.g2, p.g3, p.g4, p.bucket");
     sql
 }
 
 /// How many there are from each change on, by group: the statement goes on with what is asked of `level`.
-pub(super) fn levels(query: &MetricQuery, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
+pub(super) fn levels(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     let starts: Vec<_> = query.buckets.iter().map(|bucket| bucket.from).collect();
-    let mut sql = Statement::new("with cut (bucket_start) as (select unnest(");
-    sql.push_bind(starts).push("::timestamptz[])), presence (g1, g2, g3, g4, joined_at, left_at) as (select ");
+    // time that has not come is in no average
+    let ends: Vec<_> = query.buckets.iter().map(|bucket| bucket.to.min(now)).collect();
+    let mut sql = Statement::new("with cut (bucket_start, counted_to, bucket) as (select * from unnest(");
+    sql.push_bind(starts).push("::timestamptz[], ").push_bind(ends).push("::timestamptz[]) with ordinality");
+    sql.push("), presence (g1, g2, g3, g4, began_at, ended_at) as (select ");
     for place in 0..MAX_DIMENSIONS {
         sql.push(query.dimensions.get(place).map_or("null::text", |dimension| column(*dimension))).push(", ");
     }
-    sql.push("p.joined_at, stay.left_at");
-    push_stays(&mut sql, query, source_ids, query.range, now);
+    sql.push(began(rows)).push(", stay.ended_at");
+    push_stays(&mut sql, query, rows, source_ids, query.range, now);
     sql.push(LEVELS);
     sql
 }
 
-/// The presences that touch a range, under the name `p`.
+/// When a row begins.
+pub(super) fn began(rows: Rows) -> &'static str {
+    if rows == Rows::Presences { "p.joined_at" } else { "s.started_at" }
+}
+
+/// The rows that touch a range, and when they end, under the name `stay`.
 pub(super) fn push_stays(
     sql: &mut Statement,
     query: &MetricQuery,
+    rows: Rows,
     source_ids: &[i32],
     TimeRange { from, to }: TimeRange,
     now: DateTime<Utc>,
 ) {
-    sql.push(
-        " from analytics.participants p
-           join analytics.sessions s using (source_id, session_id)
-          cross join lateral (select coalesce(p.left_at, case when s.is_provisional then ",
-    );
-    sql.push_bind(now).push("::timestamptz end) as left_at) stay where stay.left_at > p.joined_at and p.joined_at < ");
-    sql.push_bind(to).push(" and stay.left_at > ").push_bind(from);
-    sql.push(" and (s.ended_at > ").push_bind(from - LONGEST_AFTER_END).push(" or s.ended_at is null)");
-    sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")");
+    let began = began(rows);
+    let (before_end, may_run) = if rows == Rows::Presences {
+        sql.push(
+            " from analytics.participants p
+               join analytics.sessions s using (source_id, session_id)
+              cross join lateral (select coalesce(p.left_at, case when s.is_provisional then ",
+        );
+        sql.push_bind(now).push("::timestamptz end) as ended_at) stay");
+        (LONGEST_AFTER_END, "s.ended_at is null")
+    } else {
+        sql.push(
+            " from analytics.sessions s
+              cross join lateral (
+                    select analytics.effective_end(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
+                                                   s.live_participants, ",
+        );
+        sql.push_bind(now).push("::timestamptz) as ended_at) stay");
+        (TimeDelta::zero(), "s.session_state in ('live', 'open')")
+    };
+    sql.push(" where stay.ended_at > ").push(began).push(" and ").push(began).push(" < ").push_bind(to);
+    sql.push(" and stay.ended_at > ").push_bind(from);
+    sql.push(" and (s.ended_at > ").push_bind(from - before_end);
+    sql.push(" or ").push(may_run).push(") and s.source_id = any(");
+    sql.push_bind(source_ids.to_vec()).push(")");
     push_filter(sql, query);
 }
 
+/// The column of a dimension.
 pub(super) fn column(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Provider => "s.provider",

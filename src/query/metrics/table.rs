@@ -11,19 +11,20 @@ use crate::query::catalog::Source;
 use crate::query::metrics::answer::Value;
 use crate::query::metrics::cell;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::exact::{self, Exact};
+use crate::query::metrics::exact;
 use crate::query::metrics::group::{Group, Grouping, Member};
 use crate::query::metrics::reader::{Extra, Rest};
 use crate::query::metrics::registry::{Metric, Needs};
 use crate::query::metrics::scan::{Contribution, Scanned};
 use crate::query::metrics::status::BucketStatus;
+use crate::query::metrics::sweep::Level;
 use crate::query::range::TimeRange;
 
 /// What was found of a group, by place of its bucket.
 #[derive(Default)]
 struct Cells<'a> {
     sums: BTreeMap<usize, Vec<&'a Contribution>>,
-    exact: BTreeMap<usize, Vec<&'a Exact>>,
+    exact: BTreeMap<usize, Vec<&'a Level>>,
 }
 
 /// Figures by group and bucket.

@@ -48,7 +48,8 @@ pub(in crate::store) async fn enlist(
 }
 
 /// Gives sessions that were removed and came back under new numbers their tasks again. What the tasks had brought went
-/// with the session: it is asked for once more while the provider keeps it, and is made anew from raw records.
+/// with the session, so it is not available: it is asked for as if for the first time, whatever the age, since providers
+/// keep some of it for longer than they say. A replay makes it anew from raw records.
 async fn relink(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -58,8 +59,10 @@ async fn relink(
     sqlx::query!(
         "update ingest.artifact_tasks t
             set session_id = s.session_id, content_hash = null, claim_token = null, claimed_until = null,
-                next_try_at = case when t.next_try_at is null and t.expires_at > $3 then $3::timestamptz
-                                   else t.next_try_at end
+                next_try_at = case when t.next_try_at is null and (t.state = 'available' or t.expires_at > $3)
+                                   then $3::timestamptz else t.next_try_at end,
+                first_attempt_at = case when t.state <> 'available' then t.first_attempt_at end,
+                state = case when t.state <> 'available' then t.state else 'pending' end
            from core.sessions s
           where s.source_id = $1 and s.session_id = any($2) and t.source_id = $1
             and t.provider_session_id = s.provider_session_id and t.session_id <> s.session_id",

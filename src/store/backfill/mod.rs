@@ -136,7 +136,7 @@ pub struct Plan<'a> {
     pub purpose: Purpose,
     /// The whole range.
     pub range: Window,
-    /// Its windows, without gaps.
+    /// Its windows, in order.
     pub units: &'a [PlannedUnit],
     /// See [`Backfill::is_unfiltered`].
     pub is_unfiltered: bool,
@@ -148,6 +148,7 @@ pub async fn reopen(
     place: Place,
     purpose: Purpose,
     range: Window,
+    now: DateTime<Utc>,
 ) -> Result<Option<Backfill>, StoreError> {
     let failed = StoreError::doing("looking for an unfinished backfill");
     let mut tx = pool.begin().await.map_err(&failed)?;
@@ -166,7 +167,9 @@ pub async fn reopen(
     .await
     .map_err(&failed)?;
     let Some(backfill_id) = found else { return Ok(None) };
-    state::revive(&mut tx, backfill_id, &["failed"]).await?;
+    if !state::revive(&mut tx, backfill_id, &["failed"], now).await? {
+        state::take_up(&mut tx, backfill_id, now).await?;
+    }
     let found = read(&mut tx, backfill_id).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(found)
@@ -182,8 +185,8 @@ pub async fn create(pool: &PgPool, plan: &Plan<'_>, operation: &Operation<'_>) -
     }
     let created = sqlx::query_scalar!(
         "insert into ingest.backfills (source_id, stream, purpose, range_from, range_to, state, is_unfiltered,
-                                       created_at, requested_by)
-         values ($1, $2, $3, $4, $5, 'running', $6, $7, $8)
+                                       created_at, resumed_at, requested_by)
+         values ($1, $2, $3, $4, $5, 'running', $6, $7, $7, $8)
          on conflict do nothing returning backfill_id",
         plan.place.source_id.0,
         plan.place.stream.as_str(),
@@ -199,7 +202,7 @@ pub async fn create(pool: &PgPool, plan: &Plan<'_>, operation: &Operation<'_>) -
     .map_err(&failed)?;
     let Some(backfill_id) = created else {
         tx.rollback().await.map_err(&failed)?;
-        let other = reopen(pool, plan.place, plan.purpose, plan.range).await?;
+        let other = reopen(pool, plan.place, plan.purpose, plan.range, now).await?;
         return other.ok_or_else(|| failed(sqlx::Error::RowNotFound));
     };
     insert_units(&mut tx, backfill_id, plan.units).await?;

@@ -112,7 +112,7 @@ pub async fn command(
     }
     let Some(found) = read(&mut tx, backfill_id).await? else { return Ok(Commanded::NotFound) };
     let is_done = match command {
-        Command::Resume => revive(&mut tx, backfill_id, &["paused", "failed"]).await?,
+        Command::Resume => revive(&mut tx, backfill_id, &["paused", "failed"], operation.now).await?,
         Command::Pause | Command::Cancel => {
             let (from, to): (&[&str], &str) = if command == Command::Pause {
                 (&["running"], "paused")
@@ -156,13 +156,19 @@ pub async fn fail(pool: &PgPool, backfill_id: i64, reason: &str, now: DateTime<U
 }
 
 /// Sets what is in one of `states` running again; what failed in it is tried anew.
-pub(super) async fn revive(tx: &mut PgConnection, backfill_id: i64, states: &[&str]) -> Result<bool, StoreError> {
+pub(super) async fn revive(
+    tx: &mut PgConnection,
+    backfill_id: i64,
+    states: &[&str],
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     let failed = StoreError::doing("resuming a backfill");
     let revived = sqlx::query!(
-        "update ingest.backfills set state = 'running', finished_at = null, reason = null
+        "update ingest.backfills set state = 'running', resumed_at = $3, finished_at = null, reason = null
           where backfill_id = $1 and state = any($2)",
         backfill_id,
         states as &[&str],
+        now,
     )
     .execute(&mut *tx)
     .await
@@ -179,4 +185,20 @@ pub(super) async fn revive(tx: &mut PgConnection, backfill_id: i64, states: &[&s
     .await
     .map_err(&failed)?;
     Ok(true)
+}
+
+/// Notes that what nobody works on is taken up again: how long it lay tells nothing about how long the rest takes.
+pub(super) async fn take_up(tx: &mut PgConnection, backfill_id: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.backfills b set resumed_at = $2
+          where backfill_id = $1
+            and not exists (select from ingest.backfill_units u
+                             where u.backfill_id = b.backfill_id and u.claimed_until > now())",
+        backfill_id,
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("going on with a backfill"))?;
+    Ok(())
 }

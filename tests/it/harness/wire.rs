@@ -115,8 +115,6 @@ pub(crate) struct Seen {
     pub(crate) at: Instant,
     /// Request line and headers to the letter.
     pub(crate) head: String,
-    /// Number of its connection, from 0.
-    pub(crate) connection: usize,
 }
 
 #[derive(Default)]
@@ -225,12 +223,8 @@ async fn listen(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>)
             Some(listener) => tokio::select! {
                 () = shared.changed.notified() => {}
                 taken = listener.accept() => if let Ok((stream, _)) = taken {
-                    let number = {
-                        let mut state = shared.state();
-                        state.connections += 1;
-                        state.connections - 1
-                    };
-                    tokio::spawn(converse(stream, number, Arc::clone(&shared)));
+                    shared.state().connections += 1;
+                    tokio::spawn(converse(stream, Arc::clone(&shared)));
                 },
             },
         }
@@ -238,12 +232,12 @@ async fn listen(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>)
 }
 
 /// One connection: requests and answers until one of the two ends it.
-async fn converse(mut stream: TcpStream, connection: usize, shared: Arc<Shared>) {
+async fn converse(mut stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     while let Some(head) = read_head(&mut stream).await {
         let damage = {
             let mut state = shared.state();
-            state.seen.push(Seen { at: Instant::now(), head: head.clone(), connection });
+            state.seen.push(Seen { at: Instant::now(), head: head.clone() });
             state.due(&head)
         };
         let good = ask(shared.behind, &head).await;

@@ -129,3 +129,18 @@ async fn a_provider_that_uses_data_as_keys_does_not_fill_the_ledger() {
     let page = world.number("select count(*) from ingest.oddities where record_count > 1").await;
     assert_eq!(page, 0);
 }
+
+#[tokio::test]
+async fn the_ledger_stays_bounded_though_one_page_brings_all_at_once() {
+    let mut world = World::new().await;
+    let odd = |number: i32| {
+        let known = record(Platform::Konpro, &format!("s-{number}"), at("2026-03-10T09:00:00Z"));
+        let names: Vec<String> = (0..20).map(|field| format!(r#""key_{number}_{field}":1,"#)).collect();
+        FixedRecord { json: known.json.replacen('{', &format!("{{{}", names.concat()), 1), ..known }
+    };
+    let feed = Arc::new(FixedFeed::new((0..100).map(odd)));
+    let _simulator = world.simulate(Platform::Konpro, feed, Quirks::default()).await;
+    assert!(world.poll_one().await.is_complete());
+    assert_eq!(world.number("select count(*) from ingest.oddities").await, 1_000, "of 2000 kinds");
+    assert_eq!(world.number("select count(*) from core.sessions").await, 100);
+}

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tributary::app::pruning;
+use tributary::app::reconciling::{self, ReconcileArgs};
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::feed::FixedRecord;
 use tributary::demo::simulator::quirks::{FilterMeaning, Quirks};
@@ -13,7 +14,7 @@ use crate::harness::{World, noon, plain_feed};
 
 impl World {
     /// `tributary prune`, with these settings of `[database]`.
-    async fn prune(&self, settings: &str) -> Pruned {
+    pub(super) async fn prune(&self, settings: &str) -> Pruned {
         let toml = format!("[database]\n{settings}\n{}", self.toml());
         let config = tributary::app::parse_config(&toml, &self.environment()).expect("the configuration is right");
         let app = tributary::app::App { config, ..self.app() };
@@ -112,4 +113,37 @@ async fn runs_that_brought_nothing_go_and_those_that_count_stay() {
     );
     let health = world.api().await.ok("/v1/health/pollers").await;
     assert_eq!(health["items"].as_array().map(Vec::len), Some(1), "{health:#}");
+}
+
+#[tokio::test]
+async fn reconciliations_that_found_nothing_go_and_the_last_of_each_window_stays() {
+    let mut world = World::new().await;
+    let _provider = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 3), Quirks::default()).await;
+    for day in 0..5 {
+        world.clock.set(noon() + TimeDelta::days(day));
+        assert!(world.poll_one().await.is_complete());
+        if day == 2 {
+            sqlx::query("delete from core.sessions").execute(&world.db.pool).await.expect("dropped");
+        }
+        let all = ReconcileArgs::default();
+        let told = reconciling::reconcile(&world.app(), &all, "ada", CancellationToken::new()).await.expect("it runs");
+        assert!(told[0].is_equal, "{told:#?}");
+    }
+    let windows = "select count(*) from analytics.reconciliation";
+    let found = "select count(*) from ingest.reconciliations where state = 'healed'";
+    let (windows_before, found_before) = (world.number(windows).await, world.number(found).await);
+    assert!(found_before > 0);
+    assert_eq!(world.number("select count(*) from ingest.backfills").await, 5);
+    world.clock.set(noon() + TimeDelta::days(50));
+    let pruned = world.prune("journal_retention_days = 49").await;
+    assert_eq!((pruned.reconciliations, pruned.comparisons > 0), (1, true), "{pruned:?}");
+    let pruned = world.prune("journal_retention_days = 30").await;
+    assert_eq!(pruned.reconciliations, 3, "the next one is due by the last: {pruned:?}");
+    let units = "select count(*) from ingest.backfill_units where backfill_id < 5";
+    assert_eq!(world.number(units).await, 0);
+    assert_eq!((world.number(windows).await, world.number(found).await), (windows_before, found_before));
+    let repeated = "select count(*) from ingest.reconciliations r where state = 'match' and exists
+                      (select from ingest.reconciliations n where n.window_from = r.window_from
+                          and n.window_to = r.window_to and n.reconciliation_id > r.reconciliation_id)";
+    assert_eq!(world.number(repeated).await, 0);
 }

@@ -21,7 +21,7 @@ use crate::api::metrics::question::draft::Draft;
 use crate::api::parameters::time::When;
 use crate::api::parameters::{Faults, Said, duration};
 use crate::api::problem::ApiError;
-use crate::query::bucket::{Granularity, MAX_BUCKETS, cut};
+use crate::query::bucket::{Granularity, cut};
 use crate::query::catalog::Catalog;
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::attribution::Attribution;
@@ -44,11 +44,12 @@ pub(crate) struct Understood {
     pub(crate) now: DateTime<Utc>,
 }
 
-/// Understands a question; `granularity` is that of one that names none.
+/// Understands a question; `granularity` is that of one that names none, `max_buckets` how many it may be cut into.
 pub(crate) async fn understand(
     state: &ApiState,
     draft: &Draft,
     granularity: Granularity,
+    max_buckets: usize,
     mut faults: Faults,
 ) -> Result<Understood, ApiError> {
     let now = state.clock.now();
@@ -63,7 +64,7 @@ pub(crate) async fn understand(
     let attribution = draft.attribution.as_ref().and_then(|said| attribution(said, &metrics, &mut faults));
     let require_fresh = draft.require_fresh.as_ref().and_then(|said| length(said, &mut faults));
     let granularity = self::granularity(draft, granularity, &mut faults);
-    let cut = range.and_then(|range| pieces(draft, range, zone, granularity, &mut faults));
+    let cut = range.and_then(|range| pieces(draft, range, zone, granularity, max_buckets, &mut faults));
     let wanted = comparing::wanted(draft, zone, now, &mut faults);
     let asked = range.zip(cut.as_ref()).map(|(range, (granularity, buckets))| Pieces {
         range,
@@ -122,13 +123,14 @@ fn pieces(
     range: TimeRange,
     zone: Tz,
     granularity: Option<Granularity>,
+    max: usize,
     faults: &mut Faults,
 ) -> Option<(Granularity, Vec<TimeRange>)> {
     let granularity = granularity.unwrap_or_else(|| Granularity::auto(range, zone));
-    let buckets = cut(range, zone, granularity, MAX_BUCKETS);
+    let buckets = cut(range, zone, granularity, max);
     if buckets.is_none() {
         let next = Granularity::finest_allowed(range, zone).as_str();
-        let detail = format!("The range has more than {MAX_BUCKETS} buckets; ask for granularity={next} or less.");
+        let detail = format!("The range has more than {max} buckets; ask for granularity={next} or less.");
         faults.note_near(&draft.place_of_granularity(), "too_many_buckets", detail, vec![next.to_owned()]);
     }
     Some((granularity, buckets?))

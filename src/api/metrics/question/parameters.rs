@@ -11,6 +11,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use crate::api::formats::FormParameter;
 use crate::api::metrics::question::draft::{CompareSaid, Draft, FilterSaid, TopSaid};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::list;
@@ -96,7 +97,14 @@ pub(crate) struct FieldParameters {
 
 parameter_groups! {
     /// What every question about figures may say.
-    MetricParameters { time: TimeParameters, cut: GranularityParameter, shape: ShapeParameters, hindsight: HindsightParameter, fields: FieldParameters }
+    MetricParameters {
+        time: TimeParameters,
+        cut: GranularityParameter,
+        shape: ShapeParameters,
+        hindsight: HindsightParameter,
+        fields: FieldParameters,
+        form: FormParameter,
+    }
 }
 
 /// What conditions can be on.

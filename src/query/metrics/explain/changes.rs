@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 
 use crate::query::metrics::answer::Value;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
-use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::statement::Statement;
 use crate::query::{ReadError, reading};
 
@@ -108,9 +107,9 @@ fn push_cell(subject: &Subject<'_>, now: DateTime<Utc>) -> Statement {
     sql
 }
 
-/// A maximum stands for the sessions that began in its range.
+/// What is swept along time stands for the sessions that began in its range.
 fn push_sessions(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc>) {
-    if subject.metric.additivity == Additivity::Maximum {
+    if subject.metric.additivity.is_along_time() {
         subject.push_started(sql, Counting::Counted, Naming::Number, now);
     } else {
         subject.push_rows(sql, Counting::Counted, Naming::Number, now);

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::query::catalog::Source;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
-use crate::query::metrics::registry::{Additivity, Needs};
+use crate::query::metrics::registry::Needs;
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{hindsight, predicate};
 use crate::query::range::TimeRange;
@@ -94,7 +94,7 @@ async fn never_counted(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>)
                 count(distinct (s.source_id, s.session_id))
                   filter (where s.is_part_of_session and not s.is_deleted_at_provider) as breakout_rooms",
     );
-    if subject.metric.additivity == Additivity::Maximum {
+    if subject.metric.additivity.is_along_time() {
         subject.push_started(&mut sql, Counting::All, Naming::Number, now);
     } else {
         subject.push_rows(&mut sql, Counting::All, Naming::Number, now);

@@ -36,7 +36,6 @@ use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Bucket, Value};
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::{answer, cell, hindsight};
 
@@ -104,9 +103,10 @@ pub async fn explain(
         None
     };
     let by = parts::dimension(metric);
-    let groups = match metric.additivity {
-        Additivity::Maximum => Vec::new(),
-        _ => subject.sums_by(pool, by, vec![subject.query.range], now).await?,
+    let groups = if metric.additivity.is_along_time() {
+        Vec::new()
+    } else {
+        subject.sums_by(pool, by, vec![subject.query.range], now).await?
     };
     let previous = match subject.query.as_known_at {
         None => Some(previous::of(pool, catalog, subject, &figure, question).await?),

@@ -51,7 +51,7 @@ pub(super) fn dimension(metric: &Metric) -> Dimension {
         Dimension::UnexplainedClass
     } else if names("s.transcript_state") {
         Dimension::TranscriptState
-    } else if metric.rows == Rows::Presences && metric.additivity != Additivity::Maximum {
+    } else if metric.rows == Rows::Presences && !metric.additivity.is_along_time() {
         Dimension::PresetName
     } else {
         Dimension::Provider

@@ -1,6 +1,6 @@
-//! What a maximum rests on: the instant at which it was reached first, and who was there.
+//! What a figure along time rests on: who was there; of a maximum, in the instant at which it was reached first.
 //!
-//! Both come from the sweep that reads the maximum itself, cut down to one group.
+//! All of it comes from the sweep that reads the figure itself, cut down to one group.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgPool, Row};
@@ -18,7 +18,7 @@ pub(super) async fn first(
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, ReadError> {
     let TimeRange { from, to } = subject.query.range;
-    let mut sql = sweep::levels(&subject.query, &subject.telling_ids(), now);
+    let mut sql = sweep::levels(&subject.query, subject.metric.rows, &subject.telling_ids(), now);
     sql.push(" select at from level where at >= ").push_bind(from).push(" and at < ").push_bind(to);
     sql.push(" and level > 0");
     for (place, (_, value)) in subject.group.iter().enumerate() {
@@ -33,7 +33,12 @@ pub(super) async fn first(
 pub(super) fn push_present(sql: &mut Statement, subject: &Subject<'_>, at: DateTime<Utc>, now: DateTime<Utc>) {
     // the instant alone: whoever leaves in it has left
     let instant = TimeRange { from: at, to: at + TimeDelta::microseconds(1) };
-    sweep::push_stays(sql, &subject.query, &subject.telling_ids(), instant, now);
+    push_stays(sql, subject, instant, now);
+}
+
+/// Those who were there in a range.
+pub(super) fn push_stays(sql: &mut Statement, subject: &Subject<'_>, range: TimeRange, now: DateTime<Utc>) {
+    sweep::push_stays(sql, &subject.query, subject.metric.rows, &subject.telling_ids(), range, now);
     for (dimension, value) in &subject.group {
         push_equal(sql, sweep::column(*dimension), value.as_deref());
     }

@@ -49,7 +49,7 @@ fn push_rows(sql: &mut Statement, subject: &Subject<'_>, more: &str, now: DateTi
 }
 
 /// Which row of a session a row is; empty: the session is the row.
-fn row_id(rows: Rows) -> &'static str {
+pub(super) fn row_id(rows: Rows) -> &'static str {
     match rows {
         Rows::Messages => "m.provider_message_id",
         Rows::Presences => "p.participant_id::text",

@@ -3,7 +3,7 @@
 //! A row's part comes from the figure's own SQL ([`piece`]), so rows and figure cannot disagree. Parts are
 //! rounded to the digits of the answer one after the other, with what rounding left over carried on to the next row
 //! and, in the cursor, to the next page: so all parts together are the figure to the last digit. The rows of a maximum
-//! are those that were there when it was reached first.
+//! are those that were there when it was reached first; to an average over time each adds its share of the time.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -16,7 +16,9 @@ use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::explain::{peak, piece};
 use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::statement::Statement;
+use crate::query::metrics::sweep;
 use crate::query::number::Number;
+use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
 /// Where a page ends: the sort key of its last row, and what rounding has left over up to there.
@@ -96,13 +98,10 @@ pub async fn rows(
     let mut sql = Statement::new(
         "select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.session_state, d.outcome, d.channel from (",
     );
-    if subject.metric.additivity == Additivity::Maximum {
-        let Some(at) = peak::first(pool, subject, known_at).await? else { return Ok(Vec::new()) };
-        sql.push("select p.joined_at as at, s.source_id, s.session_id, p.participant_id::text as row_id, ");
-        sql.push("1::numeric as value, 1::numeric as known, 0::bigint as unknown");
-        peak::push_present(&mut sql, subject, at, known_at);
-        let key = ["p.joined_at", "s.source_id", "s.session_id", "p.participant_id::text"];
-        piece::push_after(&mut sql, key, after.as_ref());
+    if subject.metric.additivity.is_along_time() {
+        if !push_there(&mut sql, pool, subject, after.as_ref(), known_at).await? {
+            return Ok(Vec::new());
+        }
     } else {
         piece::push(&mut sql, subject, after.as_ref(), known_at);
     }
@@ -116,6 +115,37 @@ pub async fn rows(
         .map(|row| take(row, is_ratio, &mut carried))
         .collect::<Result<_, _>>()
         .map_err(reading("the rows of a figure"))
+}
+
+/// The rows of a figure along time; false: there are none. Each adds one to a maximum, and to an average the share of the
+/// time that it was there.
+async fn push_there(
+    sql: &mut Statement,
+    pool: &PgPool,
+    subject: &Subject<'_>,
+    after: Option<&RowPosition>,
+    now: DateTime<Utc>,
+) -> Result<bool, ReadError> {
+    let rows = subject.metric.rows;
+    let (began, row_id) = (sweep::began(rows), piece::row_id(rows));
+    sql.push("select ").push(began).push(" as at, s.source_id, s.session_id, ").push(row_id).push(" as row_id, ");
+    if subject.metric.additivity == Additivity::Maximum {
+        let Some(at) = peak::first(pool, subject, now).await? else { return Ok(false) };
+        sql.push("1::numeric as value, 1::numeric as known, 0::bigint as unknown");
+        peak::push_present(sql, subject, at, now);
+    } else {
+        let range = TimeRange { to: subject.query.range.to.min(now), ..subject.query.range };
+        if range.from >= range.to {
+            return Ok(false);
+        }
+        sql.push("extract(epoch from least(stay.ended_at, ").push_bind(range.to).push(") - greatest(").push(began);
+        sql.push(", ").push_bind(range.from).push(")) / extract(epoch from ").push_bind(range.to);
+        sql.push("::timestamptz - ").push_bind(range.from).push("::timestamptz) as value, ");
+        sql.push("1::numeric as known, 0::bigint as unknown");
+        peak::push_stays(sql, subject, range, now);
+    }
+    piece::push_after(sql, [began, "s.source_id", "s.session_id", row_id], after);
+    Ok(true)
 }
 
 fn take(row: &PgRow, is_ratio: bool, carried: &mut Decimal) -> Result<ContributingRow, sqlx::Error> {

@@ -30,8 +30,8 @@ pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> S
     let [value, known, unknown] = numbers(metric, &subject.pass());
     let is_ratio = metric.additivity == Additivity::RatioOfSums;
     let mut sql = Statement::new("with figure as (select ");
-    if metric.additivity == Additivity::Maximum {
-        push_peak(&mut sql, subject, now);
+    if metric.additivity.is_along_time() {
+        push_along_time(&mut sql, subject, now);
     } else {
         if is_ratio {
             sql.push("coalesce(")
@@ -55,7 +55,11 @@ pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> S
         Additivity::Percentile | Additivity::MaximumAsOf => {
             sql.push("select round(case when known_count > 0 then coalesce(value, 0) end, 9) as value, known_count, unknown_count");
         }
-        Additivity::Sum | Additivity::Maximum | Additivity::StateAsOf | Additivity::Distinct => {
+        Additivity::Sum
+        | Additivity::Maximum
+        | Additivity::TimeAverage
+        | Additivity::StateAsOf
+        | Additivity::Distinct => {
             sql.push("select round(case when known_count = 0 and unknown_count > 0 then null else ");
             sql.push(if is_unproven { "nullif(value, 0)" } else { "coalesce(value, 0)" });
             sql.push(" end, 9) as value, known_count, unknown_count");
@@ -77,12 +81,16 @@ fn push_unknown(sql: &mut Statement, subject: &Subject<'_>, unknown: &str, now: 
     sql.push(" as unknown_count");
 }
 
-fn push_peak(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc>) {
-    sql.push("max(peak)::numeric as value, count(peak)::numeric as known_count, (select count(*) filter (where ");
+fn push_along_time(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc>) {
+    let figure = if subject.metric.additivity == Additivity::TimeAverage { "average" } else { "peak" };
+    sql.push("max(").push(figure).push(")::numeric as value, ");
+    // nobody there, beside some of whom nothing is known, is no zero
+    sql.push("coalesce(ceil(max(").push(figure).push(")), 0)::numeric as known_count, (select count(*) filter (where ");
     sql.push(subject.metric.is_unknown_sql).push(")");
     subject.push_started(sql, Counting::Counted, Naming::Slug, now);
     sql.push(") as unknown_count from (");
-    sql.append(sweep::statement(&subject.query, &subject.telling_ids(), now)).push(") swept where true");
+    sql.append(sweep::statement(&subject.query, subject.metric.rows, &subject.telling_ids(), now))
+        .push(") swept where true");
     for (place, (_, value)) in subject.group.iter().enumerate() {
         let column = format!(" and g{}", place + 1);
         match value {

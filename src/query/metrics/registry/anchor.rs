@@ -69,7 +69,9 @@ pub enum Additivity {
     RatioOfSums,
     /// Nothing may be added: the most of a whole is not the sum of the most of its parts. Swept along time.
     Maximum,
-    /// The same, of a state at one instant.
+    /// May be added over groups; over time it is weighted by the length of the buckets. Swept along time.
+    TimeAverage,
+    /// The same as a maximum, of a state at one instant.
     MaximumAsOf,
     /// A state at one instant: it may be added over groups, and over time only the last one holds.
     StateAsOf,
@@ -86,10 +88,16 @@ impl Additivity {
             Self::Sum => "sum",
             Self::RatioOfSums => "ratio_of_sums",
             Self::Maximum | Self::MaximumAsOf => "maximum",
+            Self::TimeAverage => "time_average",
             Self::StateAsOf => "state_as_of",
             Self::Distinct => "distinct",
             Self::Percentile => "percentile",
         }
+    }
+
+    /// Whether it is swept along time.
+    pub fn is_along_time(self) -> bool {
+        matches!(self, Self::Maximum | Self::TimeAverage)
     }
 
     /// Whether the whole is what its parts add up to, source by source and bucket by bucket.

@@ -1,18 +1,48 @@
-//! Metrics of the most at once: swept along time.
+//! Metrics of how many there were at once.
 //!
-//! No figure here may be added to another: each cell and the whole is swept by itself.
+//! They are read along time and are no sums over rows: what a cell has of them is swept for the cell, and the whole
+//! for the whole. Sessions count from their start to their effective end, presences from joining to leaving.
 
 use crate::query::metrics::registry::people::PRESENCE;
+use crate::query::metrics::registry::volume::COUNT;
 use crate::query::metrics::registry::{Additivity, Metric};
 
-/// Metrics of the most at once.
-pub(super) static METRICS: [Metric; 1] = [Metric {
-    id: "peak_concurrent_participants",
-    label: "Most participants at once",
-    unit: "presences",
-    description: "Most presences at the same time, over all sessions of the cell, those that began before the bucket included. Who leaves in the instant in which another joins makes room first. The peak of a whole is read by itself: it is not the sum of the peaks of its parts.",
-    formula: "max over time of count(joined_at <= t and t < left_at) of analytics.participants",
-    null_rule: "Presences without a beginning, without an end in a session that does not run, or of no length are left out. Sessions that began in the range and whose participants were never fetched are in unknown_count.",
-    additivity: Additivity::Maximum,
-    ..PRESENCE
-}];
+/// Sessions along time.
+const ALONG_TIME: Metric = Metric {
+    null_rule: "Sessions that began in the range and ended nobody knows when are left out and in unknown_count.",
+    is_unknown_sql: "s.ended_at is null and s.session_state not in ('live', 'open', 'never_started')",
+    is_unknown_by_start: true,
+    amount_sql: None,
+    can_overlap: false,
+    ..COUNT
+};
+
+/// Metrics of how many there were at once.
+pub(super) static METRICS: [Metric; 3] = [
+    Metric {
+        id: "peak_concurrent_sessions",
+        label: "Most sessions at once",
+        description: "Most sessions at the same time, those that began before the bucket included. A session that ends in the instant in which another begins makes room first; one of no length does not count. What runs is there until now; an open chat, or a meeting that nobody is in, ended 30 minutes after its last sign of life once that is 24 hours ago. The peak of a whole is read by itself: it is not the sum of the peaks of its parts.",
+        formula: "max over time of count(started_at <= t and t < analytics.effective_end(...)) of analytics.sessions",
+        additivity: Additivity::Maximum,
+        ..ALONG_TIME
+    },
+    Metric {
+        id: "average_concurrent_sessions",
+        label: "Sessions at once on average",
+        description: "Mean number of sessions at the same time over the bucket: the time in sessions over the time that passed. Sessions count as for peak_concurrent_sessions; the part of a bucket that has not come does not count. Averages of groups may be added, those of buckets only weighted by their length.",
+        formula: "seconds in sessions / seconds that passed",
+        additivity: Additivity::TimeAverage,
+        ..ALONG_TIME
+    },
+    Metric {
+        id: "peak_concurrent_participants",
+        label: "Most participants at once",
+        unit: "presences",
+        description: "Most presences at the same time, over all sessions of the cell, those that began before the bucket included. Who leaves in the instant in which another joins makes room first. The peak of a whole is read by itself: it is not the sum of the peaks of its parts.",
+        formula: "max over time of count(joined_at <= t and t < left_at) of analytics.participants",
+        null_rule: "Presences without a beginning, without an end in a session that does not run, or of no length are left out. Sessions that began in the range and whose participants were never fetched are in unknown_count.",
+        additivity: Additivity::Maximum,
+        ..PRESENCE
+    },
+];

@@ -44,7 +44,7 @@ const METERED: Metric = Metric {
 };
 
 /// Metrics of time.
-pub(super) static METRICS: [Metric; 11] = [
+pub(super) static METRICS: [Metric; 10] = [
     Metric {
         id: "minutes_consumed",
         label: "Minutes consumed",
@@ -57,13 +57,6 @@ pub(super) static METRICS: [Metric; 11] = [
         label: "Billable minutes",
         description: "Minutes of what is sold by the minute, as metered: avatar streams and meetings. Chats are not sold by the minute.",
         formula: "sum(minutes_consumed)",
-        ..METERED
-    },
-    Metric {
-        id: "rounded_billable_minutes",
-        label: "Billable minutes, rounded",
-        description: "Billable minutes, rounded as the rate card in force says; without a card as they are metered.",
-        formula: "sum(minutes_consumed), each rounded by the card",
         ..METERED
     },
     Metric {

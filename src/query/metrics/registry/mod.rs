@@ -12,6 +12,7 @@ mod concurrency;
 mod data;
 mod messages;
 mod minutes;
+mod money;
 pub mod needs;
 mod outcome;
 mod people;
@@ -23,6 +24,7 @@ mod volume;
 use chrono::TimeDelta;
 
 pub use crate::query::metrics::registry::anchor::{Additivity, Anchor};
+pub use crate::query::metrics::registry::money::COST_OF_SESSION;
 pub use crate::query::metrics::registry::needs::{Applicability, Needs};
 pub use crate::query::metrics::registry::rows::Rows;
 
@@ -76,7 +78,7 @@ impl Metric {
     /// Whether it can be grouped by `dimension`: its rows must have one value of it, or must be sessions that may count
     /// in several groups.
     pub fn can_be_grouped_by(&self, dimension: Dimension) -> bool {
-        let is_swept = self.additivity == Additivity::Maximum;
+        let is_swept = self.additivity.is_along_time();
         let may_overlap = self.rows == Rows::Sessions && self.can_overlap && !is_swept;
         match dimension.home() {
             Home::Source => true,
@@ -116,7 +118,7 @@ impl Metric {
         let is_by_start = self.rows == Rows::Sessions && self.anchor == Anchor::StartedAt;
         match attribution {
             Attribution::Start => true,
-            Attribution::End => is_by_start && self.additivity != Additivity::Maximum,
+            Attribution::End => is_by_start && !self.additivity.is_along_time(),
             Attribution::Spread => is_by_start && self.amount_sql.is_some(),
         }
     }
@@ -125,6 +127,11 @@ impl Metric {
     pub fn has_own_time(&self) -> bool {
         let is_of_session = matches!(self.anchor, Anchor::StartedAt | Anchor::EndedAt) && self.is_of_sessions();
         !is_of_session
+    }
+
+    /// Whether it is worked out from what sessions cost, which [`COST_OF_SESSION`] tells.
+    pub fn is_of_money(&self) -> bool {
+        money::METRICS.iter().any(|metric| metric.id == self.id)
     }
 
     /// Whether it is what is asked of sessions, so that questions may choose sessions for it.
@@ -141,7 +148,7 @@ pub const LOW_SAMPLE: i64 = 20;
 
 /// All metrics.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
-    let families: [&'static [Metric]; 9] = [
+    let families: [&'static [Metric]; 10] = [
         &volume::METRICS,
         &minutes::METRICS,
         &outcome::METRICS,
@@ -150,6 +157,7 @@ pub fn metrics() -> impl Iterator<Item = &'static Metric> {
         &concurrency::METRICS,
         &transcripts::METRICS,
         &quality::METRICS,
+        &money::METRICS,
         &data::METRICS,
     ];
     families.into_iter().flatten()

@@ -1,0 +1,296 @@
+//! `POST /v1/costs/estimate`: what sessions would have cost by other prices, beside what they cost.
+//!
+//! Both sums are worked out by the same text over the same sessions; only the cards differ. So a scenario with the
+//! prices that stand costs what is paid, to the last digit. Nothing is written.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::State;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::actions::request::ActionRequest;
+use crate::api::costs::card_body::{CardReader, DEFAULT_SCENARIO, text};
+use crate::api::costs::cards::RateCardBody;
+use crate::api::documented::PriceProblems;
+use crate::api::parameters::time::TimeParameters;
+use crate::api::parameters::{Asked, Faults, NoParameters};
+use crate::api::problem::{ApiError, Fault};
+use crate::model::rate_card::RateCard;
+use crate::query::calendar::in_zone;
+use crate::query::catalog::{Catalog, Source};
+use crate::query::freshness::Freshness;
+use crate::query::number::Number;
+use crate::query::range::TimeRange;
+use crate::query::rate_cards::{self, CostLine};
+
+const FIELDS: [&str; 7] = ["from", "to", "range", "zone", "sources", "scenario", "cards"];
+
+/// A what-if.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is only documented; the body is read field by field")]
+pub(crate) struct EstimateRequest {
+    /// First instant: a date (in `zone`) or RFC 3339. Not together with `range`.
+    #[schema(required = false, example = "2026-11-01")]
+    from: String,
+    /// First instant after it.
+    #[schema(required = false, example = "2026-12-01")]
+    to: String,
+    /// A range by name, as in `/v1/metrics/query`. One of `range` and `from` is needed.
+    #[schema(required = false, example = "previous_month")]
+    range: String,
+    /// IANA name of the zone whose days are meant.
+    #[schema(required = false, example = "Europe/Berlin")]
+    zone: String,
+    /// Slugs of sources. Default: all.
+    #[schema(required = false)]
+    sources: Vec<String>,
+    /// Its name; without `cards`, the name of a stored scenario.
+    #[schema(required = false, example = "audio only for guests")]
+    scenario: String,
+    /// Its prices; no other card counts. Default: the stored cards of `scenario`.
+    #[schema(required = false)]
+    cards: Vec<RateCardBody>,
+}
+
+/// What sessions would have cost, beside what they cost. Amounts are decimals as text.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CostEstimate {
+    /// The name of the what-if.
+    scenario: String,
+    /// Of the what-if, ISO 4217; null: it has no cards.
+    #[schema(example = "USD")]
+    currency: Option<String>,
+    /// What they would have cost; null: nothing has a price.
+    #[schema(example = "96.15")]
+    scenario_cost: Option<String>,
+    /// Currency of the cards that stand; null: there are none.
+    #[schema(example = "USD")]
+    current_currency: Option<String>,
+    /// What they cost by the cards that stand; null: nothing has a price.
+    #[schema(example = "182.40")]
+    current_cost: Option<String>,
+    /// The one minus the other; null: one is missing, or the currencies differ.
+    #[schema(example = "-86.25")]
+    difference: Option<String>,
+    /// The what-if in parts: they add up to `scenario_cost`.
+    by_preset: Vec<EstimateLine>,
+    /// Minutes that no card of the what-if prices.
+    unpriced_minutes: Number,
+    /// Minutes that no card prices that stands.
+    current_unpriced_minutes: Number,
+    /// Sessions of which it is not known how much was used.
+    unknown_count: i64,
+    /// The question as it was understood.
+    query: EstimateEcho,
+    /// How far the data is complete.
+    freshness: Freshness,
+}
+
+/// What is sold at one price.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EstimateLine {
+    /// Slug of the source.
+    #[schema(example = "rtk-prod")]
+    source: String,
+    /// `minute`, `session` or `resolution`.
+    #[schema(example = "minute")]
+    unit: String,
+    /// Preset of the participants; null: not sold by preset, or not known.
+    #[schema(example = "guest")]
+    preset_name: Option<String>,
+    /// How much was used.
+    consumed_quantity: Number,
+    /// How much is sold, after rounding.
+    pricing_quantity: Number,
+    /// Price of one; null: nothing prices it.
+    #[schema(example = "0.0005")]
+    unit_price: Option<String>,
+    /// What it costs; null: nothing prices it.
+    #[schema(example = "28.75")]
+    cost: Option<String>,
+}
+
+/// The question as it was understood.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EstimateEcho {
+    /// First instant of the range.
+    from: String,
+    /// First instant after it.
+    to: String,
+    /// IANA zone.
+    zone: &'static str,
+    /// Slugs of the sources.
+    sources: Vec<String>,
+}
+
+/// What it would cost
+///
+/// What the sessions that began in a range would have cost by other rate cards, beside what they cost by those that
+/// stand. Reads only. Minutes that nothing prices are told apart and are never free.
+#[utoipa::path(
+    post, path = "/v1/costs/estimate", tag = "costs",
+    request_body(content = EstimateRequest, example = json!({
+        "range": "previous_month", "zone": "Europe/Berlin", "sources": ["rtk-prod"], "scenario": "audio only for guests",
+        "cards": [{"source": "rtk-prod", "unit": "minute", "unit_price": "0.002", "currency": "USD"},
+                  {"source": "rtk-prod", "unit": "minute", "unit_price": "0.0005", "currency": "USD", "preset_pattern": "guest*"}]
+    })),
+    responses(
+        (status = 200, description = "Both sums.", body = CostEstimate, example = json!({
+            "scenario": "audio only for guests", "currency": "USD", "scenario_cost": "96.15", "current_currency": "USD",
+            "current_cost": "182.4", "difference": "-86.25",
+            "by_preset": [{"source": "rtk-prod", "unit": "minute", "preset_name": "guest", "consumed_quantity": 57500,
+                           "pricing_quantity": 57500, "unit_price": "0.0005", "cost": "28.75"}],
+            "unpriced_minutes": 0, "current_unpriced_minutes": 0, "unknown_count": 0,
+            "query": {"from": "2026-10-01T00:00:00+02:00", "to": "2026-11-01T00:00:00+01:00", "zone": "Europe/Berlin", "sources": ["rtk-prod"]},
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+        })),
+        PriceProblems
+    )
+)]
+pub(crate) async fn estimate_costs(
+    State(state): State<ApiState>,
+    asked: Asked<NoParameters>,
+    request: ActionRequest,
+) -> Result<Json<CostEstimate>, ApiError> {
+    asked.faults.refuse()?;
+    let catalog = Catalog::load(&state.pool, None).await?;
+    let standing: Vec<RateCard> = rate_cards::list(&state.pool).await?.into_iter().map(|one| one.card).collect();
+    let question = Question::read(&state, &catalog, &standing, &request.body).map_err(ApiError::InvalidBody)?;
+    let ids: Vec<i32> = question.sources.iter().map(|source| source.source_id).collect();
+    let actual: Vec<RateCard> = standing.into_iter().filter(|card| card.scenario == DEFAULT_SCENARIO).collect();
+    let current = rate_cards::costs(&state.pool, &ids, question.range, &actual).await?;
+    let scenario = rate_cards::costs(&state.pool, &ids, question.range, &question.cards).await?;
+    let currency = |cards: &[RateCard]| cards.first().map(|card| card.currency.clone());
+    let (current_currency, scenario_currency) = (currency(&actual), currency(&question.cards));
+    let (current_sum, scenario_sum) = (sum(&current), sum(&scenario));
+    let is_one = current_currency == scenario_currency;
+    let difference = scenario_sum.zip(current_sum).filter(|_| is_one).map(|(one, other)| one - other);
+    let now = state.clock.now();
+    Ok(Json(CostEstimate {
+        scenario: question.scenario,
+        currency: scenario_currency,
+        scenario_cost: scenario_sum.map(money),
+        current_currency,
+        current_cost: current_sum.map(money),
+        difference: difference.map(money),
+        unpriced_minutes: unpriced(&scenario),
+        current_unpriced_minutes: unpriced(&current),
+        unknown_count: scenario.iter().map(|line| line.unknown_count).sum(),
+        by_preset: scenario.into_iter().map(EstimateLine::from).collect(),
+        query: EstimateEcho {
+            from: in_zone(question.zone, question.range.from),
+            to: in_zone(question.zone, question.range.to),
+            zone: question.zone.name(),
+            sources: question.sources.iter().map(|source| source.source.clone()).collect(),
+        },
+        freshness: Freshness::of(&catalog, &question.sources, now, state.health.stale_after),
+    }))
+}
+
+impl From<CostLine> for EstimateLine {
+    fn from(line: CostLine) -> Self {
+        Self {
+            source: line.source,
+            unit: line.pricing_unit,
+            preset_name: line.preset_name,
+            consumed_quantity: Number(line.consumed_quantity),
+            pricing_quantity: Number(line.pricing_quantity),
+            unit_price: line.list_unit_price.map(|price| price.normalize().to_string()),
+            cost: line.list_unit_price.map(|_| money(line.list_cost)),
+        }
+    }
+}
+
+fn money(amount: Decimal) -> String {
+    Number(amount).to_string()
+}
+
+/// `None`: nothing has a price.
+fn sum(lines: &[CostLine]) -> Option<Decimal> {
+    let mut priced = lines.iter().filter(|line| line.list_unit_price.is_some()).map(|line| line.list_cost).peekable();
+    priced.peek().is_some().then(|| priced.fold(Decimal::ZERO, Decimal::saturating_add))
+}
+
+fn unpriced(lines: &[CostLine]) -> Number {
+    let of_minutes = lines.iter().filter(|line| line.pricing_unit == "minute" && line.list_unit_price.is_none());
+    Number(of_minutes.map(|line| line.consumed_quantity).fold(Decimal::ZERO, Decimal::saturating_add))
+}
+
+/// What is asked, checked.
+struct Question<'a> {
+    range: TimeRange,
+    zone: chrono_tz::Tz,
+    sources: Vec<&'a Source>,
+    scenario: String,
+    cards: Vec<RateCard>,
+}
+
+impl<'a> Question<'a> {
+    fn read(state: &ApiState, catalog: &'a Catalog, standing: &[RateCard], body: &Value) -> Result<Self, Vec<Fault>> {
+        let nothing = Map::new();
+        let fields = body.as_object().unwrap_or(&nothing);
+        let mut told = Faults::default();
+        for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
+            told.note_unknown(name, "unknown_field", name, FIELDS);
+        }
+        let when = time(fields, &mut told).read(state.default_zone, state.clock.now(), &mut told);
+        if when.range.is_none() && ["from", "to", "range"].iter().all(|name| !fields.contains_key(*name)) {
+            told.note("range", "missing_field", "Say when: `range` such as \"previous_month\", or `from` and `to`.");
+        }
+        let sources = sources(catalog, fields, &mut told);
+        let scenario = text(fields, "scenario", Some("what-if"), &mut told).unwrap_or_default();
+        let mut faults = Vec::new();
+        let cards = if let Some(list) = fields.get("cards") {
+            let reader = CardReader { catalog, zone: when.zone, scenario: &scenario };
+            let mut cards = reader.read(list, &mut faults);
+            cards.retain(|card| card.scenario == scenario);
+            cards
+        } else {
+            let stored: BTreeSet<&str> = standing.iter().map(|card| card.scenario.as_str()).collect();
+            if !stored.contains(scenario.as_str()) {
+                told.note_unknown("scenario", "no_cards", &scenario, stored);
+            }
+            standing.iter().filter(|card| card.scenario == scenario).cloned().collect()
+        };
+        faults.splice(0..0, told.in_body(""));
+        match when.range {
+            Some(range) if faults.is_empty() => Ok(Self { range, zone: when.zone, sources, scenario, cards }),
+            _ => Err(faults),
+        }
+    }
+}
+
+/// The fields about time; texts are read as parameters are.
+fn time(fields: &Map<String, Value>, told: &mut Faults) -> TimeParameters {
+    let mut given = Map::new();
+    for name in ["from", "to", "range", "zone"] {
+        match fields.get(name) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) => _ = given.insert(name.to_owned(), json!(text)),
+            Some(_) => told.note(name, "wrong_type", format!("`{name}` must be a text.")),
+        }
+    }
+    serde_json::from_value(Value::Object(given)).unwrap_or_default()
+}
+
+fn sources<'a>(catalog: &'a Catalog, fields: &Map<String, Value>, told: &mut Faults) -> Vec<&'a Source> {
+    let Some(list) = fields.get("sources").filter(|list| !list.is_null()) else {
+        return catalog.sources.iter().collect();
+    };
+    let Some(list) = list.as_array() else {
+        told.note("sources", "wrong_type", "`sources` must be a list of slugs.");
+        return Vec::new();
+    };
+    let slugs = || catalog.sources.iter().map(|source| source.source.as_str());
+    for slug in list.iter().map(|slug| slug.as_str().map_or_else(|| slug.to_string(), ToOwned::to_owned)) {
+        if slugs().all(|known| known != slug) {
+            told.note_unknown("sources", "unknown_value", &slug, slugs());
+        }
+    }
+    catalog.sources.iter().filter(|source| list.iter().any(|slug| slug == source.source.as_str())).collect()
+}

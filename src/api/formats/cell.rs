@@ -1,0 +1,127 @@
+//! Cells: one value of a table, and how the fields of an item become columns.
+//!
+//! A column knows its name, its kind and where to find it in an item; so the columns of a list are one line each, and a
+//! null stays a null. What a cell looks like is the matter of each form.
+
+use chrono::{DateTime, FixedOffset, Utc};
+use rust_decimal::Decimal;
+use serde::ser::{Serialize, Serializer};
+
+use crate::query::number::Number;
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Integer,
+    /// Exact, at most nine digits after the point.
+    Decimal,
+    Boolean,
+    Instant,
+}
+
+/// One value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Cell {
+    Null,
+    Text(String),
+    Integer(i64),
+    Decimal(Decimal),
+    Boolean(bool),
+    Instant(DateTime<FixedOffset>),
+}
+
+/// Names and kinds of the columns.
+pub(crate) type Head = Vec<(String, Kind)>;
+
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_none(),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Decimal(decimal) => Number(*decimal).serialize(serializer),
+            Self::Boolean(is) => serializer.serialize_bool(*is),
+            Self::Instant(at) => serializer.serialize_str(&instant_text(at)),
+        }
+    }
+}
+
+/// As in JSON: RFC 3339, `Z` for UTC.
+pub(super) fn instant_text(at: &DateTime<FixedOffset>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+}
+
+/// A field of an item.
+pub(crate) trait Field {
+    /// What its column holds.
+    const KIND: Kind;
+    /// Its value.
+    fn cell(&self) -> Cell;
+}
+
+macro_rules! fields {
+    ($($type:ty: $kind:ident = |$value:ident| $cell:expr;)+) => {$(
+        impl Field for $type {
+            const KIND: Kind = Kind::$kind;
+            fn cell(&self) -> Cell {
+                let $value = self;
+                Cell::$kind($cell)
+            }
+        }
+    )+};
+}
+
+fields! {
+    String: Text = |text| text.clone();
+    &'static str: Text = |text| (*text).to_owned();
+    i64: Integer = |number| *number;
+    i32: Integer = |number| i64::from(*number);
+    bool: Boolean = |is| *is;
+    Number: Decimal = |number| number.0;
+    DateTime<Utc>: Instant = |at| at.fixed_offset();
+}
+
+impl<F: Field> Field for Option<F> {
+    const KIND: Kind = F::KIND;
+    fn cell(&self) -> Cell {
+        self.as_ref().map_or(Cell::Null, Field::cell)
+    }
+}
+
+type Getter<T> = Box<dyn Fn(&T) -> Cell + Send + Sync>;
+
+/// One column of a list of `T`.
+pub(crate) struct Column<T> {
+    name: &'static str,
+    kind: Kind,
+    cell: Getter<T>,
+}
+
+impl<T> Column<T> {
+    /// The column of a field.
+    pub(crate) fn of<F: Field + 'static>(name: &'static str, field: fn(&T) -> &F) -> Self
+    where
+        T: 'static,
+    {
+        Self { name, kind: F::KIND, cell: Box::new(move |item| field(item).cell()) }
+    }
+}
+
+/// The columns of a list whose items have these fields, in this order.
+macro_rules! columns {
+    ($item:ty { $($field:ident),+ $(,)? }) => {
+        vec![$($crate::api::formats::cell::Column::<$item>::of(stringify!($field), |item| &item.$field)),+]
+    };
+}
+pub(crate) use columns;
+
+/// Names and kinds of columns.
+pub(crate) fn head<T>(columns: &[Column<T>]) -> Head {
+    columns.iter().map(|column| (column.name.to_owned(), column.kind)).collect()
+}
+
+/// The rows of items.
+pub(crate) fn rows<T>(columns: &[Column<T>], items: &[T]) -> Vec<Vec<Cell>> {
+    items.iter().map(|item| columns.iter().map(|column| (column.cell)(item)).collect()).collect()
+}

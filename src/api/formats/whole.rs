@@ -1,0 +1,81 @@
+//! A whole list as a table, sent while it is read.
+//!
+//! Page after page is read by its key and written at once, so that memory and the time of a statement have a bound, and
+//! no connection waits for a slow reader. A page that cannot be read cuts the answer off: half a list must not look
+//! like a whole one.
+
+use axum::body::{Body, Bytes};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+
+use crate::api::formats::cell::{Column, head, rows};
+use crate::api::formats::{Form, TableError, TableWriter};
+use crate::api::problem::ApiError;
+use crate::query::ReadError;
+
+/// Items read at a time.
+const BATCH: i64 = 1_000;
+
+/// Reads a page: those after a key, at most so many.
+pub(crate) trait Pages: Send + 'static {
+    /// What is listed.
+    type Item: Send + 'static;
+    /// What they are sorted by.
+    type Key: Send + 'static;
+    /// The key of an item.
+    fn key(item: &Self::Item) -> Self::Key;
+    /// Up to `limit` items after `after`.
+    fn read(
+        &self,
+        after: Option<Self::Key>,
+        limit: i64,
+    ) -> impl Future<Output = Result<Vec<Self::Item>, ReadError>> + Send;
+}
+
+struct Sending<P: Pages> {
+    pages: P,
+    columns: Vec<Column<P::Item>>,
+    writer: TableWriter,
+    after: Option<P::Key>,
+}
+
+/// The whole list. The first page is read before the answer begins: what is wrong then is still a problem.
+pub(crate) async fn send<P: Pages>(form: Form, columns: Vec<Column<P::Item>>, pages: P) -> Result<Response, ApiError> {
+    let (writer, before) = TableWriter::begin(form, head(&columns))?;
+    let mut sending = Sending { pages, columns, writer, after: None };
+    let (mut first, is_last) = sending.next().await?;
+    first.splice(0..0, before);
+    let rest = if is_last { Rest::End(Box::new(sending.writer)) } else { Rest::Pages(Box::new(sending)) };
+    let chunks = stream::unfold((Some(first), rest), async |(first, rest)| match (first, rest) {
+        (Some(first), rest) => Some((Ok(Bytes::from(first)), (None, rest))),
+        (None, Rest::Pages(mut sending)) => match sending.next().await {
+            Ok((bytes, true)) => Some((Ok(bytes.into()), (None, Rest::End(Box::new(sending.writer))))),
+            Ok((bytes, false)) => Some((Ok(bytes.into()), (None, Rest::Pages(sending)))),
+            Err(error) => {
+                tracing::error!(%error, "a list was cut off");
+                Some((Err(error), (None, Rest::Nothing)))
+            }
+        },
+        (None, Rest::End(writer)) => Some((writer.end().map(Bytes::from), (None, Rest::Nothing))),
+        (None, Rest::Nothing) => None,
+    });
+    Ok(([(header::CONTENT_TYPE, form.content_type())], Body::from_stream(chunks)).into_response())
+}
+
+/// What is left to send.
+enum Rest<P: Pages> {
+    Pages(Box<Sending<P>>),
+    End(Box<TableWriter>),
+    Nothing,
+}
+
+impl<P: Pages> Sending<P> {
+    /// The bytes of the next page, and whether it is the last.
+    async fn next(&mut self) -> Result<(Vec<u8>, bool), TableError> {
+        let items = self.pages.read(self.after.take(), BATCH).await?;
+        self.after = items.last().map(P::key);
+        let bytes = self.writer.add(&rows(&self.columns, &items))?;
+        Ok((bytes, i64::try_from(items.len()).is_ok_and(|count| count < BATCH)))
+    }
+}

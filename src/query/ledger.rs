@@ -1,0 +1,129 @@
+//! The minutes ledger: a row for each session and kind of minutes it can have.
+//!
+//! No row: not applicable; a row without minutes: unknown, and not zero. What is counted here is what figures count, so
+//! that the rows of a kind add up to the figure of the same name, to the last digit.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{PgPool, Postgres, QueryBuilder};
+use utoipa::ToSchema;
+
+use crate::query::metrics::registry::COST_OF_SESSION;
+use crate::query::number::Number;
+use crate::query::sessions::SessionFilter;
+use crate::query::{ReadError, reading};
+
+/// The kinds of minutes.
+pub const KINDS: [&str; 4] = ["active", "consumed", "participant", "wall_clock"];
+
+/// Minutes of one kind of one session.
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
+pub struct LedgerLine {
+    /// When the session began.
+    pub started_at: DateTime<Utc>,
+    /// The session.
+    #[schema(example = 42)]
+    pub session_id: i64,
+    /// Slug of the source.
+    #[schema(example = "rtk-prod")]
+    pub source: String,
+    /// Kind of platform.
+    #[schema(example = "realtimekit")]
+    pub provider: String,
+    /// The provider's id, to the letter.
+    pub provider_session_id: String,
+    /// `consumed` (what the provider meters), `wall_clock` (start to end), `participant` (sum of the presences) or
+    /// `active` (gaps between messages, five minutes each at most).
+    #[schema(example = "consumed")]
+    pub minutes_kind: String,
+    /// What they measure: `participant_time`, `session_time`, `elapsed` or `message_gaps`. Never add different ones
+    /// without saying so.
+    #[schema(example = "participant_time")]
+    pub minutes_basis: String,
+    /// How many; null: not known, which is not zero.
+    pub minutes: Option<Number>,
+    /// Whether the provider meters them.
+    pub is_billable: bool,
+    /// True while the session runs or is open.
+    pub is_provisional: bool,
+    /// How they are rounded when sold: `none`, or the rounding of the rate card in force; null: not sold.
+    #[schema(example = "ceil_per_session")]
+    pub rounding: Option<String>,
+    /// How many are sold, after rounding; null: not sold, or not known.
+    pub rounded_minutes: Option<Number>,
+    /// What the provider meters minus the sum of the presences, signed; null: not applicable, or not known.
+    pub difference_minutes: Option<Number>,
+    /// Why they differ: `still_live`, `rounding`, `participants_missing` or `other`.
+    pub difference_class: Option<String>,
+}
+
+/// Sort key of a line: start, session and kind.
+pub type LedgerKey = (DateTime<Utc>, i64, String);
+
+/// Up to `limit` lines of sessions that pass the filter, of these kinds (none: all), after `after`; newest first.
+pub async fn list(
+    pool: &PgPool,
+    filter: &SessionFilter,
+    kinds: &[String],
+    after: Option<LedgerKey>,
+    limit: i64,
+) -> Result<Vec<LedgerLine>, ReadError> {
+    let mut sql = QueryBuilder::<Postgres>::new(COLUMNS);
+    sql.push(COST_OF_SESSION).push(ROUNDINGS).push(KINDS_OF_SESSION);
+    if let Some(source_ids) = &filter.source_ids {
+        sql.push(" and s.source_id = any(").push_bind(source_ids).push(")");
+    }
+    let lists = [
+        (" and s.channel = any(", &filter.channels),
+        (" and s.outcome = any(", &filter.outcomes),
+        (" and s.session_kind = any(", &filter.session_kinds),
+    ];
+    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
+        sql.push(clause).push_bind(values).push(")");
+    }
+    if !kinds.is_empty() {
+        sql.push(" and k.minutes_kind = any(").push_bind(kinds).push(")");
+    }
+    if let Some(started) = filter.started {
+        sql.push(" and s.started_at >= ").push_bind(started.from).push(" and s.started_at < ").push_bind(started.to);
+    }
+    if let Some((started_at, session_id, kind)) = after {
+        // the first says where in the index to begin
+        sql.push(" and s.started_at <= ").push_bind(started_at);
+        sql.push(" and (s.started_at, s.session_id, k.minutes_kind) < (").push_bind(started_at);
+        sql.push(", ").push_bind(session_id).push(", ").push_bind(kind).push(")");
+    }
+    sql.push(" order by s.started_at desc, s.session_id desc, k.minutes_kind desc limit ").push_bind(limit);
+    sql.build_query_as().fetch_all(pool).await.map_err(reading("the minutes ledger"))
+}
+
+const COLUMNS: &str = "
+select s.started_at, s.session_id, s.source, s.provider, s.provider_session_id, k.minutes_kind, k.minutes_basis,
+       k.minutes, k.is_billable, s.is_provisional,
+       case when k.is_billable then coalesce(r.rounding, 'none') end as rounding,
+       case when k.is_billable then c.rounded_minutes end as rounded_minutes,
+       case when k.is_billable then s.unexplained_minutes end as difference_minutes,
+       case when k.is_billable then s.unexplained_minutes_class end as difference_class
+  from analytics.sessions s";
+
+/// By preset, parts of a session may be rounded in different ways.
+const ROUNDINGS: &str = "
+ cross join lateral (
+       select string_agg(distinct x.pricing_rounding, ',' order by x.pricing_rounding) as rounding
+         from analytics.session_costs x
+        where x.source_id = s.source_id and x.session_id = s.session_id and x.pricing_unit = 'minute') r";
+
+const KINDS_OF_SESSION: &str = "
+ cross join lateral (values
+         ('consumed', s.minutes_basis, s.minutes_consumed, true, s.minutes_basis is not null),
+         ('wall_clock', 'elapsed', s.elapsed_minutes, false, true),
+         ('participant', 'participant_time', s.participant_minutes, false, s.session_kind in ('meeting', 'livestream')),
+         ('active', 'message_gaps',
+          case when s.message_count is not null then coalesce(
+            (select sum(least(gap.seconds, 300)) filter (where gap.seconds is not null) / 60
+               from (select extract(epoch from lead(m.sent_at) over (order by m.sent_at) - m.sent_at) as seconds
+                       from analytics.messages m
+                      where m.source_id = s.source_id and m.session_id = s.session_id) gap), 0) end,
+          false, s.session_kind = 'chat' and s.message_support <> 'none')
+       ) k (minutes_kind, minutes_basis, minutes, is_billable, is_applicable)
+ where k.is_applicable and not s.is_part_of_session and not s.is_deleted_at_provider";

@@ -1,0 +1,97 @@
+//! Metrics of money: what sessions cost by the rate cards that stand.
+//!
+//! What is sold of a session, how it is rounded and which card prices it is decided in the view
+//! `analytics.session_costs` alone; here it is only added up. A session without a price is unknown and never free.
+
+use crate::query::metrics::registry::volume::COUNT;
+use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs};
+
+/// A sum of money, in the currency of the rate cards.
+const COST: Metric = Metric {
+    id: "estimated_cost",
+    label: "Estimated cost",
+    unit: "money",
+    description: "What sessions that began in the range cost by the rate cards in force when they began (scenario actual), in the one currency these cards have. Part of a session may have a price and part none: what has one is added, and the session is in unknown_count; unpriced_minutes tells how much is missing.",
+    formula: "sum(list_cost) of analytics.session_costs",
+    null_rule: "Sessions with anything that no card prices, or whose quantity is not known, are in unknown_count; where none has a price, the figure is null.",
+    needs: Needs::Nothing,
+    value_sql: "round(sum(c.cost), 12)",
+    known_sql: "count(c.cost)",
+    unknown_sql: "count(*) filter (where not c.is_priced)",
+    is_unknown_sql: "not c.is_priced",
+    amount_sql: None,
+    can_overlap: false,
+    ..COUNT
+};
+
+/// Metrics of money.
+pub(super) static METRICS: [Metric; 5] = [
+    COST,
+    Metric {
+        id: "unpriced_minutes",
+        label: "Minutes without a price",
+        unit: "minutes",
+        description: "Metered minutes of sessions that began in the range which no rate card prices. They are missing in estimated_cost.",
+        formula: "sum(consumed_quantity) of analytics.session_costs where pricing_unit = 'minute' and list_unit_price is null",
+        null_rule: "Sessions without minutes are in unknown_count and not in the sum; where no session has any, the figure is null.",
+        needs: Needs::Minutes,
+        value_sql: "round(coalesce(sum(c.unpriced_minutes), 0), 12)",
+        known_sql: "count(s.minutes_consumed)",
+        unknown_sql: "count(*) - count(s.minutes_consumed)",
+        is_unknown_sql: "s.minutes_basis is not null and s.minutes_consumed is null",
+        ..COST
+    },
+    Metric {
+        id: "rounded_billable_minutes",
+        label: "Billable minutes, rounded",
+        unit: "minutes",
+        description: "Metered minutes of sessions that began in the range as they are sold: rounded by the rate card in force, and as they are where no card prices them.",
+        formula: "sum(pricing_quantity) of analytics.session_costs where pricing_unit = 'minute'",
+        null_rule: "Sessions without minutes are in unknown_count and not in the sum; where no session has any, the figure is null.",
+        needs: Needs::Minutes,
+        value_sql: "round(sum(c.rounded_minutes), 12)",
+        known_sql: "count(c.rounded_minutes)",
+        unknown_sql: "count(*) - count(c.rounded_minutes)",
+        is_unknown_sql: "s.minutes_basis is not null and c.rounded_minutes is null",
+        ..COST
+    },
+    Metric {
+        id: "cost_per_minute",
+        label: "Cost of a minute",
+        unit: "money",
+        description: "What sessions that began in the range cost, for each minute the provider meters. Only sessions count that have a price for everything and known minutes.",
+        formula: "sum(list_cost) / sum(minutes_consumed)",
+        null_rule: "Sessions without a price for everything or without minutes are in unknown_count and in neither part.",
+        additivity: Additivity::RatioOfSums,
+        needs: Needs::Minutes,
+        value_sql: "round(sum(c.cost) filter (where c.is_priced and s.minutes_consumed is not null), 12)",
+        known_sql: "round(sum(s.minutes_consumed) filter (where c.is_priced), 12)",
+        unknown_sql: "count(*) filter (where not c.is_priced or s.minutes_consumed is null)",
+        is_unknown_sql: "s.minutes_basis is not null and (not c.is_priced or s.minutes_consumed is null)",
+        ..COST
+    },
+    Metric {
+        id: "cost_per_resolution",
+        label: "Cost of a resolution",
+        unit: "money",
+        description: "What all sessions completed in the range cost, resolved or not, for each that was resolved.",
+        formula: "sum(list_cost) / count(outcome = 'resolved')",
+        null_rule: "Sessions without a price for everything, or whose outcome is not known, are in unknown_count and in neither part; without a resolved session the figure is null.",
+        anchor: Anchor::CompletedAt,
+        additivity: Additivity::RatioOfSums,
+        needs: Needs::Outcomes,
+        value_sql: "round(sum(c.cost) filter (where c.is_priced and s.outcome in ('resolved', 'unresolved')), 12)",
+        known_sql: "count(*) filter (where c.is_priced and s.outcome = 'resolved')",
+        unknown_sql: "count(*) filter (where not c.is_priced or s.outcome = 'unknown')",
+        is_unknown_sql: "s.has_outcomes and (not c.is_priced or s.outcome = 'unknown')",
+        ..COST
+    },
+];
+
+/// What the cost of a session `s` comes to: joined as `c` where a question is about money.
+pub const COST_OF_SESSION: &str = " left join lateral (
+    select sum(x.list_cost) as cost, coalesce(bool_and(x.list_cost is not null), false) as is_priced,
+           sum(x.consumed_quantity) filter (where x.pricing_unit = 'minute' and x.list_unit_price is null)
+             as unpriced_minutes,
+           coalesce(sum(x.pricing_quantity) filter (where x.pricing_unit = 'minute'), s.minutes_consumed) as rounded_minutes
+      from analytics.session_costs x where x.source_id = s.source_id and x.session_id = s.session_id) c on true";

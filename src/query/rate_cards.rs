@@ -1,0 +1,130 @@
+//! Rate cards that stand, and what sessions would cost by others.
+//!
+//! What is sold of a session is decided by the view `analytics.session_costs` alone. It takes other cards from a setting
+//! of the transaction: so a what-if is worked out by the very text that works out what is paid.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use sqlx::PgPool;
+
+use crate::model::rate_card::RateCard;
+use crate::query::range::TimeRange;
+use crate::query::{ReadError, reading};
+
+/// A card that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandingCard {
+    /// Our number.
+    pub rate_card_id: i64,
+    /// Slug of its source.
+    pub source: String,
+    /// When it was entered.
+    pub recorded_at: DateTime<Utc>,
+    /// The card.
+    pub card: RateCard,
+}
+
+/// All cards that stand, by source, scenario, unit, pattern and time.
+pub async fn list(pool: &PgPool) -> Result<Vec<StandingCard>, ReadError> {
+    let rows = sqlx::query!(
+        r#"select c.rate_card_id as "rate_card_id!", c.source as "source!", c.source_id as "source_id!",
+                  c.scenario as "scenario!", c.unit as "unit!", c.unit_price as "unit_price!",
+                  c.currency as "currency!", c.preset_pattern as "preset_pattern!", c.rounding as "rounding!",
+                  c.step_minutes, c.valid_from as "valid_from!", c.valid_to, c.recorded_at as "recorded_at!"
+             from analytics.rate_cards c
+            order by c.source, c.scenario, c.unit, c.preset_pattern, c.valid_from"#
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(reading("the rate cards"))?;
+    let standing = rows.into_iter().map(|row| StandingCard {
+        rate_card_id: row.rate_card_id,
+        source: row.source,
+        recorded_at: row.recorded_at,
+        card: RateCard {
+            source_id: row.source_id,
+            scenario: row.scenario,
+            unit: row.unit,
+            unit_price: row.unit_price,
+            currency: row.currency,
+            preset_pattern: row.preset_pattern,
+            rounding: row.rounding,
+            step_minutes: row.step_minutes,
+            valid_from: row.valid_from,
+            valid_to: row.valid_to,
+        },
+    });
+    Ok(standing.collect())
+}
+
+/// What is sold at one price, over many sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CostLine {
+    /// Slug of the source.
+    pub source: String,
+    /// `minute`, `session` or `resolution`.
+    pub pricing_unit: String,
+    /// Preset of the participants; `None`: not sold by preset.
+    pub preset_name: Option<String>,
+    /// Price of one; `None`: nothing prices it.
+    pub list_unit_price: Option<Decimal>,
+    /// How much was used.
+    pub consumed_quantity: Decimal,
+    /// How much is sold, after rounding.
+    pub pricing_quantity: Decimal,
+    /// What it costs; zero without a price.
+    pub list_cost: Decimal,
+    /// Of how many sessions the quantity is not known.
+    pub unknown_count: i64,
+}
+
+/// What sessions of these sources that began in `range` cost by `cards`.
+pub async fn costs(
+    pool: &PgPool,
+    source_ids: &[i32],
+    range: TimeRange,
+    cards: &[RateCard],
+) -> Result<Vec<CostLine>, ReadError> {
+    let failed = || reading("costs");
+    let cards = (0_i64..).zip(cards).map(|(place, card)| {
+        let mut card = serde_json::json!(card);
+        card["place"] = (place + 1).into();
+        card
+    });
+    // no card at all is a list too: an empty setting would mean the cards that stand
+    let cards = serde_json::Value::Array(cards.collect()).to_string();
+    let mut tx = pool.begin().await.map_err(failed())?;
+    sqlx::query!("select set_config('tributary.rate_cards', $1, true)", cards)
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(failed())?;
+    let lines = sqlx::query_as!(
+        CostLine,
+        r#"select c.source as "source!", c.pricing_unit as "pricing_unit!", c.preset_name, c.list_unit_price,
+                  coalesce(round(sum(c.consumed_quantity), 12), 0) as "consumed_quantity!",
+                  coalesce(round(sum(c.pricing_quantity), 12), 0) as "pricing_quantity!",
+                  coalesce(round(sum(c.list_cost), 12), 0) as "list_cost!",
+                  count(distinct c.session_id) filter (where c.consumed_quantity is null) as "unknown_count!"
+             from analytics.session_costs c
+            where c.source_id = any($1) and c.started_at >= $2 and c.started_at < $3
+              and not c.is_part_of_session and not c.is_deleted_at_provider
+            group by c.source, c.pricing_unit, c.preset_name, c.list_unit_price
+            order by c.source, c.pricing_unit, c.preset_name, c.list_unit_price"#,
+        source_ids,
+        range.from,
+        range.to,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(failed())?;
+    tx.rollback().await.map_err(failed())?;
+    Ok(lines)
+}
+
+/// The currency of what is paid; `None`: there are no such cards.
+pub async fn currency(pool: &PgPool) -> Result<Option<String>, ReadError> {
+    let currency = sqlx::query_scalar!(
+        r#"select min(c.currency) as currency from analytics.rate_cards c where c.scenario = 'actual'"#
+    );
+    currency.fetch_one(pool).await.map_err(reading("the currency of the rate cards"))
+}

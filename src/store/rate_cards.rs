@@ -1,0 +1,81 @@
+//! Rate cards are replaced as a set: what is not in the new set ends, what is in it already stays.
+//!
+//! Rows are never changed or deleted, so that it can be seen what a figure was worked out with at any time. The wish is
+//! journaled in the same transaction, and the version of the data grows, since figures depend on prices.
+
+use sqlx::PgPool;
+
+use crate::model::rate_card::RateCard;
+use crate::store::StoreError;
+use crate::store::operation::{self, Operation};
+
+/// What became of a new set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    /// Its number in the journal of operations.
+    pub operation_id: i64,
+    /// Cards that began to stand.
+    pub added_count: usize,
+    /// Cards that ended.
+    pub ended_count: usize,
+}
+
+/// Makes `cards` the ones that stand, of all sources and scenarios.
+pub async fn replace(pool: &PgPool, wish: &Operation<'_>, cards: &[RateCard]) -> Result<Replaced, StoreError> {
+    let failed = StoreError::doing("replacing the rate cards");
+    let wanted = serde_json::json!(cards);
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    // two sets at once would leave a mixture
+    sqlx::query!("lock table core.rate_cards in share row exclusive mode").execute(&mut *tx).await.map_err(&failed)?;
+    let ended = sqlx::query_scalar!(
+        "update core.rate_cards c set replaced_at = $2
+          where c.replaced_at is null and not exists (
+                select from jsonb_to_recordset($1)
+                    as w (source_id int, scenario text, unit text, unit_price numeric, currency text,
+                          preset_pattern text, rounding text, step_minutes int, valid_from timestamptz,
+                          valid_to timestamptz)
+                 where (w.source_id, w.scenario, w.unit, w.unit_price, w.currency, w.preset_pattern, w.rounding)
+                     = (c.source_id, c.scenario, c.unit, c.unit_price, c.currency, c.preset_pattern, c.rounding)
+                   and (w.step_minutes, w.valid_from, w.valid_to)
+                       is not distinct from (c.step_minutes, c.valid_from::timestamptz, c.valid_to::timestamptz))
+         returning c.source_id",
+        wanted,
+        wish.now,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    // what still stands is in the new set, and no two of it price the same
+    let added = sqlx::query_scalar!(
+        "insert into core.rate_cards (source_id, scenario, unit, unit_price, currency, preset_pattern, rounding,
+                                      step_minutes, valid_from, valid_to, recorded_at)
+         select w.*, $2
+           from jsonb_to_recordset($1)
+             as w (source_id int, scenario text, unit text, unit_price numeric, currency text, preset_pattern text,
+                   rounding text, step_minutes int, valid_from timestamptz, valid_to timestamptz)
+          where not exists (
+                select from core.rate_cards c
+                 where c.replaced_at is null
+                   and (w.source_id, w.scenario, w.unit, w.preset_pattern, w.valid_from)
+                     = (c.source_id, c.scenario, c.unit, c.preset_pattern, c.valid_from::timestamptz))
+         returning source_id",
+        wanted,
+        wish.now,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let changed: Vec<i32> = ended.iter().chain(&added).copied().collect();
+    sqlx::query!(
+        "insert into ingest.data_versions as v (source_id, stream, version)
+         select distinct changed, 'rate_cards', 1 from unnest($1::int[]) changed order by 1
+             on conflict (source_id, stream) do update set version = v.version + 1",
+        &changed,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let operation_id = operation::record(&mut tx, wish).await?;
+    tx.commit().await.map_err(&failed)?;
+    Ok(Replaced { operation_id, added_count: added.len(), ended_count: ended.len() })
+}

@@ -1,0 +1,209 @@
+//! Prices and costs, by hand over `api_world.sql` and `depth_world.sql`.
+
+use super::*;
+
+/// rtk-eu by presence: guests, each rounded up, at 0.0005, all others at 0.002; konpro-eu by the started minute of a
+/// session at 0.10; konvo-eu by resolution at 0.90.
+fn cards() -> Value {
+    json!({"cards": [
+        {"source": "rtk-eu", "unit": "minute", "unit_price": "0.002", "currency": "USD", "valid_from": "2026-01-01"},
+        {"source": "rtk-eu", "unit": "minute", "unit_price": "0.0005", "currency": "USD", "preset_pattern": "gu*t",
+         "rounding": "ceil_per_connection"},
+        {"source": "konpro-eu", "unit": "minute", "unit_price": "0.10", "currency": "USD", "rounding": "ceil_per_session"},
+        {"source": "konvo-eu", "unit": "resolution", "unit_price": "0.90", "currency": "USD"},
+        {"source": "konpro-eu", "unit": "minute", "unit_price": "1", "currency": "EUR", "rounding": "step", "step_minutes": 5,
+         "scenario": "by five minutes"}
+    ]})
+}
+
+async fn priced() -> Api {
+    let api = Api::in_depth().await;
+    let (status, answer) = api.send_json("PUT", "/v1/rate-cards", &[], &cards()).await;
+    assert_eq!((status, &answer["added_count"], &answer["ended_count"]), (200, &json!(5), &json!(0)), "{answer:#}");
+    api
+}
+
+async fn figures(api: &Api, question: &str) -> Value {
+    let metrics = "estimated_cost,unpriced_minutes,rounded_billable_minutes,cost_per_minute,cost_per_resolution";
+    api.get(&format!("/v1/metrics/query?metrics={metrics}&{question}")).await["totals"].clone()
+}
+
+#[tokio::test]
+async fn costs_of_meetings_by_preset() {
+    let api = priced().await;
+    let totals = figures(&api, "source=rtk-eu&from=2026-11-16&to=2026-11-18&zone=UTC").await;
+    // 61: 45 + 0 of guests, 60 of a host; 62: 45 of a guest, 20 of nobody's preset; 63: 60; 64: 10 of a guest, and a
+    // host of whom nobody knows; 65: never fetched; 66: nobody came
+    // 0.0225 + 0.12 + 0.0225 + 0.04 + 0.12 + 0.005
+    assert_eq!(totals["estimated_cost"], json!({"value": 0.33, "unknown_count": 2}));
+    assert_eq!(totals["unpriced_minutes"], json!({"value": 30}));
+    assert_eq!(totals["rounded_billable_minutes"], json!({"value": 270}));
+    // without 64 and 65: 0.325 over 105.5 + 70 + 60 + 0
+    let of_a_minute = json!({"value": 0.001_380_042, "numerator": 0.325, "denominator": 235.5, "unknown_count": 2});
+    assert_eq!(totals["cost_per_minute"], of_a_minute);
+    assert_eq!(totals["cost_per_resolution"], json!({"value": null, "reason": "not_applicable"}));
+}
+
+#[tokio::test]
+async fn costs_of_avatars_and_chats_and_of_what_has_no_price() {
+    let api = priced().await;
+    let day = "from=2026-11-18&to=2026-11-19&zone=Europe/Berlin";
+    // 2.5 and 0.1 minutes are sold as 3 and 1
+    let avatars = figures(&api, &format!("source=konpro-eu&{day}")).await;
+    assert_eq!(avatars["estimated_cost"], json!({"value": 0.4}));
+    assert_eq!(avatars["rounded_billable_minutes"], json!({"value": 4}));
+    let chats = figures(&api, &format!("source=konvo-eu&{day}")).await;
+    // of four that began then one is resolved; one nobody knows
+    assert_eq!(chats["estimated_cost"], json!({"value": 0.9, "unknown_count": 1}));
+    // of four completed then two are resolved
+    let rate = json!({"value": 0.9, "numerator": 1.8, "denominator": 2, "unknown_count": 1});
+    assert_eq!(chats["cost_per_resolution"], rate);
+    let unpriced = figures(&api, &format!("source=rtk-prod&{day}")).await;
+    assert_eq!(unpriced["estimated_cost"], json!({"value": null, "reason": "unknown", "unknown_count": 2}));
+    assert_eq!(unpriced["unpriced_minutes"], json!({"value": 140.75}));
+    assert_eq!(unpriced["rounded_billable_minutes"], json!({"value": 140.75}));
+    // a price is for its time: before 2026 nothing had one
+    let sql = "select count(*) from analytics.session_costs where source = 'rtk-eu' and list_cost is not null";
+    let count: i64 = sqlx::query_scalar(sql).fetch_one(api.pool()).await.unwrap();
+    assert!(count > 0);
+}
+
+#[tokio::test]
+async fn a_scenario_with_the_same_prices_costs_the_same() {
+    let api = priced().await;
+    let ask = async |body: Value| {
+        let (status, answer) = api.send_json("POST", "/v1/costs/estimate", &[], &body).await;
+        assert_eq!(status, 200, "{answer:#}");
+        answer
+    };
+    let mut body = json!({"from": "2026-11-16", "to": "2026-11-19", "zone": "UTC"});
+    let stored = cards()["cards"].as_array().unwrap()[..4].to_vec();
+    body["cards"] = json!(
+        stored
+            .into_iter()
+            .map(|mut card| {
+                card["scenario"] = json!("what-if");
+                card
+            })
+            .collect::<Vec<_>>()
+    );
+    let same = ask(body.clone()).await;
+    // 0.33 of meetings, 0.40 of avatars, 0.90 of a chat that began then and one of the day before
+    assert_eq!(same["current_cost"], "2.53", "{same:#}");
+    assert_eq!((&same["scenario_cost"], &same["difference"]), (&same["current_cost"], &json!("0")));
+    let metered = json!([{"source": "rtk-eu", "unit": "minute", "unit_price": "0.002", "currency": "USD"}]);
+    let body =
+        json!({"range": "this_month", "zone": "UTC", "sources": ["rtk-eu"], "scenario": "one price", "cards": metered});
+    let other = ask(body).await;
+    // as the provider meters: 105.5 + 70 + 60 + 20 + 30 + 0 + 60
+    assert_eq!(other["scenario_cost"], "0.691");
+    assert_eq!(other["by_preset"][0]["consumed_quantity"], json!(345.5));
+    assert_eq!(other["unpriced_minutes"], json!(0));
+    assert_eq!(other["current_unpriced_minutes"], json!(30));
+    assert_eq!(other["query"]["from"], "2026-11-01T00:00:00+00:00");
+    // stored under a name, in another currency: 5 and 5 minutes, and 5 of the next day
+    let named = ask(json!({"from": "2026-11-18", "to": "2026-11-20", "zone": "UTC", "sources": ["konpro-eu"], "scenario": "by five minutes"})).await;
+    assert_eq!((&named["scenario_cost"], &named["currency"]), (&json!("15"), &json!("EUR")));
+    assert_eq!(named["difference"], Value::Null);
+    // nothing is left behind
+    assert_eq!(ask(json!({"range": "this_month", "cards": []})).await["scenario_cost"], Value::Null);
+    let cost = figures(&api, "source=rtk-eu&from=2026-11-16&to=2026-11-18&zone=UTC").await;
+    assert_eq!(cost["estimated_cost"]["value"], json!(0.33));
+}
+
+#[tokio::test]
+async fn cards_are_replaced_as_a_set_and_it_is_written_down() {
+    let api = priced().await;
+    let version = async || api.get("/v1/freshness").await["data_version"].clone();
+    let before = version().await;
+    let (_, again) = api.send_json("PUT", "/v1/rate-cards", &[], &cards()).await;
+    assert_eq!((&again["added_count"], &again["ended_count"]), (&json!(0), &json!(0)));
+    assert_eq!(version().await, before, "nothing changed");
+    let mut changed = cards();
+    changed["cards"][3]["unit_price"] = json!("0.95");
+    changed["cards"].as_array_mut().unwrap().remove(4);
+    let (_, answer) = api.send_json("PUT", "/v1/rate-cards", &[], &changed).await;
+    assert_eq!((&answer["added_count"], &answer["ended_count"]), (&json!(1), &json!(2)));
+    assert_ne!(version().await, before, "figures depend on prices");
+    let list = api.get("/v1/rate-cards").await;
+    assert_eq!(list["items"].as_array().unwrap().len(), 4);
+    assert_eq!(list["items"][1]["unit_price"], "0.95");
+    let kept: i64 = sqlx::query_scalar("select count(*) from core.rate_cards").fetch_one(api.pool()).await.unwrap();
+    assert_eq!(kept, 6, "what stood is kept");
+    let journal = api.get("/v1/sync/operations?kind=rate_cards").await;
+    assert_eq!(journal["items"].as_array().unwrap().len(), 3);
+    let foreign = [("sec-fetch-site", "cross-site")];
+    assert_eq!(api.send_json("PUT", "/v1/rate-cards", &foreign, &cards()).await.0, 403);
+}
+
+#[tokio::test]
+async fn all_faults_of_cards_are_told_at_once() {
+    let api = Api::new().await;
+    let body = json!({"card": [], "cards": [
+        {"source": "rtk-prd", "unit": "minutes", "unit_price": 0.002, "currency": "usd", "rounding": "up", "price": 1},
+        {"source": "konvo-eu", "unit": "minute", "unit_price": "0.1", "currency": "USD", "preset_pattern": "guest"},
+        {"source": "konpro-eu", "unit": "minute", "unit_price": "0.1", "currency": "USD", "valid_to": "1999-01-01"},
+        {"source": "konpro-eu", "unit": "minute", "unit_price": "0.1", "currency": "USD", "rounding": "step"},
+        {"source": "rtk-prod", "unit": "minute", "unit_price": "0.1", "currency": "EUR"},
+        7
+    ]});
+    let (status, problem) = api.send_json("PUT", "/v1/rate-cards", &[], &body).await;
+    assert_eq!(status, 422);
+    let mut faults: Vec<String> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| format!("{} {}", fault["pointer"].as_str().unwrap(), fault["code"].as_str().unwrap()))
+        .collect();
+    faults.sort();
+    let expected = [
+        "/card unknown_field",
+        "/cards/0/currency invalid_currency",
+        "/cards/0/price unknown_field",
+        "/cards/0/rounding unknown_value",
+        "/cards/0/source unknown_value",
+        "/cards/0/unit unknown_value",
+        "/cards/0/unit_price invalid_price",
+        "/cards/1/preset_pattern not_applicable",
+        "/cards/1/unit not_applicable",
+        "/cards/2/valid_to invalid_time",
+        "/cards/3/step_minutes invalid_step",
+        "/cards/3/valid_from overlapping_cards",
+        "/cards/4/currency mixed_currencies",
+        "/cards/5/ wrong_type",
+    ];
+    assert_eq!(faults, expected, "{problem:#}");
+    let (status, problem) =
+        api.send_json("POST", "/v1/costs/estimate", &[], &json!({"sources": ["rtk-prd"], "scenario": "x"})).await;
+    let pointers: Vec<&str> =
+        problem["errors"].as_array().unwrap().iter().map(|f| f["pointer"].as_str().unwrap()).collect();
+    assert_eq!((status, pointers), (422, vec!["/range", "/sources", "/scenario"]));
+    let none: i64 = sqlx::query_scalar("select count(*) from core.rate_cards").fetch_one(api.pool()).await.unwrap();
+    assert_eq!(none, 0);
+}
+
+#[tokio::test]
+async fn analysts_see_costs_and_can_ask_what_if() {
+    let api = priced().await;
+    let mut analyst = api.pool().begin().await.unwrap();
+    sqlx::query("set local role tributary_analyst").execute(&mut *analyst).await.unwrap();
+    let cost = "select trim_scale(sum(list_cost))::text from analytics.session_costs where source = 'konpro-eu'";
+    let paid: String = sqlx::query_scalar(cost).fetch_one(&mut *analyst).await.unwrap();
+    // 3, 1 and 3 minutes
+    assert_eq!(paid, "0.7");
+    sqlx::raw_sql(
+        r#"set local tributary.rate_cards = '[{"place": 1, "source_id": 2, "unit": "minute", "unit_price": "0.2", "currency": "USD",
+           "preset_pattern": "*", "rounding": "none", "valid_from": "2026-01-01T00:00:00Z"}]'"#,
+    )
+    .execute(&mut *analyst)
+    .await
+    .unwrap();
+    let what_if: String = sqlx::query_scalar(cost).fetch_one(&mut *analyst).await.unwrap();
+    // 2.5 + 0.1 + 3 minutes
+    assert_eq!(what_if, "1.12");
+    let most = "select max(peak)::bigint from analytics.concurrency('2026-11-16Z', '2026-11-17Z', '1 hour')";
+    let most: Option<i64> = sqlx::query_scalar(most).fetch_one(&mut *analyst).await.unwrap();
+    assert!(most.is_some());
+    let hidden = sqlx::query("select * from core.rate_cards").execute(&mut *analyst).await;
+    assert!(hidden.is_err());
+}

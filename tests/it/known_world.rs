@@ -1,0 +1,280 @@
+//! A world counted by hand (`known_world.sql`), and what every figure over it must be (`known_world.toml`).
+//!
+//! The API is asked over HTTP; the views by an analyst, in a transaction of the role that may read nothing else.
+
+mod privacy;
+mod questions;
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
+
+use crate::harness::{Api, World, at};
+
+const RANGE: &str = "from=2025-01-01T00:00:00Z&to=2025-10-27T12:00:00Z";
+
+/// The world, at its present.
+async fn known_world() -> World {
+    let world = World::new().await;
+    sqlx::raw_sql(include_str!("known_world.sql")).execute(&world.db.pool).await.expect("the world");
+    world.clock.set(at("2025-10-27T12:05:00Z"));
+    world
+}
+
+/// Makes this connection an analyst's, with the settings that docs/analysts.md asks for.
+async fn become_analyst(connection: &mut PgConnection) {
+    connection
+        .execute(
+            "set role tributary_analyst; set default_transaction_read_only = on; set search_path = analytics;
+             set timezone = 'UTC'",
+        )
+        .await
+        .expect("the role exists");
+}
+
+fn expected() -> toml::Table {
+    include_str!("known_world.toml").parse().expect("a table")
+}
+
+fn text<'a>(table: &'a toml::Table, key: &str) -> Option<&'a str> {
+    table.get(key).map(|value| value.as_str().expect("figures are text"))
+}
+
+/// How a figure differs from what it must be, if it does.
+fn fault(figure: &Value, expected: &str) -> Option<String> {
+    let is_right = match expected.strip_prefix("null") {
+        Some(reason) => {
+            figure["value"].is_null() && (reason.is_empty() || figure["reason"].as_str() == Some(reason.trim()))
+        }
+        None => number(&figure["value"]) == Some(decimal(expected)),
+    };
+    (!is_right).then(|| format!("must be {expected}, is {figure}"))
+}
+
+/// Whether numerator and denominator stand in this relation: they may be in other units, both of them.
+fn parts_fault(figure: &Value, expected: &str) -> Option<String> {
+    let (above, below) = expected.split_once('/').expect("a fraction");
+    let given = number(&figure["numerator"]).zip(number(&figure["denominator"]));
+    (given != Some((decimal(above), decimal(below)))).then(|| format!("must be {expected}, is {figure}"))
+}
+
+fn number(value: &Value) -> Option<Decimal> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    Decimal::from_str(&text).ok().map(|number| number.round_dp(9).normalize())
+}
+
+fn decimal(text: &str) -> Decimal {
+    Decimal::from_str(text).expect("a number").normalize()
+}
+
+/// The metrics the service has.
+async fn registered(api: &Api) -> BTreeSet<String> {
+    let list = api.ok("/v1/metrics").await;
+    let items = list["items"].as_array().expect("a list");
+    let id = |item: &Value| item["id"].as_str().or_else(|| item["metric_id"].as_str()).expect("an id").to_owned();
+    items.iter().map(id).collect()
+}
+
+async fn figure(api: &Api, metric: &str, rest: &str) -> Result<Value, String> {
+    let path = format!("/v1/metrics/query?metrics={metric}&{rest}");
+    let (status, answer) = api.get(&path).await;
+    if status == 200 { Ok(answer) } else { Err(format!("{metric}: {path} is answered with {status}: {answer}")) }
+}
+
+/// Metrics that have no figure here yet, and why. Must shrink to nothing.
+const WITHOUT_A_FIGURE: [&str; 0] = [];
+
+#[tokio::test]
+async fn every_metric_has_a_figure_worked_out_by_hand() {
+    let world = known_world().await;
+    let api = world.api().await;
+    let expected = expected();
+    let is_known = |metric: &&String| expected.contains_key(*metric) || WITHOUT_A_FIGURE.contains(&metric.as_str());
+    let registered = registered(&api).await;
+    let missing: Vec<&String> = registered.iter().filter(|metric| !is_known(metric)).collect();
+    assert!(missing.is_empty(), "write down what they must be: {missing:?}");
+}
+
+#[tokio::test]
+async fn every_figure_of_the_api_is_the_one_worked_out_by_hand() {
+    let world = known_world().await;
+    let api = world.api().await;
+    let registered = registered(&api).await;
+    let mut faults = Vec::new();
+    for (metric, line) in expected().iter().filter(|(metric, _)| registered.contains(*metric)) {
+        let line = line.as_table().expect("a table");
+        faults.extend(faults_of(&api, metric, line).await);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+async fn faults_of(api: &Api, metric: &str, line: &toml::Table) -> Vec<String> {
+    let mut faults = Vec::new();
+    let named = |what: &str| {
+        let what = format!("{metric}, {what}");
+        move |fault: String| format!("{what}: {fault}")
+    };
+    match figure(api, metric, &format!("{RANGE}&granularity=none&zone=UTC")).await {
+        Err(fault) => faults.push(fault),
+        Ok(answer) => {
+            let total = &answer["totals"][metric];
+            faults.extend(text(line, "total").and_then(|figure| fault(total, figure)).map(named("total")));
+            faults.extend(text(line, "parts").and_then(|parts| parts_fault(total, parts)).map(named("parts")));
+        }
+    }
+    let providers = ["konpro", "konvo", "realtimekit"].map(|provider| (provider, text(line, provider)));
+    if providers.iter().any(|(_, figure)| figure.is_some()) {
+        match figure(api, metric, &format!("{RANGE}&granularity=none&zone=UTC&dimensions=provider")).await {
+            Err(fault) => faults.push(fault),
+            Ok(answer) => {
+                for (provider, figure) in providers.iter().filter_map(|(name, figure)| Some((*name, (*figure)?))) {
+                    let rows = answer["rows"].as_array().into_iter().flatten();
+                    let cell = rows.into_iter().find(|row| row["dimensions"]["provider"] == provider);
+                    let cell = cell.map_or(&Value::Null, |row| &row["values"][metric]);
+                    faults.extend(fault(cell, figure).map(named(provider)));
+                }
+            }
+        }
+    }
+    for (zone, days) in line.get("days").and_then(toml::Value::as_table).into_iter().flatten() {
+        faults.extend(faults_of_days(api, metric, zone, days.as_table().expect("days")).await);
+    }
+    faults
+}
+
+/// Each day of the range in the zone; the last one is running, so that its zero would be unknown.
+async fn faults_of_days(api: &Api, metric: &str, zone: &str, days: &toml::Table) -> Vec<String> {
+    let answer = match figure(api, metric, &format!("{RANGE}&granularity=day&zone={zone}")).await {
+        Err(fault) => return vec![fault],
+        Ok(answer) => answer,
+    };
+    let rows = answer["rows"].as_array().expect("rows");
+    let fault_of = |(day, expected): (&String, &toml::Value)| {
+        let is_of_day =
+            |row: &&Value| row["bucket"]["start"].as_str().is_some_and(|start| start.starts_with(day.as_str()));
+        let cell = rows.iter().find(is_of_day).map_or(&Value::Null, |row| &row["values"][metric]);
+        fault(cell, expected.as_str().expect("figures are text"))
+            .map(|fault| format!("{metric}, {day} {zone}: {fault}"))
+    };
+    days.iter().filter_map(fault_of).collect()
+}
+
+#[tokio::test]
+async fn the_views_give_an_analyst_the_same_figures() {
+    let world = known_world().await;
+    let mut analyst = world.db.pool.acquire().await.expect("a connection");
+    become_analyst(&mut analyst).await;
+    let mut faults = Vec::new();
+    let mut asked = 0;
+    for (metric, line) in &expected() {
+        let Some(sql) = line.get("sql").and_then(toml::Value::as_str) else { continue };
+        let total = line["total"].as_str().expect("a figure");
+        let sql = format!("select round(({sql})::numeric, 9)");
+        asked += 1;
+        let found: Decimal = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *analyst).await.expect(metric);
+        if found.normalize() != decimal(total) {
+            faults.push(format!("{metric} must be {total}, the views say {}", found.normalize()));
+        }
+    }
+    assert!(asked > 15, "only {asked} figures have a statement");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
+async fn the_sql_that_explains_a_figure_gives_an_analyst_the_same() {
+    let world = known_world().await;
+    let api = world.api().await;
+    let registered = registered(&api).await;
+    if api.ok("/openapi.json").await["paths"].get("/v1/metrics/explain").is_none() {
+        return; // figures are not explained yet
+    }
+    let mut analyst = world.db.pool.acquire().await.expect("a connection");
+    become_analyst(&mut analyst).await;
+    let mut faults = Vec::new();
+    for (metric, line) in expected().iter().filter(|(metric, _)| registered.contains(*metric)) {
+        let Some(total) = line.get("total").and_then(toml::Value::as_str) else { continue };
+        let (status, answer) = api.get(&format!("/v1/metrics/explain?metrics={metric}&{RANGE}&zone=UTC")).await;
+        let Some(sql) = answer["sql"].as_str() else {
+            faults.push(format!("{metric} is answered with {status}: {answer}"));
+            continue;
+        };
+        let sql = format!("select round(value::numeric, 9) from ({}) figure", sql.trim_end().trim_end_matches(';'));
+        let found = sqlx::query_scalar::<_, Option<Decimal>>(AssertSqlSafe(sql.clone())).fetch_one(&mut *analyst).await;
+        let is_right = match (&found, total.starts_with("null")) {
+            (Ok(found), is_null) => found.map(|found| found.normalize()) == (!is_null).then(|| decimal(total)),
+            (Err(_), _) => false,
+        };
+        if !is_right {
+            faults.push(format!("{metric} must be {total}, is {found:?} by {sql}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
+async fn days_ready_made_add_up_in_any_zone() {
+    let world = known_world().await;
+    let mut analyst = world.db.pool.acquire().await.expect("a connection");
+    become_analyst(&mut analyst).await;
+    let whole = "select concat_ws(' ', sum(session_count), trim_scale(round(sum(minutes_consumed), 6)),
+                                  trim_scale(round(sum(wall_clock_minutes), 6)), sum(wall_clock_unknown_count),
+                                  trim_scale(round(sum(participant_minutes), 6)), sum(participant_count),
+                                  sum(participant_unknown_count), sum(resolved_session_count),
+                                  sum(unresolved_session_count), sum(open_session_count), sum(outcome_unknown_count),
+                                  sum(message_count), sum(never_started_session_count)) from ";
+    let must_be = "29 1074 2538.5 4 500 12 1 5 3 2 1 25 1";
+    let mut sources = vec!["sessions_daily".to_owned()];
+    for zone in ["Europe/Berlin", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe"] {
+        sources.push(format!("sessions_by_day('2025-01-01', '2025-10-28', '{zone}')"));
+    }
+    for source in sources {
+        let sql = format!("{whole}{source}");
+        let found: String = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *analyst).await.expect("sums");
+        assert_eq!(found, must_be, "{source}");
+    }
+    let days: Vec<(String, i64)> = sqlx::query_as(
+        "select day::text, sum(session_count)::bigint
+           from sessions_by_day('2025-10-01 Europe/Berlin', '2025-11-01 Europe/Berlin', 'Europe/Berlin')
+          group by day order by day",
+    )
+    .fetch_all(&mut *analyst)
+    .await
+    .expect("days");
+    let must_be = [("2025-10-24", 3), ("2025-10-25", 1), ("2025-10-26", 13), ("2025-10-27", 4)];
+    assert_eq!(days, must_be.map(|(day, count)| (day.to_owned(), count)));
+}
+
+#[tokio::test]
+async fn sessions_without_an_end_are_taken_to_have_one_where_a_rule_gives_it() {
+    let world = known_world().await;
+    let ends: Vec<(i64, Option<String>)> = sqlx::query_as(
+        "select session_id, to_char(analytics.effective_ended_at(session_state, started_at, ended_at, last_activity_at,
+                                      live_participants, '2025-10-27 12:05Z') at time zone 'UTC', 'DD HH24:MI')
+           from analytics.sessions where ended_at is null order by session_id",
+    )
+    .fetch_all(&world.db.pool)
+    .await
+    .expect("ends");
+    let must_be = [
+        (106, Some("26 09:00")), // never started: no time at all
+        (107, Some("27 12:05")), // live
+        (208, Some("26 10:50")), // half an hour after the last message, a day ago
+        (209, Some("27 12:05")), // open
+        (210, None),             // nobody knows
+        (307, Some("27 12:05")),
+        (308, Some("25 11:30")), // nobody has been in it for two days
+    ];
+    assert_eq!(ends, must_be.map(|(id, end)| (id, end.map(str::to_owned))));
+    let stale: Vec<i64> = sqlx::query_scalar(
+        "select session_id from analytics.sessions
+          where analytics.is_stale_open(session_state, started_at, last_activity_at, live_participants,
+                                        '2025-10-27 12:05Z') order by 1",
+    )
+    .fetch_all(&world.db.pool)
+    .await
+    .expect("stale ones");
+    assert_eq!(stale, [208, 308]);
+}
