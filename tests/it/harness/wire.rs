@@ -223,8 +223,11 @@ async fn listen(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>)
             Some(listener) => tokio::select! {
                 () = shared.changed.notified() => {}
                 taken = listener.accept() => if let Ok((stream, _)) = taken {
-                    shared.state().connections += 1;
-                    tokio::spawn(converse(stream, Arc::clone(&shared)));
+                    // it may have knocked while the door was being closed
+                    if !shared.state().is_shut {
+                        shared.state().connections += 1;
+                        tokio::spawn(converse(stream, Arc::clone(&shared)));
+                    }
                 },
             },
         }
