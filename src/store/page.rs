@@ -80,6 +80,10 @@ impl<'a> Prepared<'a> {
         self.record.session.provider_session_id.as_str()
     }
 
+    fn person(&self) -> Option<(&str, &str)> {
+        Some((self.person_id.as_deref()?, self.record.session.person.as_ref()?.identity_kind))
+    }
+
     fn body(&self, known: &HashMap<String, Known>) -> RawRecord<'a> {
         RawRecord {
             id: self.id().into(),
@@ -90,11 +94,10 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Saves a page and, with the last page of a window, the finding about the window. Returns what
-/// the page added to the run.
+/// Saves a page and, with the last page of a window, the finding about the window. Tells what the run got.
 ///
-/// When the database refuses a value, records are written one by one, and the refused ones become
-/// rejects: one bad record never costs another.
+/// When the database refuses a value, records are written one by one, and the refused ones become rejects: one bad
+/// record never costs another.
 pub async fn save(
     pool: &PgPool,
     context: &SaveContext<'_>,
@@ -244,11 +247,7 @@ async fn write(
     let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
     let place = hold.place();
     let source_id = place.source_id;
-    let people = records.iter().filter_map(|record| {
-        let person = record.record.session.person.as_ref()?;
-        Some((record.person_id.as_deref()?, person.identity_kind))
-    });
-    let people: BTreeMap<&str, &str> = people.collect();
+    let people: BTreeMap<&str, &str> = records.iter().filter_map(|record| record.person()).collect();
     person::insert(tx, source_id, &people, now).await?;
     let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body(known)).collect();
     raw::insert(tx, place, None, &bodies, run_id, fetched_at).await?;
