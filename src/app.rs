@@ -30,7 +30,7 @@ use crate::config::{Config, ConfigInput};
 use crate::db::{self, Purpose, Route};
 use crate::ingest::Poller;
 use crate::model::person::PersonKey;
-use crate::query::metrics::definitions;
+use crate::query::metrics::{definitions, functions};
 use crate::store::secret;
 
 pub use self::sources::{connect_sources, provider_defaults};
@@ -108,6 +108,7 @@ impl App {
     pub async fn migrate(&self, pool: &PgPool) -> anyhow::Result<()> {
         db::migrate(pool).await?;
         definitions::write(pool, self.clock.now()).await?;
+        functions::write(pool).await?;
         Ok(())
     }
 

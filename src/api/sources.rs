@@ -46,6 +46,8 @@ pub(crate) struct SourceAnswer {
     streams: Vec<String>,
     /// What is fetched for each of its sessions.
     session_streams: Vec<String>,
+    /// What of a chat means that a human took over, as configured; empty: `handoff_rate` and `containment_rate` are null.
+    human_steps: Vec<String>,
     /// How late its records come, and how far its polls reach back for that.
     lateness: Lateness,
 }
@@ -63,6 +65,7 @@ impl SourceAnswer {
             is_enabled: source.is_enabled,
             streams: source.streams.iter().map(|stream| stream.stream.clone()).collect(),
             session_streams: source.session_streams.clone(),
+            human_steps: source.human_steps.clone(),
             lateness,
         }
     }

@@ -198,5 +198,6 @@ fn registration(source: &SourceConfig, entry: &ProviderEntry) -> SourceRegistrat
         history_from: source.history_from,
         schedule: source.schedule.clone(),
         session_streams: offered.filter(|stream| source.session_streams.contains(stream)).collect(),
+        human_steps: source.human_steps.clone(),
     }
 }

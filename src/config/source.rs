@@ -44,6 +44,9 @@ pub struct SourceConfig {
     /// `session_streams`: what is fetched for each session once it is known, of those the provider offers. Default:
     /// all of them.
     pub session_streams: Vec<Stream>,
+    /// `human_steps`: kinds of trail step, skills and origins of messages that mean a human took over a chat. Default:
+    /// none, and then nobody knows.
+    pub human_steps: Vec<String>,
     /// `actions.enabled`: whether callers of the API may have something started there. Off unless it is said.
     pub are_actions_enabled: bool,
 }
@@ -117,6 +120,7 @@ fn read(
     let account_id = setting(section, "account_id", provider, faults);
     let app_id = setting(section, "app_id", provider, faults);
     let session_streams = session_streams(section, faults);
+    let human_steps = section.words("human_steps", faults).unwrap_or_default();
     let mut actions = section.section("actions", faults);
     let are_actions_enabled = actions.flag("enabled", faults);
     actions.finish(faults);
@@ -134,6 +138,7 @@ fn read(
         account_id,
         app_id,
         session_streams,
+        human_steps,
         are_actions_enabled,
     })
 }

@@ -83,4 +83,6 @@ pub struct SourceRegistration {
     pub schedule: String,
     /// What is fetched for each session once it is known.
     pub session_streams: Vec<Stream>,
+    /// What of a chat means that a human took over: kinds of trail step, skills, origins of messages. Empty: unknown.
+    pub human_steps: Vec<String>,
 }

@@ -34,6 +34,8 @@ pub struct Source {
     pub message_support: String,
     /// What is fetched session by session.
     pub session_streams: Vec<String>,
+    /// What of a chat means that a human took over; empty: nobody has said it.
+    pub human_steps: Vec<String>,
     /// The kinds of session it can have.
     pub session_kinds: Vec<String>,
     /// Nothing older is asked for.
@@ -114,6 +116,7 @@ struct Row {
     has_outcomes: bool,
     message_support: String,
     session_streams: Vec<String>,
+    human_steps: Vec<String>,
     session_kinds: Vec<String>,
     history_from: DateTime<Utc>,
     schedule: String,
@@ -141,6 +144,7 @@ impl Catalog {
             select src.source_id as "source_id!", src.source as "source!", src.provider as "provider!",
                    src.minutes_basis, src.has_outcomes as "has_outcomes!", src.message_support as "message_support!",
                    src.session_streams as "session_streams!", src.session_kinds as "session_kinds!",
+                   src.human_steps as "human_steps!",
                    src.history_from as "history_from!", core.schedule as "schedule!", src.is_enabled as "is_enabled!",
                    fresh.stream as "stream?", fresh.complete_through, fresh.last_success_at, fresh.last_verdict,
                    fresh.open_reject_count,
@@ -240,6 +244,7 @@ impl Row {
             has_outcomes: self.has_outcomes,
             message_support: self.message_support,
             session_streams: self.session_streams,
+            human_steps: self.human_steps,
             session_kinds: self.session_kinds,
             history_from: self.history_from,
             schedule: self.schedule,

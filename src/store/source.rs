@@ -36,20 +36,20 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
     sqlx::query!(
         "insert into core.sources as s (source_slug, provider, account_ref, minutes_basis, has_outcomes,
                                         message_support, history_from, schedule, session_kinds, session_streams,
-                                        is_enabled)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, true)
+                                        human_steps, is_enabled)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, true)
          on conflict (source_slug) do update
             set provider = excluded.provider, account_ref = excluded.account_ref,
                 minutes_basis = excluded.minutes_basis, has_outcomes = excluded.has_outcomes,
                 message_support = excluded.message_support, history_from = excluded.history_from,
                 schedule = excluded.schedule, session_kinds = excluded.session_kinds,
-                session_streams = excluded.session_streams, is_enabled = true
+                session_streams = excluded.session_streams, human_steps = excluded.human_steps, is_enabled = true
           where (s.provider, s.account_ref, s.minutes_basis, s.has_outcomes, s.message_support, s.history_from,
-                 s.schedule, s.session_kinds, s.session_streams, s.is_enabled)
+                 s.schedule, s.session_kinds, s.session_streams, s.human_steps, s.is_enabled)
                 is distinct from
                 (excluded.provider, excluded.account_ref, excluded.minutes_basis, excluded.has_outcomes,
                  excluded.message_support, excluded.history_from, excluded.schedule, excluded.session_kinds,
-                 excluded.session_streams, true)",
+                 excluded.session_streams, excluded.human_steps, true)",
         source.slug.as_str(),
         source.provider,
         source.account_ref,
@@ -60,6 +60,7 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
         source.schedule,
         &kinds,
         &streams,
+        &source.human_steps,
     )
     .execute(&mut *tx)
     .await?;

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use tributary::query::metrics::functions;
 
 use crate::harness::{Api, World, at};
 
@@ -181,6 +182,57 @@ async fn the_views_give_an_analyst_the_same_figures() {
     }
     assert!(asked > 15, "only {asked} figures have a statement");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
+async fn the_function_of_every_ratio_gives_an_analyst_the_same() {
+    let world = known_world().await;
+    functions::write(&world.db.pool).await.expect("the functions");
+    let mut analyst = world.db.pool.acquire().await.expect("a connection");
+    // these rest on the moment in which they are asked, which is not that of the world
+    let of_today = [
+        "transcript_coverage_rate",
+        "durable_resolution_rate",
+        "repeat_contact_rate",
+        "abandonment_rate",
+        "retention_rate",
+    ];
+    become_analyst(&mut analyst).await;
+    let expected = expected();
+    let (mut faults, mut asked) = (Vec::new(), 0);
+    for metric in functions::ratios().filter(|metric| !of_today.contains(&metric.id)) {
+        let line = &expected[metric.id];
+        for step in ["1 day', 'Europe/Berlin", "6 hours', 'Asia/Kathmandu", "1 month', 'America/New_York", "1 week"] {
+            let sql = format!(
+                "select sum(numerator), sum(denominator), round(sum(numerator) / nullif(sum(denominator), 0), 9)
+                   from {}('2025-01-01Z', '2025-10-27 12:00Z', '{step}')",
+                metric.id
+            );
+            let found = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(&mut *analyst).await;
+            let found: (Option<Decimal>, Option<Decimal>, Option<Decimal>) = found.expect(metric.id);
+            asked += 1;
+            let total = line["total"].as_str().expect("a figure");
+            let is_value =
+                found.2.map(|value| value.normalize()) == (!total.starts_with("null")).then(|| decimal(total));
+            let parts = line.get("parts").and_then(toml::Value::as_str).and_then(|parts| parts.split_once('/'));
+            let is_of = |part: Option<Decimal>, text: &str| part.map(|part| part.normalize()) == Some(decimal(text));
+            if !is_value || parts.is_some_and(|(above, below)| !is_of(found.0, above) || !is_of(found.1, below)) {
+                faults.push(format!("{} by {step}: must be {total}, is {found:?}", metric.id));
+            }
+        }
+    }
+    assert!(asked > 60, "only {asked} were asked");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
+async fn functions_are_written_once_and_again_only_where_they_differ() {
+    let db = crate::harness::db::TestDatabase::new().await;
+    let all = u64::try_from(functions::ratios().count()).expect("few");
+    assert_eq!(functions::write(&db.pool).await.expect("written"), all);
+    sqlx::raw_sql("comment on function analytics.resolution_rate is 'old'").execute(&db.pool).await.expect("a comment");
+    assert_eq!(functions::write(&db.pool).await.expect("written"), 1);
+    assert_eq!(functions::write(&db.pool).await.expect("written"), 0);
 }
 
 #[tokio::test]

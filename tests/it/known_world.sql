@@ -10,6 +10,9 @@ values (1, 'rtk-main',    'realtimekit', 'app', 'participant_time', false, 'per_
        (2, 'konpro-main', 'konpro',      '',    'session_time',     false, 'none',        '2025-01-01Z', '0 */5 * * * *', '{avatar}', true, '{}'),
        (3, 'konvo-main',  'konvo',       '',    null,               true,  'inline',      '2025-01-01Z', '0 */5 * * * *', '{chat}', true, '{}');
 
+-- a refund is done by people, and one of them wrote in 205
+update core.sources set human_steps = '{REFUND,AGENT}' where source_id = 3;
+
 insert into ingest.streams (source_id, stream, last_attempt_at, last_success_at, last_verdict)
 values (1, 'sessions', '2025-10-27 12:00Z', '2025-10-27 12:00Z', 'complete'),
        (2, 'sessions', '2025-10-27 12:00Z', '2025-10-27 12:00Z', 'complete'),
@@ -126,6 +129,7 @@ select 3, session_id, place, s.started_at + make_interval(secs => seconds), role
                (209, 0, 0, 'user', 1), (209, 1, 40, 'assistant', 1), (209, 2, 1800, 'user', 1),
                (212, 0, 0, 'user', 7)) v (session_id, place, seconds, role, words)
   join core.sessions s using (session_id);
+update core.messages set provider_origin = 'AGENT' where source_id = 3 and session_id = 205 and position = 1;
 insert into core.session_stats (source_id, session_id, message_count, user_message_count, assistant_message_count,
                                 user_word_count, assistant_word_count, first_response_seconds)
 values (3, 201, 4, 2, 2, 5, 9, 30), (3, 202, 3, 2, 1, 5, 6, 120), (3, 203, 2, 1, 1, 1, 2, 20), (3, 204, 3, 1, 2, 2, 6, 10),

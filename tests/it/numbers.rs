@@ -6,14 +6,17 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tributary::app::polling::{self, PollLine, Selection};
 use tributary::clock::{Clock, SystemClock};
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::feed::FixedFeed;
 use tributary::demo::simulator::quirks::Quirks;
 use tributary::demo::simulator::world::{Shape, Volume, World as Generated};
 
-use crate::harness::{World, noon, records};
+use crate::harness::{World, noon, plain_feed, records};
 
 async fn world_of_samples() -> (World, Vec<tributary::demo::simulator::Simulator>) {
     let mut world = World::new().await;
@@ -30,7 +33,7 @@ async fn world_of_samples() -> (World, Vec<tributary::demo::simulator::Simulator
         providers.push(world.simulate(platform, feed, Quirks::default()).await);
     }
     let lines = world.poll().await;
-    assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
+    assert!(lines.iter().all(PollLine::is_complete), "{lines:?}");
     (world, providers)
 }
 
@@ -172,7 +175,7 @@ async fn a_generated_world_is_stored_to_the_last_digit() {
         let now = world.clock.now() + chrono::TimeDelta::hours(hours);
         world.clock.set(now);
         let lines = world.poll().await;
-        assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
+        assert!(lines.iter().all(PollLine::is_complete), "{lines:?}");
         let truth = generated.truth(now);
         let answer = api
             .ok("/v1/metrics/query?metrics=sessions,minutes_consumed,resolved_sessions,unresolved_sessions,messages&dimensions=provider&range=last_365_days&zone=UTC")
@@ -197,4 +200,77 @@ async fn a_generated_world_is_stored_to_the_last_digit() {
         assert_eq!(u64::try_from(open).ok(), truth.konvo.open);
     }
     assert!(noon() < world.clock.now());
+}
+
+#[tokio::test]
+async fn a_poller_that_stops_shows_and_costs_no_other() {
+    let mut world = World::new().await;
+    let mut providers = Vec::new();
+    for platform in Platform::ALL {
+        // the last of them began at one minute to eleven
+        providers.push(world.simulate(platform, plain_feed(platform, 5), Quirks::default()).await);
+    }
+    assert!(world.poll().await.iter().all(PollLine::is_complete));
+    world.clock.set(noon() + TimeDelta::hours(3));
+    for source in ["konpro", "realtimekit"] {
+        let selection = Selection { source: Some(source.to_owned()), ..Selection::default() };
+        let lines = polling::poll(&world.app(), &selection, CancellationToken::new()).await.expect("the poll runs");
+        assert!(lines.len() == 1 && lines[0].is_complete(), "{lines:?}");
+    }
+    let api = world.api().await;
+    let path = "/v1/metrics/query?metrics=sessions&granularity=hour&from=2026-03-10T10:00:00Z&to=2026-03-10T15:00:00Z";
+    let answer = api.ok(&format!("{path}&dimensions=provider")).await;
+    let told = |provider: &str| {
+        let rows = answer["rows"].as_array().expect("rows").iter();
+        let rows = rows.filter(|row| row["dimensions"]["provider"] == provider);
+        let cell = |row: &Value| {
+            let figure = &row["values"]["sessions"];
+            format!("{} {} {}", row["bucket"]["status"], figure["value"], figure["reason"]).replace('"', "")
+        };
+        rows.map(cell).collect::<Vec<String>>()
+    };
+    let (some, none) = ("complete 5 null", "complete 0 null");
+    let unknown = "awaiting_sync null awaiting_sync";
+    assert_eq!(told("konpro"), [some, none, none, none, none]);
+    assert_eq!(told("realtimekit"), [some, none, none, none, none]);
+    assert_eq!(told("konvo"), [some, none, unknown, unknown, unknown]);
+    // of all together, the last three hours are not known either
+    let all = api.ok(path).await;
+    let statuses: Vec<&Value> =
+        all["rows"].as_array().expect("rows").iter().map(|row| &row["bucket"]["status"]).collect();
+    assert_eq!(statuses, ["complete", "complete", "awaiting_sync", "awaiting_sync", "awaiting_sync"]);
+    assert_eq!(all["freshness"]["complete_through"], "2026-03-10T12:00:00Z");
+    let (status, problem) = api.get(&format!("{path}&require_fresh=PT1H")).await;
+    assert_eq!((status, &problem["code"]), (503, &json!("not_fresh_enough")));
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("konvo/sessions")), "{problem}");
+    api.ok(&format!("{path}&require_fresh=PT1H&provider=konpro,realtimekit")).await;
+    // it goes on, and the hole is closed
+    assert!(world.poll().await.iter().all(PollLine::is_complete));
+    let answer = api.ok(&format!("{path}&require_fresh=PT1H&provider=konvo")).await;
+    assert_eq!(answer["totals"]["sessions"], json!({"value": 5}));
+}
+
+#[tokio::test]
+async fn who_says_which_steps_are_human_is_told_how_often_they_were_needed() {
+    let mut world = World::new().await;
+    let files = ["ai-sessions.page-first.json", "ai-sessions.page-second.json", "ai-sessions.page-third.json"];
+    let feed = Arc::new(FixedFeed::new(records::of_samples(Platform::Konvo, &files)));
+    let _provider = world.simulate(Platform::Konvo, feed, Quirks::default()).await;
+    world.poll_one().await;
+    let api = world.api().await;
+    let path = "/v1/metrics/query?metrics=handoff_rate,containment_rate&from=2026-01-01&to=2026-03-01";
+    let before = api.ok(path).await;
+    let tag = |answer: &Value| answer["totals"]["handoff_rate"].clone();
+    assert_eq!(tag(&before), json!({"value": null, "reason": "handoff_mapping_missing"}));
+    assert_eq!(before["warnings"][0]["code"], "handoff_mapping_missing");
+    let world = world.with_settings("human_steps = [\"ORDER_STATUS\", \"AI\"]");
+    world.poll_one().await;
+    // as if these were people: of the three completed chats two hold messages of the AI; that of the other skill is open
+    let after = api.ok(path).await;
+    assert_eq!(tag(&after), json!({"value": 0.666_666_667, "numerator": 2, "denominator": 3}));
+    let contained = &after["totals"]["containment_rate"];
+    assert_eq!(contained, &json!({"value": 0.333_333_333, "numerator": 1, "denominator": 3}));
+    assert_eq!(after["warnings"], json!([]));
+    let sources = api.ok("/v1/sources").await;
+    assert_eq!(sources["items"][0]["human_steps"], json!(["ORDER_STATUS", "AI"]));
 }

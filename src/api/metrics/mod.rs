@@ -109,7 +109,7 @@ fn normal_form(query: &MetricQuery, now: DateTime<Utc>, freshness: &Freshness) -
     let is_recent =
         query.range.to > now - TRANSCRIPT_GRACE || query.metrics.iter().any(|metric| metric.depends_on_now());
     let minute = is_recent.then(|| now.trunc_subsecs(0).with_second(0));
-    let metrics: Vec<&str> = query.metrics.iter().map(|metric| metric.id).collect();
+    let metrics: Vec<(&str, u16)> = query.metrics.iter().map(|metric| (metric.id, metric.version)).collect();
     let top = query.top.map(|top| (top.dimension, top.by.id, top.count));
     let compared = query.comparison.as_ref().map(|comparison| (comparison.wanted, comparison.range));
     format!(
@@ -145,6 +145,7 @@ fn example() -> Value {
         "warnings": [],
         "rows_link": "/v1/metrics/rows?zone=Europe/Berlin{&metrics,from,to,group}",
         "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []},
+        "definitions": {"minutes_consumed": 1, "resolution_rate": 1},
         "query": {"metrics": ["minutes_consumed", "resolution_rate"], "dimensions": ["provider"],
                   "from": "2026-11-18T00:00:00+01:00", "to": "2026-11-19T00:00:00+01:00", "zone": "Europe/Berlin",
                   "granularity": "day", "attribution": "start"}

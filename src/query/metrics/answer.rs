@@ -36,6 +36,8 @@ pub struct Answer {
     pub rows_link: String,
     /// How far the data is complete.
     pub freshness: Freshness,
+    /// Metric → version of its definition, which grows when it changes its meaning.
+    pub definitions: BTreeMap<&'static str, u16>,
     /// The question as it was understood.
     pub query: QueryEcho,
 }

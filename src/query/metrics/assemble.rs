@@ -65,6 +65,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
         bases: query.metrics.iter().any(|metric| metric.needs == Needs::Minutes).then_some(bases),
         rows_link: explain::template(query),
         freshness: Freshness::of(parts.catalog, parts.sources, parts.now, parts.stale_after),
+        definitions: query.metrics.iter().map(|metric| (metric.id, metric.version)).collect(),
         query: echo(query),
     })
 }

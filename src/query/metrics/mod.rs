@@ -6,7 +6,7 @@
 //! groups and buckets, [`top`] and [`compare`] say which groups and which period, and [`assemble`] makes the answer.
 //! [`cell`] decides what a figure may claim, and [`status`] how far its bucket is proven. [`explain`] says where a figure
 //! comes from, [`hindsight`] what it was at an earlier time. [`registry`] is the only place that knows what is measured,
-//! [`dimension`] by what; [`definitions`] writes it down for analysts.
+//! [`dimension`] by what; [`definitions`] and [`functions`] write it down for analysts.
 
 pub mod answer;
 pub mod assemble;
@@ -20,6 +20,7 @@ mod echo;
 pub mod exact;
 pub mod explain;
 pub mod filter;
+pub mod functions;
 mod group;
 pub mod heat;
 pub mod hindsight;

@@ -52,7 +52,7 @@ impl Pass {
     }
 
     /// The pass a metric is read by, with no metrics.
-    fn of(metric: &Metric, attribution: Attribution) -> Self {
+    pub(super) fn of(metric: &Metric, attribution: Attribution) -> Self {
         let attribution = if metric.can_be_attributed(attribution) { attribution } else { Attribution::Start };
         Self {
             rows: metric.rows,

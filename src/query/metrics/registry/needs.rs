@@ -30,7 +30,7 @@ pub enum Needs {
     Meetings,
     /// People: the contacts of chats, the participants of meetings.
     People,
-    /// A list of the steps that mean a human took over. Nobody can say it yet.
+    /// A list of the steps that mean a human took over, of providers of chats.
     HumanSteps,
 }
 
@@ -78,10 +78,11 @@ impl Needs {
             }
             Self::Messages => source.message_support != MessageSupport::None.as_str(),
             Self::Launches => has_kind(SessionKind::Avatar),
-            Self::Chats => has_kind(SessionKind::Chat),
+            Self::HumanSteps if has_kind(SessionKind::Chat) && source.human_steps.is_empty() => {
+                return Applicability::NotConfigured;
+            }
+            Self::Chats | Self::HumanSteps => has_kind(SessionKind::Chat),
             Self::Meetings => source.has_meetings(),
-            Self::HumanSteps if has_kind(SessionKind::Chat) => return Applicability::NotConfigured,
-            Self::HumanSteps => false,
             Self::People if has_kind(SessionKind::Chat) => true,
             Self::People => return Self::PerSession(Stream::Participants).of(source),
             Self::PerSession(stream) => {
@@ -110,7 +111,7 @@ impl Needs {
             Self::Chats => Some("'chat' = any(src.session_kinds)"),
             Self::Meetings => Some("src.session_kinds && '{meeting,livestream}'"),
             Self::People => Some("('chat' = any(src.session_kinds) or 'participants' = any(src.session_streams))"),
-            Self::HumanSteps => Some("false"),
+            Self::HumanSteps => Some("'chat' = any(src.session_kinds) and src.human_steps <> '{}'"),
         }
     }
 

@@ -45,14 +45,13 @@ const TIME_TO_RESOLUTION: Metric = Metric {
     ..RESOLUTION
 };
 
-/// A rate that waits for a human to be recognised.
+/// A rate that needs humans to be recognised.
 const HANDOFF: Metric = Metric {
-    null_rule: "Null with the reason handoff_mapping_missing until it is said which steps, skills or senders are human: it is never guessed.",
+    null_rule: "Null with the reason handoff_mapping_missing where human_steps of the source does not say which steps, skills or origins of messages are human: it is never guessed. Completed sessions whose way is not known are in unknown_count and in neither part.",
     needs: Needs::HumanSteps,
-    value_sql: "null::numeric",
-    known_sql: "0",
-    unknown_sql: "0::bigint",
-    is_unknown_sql: "false",
+    known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.is_handed_off is not null)",
+    unknown_sql: "count(*) filter (where s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and s.is_handed_off is null)",
+    is_unknown_sql: "s.has_outcomes and (s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and s.is_handed_off is null)",
     ..RATE
 };
 
@@ -153,8 +152,9 @@ pub(super) static METRICS: [Metric; 16] = [
     Metric {
         id: "handoff_rate",
         label: "Handed to a human (proxy)",
-        description: "Completed sessions that a human took over, among completed sessions whose way is known, from 0 to 1. No provider says it: it takes a list of the steps that mean it.",
-        formula: "count(a step on the list) / count(trail_length is not null)",
+        description: "Completed sessions that a human took over, among completed sessions whose way is known, from 0 to 1. No provider says it: it takes the list human_steps of the source.",
+        formula: "count(is_handed_off) / count(is_handed_off is not null), completed ones",
+        value_sql: "(count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.is_handed_off))::numeric",
         ..HANDOFF
     },
     Metric {
@@ -162,6 +162,7 @@ pub(super) static METRICS: [Metric; 16] = [
         label: "Contained (proxy)",
         description: "Completed sessions that no human took over, from 0 to 1. Contained is not resolved.",
         formula: "1 - handoff_rate",
+        value_sql: "(count(*) filter (where s.outcome in ('resolved', 'unresolved') and not s.is_handed_off))::numeric",
         ..HANDOFF
     },
     Metric {

@@ -1,0 +1,168 @@
+//! One function for each ratio, as analysts call it: `analytics.resolution_rate(from, to, step, zone)`.
+//!
+//! Both parts of a ratio must be of the same rows and the same time, which is easily got wrong by hand. The functions are
+//! written from the registry whenever the schema is brought to this version, and only where they differ from it: so they
+//! are the figures of the API by construction. Whether a bucket is complete they do not know; `stream_freshness` does.
+
+use chrono::DateTime;
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::query::bucket::Granularity;
+use crate::query::metrics::attribution::Attribution;
+use crate::query::metrics::pass::Pass;
+use crate::query::metrics::predicate::push_filter;
+use crate::query::metrics::registry::{Additivity, Metric, metrics};
+use crate::query::metrics::source::{push_rows, time};
+use crate::query::metrics::statement::{Statement, quoted};
+use crate::query::metrics::{MetricFilter, MetricQuery};
+use crate::query::range::TimeRange;
+use crate::query::{ReadError, reading};
+
+/// Only one process writes them at a time.
+const LOCK: i64 = 0x7472_6962_7261_7465;
+
+const WHAT: &str = "the functions of ratios";
+
+/// Writes the functions that are missing or say something else than the registry; how many these were.
+pub async fn write(pool: &PgPool) -> Result<u64, ReadError> {
+    let mut tx = pool.begin().await.map_err(reading(WHAT))?;
+    sqlx::query!("select pg_advisory_xact_lock($1)", LOCK).execute(&mut *tx).await.map_err(reading(WHAT))?;
+    let there = sqlx::query!(
+        r#"select p.proname::text as "id!", p.prosrc as "body!", obj_description(p.oid, 'pg_proc') as comment
+             from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+            where n.nspname = 'analytics'"#
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(reading(WHAT))?;
+    let mut written = 0;
+    for metric in ratios() {
+        let (body, comment) = (body(metric), comment(metric));
+        let is_same = |id: &str, there: &str| id == metric.id && there == body;
+        if there.iter().any(|row| is_same(&row.id, &row.body) && row.comment.as_deref() == Some(&comment)) {
+            continue;
+        }
+        // written from constants of the registry alone
+        sqlx::raw_sql(AssertSqlSafe(create(metric, &body, &comment))).execute(&mut *tx).await.map_err(reading(WHAT))?;
+        written += 1;
+    }
+    tx.commit().await.map_err(reading(WHAT))?;
+    Ok(written)
+}
+
+/// The metrics that have a function.
+pub fn ratios() -> impl Iterator<Item = &'static Metric> {
+    metrics().filter(|metric| metric.additivity == Additivity::RatioOfSums)
+}
+
+fn comment(metric: &Metric) -> String {
+    let Metric { label, description, null_rule, .. } = metric;
+    format!(
+        "{label}. {description} A row for each bucket of the zone and each source that can tell it; add numerators and \
+         denominators, never values. {null_rule}"
+    )
+}
+
+fn create(metric: &Metric, body: &str, comment: &str) -> String {
+    const ARGUMENTS: &str = "timestamptz, timestamptz, interval, text";
+    let id = metric.id;
+    format!(
+        "create or replace function analytics.{id}(range_from timestamptz, range_to timestamptz,
+                                                   step interval default '1 day', zone text default 'UTC')
+           returns table (bucket_start timestamptz, bucket_end timestamptz, provider text, source text, numerator numeric,
+                          denominator numeric, unknown_count bigint, value numeric)
+           language sql stable as {};
+         comment on function analytics.{id}({ARGUMENTS}) is {};",
+        quoted(body),
+        quoted(comment)
+    )
+}
+
+fn body(metric: &'static Metric) -> String {
+    let pass = Pass { metrics: vec![0], ..Pass::of(metric, Attribution::Start) };
+    let counts = format!(
+        "({})::numeric as numerator, ({})::numeric as denominator, ({})::bigint as unknown_count",
+        metric.value_sql, metric.known_sql, metric.unknown_sql
+    );
+    let mut sql = Statement::new(
+        "with cut as (
+  select bucket_start, bucket_end, row_number() over (order by bucket_start) as bucket
+    from analytics.buckets(range_from, range_to, step, zone)
+), told as (",
+    );
+    push_counts(&mut sql, metric, &pass, &counts);
+    let mut unknown = "coalesce(told.unknown_count, 0)".to_owned();
+    if metric.is_unknown_by_start {
+        // what was never read is missing where its session began
+        sql.push("\n), never_read as (");
+        let missing = format!("count(*) filter (where {}) as unknown_count", metric.is_unknown_sql);
+        push_counts(&mut sql, metric, &Pass::first(), &missing);
+        unknown.push_str(" + coalesce(never_read.unknown_count, 0)");
+    }
+    sql.push(
+        "\n)
+select cut.bucket_start, cut.bucket_end, src.provider, src.source, coalesce(told.numerator, 0),
+       coalesce(told.denominator, 0), ",
+    );
+    sql.push(unknown).push(",\n       round(told.numerator / nullif(told.denominator, 0), 9)");
+    sql.push("\n  from cut cross join analytics.sources src\n  left join told using (bucket, source_id)");
+    if metric.is_unknown_by_start {
+        sql.push("\n  left join never_read using (bucket, source_id)");
+    }
+    if let Some(condition) = metric.needs.condition_sql() {
+        sql.push("\n where ").push(condition);
+    }
+    sql.push("\n order by cut.bucket_start, src.source");
+    sql.literal(chrono_tz::UTC)
+}
+
+/// Counts the rows of a pass by bucket and source.
+fn push_counts(sql: &mut Statement, metric: &'static Metric, pass: &Pass, counts: &str) {
+    let at = time(pass);
+    sql.push("\n  select b.bucket, s.source_id, ").push(counts);
+    sql.push("\n    from (select now() as now, zone as zone) t cross join ");
+    push_rows(sql, &question(metric), pass);
+    sql.push("\n   cross join (select array_agg(bucket_start order by bucket_start) as starts from cut) edge");
+    sql.push("\n   cross join lateral (select width_bucket(").push(at).push(", edge.starts)::bigint as bucket) b");
+    sql.push("\n   where ").push(at).push(" >= range_from and ").push(at).push(" < range_to");
+    if pass.rows.are_of_sessions() {
+        push_filter(sql, &question(metric));
+    }
+    sql.push("\n   group by 1, 2");
+}
+
+/// The metric over all sessions; when is an argument of the function.
+fn question(metric: &'static Metric) -> MetricQuery {
+    MetricQuery {
+        metrics: vec![metric],
+        dimensions: Vec::new(),
+        range: TimeRange { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH },
+        buckets: Vec::new(),
+        granularity: Granularity::None,
+        zone: chrono_tz::UTC,
+        filter: MetricFilter::default(),
+        as_known_at: None,
+        attribution: Attribution::Start,
+        totals_by: Vec::new(),
+        top: None,
+        comparison: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::metrics::columns;
+    use crate::query::metrics::registry::Anchor;
+
+    #[test]
+    fn ratios_need_nothing_that_their_functions_do_not_have() {
+        for metric in ratios() {
+            let Metric { value_sql, known_sql, unknown_sql, is_unknown_sql, .. } = metric;
+            for sql in [value_sql, known_sql, unknown_sql, is_unknown_sql] {
+                assert!(!columns::names(sql, "b") && !columns::names(sql, "a"), "{}: {sql}", metric.id);
+            }
+            assert_ne!(metric.anchor, Anchor::AsOf, "{}", metric.id);
+        }
+    }
+}
