@@ -33,6 +33,7 @@ pub mod rejections;
 pub mod runs;
 pub mod sessions;
 pub mod shift;
+pub mod snapshot;
 pub mod summaries;
 pub mod timeline;
 pub mod transcripts;

@@ -30,6 +30,7 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::heat::{HourOfWeek, by_hour_of_week};
 use crate::query::metrics::registry::Metric;
 use crate::query::metrics::{MAX_DIMENSIONS, answer};
+use crate::query::snapshot::Snapshot;
 
 const METRICS: &str = "peak_concurrent_sessions,average_concurrent_sessions";
 const HOUR_OF_WEEK: &str = "hour_of_week";
@@ -163,7 +164,7 @@ pub(crate) async fn read_concurrency(
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }
-    let answer = answer(&state.pool, &catalog, &query, now, state.health.stale_after).await?;
+    let answer = answer(&Snapshot::take(&state.pool).await?, &catalog, &query, now, state.health.stale_after).await?;
     let items = by_hour_of_week(&query, &answer, now);
     let codes: Vec<&'static str> = answer.warnings.iter().map(|warning| warning.code).collect();
     let response = if form == Form::Json {

@@ -28,6 +28,7 @@ use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::{CHANGED_WITHIN, Explaining, Explanation, before, explain};
 use crate::query::range::TimeRange;
+use crate::query::snapshot::Snapshot;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -173,7 +174,7 @@ async fn respond(
     let Some(subject) = subject(&understood, values) else {
         return Err(Faults::default().into_error()); // unreachable: a question has a metric
     };
-    Ok(Json(explain(&state.pool, &understood.catalog, &subject, &question).await?))
+    Ok(Json(explain(&Snapshot::take(&state.pool).await?, &understood.catalog, &subject, &question).await?))
 }
 
 fn instant_before(said: &Said, state: &ApiState, now: DateTime<Utc>, faults: &mut Faults) -> DateTime<Utc> {

@@ -32,6 +32,7 @@ use crate::query::catalog::Source;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::registry::TRANSCRIPT_GRACE;
 use crate::query::metrics::{MetricQuery, answer};
+use crate::query::snapshot::Snapshot;
 
 /// Answers a short cut: a question that names metrics and groups by provider, and by day unless told otherwise.
 pub(crate) async fn respond_by_provider(
@@ -64,7 +65,7 @@ pub(crate) async fn respond(
     if tag.is_held_by(headers) {
         return Ok(tag.not_modified());
     }
-    let answer = answer(&state.pool, &catalog, &query, now, state.health.stale_after).await?;
+    let answer = answer(&Snapshot::take(&state.pool).await?, &catalog, &query, now, state.health.stale_after).await?;
     let response = if form == Form::Json {
         tag.answer(&answer)
     } else {

@@ -26,6 +26,7 @@ use crate::query::freshness::Freshness;
 use crate::query::metrics::explain::{ContributingRow, RowPosition, rows};
 use crate::query::metrics::registry::metric;
 use crate::query::range::TimeRange;
+use crate::query::snapshot::Snapshot;
 
 parameter_groups! {
     RowParameters { figure: FigureParameters, page: PageParameters }
@@ -94,7 +95,7 @@ pub(crate) async fn list_rows(
     let Some(subject) = subject(&understood, values) else {
         return Err(Faults::default().into_error()); // unreachable: a question has a metric
     };
-    let mut items = rows(&state.pool, &subject, after, limit + 1, now).await?;
+    let mut items = rows(&Snapshot::take(&state.pool).await?, &subject, after, limit + 1, now).await?;
     let page = Page::cut(&mut items, limit, |last| {
         let range = (subject.query.range.from, subject.query.range.to);
         cursor::encode(&question, &Position { range, row: last.position.clone() })

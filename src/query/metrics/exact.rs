@@ -5,13 +5,13 @@
 //! reads them; what they mean stands in the registry.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
 use crate::query::ReadError;
 use crate::query::catalog::Source;
 use crate::query::metrics::registry::{Applicability, Metric, Rows};
 use crate::query::metrics::sweep::Level;
 use crate::query::metrics::{MetricQuery, sweep};
+use crate::query::snapshot::Snapshot;
 
 /// Whether figures of a metric are read here: those that are swept along time.
 pub fn is_exact(metric: &Metric) -> bool {
@@ -25,7 +25,7 @@ pub fn is_by_group(metric: &Metric) -> bool {
 
 /// Reads those metrics of a question that are no sums; those of the same rows in one sweep.
 pub async fn read(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     query: &MetricQuery,
     sources: &[&Source],
     now: DateTime<Utc>,
@@ -36,7 +36,7 @@ pub async fn read(
         let Some(metric) = query.metrics.iter().find(is_swept) else { continue };
         let told = sources.iter().filter(|source| metric.needs.of(source) == Applicability::Applicable);
         let told: Vec<i32> = told.map(|source| source.source_id).collect();
-        levels.extend(sweep::read(pool, query, rows, &told, now).await?);
+        levels.extend(sweep::read(snapshot, query, rows, &told, now).await?);
     }
     Ok(levels)
 }

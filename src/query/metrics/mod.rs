@@ -40,7 +40,6 @@ mod warnings;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use sqlx::PgPool;
 
 use crate::query::ReadError;
 use crate::query::bucket::Granularity;
@@ -54,6 +53,7 @@ use crate::query::metrics::reader::Reader;
 use crate::query::metrics::registry::Metric;
 use crate::query::metrics::top::Top;
 use crate::query::range::TimeRange;
+use crate::query::snapshot::Snapshot;
 
 /// Most metrics of a question.
 pub const MAX_METRICS: usize = 10;
@@ -113,7 +113,7 @@ impl MetricQuery {
 
 /// Answers a question, as the catalog and the present allow.
 pub async fn answer(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     catalog: &Catalog,
     query: &MetricQuery,
     now: DateTime<Utc>,
@@ -122,7 +122,7 @@ pub async fn answer(
     let sources = query.sources(catalog);
     // what was not over then was not known then
     let known_at = query.as_known_at.unwrap_or(now);
-    let reader = Reader { pool, sources: &sources, now: known_at };
+    let reader = Reader { snapshot, sources: &sources, now: known_at };
     let scanned = reader.scan(query).await?;
     let fold = match query.top {
         Some(top) => Some(top::rank(&reader, query, &scanned, top).await?),

@@ -5,7 +5,6 @@
 //! itself. A period to compare with is read in the same way.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
 use crate::query::ReadError;
 use crate::query::catalog::Source;
@@ -16,11 +15,12 @@ use crate::query::metrics::filter::{Condition, Test};
 use crate::query::metrics::group::{Fold, Group, Member};
 use crate::query::metrics::scan::{self, Scanned};
 use crate::query::metrics::sweep::Level;
+use crate::query::snapshot::Snapshot;
 
 /// Where a question is read.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
-    pub(super) pool: &'a PgPool,
+    pub(super) snapshot: &'a Snapshot,
     pub(super) sources: &'a [&'a Source],
     pub(super) now: DateTime<Utc>,
 }
@@ -88,7 +88,7 @@ impl Reader<'_> {
     /// The first pass: numbers by everything that is asked for.
     pub(super) async fn scan(&self, query: &MetricQuery) -> Result<Scanned, ReadError> {
         let source_ids: Vec<i32> = self.sources.iter().map(|source| source.source_id).collect();
-        scan::read(self.pool, query, &source_ids, self.now).await
+        scan::read(self.snapshot, query, &source_ids, self.now).await
     }
 
     /// All other passes.
@@ -124,7 +124,7 @@ impl Reader<'_> {
             extra.scanned = Some(self.scan(&narrowed).await?);
         }
         let place = fold.and_then(|fold| view.dimensions.iter().position(|dimension| *dimension == fold.dimension));
-        for figure in exact::read(self.pool, &narrowed, self.sources, self.now).await? {
+        for figure in exact::read(self.snapshot, &narrowed, self.sources, self.now).await? {
             let group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();
             if fold.zip(place).is_none_or(|(fold, place)| fold.kept.contains_key(&group[place])) {
                 extra.exact.push((group, figure));
@@ -165,7 +165,7 @@ impl Reader<'_> {
         if narrowed.has_figures_by_group() {
             extra.rest = Some(Rest { scanned: reader.scan(&rest).await?, place });
         }
-        for figure in exact::read(self.pool, &rest, &sources, self.now).await? {
+        for figure in exact::read(self.snapshot, &rest, &sources, self.now).await? {
             let mut group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();
             group.insert(place, Member::Other);
             extra.exact.push((group, figure));

@@ -8,12 +8,13 @@
 use chrono::{DateTime, Utc};
 
 use rust_decimal::Decimal;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::select::statement;
+use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
 /// The three numbers of a metric.
@@ -73,7 +74,7 @@ pub struct Scanned {
 
 /// Reads the numbers of a question over these sources, at `now`.
 pub async fn read(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     query: &MetricQuery,
     source_ids: &[i32],
     now: DateTime<Utc>,
@@ -83,7 +84,7 @@ pub async fn read(
         let whole = [query.range];
         let is_coverage_alone = pass.metrics.is_empty() && pass.missed(query).is_empty();
         let buckets = if is_coverage_alone { &whole[..] } else { &query.buckets };
-        let rows = statement(query, &pass, buckets, source_ids, now).fetch_all(pool).await;
+        let rows = statement(query, &pass, buckets, source_ids, now).fetch_all(snapshot).await;
         for row in rows.map_err(reading("figures"))? {
             take(&mut scanned, &row, query, &pass).map_err(reading("figures"))?;
         }

@@ -10,7 +10,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{Postgres, QueryBuilder};
+
+use crate::query::snapshot::Snapshot;
 
 /// A value of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,8 +88,8 @@ impl Statement {
     }
 
     /// Asks the database, with the values bound. Planned for them: a plan kept for all ranges would fit none.
-    pub async fn fetch_all(self, pool: &PgPool) -> Result<Vec<PgRow>, sqlx::Error> {
-        self.bound().build().persistent(false).fetch_all(pool).await
+    pub async fn fetch_all(self, snapshot: &Snapshot) -> Result<Vec<PgRow>, sqlx::Error> {
+        snapshot.fetch_all(self.bound()).await
     }
 
     fn bound(self) -> QueryBuilder<Postgres> {

@@ -7,8 +7,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::predicate::push_filter;
@@ -16,6 +16,7 @@ use crate::query::metrics::registry::{Additivity, Rows};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MAX_DIMENSIONS, MetricQuery};
 use crate::query::range::TimeRange;
+use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
 /// A figure read along time, of a bucket of a group.
@@ -34,13 +35,13 @@ pub struct Level {
 /// Reads those metrics of a question whose rows are `rows` along time, over these sources, at `now`: whoever is still
 /// there is there until now.
 pub async fn read(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     query: &MetricQuery,
     rows: Rows,
     source_ids: &[i32],
     now: DateTime<Utc>,
 ) -> Result<Vec<Level>, ReadError> {
-    let found = statement(query, rows, source_ids, now).fetch_all(pool).await;
+    let found = statement(query, rows, source_ids, now).fetch_all(snapshot).await;
     let mut levels = Vec::new();
     for row in found.map_err(reading("how many there were at once"))? {
         take(&mut levels, &row, query, rows).map_err(reading("how many there were at once"))?;

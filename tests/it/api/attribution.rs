@@ -8,6 +8,7 @@ use tributary::query::metrics::attribution::Attribution;
 use tributary::query::metrics::registry::metric;
 use tributary::query::metrics::{MetricFilter, MetricQuery, answer};
 use tributary::query::range::TimeRange;
+use tributary::query::snapshot::Snapshot;
 
 use super::*;
 
@@ -29,7 +30,9 @@ async fn ask(api: &Api, ids: &[&str], source: &str, how: Attribution, cut_by: Gr
     };
     let catalog = Catalog::load(api.pool(), Some(range)).await.unwrap();
     let now = NOW.parse().unwrap();
-    let answer = answer(api.pool(), &catalog, &query, now, TimeDelta::minutes(15)).await.unwrap();
+    let answer = answer(&Snapshot::take(api.pool()).await.unwrap(), &catalog, &query, now, TimeDelta::minutes(15))
+        .await
+        .unwrap();
     serde_json::to_value(answer).unwrap()
 }
 

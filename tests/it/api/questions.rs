@@ -1,5 +1,9 @@
 //! Questions about figures in full: bodies, conditions, comparison, sub-totals, the greatest groups, freshness.
 
+use sqlx::Row;
+use tributary::query::metrics::statement::Statement;
+use tributary::query::snapshot::Snapshot;
+
 use super::*;
 
 const QUERY: &str = "/v1/metrics/query";
@@ -328,4 +332,20 @@ async fn questions_that_are_too_wide_are_refused_with_the_way_out() {
     assert_eq!(problem["errors"][0]["did_you_mean"], json!(["day"]), "{problem:#}");
     let fits = api.get(&fine.replace("15_minutes", "auto")).await;
     assert_eq!(fits["query"]["granularity"], "day");
+}
+
+#[tokio::test]
+async fn all_of_an_answer_looks_at_one_state_of_the_data() {
+    let api = Api::new().await;
+    let snapshot = Snapshot::take(api.pool()).await.unwrap();
+    let count = async || -> i64 {
+        let rows = Statement::new("select count(*) from analytics.sessions").fetch_all(&snapshot).await.unwrap();
+        rows[0].get(0)
+    };
+    let before = count().await;
+    sqlx::raw_sql("delete from core.sessions").execute(api.pool()).await.unwrap();
+    assert!(before > 0);
+    assert_eq!(count().await, before);
+    let write = Statement::new("delete from core.sources").fetch_all(&snapshot).await;
+    assert!(write.unwrap_err().to_string().contains("read-only"));
 }

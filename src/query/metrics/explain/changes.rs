@@ -5,12 +5,13 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 use utoipa::ToSchema;
 
 use crate::query::metrics::answer::Value;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
 use crate::query::metrics::statement::Statement;
+use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
 /// What became of a figure since.
@@ -58,7 +59,7 @@ const WHAT: &str = "what changed about a figure";
 
 /// What became of the figure since; `value_then` is the figure as it was known, where it can be.
 pub(super) async fn since(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     subject: &Subject<'_>,
     since: DateTime<Utc>,
     value_then: Option<Value>,
@@ -74,7 +75,7 @@ pub(super) async fn since(
     sql.push("c.source_id = cell.source_id and c.provider_session_id = cell.provider_session_id where cell.first_seen_at <= ");
     let mut counts = with_changed(subject, since);
     counts.append(sql).push_bind(since);
-    let rows = counts.fetch_all(pool).await.map_err(reading(WHAT))?;
+    let rows = counts.fetch_all(snapshot).await.map_err(reading(WHAT))?;
     let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(reading(WHAT))?;
     let (sessions_new, sessions_changed) =
         row.try_get("new").and_then(|new| Ok((new, row.try_get("changed")?))).map_err(reading(WHAT))?;
@@ -84,8 +85,8 @@ pub(super) async fn since(
         reason: (!is_kept).then_some("not_kept"),
         sessions_new,
         sessions_changed,
-        sessions_gone: if is_kept { Some(gone(pool, subject, since, now).await?) } else { None },
-        fields: fields(pool, subject, since, now).await?,
+        sessions_gone: if is_kept { Some(gone(snapshot, subject, since, now).await?) } else { None },
+        fields: fields(snapshot, subject, since, now).await?,
     })
 }
 
@@ -117,7 +118,7 @@ fn push_sessions(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc>)
 }
 
 async fn fields(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     subject: &Subject<'_>,
     since: DateTime<Utc>,
     now: DateTime<Utc>,
@@ -127,7 +128,7 @@ async fn fields(
     sql.push(" select c.field, count(distinct (c.source_id, c.provider_session_id)) as session_count from cell join changed c on ");
     sql.push("c.source_id = cell.source_id and c.provider_session_id = cell.provider_session_id where cell.first_seen_at <= ");
     sql.push_bind(since).push(" group by 1 order by 2 desc, 1");
-    let rows = sql.fetch_all(pool).await.map_err(reading(WHAT))?;
+    let rows = sql.fetch_all(snapshot).await.map_err(reading(WHAT))?;
     let field = |row: &sqlx::postgres::PgRow| {
         Ok(ChangedField { field: row.try_get("field")?, session_count: row.try_get("session_count")? })
     };
@@ -136,7 +137,7 @@ async fn fields(
 
 /// Sessions that were in the figure and are not any more: only those that have changed can be.
 async fn gone(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     subject: &Subject<'_>,
     since: DateTime<Utc>,
     now: DateTime<Utc>,
@@ -152,6 +153,6 @@ async fn gone(
              and not exists (select from cell
                               where cell.source_id = before.source_id and cell.session_id = before.session_id)",
     );
-    let rows = sql.fetch_all(pool).await.map_err(reading(WHAT))?;
+    let rows = sql.fetch_all(snapshot).await.map_err(reading(WHAT))?;
     rows.first().map_or(Ok(0), |row| row.try_get("gone")).map_err(reading(WHAT))
 }

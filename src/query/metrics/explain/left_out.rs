@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 use utoipa::ToSchema;
 
 use crate::query::catalog::Source;
@@ -15,6 +15,7 @@ use crate::query::metrics::registry::Needs;
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{hindsight, predicate};
 use crate::query::range::TimeRange;
+use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
 /// An open chat without a sign of life for so long is stale.
@@ -63,13 +64,13 @@ pub struct Stretch {
 
 /// What is left out of a figure of which `unknown` did not tell.
 pub(super) async fn of(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     subject: &Subject<'_>,
     unknown: i64,
     now: DateTime<Utc>,
 ) -> Result<LeftOut, ReadError> {
-    let (deleted, breakout_rooms) = never_counted(pool, subject, now).await?;
-    let (not_applicable, open, stale_open) = elsewhere(pool, subject, now).await?;
+    let (deleted, breakout_rooms) = never_counted(snapshot, subject, now).await?;
+    let (not_applicable, open, stale_open) = elsewhere(snapshot, subject, now).await?;
     let decides = subject.metric.needs == Needs::Outcomes;
     let rejects = |source: &&Source| source.streams.iter().map(|stream| stream.open_reject_count).sum::<i64>();
     Ok(LeftOut {
@@ -85,7 +86,11 @@ pub(super) async fn of(
 }
 
 /// Sessions in the range that were deleted, and breakout rooms.
-async fn never_counted(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>) -> Result<(i64, i64), ReadError> {
+async fn never_counted(
+    snapshot: &Snapshot,
+    subject: &Subject<'_>,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64), ReadError> {
     if !subject.metric.is_of_sessions() {
         return Ok((0, 0));
     }
@@ -101,14 +106,18 @@ async fn never_counted(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>)
     }
     sql.push(" and (s.is_deleted_at_provider or s.is_part_of_session)");
     let what = "what is left out of a figure";
-    let rows = sql.fetch_all(pool).await.map_err(reading(what))?;
+    let rows = sql.fetch_all(snapshot).await.map_err(reading(what))?;
     let Some(row) = rows.first() else { return Ok((0, 0)) };
     let counts = row.try_get("deleted").and_then(|deleted| Ok((deleted, row.try_get("breakout_rooms")?)));
     counts.map_err(reading(what))
 }
 
 /// Sessions that began in the range: at sources that cannot tell the metric, and open ones of those that can.
-async fn elsewhere(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>) -> Result<(i64, i64, i64), ReadError> {
+async fn elsewhere(
+    snapshot: &Snapshot,
+    subject: &Subject<'_>,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64, i64), ReadError> {
     let TimeRange { from, to } = subject.query.range;
     let known_at = subject.query.as_known_at.unwrap_or(now);
     let all: Vec<i32> = subject.sources.iter().map(|source| source.source_id).collect();
@@ -124,7 +133,7 @@ async fn elsewhere(pool: &PgPool, subject: &Subject<'_>, now: DateTime<Utc>) -> 
     predicate::push_filter(&mut sql, &subject.query);
     sql.push(" and s.source_id = any(").push_bind(all).push(")");
     let what = "what is left out of a figure";
-    let rows = sql.fetch_all(pool).await.map_err(reading(what))?;
+    let rows = sql.fetch_all(snapshot).await.map_err(reading(what))?;
     let Some(row) = rows.first() else { return Ok((0, 0, 0)) };
     let count = |name: &str| row.try_get(name);
     let counts = count("not_applicable").and_then(|other| Ok((other, count("open")?, count("stale_open")?)));

@@ -19,7 +19,6 @@ mod subject;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
-use sqlx::PgPool;
 use utoipa::ToSchema;
 
 pub use self::changes::{ChangedField, Changes};
@@ -38,6 +37,7 @@ use crate::query::metrics::answer::{Bucket, Value};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::{answer, cell, hindsight};
+use crate::query::snapshot::Snapshot;
 
 /// Changes since so long ago are told where a question does not say.
 pub const CHANGED_WITHIN: TimeDelta = TimeDelta::hours(24);
@@ -87,7 +87,7 @@ pub struct Explanation {
 
 /// Explains a figure as the catalog, which must reach back over the previous period, and the present allow.
 pub async fn explain(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     catalog: &Catalog,
     subject: &Subject<'_>,
     question: &Explaining,
@@ -95,10 +95,10 @@ pub async fn explain(
     let Explaining { since, now, stale_after, .. } = *question;
     let metric = subject.metric;
     let known_at = subject.query.as_known_at.unwrap_or(now);
-    let figure = figure(pool, catalog, subject, now).await?;
+    let figure = figure(snapshot, catalog, subject, now).await?;
     let is_group_kept = subject.group.iter().all(|(dimension, _)| hindsight::is_dimension_kept(*dimension));
     let value_then = if hindsight::is_kept(metric) && is_group_kept {
-        Some(self::figure(pool, catalog, &subject.as_known_at(since), now).await?)
+        Some(self::figure(snapshot, catalog, &subject.as_known_at(since), now).await?)
     } else {
         None
     };
@@ -106,10 +106,10 @@ pub async fn explain(
     let groups = if metric.additivity.is_along_time() {
         Vec::new()
     } else {
-        subject.sums_by(pool, by, vec![subject.query.range], now).await?
+        subject.sums_by(snapshot, by, vec![subject.query.range], now).await?
     };
     let previous = match subject.query.as_known_at {
-        None => Some(previous::of(pool, catalog, subject, &figure, question).await?),
+        None => Some(previous::of(snapshot, catalog, subject, &figure, question).await?),
         Some(_) => None,
     };
     let status = BucketStatus::of(&cell::proving(&subject.telling), subject.query.range, known_at);
@@ -128,8 +128,8 @@ pub async fn explain(
             status,
         },
         parts: parts::of(metric, by, groups),
-        left_out: left_out::of(pool, subject, figure.unknown_count.unwrap_or(0), now).await?,
-        changed: changes::since(pool, subject, since, value_then, known_at).await?,
+        left_out: left_out::of(snapshot, subject, figure.unknown_count.unwrap_or(0), now).await?,
+        changed: changes::since(snapshot, subject, since, value_then, known_at).await?,
         previous,
         sql: sql::of(subject, &figure, known_at),
         rows: link::of(subject),
@@ -153,12 +153,12 @@ pub struct Explaining {
 
 /// The figure, as any question is answered.
 pub(super) async fn figure(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     catalog: &Catalog,
     subject: &Subject<'_>,
     now: DateTime<Utc>,
 ) -> Result<Value, ReadError> {
-    let answer = answer(pool, catalog, &subject.query, now, CHANGED_WITHIN).await?;
+    let answer = answer(snapshot, catalog, &subject.query, now, CHANGED_WITHIN).await?;
     if subject.group.is_empty() {
         return Ok(answer.totals.get(subject.metric.id).cloned().unwrap_or_default());
     }

@@ -3,17 +3,18 @@
 //! All of it comes from the sweep that reads the figure itself, cut down to one group.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 
 use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::sweep;
 use crate::query::range::TimeRange;
+use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
 /// When the maximum was reached first; `None`: nothing was there.
 pub(super) async fn first(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     subject: &Subject<'_>,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, ReadError> {
@@ -25,7 +26,7 @@ pub(super) async fn first(
         push_equal(&mut sql, &format!("g{}", place + 1), value.as_deref());
     }
     sql.push(" order by level desc, at limit 1");
-    let rows = sql.fetch_all(pool).await.map_err(reading("when a maximum was reached"))?;
+    let rows = sql.fetch_all(snapshot).await.map_err(reading("when a maximum was reached"))?;
     rows.first().map(|row| row.try_get("at")).transpose().map_err(reading("when a maximum was reached"))
 }
 

@@ -6,7 +6,6 @@
 use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
-use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::query::ReadError;
@@ -21,6 +20,7 @@ use crate::query::metrics::registry::{Additivity, Applicability};
 use crate::query::metrics::scan::Sums;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
+use crate::query::snapshot::Snapshot;
 
 /// The figure before, and what moved it since.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -57,7 +57,7 @@ pub fn before(range: TimeRange, zone: Tz, now: DateTime<Utc>) -> TimeRange {
 
 /// What moved the figure, which is `current`, since the previous period.
 pub(super) async fn of(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     catalog: &Catalog,
     subject: &Subject<'_>,
     current: &Value,
@@ -65,7 +65,7 @@ pub(super) async fn of(
 ) -> Result<Previous, ReadError> {
     let (zone, now) = (subject.query.zone, question.now);
     let range = before(subject.query.range, zone, now);
-    let was = figure(pool, catalog, &subject.within(range), now).await?;
+    let was = figure(snapshot, catalog, &subject.within(range), now).await?;
     let values = was.value.zip(current.value);
     let adds_up = matches!(subject.metric.additivity, Additivity::Sum | Additivity::RatioOfSums);
     let reason = match values {
@@ -74,7 +74,7 @@ pub(super) async fn of(
         Some(_) => None,
     };
     let sets = match reason {
-        None => sets(pool, subject, range, question).await?,
+        None => sets(snapshot, subject, range, question).await?,
         Some(_) => Vec::new(),
     };
     Ok(Previous {
@@ -88,7 +88,7 @@ pub(super) async fn of(
 }
 
 async fn sets(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     subject: &Subject<'_>,
     previous: TimeRange,
     question: &Explaining,
@@ -101,7 +101,7 @@ async fn sets(
         buckets.insert(1, between);
     }
     let periods = |sums: &[Sums]| (sums.first().copied().unwrap_or_default(), sums.last().copied().unwrap_or_default());
-    let by_source = subject.sums_by(pool, Dimension::Source, buckets.clone(), question.now).await?;
+    let by_source = subject.sums_by(snapshot, Dimension::Source, buckets.clone(), question.now).await?;
     let mut whole = (Sums::default(), Sums::default());
     for (_, sums) in &by_source {
         let (before, after) = periods(sums);
@@ -112,7 +112,7 @@ async fn sets(
     for dimension in Dimension::ALL.into_iter().filter(|dimension| is_told(subject, *dimension, &question.dimensions)) {
         let groups = match dimension {
             Dimension::Source => by_source.clone(),
-            _ => subject.sums_by(pool, dimension, buckets.clone(), question.now).await?,
+            _ => subject.sums_by(snapshot, dimension, buckets.clone(), question.now).await?,
         };
         let groups: Vec<drivers::Periods> = groups
             .into_iter()

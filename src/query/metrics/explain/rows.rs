@@ -8,8 +8,8 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 use utoipa::ToSchema;
 
 use crate::query::metrics::explain::subject::Subject;
@@ -19,6 +19,7 @@ use crate::query::metrics::statement::Statement;
 use crate::query::metrics::sweep;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
+use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
 /// Where a page ends: the sort key of its last row, and what rounding has left over up to there.
@@ -87,7 +88,7 @@ pub struct ContributingRow {
 
 /// Up to `limit` rows of the figure, in the order of their time, after `after`.
 pub async fn rows(
-    pool: &PgPool,
+    snapshot: &Snapshot,
     subject: &Subject<'_>,
     after: Option<RowPosition>,
     limit: i64,
@@ -99,7 +100,7 @@ pub async fn rows(
         "select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.session_state, d.outcome, d.channel from (",
     );
     if subject.metric.additivity.is_along_time() {
-        if !push_there(&mut sql, pool, subject, after.as_ref(), known_at).await? {
+        if !push_there(&mut sql, snapshot, subject, after.as_ref(), known_at).await? {
             return Ok(Vec::new());
         }
     } else {
@@ -108,7 +109,7 @@ pub async fn rows(
     sql.push(" order by at, source_id, session_id, row_id limit ").push_bind(limit);
     sql.push(") x join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id");
     sql.push(" order by x.at, x.source_id, x.session_id, x.row_id");
-    let found = sql.fetch_all(pool).await.map_err(reading("the rows of a figure"))?;
+    let found = sql.fetch_all(snapshot).await.map_err(reading("the rows of a figure"))?;
     let is_ratio = subject.metric.additivity == Additivity::RatioOfSums;
     found
         .iter()
@@ -121,7 +122,7 @@ pub async fn rows(
 /// time that it was there.
 async fn push_there(
     sql: &mut Statement,
-    pool: &PgPool,
+    snapshot: &Snapshot,
     subject: &Subject<'_>,
     after: Option<&RowPosition>,
     now: DateTime<Utc>,
@@ -130,7 +131,7 @@ async fn push_there(
     let (began, row_id) = (sweep::began(rows), piece::row_id(rows));
     sql.push("select ").push(began).push(" as at, s.source_id, s.session_id, ").push(row_id).push(" as row_id, ");
     if subject.metric.additivity == Additivity::Maximum {
-        let Some(at) = peak::first(pool, subject, now).await? else { return Ok(false) };
+        let Some(at) = peak::first(snapshot, subject, now).await? else { return Ok(false) };
         sql.push("1::numeric as value, 1::numeric as known, 0::bigint as unknown");
         peak::push_present(sql, subject, at, now);
     } else {

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
 use crate::query::ReadError;
 use crate::query::bucket::Granularity;
@@ -21,6 +20,7 @@ use crate::query::metrics::select::{column, push_figure_rows};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, scan};
 use crate::query::range::TimeRange;
+use crate::query::snapshot::Snapshot;
 
 /// The value of a dimension; null is a value of its own.
 pub type GroupValue = (Dimension, Option<String>);
@@ -152,7 +152,7 @@ impl<'a> Subject<'a> {
     /// The sums of the figure by `dimension`, in each of `buckets`, which must touch.
     pub(super) async fn sums_by(
         &self,
-        pool: &PgPool,
+        snapshot: &Snapshot,
         dimension: Dimension,
         buckets: Vec<TimeRange>,
         now: DateTime<Utc>,
@@ -164,7 +164,7 @@ impl<'a> Subject<'a> {
         if !query.dimensions.contains(&dimension) {
             query.dimensions.push(dimension);
         }
-        let scanned = scan::read(pool, &query, &self.telling_ids(), query.as_known_at.unwrap_or(now)).await?;
+        let scanned = scan::read(snapshot, &query, &self.telling_ids(), query.as_known_at.unwrap_or(now)).await?;
         let mut groups = BTreeMap::<(bool, Option<String>), Vec<Sums>>::new();
         for contribution in &scanned.contributions {
             let Some(source) = self.telling.iter().find(|source| source.source_id == contribution.source_id) else {
