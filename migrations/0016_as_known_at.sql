@@ -17,11 +17,15 @@ begin atomic
   select s.started_at, s.session_id, s.source_id, s.source, s.provider, s.provider_session_id,
          s.session_kind, s.provider_status, s.session_state, s.outcome, s.is_flagged_unresolved,
          s.channel, s.person_id, s.is_part_of_session, s.group_key, s.ended_at,
-         s.completed_at, s.last_activity_at, s.duration_seconds, s.minutes_consumed,
-         s.minutes_basis, s.elapsed_minutes, s.is_provisional, s.max_concurrent_participants,
+         s.completed_at, case when not ran_on.is_so then s.last_activity_at end,
+         case when not ran_on.is_so then s.duration_seconds end, case when not ran_on.is_so then s.minutes_consumed end,
+         s.minutes_basis, case when not ran_on.is_so then s.elapsed_minutes end, s.is_provisional,
+         s.max_concurrent_participants,
          s.message_count, s.has_outcomes, s.message_support, s.first_seen_at,
          s.is_deleted_at_provider
     from analytics.sessions s
+   -- while a session is live, how its clock goes on is not written down: what it showed then is not known
+   cross join lateral (select s.session_state = 'live' and s.last_changed_at > known_at as is_so) ran_on
    where s.first_seen_at <= known_at
      and not exists (select from analytics.session_changes c
                       where c.source_id = s.source_id and c.provider_session_id = s.provider_session_id
@@ -42,10 +46,11 @@ begin atomic
          case when was.fields ? 'group_key' then was.fields ->> 'group_key' else s.group_key end,
          case when was.fields ? 'ended_at' then (was.fields ->> 'ended_at')::timestamptz else s.ended_at end,
          case when was.fields ? 'completed_at' then (was.fields ->> 'completed_at')::timestamptz else s.completed_at end,
-         case when was.fields ? 'last_activity_at' then (was.fields ->> 'last_activity_at')::timestamptz
+         case when was_state.session_state = 'live' then null
+              when was.fields ? 'last_activity_at' then (was.fields ->> 'last_activity_at')::timestamptz
               else s.last_activity_at end,
          was_length.duration_seconds,
-         case when s.minutes_basis is null then null
+         case when s.minutes_basis is null or was_state.session_state = 'live' then null
               when was.fields ? 'provider_minutes' then (was.fields ->> 'provider_minutes')::numeric
               else s.minutes_consumed end,
          s.minutes_basis, was_length.duration_seconds / 60, was_state.session_state in ('live', 'open'),
@@ -65,9 +70,10 @@ begin atomic
     join analytics.sessions s on s.source_id = was.source_id and s.provider_session_id = was.provider_session_id
    cross join lateral (select case when was.fields ? 'session_state' then was.fields ->> 'session_state'
                                    else s.session_state end as session_state) was_state
-   cross join lateral (select case when was.fields ? 'duration_seconds' then (was.fields ->> 'duration_seconds')::numeric
+   cross join lateral (select case when was_state.session_state = 'live' then null
+                                   when was.fields ? 'duration_seconds' then (was.fields ->> 'duration_seconds')::numeric
                                    else s.duration_seconds end as duration_seconds) was_length
    where s.first_seen_at <= known_at;
 end;
 comment on function analytics.sessions_as_known_at is
-  'Sessions as they were known at an instant: those first seen later are left out, what changed later has its old value. Columns mean what they mean in sessions; what changes are not written down of is not among them.';
+  'Sessions as they were known at an instant: those first seen later are left out, what changed later has its old value. Minutes, length and last activity of a session that was live then and went on are null: they are not written down at every poll. Columns mean what they mean in sessions; what changes are not written down of is not among them.';

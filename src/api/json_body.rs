@@ -3,10 +3,14 @@
 //! It must be declared as what it is; a page of another origin may send it, since the answer is kept from that page.
 //! What is in it is read elsewhere.
 
+use std::fmt;
+
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
-use serde_json::Value;
+use serde::Deserializer;
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 use crate::api::parameters::{Faults, Place};
 use crate::api::problem::{ActionProblem, ApiError};
@@ -31,12 +35,80 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         }
         let bytes = to_bytes(body, MAX_BODY_BYTES).await;
         let bytes = bytes.map_err(|_| ActionProblem::TooLarge { max_bytes: MAX_BODY_BYTES })?;
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+        let mut reader = serde_json::Deserializer::from_slice(&bytes);
+        let read = Once.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+        read.map(Self).map_err(|error| {
             let mut faults = Faults::default();
+            let (line, column) = (error.line(), error.column());
             // the parser's words may quote the body
-            let detail = format!("The body is no JSON: line {}, column {}.", error.line(), error.column());
-            faults.note(Place::Pointer(String::new()), "not_json", detail);
+            let (code, detail) = if error.is_data() {
+                ("repeated_member", format!("A member of an object stands there twice: line {line}, column {column}."))
+            } else {
+                ("not_json", format!("The body is no JSON: line {line}, column {column}."))
+            };
+            faults.note(Place::Pointer(String::new()), code, detail);
             faults.into_error()
         })
+    }
+}
+
+/// Reads a value whose objects have each member once: of two that contradict each other none may win in silence.
+struct Once;
+
+impl<'de> DeserializeSeed<'de> for Once {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Once {
+    type Value = Value;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(Self)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if object.insert(name, members.next_value_seed(Self)?).is_some() {
+                return Err(de::Error::custom("repeated"));
+            }
+        }
+        Ok(Value::Object(object))
     }
 }

@@ -7,6 +7,7 @@ mod attribution;
 mod catalogue;
 mod costs;
 mod depth_figures;
+mod edges;
 mod explain;
 mod families;
 mod figures;

@@ -19,7 +19,7 @@ use crate::api::metrics::figure::{FigureChoice, FigureParameters, Values, choose
 use crate::api::metrics::question::described::{QuestionFilter, QuestionTime};
 use crate::api::metrics::question::draft::Draft;
 use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter, texts};
-use crate::api::metrics::question::{body, understand};
+use crate::api::metrics::question::{Understood, body, understand};
 use crate::api::parameters::time::{TimeParameters, instant};
 use crate::api::parameters::{Asked, Faults, Place, Said, parameter_groups};
 use crate::api::problem::ApiError;
@@ -163,18 +163,34 @@ async fn respond(
     let question = Explaining {
         since: since.map_or(now - CHANGED_WITHIN, |said| instant_before(&said, state, now, &mut faults)),
         dimensions: drivers.iter().filter_map(|said| dimension(said, &mut faults)).collect(),
+        is_of_days: draft.time.is_of_days(),
         now,
         stale_after: state.health.stale_after,
     };
     let mut understood = understand(state, &draft, Granularity::None, MAX_BUCKETS, faults).await?;
+    check_drivers(&understood, &drivers)?;
     // far enough back for the period it is compared with
     let range = understood.query.range;
-    let from = before(range, understood.query.zone, now).from.min(range.from);
+    let from = before(range, question.is_of_days, understood.query.zone, now).from.min(range.from);
     understood.catalog = Catalog::load(&state.pool, Some(TimeRange { from, to: range.to })).await?;
     let Some(subject) = subject(&understood, values) else {
         return Err(Faults::default().into_error()); // unreachable: a question has a metric
     };
     Ok(Json(explain(&Snapshot::take(&state.pool).await?, &understood.catalog, &subject, &question).await?))
+}
+
+/// Refuses to look for what moved a figure in what its rows do not have.
+fn check_drivers(understood: &Understood, drivers: &[Said]) -> Result<(), ApiError> {
+    let mut faults = Faults::default();
+    let named = drivers.iter().filter_map(|said| Some((said, Dimension::parse(&said.text)?)));
+    for (said, dimension) in named {
+        for metric in understood.query.metrics.iter().filter(|metric| !metric.can_be_grouped_by(dimension)) {
+            let detail =
+                format!("`{}` cannot be grouped by `{}`; see `dimensions` in /v1/metrics.", metric.id, said.text);
+            faults.note(&said.at, "not_groupable", detail);
+        }
+    }
+    faults.refuse()
 }
 
 fn instant_before(said: &Said, state: &ApiState, now: DateTime<Utc>, faults: &mut Faults) -> DateTime<Utc> {

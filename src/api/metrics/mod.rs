@@ -30,6 +30,7 @@ use crate::api::problem::ApiError;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::catalog::Source;
 use crate::query::freshness::Freshness;
+use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::registry::TRANSCRIPT_GRACE;
 use crate::query::metrics::{MetricQuery, answer};
 use crate::query::snapshot::Snapshot;
@@ -78,7 +79,7 @@ pub(crate) async fn respond(
 /// How far the data behind an answer is complete; refused where that is less than was asked for.
 fn freshness(state: &ApiState, understood: &Understood) -> Result<Freshness, ApiError> {
     let Understood { query, catalog, require_fresh, now } = understood;
-    let sources = query.sources(catalog);
+    let sources = query.telling(&query.sources(catalog));
     if let Some(limit) = require_fresh {
         refuse_if_behind(&sources, *now, *limit)?;
     }
@@ -107,8 +108,10 @@ fn refuse_if_behind(sources: &[&Source], now: DateTime<Utc>, limit: TimeDelta) -
 /// All that an answer depends on besides the catalog. The present counts only where the range reaches it, or the time
 /// that transcripts may take, and for figures that change by themselves.
 fn normal_form(query: &MetricQuery, now: DateTime<Utc>, freshness: &Freshness) -> String {
-    let is_recent =
-        query.range.to > now - TRANSCRIPT_GRACE || query.metrics.iter().any(|metric| metric.depends_on_now());
+    let is_recent = query.range.to > now - TRANSCRIPT_GRACE
+        // what runs is spread until now
+        || query.attribution == Attribution::Spread
+        || query.metrics.iter().any(|metric| metric.depends_on_now());
     let minute = is_recent.then(|| now.trunc_subsecs(0).with_second(0));
     let metrics: Vec<(&str, u16)> = query.metrics.iter().map(|metric| (metric.id, metric.version)).collect();
     let top = query.top.map(|top| (top.dimension, top.by.id, top.count));

@@ -62,7 +62,14 @@ impl Said {
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
+/// Most faults that are told at once.
+const MAX_FAULTS: usize = 100;
+
 impl Faults {
+    fn is_full(&self) -> bool {
+        self.0.len() >= MAX_FAULTS
+    }
+
     /// Notes a fault.
     pub(crate) fn note(&mut self, at: impl Into<Place>, code: &'static str, detail: impl Into<String>) {
         self.push(at.into(), code, detail.into(), Vec::new(), Vec::new());
@@ -76,6 +83,9 @@ impl Faults {
         given: &str,
         allowed: impl IntoIterator<Item = &'a str>,
     ) {
+        if self.is_full() {
+            return;
+        }
         let (at, allowed) = (at.into(), allowed.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>());
         let detail = match code {
             UNKNOWN_PARAMETER => format!("`{given}` is not a parameter of this address."),
@@ -91,7 +101,21 @@ impl Faults {
         self.push(at.clone(), code, detail, Vec::new(), near);
     }
 
-    fn push(&mut self, at: Place, code: &'static str, detail: String, allowed: Vec<String>, did_you_mean: Vec<String>) {
+    fn push(
+        &mut self,
+        at: Place,
+        code: &'static str,
+        detail: String,
+        mut allowed: Vec<String>,
+        did_you_mean: Vec<String>,
+    ) {
+        if self.is_full() {
+            return;
+        }
+        // what is allowed is said once
+        if self.0.iter().any(|fault| fault.code == code && fault.allowed == allowed) {
+            allowed.clear();
+        }
         let (parameter, pointer) = match at {
             Place::Parameter(name) => (name, None),
             Place::Pointer(pointer) => (String::new(), Some(pointer)),

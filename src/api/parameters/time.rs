@@ -98,8 +98,10 @@ impl TimeSaid {
         let range = match (&self.range, &self.from, &self.to) {
             (None, None, None) => None,
             (Some(name), None, None) => named(name, now, zone, faults),
-            (Some(range), _, _) => {
+            (Some(range), from, to) => {
                 faults.note(&range.at, "conflicting_parameters", "Give either `range`, or `from` and `to`.");
+                named(range, now, zone, faults);
+                between(from.as_ref(), to.as_ref(), zone, now, faults);
                 None
             }
             (None, from, to) => between(from.as_ref(), to.as_ref(), zone, now, faults),

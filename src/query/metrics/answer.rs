@@ -31,7 +31,7 @@ pub struct Answer {
     /// What a reader should know before using the figures.
     pub warnings: Vec<Warning>,
     /// Where the rows behind a figure are: a template (RFC 6570). `metrics` is the figure's name, `from` and `to` are its
-    /// bucket's `start` and `end`, `group` is its row's `dimensions` as JSON; the total has the ends of `query` and no group.
+    /// bucket's `start` and `end`, `group` is its row's `dimensions` as JSON; the total has the ends of `query` and no group. A row with `is_other` has its own.
     #[schema(example = "/v1/metrics/rows?zone=Europe/Berlin{&metrics,from,to,group}")]
     pub rows_link: String,
     /// How far the data is complete.
@@ -50,6 +50,10 @@ pub struct MetricRow {
     /// Whether it stands for all groups that are not shown by themselves, so that the parts make up the whole.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_other: bool,
+    /// With `is_other`: a template as the answer's, whose `group` leaves out the dimension of `top`. Absent where the rest
+    /// of a dimension cannot be asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_link: Option<String>,
     /// The bucket.
     pub bucket: Bucket,
     /// The bucket it is compared with; absent where there is none.

@@ -64,7 +64,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
         warnings,
         bases: query.metrics.iter().any(|metric| metric.needs == Needs::Minutes).then_some(bases),
         rows_link: explain::template(query),
-        freshness: Freshness::of(parts.catalog, parts.sources, parts.now, parts.stale_after),
+        freshness: Freshness::of(parts.catalog, &query.telling(parts.sources), parts.now, parts.stale_after),
         definitions: query.metrics.iter().map(|metric| (metric.id, metric.version)).collect(),
         query: echo(query),
     })
@@ -115,6 +115,7 @@ impl<'a> Compared<'a> {
             Some(fold.kept.get(&group[place]).copied().unwrap_or(usize::MAX))
         };
         groups.sort_by_key(rank);
+        let rest = parts.fold.and_then(|fold| explain::template_of_rest(self.query, fold, parts.sources));
         let mut rows = Vec::with_capacity(groups.len() * buckets.len());
         for (place, bucket) in buckets.iter().enumerate() {
             for (group, feeding, fed_before) in &groups {
@@ -122,6 +123,7 @@ impl<'a> Compared<'a> {
                 rows.push(MetricRow {
                     dimensions: names.zip(group.iter().map(Member::shown)).collect(),
                     is_other: group.contains(&Member::Other),
+                    rows_link: rest.clone().filter(|_| group.contains(&Member::Other)),
                     bucket: self.bucket(*bucket, self.now.status(feeding, place)),
                     previous_bucket: self.previous_bucket(fed_before.as_ref(), place),
                     values: self.values(group, feeding, fed_before.as_ref(), place),

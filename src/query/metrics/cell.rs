@@ -52,6 +52,8 @@ pub fn value<'a>(
         | Additivity::Distinct => sum(total, status),
         Additivity::RatioOfSums => ratio(total, status),
         Additivity::Percentile => percentile(total, status),
+        // of what was never asked for nobody can be late
+        Additivity::MaximumAsOf if status == BucketStatus::BeforeHistory => Value::missing(status.as_str()),
         Additivity::MaximumAsOf => measured(total, status),
     };
     Value { unknown_count: Some(total.unknown).filter(|count| *count > 0), ..figure }

@@ -144,7 +144,11 @@ impl<'a> Grouping<'a> {
     /// The sources behind a group: those that are polled, and those that gave something. Who gave to what is no sum is
     /// not known, so all of them may have.
     pub(super) fn feeding(&self, group: &Group, gave: &BTreeSet<i32>, has_exact: bool) -> Vec<&'a Source> {
-        let of_group = self.sources.iter().copied().filter(|source| self.is_fed_by(group, source));
-        of_group.filter(|source| source.is_enabled || has_exact || gave.contains(&source.source_id)).collect()
+        let of_group: Vec<&Source> =
+            self.sources.iter().copied().filter(|source| self.is_fed_by(group, source)).collect();
+        let feeds = |source: &&Source| source.is_enabled || has_exact || gave.contains(&source.source_id);
+        let feeding: Vec<&Source> = of_group.iter().copied().filter(feeds).collect();
+        // what is polled no more and gave nothing still has the notion
+        if feeding.is_empty() { of_group } else { feeding }
     }
 }

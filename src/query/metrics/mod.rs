@@ -50,7 +50,7 @@ use crate::query::metrics::compare::Comparison;
 use crate::query::metrics::dimension::Dimension;
 pub use crate::query::metrics::filter::MetricFilter;
 use crate::query::metrics::reader::Reader;
-use crate::query::metrics::registry::Metric;
+use crate::query::metrics::registry::{Applicability, Metric};
 use crate::query::metrics::top::Top;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
@@ -104,11 +104,22 @@ impl MetricQuery {
         sources
     }
 
+    /// Those of the sources that can tell one of the metrics, on which the answer rests; where none can, all of them.
+    pub fn telling<'a>(&self, sources: &[&'a Source]) -> Vec<&'a Source> {
+        telling(&self.metrics, sources)
+    }
+
     /// The same question about the period it is compared with.
     fn before(&self, comparison: &Comparison) -> Self {
         let Comparison { range, buckets, .. } = comparison;
         Self { range: *range, buckets: buckets.clone(), comparison: None, ..self.clone() }
     }
+}
+
+fn telling<'a>(metrics: &[&Metric], sources: &[&'a Source]) -> Vec<&'a Source> {
+    let can_tell = |source: &&Source| metrics.iter().any(|metric| metric.needs.of(source) == Applicability::Applicable);
+    let telling: Vec<&Source> = sources.iter().copied().filter(can_tell).collect();
+    if telling.is_empty() { sources.to_vec() } else { telling }
 }
 
 /// Answers a question, as the catalog and the present allow.

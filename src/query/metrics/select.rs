@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::predicate::push_filter;
+use crate::query::metrics::predicate::push_filter_of;
 use crate::query::metrics::registry::{Anchor, Metric, Needs, Rows};
 use crate::query::metrics::source::{push_rows, time};
 use crate::query::metrics::statement::Statement;
@@ -100,6 +100,10 @@ fn push_in_range(sql: &mut Statement, query: &MetricQuery, pass: &Pass, buckets:
         }
         sql.push(" where ").push(time(pass)).push(" >= ").push_bind(from);
         sql.push(" and ").push(time(pass)).push(" < ").push_bind(to);
+        if matches!(pass.rows, Rows::Visits | Rows::Cohorts) {
+            // the same instant; the planner knows it of equal values and not of ranges
+            sql.push(" and s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);
+        }
     }
 }
 
@@ -118,7 +122,8 @@ fn push_bucket_of_row(sql: &mut Statement, query: &MetricQuery, pass: &Pass, buc
 
 /// How much of a session is over at the ends of a bucket: the parts add up to the whole, to the last digit. Who runs
 /// is spread until now, a chat nobody completed until its last message; what has no length is where it began.
-const SPREAD: &str = " cross join lateral (select coalesce(s.ended_at, s.started_at + s.duration_seconds * interval '1 second', t.now) as ended_at) e
+const SPREAD: &str = " cross join lateral (select coalesce(s.ended_at, s.started_at + s.duration_seconds * interval '1 second',
+   case when s.session_state in ('live', 'open') then greatest(s.started_at, t.now) else s.started_at end) as ended_at) e
  cross join lateral (select
    case when e.ended_at <= s.started_at then 1
         else extract(epoch from least(b.bucket_end, e.ended_at) - s.started_at) / extract(epoch from e.ended_at - s.started_at) end
@@ -135,9 +140,7 @@ fn push_buckets(sql: &mut Statement, buckets: &[TimeRange]) {
 
 /// Which rows count, and which of them are asked for.
 fn push_choice(sql: &mut Statement, query: &MetricQuery, pass: &Pass, source_ids: &[i32]) {
-    if pass.rows.are_of_sessions() {
-        push_filter(sql, query);
-    }
+    push_filter_of(sql, query, pass.rows);
     // sessions by their end are found source by source
     let is_by_source = !query.filter.sources.is_empty() || pass.anchor == Anchor::EndedAt;
     if is_by_source || pass.alone.is_some() || !pass.rows.are_of_sessions() {

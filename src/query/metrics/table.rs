@@ -18,6 +18,7 @@ use crate::query::metrics::registry::{Metric, Needs};
 use crate::query::metrics::scan::{Contribution, Scanned};
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::sweep::Level;
+use crate::query::metrics::telling;
 use crate::query::range::TimeRange;
 
 /// What was found of a group, by place of its bucket.
@@ -105,7 +106,9 @@ impl<'a> Table<'a> {
 
     /// How far a bucket is proven for a group.
     pub(super) fn status(&self, feeding: &[&Source], place: usize) -> BucketStatus {
-        BucketStatus::of(&cell::proving(feeding), self.buckets[place], self.now)
+        // who cannot tell any of the figures makes none of them less complete
+        let telling = telling(self.metrics, feeding);
+        BucketStatus::of(&cell::proving(&telling), self.buckets[place], self.now)
     }
 
     /// The figures of a group in a bucket, in the order of the metrics.

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::query::catalog::Source;
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::answer::Warning;
-use crate::query::metrics::registry::{Applicability, Metric};
+use crate::query::metrics::registry::{Applicability, Metric, Needs};
 use crate::query::metrics::status::BucketStatus;
 
 /// What the data behind the figures lacks.
@@ -20,10 +20,11 @@ pub(super) fn of_data(
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if bases.len() > 1 {
+        let metered = query.metrics.iter().filter(|metric| metric.needs == Needs::Minutes);
         let what = if has_mixed_cells { "Rows and the total add" } else { "The total adds" };
         warnings.push(Warning {
             code: "mixed_minutes_basis",
-            metrics: vec!["minutes_consumed"],
+            metrics: metered.map(|metric| metric.id).collect(),
             detail: format!("{what} minutes that measure different things: {}.", bases.join(" and ")),
             bases: bases.to_vec(),
         });

@@ -18,8 +18,8 @@ const OPS: [&str; 4] = ["in", "not_in", "is_null", "is_not_null"];
 pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Faults) -> MetricFilter {
     let mut filter = MetricFilter::default();
     for said in filters {
-        let Some(field) = field(&said.field, faults) else { continue };
-        let Some(test) = test(said, faults) else { continue };
+        let (field, test) = (field(&said.field, faults), test(said, faults));
+        let Some((field, test)) = field.zip(test) else { continue };
         let known = known_values(field, catalog);
         let test = match known {
             Some(known) => closed(said, test, &known, faults),

@@ -21,11 +21,12 @@ use crate::api::metrics::question::draft::Draft;
 use crate::api::parameters::time::When;
 use crate::api::parameters::{Faults, Said, duration};
 use crate::api::problem::ApiError;
-use crate::query::bucket::{Granularity, cut};
+use crate::query::bucket::{Granularity, MAX_BUCKETS, cut};
 use crate::query::catalog::Catalog;
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::compare::Pieces;
+use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::registry::{self, Metric};
 use crate::query::range::TimeRange;
 
@@ -61,7 +62,7 @@ pub(crate) async fn understand(
     shape::check_groups(draft, &metrics, &dimensions, &mut faults);
     let totals_by = shape::totals_by(draft, &dimensions, &mut faults);
     let top = shape::top(draft, &metrics, &dimensions, &mut faults);
-    let attribution = draft.attribution.as_ref().and_then(|said| attribution(said, &metrics, &mut faults));
+    let attribution = draft.attribution.as_ref().and_then(|said| attribution(said, &metrics, &dimensions, &mut faults));
     let require_fresh = draft.require_fresh.as_ref().and_then(|said| length(said, &mut faults));
     let granularity = self::granularity(draft, granularity, &mut faults);
     let cut = range.and_then(|range| pieces(draft, range, zone, granularity, max_buckets, &mut faults));
@@ -129,6 +130,13 @@ fn pieces(
     let granularity = granularity.unwrap_or_else(|| Granularity::auto(range, zone));
     let buckets = cut(range, zone, granularity, max);
     if buckets.is_none() {
+        // where more are allowed than usual, no other cut will do
+        if max > MAX_BUCKETS {
+            let at =
+                draft.time.range.as_ref().or(draft.time.from.as_ref()).map_or_else(|| "range".into(), |s| s.at.clone());
+            faults.note(&at, "range_too_long", format!("The range has more than {max} hours; ask for a shorter one."));
+            return None;
+        }
         let next = Granularity::finest_allowed(range, zone).as_str();
         let detail = format!("The range has more than {max} buckets; ask for granularity={next} or less.");
         faults.note_near(&draft.place_of_granularity(), "too_many_buckets", detail, vec![next.to_owned()]);
@@ -136,7 +144,7 @@ fn pieces(
     Some((granularity, buckets?))
 }
 
-fn attribution(said: &Said, metrics: &[&Metric], faults: &mut Faults) -> Option<Attribution> {
+fn attribution(said: &Said, metrics: &[&Metric], dimensions: &[Dimension], faults: &mut Faults) -> Option<Attribution> {
     let attribution = Attribution::parse(&said.text);
     if attribution.is_none() {
         faults.note_unknown(&said.at, "unknown_value", &said.text, Attribution::ALL.map(Attribution::as_str));
@@ -155,6 +163,12 @@ fn attribution(said: &Said, metrics: &[&Metric], faults: &mut Faults) -> Option<
             possible.join(", ")
         );
         faults.note(&said.at, "not_attributable", detail);
+    }
+    let of_clock = dimensions.iter().filter(|dimension| dimension.home() == Home::Clock);
+    for dimension in of_clock.filter(|_| attribution == Some(Attribution::Spread)) {
+        let name = dimension.as_str();
+        let detail = format!("A session that is spread over time has no one `{name}`; leave one of the two out.");
+        faults.note(&said.at, "not_groupable", detail);
     }
     attribution
 }

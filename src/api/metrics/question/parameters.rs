@@ -125,8 +125,12 @@ impl IntoParams for FieldParameters {
         };
         let mut all = Vec::new();
         for field in fields() {
-            all.push(parameter(field, format!("Only sessions whose `{field}` is one of these; comma list.")));
-            let description = format!("Only sessions whose `{field}` is none of these, those without one included.");
+            all.push(parameter(
+                field,
+                format!("Only sessions whose `{field}` is one of these; comma list, or a JSON array of texts."),
+            ));
+            let description =
+                format!("Only sessions whose `{field}` is none of these, those without one included; as `{field}`.");
             all.push(parameter(&format!("{field}_not"), description));
         }
         all.push(parameter("missing", "Fields of which sessions must have no value; comma list.".to_owned()));
@@ -148,7 +152,8 @@ impl FieldParameters {
         for field in fields() {
             for (name, op) in [(field.to_owned(), "in"), (format!("{field}_not"), "not_in")] {
                 if let Some(text) = self.given.get(&name) {
-                    filters.push(filter(&name, field, op, Some(texts(&name, Some(text)))));
+                    let values = values(text).iter().map(|value| Said::by_parameter(&name, value)).collect();
+                    filters.push(filter(&name, field, op, Some(values)));
                 }
             }
         }
@@ -163,6 +168,13 @@ impl FieldParameters {
 fn filter(name: &str, field: &str, op: &str, values: Option<Vec<Said>>) -> FilterSaid {
     let said = |text| Said::by_parameter(name, text);
     FilterSaid { field: said(field), op: Some(said(op)), values, at: name.into() }
+}
+
+/// The values of a condition: a comma list, or, where a value holds a comma or begins or ends with a blank, a JSON array.
+fn values(text: &str) -> Vec<String> {
+    let array = serde_json::from_str::<Vec<String>>(text).ok();
+    let array = array.filter(|values| !values.is_empty() && values.iter().all(|value| !value.contains('\0')));
+    array.unwrap_or_else(|| list(Some(text)))
 }
 
 /// A comma list.

@@ -96,9 +96,11 @@ async fn never_counted(
     }
     let mut sql = Statement::new(
         "select count(distinct (s.source_id, s.session_id)) filter (where s.is_deleted_at_provider) as deleted,
-                count(distinct (s.source_id, s.session_id))
-                  filter (where s.is_part_of_session and not s.is_deleted_at_provider) as breakout_rooms",
+                count(distinct (s.source_id, s.session_id)) filter (where s.is_part_of_session",
     );
+    // each in one of the two
+    sql.push(if subject.query.filter.includes_deleted { "" } else { " and not s.is_deleted_at_provider" });
+    sql.push(") as breakout_rooms");
     if subject.metric.additivity.is_along_time() {
         subject.push_started(&mut sql, Counting::All, Naming::Number, now);
     } else {

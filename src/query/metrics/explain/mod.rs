@@ -25,6 +25,7 @@ pub use self::changes::{ChangedField, Changes};
 pub use self::drivers::{Driver, Drivers, Other};
 pub use self::left_out::{LeftOut, Stretch};
 pub use self::link::template;
+pub(super) use self::link::template_of_rest;
 pub use self::parts::{Part, Parts};
 pub use self::previous::{Previous, before};
 pub use self::rows::{ContributingRow, RowPosition, rows};
@@ -96,8 +97,8 @@ pub async fn explain(
     let metric = subject.metric;
     let known_at = subject.query.as_known_at.unwrap_or(now);
     let figure = figure(snapshot, catalog, subject, now).await?;
-    let is_group_kept = subject.group.iter().all(|(dimension, _)| hindsight::is_dimension_kept(*dimension));
-    let value_then = if hindsight::is_kept(metric) && is_group_kept {
+    let mut told_by = subject.group.iter().map(|(dimension, _)| *dimension).chain(subject.query.filter.fields());
+    let value_then = if hindsight::is_kept(metric) && told_by.all(hindsight::is_dimension_kept) {
         Some(self::figure(snapshot, catalog, &subject.as_known_at(since), now).await?)
     } else {
         None
@@ -145,6 +146,8 @@ pub struct Explaining {
     pub since: DateTime<Utc>,
     /// Drivers by these dimensions; empty: by all the metric can be grouped by.
     pub dimensions: Vec<Dimension>,
+    /// Whether the range was asked for in days, whatever months it covers.
+    pub is_of_days: bool,
     /// The present.
     pub now: DateTime<Utc>,
     /// When freshness is called stale.

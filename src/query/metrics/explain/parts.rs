@@ -59,9 +59,10 @@ pub(super) fn dimension(metric: &Metric) -> Dimension {
     if metric.can_be_grouped_by(best) { best } else { Dimension::Provider }
 }
 
-/// Whether nothing was measured: a percentile of nothing is not 0.
+/// Whether nothing was measured: a percentile of nothing is not 0, nor is a sum of which nobody told a part.
 fn is_none(metric: &Metric, sums: Sums) -> bool {
-    matches!(metric.additivity, Additivity::Percentile | Additivity::MaximumAsOf) && sums.known.is_zero()
+    let is_measured = matches!(metric.additivity, Additivity::Percentile | Additivity::MaximumAsOf);
+    sums.known.is_zero() && (is_measured || sums.unknown > 0)
 }
 
 /// The parts, of which `groups` are the sums.

@@ -1,17 +1,19 @@
 //! The previous period: as long as the range and right before it, by the calendar of the zone.
 //!
-//! Whole days are counted as days, so that a day of 23 hours is compared with a day. Of a range that has not passed yet
+//! It is the one a question is compared with: days are counted as days, months as months. Of a range that has not passed yet
 //! only as much is compared as has: half a day against a whole one would always be a loss.
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, SubsecRound, Timelike, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::query::ReadError;
-use crate::query::calendar::{in_zone, local_date, start_of_day};
+use crate::query::bucket::Granularity;
+use crate::query::calendar::in_zone;
 use crate::query::catalog::Catalog;
 use crate::query::metrics::answer::Value;
+use crate::query::metrics::compare::{CompareTo, Comparison, Pieces, Wanted};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::drivers::{self, Drivers};
 use crate::query::metrics::explain::subject::Subject;
@@ -43,16 +45,16 @@ pub struct Previous {
     pub drivers: Vec<Drivers>,
 }
 
-/// The previous period of a range, and as much of it as has passed of the range.
-pub fn before(range: TimeRange, zone: Tz, now: DateTime<Utc>) -> TimeRange {
-    let (first, last) = (local_date(zone, range.from), local_date(zone, range.to));
-    let is_whole_days = start_of_day(zone, first) == range.from && start_of_day(zone, last) == range.to;
-    let days = u64::try_from((last - first).num_days()).unwrap_or(0);
-    let start = first.checked_sub_days(Days::new(days)).filter(|_| is_whole_days);
-    let from = start.map_or(range.from - (range.to - range.from), |start| start_of_day(zone, start));
-    let passed = now - range.from;
+/// The previous period of a range, the same as that of a question compared with its previous period, and as much of it as
+/// has passed of the range. `is_of_days`: the range was asked for in days, whatever months it covers.
+pub fn before(range: TimeRange, is_of_days: bool, zone: Tz, now: DateTime<Utc>) -> TimeRange {
+    let minute = now.trunc_subsecs(0).with_second(0).unwrap_or(now);
     let is_running = range.from < now && now < range.to;
-    TimeRange { from, to: if is_running { (from + passed).min(range.from) } else { range.from } }
+    let wanted = Wanted { to: CompareTo::PreviousPeriod, by_weekday: false, same_elapsed: is_running, is_of_days };
+    let pieces = Pieces { range, buckets: &[range], granularity: Granularity::None, zone };
+    let nothing = TimeRange { from: range.from, to: range.from };
+    let previous = Comparison::of(wanted, pieces, minute).map_or(nothing, |comparison| comparison.range);
+    TimeRange { from: previous.from, to: previous.to.min(range.from) }
 }
 
 /// What moved the figure, which is `current`, since the previous period.
@@ -64,7 +66,7 @@ pub(super) async fn of(
     question: &Explaining,
 ) -> Result<Previous, ReadError> {
     let (zone, now) = (subject.query.zone, question.now);
-    let range = before(subject.query.range, zone, now);
+    let range = before(subject.query.range, question.is_of_days, zone, now);
     let was = figure(snapshot, catalog, &subject.within(range), now).await?;
     let values = was.value.zip(current.value);
     let adds_up = matches!(subject.metric.additivity, Additivity::Sum | Additivity::RatioOfSums);
@@ -143,7 +145,7 @@ mod tests {
 
     fn previous(from: &str, to: &str, now: &str) -> String {
         let range = TimeRange { from: from.parse().unwrap(), to: to.parse().unwrap() };
-        let TimeRange { from, to } = before(range, Berlin, now.parse().unwrap());
+        let TimeRange { from, to } = before(range, false, Berlin, now.parse().unwrap());
         format!("{} {}", from.format("%dT%H:%M"), to.format("%dT%H:%M"))
     }
 

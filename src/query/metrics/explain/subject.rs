@@ -13,7 +13,7 @@ use crate::query::bucket::Granularity;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::predicate::{push_choice, push_filter};
+use crate::query::metrics::predicate::{push_choice, push_filter_of};
 use crate::query::metrics::registry::{Applicability, Metric};
 use crate::query::metrics::scan::Sums;
 use crate::query::metrics::select::{column, push_figure_rows};
@@ -124,9 +124,9 @@ impl<'a> Subject<'a> {
     fn push_pass(&self, sql: &mut Statement, pass: &Pass, counting: Counting, naming: Naming, now: DateTime<Utc>) {
         push_figure_rows(sql, &self.query, pass, now);
         match counting {
-            _ if !pass.rows.are_of_sessions() => {}
-            Counting::Counted => push_filter(sql, &self.query),
-            Counting::All => push_choice(sql, &self.query),
+            Counting::Counted => push_filter_of(sql, &self.query, pass.rows),
+            Counting::All if pass.rows.are_of_sessions() => push_choice(sql, &self.query),
+            Counting::All => {}
         }
         for (dimension, value) in self.group.iter().filter(|(dimension, _)| dimension.column().is_some()) {
             // what these rows do not have is null
