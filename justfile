@@ -29,3 +29,7 @@ run *ARGS:
 # First load and unchanged re-poll against COPY of the same rows
 bench *ARGS:
     cargo bench --bench ingest -- {{ARGS}}
+
+# Questions about figures against the best SQL by hand for each
+bench-questions *ARGS:
+    cargo bench --bench questions -- {{ARGS}}

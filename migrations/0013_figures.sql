@@ -54,6 +54,20 @@ update core.session_stats t
 drop index core.messages_by_time;
 create index messages_by_time on core.messages (sent_at) include (source_id, session_id, sender_role, word_count);
 
+-- With the number and the kind, questions that look at what else belongs to a session find it from the index; and views
+-- that could join by the number, though a question does not, keep being answered from it alone.
+drop index core.sessions_by_start;
+create index sessions_by_start on core.sessions (started_at)
+  include (session_id, source_id, session_kind, session_state, outcome, channel, provider_minutes, duration_seconds,
+           parent_provider_session_id, is_deleted_at_provider, is_flagged_unresolved);
+drop index core.sessions_by_completion;
+create index sessions_by_completion on core.sessions (completed_at)
+  include (session_id, source_id, session_state, outcome, channel, parent_provider_session_id, is_deleted_at_provider)
+  where completed_at is not null;
+-- The few that no figure counts, so that rows of sessions can be counted without looking up every session.
+create index sessions_left_out on core.sessions (source_id, session_id)
+  where parent_provider_session_id is not null or is_deleted_at_provider;
+
 -- Worked out once, with a session's participants.
 alter table core.session_participation
   add column first_joined_at       core.instant,
@@ -98,7 +112,7 @@ create index sessions_by_person on core.sessions (source_id, person_id, started_
 
 create or replace view analytics.sessions as
 select s.started_at::timestamptz as started_at,
-       s.session_id, s.source_id, src.source_slug as source, s.provider, s.provider_session_id,
+       s.session_id, s.source_id, src.source_slug as source, src.provider, s.provider_session_id,
        s.session_kind, s.provider_status, s.session_state, s.outcome, s.is_flagged_unresolved,
        s.channel, s.person_id, parent.session_id as parent_session_id,
        s.parent_provider_session_id is not null as is_part_of_session, s.group_key,
@@ -140,9 +154,17 @@ select s.started_at::timestamptz as started_at,
           from core.participant_quality q
          where q.source_id = s.source_id and q.session_id = s.session_id
         having count(*) > 0) as quality_report_count,
-       launch.quality as launch_quality, launch.voice_id as launch_voice, launch.stt_provider as launch_stt_provider,
-       launch.activity_idle_timeout_seconds as launch_idle_timeout_seconds,
-       launch.session_duration_limit_seconds as launch_duration_limit_seconds,
+       -- no join: it would have every query read the provider's id, which no index by time holds
+       (select l.quality from core.konpro_launches l
+         where l.source_id = s.source_id and l.provider_session_id = s.provider_session_id) as launch_quality,
+       (select l.voice_id from core.konpro_launches l
+         where l.source_id = s.source_id and l.provider_session_id = s.provider_session_id) as launch_voice,
+       (select l.stt_provider from core.konpro_launches l
+         where l.source_id = s.source_id and l.provider_session_id = s.provider_session_id) as launch_stt_provider,
+       (select l.activity_idle_timeout_seconds from core.konpro_launches l
+         where l.source_id = s.source_id and l.provider_session_id = s.provider_session_id) as launch_idle_timeout_seconds,
+       (select l.session_duration_limit_seconds from core.konpro_launches l
+         where l.source_id = s.source_id and l.provider_session_id = s.provider_session_id) as launch_duration_limit_seconds,
        case s.session_kind
             when 'avatar' then case when s.provider_status = 'connected' or s.duration_seconds > 0 then true
                                     when s.provider_status is not null or s.duration_seconds is not null then false end
@@ -162,8 +184,8 @@ select s.started_at::timestamptz as started_at,
        who.attended_ms * 0.001 as attended_seconds, who.rejoined_person_count,
        who.first_joined_at::timestamptz as first_joined_at
   from core.sessions s
-  join core.sources src using (source_id)
   -- each of these joins is on a unique key: a query that names none of its columns does not pay for it
+  left join core.sources src on src.source_id = s.source_id
   left join core.sessions parent
     on parent.source_id = s.source_id and parent.provider_session_id = s.parent_provider_session_id
   left join core.session_stats stats on stats.source_id = s.source_id and stats.session_id = s.session_id
@@ -178,8 +200,6 @@ select s.started_at::timestamptz as started_at,
     on chat.source_id = s.source_id and chat.session_id = s.session_id and chat.stream = 'chat'
   left join ingest.artifact_tasks summed_up
     on summed_up.source_id = s.source_id and summed_up.session_id = s.session_id and summed_up.stream = 'summary'
-  left join core.konpro_launches launch
-    on launch.source_id = s.source_id and launch.provider_session_id = s.provider_session_id
  cross join lateral (
        select minutes as participant_minutes,
               case when src.minutes_basis is not null then s.provider_minutes end - minutes as unexplained_minutes
@@ -188,21 +208,21 @@ select s.started_at::timestamptz as started_at,
 
 -- Who was in which session: the contact of a chat, and each presence in a meeting.
 create view analytics.visits as
-select s.started_at::timestamptz as started_at, s.session_id, s.source_id, src.source_slug as source, s.provider,
+select s.started_at::timestamptz as started_at, s.session_id, s.source_id, src.source_slug as source, src.provider,
        s.session_kind, s.person_id, k.first_visit_at::timestamptz as first_visit_at,
        coalesce(s.person_id, 'session ' || s.session_id) as visitor, s.person_id is not null as is_identified,
        s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider
   from core.sessions s
-  join core.sources src using (source_id)
+  left join core.sources src on src.source_id = s.source_id
   left join core.people k on k.source_id = s.source_id and k.person_id = s.person_id
  where s.session_kind = 'chat'
 union all
-select s.started_at::timestamptz, s.session_id, s.source_id, src.source_slug, s.provider,
+select s.started_at::timestamptz, s.session_id, s.source_id, src.source_slug, src.provider,
        s.session_kind, p.person_id, k.first_visit_at::timestamptz,
        coalesce(p.person_id, 'presence ' || p.participant_id), p.person_id is not null,
        s.parent_provider_session_id is not null, s.is_deleted_at_provider
   from core.sessions s
-  join core.sources src using (source_id)
+  left join core.sources src on src.source_id = s.source_id
   join core.participants p on p.source_id = s.source_id and p.session_id = s.session_id
   left join core.people k on k.source_id = p.source_id and k.person_id = p.person_id;
 

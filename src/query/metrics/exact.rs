@@ -4,10 +4,13 @@
 //! rest of a list asks here again, with the question narrowed to just that. Knows which metrics these are, and who
 //! reads them; what they mean stands in the registry.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use crate::query::ReadError;
 use crate::query::catalog::Source;
+use crate::query::metrics::group::Group;
 use crate::query::metrics::registry::{Applicability, Metric, Rows};
 use crate::query::metrics::sweep::Level;
 use crate::query::metrics::{MetricQuery, sweep};
@@ -21,6 +24,18 @@ pub fn is_exact(metric: &Metric) -> bool {
 /// Whether a scan reads the figures of a metric group by group, so that they stand for their group and no other.
 pub fn is_by_group(metric: &Metric) -> bool {
     !is_exact(metric) && !metric.additivity.adds_up()
+}
+
+/// The most of each metric and group in all buckets together.
+pub(super) fn most_of(levels: &[(Group, Level)]) -> Vec<(Group, Level)> {
+    let mut most: BTreeMap<(&Group, usize), &Level> = BTreeMap::new();
+    for (group, level) in levels {
+        let so_far = most.entry((group, level.metric)).or_insert(level);
+        if level.value > so_far.value {
+            *so_far = level;
+        }
+    }
+    most.into_iter().map(|((group, _), level)| (group.clone(), Level { bucket: 0, ..level.clone() })).collect()
 }
 
 /// Reads those metrics of a question that are no sums; those of the same rows in one sweep.

@@ -1,9 +1,10 @@
 //! Figures: what a metric means, and how a question about several of them is answered.
 //!
 //! A question names metrics, dimensions, a range and its buckets. [`scan`] reads numbers from the database, one statement
-//! for those that have rows and time in common (which ones is said in `pass`, how in `select` and `source`), and
-//! [`exact`] what is swept along time. [`reader`] knows which of these are needed, [`table`] puts sources together into
-//! groups and buckets, [`top`] and [`compare`] say which groups and which period, and [`assemble`] makes the answer.
+//! for those that have rows and time in common (which ones is said in `pass`, how in `select` and `source`, how far it must
+//! reach in `reach`), and [`exact`] what is swept along time. [`reader`] knows which of these are needed, [`table`] puts
+//! sources together into groups and buckets, [`top`] and [`compare`] say which groups and which period, and [`assemble`]
+//! makes the answer.
 //! [`cell`] decides what a figure may claim, and [`status`] how far its bucket is proven. [`explain`] says where a figure
 //! comes from, [`hindsight`] what it was at an earlier time. [`registry`] is the only place that knows what is measured,
 //! [`dimension`] by what; [`definitions`] and [`functions`] write it down for analysts.
@@ -26,6 +27,7 @@ pub mod heat;
 pub mod hindsight;
 mod pass;
 mod predicate;
+mod reach;
 mod reader;
 pub mod registry;
 pub mod scan;

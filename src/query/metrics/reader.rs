@@ -13,7 +13,8 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::exact;
 use crate::query::metrics::filter::{Condition, Test};
 use crate::query::metrics::group::{Fold, Group, Member};
-use crate::query::metrics::scan::{self, Scanned};
+use crate::query::metrics::registry::Additivity;
+use crate::query::metrics::scan::{self, Contribution, Scanned};
 use crate::query::metrics::sweep::Level;
 use crate::query::snapshot::Snapshot;
 
@@ -84,6 +85,28 @@ impl MetricQuery {
     }
 }
 
+impl Scanned {
+    /// Adds what can be added, from the pass of a question, to that of a narrower one: each number is told by what the
+    /// narrower one asks for.
+    fn take_sums(&mut self, of: &Self, query: &MetricQuery, narrowed: &MetricQuery) {
+        let places: Vec<usize> = narrowed
+            .row_dimensions()
+            .filter_map(|dimension| query.row_dimensions().position(|by| by == dimension))
+            .collect();
+        self.contributions.extend(of.contributions.iter().filter(|given| given.adds_up).map(|given| Contribution {
+            dimensions: places.iter().map(|place| given.dimensions[*place].clone()).collect(),
+            ..given.clone()
+        }));
+        self.started.extend_from_slice(&of.started);
+    }
+}
+
+/// Whether what is swept along time need not be swept again for a whole: the most of it is that of its buckets.
+fn is_told_by_buckets(query: &MetricQuery, view: &View) -> bool {
+    let mut swept = query.metrics.iter().filter(|metric| exact::is_exact(metric));
+    view.is_whole && query.dimensions.is_empty() && swept.all(|metric| metric.additivity == Additivity::Maximum)
+}
+
 impl Reader<'_> {
     /// The first pass: numbers by everything that is asked for.
     pub(super) async fn scan(&self, query: &MetricQuery) -> Result<Scanned, ReadError> {
@@ -98,33 +121,46 @@ impl Reader<'_> {
         scanned: Scanned,
         fold: Option<&Fold>,
     ) -> Result<Findings, ReadError> {
-        let rows = self.extra(query, &query.rows_view(), fold).await?;
-        let totals = self.extra(query, &MetricQuery::whole_view(&[]), None).await?;
+        let rows = self.extra(query, &query.rows_view(), &scanned, fold).await?;
+        let whole = MetricQuery::whole_view(&[]);
+        let mut totals = self.extra(query, &whole, &scanned, None).await?;
+        if is_told_by_buckets(query, &whole) {
+            totals.exact = exact::most_of(&rows.exact);
+        }
         let subtotals = match query.totals_by.as_slice() {
             [] => Extra::default(),
-            dimensions => self.extra(query, &MetricQuery::whole_view(dimensions), fold).await?,
+            dimensions => self.extra(query, &MetricQuery::whole_view(dimensions), &scanned, fold).await?,
         };
         Ok(Findings { scanned, rows, totals, subtotals })
     }
 
-    /// What a view needs of its own.
+    /// What a view needs of its own, besides the numbers of the first pass.
     pub(super) async fn extra(
         &self,
         query: &MetricQuery,
         view: &View,
+        scanned: &Scanned,
         fold: Option<&Fold>,
     ) -> Result<Extra, ReadError> {
         let narrowed = query.narrowed(view);
         let is_dropped = |dimension: &Dimension| !view.dimensions.contains(dimension);
         let is_narrower = query.dimensions.iter().any(is_dropped) || view.is_whole && query.buckets.len() > 1;
         let overlaps = |dimension: &Dimension| dimension.is_overlapping() && is_dropped(dimension);
-        let is_read_by_itself = query.dimensions.iter().any(overlaps) || is_narrower && query.has_figures_by_group();
         let mut extra = Extra::default();
-        if is_read_by_itself {
+        if query.dimensions.iter().any(overlaps) {
             extra.scanned = Some(self.scan(&narrowed).await?);
+        } else if is_narrower && query.has_figures_by_group() {
+            let source_ids: Vec<i32> = self.sources.iter().map(|source| source.source_id).collect();
+            let mut alone = scan::read_alone(self.snapshot, &narrowed, &source_ids, self.now).await?;
+            alone.take_sums(scanned, query, &narrowed);
+            extra.scanned = Some(alone);
         }
         let place = fold.and_then(|fold| view.dimensions.iter().position(|dimension| *dimension == fold.dimension));
-        for figure in exact::read(self.snapshot, &narrowed, self.sources, self.now).await? {
+        let swept = match is_told_by_buckets(query, view) {
+            true => Vec::new(),
+            false => exact::read(self.snapshot, &narrowed, self.sources, self.now).await?,
+        };
+        for figure in swept {
             let group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();
             if fold.zip(place).is_none_or(|(fold, place)| fold.kept.contains_key(&group[place])) {
                 extra.exact.push((group, figure));
@@ -161,9 +197,10 @@ impl Reader<'_> {
             rest.filter.conditions.push(Condition { field: fold.dimension, test: Test::IsNotNull });
         }
         rest.filter.conditions.push(Condition { field: fold.dimension, test: Test::NotIn(kept) });
-        let reader = Reader { sources: &sources, ..*self };
         if narrowed.has_figures_by_group() {
-            extra.rest = Some(Rest { scanned: reader.scan(&rest).await?, place });
+            let source_ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
+            let scanned = scan::read_alone(self.snapshot, &rest, &source_ids, self.now).await?;
+            extra.rest = Some(Rest { scanned, place });
         }
         for figure in exact::read(self.snapshot, &rest, &sources, self.now).await? {
             let mut group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();

@@ -50,6 +50,8 @@ pub struct Contribution {
     pub metric: usize,
     /// Its numbers.
     pub sums: Sums,
+    /// Whether it may be added to what other sources gave, whatever the metric is: what was never read always may.
+    pub adds_up: bool,
 }
 
 /// Sessions that began in the range, of one source.
@@ -79,8 +81,30 @@ pub async fn read(
     source_ids: &[i32],
     now: DateTime<Utc>,
 ) -> Result<Scanned, ReadError> {
+    read_passes(snapshot, query, source_ids, now, Pass::all(query)).await
+}
+
+/// Reads only what is no sum.
+pub(super) async fn read_alone(
+    snapshot: &Snapshot,
+    query: &MetricQuery,
+    source_ids: &[i32],
+    now: DateTime<Utc>,
+) -> Result<Scanned, ReadError> {
+    let mut passes = Pass::all(query);
+    passes.retain(|pass| pass.alone.is_some());
+    read_passes(snapshot, query, source_ids, now, passes).await
+}
+
+async fn read_passes(
+    snapshot: &Snapshot,
+    query: &MetricQuery,
+    source_ids: &[i32],
+    now: DateTime<Utc>,
+    passes: Vec<Pass>,
+) -> Result<Scanned, ReadError> {
     let mut scanned = Scanned::default();
-    for pass in Pass::all(query) {
+    for pass in passes {
         let whole = [query.range];
         let is_coverage_alone = pass.metrics.is_empty() && pass.missed(query).is_empty();
         let buckets = if is_coverage_alone { &whole[..] } else { &query.buckets };
@@ -119,6 +143,7 @@ fn take(scanned: &mut Scanned, row: &PgRow, query: &MetricQuery, pass: &Pass) ->
                 known: row.try_get::<Option<Decimal>, _>(column + 1)?.unwrap_or_default(),
                 unknown: row.try_get(column + 2)?,
             },
+            adds_up: pass.alone.is_none(),
         });
     }
     Ok(())

@@ -1,15 +1,16 @@
 //! The statement of a pass: what is selected, and how its rows are grouped.
 //!
 //! Under `t` stand the instant and the zone of the question, under `b` the bucket, under `s` the session. Sessions alone
-//! are read bucket by bucket, each a range scan of its own. With other tables beside them the planner, who cannot know
-//! how far a bucket reaches, would read these whole for each bucket: then the range is read once, and its rows are told
-//! apart by where they lie in it.
+//! are read bucket by bucket, each a range scan of its own, and so is what can be told without its sessions: which that
+//! is says [`Reach`]. With other tables beside them the planner, who cannot know how far a bucket reaches, would read
+//! these whole for each bucket: then the range is read once, and its rows are told apart by where they lie in it.
 
 use chrono::{DateTime, Utc};
 
 use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::predicate::push_filter_of;
+use crate::query::metrics::reach::Reach;
 use crate::query::metrics::registry::{Anchor, Metric, Needs, Rows};
 use crate::query::metrics::source::{push_rows, time};
 use crate::query::metrics::statement::Statement;
@@ -25,25 +26,33 @@ pub(super) fn statement(
     now: DateTime<Utc>,
 ) -> Statement {
     let mut sql = Statement::new("select ");
-    let is_by_bucket = is_by_bucket(query, pass);
-    if is_by_bucket {
+    let reach = Reach::of(query, pass);
+    let source = source_column(pass, reach);
+    if reach.is_by_bucket {
         sql.push("b.bucket, x.* from ");
         push_buckets(&mut sql, buckets);
-        sql.push(" cross join lateral (select s.source_id");
+        sql.push(" cross join lateral (select ").push(source);
     } else {
-        sql.push("b.bucket, ").push(source_column(pass)).push(" as source_id");
+        sql.push("b.bucket, ").push(source).push(" as source_id");
     }
     push_columns(&mut sql, query, pass);
     push_present(&mut sql, query, now);
-    if is_by_bucket {
-        push_rows(&mut sql, query, pass);
+    if reach.is_by_bucket {
+        push_needed_rows(&mut sql, query, pass, Some(reach));
         sql.push(" where ").push(time(pass)).push(" >= b.bucket_start and ").push(time(pass)).push(" < b.bucket_end");
     } else {
-        push_in_range(&mut sql, query, pass, buckets, true);
+        push_in_range(&mut sql, query, pass, buckets, true, Some(reach));
     }
-    push_choice(&mut sql, query, pass, source_ids);
-    push_groups(&mut sql, query, pass, is_by_bucket);
+    push_choice(&mut sql, query, pass, source_ids, reach);
+    push_groups(&mut sql, query, pass, reach);
     sql
+}
+
+/// The rows; without their sessions where these need not be looked at.
+fn push_needed_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass, reach: Option<Reach>) {
+    if !reach.is_some_and(|reach| reach.push_bare_rows(sql, pass)) {
+        push_rows(sql, query, pass);
+    }
 }
 
 /// The rows a figure of one bucket is made from, of all sources and before any condition on them. What their SQL does
@@ -54,7 +63,7 @@ pub(super) fn push_figure_rows(sql: &mut Statement, query: &MetricQuery, pass: &
     } else {
         sql.push(" from ");
     }
-    push_in_range(sql, query, pass, &query.buckets, is_named(query, pass, "b"));
+    push_in_range(sql, query, pass, &query.buckets, is_named(query, pass, "b"), None);
 }
 
 fn push_present(sql: &mut Statement, query: &MetricQuery, now: DateTime<Utc>) {
@@ -73,8 +82,16 @@ fn is_named(query: &MetricQuery, pass: &Pass, alias: &str) -> bool {
         || query.row_dimensions().any(|dimension| is_in(column(dimension, pass)))
 }
 
-/// The rows of the range and, where that is of interest, the buckets they lie in, up to the conditions on them.
-fn push_in_range(sql: &mut Statement, query: &MetricQuery, pass: &Pass, buckets: &[TimeRange], is_bucket_named: bool) {
+/// The rows of the range and, where that is of interest, the buckets they lie in, up to the conditions on them. All of
+/// what they belong to is there where no `reach` is given.
+fn push_in_range(
+    sql: &mut Statement,
+    query: &MetricQuery,
+    pass: &Pass,
+    buckets: &[TimeRange],
+    is_bucket_named: bool,
+    reach: Option<Reach>,
+) {
     let (from, to) = (query.range.from, query.range.to);
     if pass.anchor == Anchor::AsOf {
         push_buckets(sql, buckets);
@@ -91,7 +108,7 @@ fn push_in_range(sql: &mut Statement, query: &MetricQuery, pass: &Pass, buckets:
         sql.push(" and s.started_at < b.bucket_end");
         sql.push(" and (e.ended_at > b.bucket_start or s.started_at >= b.bucket_start)");
     } else {
-        push_rows(sql, query, pass);
+        push_needed_rows(sql, query, pass, reach);
         if is_bucket_named {
             push_bucket_of_row(sql, query, pass, buckets);
         }
@@ -100,7 +117,8 @@ fn push_in_range(sql: &mut Statement, query: &MetricQuery, pass: &Pass, buckets:
         }
         sql.push(" where ").push(time(pass)).push(" >= ").push_bind(from);
         sql.push(" and ").push(time(pass)).push(" < ").push_bind(to);
-        if matches!(pass.rows, Rows::Visits | Rows::Cohorts) {
+        let has_sessions = reach.is_none_or(|reach| reach.bare.is_none());
+        if has_sessions && matches!(pass.rows, Rows::Visits | Rows::Cohorts) {
             // the same instant; the planner knows it of equal values and not of ranges
             sql.push(" and s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);
         }
@@ -139,21 +157,25 @@ fn push_buckets(sql: &mut Statement, buckets: &[TimeRange]) {
 }
 
 /// Which rows count, and which of them are asked for.
-fn push_choice(sql: &mut Statement, query: &MetricQuery, pass: &Pass, source_ids: &[i32]) {
-    push_filter_of(sql, query, pass.rows);
+fn push_choice(sql: &mut Statement, query: &MetricQuery, pass: &Pass, source_ids: &[i32], reach: Reach) {
+    if !reach.push_bare_filter(sql, query, pass) {
+        push_filter_of(sql, query, pass.rows);
+    }
+    let owner = reach.owner();
     // sessions by their end are found source by source
     let is_by_source = !query.filter.sources.is_empty() || pass.anchor == Anchor::EndedAt;
     if is_by_source || pass.alone.is_some() || !pass.rows.are_of_sessions() {
-        sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")");
+        sql.push(" and ").push(owner).push(".source_id = any(").push_bind(source_ids.to_vec()).push(")");
     }
     if let Some(condition) = pass.alone.and_then(Needs::condition_sql) {
-        sql.push(" and s.source_id in (select src.source_id from analytics.sources src where ")
-            .push(condition)
-            .push(")");
+        sql.push(" and ").push(owner).push(".source_id in (select src.source_id from analytics.sources src where ");
+        sql.push(condition).push(")");
     }
 }
 
-fn push_groups(sql: &mut Statement, query: &MetricQuery, pass: &Pass, is_by_bucket: bool) {
+fn push_groups(sql: &mut Statement, query: &MetricQuery, pass: &Pass, reach: Reach) {
+    let Reach { is_by_bucket, .. } = reach;
+    let of_owner = |column: &str| format!("{}.{column}", reach.owner());
     let mut groups: Vec<String> = Vec::new();
     if !is_by_bucket {
         groups.push("1".to_owned());
@@ -161,8 +183,8 @@ fn push_groups(sql: &mut Statement, query: &MetricQuery, pass: &Pass, is_by_buck
     if pass.alone.is_none() {
         groups.push(if is_by_bucket { "1" } else { "2" }.to_owned());
     } else {
-        groups.extend(query.dimensions.contains(&Dimension::Provider).then(|| "s.provider".to_owned()));
-        groups.extend(query.dimensions.contains(&Dimension::Source).then(|| "s.source_id".to_owned()));
+        groups.extend(query.dimensions.contains(&Dimension::Provider).then(|| of_owner("provider")));
+        groups.extend(query.dimensions.contains(&Dimension::Source).then(|| of_owner("source_id")));
     }
     let first = if is_by_bucket { 2 } else { 3 };
     groups.extend((first..).take(query.row_dimensions().count()).map(|place| place.to_string()));
@@ -170,53 +192,9 @@ fn push_groups(sql: &mut Statement, query: &MetricQuery, pass: &Pass, is_by_buck
 }
 
 /// What is no sum stands under one of the sources of its group.
-fn source_column(pass: &Pass) -> &'static str {
-    if pass.alone.is_some() { "min(s.source_id)" } else { "s.source_id" }
-}
-
-/// Whether each bucket is a range scan of its own: only the sessions themselves are read.
-fn is_by_bucket(query: &MetricQuery, pass: &Pass) -> bool {
-    let is_plain = pass.rows == Rows::Sessions && !pass.is_spread && pass.alone.is_none();
-    let is_by_time = matches!(pass.anchor, Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt);
-    // coverage looks at every metric
-    let named = |metric: &Metric| names_own_only(metric.is_unknown_sql);
-    let mut read = pass.metrics.iter().map(|place| query.metrics[*place]);
-    is_plain
-        && is_by_time
-        && read.all(|metric| [metric.value_sql, metric.known_sql, metric.unknown_sql].into_iter().all(names_own_only))
-        && (!pass.is_first() || query.metrics.iter().all(|metric| named(metric)))
-        && query.row_dimensions().chain(query.filter.fields()).all(|field| field.column().is_none_or(names_own_only))
-        // changes are looked through once for the range, and not for each bucket
-        && query.as_known_at.is_none()
-}
-
-/// Columns of `analytics.sessions` that stand in the row of the session or of its source.
-const OWN: [&str; 17] = [
-    "started_at",
-    "ended_at",
-    "completed_at",
-    "created_at",
-    "source_id",
-    "provider",
-    "session_kind",
-    "session_state",
-    "outcome",
-    "channel",
-    "duration_seconds",
-    "minutes_consumed",
-    "minutes_basis",
-    "has_outcomes",
-    "is_provisional",
-    "last_activity_at",
-    "message_support",
-];
-
-/// Whether a piece of SQL names no other rows than the session, and of it only such columns.
-fn names_own_only(sql: &str) -> bool {
-    columns::columns(sql).all(|(alias, column)| match alias {
-        "s" => OWN.contains(&column),
-        alias => alias == "t" && column != "zone",
-    })
+fn source_column(pass: &Pass, reach: Reach) -> String {
+    let owner = reach.owner();
+    if pass.alone.is_some() { format!("min({owner}.source_id)") } else { format!("{owner}.source_id") }
 }
 
 fn push_columns(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {

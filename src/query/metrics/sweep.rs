@@ -80,10 +80,11 @@ const LEVELS: &str = "
 const FIGURES: &str = ", placed as (
   select *, width_bucket(at, (select array_agg(bucket_start order by bucket_start) from cut)) as bucket from level
 )
-select p.g1, p.g2, p.g3, p.g4, p.bucket, max(p.level)::numeric as peak,
+select p.g1, p.g2, p.g3, p.g4, p.bucket, max(p.level)::numeric as peak, ";
+
+const AVERAGE: &str = "
        round(sum(p.level * extract(epoch from greatest(least(p.next_at, cut.counted_to) - p.at, interval '0')))
-             / nullif(extract(epoch from greatest(cut.counted_to - cut.bucket_start, interval '0')), 0), 12) as average
-  from placed p join cut using (bucket)";
+             / nullif(extract(epoch from greatest(cut.counted_to - cut.bucket_start, interval '0')), 0), 12)";
 
 /// No presence outlasts its session by more: older sessions are not looked into.
 const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
@@ -92,7 +93,14 @@ const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
 pub(super) fn statement(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     let TimeRange { from, to } = query.range;
     let mut sql = levels(query, rows, source_ids, now);
-    sql.push(FIGURES).push(" where p.at >= ").push_bind(from).push(" and p.at < ").push_bind(to);
+    // the most is cheap, the average of exact numbers is not
+    let is_averaged =
+        query.metrics.iter().any(|asked| asked.additivity == Additivity::TimeAverage && asked.rows == rows);
+    sql.push(FIGURES).push(if is_averaged { AVERAGE } else { "null::numeric" });
+    sql.push(" as average from placed p join cut using (bucket) where p.at >= ")
+        .push_bind(from)
+        .push(" and p.at < ")
+        .push_bind(to);
     sql.push(" group by p.g1, p.g2, p.g3, p.g4, p.bucket, cut.bucket_start, cut.counted_to");
     sql.push(" order by p.g1, p.g2, p.g3, p.g4, p.bucket");
     sql

@@ -11,7 +11,6 @@ use crate::query::catalog::Source;
 use crate::query::metrics::answer::Value;
 use crate::query::metrics::cell;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::exact;
 use crate::query::metrics::group::{Group, Grouping, Member};
 use crate::query::metrics::reader::{Extra, Rest};
 use crate::query::metrics::registry::{Metric, Needs};
@@ -56,18 +55,17 @@ impl<'a> Table<'a> {
             let bucket = if is_whole { 0 } else { contribution.bucket };
             cells.entry(group).or_default().sums.entry(bucket).or_default().push(contribution);
         };
-        let is_by_group = |contribution: &&Contribution| exact::is_by_group(metrics[contribution.metric]);
         for contribution in &extra.scanned.as_ref().unwrap_or(scanned).contributions {
             let group = grouping.group(contribution);
             // what is no sum of groups is read for them as one
-            if !(group.contains(&Member::Other) && is_by_group(&contribution)) {
+            if contribution.adds_up || !group.contains(&Member::Other) {
                 give(group, contribution);
             }
         }
         if let Some(Rest { scanned, place }) = &extra.rest {
             let by: Vec<Dimension> = grouping.without(*place);
             let grouping = Grouping { read_by: &by, dimensions: &by, ..grouping };
-            for contribution in scanned.contributions.iter().filter(is_by_group) {
+            for contribution in &scanned.contributions {
                 let mut group = grouping.group(contribution);
                 group.insert(*place, Member::Other);
                 give(group, contribution);

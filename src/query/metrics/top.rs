@@ -38,7 +38,7 @@ pub(super) async fn rank(
 ) -> Result<Fold, ReadError> {
     let dimensions = [top.dimension];
     let view = MetricQuery::whole_view(&dimensions);
-    let extra = reader.extra(query, &view, None).await?;
+    let extra = reader.extra(query, &view, scanned, None).await?;
     let grouping = Grouping {
         sources: reader.sources,
         read_by: if extra.scanned.is_some() { &dimensions } else { &query.dimensions },

@@ -142,7 +142,7 @@ mod tests {
             assert_eq!((is_ranked, is_first), wanted, "{}", metric.id);
         }
         let people = distinct(metric("new_people").unwrap()).unwrap();
-        assert_eq!(people.who, "(v.source_id, v.person_id)");
+        assert_eq!(people.who, "(v.source_id || ' ' || v.person_id) collate \"C\"");
         assert_eq!(people.counts, "v.first_visit_at >= b.bucket_start");
         let time = percentile(metric("time_to_resolution_p90_seconds").unwrap()).unwrap();
         assert_eq!(time.share, "0.9");
