@@ -11,18 +11,20 @@ use crate::query::metrics::pass::Pass;
 use crate::query::metrics::registry::{Anchor, Rows};
 use crate::query::metrics::select::column;
 use crate::query::metrics::statement::Statement;
+use crate::query::range::TimeRange;
 
 /// How far a pass reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reach {
     /// The name under which the rows and their source stand where they are read without their sessions.
     pub(super) bare: Option<&'static str>,
-    /// Whether each bucket is a range scan of its own: only one table is read.
+    /// Whether each bucket is a range scan of its own: only one table is read. A single bucket is the range, whose ends the
+    /// planner then sees, so that it may share the work among processes.
     pub(super) is_by_bucket: bool,
 }
 
 impl Reach {
-    pub(super) fn of(query: &MetricQuery, pass: &Pass) -> Self {
+    pub(super) fn of(query: &MetricQuery, pass: &Pass, buckets: &[TimeRange]) -> Self {
         let bare = bare_name(pass.rows).filter(|name| {
             let mut named = numbers(query, pass).chain(query.row_dimensions().map(|dimension| column(dimension, pass)));
             let is_of_rows = |(alias, _): (&str, &str)| alias == *name || matches!(alias, "b" | "a" | "t");
@@ -35,7 +37,7 @@ impl Reach {
             Rows::Messages => bare.is_some() && !names_clock(query),
             _ => false,
         };
-        Self { bare, is_by_bucket }
+        Self { bare, is_by_bucket: is_by_bucket && buckets.len() > 1 }
     }
 
     /// The name under which a row's source stands.

@@ -26,7 +26,7 @@ pub(super) fn statement(
     now: DateTime<Utc>,
 ) -> Statement {
     let mut sql = Statement::new("select ");
-    let reach = Reach::of(query, pass);
+    let reach = Reach::of(query, pass, buckets);
     let source = source_column(pass, reach);
     if reach.is_by_bucket {
         sql.push("b.bucket, x.* from ");
