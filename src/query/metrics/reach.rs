@@ -7,6 +7,7 @@
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::columns::columns;
+use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::registry::{Anchor, Rows};
 use crate::query::metrics::select::column;
@@ -138,7 +139,7 @@ fn names_own_only(sql: &str) -> bool {
 
 /// Whether a question groups by the time of its rows.
 fn names_clock(query: &MetricQuery) -> bool {
-    query.row_dimensions().filter_map(|dimension| dimension.column()).flat_map(columns).any(|(alias, _)| alias == "a")
+    query.row_dimensions().filter_map(Dimension::column).flat_map(columns).any(|(alias, _)| alias == "a")
 }
 
 #[cfg(test)]

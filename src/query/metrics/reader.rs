@@ -156,9 +156,10 @@ impl Reader<'_> {
             extra.scanned = Some(alone);
         }
         let place = fold.and_then(|fold| view.dimensions.iter().position(|dimension| *dimension == fold.dimension));
-        let swept = match is_told_by_buckets(query, view) {
-            true => Vec::new(),
-            false => exact::read(self.snapshot, &narrowed, self.sources, self.now).await?,
+        let swept = if is_told_by_buckets(query, view) {
+            Vec::new()
+        } else {
+            exact::read(self.snapshot, &narrowed, self.sources, self.now).await?
         };
         for figure in swept {
             let group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();
