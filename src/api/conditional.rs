@@ -39,9 +39,11 @@ impl EntityTag {
         lists.flat_map(|list| list.split(',')).map(str::trim).any(|tag| tag == "*" || weak(tag) == weak(&self.0))
     }
 
-    /// "You have it."
+    /// "You have it." It varies by what the answer itself would: all that have a tag have several forms.
     pub(crate) fn not_modified(&self) -> Response {
-        self.mark(StatusCode::NOT_MODIFIED.into_response())
+        let mut response = self.mark(StatusCode::NOT_MODIFIED.into_response());
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+        response
     }
 
     /// The answer with its tag.

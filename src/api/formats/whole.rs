@@ -7,7 +7,7 @@
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 
 use crate::api::formats::cell::{Column, head, rows};
 use crate::api::formats::{Form, TableError, TableWriter};
@@ -60,7 +60,8 @@ pub(crate) async fn send<P: Pages>(form: Form, columns: Vec<Column<P::Item>>, pa
         (None, Rest::End(writer)) => Some((writer.end().map(Bytes::from), (None, Rest::Nothing))),
         (None, Rest::Nothing) => None,
     });
-    Ok(([(header::CONTENT_TYPE, form.content_type())], Body::from_stream(chunks)).into_response())
+    // whoever packs the answer asks once more after its end
+    Ok(([(header::CONTENT_TYPE, form.content_type())], Body::from_stream(chunks.fuse())).into_response())
 }
 
 /// What is left to send.

@@ -5,12 +5,15 @@
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::api::ApiState;
-use crate::api::documented::ReadProblems;
+use crate::api::documented::TableProblems;
+use crate::api::formats::cell::{Column, columns, head, rows as cells};
+use crate::api::formats::{Form, FormParameter, describe, table};
 use crate::api::metrics::figure::{FigureChoice, FigureParameters, subject};
 use crate::api::metrics::question::draft::Draft;
 use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter};
@@ -29,7 +32,7 @@ use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 
 parameter_groups! {
-    RowParameters { figure: FigureParameters, page: PageParameters }
+    RowParameters { figure: FigureParameters, page: PageParameters, form: FormParameter }
 }
 
 /// Where a page ends.
@@ -55,24 +58,25 @@ fn check_rows(draft: &Draft, faults: &mut Faults) {
 /// contributions together are the figure, of a ratio divided by all denominators. Rows that should have told the figure
 /// and did not are marked `is_unknown`; sessions whose messages or participants were never read have no rows. A maximum
 /// rests on what was there when it was reached first, a percentile on the values it lies between, and of different people
-/// the first row of each counts. By time, oldest first. `rows_link` of an answer leads here.
+/// the first row of each counts. By time, oldest first. `rows_link` of an answer leads here. A table is one page too.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
-    params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, PageParameters),
+    params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, PageParameters, FormParameter),
     responses(
-        (status = 200, description = "A page of rows. The Link header names the next page.", body = List<ContributingRow>, example = json!({
+        (status = 200, description = "A page of rows. The Link header names the next page.", content((List<ContributingRow> = "application/json", example = json!({
             "items": [{"at": "2026-11-18T13:00:00Z", "session_id": 32, "source": "konvo-eu", "provider": "konvo",
                        "provider_session_id": "chat-8f2", "session_kind": "chat", "session_state": "ended",
                        "outcome": "resolved", "channel": "webchat", "contribution": 1, "denominator": 1, "is_unknown": false}],
             "page": {"has_more": true, "next": "WzEyMzQ1LFsiMjAyNi0xMS0yMCJdXQ"},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
-        })),
-        ReadProblems
+        })), (String = "text/csv"), (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"))),
+        TableProblems
     )
 )]
 pub(crate) async fn list_rows(
     State(state): State<ApiState>,
     OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
     Asked { given, mut faults }: Asked<RowParameters>,
 ) -> Result<Response, ApiError> {
     let (draft, values) = given.figure.draft(&mut faults);
@@ -80,13 +84,14 @@ pub(crate) async fn list_rows(
     // bound to what was asked, not to the instants it meant at the time
     let question = format!("rows {:?}", given.figure);
     let after = given.page.after::<Position>(&question, &mut faults);
-    let limit = given.page.limit(&mut faults);
+    let (form, limit) = (given.form.read(&headers, &mut faults), given.page.limit(&mut faults));
     if let Some(Position { range: (from, to), row }) = &after {
         for at in [*from, *to, row.at] {
             check_instant(Some(at), &mut faults);
         }
     }
     let mut understood = understand(&state, &draft, Granularity::None, MAX_BUCKETS, faults).await?;
+    let form = form?;
     let after = after.map(|Position { range: (from, to), row }| {
         understood.query.range = TimeRange { from, to };
         row
@@ -102,5 +107,30 @@ pub(crate) async fn list_rows(
     });
     let freshness = Freshness::of(catalog, &subject.sources, now, state.health.stale_after);
     let next = page.next.clone();
-    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+    let response = if form == Form::Json {
+        Json(List { items, page, freshness: freshness.clone() }).into_response()
+    } else {
+        let columns = row_columns();
+        table(form, head(&columns), &cells(&columns, &items))?
+    };
+    Ok(Page::link(next.as_deref(), &uri, describe(response, &freshness, [])))
+}
+
+/// The fields of a row, as in JSON.
+fn row_columns() -> Vec<Column<ContributingRow>> {
+    columns!(ContributingRow {
+        at,
+        session_id,
+        source,
+        provider,
+        provider_session_id,
+        session_kind,
+        session_state,
+        outcome,
+        channel,
+        row_id,
+        contribution,
+        denominator,
+        is_unknown,
+    })
 }

@@ -1,5 +1,7 @@
 //! Lists and figures as CSV, NDJSON and Parquet.
 
+use std::io::Read;
+
 use super::*;
 
 const DAY: &str =
@@ -30,6 +32,9 @@ async fn figures_as_csv_to_the_letter() {
     assert_eq!(json.header("data-version"), csv.header("data-version"));
     let again = api.send("GET", &path, &[("accept", "text/csv"), ("if-none-match", csv.header("etag"))]).await;
     assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+    for answer in [&json, &csv, &again] {
+        assert!(answer.headers.get_all("vary").iter().any(|value| value == "accept"), "{:?}", answer.headers);
+    }
 }
 
 #[tokio::test]
@@ -55,8 +60,8 @@ async fn the_form_is_chosen_by_name_or_by_liking() {
     assert_eq!(fault["did_you_mean"][0], "csv");
 }
 
-#[tokio::test]
-async fn a_whole_list_is_sent_page_by_page_and_formulas_are_only_text() {
+/// With 2500 chats in June.
+async fn with_many_chats() -> Api {
     let api = Api::new().await;
     sqlx::raw_sql(
         "insert into core.sessions (session_id, source_id, provider, provider_session_id, session_kind, session_state, outcome, channel, created_at,
@@ -68,6 +73,88 @@ async fn a_whole_list_is_sent_page_by_page_and_formulas_are_only_text() {
     .execute(api.pool())
     .await
     .unwrap();
+    api
+}
+
+/// The bytes of an answer, and how they are packed.
+async fn bytes(api: &Api, path: &str, encoding: &str) -> (String, Vec<u8>) {
+    let request = Request::builder().uri(path).header("accept-encoding", encoding).body(Body::empty()).unwrap();
+    let response = api.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK, "{path}");
+    let packed = response.headers().get("content-encoding").map_or("", |value| value.to_str().unwrap()).to_owned();
+    (packed, to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec())
+}
+
+#[tokio::test]
+async fn a_whole_list_is_the_same_when_it_is_packed() {
+    let api = with_many_chats().await;
+    let june = "from=2026-06-01&to=2026-07-01&zone=UTC";
+    let mut forms = vec!["csv", "ndjson"];
+    if cfg!(feature = "parquet") {
+        forms.push("parquet");
+    }
+    for list in ["sessions", "minutes/ledger"] {
+        for form in &forms {
+            let path = format!("/v1/{list}?{june}&format={form}");
+            let (packed, plain) = bytes(&api, &path, "identity").await;
+            assert_eq!(packed, "");
+            assert!(plain.len() > 20_000, "{path}: {} bytes", plain.len());
+            let (packed, gzip) = bytes(&api, &path, "gzip").await;
+            assert_eq!(packed, "gzip", "{path}");
+            let mut unpacked = Vec::new();
+            flate2::read::GzDecoder::new(gzip.as_slice()).read_to_end(&mut unpacked).unwrap();
+            assert!(unpacked == plain, "{path}: {} of {} bytes", unpacked.len(), plain.len());
+            // read to its end, too
+            let (packed, brotli) = bytes(&api, &path, "br").await;
+            assert_eq!(packed, "br", "{path}");
+            assert!(!brotli.is_empty() && brotli.len() < plain.len(), "{path}: {} bytes", brotli.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_behind_a_figure_are_a_table_too() {
+    let api = Api::new().await;
+    let path = "/v1/metrics/rows?metrics=sessions&source=konpro-eu&from=2026-11-18&to=2026-11-19&limit=1";
+    let csv = api.send("GET", path, &[("accept", "text/csv")]).await;
+    let expected = [
+        "at,session_id,source,provider,provider_session_id,session_kind,session_state,outcome,channel,row_id,contribution,denominator,is_unknown",
+        "2026-11-18T09:00:00Z,21,konpro-eu,konpro,id-21,avatar,ended,not_applicable,,,1,,false",
+        "",
+    ];
+    assert_eq!(csv.text, expected.join("\r\n"));
+    assert_eq!(csv.header("data-complete-through"), "2026-11-18T23:00:00Z");
+    let next = csv.header("link").trim_start_matches('<').split('>').next().unwrap().to_owned();
+    let second = api.send("GET", &next, &[("accept", "application/x-ndjson")]).await;
+    let line: Value = serde_json::from_str(second.text.trim()).unwrap();
+    assert_eq!(line["session_id"], 22);
+}
+
+#[test]
+fn every_address_that_has_forms_says_which() {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut count = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array();
+            if parameters.is_none_or(|all| {
+                all.iter().all(|parameter| parameter["name"] != "format" || parameter["in"] != "query")
+            }) {
+                continue;
+            }
+            let forms: Vec<&String> = operation["responses"]["200"]["content"].as_object().unwrap().keys().collect();
+            for form in ["application/json", "text/csv", "application/x-ndjson", "application/vnd.apache.parquet"] {
+                assert!(forms.iter().any(|name| *name == form), "{method} {path} does not say {form}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 8, "{count}");
+}
+
+#[tokio::test]
+async fn a_whole_list_is_sent_page_by_page_and_formulas_are_only_text() {
+    let api = with_many_chats().await;
     let question = "source=konvo-eu&from=2026-06-01&to=2026-07-01&zone=UTC";
     let csv = api.send("GET", &format!("/v1/sessions?{question}&format=csv"), &[]).await;
     let mut reader = csv::Reader::from_reader(csv.text.as_bytes());
