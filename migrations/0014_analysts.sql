@@ -10,19 +10,20 @@ create function analytics.is_stale_open(session_state text, started_at timestamp
 comment on function analytics.is_stale_open is
   'Whether a session still counts as open at an instant although nothing has happened for 24 hours: an open chat, or a live meeting that nobody is in. Never null.';
 
--- Until when a session is taken to have run. A chat that nobody closes does not run for ever: once it is stale it ended
--- half an hour after the last sign of life.
+-- Until when a session is taken to have run, for whoever splits its time or asks which sessions there were at an instant.
+-- A chat that nobody closes does not run for ever: once it is stale it ended half an hour after the last sign of life.
+-- What never started has no length, whatever else is said of it.
 create function analytics.effective_ended_at(session_state text, started_at timestamptz, ended_at timestamptz,
                                              last_activity_at timestamptz, live_participants int, at timestamptz)
   returns timestamptz
   language sql stable parallel safe
-  return case when ended_at is not null then greatest(started_at, ended_at)
-              when session_state = 'never_started' then started_at
+  return case when session_state = 'never_started' then started_at
+              when ended_at is not null then greatest(started_at, ended_at)
               when analytics.is_stale_open(session_state, started_at, last_activity_at, live_participants, at)
               then greatest(started_at, last_activity_at) + interval '30 minutes'
               when session_state in ('live', 'open') then greatest(started_at, at) end;
 comment on function analytics.effective_ended_at is
-  'Until when a session is taken to have run, as of an instant: its end; its start if it never started; while it runs, that instant; 30 minutes after the last sign of life once it is_stale_open. Null: its end is not known.';
+  'Until when a session is taken to have run, as of an instant: its start if it never started; its end, if that is not before its start; while it runs, that instant; 30 minutes after the last sign of life once it is_stale_open. Null: its end is not known.';
 
 -- Columns at the end of the view, whatever it has by now. As of the moment in which it is read.
 do $$
@@ -35,7 +36,7 @@ begin
              from (' || rtrim(pg_get_viewdef('analytics.sessions'::regclass), '; ') || ') s';
 end $$;
 comment on column analytics.sessions.is_stale_open is 'True for a chat that is open, and for a live meeting that nobody is in, when nothing has happened for 24 hours. Never null.';
-comment on column analytics.sessions.effective_ended_at is 'Until when the session is taken to have run: ended_at; started_at if it never started; now, while it runs; 30 minutes after the last sign of life once it is_stale_open. Null: its end is not known. For minutes split over time, and for concurrency.';
+comment on column analytics.sessions.effective_ended_at is 'Until when the session is taken to have run: started_at if it never started; ended_at; now, while it runs; 30 minutes after the last sign of life once it is_stale_open. Null: its end is not known. For minutes split over time, and for concurrency.';
 
 -- The ledger: a row per session and kind of minutes it can have. No row: not applicable. A row without minutes: unknown.
 -- One branch a kind, so that a question for one kind reads nothing of the others.

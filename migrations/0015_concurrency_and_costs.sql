@@ -1,22 +1,5 @@
 -- How many at once, and what it costs.
 
--- The end of a session for whoever asks which sessions there were at an instant. What runs is there until `at`. A chat
--- that nobody completed, or a meeting that nobody is in, is not there for ever: after a day without a sign of life it
--- ended half an hour after the last one. Null: it ended, and nobody knows when; or it never was.
-create function analytics.effective_end(session_state text, started_at timestamptz, ended_at timestamptz,
-                                        last_activity_at timestamptz, live_participants int, at timestamptz)
-  returns timestamptz language sql stable parallel safe
-  return case
-    when session_state = 'never_started' then null
-    when ended_at is not null then ended_at
-    when session_state not in ('live', 'open') then null
-    when (session_state = 'open' or live_participants = 0)
-         and coalesce(last_activity_at, started_at) <= at - interval '24 hours'
-    then coalesce(last_activity_at, started_at) + interval '30 minutes'
-    else greatest(at, started_at) end;
-comment on function analytics.effective_end is
-  'Until when a session counts as going on, seen at an instant: its end; while it runs, that instant; for an open chat or an empty meeting without a sign of life for 24 hours, 30 minutes after the last one. Null: the end is not known, or it never started.';
-
 -- Changes of one along time, summed up; ends before starts, since the changes of one instant are added first. Each
 -- bucket begins with a change of zero, which carries in what began before it.
 create function analytics.concurrency(range_from timestamptz, range_to timestamptz, step interval,
@@ -29,12 +12,9 @@ begin atomic
            (row_number() over (order by b.bucket_start))::int as bucket
       from analytics.buckets(range_from, range_to, step, zone) b
   ), span as (
-    select s.provider, s.started_at, until.ended_at
+    select s.provider, s.started_at, s.effective_ended_at as ended_at
       from analytics.sessions s
-     cross join lateral (
-           select analytics.effective_end(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
-                                          s.live_participants, now()) as ended_at) until
-     where s.started_at < range_to and until.ended_at > range_from and until.ended_at > s.started_at
+     where s.started_at < range_to and s.effective_ended_at > range_from and s.effective_ended_at > s.started_at
        and (s.ended_at > range_from or s.session_state in ('live', 'open'))
        and not s.is_part_of_session and not s.is_deleted_at_provider
        and (only_source is null or s.source = only_source)
@@ -64,7 +44,7 @@ begin atomic
    order by cut.bucket_start, placed.provider;
 end;
 comment on function analytics.concurrency is
-  'Most sessions at once and their average in each bucket, by provider. Sessions count from started_at to effective_end; of no length, of unknown end, breakout rooms and deleted ones do not. The part of a bucket that has not come does not count; a bucket that has not begun has no average. Peaks must not be added: the peak of two providers is not the sum of theirs.';
+  'Most sessions at once and their average in each bucket, by provider. Sessions count from started_at to effective_ended_at; of no length, of unknown end, breakout rooms and deleted ones do not. The part of a bucket that has not come does not count; a bucket that has not begun has no average. Peaks must not be added: the peak of two providers is not the sum of theirs.';
 
 -- What a minute, a session or a resolution costs, as the owner entered it. A row is never changed or deleted: a new set
 -- of cards ends the ones it does not repeat. Cards of one scenario have one currency, and at most one of them is in

@@ -300,6 +300,38 @@ async fn days_ready_made_add_up_in_any_zone() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_session_at_the_borders_of_its_rule() {
+    let world = known_world().await;
+    // state, start, end, last sign of life, who is there; the end as of noon of the 2nd
+    let wrong: Vec<(String, Option<String>)> = sqlx::query_as(
+        "select v::text, ended::text
+           from (values ('open', '1 12:00', null, null, null, '2 12:00'),              -- a day to the second
+                        ('open', '1 11:59:59', null, null, null, '1 12:29:59'),
+                        ('open', '1 10:00', null, '1 12:00', null, '2 12:00'),
+                        ('open', '1 10:00', null, '1 11:59:59', null, '1 12:29:59'),
+                        ('open', '1 12:00', null, '1 09:00', null, '2 12:00'),           -- active before it began
+                        ('open', '1 11:00', null, '1 09:00', null, '1 11:30'),
+                        ('live', '1 11:00', null, null, 0, '1 11:30'),
+                        ('live', '1 12:00', null, null, 0, '2 12:00'),
+                        ('live', '1 11:00', null, null, null, '2 12:00'),
+                        ('live', '2 13:00', null, null, 1, '2 13:00'),                   -- begins later
+                        ('ended', '1 12:00', '1 11:00', null, null, '1 12:00'),          -- ended before it began
+                        ('open', '1 11:00', '1 11:10', null, null, '1 11:10'),
+                        ('never_started', '1 11:00', '1 11:10', '1 11:05', null, '1 11:00'),
+                        ('ended', '1 11:00', null, '1 11:05', null, null))
+                v (state, started, ended_then, active, present, expected)
+          cross join lateral (
+                select analytics.effective_ended_at(state, ('2025-10-0' || started || 'Z')::timestamptz,
+                              ('2025-10-0' || ended_then || 'Z')::timestamptz, ('2025-10-0' || active || 'Z')::timestamptz, present, '2025-10-02 12:00Z') as ended) e
+          where ended is distinct from ('2025-10-0' || expected || 'Z')::timestamptz",
+    )
+    .fetch_all(&world.db.pool)
+    .await
+    .expect("ends");
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[tokio::test]
 async fn sessions_without_an_end_are_taken_to_have_one_where_a_rule_gives_it() {
     let world = known_world().await;
     let ends: Vec<(i64, Option<String>)> = sqlx::query_as(

@@ -150,8 +150,8 @@ pub(super) fn push_stays(
         sql.push(
             " from analytics.sessions s
               cross join lateral (
-                    select analytics.effective_end(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
-                                                   s.live_participants, ",
+                    select analytics.effective_ended_at(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
+                                                        s.live_participants, ",
         );
         sql.push_bind(now).push("::timestamptz) as ended_at) stay");
         (TimeDelta::zero(), "s.session_state in ('live', 'open')")

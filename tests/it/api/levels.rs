@@ -57,6 +57,48 @@ async fn what_never_ends_is_not_there_for_ever_and_the_future_is_not_counted() {
 }
 
 #[tokio::test]
+async fn at_the_borders_of_the_rule_for_ends_a_session_counts_as_its_column_says() {
+    let api = Api::new().await;
+    // 901 had its last word before it began, 902 ended before it began, 903 never started and ended nevertheless
+    sqlx::raw_sql(
+        "insert into core.sessions (session_id, source_id, provider, provider_session_id, session_kind, session_state, outcome, created_at,
+                                    started_at, ended_at, last_activity_at, first_seen_at, last_changed_at, row_hash, raw_hash)
+         overriding system value
+         select id, 3, 'konvo', 'border-' || id, 'chat', state, 'unknown', at, at, ended, active, at, at, '', ''
+           from (values (901, 'open', timestamptz '2026-11-05 10:00Z', null::timestamptz, timestamptz '2026-11-05 09:00Z'),
+                        (902, 'ended', '2026-11-05 12:00Z', '2026-11-05 11:00Z', null),
+                        (903, 'never_started', '2026-11-05 14:00Z', '2026-11-05 15:00Z', null)) v (id, state, at, ended, active)",
+    )
+    .execute(api.pool())
+    .await
+    .unwrap();
+    let path = "/v1/metrics/query?metrics=average_concurrent_sessions&source=konvo-eu&granularity=hour&zone=UTC\
+                &from=2026-11-05T09:00:00Z&to=2026-11-05T16:00:00Z";
+    // a day to the second after it began it still counts as open, then as ended half an hour after its start
+    for (now, at_ten, at_eleven) in [("2026-11-06T10:00:00Z", 1.0, 1.0), ("2026-11-06T10:00:01Z", 0.5, 0.0)] {
+        api.clock.set(now.parse().unwrap());
+        let answer = api.get(path).await;
+        let average = |start: &str| at(&answer, start, "average_concurrent_sessions")["value"].as_f64().unwrap();
+        assert_eq!(average("2026-11-05T10").to_string(), at_ten.to_string(), "{now}");
+        assert_eq!(average("2026-11-05T11").to_string(), at_eleven.to_string(), "{now}");
+        let sql = "select sum(extract(epoch from analytics.effective_ended_at(session_state, started_at, ended_at,
+                              last_activity_at, live_participants, $1) - started_at))::bigint
+                     from analytics.sessions where session_id in (901, 902, 903)";
+        let seconds: Option<i64> = sqlx::query_scalar(sql)
+            .bind(now.parse::<chrono::DateTime<chrono::Utc>>().unwrap())
+            .fetch_one(api.pool())
+            .await
+            .unwrap();
+        assert_eq!(seconds, Some(if at_eleven > 0.5 { 86_400 } else { 1_800 }), "{now}");
+    }
+    // and the function for analysts says the same, long after
+    let sql = "select trim_scale(sum(average))::text
+                 from analytics.concurrency('2026-11-05 09:00Z', '2026-11-05 16:00Z', '1 hour', 'UTC', 'konvo-eu')";
+    let hours: String = sqlx::query_scalar(sql).fetch_one(api.pool()).await.unwrap();
+    assert_eq!(hours, "0.5");
+}
+
+#[tokio::test]
 async fn a_sweep_of_sessions_equals_counting_at_every_instant_and_so_does_sql() {
     let api = Api::in_depth().await;
     sqlx::raw_sql(

@@ -23,7 +23,7 @@ pub(super) static METRICS: [Metric; 3] = [
         id: "peak_concurrent_sessions",
         label: "Most sessions at once",
         description: "Most sessions at the same time, those that began before the bucket included. A session that ends in the instant in which another begins makes room first; one of no length does not count. What runs is there until now; an open chat, or a meeting that nobody is in, ended 30 minutes after its last sign of life once that is 24 hours ago. The peak of a whole is read by itself: it is not the sum of the peaks of its parts.",
-        formula: "max over time of count(started_at <= t and t < analytics.effective_end(...)) of analytics.sessions",
+        formula: "max over time of count(started_at <= t and t < effective_ended_at) of analytics.sessions",
         additivity: Additivity::Maximum,
         ..ALONG_TIME
     },
