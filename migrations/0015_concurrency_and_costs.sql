@@ -112,7 +112,7 @@ create function analytics.fits_pattern(preset_name text, pattern text) returns b
 comment on function analytics.fits_pattern is 'Whether the preset of a participant fits the pattern of a rate card.';
 
 -- What is sold of each session, and for how much; names after FOCUS. Minutes of a meeting are sold presence by presence
--- where a card of its source names presets or rounds each of them, else as the provider meters them.
+-- where a card in force when it began names presets or rounds each of them, else as the provider meters them.
 create view analytics.session_costs as
 with card as (
   select c.rate_card_id, c.source_id, c.unit, c.unit_price, c.currency, c.preset_pattern, c.rounding, c.step_minutes,
@@ -127,11 +127,6 @@ with card as (
     from jsonb_to_recordset(coalesce(nullif(current_setting('tributary.rate_cards', true), ''), '[]')::jsonb)
       as w (place bigint, source_id int, unit text, unit_price numeric, currency text, preset_pattern text,
             rounding text, step_minutes int, valid_from timestamptz, valid_to timestamptz)
-), way as (
-  select card.source_id, bool_or(unit = 'minute') as has_minutes,
-         coalesce(bool_or(unit = 'minute' and (preset_pattern <> '*' or rounding = 'ceil_per_connection')), false)
-           as is_by_connection
-    from card group by card.source_id
 )
 select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.provider, s.session_kind, s.channel,
        s.outcome, sold.pricing_unit, sold.preset_name, sold.consumed_quantity, card.rounding as pricing_rounding,
@@ -143,26 +138,30 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
        card.currency as billing_currency, sold.rate_card_id,
        s.is_provisional, s.is_part_of_session, s.is_deleted_at_provider
   from analytics.sessions s
-  left join way on way.source_id = s.source_id
+ cross join lateral (
+       select coalesce(bool_or(c.preset_pattern <> '*' or c.rounding = 'ceil_per_connection'), false)
+                as is_by_connection
+         from card c
+        where s.session_kind in ('meeting', 'livestream') and c.source_id = s.source_id and c.unit = 'minute'
+          and s.started_at >= c.valid_from and s.started_at < c.valid_to) way
  cross join lateral (
        select 'minute' as pricing_unit, null::text as preset_name, s.minutes_consumed as consumed_quantity,
               ceil(s.minutes_consumed) as by_connection,
               (select fit.rate_card_id from card fit
                 where fit.source_id = s.source_id and fit.unit = 'minute' and fit.preset_pattern = '*'
                   and s.started_at >= fit.valid_from and s.started_at < fit.valid_to) as rate_card_id
-        where s.minutes_basis is not null and way.has_minutes is not false
-          and not (coalesce(way.is_by_connection, false) and s.session_kind in ('meeting', 'livestream'))
+        where s.minutes_basis is not null and not way.is_by_connection
        union all
        -- who was there is not known yet: then neither is the price
        select 'minute', null, s.minutes_consumed, ceil(s.minutes_consumed), null
-        where way.is_by_connection and s.session_kind in ('meeting', 'livestream') and s.participant_count is null
+        where way.is_by_connection and s.participant_count is null
        union all
        -- nobody was there: that is free, whatever the price
        select 'minute', null, 0, 0,
               (select min(fit.rate_card_id) from card fit
                 where fit.source_id = s.source_id and fit.unit = 'minute'
                   and s.started_at >= fit.valid_from and s.started_at < fit.valid_to)
-        where way.is_by_connection and s.session_kind in ('meeting', 'livestream') and s.participant_count = 0
+        where way.is_by_connection and s.participant_count = 0
        union all
        select 'minute', p.preset_name, sum(p.duration_seconds) / 60, sum(ceil(p.duration_seconds / 60)), fit.rate_card_id
          from analytics.participants p
@@ -172,7 +171,7 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
                  and s.started_at >= c.valid_from and s.started_at < c.valid_to
                  and analytics.fits_pattern(p.preset_name, c.preset_pattern)
                order by length(c.preset_pattern) desc, c.preset_pattern = '*', c.preset_pattern limit 1) fit on true
-        where way.is_by_connection and s.session_kind in ('meeting', 'livestream') and s.participant_count is not null
+        where way.is_by_connection and s.participant_count is not null
           and p.source_id = s.source_id and p.session_id = s.session_id
         group by p.preset_name, fit.rate_card_id, p.duration_seconds is null
        union all
@@ -200,7 +199,7 @@ comment on column analytics.session_costs.pricing_unit is 'minute, session or re
 comment on column analytics.session_costs.preset_name is 'Preset of the participants whose minutes these are; null: not sold by preset, or not known.';
 comment on column analytics.session_costs.consumed_quantity is 'How much was used, in pricing_unit; null: not known.';
 comment on column analytics.session_costs.pricing_rounding is 'Rounding of the card; null: nothing prices it.';
-comment on column analytics.session_costs.pricing_quantity is 'How much is sold, after rounding; without a card as used.';
+comment on column analytics.session_costs.pricing_quantity is 'How much is sold, after rounding, without a card as used; null: not known.';
 comment on column analytics.session_costs.list_unit_price is 'Price of one; null: nothing prices it.';
 comment on column analytics.session_costs.list_cost is 'pricing_quantity times list_unit_price, not rounded; null: no price, or quantity not known. Null is not zero.';
 comment on column analytics.session_costs.billing_currency is 'ISO 4217; null: nothing prices it.';

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 
 use crate::model::rate_card::RateCard;
 use crate::query::range::TimeRange;
+use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
 /// A card that stands.
@@ -57,6 +58,15 @@ pub async fn list(pool: &PgPool) -> Result<Vec<StandingCard>, ReadError> {
     Ok(standing.collect())
 }
 
+/// What sessions cost, and what that does not tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Costs {
+    /// By source, unit, preset and price.
+    pub lines: Vec<CostLine>,
+    /// Sessions of which the quantity of any line is not known.
+    pub unknown_count: i64,
+}
+
 /// What is sold at one price, over many sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CostLine {
@@ -68,12 +78,12 @@ pub struct CostLine {
     pub preset_name: Option<String>,
     /// Price of one; `None`: nothing prices it.
     pub list_unit_price: Option<Decimal>,
-    /// How much was used.
-    pub consumed_quantity: Decimal,
-    /// How much is sold, after rounding.
-    pub pricing_quantity: Decimal,
-    /// What it costs; zero without a price.
-    pub list_cost: Decimal,
+    /// How much was used, of those that tell; `None`: none does.
+    pub consumed_quantity: Option<Decimal>,
+    /// How much is sold, after rounding; `None`: not known.
+    pub pricing_quantity: Option<Decimal>,
+    /// What it costs; `None`: without a price, or not known.
+    pub list_cost: Option<Decimal>,
     /// Of how many sessions the quantity is not known.
     pub unknown_count: i64,
 }
@@ -84,7 +94,7 @@ pub async fn costs(
     source_ids: &[i32],
     range: TimeRange,
     cards: &[RateCard],
-) -> Result<Vec<CostLine>, ReadError> {
+) -> Result<Costs, ReadError> {
     let failed = || reading("costs");
     let cards = (0_i64..).zip(cards).map(|(place, card)| {
         let mut card = serde_json::json!(card);
@@ -98,17 +108,17 @@ pub async fn costs(
         .fetch_one(&mut *tx)
         .await
         .map_err(failed())?;
-    let lines = sqlx::query_as!(
-        CostLine,
-        r#"select c.source as "source!", c.pricing_unit as "pricing_unit!", c.preset_name, c.list_unit_price,
-                  coalesce(round(sum(c.consumed_quantity), 12), 0) as "consumed_quantity!",
-                  coalesce(round(sum(c.pricing_quantity), 12), 0) as "pricing_quantity!",
-                  coalesce(round(sum(c.list_cost), 12), 0) as "list_cost!",
+    // the whole is a group of its own: a session has several lines, and counts once
+    let groups = sqlx::query!(
+        r#"select grouping(c.source) = 1 as "is_whole!", c.source, c.pricing_unit, c.preset_name, c.list_unit_price,
+                  round(sum(c.consumed_quantity), 12) as consumed_quantity,
+                  round(sum(c.pricing_quantity), 12) as pricing_quantity,
+                  round(sum(c.list_cost), 12) as list_cost,
                   count(distinct c.session_id) filter (where c.consumed_quantity is null) as "unknown_count!"
              from analytics.session_costs c
             where c.source_id = any($1) and c.started_at >= $2 and c.started_at < $3
               and not c.is_part_of_session and not c.is_deleted_at_provider
-            group by c.source, c.pricing_unit, c.preset_name, c.list_unit_price
+            group by grouping sets ((), (c.source, c.pricing_unit, c.preset_name, c.list_unit_price))
             order by c.source, c.pricing_unit, c.preset_name, c.list_unit_price"#,
         source_ids,
         range.from,
@@ -118,13 +128,31 @@ pub async fn costs(
     .await
     .map_err(failed())?;
     tx.rollback().await.map_err(failed())?;
-    Ok(lines)
+    let mut costs = Costs::default();
+    for group in groups {
+        if group.is_whole {
+            costs.unknown_count = group.unknown_count;
+        } else if let (Some(source), Some(pricing_unit)) = (group.source, group.pricing_unit) {
+            costs.lines.push(CostLine {
+                source,
+                pricing_unit,
+                preset_name: group.preset_name,
+                list_unit_price: group.list_unit_price,
+                consumed_quantity: group.consumed_quantity,
+                pricing_quantity: group.pricing_quantity,
+                list_cost: group.list_cost,
+                unknown_count: group.unknown_count,
+            });
+        }
+    }
+    Ok(costs)
 }
 
 /// The currency of what is paid; `None`: there are no such cards.
-pub async fn currency(pool: &PgPool) -> Result<Option<String>, ReadError> {
+pub async fn currency(snapshot: &Snapshot) -> Result<Option<String>, ReadError> {
     let currency = sqlx::query_scalar!(
         r#"select min(c.currency) as currency from analytics.rate_cards c where c.scenario = 'actual'"#
     );
-    currency.fetch_one(pool).await.map_err(reading("the currency of the rate cards"))
+    let mut transaction = snapshot.transaction().await;
+    currency.fetch_one(&mut **transaction).await.map_err(reading("the currency of the rate cards"))
 }

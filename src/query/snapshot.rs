@@ -6,7 +6,7 @@
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Postgres, QueryBuilder, Transaction};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::query::{ReadError, reading};
 
@@ -20,6 +20,11 @@ impl Snapshot {
     pub async fn take(pool: &PgPool) -> Result<Self, ReadError> {
         let begin = pool.begin_with("begin isolation level repeatable read, read only").await;
         Ok(Self { transaction: Mutex::new(begin.map_err(reading("the state of the database"))?) })
+    }
+
+    /// The transaction that sees it, for statements that are checked when they are built.
+    pub(super) async fn transaction(&self) -> MutexGuard<'_, Transaction<'static, Postgres>> {
+        self.transaction.lock().await
     }
 
     /// Runs a statement, planned for its values.

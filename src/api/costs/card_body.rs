@@ -48,6 +48,8 @@ pub(crate) struct CardReader<'a> {
     pub(crate) zone: Tz,
     /// The scenario of cards that name none.
     pub(crate) scenario: &'a str,
+    /// Whether cards may name others.
+    pub(crate) may_name_others: bool,
 }
 
 impl CardReader<'_> {
@@ -67,11 +69,12 @@ impl CardReader<'_> {
         let mut cards: Vec<(usize, RateCard)> = Vec::new();
         for (place, value) in list.iter().enumerate() {
             let mut told = Faults::default();
-            let fields = value.as_object();
-            if fields.is_none() {
-                told.note("", "wrong_type", "A rate card is an object.");
-            }
-            if let Some(card) = fields.and_then(|fields| self.card(fields, &mut told)) {
+            let Some(fields) = value.as_object() else {
+                told.note(&place.to_string(), "wrong_type", "A rate card is an object.");
+                faults.extend(told.in_body("/cards"));
+                continue;
+            };
+            if let Some(card) = self.card(fields, &mut told) {
                 check_with_others(&card, &cards, &mut told);
                 cards.push((place, card));
             }
@@ -89,6 +92,13 @@ impl CardReader<'_> {
         let source = self.catalog.sources.iter().find(|source| Some(source.source.as_str()) == slug);
         let unit = word(fields, "unit", None, &UNITS, told);
         let scenario = text(fields, "scenario", Some(self.scenario), told);
+        if let Some(other) = scenario.as_deref().filter(|name| !self.may_name_others && *name != self.scenario) {
+            let detail = format!(
+                "`{other}` is not the scenario asked for, `{}`: leave it out, or leave the card out.",
+                self.scenario
+            );
+            told.note("scenario", "other_scenario", detail);
+        }
         let unit_price = price(fields, told);
         let currency = currency(fields, told);
         let preset_pattern = text(fields, "preset_pattern", Some(ANY_PRESET), told);

@@ -148,7 +148,9 @@ pub(crate) async fn list_rate_cards(
 ///
 /// Makes these cards the ones that stand, of all sources and scenarios; those that are not among them end, those that
 /// stand already stay. The same request twice changes nothing the second time. Sessions of the past are priced anew:
-/// the card in force when a session began decides, so give cards their time with `valid_from` and `valid_to`.
+/// the card in force when a session began decides, so give cards their time with `valid_from` and `valid_to`. Metered
+/// minutes that no card prices are told apart (`unpriced_minutes`): where a source sells by the session alone, give its
+/// minutes a card of price 0.
 #[utoipa::path(
     put, path = "/v1/rate-cards", tag = "costs",
     request_body(content = RateCardSet, example = json!({"cards": [
@@ -172,7 +174,8 @@ pub(crate) async fn replace_rate_cards(
 ) -> Result<Json<RateCardsReplaced>, ApiError> {
     asked.faults.refuse()?;
     let catalog = Catalog::load(&state.pool, None).await?;
-    let reader = CardReader { catalog: &catalog, zone: state.default_zone, scenario: DEFAULT_SCENARIO };
+    let reader =
+        CardReader { catalog: &catalog, zone: state.default_zone, scenario: DEFAULT_SCENARIO, may_name_others: true };
     let mut told = Faults::default();
     let fields = request.body.as_object();
     for name in fields.into_iter().flat_map(serde_json::Map::keys).filter(|name| *name != "cards") {

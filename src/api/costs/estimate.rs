@@ -52,7 +52,7 @@ pub(crate) struct EstimateRequest {
     /// Its name; without `cards`, the name of a stored scenario.
     #[schema(required = false, example = "audio only for guests")]
     scenario: String,
-    /// Its prices; no other card counts. Default: the stored cards of `scenario`.
+    /// Its prices, all of this `scenario`; no other card counts. Default: the stored cards of `scenario`.
     #[schema(required = false)]
     cards: Vec<RateCardBody>,
 }
@@ -65,13 +65,13 @@ pub(crate) struct CostEstimate {
     /// Of the what-if, ISO 4217; null: it has no cards.
     #[schema(example = "USD")]
     currency: Option<String>,
-    /// What they would have cost; null: nothing has a price.
+    /// What they would have cost, as far as it is known; null: of nothing it is known what it costs.
     #[schema(example = "96.15")]
     scenario_cost: Option<String>,
     /// Currency of the cards that stand; null: there are none.
     #[schema(example = "USD")]
     current_currency: Option<String>,
-    /// What they cost by the cards that stand; null: nothing has a price.
+    /// What they cost by the cards that stand, as far as it is known; null: of nothing it is known what it costs.
     #[schema(example = "182.40")]
     current_cost: Option<String>,
     /// The one minus the other; null: one is missing, or the currencies differ.
@@ -79,11 +79,11 @@ pub(crate) struct CostEstimate {
     difference: Option<String>,
     /// The what-if in parts: they add up to `scenario_cost`.
     by_preset: Vec<EstimateLine>,
-    /// Minutes that no card of the what-if prices.
-    unpriced_minutes: Number,
-    /// Minutes that no card prices that stands.
-    current_unpriced_minutes: Number,
-    /// Sessions of which it is not known how much was used.
+    /// Minutes that no card of the what-if prices; null: there are some, and nobody knows how many.
+    unpriced_minutes: Option<Number>,
+    /// Minutes that no card prices that stands; null: there are some, and nobody knows how many.
+    current_unpriced_minutes: Option<Number>,
+    /// Sessions of which it is not known how much was used, or not of all.
     unknown_count: i64,
     /// The question as it was understood.
     query: EstimateEcho,
@@ -103,16 +103,18 @@ pub(crate) struct EstimateLine {
     /// Preset of the participants; null: not sold by preset, or not known.
     #[schema(example = "guest")]
     preset_name: Option<String>,
-    /// How much was used.
-    consumed_quantity: Number,
-    /// How much is sold, after rounding.
-    pricing_quantity: Number,
+    /// How much was used, as far as it is known; null: of no session.
+    consumed_quantity: Option<Number>,
+    /// How much is sold, after rounding; null: not known.
+    pricing_quantity: Option<Number>,
     /// Price of one; null: nothing prices it.
     #[schema(example = "0.0005")]
     unit_price: Option<String>,
-    /// What it costs; null: nothing prices it.
+    /// What it costs; null: nothing prices it, or the quantity is not known.
     #[schema(example = "28.75")]
     cost: Option<String>,
+    /// Sessions of which the quantity is not known: it is in none of these.
+    unknown_count: i64,
 }
 
 /// The question as it was understood.
@@ -144,7 +146,7 @@ pub(crate) struct EstimateEcho {
             "scenario": "audio only for guests", "currency": "USD", "scenario_cost": "96.15", "current_currency": "USD",
             "current_cost": "182.4", "difference": "-86.25",
             "by_preset": [{"source": "rtk-prod", "unit": "minute", "preset_name": "guest", "consumed_quantity": 57500,
-                           "pricing_quantity": 57500, "unit_price": "0.0005", "cost": "28.75"}],
+                           "pricing_quantity": 57500, "unit_price": "0.0005", "cost": "28.75", "unknown_count": 0}],
             "unpriced_minutes": 0, "current_unpriced_minutes": 0, "unknown_count": 0,
             "query": {"from": "2026-10-01T00:00:00+02:00", "to": "2026-11-01T00:00:00+01:00", "zone": "Europe/Berlin", "sources": ["rtk-prod"]},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
@@ -167,7 +169,7 @@ pub(crate) async fn estimate_costs(
     let scenario = rate_cards::costs(&state.pool, &ids, question.range, &question.cards).await?;
     let currency = |cards: &[RateCard]| cards.first().map(|card| card.currency.clone());
     let (current_currency, scenario_currency) = (currency(&actual), currency(&question.cards));
-    let (current_sum, scenario_sum) = (sum(&current), sum(&scenario));
+    let (current_sum, scenario_sum) = (sum(&current.lines), sum(&scenario.lines));
     let is_one = current_currency == scenario_currency;
     let difference = scenario_sum.zip(current_sum).filter(|_| is_one).map(|(one, other)| one - other);
     let now = state.clock.now();
@@ -178,10 +180,10 @@ pub(crate) async fn estimate_costs(
         current_currency,
         current_cost: current_sum.map(money),
         difference: difference.map(money),
-        unpriced_minutes: unpriced(&scenario),
-        current_unpriced_minutes: unpriced(&current),
-        unknown_count: scenario.iter().map(|line| line.unknown_count).sum(),
-        by_preset: scenario.into_iter().map(EstimateLine::from).collect(),
+        unpriced_minutes: unpriced(&scenario.lines),
+        current_unpriced_minutes: unpriced(&current.lines),
+        unknown_count: scenario.unknown_count,
+        by_preset: scenario.lines.into_iter().map(EstimateLine::from).collect(),
         query: EstimateEcho {
             from: in_zone(question.zone, question.range.from),
             to: in_zone(question.zone, question.range.to),
@@ -198,10 +200,11 @@ impl From<CostLine> for EstimateLine {
             source: line.source,
             unit: line.pricing_unit,
             preset_name: line.preset_name,
-            consumed_quantity: Number(line.consumed_quantity),
-            pricing_quantity: Number(line.pricing_quantity),
+            consumed_quantity: line.consumed_quantity.map(Number),
+            pricing_quantity: line.pricing_quantity.map(Number),
             unit_price: line.list_unit_price.map(|price| price.normalize().to_string()),
-            cost: line.list_unit_price.map(|_| money(line.list_cost)),
+            cost: line.list_cost.map(money),
+            unknown_count: line.unknown_count,
         }
     }
 }
@@ -210,15 +213,18 @@ fn money(amount: Decimal) -> String {
     Number(amount).to_string()
 }
 
-/// `None`: nothing has a price.
+/// `None`: of nothing it is known what it costs.
 fn sum(lines: &[CostLine]) -> Option<Decimal> {
-    let mut priced = lines.iter().filter(|line| line.list_unit_price.is_some()).map(|line| line.list_cost).peekable();
-    priced.peek().is_some().then(|| priced.fold(Decimal::ZERO, Decimal::saturating_add))
+    lines.iter().filter_map(|line| line.list_cost).reduce(Decimal::saturating_add)
 }
 
-fn unpriced(lines: &[CostLine]) -> Number {
-    let of_minutes = lines.iter().filter(|line| line.pricing_unit == "minute" && line.list_unit_price.is_none());
-    Number(of_minutes.map(|line| line.consumed_quantity).fold(Decimal::ZERO, Decimal::saturating_add))
+/// `None`: there are some, and nobody knows how many.
+fn unpriced(lines: &[CostLine]) -> Option<Number> {
+    let of_minutes = || lines.iter().filter(|line| line.pricing_unit == "minute" && line.list_unit_price.is_none());
+    if of_minutes().next().is_none() {
+        return Some(Number(Decimal::ZERO));
+    }
+    of_minutes().filter_map(|line| line.consumed_quantity).reduce(Decimal::saturating_add).map(Number)
 }
 
 /// What is asked, checked.
@@ -246,10 +252,7 @@ impl<'a> Question<'a> {
         let scenario = text(fields, "scenario", Some("what-if"), &mut told).unwrap_or_default();
         let mut faults = Vec::new();
         let cards = if let Some(list) = fields.get("cards") {
-            let reader = CardReader { catalog, zone: when.zone, scenario: &scenario };
-            let mut cards = reader.read(list, &mut faults);
-            cards.retain(|card| card.scenario == scenario);
-            cards
+            CardReader { catalog, zone: when.zone, scenario: &scenario, may_name_others: false }.read(list, &mut faults)
         } else {
             let stored: BTreeSet<&str> = standing.iter().map(|card| card.scenario.as_str()).collect();
             if !stored.contains(scenario.as_str()) {

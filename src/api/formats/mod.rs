@@ -33,6 +33,9 @@ const DATA_COMPLETE_THROUGH: HeaderName = HeaderName::from_static("data-complete
 /// Codes of what a reader should know.
 const DATA_WARNINGS: HeaderName = HeaderName::from_static("data-warnings");
 
+/// ISO 4217, of amounts of money.
+const DATA_CURRENCY: HeaderName = HeaderName::from_static("data-currency");
+
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -88,7 +91,7 @@ impl Form {
 pub(crate) struct FormParameter {
     /// `json`, `csv`, `ndjson` or `parquet`, whatever the `Accept` header says. Default: the form the `Accept` header
     /// likes best. The last three have the same columns and no envelope: freshness, version and warnings stand in the
-    /// headers `Data-Complete-Through`, `Data-Version` and `Data-Warnings`.
+    /// headers `Data-Complete-Through`, `Data-Version` and `Data-Warnings`, the currency of money in `Data-Currency`.
     #[param(example = "json")]
     format: Option<String>,
 }
@@ -175,6 +178,14 @@ pub(crate) fn table(form: Form, head: Head, rows: &[Vec<Cell>]) -> Result<Respon
     bytes.extend(writer.add(rows)?);
     bytes.extend(writer.end()?);
     Ok(([(header::CONTENT_TYPE, form.content_type())], bytes).into_response())
+}
+
+/// Says in a header in which currency amounts of money are.
+pub(crate) fn with_currency(mut response: Response, currency: Option<&str>) -> Response {
+    if let Some(value) = currency.and_then(|currency| HeaderValue::from_str(currency).ok()) {
+        response.headers_mut().insert(DATA_CURRENCY, value);
+    }
+    response
 }
 
 /// Says in headers what the envelope of JSON says.

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::api::ApiState;
 use crate::api::conditional::EntityTag;
-use crate::api::formats::{Form, FormParameter, describe, figures, table};
+use crate::api::formats::{Form, FormParameter, describe, figures, table, with_currency};
 use crate::api::metrics::question::draft::Draft;
 use crate::api::metrics::question::parameters::{MetricParameters, texts};
 use crate::api::metrics::question::{Understood, understand};
@@ -73,6 +73,7 @@ pub(crate) async fn respond(
         let (head, rows) = figures::table(&answer, &query);
         tag.mark(table(form, head, &rows)?)
     };
+    let response = with_currency(response, answer.currency.as_deref());
     Ok(describe(response, &freshness, answer.warnings.iter().map(|warning| warning.code)))
 }
 

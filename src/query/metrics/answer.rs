@@ -28,6 +28,10 @@ pub struct Answer {
     /// What `minutes_consumed` added: `participant_time`, `session_time` or both. Only where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bases: Option<Vec<String>>,
+    /// ISO 4217, of all figures whose unit is `money`. Only where these were asked for and there are rate cards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "USD")]
+    pub currency: Option<String>,
     /// What a reader should know before using the figures.
     pub warnings: Vec<Warning>,
     /// Where the rows behind a figure are: a template (RFC 6570). `metrics` is the figure's name, `from` and `to` are its

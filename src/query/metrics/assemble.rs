@@ -34,6 +34,8 @@ pub(super) struct Parts<'a> {
     /// What was not over then is not over.
     pub(super) known_at: DateTime<Utc>,
     pub(super) stale_after: TimeDelta,
+    /// Of figures of money.
+    pub(super) currency: Option<&'a str>,
 }
 
 /// A question over one range, and what was read for it.
@@ -63,6 +65,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
         coverage: coverage(query, parts.sources, &whole.started),
         warnings,
         bases: query.metrics.iter().any(|metric| metric.needs == Needs::Minutes).then_some(bases),
+        currency: parts.currency.map(ToOwned::to_owned),
         rows_link: explain::template(query),
         freshness: Freshness::of(parts.catalog, &query.telling(parts.sources), parts.now, parts.stale_after),
         definitions: query.metrics.iter().map(|metric| (metric.id, metric.version)).collect(),

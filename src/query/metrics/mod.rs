@@ -52,9 +52,10 @@ use crate::query::metrics::compare::Comparison;
 use crate::query::metrics::dimension::Dimension;
 pub use crate::query::metrics::filter::MetricFilter;
 use crate::query::metrics::reader::Reader;
-use crate::query::metrics::registry::{Applicability, Metric};
+use crate::query::metrics::registry::{Applicability, MONEY, Metric};
 use crate::query::metrics::top::Top;
 use crate::query::range::TimeRange;
+use crate::query::rate_cards;
 use crate::query::snapshot::Snapshot;
 
 /// Most metrics of a question.
@@ -152,6 +153,16 @@ pub async fn answer(
         None => None,
     };
     let before = before.as_ref().map(|(query, findings)| (query, findings));
-    let parts = assemble::Parts { catalog, sources: &sources, fold: fold.as_ref(), now, known_at, stale_after };
+    let has_money = query.metrics.iter().any(|metric| metric.unit == MONEY);
+    let currency = if has_money { rate_cards::currency(snapshot).await? } else { None };
+    let parts = assemble::Parts {
+        catalog,
+        sources: &sources,
+        fold: fold.as_ref(),
+        now,
+        known_at,
+        stale_after,
+        currency: currency.as_deref(),
+    };
     assemble::answer(&parts, (query, &findings), before)
 }

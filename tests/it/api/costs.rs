@@ -37,7 +37,15 @@ async fn costs_of_meetings_by_preset() {
     // 0.0225 + 0.12 + 0.0225 + 0.04 + 0.12 + 0.005
     assert_eq!(totals["estimated_cost"], json!({"value": 0.33, "unknown_count": 2}));
     assert_eq!(totals["unpriced_minutes"], json!({"value": 30}));
-    assert_eq!(totals["rounded_billable_minutes"], json!({"value": 270}));
+    // without 64, part of which nobody knows: 105 + 65 + 60 + 30 + 0
+    assert_eq!(totals["rounded_billable_minutes"], json!({"value": 260, "unknown_count": 1}));
+    let ledger =
+        api.get("/v1/minutes/ledger?source=rtk-eu&minutes_kind=consumed&from=2026-11-17&to=2026-11-18&zone=UTC").await;
+    let of = |session_id: i64| {
+        let line = ledger["items"].as_array().unwrap().iter().find(|line| line["session_id"] == session_id).unwrap();
+        (line["minutes"].clone(), line["rounded_minutes"].clone())
+    };
+    assert_eq!([of(64), of(65), of(66)], [(json!(20), Value::Null), (json!(30), json!(30)), (json!(0), json!(0))]);
     // without 64 and 65: 0.325 over 105.5 + 70 + 60 + 0
     let of_a_minute = json!({"value": 0.001_380_042, "numerator": 0.325, "denominator": 235.5, "unknown_count": 2});
     assert_eq!(totals["cost_per_minute"], of_a_minute);
@@ -111,6 +119,123 @@ async fn a_scenario_with_the_same_prices_costs_the_same() {
     assert_eq!(cost["estimated_cost"]["value"], json!(0.33));
 }
 
+/// Makes these the cards that stand.
+async fn price(api: &Api, cards: Value) {
+    let (status, answer) = api.send_json("PUT", "/v1/rate-cards", &[], &json!({"cards": cards})).await;
+    assert_eq!(status, 200, "{answer:#}");
+}
+
+#[tokio::test]
+async fn the_cards_in_force_when_a_session_began_say_how_its_minutes_are_sold() {
+    let api = Api::in_depth().await;
+    let days = "source=rtk-eu&from=2026-11-16&to=2026-11-18&zone=UTC";
+    let metered = json!({"source": "rtk-eu", "unit": "minute", "unit_price": "1", "currency": "USD"});
+    // as the provider meters: 105.5 + 70 + 60 + 20 + 30 + 0
+    let as_metered = json!({"value": 285.5});
+    price(&api, json!([metered])).await;
+    let totals = figures(&api, days).await;
+    assert_eq!((&totals["estimated_cost"], &totals["rounded_billable_minutes"]), (&as_metered, &as_metered));
+    let mut by_preset = json!({"source": "rtk-eu", "unit": "minute", "unit_price": "9", "currency": "USD",
+                               "preset_pattern": "gu*", "valid_from": "2090-01-01"});
+    price(&api, json!([metered, by_preset])).await;
+    let totals = figures(&api, days).await;
+    assert_eq!((&totals["estimated_cost"], &totals["rounded_billable_minutes"]), (&as_metered, &as_metered));
+    by_preset["valid_from"] = json!("2026-01-01");
+    by_preset["valid_to"] = json!("2026-11-16T00:00:00Z");
+    price(&api, json!([metered, by_preset])).await;
+    assert_eq!(figures(&api, days).await["estimated_cost"], as_metered);
+    // from the 17th on: 235.5 as metered, ten minutes of a guest at 9; of 64 a host is not known, of 65 nobody
+    by_preset["valid_from"] = json!("2026-11-17T00:00:00Z");
+    by_preset["valid_to"] = Value::Null;
+    price(&api, json!([metered, by_preset])).await;
+    let totals = figures(&api, days).await;
+    assert_eq!(totals["estimated_cost"], json!({"value": 325.5, "unknown_count": 2}));
+    assert_eq!(totals["rounded_billable_minutes"], json!({"value": 265.5, "unknown_count": 1}));
+}
+
+#[tokio::test]
+async fn minutes_that_nothing_prices_are_told_also_where_the_session_has_a_price() {
+    let api = Api::in_depth().await;
+    let day = "source=konpro-eu&from=2026-11-18&to=2026-11-19&zone=Europe/Berlin";
+    let by_session = json!({"source": "konpro-eu", "unit": "session", "unit_price": "0.1", "currency": "USD"});
+    price(&api, json!([by_session])).await;
+    let totals = figures(&api, day).await;
+    assert_eq!(totals["estimated_cost"], json!({"value": 0.2, "unknown_count": 2}));
+    assert_eq!(totals["unpriced_minutes"], json!({"value": 2.6}));
+    let sql = "select count(*) from analytics.session_costs
+                where session_id in (21, 22) and pricing_unit = 'minute' and list_unit_price is null";
+    let rows: i64 = sqlx::query_scalar(sql).fetch_one(api.pool()).await.unwrap();
+    assert_eq!(rows, 2);
+    let free = json!({"source": "konpro-eu", "unit": "minute", "unit_price": "0", "currency": "USD"});
+    price(&api, json!([by_session, free])).await;
+    let totals = figures(&api, day).await;
+    assert_eq!(totals["estimated_cost"], json!({"value": 0.2}));
+    assert_eq!(totals["unpriced_minutes"], json!({"value": 0}));
+}
+
+#[tokio::test]
+async fn amounts_of_money_have_a_currency() {
+    let api = Api::in_depth().await;
+    let path = "/v1/metrics/query?from=2026-11-16&to=2026-11-18&zone=UTC&metrics";
+    let cost = format!("{path}=sessions,estimated_cost");
+    assert!(api.get(&cost).await.get("currency").is_none(), "there are no cards");
+    price(&api, cards()["cards"].clone()).await;
+    // and not that of the what-if
+    assert_eq!(api.get(&cost).await["currency"], "USD");
+    let per_minute = api.send("GET", &format!("{path}=cost_per_minute&format=csv"), &[]).await;
+    assert_eq!(per_minute.header("data-currency"), "USD");
+    let minutes = format!("{path}=sessions,unpriced_minutes");
+    assert!(api.get(&minutes).await.get("currency").is_none(), "minutes are no money");
+    assert_eq!(api.send("GET", &format!("{minutes}&format=csv"), &[]).await.header("data-currency"), "");
+}
+
+#[tokio::test]
+async fn an_estimate_does_not_take_what_nobody_knows_for_nothing() {
+    let api = Api::in_depth().await;
+    // in 64, a host and a guest of whom nobody knows how long they were there, and a guest of ten minutes
+    sqlx::raw_sql(
+        "insert into core.participants (participant_id, source_id, session_id, provider_participant_id, joined_at, preset_name, is_rejoin)
+         overriding system value values (13, 6, 64, 'l3', '2026-11-17 09:01Z', 'guest', false)",
+    )
+    .execute(api.pool())
+    .await
+    .unwrap();
+    let hosts = json!({"source": "rtk-eu", "unit": "minute", "unit_price": "0.002", "currency": "USD", "preset_pattern": "host"});
+    price(&api, json!([hosts])).await;
+    let hour = json!({"from": "2026-11-17T09:00:00Z", "to": "2026-11-17T10:00:00Z", "sources": ["rtk-eu"],
+                      "scenario": "hosts", "cards": [hosts]});
+    let (status, estimate) = api.send_json("POST", "/v1/costs/estimate", &[], &hour).await;
+    assert_eq!(status, 200, "{estimate:#}");
+    let figure = figures(&api, "source=rtk-eu&from=2026-11-17T09:00:00Z&to=2026-11-17T10:00:00Z").await;
+    assert_eq!(figure["estimated_cost"], json!({"value": null, "reason": "unknown", "unknown_count": 1}));
+    for cost in ["scenario_cost", "current_cost", "difference"] {
+        assert_eq!(estimate[cost], Value::Null, "{cost}: {estimate:#}");
+    }
+    assert_eq!(estimate["unknown_count"], 1, "one session, in two lines: {estimate:#}");
+    let lines = estimate["by_preset"].as_array().unwrap();
+    let of = |preset: &str| lines.iter().find(|line| line["preset_name"] == preset).unwrap();
+    assert_eq!((&of("host")["consumed_quantity"], &of("host")["cost"]), (&Value::Null, &Value::Null));
+    assert_eq!((&of("host")["unit_price"], &of("host")["unknown_count"]), (&json!("0.002"), &json!(1)));
+    assert_eq!((&of("guest")["consumed_quantity"], &of("guest")["unknown_count"]), (&json!(10), &json!(1)));
+    assert_eq!(estimate["unpriced_minutes"], json!(10));
+    assert_eq!(figure["unpriced_minutes"], json!({"value": null, "reason": "unknown", "unknown_count": 1}));
+}
+
+#[tokio::test]
+async fn an_estimate_refuses_cards_of_another_scenario() {
+    let api = Api::new().await;
+    let card = |scenario: &str| json!({"source": "rtk-prod", "unit": "session", "unit_price": "1", "currency": "USD", "scenario": scenario});
+    let body = json!({"range": "this_month", "scenario": "cheap", "cards": [card("dear"), card("cheap"), 7]});
+    let (status, problem) = api.send_json("POST", "/v1/costs/estimate", &[], &body).await;
+    assert_eq!(status, 422, "{problem:#}");
+    let faults = problem["errors"].as_array().unwrap();
+    let told: Vec<(&Value, &Value)> = faults.iter().map(|fault| (&fault["pointer"], &fault["code"])).collect();
+    let expected =
+        [(&json!("/cards/0/scenario"), &json!("other_scenario")), (&json!("/cards/2"), &json!("wrong_type"))];
+    assert_eq!(told, expected);
+    assert!(faults[0]["detail"].as_str().unwrap().contains("`dear`"), "{problem:#}");
+}
+
 #[tokio::test]
 async fn cards_are_replaced_as_a_set_and_it_is_written_down() {
     let api = priced().await;
@@ -170,7 +295,7 @@ async fn all_faults_of_cards_are_told_at_once() {
         "/cards/3/step_minutes invalid_step",
         "/cards/3/valid_from overlapping_cards",
         "/cards/4/currency mixed_currencies",
-        "/cards/5/ wrong_type",
+        "/cards/5 wrong_type",
     ];
     assert_eq!(faults, expected, "{problem:#}");
     let (status, problem) =

@@ -24,7 +24,7 @@ mod volume;
 use chrono::TimeDelta;
 
 pub use crate::query::metrics::registry::anchor::{Additivity, Anchor};
-pub use crate::query::metrics::registry::money::COST_OF_SESSION;
+pub use crate::query::metrics::registry::money::{COST_OF_SESSION, MONEY};
 pub use crate::query::metrics::registry::needs::{Applicability, Needs};
 pub use crate::query::metrics::registry::rows::Rows;
 

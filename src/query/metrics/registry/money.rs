@@ -6,11 +6,14 @@
 use crate::query::metrics::registry::volume::COUNT;
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs};
 
+/// The unit of amounts of money: which currency that is, each answer says.
+pub const MONEY: &str = "money";
+
 /// A sum of money, in the currency of the rate cards.
 const COST: Metric = Metric {
     id: "estimated_cost",
     label: "Estimated cost",
-    unit: "money",
+    unit: MONEY,
     description: "What sessions that began in the range cost by the rate cards in force when they began (scenario actual), in the one currency these cards have. Part of a session may have a price and part none: what has one is added, and the session is in unknown_count; unpriced_minutes tells how much is missing.",
     formula: "sum(list_cost) of analytics.session_costs",
     null_rule: "Sessions with anything that no card prices, or whose quantity is not known, are in unknown_count; where none has a price, the figure is null.",
@@ -31,14 +34,14 @@ pub(super) static METRICS: [Metric; 5] = [
         id: "unpriced_minutes",
         label: "Minutes without a price",
         unit: "minutes",
-        description: "Metered minutes of sessions that began in the range which no rate card prices. They are missing in estimated_cost.",
+        description: "Metered minutes of sessions that began in the range which no rate card prices. They are missing in estimated_cost; a card of price 0 says that they cost nothing.",
         formula: "sum(consumed_quantity) of analytics.session_costs where pricing_unit = 'minute' and list_unit_price is null",
-        null_rule: "Sessions without minutes are in unknown_count and not in the sum; where no session has any, the figure is null.",
+        null_rule: "Sessions without minutes, or of whose unpriced minutes a part is not known, are in unknown_count and not in the sum; where no session has any, the figure is null.",
         needs: Needs::Minutes,
-        value_sql: "round(coalesce(sum(c.unpriced_minutes), 0), 12)",
-        known_sql: "count(s.minutes_consumed)",
-        unknown_sql: "count(*) - count(s.minutes_consumed)",
-        is_unknown_sql: "s.minutes_basis is not null and s.minutes_consumed is null",
+        value_sql: "round(sum(c.unpriced_minutes), 12)",
+        known_sql: "count(c.unpriced_minutes)",
+        unknown_sql: "count(*) - count(c.unpriced_minutes)",
+        is_unknown_sql: "s.minutes_basis is not null and c.unpriced_minutes is null",
         ..COST
     },
     Metric {
@@ -47,7 +50,7 @@ pub(super) static METRICS: [Metric; 5] = [
         unit: "minutes",
         description: "Metered minutes of sessions that began in the range as they are sold: rounded by the rate card in force, and as they are where no card prices them.",
         formula: "sum(pricing_quantity) of analytics.session_costs where pricing_unit = 'minute'",
-        null_rule: "Sessions without minutes are in unknown_count and not in the sum; where no session has any, the figure is null.",
+        null_rule: "Sessions of whose minutes any part is not known are in unknown_count and not in the sum; where all minutes of no session are known, the figure is null.",
         needs: Needs::Minutes,
         value_sql: "round(sum(c.rounded_minutes), 12)",
         known_sql: "count(c.rounded_minutes)",
@@ -58,7 +61,7 @@ pub(super) static METRICS: [Metric; 5] = [
     Metric {
         id: "cost_per_minute",
         label: "Cost of a minute",
-        unit: "money",
+        unit: MONEY,
         description: "What sessions that began in the range cost, for each minute the provider meters. Only sessions count that have a price for everything and known minutes.",
         formula: "sum(list_cost) / sum(minutes_consumed)",
         null_rule: "Sessions without a price for everything or without minutes are in unknown_count and in neither part.",
@@ -73,7 +76,7 @@ pub(super) static METRICS: [Metric; 5] = [
     Metric {
         id: "cost_per_resolution",
         label: "Cost of a resolution",
-        unit: "money",
+        unit: MONEY,
         description: "What all sessions completed in the range cost, resolved or not, for each that was resolved.",
         formula: "sum(list_cost) / count(outcome = 'resolved')",
         null_rule: "Sessions without a price for everything, or whose outcome is not known, are in unknown_count and in neither part; without a resolved session the figure is null.",
@@ -88,10 +91,16 @@ pub(super) static METRICS: [Metric; 5] = [
     },
 ];
 
-/// What the cost of a session `s` comes to: joined as `c` where a question is about money.
+/// What the cost of a session `s` comes to: joined as `c` where a question is about money. Minutes of which a part is not
+/// known are not known.
 pub const COST_OF_SESSION: &str = " left join lateral (
     select sum(x.list_cost) as cost, coalesce(bool_and(x.list_cost is not null), false) as is_priced,
-           sum(x.consumed_quantity) filter (where x.pricing_unit = 'minute' and x.list_unit_price is null)
+           case when s.minutes_consumed is not null
+                     and not coalesce(bool_or(x.pricing_unit = 'minute' and x.list_unit_price is null
+                                              and x.consumed_quantity is null), false)
+                then coalesce(sum(x.consumed_quantity)
+                                filter (where x.pricing_unit = 'minute' and x.list_unit_price is null), 0) end
              as unpriced_minutes,
-           coalesce(sum(x.pricing_quantity) filter (where x.pricing_unit = 'minute'), s.minutes_consumed) as rounded_minutes
+           case when bool_and(x.pricing_quantity is not null) filter (where x.pricing_unit = 'minute')
+                then sum(x.pricing_quantity) filter (where x.pricing_unit = 'minute') end as rounded_minutes
       from analytics.session_costs x where x.source_id = s.source_id and x.session_id = s.session_id) c on true";
