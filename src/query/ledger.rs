@@ -1,7 +1,7 @@
 //! The minutes ledger: a row for each session and kind of minutes it can have.
 //!
 //! No row: not applicable; a row without minutes: unknown, and not zero. What is counted here is what figures count, so
-//! that the rows of a kind add up to the figure of the same name, to the last digit.
+//! that the rows of a kind add up to the figure of the same name: they are not rounded, so that it holds to its last digit.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
 use crate::query::metrics::registry::COST_OF_SESSION;
-use crate::query::number::Number;
+use crate::query::number::Unrounded;
 use crate::query::sessions::SessionFilter;
 use crate::query::{ReadError, reading};
 
@@ -36,12 +36,12 @@ pub struct LedgerLine {
     /// `active` (gaps between messages, five minutes each at most).
     #[schema(example = "consumed")]
     pub minutes_kind: String,
-    /// What they measure: `participant_time`, `session_time`, `elapsed` or `message_gaps`. Never add different ones
+    /// What they measure: `participant_time`, `session_time`, `elapsed` or `activity`. Never add different ones
     /// without saying so.
     #[schema(example = "participant_time")]
     pub minutes_basis: String,
     /// How many; null: not known, which is not zero.
-    pub minutes: Option<Number>,
+    pub minutes: Option<Unrounded>,
     /// Whether the provider meters them.
     pub is_billable: bool,
     /// True while the session runs or is open.
@@ -50,9 +50,9 @@ pub struct LedgerLine {
     #[schema(example = "ceil_per_session")]
     pub rounding: Option<String>,
     /// How many are sold, after rounding; null: not sold, or not known.
-    pub rounded_minutes: Option<Number>,
+    pub rounded_minutes: Option<Unrounded>,
     /// What the provider meters minus the sum of the presences, signed; null: not applicable, or not known.
-    pub difference_minutes: Option<Number>,
+    pub difference_minutes: Option<Unrounded>,
     /// Why they differ: `still_live`, `rounding`, `participants_missing` or `other`.
     pub difference_class: Option<String>,
 }
@@ -118,7 +118,7 @@ const KINDS_OF_SESSION: &str = "
          ('consumed', s.minutes_basis, s.minutes_consumed, true, s.minutes_basis is not null),
          ('wall_clock', 'elapsed', s.elapsed_minutes, false, true),
          ('participant', 'participant_time', s.participant_minutes, false, s.session_kind in ('meeting', 'livestream')),
-         ('active', 'message_gaps',
+         ('active', 'activity',
           case when s.message_count is not null then coalesce(
             (select sum(least(gap.seconds, 300)) filter (where gap.seconds is not null) / 60
                from (select extract(epoch from lead(m.sent_at) over (order by m.sent_at) - m.sent_at) as seconds

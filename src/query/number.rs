@@ -49,6 +49,34 @@ impl utoipa::PartialSchema for Number {
 
 impl utoipa::ToSchema for Number {}
 
+/// A decimal that is written as a JSON number with all digits the database has of it, for rows that must add up to a
+/// rounded sum: a third of a minute three times is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct Unrounded(pub Decimal);
+
+impl fmt::Display for Unrounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.normalize())
+    }
+}
+
+impl Serialize for Unrounded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let digits = RawValue::from_string(self.to_string()).map_err(ser::Error::custom)?;
+        digits.serialize(serializer)
+    }
+}
+
+impl utoipa::PartialSchema for Unrounded {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Number);
+        number.description(Some("Decimal, not rounded.")).into()
+    }
+}
+
+impl utoipa::ToSchema for Unrounded {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +92,12 @@ mod tests {
         assert_eq!(json("6.8666666666666667"), "6.866666667");
         assert_eq!(json("0.0000000005"), "0.000000001");
         assert_eq!(json("-0.00"), "0");
+    }
+
+    #[test]
+    fn what_is_not_rounded_keeps_all_digits() {
+        let third = Unrounded("0.3333333333333333333300".parse().unwrap());
+        assert_eq!(serde_json::to_string(&third).unwrap(), "0.33333333333333333333");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use rust_decimal::Decimal;
 use serde::ser::{Serialize, Serializer};
 
-use crate::query::number::Number;
+use crate::query::number::{Number, Unrounded};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Integer,
     /// Exact, at most nine digits after the point.
     Decimal,
+    /// With all digits there are; in Parquet eighteen after the point.
+    Unrounded,
     Boolean,
     Instant,
 }
@@ -27,6 +29,7 @@ pub(crate) enum Cell {
     Text(String),
     Integer(i64),
     Decimal(Decimal),
+    Unrounded(Decimal),
     Boolean(bool),
     Instant(DateTime<FixedOffset>),
 }
@@ -41,6 +44,7 @@ impl Serialize for Cell {
             Self::Text(text) => serializer.serialize_str(text),
             Self::Integer(number) => serializer.serialize_i64(*number),
             Self::Decimal(decimal) => Number(*decimal).serialize(serializer),
+            Self::Unrounded(decimal) => Unrounded(*decimal).serialize(serializer),
             Self::Boolean(is) => serializer.serialize_bool(*is),
             Self::Instant(at) => serializer.serialize_str(&instant_text(at)),
         }
@@ -79,6 +83,7 @@ fields! {
     i32: Integer = |number| i64::from(*number);
     bool: Boolean = |is| *is;
     Number: Decimal = |number| number.0;
+    Unrounded: Unrounded = |number| number.0;
     DateTime<Utc>: Instant = |at| at.fixed_offset();
 }
 

@@ -4,7 +4,7 @@
 //! before it: whoever opens the file must not run what a customer wrote. Numbers are left as they are.
 
 use crate::api::formats::cell::{Cell, Head, instant_text};
-use crate::query::number::Number;
+use crate::query::number::{Number, Unrounded};
 
 /// The line of names.
 pub(super) fn head(head: &Head) -> Vec<u8> {
@@ -28,6 +28,7 @@ fn text(cell: &Cell) -> String {
         Cell::Text(text) => quoted(&defused(text)),
         Cell::Integer(number) => number.to_string(),
         Cell::Decimal(decimal) => Number(*decimal).to_string(),
+        Cell::Unrounded(decimal) => Unrounded(*decimal).to_string(),
         Cell::Boolean(is) => is.to_string(),
         Cell::Instant(at) => instant_text(at),
     }

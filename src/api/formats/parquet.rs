@@ -1,6 +1,6 @@
 //! Parquet: typed columns, packed, with nulls.
 //!
-//! Decimals are exact (38 digits, nine after the point), instants are microseconds of UTC. Rows are held until there
+//! Decimals are exact (38 digits, nine or eighteen after the point), instants are microseconds of UTC. Rows are held until there
 //! are enough for a group; so memory has a bound, whatever the length of the table. Written with the crate's own column
 //! writers: its bridge to Arrow would cost more to build than all of it.
 
@@ -22,6 +22,9 @@ use crate::query::number::Number;
 
 /// Rows of a group.
 const GROUP_ROWS: usize = 5_000;
+
+/// Digits after the point of what is not rounded: with as many before it, more than the database has.
+const UNROUNDED_DIGITS: u32 = 18;
 
 /// A file that is being written.
 pub(crate) struct ParquetTable {
@@ -81,6 +84,7 @@ fn column(name: &str, kind: Kind) -> String {
         Kind::Text => ("binary", "(UTF8)".to_owned()),
         Kind::Integer => ("int64", String::new()),
         Kind::Decimal => ("fixed_len_byte_array (16)", format!("(DECIMAL (38, {}))", Number::DIGITS)),
+        Kind::Unrounded => ("fixed_len_byte_array (16)", format!("(DECIMAL (38, {UNROUNDED_DIGITS}))")),
         Kind::Boolean => ("boolean", String::new()),
         Kind::Instant => ("int64", "(TIMESTAMP (MICROS, true))".to_owned()),
     };
@@ -98,7 +102,11 @@ fn write_column(column: &mut SerializedColumnWriter<'_>, kind: Kind, cells: &[&C
             _ => None,
         }),
         Kind::Decimal => write::<FixedLenByteArrayType>(column, cells, |cell| match cell {
-            Cell::Decimal(decimal) => Some(digits(*decimal)),
+            Cell::Decimal(decimal) => Some(digits(*decimal, Number::DIGITS)),
+            _ => None,
+        }),
+        Kind::Unrounded => write::<FixedLenByteArrayType>(column, cells, |cell| match cell {
+            Cell::Unrounded(decimal) => Some(digits(*decimal, UNROUNDED_DIGITS)),
             _ => None,
         }),
         Kind::Boolean => write::<BoolType>(column, cells, |cell| match cell {
@@ -125,11 +133,11 @@ fn write<T: DataType>(
     Ok(())
 }
 
-/// Two's complement, the highest byte first, of the number times 10⁹.
-fn digits(decimal: Decimal) -> FixedLenByteArray {
-    let rounded = decimal.round_dp_with_strategy(Number::DIGITS, RoundingStrategy::MidpointAwayFromZero);
-    let missing = Number::DIGITS - rounded.scale().min(Number::DIGITS);
-    let unscaled = rounded.mantissa() * 10_i128.pow(missing);
+/// Two's complement, the highest byte first, of the number with so many digits after the point.
+fn digits(decimal: Decimal, count: u32) -> FixedLenByteArray {
+    let rounded = decimal.round_dp_with_strategy(count, RoundingStrategy::MidpointAwayFromZero);
+    let missing = count - rounded.scale().min(count);
+    let unscaled = rounded.mantissa().saturating_mul(10_i128.pow(missing));
     FixedLenByteArray::from(unscaled.to_be_bytes().to_vec())
 }
 
@@ -146,18 +154,27 @@ mod tests {
             ("at".to_owned(), Kind::Instant),
             ("is_open".to_owned(), Kind::Boolean),
             ("count".to_owned(), Kind::Integer),
+            ("third".to_owned(), Kind::Unrounded),
         ];
         let mut table = ParquetTable::begin(&head).unwrap();
         let at = DateTime::parse_from_rfc3339("2026-11-18T00:00:00+01:00").unwrap();
         let row = |place: usize| {
             let minutes = Cell::Decimal("-0.1234567895".parse().unwrap());
-            vec![Cell::Text(format!("é{place}")), minutes, Cell::Instant(at), Cell::Boolean(true), Cell::Integer(-7)]
+            let third = Cell::Unrounded("-0.33333333333333333333".parse().unwrap());
+            vec![
+                Cell::Text(format!("é{place}")),
+                minutes,
+                Cell::Instant(at),
+                Cell::Boolean(true),
+                Cell::Integer(-7),
+                third,
+            ]
         };
         let mut bytes = Vec::new();
         for start in [0, 3_000, 6_000] {
             bytes.extend(table.add(&(start..start + 3_000).map(row).collect::<Vec<_>>()).unwrap());
         }
-        bytes.extend(table.add(&[vec![Cell::Null; 5]]).unwrap());
+        bytes.extend(table.add(&[vec![Cell::Null; 6]]).unwrap());
         bytes.extend(table.end().unwrap());
         let reader = SerializedFileReader::new(axum::body::Bytes::from(bytes)).unwrap();
         assert_eq!(reader.metadata().num_row_groups(), 2);
@@ -165,8 +182,8 @@ mod tests {
         assert_eq!(rows.len(), 9_001);
         assert_eq!(
             rows[8_999],
-            "{name: \"é8999\", minutes: -0.123456790, at: 2026-11-17 23:00:00.000000 +00:00, is_open: true, count: -7}"
+            "{name: \"é8999\", minutes: -0.123456790, at: 2026-11-17 23:00:00.000000 +00:00, is_open: true, count: -7, third: -0.333333333333333333}"
         );
-        assert_eq!(rows[9_000], "{name: null, minutes: null, at: null, is_open: null, count: null}");
+        assert_eq!(rows[9_000], "{name: null, minutes: null, at: null, is_open: null, count: null, third: null}");
     }
 }

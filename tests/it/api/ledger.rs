@@ -50,6 +50,49 @@ async fn rows_add_up_to_the_figures() {
 }
 
 #[tokio::test]
+async fn thirds_of_a_minute_add_up_to_minutes() {
+    let api = Api::new().await;
+    sqlx::raw_sql(
+        "insert into core.sessions (session_id, source_id, provider, provider_session_id, session_kind, session_state, outcome, created_at,
+                                    started_at, first_seen_at, last_changed_at, duration_seconds, provider_minutes, row_hash, raw_hash)
+         overriding system value
+         select 1000 + n, 2, 'konpro', 'third-' || n, 'avatar', 'ended', 'not_applicable', at, at, at, at, 20, 20::numeric / 60, '', ''
+           from generate_series(1, 30) n cross join lateral (select timestamptz '2026-06-01Z' + n * interval '1 hour' as at) a",
+    )
+    .execute(api.pool())
+    .await
+    .unwrap();
+    let june = "source=konpro-eu&from=2026-06-01&to=2026-07-01&zone=UTC";
+    let totals = api.get(&format!("/v1/metrics/query?metrics=minutes_consumed,elapsed_minutes&{june}")).await;
+    let csv = api.send("GET", &format!("/v1/minutes/ledger?{june}&format=csv"), &[]).await;
+    let mut reader = csv::Reader::from_reader(csv.text.as_bytes());
+    let head = reader.headers().unwrap().clone();
+    let place = |name: &str| head.iter().position(|column| column == name).unwrap();
+    let table: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    for (metric, kind) in [("minutes_consumed", "consumed"), ("elapsed_minutes", "wall_clock")] {
+        assert_eq!(totals["totals"][metric]["value"], json!(10), "{metric}");
+        assert_eq!(sum(&all(&api, june).await, kind).round_dp(12), Decimal::from(10), "{kind}");
+        let of_kind = table.iter().filter(|row| &row[place("minutes_kind")] == kind);
+        let in_csv: Decimal = of_kind.map(|row| row[place("minutes")].parse::<Decimal>().unwrap()).sum();
+        assert_eq!(in_csv.round_dp(12), Decimal::from(10), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_basis_has_one_name_in_the_ledger_and_in_sql() {
+    let api = Api::in_depth().await;
+    let rows = all(&api, RANGE).await;
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+    let told: std::collections::BTreeSet<(String, String)> =
+        rows.iter().map(|row| (text(row, "minutes_kind"), text(row, "minutes_basis"))).collect();
+    let sql = "select distinct minutes_kind, minutes_basis from analytics.session_minutes
+                where started_at >= '2026-11-16Z' and started_at < '2026-11-20Z'";
+    let in_sql: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(api.pool()).await.unwrap();
+    assert_eq!(told, in_sql.into_iter().collect());
+    assert!(told.contains(&("active".to_owned(), "activity".to_owned())), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_row_tells_what_it_measures_and_why_it_differs() {
     let api = Api::in_depth().await;
     let rows = all(&api, RANGE).await;
