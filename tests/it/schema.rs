@@ -103,6 +103,26 @@ async fn source_id_leads_every_key_of_core() {
 }
 
 #[tokio::test]
+async fn the_page_for_analysts_names_every_view_and_function() {
+    let db = TestDatabase::new().await;
+    let names: Vec<String> = sqlx::query_scalar(
+        "select relname::text from pg_class where relnamespace = 'analytics'::regnamespace and relkind in ('v', 'm', 'r')
+         union select proname::text from pg_proc where pronamespace = 'analytics'::regnamespace order by 1",
+    )
+    .fetch_all(&db.pool)
+    .await
+    .expect("the catalog");
+    // those made for each ratio stand there as one
+    let of_ratios: Vec<&str> = tributary::query::metrics::functions::ratios().map(|metric| metric.id).collect();
+    let page = include_str!("../../docs/analysts.md");
+    let is_named =
+        |name: &str| [format!("`{name}`"), format!("`{name}(")].iter().any(|text| page.contains(text.as_str()));
+    let missing: Vec<&String> =
+        names.iter().filter(|name| !of_ratios.contains(&name.as_str()) && !is_named(name)).collect();
+    assert!(names.len() > 30 && missing.is_empty(), "docs/analysts.md does not name {missing:?}");
+}
+
+#[tokio::test]
 async fn analysts_see_analytics_and_nothing_else() {
     let world = World::new().await;
     let mut analyst = world.db.pool.acquire().await.expect("a connection");
