@@ -125,6 +125,12 @@ fn telling<'a>(metrics: &[&Metric], sources: &[&'a Source]) -> Vec<&'a Source> {
     if telling.is_empty() { sources.to_vec() } else { telling }
 }
 
+/// The currency of the figures, where some are money and there are prices.
+async fn currency(snapshot: &Snapshot, metrics: &[&Metric]) -> Result<Option<String>, ReadError> {
+    let has_money = metrics.iter().any(|metric| metric.unit == MONEY);
+    if has_money { rate_cards::currency(snapshot).await } else { Ok(None) }
+}
+
 /// Answers a question, as the catalog and the present allow.
 pub async fn answer(
     snapshot: &Snapshot,
@@ -153,8 +159,7 @@ pub async fn answer(
         None => None,
     };
     let before = before.as_ref().map(|(query, findings)| (query, findings));
-    let has_money = query.metrics.iter().any(|metric| metric.unit == MONEY);
-    let currency = if has_money { rate_cards::currency(snapshot).await? } else { None };
+    let currency = currency(snapshot, &query.metrics).await?;
     let parts = assemble::Parts {
         catalog,
         sources: &sources,

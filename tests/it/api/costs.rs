@@ -36,6 +36,10 @@ async fn costs_of_meetings_by_preset() {
     // host of whom nobody knows; 65: never fetched; 66: nobody came
     // 0.0225 + 0.12 + 0.0225 + 0.04 + 0.12 + 0.005
     assert_eq!(totals["estimated_cost"], json!({"value": 0.33, "unknown_count": 2}));
+    let explained = api
+        .get("/v1/metrics/explain?metrics=estimated_cost&source=rtk-eu&from=2026-11-16&to=2026-11-18&zone=UTC")
+        .await;
+    assert_eq!((&explained["currency"], &explained["figure"]["value"]), (&json!("USD"), &json!(0.33)));
     assert_eq!(totals["unpriced_minutes"], json!({"value": 30}));
     // without 64, part of which nobody knows: 105 + 65 + 60 + 30 + 0
     assert_eq!(totals["rounded_billable_minutes"], json!({"value": 260, "unknown_count": 1}));

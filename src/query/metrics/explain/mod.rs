@@ -37,7 +37,7 @@ use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Bucket, Value};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::{answer, cell, hindsight};
+use crate::query::metrics::{answer, cell, currency, hindsight};
 use crate::query::snapshot::Snapshot;
 
 /// Changes since so long ago are told where a question does not say.
@@ -56,6 +56,9 @@ pub struct Explanation {
     pub label: &'static str,
     /// What is counted.
     pub unit: &'static str,
+    /// Of money: its currency, ISO 4217. Absent: it is no money, or there are no prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
     /// What it means.
     pub description: &'static str,
     /// How it is worked out.
@@ -120,6 +123,7 @@ pub async fn explain(
         definition_version: metric.version,
         label: metric.label,
         unit: metric.unit,
+        currency: currency(snapshot, &subject.query.metrics).await?,
         description: metric.description,
         formula: metric.formula,
         null_rule: metric.null_rule,
