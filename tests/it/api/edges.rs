@@ -304,3 +304,46 @@ async fn what_a_live_session_had_shown_earlier_is_not_known() {
     assert_eq!(after["totals"]["minutes_consumed"]["unknown_count"], 1);
     assert_eq!(api.get(path).await["totals"]["minutes_consumed"].get("unknown_count"), None, "it is known now");
 }
+
+#[tokio::test]
+async fn seven_days_are_as_long_wherever_the_reader_is() {
+    let api = world().await;
+    // half an hour more than a week lies between the two; clocks in New York went back meanwhile
+    run(
+        &api,
+        "insert into core.people (source_id, person_id, identity_kind, first_seen_at, first_visit_at)
+         values (8, 'dora', 'contact', '2026-11-20Z', '2026-10-28 11:00Z');
+         insert into core.sessions (session_id, created_at, started_at, ended_at, completed_at, first_seen_at, last_changed_at, source_id,
+                provider, session_kind, session_state, outcome, provider_session_id, person_id, row_hash, raw_hash) overriding system value
+         values (893, '2026-10-28 11:00Z', '2026-10-28 11:00Z', '2026-10-28 12:00Z', '2026-10-28 12:00Z', '2026-10-28Z', '2026-10-28Z', 8,
+                 'konvo', 'chat', 'ended', 'resolved', 'c', 'dora', '', ''),
+                (894, '2026-11-04 12:30Z', '2026-11-04 12:30Z', '2026-11-04 12:31Z', '2026-11-04 12:31Z', '2026-11-04Z', '2026-11-04Z', 8,
+                 'konvo', 'chat', 'ended', 'resolved', 'd', 'dora', '', '')",
+    )
+    .await;
+    let mut reader = api.pool().acquire().await.unwrap();
+    for (metric, numerator) in [("repeat_contact_rate", 0), ("durable_resolution_rate", 1), ("retention_rate", 1)] {
+        let path =
+            format!("/v1/metrics/explain?metrics={metric}&source=konvo-lab&from=2026-10-28&to=2026-10-29&zone=UTC");
+        let explained = api.get(&path).await;
+        let parts = (&explained["figure"]["numerator"], &explained["figure"]["denominator"]);
+        assert_eq!(parts, (&json!(numerator), &json!(1)), "{metric}");
+        for zone in ["UTC", "America/New_York"] {
+            sqlx::query(sqlx::AssertSqlSafe(format!("set timezone = '{zone}'"))).execute(&mut *reader).await.unwrap();
+            let sql = explained["sql"].as_str().unwrap().to_owned();
+            let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *reader).await.unwrap();
+            let value: rust_decimal::Decimal = sqlx::Row::get(&row, "value");
+            assert_eq!(value, rust_decimal::Decimal::from(numerator), "{metric} read in {zone}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_smallest_share_of_a_range_is_a_row_like_any_other() {
+    let api = world().await;
+    run(&api, "update core.sessions set ended_at = started_at + interval '1 microsecond' where session_id = 83").await;
+    let rows =
+        api.get(&format!("/v1/metrics/rows?metrics=average_concurrent_sessions&source=konvo-lab&{NOVEMBER}")).await;
+    let of_83 = rows["items"].as_array().unwrap().iter().find(|row| row["session_id"] == 83).unwrap();
+    assert_eq!(of_83["contribution"], 0);
+}

@@ -139,9 +139,13 @@ async fn push_there(
         if range.from >= range.to {
             return Ok(false);
         }
-        sql.push("extract(epoch from least(stay.ended_at, ").push_bind(range.to).push(") - greatest(").push(began);
+        // a share of a long range has more digits than a decimal of ours holds
+        sql.push("round(extract(epoch from least(stay.ended_at, ")
+            .push_bind(range.to)
+            .push(") - greatest(")
+            .push(began);
         sql.push(", ").push_bind(range.from).push(")) / extract(epoch from ").push_bind(range.to);
-        sql.push("::timestamptz - ").push_bind(range.from).push("::timestamptz) as value, ");
+        sql.push("::timestamptz - ").push_bind(range.from).push("::timestamptz), 20) as value, ");
         sql.push("1::numeric as known, 0::bigint as unknown");
         peak::push_stays(sql, subject, range, now);
     }

@@ -25,12 +25,13 @@ const RESOLUTION: Metric = Metric {
 
 const RATE: Metric = Metric { unit: "ratio", additivity: Additivity::RatioOfSums, ..RESOLUTION };
 
-/// Whether the person came back within a week: another session of the same person at the same account.
+/// Whether the person came back within a week: another session of the same person at the same account. A week is 168
+/// hours: seven days would be as long as the zone of whoever reads makes them.
 macro_rules! came_back {
     ($before:literal, $after:literal) => {
         concat!(
             $before,
-            "exists (select 1 from analytics.sessions n where n.source_id = s.source_id and n.person_id = s.person_id and n.started_at > s.completed_at and n.started_at <= s.completed_at + interval '7 days' and not n.is_part_of_session and not n.is_deleted_at_provider)",
+            "exists (select 1 from analytics.sessions n where n.source_id = s.source_id and n.person_id = s.person_id and n.started_at > s.completed_at and n.started_at <= s.completed_at + interval '168 hours' and not n.is_part_of_session and not n.is_deleted_at_provider)",
             $after
         )
     };
@@ -126,12 +127,12 @@ pub(super) static METRICS: [Metric; 16] = [
         formula: "count(no session of the same person_id within 7 days) / count(outcome = 'resolved' and completed_at < now - 7 days and person_id is not null)",
         null_rule: "Resolved sessions of which it cannot be said, because they are younger than 7 days or nobody knows who it was, are in unknown_count and in neither part.",
         value_sql: came_back!(
-            "(count(*) filter (where s.outcome = 'resolved' and s.person_id is not null and s.completed_at < t.now - interval '7 days' and not ",
+            "(count(*) filter (where s.outcome = 'resolved' and s.person_id is not null and s.completed_at < t.now - interval '168 hours' and not ",
             "))::numeric"
         ),
-        known_sql: "count(*) filter (where s.outcome = 'resolved' and s.person_id is not null and s.completed_at < t.now - interval '7 days')",
-        unknown_sql: "count(*) filter (where s.outcome = 'unknown' or s.outcome = 'resolved' and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",
-        is_unknown_sql: "s.has_outcomes and (s.outcome = 'unknown' or s.outcome = 'resolved' and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",
+        known_sql: "count(*) filter (where s.outcome = 'resolved' and s.person_id is not null and s.completed_at < t.now - interval '168 hours')",
+        unknown_sql: "count(*) filter (where s.outcome = 'unknown' or s.outcome = 'resolved' and (s.person_id is null or s.completed_at >= t.now - interval '168 hours'))",
+        is_unknown_sql: "s.has_outcomes and (s.outcome = 'unknown' or s.outcome = 'resolved' and (s.person_id is null or s.completed_at >= t.now - interval '168 hours'))",
         ..RATE
     },
     Metric {
@@ -141,12 +142,12 @@ pub(super) static METRICS: [Metric; 16] = [
         formula: "count(a session of the same person_id within 7 days) / count(completed_at < now - 7 days and person_id is not null)",
         null_rule: "Completed sessions of which it cannot be said, because they are younger than 7 days or nobody knows who it was, are in unknown_count and in neither part.",
         value_sql: came_back!(
-            "(count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.person_id is not null and s.completed_at < t.now - interval '7 days' and ",
+            "(count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.person_id is not null and s.completed_at < t.now - interval '168 hours' and ",
             "))::numeric"
         ),
-        known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.person_id is not null and s.completed_at < t.now - interval '7 days')",
-        unknown_sql: "count(*) filter (where s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",
-        is_unknown_sql: "s.has_outcomes and (s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and (s.person_id is null or s.completed_at >= t.now - interval '7 days'))",
+        known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.person_id is not null and s.completed_at < t.now - interval '168 hours')",
+        unknown_sql: "count(*) filter (where s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and (s.person_id is null or s.completed_at >= t.now - interval '168 hours'))",
+        is_unknown_sql: "s.has_outcomes and (s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and (s.person_id is null or s.completed_at >= t.now - interval '168 hours'))",
         ..RATE
     },
     Metric {
