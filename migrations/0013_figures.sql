@@ -119,7 +119,8 @@ select s.started_at::timestamptz as started_at,
        s.created_at::timestamptz as created_at, s.ended_at::timestamptz as ended_at, s.ended_at_source,
        s.completed_at::timestamptz as completed_at, s.last_activity_at::timestamptz as last_activity_at,
        s.duration_seconds,
-       case when src.minutes_basis is not null then s.provider_minutes end as minutes_consumed,
+       -- only sources that meter give any: without the source beside it, minutes are read from an index alone
+       s.provider_minutes as minutes_consumed,
        src.minutes_basis,
        s.duration_seconds / 60 as elapsed_minutes,
        s.session_state in ('live', 'open') as is_provisional,
@@ -202,7 +203,7 @@ select s.started_at::timestamptz as started_at,
     on summed_up.source_id = s.source_id and summed_up.session_id = s.session_id and summed_up.stream = 'summary'
  cross join lateral (
        select minutes as participant_minutes,
-              case when src.minutes_basis is not null then s.provider_minutes end - minutes as unexplained_minutes
+              s.provider_minutes - minutes as unexplained_minutes
          from (select case when who.participant_count = 0 or who.unknown_duration_count < who.participant_count
                            then who.participant_ms::numeric / 60000 end as minutes) m) told;
 

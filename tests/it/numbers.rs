@@ -83,6 +83,10 @@ async fn the_main_question_has_the_answer_worked_out_by_hand() {
     assert_eq!(totals["minutes_consumed"]["value"].to_string(), "127.080933333");
     let warnings = answer["warnings"].to_string();
     assert!(warnings.contains("mixed_minutes_basis"), "{warnings}");
+    // what is read as metered minutes is given by those alone that meter
+    let unmetered = "select count(*) from core.sessions s join core.sources src using (source_id)
+                      where src.minutes_basis is null and s.provider_minutes is not null";
+    assert_eq!(world.number(unmetered).await, 0);
 }
 
 #[tokio::test]

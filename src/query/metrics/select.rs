@@ -250,7 +250,13 @@ fn push_coverage(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     }
     sql.push(", count(*) as started, count(*) filter (where false");
     for metric in &query.metrics {
-        sql.push(" or (").push(metric.is_unknown_sql).push(")");
+        sql.push(" or (").push(metric.is_unknown_sql);
+        if metric.needs == Needs::Minutes {
+            // looked up once, and not for each session: the plain figures are read from an index alone
+            sql.push(" and s.source_id = any(array(select src.source_id from analytics.sources src");
+            sql.push(" where src.minutes_basis is not null))");
+        }
+        sql.push(")");
     }
     sql.push(") as unknown");
 }

@@ -37,7 +37,7 @@ const METERED: Metric = Metric {
     value_sql: "round(sum(s.minutes_consumed), 12)",
     known_sql: "count(s.minutes_consumed)",
     unknown_sql: "count(*) - count(s.minutes_consumed)",
-    is_unknown_sql: "s.minutes_basis is not null and s.minutes_consumed is null",
+    is_unknown_sql: "s.minutes_consumed is null",
     amount_sql: Some("s.minutes_consumed"),
     null_rule: "Sessions without minutes are in unknown_count and not in the sum; where no session has any, the figure is null.",
     ..MINUTES
