@@ -76,6 +76,9 @@ struct PollArgs {
     /// Only this stream
     #[arg(long, value_parser = parse_stream)]
     stream: Option<Stream>,
+    /// Read all of the past again, due or not; exit 0 only if all of it was read
+    #[arg(long)]
+    full: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -149,7 +152,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
         Verb::Poll(args) => {
             let app = configured(path, environment, None)?;
             block_on(async move {
-                let selection = Selection { source: args.source, stream: args.stream };
+                let selection = Selection { source: args.source, stream: args.stream, is_full: args.full };
                 let lines = polling::poll(&app, &selection, serving::stop_on_signal()?).await?;
                 say(&if args.json { json(&lines)? } else { polling::table(&lines) })?;
                 let is_complete = lines.iter().all(polling::PollLine::is_complete);

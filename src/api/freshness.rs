@@ -15,14 +15,16 @@ use crate::query::freshness::Freshness;
 
 /// How fresh the data is
 ///
-/// How far each stream is proven complete, and the version of the stored data, which grows whenever something is stored.
+/// How far each stream is proven complete, as of when the state of what is stored was last seen (`state_as_of`), and the
+/// version of the stored data, which grows whenever something is stored.
 #[utoipa::path(
     get, path = "/v1/freshness", tag = "data",
     responses(
         (status = 200, description = "Over all configured sources.", body = Freshness, example = json!({
-            "state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213",
+            "state": "fresh", "complete_through": "2026-11-20T10:42:07Z",
+            "state_as_of": "2026-11-15T03:00:01Z", "data_version": "d48213",
             "streams": [{"source": "konvo-eu", "provider": "konvo", "stream": "sessions", "complete_through": "2026-11-20T10:42:07Z",
-                         "last_success_at": "2026-11-20T10:42:09Z", "last_verdict": "complete"}]
+                         "state_as_of": "2026-11-15T03:00:01Z", "last_success_at": "2026-11-20T10:42:09Z", "last_verdict": "complete"}]
         })),
         ReadProblems
     )

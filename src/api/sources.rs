@@ -17,6 +17,7 @@ use crate::api::problem::ApiError;
 use crate::query::catalog::{Catalog, Source, SourceFilter};
 use crate::query::freshness::Freshness;
 use crate::query::lateness::{self, Lateness};
+use crate::query::rings::{self, RingState};
 
 /// A configured account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,10 +51,13 @@ pub(crate) struct SourceAnswer {
     human_steps: Vec<String>,
     /// How late its records come, and how far its polls reach back for that.
     lateness: Lateness,
+    /// The parts of the past that are read again because its list goes by creation, innermost first; empty: its list
+    /// names what changes.
+    rings: Vec<RingState>,
 }
 
 impl SourceAnswer {
-    fn of(source: &Source, lateness: Lateness) -> Self {
+    fn of(source: &Source, lateness: Lateness, rings: Vec<RingState>) -> Self {
         Self {
             source: source.source.clone(),
             provider: source.provider.clone(),
@@ -67,6 +71,7 @@ impl SourceAnswer {
             session_streams: source.session_streams.clone(),
             human_steps: source.human_steps.clone(),
             lateness,
+            rings,
         }
     }
 }
@@ -84,7 +89,13 @@ impl SourceAnswer {
                 "is_enabled": true, "streams": ["sessions"],
                 "session_streams": ["participants", "chat", "transcript", "summary", "quality"],
                 "lateness": {"overlap_seconds": 1800, "latest_arrival_seconds": 240, "found_later_count": 0,
-                             "latest_change_seconds": 95}
+                             "latest_change_seconds": 95},
+                "rings": [
+                    {"ring": "poll", "period_seconds": null, "covers_from": "2026-11-18T10:40:00Z",
+                     "last_finished_at": "2026-11-20T10:40:01Z", "started_at": null},
+                    {"ring": "hourly", "period_seconds": 3600, "covers_from": "2026-10-21T10:40:00Z",
+                     "last_finished_at": "2026-11-20T10:00:04Z", "started_at": null}
+                ]
             }],
             "page": {"has_more": false, "next": null},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
@@ -101,7 +112,11 @@ pub(crate) async fn list_sources(
     let sources = catalog.select(&SourceFilter::default());
     let now = state.clock.now();
     let mut lateness = lateness::list(&state.pool, now.date_naive()).await?;
-    let mut answer = |source: &Source| SourceAnswer::of(source, lateness.remove(&source.source_id).unwrap_or_default());
+    let mut rings = rings::list(&state.pool, now).await?;
+    let mut answer = |source: &Source| {
+        let id = source.source_id;
+        SourceAnswer::of(source, lateness.remove(&id).unwrap_or_default(), rings.remove(&id).unwrap_or_default())
+    };
     Ok(Json(List {
         items: sources.iter().map(|source| answer(source)).collect(),
         page: Page::default(),

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::db::Purpose;
 use crate::ingest::artifact::PlannedStream;
 use crate::ingest::artifact::pass::{self, StreamSummary};
-use crate::ingest::{Polled, Poller, Source, run_once};
+use crate::ingest::{Polled, Poller, Source, run_full, run_once};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
 use crate::store::artifact;
@@ -24,6 +24,8 @@ pub struct Selection {
     pub source: Option<String>,
     /// Only this stream; all where `None`.
     pub stream: Option<Stream>,
+    /// All of the past is read again, too.
+    pub is_full: bool,
 }
 
 /// A line of the summary.
@@ -77,7 +79,7 @@ pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> 
     let mut runs = Vec::new();
     for source in sources.into_iter().map(Arc::new) {
         let slug = source.slug.to_string();
-        runs.push((slug, tokio::spawn(poll_source(Arc::clone(&poller), source, selection.stream))));
+        runs.push((slug, tokio::spawn(poll_source(Arc::clone(&poller), source, selection.clone()))));
     }
     let mut lines = Vec::with_capacity(runs.len());
     for (slug, run) in runs {
@@ -94,12 +96,17 @@ pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> 
 }
 
 /// The lists of one source, then what is to be fetched for each session.
-async fn poll_source(poller: Arc<Poller>, source: Arc<Source>, only: Option<Stream>) -> Vec<PollLine> {
-    let is_wanted = |stream: &Stream| only.is_none_or(|wanted| wanted == *stream);
+async fn poll_source(poller: Arc<Poller>, source: Arc<Source>, selection: Selection) -> Vec<PollLine> {
+    let is_wanted = |stream: &Stream| selection.stream.is_none_or(|wanted| wanted == *stream);
     let slug = || source.slug.to_string();
     let mut lines = Vec::new();
     for stream in Stream::LISTING.into_iter().filter(is_wanted) {
-        lines.extend(describe(slug(), stream, run_once(&poller, &source, stream).await));
+        let polled = if selection.is_full {
+            run_full(&poller, &source, stream).await
+        } else {
+            run_once(&poller, &source, stream).await
+        };
+        lines.extend(describe(slug(), stream, polled));
     }
     let wanted: Vec<PlannedStream> =
         source.session_streams.iter().copied().filter(|planned| is_wanted(&planned.stream)).collect();

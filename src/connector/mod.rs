@@ -55,13 +55,8 @@ pub enum OpenSet {
         /// How long after its end a session may still change.
         settling: TimeDelta,
     },
-    /// By listing again from the oldest of them.
-    ByListing {
-        /// Sessions older than this are taken as they are.
-        max_age: TimeDelta,
-        /// How long after its end a session may still change.
-        settling: TimeDelta,
-    },
+    /// By listing again: there is no such call.
+    ByListing,
 }
 
 /// How a stream of a provider wants to be polled.
@@ -94,8 +89,13 @@ pub struct ArtifactPolicy {
 }
 
 /// Name of the fact that says what a list's time filter compares: `created` or `updated`. With
-/// `updated`, changed sessions come by themselves and the open set needs no wide re-listing.
+/// `updated`, changed sessions come by themselves and nothing of the past is read again.
 pub const FACT_FILTER_MEANING: &str = "filter_meaning";
+
+/// Whether the list of a source with these `facts` goes by creation: unless it was seen to go by change.
+pub fn lists_by_creation(facts: &BTreeMap<String, String>) -> bool {
+    facts.get(FACT_FILTER_MEANING).is_none_or(|meaning| meaning != "updated")
+}
 
 /// The connector contract; see the module's header for the promises.
 #[async_trait]

@@ -1,7 +1,7 @@
 //! Poll → save, for any provider: this is the one place that loops.
 //!
 //! A run takes no input. It asks how far its stream is proven complete, walks from a little before there
-//! to the present, reads again what can still change, and says how it went. It is idempotent, runs alone
+//! to the present, reads again what can still change, the past in rings, and says how it went. It is idempotent, runs alone
 //! (the lease), and does not retry itself into the next tick: the next tick is the retry. A run is
 //! `complete` only when proven: every window was read to the end the provider stated, with as many
 //! distinct records as the provider counts, while that count did not shrink.
@@ -17,6 +17,7 @@ pub mod past;
 mod plan;
 pub mod replay;
 mod reread;
+mod rings;
 mod run;
 pub mod schedule;
 mod sweep;
@@ -34,8 +35,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Dice, parse_schedule};
 use crate::connector::error::PullErrorKind;
-use crate::connector::{Connector, OpenSet, StreamPolicy};
+use crate::connector::{Connector, OpenSet, StreamPolicy, lists_by_creation};
 use crate::ingest::artifact::PlannedStream;
+use crate::ingest::rings::Extent;
 use crate::ingest::run::Run;
 use crate::model::id::{SourceId, SourceSlug};
 use crate::model::person::PersonKey;
@@ -44,7 +46,7 @@ use crate::store::claim;
 use crate::store::hold::Hold;
 use crate::store::lease::{self, Claim, Claimant};
 use crate::store::run::{Progress, Verdict};
-use crate::store::{StoreError, lateness, run as journal};
+use crate::store::{StoreError, lateness, run as journal, source as facts};
 
 /// Claims further ahead than this are taken back. What lies nearer may be a clock that was set back since.
 const FURTHEST_AHEAD: TimeDelta = TimeDelta::days(1);
@@ -157,7 +159,12 @@ pub fn advice_for(class: &str) -> Option<&'static str> {
 
 /// Polls one stream of one source, once, whatever its schedule.
 pub async fn run_once(poller: &Poller, source: &Source, stream: Stream) -> Result<Polled, StoreError> {
-    run(poller, source, stream, None).await
+    run(poller, source, stream, None, Extent::Share).await
+}
+
+/// Polls one stream of one source, once, and reads all of its past again; only then the run is complete.
+pub async fn run_full(poller: &Poller, source: &Source, stream: Stream) -> Result<Polled, StoreError> {
+    run(poller, source, stream, None, Extent::Full).await
 }
 
 /// Polls one stream of one source if it is due: no instance has run it since the last tick of its schedule. Ticks that
@@ -166,7 +173,7 @@ pub async fn run_if_due(poller: &Poller, source: &Source, stream: Stream) -> Res
     let now = poller.clock.now();
     let schedule = parse_schedule(&source.schedule).ok();
     let tick = schedule.and_then(|schedule| schedule.find_previous_occurrence(&now.trunc_subsecs(0), true).ok());
-    run(poller, source, stream, Some(tick.unwrap_or(now))).await
+    run(poller, source, stream, Some(tick.unwrap_or(now)), Extent::Share).await
 }
 
 async fn run(
@@ -174,6 +181,7 @@ async fn run(
     source: &Source,
     stream: Stream,
     tick: Option<DateTime<Utc>>,
+    extent: Extent,
 ) -> Result<Polled, StoreError> {
     let Some(policy) = source.connector.policy(stream) else { return Ok(Polled::NotOffered) };
     let (owner, duration, now) = (&poller.owner, poller.lease_duration, poller.clock.now());
@@ -191,7 +199,8 @@ async fn run(
     let policy = StreamPolicy { overlap, ..policy };
     let now = poller.clock.now();
     let taken_back = claim::take_back(&poller.pool, &Hold::Lease(lease), now + FURTHEST_AHEAD, now).await?;
-    let targets = plan::targets(poller, source, stream, &policy).await?;
+    let is_by_creation = lists_by_creation(&facts::facts(&poller.pool, source.id).await?);
+    let targets = plan::targets(poller, source, stream, &policy, is_by_creation).await?;
     let mut run = Run::start(poller, source, lease, &targets.present).await?;
     run.doubts.extend(taken_back.map(|end| format!("a claim up to {end}, in the future, was taken back")));
     let mut outcome = run.cover(&targets.in_order(), &policy).await;
@@ -200,6 +209,9 @@ async fn run(
         && verdict::leaves_calls_open(&outcome)
     {
         outcome = outcome.and(run.read_again(targets.present.from, settling).await);
+    }
+    if is_by_creation && outcome.is_ok() {
+        outcome = run.read_rings(&policy, extent).await;
     }
     Ok(Polled::Ran(run.finish(&lease, outcome).await))
 }

@@ -2,19 +2,15 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::connector::{FACT_FILTER_MEANING, OpenSet, StreamPolicy};
+use crate::connector::StreamPolicy;
 use crate::ingest::{Poller, Source};
+use crate::model::ring::Ring;
 use crate::model::stream::Stream;
 use crate::model::time::{Window, to_micros};
-use crate::store::open_set::{self, OpenRange};
-use crate::store::{StoreError, run as journal, source as facts, window};
+use crate::store::{StoreError, state_coverage, window};
 
 /// No range is shorter than this.
 const SHORTEST: TimeDelta = TimeDelta::minutes(1);
-/// Open sessions younger than this are listed again by every run.
-const RECENT: TimeDelta = TimeDelta::hours(24);
-/// Older open sessions are listed again this often.
-const RELIST_EVERY: TimeDelta = TimeDelta::hours(1);
 /// Gaps of the past that one run reads, newest first; the next run reads on.
 const MAX_GAPS: usize = 8;
 
@@ -33,25 +29,26 @@ impl Targets {
     }
 }
 
-/// The present begins a little before the end of what is proven, or at the oldest session that can still
-/// change where changes are found by listing. Where nothing is proven it is the whole history.
+/// The present begins a little before the end of what is proven. Where nothing is proven it is the whole history. Where
+/// the list goes by creation, what every poll reads again is listed with it, unless that is so much that it would have to
+/// be cut: then the newest sessions would come last, and it is read after them.
 pub(super) async fn targets(
     poller: &Poller,
     source: &Source,
     stream: Stream,
     policy: &StreamPolicy,
+    is_by_creation: bool,
 ) -> Result<Targets, StoreError> {
     let to = to_micros(poller.clock.now());
     let proven = window::proven(&poller.pool, source.id, stream).await?;
     let from = proven.last().map_or(source.history_from, |newest| newest.to - policy.overlap);
     // a clock that was set back must not turn the range around, and nothing older than the history is asked for
     let from = from.min(to - policy.overlap).max(source.history_from).min(to - SHORTEST);
-    let from = match policy.open_set {
-        OpenSet::ByListing { max_age, settling } => {
-            reach_back(poller, source, from, source.history_from.max(to - max_age), to - settling).await?
-        }
-        OpenSet::ByDetail { .. } => from,
-    };
+    let recent = Ring::Poll.reach().map_or(from, |reach| (to - reach).max(source.history_from).min(from));
+    let again = Window { from: recent, to };
+    let is_listed_again = is_by_creation
+        && state_coverage::holds_at_most(&poller.pool, source.id, &again, policy.split_above_records).await?;
+    let from = if is_listed_again { recent } else { from };
     let mut gaps = gaps(&proven, source.history_from, from);
     // what was never walked first, then what was doubted longest ago: gaps that stay must not keep others from being read
     let doubtful = window::doubtful(&poller.pool, source.id, stream).await?;
@@ -82,30 +79,6 @@ fn gaps(proven: &[Window], from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Window
     }
     gaps.reverse();
     gaps
-}
-
-/// Back to the oldest session that can still change. Sessions of the last day are reached by every run;
-/// older ones, whose re-listing may take many calls, once in [`RELIST_EVERY`].
-async fn reach_back(
-    poller: &Poller,
-    source: &Source,
-    from: DateTime<Utc>,
-    oldest_worth: DateTime<Utc>,
-    unsettled_since: DateTime<Utc>,
-) -> Result<DateTime<Utc>, StoreError> {
-    let now = poller.clock.now();
-    let learnt = facts::facts(&poller.pool, source.id).await?;
-    if learnt.get(FACT_FILTER_MEANING).is_some_and(|meaning| meaning == "updated") {
-        return Ok(from);
-    }
-    let range = OpenRange { created_before: from, created_from: oldest_worth, unsettled_since };
-    let Some(oldest) = open_set::oldest(&poller.pool, source.id, &range).await? else { return Ok(from) };
-    if oldest >= now - RECENT || !journal::reached(&poller.pool, source.id, oldest, now - RELIST_EVERY).await? {
-        return Ok(oldest.min(from));
-    }
-    let recent = OpenRange { created_from: oldest_worth.max(now - RECENT), ..range };
-    let oldest = open_set::oldest(&poller.pool, source.id, &recent).await?;
-    Ok(oldest.map_or(from, |oldest| oldest.min(from)))
 }
 
 #[cfg(test)]

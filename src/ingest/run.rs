@@ -14,11 +14,12 @@ use crate::failpoint;
 use crate::ingest::artifact::PlannedStream;
 use crate::ingest::keeper::Keeper;
 use crate::ingest::patience::persist;
+use crate::ingest::rings::Share;
 use crate::ingest::verdict::{self, Halt};
 use crate::ingest::{Poller, RunSummary, Source};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::stream::Stream;
-use crate::model::time::Window;
+use crate::model::time::{Window, to_micros};
 use crate::store::artifact::SessionStream;
 use crate::store::backfill::{Purpose, Unit, claim};
 use crate::store::hold::Hold;
@@ -42,10 +43,12 @@ pub(super) struct Run<'a> {
     /// The way to the source: calls about the past leave the others theirs.
     connector: &'a dyn Connector,
     /// The right to write.
-    hold: Hold,
+    pub(super) hold: Hold,
     /// Cancelled when the run is to end after the page in flight.
     stop: CancellationToken,
     pub(super) id: i64,
+    /// When it began.
+    pub(super) began_at: DateTime<Utc>,
     pub(super) page_count: u64,
     pub(super) progress: Progress,
     /// The provider's own count, over the windows that gave one.
@@ -60,6 +63,10 @@ pub(super) struct Run<'a> {
     pub(super) spared_windows: u32,
     /// A part of a window held less than the whole: the provider's time filter works.
     pub(super) filter_works: bool,
+    /// What is known to be there is read once more: what of it cannot be proven keeps its proof.
+    is_ring: bool,
+    /// How much of the rings this run reads; `None`: all of them, or none.
+    pub(super) share: Option<Share>,
     /// The ids that were listed, where somebody wants to name what is missing.
     pub(super) listed: Option<HashSet<String>>,
     /// What is enlisted for each session that is saved.
@@ -75,10 +82,11 @@ impl<'a> Run<'a> {
         lease: Lease,
         target: &Window,
     ) -> Result<Self, StoreError> {
-        let run_id = journal::start(&poller.pool, &lease, target, poller.clock.now()).await?;
+        let now = poller.clock.now();
+        let run_id = journal::start(&poller.pool, &lease, target, now).await?;
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
         let keeper = Keeper::of_lease(&poller.pool, lease);
-        Ok(Self::new(poller, source, Hold::Lease(lease), run_id, keeper))
+        Ok(Self::new(poller, source, Hold::Lease(lease), (run_id, to_micros(now)), keeper))
     }
 
     /// The run of a unit of the past.
@@ -94,11 +102,17 @@ impl<'a> Run<'a> {
         tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
         let stop = poller.stop.child_token();
         let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
-        let run = Self::new(poller, source, Hold::Unit(unit), run_id, keeper);
+        let run = Self::new(poller, source, Hold::Unit(unit), (run_id, to_micros(now)), keeper);
         Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, ..run })
     }
 
-    fn new(poller: &'a Poller, source: &'a Source, hold: Hold, id: i64, keeper: Keeper) -> Self {
+    fn new(
+        poller: &'a Poller,
+        source: &'a Source,
+        hold: Hold,
+        (id, began_at): (i64, DateTime<Utc>),
+        keeper: Keeper,
+    ) -> Self {
         Self {
             poller,
             source,
@@ -106,6 +120,7 @@ impl<'a> Run<'a> {
             hold,
             stop: poller.stop.clone(),
             id,
+            began_at,
             page_count: 0,
             progress: Progress::default(),
             provider_total: None,
@@ -114,10 +129,21 @@ impl<'a> Run<'a> {
             cuts_left: MAX_CUTS,
             spared_windows: 0,
             filter_works: false,
+            is_ring: false,
+            share: None,
             listed: None,
             session_streams: source.session_streams.iter().map(PlannedStream::listed).collect(),
             keeper,
         }
+    }
+
+    /// From here on the past is read again: with the calls that come last, and with this share of the run.
+    pub(super) fn turn_to_the_past(&mut self, share: Option<Share>) {
+        self.connector = &*self.source.past;
+        self.is_ring = true;
+        self.share = share;
+        self.cuts_left = MAX_CUTS;
+        self.spared_windows = 0;
     }
 
     fn stream(&self) -> Stream {
@@ -165,9 +191,9 @@ impl<'a> Run<'a> {
     }
 
     /// Marks a window as not proven. A unit of the past is marked itself: the windows of the stream are the poll's,
-    /// and what was proven of them before stays so.
+    /// and what was proven of them before stays so. A ring that is not read to its end stays due.
     pub(super) async fn deny(&mut self, finding: &Finding) -> Result<(), Halt> {
-        if matches!(self.hold, Hold::Unit(_)) {
+        if self.is_ring || matches!(self.hold, Hold::Unit(_)) {
             return Ok(());
         }
         let (pool, now) = (&self.poller.pool, self.poller.clock.now());

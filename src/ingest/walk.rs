@@ -82,6 +82,8 @@ impl Run<'_> {
                 proven => proven?,
             };
             match proven {
+                // what is left of a ring is read by the next run
+                Proven::Alone | Proven::WithWhole if self.is_share_spent() => break,
                 Proven::Alone => {}
                 Proven::Doubtful => ahead.extend(window.split(2).into_iter().rev().map(|half| (half, None))),
                 // the part held all of the whole: what is left of the whole is proven with it

@@ -21,6 +21,7 @@ pub mod person;
 pub mod quality;
 pub mod rate_card;
 pub mod replay;
+pub mod ring;
 pub mod session;
 pub mod source;
 pub mod stream;

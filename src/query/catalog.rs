@@ -71,6 +71,9 @@ pub struct StreamState {
     pub stream: String,
     /// Everything before it is stored; `None`: nothing is proven yet.
     pub complete_through: Option<DateTime<Utc>>,
+    /// The oldest instant at which the state of what is stored was last seen, over the range asked about or all history;
+    /// `None`: some of it was never seen again.
+    pub state_as_of: Option<DateTime<Utc>>,
     /// When a run last ended complete.
     pub last_success_at: Option<DateTime<Utc>>,
     /// Verdict of the last run, or `never_ran`.
@@ -123,6 +126,7 @@ struct Row {
     is_enabled: bool,
     stream: Option<String>,
     complete_through: Option<DateTime<Utc>>,
+    state_as_of: Option<DateTime<Utc>>,
     last_success_at: Option<DateTime<Utc>>,
     last_verdict: Option<String>,
     open_reject_count: Option<i64>,
@@ -136,6 +140,7 @@ struct Row {
 impl Catalog {
     /// Reads the catalog, with the gaps that touch `range`.
     pub async fn load(pool: &PgPool, range: Option<TimeRange>) -> Result<Self, ReadError> {
+        let is_whole = range.is_none();
         let range = range.unwrap_or(TimeRange { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH });
         let listing = Stream::LISTING.map(|stream| stream.as_str().to_owned());
         let rows = sqlx::query_as!(
@@ -148,6 +153,11 @@ impl Catalog {
                    src.history_from as "history_from!", core.schedule as "schedule!", src.is_enabled as "is_enabled!",
                    fresh.stream as "stream?", fresh.complete_through, fresh.last_success_at, fresh.last_verdict,
                    fresh.open_reject_count,
+                   case when $4 then fresh.state_as_of
+                        else (select case when bool_and(r.seen_at is not null) then min(r.seen_at) end
+                                from ingest.state_ranges r
+                               where r.source_id = src.source_id and r.stream = fresh.stream
+                                 and r.range_from < $2 and r.range_to > $1) end as state_as_of,
                    array(select w.window_from::timestamptz from ingest.windows w
                           where w.source_id = src.source_id and w.stream = fresh.stream and not w.is_complete
                             and w.window_from < $2 and w.window_to > $1
@@ -173,7 +183,8 @@ impl Catalog {
             "#,
             range.from,
             range.to,
-            &listing
+            &listing,
+            is_whole
         )
         .fetch_all(pool)
         .await
@@ -227,6 +238,7 @@ impl Row {
         Some(StreamState {
             stream: self.stream.take()?,
             complete_through: self.complete_through,
+            state_as_of: self.state_as_of,
             last_success_at: self.last_success_at,
             last_verdict: self.last_verdict.take().unwrap_or_default(),
             open_reject_count: self.open_reject_count.unwrap_or(0),

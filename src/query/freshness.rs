@@ -26,6 +26,10 @@ pub struct Freshness {
     pub state: FreshnessState,
     /// Everything before this instant is stored, over all streams involved; null: one of them has proven nothing yet.
     pub complete_through: Option<DateTime<Utc>>,
+    /// The oldest instant at which the state of what is stored was last seen, over the range asked about and all streams
+    /// involved: outcomes, ends and minutes that changed later may not be stored yet. Null: for some of it that is not
+    /// known.
+    pub state_as_of: Option<DateTime<Utc>>,
     /// State of what is stored: a number that grows with each writing, and only then. A poll that finds nothing new
     /// leaves it.
     #[schema(example = "d48213")]
@@ -48,6 +52,9 @@ pub struct StreamFreshness {
     pub stream: String,
     /// Everything before this instant is stored; null: nothing is proven yet.
     pub complete_through: Option<DateTime<Utc>>,
+    /// The oldest instant at which the state of what is stored was last seen, over the range asked about; null: for some
+    /// of it that is not known.
+    pub state_as_of: Option<DateTime<Utc>>,
     /// When a run last ended complete; null: never.
     pub last_success_at: Option<DateTime<Utc>>,
     /// `complete`, `incomplete`, `failed`, `rate_limited`, `cancelled` or `never_ran`.
@@ -60,6 +67,7 @@ impl Freshness {
     /// more than `stale_after` ago.
     pub fn of(catalog: &Catalog, sources: &[&Source], now: DateTime<Utc>, stale_after: TimeDelta) -> Self {
         let mut complete_through = Some(DateTime::<Utc>::MAX_UTC);
+        let mut state_as_of = Some(DateTime::<Utc>::MAX_UTC);
         let mut streams = Vec::new();
         for source in sources.iter().filter(|source| source.is_enabled) {
             if source.streams.is_empty() {
@@ -67,11 +75,13 @@ impl Freshness {
             }
             for stream in &source.streams {
                 complete_through = complete_through.zip(stream.complete_through).map(|(a, b)| a.min(b));
+                state_as_of = state_as_of.zip(stream.state_as_of).map(|(a, b)| a.min(b));
                 streams.push(StreamFreshness {
                     source: source.source.clone(),
                     provider: source.provider.clone(),
                     stream: stream.stream.clone(),
                     complete_through: stream.complete_through,
+                    state_as_of: stream.state_as_of,
                     last_success_at: stream.last_success_at,
                     last_verdict: stream.last_verdict.clone(),
                 });
@@ -82,6 +92,7 @@ impl Freshness {
         Self {
             state: if is_fresh { FreshnessState::Fresh } else { FreshnessState::Stale },
             complete_through,
+            state_as_of: state_as_of.filter(|_| !streams.is_empty()),
             data_version: catalog.data_version(),
             streams,
         }

@@ -30,6 +30,7 @@ pub mod rate_cards;
 pub mod readiness;
 pub mod reconciliations;
 pub mod rejections;
+pub mod rings;
 pub mod runs;
 pub mod sessions;
 pub mod shift;

@@ -7,8 +7,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use crate::store::StoreError;
 use crate::store::hold::Hold;
+use crate::store::{StoreError, state_coverage};
 
 /// Cuts what is claimed beyond `limit` back to `now`. Returns the end of the furthest claim that was taken back.
 pub async fn take_back(
@@ -53,6 +53,7 @@ pub async fn take_back(
     .execute(&mut *tx)
     .await
     .map_err(&failed)?;
+    state_coverage::forget_future(&mut tx, place, now).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(furthest)
 }

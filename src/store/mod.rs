@@ -25,9 +25,11 @@ pub mod rate_cards;
 pub mod reconciliation;
 pub mod reject;
 pub mod replay;
+pub mod ring;
 pub mod run;
 pub mod secret;
 pub mod source;
+pub mod state_coverage;
 pub mod statistics;
 pub mod window;
 

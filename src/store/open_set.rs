@@ -7,7 +7,7 @@ use crate::model::id::{ProviderRecordId, SourceId};
 use crate::store::StoreError;
 
 /// Which sessions count as open. Each of the two ways to be open has an index of its own, so the
-/// statements ask for them apart.
+/// statement asks for them apart.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenRange {
     /// Created before this: newer ones are listed anyway.
@@ -56,28 +56,4 @@ pub async fn ids(
     .await
     .map_err(StoreError::doing("reading the open set"))?;
     Ok(rows.iter().filter_map(|id| ProviderRecordId::parse(id).ok()).collect())
-}
-
-/// When the oldest open session was created.
-pub async fn oldest(
-    pool: &PgPool,
-    source_id: SourceId,
-    range: &OpenRange,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
-    sqlx::query_scalar!(
-        r#"select least(
-               (select min(created_at) from core.sessions
-                 where source_id = $1 and created_at >= $2 and created_at < $3 and not is_deleted_at_provider
-                   and session_state in ('live', 'open', 'unknown')),
-               (select min(created_at) from core.sessions
-                 where source_id = $1 and created_at >= $2 and created_at < $3 and not is_deleted_at_provider
-                   and session_state not in ('live', 'open', 'unknown') and ended_at >= $4))::timestamptz as "oldest""#,
-        source_id.0,
-        range.created_from,
-        range.created_before,
-        range.unsettled_since,
-    )
-    .fetch_one(pool)
-    .await
-    .map_err(StoreError::doing("reading the oldest open session"))
 }

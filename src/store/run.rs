@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use crate::failpoint;
-use crate::model::id::SourceId;
 use crate::model::time::Window;
 pub use crate::model::verdict::Verdict;
 use crate::store::StoreError;
@@ -238,26 +237,6 @@ pub async fn parked_until(
     .await
     .map_err(StoreError::doing("reading how long a stream is parked"))?;
     Ok(parked.filter(|until| *until > now))
-}
-
-/// Whether a complete run that began after `since` reached back to `instant`.
-pub async fn reached(
-    pool: &PgPool,
-    source_id: SourceId,
-    instant: DateTime<Utc>,
-    since: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    sqlx::query_scalar!(
-        r#"select exists (select from ingest.runs
-                           where source_id = $1 and verdict = 'complete' and purpose = 'poll' and window_from <= $2 and started_at > $3)
-                  as "reached!""#,
-        source_id.0,
-        instant,
-        since,
-    )
-    .fetch_one(pool)
-    .await
-    .map_err(StoreError::doing("reading how far back runs reached"))
 }
 
 /// Gives a lease back without a run.

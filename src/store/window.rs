@@ -7,7 +7,7 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::store::hold::Hold;
-use crate::store::{Place, StoreError};
+use crate::store::{Place, StoreError, state_coverage};
 
 /// What is claimed, or denied, about a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +146,7 @@ pub(super) async fn record(
             window.from = window.from.min(row.window_from);
             window.to = window.to.max(row.window_to);
         }
+        state_coverage::note(tx, place, &finding.window, run_id).await?;
     }
     // Whatever was denied in this range is judged anew by this finding. What of it lies outside is a gap
     // still, and judged by its own walk.

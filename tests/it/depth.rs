@@ -696,7 +696,7 @@ async fn an_outage_decides_nothing() {
     })
     .await;
     // the list is read, then the provider goes away
-    let only = |stream| tributary::app::polling::Selection { stream: Some(stream), source: None };
+    let only = |stream| tributary::app::polling::Selection { stream: Some(stream), ..Default::default() };
     let poll = |stream| {
         let (app, selection) = (world.app(), only(stream));
         async move { tributary::app::polling::poll(&app, &selection, tokio_util::sync::CancellationToken::new()).await }

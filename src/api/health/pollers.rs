@@ -41,7 +41,8 @@ pub(crate) struct Pollers {
 /// `backing_off`, `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run gives no sign
 /// of life), `paused` or `disabled`. Failing are `backing_off`, `auth_failed`, `config_error`, `incomplete` and
 /// `stalled`. `last_error.advice` says what to do. What is fetched session by session has a work list (`tasks`): that
-/// a file was never made or has vanished is counted there, and no failure.
+/// a file was never made or has vanished is counted there, and no failure. `state_as_of` says when the state of what is
+/// stored was last seen; a ring of the past that is long overdue makes its stream `incomplete`.
 #[utoipa::path(
     get, path = "/v1/health/pollers", tag = "health", params(PollerParameters),
     responses(
@@ -50,7 +51,8 @@ pub(crate) struct Pollers {
             "items": [{
                 "source": "rtk-prod", "provider": "realtimekit", "stream": "sessions", "state": "auth_failed", "is_failing": true,
                 "last_attempt_at": "2026-11-20T10:40:00Z", "last_success_at": "2026-11-20T10:35:04Z",
-                "complete_through": "2026-11-20T10:34:58Z", "lag_seconds": 452, "next_run_at": "2026-11-20T10:45:00Z",
+                "complete_through": "2026-11-20T10:34:58Z", "lag_seconds": 452, "state_as_of": "2026-11-15T03:00:01Z",
+                "next_run_at": "2026-11-20T10:45:00Z",
                 "parked_until": null, "consecutive_failures": 1, "paused": null, "run": null, "lease": null, "open_reject_count": 0,
                 "incomplete_windows": {"count": 0, "first": []}, "tasks": null,
                 "quota": {"remaining": 412, "quota": 1200, "resets_at": "2026-11-20T10:44:10Z", "blocked_until": null},

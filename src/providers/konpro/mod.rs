@@ -59,7 +59,7 @@ impl Connector for KonPro {
     fn policy(&self, stream: Stream) -> Option<StreamPolicy> {
         (stream == Stream::Sessions).then_some(StreamPolicy {
             overlap: TimeDelta::hours(48),
-            open_set: OpenSet::ByListing { max_age: TimeDelta::hours(48), settling: TimeDelta::hours(2) },
+            open_set: OpenSet::ByListing,
             split_above_records: 2000,
         })
     }

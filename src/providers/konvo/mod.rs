@@ -84,7 +84,7 @@ impl Connector for Konvo {
     fn policy(&self, stream: Stream) -> Option<StreamPolicy> {
         (stream == Stream::Sessions).then_some(StreamPolicy {
             overlap: TimeDelta::hours(1),
-            open_set: OpenSet::ByListing { max_age: TimeDelta::days(30), settling: TimeDelta::hours(2) },
+            open_set: OpenSet::ByListing,
             split_above_records: 2000,
         })
     }

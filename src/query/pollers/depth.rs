@@ -132,6 +132,7 @@ impl Facts {
             last_attempt_at: self.run_started_at,
             last_success_at: self.last_success_at,
             complete_through: None,
+            state_as_of: None,
             lag_seconds: self.oldest_due_at.map(|due_at| (now - due_at).num_seconds()),
             next_run_at: self.next_try_at.filter(|_| self.is_enabled && self.paused_at.is_none()).map(|at| at.max(now)),
             parked_until: None,

@@ -46,6 +46,9 @@ pub struct Poller {
     pub complete_through: Option<DateTime<Utc>>,
     /// How long ago that is, seconds.
     pub lag_seconds: Option<i64>,
+    /// The oldest instant at which the state of what is stored was last seen, over all history; null: for some of it that
+    /// is not known.
+    pub state_as_of: Option<DateTime<Utc>>,
     /// When it is polled next by schedule, never before the provider allows; null: it will not be.
     pub next_run_at: Option<DateTime<Utc>>,
     /// The provider wants no call before this.
@@ -95,6 +98,7 @@ pub(crate) struct Facts {
     lease_owner: Option<String>,
     lease_until: Option<DateTime<Utc>>,
     complete_through: Option<DateTime<Utc>>,
+    state_as_of: Option<DateTime<Utc>>,
     open_reject_count: i64,
     run_id: Option<i64>,
     run_started_at: Option<DateTime<Utc>>,
@@ -169,6 +173,7 @@ impl Poller {
             last_attempt_at: facts.last_attempt_at,
             last_success_at: facts.last_success_at,
             complete_through: facts.complete_through,
+            state_as_of: facts.state_as_of,
             parked_until: facts.parked_until,
             consecutive_failures: facts.consecutive_failures,
             open_reject_count: facts.open_reject_count,

@@ -1,0 +1,140 @@
+//! Reading the past again in rings, where a list goes by creation.
+//!
+//! Rings come after the present, with the calls that come last in the budget, and take no more than a share of a run.
+//! What is left is read by the next run: a pass reads what was last seen before it began, which stands in the database.
+//! A ring that is not finished leaves the run complete, until it is overdue.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::clock::parse_schedule;
+use crate::connector::StreamPolicy;
+use crate::connector::error::PullError;
+use crate::ingest::run::Run;
+use crate::ingest::verdict::Halt;
+use crate::model::ring::Ring;
+use crate::model::time::{Window, sane_range};
+use crate::store::{ring, state_coverage};
+
+/// Pages of rings that one run reads.
+const MAX_PAGES: u64 = 500;
+/// So far around an open session is listed: near the ends of a range no session counts as missing.
+const MARGIN: TimeDelta = TimeDelta::minutes(5);
+/// A full reading waits so long for calls that are short.
+const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(15);
+
+/// How much of the rings a run reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// What is due, as far as the run's share of calls and time goes.
+    Share,
+    /// All of them, due or not, to their end.
+    Full,
+}
+
+/// Where the share of a run ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    last_page: u64,
+    /// The next tick: then the present comes first again.
+    until: DateTime<Utc>,
+}
+
+impl Run<'_> {
+    /// Reads the rings. Errors in a full reading, and where the run itself must end.
+    pub(super) async fn read_rings(&mut self, policy: &StreamPolicy, extent: Extent) -> Result<(), Halt> {
+        let (pool, now, is_full) = (&self.poller.pool, self.began_at, extent == Extent::Full);
+        let standings = ring::standings(pool, self.hold.place()).await.map_err(Halt::Store)?;
+        self.turn_to_the_past((!is_full).then(|| self.share()));
+        let doubts = std::mem::take(&mut self.doubts);
+        let (mut finished, mut unfinished) = (Vec::new(), Vec::new());
+        let (mut has_read, mut trouble) = (false, None);
+        for ring in Ring::ALL {
+            let standing = standings.get(&ring).copied().unwrap_or_default();
+            let pass = if is_full { Some(now) } else { standing.pass(ring, now) };
+            let Some(since) = pass else { continue };
+            let mut left = self.unread(ring, since).await?;
+            if !left.is_empty() && trouble.is_none() && !(has_read && self.is_share_spent()) {
+                ring::begin(pool, &self.hold, ring, since).await.map_err(Halt::Store)?;
+                has_read = true;
+                match self.cover_ring(ring, since, policy, extent).await {
+                    Err(Halt::Pull(error)) => trouble = Some(error),
+                    covered => covered?,
+                }
+                left = self.unread(ring, since).await?;
+            }
+            if left.is_empty() {
+                finished.push((ring, since));
+            } else if let Some(at) = standing.overdue_since(ring, now).or(is_full.then_some(now)) {
+                unfinished.push((ring, at));
+            }
+        }
+        ring::finish(pool, &self.hold, &finished, now).await.map_err(Halt::Store)?;
+        let found = std::mem::replace(&mut self.doubts, doubts);
+        if let Some(error) = &trouble {
+            tracing::info!(source = %self.source.slug, error = %error, "rings are read on by the next run");
+        }
+        let why = trouble.as_ref().map(PullError::to_string).or_else(|| found.first().cloned());
+        let why = why.unwrap_or_else(|| "it holds more than the runs since could read".to_owned());
+        self.doubts.extend(unfinished.into_iter().map(|(ring, at)| {
+            format!("the {ring} ring is due since {} and was not read to its end: {why}", at.to_rfc3339())
+        }));
+        match trouble {
+            Some(error) if is_full => Err(Halt::Pull(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn share(&self) -> Share {
+        let schedule = parse_schedule(&self.source.schedule).ok();
+        let tick = schedule.and_then(|schedule| schedule.find_next_occurrence(&self.began_at, false).ok());
+        let last_page = self.page_count + MAX_PAGES;
+        Share { last_page, until: tick.unwrap_or(DateTime::<Utc>::MAX_UTC) }
+    }
+
+    /// Whether the rings have had their share of this run.
+    pub(super) fn is_share_spent(&self) -> bool {
+        let spent = |share: &Share| self.page_count >= share.last_page || self.poller.clock.now() >= share.until;
+        self.share.as_ref().is_some_and(spent)
+    }
+
+    /// Reads what is left of a ring. A full reading waits where calls are short.
+    async fn cover_ring(
+        &mut self,
+        ring: Ring,
+        since: DateTime<Utc>,
+        policy: &StreamPolicy,
+        extent: Extent,
+    ) -> Result<(), Halt> {
+        loop {
+            let targets = self.unread(ring, since).await?;
+            let error = match self.cover(&targets, policy).await {
+                Err(Halt::Pull(error)) if extent == Extent::Full => error,
+                covered => return covered,
+            };
+            let wait = error.retry_at().map(|until| until - self.poller.clock.now());
+            let Some(wait) = wait.filter(|wait| *wait <= LONGEST_WAIT) else { return Err(Halt::Pull(error)) };
+            let wait = wait.to_std().unwrap_or_default();
+            self.unless_stopped(async {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            })
+            .await?;
+        }
+    }
+
+    /// What of a ring was last seen before `since`, the newest first.
+    async fn unread(&self, ring: Ring, since: DateTime<Utc>) -> Result<Vec<Window>, Halt> {
+        let (pool, place) = (&self.poller.pool, self.hold.place());
+        let (first, last) = sane_range();
+        let reach = Window { from: ring.reach().map_or(first, |reach| self.began_at - reach), to: last };
+        let unseen = state_coverage::unseen(pool, place, &reach, since).await.map_err(Halt::Store)?;
+        if ring != Ring::Daily || unseen.is_empty() {
+            return Ok(unseen);
+        }
+        let open = state_coverage::unseen_open(pool, place, since).await.map_err(Halt::Store)?;
+        let around = open.iter().rev().map(|open| Window { from: open.from - MARGIN, to: open.to + MARGIN });
+        let common = |one: &Window, other: &Window| Window { from: one.from.max(other.from), to: one.to.min(other.to) };
+        let targets = around.flat_map(|around| unseen.iter().map(move |part| common(&around, part)));
+        Ok(targets.filter(|target| target.from < target.to).collect())
+    }
+}
