@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::app::backfilling::parse_instant;
 use crate::db::Purpose;
-use crate::ingest::past::planning::SETTLED_AFTER;
+use crate::ingest::past::planning::{SETTLED_AFTER, States};
 use crate::ingest::past::{self, Ended, planning};
 use crate::ingest::{Poller, Source};
 use crate::model::time::Window;
@@ -55,6 +55,8 @@ pub struct SourceReport {
     pub healed_count: i64,
     /// Sessions stored that the provider does not list.
     pub surplus_count: i64,
+    /// Sessions whose state had changed since they were last read; brought up to date.
+    pub stale_count: i64,
     /// The windows that were not equal at first sight, oldest first.
     pub windows: Vec<Reconciliation>,
 }
@@ -114,6 +116,7 @@ fn unanswered(slug: &str, detail: String) -> SourceReport {
         missing_count: 0,
         healed_count: 0,
         surplus_count: 0,
+        stale_count: 0,
         windows: Vec::new(),
     }
 }
@@ -139,7 +142,7 @@ async fn one(
     }
     // a range that is named is compared as a whole, whatever was read of it
     let ranges = if args.from.is_none() && args.to.is_none() { proven } else { vec![range] };
-    let Some(planned) = planning::plan_reconciliation(poller, source, &ranges, operator).await? else {
+    let Some(planned) = planning::plan_reconciliation(poller, source, &ranges, States::All, operator).await? else {
         return Ok(unanswered(slug, "there is nothing to compare".to_owned()));
     };
     let detail = match past::work_off(poller, source, &planned, 1, true).await? {
@@ -161,6 +164,7 @@ async fn one(
         missing_count: sum(|window| window.missing_count),
         healed_count: sum(|window| window.healed_count),
         surplus_count: sum(|window| window.surplus_count),
+        stale_count: sum(|window| window.stale_state_count),
         windows: windows.into_iter().filter(|window| window.state != "match").collect(),
     })
 }
@@ -173,8 +177,13 @@ fn text(reports: &[SourceReport]) -> String {
         // writing to a text cannot fail
         let _ = writeln!(
             text,
-            "{}: {verdict}, {} windows, {} found missing, {} brought back, {} not listed by the provider",
-            report.source, report.window_count, report.missing_count, report.healed_count, report.surplus_count
+            "{}: {verdict}, {} windows, {} found missing, {} brought back, {} not listed by the provider, {} had changed",
+            report.source,
+            report.window_count,
+            report.missing_count,
+            report.healed_count,
+            report.surplus_count,
+            report.stale_count
         );
         for window in &report.windows {
             let counted = window.provider_sessions.map_or_else(|| "no count".to_owned(), |count| count.to_string());
@@ -188,7 +197,12 @@ fn text(reports: &[SourceReport]) -> String {
                 window.stored_sessions,
                 window.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
             );
-            for (what, ids) in [("brought back", &window.missing), ("not listed", &window.surplus)] {
+            let named = [
+                ("brought back", &window.missing),
+                ("not listed", &window.surplus),
+                ("had changed", &window.stale_state),
+            ];
+            for (what, ids) in named {
                 if !ids.is_empty() {
                     let _ = writeln!(text, "    {what}: {}", ids.join(", "));
                 }

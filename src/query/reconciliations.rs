@@ -28,7 +28,7 @@ pub struct Reconciliation {
     pub window_to: DateTime<Utc>,
     /// When it was compared.
     pub checked_at: DateTime<Utc>,
-    /// `match`, `healed` (it differed and was brought in line), `differs`, `unverifiable` (the provider gave no count) or
+    /// `match`, `healed` (it differed, in count or state, and was brought in line), `differs`, `unverifiable` (the provider gave no count) or
     /// `failed` (it could not be asked).
     #[schema(example = "healed")]
     pub state: String,
@@ -46,12 +46,17 @@ pub struct Reconciliation {
     pub healed_count: i64,
     /// Sessions stored that the provider does not list.
     pub surplus_count: i64,
+    /// Stored sessions whose state had changed at the provider since they were last read; this comparison brought them up
+    /// to date.
+    pub stale_state_count: i64,
     /// Listed records that could not be normalized.
     pub rejected_count: i64,
     /// The provider's ids of what was missing and was brought back; at most a hundred.
     pub missing: Vec<String>,
     /// The provider's ids of what it does not list; at most a hundred.
     pub surplus: Vec<String>,
+    /// The provider's ids of those whose state had changed; at most a hundred.
+    pub stale_state: Vec<String>,
     /// Minutes of that day by the provider's own table of days; null: it has none, or the window is no day.
     pub provider_minutes: Option<Number>,
     /// Minutes stored of the same day.
@@ -90,7 +95,8 @@ pub async fn list(pool: &PgPool, filter: &ReconciliationFilter, limit: i64) -> R
                   r.window_from::timestamptz as window_from, r.window_to::timestamptz as window_to,
                   r.checked_at::timestamptz as checked_at, r.state, r.reason, r.provider_count as provider_sessions,
                   r.our_count_before as stored_sessions_before, r.our_count as stored_sessions, r.missing_count,
-                  r.healed_count, r.surplus_count, r.rejected_count, r.missing_ids as missing, r.surplus_ids as surplus,
+                  r.healed_count, r.surplus_count, r.stale_count as stale_state_count, r.rejected_count, r.missing_ids as missing,
+                  r.surplus_ids as surplus, r.stale_ids as stale_state,
                   r.provider_minutes, r.our_minutes as stored_minutes, r.minutes_state, r.day_offset_hours, r.backfill_id,
                   not exists (select from ingest.reconciliations later
                                where later.source_id = r.source_id and later.stream = r.stream

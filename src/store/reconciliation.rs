@@ -99,6 +99,8 @@ pub struct Comparison {
     pub healed_ids: Vec<String>,
     /// Stored, and not listed.
     pub surplus_ids: Vec<String>,
+    /// Stored in another state than they are listed in; brought up to date.
+    pub stale_ids: Vec<String>,
     /// Listed, and not readable.
     pub rejected_count: i64,
     /// Minutes, where the provider has a table of days.
@@ -217,6 +219,23 @@ pub async fn unlisted(
     .map_err(StoreError::doing("reading what the provider does not list"))
 }
 
+/// The stored sessions whose state had changed when the run read them again.
+pub async fn changed_by(pool: &PgPool, source_id: SourceId, run_id: i64) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar!(
+        "select distinct c.provider_session_id
+           from ingest.session_changes c
+           join ingest.runs r on r.run_id = c.run_id
+          where c.source_id = $1 and c.run_id = $2 and c.changed_at >= r.started_at
+            and c.field <> 'is_deleted_at_provider'
+          order by 1",
+        source_id.0,
+        run_id,
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::doing("reading which sessions had changed"))
+}
+
 /// Keeps a comparison, within the transaction that ends its unit.
 pub(super) async fn record(
     tx: &mut PgConnection,
@@ -233,8 +252,10 @@ pub(super) async fn record(
         "insert into ingest.reconciliations
                 (source_id, stream, window_from, window_to, checked_at, state, reason, provider_count,
                  our_count_before, our_count, missing_count, healed_count, surplus_count, rejected_count, missing_ids,
-                 surplus_ids, provider_minutes, our_minutes, minutes_state, day_offset_hours, backfill_id, run_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+                 surplus_ids, provider_minutes, our_minutes, minutes_state, day_offset_hours, backfill_id, run_id,
+                 stale_count, stale_ids)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                 $23, $24)",
         place.source_id.0,
         place.stream.as_str(),
         compared.window.from,
@@ -257,6 +278,8 @@ pub(super) async fn record(
         minutes.and_then(|minutes| minutes.offset_hours),
         backfill_id,
         run_id,
+        count(&compared.stale_ids),
+        &bounded(&compared.stale_ids),
     )
     .execute(tx)
     .await

@@ -417,7 +417,7 @@ async fn more_open_meetings_than_a_run_can_read_have_their_turn_one_after_anothe
         assert!(feed.replace(record));
     }
     // every run is stopped by the provider after 40 meetings: without a memory it would read the same ones each time
-    for (hours, read, verdict) in [(8, 40, "rate_limited"), (10, 80, "rate_limited"), (12, 90, "rate_limited")] {
+    for (hours, read, verdict) in [(50, 40, "rate_limited"), (52, 80, "rate_limited"), (54, 90, "rate_limited")] {
         let full = Fault::new(Effect::RateLimited(RetryAfter::Seconds(600))).only("/sessions/m-").from_request(42);
         provider.script(vec![full]);
         world.clock.set(noon() + TimeDelta::hours(hours));
@@ -442,7 +442,7 @@ async fn polls_reach_back_as_far_as_sessions_were_seen_to_come_late() {
     let before = &api.ok("/v1/sources").await["items"][0]["lateness"];
     assert_eq!(before["overlap_seconds"], 3_600, "{before}");
     assert!(before["latest_arrival_seconds"].is_null(), "{before}");
-    // created at nine, listed after everything before noon was proven; found because a chat of seven is still open
+    // created at nine, listed after everything before noon was proven; found because two days are read again
     feed.insert(records::record(Platform::Konvo, "late", at("2026-03-10T09:00:00Z")));
     assert!(feed.replace(open));
     world.clock.set(noon() + TimeDelta::minutes(5));
@@ -454,7 +454,7 @@ async fn polls_reach_back_as_far_as_sessions_were_seen_to_come_late() {
     assert_eq!(after["latest_arrival_seconds"], 10_800, "{after}");
     assert_eq!(after["overlap_seconds"], 10_800, "{after}");
     let from = world.text("select window_from::text from ingest.runs order by run_id desc limit 1").await;
-    assert_eq!(from.as_deref(), Some("2026-03-10 09:05:00+00"), "three hours before 12:05");
+    assert_eq!(from.as_deref(), Some("2026-03-08 20:00:00+00"), "two days, which is more");
     // two weeks later that is forgotten
     world.clock.set(noon() + TimeDelta::days(15));
     world.poll_one().await;

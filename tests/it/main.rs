@@ -26,6 +26,7 @@ mod postgres;
 mod providers;
 mod reconcile;
 mod replay;
+mod rings;
 mod rosters;
 mod schema;
 mod settings;

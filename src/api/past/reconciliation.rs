@@ -38,7 +38,8 @@ parameter_groups! {
 /// Stored against counted
 ///
 /// Comparisons of what is stored with the provider's own counts, newest first. A window that differed was read again:
-/// `healed` names what had been missing and came back, `differs` says what remains. RealtimeKit's table of days is
+/// `healed` names what had been missing and came back, `differs` says what remains. Where a list goes by creation, equal
+/// counts prove no equal states: windows are read again, and `stale_state` names what had changed. RealtimeKit's table of days is
 /// compared too; where its days begin is not documented, so the zone that fits most days is taken and named.
 #[utoipa::path(
     get, path = "/v1/reconciliation", tag = "data", params(ReconciliationChoice, PageParameters),
@@ -48,8 +49,8 @@ parameter_groups! {
                 "reconciliation_id": 812, "source": "rtk-prod", "provider": "realtimekit", "stream": "sessions",
                 "window_from": "2026-11-18T00:00:00Z", "window_to": "2026-11-19T00:00:00Z", "checked_at": "2026-11-20T03:30:02Z",
                 "state": "healed", "reason": null, "provider_sessions": 180, "stored_sessions_before": 179, "stored_sessions": 180,
-                "missing_count": 1, "healed_count": 1, "surplus_count": 0, "rejected_count": 0,
-                "missing": ["3f0c2d4e-6a62-4ed5-8a5e-0d0a5b7f7f11"], "surplus": [], "provider_minutes": 9120, "stored_minutes": 9120,
+                "missing_count": 1, "healed_count": 1, "surplus_count": 0, "stale_state_count": 0, "rejected_count": 0,
+                "missing": ["3f0c2d4e-6a62-4ed5-8a5e-0d0a5b7f7f11"], "surplus": [], "stale_state": [], "provider_minutes": 9120, "stored_minutes": 9120,
                 "minutes_state": "match", "day_offset_hours": 0, "is_latest": true
             }],
             "page": {"has_more": true, "next": "WzEyMywgNDcxMV0"},

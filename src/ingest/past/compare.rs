@@ -1,12 +1,13 @@
 //! Comparing a window with what the provider counts, and healing it.
 //!
-//! Where the two counts agree, that is all: one small call. Where they differ, the window is cut until the parts that
-//! differ are small, and these are read again by the ordinary walk, which stores what was missing. What is stored and
-//! was not listed is named; it is no less there for that. Without a count nothing can be said, and nothing is read.
+//! Where they differ, the window is cut until the parts that differ are small, and these are read again by the ordinary
+//! walk, which stores what was missing. Where they agree, that is all, one small call, unless the plan wants states
+//! compared: where a list goes by creation, equal counts say nothing about them, and all parts are read. What is stored
+//! and was not listed is named; it is no less there for that. Without a count nothing can be said, and nothing is read.
 
 use std::collections::HashSet;
 
-use crate::connector::{FACT_FILTER_MEANING, StreamPolicy};
+use crate::connector::{StreamPolicy, lists_by_creation};
 use crate::ingest::past::daytable;
 use crate::ingest::past::unit::Outcome;
 use crate::ingest::run::Run;
@@ -40,6 +41,7 @@ fn empty(window: Window) -> Comparison {
         missing_count: 0,
         healed_ids: Vec::new(),
         surplus_ids: Vec::new(),
+        stale_ids: Vec::new(),
         rejected_count: 0,
         minutes: None,
     }
@@ -57,7 +59,7 @@ pub(super) async fn compare<'a>(
         return Ok(Outcome::Ended(UnitEnd::Failed("the provider has no such stream".to_owned()), None));
     };
     let learnt = facts::facts(&poller.pool, source.id).await.map_err(Halt::Store)?;
-    let is_by_change = learnt.get(FACT_FILTER_MEANING).is_some_and(|meaning| meaning == "updated");
+    let is_by_change = !lists_by_creation(&learnt);
     let mut comparing = Comparing { poller, source, backfill, claimed, is_by_change, policy, slot };
     let compared = comparing.window().await?;
     let end = match (&compared.state, &compared.reason) {
@@ -65,6 +67,10 @@ pub(super) async fn compare<'a>(
         (_, reason) => UnitEnd::Doubtful(reason.clone().unwrap_or_default()),
     };
     Ok(Outcome::Ended(end, Some(Box::new(compared))))
+}
+
+fn stale(count: usize) -> Option<String> {
+    (count > 0).then(|| format!("{count} stored sessions had changed since they were last read"))
 }
 
 struct Comparing<'a, 'b> {
@@ -96,7 +102,8 @@ impl<'a> Comparing<'a, '_> {
         };
         compared.missing_count = (total - compared.our_count_before).max(0);
         let are_equal = before.agrees_with(total);
-        if !are_equal {
+        let is_empty = total == 0 && before.closed == 0;
+        if !are_equal || (self.claimed.compares_states && !is_empty) {
             self.heal(window, total, &mut compared).await?;
         }
         self.compare_minutes(are_equal, &mut compared).await?;
@@ -117,8 +124,16 @@ impl<'a> Comparing<'a, '_> {
         compared.provider_count = total.or(compared.provider_count);
         let after = self.stored(&compared.window).await?;
         compared.our_count = after.nearest(compared.provider_count);
-        if total.is_some_and(|total| after.agrees_with(total)) {
-            compared.state = if were_equal { ComparisonState::Match } else { ComparisonState::Healed };
+        if let Some(run_id) = self.slot.as_ref().map(|run| run.id) {
+            let changed = reconciliation::changed_by(&self.poller.pool, self.source.id, run_id).await;
+            compared.stale_ids = changed.map_err(Halt::Store)?;
+        }
+        // equal counts of a list that could not be read to its end compare no states
+        let is_compared = compared.surplus_ids.is_empty() && (!were_equal || doubt.is_none());
+        if is_compared && total.is_some_and(|total| after.agrees_with(total)) {
+            let is_match = were_equal && compared.stale_ids.is_empty() && compared.healed_ids.is_empty();
+            compared.state = if is_match { ComparisonState::Match } else { ComparisonState::Healed };
+            compared.reason = stale(compared.stale_ids.len());
             return Ok(());
         }
         compared.state = ComparisonState::Differs;
@@ -136,7 +151,7 @@ impl<'a> Comparing<'a, '_> {
         Ok(())
     }
 
-    /// Goes down to the parts that differ, and reads them again.
+    /// Goes down to the parts that differ, or to all where states are compared, and reads them again.
     async fn heal(&mut self, window: Window, total: i64, compared: &mut Comparison) -> Result<(), Halt> {
         let mut ahead = vec![(window, Some(total))];
         while let Some((window, known)) = ahead.pop() {
@@ -145,7 +160,8 @@ impl<'a> Comparing<'a, '_> {
                 Some(total) => Some(total),
                 None => self.counted(&window).await?.0,
             };
-            if total.is_some_and(|total| stored.agrees_with(total)) {
+            let is_equal = total.is_some_and(|total| stored.agrees_with(total));
+            if is_equal && (!self.claimed.compares_states || stored.closed == 0) {
                 continue;
             }
             let is_large = total.unwrap_or(0).max(stored.closed) > LARGEST_READ;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
+use crate::ingest::past::planning::States;
 use crate::ingest::past::unit::Worked;
 use crate::ingest::patience::persist;
 use crate::ingest::{Poller, Source};
@@ -124,7 +125,7 @@ async fn look(poller: &Poller, source: &Source) -> Result<(), StoreError> {
     if is_due(poller, source, place).await? {
         let operator = Operator { requested_by: format!("schedule of {}", poller.owner), request_id: None };
         let proven = planning::reconcilable(poller, source).await?;
-        planning::plan_reconciliation(poller, source, &proven, &operator).await?;
+        planning::plan_reconciliation(poller, source, &proven, States::Due, &operator).await?;
     }
     for backfill_id in state::running(&poller.pool, place).await? {
         let Some(backfill) = state::find(&poller.pool, backfill_id).await? else { continue };

@@ -6,14 +6,16 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use crate::connector::error::PullError;
+use crate::connector::lists_by_creation;
 use crate::ingest::past::daytable;
 use crate::ingest::{Poller, Source};
 use crate::model::page::PageRequest;
+use crate::model::ring::Ring;
 use crate::model::stream::Stream;
 use crate::model::time::{Window, sane_range, to_micros};
 use crate::store::backfill::{self, Backfill, Plan, PlannedUnit, Purpose};
 use crate::store::operation::{Operation, Operator};
-use crate::store::{Place, StoreError, window as windows};
+use crate::store::{Place, StoreError, source as facts, state_coverage, window as windows};
 
 /// What ended so long ago is stored, unless it is missing.
 pub const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -21,6 +23,15 @@ pub const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(15);
 const BY_DAY: TimeDelta = TimeDelta::days(36);
 /// less than this, months, and all else years.
 const BY_MONTH: TimeDelta = TimeDelta::days(400);
+
+/// Where a list goes by creation, in which windows states are compared as well as counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum States {
+    /// In all of them: someone asked.
+    All,
+    /// In those that hold sessions that can still change, and in those whose state was not seen for a week.
+    Due,
+}
 
 /// Why nothing was planned.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +62,7 @@ pub async fn plan_backfill(
     }
     let is_unfiltered = ignores_filter(poller, source).await.map_err(PlanError::Pull)?;
     let windows = if is_unfiltered { vec![range] } else { cut(range, |_| Step::Day) };
-    let units: Vec<PlannedUnit> = windows.into_iter().map(|window| PlannedUnit { window, day: None }).collect();
+    let units: Vec<PlannedUnit> = windows.into_iter().map(|window| PlannedUnit { window, day: None, compares_states: false }).collect();
     let plan = Plan { place: place(source), purpose: Purpose::Backfill, range, units: &units, is_unfiltered };
     Ok((write_down(poller, source, &plan, operator).await?, false))
 }
@@ -71,6 +82,7 @@ pub async fn plan_reconciliation(
     poller: &Poller,
     source: &Source,
     ranges: &[Window],
+    states: States,
     operator: &Operator,
 ) -> Result<Option<Backfill>, StoreError> {
     let Some((first, last)) = ranges.first().zip(ranges.last()) else { return Ok(None) };
@@ -83,10 +95,31 @@ pub async fn plan_reconciliation(
     };
     let days = if is_unfiltered { Vec::new() } else { daytable::figures(poller, source, &windows).await? };
     let figure = |window: &Window| days.iter().find(|(day, _)| day == window).map(|(_, figures)| *figures);
-    let units: Vec<PlannedUnit> =
-        windows.iter().map(|window| PlannedUnit { window: *window, day: figure(window) }).collect();
+    let compared = compared_by_state(poller, source, &windows, states).await?;
+    let unit = |(window, compares_states): (&Window, bool)| PlannedUnit {
+        window: *window,
+        day: figure(window),
+        compares_states,
+    };
+    let units: Vec<PlannedUnit> = windows.iter().zip(compared).map(unit).collect();
     let plan = Plan { place: place(source), purpose: Purpose::Reconcile, range, units: &units, is_unfiltered };
     write_down(poller, source, &plan, operator).await.map(Some)
+}
+
+/// In which of the windows states are compared. A list that goes by change names each change by itself.
+async fn compared_by_state(
+    poller: &Poller,
+    source: &Source,
+    windows: &[Window],
+    states: States,
+) -> Result<Vec<bool>, StoreError> {
+    let pool = &poller.pool;
+    let is_by_creation = lists_by_creation(&facts::facts(pool, source.id).await?);
+    if !is_by_creation || states == States::All {
+        return Ok(vec![is_by_creation; windows.len()]);
+    }
+    let since = poller.clock.now() - Ring::Weekly.period().unwrap_or_default();
+    state_coverage::due(pool, place(source), windows, since).await
 }
 
 async fn write_down(

@@ -25,6 +25,8 @@ pub struct Claimed {
     pub attempts: i32,
     /// What the provider's table of days says about it.
     pub day: Option<DayFigures>,
+    /// It is read even where the counts are equal, so that states are compared.
+    pub compares_states: bool,
 }
 
 /// Claims the oldest unit that is open, with no regard to order where others hold some.
@@ -52,7 +54,7 @@ pub async fn claim(
                   claim_owner = $3, attempts = u.attempts + 1, started_at = coalesce(u.started_at, $4)
              from next where u.unit_id = next.unit_id
         returning u.unit_id, u.claim_token as "token!", u.window_from, u.window_to, u.attempts, u.run_id,
-                  u.day_count, u.day_minutes, u.day_offset_hours"#,
+                  u.day_count, u.day_minutes, u.day_offset_hours, u.compares_states"#,
         backfill.backfill_id,
         CLAIM_DURATION.as_secs_f64(),
         owner,
@@ -75,6 +77,7 @@ pub async fn claim(
         window: Window { from: row.window_from, to: row.window_to },
         attempts: row.attempts,
         day,
+        compares_states: row.compares_states,
     }))
 }
 

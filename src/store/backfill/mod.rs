@@ -114,6 +114,8 @@ pub struct PlannedUnit {
     pub window: Window,
     /// The provider's figures for that day, where it has a table of days.
     pub day: Option<DayFigures>,
+    /// It is read even where the counts are equal, so that states are compared.
+    pub compares_states: bool,
 }
 
 /// A day in the provider's table.
@@ -224,15 +226,19 @@ async fn insert_units(tx: &mut PgConnection, backfill_id: i64, units: &[PlannedU
     let counts: Vec<Option<i64>> = units.iter().map(|unit| unit.day.map(|day| day.count)).collect();
     let minutes: Vec<Option<Decimal>> = units.iter().map(|unit| unit.day.map(|day| day.minutes)).collect();
     let offsets: Vec<Option<i32>> = units.iter().map(|unit| unit.day.and_then(|day| day.offset_hours)).collect();
+    let states: Vec<bool> = units.iter().map(|unit| unit.compares_states).collect();
     sqlx::query!(
-        "insert into ingest.backfill_units (backfill_id, window_from, window_to, day_count, day_minutes, day_offset_hours)
-         select $1, u.* from unnest($2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::numeric[], $6::int[]) u",
+        "insert into ingest.backfill_units (backfill_id, window_from, window_to, day_count, day_minutes,
+                                            day_offset_hours, compares_states)
+         select $1, u.* from unnest($2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::numeric[], $6::int[],
+                                    $7::boolean[]) u",
         backfill_id,
         &from,
         &to,
         &counts as &[Option<i64>],
         &minutes as &[Option<Decimal>],
         &offsets as &[Option<i32>],
+        &states,
     )
     .execute(tx)
     .await

@@ -1,0 +1,452 @@
+//! What changes long after its creation, where a list goes by creation: read again in rings, and told apart from what
+//! merely exists.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+use tributary::app::polling::{self, PollLine, Selection};
+use tributary::app::reconciling::{self, ReconcileArgs, SourceReport};
+use tributary::clock::{Clock, SystemClock};
+use tributary::demo::simulator::faults::{Effect, Fault};
+use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
+use tributary::demo::simulator::quirks::{FilterMeaning, Quirks};
+use tributary::demo::simulator::{Platform, Simulator};
+
+use crate::harness::{World, at, noon, plain_feed, records};
+
+/// A chat that is not completed.
+fn open_chat(id: &str, created_at: DateTime<Utc>) -> FixedRecord {
+    let done = records::record(Platform::Konvo, id, created_at);
+    let json = done.json.replace(r#""completed":true"#, r#""completed":false"#);
+    FixedRecord { json, ..done }
+}
+
+/// The same chat, completed at `completed_at`.
+fn resolved_chat(id: &str, created_at: DateTime<Utc>, completed_at: DateTime<Utc>) -> FixedRecord {
+    let done = records::record(Platform::Konvo, id, created_at);
+    let end = format!(r#""completed_at":"{}""#, records::iso(created_at + TimeDelta::seconds(90)));
+    let json = done.json.replace(&end, &format!(r#""completed_at":"{}""#, records::iso(completed_at)));
+    FixedRecord { json, ..done }
+}
+
+/// A record as the provider gives it once it was corrected; a session of one poll before is another afterwards.
+fn corrected(platform: Platform, id: &str, created_at: DateTime<Utc>) -> FixedRecord {
+    let settled = records::record(platform, id, created_at);
+    let json = match platform {
+        Platform::Konpro => settled.json.replace(r#""duration":90"#, r#""duration":120"#),
+        Platform::Konvo => settled.json.replace(r#""unresolved":false"#, r#""unresolved":true"#),
+        Platform::Realtimekit => settled.json.replace(r#""minutes_consumed":3.0"#, r#""minutes_consumed":5.0"#),
+    };
+    assert_ne!(json, settled.json);
+    FixedRecord { json, ..settled }
+}
+
+/// How many sessions are stored as corrected.
+const CORRECTED: &str = "select count(*) from core.sessions
+    where duration_seconds = 120 or outcome = 'unresolved' or (provider_minutes = 5 and provider = 'realtimekit')";
+
+async fn poll_at(world: &World, after: TimeDelta) -> PollLine {
+    world.clock.set(noon() + after);
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    line
+}
+
+async fn poll_full(world: &World) -> PollLine {
+    let selection = Selection { is_full: true, ..Selection::default() };
+    let mut lines = polling::poll(&world.app(), &selection, CancellationToken::new()).await.expect("the poll runs");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines.remove(0)
+}
+
+async fn reconcile(world: &World) -> SourceReport {
+    let args = ReconcileArgs::default();
+    let mut reports = reconciling::reconcile(&world.app(), &args, "ada", CancellationToken::new()).await.expect("it runs");
+    reports.remove(0)
+}
+
+/// When the state of all that is stored was last seen.
+async fn state_as_of(world: &World) -> Option<String> {
+    let sql = "select to_char(state_as_of at time zone 'UTC', 'MM-DD HH24:MI') from analytics.stream_freshness";
+    world.text(sql).await
+}
+
+#[tokio::test]
+async fn c10_a_chat_that_was_open_for_forty_days_is_resolved() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konvo, 3);
+    let created_at = noon() - TimeDelta::days(40);
+    feed.insert(open_chat("old", created_at));
+    let _provider = world.simulate(Platform::Konvo, feed.clone(), Quirks::default()).await;
+    poll_at(&world, TimeDelta::zero()).await;
+    assert!(feed.replace(resolved_chat("old", created_at, noon() - TimeDelta::minutes(10))));
+    let outcome = "select outcome from core.sessions where provider_session_id = 'old'";
+    // the hourly ring does not reach back so far, and the answer says how old the state is
+    poll_at(&world, TimeDelta::hours(2)).await;
+    assert_eq!(world.text(outcome).await.as_deref(), Some("open"));
+    let api = world.api().await;
+    let months = "/v1/resolution?from=2026-01-20&to=2026-02-10";
+    let before = api.ok(months).await;
+    assert_eq!(before["freshness"]["state_as_of"], "2026-03-10T12:00:00Z", "{before:#}");
+    assert_eq!(before["freshness"]["streams"][0]["state_as_of"], "2026-03-10T12:00:00Z");
+    assert_eq!(before["freshness"]["complete_through"], "2026-03-10T14:00:00Z", "existence is another matter");
+    let lately = api.ok("/v1/resolution?from=2026-03-01&to=2026-03-11").await;
+    assert_eq!(lately["freshness"]["state_as_of"], "2026-03-10T14:00:00Z", "{lately:#}");
+    let whole = api.ok("/v1/freshness").await;
+    assert_eq!(whole["state_as_of"], "2026-03-10T12:00:00Z", "{whole:#}");
+    let health = api.ok("/v1/health/pollers").await;
+    assert_eq!(health["items"][0]["state_as_of"], "2026-03-10T12:00:00Z", "{health:#}");
+    assert_eq!(state_as_of(&world).await.as_deref(), Some("03-10 12:00"));
+    // the daily ring reads all that is open, whatever its age
+    poll_at(&world, TimeDelta::hours(24)).await;
+    assert_eq!(world.text(outcome).await.as_deref(), Some("resolved"));
+    let day = api.ok("/v1/resolution?from=2026-01-29T11:58:00Z&to=2026-01-29T12:02:00Z").await;
+    assert_eq!(day["freshness"]["state_as_of"], "2026-03-11T12:00:00Z", "{day:#}");
+}
+
+#[tokio::test]
+async fn a_settled_record_of_twenty_days_ago_is_read_again_within_the_hour() {
+    for platform in Platform::ALL {
+        let mut world = World::new().await;
+        let feed = plain_feed(platform, 2);
+        let created_at = noon() - TimeDelta::days(20);
+        feed.insert(records::record(platform, "settled", created_at));
+        let _provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
+        poll_at(&world, TimeDelta::zero()).await;
+        assert!(feed.replace(corrected(platform, "settled", created_at)));
+        poll_at(&world, TimeDelta::minutes(30)).await;
+        assert_eq!(world.number(CORRECTED).await, 0, "{platform:?}");
+        poll_at(&world, TimeDelta::minutes(60)).await;
+        assert_eq!(world.number(CORRECTED).await, 1, "{platform:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_settled_record_of_yesterday_is_read_again_by_every_poll() {
+    for platform in Platform::ALL {
+        let mut world = World::new().await;
+        let feed = plain_feed(platform, 2);
+        let created_at = noon() - TimeDelta::hours(40);
+        feed.insert(records::record(platform, "settled", created_at));
+        let _provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
+        poll_at(&world, TimeDelta::zero()).await;
+        assert!(feed.replace(corrected(platform, "settled", created_at)));
+        poll_at(&world, TimeDelta::minutes(5)).await;
+        assert_eq!(world.number(CORRECTED).await, 1, "{platform:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_settled_record_of_two_hundred_days_ago_is_read_again_within_the_week_or_when_asked_for() {
+    for platform in Platform::ALL {
+        let mut world = World::new().await;
+        let feed = plain_feed(platform, 2);
+        let created_at = noon() - TimeDelta::days(200);
+        for id in ["one", "other"] {
+            feed.insert(records::record(platform, id, created_at));
+        }
+        let _provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
+        poll_at(&world, TimeDelta::zero()).await;
+        assert!(feed.replace(corrected(platform, "one", created_at)));
+        poll_at(&world, TimeDelta::hours(47)).await;
+        assert_eq!(world.number(CORRECTED).await, 0, "{platform:?}");
+        let line = poll_full(&world).await;
+        assert!(line.is_complete() && line.updated == 1, "{platform:?}: {line:?}");
+        assert_eq!(world.number(CORRECTED).await, 1, "{platform:?}");
+        assert_eq!(state_as_of(&world).await.as_deref(), Some("03-12 11:00"), "{platform:?}");
+        assert!(feed.replace(corrected(platform, "other", created_at)));
+        poll_at(&world, TimeDelta::hours(47 + 6 * 24)).await;
+        assert_eq!(world.number(CORRECTED).await, 1, "{platform:?}");
+        poll_at(&world, TimeDelta::hours(47 + 7 * 24)).await;
+        assert_eq!(world.number(CORRECTED).await, 2, "{platform:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_again_unchanged_writes_nothing() {
+    for platform in Platform::ALL {
+        let mut world = World::new().await;
+        let feed = plain_feed(platform, 20);
+        for days in [3, 20, 40, 200] {
+            feed.insert(records::record(platform, &format!("old-{days}"), noon() - TimeDelta::days(days)));
+        }
+        let provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
+        poll_at(&world, TimeDelta::zero()).await;
+        world.clock.set(noon() + TimeDelta::days(8));
+        // what a poll notes about the source itself is not the matter here
+        world.poll_one().await;
+        let (written, asked) = (world.tuples_written().await, provider.requests().len());
+        world.clock.set(noon() + TimeDelta::days(16));
+        let line = poll_full(&world).await;
+        assert_eq!((line.result, line.unchanged), ("complete", 24), "{platform:?}: {line:?}");
+        assert!(provider.requests().len() > asked, "{platform:?}");
+        assert_eq!(world.tuples_written().await, written, "{platform:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_poll_that_cannot_read_everything_says_so() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konvo, 2);
+    feed.insert(records::record(Platform::Konvo, "old", noon() - TimeDelta::days(200)));
+    let provider = world.simulate(Platform::Konvo, feed, Quirks::default()).await;
+    poll_at(&world, TimeDelta::zero()).await;
+    provider.script(vec![Fault::new(Effect::json(400, "{}")).from_request(2).forever()]);
+    world.clock.set(noon() + TimeDelta::hours(1));
+    let line = poll_full(&world).await;
+    assert_eq!(line.result, "failed", "{line:?}");
+    assert_eq!(line.complete_through.as_deref(), Some("2026-03-10T13:00:00+00:00"), "the present was read");
+}
+
+/// `updated` of a list that goes by change needs no ring: each change is listed by itself.
+#[tokio::test]
+async fn a_list_that_goes_by_change_is_as_fresh_as_it_is_complete() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konvo, 3);
+    feed.insert(records::record(Platform::Konvo, "old", noon() - TimeDelta::days(40)));
+    let quirks = Quirks { filter_meaning: FilterMeaning::Updated, ..Quirks::default() };
+    let provider = world.simulate(Platform::Konvo, feed.clone(), quirks).await;
+    poll_at(&world, TimeDelta::zero()).await;
+    // the meaning is learnt from a change of an old chat
+    let old = records::record(Platform::Konvo, "old", noon() - TimeDelta::days(40));
+    let updated_at = noon() + TimeDelta::minutes(2);
+    let touched = format!("\"last_updated\":\"{}\",\"before\":\"", records::iso(updated_at));
+    let json = old.json.replace("\"last_updated\":\"", &touched);
+    assert!(feed.replace(FixedRecord { json, updated_at, ..old }));
+    poll_at(&world, TimeDelta::minutes(5)).await;
+    let asked = provider.requests().len();
+    poll_at(&world, TimeDelta::days(8)).await;
+    assert_eq!(provider.requests().len() - asked, 1, "nothing but the present is listed");
+    assert_eq!(state_as_of(&world).await.as_deref(), Some("03-18 12:00"));
+    let api = world.api().await;
+    let sources = api.ok("/v1/sources").await;
+    assert_eq!(sources["items"][0]["rings"].as_array().map(Vec::len), Some(0), "{sources:#}");
+    let report = reconcile(&world).await;
+    assert!(report.is_equal, "{report:#?}");
+}
+
+#[tokio::test]
+async fn sources_say_which_rings_they_have_and_how_far_these_are() {
+    let mut world = World::new().await.with_settings("history_from = \"2025-09-01T00:00:00Z\"");
+    let feed = plain_feed(Platform::Konvo, 2);
+    feed.insert(open_chat("old", at("2026-01-29T12:00:00Z")));
+    let _provider = world.simulate(Platform::Konvo, feed, Quirks::default()).await;
+    poll_at(&world, TimeDelta::zero()).await;
+    poll_at(&world, TimeDelta::hours(2)).await;
+    let api = world.api().await;
+    let sources = api.ok("/v1/sources").await;
+    let rings: Vec<String> = sources["items"][0]["rings"]
+        .as_array()
+        .expect("rings")
+        .iter()
+        .map(|ring| {
+            let of = |name: &str| ring[name].to_string().replace('"', "");
+            [of("ring"), of("period_seconds"), of("covers_from"), of("last_finished_at"), of("started_at")].join(" ")
+        })
+        .collect();
+    assert_eq!(
+        rings,
+        [
+            "poll null 2026-03-08T14:00:00Z 2026-03-10T14:00:00Z null",
+            "hourly 3600 2026-02-08T14:00:00Z 2026-03-10T14:00:00Z null",
+            "daily 86400 2026-01-29T12:00:00Z 2026-03-10T12:00:00Z null",
+            "weekly 604800 2025-09-01T00:00:00Z 2026-03-10T12:00:00Z null",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_ring_that_cannot_be_read_fails_no_poll_until_it_is_overdue() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konpro, 2);
+    feed.insert(records::record(Platform::Konpro, "old", noon() - TimeDelta::days(20)));
+    let provider = world.simulate(Platform::Konpro, feed, Quirks::default()).await;
+    poll_at(&world, TimeDelta::zero()).await;
+    // the present can be read, and nothing else
+    for minutes in [60, 90, 120] {
+        provider.script(vec![Fault::new(Effect::json(400, "{}")).from_request(2).forever()]);
+        poll_at(&world, TimeDelta::minutes(minutes)).await;
+    }
+    provider.script(vec![Fault::new(Effect::json(400, "{}")).from_request(2).forever()]);
+    world.clock.set(noon() + TimeDelta::minutes(125));
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "incomplete", "{line:?}");
+    let detail = line.detail.unwrap_or_default();
+    assert!(detail.contains("the hourly ring is due since 2026-03-10T14:00:00+00:00"), "{detail}");
+    let api = world.api().await;
+    let health = api.ok("/v1/health/pollers").await;
+    assert_eq!(health["items"][0]["state"], "incomplete", "{health:#}");
+    assert_eq!(health["items"][0]["complete_through"], "2026-03-10T14:05:00Z", "existence is proven all the same");
+    assert_eq!(health["items"][0]["state_as_of"], "2026-03-10T12:00:00Z");
+    provider.script(Vec::new());
+    poll_at(&world, TimeDelta::minutes(130)).await;
+    assert_eq!(api.ok("/v1/health/pollers").await["items"][0]["state"], "idle");
+}
+
+/// A clock on which ten seconds pass with each look.
+#[derive(Debug)]
+struct RunningClock {
+    from: DateTime<Utc>,
+    looks: AtomicI32,
+}
+
+impl Clock for RunningClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.from + TimeDelta::seconds(10) * self.looks.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Five thousand sessions, a minute apart, from a hundred days before `now` on.
+fn crowd(now: DateTime<Utc>) -> Arc<FixedFeed> {
+    let record = |number: i32| {
+        let created_at = now - TimeDelta::days(100) + TimeDelta::minutes(1) * number;
+        records::record(Platform::Konpro, &format!("konpro-{number:04}"), created_at)
+    };
+    Arc::new(FixedFeed::new((0..5_000).map(record)))
+}
+
+/// What the pages asked for since `asked` begin with.
+fn ranges(provider: &Simulator, asked: usize) -> Vec<String> {
+    let from = |path: &str| path.split("date_from=").nth(1).map(|rest| rest[..10].to_owned());
+    provider.requests()[asked..].iter().filter_map(|request| from(&request.path_and_query)).collect()
+}
+
+#[tokio::test]
+async fn a_large_ring_takes_a_share_of_each_run_and_the_present_comes_first() {
+    let mut world = World::new().await;
+    let provider = world.simulate(Platform::Konpro, crowd(noon()), Quirks::default()).await;
+    poll_at(&world, TimeDelta::zero()).await;
+    let (mut asked, mut runs) = (provider.requests().len(), 0);
+    let left = "select count(*) from ingest.state_coverage where seen_at < '2026-03-18 12:00Z'";
+    while runs < 10 && world.number(left).await > 0 {
+        // until the next tick it reads, and then the present is read again
+        let from = noon() + TimeDelta::days(8) + TimeDelta::minutes(15) * runs;
+        world.clock.set(from);
+        let app = world.app_at(Arc::new(RunningClock { from, looks: AtomicI32::new(0) }));
+        let lines = polling::poll(&app, &Selection::default(), CancellationToken::new()).await.expect("the poll runs");
+        assert!(lines[0].is_complete(), "{lines:?}");
+        assert!(lines[0].pages < 40, "{lines:?}");
+        assert_eq!(ranges(&provider, asked)[0], "2026-03-16", "the last two days come first");
+        (asked, runs) = (provider.requests().len(), runs + 1);
+    }
+    assert!((2..10).contains(&runs), "{runs} runs");
+    let state = "select (pass_started_at is null) || ' ' || (as_of = '2026-03-18 12:00Z') from ingest.rings
+                  where ring = 'weekly'";
+    assert_eq!(world.text(state).await.as_deref(), Some("true true"), "one pass over several runs");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ring_interrupted_by_sigkill_goes_on_where_it_was() {
+    let mut world = World::new().await;
+    let now = SystemClock.now();
+    world.clock.set(now);
+    let provider = world.simulate(Platform::Konpro, crowd(now), Quirks::default()).await;
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    let whole = provider.requests().len();
+    for sql in [
+        "update ingest.state_coverage set seen_at = seen_at - interval '8 days'",
+        "update ingest.rings set as_of = as_of - interval '8 days'",
+    ] {
+        sqlx::query(sql).execute(&world.db.pool).await.expect("eight days pass");
+    }
+    let folder = std::env::temp_dir().join(format!("tributary-rings-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let config = folder.join("tributary.toml");
+    std::fs::write(&config, world.toml()).expect("a config file");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tributary"));
+    command.arg("--config").arg(config).arg("poll").env_clear().envs(world.environment());
+    command.env("DATABASE_URL", &world.db.url).env("FAILPOINTS", "page.after_commit=25*off->return");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(!command.status().expect("it starts").success(), "it was killed");
+    std::fs::remove_dir_all(&folder).expect("cleaned up");
+    let under_way = "select count(*) from ingest.rings where ring = 'weekly' and pass_started_at is not null";
+    assert_eq!(world.number(under_way).await, 1);
+    sqlx::query("update ingest.streams set lease_until = now() - interval '1 second'")
+        .execute(&world.db.pool)
+        .await
+        .expect("the lease runs out");
+    let asked = provider.requests().len();
+    world.clock.set(SystemClock.now());
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    let again = provider.requests().len() - asked;
+    assert!(again < whole - 15, "{again} calls after {whole}: what was read is not read again");
+    assert_eq!(world.number(under_way).await, 0);
+    let old = "select count(*) from ingest.state_coverage where seen_at < now() - interval '1 day'";
+    assert_eq!(world.number(old).await, 0);
+}
+
+#[tokio::test]
+async fn more_young_sessions_than_one_list_should_hold_are_read_after_the_present() {
+    let mut world = World::new().await;
+    let record = |number: i32| {
+        let created_at = noon() - TimeDelta::hours(40) + TimeDelta::minutes(1) * number;
+        records::record(Platform::Konvo, &format!("konvo-{number:04}"), created_at)
+    };
+    let feed = Arc::new(FixedFeed::new((0..2_100).map(record)));
+    let provider = world.simulate(Platform::Konvo, feed.clone(), Quirks::default()).await;
+    poll_at(&world, TimeDelta::zero()).await;
+    assert!(feed.replace(corrected(Platform::Konvo, "konvo-0010", noon() - TimeDelta::minutes(2_390))));
+    let asked = provider.requests().len();
+    poll_at(&world, TimeDelta::minutes(5)).await;
+    assert_eq!(world.number(CORRECTED).await, 1);
+    let first = provider.requests()[asked].path_and_query.clone();
+    assert!(first.contains("updated_at_min=2026-03-10T10") || first.contains("updated_at_min=2026-03-10T10%3A"), "{first}");
+}
+
+#[tokio::test]
+async fn reconciliation_names_what_changed_where_the_counts_are_equal() {
+    for platform in Platform::ALL {
+        let mut world = World::new().await.with_settings("history_from = \"2025-12-01T00:00:00Z\"");
+        let feed = plain_feed(platform, 3);
+        let created_at = noon() - TimeDelta::days(40);
+        feed.insert(records::record(platform, "old", created_at));
+        feed.insert(records::record(platform, "same", created_at + TimeDelta::minutes(1)));
+        let _provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
+        poll_at(&world, TimeDelta::zero()).await;
+        assert!(feed.replace(corrected(platform, "old", created_at)));
+        world.clock.set(noon() + TimeDelta::minutes(30));
+        let report = reconcile(&world).await;
+        assert!(report.is_equal, "it is brought in line: {report:#?}");
+        assert_eq!((report.missing_count, report.surplus_count, report.stale_count), (0, 0, 1), "{report:#?}");
+        assert_eq!(report.windows.len(), 1, "{report:#?}");
+        assert_eq!((report.windows[0].state.as_str(), &report.windows[0].stale_state[..]), ("healed", &["old".to_owned()][..]));
+        assert_eq!(world.number(CORRECTED).await, 1, "{platform:?}");
+        let api = world.api().await;
+        let found = api.ok("/v1/reconciliation?state=healed").await;
+        assert_eq!(found["items"][0]["stale_state"], serde_json::json!(["old"]), "{found:#}");
+        assert_eq!(found["items"][0]["stale_state_count"], 1);
+        let seen = "select sum(stale_session_count)::bigint from analytics.reconciliation";
+        assert_eq!(world.number(seen).await, 1);
+        assert_eq!(reconcile(&world).await.windows.len(), 0, "once more, all is equal");
+        assert_eq!(world.number(seen).await, 0, "the newest comparison");
+    }
+}
+
+/// A reconciliation by schedule reads what can still change, and what nothing has looked at for a week.
+#[tokio::test]
+async fn a_scheduled_reconciliation_compares_the_states_that_may_have_changed() {
+    use tributary::model::id::SourceId;
+    use tributary::model::stream::Stream;
+    use tributary::model::time::Window;
+    use tributary::store::{Place, state_coverage};
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konvo, 3);
+    feed.insert(open_chat("open", noon() - TimeDelta::days(40)));
+    feed.insert(records::record(Platform::Konvo, "settled", noon() - TimeDelta::days(50)));
+    let _provider = world.simulate(Platform::Konvo, feed, Quirks::default()).await;
+    poll_at(&world, TimeDelta::zero()).await;
+    let day = |days: i64| {
+        let from = noon() - TimeDelta::days(days) - TimeDelta::hours(12);
+        Window { from, to: from + TimeDelta::days(1) }
+    };
+    let place = Place { source_id: SourceId(1), stream: Stream::Sessions };
+    let windows = [day(50), day(40), day(30)];
+    let due = |since| state_coverage::due(&world.db.pool, place, &windows, since);
+    assert_eq!(due(noon() - TimeDelta::days(7)).await.expect("an answer"), [false, true, false]);
+    assert_eq!(due(noon() + TimeDelta::hours(1)).await.expect("an answer"), [true, true, true]);
+}
