@@ -16,7 +16,7 @@ pub(crate) mod whole;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -30,6 +30,8 @@ use crate::query::freshness::Freshness;
 const DATA_VERSION: HeaderName = HeaderName::from_static("data-version");
 /// Everything before this instant is stored.
 const DATA_COMPLETE_THROUGH: HeaderName = HeaderName::from_static("data-complete-through");
+/// When the state of what is stored was last seen.
+const DATA_STATE_AS_OF: HeaderName = HeaderName::from_static("data-state-as-of");
 /// Codes of what a reader should know.
 const DATA_WARNINGS: HeaderName = HeaderName::from_static("data-warnings");
 
@@ -195,10 +197,11 @@ pub(crate) fn describe<'a>(
     warnings: impl IntoIterator<Item = &'a str>,
 ) -> Response {
     let warnings: Vec<&str> = warnings.into_iter().collect();
-    let complete_through = freshness.complete_through.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    let instant = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
     let headers = [
         (DATA_VERSION, Some(freshness.data_version.clone())),
-        (DATA_COMPLETE_THROUGH, complete_through),
+        (DATA_COMPLETE_THROUGH, instant(freshness.complete_through)),
+        (DATA_STATE_AS_OF, instant(freshness.state_as_of)),
         (DATA_WARNINGS, Some(warnings.join(", ")).filter(|text| !text.is_empty())),
     ];
     for (name, value) in headers {
