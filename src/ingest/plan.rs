@@ -7,7 +7,7 @@ use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
 use crate::model::time::{Window, to_micros};
 use crate::store::open_set::{self, OpenRange};
-use crate::store::{StoreError, run as journal, source as facts, window};
+use crate::store::{StoreError, hole, run as journal, source as facts, window};
 
 /// No range is shorter than this.
 const SHORTEST: TimeDelta = TimeDelta::minutes(1);
@@ -52,7 +52,11 @@ pub(super) async fn targets(
         }
         OpenSet::ByDetail { .. } => from,
     };
-    let mut gaps = gaps(&proven, source.history_from, from);
+    // an operator accepts that some holes stay: reading them again would bring nothing
+    let mut settled = hole::accepted(&poller.pool, source.id, stream).await?;
+    settled.extend(&proven);
+    settled.sort_by_key(|window| window.from);
+    let mut gaps = gaps(&settled, source.history_from, from);
     // what was never walked first, then what was doubted longest ago: gaps that stay must not keep others from being read
     let doubtful = window::doubtful(&poller.pool, source.id, stream).await?;
     gaps.sort_by_key(|gap| last_doubted(gap, &doubtful));

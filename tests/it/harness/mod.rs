@@ -193,6 +193,7 @@ impl World {
             pool: self.db.pool.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             default_zone: chrono_tz::Tz::UTC,
+            zones: tributary::query::zones::Zones::default(),
             health: tributary::api::HealthSettings::default(),
             draining: stop.clone(),
             actions: tributary::api::actions::ActionAccess::default(),
