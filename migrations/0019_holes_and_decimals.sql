@@ -22,26 +22,17 @@ create table ingest.accepted_holes (
 create index accepted_holes_standing on ingest.accepted_holes (source_id, stream, window_from) where reopened_at is null;
 comment on table ingest.accepted_holes is 'Ranges that are not proven complete and that an operator accepts as they are.';
 
--- How far a stream counts as complete: the end of the proven range that holds the start of the history of its source,
--- accepted holes bridged.
-create function ingest.complete_through(of_source int, of_stream text) returns timestamptz
-  language sql stable parallel safe
-begin atomic
-  select upper(covered.stretch)
-    from core.sources src
-   cross join lateral unnest((
-         select range_agg(tstzrange(known.window_from, known.window_to))
-           from (select w.window_from, w.window_to from ingest.windows w
-                  where w.source_id = of_source and w.stream = of_stream and w.is_complete
-                 union all
-                 select h.window_from, h.window_to from ingest.accepted_holes h
-                  where h.source_id = of_source and h.stream = of_stream and h.reopened_at is null
-                    -- where nothing is proven yet there is nothing to go on from
-                    and exists (select from ingest.windows w
-                                 where w.source_id = of_source and w.stream = of_stream and w.is_complete)) known))
-         covered (stretch)
-   where src.source_id = of_source and covered.stretch @> src.history_from::timestamptz;
-end;
+-- What counts as complete: proven ranges, and accepted holes between them, merged.
+create view ingest.covered_windows as
+select stream.source_id, stream.stream, lower(stretch) as window_from, upper(stretch) as window_to
+  from (select known.source_id, known.stream, range_agg(tstzrange(known.window_from, known.window_to)) as stretches
+          from (select w.source_id, w.stream, w.window_from, w.window_to from ingest.windows w where w.is_complete
+                union all
+                select h.source_id, h.stream, h.window_from, h.window_to
+                  from ingest.accepted_holes h where h.reopened_at is null) known
+         group by known.source_id, known.stream) stream
+ cross join lateral unnest(stream.stretches) stretch;
+comment on view ingest.covered_windows is 'Ranges that are proven complete or accepted as they are, by source and stream.';
 
 create or replace view analytics.stream_freshness as
 select src.source_slug as source, src.provider, st.stream,
@@ -62,7 +53,11 @@ select src.source_slug as source, src.provider, st.stream,
        st.source_id
   from ingest.streams st
   join core.sources src using (source_id)
- cross join lateral (select ingest.complete_through(st.source_id, st.stream) as window_to) w;
+  left join lateral (
+       select covered.window_to from ingest.covered_windows covered
+        where covered.source_id = st.source_id and covered.stream = st.stream
+          and covered.window_from <= src.history_from and covered.window_to > src.history_from
+        limit 1) w on true;
 comment on column analytics.stream_freshness.complete_through is 'Everything before this instant is proven to be stored, but for the ranges in accepted_holes; null: nothing is proven yet.';
 
 create view analytics.accepted_holes as

@@ -74,22 +74,23 @@ fn describe_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
         let detail = format!("the database has no zone for server.default_zone {default_zone}: {REMEDY}");
         return (false, format!("{detail}, or configure a zone that it has"));
     };
-    let mut finding = match name == default_zone.name() {
-        true => format!("the database has server.default_zone {name}"),
-        false => format!("the database has no zone {default_zone}, server.default_zone; {name} stands for it"),
-    };
+    let mut findings = vec![if name == default_zone.name() {
+        format!("the database has server.default_zone {name}")
+    } else {
+        format!("the database has no zone {default_zone}, server.default_zone; {name} stands for it")
+    }];
     let (mapped, missing): (Vec<_>, Vec<_>) = names.mapped().into_iter().partition(|(_, name)| name.is_some());
     let shown = |zones: &[(Tz, Option<&str>)]| {
         let names: Vec<&str> = zones.iter().map(|(zone, _)| zone.name()).take(3).collect();
         format!("{} ({}{})", zones.len(), names.join(", "), if zones.len() > names.len() { ", …" } else { "" })
     };
     if !mapped.is_empty() {
-        finding += &format!("; other names of the same zones stand for {} that it lacks", shown(&mapped));
+        findings.push(format!("other names of the same zones stand for {} that it lacks", shown(&mapped)));
     }
     if !missing.is_empty() {
-        finding += &format!("; questions in {} are refused: {REMEDY}", shown(&missing));
+        findings.push(format!("questions in {} are refused: {REMEDY}", shown(&missing)));
     }
-    (true, finding)
+    (true, findings.join("; "))
 }
 
 async fn check_source(app: &App, slug: &str, connector: &dyn Connector) -> CheckLine {

@@ -51,14 +51,14 @@ pub async fn complete_through(
     stream: Stream,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
     let end = sqlx::query_scalar!(
-        "select ingest.complete_through($1, $2)",
+        "select complete_through from analytics.stream_freshness where source_id = $1 and stream = $2",
         source_id.0,
         stream.as_str(),
     )
-    .fetch_one(pool)
+    .fetch_optional(pool)
     .await
     .map_err(StoreError::doing("reading how far a stream is complete"))?;
-    Ok(end)
+    Ok(end.flatten())
 }
 
 /// Writes a denial on its own; a proof travels with the last page of its window.

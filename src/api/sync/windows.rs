@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -30,8 +30,8 @@ use crate::store::window;
 const MAX_NOTE_CHARS: usize = 500;
 
 /// A range of a stream, and why it is accepted.
-#[derive(Debug, Deserialize, ToSchema)]
-#[expect(dead_code, reason = "read field by field, so that all faults are told at once")]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is only documented; the body is read field by field")]
 pub(crate) struct HoleBody {
     /// The stream. Default: `sessions`.
     #[schema(example = "sessions")]

@@ -218,6 +218,12 @@ impl Api {
         (status, answer.json().await.expect("JSON"))
     }
 
+    /// Status and JSON body of `POST path` with a body.
+    pub(crate) async fn ask(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        let answer = self.http.post(format!("{}{path}", self.base)).json(body).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
     /// Status and JSON body of `POST path` with an empty object.
     pub(crate) async fn tell(&self, path: &str) -> (u16, serde_json::Value) {
         let request = self.http.post(format!("{}{path}", self.base)).json(&serde_json::json!({}));
