@@ -60,7 +60,7 @@ comment on view ingest.state_ranges is 'What is proven complete, cut by when its
 
 create or replace view analytics.stream_freshness as
 select src.source_slug as source, src.provider, st.stream,
-       w.window_to::timestamptz as complete_through,
+       w.window_to as complete_through,
        st.last_success_at::timestamptz as last_success_at,
        st.last_attempt_at::timestamptz as last_attempt_at,
        coalesce(st.last_verdict, 'never_ran') as last_verdict,
@@ -81,9 +81,9 @@ select src.source_slug as source, src.provider, st.stream,
   from ingest.streams st
   join core.sources src using (source_id)
   left join lateral (
-       select window_to from ingest.windows w
-        where w.source_id = st.source_id and w.stream = st.stream and w.is_complete
-          and w.window_from <= src.history_from and w.window_to > src.history_from
+       select covered.window_to from ingest.covered_windows covered
+        where covered.source_id = st.source_id and covered.stream = st.stream
+          and covered.window_from <= src.history_from and covered.window_to > src.history_from
         limit 1) w on true;
 comment on column analytics.stream_freshness.state_as_of is 'The oldest instant at which the state of what is stored was last seen, over all history: what changed later may not be stored yet. Null: some of it was never seen again, or nothing is proven.';
 

@@ -11,6 +11,7 @@ pub mod reconciling;
 pub mod replaying;
 pub mod serving;
 mod sources;
+pub mod windows;
 
 use std::collections::BTreeMap;
 use std::io::Write;

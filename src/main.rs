@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 use tributary::app::polling::Selection;
 use tributary::app::serving::{self, Role};
-use tributary::app::{self, App, backfilling, checking, polling, pruning, reconciling, replaying, say};
+use tributary::app::{self, App, backfilling, checking, polling, pruning, reconciling, replaying, say, windows};
 use tributary::clock::{Dice, SystemClock};
 use tributary::db::Purpose;
 use tributary::demo;
@@ -45,6 +45,8 @@ enum Verb {
     Backfill(backfilling::BackfillArgs),
     /// Compare what is stored with the providers' own counts and heal what differs; exit 0 only if all is equal
     Reconcile(reconciling::ReconcileArgs),
+    /// List the ranges that could not be proven complete, accept them with a note, or open them again
+    Windows(windows::WindowsArgs),
     /// Bring the database to this version's schema
     Migrate,
     /// Look at configuration, database, credentials and clocks
@@ -181,6 +183,11 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             let app = configured(path, environment, None)?;
             let user = user(environment);
             block_on(async move { reconciling::run(&app, &args, &user, serving::stop_on_signal()?).await })
+        }
+        Verb::Windows(args) => {
+            let app = configured(path, environment, None)?;
+            let user = user(environment);
+            block_on(async move { windows::run(&app, &args, &user).await })
         }
         Verb::Migrate => {
             let app = configured(path, environment, None)?;

@@ -125,6 +125,7 @@ fn router(pool: &PgPool) -> anyhow::Result<axum::Router> {
         pool: pool.clone(),
         clock: Arc::new(SettableClock::at(now)),
         default_zone: chrono_tz::Tz::UTC,
+        zones: tributary::query::zones::Zones::default(),
         health: HealthSettings::default(),
         draining: CancellationToken::new(),
         actions: api::actions::ActionAccess::default(),

@@ -92,6 +92,25 @@ impl IntoResponses for ControlProblems {
     }
 }
 
+/// Documents the problems of a command about windows.
+#[derive(Debug)]
+pub(crate) struct WindowProblems;
+
+impl IntoResponses for WindowProblems {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        documented(&[
+            ("403", "A page of another origin asked (`cross_site_request`)."),
+            ("404", "There is no source of this slug; perhaps the answer knows which was meant."),
+            ("409", "No doubtful or no accepted window touches the range (`no_such_window`); nothing was changed."),
+            ("413", "The body is too large."),
+            ("415", "The body is not declared as `application/json`."),
+            ("422", "The body has faults (`invalid_body`), all in `errors` with their JSON pointers."),
+            INTERNAL,
+            ("503", "The database does not answer (`database_unavailable`, see Retry-After)."),
+        ])
+    }
+}
+
 /// Documents the problems of a call that is told prices.
 #[derive(Debug)]
 pub(crate) struct PriceProblems;

@@ -50,6 +50,7 @@ use crate::api::problem::ApiError;
 use crate::api::rejections::RejectReplays;
 use crate::api::request_id::RequestId;
 use crate::clock::Clock;
+use crate::query::zones::Zones;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -60,6 +61,8 @@ pub struct ApiState {
     pub clock: Arc<dyn Clock>,
     /// Whose days are meant where a question does not say.
     pub default_zone: Tz,
+    /// What the database calls a zone.
+    pub zones: Zones,
     /// When health is called bad.
     pub health: HealthSettings,
     /// Cancelled once the process is to stop: it is not ready any more.
@@ -115,6 +118,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sync::control::resume_source))
         .routes(routes!(sync::control::start_runs))
         .routes(routes!(sync::operations::list_operations))
+        .routes(routes!(sync::windows::accept_windows))
+        .routes(routes!(sync::windows::reopen_windows))
         .routes(routes!(sessions::list::list_sessions))
         .routes(routes!(sessions::one::read_session))
         .routes(routes!(sessions::messages::list_messages))

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
+
 use crate::app::App;
 use crate::app::sources::Workshop;
 use crate::connector::error::PullError;
@@ -9,6 +11,7 @@ use crate::connector::{CheckReport, Connector};
 use crate::db::{self, Purpose};
 use crate::model::page::PageRequest;
 use crate::model::time::Window;
+use crate::query::zones::ZoneNames;
 
 /// Skew above this is told as a fault, seconds: proofs are then cut to the provider's clock.
 const SKEW_BORNE_SECONDS: i64 = 30;
@@ -27,7 +30,7 @@ pub struct CheckLine {
 /// Looks at everything; all of it, whatever fails. Changes nothing: a candidate configuration may be
 /// checked against a database in use.
 pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
-    let mut lines = vec![check_database(app).await];
+    let mut lines = vec![check_database(app).await, check_zones(app).await];
     if app.config.sources.is_empty() {
         lines.push(CheckLine {
             subject: "sources".to_owned(),
@@ -52,6 +55,42 @@ async fn check_database(app: &App) -> CheckLine {
         Err(error) => (false, format!("{error:#}")),
     };
     CheckLine { subject, is_well, finding }
+}
+
+/// Whether the database knows the time zones of questions, or others that stand for them.
+async fn check_zones(app: &App) -> CheckLine {
+    let subject = "time zones".to_owned();
+    let read = async { anyhow::Ok(ZoneNames::read(&app.pool(Purpose::Answer).await?).await?) };
+    let (is_well, finding) = match read.await {
+        Ok(names) => describe_zones(&names, app.config.server.default_zone),
+        Err(error) => (false, format!("{error:#}")),
+    };
+    CheckLine { subject, is_well, finding }
+}
+
+fn describe_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
+    const REMEDY: &str = "install the time zone data (tzdata) of the database server, aliases included";
+    let Some(name) = names.resolve(default_zone) else {
+        let detail = format!("the database has no zone for server.default_zone {default_zone}: {REMEDY}");
+        return (false, format!("{detail}, or configure a zone that it has"));
+    };
+    let mut findings = vec![if name == default_zone.name() {
+        format!("the database has server.default_zone {name}")
+    } else {
+        format!("the database has no zone {default_zone}, server.default_zone; {name} stands for it")
+    }];
+    let (mapped, missing): (Vec<_>, Vec<_>) = names.mapped().into_iter().partition(|(_, name)| name.is_some());
+    let shown = |zones: &[(Tz, Option<&str>)]| {
+        let names: Vec<&str> = zones.iter().map(|(zone, _)| zone.name()).take(3).collect();
+        format!("{} ({}{})", zones.len(), names.join(", "), if zones.len() > names.len() { ", …" } else { "" })
+    };
+    if !mapped.is_empty() {
+        findings.push(format!("other names of the same zones stand for {} that it lacks", shown(&mapped)));
+    }
+    if !missing.is_empty() {
+        findings.push(format!("questions in {} are refused: {REMEDY}", shown(&missing)));
+    }
+    (true, findings.join("; "))
 }
 
 async fn check_source(app: &App, slug: &str, connector: &dyn Connector) -> CheckLine {

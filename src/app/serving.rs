@@ -22,6 +22,7 @@ use crate::app::sources::Workshop;
 use crate::app::{App, pruning};
 use crate::db::Purpose;
 use crate::ingest::{self, Source, schedule::Schedule};
+use crate::query::zones::Zones;
 
 /// How long a shutdown waits for polls and requests.
 const GRACE: Duration = Duration::from_secs(30);
@@ -127,6 +128,7 @@ async fn answer(
         pool: reads.clone(),
         clock: Arc::clone(&app.clock),
         default_zone: app.config.server.default_zone,
+        zones: zones(app, &reads).await,
         health: HealthSettings::default(),
         draining: stop.clone(),
         actions,
@@ -147,6 +149,17 @@ async fn answer(
     }
     reads.close().await;
     Ok(())
+}
+
+/// The time zones of the database, read now so that the first question does not wait for them.
+async fn zones(app: &App, pool: &PgPool) -> Zones {
+    let (zones, zone) = (Zones::default(), app.config.server.default_zone);
+    match zones.name(pool, zone).await {
+        Ok(Some(_)) => {}
+        Ok(None) => tracing::warn!(%zone, "the database lacks server.default_zone; `tributary check` names the remedy"),
+        Err(error) => tracing::debug!(error = ?error, "the time zones are read with the first question"),
+    }
+    zones
 }
 
 /// A token that is cancelled by SIGINT or SIGTERM; a second signal ends the process at once.

@@ -11,7 +11,7 @@ mod oddities;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -24,6 +24,9 @@ pub use self::oddities::Oddities;
 /// The largest amount that is believed: minutes or seconds of two thousand years. Sums of larger ones would
 /// not fit an exact number.
 pub const LARGEST_AMOUNT: i64 = 1_000_000_000;
+/// Digits that a number keeps after the point. With the ten before it that [`LARGEST_AMOUNT`] allows, an amount has at
+/// most 28 digits, which every common tool can read.
+pub const FRACTION_DIGITS: u32 = 18;
 
 /// Unknown fields of one object that are counted.
 const MAX_UNKNOWN_FIELDS: usize = 20;
@@ -75,10 +78,16 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// An exact number; `None` for anything else and for numbers beyond 28 digits.
+/// An exact number, rounded to [`FRACTION_DIGITS`]; `None` for anything else and for numbers beyond 28 digits.
 pub fn decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();
-    text.parse().or_else(|_| Decimal::from_scientific(text)).ok()
+    let number: Option<Decimal> = text.parse().or_else(|_| Decimal::from_scientific(text)).ok();
+    number.map(round)
+}
+
+/// Rounds to [`FRACTION_DIGITS`], halves away from zero. A quotient is rounded where it is made.
+pub fn round(number: Decimal) -> Decimal {
+    number.round_dp_with_strategy(FRACTION_DIGITS, RoundingStrategy::MidpointAwayFromZero)
 }
 
 /// One object of a page, read field by field.

@@ -7,7 +7,7 @@ use crate::ingest::{Poller, Source};
 use crate::model::ring::Ring;
 use crate::model::stream::Stream;
 use crate::model::time::{Window, to_micros};
-use crate::store::{StoreError, state_coverage, window};
+use crate::store::{StoreError, hole, state_coverage, window};
 
 /// No range is shorter than this.
 const SHORTEST: TimeDelta = TimeDelta::minutes(1);
@@ -49,7 +49,11 @@ pub(super) async fn targets(
     let is_listed_again = is_by_creation
         && state_coverage::holds_at_most(&poller.pool, source.id, &again, policy.split_above_records).await?;
     let from = if is_listed_again { recent } else { from };
-    let mut gaps = gaps(&proven, source.history_from, from);
+    // an operator accepts that some holes stay: reading them again would bring nothing
+    let mut settled = hole::accepted(&poller.pool, source.id, stream).await?;
+    settled.extend(&proven);
+    settled.sort_by_key(|window| window.from);
+    let mut gaps = gaps(&settled, source.history_from, from);
     // what was never walked first, then what was doubted longest ago: gaps that stay must not keep others from being read
     let doubtful = window::doubtful(&poller.pool, source.id, stream).await?;
     gaps.sort_by_key(|gap| last_doubted(gap, &doubtful));

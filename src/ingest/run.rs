@@ -27,7 +27,7 @@ use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Progress};
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, statistics, window as windows};
+use crate::store::{StoreError, hole, statistics, window as windows};
 
 /// Cuts of doubtful windows in one poll; the next one goes on where this one stopped.
 const MAX_CUTS: u32 = 16;
@@ -59,6 +59,8 @@ pub(super) struct Run<'a> {
     pub(super) doubts: Vec<String>,
     /// How often a window that cannot be proven may still be cut in this run.
     pub(super) cuts_left: u32,
+    /// Ranges of which an operator accepts that they are not proven.
+    pub(super) accepted: Vec<Window>,
     /// Windows left out because they could not be read.
     pub(super) spared_windows: u32,
     /// A part of a window held less than the whole: the provider's time filter works.
@@ -85,8 +87,10 @@ impl<'a> Run<'a> {
         let now = poller.clock.now();
         let run_id = journal::start(&poller.pool, &lease, target, now).await?;
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
+        let accepted = hole::accepted(&poller.pool, lease.source_id, lease.stream).await?;
         let keeper = Keeper::of_lease(&poller.pool, lease);
-        Ok(Self::new(poller, source, Hold::Lease(lease), (run_id, to_micros(now)), keeper))
+        let run = Self::new(poller, source, Hold::Lease(lease), (run_id, to_micros(now)), keeper);
+        Ok(Self { accepted, ..run })
     }
 
     /// The run of a unit of the past.
@@ -127,6 +131,7 @@ impl<'a> Run<'a> {
             distinct_count: 0,
             doubts: Vec::new(),
             cuts_left: MAX_CUTS,
+            accepted: Vec::new(),
             spared_windows: 0,
             filter_works: false,
             is_ring: false,

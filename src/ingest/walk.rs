@@ -163,8 +163,19 @@ impl Run<'_> {
         error.kind.policy().may_be_local && !is_outage && self.spared_windows < MAX_SPARED_WINDOWS
     }
 
-    /// Marks a window as not proven.
+    /// Whether a doubtful window is a hole that an operator accepts: it lies within one, or it cannot be cut further and
+    /// touches one.
+    fn is_accepted(&self, window: &Window) -> bool {
+        let touches = |hole: &Window| hole.from < window.to && hole.to > window.from;
+        let holds = |hole: &Window| hole.from <= window.from && hole.to >= window.to;
+        self.accepted.iter().any(|hole| holds(hole) || touches(hole) && window.span() <= SHORTEST_SPLIT)
+    }
+
+    /// Marks a window as not proven, unless that is known and accepted.
     async fn doubt(&mut self, finding: &Finding) -> Result<(), Halt> {
+        if self.is_accepted(&finding.window) {
+            return Ok(());
+        }
         let doubt = finding.doubt.as_deref().unwrap_or_default();
         self.doubts.push(format!("{}: {doubt}", finding.window));
         self.deny(finding).await

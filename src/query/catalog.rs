@@ -80,10 +80,29 @@ pub struct StreamState {
     pub last_verdict: String,
     /// Records that could not be normalized and wait for a fix.
     pub open_reject_count: i64,
-    /// Ranges known not to be complete, as far as they touch the range asked about.
+    /// Ranges known not to be complete and not accepted by an operator, as far as they touch the range asked about.
     pub gaps: Vec<TimeRange>,
     /// Ranges proven complete, as far as they touch the range asked about.
     pub proven: Vec<TimeRange>,
+    /// Ranges that are not proven complete and that an operator accepts, as far as they touch the range asked about.
+    pub accepted: Vec<TimeRange>,
+}
+
+impl StreamState {
+    /// Ranges that are proven complete or accepted as they are: what is left out of them is not known. Oldest first;
+    /// they neither overlap nor touch.
+    pub fn covered(&self) -> Vec<TimeRange> {
+        let mut ranges: Vec<TimeRange> = self.proven.iter().chain(&self.accepted).copied().collect();
+        ranges.sort_by_key(|range| range.from);
+        let mut covered: Vec<TimeRange> = Vec::new();
+        for range in ranges {
+            match covered.last_mut().filter(|last| last.to >= range.from) {
+                Some(last) => last.to = last.to.max(range.to),
+                None => covered.push(range),
+            }
+        }
+        covered
+    }
 }
 
 /// All sources at one instant.
@@ -134,6 +153,8 @@ struct Row {
     gap_ends: Vec<DateTime<Utc>>,
     proven_starts: Vec<DateTime<Utc>>,
     proven_ends: Vec<DateTime<Utc>>,
+    accepted_starts: Vec<DateTime<Utc>>,
+    accepted_ends: Vec<DateTime<Utc>>,
     version: i64,
 }
 
@@ -158,27 +179,33 @@ impl Catalog {
                                 from ingest.state_ranges r
                                where r.source_id = src.source_id and r.stream = fresh.stream
                                  and r.range_from < $2 and r.range_to > $1) end as state_as_of,
-                   array(select w.window_from::timestamptz from ingest.windows w
-                          where w.source_id = src.source_id and w.stream = fresh.stream and not w.is_complete
-                            and w.window_from < $2 and w.window_to > $1
-                          order by w.window_from) as "gap_starts!",
-                   array(select w.window_to::timestamptz from ingest.windows w
-                          where w.source_id = src.source_id and w.stream = fresh.stream and not w.is_complete
-                            and w.window_from < $2 and w.window_to > $1
-                          order by w.window_from) as "gap_ends!",
-                   array(select w.window_from::timestamptz from ingest.windows w
-                          where w.source_id = src.source_id and w.stream = fresh.stream and w.is_complete
-                            and w.window_from < $2 and w.window_to > $1
-                          order by w.window_from) as "proven_starts!",
-                   array(select w.window_to::timestamptz from ingest.windows w
-                          where w.source_id = src.source_id and w.stream = fresh.stream and w.is_complete
-                            and w.window_from < $2 and w.window_to > $1
-                          order by w.window_from) as "proven_ends!",
+                   array(select lower(r) from unnest(known.doubted - hole.accepted) r order by 1) as "gap_starts!",
+                   array(select upper(r) from unnest(known.doubted - hole.accepted) r order by 1) as "gap_ends!",
+                   array(select lower(r) from unnest(known.proven) r order by 1) as "proven_starts!",
+                   array(select upper(r) from unnest(known.proven) r order by 1) as "proven_ends!",
+                   -- what was proven later is no hole any more, unless it was doubted again
+                   array(select lower(r) from unnest(hole.accepted - (known.proven - known.doubted)) r order by 1)
+                     as "accepted_starts!",
+                   array(select upper(r) from unnest(hole.accepted - (known.proven - known.doubted)) r order by 1)
+                     as "accepted_ends!",
                    (select coalesce(sum(v.version), 0)::bigint from ingest.data_versions v) as "version!"
               from analytics.sources src
               join core.sources core on core.source_id = src.source_id
               -- streams that walk a list: what is fetched session by session proves no range, it is missing per session
               left join analytics.stream_freshness fresh on fresh.source = src.source and fresh.stream = any($3)
+             cross join lateral (
+                   select coalesce(range_agg(tstzrange(w.window_from, w.window_to)) filter (where not w.is_complete), '{}')
+                            as doubted,
+                          coalesce(range_agg(tstzrange(w.window_from, w.window_to)) filter (where w.is_complete), '{}')
+                            as proven
+                     from ingest.windows w
+                    where w.source_id = src.source_id and w.stream = fresh.stream
+                      and w.window_from < $2 and w.window_to > $1) known
+             cross join lateral (
+                   select coalesce(range_agg(tstzrange(h.window_from, h.window_to)), '{}') as accepted
+                     from ingest.accepted_holes h
+                    where h.source_id = src.source_id and h.stream = fresh.stream and h.reopened_at is null
+                      and h.window_from < $2 and h.window_to > $1) hole
              order by src.source, fresh.stream
             "#,
             range.from,
@@ -244,6 +271,7 @@ impl Row {
             open_reject_count: self.open_reject_count.unwrap_or(0),
             gaps: ranges(&self.gap_starts, &self.gap_ends),
             proven: ranges(&self.proven_starts, &self.proven_ends),
+            accepted: ranges(&self.accepted_starts, &self.accepted_ends),
         })
     }
 

@@ -7,13 +7,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::query::catalog::{Catalog, Source};
+use crate::query::catalog::{Catalog, Source, StreamState};
+use crate::query::range::TimeRange;
 
 /// Whether an answer can be acted upon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FreshnessState {
-    /// All streams behind it are proven complete up to a short while ago.
+    /// All streams behind it are proven complete, over the range asked about, up to a short while ago.
     Fresh,
     /// At least one is not.
     Stale,
@@ -24,12 +25,17 @@ pub enum FreshnessState {
 pub struct Freshness {
     /// `stale` once a stream is further behind than it may be.
     pub state: FreshnessState,
-    /// Everything before this instant is stored, over all streams involved; null: one of them has proven nothing yet.
+    /// Everything before this instant is stored, over all streams involved and since their history begins; null: one of
+    /// them has proven nothing yet. Ranges that an operator accepts as they are do not hold it back.
     pub complete_through: Option<DateTime<Utc>>,
     /// The oldest instant at which the state of what is stored was last seen, over the range asked about and all streams
     /// involved: outcomes, ends and minutes that changed later may not be stored yet. Null: for some of it that is not
     /// known.
     pub state_as_of: Option<DateTime<Utc>>,
+    /// How far the range asked about is proven, over all streams involved; `state` is judged by it. Absent: no range was
+    /// asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<RangeProof>,
     /// State of what is stored: a number that grows with each writing, and only then. A poll that finds nothing new
     /// leaves it.
     #[schema(example = "d48213")]
@@ -55,6 +61,10 @@ pub struct StreamFreshness {
     /// The oldest instant at which the state of what is stored was last seen, over the range asked about; null: for some
     /// of it that is not known.
     pub state_as_of: Option<DateTime<Utc>>,
+    /// How far the range asked about is proven. Absent: no range was asked about, or the history of the source begins
+    /// after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<RangeProof>,
     /// When a run last ended complete; null: never.
     pub last_success_at: Option<DateTime<Utc>>,
     /// `complete`, `incomplete`, `failed`, `rate_limited`, `cancelled` or `never_ran`.
@@ -62,10 +72,67 @@ pub struct StreamFreshness {
     pub last_verdict: String,
 }
 
+/// How far a range is proven complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RangeProof {
+    /// Everything of the range before this instant is stored; null: its beginning is not proven.
+    pub complete_through: Option<DateTime<Utc>>,
+    /// Whether all of the range is proven; false while it runs, and where a hole in it is accepted.
+    pub is_proven: bool,
+    /// Whether a range in it could not be proven and an operator accepts that.
+    pub has_accepted_gap: bool,
+}
+
+impl RangeProof {
+    /// How far a stream is proven over `range`. `None`: the history of its source begins after it, and no backfill has
+    /// proven any of it.
+    pub fn of(source: &Source, stream: &StreamState, range: TimeRange) -> Option<Self> {
+        let touches = |proven: &TimeRange| proven.from < range.to && proven.to > range.from;
+        let from = if source.history_from < range.to { range.from.max(source.history_from) } else { range.from };
+        if source.history_from >= range.to && !stream.proven.iter().any(touches) {
+            return None;
+        }
+        let holds = |covered: &&TimeRange| covered.from <= from && covered.to > from;
+        Some(Self {
+            complete_through: stream.covered().iter().find(holds).map(|covered| covered.to.min(range.to)),
+            is_proven: stream.proven.iter().any(|proven| proven.from <= from && proven.to >= range.to),
+            has_accepted_gap: stream.accepted.iter().any(touches),
+        })
+    }
+
+    /// Whether the range is complete as far as it must be at `now`: to its end, or up to `limit` ago.
+    pub fn is_within(&self, range: TimeRange, now: DateTime<Utc>, limit: TimeDelta) -> bool {
+        self.complete_through.is_some_and(|through| through >= range.to.min(now - limit))
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            complete_through: self.complete_through.zip(other.complete_through).map(|(one, other)| one.min(other)),
+            is_proven: self.is_proven && other.is_proven,
+            has_accepted_gap: self.has_accepted_gap || other.has_accepted_gap,
+        }
+    }
+}
+
 impl Freshness {
-    /// The freshness of what `sources` give, at `now`; a stream is stale when it is proven complete only up to
+    /// The freshness of all that `sources` give, at `now`; a stream is stale when it is proven complete only up to
     /// more than `stale_after` ago.
     pub fn of(catalog: &Catalog, sources: &[&Source], now: DateTime<Utc>, stale_after: TimeDelta) -> Self {
+        Self::over(catalog, sources, None, now, stale_after)
+    }
+
+    /// The freshness of what `sources` give over `range`, with which the catalog was read: what lies before it or after
+    /// it does not count.
+    pub fn over(
+        catalog: &Catalog,
+        sources: &[&Source],
+        range: Option<TimeRange>,
+        now: DateTime<Utc>,
+        stale_after: TimeDelta,
+    ) -> Self {
+        // what has not begun can be late like the present alone
+        let range = range.filter(|range| range.from < now);
+        let mut of_range: Option<RangeProof> = None;
         let mut complete_through = Some(DateTime::<Utc>::MAX_UTC);
         let mut state_as_of = Some(DateTime::<Utc>::MAX_UTC);
         let mut streams = Vec::new();
@@ -76,23 +143,31 @@ impl Freshness {
             for stream in &source.streams {
                 complete_through = complete_through.zip(stream.complete_through).map(|(a, b)| a.min(b));
                 state_as_of = state_as_of.zip(stream.state_as_of).map(|(a, b)| a.min(b));
+                let proof = range.and_then(|range| RangeProof::of(source, stream, range));
+                of_range = of_range.into_iter().chain(proof).reduce(RangeProof::and);
                 streams.push(StreamFreshness {
                     source: source.source.clone(),
                     provider: source.provider.clone(),
                     stream: stream.stream.clone(),
                     complete_through: stream.complete_through,
                     state_as_of: stream.state_as_of,
+                    range: proof,
                     last_success_at: stream.last_success_at,
                     last_verdict: stream.last_verdict.clone(),
                 });
             }
         }
         let complete_through = complete_through.filter(|_| !streams.is_empty());
-        let is_fresh = complete_through.is_some_and(|at| now - at <= stale_after);
+        let is_unpolled = sources.iter().any(|source| source.is_enabled && source.streams.is_empty());
+        let is_fresh = match range.zip(of_range) {
+            Some((range, proof)) => !is_unpolled && proof.is_within(range, now, stale_after),
+            None => complete_through.is_some_and(|at| now - at <= stale_after),
+        };
         Self {
             state: if is_fresh { FreshnessState::Fresh } else { FreshnessState::Stale },
             complete_through,
             state_as_of: state_as_of.filter(|_| !streams.is_empty()),
+            range: of_range,
             data_version: catalog.data_version(),
             streams,
         }

@@ -120,7 +120,7 @@ const KINDS_OF_SESSION: &str = "
          ('participant', 'participant_time', s.participant_minutes, false, s.session_kind in ('meeting', 'livestream')),
          ('active', 'activity',
           case when s.message_count is not null then coalesce(
-            (select sum(least(gap.seconds, 300)) filter (where gap.seconds is not null) / 60
+            (select round(sum(least(gap.seconds, 300)) filter (where gap.seconds is not null) / 60, 12)
                from (select extract(epoch from lead(m.sent_at) over (order by m.sent_at) - m.sent_at) as seconds
                        from analytics.messages m
                       where m.source_id = s.source_id and m.session_id = s.session_id) gap), 0) end,

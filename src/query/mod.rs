@@ -39,6 +39,7 @@ pub mod summaries;
 pub mod timeline;
 pub mod transcripts;
 pub mod windows;
+pub mod zones;
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]

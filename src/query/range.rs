@@ -7,6 +7,7 @@
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use crate::model::time::sane_range;
 use crate::query::bucket::start_of_hour;
 use crate::query::calendar::{CalendarUnit, local_date, start_of_day};
 
@@ -39,6 +40,12 @@ pub const NAMES: [&str; 12] = [
 ];
 
 impl TimeRange {
+    /// All instants that are stored.
+    pub fn everything() -> Self {
+        let (from, to) = sane_range();
+        Self { from, to }
+    }
+
     /// The range of that name around `now`; `None` for a name that is not one of [`NAMES`].
     pub fn named(name: &str, now: DateTime<Utc>, zone: Tz) -> Option<Self> {
         let today = local_date(zone, now);

@@ -39,7 +39,8 @@ pub struct Speaker {
     pub label: Option<String>,
     /// Words said.
     pub words: i64,
-    /// Share of all words, 0 to 1; null: nobody said a word.
+    /// Share of the speaking time, 0 to 1; of the characters where an utterance has no start or no end. Null: there is
+    /// neither.
     #[schema(example = 0.6)]
     pub talk_share: Option<Number>,
 }
@@ -92,12 +93,15 @@ pub async fn speakers(pool: &PgPool, of: &Parts) -> Result<Vec<Speaker>, ReadErr
         Speaker,
         r#"
         select g.speaker_id, min(text.speaker_label) as label, sum(g.word_count)::bigint as "words!",
-               sum(g.word_count)::numeric / nullif(sum(sum(g.word_count)) over (), 0) as "talk_share: Number"
-          from analytics.transcript_segments g
+               sum(g.seconds) / nullif(sum(sum(g.seconds)) over (), 0) as "talk_share: Number"
+          from (select t.*, analytics.speaking_seconds(
+                         bool_and(analytics.is_timed(t.offset_seconds, t.end_offset_seconds, t.char_count)) over (),
+                         t.offset_seconds, t.end_offset_seconds, t.char_count) as seconds
+                  from analytics.transcript_segments t
+                 where t.source_id = $1 and t.session_id = $2) g
           join analytics_pii.transcript_segments text using (source_id, session_id, position)
-         where g.source_id = $1 and g.session_id = $2
          group by g.speaker_id, case when g.speaker_id is null then text.speaker_label end
-         order by sum(g.word_count) desc, g.speaker_id, min(text.speaker_label)
+         order by sum(g.seconds) desc, g.speaker_id, min(text.speaker_label)
         "#,
         of.source_id,
         of.session_id

@@ -25,6 +25,13 @@ pub struct CoveredWindow {
     pub window_to: DateTime<Utc>,
     /// True: everything the provider has of it is stored. False: it was read, and that is not proven.
     pub is_proven: bool,
+    /// When an operator accepted that it is not proven; null: none did.
+    pub accepted_at: Option<DateTime<Utc>>,
+    /// The operator: address of the caller, or user of the command line.
+    pub accepted_by: Option<String>,
+    /// Why it is accepted, in the words of the operator.
+    #[schema(example = "The provider counts a session that its support cannot find.")]
+    pub accepted_note: Option<String>,
     /// Why it is not proven.
     pub reason: Option<String>,
     /// The provider's own count when it was last read; of what it was read in then, not of the whole range.
@@ -42,8 +49,8 @@ pub struct WindowFilter {
     pub sources: Vec<String>,
     /// Any of these streams.
     pub streams: Vec<String>,
-    /// Only proven ones, or only doubtful ones.
-    pub is_proven: Option<bool>,
+    /// Any of these: `proven`, `doubtful`, `accepted`.
+    pub states: Vec<String>,
     /// Only what comes after this one.
     pub after: Option<WindowPosition>,
 }
@@ -60,19 +67,29 @@ pub async fn list(pool: &PgPool, filter: &WindowFilter, limit: i64) -> Result<Ve
     sqlx::query_as!(
         CoveredWindow,
         r#"select src.source_slug as source, src.provider, w.stream, w.window_from::timestamptz as "window_from!",
-                  w.window_to::timestamptz as "window_to!", w.is_complete as is_proven, w.reason, w.provider_total,
+                  w.window_to::timestamptz as "window_to!", w.is_complete as is_proven,
+                  hole.accepted_at::timestamptz as "accepted_at?", hole.accepted_by as "accepted_by?",
+                  hole.note as "accepted_note?", w.reason, w.provider_total,
                   w.distinct_count, w.checked_at::timestamptz as "checked_at!"
              from ingest.windows w
              join core.sources src using (source_id)
+             left join lateral (
+                  select h.accepted_at, h.accepted_by, h.note
+                    from ingest.accepted_holes h
+                   where h.source_id = w.source_id and h.stream = w.stream and h.reopened_at is null and not w.is_complete
+                     and h.window_from <= w.window_from and h.window_to >= w.window_to
+                   limit 1) hole on true
             where (cardinality($1::text[]) = 0 or src.source_slug = any($1))
               and (cardinality($2::text[]) = 0 or w.stream = any($2))
-              and ($3::bool is null or w.is_complete = $3)
+              and (cardinality($3::text[]) = 0
+                   or case when w.is_complete then 'proven' when hole.accepted_at is not null then 'accepted'
+                           else 'doubtful' end = any($3))
               and ($4::text is null or (src.source_slug, w.stream, w.window_from::timestamptz, w.is_complete) > ($4, $5, $6, $7))
             order by src.source_slug, w.stream, w.window_from, w.is_complete
             limit $8"#,
         &filter.sources,
         &filter.streams,
-        filter.is_proven,
+        &filter.states,
         source,
         stream,
         from,

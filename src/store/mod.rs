@@ -15,6 +15,7 @@ pub mod budget;
 pub mod claim;
 pub mod control;
 pub mod hold;
+pub mod hole;
 pub mod lateness;
 pub mod lease;
 pub mod open_set;

@@ -44,26 +44,21 @@ pub async fn proven(pool: &PgPool, source_id: SourceId, stream: Stream) -> Resul
     Ok(rows.into_iter().map(|row| Window { from: row.window_from, to: row.window_to }).collect())
 }
 
-/// The instant up to which a stream is proven complete without a gap since its history began.
+/// The instant up to which a stream is proven complete since its history began, accepted holes bridged.
 pub async fn complete_through(
     pool: &PgPool,
     source_id: SourceId,
     stream: Stream,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
     let end = sqlx::query_scalar!(
-        "select w.window_to
-           from ingest.windows w
-           join core.sources s using (source_id)
-          where w.source_id = $1 and w.stream = $2 and w.is_complete and w.window_from <= s.history_from
-            and w.window_to > s.history_from
-          limit 1",
+        "select complete_through from analytics.stream_freshness where source_id = $1 and stream = $2",
         source_id.0,
         stream.as_str(),
     )
     .fetch_optional(pool)
     .await
     .map_err(StoreError::doing("reading how far a stream is complete"))?;
-    Ok(end)
+    Ok(end.flatten())
 }
 
 /// Writes a denial on its own; a proof travels with the last page of its window.

@@ -94,6 +94,7 @@ impl Api {
             pool,
             clock: clock.clone(),
             default_zone: chrono_tz::Europe::Berlin,
+            zones: tributary::query::zones::Zones::default(),
             health: HealthSettings::default(),
             draining: draining.clone(),
             actions: tributary::api::actions::ActionAccess::default(),

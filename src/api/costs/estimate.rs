@@ -160,7 +160,7 @@ pub(crate) async fn estimate_costs(
     request: ActionRequest,
 ) -> Result<Json<CostEstimate>, ApiError> {
     asked.faults.refuse()?;
-    let catalog = Catalog::load(&state.pool, None).await?;
+    let catalog = Catalog::load(&state.pool, Some(TimeRange::everything())).await?;
     let standing: Vec<RateCard> = rate_cards::list(&state.pool).await?.into_iter().map(|one| one.card).collect();
     let question = Question::read(&state, &catalog, &standing, &request.body).map_err(ApiError::InvalidBody)?;
     let ids: Vec<i32> = question.sources.iter().map(|source| source.source_id).collect();
@@ -190,7 +190,7 @@ pub(crate) async fn estimate_costs(
             zone: question.zone.name(),
             sources: question.sources.iter().map(|source| source.source.clone()).collect(),
         },
-        freshness: Freshness::of(&catalog, &question.sources, now, state.health.stale_after),
+        freshness: Freshness::over(&catalog, &question.sources, Some(question.range), now, state.health.stale_after),
     }))
 }
 

@@ -85,8 +85,8 @@ pub(crate) async fn list_ledger(
     Asked { given, mut faults }: Asked<LedgerParameters>,
 ) -> Result<Response, ApiError> {
     let now = state.clock.now();
-    let catalog = Catalog::load(&state.pool, None).await?;
     let range = given.time.read(state.default_zone, now, &mut faults).range;
+    let catalog = Catalog::load(&state.pool, range).await?;
     let sources = catalog.select(&given.filters.sources(&catalog, &mut faults));
     let filter = SessionFilter {
         source_ids: Some(sources.iter().map(|source| source.source_id).collect()),
@@ -107,8 +107,8 @@ pub(crate) async fn list_ledger(
     check_instant(after.as_ref().map(|(at, _, _)| *at), &mut faults);
     faults.refuse()?;
     let form = form?;
-    let freshness = Freshness::of(&catalog, &sources, now, state.health.stale_after);
     let started = filter.started;
+    let freshness = Freshness::over(&catalog, &sources, started, now, state.health.stale_after);
     let tag =
         EntityTag::of(&catalog, &format!("{question} {started:?} {limit} {after:?} {form:?} {:?}", freshness.state));
     if tag.is_held_by(&headers) {

@@ -29,10 +29,11 @@ use crate::api::parameters::Faults;
 use crate::api::problem::ApiError;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::catalog::Source;
-use crate::query::freshness::Freshness;
+use crate::query::freshness::{Freshness, RangeProof};
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::registry::TRANSCRIPT_GRACE;
 use crate::query::metrics::{MetricQuery, answer};
+use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 
 /// Answers a short cut: a question that names metrics and groups by provider, and by day unless told otherwise.
@@ -82,13 +83,19 @@ fn freshness(state: &ApiState, understood: &Understood) -> Result<Freshness, Api
     let Understood { query, catalog, require_fresh, now } = understood;
     let sources = query.telling(&query.sources(catalog));
     if let Some(limit) = require_fresh {
-        refuse_if_behind(&sources, *now, *limit)?;
+        refuse_if_behind(&sources, query.range, *now, *limit)?;
     }
-    Ok(Freshness::of(catalog, &sources, *now, state.health.stale_after))
+    Ok(Freshness::over(catalog, &sources, Some(query.range), *now, state.health.stale_after))
 }
 
-/// Refuses to answer where a stream that feeds the answer is behind by more than was asked for; names all of them.
-fn refuse_if_behind(sources: &[&Source], now: DateTime<Utc>, limit: TimeDelta) -> Result<(), ApiError> {
+/// Refuses to answer where a stream that feeds the answer is behind by more than was asked for, over the range of the
+/// question; names all of them.
+fn refuse_if_behind(
+    sources: &[&Source],
+    range: TimeRange,
+    now: DateTime<Utc>,
+    limit: TimeDelta,
+) -> Result<(), ApiError> {
     let mut behind = Vec::new();
     for source in sources.iter().filter(|source| source.is_enabled) {
         if source.streams.is_empty() {
@@ -96,10 +103,16 @@ fn refuse_if_behind(sources: &[&Source], now: DateTime<Utc>, limit: TimeDelta) -
         }
         for stream in &source.streams {
             let name = format!("{}/{}", source.source, stream.stream);
-            match stream.complete_through {
-                Some(at) if now - at <= limit => {}
-                Some(at) => behind.push(format!("{name} is complete only up to {}", at.to_rfc3339())),
-                None => behind.push(format!("{name} has proven nothing yet")),
+            let proof = RangeProof::of(source, stream, range);
+            let is_within = match proof {
+                Some(proof) => proof.is_within(range, now, limit),
+                None => stream.complete_through.is_some(),
+            };
+            match proof.and_then(|proof| proof.complete_through) {
+                _ if is_within => {}
+                Some(at) => behind.push(format!("{name} is complete only up to {} in this range", at.to_rfc3339())),
+                None if stream.complete_through.is_none() => behind.push(format!("{name} has proven nothing yet")),
+                None => behind.push(format!("{name} has not proven the beginning of this range")),
             }
         }
     }

@@ -105,7 +105,8 @@ pub(crate) async fn list_rows(
         let range = (subject.query.range.from, subject.query.range.to);
         cursor::encode(&question, &Position { range, row: last.position.clone() })
     });
-    let freshness = Freshness::of(catalog, &subject.sources, now, state.health.stale_after);
+    let range = Some(subject.query.range);
+    let freshness = Freshness::over(catalog, &subject.sources, range, now, state.health.stale_after);
     let next = page.next.clone();
     let response = if form == Form::Json {
         Json(List { items, page, freshness: freshness.clone() }).into_response()

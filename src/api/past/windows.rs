@@ -27,7 +27,7 @@ pub(crate) struct WindowChoice {
     /// Streams that walk a list, comma list.
     #[param(example = "sessions")]
     stream: Option<String>,
-    /// `proven` or `doubtful`. Default: both.
+    /// `proven`, `doubtful`, or `accepted` (doubtful, and an operator accepts that); comma list. Default: all.
     #[param(example = "doubtful")]
     state: Option<String>,
 }
@@ -40,14 +40,16 @@ parameter_groups! {
 ///
 /// For each stream the ranges of time that are proven complete, and those that were read and could not be proven, with
 /// the reason. What no range covers was never read. `complete_through` is the end of the proven range that holds the
-/// beginning of the source's history. Doubtful ranges are read again by later polls and cut smaller, down to a minute.
+/// beginning of the source's history, with accepted ranges bridged. Doubtful ranges are read again by later polls and cut
+/// smaller, down to a minute, unless an operator accepts them.
 #[utoipa::path(
     get, path = "/v1/sync/windows", tag = "data", params(WindowChoice, PageParameters),
     responses(
         (status = 200, description = "A page of ranges. The Link header names the next page.", body = List<CoveredWindow>, example = json!({
             "items": [{
                 "source": "konvo-eu", "provider": "konvo", "stream": "sessions", "window_from": "2020-01-01T00:00:00Z",
-                "window_to": "2026-11-20T10:39:58Z", "is_proven": true, "reason": null, "provider_total": 131,
+                "window_to": "2026-11-20T10:39:58Z", "is_proven": true,
+                "accepted_at": null, "accepted_by": null, "accepted_note": null, "reason": null, "provider_total": 131,
                 "distinct_count": 131, "checked_at": "2026-11-20T10:40:04Z"
             }],
             "page": {"has_more": false, "next": null},
@@ -63,14 +65,10 @@ pub(crate) async fn list_windows(
 ) -> Result<Response, ApiError> {
     let catalog = Catalog::load(&state.pool, None).await?;
     let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
-    let states = words("state", given.choice.state.as_deref(), &["proven", "doubtful"], &mut faults);
     let mut filter = WindowFilter {
         sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
         streams: words("stream", given.choice.stream.as_deref(), &Stream::LISTING.map(Stream::as_str), &mut faults),
-        is_proven: match states.as_slice() {
-            [one] => Some(one == "proven"),
-            _ => None,
-        },
+        states: words("state", given.choice.state.as_deref(), &["proven", "doubtful", "accepted"], &mut faults),
         after: None,
     };
     let limit = given.page.limit(&mut faults);

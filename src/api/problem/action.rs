@@ -55,6 +55,13 @@ pub enum ActionProblem {
         /// Its slug.
         source: String,
     },
+    /// No window of this kind touches the range.
+    NoWindow {
+        /// The source's slug.
+        source: String,
+        /// What is looked for: `doubtful` or `accepted`.
+        state: &'static str,
+    },
     /// A call with this key is under way.
     InFlight,
     /// Nobody knows what became of the call with this key.
@@ -138,6 +145,11 @@ impl ActionProblem {
                 "source_not_polled",
                 "The source is not polled",
                 format!("`{source}` is no longer configured; its history stays. Add it to the configuration again."),
+            ),
+            Self::NoWindow { source, state } => conflict(
+                "no_such_window",
+                "No window of this kind touches the range",
+                format!("Nothing was changed. /v1/sync/windows?source={source}&state={state} lists those there are."),
             ),
             Self::InFlight => conflict(
                 "action_in_flight",

@@ -151,8 +151,8 @@ pub(crate) async fn list_sessions(
     Asked { given, mut faults }: Asked<SessionParameters>,
 ) -> Result<Response, ApiError> {
     let now = state.clock.now();
-    let catalog = Catalog::load(&state.pool, None).await?;
     let started = given.started(&state, now, &mut faults);
+    let catalog = Catalog::load(&state.pool, started).await?;
     let filter = given.filter(&catalog, &mut faults);
     let (order, limit) = (given.order(&mut faults), given.page.limit(&mut faults));
     let form = given.form.read(&headers, &mut faults);
@@ -169,7 +169,8 @@ pub(crate) async fn list_sessions(
     let form = form?;
     let sources =
         catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));
-    let freshness = Freshness::of(&catalog, &sources.collect::<Vec<_>>(), now, state.health.stale_after);
+    let sources: Vec<_> = sources.collect();
+    let freshness = Freshness::over(&catalog, &sources, filter.started, now, state.health.stale_after);
     let tag = EntityTag::of(
         &catalog,
         &format!("{question} {:?} {limit} {after:?} {:?} {form:?}", filter.started, freshness.state),

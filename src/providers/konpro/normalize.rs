@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::connector::record::{Fields, Oddities};
+use crate::connector::record::{self, Fields, Oddities};
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::outcome::Outcome;
 use crate::model::page::Reject;
@@ -79,7 +79,7 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities:
         completed_at: None,
         last_activity_at: ran_until,
         duration_seconds,
-        provider_minutes: duration.and_then(|seconds| seconds.checked_div(Decimal::from(60))),
+        provider_minutes: duration.and_then(|seconds| seconds.checked_div(Decimal::from(60))).map(record::round),
         max_concurrent_participants: None,
         provider_updated_at: None,
         extension: Some(Extension {

@@ -67,7 +67,13 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
         bases: query.metrics.iter().any(|metric| metric.needs == Needs::Minutes).then_some(bases),
         currency: parts.currency.map(ToOwned::to_owned),
         rows_link: explain::template(query),
-        freshness: Freshness::of(parts.catalog, &query.telling(parts.sources), parts.now, parts.stale_after),
+        freshness: Freshness::over(
+            parts.catalog,
+            &query.telling(parts.sources),
+            Some(query.range),
+            parts.now,
+            parts.stale_after,
+        ),
         definitions: query.metrics.iter().map(|metric| (metric.id, metric.version)).collect(),
         query: echo(query),
     })

@@ -141,6 +141,7 @@ fn question(metric: &'static Metric) -> MetricQuery {
         buckets: Vec::new(),
         granularity: Granularity::None,
         zone: chrono_tz::UTC,
+        zone_name: "UTC",
         filter: MetricFilter::default(),
         as_known_at: None,
         attribution: Attribution::Start,

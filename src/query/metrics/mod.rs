@@ -80,6 +80,8 @@ pub struct MetricQuery {
     pub granularity: Granularity,
     /// Whose calendar.
     pub zone: Tz,
+    /// The name of the zone in the database's own table of zones.
+    pub zone_name: &'static str,
     /// Which sessions.
     pub filter: MetricFilter,
     /// The figures as they were known then; `None`: as they are known now.

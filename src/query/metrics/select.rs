@@ -68,7 +68,7 @@ pub(super) fn push_figure_rows(sql: &mut Statement, query: &MetricQuery, pass: &
 
 fn push_present(sql: &mut Statement, query: &MetricQuery, now: DateTime<Utc>) {
     sql.push(" from (select ").push_bind(now).push("::timestamptz as now, ");
-    sql.push_bind(query.zone.name()).push("::text as zone) t cross join ");
+    sql.push_bind(query.zone_name).push("::text as zone) t cross join ");
 }
 
 /// Whether the SQL of a pass names what stands under `alias`.

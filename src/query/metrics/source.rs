@@ -4,9 +4,10 @@
 //! session.
 
 use crate::model::stream::Stream;
+use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Needs, Rows};
+use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Metric, Needs, Rows};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, hindsight};
 
@@ -49,6 +50,10 @@ pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
             hindsight::push_sessions(sql, query);
             sql.push(SPEAKERS);
         }
+        Rows::Speakers if pass.metrics.iter().any(|place| names_speaking(query.metrics[*place])) => {
+            hindsight::push_sessions(sql, query);
+            sql.push(ALL_SPEAKERS);
+        }
         Rows::Speakers => {
             hindsight::push_sessions(sql, query);
             sql.push(" cross join lateral (select s.transcript_word_count as words) w");
@@ -88,8 +93,18 @@ const OPEN_SESSIONS: &str = "analytics.sessions s join lateral (select
  on s.started_at <= c.at and (s.ended_at > c.at or s.ended_at is null and s.session_state in ('live', 'open'))";
 
 const SPEAKERS: &str = " left join lateral (
-   select g.speaker_id, sum(g.word_count) as words from analytics.transcript_segments g
-    where g.source_id = s.source_id and g.session_id = s.session_id group by 1) w on true";
+   select k.speaker_id, k.word_count as words, k.speaking_seconds, k.all_speaking_seconds
+     from analytics.session_speakers(s.source_id, s.session_id) k) w on true";
+
+const ALL_SPEAKERS: &str = " cross join lateral (
+   select s.transcript_word_count as words, sum(k.speaking_seconds) as speaking_seconds,
+          sum(k.speaking_seconds) as all_speaking_seconds
+     from analytics.session_speakers(s.source_id, s.session_id) k) w";
+
+/// Whether a metric needs to know how long was spoken: words are counted with their transcript.
+fn names_speaking(metric: &Metric) -> bool {
+    columns(metric.value_sql).any(|named| named == ("w", "speaking_seconds"))
+}
 
 /// Streams that walk a list; what is fetched session by session proves no range.
 const STREAMS: &str = "(select f.complete_through, f.provider, f.source, src.source_id

@@ -22,6 +22,8 @@ pub enum BucketStatus {
     AwaitingSync,
     /// A range in it could not be proven complete.
     HasGap,
+    /// A range in it could not be proven complete, and an operator accepts that.
+    AcceptedGap,
     /// It lies before all that is asked for.
     BeforeHistory,
 }
@@ -34,6 +36,7 @@ impl BucketStatus {
             Self::InProgress => "in_progress",
             Self::AwaitingSync => "awaiting_sync",
             Self::HasGap => "has_gap",
+            Self::AcceptedGap => "accepted_gap",
             Self::BeforeHistory => "before_history",
         }
     }
@@ -47,9 +50,12 @@ impl BucketStatus {
         if !sources.is_empty() && feeding().next().is_none() {
             return Self::BeforeHistory;
         }
-        let mut gaps = feeding().flat_map(|source| &source.streams).flat_map(|stream| &stream.gaps);
-        if gaps.any(|gap| gap.from < bucket.to && gap.to > bucket.from) {
+        let streams = || feeding().flat_map(|source| &source.streams);
+        if streams().flat_map(|stream| &stream.gaps).any(touches) {
             return Self::HasGap;
+        }
+        if streams().flat_map(|stream| &stream.accepted).any(touches) {
+            return Self::AcceptedGap;
         }
         if bucket.to > now {
             return Self::InProgress;

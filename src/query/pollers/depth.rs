@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::query::pollers::state::PollerState;
-use crate::query::pollers::{CurrentRun, IncompleteWindows, LastError, Pause, Poller};
+use crate::query::pollers::{AcceptedWindows, CurrentRun, IncompleteWindows, LastError, Pause, Poller};
 use crate::query::{ReadError, reading};
 
 /// The work list of one per-session stream: sessions by what is known of their artifact.
@@ -143,6 +143,7 @@ impl Facts {
             open_reject_count: self.open_reject_count,
             last_run_rejects: None,
             incomplete_windows: IncompleteWindows { count: 0, first: Vec::new() },
+            accepted_windows: AcceptedWindows::default(),
             // the account's, which its lists tell
             quota: None,
             tasks: Some(tasks),

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::clock::parse_schedule;
 pub use crate::query::pollers::depth::Tasks;
-pub use crate::query::pollers::parts::{CurrentRun, IncompleteWindow, IncompleteWindows, LastError, Lease, Pause};
+pub use crate::query::pollers::parts::{AcceptedWindow, AcceptedWindows, CurrentRun, IncompleteWindow, IncompleteWindows, LastError, Lease, Pause};
 use crate::query::pollers::quota::CallQuota;
 use crate::query::pollers::rejects::LastRunRejects;
 use crate::query::pollers::state::PollerState;
@@ -67,6 +67,8 @@ pub struct Poller {
     pub last_run_rejects: Option<LastRunRejects>,
     /// Ranges known not to be complete.
     pub incomplete_windows: IncompleteWindows,
+    /// Ranges known not to be complete that an operator accepts: they make nothing failing.
+    pub accepted_windows: AcceptedWindows,
     /// The work list, where it is fetched session by session; null for lists.
     pub tasks: Option<Tasks>,
     /// What is left of the calls its account may make; null: the provider said nothing of it yet.
@@ -112,6 +114,10 @@ pub(crate) struct Facts {
     incomplete_starts: Vec<DateTime<Utc>>,
     incomplete_ends: Vec<DateTime<Utc>>,
     incomplete_reasons: Vec<String>,
+    accepted_count: i64,
+    accepted_starts: Vec<DateTime<Utc>>,
+    accepted_ends: Vec<DateTime<Utc>>,
+    accepted_notes: Vec<String>,
     quota_calls: Option<i64>,
     quota_remaining: Option<i64>,
     quota_resets_at: Option<DateTime<Utc>>,
@@ -158,6 +164,7 @@ impl Poller {
             quota: CallQuota::of(&facts, now),
             lease: facts.lease_owner.clone().zip(facts.lease_until).map(|(owner, until)| Lease { owner, until }),
             incomplete_windows: facts.incomplete_windows(),
+            accepted_windows: facts.accepted_windows(),
             last_run_rejects: LastRunRejects::of(&facts),
             paused: Pause::of(facts.paused_at, facts.paused_by.clone()),
             tasks: None,
@@ -222,6 +229,12 @@ impl Facts {
             reason: Some(reason.clone()).filter(|reason| !reason.is_empty()),
         });
         IncompleteWindows { count: self.incomplete_count, first: first.collect() }
+    }
+
+    fn accepted_windows(&self) -> AcceptedWindows {
+        let ends = self.accepted_starts.iter().zip(&self.accepted_ends).zip(&self.accepted_notes);
+        let first = ends.map(|((from, to), note)| AcceptedWindow { from: *from, to: *to, note: note.clone() });
+        AcceptedWindows { count: self.accepted_count, first: first.collect() }
     }
 }
 

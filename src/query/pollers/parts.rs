@@ -64,6 +64,26 @@ pub struct IncompleteWindow {
     pub reason: Option<String>,
 }
 
+/// Ranges known not to be complete that an operator accepts.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct AcceptedWindows {
+    /// How many there are.
+    pub count: i64,
+    /// The first few.
+    pub first: Vec<AcceptedWindow>,
+}
+
+/// A range known not to be complete that an operator accepts.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AcceptedWindow {
+    /// Its beginning.
+    pub from: DateTime<Utc>,
+    /// Its end.
+    pub to: DateTime<Utc>,
+    /// Why, in the words of the operator.
+    pub note: String,
+}
+
 /// What last went wrong.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LastError {

@@ -16,21 +16,22 @@ pub(super) struct Participation {
     pub(super) person_count: i32,
     /// Presences without a length.
     pub(super) unknown_duration_count: i32,
-    /// Most presences at once.
-    pub(super) peak_participants: i32,
+    /// Most presences at once. `None`: no presence has a known end.
+    pub(super) peak_participants: Option<i32>,
     /// Sum of the known lengths, milliseconds.
     pub(super) participant_ms: i64,
     /// When the first one joined.
     pub(super) first_joined_at: Option<DateTime<Utc>>,
     /// Time of all people within the session, milliseconds; what presences of one person have in common counts once.
-    /// `None`: it runs.
+    /// `None`: it runs, or the end of a presence is not known.
     pub(super) attended_ms: Option<i64>,
     /// People with several presences.
     pub(super) rejoined_person_count: i32,
 }
 
 impl Participation {
-    /// Counts. `people` are the pseudonyms of `list`; whoever has not left is there until the session's end, or still.
+    /// Counts. `people` are the pseudonyms of `list`. A presence without an end goes on while the session runs. In a
+    /// session that has ended its length is not known: it raises no peak.
     pub(super) fn of(list: &[Participant], people: &[Option<String>], session: &SessionRef) -> Self {
         let ended_at = session.ended_at;
         let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
@@ -47,7 +48,7 @@ impl Participation {
             peak_participants: peak(list, ended_at),
             participant_ms: list.iter().filter_map(|one| one.duration_ms).fold(0, i64::saturating_add),
             first_joined_at: list.iter().filter_map(|one| one.joined_at).min(),
-            attended_ms: ended_at.map(|ended_at| attended_ms(list, people, session.started_at, ended_at)),
+            attended_ms: ended_at.and_then(|ended_at| attended_ms(list, people, session.started_at, ended_at)),
             rejoined_person_count: number(presences.values().filter(|count| **count > 1).count()),
         }
     }
@@ -56,17 +57,23 @@ impl Participation {
 /// From when to when.
 type Stay = (DateTime<Utc>, DateTime<Utc>);
 
-/// Each person's time between the start and the end of the session.
+/// When a presence in a session that has ended was over: as the provider says, or after the length it gives.
+fn end_of(one: &Participant) -> Option<DateTime<Utc>> {
+    let by_length = || one.joined_at?.checked_add_signed(TimeDelta::milliseconds(one.duration_ms?));
+    one.left_at.or_else(by_length)
+}
+
+/// Each person's time between the start and the end of the session; `None` where the end of a presence is not known.
 fn attended_ms(
     list: &[Participant],
     people: &[Option<String>],
     started_at: DateTime<Utc>,
     ended_at: DateTime<Utc>,
-) -> i64 {
+) -> Option<i64> {
     let mut stays: BTreeMap<(Option<&String>, usize), Vec<Stay>> = BTreeMap::new();
     for (place, (one, person)) in list.iter().zip(people).enumerate() {
         let Some(joined_at) = one.joined_at else { continue };
-        let (from, to) = (joined_at.max(started_at), one.left_at.unwrap_or(ended_at).min(ended_at));
+        let (from, to) = (joined_at.max(started_at), end_of(one)?.min(ended_at));
         // a presence of nobody known is a person by itself
         let who = (person.as_ref(), if person.is_some() { 0 } else { place });
         stays.entry(who).or_default().extend((from < to).then_some((from, to)));
@@ -83,15 +90,22 @@ fn attended_ms(
             }
         }
     }
-    sum.num_milliseconds()
+    Some(sum.num_milliseconds())
 }
 
-/// Most presences at once: whoever leaves goes before whoever comes at the same instant.
-fn peak(list: &[Participant], ended_at: Option<DateTime<Utc>>) -> i32 {
+/// Most presences at once: those that leave go before those that come at the same instant. `None` where there are
+/// presences and the end of none is known.
+fn peak(list: &[Participant], ended_at: Option<DateTime<Utc>>) -> Option<i32> {
     let mut steps: BTreeMap<DateTime<Utc>, (i32, i32)> = BTreeMap::new();
+    let mut has_unknown_end = false;
     for one in list {
         let Some(joined_at) = one.joined_at else { continue };
-        let left_at = one.left_at.or(ended_at).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let left_at = match ended_at {
+            None => Some(one.left_at.unwrap_or(DateTime::<Utc>::MAX_UTC)),
+            Some(_) => end_of(one),
+        };
+        has_unknown_end |= left_at.is_none();
+        let Some(left_at) = left_at else { continue };
         if left_at <= joined_at {
             continue;
         }
@@ -103,7 +117,7 @@ fn peak(list: &[Participant], ended_at: Option<DateTime<Utc>>) -> i32 {
         level += came - went;
         peak = peak.max(level);
     }
-    peak
+    (peak > 0 || !has_unknown_end).then_some(peak)
 }
 
 /// For each presence, whether its person was in the session before: by joining, the first of a person's presences
@@ -150,7 +164,7 @@ mod tests {
 
     #[test]
     fn counters_of_a_meeting_with_a_rejoin() {
-        // Ana 0–30, Ben 1–10 and again 12–30, nobody known 10–12, Dev 12–? (until the end, 31)
+        // Ana 0–30, Ben 1–10 and again 12–30, nobody known 10–12, Dev 12–?
         let list = [
             presence("ana", 0, Some(30)),
             presence("ben-2", 12, Some(30)),
@@ -168,13 +182,37 @@ mod tests {
         assert_eq!(counted.participant_count, 5);
         assert_eq!(counted.person_count, 4);
         assert_eq!(counted.unknown_duration_count, 1);
-        // at 12: Ana, Ben and Dev; whoever came at 10 and left at 12 is never beside them
-        assert_eq!(counted.peak_participants, 3);
+        // at 12: Ana and Ben; when Dev left is not known
+        assert_eq!(counted.peak_participants, Some(2));
         assert_eq!(counted.participant_ms, (30 + 18 + 9 + 2) * 60_000);
         assert_eq!(rejoins(&list, &people), [false, true, false, false, false]);
         assert_eq!((counted.first_joined_at, counted.rejoined_person_count), (Some(at(0)), 1));
-        // Dev until the end: 30 + 27 + 2 + 19
-        assert_eq!(counted.attended_ms, Some(78 * 60_000));
+        assert_eq!(counted.attended_ms, None);
+    }
+
+    #[test]
+    fn a_presence_without_an_end_raises_no_peak_once_the_session_has_ended() {
+        let session = |ended_at| SessionRef {
+            provider_session_id: ProviderRecordId::parse("s").expect("an id"),
+            started_at: at(0),
+            ended_at,
+        };
+        // Ben's first presence has no end, and he joins again
+        let list = [presence("ana", 0, Some(30)), presence("ben-1", 1, None), presence("ben-2", 12, Some(30))];
+        let people = ["A", "B", "B"].map(|p| Some(p.to_owned()));
+        let counted = Participation::of(&list, &people, &session(Some(at(30))));
+        assert_eq!((counted.peak_participants, counted.unknown_duration_count), (Some(2), 1));
+        assert_eq!((counted.attended_ms, counted.participant_ms), (None, 48 * 60_000));
+        // while the session runs, it goes on
+        assert_eq!(Participation::of(&list, &people, &session(None)).peak_participants, Some(3));
+        // of nothing but such a presence there is no peak to tell
+        let alone = Participation::of(&list[1..2], &people[1..2], &session(Some(at(30))));
+        assert_eq!(alone.peak_participants, None);
+        assert_eq!(Participation::of(&[], &[], &session(Some(at(30)))).peak_participants, Some(0));
+        // its length gives an end: 1 to 11
+        let measured = Participant { duration_ms: Some(600_000), ..presence("ben-1", 1, None) };
+        let counted = Participation::of(&[presence("ana", 0, Some(30)), measured], &people[..2], &session(Some(at(30))));
+        assert_eq!((counted.peak_participants, counted.attended_ms), (Some(2), Some(40 * 60_000)));
     }
 
     #[test]

@@ -21,6 +21,7 @@ async fn ask(api: &Api, ids: &[&str], source: &str, how: Attribution, cut_by: Gr
         buckets: cut(range, chrono_tz::UTC, cut_by, 2_000).unwrap(),
         granularity: cut_by,
         zone: chrono_tz::UTC,
+        zone_name: "UTC",
         filter: MetricFilter { sources: filter, ..MetricFilter::default() },
         as_known_at: None,
         attribution: how,

@@ -162,13 +162,14 @@ async fn the_talk_is_shared() {
     let path = "/v1/metrics/query?metrics=talk_share,transcript_words&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu,rtk-us";
     let answer = api.get(&format!("{path}&dimensions=speaker_id")).await;
     let share = |speaker: Value| value(&answer, &json!({"speaker_id": speaker}), "", "talk_share");
-    assert_eq!(share(json!("person-ada")), json!({"value": 0.666_666_667, "numerator": 20, "denominator": 30}));
-    assert_eq!(share(json!("person-ben")), json!({"value": 0.333_333_333, "numerator": 10, "denominator": 30}));
-    assert_eq!(share(json!("person-cleo")), json!({"value": 0.666_666_667, "numerator": 10, "denominator": 15}));
+    // no utterance but one has an end: 100 characters of Ada and 50 of Ben, ten a second
+    assert_eq!(share(json!("person-ada")), json!({"value": 0.666_666_667, "numerator": 10, "denominator": 15}));
+    assert_eq!(share(json!("person-ben")), json!({"value": 0.333_333_333, "numerator": 5, "denominator": 15}));
+    assert_eq!(share(json!("person-cleo")), json!({"value": 0.666_666_667, "numerator": 4, "denominator": 6}));
     // Zoe has a name and no pseudonym
-    let nobody = json!({"value": 0.333_333_333, "numerator": 5, "denominator": 15, "unknown_count": 2});
+    let nobody = json!({"value": 0.333_333_333, "numerator": 2, "denominator": 6, "unknown_count": 2});
     assert_eq!(share(Value::Null), nobody);
-    let whole = json!({"value": 1, "numerator": 45, "denominator": 45, "unknown_count": 2});
+    let whole = json!({"value": 1, "numerator": 21, "denominator": 21, "unknown_count": 2});
     assert_eq!(answer["totals"]["talk_share"], whole);
     assert_eq!(answer["totals"]["transcript_words"], json!({"value": 45, "unknown_count": 2}));
     assert_eq!(api.get(path).await["totals"]["talk_share"], whole);

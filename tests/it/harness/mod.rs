@@ -193,6 +193,7 @@ impl World {
             pool: self.db.pool.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             default_zone: chrono_tz::Tz::UTC,
+            zones: tributary::query::zones::Zones::default(),
             health: tributary::api::HealthSettings::default(),
             draining: stop.clone(),
             actions: tributary::api::actions::ActionAccess::default(),
@@ -215,6 +216,12 @@ impl Api {
         let answer = self.http.get(format!("{}{path}", self.base)).send().await.expect("an answer");
         let status = answer.status().as_u16();
         (status, answer.json().await.expect("JSON"))
+    }
+
+    /// Status and JSON body of `POST path` with a body.
+    pub(crate) async fn ask(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        let answer = self.http.post(format!("{}{path}", self.base)).json(body).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
     /// Status and JSON body of `POST path` with an empty object.

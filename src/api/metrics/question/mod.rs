@@ -55,6 +55,7 @@ pub(crate) async fn understand(
 ) -> Result<Understood, ApiError> {
     let now = state.clock.now();
     let When { range, zone } = draft.time.read(state.default_zone, now, &mut faults);
+    let zone_name = zone_name(state, draft, zone, &mut faults).await?;
     let default_range = || TimeRange::named(DEFAULT_RANGE, now, zone).filter(|_| !draft.time.is_said());
     let range = range.or_else(default_range);
     let metrics = shape::metrics(draft, &mut faults);
@@ -94,6 +95,7 @@ pub(crate) async fn understand(
         buckets,
         granularity,
         zone,
+        zone_name,
         filter,
         as_known_at,
         attribution: attribution.unwrap_or_default(),
@@ -102,6 +104,22 @@ pub(crate) async fn understand(
         comparison,
     };
     Ok(Understood { query, catalog, require_fresh, now })
+}
+
+/// What the database calls the zone; a fault where it has no such zone.
+async fn zone_name(
+    state: &ApiState,
+    draft: &Draft,
+    zone: Tz,
+    faults: &mut Faults,
+) -> Result<&'static str, ApiError> {
+    let name = state.zones.name(&state.pool, zone).await?;
+    if name.is_none() {
+        let at = draft.time.zone.as_ref().map_or_else(|| "zone".into(), |said| said.at.clone());
+        let detail = format!("The database has no zone whose clocks agree with `{zone}`: install its time zone data.");
+        faults.note(&at, "zone_not_in_database", detail);
+    }
+    Ok(name.unwrap_or("UTC"))
 }
 
 /// How finely it is to be cut; `None` means `auto`.

@@ -57,7 +57,8 @@ pub struct Stretch {
     pub from: DateTime<Utc>,
     /// First instant after it.
     pub to: DateTime<Utc>,
-    /// `before_history`: nothing so old is asked for; `has_gap`: reading failed; `awaiting_sync`: not read yet.
+    /// `before_history`: nothing so old is asked for; `has_gap`: reading failed; `accepted_gap`: the same, and an operator
+    /// accepts it; `awaiting_sync`: not read yet.
     #[schema(example = "awaiting_sync")]
     pub reason: &'static str,
 }
@@ -166,11 +167,13 @@ fn stretches(sources: &[&Source], range: TimeRange, now: DateTime<Utc>) -> Vec<S
 }
 
 fn stretch(source: &Source, TimeRange { from, to }: TimeRange) -> Stretch {
-    let mut gaps = source.streams.iter().flat_map(|stream| &stream.gaps);
+    let touches = |gap: &TimeRange| gap.from < to && gap.to > from;
     let reason = if to <= source.history_from {
         "before_history"
-    } else if gaps.any(|gap| gap.from < to && gap.to > from) {
+    } else if source.streams.iter().flat_map(|stream| &stream.gaps).any(touches) {
         "has_gap"
+    } else if source.streams.iter().flat_map(|stream| &stream.accepted).any(touches) {
+        "accepted_gap"
     } else {
         "awaiting_sync"
     };

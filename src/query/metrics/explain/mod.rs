@@ -138,7 +138,7 @@ pub async fn explain(
         previous,
         sql: sql::of(subject, &figure, known_at),
         rows: link::of(subject),
-        freshness: Freshness::of(catalog, &subject.sources, now, stale_after),
+        freshness: Freshness::over(catalog, &subject.sources, Some(subject.query.range), now, stale_after),
         figure,
     })
 }

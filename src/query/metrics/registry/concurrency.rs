@@ -41,8 +41,10 @@ pub(super) static METRICS: [Metric; 3] = [
         unit: "presences",
         description: "Most presences at the same time, over all sessions of the cell, those that began before the bucket included. Who leaves in the instant in which another joins makes room first. The peak of a whole is read by itself: it is not the sum of the peaks of its parts.",
         formula: "max over time of count(joined_at <= t and t < left_at) of analytics.participants",
-        null_rule: "Presences without a beginning, without an end in a session that does not run, or of no length are left out. Sessions that began in the range and whose participants were never fetched are in unknown_count.",
+        null_rule: "Presences without a beginning, without an end in a session that does not run, or of no length are left out. Sessions that began in the range are in unknown_count where their participants were never fetched, or where they have ended and a presence has no length.",
         additivity: Additivity::Maximum,
+        version: 2,
+        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and (s.participant_count is null or not s.is_provisional and s.unknown_duration_count > 0)",
         ..PRESENCE
     },
 ];

@@ -81,13 +81,14 @@ pub(super) static METRICS: [Metric; 7] = [
     Metric {
         id: "talk_share",
         label: "Share of the talk",
-        description: "Words of a speaker among all words of the sessions in which the speaker spoke, by speaker_id; without that dimension it is 1. Sessions count that ended in the range.",
-        formula: "sum(word_count) of the speaker / sum(transcript_word_count)",
+        version: 2,
+        description: "Speaking time of a speaker among that of all speakers, in the sessions in which the speaker spoke, by speaker_id; without that dimension it is 1. Where an utterance of a session has no start or no end, the characters of that session count instead, ten of them as a second. Sessions count that ended in the range.",
+        formula: "sum(speaking_seconds) of the speaker / sum(all_speaking_seconds) of analytics.session_speakers",
         null_rule: "As transcript_words. Who is not transcribed has no share.",
         unit: "ratio",
         additivity: Additivity::RatioOfSums,
-        value_sql: "sum(w.words)::numeric",
-        known_sql: "sum(s.transcript_word_count) filter (where w.words is not null)",
+        value_sql: "sum(w.speaking_seconds)",
+        known_sql: "coalesce(sum(w.all_speaking_seconds), 0)",
         ..TRANSCRIPT
     },
     Metric {

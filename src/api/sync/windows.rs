@@ -1,0 +1,253 @@
+//! `POST /v1/sync/sources/{slug}/windows/accept` and `/reopen`: accept holes with a note, or open them again.
+//!
+//! A range that cannot be proven holds back all that comes after it. An operator who knows why may accept it. It stays
+//! unproven, and each answer that touches it says so.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::actions::request::ActionRequest;
+use crate::api::documented::WindowProblems;
+use crate::api::parameters::time::instant;
+use crate::api::parameters::{Asked, Faults, NoParameters, Said};
+use crate::api::problem::{ActionProblem, ApiError};
+use crate::api::sync::control::no_source;
+use crate::model::id::SourceId;
+use crate::model::stream::Stream;
+use crate::model::time::Window;
+use crate::query::catalog::Catalog;
+use crate::store::hole::{self, Changed};
+use crate::store::operation::{Operation, Operator};
+use crate::store::window;
+
+/// Longest note, characters.
+const MAX_NOTE_CHARS: usize = 500;
+
+/// A range of a stream, and why it is accepted.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is only documented; the body is read field by field")]
+pub(crate) struct HoleBody {
+    /// The stream. Default: `sessions`.
+    #[schema(example = "sessions")]
+    stream: Option<String>,
+    /// First instant of the range: a date (in the service's zone) or RFC 3339.
+    #[schema(example = "2026-10-31T10:00:00Z")]
+    from: String,
+    /// First instant after it.
+    #[schema(example = "2026-10-31T10:01:00Z")]
+    to: String,
+    /// Why it is accepted; not used to open it again.
+    #[schema(example = "The provider counts a session that its support cannot find.")]
+    note: Option<String>,
+}
+
+/// What was changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HolesChanged {
+    /// Its number in `/v1/sync/operations`.
+    #[schema(example = 16)]
+    operation_id: i64,
+    /// Slug of the source.
+    #[schema(example = "rtk-prod")]
+    source: String,
+    /// The stream.
+    #[schema(example = "sessions")]
+    stream: &'static str,
+    /// The ranges that are accepted now, or open again.
+    windows: Vec<HoleRange>,
+    /// How far the stream counts as complete now; null: nothing is proven yet.
+    complete_through: Option<DateTime<Utc>>,
+}
+
+/// A range of time.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HoleRange {
+    /// First instant.
+    from: DateTime<Utc>,
+    /// First instant after it.
+    to: DateTime<Utc>,
+}
+
+/// Accept holes
+///
+/// Accepts what of a range was read and could not be proven complete, with a note. `complete_through` goes on beyond it,
+/// polls do not read it again, and it makes no stream look failing. It stays unproven: buckets that touch it have the
+/// status `accepted_gap`. A later proof of the range, by a backfill for instance, makes the acceptance void. Only doubtful
+/// windows can be accepted, see `/v1/sync/windows?state=doubtful`.
+#[utoipa::path(
+    post, path = "/v1/sync/sources/{slug}/windows/accept", tag = "sync",
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
+    request_body(content = HoleBody, example = json!({
+        "from": "2026-10-31T10:00:00Z", "to": "2026-10-31T10:01:00Z", "note": "The provider counts a session that its support cannot find."
+    })),
+    responses(
+        (status = 200, description = "They are accepted.", body = HolesChanged, example = json!({
+            "operation_id": 16, "source": "rtk-prod", "stream": "sessions", "complete_through": "2026-11-20T10:39:58Z",
+            "windows": [{"from": "2026-10-31T10:00:00Z", "to": "2026-10-31T10:01:00Z"}]
+        })),
+        WindowProblems
+    )
+)]
+pub(crate) async fn accept_windows(
+    State(state): State<ApiState>,
+    slug: Result<Path<String>, PathRejection>,
+    asked: Asked<NoParameters>,
+    request: ActionRequest,
+) -> Result<Json<HolesChanged>, ApiError> {
+    asked.faults.refuse()?;
+    let wish = Wish::read(&state, slug, &request, true).await?;
+    let operation = wish.operation("accept_windows", &state);
+    let changed = hole::accept(&state.pool, &operation, wish.stream, &wish.range, &wish.note).await?;
+    wish.answer(&state, changed, "doubtful").await
+}
+
+/// Reopen holes
+///
+/// Takes back the acceptance of every accepted range that touches the one given. It is read again by the next poll, and
+/// holds back `complete_through` until it is proven.
+#[utoipa::path(
+    post, path = "/v1/sync/sources/{slug}/windows/reopen", tag = "sync",
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
+    request_body(content = HoleBody, example = json!({"from": "2026-10-31T10:00:00Z", "to": "2026-10-31T10:01:00Z"})),
+    responses(
+        (status = 200, description = "They are open again.", body = HolesChanged, example = json!({
+            "operation_id": 17, "source": "rtk-prod", "stream": "sessions", "complete_through": "2026-10-31T10:00:00Z",
+            "windows": [{"from": "2026-10-31T10:00:00Z", "to": "2026-10-31T10:01:00Z"}]
+        })),
+        WindowProblems
+    )
+)]
+pub(crate) async fn reopen_windows(
+    State(state): State<ApiState>,
+    slug: Result<Path<String>, PathRejection>,
+    asked: Asked<NoParameters>,
+    request: ActionRequest,
+) -> Result<Json<HolesChanged>, ApiError> {
+    asked.faults.refuse()?;
+    let wish = Wish::read(&state, slug, &request, false).await?;
+    let operation = wish.operation("reopen_windows", &state);
+    let changed = hole::reopen(&state.pool, &operation, wish.stream, &wish.range).await?;
+    wish.answer(&state, changed, "accepted").await
+}
+
+/// What is asked for, checked.
+struct Wish {
+    source: String,
+    source_id: SourceId,
+    stream: Stream,
+    range: Window,
+    note: String,
+    operator: Operator,
+}
+
+impl Wish {
+    async fn read(
+        state: &ApiState,
+        slug: Result<Path<String>, PathRejection>,
+        request: &ActionRequest,
+        has_note: bool,
+    ) -> Result<Self, ApiError> {
+        let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
+        let catalog = Catalog::load(&state.pool, None).await?;
+        let found = catalog.sources.iter().find(|source| source.source == slug);
+        let source = found.ok_or_else(|| no_source(&slug, &catalog))?;
+        let nothing = Map::new();
+        let fields = request.body.as_object().unwrap_or(&nothing);
+        let allowed = ["stream", "from", "to", "note"];
+        let allowed = if has_note { &allowed[..] } else { &allowed[..3] };
+        let mut told = Faults::default();
+        for name in fields.keys().filter(|name| !allowed.contains(&name.as_str())) {
+            told.note_unknown(name, "unknown_field", name, allowed.iter().copied());
+        }
+        let stream = stream(fields, &mut told);
+        let [from, to] = ["from", "to"].map(|name| {
+            let said = Said::by_parameter(name, text(fields, name, &mut told)?);
+            instant(&said, state.default_zone, &mut told)
+        });
+        if from.zip(to).is_some_and(|(from, to)| from >= to) {
+            told.note("to", "empty_range", "`from` must lie before `to`; the range is half-open.");
+        }
+        let note = if has_note { note(fields, &mut told) } else { Some(String::new()) };
+        let (Some(stream), Some(from), Some(to), Some(note)) = (stream, from, to, note) else {
+            return Err(ApiError::InvalidBody(told.in_body("")));
+        };
+        let faults = told.in_body("");
+        if !faults.is_empty() {
+            return Err(ApiError::InvalidBody(faults));
+        }
+        Ok(Self {
+            source: slug,
+            source_id: SourceId(source.source_id),
+            stream,
+            range: Window { from, to },
+            note,
+            operator: Operator {
+                requested_by: request.requested_by.clone(),
+                request_id: Some(request.request_id.clone()),
+            },
+        })
+    }
+
+    fn operation<'a>(&'a self, kind: &'a str, state: &ApiState) -> Operation<'a> {
+        Operation {
+            source_id: Some(self.source_id),
+            stream: Some(self.stream),
+            kind,
+            target: None,
+            operator: &self.operator,
+            now: state.clock.now(),
+        }
+    }
+
+    async fn answer(
+        self,
+        state: &ApiState,
+        changed: Option<Changed>,
+        looked_for: &'static str,
+    ) -> Result<Json<HolesChanged>, ApiError> {
+        let Some(Changed { operation_id, windows }) = changed else {
+            return Err(ActionProblem::NoWindow { source: self.source, state: looked_for }.into());
+        };
+        let complete_through = window::complete_through(&state.pool, self.source_id, self.stream).await?;
+        let windows = windows.into_iter().map(|Window { from, to }| HoleRange { from, to }).collect();
+        let stream = self.stream.as_str();
+        Ok(Json(HolesChanged { operation_id, source: self.source, stream, windows, complete_through }))
+    }
+}
+
+fn stream(fields: &Map<String, Value>, told: &mut Faults) -> Option<Stream> {
+    let names = Stream::LISTING.map(Stream::as_str);
+    let Some(value) = fields.get("stream") else { return Stream::LISTING.first().copied() };
+    let given = value.as_str().unwrap_or_default();
+    let found = Stream::parse(given).filter(|stream| Stream::LISTING.contains(stream));
+    if found.is_none() {
+        told.note_unknown("stream", "unknown_value", given, names);
+    }
+    found
+}
+
+fn text<'a>(fields: &'a Map<String, Value>, name: &str, told: &mut Faults) -> Option<&'a str> {
+    let text = fields.get(name).and_then(Value::as_str);
+    if text.is_none() {
+        told.note(name, "missing_field", format!("`{name}` must be a text: a date or an RFC 3339 instant."));
+    }
+    text
+}
+
+fn note(fields: &Map<String, Value>, told: &mut Faults) -> Option<String> {
+    let is_usable = |note: &&str| {
+        !note.is_empty() && note.chars().count() <= MAX_NOTE_CHARS && !note.chars().any(char::is_control)
+    };
+    let note = fields.get("note").and_then(Value::as_str).map(str::trim).filter(is_usable);
+    if note.is_none() {
+        let detail = format!("`note` says why the range is accepted: 1 to {MAX_NOTE_CHARS} printable characters.");
+        told.note("note", "missing_field", detail);
+    }
+    note.map(ToOwned::to_owned)
+}

@@ -1,0 +1,165 @@
+//! `tributary windows`: list the ranges that are not proven complete, accept them with a note, or open them again.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use sqlx::PgPool;
+
+use crate::app::backfilling::parse_instant;
+use crate::app::{App, say};
+use crate::db::Purpose;
+use crate::model::id::SourceId;
+use crate::model::stream::Stream;
+use crate::model::time::Window;
+use crate::query::catalog::Catalog;
+use crate::query::windows::{self, CoveredWindow, WindowFilter};
+use crate::store::hole;
+use crate::store::operation::{Operation, Operator};
+use crate::store::window;
+
+/// Most ranges that are listed.
+const MAX_LISTED: i64 = 1_000;
+
+/// Arguments of `tributary windows`.
+#[derive(Debug, Clone, Args)]
+pub struct WindowsArgs {
+    #[command(subcommand)]
+    verb: WindowsVerb,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum WindowsVerb {
+    /// List the ranges that were read and are not proven complete, accepted ones included
+    List {
+        /// Only this source
+        #[arg(long)]
+        source: Option<String>,
+        /// Print the list as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Accept what of a range is not proven: `complete_through` goes on beyond it, and answers that touch it say so
+    Accept {
+        #[command(flatten)]
+        range: RangeArgs,
+        /// Why it is accepted
+        #[arg(long, value_parser = parse_note)]
+        note: String,
+    },
+    /// Take an acceptance back: the range is read again, and holds back `complete_through` until it is proven
+    Reopen {
+        #[command(flatten)]
+        range: RangeArgs,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+struct RangeArgs {
+    /// The source
+    #[arg(long)]
+    source: String,
+    /// The stream
+    #[arg(long, default_value = "sessions", value_parser = parse_stream)]
+    stream: Stream,
+    /// First instant of the range: a date (midnight UTC) or an RFC 3339 instant
+    #[arg(long, value_name = "DATE", value_parser = parse_instant)]
+    from: DateTime<Utc>,
+    /// First instant after the range
+    #[arg(long, value_name = "DATE", value_parser = parse_instant)]
+    to: DateTime<Utc>,
+}
+
+fn parse_stream(text: &str) -> Result<Stream, String> {
+    let names = Stream::LISTING.map(Stream::as_str).join(", ");
+    let stream = Stream::parse(text).filter(|stream| Stream::LISTING.contains(stream));
+    stream.ok_or_else(|| format!("no list of this name has windows; there are: {names}"))
+}
+
+fn parse_note(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("say why the range is accepted".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// Does what the arguments say; `user` is written into the journal.
+pub async fn run(app: &App, args: &WindowsArgs, user: &str) -> anyhow::Result<ExitCode> {
+    let pool = app.pool(Purpose::Poll).await?;
+    app.migrate(&pool).await?;
+    let operator = Operator { requested_by: user.to_owned(), request_id: None };
+    match &args.verb {
+        WindowsVerb::List { source, json } => {
+            let filter = WindowFilter {
+                sources: source.iter().cloned().collect(),
+                states: vec!["doubtful".to_owned(), "accepted".to_owned()],
+                ..WindowFilter::default()
+            };
+            let found = windows::list(&pool, &filter, MAX_LISTED).await?;
+            say(&if *json { serde_json::to_string_pretty(&found)? + "\n" } else { table(&found) })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        WindowsVerb::Accept { range, note } => change(app, &pool, range, Some(note), &operator).await,
+        WindowsVerb::Reopen { range } => change(app, &pool, range, None, &operator).await,
+    }
+}
+
+/// Accepts where there is a `note`, and opens again where there is none.
+async fn change(
+    app: &App,
+    pool: &PgPool,
+    range: &RangeArgs,
+    note: Option<&String>,
+    operator: &Operator,
+) -> anyhow::Result<ExitCode> {
+    let RangeArgs { source, stream, from, to } = range;
+    if from >= to {
+        bail!("--from must lie before --to");
+    }
+    let catalog = Catalog::load(pool, None).await?;
+    let found = catalog.sources.iter().find(|known| known.source == *source);
+    let source_id = found.map(|found| SourceId(found.source_id));
+    let source_id = source_id.with_context(|| format!("there is no source `{source}`"))?;
+    let operation = Operation {
+        source_id: Some(source_id),
+        stream: Some(*stream),
+        kind: if note.is_some() { "accept_windows" } else { "reopen_windows" },
+        target: None,
+        operator,
+        now: app.clock.now(),
+    };
+    let window = Window { from: *from, to: *to };
+    let changed = match note {
+        Some(note) => hole::accept(pool, &operation, *stream, &window, note).await?,
+        None => hole::reopen(pool, &operation, *stream, &window).await?,
+    };
+    let Some(changed) = changed else {
+        say("nothing was changed: no such window touches the range; `tributary windows list` shows those there are\n")?;
+        return Ok(ExitCode::FAILURE);
+    };
+    let done = if note.is_some() { "accepted" } else { "open again" };
+    for window in &changed.windows {
+        say(&format!("{done}: {source}/{stream} {window}\n"))?;
+    }
+    let through = window::complete_through(pool, source_id, *stream).await?;
+    let through = through.map_or_else(|| "nothing yet".to_owned(), |at| at.to_rfc3339());
+    say(&format!("complete through {through}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(found: &[CoveredWindow]) -> String {
+    if found.is_empty() {
+        return "every range that was read is proven complete\n".to_owned();
+    }
+    let mut text = String::new();
+    for window in found {
+        let (from, to) = (window.window_from.to_rfc3339(), window.window_to.to_rfc3339());
+        let state = match (&window.accepted_note, &window.accepted_by) {
+            (Some(note), Some(by)) => format!("accepted by {by}: {note}"),
+            _ => format!("doubtful: {}", window.reason.as_deref().unwrap_or("not proven")),
+        };
+        // writing into a text cannot fail
+        let _ = writeln!(text, "{}/{} [{from}, {to}) {state}", window.source, window.stream);
+    }
+    text
+}

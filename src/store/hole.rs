@@ -1,0 +1,133 @@
+//! Holes that an operator accepts: ranges that were read and could not be proven.
+//!
+//! Only what is doubtful can be accepted: what was never read is read by the next poll. An accepted hole stays unproven,
+//! but no longer holds back what comes after it, and polls do not read it again. Each command is written into the journal
+//! of operations in the same transaction; nothing is deleted.
+
+use sqlx::{PgConnection, PgPool};
+
+use crate::model::id::SourceId;
+use crate::model::stream::Stream;
+use crate::model::time::Window;
+use crate::store::StoreError;
+use crate::store::operation::{self, Operation};
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Its number in the journal of operations.
+    pub operation_id: i64,
+    /// The ranges that were accepted, or that are open again, oldest first.
+    pub windows: Vec<Window>,
+}
+
+/// Accepts what is doubtful within `range`, as far as it is not accepted yet. `None`: nothing is, and nothing was written.
+pub async fn accept(
+    pool: &PgPool,
+    wish: &Operation<'_>,
+    stream: Stream,
+    range: &Window,
+    note: &str,
+) -> Result<Option<Changed>, StoreError> {
+    let failed = StoreError::doing("accepting a hole");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    lock(&mut tx, wish, stream).await?;
+    let rows = sqlx::query!(
+        r#"with hole as (
+             select unnest((coalesce((select range_agg(tstzrange(greatest(w.window_from, $3::timestamptz), least(w.window_to, $4::timestamptz)))
+                                        from ingest.windows w
+                                       where w.source_id = $1 and w.stream = $2 and not w.is_complete
+                                         and w.window_from < $4::timestamptz and w.window_to > $3::timestamptz), '{}')
+                            - coalesce((select range_agg(tstzrange(h.window_from, h.window_to))
+                                          from ingest.accepted_holes h
+                                         where h.source_id = $1 and h.stream = $2 and h.reopened_at is null), '{}'))) as r)
+           insert into ingest.accepted_holes (source_id, stream, window_from, window_to, accepted_at, accepted_by, note)
+           select $1, $2, lower(r), upper(r), $5, $6, $7 from hole order by 3
+           returning window_from, window_to"#,
+        wish.source_id.map(|id| id.0),
+        stream.as_str(),
+        range.from,
+        range.to,
+        wish.now,
+        wish.operator.requested_by,
+        note,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let windows = rows.into_iter().map(|row| Window { from: row.window_from, to: row.window_to });
+    write_down(tx, wish, windows.collect(), Some(note)).await
+}
+
+/// Opens again every accepted hole that touches `range`. `None`: there is none, and nothing was written.
+pub async fn reopen(
+    pool: &PgPool,
+    wish: &Operation<'_>,
+    stream: Stream,
+    range: &Window,
+) -> Result<Option<Changed>, StoreError> {
+    let failed = StoreError::doing("opening an accepted hole again");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    lock(&mut tx, wish, stream).await?;
+    let rows = sqlx::query!(
+        "update ingest.accepted_holes set reopened_at = $5, reopened_by = $6
+          where source_id = $1 and stream = $2 and reopened_at is null and window_from < $4 and window_to > $3
+         returning window_from, window_to",
+        wish.source_id.map(|id| id.0),
+        stream.as_str(),
+        range.from,
+        range.to,
+        wish.now,
+        wish.operator.requested_by,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let windows = rows.into_iter().map(|row| Window { from: row.window_from, to: row.window_to });
+    write_down(tx, wish, windows.collect(), None).await
+}
+
+/// One command at a time, and no proof in between: each takes this row first.
+async fn lock(tx: &mut PgConnection, wish: &Operation<'_>, stream: Stream) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"select 1 as "one!" from ingest.streams where source_id = $1 and stream = $2 for no key update"#,
+        wish.source_id.map(|id| id.0),
+        stream.as_str(),
+    )
+    .fetch_optional(tx)
+    .await
+    .map_err(StoreError::doing("waiting for the windows of a stream"))?;
+    Ok(())
+}
+
+async fn write_down(
+    mut tx: sqlx::Transaction<'_, sqlx::Postgres>,
+    wish: &Operation<'_>,
+    mut windows: Vec<Window>,
+    note: Option<&str>,
+) -> Result<Option<Changed>, StoreError> {
+    if windows.is_empty() {
+        return Ok(None);
+    }
+    windows.sort_by_key(|window| window.from);
+    let named: Vec<String> = windows.iter().map(ToString::to_string).collect();
+    let target = [named.join(", ")].into_iter().chain(note.map(ToOwned::to_owned)).collect::<Vec<_>>().join(": ");
+    let operation_id = operation::record(&mut tx, &Operation { target: Some(&target), ..*wish }).await?;
+    tx.commit().await.map_err(StoreError::doing("writing down what an operator accepts"))?;
+    Ok(Some(Changed { operation_id, windows }))
+}
+
+/// The ranges that are accepted, oldest first.
+pub async fn accepted(pool: &PgPool, source_id: SourceId, stream: Stream) -> Result<Vec<Window>, StoreError> {
+    let rows = sqlx::query!(
+        "select window_from, window_to from ingest.accepted_holes
+          where source_id = $1 and stream = $2 and reopened_at is null
+          order by window_from",
+        source_id.0,
+        stream.as_str(),
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::doing("reading what is accepted"))?;
+    Ok(rows.into_iter().map(|row| Window { from: row.window_from, to: row.window_to }).collect())
+}
