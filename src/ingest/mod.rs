@@ -11,7 +11,9 @@
 pub mod artifact;
 pub mod budget;
 mod control;
+mod drift;
 mod keeper;
+mod list_end;
 mod patience;
 pub mod past;
 mod plan;
@@ -201,5 +203,6 @@ async fn run(
     {
         outcome = outcome.and(run.read_again(targets.present.from, settling).await);
     }
+    let outcome = run.judge_fields(outcome, &policy).await;
     Ok(Polled::Ran(run.finish(&lease, outcome).await))
 }

@@ -21,6 +21,7 @@ use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::store::artifact::SessionStream;
 use crate::store::backfill::{Purpose, Unit, claim};
+use crate::store::field_presence::{FieldBook, MissingField};
 use crate::store::hold::Hold;
 use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
@@ -42,7 +43,7 @@ pub(super) struct Run<'a> {
     /// The way to the source: calls about the past leave the others theirs.
     connector: &'a dyn Connector,
     /// The right to write.
-    hold: Hold,
+    pub(super) hold: Hold,
     /// Cancelled when the run is to end after the page in flight.
     stop: CancellationToken,
     pub(super) id: i64,
@@ -52,6 +53,12 @@ pub(super) struct Run<'a> {
     pub(super) provider_total: Option<i64>,
     /// Distinct records, over all windows.
     pub(super) distinct_count: i64,
+    /// When it began.
+    pub(super) began_at: DateTime<Utc>,
+    /// Which documented fields are usual in the stream, and which its records have.
+    pub(super) fields: FieldBook,
+    /// Documented fields that records lack.
+    pub(super) missing_fields: Vec<MissingField>,
     /// What could not be proven, a sentence each.
     pub(super) doubts: Vec<String>,
     /// How often a window that cannot be proven may still be cut in this run.
@@ -77,8 +84,10 @@ impl<'a> Run<'a> {
     ) -> Result<Self, StoreError> {
         let run_id = journal::start(&poller.pool, &lease, target, poller.clock.now()).await?;
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
-        let keeper = Keeper::of_lease(&poller.pool, lease);
-        Ok(Self::new(poller, source, Hold::Lease(lease), run_id, keeper))
+        let hold = Hold::Lease(lease);
+        let fields = FieldBook::load(&poller.pool, hold.place()).await?;
+        let run = Self::new(poller, source, hold, run_id, Keeper::of_lease(&poller.pool, lease));
+        Ok(Self { fields, ..run })
     }
 
     /// The run of a unit of the past.
@@ -92,10 +101,11 @@ impl<'a> Run<'a> {
         let now = poller.clock.now();
         let run_id = claim::start_run(&poller.pool, &unit, purpose.as_str(), window, now).await?;
         tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
+        let fields = FieldBook::load(&poller.pool, unit.place).await?;
         let stop = poller.stop.child_token();
         let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
         let run = Self::new(poller, source, Hold::Unit(unit), run_id, keeper);
-        Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, ..run })
+        Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, fields, ..run })
     }
 
     fn new(poller: &'a Poller, source: &'a Source, hold: Hold, id: i64, keeper: Keeper) -> Self {
@@ -110,6 +120,9 @@ impl<'a> Run<'a> {
             progress: Progress::default(),
             provider_total: None,
             distinct_count: 0,
+            began_at: poller.clock.now(),
+            fields: FieldBook::default(),
+            missing_fields: Vec::new(),
             doubts: Vec::new(),
             cuts_left: MAX_CUTS,
             spared_windows: 0,
@@ -157,6 +170,7 @@ impl<'a> Run<'a> {
             source_slug: self.source.slug.as_str(),
             person_key: &self.poller.person_key,
             session_streams: &self.session_streams,
+            fields: &self.fields,
             fetched_at: page.fetched_at.unwrap_or(now),
             now,
         };
@@ -197,7 +211,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn persist<T, F, W>(&self, write: W) -> Result<T, StoreError>
+    pub(super) async fn persist<T, F, W>(&self, write: W) -> Result<T, StoreError>
     where
         W: Fn() -> F,
         F: Future<Output = Result<T, StoreError>>,
