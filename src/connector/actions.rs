@@ -117,8 +117,9 @@ impl From<PullError> for StartError {
 /// a second time.
 pub fn outcome_of(error: &PullError) -> ActionOutcome {
     match (&error.kind, error.http_status) {
-        // refused by our own budget or by the provider's, before anything was looked at; or nobody was there
-        (PullErrorKind::RateLimited { .. } | PullErrorKind::Unreached, _) => ActionOutcome::Postponed,
+        // refused by our own budget or by the provider's, before anything was looked at; or never sent
+        (PullErrorKind::RateLimited { .. } | PullErrorKind::Unreached | PullErrorKind::Database, _)
+        | (PullErrorKind::OwnResources, None) => ActionOutcome::Postponed,
         // the provider gave up on a request that it had begun to read
         (_, Some(408)) => ActionOutcome::Unknown,
         // Never sent: a key that no header can carry, an id that no address can name. Or not followed: a redirect. Or

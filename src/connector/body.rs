@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
 
 use crate::connector::error::PullErrorKind;
+use crate::connector::own_resources;
 use crate::model::page::Room;
 
 /// Characters of a provider's message that are kept in an error.
@@ -52,7 +53,11 @@ pub(super) async fn read(
     let (mut body, mut room) = (Vec::with_capacity(told), None);
     loop {
         let chunk = response.chunk().await;
-        let chunk = chunk.map_err(|error| (PullErrorKind::Transient, chain(&error.without_url())))?;
+        let chunk = chunk.map_err(|error| {
+            let is_own = own_resources::is_lacking(&error);
+            let kind = if is_own { PullErrorKind::OwnResources } else { PullErrorKind::Transient };
+            (kind, chain(&error.without_url()))
+        })?;
         let Some(chunk) = chunk else { return Ok((body, room.unwrap_or_default())) };
         if body.len() + chunk.len() > max_bytes {
             return Err(too_large());

@@ -16,8 +16,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock::Dice;
 use crate::connector::download::target::{GuardedResolver, Reach, Refused};
-use crate::connector::error::{PullError, PullErrorKind};
+use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::http::backoff;
+use crate::connector::own_resources;
 
 /// Tries for one file, the first included.
 const MAX_TRIES: u32 = 3;
@@ -112,7 +113,7 @@ impl Downloader {
                 Ok(download) => return Ok(download),
                 Err(failure) => failure,
             };
-            if failure.kind != PullErrorKind::Transient || tries >= MAX_TRIES {
+            if failure.kind.policy().action != Action::Retry || tries >= MAX_TRIES {
                 return Err(PullError {
                     kind: failure.kind,
                     call: what.to_owned(),
@@ -165,6 +166,9 @@ impl Downloader {
             let deadline = started + self.limits.grace + Duration::from_millis(earned);
             let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| late(Some(status)))?;
             let chunk = chunk.map_err(|error| {
+                if own_resources::is_lacking(&error) {
+                    return Failure::at(status, PullErrorKind::OwnResources, "this machine has no memory left");
+                }
                 let detail = if error.is_timeout() {
                     "the host fell silent"
                 } else {
@@ -204,6 +208,10 @@ fn unreached(error: &reqwest::Error) -> Failure {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     if let Some(found) = causes.into_iter().find_map(|cause| cause.downcast_ref::<Refused>()) {
         return refused(*found);
+    }
+    if error.is_connect() && own_resources::kept_from_connecting(error) {
+        let detail = "this machine has no socket, port or memory left".to_owned();
+        return Failure { kind: PullErrorKind::OwnResources, detail, status: None };
     }
     let detail = match () {
         () if error.is_timeout() => "the host did not answer in time",

@@ -10,8 +10,12 @@ use chrono::{DateTime, Utc};
 pub enum PullErrorKind {
     /// The network, a time-out, or a 5xx: likely gone in a moment.
     Transient,
-    /// As transient, and the provider has not seen the request: no connection, or no leave to call.
+    /// As transient, and the provider has not seen the request: no connection.
     Unreached,
+    /// This machine had no socket, port or memory left for the call.
+    OwnResources,
+    /// Our own database failed within the call, before the provider was asked.
+    Database,
     /// The provider asked for patience until this instant.
     RateLimited {
         /// No call before this.
@@ -80,6 +84,18 @@ impl PullErrorKind {
                 may_be_local: true,
                 advice: "The provider or the network failed; it is tried again by itself. If it lasts, look at the provider's status page.",
             },
+            Self::OwnResources => Policy {
+                class: "own_resources",
+                action: Action::Retry,
+                may_be_local: true,
+                advice: "This machine ran out of sockets, ports or memory, and the provider was not asked; the call is tried again by itself. Raise the limit of open files (ulimit -n) or of memory, or stop what else uses them.",
+            },
+            Self::Database => Policy {
+                class: "database",
+                action: Action::Retry,
+                may_be_local: false,
+                advice: "Look at Postgres: disk, connections, locks, its extensions and its log. The provider is not at fault, and the next run goes on from the last saved page.",
+            },
             Self::RateLimited { .. } => Policy {
                 class: "rate_limited",
                 action: Action::WaitUntil,
@@ -119,11 +135,18 @@ impl PullErrorKind {
         }
     }
 
+    /// Whether the provider may have been asked: what fails before that is not counted against it.
+    pub fn is_of_provider(&self) -> bool {
+        !matches!(self, Self::Unreached | Self::OwnResources | Self::Database)
+    }
+
     /// The policy of a class read back from the database.
     pub fn advice_for(class: &str) -> Option<&'static str> {
         let until = DateTime::UNIX_EPOCH;
         [
             Self::Transient,
+            Self::OwnResources,
+            Self::Database,
             Self::RateLimited { until },
             Self::Auth,
             Self::NotFound,

@@ -19,7 +19,7 @@ use crate::connector::body::{self, LargeAnswers};
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::limits::headers::{Observation, provider_date, retry_after};
 use crate::connector::limits::{CallBudget, PATIENCE, Refusal};
-use crate::connector::mend;
+use crate::connector::{mend, own_resources};
 use crate::model::page::Room;
 
 pub use crate::connector::limits::Priority;
@@ -30,6 +30,7 @@ const MAX_TRIES: u32 = 4;
 const FIRST_WAIT: Duration = Duration::from_millis(400);
 /// No single wait is drawn from more than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
+
 /// Deadlines and caps of every call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpLimits {
@@ -187,11 +188,11 @@ impl ApiClient {
                 let detail = format!("no call may be made before {}", until.to_rfc3339());
                 fail(PullErrorKind::RateLimited { until }, detail, None)
             }
-            Refusal::Unknown(error) => fail(PullErrorKind::Unreached, error.to_string(), None),
+            Refusal::Unknown(error) => fail(PullErrorKind::Database, error.to_string(), None),
         })?;
         let response = request.headers(self.headers(call)?).send().await;
         let mut response = response.map_err(|error| {
-            let kind = if error.is_connect() { PullErrorKind::Unreached } else { PullErrorKind::Transient };
+            let kind = own_resources::kind_of_unanswered(&error);
             fail(kind, body::chain(&error.without_url()), None)
         })?;
         let (status, headers, version) = (response.status(), response.headers().clone(), response.version());

@@ -74,7 +74,7 @@ pub enum Decision {
 
 /// The ledger could not be asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the call budget could not be asked: {0}")]
+#[error("the database could not be asked for the call budget: {0}")]
 pub struct LedgerError(pub String);
 
 /// Where the state of a budget is kept. Rates go by the ledger's own clock, instants that a provider stated by

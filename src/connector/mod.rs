@@ -12,7 +12,8 @@
 //! - **Everything comes along.** Each record of the answer is in the page, as a session or as a reject,
 //!   with its bytes. Unknown values are kept and counted as oddities.
 //! - **The end is said by the provider.** `next` is `None` only when the provider's own words (offsets,
-//!   token, total, an empty list) say that nothing follows; a short page alone is not an end.
+//!   token, total, an empty list) say that nothing follows; a short page alone is not an end. Where only the total says
+//!   so, `past_end` names the page after it: whether the total is believed is decided by the caller.
 //! - **Time and chance come from outside**, and credentials go only to the configured origin.
 //! - **Cancellation** is dropping the future: a connector holds nothing that would be lost.
 //!
@@ -29,6 +30,7 @@ pub mod error;
 pub mod http;
 pub mod limits;
 mod mend;
+pub mod own_resources;
 pub mod record;
 
 use std::collections::BTreeMap;

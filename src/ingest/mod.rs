@@ -11,7 +11,9 @@
 pub mod artifact;
 pub mod budget;
 mod control;
+mod drift;
 mod keeper;
+mod list_end;
 mod patience;
 pub mod past;
 mod plan;
@@ -213,5 +215,6 @@ async fn run(
     if is_by_creation && outcome.is_ok() {
         outcome = run.read_rings(&policy, extent).await;
     }
+    let outcome = run.judge_fields(outcome, &policy).await;
     Ok(Polled::Ran(run.finish(&lease, outcome).await))
 }

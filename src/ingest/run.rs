@@ -22,6 +22,7 @@ use crate::model::stream::Stream;
 use crate::model::time::{Window, to_micros};
 use crate::store::artifact::SessionStream;
 use crate::store::backfill::{Purpose, Unit, claim};
+use crate::store::field_presence::{FieldBook, MissingField};
 use crate::store::hold::Hold;
 use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
@@ -55,6 +56,10 @@ pub(super) struct Run<'a> {
     pub(super) provider_total: Option<i64>,
     /// Distinct records, over all windows.
     pub(super) distinct_count: i64,
+    /// Which documented fields are usual in the stream, and which its records have.
+    pub(super) fields: FieldBook,
+    /// Documented fields that records lack.
+    pub(super) missing_fields: Vec<MissingField>,
     /// What could not be proven, a sentence each.
     pub(super) doubts: Vec<String>,
     /// How often a window that cannot be proven may still be cut in this run.
@@ -87,10 +92,12 @@ impl<'a> Run<'a> {
         let now = poller.clock.now();
         let run_id = journal::start(&poller.pool, &lease, target, now).await?;
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
+        let hold = Hold::Lease(lease);
         let accepted = hole::accepted(&poller.pool, lease.source_id, lease.stream).await?;
+        let fields = FieldBook::load(&poller.pool, hold.place()).await?;
         let keeper = Keeper::of_lease(&poller.pool, lease);
-        let run = Self::new(poller, source, Hold::Lease(lease), (run_id, to_micros(now)), keeper);
-        Ok(Self { accepted, ..run })
+        let run = Self::new(poller, source, hold, (run_id, to_micros(now)), keeper);
+        Ok(Self { accepted, fields, ..run })
     }
 
     /// The run of a unit of the past.
@@ -104,10 +111,11 @@ impl<'a> Run<'a> {
         let now = poller.clock.now();
         let run_id = claim::start_run(&poller.pool, &unit, purpose.as_str(), window, now).await?;
         tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
+        let fields = FieldBook::load(&poller.pool, unit.place).await?;
         let stop = poller.stop.child_token();
         let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
         let run = Self::new(poller, source, Hold::Unit(unit), (run_id, to_micros(now)), keeper);
-        Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, ..run })
+        Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, fields, ..run })
     }
 
     fn new(
@@ -129,6 +137,8 @@ impl<'a> Run<'a> {
             progress: Progress::default(),
             provider_total: None,
             distinct_count: 0,
+            fields: FieldBook::default(),
+            missing_fields: Vec::new(),
             doubts: Vec::new(),
             cuts_left: MAX_CUTS,
             accepted: Vec::new(),
@@ -188,6 +198,7 @@ impl<'a> Run<'a> {
             source_slug: self.source.slug.as_str(),
             person_key: &self.poller.person_key,
             session_streams: &self.session_streams,
+            fields: &self.fields,
             fetched_at: page.fetched_at.unwrap_or(now),
             now,
         };
@@ -228,7 +239,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn persist<T, F, W>(&self, write: W) -> Result<T, StoreError>
+    pub(super) async fn persist<T, F, W>(&self, write: W) -> Result<T, StoreError>
     where
         W: Fn() -> F,
         F: Future<Output = Result<T, StoreError>>,

@@ -30,7 +30,7 @@ impl Run<'_> {
         trace: &Trace,
         begun_at: DateTime<Utc>,
     ) -> Result<Vec<ProviderRecordId>, Halt> {
-        if !trace.is_counted() || trace.has_nameless || !lists_within(window, trace.created) {
+        if !trace.end.is_counted() || trace.has_nameless || !lists_within(window, trace.created) {
             return Ok(Vec::new());
         }
         let inner = Window { from: window.from + MARGIN, to: window.to - MARGIN };

@@ -1,6 +1,8 @@
 //! How a run ended, and why.
 
 use crate::connector::error::{Action, PullError};
+use crate::connector::own_resources;
+use crate::ingest::drift;
 use crate::ingest::run::Run;
 use crate::store::StoreError;
 use crate::store::run::{Finish, Verdict};
@@ -45,6 +47,7 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
         }
         Err(Halt::Store(error)) => {
             let class = match error {
+                _ if own_resources::is_lacking(error) => "own_resources",
                 StoreError::LeaseLost { .. } | StoreError::UnitLost { .. } => "lease_lost",
                 StoreError::Outdated { .. } => "outdated",
                 StoreError::Database { .. } | StoreError::Paused { .. } => "database",
@@ -62,9 +65,15 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
             finish.parked_until = error.retry_at();
             finish
         }
-        Ok(()) => match doubt(run) {
-            None => finish(Verdict::Complete, None, None),
-            Some(doubt) => finish(Verdict::Incomplete, Some(doubt.clone()), Some(("incomplete".to_owned(), doubt))),
+        Ok(()) => match (drift::described(&run.missing_fields), doubt(run)) {
+            (None, None) => finish(Verdict::Complete, None, None),
+            (None, Some(doubt)) => {
+                finish(Verdict::Incomplete, Some(doubt.clone()), Some(("incomplete".to_owned(), doubt)))
+            }
+            (Some(drift), doubt) => {
+                let reason = doubt.map_or_else(|| drift.clone(), |doubt| format!("{drift}; and {doubt}"));
+                finish(Verdict::Incomplete, Some(reason.clone()), Some((drift::CLASS.to_owned(), reason)))
+            }
         },
     }
 }
@@ -76,9 +85,7 @@ pub(super) fn advice_for(class: &str) -> Option<&'static str> {
             "What came is stored, and nothing beyond what is proven is claimed. It is read again by itself; if it lasts, \
              compare the provider's own count.",
         ),
-        "database" => {
-            Some("Look at Postgres: disk, connections, locks. The next run goes on from the last saved page.")
-        }
+        drift::CLASS => Some(drift::ADVICE),
         "lease_lost" => {
             Some("Another poller took the stream over; if that happens often, processes are paused or starved.")
         }

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use crate::connector::StreamPolicy;
 use crate::connector::error::{PullError, PullErrorKind};
+use crate::ingest::list_end::Reading;
 use crate::ingest::run::Run;
 use crate::ingest::sweep::BEHIND;
 use crate::ingest::trace::Trace;
@@ -57,6 +58,8 @@ enum Walked {
         finding: Finding,
         /// It was read to its end, and the provider counts more than it listed.
         is_miscount: bool,
+        /// What it held.
+        reading: Reading,
     },
     /// It holds too much for one piece.
     TooMuch {
@@ -112,12 +115,12 @@ impl Run<'_> {
     /// Walks `window`, a part of `whole`, until it is proven, a few times.
     async fn prove(&mut self, window: Window, whole: Option<Whole>, policy: &StreamPolicy) -> Result<Proven, Halt> {
         let mut walks = 0;
-        let mut held_before = None;
+        let mut read_before = None;
         loop {
             walks += 1;
             let may_split = walks == 1 && window.span() > SHORTEST_SPLIT;
             let split_above = may_split.then_some(policy.split_above_records);
-            let walked = match self.walk(window, split_above, whole, held_before).await {
+            let walked = match self.walk(window, split_above, whole, read_before).await {
                 // a list of fewer records has shorter pages
                 Err(Halt::Pull(error))
                     if error.kind == PullErrorKind::TooLarge
@@ -131,9 +134,11 @@ impl Run<'_> {
             };
             let (finding, is_miscount) = match walked {
                 Walked::TooMuch { total } => return Ok(Proven::TooMuch { total }),
-                Walked::Ended { finding, is_miscount } => (finding, is_miscount),
+                Walked::Ended { finding, is_miscount, reading } => {
+                    read_before = Some(reading);
+                    (finding, is_miscount)
+                }
             };
-            held_before = Some(finding.distinct_count);
             if finding.doubt.is_some() && walks < MAX_WALKS {
                 tracing::info!(source = %self.source.slug, %window, doubt = finding.doubt, "walking again");
                 continue;
@@ -158,7 +163,7 @@ impl Run<'_> {
     /// whole is down, and not too often.
     fn may_spare(&self, error: &PullError) -> bool {
         // an outage is nobody's fault but the provider's, unless something was read in this run
-        let is_away = matches!(error.kind, PullErrorKind::Transient | PullErrorKind::Unreached);
+        let is_away = error.kind == PullErrorKind::Transient || !error.kind.is_of_provider();
         let is_outage = is_away && self.page_count == 0;
         error.kind.policy().may_be_local && !is_outage && self.spared_windows < MAX_SPARED_WINDOWS
     }
@@ -191,14 +196,13 @@ impl Run<'_> {
         !self.filter_works && page.records.iter().any(is_later)
     }
 
-    /// Walks `window` once; the walk before held `held_before` records. The next page is fetched while the last one is
-    /// saved.
+    /// Walks `window` once; the walk before held `read_before`. The next page is fetched while the last one is saved.
     async fn walk(
         &mut self,
         window: Window,
         split_above: Option<u64>,
         whole: Option<Whole>,
-        held_before: Option<i64>,
+        read_before: Option<Reading>,
     ) -> Result<Walked, Halt> {
         // one present for the whole walk: a connector may ask differently for past and running windows
         let now = self.poller.clock.now();
@@ -209,12 +213,12 @@ impl Run<'_> {
         let is_whole = self.is_list_of_whole(whole, &window, &page);
         let claimed = reached(whole.filter(|_| is_whole).map_or(window, |whole| whole.window));
         let may_split = claimed.span() <= window.span();
-        let mut trace = Trace::after(held_before);
+        let mut trace = Trace::after(read_before, &window);
         loop {
             self.note(&page);
             let next = trace.follow(&page);
             let is_crowded = may_split
-                && trace.page_count == 1
+                && trace.end.page_count == 1
                 && split_above.zip(page.total).is_some_and(|(limit, total)| total > limit);
             match next {
                 Some(_) if is_crowded => {
@@ -232,7 +236,16 @@ impl Run<'_> {
                     };
                     let (saved, fetched) = tokio::join!(save, run.fetch(&window, Some(&cursor), now));
                     self.count(&saved?).await;
-                    page = fetched?;
+                    page = match fetched {
+                        Err(Halt::Pull(error)) if trace.ends_with(&error) => Page::default(),
+                        fetched => fetched?,
+                    };
+                }
+                None if self.may_be_cut_off(&trace, may_split.then_some(split_above).flatten()) => {
+                    self.cuts_left -= 1;
+                    let saved = self.save(&page, None).await?;
+                    self.count(&saved).await;
+                    return Ok(Walked::TooMuch { total: trace.end.distinct() });
                 }
                 None => {
                     let finding = trace.finding(claimed, &page);
@@ -242,10 +255,18 @@ impl Run<'_> {
                     }
                     let saved = self.save(&page, proof).await?;
                     self.count(&saved).await;
-                    let is_miscount = trace.guard.is_none() && page.unprovable.is_none() && trace.miscount().is_some();
-                    return Ok(Walked::Ended { finding, is_miscount });
+                    let end = &trace.end;
+                    let is_miscount = !end.is_guarded() && page.unprovable.is_none() && end.miscount().is_some();
+                    return Ok(Walked::Ended { finding, is_miscount, reading: end.reading() });
                 }
             }
         }
+    }
+
+    /// Whether the list that ended may have been cut off in silence, since it is as long as lists are usually cut to.
+    /// Its parts are shorter, and tell.
+    fn may_be_cut_off(&self, trace: &Trace, split_above: Option<u64>) -> bool {
+        let may_split = split_above.is_some_and(|limit| limit < u64::MAX) && self.cuts_left > 0;
+        may_split && trace.end.is_round()
     }
 }

@@ -72,6 +72,10 @@ pub struct ArtifactPage {
     pub oddities: Vec<Oddity>,
     /// Where the next page begins; `None` once the provider says that the list has ended.
     pub next: Option<Cursor>,
+    /// Where the next page would begin, where only the provider's count says that the list has ended.
+    pub past_end: Option<Cursor>,
+    /// How many records were asked for; 0: it is no list.
+    pub page_size: u64,
     /// How many records the provider says there are, over all pages.
     pub total: Option<u64>,
     /// What was learnt about this source.
@@ -87,6 +91,8 @@ impl ArtifactPage {
             rejects: Vec::new(),
             oddities: Vec::new(),
             next: None,
+            past_end: None,
+            page_size: 0,
             total: None,
             facts: BTreeMap::new(),
         }

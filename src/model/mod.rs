@@ -12,6 +12,7 @@
 pub mod action;
 pub mod artifact;
 pub mod extension;
+pub mod field;
 pub mod id;
 pub mod message;
 pub mod outcome;

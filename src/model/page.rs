@@ -109,6 +109,10 @@ pub struct Page {
     pub oddities: Vec<Oddity>,
     /// Where the next page begins; `None` once the provider says that the list has ended.
     pub next: Option<Cursor>,
+    /// Where the next page would begin, where only the provider's count says that the list has ended.
+    pub past_end: Option<Cursor>,
+    /// How many records were asked for; 0: the caller did not say.
+    pub page_size: u64,
     /// How many records the provider says match, over all pages.
     pub total: Option<u64>,
     /// The provider's clock when it answered (`Date` header). Completeness is never claimed past it.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use crate::model::extension::Extension;
+use crate::model::field::FieldPresence;
 use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, TrailStep};
 use crate::model::outcome::Outcome;
@@ -136,6 +137,8 @@ pub struct Session {
     pub trail: Option<Vec<TrailStep>>,
     /// The record names only part of the session: it may add, and must not blank out what is known.
     pub is_partial: bool,
+    /// Which documented fields the record has.
+    pub fields: FieldPresence,
 }
 
 impl Session {
@@ -160,8 +163,16 @@ impl Session {
         if newer.is_older_than(&self) {
             return self;
         }
+        let has_lost_messages = newer.fields.has_lost(&self.fields, true);
+        let newer = if has_lost_messages { Self { messages: None, ..newer } } else { newer };
         if newer.names_part(self.provider_updated_at.is_some(), self.state != SessionState::Unknown) {
             return self.with_part(newer);
+        }
+        if newer.fields.has_lost(&self.fields, false) {
+            // without its length, a session that is over looks as if it ran
+            let is_over = self.state == SessionState::Ended && newer.state == SessionState::Live;
+            let state = if is_over { self.state } else { newer.state };
+            return self.with_part(Self { state, ..newer });
         }
         Self { messages: newer.messages.or(self.messages), trail: newer.trail.or(self.trail), ..newer }
     }

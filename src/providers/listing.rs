@@ -17,7 +17,7 @@ use crate::connector::CheckReport;
 use crate::connector::body::message_in;
 use crate::connector::error::PullError;
 use crate::connector::http::{Answer, ApiClient};
-use crate::connector::record::{Fields, Oddities, lossy_text, members};
+use crate::connector::record::{Fields, Oddities, elements, lossy_text, members};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Cursor, Page, Record, Reject, Room};
 use crate::model::session::Session;
@@ -37,6 +37,8 @@ pub(super) struct Listing {
     pub(super) provider_now: Option<DateTime<Utc>>,
     /// What was odd about the answer so far.
     pub(super) oddities: Oddities,
+    /// The list was `null`, which is no list on a first page: the error to answer with there.
+    pub(super) null: Option<PullError>,
     /// Held as long as the records are.
     pub(super) room: Room,
 }
@@ -45,6 +47,14 @@ impl Listing {
     /// How many records the answer held.
     pub(super) fn rows(&self) -> u64 {
         self.records.len() as u64
+    }
+
+    /// The listing as a first page: a `null` instead of a list is an error, unless the provider counts no record.
+    pub(super) fn as_first(self) -> Result<Self, PullError> {
+        match &self.null {
+            Some(error) if self.total != Some(0) => Err(error.clone()),
+            _ => Ok(self),
+        }
     }
 
     /// The ids the records have in field `name`; records without one are left out.
@@ -91,6 +101,15 @@ pub(super) fn oddities_of(answer: &Answer) -> Oddities {
     oddities
 }
 
+/// The elements of a list. `null` is an empty one with an error for callers to which it is none, see [`Listing::null`];
+/// `None` where it is something else.
+pub(super) fn list_or_null<'a>(answer: &Answer, list: &'a RawValue) -> Option<(Vec<&'a RawValue>, Option<PullError>)> {
+    if list.get() == "null" {
+        return Some((Vec::new(), Some(answer.contract_error("the list is null"))));
+    }
+    Some((elements(list.get())?, None))
+}
+
 /// What `read` makes of the answer or, where that is nothing, of the answer with its broken values mended.
 pub(super) fn read_or_mend<T>(answer: &Answer, read: impl Fn(&Answer) -> Option<T>) -> Option<T> {
     read(answer).or_else(|| read(&answer.mended()?))
@@ -107,10 +126,36 @@ pub(super) fn envelope_count(envelope: &Fields<'_>, name: &str) -> Option<u64> {
     whole
 }
 
-/// Whether more records follow, by the provider's own total. An empty page always ends a walk. A total
-/// that was overrun contradicts itself, so that only an empty page ends the walk, as without a total.
-pub(super) fn has_more(rows: u64, seen: u64, total: Option<u64>) -> bool {
-    rows > 0 && total != Some(seen)
+/// Where a list goes on after a page.
+#[derive(Debug)]
+pub(super) enum Onward {
+    /// At the next page.
+    Next(Cursor),
+    /// The provider's count says that the list has ended; the next page would begin here.
+    PastEnd(Cursor),
+    /// Nowhere: the page was empty, or the provider says in other words that it is the last.
+    End,
+}
+
+impl Onward {
+    /// The next page and, apart from it, the page after an end that only the count reports.
+    pub(super) fn into_cursors(self) -> (Option<Cursor>, Option<Cursor>) {
+        match self {
+            Self::Next(cursor) => (Some(cursor), None),
+            Self::PastEnd(cursor) => (None, Some(cursor)),
+            Self::End => (None, None),
+        }
+    }
+}
+
+/// Where a list whose pages have numbers goes on: an empty page ends it, and a total that was reached says that it has
+/// ended. Whether to believe a total is not decided here.
+pub(super) fn onward(rows: u64, seen: u64, total: Option<u64>, next: &impl Serialize) -> Onward {
+    match total {
+        _ if rows == 0 => Onward::End,
+        Some(total) if total == seen => Onward::PastEnd(write_position(next)),
+        _ => Onward::Next(write_position(next)),
+    }
 }
 
 /// An answer with status 200 that breaks the contract, with what the provider said about it.

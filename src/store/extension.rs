@@ -10,7 +10,7 @@ use crate::store::page::Prepared;
 use crate::store::session::Known;
 use crate::store::{StoreError, order};
 
-/// Writes the extension rows of sessions; a partial record leaves its row as it is.
+/// Writes the extension rows of sessions; a record that is partial or lacks a usual field leaves its row as it is.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -20,6 +20,7 @@ pub(super) async fn upsert(
     let rows: Vec<(i64, &Extension)> = rows
         .iter()
         .filter(|(_, record)| !order::is_partial(record, known))
+        .filter(|(_, record)| !(record.lacks_field && known.contains_key(record.id())))
         .filter_map(|(id, record)| Some((*id, record.record.session.extension.as_ref()?)))
         .collect();
     // all sessions of a page are of one provider, so there is one table

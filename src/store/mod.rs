@@ -14,6 +14,7 @@ pub mod backfill;
 pub mod budget;
 pub mod claim;
 pub mod control;
+pub mod field_presence;
 pub mod hold;
 pub mod hole;
 pub mod lateness;

@@ -12,6 +12,7 @@ use crate::model::person::PersonKey;
 use crate::model::session::MAPPING_VERSION;
 use crate::store::artifact::{self, SessionStream};
 use crate::store::change::{self, Stamp};
+use crate::store::field_presence::FieldBook;
 use crate::store::hold::Hold;
 use crate::store::order::{self, OLDEST_PAGE};
 use crate::store::raw::{self, Hash, RawRecord};
@@ -35,6 +36,8 @@ pub struct SaveContext<'a> {
     pub person_key: &'a PersonKey,
     /// What is fetched for each session once it is known.
     pub session_streams: &'a [SessionStream],
+    /// Which fields are usual, and which the run counts.
+    pub fields: &'a FieldBook,
     /// When the page was asked for: of two records that carry no version, the one asked for later is newer.
     pub fetched_at: DateTime<Utc>,
     /// The present.
@@ -60,6 +63,10 @@ pub(super) struct Prepared<'a> {
     /// Covers the bytes, the version of the mapping, and what time alone may change: state and end.
     pub(super) row_hash: Hash,
     pub(super) person_id: Option<String>,
+    /// It lacks a field of the session that is usual, and so blanks nothing out.
+    pub(super) lacks_field: bool,
+    /// The same of its messages.
+    lacks_message_field: bool,
 }
 
 impl<'a> Prepared<'a> {
@@ -73,6 +80,8 @@ impl<'a> Prepared<'a> {
             raw_hash,
             row_hash: raw::hash(&[&raw_hash, &[MAPPING_VERSION], state.as_str().as_bytes(), &end]),
             person_id: person.map(|person| context.person_key.person_id(context.source_slug, person)),
+            lacks_field: context.fields.lacks(&record.session.fields, false),
+            lacks_message_field: context.fields.lacks(&record.session.fields, true),
         }
     }
 
@@ -152,7 +161,8 @@ async fn try_save(
     let changing: Vec<&str> = changing.chain(back.iter().map(String::as_str)).collect();
     let before = change::before(&mut tx, place, &changing).await?;
     let (written, refused) = write_all(&mut tx, context, sorted.fresh, &known, one_by_one).await?;
-    keep_bytes(&mut tx, context, &sorted.older, &known).await?;
+    let older: Vec<RawRecord<'_>> = sorted.older.iter().map(|record| record.body(&known)).collect();
+    raw::insert(&mut tx, place, None, &older, run_id, fetched_at).await?;
     deletion::settle(&mut tx, context, records, &back).await?;
     change::record(&mut tx, place, &before, context.stamp()).await?;
     let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
@@ -196,21 +206,8 @@ async fn try_save(
     failpoint::reach("page.before_commit");
     tx.commit().await.map_err(&failed)?;
     failpoint::reach("page.after_commit");
+    context.fields.count(written.iter().map(|record| &record.record.session.fields));
     Ok(progress)
-}
-
-/// Keeps the bytes of records that are older than what is stored.
-async fn keep_bytes(
-    tx: &mut PgConnection,
-    context: &SaveContext<'_>,
-    older: &[&Prepared<'_>],
-    known: &HashMap<String, Known>,
-) -> Result<(), StoreError> {
-    if older.is_empty() {
-        return Ok(());
-    }
-    let bodies: Vec<RawRecord<'_>> = older.iter().map(|record| record.body(known)).collect();
-    raw::insert(tx, context.hold.place(), None, &bodies, context.run_id, context.fetched_at).await
 }
 
 /// Writes records, all at once or one by one; returns those that were written, and rejects of those that were refused.
@@ -260,8 +257,9 @@ async fn write(
     failpoint::reach("page.mid_upsert");
     extension::upsert(tx, source_id, &rows, known).await?;
     trail::replace(tx, source_id, &rows, &updated).await?;
+    let carried = rows.iter().filter(|(_, record)| !(record.lacks_message_field && known.contains_key(record.id())));
     let carried: Vec<(i64, &[Message])> =
-        rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.messages.as_deref()?))).collect();
+        carried.filter_map(|(id, record)| Some((*id, record.record.session.messages.as_deref()?))).collect();
     message::replace(tx, source_id, &carried, &updated, SessionStats::of).await?;
     let oddities = records.iter().flat_map(|record| &record.record.oddities);
     oddity::count(tx, place, oddities, now).await?;

@@ -74,17 +74,30 @@ pub(super) async fn upsert(
     known: &HashMap<String, Known>,
     (fetched_at, now): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<HashMap<String, i64>, StoreError> {
-    let (partial, full): (Vec<_>, Vec<_>) = records.iter().partition(|record| order::is_partial(record, known));
-    let mut ids = write(tx, source_id, &full, false, (fetched_at, now)).await?;
-    ids.extend(write(tx, source_id, &partial, true, (fetched_at, now)).await?);
+    let (partial, whole): (Vec<_>, Vec<&Prepared<'_>>) = records.iter().partition(|record| order::is_partial(record, known));
+    let (lacking, full): (Vec<_>, Vec<&Prepared<'_>>) = whole.iter().partition(|record| record.lacks_field);
+    let mut ids = write(tx, source_id, &full, Scope::Full, (fetched_at, now)).await?;
+    ids.extend(write(tx, source_id, &partial, Scope::Partial, (fetched_at, now)).await?);
+    ids.extend(write(tx, source_id, &lacking, Scope::Lacking, (fetched_at, now)).await?);
     Ok(ids)
+}
+
+/// How much of their sessions records say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// All of it.
+    Full,
+    /// Part of it.
+    Partial,
+    /// All but a field that is usual: a state that may follow from its absence is not believed.
+    Lacking,
 }
 
 async fn write(
     tx: &mut PgConnection,
     source_id: SourceId,
     records: &[&Prepared<'_>],
-    is_partial: bool,
+    scope: Scope,
     (fetched_at, now): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<HashMap<String, i64>, StoreError> {
     if records.is_empty() {
@@ -117,9 +130,10 @@ async fn write(
         &records.iter().map(|r| &r.row_hash[..]).collect::<Vec<_>>() as &[&[u8]],
         now,
         &records.iter().map(|r| &r.raw_hash[..]).collect::<Vec<_>>() as &[&[u8]],
-        is_partial,
+        scope != Scope::Full,
         fetched_at,
         i16::from(MAPPING_VERSION),
+        scope == Scope::Lacking,
     )
     .fetch_all(tx)
     .await

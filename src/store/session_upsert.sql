@@ -1,4 +1,5 @@
--- One batch of sessions of one source. $25: the records name only part of their sessions; $26: when they were asked for.
+-- One batch of sessions of one source. $25: the records name only part of their sessions; $26: when they were asked for;
+-- $28: they lack a field that is usual, and without which a session that is over may look as if it ran.
 insert into core.sessions as s (
     source_id, provider_session_id, session_kind, provider_status, session_state, outcome,
     is_flagged_unresolved, channel, person_id, parent_provider_session_id, group_key, created_at,
@@ -21,6 +22,7 @@ on conflict (source_id, provider_session_id) do update set
     provider_status = case when $25 then coalesce(excluded.provider_status, s.provider_status)
                            else excluded.provider_status end,
     session_state = case when $25 and excluded.session_state = 'unknown' then s.session_state
+                         when $28 and excluded.session_state = 'live' and s.session_state = 'ended' then s.session_state
                          else excluded.session_state end,
     outcome = case when $25 and excluded.outcome in ('unknown', 'not_applicable') then s.outcome
                    else excluded.outcome end,

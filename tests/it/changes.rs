@@ -13,6 +13,7 @@ use tributary::model::page::{Page, PageRequest};
 use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::model::time::Window;
+use tributary::store::field_presence::FieldBook;
 use tributary::store::hold::Hold;
 use tributary::store::lease::{self, Claim, Claimant};
 use tributary::store::page::{self, SaveContext};
@@ -244,6 +245,7 @@ async fn save(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Result<P
         source_slug: "konpro",
         person_key: &PersonKey::new(vec![7; 32]).expect("a key"),
         session_streams: &[],
+        fields: &FieldBook::default(),
         fetched_at,
         now,
     };
@@ -261,6 +263,7 @@ pub(crate) async fn replay(world: &World, page: &Page, fetched_at: DateTime<Utc>
         source_slug: "konpro",
         person_key: &PersonKey::new(vec![7; 32]).expect("a key"),
         session_streams: &[],
+        fields: &FieldBook::default(),
         fetched_at,
         now: world.clock.now(),
     };

@@ -2,7 +2,11 @@
 //!
 //! A test's name begins with the number of the fault it stands for; `docs/faults.md` lists all of them.
 
+mod drift;
 pub(crate) mod dump;
+mod ends;
+mod ends_of_participants;
+mod own_faults;
 mod own_side;
 mod pagination;
 mod proof;

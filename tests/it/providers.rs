@@ -9,7 +9,7 @@ mod realtimekit_artifacts;
 mod realtimekit_chat;
 mod realtimekit_spoken;
 mod realtimekit_wild_files;
-mod server;
+pub(crate) mod server;
 mod trouble;
 mod wild_records;
 

@@ -1,6 +1,7 @@
 //! One try at one task: ask the connector, put what came together, save it with what becomes of the task.
 
-use std::collections::HashSet;
+mod participants;
+
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use futures_util::FutureExt as _;
 use crate::connector::ArtifactPolicy;
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::ingest::artifact::calendar::{self, Outcome};
-use crate::ingest::artifact::gathered::{Gathered, part};
+use crate::ingest::artifact::gathered::Gathered;
 use crate::ingest::{Poller, Source};
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::page::Cursor;
@@ -19,12 +20,6 @@ use crate::model::stream::Stream;
 use crate::store::StoreError;
 use crate::store::artifact::{self, SaveContext, Saved, Task, quality, queue};
 
-/// Pages of one session's participants; beyond this a provider repeats itself.
-const MAX_PAGES: u32 = 1_000;
-/// Participants of one session that are held at once.
-const MAX_PARTICIPANTS: usize = 20_000;
-/// More than so many are a large artifact.
-const USUAL_PARTICIPANTS: usize = 2_000;
 /// Reports asked for in one try, so that a large session is saved in parts.
 const REPORTS_AT_ONCE: i64 = 20;
 /// So many reports in a row that cannot be had: then it is the provider and not a presence.
@@ -87,7 +82,7 @@ impl Attempt<'_> {
         let outcome = match asked {
             Ok(outcome) => outcome,
             // an outage uses up nobody's tries
-            Err(error) if error.kind == PullErrorKind::Unreached || error.kind.policy().action == Action::WaitUntil => {
+            Err(error) if !error.kind.is_of_provider() || error.kind.policy().action == Action::WaitUntil => {
                 self.wait(&gathered, &error, now).await?;
                 return Ok(Tried::Closed(error));
             }
@@ -198,45 +193,6 @@ impl Attempt<'_> {
         gathered.file = Some((artifact, raw));
         (gathered.rejects, gathered.oddities, gathered.facts) = (rejects, oddities, facts);
         Ok(if holds_nothing { Outcome::FoundEmpty } else { Outcome::Found })
-    }
-
-    /// All pages of the list. It is whole once as many distinct records came as the provider counts.
-    async fn participants(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
-        let mut seen = HashSet::new();
-        let mut cursor: Option<Cursor> = None;
-        for _ in 0..MAX_PAGES {
-            let page = match self.ask(None, cursor.as_ref(), false).await? {
-                ArtifactAnswer::Absent(absence) => return Ok(Outcome::Absent(absence)),
-                ArtifactAnswer::Content(page) => *page,
-            };
-            let Artifact::Participants(list) = page.artifact else {
-                return Err(PullError::contract("participants", "the connector answered something else"));
-            };
-            let before = gathered.len();
-            for one in list {
-                if seen.insert(one.provider_participant_id.clone()) {
-                    gathered.participants.push(one);
-                }
-            }
-            gathered.rejects.extend(page.rejects);
-            gathered.oddities.extend(page.oddities);
-            gathered.facts.extend(page.facts);
-            gathered.total = page.total.or(gathered.total);
-            if page.next.is_none() {
-                return Ok(gathered.judge_list());
-            }
-            if gathered.len() == before {
-                return Ok(part("a page brought nothing new before the list ended"));
-            }
-            if gathered.len() > MAX_PARTICIPANTS {
-                return Ok(part("the session has more participants than can be held"));
-            }
-            if gathered.len() > USUAL_PARTICIPANTS {
-                gathered.hold(&self.poller.large).await;
-            }
-            cursor = page.next;
-        }
-        Ok(part("the list has too many pages"))
     }
 
     /// The reports of some participants that have none stored.

@@ -42,6 +42,13 @@ impl Gathered {
         }
     }
 
+    /// The list is read from its beginning.
+    pub(super) fn begin_list(&mut self) {
+        self.participants.clear();
+        self.rejects.clear();
+        self.oddities.clear();
+    }
+
     pub(super) fn len(&self) -> usize {
         self.participants.len() + self.rejects.len()
     }

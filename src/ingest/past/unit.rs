@@ -136,7 +136,8 @@ impl Trouble {
         let detail = format!("{error}. {}", policy.advice);
         match (&error.kind, policy.action) {
             (PullErrorKind::RateLimited { until }, _) => Self::Wait(*until),
-            (PullErrorKind::Transient | PullErrorKind::Unreached, _) => Self::Outage(detail),
+            (PullErrorKind::Transient, _) => Self::Outage(detail),
+            (kind, _) if !kind.is_of_provider() => Self::Outage(detail),
             (_, Action::Stop | Action::SkipRecord) if !policy.may_be_local => Self::Final(detail),
             _ => Self::Local(detail),
         }

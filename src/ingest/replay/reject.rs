@@ -15,6 +15,7 @@ use crate::model::stream::Stream;
 use crate::store::StoreError;
 use crate::store::artifact::SessionStream;
 use crate::store::artifact::rebuild::{self, Part, Rebuilt};
+use crate::store::field_presence::FieldBook;
 use crate::store::hold::Hold;
 use crate::store::page::{self, SaveContext};
 use crate::store::reject::{self, Resolution, StoredReject};
@@ -81,6 +82,7 @@ async fn session(
         source_slug: source.slug.as_str(),
         person_key: &poller.person_key,
         session_streams: &streams,
+        fields: &FieldBook::default(),
         fetched_at: stored.last_seen_at,
         now,
     };

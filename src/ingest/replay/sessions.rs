@@ -14,6 +14,7 @@ use crate::ingest::{Poller, Source};
 use crate::model::page::{Page, Record};
 use crate::model::stream::Stream;
 use crate::store::artifact::SessionStream;
+use crate::store::field_presence::FieldBook;
 use crate::store::hold::Hold;
 use crate::store::page::{self, SaveContext};
 use crate::store::replay::{self as kept, After, Beginning, StoredRecord};
@@ -31,6 +32,7 @@ pub(super) async fn replay(
     let pool = &poller.pool;
     let place = Place { source_id: source.id, stream: Stream::Sessions };
     let total = u64::try_from(kept::count(pool, place).await?).unwrap_or_default();
+    let fields = FieldBook::load(pool, place).await?;
     let mut told = StreamReplay::new(source, Stream::Sessions);
     let mut after: Option<After> = None;
     loop {
@@ -39,7 +41,7 @@ pub(super) async fn replay(
             told.detail = Some(STOPPED.to_owned());
             return Ok(told);
         }
-        let mut chunk = Chunk { poller, source, folded: Vec::new(), people: BTreeMap::new() };
+        let mut chunk = Chunk { poller, source, fields: &fields, folded: Vec::new(), people: BTreeMap::new() };
         kept::each_version(pool, place, after.as_ref(), CHUNK, |version| chunk.take(version)).await?;
         let Some(last) = chunk.folded.last() else { break };
         after = Some(After { newest_at: last.newest_at, id: last.id.clone() });
@@ -67,6 +69,7 @@ struct Folded {
 struct Chunk<'a> {
     poller: &'a Poller,
     source: &'a Source,
+    fields: &'a FieldBook,
     folded: Vec<Folded>,
     people: BTreeMap<String, (&'static str, DateTime<Utc>)>,
 }
@@ -141,6 +144,7 @@ impl Chunk<'_> {
                 source_slug: self.source.slug.as_str(),
                 person_key: &self.poller.person_key,
                 session_streams: &streams,
+                fields: self.fields,
                 fetched_at,
                 // what changes in place changes now; what is brought back is as old as it was
                 now: if is_known { self.poller.clock.now() } else { fetched_at },

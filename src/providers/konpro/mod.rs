@@ -27,7 +27,7 @@ use crate::model::page::{Count, Page, PageRequest, Record, Reject};
 use crate::model::stream::Stream;
 use crate::providers::konpro::client::PageRef;
 use crate::providers::konpro::wire::SessionsAnswer;
-use crate::providers::listing;
+use crate::providers::listing::{self, Onward};
 
 /// The vendor's default of 10 would take ten times the calls.
 const DEFAULT_PAGE_SIZE: u32 = 100;
@@ -71,8 +71,11 @@ impl Connector for KonPro {
         let first = Position { page: PageRef::Page(1), seen: 0 };
         let position = listing::read_position(request.cursor)?.unwrap_or(first);
         let range = listing::wider(request.window, client::BORDER);
-        let answer = client::list_sessions(&self.api, &range, &position.page, self.page_size).await?;
-        Ok(page_of(answer, &position, request.now))
+        let mut answer = client::list_sessions(&self.api, &range, &position.page, self.page_size).await?;
+        if request.cursor.is_none() {
+            answer.listing = answer.listing.as_first()?;
+        }
+        Ok(Page { page_size: u64::from(self.page_size), ..page_of(answer, &position, request.now) })
     }
 
     async fn count(&self, stream: Stream, request: PageRequest<'_>) -> Result<Count, PullError> {
@@ -112,12 +115,12 @@ impl Connector for KonPro {
 
 fn page_of(answer: SessionsAnswer, position: &Position, now: DateTime<Utc>) -> Page {
     let is_active_list = answer.is_active_list;
-    let next = next_position(&answer, position);
+    let onward = onward(&answer, position);
     let mut page = answer.listing.into_page(|raw, oddities| normalize::session(raw, now, is_active_list, oddities));
     for reject in &mut page.rejects {
         reject.is_partial = is_active_list;
     }
-    page.next = next.as_ref().map(listing::write_position);
+    (page.next, page.past_end) = onward.into_cursors();
     page.unprovable = is_active_list.then_some(ACTIVE_LIST);
     page
 }
@@ -125,19 +128,22 @@ fn page_of(answer: SessionsAnswer, position: &Position, now: DateTime<Utc>) -> P
 /// A token wins over numbers: the vendor sends it to be used. Once on tokens, none left is the end; a page may be empty
 /// before, unless as many records came as the vendor counts.
 /// By number, what counts is how many records came: the page size may have been clamped.
-fn next_position(answer: &SessionsAnswer, position: &Position) -> Option<Position> {
+fn onward(answer: &SessionsAnswer, position: &Position) -> Onward {
     let rows = answer.listing.rows();
+    let total = answer.listing.total;
     let seen = position.seen + rows;
-    let is_over = rows == 0 && (answer.next_token.is_none() || answer.listing.total.is_some_and(|total| seen >= total));
+    let is_over = rows == 0 && (answer.next_token.is_none() || total.is_some_and(|total| seen >= total));
     if answer.is_active_list || is_over {
-        return None;
+        return Onward::End;
     }
-    let page = match (&answer.next_token, &position.page) {
-        (Some(token), _) => PageRef::Token(token.clone()),
-        (None, PageRef::Page(number)) if listing::has_more(rows, seen, answer.listing.total) => {
-            PageRef::Page(number.saturating_add(1))
+    match (&answer.next_token, &position.page) {
+        (Some(token), _) => {
+            Onward::Next(listing::write_position(&Position { page: PageRef::Token(token.clone()), seen }))
         }
-        (None, _) => return None,
-    };
-    Some(Position { page, seen })
+        (None, PageRef::Page(number)) => {
+            let next = Position { page: PageRef::Page(number.saturating_add(1)), seen };
+            listing::onward(rows, seen, total, &next)
+        }
+        (None, PageRef::Token(_)) => Onward::End,
+    }
 }

@@ -10,6 +10,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::connector::record::{self, Fields, Oddities};
 use crate::model::extension::{Extension, ExtensionTable};
+use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::outcome::Outcome;
 use crate::model::page::Reject;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
@@ -30,6 +31,13 @@ static EXTENSION: ExtensionTable = ExtensionTable {
 
 /// The fields of a record, used or not.
 const FIELDS: [&str; 7] = ["api_key_type", "avatar_id", "created_at", "duration", "session_id", "status", "voice_name"];
+
+/// The fields that figures depend on.
+static WATCHED: [WatchedField; 3] = [
+    WatchedField::of_session("/status"),
+    WatchedField::of_session("/avatar_id"),
+    WatchedField::of_session("/duration"),
+];
 
 /// Reads one record as of `now`; `is_partial` where it comes from the list of active sessions.
 pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities: &Oddities) -> Result<Session, Reject> {
@@ -61,6 +69,13 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities:
         _ => duration.filter(|_| is_over),
     };
     let avatar_id = fields.text("avatar_id");
+    // the length of a young session may be missing, and one that never connected has none
+    let has_run = now - created_at > NEVER_STARTED_AFTER && state != SessionState::NeverStarted;
+    let found = [
+        Some(provider_status.is_some()),
+        (!is_partial).then_some(avatar_id.is_some()),
+        (!is_partial && has_run).then_some(duration.is_some()),
+    ];
     Ok(Session {
         provider_session_id,
         kind: SessionKind::Avatar,
@@ -89,6 +104,7 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities:
         messages: None,
         trail: None,
         is_partial,
+        fields: FieldPresence::of(&WATCHED, &found),
     })
 }
 

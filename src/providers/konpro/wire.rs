@@ -5,7 +5,7 @@
 //! and split into records; no record is decoded, and a missing list is not an empty one.
 
 use crate::connector::http::Answer;
-use crate::connector::record::{Fields, elements, members};
+use crate::connector::record::{Fields, members};
 use crate::providers::listing::{self, Listing};
 
 /// The code of success.
@@ -43,10 +43,10 @@ pub(super) fn sessions(answer: &Answer) -> Option<SessionsAnswer> {
     let inner = outer.get("data").map(|data| data.get()).filter(|data| data.starts_with('{'));
     let envelope = inner.unwrap_or(&answer.body);
     let lists = members(envelope)?;
-    let list = |name| lists.get(name).and_then(|raw| elements(raw.get()));
-    let history = list("data");
+    let list = |name| lists.get(name).and_then(|raw| listing::list_or_null(answer, raw));
+    let history = list("data").filter(|(_, null)| null.is_none() || !lists.contains_key("sessions"));
     let is_active_list = history.is_none();
-    let records = history.or_else(|| list("sessions"))?;
+    let (records, null) = history.or_else(|| list("sessions"))?;
     let oddities = listing::oddities_of(answer);
     let fields = Fields::open(envelope, &oddities).ok()?;
     let total = listing::envelope_count(&fields, "total");
@@ -56,6 +56,7 @@ pub(super) fn sessions(answer: &Answer) -> Option<SessionsAnswer> {
         total,
         provider_now: answer.provider_now,
         oddities,
+        null,
         room: answer.room.clone(),
     };
     Some(SessionsAnswer { listing, next_token, is_active_list })

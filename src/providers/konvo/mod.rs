@@ -8,6 +8,7 @@
 
 mod client;
 mod normalize;
+mod watched;
 mod wire;
 
 use std::collections::HashSet;
@@ -144,44 +145,61 @@ impl Konvo {
     }
 
     async fn first_page(&self, range: &Range) -> Result<Page, PullError> {
-        let listing = self.list(range, None, self.limit).await?;
+        let listing = self.list(range, None, self.limit).await?.as_first()?;
         let seen = listing.rows();
         let next = match self.page_base() {
             Some(1) => Position::Numbered { number: 2, seen },
             _ => Position::Second { first_ids: listing.ids("id") },
         };
-        Ok(page_of(listing, seen, &next))
+        Ok(self.page_of(listing, seen, &next))
     }
 
     async fn numbered_page(&self, range: &Range, number: u32, seen: u64) -> Result<Page, PullError> {
         let listing = self.list(range, Some(number), self.limit).await?;
         let seen = seen + listing.rows();
-        Ok(page_of(listing, seen, &Position::Numbered { number: number.saturating_add(1), seen }))
+        Ok(self.page_of(listing, seen, &Position::Numbered { number: number.saturating_add(1), seen }))
     }
 
     /// The second page, by whichever number it has. An unclear comparison loses nothing: what came is
-    /// kept, and counted as no progress, so that the walk goes one page further rather than one less.
+    /// kept, and counted as no progress, so that the walk goes one page further rather than one less. That counting
+    /// begins at 1 is only learnt once page 2 holds other records: a page beyond the end may show the last one.
     async fn second_page(&self, range: &Range, first_ids: &[String]) -> Result<Page, PullError> {
         let first_rows = first_ids.len() as u64;
         let mut listing = self.list(range, Some(1), self.limit).await?;
         let (base, mut page) = match compare(first_ids, &listing.ids("id")) {
             Comparison::Same => {
                 listing.room = Room::default();
-                (1, self.numbered_page(range, 2, first_rows).await?)
+                let page = self.numbered_page(range, 2, first_rows).await?;
+                if compare(first_ids, &ids_of(&page)) != Comparison::Disjoint {
+                    return Ok(page);
+                }
+                (1, page)
             }
             Comparison::Disjoint => {
                 let seen = first_rows + listing.rows();
-                (0, page_of(listing, seen, &Position::Numbered { number: 2, seen }))
+                (0, self.page_of(listing, seen, &Position::Numbered { number: 2, seen }))
             }
             Comparison::Unclear => {
                 let next = Position::Numbered { number: 2, seen: first_rows };
-                return Ok(page_of(listing, first_rows, &next));
+                return Ok(self.page_of(listing, first_rows, &next));
             }
         };
         *self.page_base.lock().unwrap_or_else(PoisonError::into_inner) = Some(base);
         page.facts.insert(FACT_PAGE_BASE, base.to_string());
         Ok(page)
     }
+
+    fn page_of(&self, listing: Listing, seen: u64, next: &Position) -> Page {
+        let onward = listing::onward(listing.rows(), seen, listing.total, next);
+        let mut page = listing.into_page(normalize::session);
+        (page.next, page.past_end) = onward.into_cursors();
+        page.page_size = u64::from(self.limit);
+        page
+    }
+}
+
+fn ids_of(page: &Page) -> Vec<String> {
+    page.records.iter().map(|record| record.session.provider_session_id.to_string()).collect()
 }
 
 fn compare(first_ids: &[String], ids: &[String]) -> Comparison {
@@ -195,13 +213,6 @@ fn compare(first_ids: &[String], ids: &[String]) -> Comparison {
     } else {
         Comparison::Unclear
     }
-}
-
-fn page_of(listing: Listing, seen: u64, next: &Position) -> Page {
-    let has_more = listing::has_more(listing.rows(), seen, listing.total);
-    let mut page = listing.into_page(normalize::session);
-    page.next = has_more.then(|| listing::write_position(next));
-    page
 }
 
 fn range(window: &Window, now: DateTime<Utc>) -> Range {

@@ -18,6 +18,7 @@ use crate::model::outcome::Outcome;
 use crate::model::page::{Page, Reject};
 use crate::model::person::PersonRef;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+use crate::providers::konvo::watched;
 use crate::providers::listing::content_id;
 
 /// The longest name of a channel that is believed; longer ones would not fit an index entry.
@@ -84,6 +85,13 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
         state.expect(&STATE_FIELDS);
     }
     let trail = state.as_ref().and_then(|state| trail(state, oddities));
+    let channel = channel(&fields, oddities);
+    let present = watched::fields(&watched::Read {
+        has_channel: channel.is_some(),
+        status: status.is_some().then_some([completed.is_some(), unresolved.is_some(), last_updated.is_some()]),
+        completed_at: (completed == Some(true)).then_some(completed_at.is_some()),
+        messages: messages.as_deref(),
+    });
     Ok(Session {
         provider_session_id,
         kind: SessionKind::Chat,
@@ -95,7 +103,7 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
         },
         outcome: Outcome::from_flags(completed, unresolved),
         is_flagged_unresolved: unresolved,
-        channel: channel(&fields, oddities),
+        channel,
         person: person(&fields),
         parent_provider_session_id: None,
         group_key: fields.text("feed_id"),
@@ -113,6 +121,7 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
         messages,
         trail,
         is_partial: false,
+        fields: present,
     })
 }
 

@@ -4,13 +4,13 @@
 //! object that comes with status 200 has none.
 
 use crate::connector::http::Answer;
-use crate::connector::record::{Fields, elements, members};
+use crate::connector::record::{Fields, members};
 use crate::providers::listing::{self, Listing};
 
 /// Splits an answer; `None` where it holds no list.
 pub(super) fn sessions(answer: &Answer) -> Option<Listing> {
     let envelope = members(&answer.body)?;
-    let records = elements(envelope.get("result")?.get())?;
+    let (records, null) = listing::list_or_null(answer, envelope.get("result")?)?;
     let oddities = listing::oddities_of(answer);
     let total = listing::envelope_count(&Fields::open(&answer.body, &oddities).ok()?, "count");
     Some(Listing {
@@ -18,6 +18,7 @@ pub(super) fn sessions(answer: &Answer) -> Option<Listing> {
         total,
         provider_now: answer.provider_now,
         oddities,
+        null,
         room: answer.room.clone(),
     })
 }

@@ -97,6 +97,7 @@ impl RealtimeKit {
             }
             (step, _) => step.map_err(client::about_one)?,
         };
+        let (next, past_end) = step.onward.into_cursors();
         let listing = step.answer.listing;
         let (total, mut odd) = (listing.total, listing.oddities.into_inner());
         let (mut participants, mut rejects) = (Vec::new(), Vec::new());
@@ -111,7 +112,9 @@ impl RealtimeKit {
         Ok(ArtifactAnswer::Content(Box::new(ArtifactPage {
             rejects,
             oddities: odd,
-            next: step.next,
+            next,
+            past_end,
+            page_size: step.page_size,
             total,
             facts: step.learnt_base.map(|base| (FACT_PAGE_BASE, base.to_string())).into_iter().collect(),
             ..ArtifactPage::of(Artifact::Participants(participants))

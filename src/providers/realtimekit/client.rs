@@ -30,6 +30,16 @@ pub(super) struct List {
     query: Vec<(&'static str, String)>,
 }
 
+impl List {
+    /// That there is no such page may also mean that there is no such session.
+    pub(super) fn is_of_one_session(&self) -> bool {
+        self.name == PARTICIPANTS
+    }
+}
+
+/// Name of the list of one session's participants.
+const PARTICIPANTS: &str = "participants";
+
 /// How much wider than a window is listed.
 pub(super) const BORDER: TimeDelta = TimeDelta::milliseconds(1);
 
@@ -54,7 +64,7 @@ pub(super) fn participants(sessions_path: &str, id: &ProviderRecordId) -> Result
         ("include_peer_events", "false".to_owned()),
         ("view", "raw".to_owned()),
     ];
-    Ok(List { path: format!("{}/participants", below(sessions_path, id)?), name: "participants", query })
+    Ok(List { path: format!("{}/participants", below(sessions_path, id)?), name: PARTICIPANTS, query })
 }
 
 /// One page of a list.

@@ -99,7 +99,8 @@ impl Connector for RealtimeKit {
         let list = client::sessions(&self.sessions_path, &listing::wider(request.window, client::BORDER));
         let step = self.paging.fetch(&self.api, &list, request.cursor).await?;
         let mut page = step.answer.listing.into_page(normalize::session);
-        page.next = step.next;
+        (page.next, page.past_end) = step.onward.into_cursors();
+        page.page_size = step.page_size;
         page.facts.extend(step.learnt_base.map(|base| (FACT_PAGE_BASE, base.to_string())));
         Ok(page)
     }

@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 
 use crate::connector::record::{Fields, Oddities};
 use crate::model::extension::{Extension, ExtensionTable};
+use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::id::ProviderRecordId;
 use crate::model::outcome::Outcome;
 use crate::model::page::Reject;
@@ -60,13 +61,26 @@ const FIELDS: [&str; 27] = [
     "webinar_minutes_consumed",
 ];
 
+/// The fields that figures depend on. Those of the end are expected of sessions that are over.
+static WATCHED: [WatchedField; 8] = [
+    WatchedField::of_session("/status"),
+    WatchedField::of_session("/type"),
+    WatchedField::of_session("/associated_id"),
+    WatchedField::of_session("/updated_at"),
+    WatchedField::of_session("/started_at"),
+    WatchedField::of_session("/ended_at"),
+    WatchedField::of_session("/minutes_consumed"),
+    WatchedField::of_session("/max_concurrent_participants"),
+];
+
 /// Reads one record.
 pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject> {
     let fields = Fields::open(raw, oddities)?;
     fields.expect(&FIELDS);
     let provider_session_id = fields.required_id("id")?;
     let created_at = fields.required_instant("created_at", &provider_session_id)?;
-    let started_at = fields.instant("started_at").unwrap_or(created_at);
+    let given_start = fields.instant("started_at");
+    let started_at = given_start.unwrap_or(created_at);
     let provider_status = fields.text("status");
     let state = state(&fields, provider_status.as_deref());
     // An unknown word hides the state, and must not hide an end that the provider gives.
@@ -75,6 +89,19 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
     let associated_id = fields.text("associated_id");
     let count = |name| fields.count(name).map(|count| count.to_string());
     let session_type = fields.text("type");
+    let provider_minutes = fields.amount("minutes_consumed");
+    let max_concurrent_participants = fields.count("max_concurrent_participants");
+    let is_over = state == SessionState::Ended || ended_at.is_some();
+    let found = [
+        Some(provider_status.is_some()),
+        Some(session_type.is_some()),
+        Some(associated_id.is_some()),
+        Some(updated_at.is_some()),
+        is_over.then_some(given_start.is_some()),
+        is_over.then_some(ended_at.is_some()),
+        is_over.then_some(provider_minutes.is_some()),
+        is_over.then_some(max_concurrent_participants.is_some()),
+    ];
     Ok(Session {
         provider_session_id,
         kind: kind(&fields, session_type.as_deref()),
@@ -93,8 +120,8 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
         completed_at: None,
         last_activity_at: ended_at.or(updated_at),
         duration_seconds: ended_at.and_then(|ended_at| duration_seconds(started_at, ended_at, oddities)),
-        provider_minutes: fields.amount("minutes_consumed"),
-        max_concurrent_participants: fields.count("max_concurrent_participants"),
+        provider_minutes,
+        max_concurrent_participants,
         provider_updated_at: updated_at,
         extension: Some(Extension {
             table: &EXTENSION,
@@ -111,6 +138,7 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
         messages: None,
         trail: None,
         is_partial: false,
+        fields: FieldPresence::of(&WATCHED, &found),
     })
 }
 

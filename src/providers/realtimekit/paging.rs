@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::ApiClient;
 use crate::model::page::{Cursor, Room};
-use crate::providers::listing;
+use crate::providers::listing::{self, Onward};
 use crate::providers::realtimekit::client::{self, List};
 use crate::providers::realtimekit::wire::ListAnswer;
 
@@ -28,8 +28,10 @@ pub(super) struct Paging {
 pub(super) struct Step {
     /// What came.
     pub(super) answer: ListAnswer,
-    /// Where to go on; `None` at the end.
-    pub(super) next: Option<Cursor>,
+    /// Where to go on.
+    pub(super) onward: Onward,
+    /// Rows that were asked for.
+    pub(super) page_size: u64,
     /// The page base, where this page showed it first.
     pub(super) learnt_base: Option<u32>,
 }
@@ -49,7 +51,7 @@ impl Paging {
             return self.first_page(api, list).await;
         };
         let answer = self.page(api, list, position.page_no).await?;
-        Ok(step(answer, &position, None))
+        Ok(self.step(answer, &position, None))
     }
 
     async fn page(&self, api: &ApiClient, list: &List, page_no: u32) -> Result<ListAnswer, PullError> {
@@ -57,12 +59,20 @@ impl Paging {
     }
 
     /// The first page, whichever number it has. Page 1 is asked for; where its row numbers begin above
-    /// 1, page 0 is the first. Where it shows no row number (none given, or an empty page although the
-    /// provider counts records), page 0 is asked for too and the two are compared.
+    /// 1, or where it is refused and page 0 is not, page 0 is the first. Where it shows no row number (none given,
+    /// or an empty page although the provider counts records), page 0 is asked for too and the two are compared.
     async fn first_page(&self, api: &ApiClient, list: &List) -> Result<Step, PullError> {
         let known = self.base.get().copied();
         let page_no = known.unwrap_or(1);
-        let mut answer = self.page(api, list, page_no).await?;
+        let mut answer = match self.page(api, list, page_no).await {
+            // counted from 0, a list of one page has no page 1
+            Err(error) if known.is_none() && is_refusal(&error) && !list.is_of_one_session() => {
+                let answer = self.page(api, list, 0).await.map_err(|_| error)?;
+                let base = (answer.listing.rows() > 0).then_some(0);
+                return self.begin(answer, known, base);
+            }
+            answer => answer?,
+        };
         let (rows, total) = (answer.listing.rows(), answer.listing.total);
         let (base, answer) = match answer.start_offset {
             _ if page_no == 0 => (known, answer),
@@ -74,16 +84,23 @@ impl Paging {
             _ if known.is_some() || total == Some(0) => (known, answer),
             _ => self.compare_with_page_0(api, list, answer).await?,
         };
+        self.begin(answer, known, base)
+    }
+
+    /// The first page is `answer`; `base` is what it shows of the page numbers, where `known` was known of them.
+    fn begin(&self, mut answer: ListAnswer, known: Option<u32>, base: Option<u32>) -> Result<Step, PullError> {
+        answer.listing = answer.listing.as_first()?;
         let learnt_base = base.filter(|_| base != known);
         if let Some(base) = learnt_base {
             // A walk beside this one may have learnt the same.
             let _ = self.base.set(base);
         }
-        Ok(step(answer, &Position { page_no: base.unwrap_or(page_no), seen: 0 }, learnt_base))
+        Ok(self.step(answer, &Position { page_no: base.or(known).unwrap_or(1), seen: 0 }, learnt_base))
     }
 
     /// Page 0 is the first page if it holds other records than page 1. Refused, empty or the same, it
-    /// is none, and page 1 is. The base is `None` where both are empty.
+    /// is none, and page 1 is. The base is `None` where both are empty, or the same in a list that may have no second
+    /// page: a page beyond the end may show the last one.
     async fn compare_with_page_0(
         &self,
         api: &ApiClient,
@@ -92,24 +109,37 @@ impl Paging {
     ) -> Result<(Option<u32>, ListAnswer), PullError> {
         page_1.listing.room = Room::default();
         let page_0 = match self.page(api, list, 0).await {
-            Err(error) if matches!(error.kind, PullErrorKind::Config | PullErrorKind::NotFound) => {
-                return Ok((Some(1), page_1));
-            }
+            Err(error) if is_refusal(&error) => return Ok((Some(1), page_1)),
             page_0 => page_0?,
         };
         let (rows_0, rows_1) = (page_0.listing.rows(), page_1.listing.rows());
-        if rows_0 > 0 && page_0.listing.ids("id") != page_1.listing.ids("id") {
+        if rows_0 == 0 {
+            return Ok(((rows_1 > 0).then_some(1), page_1));
+        }
+        let ids = page_1.listing.ids("id");
+        if page_0.listing.ids("id") != ids {
             return Ok((Some(0), page_0));
         }
-        Ok(((rows_1 > 0).then_some(1), page_1))
+        let has_second_page = match page_1.listing.total {
+            Some(total) => total > rows_1,
+            None => {
+                let page_2 = self.page(api, list, 2).await;
+                page_2.is_ok_and(|page_2| page_2.listing.rows() > 0 && page_2.listing.ids("id") != ids)
+            }
+        };
+        Ok((has_second_page.then_some(1), page_1))
+    }
+
+    /// The provider's row number says how far it has come, since it may have cut the page size.
+    fn step(&self, answer: ListAnswer, position: &Position, learnt_base: Option<u32>) -> Step {
+        let rows = answer.listing.rows();
+        let seen = answer.end_offset.unwrap_or(position.seen + rows);
+        let next = Position { page_no: position.page_no.saturating_add(1), seen };
+        let onward = listing::onward(rows, seen, answer.listing.total, &next);
+        Step { answer, onward, page_size: u64::from(self.page_size), learnt_base }
     }
 }
 
-/// The provider's row number says how far it has come, since it may have cut the page size.
-fn step(answer: ListAnswer, position: &Position, learnt_base: Option<u32>) -> Step {
-    let rows = answer.listing.rows();
-    let seen = answer.end_offset.unwrap_or(position.seen + rows);
-    let next = Position { page_no: position.page_no.saturating_add(1), seen };
-    let has_more = listing::has_more(rows, seen, answer.listing.total);
-    Step { answer, next: has_more.then(|| listing::write_position(&next)), learnt_base }
+fn is_refusal(error: &PullError) -> bool {
+    matches!(error.kind, PullErrorKind::Config | PullErrorKind::NotFound)
 }

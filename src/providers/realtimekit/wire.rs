@@ -8,7 +8,7 @@
 use serde_json::value::RawValue;
 
 use crate::connector::http::Answer;
-use crate::connector::record::{Fields, elements, members};
+use crate::connector::record::{Fields, Members, members};
 use crate::providers::listing::{self, Listing};
 
 /// A page of a list.
@@ -31,8 +31,11 @@ pub(super) fn is_failure(answer: &Answer) -> bool {
 /// Splits an answer with the list `data.<name>`; `None` where it holds no such list.
 pub(super) fn list(answer: &Answer, name: &str) -> Option<ListAnswer> {
     let envelope = members(&answer.body)?;
-    let data = members(envelope.get("data")?.get())?;
-    let records = elements(data.get(name)?.get())?;
+    let whole = *envelope.get("data")?;
+    let is_null = whole.get() == "null" && envelope.contains_key("paging");
+    let data = if is_null { Members::new() } else { members(whole.get())? };
+    let list = if is_null { whole } else { *data.get(name)? };
+    let (records, null) = listing::list_or_null(answer, list)?;
     let oddities = listing::oddities_of(answer);
     let is_object = |raw: &&&RawValue| raw.get().starts_with('{');
     let paging = [&envelope, &data].into_iter().find_map(|holder| holder.get("paging").filter(is_object));
@@ -44,6 +47,7 @@ pub(super) fn list(answer: &Answer, name: &str) -> Option<ListAnswer> {
         total,
         provider_now: answer.provider_now,
         oddities,
+        null,
         room: answer.room.clone(),
     };
     Some(ListAnswer { listing, start_offset, end_offset })
@@ -59,6 +63,7 @@ pub(super) fn session(answer: &Answer) -> Option<Listing> {
         total: None,
         provider_now: answer.provider_now,
         oddities: listing::oddities_of(answer),
+        null: None,
         room: answer.room.clone(),
     })
 }

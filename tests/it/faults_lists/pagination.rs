@@ -194,12 +194,12 @@ async fn f50_a_provider_may_choose_the_page_size_itself(platform: Platform) {
 }
 
 async fn f51_a_page_beyond_the_end_may_show_the_last_one(platform: Platform) {
-    for (total, result) in [(Total::Right, "complete"), (Total::Missing, "incomplete")] {
+    for total in [Total::Right, Total::Missing] {
         let mut world = World::new().await.with_settings("page_size = 20");
         let quirks = Quirks { repeats_last_page: true, total, ..Quirks::default() };
         let provider = world.simulate(platform, young_feed(platform, 60), quirks).await;
         let line = world.poll_one().await;
-        assert_eq!(line.result, result, "{total:?}: {line:?}");
+        assert!(line.is_complete(), "{total:?}: {line:?}");
         assert_eq!(stored(&world).await, 60, "{total:?}");
         assert!(provider.requests().len() < 20, "{total:?}: {} calls", provider.requests().len());
     }

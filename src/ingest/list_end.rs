@@ -1,0 +1,243 @@
+//! One rule for the end of a list, whichever list it is.
+//!
+//! A list ends where the provider says so: its last token was used, a page is empty, as many distinct records came as
+//! the provider counts, the page after the end is refused, or it brings nothing new. Providers break each of these, so
+//! each is only as good as its evidence:
+//!
+//! - A count proves an end if the provider knew it before: a count that equals what has been listed so far, on a full
+//!   page, may be the size of the page, of the list so far, or a cap. The next page is asked for; if it holds more, the
+//!   count is no count for the rest of the walk.
+//! - Without a count, two readings in a row must hold the same records.
+//! - A refusal of the first page is an error and no end. While the provider counts more than it listed, a refusal or a
+//!   repeated page ends the reading and leaves the doubt.
+//!
+//! Takes pages in and says what they prove. Fetches and saves nothing.
+
+use std::collections::{HashSet, hash_map::DefaultHasher};
+use std::hash::{Hash, Hasher};
+
+use crate::connector::error::PullError;
+use crate::model::page::Cursor;
+
+/// Pages of one reading: beyond this a provider repeats itself in a way the guards do not see.
+const MAX_PAGES: u64 = 20_000;
+/// Empty pages in a row that say that there is more.
+const MAX_EMPTY_PAGES: u32 = 100;
+/// Pages in a row without a new record that end a list nobody counts. One may be a page that moved.
+const MAX_STALE_PAGES: u32 = 2;
+/// Providers cap lists and pages at such numbers.
+const ROUND_LISTS: u64 = 1_000;
+const ROUND_TOTALS: u64 = 500;
+const ROUND_PAGES: [u64; 2] = [10, 25];
+/// Statuses by which a provider says that there is no such page.
+const NO_SUCH_PAGE: [u16; 5] = [400, 404, 410, 416, 422];
+
+/// What a page says about the list, beside its records.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PageEnd<'a> {
+    /// How many records it holds.
+    pub(super) rows: u64,
+    /// How many were asked for; 0 where nobody said.
+    pub(super) page_size: u64,
+    /// How many the provider counts in all.
+    pub(super) total: Option<u64>,
+    /// Where the next page begins.
+    pub(super) next: Option<&'a Cursor>,
+    /// Where it would begin if the list did not end where only the count says that it does.
+    pub(super) past_end: Option<&'a Cursor>,
+}
+
+/// The records a reading held, whatever their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Reading {
+    count: usize,
+    sum: u64,
+}
+
+/// What a reading of a list has seen: the evidence, and the guards against lists without end.
+#[derive(Debug, Default)]
+pub(super) struct ListEnd {
+    seen: HashSet<u64>,
+    reading: Reading,
+    cursors: HashSet<Cursor>,
+    pub(super) page_count: u64,
+    /// Rows of the longest page so far.
+    longest_page: u64,
+    empty_pages: u32,
+    stale_pages: u32,
+    /// What the reading before held, where the same list was read.
+    read_before: Option<Reading>,
+    total: Option<u64>,
+    /// The count fell between two pages, whatever it rose to afterwards: what stood behind the vanished record moved up
+    /// by one, across the border of a page that was read already.
+    has_shrunk: bool,
+    /// The count was higher than what had been listed: it is neither the size of a page nor that of the list so far.
+    was_ahead: bool,
+    /// The count said that the list has ended, and the page after that was asked for.
+    was_claimed: bool,
+    /// The list went on beyond its count, which so counts something else.
+    is_refuted: bool,
+    /// How the provider refused the page after the last one.
+    refusal: Option<String>,
+    /// Which guard tripped.
+    guard: Option<String>,
+}
+
+impl ListEnd {
+    /// Begins; the reading of the same list before held `read_before`.
+    pub(super) fn after(read_before: Option<Reading>) -> Self {
+        Self { read_before, ..Self::default() }
+    }
+
+    /// Takes a record in by its [`fingerprint`]; `is_compared`: the next reading must hold it too.
+    pub(super) fn see(&mut self, identity: u64, is_compared: bool) {
+        if self.seen.insert(identity) && is_compared {
+            self.reading.count += 1;
+            self.reading.sum = self.reading.sum.wrapping_add(identity);
+        }
+    }
+
+    /// Takes a page in whose records were [seen](Self::see), `seen_before` of them before it; the cursor to go on with,
+    /// unless the list ended or a guard tripped.
+    pub(super) fn follow(&mut self, page: PageEnd<'_>, seen_before: u64) -> Option<Cursor> {
+        self.page_count += 1;
+        let distinct = self.distinct();
+        let is_new = distinct > seen_before;
+        if page.total.is_some() {
+            self.has_shrunk |= page.total < self.total;
+            self.total = page.total;
+        }
+        self.was_ahead |= self.is_overdue();
+        self.is_refuted |= (self.was_claimed && is_new) || self.total.is_some_and(|total| total < distinct);
+        self.empty_pages = if page.rows == 0 { self.empty_pages + 1 } else { 0 };
+        self.stale_pages = if page.rows > 0 && !is_new { self.stale_pages + 1 } else { 0 };
+        let is_full = self.is_full(page);
+        self.longest_page = self.longest_page.max(page.rows);
+        if self.has_gone_stale() {
+            return None;
+        }
+        let next = match (page.next, page.past_end) {
+            (Some(next), _) => next,
+            (None, Some(past_end)) if self.is_refuted || (is_full && !self.is_credible()) => {
+                self.was_claimed = true;
+                past_end
+            }
+            _ => return None,
+        };
+        if !self.cursors.insert(next.clone()) {
+            self.guard = Some("the provider's page tokens run in a circle".to_owned());
+        } else if self.empty_pages >= MAX_EMPTY_PAGES {
+            self.guard = Some("the provider sends empty pages without end in sight".to_owned());
+        } else if self.page_count >= MAX_PAGES {
+            self.guard = Some(format!("the list did not end within {MAX_PAGES} pages"));
+        }
+        if self.guard.is_some() { None } else { Some(next.clone()) }
+    }
+
+    /// Whether the list ends because pages bring nothing new. While the provider counts more, that is a guard.
+    fn has_gone_stale(&mut self) -> bool {
+        let borne = if self.is_counted() && !self.is_overdue() { 1 } else { MAX_STALE_PAGES };
+        if self.stale_pages < borne {
+            return false;
+        }
+        if self.is_overdue() {
+            self.guard = Some("the provider repeated a page without end in sight".to_owned());
+        }
+        true
+    }
+
+    /// Whether a count that was reached on a full page is that of the list.
+    fn is_credible(&self) -> bool {
+        self.was_ahead && self.total.is_some_and(|total| !total.is_multiple_of(ROUND_TOTALS))
+    }
+
+    /// Whether a page is as long as pages are: as was asked for, as the longest one before it or, for a first page that
+    /// the provider may have cut, as long as pages are usually cut to.
+    fn is_full(&self, page: PageEnd<'_>) -> bool {
+        let is_round = ROUND_PAGES.iter().any(|round| page.rows > 0 && page.rows.is_multiple_of(*round));
+        match self.page_count {
+            1 => is_round || (page.page_size > 0 && page.rows >= page.page_size),
+            _ => page.rows > 0 && (page.rows >= self.longest_page || page.rows == page.page_size),
+        }
+    }
+
+    /// Whether this failure to fetch the page after the last one is the provider's word that there is none.
+    pub(super) fn ends_with(&mut self, error: &PullError) -> bool {
+        let is_end = self.page_count > 0 && error.http_status.is_some_and(|status| NO_SUCH_PAGE.contains(&status));
+        if is_end {
+            self.refusal = Some(error.to_string());
+        }
+        is_end
+    }
+
+    /// Whether the list held this record.
+    pub(super) fn holds(&self, identity: u64) -> bool {
+        self.seen.contains(&identity)
+    }
+
+    /// Distinct records so far.
+    pub(super) fn distinct(&self) -> u64 {
+        self.seen.len() as u64
+    }
+
+    /// What this reading held.
+    pub(super) fn reading(&self) -> Reading {
+        self.reading
+    }
+
+    /// How many records the provider counts, where it counts.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total.filter(|_| !self.is_refuted)
+    }
+
+    /// Whether the provider counted what it listed.
+    pub(super) fn is_counted(&self) -> bool {
+        self.total().is_some()
+    }
+
+    /// Whether a guard ended the reading.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.guard.is_some()
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.total.is_some_and(|total| total > self.distinct())
+    }
+
+    /// Whether the list holds as many records as lists are usually cut off at.
+    pub(super) fn is_round(&self) -> bool {
+        self.distinct() > 0 && self.distinct().is_multiple_of(ROUND_LISTS)
+    }
+
+    /// How the provider's count disagrees with what it listed.
+    pub(super) fn miscount(&self) -> Option<String> {
+        let distinct = self.distinct();
+        let refusal = self.refusal.as_ref().map(|refusal| format!(", then refused the next page ({refusal})"));
+        match self.total {
+            Some(total) if distinct < total => Some(format!(
+                "the provider counts {total} records, the list held {distinct} distinct ones{}",
+                refusal.unwrap_or_default()
+            )),
+            _ if self.has_shrunk && !self.is_refuted => Some("records vanished while the list was read".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Without a count, a list that ends early looks like one that ends.
+    fn unconfirmed(&self) -> Option<String> {
+        let is_confirmed = self.is_counted() || self.read_before == Some(self.reading);
+        (!is_confirmed).then(|| "the provider does not count, and no second reading held the same records".to_owned())
+    }
+
+    /// Why the list may be longer than what was read; `None`: it was read to its end.
+    pub(super) fn doubt(&self) -> Option<String> {
+        self.guard.clone().or_else(|| self.miscount()).or_else(|| self.unconfirmed())
+    }
+}
+
+/// An identity as a number.
+pub(super) fn fingerprint(identity: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    identity.hash(&mut hasher);
+    hasher.finish()
+}

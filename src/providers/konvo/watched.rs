@@ -1,0 +1,52 @@
+//! The fields of a Konvo record that figures depend on, and which of them a record has.
+//!
+//! Knows no spelling but the names, and not what becomes of a field that is missing.
+
+use crate::model::field::{FieldPresence, WatchedField};
+use crate::model::message::Message;
+
+/// In the order in which [`fields`] fills them in.
+static WATCHED: [WatchedField; 10] = [
+    WatchedField::of_session("/channel"),
+    WatchedField::of_session("/status"),
+    WatchedField::of_session("/status/completed"),
+    WatchedField::of_session("/status/unresolved"),
+    WatchedField::of_session("/status/last_updated"),
+    WatchedField::of_session("/status/completed_at"),
+    WatchedField::of_session("/messages"),
+    WatchedField::of_messages("/messages/created_at"),
+    WatchedField::of_messages("/messages/initiator_origin"),
+    WatchedField::of_messages("/messages/message"),
+];
+
+/// What could be read of a record.
+pub(super) struct Read<'a> {
+    /// The channel.
+    pub(super) has_channel: bool,
+    /// The two flags and the change time of the status; `None`: there is no status.
+    pub(super) status: Option<[bool; 3]>,
+    /// The time of completion; `None`: the chat is not completed.
+    pub(super) completed_at: Option<bool>,
+    /// The messages; `None`: there is no list of them.
+    pub(super) messages: Option<&'a [Message]>,
+}
+
+/// Which fields a record has. A field of messages is there if any of them has it.
+pub(super) fn fields(read: &Read<'_>) -> FieldPresence {
+    let [completed, unresolved, last_updated] = read.status.map_or([None; 3], |status| status.map(Some));
+    let some = read.messages.filter(|messages| !messages.is_empty());
+    let any = |has: fn(&Message) -> bool| some.map(|messages| messages.iter().any(has));
+    let found = [
+        Some(read.has_channel),
+        Some(read.status.is_some()),
+        completed,
+        unresolved,
+        last_updated,
+        read.completed_at,
+        Some(read.messages.is_some()),
+        any(|message| message.sent_at.is_some()),
+        any(|message| message.provider_origin.is_some()),
+        any(|message| message.body.is_some()),
+    ];
+    FieldPresence::of(&WATCHED, &found)
+}

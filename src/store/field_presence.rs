@@ -1,0 +1,195 @@
+//! Which documented fields the records of a stream have, and since when one is missing.
+//!
+//! Counted over new and changed records: what is stored to the byte says nothing new. A field is usual if at least half
+//! of the earlier records had it. It is missing once nearly all of the records since lack it, however many runs they
+//! came in; it is back as soon as half of the records of a run have it. A record that lacks a usual field says nothing
+//! of what that field stands for, so it blanks nothing out.
+
+mod usual;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+
+use crate::model::field::FieldPresence;
+use crate::store::field_presence::usual::{Counts, Field};
+use crate::store::hold::Hold;
+use crate::store::{Place, StoreError};
+
+/// Unknown fields that are named beside a missing one: one of them may be its new name.
+const MAX_NAMED: i64 = 3;
+
+/// A documented field that is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingField {
+    /// Where in the record, RFC 6901, list positions left out.
+    pub path: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// New and changed records since then that lack it.
+    pub absent_count: i64,
+    /// How many there were.
+    pub record_count: i64,
+    /// Earlier records that had it.
+    pub earlier_present_count: i64,
+    /// How many there were.
+    pub earlier_count: i64,
+    /// Unknown fields that came since then.
+    pub unknown_fields: Vec<String>,
+}
+
+/// What is known of the fields of a stream, and what a run counts.
+#[derive(Debug, Default)]
+pub struct FieldBook {
+    known: BTreeMap<String, Field>,
+    counted: Mutex<BTreeMap<&'static str, Counts>>,
+}
+
+impl FieldBook {
+    /// What is known at the beginning of a run.
+    pub async fn load(pool: &PgPool, place: Place) -> Result<Self, StoreError> {
+        let rows = sqlx::query!(
+            "select field, earlier_present, earlier_absent, recent_present, recent_absent, recent_from, missing_since
+               from ingest.field_presence where source_id = $1 and stream = $2",
+            place.source_id.0,
+            place.stream.as_str(),
+        )
+        .fetch_all(pool)
+        .await
+        .map_err(StoreError::doing("reading which fields are usual"))?;
+        let known = rows.into_iter().map(|row| {
+            let field = Field {
+                earlier: Counts { present: row.earlier_present, absent: row.earlier_absent },
+                recent: Counts { present: row.recent_present, absent: row.recent_absent },
+                recent_from: row.recent_from,
+                missing_since: row.missing_since,
+            };
+            (row.field, field)
+        });
+        Ok(Self { known: known.collect(), counted: Mutex::default() })
+    }
+
+    /// Whether a record lacks a usual field, of its messages or of the session.
+    pub(super) fn lacks(&self, record: &FieldPresence, of_messages: bool) -> bool {
+        let is_usual = |path: &str| self.known.get(path).is_some_and(|field| field.is_usual());
+        record.each().any(|(field, is_present)| {
+            !is_present && field.is_of_messages == of_messages && is_usual(field.path)
+        })
+    }
+
+    /// Counts the fields of records that were written.
+    pub(super) fn count<'a>(&self, written: impl Iterator<Item = &'a FieldPresence>) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        for (field, is_present) in written.flat_map(FieldPresence::each) {
+            let counts = counted.entry(field.path).or_default();
+            *(if is_present { &mut counts.present } else { &mut counts.absent }) += 1;
+        }
+    }
+
+    /// Since when a field was missing that is back in a run that began at `began_at`: the earliest instant.
+    pub fn back_since(&self, began_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let after = self.after(began_at);
+        let back = self.known.iter().filter(|(path, _)| {
+            after.get(path.as_str()).is_some_and(|field| field.missing_since.is_none())
+        });
+        back.filter_map(|(_, field)| field.missing_since).min()
+    }
+
+    /// What is known of each field after a run that began at `began_at`.
+    fn after(&self, began_at: DateTime<Utc>) -> BTreeMap<&str, Field> {
+        let mut after: BTreeMap<&str, Field> = self.known.iter().map(|(path, field)| (path.as_str(), *field)).collect();
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        for (path, counts) in counted.iter() {
+            let field = after.entry(path).or_default();
+            *field = field.after(*counts, began_at);
+        }
+        after
+    }
+
+    /// Keeps what a run that began at `began_at` counted, and returns the fields that are missing. Writes nothing where
+    /// nothing was counted.
+    pub async fn settle(
+        &self,
+        pool: &PgPool,
+        hold: &Hold,
+        began_at: DateTime<Utc>,
+    ) -> Result<Vec<MissingField>, StoreError> {
+        let after = self.after(began_at);
+        let changed: Vec<(&str, Field)> = after
+            .iter()
+            .filter(|(path, field)| self.known.get(**path) != Some(*field))
+            .map(|(path, field)| (*path, *field))
+            .collect();
+        let is_any_missing = after.values().any(|field| field.missing_since.is_some());
+        if changed.is_empty() && !is_any_missing {
+            return Ok(Vec::new());
+        }
+        let failed = StoreError::doing("keeping which fields are usual");
+        let mut tx = pool.begin().await.map_err(&failed)?;
+        hold.guard(&mut tx).await?;
+        write(&mut tx, hold.place(), &changed).await.map_err(&failed)?;
+        let mut missing = Vec::new();
+        for (path, field) in &after {
+            let Some(since) = field.missing_since else { continue };
+            missing.push(MissingField {
+                path: (*path).to_owned(),
+                since,
+                absent_count: field.recent.absent,
+                record_count: field.recent.all(),
+                earlier_present_count: field.earlier.present,
+                earlier_count: field.earlier.all(),
+                unknown_fields: unknown_fields(&mut tx, hold.place(), since).await.map_err(&failed)?,
+            });
+        }
+        tx.commit().await.map_err(&failed)?;
+        Ok(missing)
+    }
+}
+
+async fn write(tx: &mut PgConnection, place: Place, fields: &[(&str, Field)]) -> Result<(), sqlx::Error> {
+    if fields.is_empty() {
+        return Ok(());
+    }
+    fn column<T>(fields: &[(&str, Field)], of: impl Fn(&Field) -> T) -> Vec<T> {
+        fields.iter().map(|(_, field)| of(field)).collect()
+    }
+    sqlx::query!(
+        "insert into ingest.field_presence (source_id, stream, field, earlier_present, earlier_absent, recent_present,
+                                            recent_absent, recent_from, missing_since)
+         select $1, $2, x.* from unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                                        $8::timestamptz[], $9::timestamptz[]) x
+         on conflict (source_id, stream, field) do update
+            set earlier_present = excluded.earlier_present, earlier_absent = excluded.earlier_absent,
+                recent_present = excluded.recent_present, recent_absent = excluded.recent_absent,
+                recent_from = excluded.recent_from, missing_since = excluded.missing_since",
+        place.source_id.0,
+        place.stream.as_str(),
+        &fields.iter().map(|(path, _)| *path).collect::<Vec<_>>() as &[&str],
+        &column(fields, |field| field.earlier.present),
+        &column(fields, |field| field.earlier.absent),
+        &column(fields, |field| field.recent.present),
+        &column(fields, |field| field.recent.absent),
+        &column(fields, |field| field.recent_from) as &[Option<DateTime<Utc>>],
+        &column(fields, |field| field.missing_since) as &[Option<DateTime<Utc>>],
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Unknown fields of the stream that were first met since then, those of most records first.
+async fn unknown_fields(tx: &mut PgConnection, place: Place, since: DateTime<Utc>) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select path from ingest.oddities
+          where source_id = $1 and stream = $2 and kind = 'unknown_field' and first_seen_at >= $3
+          order by record_count desc, path limit $4",
+        place.source_id.0,
+        place.stream.as_str(),
+        since,
+        MAX_NAMED,
+    )
+    .fetch_all(tx)
+    .await
+}
