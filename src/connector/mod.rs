@@ -28,7 +28,7 @@ pub mod download;
 pub mod error;
 pub mod http;
 pub mod limits;
-mod mend;
+pub mod mend;
 pub mod record;
 
 use std::collections::BTreeMap;

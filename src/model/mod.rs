@@ -23,6 +23,7 @@ pub mod rate_card;
 pub mod replay;
 pub mod session;
 pub mod source;
+pub mod speaker;
 pub mod stream;
 pub mod time;
 pub mod transcript;
