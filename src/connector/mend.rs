@@ -15,7 +15,7 @@ use serde::de::IgnoredAny;
 const MAX_DEPTH: usize = 128;
 
 /// `text` with its broken values mended; `None` where there are none, or where it cannot be.
-pub(super) fn mended(text: &str) -> Option<String> {
+pub fn mended(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 64);
     // of each open list where its element began in `out`; of each open object nothing
     let mut open: Vec<Option<usize>> = Vec::new();

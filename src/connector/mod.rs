@@ -29,7 +29,7 @@ pub mod download;
 pub mod error;
 pub mod http;
 pub mod limits;
-mod mend;
+pub mod mend;
 pub mod own_resources;
 pub mod record;
 

@@ -225,10 +225,10 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An instant: ISO text or an epoch number in seconds or milliseconds (see [`time`]).
+    /// An instant in any spelling that has one meaning (see [`time`]).
     pub fn instant(&self, name: &str) -> Option<DateTime<Utc>> {
         let text = self.text(name)?;
-        let at = decimal(&text).map_or_else(|| time::from_text(&text), time::from_epoch);
+        let at = time::from_text(&text);
         if at.is_none() {
             self.odd("unreadable_value", name, "");
         }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::model::id::ProviderRecordId;
 
@@ -132,9 +133,10 @@ fn seconds(length: TimeDelta) -> Decimal {
     Decimal::new(length.num_milliseconds(), 3).normalize()
 }
 
-/// Words of a text: runs between white space.
+/// Words of a text by the segmentation of Unicode (UAX 29): signs and emoji are none, and in scripts that put no space
+/// between words each ideograph or cluster of letters is one.
 pub fn word_count(text: &str) -> i32 {
-    i32::try_from(text.split_whitespace().count()).unwrap_or(i32::MAX)
+    i32::try_from(text.unicode_words().count()).unwrap_or(i32::MAX)
 }
 
 impl SessionStats {

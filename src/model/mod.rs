@@ -25,6 +25,7 @@ pub mod replay;
 pub mod ring;
 pub mod session;
 pub mod source;
+pub mod speaker;
 pub mod stream;
 pub mod time;
 pub mod transcript;

@@ -12,7 +12,7 @@ use crate::model::person::PersonRef;
 
 /// Version of the rules that turn records into sessions. Raise it when a rule changes: stored sessions
 /// are then written anew the next time they are read.
-pub const MAPPING_VERSION: u8 = 1;
+pub const MAPPING_VERSION: u8 = 2;
 
 /// What kind of conversation it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,11 +1,14 @@
 //! Instants and windows.
 //!
-//! Providers write instants as ISO text with or without a zone, as epoch seconds or milliseconds, with
-//! stray quotes, or as the text `null`. What they mean is decided here, once, by size and form.
+//! Providers write instants in many spellings: ISO text with a zone or without, the dates of mail and HTTP, epoch numbers
+//! in several units. What they mean is decided here, once, for records and files of every provider.
+
+mod spelling;
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
 
 /// The instants the database accepts: from 2000 to 2100. Outside lies a unit mistake, not a session.
 pub fn sane_range() -> (DateTime<Utc>, DateTime<Utc>) {
@@ -18,35 +21,32 @@ pub fn sane(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
     (at >= first && at < last).then_some(at)
 }
 
-/// Reads an instant from a number: above 10^11 milliseconds, else seconds. Microseconds fall outside
-/// the sane range and are refused.
-pub fn from_epoch(number: rust_decimal::Decimal) -> Option<DateTime<Utc>> {
+/// Reads an instant from a number of seconds, milliseconds, microseconds or nanoseconds since 1970. Within the sane
+/// range no number is possible in two units, so the size shows the unit.
+pub fn from_epoch(number: Decimal) -> Option<DateTime<Utc>> {
     use rust_decimal::prelude::ToPrimitive;
-    let thousand = rust_decimal::Decimal::from(1000);
-    let millis = if number.abs() > rust_decimal::Decimal::from(100_000_000_000_i64) {
+    let up_to = |zeros: u32| number.abs() <= Decimal::from(10_i64.pow(zeros));
+    let micros = if up_to(11) {
+        number.checked_mul(Decimal::from(1_000_000))?
+    } else if up_to(14) {
+        number.checked_mul(Decimal::from(1000))?
+    } else if up_to(17) {
         number
     } else {
-        number.checked_mul(thousand)?
+        number.checked_div(Decimal::from(1000))?
     };
-    let micros = millis.checked_mul(thousand)?.trunc().to_i64()?;
-    sane(DateTime::from_timestamp_micros(micros)?)
+    sane(DateTime::from_timestamp_micros(micros.trunc().to_i64()?)?)
 }
 
-/// Reads an instant from text: RFC 3339, or the same with a space for the `T`, with `+0530` for
-/// `+05:30`, or without a zone (then UTC). Stray double quotes around it are dropped.
+/// Reads an instant from text: an epoch number, or any [`spelling`] that has one meaning. Without a zone it is UTC.
+/// Stray double quotes around it are dropped.
 pub fn from_text(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim().trim_matches('"').trim();
-    let parsed = DateTime::parse_from_rfc3339(text)
-        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%#z"))
-        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z"))
-        .map(|at| at.with_timezone(&Utc))
-        .or_else(|_| {
-            NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
-                .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"))
-                .map(|at| at.and_utc())
-        })
-        .ok()?;
-    sane(to_micros(parsed))
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return sane(to_micros(at.to_utc()));
+    }
+    let number = text.parse().or_else(|_| Decimal::from_scientific(text)).ok();
+    number.and_then(from_epoch).or_else(|| sane(to_micros(spelling::instant(text)?)))
 }
 
 /// Cuts to microseconds, the resolution of the database, so that what was stored compares equal.

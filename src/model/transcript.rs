@@ -42,7 +42,7 @@ pub struct Transcript {
 }
 
 /// One utterance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TranscriptSegment {
     /// From the start of the session, milliseconds; `None`: not readable.
     pub offset_ms: Option<i64>,
@@ -58,6 +58,9 @@ pub struct TranscriptSegment {
     pub custom_participant_id: Option<String>,
     /// Name of the speaker. Personal.
     pub speaker_label: Option<String>,
+    /// The name was taken off the text, where it stood before a colon. Participants that become known later may show
+    /// that it is none.
+    pub is_speaker_in_text: bool,
     /// What was said.
     pub body: String,
 }

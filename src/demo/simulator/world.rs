@@ -85,7 +85,7 @@ pub struct ProviderTruth {
     pub transcripts: Option<u64>,
     /// Their segments.
     pub transcript_segments: Option<u64>,
-    /// Their words, as white space parts them.
+    /// Their words, counted as those that are stored.
     pub transcript_words: Option<u64>,
     /// Summaries that can be had now.
     pub summaries: Option<u64>,

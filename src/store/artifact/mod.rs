@@ -17,6 +17,7 @@ pub mod quality;
 pub mod queue;
 pub mod rebuild;
 mod save;
+mod speaker;
 mod speech;
 
 use chrono::{DateTime, TimeDelta, Utc};

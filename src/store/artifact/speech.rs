@@ -84,9 +84,10 @@ async fn insert_segments(
     let words: Vec<i32> = chunk.iter().map(|at| words[*at]).collect();
     sqlx::query!(
         "insert into core.transcript_segments (source_id, session_id, position, offset_ms, end_offset_ms, started_at,
-                word_count, char_count, provider_participant_id, speaker_id, speaker_label, body)
+                word_count, char_count, provider_participant_id, speaker_id, speaker_label, body,
+                is_speaker_in_text)
          select $1, $2, x.* from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::int[], $8::int[],
-                                        $9::text[], $10::text[], $11::text[], $12::text[]) x",
+                                        $9::text[], $10::text[], $11::text[], $12::text[], $13::bool[]) x",
         task.source_id.0,
         task.session_id,
         &positions,
@@ -99,6 +100,7 @@ async fn insert_segments(
         &speakers as &[Option<&str>],
         &labels as &[Option<&str>],
         &bodies as &[&str],
+        &segments.iter().map(|segment| segment.is_speaker_in_text).collect::<Vec<_>>(),
     )
     .execute(tx)
     .await
@@ -107,7 +109,7 @@ async fn insert_segments(
 }
 
 /// The person who spoke; else whoever joined there, else whoever has this name in this session.
-fn speaker_id(context: &SaveContext<'_>, segment: &TranscriptSegment) -> Option<String> {
+pub(super) fn speaker_id(context: &SaveContext<'_>, segment: &TranscriptSegment) -> Option<String> {
     let session = context.task.session.provider_session_id.as_str();
     let within = |identity_kind, name: &str| PersonRef { identity_kind, identity: format!("{session}\n{name}") };
     let person = segment

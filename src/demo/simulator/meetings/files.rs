@@ -16,6 +16,7 @@ use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::rhythm::seeded;
 use crate::demo::simulator::timeline::{Life, Timeline};
 use crate::demo::simulator::world::ProviderTruth;
+use crate::model::message::word_count;
 
 /// How long after the end files are kept.
 const KEPT: TimeDelta = TimeDelta::days(7);
@@ -222,7 +223,7 @@ impl Feed for Meetings {
                 let said = meeting.segments(meeting.is_replaced(request));
                 transcripts += 1;
                 segments += said.len() as u64;
-                words += said.iter().map(|segment| segment.text.split_whitespace().count() as u64).sum::<u64>();
+                words += said.iter().map(|segment| u64::from(word_count(&segment.text).unsigned_abs())).sum::<u64>();
             }
             summaries += u64::from(can_be_had(FileKind::Summary));
         }

@@ -82,39 +82,51 @@ fn expect(names: &[String], oddities: &Oddities) {
 fn separated<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<'a>, Reject>>, Fault> {
     let recognize = |rows: &[table::Row<'_>]| {
         let names = table::header(rows.first()?);
-        names.iter().any(|name| name == "payload").then_some(names)
+        let time = names.iter().position(|name| name == "createdat");
+        let is_chat = names.iter().any(|name| name == "payload");
+        is_chat.then_some(table::Form { names, has_header: true, time })
     };
-    let (mut rows, names) = table::rows(text, recognize)?.ok_or(Fault::UnknownForm("no header with a payload"))?;
-    if table::is_cut(text, &rows, names.len()) || ends_too_early(text, &rows, &names) {
+    let table = table::read(text, recognize, &|cell| time::from_text(cell).is_some())?;
+    let table::Table { form, rows } = table.ok_or(Fault::UnknownForm("no header with a payload"))?;
+    if ends_too_early(text, &rows, &form.names) {
         return Err(Fault::Broken("its last row is cut off"));
     }
-    expect(&names, oddities);
-    let names: Rc<[String]> = names.into();
-    let rows = rows.drain(1..).map(|row| {
-        let has_more = row.cells.iter().skip(names.len()).any(|cell| !cell.trim().is_empty());
-        if row.cells.len() < names.len() || has_more {
-            return Err(reject(row.raw, "column_count", "", "the row has another number of fields than the header"));
-        }
-        Ok(Cells { names: Rc::clone(&names), values: row.cells.into_iter().map(Some).collect(), raw: row.raw })
-    });
-    Ok(rows.collect())
+    expect(&form.names, oddities);
+    let names: Rc<[String]> = form.names.into();
+    let cells = |row: table::Row<'a>| {
+        let values = row.cells.into_iter().map(Some).collect();
+        Cells { names: Rc::clone(&names), values, raw: row.raw }
+    };
+    Ok(rows.into_iter().map(|row| row.map(cells)).collect())
 }
 
 /// Whether the file ends within its head, or within the time of its last row. Some writers end no last
-/// line, so that only the vendor's last column and the form of a time tell.
-fn ends_too_early(text: &str, rows: &[table::Row<'_>], names: &[String]) -> bool {
+/// line, so that only the vendor's last column and the form of a time show it.
+fn ends_too_early(text: &str, rows: &[Result<table::Row<'_>, Reject>], names: &[String]) -> bool {
     let ends_with_time = names.last().is_some_and(|name| name == "createdat");
     if text.ends_with(['\n', '\r', '"']) {
         return false;
     }
-    let is_whole = |time: &String| match decimal(time) {
-        Some(epoch) => time::from_epoch(epoch).is_some(),
-        None => DateTime::parse_from_rfc3339(time.trim()).is_ok(),
-    };
-    match rows.iter().skip(1).next_back() {
+    let time = |row: &table::Row<'_>| row.cells.get(names.len() - 1).cloned().unwrap_or_default();
+    match rows.split_last() {
         None => !ends_with_time,
-        Some(row) => ends_with_time && row.cells.last().is_some_and(|time| !is_whole(time)),
+        Some((Ok(last), others)) if ends_with_time => {
+            // a time without its last letters may be a time too, but is none of those before it
+            let others = others.iter().filter_map(|row| row.as_ref().ok());
+            !is_exact(&time(last)) && !others.map(time).any(|other| spelling(&other) == spelling(&time(last)))
+        }
+        Some(_) => false,
     }
+}
+
+/// Whether a time is a number or has a zone, so that nothing is missing at its end.
+fn is_exact(time: &str) -> bool {
+    DateTime::parse_from_rfc3339(time.trim()).is_ok() || (decimal(time).is_some() && time::from_text(time).is_some())
+}
+
+/// A time with all its digits alike.
+fn spelling(time: &str) -> String {
+    time.trim().replace(|c: char| c.is_ascii_digit(), "0")
 }
 
 fn json<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<'a>, Reject>>, Fault> {
@@ -181,7 +193,7 @@ fn own_id(parts: &[String; 4], copies: &mut HashMap<ProviderRecordId, u32>) -> P
 }
 
 fn instant(text: &str, oddities: &Oddities) -> Option<DateTime<Utc>> {
-    let at = decimal(text).map_or_else(|| time::from_text(text), time::from_epoch);
+    let at = time::from_text(text);
     if at.is_none() {
         oddities.count("unreadable_value", "/createdAt", "");
     }

@@ -12,8 +12,10 @@ mod table;
 mod transcript;
 
 use chrono::{DateTime, Utc};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use crate::connector::mend;
 use crate::connector::record::{Oddities, elements, members};
 use crate::model::artifact::{Artifact, ArtifactPage};
 use crate::model::page::Reject;
@@ -44,12 +46,16 @@ struct Rows<T> {
 /// less than a list of nothing.
 pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> Result<Option<ArtifactPage>, Fault> {
     let oddities = Oddities::default();
-    let text = text(bytes, &oddities);
+    let mut text = text(bytes, &oddities);
     if text.trim().is_empty() {
         return Ok(None);
     }
     if is_error_page(&text) {
         return Err(Fault::ErrorPage);
+    }
+    if let Some(mended) = mended(&text).filter(|_| kind != FileKind::Summary) {
+        oddities.count("replaced_text", "", "");
+        text = mended;
     }
     let (artifact, rejects) = match kind {
         FileKind::Chat => {
@@ -74,6 +80,14 @@ fn text(bytes: &[u8], oddities: &Oddities) -> String {
         oddities.count("replaced_text", "", "");
     }
     if has_nul { text.replace('\0', "\u{fffd}") } else { text.into_owned() }
+}
+
+/// The text with its broken elements as texts of their own, where it is a list in JSON that holds any: one broken
+/// element costs no other. A list that was cut off stays broken.
+fn mended(text: &str) -> Option<String> {
+    let is_json = text.trim_start().starts_with(['[', '{']);
+    let is_broken = || serde_json::from_str::<IgnoredAny>(text).is_err();
+    if is_json && is_broken() { mend::mended(text) } else { None }
 }
 
 /// HTML of a gateway or XML of an object store; no file of ours begins so.

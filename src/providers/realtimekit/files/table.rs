@@ -1,12 +1,24 @@
-//! Tables of separated values.
+//! Tables of separated values. <https://www.rfc-editor.org/rfc/rfc4180>.
 //!
-//! The csv crate takes the rest of a file into one field, without an error, where a quote is not closed.
-//! So the quotes are checked before it reads, and the end after. Knows no column.
+//! A row whose quotes do not fit ends where the next whole row begins, and is a reject; the other rows are kept. A file
+//! that ends within a row was cut off, and nothing of it is kept. Knows no column but the one that holds the time.
 
-use crate::providers::realtimekit::files::Fault;
+mod record;
+
+use std::cell::Cell;
+
+use crate::model::page::Reject;
+use crate::providers::realtimekit::files::table::record::{Record, Trouble};
+use crate::providers::realtimekit::files::{Fault, reject};
 
 /// Separators in use; spreadsheets of many countries write the second.
 const SEPARATORS: [u8; 3] = *b",;\t";
+
+/// With so many columns a line that only looks like a row is not met; with fewer, its time must be one too.
+const TELLING_COLUMNS: usize = 4;
+
+/// Why a row is refused whose quotes fit.
+const MISFIT: &str = "the row has another number of fields than the table has columns";
 
 /// A row as it stands in the file.
 #[derive(Debug)]
@@ -15,6 +27,26 @@ pub(super) struct Row<'a> {
     pub(super) cells: Vec<String>,
     /// Its bytes, without the line's end.
     pub(super) raw: &'a str,
+}
+
+/// What kind of table it is.
+#[derive(Debug)]
+pub(super) struct Form {
+    /// The columns.
+    pub(super) names: Vec<String>,
+    /// The first row names them.
+    pub(super) has_header: bool,
+    /// The column of the time.
+    pub(super) time: Option<usize>,
+}
+
+/// A table's rows without its header, in the order of the file.
+#[derive(Debug)]
+pub(super) struct Table<'a> {
+    /// Its kind.
+    pub(super) form: Form,
+    /// The rows; a row has as many fields as there are columns, or more that are empty.
+    pub(super) rows: Vec<Result<Row<'a>, Reject>>,
 }
 
 /// A column's name without case, spaces and underscores.
@@ -27,62 +59,147 @@ pub(super) fn header(row: &Row<'_>) -> Vec<String> {
     row.cells.iter().map(|name| plain_name(name)).collect()
 }
 
-/// The rows, split by the first separator for which they are such a table, and what `recognize` made of
-/// them. `Ok(None)`: by none.
-pub(super) fn rows<'a, T>(
+/// The table, split by the first separator for which `recognize` knows its whole rows. `Ok(None)`: by none.
+pub(super) fn read<'a>(
     text: &'a str,
-    recognize: impl Fn(&[Row<'a>]) -> Option<T>,
-) -> Result<Option<(Vec<Row<'a>>, T)>, Fault> {
+    recognize: impl Fn(&[Row<'a>]) -> Option<Form>,
+    is_time: &dyn Fn(&str) -> bool,
+) -> Result<Option<Table<'a>>, Fault> {
     for separator in SEPARATORS {
-        let rows = split(text, separator)?;
-        if let Some(form) = recognize(&rows) {
-            return quote_fault(text, separator).map_or(Ok(Some((rows, form))), Err);
+        if let Some(form) = recognize(&whole_rows(text, separator)) {
+            let reader = Reader { text, separator, form: &form, is_time, counted: Cell::new((0, 1)) };
+            let rows = reader.rows()?;
+            return Ok(Some(Table { form, rows }));
         }
     }
     Ok(None)
 }
 
-/// Whether the last row was cut off: nothing ends its line, and it has fewer fields than it should.
-pub(super) fn is_cut(text: &str, rows: &[Row<'_>], columns: usize) -> bool {
-    !text.ends_with(['\n', '\r']) && rows.last().is_some_and(|row| row.cells.len() < columns)
-}
-
-fn split(text: &str, separator: u8) -> Result<Vec<Row<'_>>, Fault> {
-    let mut builder = csv::ReaderBuilder::new();
-    let mut reader = builder.has_headers(false).flexible(true).delimiter(separator).from_reader(text.as_bytes());
-    let (mut record, mut rows) = (csv::StringRecord::new(), Vec::new());
-    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-    loop {
-        let from = place(reader.position().byte());
-        let has_row = reader.read_record(&mut record).map_err(|_| Fault::Broken("it cannot be split into rows"))?;
-        if !has_row {
-            return Ok(rows);
+/// The rows that can be read without knowing how many columns there are.
+fn whole_rows(text: &str, separator: u8) -> Vec<Row<'_>> {
+    let (mut rows, mut at) = (Vec::new(), 0);
+    while let Some(start) = record::next_line(text, at) {
+        at = record::line_end(text, start);
+        if let Ok(Record { cells, end }) = record::read(text, start, separator) {
+            rows.push(Row { cells, raw: &text[start..end] });
+            at = end;
         }
-        let raw = text.get(from..place(reader.position().byte())).unwrap_or_default();
-        rows.push(Row { cells: record.iter().map(str::to_owned).collect(), raw: raw.trim_matches(['\r', '\n']) });
     }
+    rows
 }
 
-/// Why the quotes do not fit: one is never closed, or closes before its field ends. Text between the
-/// two would be read as fields, or fields as text.
-fn quote_fault(text: &str, separator: u8) -> Option<Fault> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Place {
-        Start,
-        Plain,
-        Quoted,
-        AfterQuote,
+struct Reader<'a, 'f> {
+    text: &'a str,
+    separator: u8,
+    form: &'f Form,
+    is_time: &'f dyn Fn(&str) -> bool,
+    /// The place up to which lines are counted, and the number of its line.
+    counted: Cell<(usize, usize)>,
+}
+
+impl<'a> Reader<'a, '_> {
+    fn rows(&self) -> Result<Vec<Result<Row<'a>, Reject>>, Fault> {
+        let (mut rows, mut at) = (Vec::new(), 0);
+        while let Some(start) = record::next_line(self.text, at) {
+            match record::read(self.text, start, self.separator) {
+                Ok(Record { cells, end }) if self.fits(&cells) => {
+                    rows.push(Ok(Row { cells, raw: &self.text[start..end] }));
+                    at = end;
+                }
+                Ok(Record { cells, end }) => {
+                    if end == self.text.len() && cells.len() < self.form.names.len() {
+                        return Err(Fault::Broken("its last row is cut off"));
+                    }
+                    // a quote in the wrong place may have taken in whole rows
+                    let lines = record::lines_after(self.text, start).take_while(|line| *line < end);
+                    let next = lines.clone().find(|line| self.is_whole_row(*line));
+                    at = next.unwrap_or(end);
+                    let begins = lines.take_while(|line| next.is_some_and(|next| *line < next));
+                    self.refuse(start, begins, at, "column_count", MISFIT, &mut rows);
+                }
+                Err(trouble) => {
+                    let lines = record::lines_after(self.text, start);
+                    let next = lines.clone().find(|line| self.is_whole_row(*line));
+                    at = next.map_or_else(|| self.end_of_last(trouble), Ok)?;
+                    let begins = lines.take_while(|line| *line < at);
+                    self.refuse(start, begins, at, "broken_quotes", &trouble.to_string(), &mut rows);
+                }
+            }
+        }
+        if let Some(header) = rows.iter().position(Result::is_ok).filter(|_| self.form.has_header) {
+            rows.remove(header).ok();
+        }
+        Ok(rows)
     }
-    let mut place = Place::Start;
-    for byte in text.bytes() {
-        let is_end = byte == separator || byte == b'\n' || byte == b'\r';
-        place = match (place, byte) {
-            (Place::Quoted, b'"') => Place::AfterQuote,
-            (Place::Start | Place::AfterQuote, b'"') | (Place::Quoted, _) => Place::Quoted,
-            _ if is_end => Place::Start,
-            (Place::AfterQuote, _) => return Some(Fault::Broken("a quote is closed before its field ends")),
-            (Place::Start | Place::Plain, _) => Place::Plain,
-        };
+
+    /// Where the file ends, if it ends with a row whose quotes do not fit and not within one.
+    fn end_of_last(&self, trouble: Trouble) -> Result<usize, Fault> {
+        let ends_line = self.text.ends_with(['\n', '\r']);
+        match trouble {
+            Trouble::NeverClosed if !(ends_line && self.ends_with_time()) => Err(Fault::Broken("a quote is never closed")),
+            Trouble::ClosedEarly if !(ends_line || self.text.ends_with('"') || self.ends_with_time()) => {
+                Err(Fault::Broken("its last row is cut off"))
+            }
+            _ => Ok(self.text.len()),
+        }
     }
-    (place == Place::Quoted).then_some(Fault::Broken("a quote is never closed"))
+
+    /// Makes rejects of the text from `start` to `end`. A line in it that has all fields by its separators alone is a
+    /// row of its own.
+    fn refuse(
+        &self,
+        start: usize,
+        lines: impl Iterator<Item = usize>,
+        end: usize,
+        code: &'static str,
+        detail: &str,
+        rows: &mut Vec<Result<Row<'a>, Reject>>,
+    ) {
+        let mut begin = start;
+        for next in lines.filter(|line| self.looks_like_row(*line)).chain([end]) {
+            let (counted, number) = self.counted.get();
+            let number = number + self.text[counted..begin].matches('\n').count();
+            self.counted.set((begin, number));
+            let raw = self.text[begin..next].trim_end_matches(['\r', '\n']);
+            rows.push(Err(reject(raw, code, "", &format!("line {number}: {detail}"))));
+            begin = next;
+        }
+    }
+
+    fn fits(&self, cells: &[String]) -> bool {
+        let columns = self.form.names.len();
+        cells.len() >= columns && cells[columns..].iter().all(|cell| cell.trim().is_empty())
+    }
+
+    fn is_whole_row(&self, start: usize) -> bool {
+        let Ok(Record { cells, .. }) = record::read(self.text, start, self.separator) else { return false };
+        self.fits(&cells) && self.is_telling(&cells.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn looks_like_row(&self, start: usize) -> bool {
+        let cells = self.loose_cells(start);
+        cells.len() >= self.form.names.len() && self.is_telling(&cells)
+    }
+
+    /// Whether fields in the right number are a row and not the text of one.
+    fn is_telling(&self, cells: &[&str]) -> bool {
+        let Some(time) = self.form.time.filter(|_| self.form.names.len() < TELLING_COLUMNS) else { return true };
+        // separators within texts move what is behind them
+        let cell = if time + 1 == self.form.names.len() { cells.last() } else { cells.get(time) };
+        cell.is_some_and(|cell| (self.is_time)(cell.trim_matches(['"', ' '])))
+    }
+
+    /// Whether the last line has all fields by its separators alone and ends with the time.
+    fn ends_with_time(&self) -> bool {
+        let text = self.text.trim_end_matches(['\r', '\n']);
+        let cells = self.loose_cells(text.rfind(['\r', '\n']).map_or(0, |at| at + 1));
+        self.form.time.is_some_and(|time| time + 1 == self.form.names.len())
+            && cells.len() >= self.form.names.len()
+            && cells.last().is_some_and(|cell| (self.is_time)(cell.trim_matches(['"', ' '])))
+    }
+
+    /// The fields of the line that begins at `start`, split at each separator.
+    fn loose_cells(&self, start: usize) -> Vec<&'a str> {
+        self.text[start..record::line_end(self.text, start)].split(char::from(self.separator)).collect()
+    }
 }

@@ -2,8 +2,8 @@
 //! and both kinds of subtitles.
 //!
 //! JSON is asked for; which form comes shows in the content. Times are milliseconds from the start of
-//! the session or of the epoch, told apart by size, or ISO text. Who speaks is what the form says, and is
-//! compared with the participants by nobody here.
+//! the session or of the epoch, told apart by size, or ISO text. Who speaks is what the form says; names that stand in
+//! the text of subtitles are judged by what the file shows, and again by the participants where they are stored.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::connector::record::{Fields, Oddities, decimal};
 use crate::model::page::Reject;
-use crate::model::time;
+use crate::model::{speaker, time};
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::providers::realtimekit::files::{Fault, Rows, json_list, reject, subtitles, table};
 
@@ -37,7 +37,9 @@ pub(super) fn transcript(
         let subtitles = subtitles::read(text, form)?;
         language_code = subtitles.language_code;
         let segments = subtitles.cues.good.into_iter().map(|cue| of_cue(cue, &times, oddities));
-        (form, Rows { good: segments.collect(), rejects: subtitles.cues.rejects })
+        let mut segments: Vec<TranscriptSegment> = segments.collect();
+        speaker::name_speakers(&mut segments, &[]);
+        (form, Rows { good: segments, rejects: subtitles.cues.rejects })
     } else {
         (TranscriptFormat::Csv, separated(text, &times, oddities)?)
     };
@@ -76,22 +78,20 @@ const COLUMNS: [&str; PLAIN_COLUMNS] =
 fn separated(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<TranscriptSegment>, Fault> {
     let recognize = |rows: &[table::Row<'_>]| {
         let names = table::header(rows.first()?);
-        if ["timestamp", "transcript"].iter().all(|name| names.iter().any(|known| known == name)) {
-            return Some((names, 1));
+        if let Some(time) = names.iter().position(|name| name == "timestamp")
+            && names.iter().any(|name| name == "transcript")
+        {
+            return Some(table::Form { names, has_header: true, time: Some(time) });
         }
         let is_row = |row: &table::Row<'_>| row.cells.len() == PLAIN_COLUMNS && times.moment(&row.cells[0]).is_some();
-        rows.iter().any(is_row).then(|| (COLUMNS.map(str::to_owned).to_vec(), 0))
+        let names = COLUMNS.map(str::to_owned).to_vec();
+        rows.iter().any(is_row).then_some(table::Form { names, has_header: false, time: Some(0) })
     };
-    let known = table::rows(text, recognize)?;
-    let (rows, (names, first)) = known.ok_or(Fault::UnknownForm("neither JSON, subtitles nor separated values"))?;
-    if table::is_cut(text, &rows, names.len()) {
-        return Err(Fault::Broken("its last row is cut off"));
-    }
-    let segment = |row: table::Row<'_>| {
-        if row.cells.len() != names.len() {
-            return Err(reject(row.raw, "column_count", "", "the row has another number of fields than the others"));
-        }
-        let cell = |name: &str| names.iter().position(|known| known == name).and_then(|place| row.cells.get(place));
+    let table = table::read(text, recognize, &|cell| times.moment(cell).is_some())?;
+    let table::Table { form, rows } = table.ok_or(Fault::UnknownForm("neither JSON, subtitles nor separated values"))?;
+    let segment = |row: Result<table::Row<'_>, Reject>| {
+        let row = row?;
+        let cell = |name: &str| form.names.iter().position(|known| known == name).and_then(|place| row.cells.get(place));
         let said = |name: &str| cell(name).filter(|text| !text.trim().is_empty() && *text != "null").cloned();
         let start = said("timestamp").and_then(|text| times.read(&text, "/timestamp", oddities));
         Ok(TranscriptSegment {
@@ -103,11 +103,11 @@ fn separated(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<Tran
             ..times.segment(start, None, oddities)
         })
     };
-    Ok(sorted(rows.into_iter().skip(first).map(segment)))
+    Ok(sorted(rows.into_iter().map(segment)))
 }
 
 fn of_cue(cue: subtitles::Cue, times: &Times, oddities: &Oddities) -> TranscriptSegment {
-    let segment = times.segment(times.after(cue.start_ms), times.after(cue.end_ms), oddities);
+    let segment = times.segment(times.after(cue.start_ms), cue.end_ms.and_then(|ms| times.after(ms)), oddities);
     TranscriptSegment { speaker_label: cue.speaker, body: cue.text, ..segment }
 }
 
@@ -144,8 +144,7 @@ impl Times {
     fn moment(&self, text: &str) -> Option<Moment> {
         let at = match decimal(text) {
             Some(ms) if ms < Decimal::from(LARGEST_OFFSET_MS) => return self.after(ms.round().to_i64()?),
-            Some(ms) => time::from_epoch(ms),
-            None => time::from_text(text),
+            _ => time::from_text(text),
         }?;
         Some(Moment { offset_ms: (at - self.started_at).num_milliseconds(), at: Some(at) })
     }
@@ -173,11 +172,7 @@ impl Times {
             offset_ms: start.map(|start| start.offset_ms),
             end_offset_ms,
             started_at: start.and_then(|start| start.at),
-            provider_participant_id: None,
-            provider_user_id: None,
-            custom_participant_id: None,
-            speaker_label: None,
-            body: String::new(),
+            ..TranscriptSegment::default()
         }
     }
 }

@@ -1,0 +1,71 @@
+//! The text of a cue: voices, tags and character references. <https://www.w3.org/TR/webvtt1/#webvtt-cue-text-parsing-rules>.
+//!
+//! Tags that only dress the text are dropped; what merely looks like one stays, since not every writer escapes.
+
+use crate::model::speaker;
+use crate::providers::realtimekit::files::subtitles::times::millis;
+
+/// Tags that dress text.
+const TAGS: [&str; 9] = ["b", "i", "u", "c", "v", "ruby", "rt", "lang", "font"];
+
+/// Who said what in a cue, by voice tags. Without one the text may begin with a name, which is left in it.
+pub(super) fn voices(text: &str, is_vtt: bool) -> Vec<(Option<String>, String)> {
+    let clean = |text: &str| decoded(undressed(text).trim(), is_vtt);
+    let starts: Vec<usize> =
+        text.match_indices("<v").map(|(at, _)| at).filter(|at| voice(&text[*at..]).is_some()).collect();
+    let Some(first) = starts.first() else { return vec![(None, speaker::with_plain_mark(&clean(text)))] };
+    let mut said = vec![(None, clean(&text[..*first]))];
+    for (index, start) in starts.iter().enumerate() {
+        let end = starts.get(index + 1).copied().unwrap_or(text.len());
+        if let Some((name, rest)) = voice(&text[*start..end]) {
+            let name = decoded(name.trim(), is_vtt);
+            said.push(((!name.is_empty()).then_some(name), clean(rest)));
+        }
+    }
+    said
+}
+
+/// The name in the voice tag a text begins with, and what follows: `<v.loud Ann>`.
+fn voice(text: &str) -> Option<(&str, &str)> {
+    let (inside, rest) = tag(text)?;
+    let inside = inside.strip_prefix('v')?;
+    let name = match inside.chars().next()? {
+        '.' => inside.split_once([' ', '\t']).map_or("", |(_, name)| name),
+        ' ' | '\t' => inside,
+        _ => return None,
+    };
+    Some((name, rest))
+}
+
+/// The inside of the tag a text begins with, and what follows. The next opening ends the search, so that a
+/// text full of them takes no longer to read than another.
+fn tag(text: &str) -> Option<(&str, &str)> {
+    let text = text.strip_prefix('<')?;
+    let (inside, rest) = text.split_at(text.find(['<', '>'])?);
+    rest.strip_prefix('>').map(|rest| (inside, rest))
+}
+
+/// The text without tags that dress it, and without times inside it.
+fn undressed(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        kept.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let is_dress = |name: &str| TAGS.iter().any(|tag| name.eq_ignore_ascii_case(tag));
+        let name_end = |tag: &str| tag.find(['.', ' ', '\t']).unwrap_or(tag.len());
+        match tag(rest).map(|(tag, after)| (tag.trim_start_matches('/'), after)) {
+            Some((tag, after)) if is_dress(&tag[..name_end(tag)]) || millis(tag).is_some() => rest = after,
+            _ => {
+                kept.push('<');
+                rest = &rest[1..];
+            }
+        }
+    }
+    kept + rest
+}
+
+/// `WebVTT` escapes as HTML does; `SubRip` escapes nothing.
+fn decoded(text: &str, is_vtt: bool) -> String {
+    if is_vtt { htmlize::unescape(text).into_owned() } else { text.to_owned() }
+}
