@@ -8,8 +8,9 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 use tributary::app::polling::Selection;
+use tributary::app::reloading::Reloads;
 use tributary::app::serving::{self, Role};
-use tributary::app::{self, App, backfilling, checking, polling, pruning, reconciling, replaying, say};
+use tributary::app::{self, App, backfilling, checking, polling, pruning, reconciling, replaying, say, source_changes};
 use tributary::clock::{Dice, SystemClock};
 use tributary::db::Purpose;
 use tributary::demo;
@@ -45,6 +46,9 @@ enum Verb {
     Backfill(backfilling::BackfillArgs),
     /// Compare what is stored with the providers' own counts and heal what differs; exit 0 only if all is equal
     Reconcile(reconciling::ReconcileArgs),
+    /// List the stored sources; rename, merge or remove one
+    #[command(subcommand)]
+    Sources(source_changes::SourcesVerb),
     /// Bring the database to this version's schema
     Migrate,
     /// Look at configuration, database, credentials and clocks
@@ -179,6 +183,11 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             let user = user(environment);
             block_on(async move { reconciling::run(&app, &args, &user, serving::stop_on_signal()?).await })
         }
+        Verb::Sources(verb) => {
+            let app = configured(path, environment, None)?;
+            let user = user(environment);
+            block_on(async move { source_changes::run(&app, &verb, &user).await })
+        }
         Verb::Migrate => {
             let app = configured(path, environment, None)?;
             block_on(async move {
@@ -233,11 +242,17 @@ fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, S
         if let Some(server) = &server {
             server.create_database().await?;
         }
-        serving::serve(&app, args.role, serving::stop_on_signal()?, |_| {}).await?;
+        serving::serve(&app, args.role, serving::stop_on_signal()?, reloads(path, environment)?, |_| {}).await?;
         Ok((ExitCode::SUCCESS, server))
     });
     // the server is stopped last, after its clients
     served.map(|(code, _server)| code)
+}
+
+/// SIGHUP has the same file read again.
+fn reloads(path: Option<&Path>, environment: &BTreeMap<String, String>) -> anyhow::Result<Reloads> {
+    let (path, environment) = (path.map(Path::to_owned), environment.clone());
+    Reloads::on_hangup(move || app::read_config(path.as_deref(), &environment))
 }
 
 fn configured(

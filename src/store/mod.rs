@@ -8,6 +8,7 @@
 //! Knows the tables and the model; knows no provider and no HTTP.
 
 pub mod absence;
+pub mod account;
 pub mod action;
 pub mod artifact;
 pub mod backfill;
@@ -20,6 +21,7 @@ pub mod lease;
 pub mod open_set;
 pub mod operation;
 pub mod page;
+pub mod present;
 pub mod prune;
 pub mod rate_cards;
 pub mod reconciliation;
@@ -28,6 +30,7 @@ pub mod replay;
 pub mod run;
 pub mod secret;
 pub mod source;
+pub mod source_change;
 pub mod statistics;
 pub mod window;
 

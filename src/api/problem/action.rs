@@ -55,6 +55,11 @@ pub enum ActionProblem {
         /// Its slug.
         source: String,
     },
+    /// The source cannot be renamed, merged or removed now, or not at all.
+    SourceNotChanged {
+        /// Why.
+        reason: String,
+    },
     /// A call with this key is under way.
     InFlight,
     /// Nobody knows what became of the call with this key.
@@ -139,6 +144,9 @@ impl ActionProblem {
                 "The source is not polled",
                 format!("`{source}` is no longer configured; its history stays. Add it to the configuration again."),
             ),
+            Self::SourceNotChanged { reason } => {
+                conflict("source_not_changed", "The source was not changed", reason.clone())
+            }
             Self::InFlight => conflict(
                 "action_in_flight",
                 "The first call with this key is under way",
