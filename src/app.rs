@@ -1,6 +1,7 @@
 //! Wiring: configuration and providers become sources, sources go to `ingest`, questions to `api`; and
 //! everything stops in order. The only module that knows all others; it decides nothing about data.
 
+mod accounts;
 pub mod backfilling;
 mod budgets;
 pub mod checking;
@@ -8,8 +9,11 @@ pub mod polling;
 pub mod progress;
 pub mod pruning;
 pub mod reconciling;
+mod reject_desk;
+pub mod reloading;
 pub mod replaying;
 pub mod serving;
+pub mod source_changes;
 mod sources;
 pub mod windows;
 
@@ -113,16 +117,21 @@ impl App {
         Ok(())
     }
 
-    /// What polls need; `stop` ends them after the page in flight.
-    pub async fn poller(&self, pool: PgPool, stop: CancellationToken) -> anyhow::Result<Poller> {
+    /// The key for pseudonyms: the configured one, else the stored one.
+    pub async fn person_key(&self, pool: &PgPool) -> anyhow::Result<PersonKey> {
         let configured = self.config.person_key.as_ref();
         let configured = configured.and_then(|key| PersonKey::new(key.expose_secret().as_bytes().to_vec()));
-        let person_key = match configured {
-            Some(key) => key,
-            None => secret::person_key(&pool, self.clock.now())
+        match configured {
+            Some(key) => Ok(key),
+            None => secret::person_key(pool, self.clock.now())
                 .await?
-                .context("the stored key for pseudonyms is too short; remove it from ingest.secrets")?,
-        };
+                .context("the stored key for pseudonyms is too short; remove it from ingest.secrets"),
+        }
+    }
+
+    /// What polls need; `stop` ends them after the page in flight.
+    pub async fn poller(&self, pool: PgPool, stop: CancellationToken) -> anyhow::Result<Poller> {
+        let person_key = self.person_key(&pool).await?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Ok(Poller {
             pool,

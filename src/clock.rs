@@ -14,6 +14,11 @@ use rand::{RngExt, SeedableRng};
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The present instant, UTC.
     fn now(&self) -> DateTime<Utc>;
+
+    /// Whether it shows what it was set to, and not the present: then no other clock is compared with it.
+    fn is_set_by_hand(&self) -> bool {
+        false
+    }
 }
 
 /// The machine's own clock.
@@ -46,6 +51,10 @@ impl SettableClock {
 impl Clock for SettableClock {
     fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_set_by_hand(&self) -> bool {
+        true
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod overrides;
 mod reader;
+mod secret;
 mod secrets;
 mod source;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use secrecy::SecretString;
 
+pub use self::secret::Secret;
 pub use self::source::SourceConfig;
 
 use self::reader::Section;
@@ -96,7 +98,7 @@ pub struct ProviderDefaults {
     pub name: &'static str,
     /// Default of `base_url`.
     pub base_url: &'static str,
-    /// Default of `requests_per_minute`.
+    /// Calls a minute where neither `requests_per_minute` nor a policy of the provider's says how many.
     pub requests_per_minute: u32,
     /// Default of `schedule`.
     pub schedule: &'static str,
@@ -170,7 +172,9 @@ impl Config {
         let http = http(root.section("http", &mut faults), &mut faults);
         let polling = polling(root.section("polling", &mut faults), &mut faults);
         let mut privacy = root.section("privacy", &mut faults);
+        // it must not change while the data lives: what the file holds at the start counts
         let person_key = secrets::optional(&mut privacy, "person_key", input.environment, &mut faults);
+        let person_key = person_key.map(|key| key.current());
         if let Some(key) = &person_key
             && secrecy::ExposeSecret::expose_secret(key).len() < crate::model::person::PersonKey::MIN_BYTES
         {

@@ -8,8 +8,11 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 use tributary::app::polling::Selection;
+use tributary::app::reloading::Reloads;
 use tributary::app::serving::{self, Role};
-use tributary::app::{self, App, backfilling, checking, polling, pruning, reconciling, replaying, say, windows};
+use tributary::app::{
+    self, App, backfilling, checking, polling, pruning, reconciling, replaying, say, source_changes, windows,
+};
 use tributary::clock::{Dice, SystemClock};
 use tributary::db::Purpose;
 use tributary::demo;
@@ -47,6 +50,9 @@ enum Verb {
     Reconcile(reconciling::ReconcileArgs),
     /// List the ranges that could not be proven complete, accept them with a note, or open them again
     Windows(windows::WindowsArgs),
+    /// List the stored sources; rename, merge or remove one
+    #[command(subcommand)]
+    Sources(source_changes::SourcesVerb),
     /// Bring the database to this version's schema
     Migrate,
     /// Look at configuration, database, credentials and clocks
@@ -189,6 +195,11 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             let user = user(environment);
             block_on(async move { windows::run(&app, &args, &user).await })
         }
+        Verb::Sources(verb) => {
+            let app = configured(path, environment, None)?;
+            let user = user(environment);
+            block_on(async move { source_changes::run(&app, &verb, &user).await })
+        }
         Verb::Migrate => {
             let app = configured(path, environment, None)?;
             block_on(async move {
@@ -243,11 +254,17 @@ fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, S
         if let Some(server) = &server {
             server.create_database().await?;
         }
-        serving::serve(&app, args.role, serving::stop_on_signal()?, |_| {}).await?;
+        serving::serve(&app, args.role, serving::stop_on_signal()?, reloads(path, environment)?, |_| {}).await?;
         Ok((ExitCode::SUCCESS, server))
     });
     // the server is stopped last, after its clients
     served.map(|(code, _server)| code)
+}
+
+/// SIGHUP has the same file read again.
+fn reloads(path: Option<&Path>, environment: &BTreeMap<String, String>) -> anyhow::Result<Reloads> {
+    let (path, environment) = (path.map(Path::to_owned), environment.clone());
+    Reloads::on_hangup(move || app::read_config(path.as_deref(), &environment))
 }
 
 fn configured(

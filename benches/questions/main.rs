@@ -130,6 +130,7 @@ fn router(pool: &PgPool) -> anyhow::Result<axum::Router> {
         draining: CancellationToken::new(),
         actions: api::actions::ActionAccess::default(),
         replays: None,
+        source_changes: None,
         error_advice: tributary::ingest::advice_for,
     }))
 }

@@ -81,7 +81,8 @@ impl IntoResponses for ControlProblems {
             ("404", "There is no source of this slug; perhaps the answer knows which was meant."),
             (
                 "409",
-                "To run now: the stream is paused (`stream_paused`), or the source is no longer configured (`source_not_polled`).",
+                "To run now: the stream is paused (`stream_paused`), or the source is no longer configured (`source_not_polled`). \
+                 To rename, merge or remove: the source is in use, or the new slug is (`source_not_changed`).",
             ),
             ("413", "The body is too large; it must be empty."),
             ("415", "The body is not declared as `application/json`, which it must be also where it is empty."),

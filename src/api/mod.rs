@@ -51,6 +51,7 @@ use crate::api::rejections::RejectReplays;
 use crate::api::request_id::RequestId;
 use crate::clock::Clock;
 use crate::query::zones::Zones;
+use crate::store::source_change::SourceChanges;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -71,6 +72,8 @@ pub struct ApiState {
     pub actions: ActionAccess,
     /// Tries rejected records again; `None`: this process cannot.
     pub replays: Option<Arc<dyn RejectReplays>>,
+    /// Renames, merges and removes sources; `None`: this process cannot.
+    pub source_changes: Option<SourceChanges>,
     /// What an operator can do about a class of polling errors, one sentence.
     pub error_advice: fn(&str) -> Option<&'static str>,
 }
@@ -120,6 +123,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sync::operations::list_operations))
         .routes(routes!(sync::windows::accept_windows))
         .routes(routes!(sync::windows::reopen_windows))
+        .routes(routes!(sync::source_changes::rename_source))
+        .routes(routes!(sync::source_changes::merge_source))
+        .routes(routes!(sync::source_changes::remove_source))
         .routes(routes!(sessions::list::list_sessions))
         .routes(routes!(sessions::one::read_session))
         .routes(routes!(sessions::messages::list_messages))

@@ -14,6 +14,7 @@ use crate::api::documented::ReadProblems;
 use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
+use crate::query::call_rates::{self, CallRate};
 use crate::query::catalog::{Catalog, Source, SourceFilter};
 use crate::query::freshness::Freshness;
 use crate::query::lateness::{self, Lateness};
@@ -49,6 +50,8 @@ pub(crate) struct SourceAnswer {
     session_streams: Vec<String>,
     /// What of a chat means that a human took over, as configured; empty: `handoff_rate` and `containment_rate` are null.
     human_steps: Vec<String>,
+    /// How many calls a minute its account may make now; null: none was made yet.
+    call_rate: Option<CallRate>,
     /// How late its records come, and how far its polls reach back for that.
     lateness: Lateness,
     /// The parts of the past that are read again because its list goes by creation, innermost first; empty: its list
@@ -57,7 +60,7 @@ pub(crate) struct SourceAnswer {
 }
 
 impl SourceAnswer {
-    fn of(source: &Source, lateness: Lateness, rings: Vec<RingState>) -> Self {
+    fn of(source: &Source, call_rate: Option<CallRate>, lateness: Lateness, rings: Vec<RingState>) -> Self {
         Self {
             source: source.source.clone(),
             provider: source.provider.clone(),
@@ -70,6 +73,7 @@ impl SourceAnswer {
             streams: source.streams.iter().map(|stream| stream.stream.clone()).collect(),
             session_streams: source.session_streams.clone(),
             human_steps: source.human_steps.clone(),
+            call_rate,
             lateness,
             rings,
         }
@@ -88,6 +92,7 @@ impl SourceAnswer {
                 "message_support": "per_session", "history_from": "2026-01-01T00:00:00Z", "schedule": "0 */5 * * * *",
                 "is_enabled": true, "streams": ["sessions"],
                 "session_streams": ["participants", "chat", "transcript", "summary", "quality"],
+                "call_rate": {"requests_per_minute": 560.0, "decided_by": "provider", "stated_per_minute": 560.0},
                 "lateness": {"overlap_seconds": 1800, "latest_arrival_seconds": 240, "found_later_count": 0,
                              "latest_change_seconds": 95},
                 "rings": [
@@ -112,10 +117,12 @@ pub(crate) async fn list_sources(
     let sources = catalog.select(&SourceFilter::default());
     let now = state.clock.now();
     let mut lateness = lateness::list(&state.pool, now.date_naive()).await?;
+    let mut rates = call_rates::list(&state.pool, now).await?;
     let mut rings = rings::list(&state.pool, now).await?;
     let mut answer = |source: &Source| {
         let id = source.source_id;
-        SourceAnswer::of(source, lateness.remove(&id).unwrap_or_default(), rings.remove(&id).unwrap_or_default())
+        let (lateness, rings) = (lateness.remove(&id).unwrap_or_default(), rings.remove(&id).unwrap_or_default());
+        SourceAnswer::of(source, rates.remove(&id), lateness, rings)
     };
     Ok(Json(List {
         items: sources.iter().map(|source| answer(source)).collect(),

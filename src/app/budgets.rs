@@ -14,9 +14,19 @@ use crate::config::SourceConfig;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SharedBudget {
     pub(super) key: String,
-    pub(super) requests_per_minute: u32,
+    /// The lowest ceiling that an operator set.
+    pub(super) ceiling: Option<u32>,
+    /// Calls a minute where there is neither that nor a policy of the provider's.
+    pub(super) default_rate: u32,
     pub(super) share_permille: u32,
     pub(super) sources: Vec<usize>,
+}
+
+impl SharedBudget {
+    /// Calls a minute that are configured, else the default.
+    pub(super) fn requests_per_minute(&self) -> u32 {
+        self.ceiling.unwrap_or(self.default_rate)
+    }
 }
 
 /// The budgets of the configured sources.
@@ -30,11 +40,13 @@ pub(super) fn budgets(sources: &[SourceConfig]) -> Vec<SharedBudget> {
         let first = order[..at].iter().map(|&earlier| &sources[earlier]).find(|earlier| is_one(earlier, source));
         let budget = budgets.entry(name(first.unwrap_or(source))).or_insert_with_key(|key| SharedBudget {
             key: key.clone(),
-            requests_per_minute: source.requests_per_minute,
+            ceiling: None,
+            default_rate: source.default_requests_per_minute,
             share_permille: source.quota_share_permille,
             sources: Vec::new(),
         });
-        budget.requests_per_minute = budget.requests_per_minute.min(source.requests_per_minute);
+        budget.ceiling = [budget.ceiling, source.requests_per_minute].into_iter().flatten().min();
+        budget.default_rate = budget.default_rate.min(source.default_requests_per_minute);
         budget.share_permille = budget.share_permille.min(source.quota_share_permille);
         budget.sources.push(index);
     }
@@ -43,7 +55,7 @@ pub(super) fn budgets(sources: &[SourceConfig]) -> Vec<SharedBudget> {
 
 fn is_one(one: &SourceConfig, other: &SourceConfig) -> bool {
     let same_account = one.account_id.is_some() && one.account_id == other.account_id;
-    let same_credential = one.api_key.expose_secret() == other.api_key.expose_secret();
+    let same_credential = one.api_key.current().expose_secret() == other.api_key.current().expose_secret();
     one.base_url.origin() == other.base_url.origin() && (same_account || same_credential)
 }
 

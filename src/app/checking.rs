@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use crate::app::App;
-use crate::app::sources::Workshop;
+use crate::app::sources::{Workshop, refusals};
 use crate::connector::error::PullError;
 use crate::connector::{CheckReport, Connector};
 use crate::db::{self, Purpose};
 use crate::model::page::PageRequest;
 use crate::model::time::Window;
 use crate::query::zones::ZoneNames;
+use crate::store::{present, source};
 
 /// Skew above this is told as a fault, seconds: proofs are then cut to the provider's clock.
 const SKEW_BORNE_SECONDS: i64 = 30;
+/// The same for the database's clock, which is read to the millisecond.
+const DATABASE_SKEW_BORNE: TimeDelta = TimeDelta::seconds(2);
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct CheckLine {
 /// checked against a database in use.
 pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
     let mut lines = vec![check_database(app).await, check_zones(app).await];
+    lines.extend(check_clock(app).await);
+    lines.extend(check_accounts(app).await);
     if app.config.sources.is_empty() {
         lines.push(CheckLine {
             subject: "sources".to_owned(),
@@ -93,6 +99,44 @@ fn describe_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
     (true, findings.join("; "))
 }
 
+/// The database's clock against ours; `None` where the database does not answer, which is told already, and where our
+/// own clock is set by hand.
+async fn check_clock(app: &App) -> Option<CheckLine> {
+    if app.clock.is_set_by_hand() {
+        return None;
+    }
+    let pool = app.pool(Purpose::Answer).await.ok()?;
+    let before = app.clock.now();
+    let database_now = present::now(&pool).await.ok()?;
+    // half of the way lies on either side of the reading
+    let skew = database_now - (before + (app.clock.now() - before) / 2);
+    let seconds = skew.as_seconds_f64();
+    let is_well = skew.abs() <= DATABASE_SKEW_BORNE;
+    let finding = if is_well {
+        format!("the database's clock and this machine's differ by {seconds:.1} s")
+    } else {
+        format!(
+            "the database's clock differs from this machine's by {seconds:.1} s: set both clocks (NTP); until then what a \
+             provider without a Date header lists is claimed only up to the earlier of the two"
+        )
+    };
+    Some(CheckLine { subject: "clock".to_owned(), is_well, finding })
+}
+
+/// Sources whose account is stored under another slug.
+async fn check_accounts(app: &App) -> Vec<CheckLine> {
+    let Ok(pool) = app.pool(Purpose::Answer).await else { return Vec::new() };
+    // a database without this version's schema has nothing to compare yet, and gets no key here
+    let Ok(stored) = source::accounts(&pool).await else { return Vec::new() };
+    if stored.is_empty() {
+        return Vec::new();
+    }
+    let Ok(person_key) = app.person_key(&pool).await else { return Vec::new() };
+    let refusals = refusals(app, &person_key, &stored).unwrap_or_default();
+    let lines = refusals.into_iter();
+    lines.map(|(subject, finding)| CheckLine { subject, is_well: false, finding }).collect()
+}
+
 async fn check_source(app: &App, slug: &str, connector: &dyn Connector) -> CheckLine {
     let now = app.clock.now();
     let window = Window { from: now - chrono::TimeDelta::hours(1), to: now };
@@ -107,13 +151,12 @@ async fn check_source(app: &App, slug: &str, connector: &dyn Connector) -> Check
 fn describe(report: &CheckReport) -> (bool, String) {
     let mut parts = vec!["the credential is accepted".to_owned()];
     parts.extend(report.findings.iter().map(|(name, value)| format!("{name} {value}")));
-    let skew = report.clock_skew_seconds.unwrap_or(0);
-    let is_well = skew.abs() <= SKEW_BORNE_SECONDS;
-    if is_well {
-        parts.push(format!("clocks differ by {skew} s"));
-    } else {
-        parts.push(format!("the provider's clock differs by {skew} s: set this machine's clock (NTP)"));
-    }
+    let is_well = report.clock_skew_seconds.is_none_or(|skew| skew.abs() <= SKEW_BORNE_SECONDS);
+    parts.push(match report.clock_skew_seconds {
+        None => "no Date header: what is complete is claimed by the database's clock".to_owned(),
+        Some(skew) if is_well => format!("clocks differ by {skew} s"),
+        Some(skew) => format!("the provider's clock differs by {skew} s: set this machine's clock (NTP)"),
+    });
     (is_well, parts.join("; "))
 }
 

@@ -3,28 +3,22 @@
 //! Works beside a running service. Whoever asks for it is written down before it begins. Sources that are no longer
 //! configured are left alone: nothing here knows how to read them.
 
-use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::bail;
-use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::rejections::{RejectReplays, ReplayError};
 use crate::app::App;
-use crate::app::sources::Workshop;
 use crate::db::Purpose;
-use crate::ingest::artifact::PlannedStream;
 use crate::ingest::replay::{self, StreamReplay, Watcher};
 use crate::ingest::{Poller, Source};
 use crate::model::replay::ReplayOutcome;
 use crate::store::operation::{Operation, Operator};
-use crate::store::{action, reject};
+use crate::store::reject;
 
 /// A reject that was tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -126,72 +120,6 @@ pub async fn rejects(app: &App, only: Option<&str>, stop: CancellationToken) -> 
     }
     place.poller.pool.close().await;
     Ok(lines)
-}
-
-/// Tries rejects one by one, for the API.
-pub(super) struct Desk {
-    poller: Poller,
-    sources: Vec<Source>,
-}
-
-impl Desk {
-    /// A desk that uses the connectors of `polled`, and makes its own for all other configured sources.
-    pub(super) async fn open(
-        app: &App,
-        pool: &PgPool,
-        polled: &[Source],
-        stop: &CancellationToken,
-    ) -> anyhow::Result<Self> {
-        let workshop = Workshop::new(app, Some(pool))?;
-        let mut sources = Vec::new();
-        for (index, configured) in app.config.sources.iter().enumerate() {
-            // one that was never polled has no rejects either
-            let Some(id) = action::source_id(pool, configured.slug.as_str()).await? else { continue };
-            let connector = match polled.iter().find(|polled| polled.id == id) {
-                Some(polled) => Arc::clone(&polled.connector),
-                None => workshop.connect(index, BTreeMap::new())?,
-            };
-            sources.push(Source {
-                id,
-                slug: configured.slug.clone(),
-                provider: configured.provider.clone(),
-                history_from: configured.history_from,
-                schedule: configured.schedule.clone(),
-                session_streams: PlannedStream::of(connector.as_ref(), &configured.session_streams),
-                past: Arc::clone(&connector),
-                connector,
-                reconcile_schedule: configured.reconcile_schedule.clone(),
-            });
-        }
-        Ok(Self { poller: app.poller(pool.clone(), stop.clone()).await?, sources })
-    }
-}
-
-impl fmt::Debug for Desk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.sources.iter().map(|source| &source.slug)).finish()
-    }
-}
-
-#[async_trait]
-impl RejectReplays for Desk {
-    async fn replay(&self, reject_id: i64, operator: &Operator) -> Result<ReplayOutcome, ReplayError> {
-        let pool = &self.poller.pool;
-        let stored = reject::find(pool, reject_id).await?.ok_or(ReplayError::NotFound)?;
-        let source = self.sources.iter().find(|source| source.id == stored.place.source_id);
-        let source = source.ok_or_else(|| ReplayError::NotConfigured(stored.source.clone()))?;
-        let target = format!("reject {reject_id}");
-        let operation = Operation {
-            source_id: Some(source.id),
-            stream: Some(stored.place.stream),
-            kind: "replay",
-            target: Some(&target),
-            operator,
-            now: self.poller.clock.now(),
-        };
-        reject::record(pool, &operation).await?;
-        Ok(replay::reject(&self.poller, source, &stored).await?)
-    }
 }
 
 /// A bar on a terminal; else a plain line for each tenth.

@@ -3,7 +3,7 @@
 //! Shutdown in order: readiness goes off, ticks end, polls finish the page in flight, open requests are
 //! answered, and whatever still runs after the grace time is left to the next start, which loses nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +14,17 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::actions::ActionAccess;
+use crate::api::actions::{ActionAccess, Allowed};
 use crate::api::rejections::RejectReplays;
 use crate::api::{self, ApiState, HealthSettings};
-use crate::app::replaying::Desk;
+use crate::app::reject_desk::Desk;
+use crate::app::reloading::Reloads;
 use crate::app::sources::Workshop;
 use crate::app::{App, pruning};
 use crate::db::Purpose;
 use crate::ingest::{self, Source, schedule::Schedule};
 use crate::query::zones::Zones;
+use crate::store::source_change::SourceChanges;
 
 /// How long a shutdown waits for polls and requests.
 const GRACE: Duration = Duration::from_secs(30);
@@ -41,11 +43,67 @@ pub enum Role {
     Poller,
 }
 
-/// Serves until `stop` is cancelled. `on_ready` is told the address once requests are answered.
+/// What runs, and is replaced when the configuration is read again.
+pub(super) struct Service {
+    /// Connections of the pollers.
+    pub(super) polls: PgPool,
+    actions: ActionAccess,
+    replays: Option<Arc<Desk>>,
+    schedule: Option<Schedule>,
+}
+
+impl Service {
+    async fn start(
+        app: &App,
+        role: Role,
+        polls: PgPool,
+        stop: &CancellationToken,
+        tracker: &TaskTracker,
+    ) -> anyhow::Result<Self> {
+        let sources = if role == Role::Api { Vec::new() } else { super::connect_sources(app, &polls).await? };
+        // a call may wait for its turn before its own deadlines begin
+        let actions = ActionAccess::new(app.config.http.total_timeout + TURN);
+        actions.replace(allowed(app, &polls, &sources)?);
+        let replays = match role {
+            Role::Poller => None,
+            Role::All | Role::Api => Some(Arc::new(Desk::open(app, &polls, &sources, stop).await?)),
+        };
+        let mut schedule = None;
+        if role != Role::Api {
+            tracker.spawn(pruning::daily(app, polls.clone(), stop.clone()));
+            let poller = Arc::new(app.poller(polls.clone(), stop.clone()).await?);
+            let started = Schedule::start(&poller, sources, tracker).await;
+            schedule = Some(started.context("the schedule could not be started")?);
+        }
+        Ok(Self { polls, actions, replays, schedule })
+    }
+
+    /// Goes over to the sources of `app`; those of the slugs in `unchanged` go on undisturbed.
+    pub(super) async fn go_over_to(&mut self, app: &App, unchanged: &BTreeSet<String>) -> anyhow::Result<()> {
+        let sources = match self.schedule {
+            Some(_) => super::connect_sources(app, &self.polls).await?,
+            None => Vec::new(),
+        };
+        self.actions.replace(allowed(app, &self.polls, &sources)?);
+        if let Some(replays) = &self.replays {
+            replays.replace(app, &sources).await?;
+        }
+        if let Some(schedule) = &mut self.schedule {
+            let stay = sources.iter().filter(|source| unchanged.contains(source.slug.as_str()));
+            let stay = stay.map(|source| source.id).collect();
+            schedule.replace(sources, &stay).await.context("the schedule could not be replaced")?;
+        }
+        Ok(())
+    }
+}
+
+/// Serves until `stop` is cancelled, and goes over to another configuration when `reloads` says so. `on_ready` is told
+/// the address once requests are answered.
 pub async fn serve(
     app: &App,
     role: Role,
     stop: CancellationToken,
+    reloads: Reloads,
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
     if role != Role::Api && app.config.sources.is_empty() {
@@ -56,37 +114,31 @@ pub async fn serve(
     let listener = if role == Role::Poller { None } else { Some(listen(app).await?) };
     let polls = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&polls).await?;
-    let sources = if role == Role::Api { Vec::new() } else { super::connect_sources(app, &polls).await? };
-    let actions = actions(app, &polls, &sources)?;
-    let replays: Option<Arc<dyn RejectReplays>> = match role {
-        Role::Poller => None,
-        Role::All | Role::Api => Some(Arc::new(Desk::open(app, &polls, &sources, &stop).await?)),
+    let mut service = Service::start(app, role, polls, &stop, &tracker).await?;
+    let parts = (service.actions.clone(), service.replays.clone().map(|desk| desk as Arc<dyn RejectReplays>));
+    let changes = SourceChanges { pool: service.polls.clone(), person_key: app.person_key(&service.polls).await? };
+    let work = async {
+        if let Some(listener) = listener {
+            answer(app, listener, parts, changes, &stop, on_ready).await
+        } else {
+            tracing::info!("polling");
+            stop.cancelled().await;
+            Ok(())
+        }
     };
-    if role != Role::Api {
-        tracker.spawn(pruning::daily(app, polls.clone(), stop.clone()));
-    }
-    let schedule = if role == Role::Api {
-        None
-    } else {
-        let poller = Arc::new(app.poller(polls.clone(), stop.clone()).await?);
-        Some(Schedule::start(&poller, sources, &tracker).await.context("the schedule could not be started")?)
-    };
-    let answered = if let Some(listener) = listener {
-        answer(app, listener, actions, replays, &stop, on_ready).await
-    } else {
-        tracing::info!("polling");
-        stop.cancelled().await;
-        Ok(())
+    let answered = tokio::select! {
+        answered = work => answered,
+        () = reloads.follow(app, role, &mut service) => Ok(()),
     };
     stop.cancel();
-    if let Some(schedule) = schedule {
+    if let Some(schedule) = service.schedule {
         schedule.stop().await;
     }
     tracker.close();
     if tokio::time::timeout(GRACE, tracker.wait()).await.is_err() {
         tracing::warn!("polls did not end within the grace time; the next start goes on from the last saved page");
     }
-    polls.close().await;
+    service.polls.close().await;
     answered
 }
 
@@ -98,9 +150,9 @@ async fn listen(app: &App) -> anyhow::Result<TcpListener> {
 
 /// Where something may be started. A process that polls uses the connectors of its polls; one that only answers makes
 /// its own.
-fn actions(app: &App, pool: &PgPool, polled: &[Source]) -> anyhow::Result<ActionAccess> {
+fn allowed(app: &App, pool: &PgPool, polled: &[Source]) -> anyhow::Result<Allowed> {
     let workshop = Workshop::new(app, Some(pool))?;
-    let mut allowed = BTreeMap::new();
+    let mut allowed = Allowed::new();
     for (index, source) in app.config.sources.iter().enumerate().filter(|(_, source)| source.are_actions_enabled) {
         let polled = polled.iter().find(|polled| polled.slug == source.slug);
         let connector = match polled {
@@ -109,16 +161,14 @@ fn actions(app: &App, pool: &PgPool, polled: &[Source]) -> anyhow::Result<Action
         };
         allowed.insert(source.slug.to_string(), connector.actions());
     }
-    // a call may wait for its turn before its own deadlines begin
-    let call_deadline = app.config.http.total_timeout + TURN;
-    Ok(ActionAccess { sources: Arc::new(allowed), call_deadline })
+    Ok(allowed)
 }
 
 async fn answer(
     app: &App,
     listener: TcpListener,
-    actions: ActionAccess,
-    replays: Option<Arc<dyn RejectReplays>>,
+    (actions, replays): (ActionAccess, Option<Arc<dyn RejectReplays>>),
+    source_changes: SourceChanges,
     stop: &CancellationToken,
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
@@ -133,6 +183,7 @@ async fn answer(
         draining: stop.clone(),
         actions,
         replays,
+        source_changes: Some(source_changes),
         error_advice: ingest::advice_for,
     };
     tracing::info!(%address, "answering");

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use chrono::TimeDelta;
+use secrecy::ExposeSecret;
 use sqlx::PgPool;
 
-use crate::app::App;
 use crate::app::budgets::{SharedBudget, budgets};
+use crate::app::{App, accounts};
 use crate::config::{ProviderDefaults, SourceConfig};
 use crate::connector::body::LargeAnswers;
 use crate::connector::download::target::Reach;
@@ -20,10 +21,11 @@ use crate::connector::{Connector, ConnectorSettings, ProviderEntry};
 use crate::ingest::Source;
 use crate::ingest::artifact::PlannedStream;
 use crate::ingest::budget::SharedLedger;
+use crate::model::person::PersonKey;
 use crate::model::source::SourceRegistration;
 use crate::providers;
 use crate::store::budget::{self, BudgetRegistration};
-use crate::store::source;
+use crate::store::source::{self, StoredAccount};
 
 /// What configuration must know of each provider.
 pub fn provider_defaults() -> Vec<ProviderDefaults> {
@@ -40,31 +42,21 @@ pub fn provider_defaults() -> Vec<ProviderDefaults> {
 /// Registers the configured sources and makes a connector for each.
 pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Source>> {
     let configured = &app.config.sources;
-    let mut registrations = Vec::with_capacity(configured.len());
-    for source in configured {
-        if source.history_from > app.clock.now() {
-            bail!("history_from of source `{}` lies in the future: there is nothing to poll", source.slug);
-        }
-        let registration = registration(source, entry_of(source)?);
-        if let Some((provider, account)) = source::account_of(pool, source.slug.as_str()).await?
-            && (&provider, &account) != (&registration.provider, &registration.account_ref)
-        {
-            bail!(
-                "the source `{}` holds data of {provider} account `{account}`, and is now configured for {} account `{}`: \
-                 give that account another slug",
-                source.slug,
-                registration.provider,
-                registration.account_ref
-            );
-        }
-        registrations.push(registration);
+    if let Some(early) = configured.iter().find(|source| source.history_from > app.clock.now()) {
+        bail!("history_from of source `{}` lies in the future: there is nothing to poll", early.slug);
     }
+    let person_key = app.person_key(pool).await?;
+    if let Some(refusal) = refusals(app, &person_key, &source::accounts(pool).await?)?.into_values().next() {
+        bail!(refusal);
+    }
+    let registrations = registrations(app, &person_key)?;
     let ids = source::register(pool, &registrations).await?;
     for shared in budgets(configured) {
         let registration = BudgetRegistration {
             sources: shared.sources.iter().map(|&index| ids[index]).collect(),
+            requests_per_minute: shared.requests_per_minute(),
             key: shared.key,
-            requests_per_minute: shared.requests_per_minute,
+            is_set_by_hand: shared.ceiling.is_some(),
             share_permille: shared.share_permille,
         };
         budget::register(pool, &registration, app.clock.now()).await?;
@@ -79,6 +71,7 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
         sources.push(Source {
             id,
             slug: source.slug.clone(),
+            pseudonym_slug: source::pseudonym_slug(pool, id).await?,
             provider: source.provider.clone(),
             history_from: source.history_from,
             schedule: source.schedule.clone(),
@@ -173,7 +166,10 @@ impl<'a> Workshop<'a> {
 fn call_budget(shared: &SharedBudget, pool: Option<&PgPool>) -> CallBudget {
     let ledger: Arc<dyn Ledger> = match pool {
         Some(pool) => Arc::new(SharedLedger { pool: pool.clone(), key: shared.key.clone() }),
-        None => Arc::new(LocalLedger::new(Bucket::new(shared.requests_per_minute, shared.share_permille))),
+        None => {
+            let bucket = if shared.ceiling.is_some() { Bucket::new } else { Bucket::unless_stated };
+            Arc::new(LocalLedger::new(bucket(shared.requests_per_minute(), shared.share_permille)))
+        }
     };
     CallBudget::new(ledger)
 }
@@ -182,7 +178,29 @@ fn entry_of(source: &SourceConfig) -> anyhow::Result<&'static ProviderEntry> {
     providers::entry(&source.provider).with_context(|| format!("there is no provider `{}`", source.provider))
 }
 
-fn registration(source: &SourceConfig, entry: &ProviderEntry) -> SourceRegistration {
+/// Why configured sources may not be registered beside what is `stored`, by slug.
+pub(super) fn refusals(
+    app: &App,
+    person_key: &PersonKey,
+    stored: &[StoredAccount],
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let configured: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
+    let mut refusals = BTreeMap::new();
+    for (source, wanted) in app.config.sources.iter().zip(registrations(app, person_key)?) {
+        let has_accounts = !entry_of(source)?.required_settings.is_empty();
+        if let Some(refusal) = accounts::refusal(&wanted, has_accounts, stored, &configured) {
+            refusals.insert(source.slug.to_string(), refusal);
+        }
+    }
+    Ok(refusals)
+}
+
+fn registrations(app: &App, person_key: &PersonKey) -> anyhow::Result<Vec<SourceRegistration>> {
+    let sources = app.config.sources.iter();
+    sources.map(|source| Ok(registration(source, entry_of(source)?, person_key))).collect()
+}
+
+fn registration(source: &SourceConfig, entry: &ProviderEntry, person_key: &PersonKey) -> SourceRegistration {
     // the ports of this machine change from start to start, and mean nothing
     let place = match source.base_url.scheme() {
         "http" => "loopback".to_owned(),
@@ -194,6 +212,8 @@ fn registration(source: &SourceConfig, entry: &ProviderEntry) -> SourceRegistrat
         slug: source.slug.clone(),
         provider: source.provider.clone(),
         account_ref: parts.into_iter().flatten().collect::<Vec<_>>().join("/"),
+        credential_fingerprint: person_key
+            .credential_fingerprint(&source.provider, source.api_key.current().expose_secret()),
         capabilities: entry.capabilities,
         history_from: source.history_from,
         schedule: source.schedule.clone(),

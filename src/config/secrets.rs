@@ -2,11 +2,11 @@
 //! holds one. Trailing newlines are trimmed, since every editor and every `echo` adds one.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use secrecy::SecretString;
-
-use super::ConfigFault;
 use super::reader::Section;
+use super::secret::usable;
+use super::{ConfigFault, Secret};
 
 /// The secret `name` of a section, if one is configured.
 pub(super) fn optional(
@@ -14,14 +14,14 @@ pub(super) fn optional(
     name: &'static str,
     environment: &BTreeMap<String, String>,
     faults: &mut Vec<ConfigFault>,
-) -> Option<SecretString> {
+) -> Option<Secret> {
     let (env_key, file_key) = match name {
         "person_key" => ("person_key_env", "person_key_file"),
         _ => ("api_key_env", "api_key_file"),
     };
     let variable = section.text(env_key, faults);
     let file = section.text(file_key, faults);
-    let (key, text) = match (variable, file) {
+    let (key, secret) = match (variable, file) {
         (None, None) => return None,
         (Some(_), Some(_)) => {
             let remedy = format!("keep one of {env_key} and {file_key}");
@@ -34,25 +34,18 @@ pub(super) fn optional(
                 section.fault(faults, env_key, &problem, &format!("set {variable} to the secret"));
                 return None;
             };
-            (env_key, text.clone())
+            (env_key, usable(text).map(Secret::from))
         }
-        (None, Some(path)) => match std::fs::read_to_string(&path) {
-            Ok(text) => (file_key, text),
-            Err(error) => {
-                let problem = format!("the file {path} cannot be read: {error}");
-                section.fault(faults, file_key, &problem, "name a readable file that holds only the secret");
-                return None;
-            }
-        },
+        (None, Some(path)) => (file_key, Secret::in_file(Path::new(&path))),
     };
-    let text = text.trim_end_matches(['\n', '\r']).trim();
-    if text.is_empty() {
-        section.fault(faults, key, "the secret is empty", "put the secret there");
-        return None;
-    }
-    if text.chars().any(char::is_control) {
-        section.fault(faults, key, "the secret holds control characters", "store it as one line");
-        return None;
-    }
-    Some(SecretString::from(text.to_owned()))
+    secret
+        .map_err(|problem| {
+            let remedy = match problem.as_str() {
+                "the secret is empty" => "put the secret there",
+                "the secret holds control characters" => "store it as one line",
+                _ => "name a readable file that holds only the secret",
+            };
+            section.fault(faults, key, &problem, remedy);
+        })
+        .ok()
 }

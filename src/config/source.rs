@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::reader::{Section, nearest};
-use super::{ConfigFault, ConfigInput, ProviderDefaults, secrets};
+use super::{ConfigFault, ConfigInput, ProviderDefaults, Secret, secrets};
 use crate::model::id::SourceSlug;
 use crate::model::stream::Stream;
 use crate::model::time;
 
 /// One configured account.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SourceConfig {
     /// `slug`: its name, unique.
     pub slug: SourceSlug,
@@ -29,9 +29,12 @@ pub struct SourceConfig {
     /// `history_from`: nothing older is asked for. Default 2020-01-01, before any of the platforms.
     pub history_from: DateTime<Utc>,
     /// `api_key_env` or `api_key_file`.
-    pub api_key: SecretString,
-    /// `requests_per_minute`: calls of this account, whatever the provider allows.
-    pub requests_per_minute: u32,
+    pub api_key: Secret,
+    /// `requests_per_minute`: a ceiling for the calls of this account, whatever the provider allows. Without it the
+    /// budget follows what the provider states.
+    pub requests_per_minute: Option<u32>,
+    /// Calls a minute where there is neither a ceiling nor a policy of the provider's.
+    pub default_requests_per_minute: u32,
     /// `quota_share`: our part of the quota the provider states, in thousandths; default 800, the rest is
     /// for the customer's own calls.
     pub quota_share_permille: u32,
@@ -69,7 +72,7 @@ pub(super) fn read_all(
             }
         }
         if let Some(source) = read(&mut section, slug, input, faults) {
-            if let Some(first) = sources.iter().position(|other| is_same_account(other, &source)) {
+            if let Some(first) = sources.iter().position(|other| is_same_account(other, &source, input.providers)) {
                 let problem = format!("this is the account of sources[{first}] already, and would be counted twice");
                 section.fault(faults, "api_key_env", &problem, "remove one of the two");
             }
@@ -80,11 +83,13 @@ pub(super) fn read_all(
     sources
 }
 
-/// The same address, account and credential: KonPro and Konvo have nothing but the key to tell accounts by.
-fn is_same_account(one: &SourceConfig, other: &SourceConfig) -> bool {
+/// The same address and account; where the provider has no accounts, the same credential.
+fn is_same_account(one: &SourceConfig, other: &SourceConfig, providers: &[ProviderDefaults]) -> bool {
+    let has_accounts =
+        providers.iter().any(|provider| provider.name == one.provider && !provider.required_settings.is_empty());
     one.base_url.origin() == other.base_url.origin()
-        && (&one.account_id, &one.app_id) == (&other.account_id, &other.app_id)
-        && one.api_key.expose_secret() == other.api_key.expose_secret()
+        && (&one.provider, &one.account_id, &one.app_id) == (&other.provider, &other.account_id, &other.app_id)
+        && (has_accounts || one.api_key.current().expose_secret() == other.api_key.current().expose_secret())
 }
 
 fn read(
@@ -113,8 +118,10 @@ fn read(
     if api_key.is_none() && faults.len() == had_faults {
         section.fault(faults, "api_key_env", "there is no credential", "name a variable that holds the API key");
     }
-    let default_rate = provider.map_or(60, |provider| i64::from(provider.requests_per_minute));
-    let rate = section.whole("requests_per_minute", 1..=100_000, default_rate, faults);
+    let default_rate = provider.map_or(60, |provider| provider.requests_per_minute);
+    let ceiling = section
+        .has("requests_per_minute")
+        .then(|| section.whole("requests_per_minute", 1..=100_000, i64::from(default_rate), faults));
     let quota_share_permille = section.permille("quota_share", 800, faults);
     let page_size = section.has("page_size").then(|| section.whole("page_size", 1..=1_000, 100, faults));
     let account_id = setting(section, "account_id", provider, faults);
@@ -132,7 +139,8 @@ fn read(
         reconcile_schedule,
         history_from,
         api_key: api_key?,
-        requests_per_minute: u32::try_from(rate).unwrap_or(1),
+        requests_per_minute: ceiling.map(|rate| u32::try_from(rate).unwrap_or(1)),
+        default_requests_per_minute: default_rate,
         quota_share_permille,
         page_size: page_size.and_then(|size| u32::try_from(size).ok()),
         account_id,

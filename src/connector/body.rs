@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use reqwest::Version;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
+use reqwest::{StatusCode, Version};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
@@ -114,4 +115,17 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// What a failed call says, without the credential it was made with.
+pub(super) fn describe(status: StatusCode, body: &[u8], key: &SecretString) -> String {
+    // before the message is cut, so that no part of the credential is left over
+    let body = String::from_utf8_lossy(body).replace(key.expose_secret(), "[redacted]");
+    match message_in(body.as_bytes()) {
+        Some(said) => format!("status {status}: {said}"),
+        None if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
+            format!("status {status}: redirects are not followed")
+        }
+        None => format!("status {status}"),
+    }
 }

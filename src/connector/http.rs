@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::HeaderMap;
 use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::{Clock, Dice};
+use crate::config::Secret;
 use crate::connector::Credential;
+use crate::connector::authorization;
 use crate::connector::body::{self, LargeAnswers};
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::limits::headers::{Observation, provider_date, retry_after};
@@ -84,7 +86,7 @@ pub struct ApiClient {
     /// How the credential is sent.
     pub credential: Credential,
     /// The credential.
-    pub api_key: SecretString,
+    pub api_key: Secret,
     /// Calls this account may make, shared by its sources.
     pub budget: Arc<CallBudget>,
     /// How urgent the calls of this client are.
@@ -176,7 +178,28 @@ impl ApiClient {
         url
     }
 
+    /// Sends a request with the credential as it is now; where that is refused and was replaced meanwhile, once more.
+    /// A refused request has started nothing.
     async fn call_once(&self, call: &str, request: reqwest::RequestBuilder) -> Result<Answer, PullError> {
+        let (key, again) = (self.api_key.current(), request.try_clone());
+        match self.send(call, request, &key).await {
+            Err(refused) if refused.kind == PullErrorKind::Auth => {
+                let newer = self.api_key.read_again();
+                match again.filter(|_| newer.expose_secret() != key.expose_secret()) {
+                    Some(again) => self.send(call, again, &newer).await,
+                    None => Err(refused),
+                }
+            }
+            answer => answer,
+        }
+    }
+
+    async fn send(
+        &self,
+        call: &str,
+        request: reqwest::RequestBuilder,
+        key: &SecretString,
+    ) -> Result<Answer, PullError> {
         let fail = |kind, detail: String, status: Option<StatusCode>| PullError {
             kind,
             call: call.to_owned(),
@@ -190,7 +213,7 @@ impl ApiClient {
             }
             Refusal::Unknown(error) => fail(PullErrorKind::Database, error.to_string(), None),
         })?;
-        let response = request.headers(self.headers(call)?).send().await;
+        let response = request.headers(authorization::headers(self.credential, key, call)?).send().await;
         let mut response = response.map_err(|error| {
             let kind = own_resources::kind_of_unanswered(&error);
             fail(kind, body::chain(&error.without_url()), None)
@@ -207,7 +230,7 @@ impl ApiClient {
         self.budget.observe(number, &said, now).await;
         if let Some(kind) = failure {
             let body = body::read_failure(&mut response).await;
-            return Err(fail(kind, self.describe(status, &body), Some(status)));
+            return Err(fail(kind, body::describe(status, &body, key), Some(status)));
         }
         let body = body::read(&mut response, self.limits.max_body_bytes, &self.large).await;
         let (body, room) = body.map_err(|(kind, detail)| fail(kind, detail, Some(status)))?;
@@ -228,25 +251,6 @@ impl ApiClient {
             return Err(fail(PullErrorKind::Contract, detail, Some(status)));
         }
         Ok(Answer { call: call.to_owned(), body, was_replaced, provider_now: provider_date(&headers), room })
-    }
-
-    fn headers(&self, call: &str) -> Result<HeaderMap, PullError> {
-        let key = self.api_key.expose_secret();
-        let (name, text) = match self.credential {
-            Credential::Bearer => ("authorization", format!("Bearer {key}")),
-            Credential::ApiKeyHeader => ("x-api-key", key.to_owned()),
-        };
-        let mut value = HeaderValue::from_str(&text).map_err(|_| PullError {
-            kind: PullErrorKind::Auth,
-            call: call.to_owned(),
-            detail: "the configured key holds characters that no header can carry".to_owned(),
-            http_status: None,
-        })?;
-        value.set_sensitive(true);
-        let mut headers = HeaderMap::new();
-        headers.insert(HeaderName::from_static(name), value);
-        headers.insert("accept", HeaderValue::from_static("application/json"));
-        Ok(headers)
     }
 
     /// Status → kind. The body only adds words: gateways answer in forms of their own.
@@ -272,18 +276,6 @@ impl ApiClient {
             501 => PullErrorKind::Config,
             408 | 425 | 500..=599 => PullErrorKind::Transient,
             _ => PullErrorKind::Config,
-        }
-    }
-
-    fn describe(&self, status: StatusCode, body: &[u8]) -> String {
-        // before the message is cut, so that no part of the credential is left over
-        let body = String::from_utf8_lossy(body).replace(self.api_key.expose_secret(), "[redacted]");
-        match body::message_in(body.as_bytes()) {
-            Some(said) => format!("status {status}: {said}"),
-            None if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
-                format!("status {status}: redirects are not followed")
-            }
-            None => format!("status {status}"),
         }
     }
 }

@@ -24,6 +24,7 @@
 //! This module knows no provider and no database.
 
 pub mod actions;
+mod authorization;
 pub mod body;
 pub mod download;
 pub mod error;
@@ -218,7 +219,7 @@ pub struct ProviderEntry {
     pub name: &'static str,
     /// Where it lives, unless configured.
     pub default_base_url: &'static str,
-    /// Calls a minute, unless configured.
+    /// Calls a minute, unless configured or stated by the provider.
     pub default_requests_per_minute: u32,
     /// Wait after a 429 that does not say how long, seconds.
     pub default_retry_after_seconds: u32,

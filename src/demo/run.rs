@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::oneshot;
 
+use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
 use crate::app::{self, App};
 use crate::clock::{Clock, Dice, SystemClock};
@@ -164,7 +165,7 @@ async fn drive(args: &DemoArgs, home: &Home) -> anyhow::Result<()> {
     let stop = serving::stop_on_signal()?;
     let (ready, address) = oneshot::channel();
     let began = clock.now();
-    let served = serving::serve(&app, Role::All, stop.clone(), |address| {
+    let served = serving::serve(&app, Role::All, stop.clone(), Reloads::none(), |address| {
         let _ = ready.send(address);
     });
     let shown = async {

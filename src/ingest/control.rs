@@ -4,7 +4,7 @@
 //! through any pooler and costs one short read a second. All instances look; whoever claims first runs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -37,8 +37,26 @@ impl Bell {
     }
 }
 
+/// The bells of all sources that are polled.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bells(Arc<Mutex<BTreeMap<SourceId, Bell>>>);
+
+impl Bells {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<SourceId, Bell>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn insert(&self, id: SourceId, bell: Bell) {
+        self.all().insert(id, bell);
+    }
+
+    pub(super) fn remove(&self, id: SourceId) {
+        self.all().remove(&id);
+    }
+}
+
 /// Wakes whoever has something to run now, until the service stops.
-pub(super) async fn watch(poller: Arc<Poller>, bells: BTreeMap<SourceId, Bell>) {
+pub(super) async fn watch(poller: Arc<Poller>, bells: Bells) {
     loop {
         let wait = LOOK_EVERY.mul_f64(0.5 + poller.dice.unit());
         tokio::select! {
@@ -48,6 +66,7 @@ pub(super) async fn watch(poller: Arc<Poller>, bells: BTreeMap<SourceId, Bell>) 
         }
         match control::wanted(&poller.pool, poller.clock.now()).await {
             Ok(wanted) => {
+                let bells = bells.all();
                 for (source_id, stream) in wanted {
                     if let Some(bell) = bells.get(&source_id) {
                         bell.ring(stream);

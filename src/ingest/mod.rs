@@ -8,6 +8,7 @@
 //!
 //! Connectors are received as values; none is named here.
 
+mod account;
 pub mod artifact;
 pub mod budget;
 mod control;
@@ -54,7 +55,7 @@ use crate::store::{StoreError, lateness, run as journal, source as facts};
 const FURTHEST_AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// What every poll needs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Poller {
     /// Where to.
     pub pool: PgPool,
@@ -80,6 +81,8 @@ pub struct Source {
     pub id: SourceId,
     /// Its name.
     pub slug: SourceSlug,
+    /// The name that pseudonyms are made with: its first one.
+    pub pseudonym_slug: String,
     /// Its kind of platform.
     pub provider: String,
     /// Nothing older is asked for.

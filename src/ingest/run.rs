@@ -5,12 +5,14 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::connector::Connector;
 use crate::connector::error::PullError;
 use crate::failpoint;
+use crate::ingest::account::AccountWitness;
 use crate::ingest::artifact::PlannedStream;
 use crate::ingest::keeper::Keeper;
 use crate::ingest::patience::persist;
@@ -28,7 +30,7 @@ use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Progress};
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, hole, statistics, window as windows};
+use crate::store::{StoreError, hole, present, statistics, window as windows};
 
 /// Cuts of doubtful windows in one poll; the next one goes on where this one stopped.
 const MAX_CUTS: u32 = 16;
@@ -36,6 +38,15 @@ const MAX_CUTS: u32 = 16;
 const MAX_CUTS_OF_UNIT: u32 = 24;
 /// More ids than this are not kept to be named.
 const MAX_LISTED: usize = 100_000;
+
+async fn read_database_clock(poller: &Poller) -> Result<Option<(DateTime<Utc>, Instant)>, StoreError> {
+    if poller.clock.is_set_by_hand() {
+        return Ok(None);
+    }
+    let read = present::now(&poller.pool).await?;
+    // what the way back took makes this clock late by so much, and never early
+    Ok(Some((read, Instant::now())))
+}
 
 /// A run under way.
 pub(super) struct Run<'a> {
@@ -76,9 +87,13 @@ pub(super) struct Run<'a> {
     pub(super) share: Option<Share>,
     /// The ids that were listed, where somebody wants to name what is missing.
     pub(super) listed: Option<HashSet<String>>,
+    /// Whose sessions these are.
+    pub(super) account: AccountWitness,
     /// What is enlisted for each session that is saved.
     session_streams: Vec<SessionStream>,
     keeper: Keeper,
+    /// The database's clock, and when it was read by one that cannot be set.
+    database_clock: Option<(DateTime<Utc>, Instant)>,
 }
 
 impl<'a> Run<'a> {
@@ -89,6 +104,7 @@ impl<'a> Run<'a> {
         lease: Lease,
         target: &Window,
     ) -> Result<Self, StoreError> {
+        let database_clock = read_database_clock(poller).await?;
         let now = poller.clock.now();
         let run_id = journal::start(&poller.pool, &lease, target, now).await?;
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
@@ -97,7 +113,7 @@ impl<'a> Run<'a> {
         let fields = FieldBook::load(&poller.pool, hold.place()).await?;
         let keeper = Keeper::of_lease(&poller.pool, lease);
         let run = Self::new(poller, source, hold, (run_id, to_micros(now)), keeper);
-        Ok(Self { accepted, fields, ..run })
+        Ok(Self { accepted, fields, database_clock, ..run })
     }
 
     /// The run of a unit of the past.
@@ -108,6 +124,7 @@ impl<'a> Run<'a> {
         purpose: Purpose,
         window: &Window,
     ) -> Result<Self, StoreError> {
+        let database_clock = read_database_clock(poller).await?;
         let now = poller.clock.now();
         let run_id = claim::start_run(&poller.pool, &unit, purpose.as_str(), window, now).await?;
         tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
@@ -115,7 +132,7 @@ impl<'a> Run<'a> {
         let stop = poller.stop.child_token();
         let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
         let run = Self::new(poller, source, Hold::Unit(unit), (run_id, to_micros(now)), keeper);
-        Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, fields, ..run })
+        Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, fields, database_clock, ..run })
     }
 
     fn new(
@@ -147,8 +164,10 @@ impl<'a> Run<'a> {
             is_ring: false,
             share: None,
             listed: None,
+            account: AccountWitness::default(),
             session_streams: source.session_streams.iter().map(PlannedStream::listed).collect(),
             keeper,
+            database_clock: None,
         }
     }
 
@@ -159,6 +178,13 @@ impl<'a> Run<'a> {
         self.share = share;
         self.cuts_left = MAX_CUTS;
         self.spared_windows = 0;
+    }
+
+    /// The present by the database's clock: the witness where the provider states no time. `None` where our own clock is
+    /// set by hand, and so is no claim about the present.
+    pub(super) fn database_now(&self) -> Option<DateTime<Utc>> {
+        let (read, at) = self.database_clock?;
+        Some(read + TimeDelta::from_std(at.elapsed()).unwrap_or_default())
     }
 
     fn stream(&self) -> Stream {
@@ -195,7 +221,7 @@ impl<'a> Run<'a> {
         let context = SaveContext {
             hold: &self.hold,
             run_id: self.id,
-            source_slug: self.source.slug.as_str(),
+            source_slug: &self.source.pseudonym_slug,
             person_key: &self.poller.person_key,
             session_streams: &self.session_streams,
             fields: &self.fields,

@@ -7,17 +7,19 @@
 //! cron jobs do not, so only these are used. Several instances tick; whether a tick still needs a run is decided in the
 //! database, by when the last one began, so that they make one run of it altogether and a restart makes none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::ingest::control::{self, Bell};
+use crate::ingest::control::{self, Bell, Bells};
 use crate::ingest::{Polled, Poller, Source, artifact, past, run_if_due};
+use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 
 /// Polls start up to this much after their tick, so that sources with one schedule do not start at once.
@@ -26,48 +28,114 @@ const JITTER: Duration = Duration::from_millis(1_500);
 /// A stream that was taken or parked is not asked for again sooner than this.
 const SOONEST: Duration = Duration::from_secs(5);
 
+/// How long the workers of a source may take to end when its settings change.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Ticks until dropped or stopped.
-pub struct Schedule(JobScheduler);
+pub struct Schedule {
+    scheduler: JobScheduler,
+    poller: Arc<Poller>,
+    tracker: TaskTracker,
+    workers: BTreeMap<SourceId, Workers>,
+    bells: Bells,
+}
+
+/// What runs for one source.
+struct Workers {
+    tick: uuid::Uuid,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
 
 impl Schedule {
-    /// Starts a worker for each source; each polls on every tick, when an operator asks for it, and at the start where
-    /// a tick was missed. Workers end
-    /// when `poller.stop` is cancelled, after the page in flight; wait for them with `tracker`.
+    /// Starts workers for each source; each polls on every tick, when an operator asks for it, and at the start where
+    /// a tick was missed. Workers end when `poller.stop` is cancelled, after the page in flight; wait for them with
+    /// `tracker`.
     pub async fn start(
         poller: &Arc<Poller>,
         sources: Vec<Source>,
         tracker: &TaskTracker,
     ) -> Result<Self, JobSchedulerError> {
-        let scheduler = JobScheduler::new().await?;
-        let mut bells = BTreeMap::new();
+        let mut schedule = Self {
+            scheduler: JobScheduler::new().await?,
+            poller: Arc::clone(poller),
+            tracker: tracker.clone(),
+            workers: BTreeMap::new(),
+            bells: Bells::default(),
+        };
         for source in sources {
-            // one place: a tick that comes during a poll is kept, further ones collapse into it
-            let (tick, ticks) = mpsc::channel(1);
-            let job = Job::new(source.schedule.as_str(), {
-                let tick = tick.clone();
-                move |_, _| {
-                    let _ = tick.try_send(());
-                }
-            })?;
-            scheduler.add(job).await?;
-            let _ = tick.try_send(());
-            let source = Arc::new(source);
-            let sessions = Arc::new(Notify::new());
-            bells.insert(source.id, Bell { lists: tick, sessions: Arc::clone(&sessions) });
-            if !source.session_streams.is_empty() {
-                tracker.spawn(artifact::work(Arc::clone(poller), Arc::clone(&source), sessions));
-            }
-            tracker.spawn(past::work(Arc::clone(poller), Arc::clone(&source)));
-            tracker.spawn(work(Arc::clone(poller), source, ticks));
+            schedule.add(source).await?;
         }
-        tracker.spawn(control::watch(Arc::clone(poller), bells));
-        scheduler.start().await?;
-        Ok(Self(scheduler))
+        tracker.spawn(control::watch(Arc::clone(poller), schedule.bells.clone()));
+        schedule.scheduler.start().await?;
+        Ok(schedule)
+    }
+
+    /// Goes over to `sources`: what is not among them ends after the page in flight, what is new begins, and so does
+    /// what is not in `unchanged`, when it has ended. All else goes on undisturbed.
+    pub async fn replace(
+        &mut self,
+        sources: Vec<Source>,
+        unchanged: &BTreeSet<SourceId>,
+    ) -> Result<(), JobSchedulerError> {
+        let stays = |id: &SourceId| unchanged.contains(id) && sources.iter().any(|source| source.id == *id);
+        let ending: Vec<SourceId> = self.workers.keys().copied().filter(|id| !stays(id)).collect();
+        let mut ended = Vec::new();
+        for id in ending {
+            self.bells.remove(id);
+            let Some(workers) = self.workers.remove(&id) else { continue };
+            workers.stop.cancel();
+            self.scheduler.remove(&workers.tick).await?;
+            workers.tasks.close();
+            ended.push(workers.tasks);
+        }
+        let all_ended = async {
+            for tasks in &ended {
+                tasks.wait().await;
+            }
+        };
+        // one that takes longer still holds its lease, and keeps the new worker waiting there
+        if tokio::time::timeout(PATIENCE, all_ended).await.is_err() {
+            tracing::warn!("workers of sources that changed take long to end");
+        }
+        for source in sources {
+            if !self.workers.contains_key(&source.id) {
+                self.add(source).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn add(&mut self, source: Source) -> Result<(), JobSchedulerError> {
+        // one place: a tick that comes during a poll is kept, further ones collapse into it
+        let (tick, ticks) = mpsc::channel(1);
+        let job = Job::new(source.schedule.as_str(), {
+            let tick = tick.clone();
+            move |_, _| {
+                let _ = tick.try_send(());
+            }
+        })?;
+        let job = self.scheduler.add(job).await?;
+        let _ = tick.try_send(());
+        let stop = self.poller.stop.child_token();
+        let poller = Arc::new(Poller { stop: stop.clone(), ..Poller::clone(&self.poller) });
+        let source = Arc::new(source);
+        let sessions = Arc::new(Notify::new());
+        self.bells.insert(source.id, Bell { lists: tick, sessions: Arc::clone(&sessions) });
+        let tasks = TaskTracker::new();
+        if !source.session_streams.is_empty() {
+            let work = artifact::work(Arc::clone(&poller), Arc::clone(&source), sessions);
+            tasks.spawn(self.tracker.track_future(work));
+        }
+        tasks.spawn(self.tracker.track_future(past::work(Arc::clone(&poller), Arc::clone(&source))));
+        tasks.spawn(self.tracker.track_future(work(poller, Arc::clone(&source), ticks)));
+        self.workers.insert(source.id, Workers { tick: job, stop, tasks });
+        Ok(())
     }
 
     /// Ends the ticks. Polls under way are the tracker's business.
     pub async fn stop(mut self) {
-        if let Err(error) = self.0.shutdown().await {
+        if let Err(error) = self.scheduler.shutdown().await {
             tracing::warn!(error = %error, "the ticks could not be stopped");
         }
     }

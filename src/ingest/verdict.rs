@@ -14,6 +14,8 @@ pub(super) enum Halt {
     Pull(PullError),
     /// The database, or the lease.
     Store(StoreError),
+    /// The account is stored under another source.
+    SameAccount(String),
     /// The service stops.
     Cancelled,
 }
@@ -23,7 +25,7 @@ pub(super) fn leaves_calls_open(outcome: &Result<(), Halt>) -> bool {
     match outcome {
         Ok(()) => true,
         Err(Halt::Pull(error)) => error.kind.policy().may_be_local,
-        Err(Halt::Store(_) | Halt::Cancelled) => false,
+        Err(Halt::Store(_) | Halt::SameAccount(_) | Halt::Cancelled) => false,
     }
 }
 
@@ -56,6 +58,10 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
             tracing::error!(detail, "a run ended at the database");
             finish(Verdict::Failed, Some(detail.clone()), Some((class.to_owned(), detail)))
         }
+        Err(Halt::SameAccount(detail)) => {
+            let error = Some(("same_account".to_owned(), detail.clone()));
+            finish(Verdict::Failed, Some(detail.clone()), error)
+        }
         Err(Halt::Pull(error)) => {
             let policy = error.kind.policy();
             let is_wait = policy.action == Action::WaitUntil;
@@ -86,6 +92,9 @@ pub(super) fn advice_for(class: &str) -> Option<&'static str> {
              compare the provider's own count.",
         ),
         drift::CLASS => Some(drift::ADVICE),
+        "same_account" => Some(
+            "Nothing of the source is stored while its account is stored under another slug; the error says how to go on.",
+        ),
         "lease_lost" => {
             Some("Another poller took the stream over; if that happens often, processes are paused or starved.")
         }

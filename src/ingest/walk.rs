@@ -206,15 +206,17 @@ impl Run<'_> {
     ) -> Result<Walked, Halt> {
         // one present for the whole walk: a connector may ask differently for past and running windows
         let now = self.poller.clock.now();
+        let database_now = self.database_now();
         let mut page = self.fetch(&window, None, now).await?;
-        // what the provider's clock has not reached yet cannot be proven
-        let reached =
-            |claim: Window| Window { to: page.provider_now.map_or(claim.to, |now| now.min(claim.to)), ..claim };
+        // what a second clock has not reached yet cannot be proven: the provider's, else the database's
+        let witness = page.provider_now.or(database_now);
+        let reached = |claim: Window| Window { to: witness.map_or(claim.to, |now| now.min(claim.to)), ..claim };
         let is_whole = self.is_list_of_whole(whole, &window, &page);
         let claimed = reached(whole.filter(|_| is_whole).map_or(window, |whole| whole.window));
         let may_split = claimed.span() <= window.span();
         let mut trace = Trace::after(read_before, &window);
         loop {
+            self.compare_account(&page).await?;
             self.note(&page);
             let next = trace.follow(&page);
             let is_crowded = may_split

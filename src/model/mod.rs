@@ -9,6 +9,7 @@
 //! durations are exact decimals; what a provider did not say is `None`, never zero.
 //! This module knows neither providers, nor SQL, nor HTTP.
 
+pub mod account;
 pub mod action;
 pub mod artifact;
 pub mod extension;

@@ -30,14 +30,26 @@ impl PersonKey {
         (bytes.len() >= Self::MIN_BYTES).then(|| Self(bytes.into()))
     }
 
+    /// Recognizes a credential of a provider: twelve hexadecimal digits, the same for the same key, provider and
+    /// credential. Cut so short that a right guess cannot be told from a wrong one.
+    pub fn credential_fingerprint(&self, provider: &str, credential: &str) -> String {
+        let mut digits = self.digits(["credential of a provider", provider, credential]);
+        digits.truncate(12);
+        digits
+    }
+
     /// The pseudonym: 32 hexadecimal digits, the same for the same key, source, kind and identity.
     pub fn person_id(&self, source_slug: &str, person: &PersonRef) -> String {
+        self.digits([source_slug, person.identity_kind, &person.identity])
+    }
+
+    fn digits(&self, parts: [&str; 3]) -> String {
         use std::fmt::Write;
         let mut text = String::with_capacity(32);
         let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(self.0.expose_secret()) else {
             return text; // unreachable: HMAC takes keys of any length
         };
-        for part in [source_slug, person.identity_kind, &person.identity] {
+        for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }

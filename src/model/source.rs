@@ -75,6 +75,8 @@ pub struct SourceRegistration {
     pub provider: String,
     /// Which account at the provider, in the provider's words; empty where the key alone decides.
     pub account_ref: String,
+    /// Recognizes the credential; see [`crate::model::person::PersonKey::credential_fingerprint`].
+    pub credential_fingerprint: String,
     /// What the provider can tell.
     pub capabilities: Capabilities,
     /// History before this instant is not asked for.

@@ -7,7 +7,6 @@
 use std::fmt::Write;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -169,7 +168,7 @@ pub(super) fn contract_error(api: &ApiClient, answer: &Answer, what: &str) -> Pu
 
 /// The text without the credential. Before a text is cut, so that no part of it is left over.
 pub(super) fn redacted(api: &ApiClient, text: &str) -> String {
-    text.replace(api.api_key.expose_secret(), "[redacted]")
+    api.api_key.redact(text)
 }
 
 /// Writes a position for [`read_position`].

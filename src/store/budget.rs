@@ -15,8 +15,10 @@ use crate::store::StoreError;
 pub struct BudgetRegistration {
     /// Host and account; never a credential, nor anything made of one.
     pub key: String,
-    /// Calls a minute, whatever the provider allows.
+    /// Calls a minute.
     pub requests_per_minute: u32,
+    /// Whether that is a ceiling, whatever the provider allows; else it holds where the provider states no policy.
+    pub is_set_by_hand: bool,
     /// Thousandths of the provider's stated quotas that are ours.
     pub share_permille: u32,
     /// The sources whose calls it counts.
@@ -61,15 +63,33 @@ pub async fn register(pool: &PgPool, budget: &BudgetRegistration, now: DateTime<
     let mut tx = pool.begin().await.map_err(&failed)?;
     let ids: Vec<i32> = budget.sources.iter().map(|id| id.0).collect();
     sqlx::query!(
-        "insert into ingest.call_budgets as b (budget_key, requests_per_minute, share_permille, burst, spacing_us)
-         values ($1, $2, $3, 1, 60000000)
+        "insert into ingest.call_budgets as b (budget_key, requests_per_minute, share_permille, is_set_by_hand, burst,
+                                               spacing_us)
+         values ($1, $2, $3, $4, 1, 60000000)
          on conflict (budget_key) do update
-            set requests_per_minute = excluded.requests_per_minute, share_permille = excluded.share_permille
-          where (b.requests_per_minute, b.share_permille)
-                is distinct from (excluded.requests_per_minute, excluded.share_permille)",
+            set requests_per_minute = excluded.requests_per_minute, share_permille = excluded.share_permille,
+                is_set_by_hand = excluded.is_set_by_hand
+          where (b.requests_per_minute, b.share_permille, b.is_set_by_hand)
+                is distinct from (excluded.requests_per_minute, excluded.share_permille, excluded.is_set_by_hand)",
         budget.key,
         i32::try_from(budget.requests_per_minute).unwrap_or(i32::MAX),
         i32::try_from(budget.share_permille).unwrap_or(1_000),
+        budget.is_set_by_hand,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    // a source that got another name keeps the instant before which its provider wants no call
+    sqlx::query!(
+        "update ingest.call_budgets b set blocked_until = old.blocked_until
+           from (select max(o.blocked_until::timestamptz) as blocked_until
+                   from core.sources s join ingest.call_budgets o on o.budget_key = s.budget_key
+                  where s.source_id = any($2) and s.budget_key <> $1) old
+          where b.budget_key = $1 and old.blocked_until > $3
+            and (b.blocked_until is null or b.blocked_until < old.blocked_until)",
+        budget.key,
+        &ids,
+        now,
     )
     .execute(&mut *tx)
     .await

@@ -8,6 +8,7 @@
 //! Knows the tables and the model; knows no provider and no HTTP.
 
 pub mod absence;
+pub mod account;
 pub mod action;
 pub mod artifact;
 pub mod backfill;
@@ -22,6 +23,7 @@ pub mod lease;
 pub mod open_set;
 pub mod operation;
 pub mod page;
+pub mod present;
 pub mod prune;
 pub mod rate_cards;
 pub mod reconciliation;
@@ -31,6 +33,7 @@ pub mod ring;
 pub mod run;
 pub mod secret;
 pub mod source;
+pub mod source_change;
 pub mod state_coverage;
 pub mod statistics;
 pub mod window;

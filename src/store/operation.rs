@@ -3,7 +3,7 @@
 //! Written in the transaction that does it, so that nothing is done unseen. Knows no meaning of the kinds.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
@@ -33,6 +33,12 @@ pub struct Operation<'a> {
     pub operator: &'a Operator,
     /// The present.
     pub now: DateTime<Utc>,
+}
+
+/// Writes down what was done outside of the database.
+pub async fn write(pool: &PgPool, operation: &Operation<'_>) -> Result<i64, StoreError> {
+    let mut connection = pool.acquire().await.map_err(StoreError::doing("writing down what an operator wants"))?;
+    record(&mut connection, operation).await
 }
 
 /// Writes it down, within the transaction that does it. Returns its number.

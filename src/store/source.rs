@@ -36,20 +36,25 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
     sqlx::query!(
         "insert into core.sources as s (source_slug, provider, account_ref, minutes_basis, has_outcomes,
                                         message_support, history_from, schedule, session_kinds, session_streams,
-                                        human_steps, is_enabled)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, true)
+                                        human_steps, credential_fingerprint, is_enabled, pseudonym_slug)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, true,
+                 -- a source that got another name keeps its pseudonyms; they must not be those of another account
+                 (select case when count(*) = 0 then $1 else $1 || '#' || gen_random_uuid() end
+                    from core.sources other where other.pseudonym_slug = $1))
          on conflict (source_slug) do update
             set provider = excluded.provider, account_ref = excluded.account_ref,
                 minutes_basis = excluded.minutes_basis, has_outcomes = excluded.has_outcomes,
                 message_support = excluded.message_support, history_from = excluded.history_from,
                 schedule = excluded.schedule, session_kinds = excluded.session_kinds,
-                session_streams = excluded.session_streams, human_steps = excluded.human_steps, is_enabled = true
+                session_streams = excluded.session_streams, human_steps = excluded.human_steps,
+                credential_fingerprint = excluded.credential_fingerprint, is_enabled = true
           where (s.provider, s.account_ref, s.minutes_basis, s.has_outcomes, s.message_support, s.history_from,
-                 s.schedule, s.session_kinds, s.session_streams, s.human_steps, s.is_enabled)
+                 s.schedule, s.session_kinds, s.session_streams, s.human_steps, s.credential_fingerprint,
+                 s.is_enabled)
                 is distinct from
                 (excluded.provider, excluded.account_ref, excluded.minutes_basis, excluded.has_outcomes,
                  excluded.message_support, excluded.history_from, excluded.schedule, excluded.session_kinds,
-                 excluded.session_streams, excluded.human_steps, true)",
+                 excluded.session_streams, excluded.human_steps, excluded.credential_fingerprint, true)",
         source.slug.as_str(),
         source.provider,
         source.account_ref,
@@ -61,6 +66,7 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
         &kinds,
         &streams,
         &source.human_steps,
+        source.credential_fingerprint,
     )
     .execute(&mut *tx)
     .await?;
@@ -88,20 +94,39 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
     Ok(id)
 }
 
-/// The provider and account a slug holds data of, if it does. A slug stays with its account: what was
-/// proven complete of one account says nothing about another.
-pub async fn account_of(pool: &PgPool, slug: &str) -> Result<Option<(String, String)>, StoreError> {
-    let row = sqlx::query!(
-        "select provider, account_ref from core.sources s
-          where source_slug = $1
-            and (exists (select from ingest.windows w where w.source_id = s.source_id)
-                 or exists (select from core.sessions c where c.source_id = s.source_id))",
-        slug,
+/// An account that something is stored of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAccount {
+    /// Slug of its source.
+    pub slug: String,
+    /// Kind of platform.
+    pub provider: String,
+    /// Which account at the provider.
+    pub account_ref: String,
+    /// Recognizes the credential it was last polled with; `None`: not known.
+    pub credential_fingerprint: Option<String>,
+}
+
+/// The accounts that something is stored of, configured or not.
+pub async fn accounts(pool: &PgPool) -> Result<Vec<StoredAccount>, StoreError> {
+    sqlx::query_as!(
+        StoredAccount,
+        "select source_slug as slug, provider, account_ref, credential_fingerprint from core.sources s
+          where exists (select from ingest.windows w where w.source_id = s.source_id)
+             or exists (select from core.sessions c where c.source_id = s.source_id)
+          order by source_slug",
     )
-    .fetch_optional(pool)
+    .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("reading a source"))?;
-    Ok(row.map(|row| (row.provider, row.account_ref)))
+    .map_err(StoreError::doing("reading which accounts are stored"))
+}
+
+/// The slug that pseudonyms of a source are made with.
+pub async fn pseudonym_slug(pool: &PgPool, source_id: SourceId) -> Result<String, StoreError> {
+    sqlx::query_scalar!("select pseudonym_slug from core.sources where source_id = $1", source_id.0)
+        .fetch_one(pool)
+        .await
+        .map_err(StoreError::doing("reading a source"))
 }
 
 /// The names of all sources the database knows, configured or not.

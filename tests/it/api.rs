@@ -99,6 +99,7 @@ impl Api {
             draining: draining.clone(),
             actions: tributary::api::actions::ActionAccess::default(),
             replays: None,
+            source_changes: None,
             error_advice: |class| (class == "auth_failed").then_some("Check the key."),
         };
         Self { db: None, router: router(state), clock, draining }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use secrecy::SecretString;
 use tributary::clock::{Clock, Dice, SettableClock, SystemClock};
 use tributary::connector::Credential;
 use tributary::connector::error::PullErrorKind;
@@ -33,7 +32,7 @@ async fn instance(db: &TestDatabase, url: &str, clock: Arc<dyn Clock>) -> ApiCli
         http: http_client(limits).unwrap(),
         base_url: url.parse().unwrap(),
         credential: Credential::Bearer,
-        api_key: SecretString::from("key"),
+        api_key: "key".into(),
         budget: Arc::new(CallBudget::new(Arc::new(SharedLedger { pool, key: KEY.to_owned() }))),
         priority: Priority::Depth,
         default_retry_after: TimeDelta::seconds(60),
@@ -43,9 +42,19 @@ async fn instance(db: &TestDatabase, url: &str, clock: Arc<dyn Clock>) -> ApiCli
     }
 }
 
+/// A ceiling that an operator set.
 async fn register(db: &TestDatabase, requests_per_minute: u32) {
-    let registration =
-        BudgetRegistration { key: KEY.to_owned(), requests_per_minute, share_permille: 800, sources: Vec::new() };
+    register_rate(db, requests_per_minute, true).await;
+}
+
+async fn register_rate(db: &TestDatabase, requests_per_minute: u32, is_set_by_hand: bool) {
+    let registration = BudgetRegistration {
+        key: KEY.to_owned(),
+        requests_per_minute,
+        is_set_by_hand,
+        share_permille: 800,
+        sources: Vec::new(),
+    };
     budget::register(&db.pool, &registration, noon()).await.unwrap();
 }
 

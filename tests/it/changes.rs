@@ -1,7 +1,6 @@
 //! Late changes: kept field by field, never turned back by an older answer, and looked for as far back as they were seen.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::SecretString;
 use tributary::clock::Clock;
 use tributary::connector::ConnectorSettings;
 use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
@@ -222,7 +221,7 @@ async fn changes_hold_nothing_personal() {
 
 /// A page as the connector gives it now.
 pub(crate) async fn fetch(world: &World, provider: &Simulator) -> Page {
-    let set_key = |settings: &mut ConnectorSettings| settings.api.api_key = SecretString::from(API_KEY);
+    let set_key = |settings: &mut ConnectorSettings| settings.api.api_key = API_KEY.into();
     let connector = connect_with("konpro", &provider.base_url(), set_key);
     let window = Window { from: at("2026-03-09T00:00:00Z"), to: world.clock.now() };
     let request = PageRequest { window: &window, cursor: None, now: world.clock.now() };

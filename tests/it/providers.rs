@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
-use secrecy::SecretString;
 use tributary::clock::{Dice, SystemClock};
 use tributary::connector::download::target::Reach;
 use tributary::connector::download::{DownloadLimits, Downloader};
@@ -64,7 +63,7 @@ pub(crate) fn connect_with(
             http: http_client(limits).unwrap(),
             base_url: base_url.parse().unwrap(),
             credential: entry.credential,
-            api_key: SecretString::from(KEY),
+            api_key: KEY.into(),
             budget: Arc::new(CallBudget::per_minute(60_000)),
             priority: Priority::Live,
             default_retry_after: TimeDelta::seconds(60),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tributary::app::reconciling::{self, ReconcileArgs, SourceReport};
+use tributary::app::reloading::Reloads;
 use tributary::app::serving::{self, Role};
 use tributary::clock::SystemClock;
 use tributary::demo::simulator::Platform;
@@ -266,7 +267,7 @@ async fn a_poller_reconciles_by_itself_when_it_is_due() {
         }
         stop.cancel();
     };
-    let (served, ()) = tokio::join!(serving::serve(&app, Role::Poller, stop.clone(), |_| {}), watch);
+    let (served, ()) = tokio::join!(serving::serve(&app, Role::Poller, stop.clone(), Reloads::none(), |_| {}), watch);
     served.expect("it ran");
     assert_eq!(world.number("select count(*) from core.sessions").await, 240);
     assert!(

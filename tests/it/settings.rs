@@ -22,7 +22,8 @@ fn f81_a_plain_configuration_is_read_with_the_provider_s_defaults() {
     assert_eq!(source.base_url.as_str(), "https://api.konvoai.com/");
     assert_eq!(source.history_from.to_rfc3339(), "2020-01-01T00:00:00+00:00");
     assert_eq!((source.quota_share_permille, config.http.max_file_bytes), (800, 8_388_608));
-    let key = secrecy::ExposeSecret::expose_secret(&source.api_key);
+    let key = source.api_key.current();
+    let key = secrecy::ExposeSecret::expose_secret(&key);
     assert_eq!(key, "secret", "the trailing newline is trimmed");
     assert!(!format!("{config:?}").contains("secret"), "secrets are not printed");
 }
@@ -124,7 +125,7 @@ fn a01_the_environment_overrides_keys() {
     ];
     let config = parse_config(SOURCE, &environment(&pairs)).expect("it is right");
     assert_eq!(config.server.listen.port(), 9000);
-    assert_eq!(config.sources[0].requests_per_minute, 7);
+    assert_eq!(config.sources[0].requests_per_minute, Some(7));
     assert_eq!(config.sources[0].quota_share_permille, 550);
     assert!(config.database.url.is_some());
 }

@@ -13,7 +13,7 @@ pub(crate) mod summary;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -36,11 +36,13 @@ const MAX_WRITES: u32 = 4;
 /// The wait before the second of them; it grows with each.
 const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
-/// Where something may be started.
+/// The sources that allow it, by slug, and what their providers offer.
+pub type Allowed = BTreeMap<String, Option<Arc<dyn Actions>>>;
+
+/// Where something may be started. Clones share it.
 #[derive(Clone)]
 pub struct ActionAccess {
-    /// The sources that allow it, by slug, and what their providers offer.
-    pub sources: Arc<BTreeMap<String, Option<Arc<dyn Actions>>>>,
+    sources: Arc<RwLock<Allowed>>,
     /// How long one call may take; then its outcome is unknown.
     pub call_deadline: Duration,
 }
@@ -54,14 +56,29 @@ impl Default for ActionAccess {
 
 impl fmt::Debug for ActionAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.sources.keys()).finish()
+        f.debug_set().entries(self.allowed().keys()).finish()
     }
 }
 
 impl ActionAccess {
+    /// Nothing may be started until [`Self::replace`] says where; one call may take `call_deadline`.
+    pub fn new(call_deadline: Duration) -> Self {
+        Self { call_deadline, ..Self::default() }
+    }
+
+    /// From now on something may be started at the `allowed` sources.
+    pub fn replace(&self, allowed: Allowed) {
+        *self.sources.write().unwrap_or_else(PoisonError::into_inner) = allowed;
+    }
+
+    fn allowed(&self) -> RwLockReadGuard<'_, Allowed> {
+        self.sources.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What starts things at `source`, if something of `kind` may and can be started there.
     fn at(&self, source: &str, kind: ActionKind) -> Result<Arc<dyn Actions>, ActionProblem> {
-        let Some(actions) = self.sources.get(source) else {
+        let allowed = self.allowed();
+        let Some(actions) = allowed.get(source) else {
             return Err(ActionProblem::Disabled { source: source.to_owned() });
         };
         let offered = actions.as_ref().filter(|actions| actions.offers(kind));

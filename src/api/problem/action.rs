@@ -62,6 +62,11 @@ pub enum ActionProblem {
         /// What is looked for: `doubtful` or `accepted`.
         state: &'static str,
     },
+    /// The source cannot be renamed, merged or removed now, or not at all.
+    SourceNotChanged {
+        /// Why.
+        reason: String,
+    },
     /// A call with this key is under way.
     InFlight,
     /// Nobody knows what became of the call with this key.
@@ -151,6 +156,9 @@ impl ActionProblem {
                 "No window of this kind touches the range",
                 format!("Nothing was changed. /v1/sync/windows?source={source}&state={state} lists those there are."),
             ),
+            Self::SourceNotChanged { reason } => {
+                conflict("source_not_changed", "The source was not changed", reason.clone())
+            }
             Self::InFlight => conflict(
                 "action_in_flight",
                 "The first call with this key is under way",

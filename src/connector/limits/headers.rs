@@ -35,6 +35,13 @@ pub struct QuotaSaid {
     pub resets_at: Option<DateTime<Utc>>,
 }
 
+impl QuotaSaid {
+    /// Whether it states what is left of the window, and until when.
+    pub fn tells_remaining(&self) -> bool {
+        self.remaining.is_some() && self.resets_at.is_some()
+    }
+}
+
 /// What one answer says about limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observation {

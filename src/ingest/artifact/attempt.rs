@@ -138,7 +138,7 @@ impl Attempt<'_> {
         SaveContext {
             task: self.task,
             run_id: self.run_id,
-            source_slug: self.source.slug.as_str(),
+            source_slug: &self.source.pseudonym_slug,
             person_key: &self.poller.person_key,
             now,
         }

@@ -127,6 +127,7 @@ impl Trouble {
     fn of(halt: &Halt) -> Self {
         match halt {
             Halt::Cancelled | Halt::Store(_) => Self::Stopped,
+            Halt::SameAccount(detail) => Self::Final(detail.clone()),
             Halt::Pull(error) => Self::of_provider(error),
         }
     }

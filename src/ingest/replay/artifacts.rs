@@ -141,7 +141,7 @@ impl Work<'_> {
             let Some((Artifact::Participants(read), _)) = self.read(part, None)? else { continue };
             for one in read {
                 if let Some(person) = one.person() {
-                    let id = self.poller.person_key.person_id(self.source.slug.as_str(), &person);
+                    let id = self.poller.person_key.person_id(&self.source.pseudonym_slug, &person);
                     let seen = people.entry(id).or_insert((person.identity_kind, part.first_at));
                     seen.1 = seen.1.min(part.first_at);
                 }
@@ -215,7 +215,7 @@ impl Work<'_> {
         let context = SaveContext {
             task,
             run_id: parts.last().map_or(0, |part| part.run_id),
-            source_slug: self.source.slug.as_str(),
+            source_slug: &self.source.pseudonym_slug,
             person_key: &self.poller.person_key,
             now: at,
         };

@@ -79,7 +79,7 @@ async fn session(
     let context = SaveContext {
         hold: &Hold::Replay(stored.place),
         run_id: stored.run_id,
-        source_slug: source.slug.as_str(),
+        source_slug: &source.pseudonym_slug,
         person_key: &poller.person_key,
         session_streams: &streams,
         fields: &FieldBook::default(),

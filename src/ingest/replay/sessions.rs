@@ -80,7 +80,7 @@ impl Chunk<'_> {
         let stored = StoredBytes { bytes: &version.body, now: version.last_fetched_at, is_partial: version.is_partial };
         let read = self.source.connector.read_record(stored).ok();
         if let Some(person) = read.as_ref().and_then(|record| record.session.person.as_ref()) {
-            let id = self.poller.person_key.person_id(self.source.slug.as_str(), person);
+            let id = self.poller.person_key.person_id(&self.source.pseudonym_slug, person);
             let seen = self.people.entry(id).or_insert((person.identity_kind, version.fetched_at));
             seen.1 = seen.1.min(version.fetched_at);
         }
@@ -141,7 +141,7 @@ impl Chunk<'_> {
             let context = SaveContext {
                 hold: &Hold::Replay(place),
                 run_id,
-                source_slug: self.source.slug.as_str(),
+                source_slug: &self.source.pseudonym_slug,
                 person_key: &self.poller.person_key,
                 session_streams: &streams,
                 fields: self.fields,

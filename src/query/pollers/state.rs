@@ -55,7 +55,7 @@ impl PollerState {
             Some("rate_limited") => Self::RateLimited,
             Some("failed") => match facts.last_error_class.as_deref() {
                 Some("auth_failed") => Self::AuthFailed,
-                Some("config_error" | "not_found") => Self::ConfigError,
+                Some("config_error" | "not_found" | "same_account") => Self::ConfigError,
                 _ => Self::BackingOff,
             },
             Some("incomplete") => Self::Incomplete,

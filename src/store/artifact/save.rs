@@ -29,7 +29,7 @@ pub struct SaveContext<'a> {
     pub task: &'a Task,
     /// The pass it belongs to.
     pub run_id: i64,
-    /// Slug of the source: part of a person's pseudonym.
+    /// The slug that pseudonyms are made with: the first one of the source.
     pub source_slug: &'a str,
     /// Turns people into pseudonyms.
     pub person_key: &'a PersonKey,

@@ -10,6 +10,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tributary::app::reloading::Reloads;
 use tributary::app::serving::{self, Role};
 use tributary::app::{self, App};
 use tributary::clock::{Clock, Dice, SettableClock};
@@ -253,7 +254,7 @@ impl Process {
                 runtime.block_on(async {
                     let on_ready = |address| tell.send(address).expect("somebody waits");
                     tokio::select! {
-                        served = serving::serve(&app, Role::Api, killed, on_ready) => served.expect("it serves"),
+                        served = serving::serve(&app, Role::Api, killed, Reloads::none(), on_ready) => served.expect("it serves"),
                         () = kill.cancelled() => {}
                     }
                 });

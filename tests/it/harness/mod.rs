@@ -16,6 +16,7 @@ use tributary::clock::{Clock, Dice, SettableClock};
 use tributary::demo::simulator::feed::{Feed, FixedFeed, FixedRecord};
 use tributary::demo::simulator::quirks::Quirks;
 use tributary::demo::simulator::{Platform, Simulator, SimulatorSettings};
+use tributary::store::source_change::SourceChanges;
 
 use self::db::TestDatabase;
 
@@ -198,6 +199,10 @@ impl World {
             draining: stop.clone(),
             actions: tributary::api::actions::ActionAccess::default(),
             replays: None,
+            source_changes: Some(SourceChanges {
+                pool: self.db.pool.clone(),
+                person_key: self.app().person_key(&self.db.pool).await.expect("a key"),
+            }),
             error_advice: tributary::ingest::advice_for,
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");

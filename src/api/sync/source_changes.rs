@@ -1,0 +1,214 @@
+//! `POST /v1/sync/sources/{slug}/rename`, `/merge` and `/remove`: the ways out where an account has two slugs.
+//!
+//! Each is a dry run unless it is told otherwise, and is journaled with who asked. A web page of another origin may not
+//! ask. What may be changed is decided in [`crate::store::source_change`].
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::ApiState;
+use crate::api::actions::request::ActionRequest;
+use crate::api::documented::ControlProblems;
+use crate::api::parameters::values::switch;
+use crate::api::parameters::{Asked, Faults, parameter_groups};
+use crate::api::problem::{ActionProblem, ApiError};
+use crate::api::sync::control::no_source;
+use crate::query::catalog::Catalog;
+use crate::store::operation::Operator;
+use crate::store::source_change::{Change, ChangeError, ChangeRequest};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DryRun {
+    /// `true`, the default: nothing is done, and the answer counts what would be touched. `false`: it is done.
+    #[param(example = "true")]
+    dry_run: Option<String>,
+}
+
+impl DryRun {
+    fn read(&self, faults: &mut Faults) -> bool {
+        switch("dry_run", Some(self.dry_run.as_deref().unwrap_or("true")), faults)
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct NewSlug {
+    /// The slug it gets. Required.
+    #[param(example = "konvo-eu")]
+    to: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OtherSource {
+    /// Slug of the source that stays. Required.
+    #[param(example = "konvo-eu")]
+    into: Option<String>,
+}
+
+parameter_groups! {
+    RenameParameters { choice: NewSlug, how: DryRun }
+}
+
+parameter_groups! {
+    MergeParameters { choice: OtherSource, how: DryRun }
+}
+
+/// What was done with a source, or would be.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SourceChanged {
+    /// `rename`, `merge` or `remove`.
+    #[schema(example = "rename")]
+    change: &'static str,
+    /// Slug of the source.
+    #[schema(example = "konvo")]
+    source: String,
+    /// The new slug, or the source that stays; null for a removal.
+    #[schema(example = "konvo-eu")]
+    other: Option<String>,
+    /// Whether nothing was done.
+    is_dry_run: bool,
+    /// Its number in `/v1/sync/operations`; null: nothing was done.
+    operation_id: Option<i64>,
+    /// Of the sessions, those that the other source of a merge holds too.
+    sessions_stored_twice: i64,
+    /// Rows of the source before the change, by table.
+    rows: BTreeMap<String, i64>,
+}
+
+/// Rename a source
+///
+/// Gives a source another slug. All that is stored, pseudonyms of people and figures stay as they are; links by slug
+/// change. Configure the new slug afterwards. Refused while a poller works on the source. The body is empty or `{}`.
+#[utoipa::path(
+    post, path = "/v1/sync/sources/{slug}/rename", tag = "sync",
+    params(("slug" = String, Path, description = "Slug of the source.", example = "konvo"), NewSlug, DryRun),
+    responses(
+        (status = 200, description = "What was done, or would be.", body = SourceChanged, example = json!({
+            "change": "rename", "source": "konvo", "other": "konvo-eu", "is_dry_run": true, "operation_id": null,
+            "sessions_stored_twice": 0, "rows": {"core.sessions": 1106, "ingest.raw_records": 1106}
+        })),
+        ControlProblems
+    )
+)]
+pub(crate) async fn rename_source(
+    State(state): State<ApiState>,
+    slug: Result<Path<String>, PathRejection>,
+    Asked { given, mut faults }: Asked<RenameParameters>,
+    request: ActionRequest,
+) -> Result<Json<SourceChanged>, ApiError> {
+    let is_dry_run = given.how.read(&mut faults);
+    let to = required("to", given.choice.to, &mut faults);
+    faults.refuse()?;
+    change(&state, slug, Change::Rename { to: &to }, is_dry_run, request).await
+}
+
+/// Merge a source into another
+///
+/// Makes one source of an account that is stored under two slugs. Sessions that both hold become one, the newer one wins;
+/// all else moves to the source that stays. The source that goes must not be configured any more, and no poller may work
+/// on either. The body is empty or `{}`.
+#[utoipa::path(
+    post, path = "/v1/sync/sources/{slug}/merge", tag = "sync",
+    params(("slug" = String, Path, description = "Slug of the source that goes.", example = "konvo"), OtherSource, DryRun),
+    responses(
+        (status = 200, description = "What was done, or would be.", body = SourceChanged, example = json!({
+            "change": "merge", "source": "konvo", "other": "konvo-eu", "is_dry_run": true, "operation_id": null,
+            "sessions_stored_twice": 1106, "rows": {"core.sessions": 1106, "ingest.raw_records": 1106}
+        })),
+        ControlProblems
+    )
+)]
+pub(crate) async fn merge_source(
+    State(state): State<ApiState>,
+    slug: Result<Path<String>, PathRejection>,
+    Asked { given, mut faults }: Asked<MergeParameters>,
+    request: ActionRequest,
+) -> Result<Json<SourceChanged>, ApiError> {
+    let is_dry_run = given.how.read(&mut faults);
+    let into = required("into", given.choice.into, &mut faults);
+    faults.refuse()?;
+    change(&state, slug, Change::Merge { into: &into }, is_dry_run, request).await
+}
+
+/// Remove a source
+///
+/// Deletes everything that is stored of a source that is no longer configured, raw records included. What operators did
+/// with it stays in the journal. The same request goes on after an interruption. The body is empty or `{}`.
+#[utoipa::path(
+    post, path = "/v1/sync/sources/{slug}/remove", tag = "sync",
+    params(("slug" = String, Path, description = "Slug of the source.", example = "konvo"), DryRun),
+    responses(
+        (status = 200, description = "What was done, or would be.", body = SourceChanged, example = json!({
+            "change": "remove", "source": "konvo", "other": null, "is_dry_run": true, "operation_id": null,
+            "sessions_stored_twice": 0, "rows": {"core.sessions": 1106, "ingest.raw_records": 1106}
+        })),
+        ControlProblems
+    )
+)]
+pub(crate) async fn remove_source(
+    State(state): State<ApiState>,
+    slug: Result<Path<String>, PathRejection>,
+    Asked { given, mut faults }: Asked<DryRun>,
+    request: ActionRequest,
+) -> Result<Json<SourceChanged>, ApiError> {
+    let is_dry_run = given.read(&mut faults);
+    faults.refuse()?;
+    change(&state, slug, Change::Remove, is_dry_run, request).await
+}
+
+fn required(name: &str, value: Option<String>, faults: &mut Faults) -> String {
+    value.unwrap_or_else(|| {
+        faults.note(name, "missing_parameter", format!("`{name}` is required."));
+        String::new()
+    })
+}
+
+async fn change(
+    state: &ApiState,
+    slug: Result<Path<String>, PathRejection>,
+    change: Change<'_>,
+    is_dry_run: bool,
+    request: ActionRequest,
+) -> Result<Json<SourceChanged>, ApiError> {
+    request.refuse_content()?;
+    let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
+    let Some(changes) = &state.source_changes else {
+        return Err(ActionProblem::NotConfigured { source: slug }.into());
+    };
+    let operator = Operator { requested_by: request.requested_by, request_id: Some(request.request_id) };
+    let wanted = ChangeRequest {
+        slug: &slug,
+        change,
+        is_dry_run,
+        configured: None,
+        operator: &operator,
+        now: state.clock.now(),
+    };
+    let changed = match changes.apply(&wanted).await {
+        Ok(changed) => changed,
+        Err(ChangeError::NoSource(slug)) => return Err(no_source(&slug, &Catalog::load(&state.pool, None).await?)),
+        Err(ChangeError::Refused(reason)) => return Err(ActionProblem::SourceNotChanged { reason }.into()),
+        Err(ChangeError::Store(error)) => return Err(error.into()),
+    };
+    let other = match change {
+        Change::Rename { to } => Some(to.to_owned()),
+        Change::Merge { into } => Some(into.to_owned()),
+        Change::Remove => None,
+    };
+    Ok(Json(SourceChanged {
+        change: change.kind(),
+        source: slug,
+        other,
+        is_dry_run,
+        operation_id: changed.operation_id,
+        sessions_stored_twice: changed.sessions_stored_twice,
+        rows: changed.rows,
+    }))
+}

@@ -1,0 +1,50 @@
+//! Which configured sources may be registered: an account is stored under one slug, and a slug holds one account.
+//!
+//! An account is recognized by the provider's own name for it. Where the provider has none, the credential decides, by a
+//! keyed fingerprint. A new credential of the same slug is a rotated one. A new credential of a new slug is recognized
+//! later, by the first sessions it lists (`ingest::account`).
+
+use crate::model::account::way_out;
+use crate::model::source::SourceRegistration;
+use crate::store::source::StoredAccount;
+
+/// Why `wanted` may not be registered; `None` where it may. `configured` are the slugs of all configured sources: two
+/// of them are told apart by the configuration itself.
+pub(super) fn refusal(
+    wanted: &SourceRegistration,
+    has_accounts: bool,
+    stored: &[StoredAccount],
+    configured: &[&str],
+) -> Option<String> {
+    let is_same = |account: &StoredAccount| is_same(account, wanted, has_accounts);
+    let slug = wanted.slug.as_str();
+    if let Some(own) = stored.iter().find(|account| account.slug == slug)
+        && (&own.provider, &own.account_ref) != (&wanted.provider, &wanted.account_ref)
+        && !is_same(own)
+    {
+        return Some(format!(
+            "the source `{slug}` holds data of {} account `{}`, and is now configured for {} account `{}`: \
+             give that account another slug",
+            own.provider, own.account_ref, wanted.provider, wanted.account_ref
+        ));
+    }
+    let other = stored
+        .iter()
+        .find(|account| account.slug != slug && !configured.contains(&account.slug.as_str()) && is_same(account))?;
+    Some(format!(
+        "the source `{slug}` is the account that is stored as `{}`, and its sessions would be counted twice: {}",
+        other.slug,
+        way_out(&other.slug, slug)
+    ))
+}
+
+fn is_same(stored: &StoredAccount, wanted: &SourceRegistration, has_accounts: bool) -> bool {
+    // the host in front may be a proxy's
+    let account = |account_ref: &str| account_ref.split_once('/').map(|(_, account)| account.to_owned());
+    stored.provider == wanted.provider
+        && if has_accounts {
+            account(&stored.account_ref) == account(&wanted.account_ref)
+        } else {
+            stored.credential_fingerprint.as_ref() == Some(&wanted.credential_fingerprint)
+        }
+}

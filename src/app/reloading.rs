@@ -1,0 +1,162 @@
+//! The configuration read again while the service runs.
+//!
+//! Sources that are new begin, sources that are gone end after the page in flight and stay stored, sources whose settings
+//! changed end and begin again, and all others go on undisturbed. A configuration with faults, or one that cannot be
+//! registered, leaves the old one in force. Each reading is written into the journal of operations with its outcome.
+//! `[database]`, `[server]`, `[polling]` and `[privacy]` are read at the start only, and so is the environment.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use anyhow::{Context, bail};
+use tokio::sync::mpsc;
+
+use crate::app::App;
+use crate::app::serving::{Role, Service};
+use crate::config::{Config, SourceConfig};
+use crate::store::operation::{self, Operation, Operator};
+
+/// When and from where a process reads its configuration again.
+pub struct Reloads {
+    wanted: mpsc::Receiver<()>,
+    read: Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>,
+}
+
+impl fmt::Debug for Reloads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloads").finish_non_exhaustive()
+    }
+}
+
+impl Reloads {
+    /// Never.
+    pub fn none() -> Self {
+        let (_, wanted) = mpsc::channel(1);
+        Self { wanted, read: Box::new(|| bail!("there is no file to read again")) }
+    }
+
+    /// On SIGHUP, by `read`.
+    pub fn on_hangup(read: impl Fn() -> anyhow::Result<Config> + Send + Sync + 'static) -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut hangups = signal(SignalKind::hangup()).context("SIGHUP cannot be handled")?;
+        let (tell, wanted) = mpsc::channel(1);
+        tokio::spawn(async move {
+            while hangups.recv().await.is_some() {
+                // one that comes during a reload is kept, further ones collapse into it
+                let _ = tell.try_send(());
+            }
+        });
+        Ok(Self { wanted, read: Box::new(read) })
+    }
+
+    /// Reads the configuration again whenever it is wanted; never returns.
+    pub(super) async fn follow(mut self, app: &App, role: Role, service: &mut Service) {
+        let mut current: Option<App> = None;
+        while self.wanted.recv().await.is_some() {
+            let before = current.as_ref().unwrap_or(app);
+            let outcome = match self.reload(before, role, service).await {
+                Ok((next, outcome)) => {
+                    tracing::info!(outcome, "the configuration was read again");
+                    current = Some(next);
+                    outcome
+                }
+                Err(error) => {
+                    let fault = format!("{error:#}");
+                    tracing::error!(
+                        fault,
+                        "the configuration was read again and has faults: the old one stays in force"
+                    );
+                    format!("refused: {fault}")
+                }
+            };
+            write_down(app, service, &outcome).await;
+        }
+        std::future::pending::<()>().await;
+    }
+
+    async fn reload(&self, before: &App, role: Role, service: &mut Service) -> anyhow::Result<(App, String)> {
+        let config = (self.read)()?;
+        if role != Role::Api && config.sources.is_empty() {
+            bail!("no source is configured: add a [[sources]] section");
+        }
+        let next =
+            App { config, database: before.database.clone(), clock: before.clock.clone(), dice: before.dice.clone() };
+        let difference = Difference::of(&before.config, &next.config);
+        service.go_over_to(&next, &difference.unchanged).await?;
+        Ok((next, difference.to_string()))
+    }
+}
+
+async fn write_down(app: &App, service: &Service, outcome: &str) {
+    let operator = Operator { requested_by: format!("SIGHUP of process {}", std::process::id()), request_id: None };
+    let operation = Operation {
+        source_id: None,
+        stream: None,
+        kind: "reload",
+        target: Some(outcome),
+        operator: &operator,
+        now: app.clock.now(),
+    };
+    if let Err(error) = operation::write(&service.polls, &operation).await {
+        tracing::warn!(cause = error.cause(), "that the configuration was read again could not be written down");
+    }
+}
+
+/// What two configurations differ in.
+struct Difference {
+    added: Vec<String>,
+    removed: Vec<String>,
+    changed: Vec<String>,
+    unchanged: BTreeSet<String>,
+    /// Sections that are read at the start only.
+    ignored: Vec<&'static str>,
+}
+
+impl Difference {
+    fn of(before: &Config, after: &Config) -> Self {
+        let find = |config: &Config, wanted: &SourceConfig| {
+            config.sources.iter().find(|source| source.slug == wanted.slug).cloned()
+        };
+        let mut found = Self {
+            added: Vec::new(),
+            removed: Vec::new(),
+            changed: Vec::new(),
+            unchanged: BTreeSet::new(),
+            ignored: Vec::new(),
+        };
+        for source in &after.sources {
+            let slug = source.slug.to_string();
+            match find(before, source) {
+                None => found.added.push(slug),
+                Some(old) if old == *source && before.http == after.http => {
+                    found.unchanged.insert(slug);
+                }
+                Some(_) => found.changed.push(slug),
+            }
+        }
+        let removed = before.sources.iter().filter(|source| find(after, source).is_none());
+        found.removed.extend(removed.map(|source| source.slug.to_string()));
+        let of_start = [
+            ("[database]", format!("{:?}", before.database) != format!("{:?}", after.database)),
+            ("[server]", format!("{:?}", before.server) != format!("{:?}", after.server)),
+            ("[polling]", before.polling != after.polling),
+        ];
+        found.ignored.extend(of_start.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section));
+        found
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "applied: {} unchanged", self.unchanged.len())?;
+        for (what, slugs) in [("added", &self.added), ("changed", &self.changed), ("removed", &self.removed)] {
+            if !slugs.is_empty() {
+                write!(f, "; {what} {}", slugs.join(", "))?;
+            }
+        }
+        if !self.ignored.is_empty() {
+            write!(f, "; {} differ and take effect at the next start", self.ignored.join(", "))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! `tributary sources`: lists what is stored, and renames, merges or removes a source.
+//!
+//! Every change is a dry run unless it is confirmed. What is done is written into the journal of operations with who asked
+//! for it.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use sqlx::PgPool;
+
+use crate::app::App;
+use crate::db::Purpose;
+use crate::query::stored_sources::{self, StoredSource};
+use crate::store::operation::Operator;
+use crate::store::source_change::{Change, ChangeRequest, Changed, SourceChanges};
+
+/// What is to be done with the stored sources.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum SourcesVerb {
+    /// List the stored sources, configured or not
+    List {
+        /// Print the list as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a source another slug; figures, people and links by id stay as they are
+    Rename {
+        /// The slug it has
+        old: String,
+        /// The slug it gets
+        new: String,
+        /// How it is made
+        #[command(flatten)]
+        how: How,
+    },
+    /// Make one source of an account that is stored twice; sessions that both hold become one, the newer one wins
+    Merge {
+        /// The source that goes
+        from: String,
+        /// The source that stays
+        into: String,
+        /// How it is made
+        #[command(flatten)]
+        how: How,
+    },
+    /// Delete what is stored of a source that is no longer configured
+    Remove {
+        /// Its slug
+        slug: String,
+        /// How it is made
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+/// How a change is made.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct How {
+    /// Do it; without this only print what would be done
+    #[arg(long)]
+    yes: bool,
+    /// Print the outcome as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a change did, or would do.
+#[derive(Debug, Serialize)]
+struct Outcome<'a> {
+    change: &'static str,
+    source: &'a str,
+    other: Option<&'a str>,
+    is_dry_run: bool,
+    operation_id: Option<i64>,
+    sessions_stored_twice: i64,
+    rows: std::collections::BTreeMap<String, i64>,
+}
+
+/// Does what the arguments say; `user` is written into the journal.
+pub async fn run(app: &App, verb: &SourcesVerb, user: &str) -> anyhow::Result<ExitCode> {
+    let pool = app.pool(Purpose::Poll).await?;
+    app.migrate(&pool).await?;
+    let text = match verb {
+        SourcesVerb::List { json } => {
+            let sources = stored_sources::list(&pool).await?;
+            if *json { serde_json::to_string_pretty(&sources)? + "\n" } else { list(&sources) }
+        }
+        SourcesVerb::Rename { old, new, how } => {
+            change(app, &pool, old, Change::Rename { to: new }, *how, user).await?
+        }
+        SourcesVerb::Merge { from, into, how } => change(app, &pool, from, Change::Merge { into }, *how, user).await?,
+        SourcesVerb::Remove { slug, how } => change(app, &pool, slug, Change::Remove, *how, user).await?,
+    };
+    super::say(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn change(
+    app: &App,
+    pool: &PgPool,
+    slug: &str,
+    change: Change<'_>,
+    how: How,
+    user: &str,
+) -> anyhow::Result<String> {
+    let changes = SourceChanges { pool: pool.clone(), person_key: app.person_key(pool).await? };
+    let configured: Vec<String> = app.config.sources.iter().map(|source| source.slug.to_string()).collect();
+    let operator = Operator { requested_by: user.to_owned(), request_id: None };
+    let request = ChangeRequest {
+        slug,
+        change,
+        is_dry_run: !how.yes,
+        configured: Some(&configured),
+        operator: &operator,
+        now: app.clock.now(),
+    };
+    let changed = changes.apply(&request).await?;
+    let other = match change {
+        Change::Rename { to } => Some(to),
+        Change::Merge { into } => Some(into),
+        Change::Remove => None,
+    };
+    if how.json {
+        let Changed { operation_id, rows, sessions_stored_twice } = changed;
+        let outcome = Outcome {
+            change: change.kind(),
+            source: slug,
+            other,
+            is_dry_run: !how.yes,
+            operation_id,
+            sessions_stored_twice,
+            rows,
+        };
+        return Ok(serde_json::to_string_pretty(&outcome)? + "\n");
+    }
+    Ok(describe(slug, change, &changed, !how.yes))
+}
+
+fn describe(slug: &str, change: Change<'_>, changed: &Changed, is_dry_run: bool) -> String {
+    let (would, did) = match change {
+        Change::Rename { to } => (format!("`{slug}` would be called `{to}`"), format!("`{slug}` is called `{to}` now")),
+        Change::Merge { into } => (
+            format!("`{slug}` would become part of `{into}`; {} sessions are in both", changed.sessions_stored_twice),
+            format!("`{slug}` is part of `{into}` now; {} sessions were in both", changed.sessions_stored_twice),
+        ),
+        Change::Remove => (format!("`{slug}` would be deleted"), format!("`{slug}` is deleted")),
+    };
+    let mut text = String::new();
+    for (table, rows) in &changed.rows {
+        // writing to a text cannot fail
+        let _ = writeln!(text, "{rows:>10}  {table}");
+    }
+    match changed.operation_id {
+        Some(operation_id) => {
+            let _ = writeln!(text, "{did} (operation {operation_id})");
+        }
+        None => {
+            let _ = writeln!(text, "{would}, with the rows above. Nothing was done; --yes does it");
+        }
+    }
+    if let (Change::Rename { to } | Change::Merge { into: to }, false) = (change, is_dry_run) {
+        let _ = writeln!(text, "configure it as slug = \"{to}\", and restart the service or send it SIGHUP");
+    }
+    text
+}
+
+fn list(sources: &[StoredSource]) -> String {
+    let mut text = String::new();
+    for source in sources {
+        let state = if source.is_enabled { "configured" } else { "not configured" };
+        let _ = writeln!(
+            text,
+            "{:<24} {:<12} {:<40} {:>10} sessions  {state}",
+            source.source, source.provider, source.account_ref, source.session_count
+        );
+    }
+    text
+}

@@ -1,0 +1,77 @@
+//! Whether the sessions that a new source lists are stored under another source already.
+//!
+//! A provider that tells accounts apart by the credential alone says nothing when a slug and a credential change
+//! together. The data does: an id and an instant of creation that another source of the provider holds too are the same
+//! session. Compared before anything of a page is stored, as long as the source holds few sessions itself, and only where
+//! the provider has another source with sessions.
+
+use std::collections::BTreeMap;
+
+use crate::ingest::run::Run;
+use crate::ingest::verdict::Halt;
+use crate::model::account::way_out;
+use crate::model::page::Page;
+use crate::store::account;
+
+/// A source with as many sessions has shown whose they are.
+const FEW_SESSIONS: i64 = 1_000;
+/// Ids may be small numbers that two accounts share by chance, with the same second of creation: so many and more than
+/// half of all that were listed are no chance.
+const MANY_SHARED: i64 = 10;
+/// Ids of so many characters are not the same by chance: then all that were listed are enough, however few.
+const LONG_ID: usize = 16;
+
+/// What the run has listed so far, and which other sources hold it.
+#[derive(Debug, Default)]
+pub(super) struct AccountWitness {
+    /// `None`: it was not looked up yet whether there is anything to compare.
+    is_needed: Option<bool>,
+    listed_count: i64,
+    shared: BTreeMap<String, i64>,
+    has_short_ids: bool,
+}
+
+impl AccountWitness {
+    /// The source that holds what was listed.
+    fn other(&self) -> Option<(&str, i64)> {
+        let (slug, shared) = self.shared.iter().max_by_key(|(_, shared)| **shared)?;
+        let is_most = *shared >= MANY_SHARED && *shared * 2 > self.listed_count;
+        let is_all = !self.has_short_ids && *shared == self.listed_count;
+        (is_most || is_all).then_some((slug.as_str(), *shared))
+    }
+}
+
+impl Run<'_> {
+    /// Ends the run where the page shows that the account is stored under another source.
+    pub(super) async fn compare_account(&mut self, page: &Page) -> Result<(), Halt> {
+        let (pool, source_id) = (&self.poller.pool, self.source.id);
+        let is_needed = match self.account.is_needed {
+            Some(is_needed) => is_needed,
+            None => account::may_be_another(pool, source_id, FEW_SESSIONS).await.map_err(Halt::Store)?,
+        };
+        self.account.is_needed = Some(is_needed);
+        if !is_needed || page.records.is_empty() {
+            return Ok(());
+        }
+        let sessions: BTreeMap<&str, _> = page
+            .records
+            .iter()
+            .map(|record| (record.session.provider_session_id.as_str(), record.session.created_at))
+            .collect();
+        let ids: Vec<&str> = sessions.keys().copied().collect();
+        let created: Vec<_> = sessions.into_values().collect();
+        let shared = account::shared(pool, source_id, &ids, &created).await.map_err(Halt::Store)?;
+        self.account.listed_count += i64::try_from(ids.len()).unwrap_or(i64::MAX);
+        self.account.has_short_ids |= ids.iter().any(|id| id.len() < LONG_ID);
+        for other in shared {
+            *self.account.shared.entry(other.slug).or_default() += other.session_count;
+        }
+        let Some((other, count)) = self.account.other() else { return Ok(()) };
+        let slug = self.source.slug.as_str();
+        Err(Halt::SameAccount(format!(
+            "{count} of the {} sessions that `{slug}` lists are stored as sessions of `{other}`, and would be counted twice: {}",
+            self.account.listed_count,
+            way_out(other, slug)
+        )))
+    }
+}

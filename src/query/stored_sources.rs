@@ -1,0 +1,34 @@
+//! The stored sources, configured or not, with what is stored of each.
+
+use serde::Serialize;
+use sqlx::PgPool;
+
+use crate::query::{ReadError, reading};
+
+/// A source that the database knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoredSource {
+    /// Its slug.
+    pub source: String,
+    /// Kind of platform.
+    pub provider: String,
+    /// Which account at the provider: host, account and app, as far as the provider has them.
+    pub account_ref: String,
+    /// Whether it was configured at the last start of a poller.
+    pub is_enabled: bool,
+    /// Its sessions.
+    pub session_count: i64,
+}
+
+/// All of them, by slug.
+pub async fn list(pool: &PgPool) -> Result<Vec<StoredSource>, ReadError> {
+    sqlx::query_as!(
+        StoredSource,
+        r#"select src.source_slug as source, src.provider, src.account_ref, src.is_enabled,
+                  (select count(*) from core.sessions s where s.source_id = src.source_id) as "session_count!"
+             from core.sources src order by src.source_slug"#,
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(reading("the stored sources"))
+}

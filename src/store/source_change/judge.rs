@@ -1,0 +1,117 @@
+//! Whether a source may be changed: by what is stored, what is configured, and who works on it.
+
+use sqlx::PgConnection;
+
+use crate::model::id::SourceSlug;
+use crate::store::StoreError;
+use crate::store::source_change::{ChangeError, ChangeRequest, refused};
+
+/// A stored source.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) source_id: i32,
+    pub(super) slug: String,
+    pub(super) provider: String,
+    pub(super) pseudonym_slug: String,
+    pub(super) is_enabled: bool,
+    pub(super) has_data: bool,
+}
+
+pub(super) async fn find(tx: &mut PgConnection, slug: &str) -> Result<Option<Stored>, StoreError> {
+    sqlx::query_as!(
+        Stored,
+        r#"select source_id, source_slug as slug, provider, pseudonym_slug, is_enabled,
+                  exists (select from core.sessions c where c.source_id = s.source_id)
+                  or exists (select from ingest.raw_records r where r.source_id = s.source_id) as "has_data!"
+             from core.sources s where source_slug = $1"#,
+        slug,
+    )
+    .fetch_optional(tx)
+    .await
+    .map_err(StoreError::doing("looking up a source"))
+}
+
+/// The empty source that has the new slug already, if there is one.
+pub(super) async fn renamable(tx: &mut PgConnection, source: &Stored, to: &str) -> Result<Option<Stored>, ChangeError> {
+    if SourceSlug::parse(to).is_err() {
+        return refused(format!("`{to}` is no slug: use 1 to 40 of a-z, 0-9 and -, starting with a letter"));
+    }
+    if to == source.slug {
+        return refused(format!("the source is called `{to}` already"));
+    }
+    match find(tx, to).await? {
+        Some(taken) if taken.has_data => refused(format!(
+            "`{to}` holds data of its own; where it is the same account, run `tributary sources merge {} {to}`",
+            source.slug
+        )),
+        empty => Ok(empty),
+    }
+}
+
+/// The source that another one is merged into.
+pub(super) async fn mergeable(
+    tx: &mut PgConnection,
+    request: &ChangeRequest<'_>,
+    source: &Stored,
+    into: &str,
+) -> Result<Stored, ChangeError> {
+    if into == source.slug {
+        return refused("a source is not merged into itself".to_owned());
+    }
+    refuse_configured(request, source)?;
+    let Some(into) = find(tx, into).await? else {
+        return refused(format!(
+            "there is no source `{into}`; `tributary sources rename {} {into}` makes it",
+            source.slug
+        ));
+    };
+    if into.provider != source.provider {
+        let (one, other) = (&source.provider, &into.provider);
+        return refused(format!("`{}` is of {one} and `{}` of {other}: they are two accounts", source.slug, into.slug));
+    }
+    Ok(into)
+}
+
+pub(super) fn refuse_configured(request: &ChangeRequest<'_>, source: &Stored) -> Result<(), ChangeError> {
+    let is_configured = match request.configured {
+        Some(slugs) => slugs.contains(&source.slug),
+        None => source.is_enabled,
+    };
+    if is_configured {
+        return refused(format!(
+            "the source `{}` is configured: take it out of the configuration, and stop its pollers or send them SIGHUP",
+            source.slug
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses while a poller holds anything of the sources, and keeps pollers from beginning with their lists.
+pub(super) async fn refuse_held(tx: &mut PgConnection, ids: &[i32]) -> Result<(), ChangeError> {
+    sqlx::query!(
+        r#"select 1 as "one!" from ingest.streams where source_id = any($1) order by source_id, stream for update"#,
+        ids,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("waiting for the pollers of a source"))?;
+    let holder = sqlx::query_scalar!(
+        r#"select coalesce(min(held.owner), 'a poller') as "owner!"
+             from (select lease_owner as owner from ingest.streams
+                    where source_id = any($1) and lease_until > clock_timestamp()
+                   union all
+                   select null from ingest.artifact_tasks where source_id = any($1) and claimed_until > clock_timestamp()
+                   union all
+                   select u.claim_owner from ingest.backfill_units u join ingest.backfills b using (backfill_id)
+                    where b.source_id = any($1) and u.claimed_until > clock_timestamp()) held
+           having count(*) > 0"#,
+        ids,
+    )
+    .fetch_optional(tx)
+    .await
+    .map_err(StoreError::doing("looking for the pollers of a source"))?;
+    match holder {
+        Some(owner) => refused(format!("{owner} works on the source now: stop it, or try again when it has ended")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,286 @@
+//! Two sources that are the same account become one, within one transaction.
+//!
+//! Sessions with the same id at the provider are one: the row that the provider changed later stays, and keeps the number
+//! of the session it is merged into. What belongs to a session (messages, participants, transcript, …) is taken from the
+//! newer one, and from the other where that has nothing. All other rows move; where both sources hold a row of the same
+//! key, the one of the source that stays counts. Tables are found in the catalogue, so a new one moves too.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::model::id::SourceId;
+use crate::model::stream::Stream;
+use crate::model::time::Window;
+use crate::store::source_change::execute;
+use crate::store::source_change::tables::SourceTable;
+use crate::store::window::{self, Finding};
+use crate::store::{Place, StoreError};
+
+/// How many sessions both sources hold.
+pub(super) async fn stored_twice(tx: &mut PgConnection, from: i32, into: i32) -> Result<i64, StoreError> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from core.sessions a
+             join core.sessions b on b.source_id = $2 and b.provider_session_id = a.provider_session_id
+            where a.source_id = $1"#,
+        from,
+        into,
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("counting sessions that are stored twice"))
+}
+
+/// Merges `from` into `into`.
+pub(super) async fn merge(
+    tx: &mut PgConnection,
+    tables: &[SourceTable],
+    from: i32,
+    into: i32,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let both = Both { from, into };
+    let (parts, others): (Vec<_>, Vec<_>) = tables.iter().partition(|table| table.is_part_of_session);
+    let others: Vec<_> = others.into_iter().filter(|table| table.name != SESSIONS).collect();
+    for table in &parts {
+        both.join_parts(tx, &table.name).await?;
+    }
+    both.prefer_content(tx).await?;
+    for table in others.iter().filter(|table| table.has_session()) {
+        both.join_rows_of_sessions(tx, table).await?;
+    }
+    both.join_sessions(tx, tables).await?;
+    for table in &parts {
+        let name = &table.name;
+        let moved = format!(
+            "update {name} set source_id = {into} where source_id = {from}
+                and session_id in (select session_id from core.sessions where source_id = {into})"
+        );
+        execute(tx, moved).await?;
+        execute(tx, format!("delete from {name} where source_id = {from}")).await?;
+    }
+    both.join_facts(tx, now).await?;
+    both.join_windows(tx).await?;
+    for table in &others {
+        both.move_rows(tx, table).await?;
+    }
+    execute(tx, format!("delete from core.sessions where source_id = {from}")).await?;
+    execute(tx, format!("delete from core.sources where source_id = {from}")).await
+}
+
+const SESSIONS: &str = "core.sessions";
+
+/// The two sources.
+#[derive(Debug, Clone, Copy)]
+struct Both {
+    from: i32,
+    into: i32,
+}
+
+impl Both {
+    /// The sessions that both hold, as a table of SQL: `from_id`, `into_id`, and whether the first one is newer. What
+    /// carries no time of change is as new as the instant at which it was asked for.
+    fn twins(self) -> String {
+        let Self { from, into } = self;
+        format!(
+            "(select a.session_id as from_id, b.session_id as into_id,
+                     case when a.provider_updated_at is distinct from b.provider_updated_at
+                          then coalesce(a.provider_updated_at > b.provider_updated_at, b.provider_updated_at is null)
+                          else coalesce(a.fetched_at > b.fetched_at, false) end as is_newer
+                from core.sessions a
+                join core.sessions b on b.source_id = {into} and b.provider_session_id = a.provider_session_id
+               where a.source_id = {from})"
+        )
+    }
+
+    /// Gives sessions that both hold what belongs to them: of the newer one, else of the other.
+    async fn join_parts(self, tx: &mut PgConnection, table: &str) -> Result<(), StoreError> {
+        let (Self { from, into }, twins) = (self, self.twins());
+        let outdated = format!(
+            "delete from {table} c using {twins} t
+              where c.source_id = {into} and c.session_id = t.into_id and t.is_newer
+                and exists (select from {table} o where o.source_id = {from} and o.session_id = t.from_id)"
+        );
+        execute(tx, outdated).await?;
+        let moved = format!(
+            "update {table} c set source_id = {into}, session_id = t.into_id from {twins} t
+              where c.source_id = {from} and c.session_id = t.from_id
+                and not exists (select from {table} o where o.source_id = {into} and o.session_id = t.into_id)"
+        );
+        execute(tx, moved).await
+    }
+
+    /// A task that brought content counts before one that did not.
+    async fn prefer_content(self, tx: &mut PgConnection) -> Result<(), StoreError> {
+        let (Self { from, into }, twins) = (self, self.twins());
+        let without = format!(
+            "delete from ingest.artifact_tasks c using {twins} t
+              where c.source_id = {into} and c.session_id = t.into_id and c.state <> 'available'
+                and exists (select from ingest.artifact_tasks o
+                             where o.source_id = {from} and o.session_id = t.from_id and o.stream = c.stream
+                               and o.state = 'available')"
+        );
+        execute(tx, without).await
+    }
+
+    /// Moves rows that name a session which both hold; the number of the session changes.
+    async fn join_rows_of_sessions(self, tx: &mut PgConnection, table: &SourceTable) -> Result<(), StoreError> {
+        let (Self { from, into }, twins, name) = (self, self.twins(), &table.name);
+        let free = table.keys.iter().map(|key| {
+            let same = key.iter().map(|column| match column.as_str() {
+                "session_id" => "o.session_id = t.into_id".to_owned(),
+                column => format!("o.{column} = c.{column}"),
+            });
+            let same = same.collect::<Vec<_>>().join(" and ");
+            format!(" and not exists (select from {name} o where o.source_id = {into} and {same})")
+        });
+        let free: String = free.collect();
+        let moved = format!(
+            "update {name} c set source_id = {into}, session_id = t.into_id from {twins} t
+              where c.source_id = {from} and c.session_id = t.from_id{free}"
+        );
+        execute(tx, moved).await?;
+        // what could not move is there already; where a row may lack its session it moves with all others
+        if table.keys.iter().any(|key| key.iter().any(|column| column == "session_id")) {
+            let left =
+                format!("delete from {name} c using {twins} t where c.source_id = {from} and c.session_id = t.from_id");
+            execute(tx, left).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes newer sessions over older ones, and moves those that only the first source holds.
+    async fn join_sessions(self, tx: &mut PgConnection, tables: &[SourceTable]) -> Result<(), StoreError> {
+        let (Self { from, into }, twins) = (self, self.twins());
+        let columns = tables.iter().find(|table| table.name == SESSIONS).map(|table| table.columns.as_slice());
+        let kept = ["source_id", "session_id", "provider_session_id", "first_seen_at"];
+        let columns: Vec<&String> =
+            columns.unwrap_or_default().iter().filter(|column| *column != "source_id").collect();
+        let set = columns.iter().filter(|column| !kept.contains(&column.as_str()));
+        let set = set.map(|column| format!("{column} = a.{column}")).collect::<Vec<_>>().join(", ");
+        execute(
+            tx,
+            format!(
+                "update core.sessions b set first_seen_at = a.first_seen_at from core.sessions a
+                  where a.source_id = {from} and b.source_id = {into} and b.provider_session_id = a.provider_session_id
+                    and a.first_seen_at < b.first_seen_at"
+            ),
+        )
+        .await?;
+        execute(
+            tx,
+            format!(
+                "update core.sessions b set {set} from core.sessions a join {twins} t on t.from_id = a.session_id
+                  where a.source_id = {from} and t.is_newer and b.source_id = {into} and b.session_id = t.into_id"
+            ),
+        )
+        .await?;
+        let list = columns.iter().map(|column| column.as_str()).collect::<Vec<_>>().join(", ");
+        execute(
+            tx,
+            format!(
+                "insert into core.sessions (source_id, {list}) select {into}, {list} from core.sessions a
+                  where a.source_id = {from}
+                    and not exists (select from core.sessions b
+                                     where b.source_id = {into} and b.provider_session_id = a.provider_session_id)"
+            ),
+        )
+        .await
+    }
+
+    /// What of single tables is neither moved nor dropped as it is.
+    async fn join_facts(self, tx: &mut PgConnection, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let Self { from, into } = self;
+        for sql in [
+            format!(
+                "update ingest.raw_records b set fetched_at = least(b.fetched_at, a.fetched_at),
+                        last_fetched_at = greatest(b.last_fetched_at, a.last_fetched_at)
+                   from ingest.raw_records a
+                  where a.source_id = {from} and b.source_id = {into} and b.stream = a.stream
+                    and b.provider_record_id = a.provider_record_id and b.content_hash = a.content_hash"
+            ),
+            format!(
+                "update core.people b set first_seen_at = least(b.first_seen_at, a.first_seen_at),
+                        first_visit_at = least(b.first_visit_at, a.first_visit_at)
+                   from core.people a
+                  where a.source_id = {from} and b.source_id = {into} and b.person_id = a.person_id"
+            ),
+            format!(
+                "update ingest.actions a set key_hash = null, request_hash = null
+                  where a.source_id = {from}
+                    and exists (select from ingest.actions b where b.source_id = {into} and b.key_hash = a.key_hash)"
+            ),
+            // two price lists of one account would add up
+            format!(
+                "delete from core.rate_cards where source_id = {from}
+                    and exists (select from core.rate_cards where source_id = {into})"
+            ),
+            // sessions that came along have no tasks in streams that only the other source fetches
+            format!(
+                "delete from ingest.source_facts where source_id in ({from}, {into}) and name = 'enlisted_streams'"
+            ),
+            format!(
+                "insert into ingest.data_versions as v (version, source_id, stream)
+                 select version + 1, {into}, stream from ingest.data_versions where source_id = {from}
+                     on conflict (source_id, stream) do update set version = v.version + excluded.version"
+            ),
+            format!("delete from ingest.data_versions where source_id = {from}"),
+        ] {
+            execute(tx, sql).await?;
+        }
+        sqlx::query!(
+            "update ingest.backfills set state = 'cancelled', finished_at = $2
+              where source_id = $1 and state in ('running', 'paused', 'failed')",
+            from,
+            now,
+        )
+        .execute(tx)
+        .await
+        .map_err(StoreError::doing("ending backfills of a merged source"))?;
+        Ok(())
+    }
+
+    /// What is proven of one source is proven of both; what neither proves stays doubtful.
+    async fn join_windows(self, tx: &mut PgConnection) -> Result<(), StoreError> {
+        let proven = sqlx::query!(
+            "delete from ingest.windows where source_id = $1 and is_complete
+          returning stream, window_from, window_to, provider_total, distinct_count, run_id, checked_at",
+            self.from,
+        )
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(StoreError::doing("joining what is proven"))?;
+        for row in proven {
+            let Some(stream) = Stream::parse(&row.stream) else { continue };
+            let finding = Finding {
+                window: Window { from: row.window_from, to: row.window_to },
+                doubt: None,
+                provider_total: row.provider_total,
+                distinct_count: row.distinct_count.unwrap_or_default(),
+            };
+            let place = Place { source_id: SourceId(self.into), stream };
+            window::record(tx, place, &finding, row.run_id, row.checked_at).await?;
+        }
+        let Self { from, into } = self;
+        let judged = format!(
+            "delete from ingest.windows a where a.source_id = {from}
+                and exists (select from ingest.windows b
+                             where b.source_id = {into} and b.stream = a.stream
+                               and b.window_from < a.window_to and b.window_to > a.window_from)"
+        );
+        execute(tx, judged).await
+    }
+
+    /// Moves all rows of a table whose keys are free there, and drops the others.
+    async fn move_rows(self, tx: &mut PgConnection, table: &SourceTable) -> Result<(), StoreError> {
+        let (Self { from, into }, name) = (self, &table.name);
+        for key in &table.keys {
+            let same = key.iter().map(|column| format!("o.{column} = c.{column}")).collect::<Vec<_>>().join(" and ");
+            let taken = format!(
+                "delete from {name} c where c.source_id = {from}
+                    and exists (select from {name} o where o.source_id = {into} and {same})"
+            );
+            execute(tx, taken).await?;
+        }
+        execute(tx, format!("update {name} set source_id = {into} where source_id = {from}")).await
+    }
+}

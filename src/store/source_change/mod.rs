@@ -1,0 +1,275 @@
+//! Sources renamed, merged and removed.
+//!
+//! A slug in the configuration that holds nothing yet is a new source, and its account would be counted twice where it is
+//! stored under another slug. These are the ways out. A rename changes the name and nothing else: pseudonyms are made with
+//! the first slug of a source for good. A merge makes one source of an account that is stored twice. A removal deletes
+//! what is stored of a source.
+//!
+//! Rename and merge are one transaction each; a removal goes in batches, and the same request goes on after an
+//! interruption. None of them runs while a poller holds anything of the source. Each is written into the journal of
+//! operations by the transaction that begins it.
+
+mod judge;
+mod merge;
+mod pseudonyms;
+mod tables;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+
+use crate::model::id::SourceId;
+use crate::model::person::PersonKey;
+use crate::store::StoreError;
+use crate::store::operation::{self, Operation, Operator};
+use crate::store::source_change::judge::{Stored, find, mergeable, refuse_configured, refuse_held, renamable};
+use crate::store::source_change::tables::SourceTable;
+
+/// Rows deleted in one transaction.
+const BATCH: u32 = 5_000;
+
+/// What is to become of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change<'a> {
+    /// It gets another slug.
+    Rename {
+        /// The new one.
+        to: &'a str,
+    },
+    /// What is stored of it becomes part of another source, which is the same account.
+    Merge {
+        /// Slug of that source.
+        into: &'a str,
+    },
+    /// What is stored of it is deleted.
+    Remove,
+}
+
+impl Change<'_> {
+    /// The word for it in the journal.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Rename { .. } => "rename",
+            Self::Merge { .. } => "merge",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// A change of a source that somebody asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangeRequest<'a> {
+    /// Slug of the source.
+    pub slug: &'a str,
+    /// What is to become of it.
+    pub change: Change<'a>,
+    /// Only count what it would touch.
+    pub is_dry_run: bool,
+    /// The slugs of the configuration; `None`: a source counts as configured while it is enabled.
+    pub configured: Option<&'a [String]>,
+    /// Who.
+    pub operator: &'a Operator,
+    /// The present.
+    pub now: DateTime<Utc>,
+}
+
+/// What a change did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Its number in the journal of operations; `None`: nothing was done.
+    pub operation_id: Option<i64>,
+    /// Rows of the source before the change, by table; tables without any are left out.
+    pub rows: BTreeMap<String, i64>,
+    /// Of its sessions, those that the other source of a merge holds too.
+    pub sessions_stored_twice: i64,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such source.
+    #[error("there is no source `{0}`")]
+    NoSource(String),
+    /// It cannot be done now, or not at all.
+    #[error("{0}")]
+    Refused(String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn refused<T>(reason: String) -> Result<T, ChangeError> {
+    Err(ChangeError::Refused(reason))
+}
+
+/// Changes sources.
+#[derive(Debug, Clone)]
+pub struct SourceChanges {
+    /// Where they are stored. Its statements may take long.
+    pub pool: PgPool,
+    /// Turns people into pseudonyms.
+    pub person_key: PersonKey,
+}
+
+impl SourceChanges {
+    /// Does what is asked for, or counts what it would touch.
+    pub async fn apply(&self, request: &ChangeRequest<'_>) -> Result<Changed, ChangeError> {
+        let failed = StoreError::doing("changing a source");
+        let mut tx = self.pool.begin().await.map_err(&failed)?;
+        sqlx::query("set local statement_timeout = 0").execute(&mut *tx).await.map_err(&failed)?;
+        let tables = tables::list(&mut tx).await?;
+        let source =
+            find(&mut tx, request.slug).await?.ok_or_else(|| ChangeError::NoSource(request.slug.to_owned()))?;
+        let mut changed = Changed {
+            operation_id: None,
+            rows: count(&mut tx, &tables, source.source_id).await?,
+            sessions_stored_twice: 0,
+        };
+        let other = match request.change {
+            Change::Rename { to } => renamable(&mut tx, &source, to).await?,
+            Change::Merge { into } => {
+                let into = mergeable(&mut tx, request, &source, into).await?;
+                changed.sessions_stored_twice = merge::stored_twice(&mut tx, source.source_id, into.source_id).await?;
+                Some(into)
+            }
+            Change::Remove => {
+                refuse_configured(request, &source)?;
+                None
+            }
+        };
+        if request.is_dry_run {
+            return Ok(changed);
+        }
+        let ids: Vec<i32> = std::iter::once(&source).chain(&other).map(|source| source.source_id).collect();
+        refuse_held(&mut tx, &ids).await?;
+        let operation_id = record(&mut tx, request, &source, other.as_ref()).await?;
+        changed.operation_id = Some(operation_id);
+        match (request.change, &other) {
+            (Change::Rename { to }, other) => {
+                if let Some(empty) = other {
+                    forget(&mut tx, &tables, empty.source_id).await?;
+                }
+                rename(&mut tx, source.source_id, to).await?;
+            }
+            (Change::Merge { .. }, Some(into)) => {
+                let slugs = (source.pseudonym_slug.as_str(), into.pseudonym_slug.as_str());
+                pseudonyms::rewrite(&mut tx, &self.person_key, source.source_id, slugs).await?;
+                merge::merge(&mut tx, &tables, source.source_id, into.source_id, request.now).await?;
+            }
+            (Change::Merge { .. }, None) => {}
+            // without its streams no poller can begin with it again
+            (Change::Remove, _) => {
+                let streams = format!("delete from ingest.streams where source_id = {}", source.source_id);
+                execute(&mut tx, streams).await?;
+            }
+        }
+        tx.commit().await.map_err(&failed)?;
+        if request.change == Change::Remove {
+            self.remove(&tables, source.source_id).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Deletes all rows of a source in batches, itself last.
+    async fn remove(&self, tables: &[SourceTable], source_id: i32) -> Result<(), StoreError> {
+        let failed = StoreError::doing("removing a source");
+        let kept = ["ingest.operations", "ingest.data_versions"];
+        for table in tables.iter().filter(|table| !kept.contains(&table.name.as_str())) {
+            let name = &table.name;
+            let sql = format!(
+                "delete from {name} t using (select tableoid, ctid from {name} where source_id = {source_id} limit {BATCH}) batch
+                  where t.tableoid = batch.tableoid and t.ctid = batch.ctid"
+            );
+            while sqlx::query(AssertSqlSafe(sql.clone())).execute(&self.pool).await.map_err(&failed)?.rows_affected()
+                > 0
+            {}
+        }
+        let mut tx = self.pool.begin().await.map_err(&failed)?;
+        forget(&mut tx, tables, source_id).await?;
+        tx.commit().await.map_err(&failed)
+    }
+}
+
+async fn record(
+    tx: &mut PgConnection,
+    request: &ChangeRequest<'_>,
+    source: &Stored,
+    other: Option<&Stored>,
+) -> Result<i64, StoreError> {
+    let (stays, target) = match request.change {
+        Change::Rename { to } => (Some(source.source_id), format!("{} to {to}", source.slug)),
+        Change::Merge { into } => (other.map(|into| into.source_id), format!("{} into {into}", source.slug)),
+        Change::Remove => (None, source.slug.clone()),
+    };
+    let operation = Operation {
+        source_id: stays.map(SourceId),
+        stream: None,
+        kind: request.change.kind(),
+        target: Some(&target),
+        operator: request.operator,
+        now: request.now,
+    };
+    operation::record(tx, &operation).await
+}
+
+async fn rename(tx: &mut PgConnection, source_id: i32, to: &str) -> Result<(), StoreError> {
+    sqlx::query!("update core.sources set source_slug = $2 where source_id = $1", source_id, to)
+        .execute(tx)
+        .await
+        .map_err(StoreError::doing("renaming a source"))?;
+    Ok(())
+}
+
+/// Deletes what is left of a source. What operators did stays in the journal. The version of the data never goes back.
+async fn forget(tx: &mut PgConnection, tables: &[SourceTable], source_id: i32) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.operations o
+            set source_id = null, target = concat_ws(', ', o.target, 'source ' || s.source_slug)
+           from core.sources s where o.source_id = $1 and s.source_id = $1",
+        source_id,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("keeping the journal of a source"))?;
+    sqlx::query!(
+        "with gone as (delete from ingest.data_versions where source_id = $1 returning version)
+         update ingest.data_versions v set version = v.version + (select sum(version) from gone) + 1
+          where exists (select from gone)
+            and (v.source_id, v.stream) = (select source_id, stream from ingest.data_versions
+                                            where source_id <> $1 order by source_id, stream limit 1)",
+        source_id,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("keeping the version of the data"))?;
+    for table in tables {
+        execute(tx, format!("delete from {} where source_id = {source_id}", table.name)).await?;
+    }
+    execute(tx, format!("delete from core.sources where source_id = {source_id}")).await
+}
+
+async fn count(
+    tx: &mut PgConnection,
+    tables: &[SourceTable],
+    source_id: i32,
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    let mut rows = BTreeMap::new();
+    for table in tables {
+        let sql = format!("select count(*) from {} where source_id = {source_id}", table.name);
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(StoreError::doing("counting the rows of a source"))?;
+        if count > 0 {
+            rows.insert(table.name.clone(), count);
+        }
+    }
+    Ok(rows)
+}
+
+/// Executes a statement made of names of the catalogue and of numbers.
+async fn execute(tx: &mut PgConnection, sql: String) -> Result<(), StoreError> {
+    let done = sqlx::query(AssertSqlSafe(sql)).execute(tx).await;
+    done.map(drop).map_err(StoreError::doing("moving the rows of a source"))
+}
