@@ -9,6 +9,7 @@ pub mod progress;
 pub mod pruning;
 pub mod reconciling;
 pub mod replaying;
+pub mod retrying;
 pub mod serving;
 mod sources;
 

@@ -5,15 +5,23 @@
 //! the time is used for.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 /// Where the present comes from.
+#[async_trait]
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The present instant, UTC.
     fn now(&self) -> DateTime<Utc>;
+
+    /// Waits until so much time has passed on this clock.
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
 }
 
 /// The machine's own clock.
@@ -27,7 +35,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands where it was put; tests move it.
+/// A clock that stands where it was put; tests move it, and so does each wait by it, at once.
 #[derive(Debug)]
 pub struct SettableClock(Mutex<DateTime<Utc>>);
 
@@ -43,9 +51,14 @@ impl SettableClock {
     }
 }
 
+#[async_trait]
 impl Clock for SettableClock {
     fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += duration;
     }
 }
 

@@ -114,6 +114,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sync::control::pause_source))
         .routes(routes!(sync::control::resume_source))
         .routes(routes!(sync::control::start_runs))
+        .routes(routes!(sync::retry::retry_artifacts))
         .routes(routes!(sync::operations::list_operations))
         .routes(routes!(sessions::list::list_sessions))
         .routes(routes!(sessions::one::read_session))

@@ -22,6 +22,7 @@ mod known_world;
 mod memory;
 mod numbers;
 mod openapi;
+mod owed;
 mod postgres;
 mod providers;
 mod reconcile;

@@ -5,3 +5,4 @@
 
 pub(crate) mod control;
 pub(crate) mod operations;
+pub(crate) mod retry;
