@@ -12,6 +12,7 @@ pub mod reconciling;
 mod reject_desk;
 pub mod reloading;
 pub mod replaying;
+pub mod retrying;
 pub mod serving;
 pub mod source_changes;
 mod sources;

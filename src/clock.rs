@@ -5,12 +5,15 @@
 //! the time is used for.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 /// Where the present comes from.
+#[async_trait]
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The present instant, UTC.
     fn now(&self) -> DateTime<Utc>;
@@ -18,6 +21,11 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Whether it shows what it was set to, and not the present: then no other clock is compared with it.
     fn is_set_by_hand(&self) -> bool {
         false
+    }
+
+    /// Waits until so much time has passed on this clock.
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 }
 
@@ -32,7 +40,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands where it was put; tests move it.
+/// A clock that stands where it was put; tests move it, and so does each wait by it, at once.
 #[derive(Debug)]
 pub struct SettableClock(Mutex<DateTime<Utc>>);
 
@@ -48,6 +56,7 @@ impl SettableClock {
     }
 }
 
+#[async_trait]
 impl Clock for SettableClock {
     fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -55,6 +64,10 @@ impl Clock for SettableClock {
 
     fn is_set_by_hand(&self) -> bool {
         true
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += duration;
     }
 }
 

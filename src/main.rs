@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 use tributary::app::polling::Selection;
 use tributary::app::reloading::Reloads;
 use tributary::app::serving::{self, Role};
 use tributary::app::{
-    self, App, backfilling, checking, polling, pruning, reconciling, replaying, say, source_changes, windows,
+    self, App, backfilling, checking, polling, pruning, reconciling, replaying, retrying, say, source_changes, windows,
 };
 use tributary::clock::{Dice, SystemClock};
 use tributary::db::Purpose;
 use tributary::demo;
 use tributary::demo::postgres::{Server, ServerSettings};
 use tributary::ingest::replay::StreamReplay;
+use tributary::model::artifact::RETRY_STATES;
 use tributary::model::stream::Stream;
 
 /// Polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers questions
@@ -40,7 +42,7 @@ enum Verb {
     Serve(ServeArgs),
     /// Poll every source once, now; exit 0 only if every run is proven complete
     Poll(PollArgs),
-    /// Make all rows anew from raw records, or try rejects again; asks no provider
+    /// Make all rows again from raw records, or try rejects or given-up artifacts again; asks no provider
     Replay(ReplayArgs),
     /// Remove superseded raw records and old lines of the journals, as configured
     Prune(PruneArgs),
@@ -99,6 +101,18 @@ struct ReplayArgs {
     /// Only this source
     #[arg(long)]
     source: Option<String>,
+    /// With --artifacts, only in these states, comma list; default: failed, expired, empty, incomplete
+    #[arg(long, value_delimiter = ',', value_parser = RETRY_STATES, requires = "artifacts")]
+    state: Vec<String>,
+    /// With --artifacts, only this stream
+    #[arg(long, value_parser = parse_stream, requires = "artifacts")]
+    stream: Option<Stream>,
+    /// With --artifacts, only of sessions that began on this date (midnight UTC) or at this RFC 3339 instant, or later
+    #[arg(long, value_name = "DATE", value_parser = backfilling::parse_instant, requires = "artifacts")]
+    from: Option<DateTime<Utc>>,
+    /// With --artifacts, only of sessions that began before it
+    #[arg(long, value_name = "DATE", value_parser = backfilling::parse_instant, requires = "artifacts")]
+    to: Option<DateTime<Utc>>,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -113,6 +127,9 @@ struct ReplayChoice {
     /// Make all normalized rows from raw records; exit 0 only if every record has its rows
     #[arg(long)]
     from_raw: bool,
+    /// Have what was given up of sessions' artifacts tried again by the pollers: resets its tries and makes it due now
+    #[arg(long)]
+    artifacts: bool,
 }
 
 #[derive(Args)]
@@ -167,7 +184,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
                 Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             })
         }
-        Verb::Replay(args) => block_on(replay(configured(path, environment, None)?, args)),
+        Verb::Replay(args) => block_on(replay(configured(path, environment, None)?, args, user(environment))),
         Verb::Prune(args) => {
             let app = configured(path, environment, None)?;
             block_on(async move {
@@ -223,9 +240,15 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
     }
 }
 
-async fn replay(app: App, args: ReplayArgs) -> anyhow::Result<ExitCode> {
+async fn replay(app: App, args: ReplayArgs, user: String) -> anyhow::Result<ExitCode> {
     let (only, stop) = (args.source.as_deref(), serving::stop_on_signal()?);
-    let is_whole = if args.what.rejects {
+    let is_whole = if args.what.artifacts {
+        let ReplayArgs { source, stream, state: states, from, to, json: is_json, .. } = args;
+        let selection = retrying::RetrySelection { source, stream, states, from, to };
+        let lines = retrying::retry(&app, &selection, &user, stop).await?;
+        say(&if is_json { json(&lines)? } else { retrying::table(&lines) })?;
+        true
+    } else if args.what.rejects {
         let lines = replaying::rejects(&app, only, stop).await?;
         say(&if args.json { json(&lines)? } else { replaying::reject_table(&lines) })?;
         lines.iter().all(|line| line.outcome != "still_rejected")

@@ -120,6 +120,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sync::control::pause_source))
         .routes(routes!(sync::control::resume_source))
         .routes(routes!(sync::control::start_runs))
+        .routes(routes!(sync::retry::retry_artifacts))
         .routes(routes!(sync::operations::list_operations))
         .routes(routes!(sync::windows::accept_windows))
         .routes(routes!(sync::windows::reopen_windows))

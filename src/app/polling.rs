@@ -1,4 +1,5 @@
-//! `tributary poll`: each listing stream once, now, whatever its schedule; then every per-session task that is due.
+//! `tributary poll`: each listing stream once, now, whatever its schedule; then every per-session task that is due,
+//! and again within seconds what failed. Says what is still owed, also where nothing is due.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub struct PollLine {
     pub unchanged: i64,
     /// Records that could not be normalized; in per-session streams, sessions whose artifact could not be fetched.
     pub rejected: i64,
+    /// In per-session streams, sessions whose content a fault kept from being read: neither read nor given up.
+    pub owed: i64,
     /// Up to when the stream is proven complete.
     pub complete_through: Option<String>,
     /// What kept it from being complete, or whom to ask.
@@ -130,15 +133,25 @@ async fn fetch_depth(
     pass::run_all(poller, source, wanted).await
 }
 
-/// What became of the tasks of one stream. A task that waits for its next try is no fault of the pass.
+/// What became of the tasks of one stream. A task that waits for an age of its session is no fault of the pass; one that
+/// waits for its next try after a fault is owed.
 fn depth_line(source: String, summary: StreamSummary) -> PollLine {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let error = summary.error.as_ref().map(|(class, detail)| format!("{class}: {detail}"));
+    let detail = match (summary.verdict, summary.reason()) {
+        (Verdict::Incomplete, Some(owed)) if summary.failed > 0 => {
+            Some(error.map_or(owed.clone(), |error| format!("{owed}. Last: {error}")))
+        }
+        (Verdict::Incomplete, owed) => owed,
+        _ => error,
+    };
     PollLine {
         pages: summary.tried,
         inserted: count(summary.brought),
         unchanged: count(summary.tried.saturating_sub(summary.brought)),
         rejected: count(summary.failed),
-        detail: summary.error.map(|(class, detail)| format!("{class}: {detail}")),
+        owed: summary.owed.iter().map(|owed| owed.count).sum(),
+        detail,
         ..line(source, summary.stream, summary.verdict.as_str())
     }
 }
@@ -196,6 +209,7 @@ fn line(source: String, stream: Stream, result: &'static str) -> PollLine {
         updated: 0,
         unchanged: 0,
         rejected: 0,
+        owed: 0,
         complete_through: None,
         detail: None,
     }
@@ -204,7 +218,7 @@ fn line(source: String, stream: Stream, result: &'static str) -> PollLine {
 /// The summary as a table for people.
 pub fn table(lines: &[PollLine]) -> String {
     let head =
-        ["source", "stream", "result", "pages", "inserted", "updated", "unchanged", "rejected", "complete through"];
+        ["source", "stream", "result", "pages", "inserted", "updated", "unchanged", "rejected", "owed", "complete through"];
     let rows = lines.iter().map(|line| {
         [
             line.source.clone(),
@@ -215,17 +229,18 @@ pub fn table(lines: &[PollLine]) -> String {
             line.updated.to_string(),
             line.unchanged.to_string(),
             line.rejected.to_string(),
+            line.owed.to_string(),
             line.complete_through.clone().unwrap_or_else(|| "-".to_owned()),
         ]
     });
-    let rows: Vec<[String; 9]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+    let rows: Vec<[String; 10]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let mut text = String::new();
     for row in &rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
             // numbers stand right
-            if (3..8).contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+            if (3..9).contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');

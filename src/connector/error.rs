@@ -30,6 +30,10 @@ pub enum PullErrorKind {
     /// The answer is not what the provider's contract says: HTML, cut JSON, a missing list, an error
     /// object with status 200.
     Contract,
+    /// A file ends before its content does, or its parts do not fit together.
+    FileCut,
+    /// A page about a failure came in place of a file, with a status of success.
+    ErrorPage,
     /// The decoded answer is larger than allowed.
     TooLarge,
 }
@@ -126,6 +130,18 @@ impl PullErrorKind {
                 may_be_local: true,
                 advice: "The answer does not have the documented form; nothing was skipped and the position did not move. If it lasts, the provider changed its API.",
             },
+            Self::FileCut => Policy {
+                class: "file_cut",
+                action: Action::Stop,
+                may_be_local: true,
+                advice: "The file ended too early; nothing of it is kept, and it is asked for again by itself. If it lasts, open the file at the provider.",
+            },
+            Self::ErrorPage => Policy {
+                class: "error_page",
+                action: Action::Stop,
+                may_be_local: true,
+                advice: "A gateway or file host sent an error page in place of the file; it is asked for again by itself. If it lasts, look at the provider's status page.",
+            },
             Self::TooLarge => Policy {
                 class: "too_large",
                 action: Action::Stop,
@@ -152,6 +168,8 @@ impl PullErrorKind {
             Self::NotFound,
             Self::Config,
             Self::Contract,
+            Self::FileCut,
+            Self::ErrorPage,
             Self::TooLarge,
         ]
         .into_iter()

@@ -2,7 +2,7 @@
 //!
 //! A connector answers one call's worth; the store saves an artifact in one transaction, together with
 //! the state of the task that asked for it. "Nothing there" is an answer of its own: it may come later,
-//! may never have been made, or may be gone, and only the calendar can tell which.
+//! may never have been made, or may be gone: no single answer says which.
 
 use std::collections::BTreeMap;
 
@@ -106,7 +106,7 @@ pub enum Absence {
     NotFound,
     /// The provider answered without a link.
     NoLink,
-    /// The link led to no file, also after it was asked for anew.
+    /// The link led to no file, also after it was asked for again.
     LinkDead,
     /// The file had no bytes at all.
     ZeroBytes,
@@ -163,6 +163,12 @@ impl ArtifactState {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 }
+
+/// What an operator can have tried again: the states of settled tasks, and `incomplete` for content of which a part is
+/// missing.
+pub const RETRY_STATES: [&str; 5] = ["failed", "expired", "empty", "incomplete", "not_enabled"];
+/// Those that mean unless others are named: what was given up.
+pub const GIVEN_UP_STATES: [&str; 4] = ["failed", "expired", "empty", "incomplete"];
 
 /// The answer to one request for an artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -60,7 +60,7 @@ impl State {
 pub struct Availability {
     /// Whether it is there.
     pub availability: State,
-    /// What the last try met: `not_found`, `no_link`, `link_dead`, `zero_bytes` and others; null: nothing, or not tried.
+    /// What the last try met: `not_found`, `no_link`, `link_dead`, `zero_bytes`, `file_cut`, `incomplete` and others; null: nothing, or not tried.
     #[schema(example = "not_found")]
     pub reason: Option<String>,
     /// When it is tried next; null: nothing is left to do.

@@ -224,7 +224,8 @@ async fn ask_for_summary(
          on conflict (source_id, session_id, stream) do update
             set state = 'pending', next_try_at = excluded.next_try_at, ended_at = excluded.ended_at, attempts = 0,
                 requested_at = excluded.requested_at, expires_at = null, first_attempt_at = null, settled_at = null,
-                reason = null, detail = null, claimed_until = null, claim_token = null",
+                reason = null, detail = null, claimed_until = null, claim_token = null,
+                owed_since = null, agreed_since = null, tries = 0",
         source_id.0,
         session_id,
         now + FIRST_LOOK,

@@ -431,6 +431,8 @@ async fn a25_every_error_a_run_can_end_with_has_its_advice() {
         PullErrorKind::NotFound,
         PullErrorKind::Config,
         PullErrorKind::Contract,
+        PullErrorKind::FileCut,
+        PullErrorKind::ErrorPage,
         PullErrorKind::TooLarge,
     ];
     let ours = ["incomplete", "database", "lease_lost", "crashed"];

@@ -19,7 +19,7 @@ use tributary::model::id::SourceId;
 use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::query::catalog::Catalog;
-use tributary::store::artifact::{self, Decision, SaveContext, Saved, SessionStream, journal, queue};
+use tributary::store::artifact::{self, Decision, Owed, SaveContext, Saved, SessionStream, journal, queue};
 
 use crate::harness::records::record;
 use crate::harness::{World, at, noon, simulator};
@@ -215,12 +215,15 @@ async fn f57_f65_what_never_comes_ends_by_name_and_does_not_make_the_stream_look
     // a session of last month: nothing was asked for while its files existed
     feed.insert(record(Platform::Realtimekit, "old", at("2026-02-01T11:00:00Z")));
     world.poll().await;
+    // a day later a second reading settles what no longer is there
+    world.clock.set(at("2026-03-11T12:00:00Z"));
+    world.poll().await;
     let old = "select string_agg(t.stream || ' ' || t.state, ', ' order by t.stream)
                  from ingest.artifact_tasks t join core.sessions s using (source_id, session_id)
                 where s.provider_session_id = 'old'";
     assert_eq!(
         world.text(old).await.as_deref(),
-        Some("chat expired, participants empty, quality expired, summary expired, transcript expired")
+        Some("chat expired, participants empty, quality empty, summary expired, transcript expired")
     );
     world.clock.set(at("2026-03-17T11:01:31Z"));
     world.poll().await;
@@ -659,7 +662,13 @@ async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
     let tasks = queue::claim(pool, source_id, &[stream], Duration::from_mins(1), now, 3).await.expect("claims");
     let run_id = journal::start(pool, source_id, Stream::Summary, now).await.expect("a pass");
     let person_key = PersonKey::new(vec![7; 32]).expect("a key");
-    let decision = Decision { state: ArtifactState::Expired, next_try_at: None, reason: None, detail: None };
+    let decision = Decision {
+        state: ArtifactState::Expired,
+        next_try_at: None,
+        reason: None,
+        detail: None,
+        owed: Owed::default(),
+    };
     let mut before = version().await;
     assert!(before > 5, "the poll has stored something: {before}");
     // by the clock, each of these lies before the one that is stored already
@@ -709,4 +718,5 @@ async fn an_outage_decides_nothing() {
     assert_eq!(lines[0].result, "failed", "{lines:?}");
     assert_eq!(world.number("select count(*) from ingest.artifact_tasks where state <> 'pending'").await, 0);
     assert_eq!(world.number("select coalesce(sum(attempts), 0)::bigint from ingest.artifact_tasks").await, 0);
+    assert!(lines[0].owed > 0, "what was not answered is owed: {lines:?}");
 }

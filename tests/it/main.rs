@@ -25,6 +25,7 @@ mod meetings;
 mod memory;
 mod numbers;
 mod openapi;
+mod owed;
 mod postgres;
 mod providers;
 mod reconcile;

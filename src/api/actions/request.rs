@@ -95,7 +95,8 @@ fn read_json(bytes: &[u8]) -> Result<Value, ApiError> {
     })
 }
 
-fn body_fault(pointer: &str, code: &'static str, detail: &str) -> Fault {
+/// A fault at this place of the body.
+pub(crate) fn body_fault(pointer: &str, code: &'static str, detail: &str) -> Fault {
     let (pointer, detail) = (Some(pointer.to_owned()), detail.to_owned());
     Fault { parameter: String::new(), pointer, code, detail, allowed: Vec::new(), did_you_mean: Vec::new() }
 }

@@ -41,8 +41,12 @@ pub(crate) struct Pollers {
 /// `backing_off`, `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run gives no sign
 /// of life), `paused` or `disabled`. Failing are `backing_off`, `auth_failed`, `config_error`, `incomplete` and
 /// `stalled`. `last_error.advice` says what to do. What is fetched session by session has a work list (`tasks`): that
-/// a file was never made or has vanished is counted there, and no failure. `state_as_of` says when the state of what is
-/// stored was last seen; a ring of the past that is long overdue makes its stream `incomplete`.
+/// a file was never made or has vanished is counted there, and no failure. What a fault kept from being read is owed
+/// (`tasks.owed`): the stream is `incomplete` until it is read or given up, and failing unless all that is owed is a second
+/// reading that nothing is there. `tasks.given_up` counts what was given up; where that is more than 5 % of the tasks tried
+/// within 30 days (`tasks.lost_share`), the stream is `incomplete` and failing, and `tasks.advice` says what to do.
+/// `state_as_of` says when the state of what is stored was last seen; a ring of the past that is long overdue makes its
+/// stream `incomplete`.
 #[utoipa::path(
     get, path = "/v1/health/pollers", tag = "health", params(PollerParameters),
     responses(

@@ -225,6 +225,7 @@ fn offered(source: &Source) -> impl Iterator<Item = Stream> {
     Stream::LISTING.into_iter().chain(per_session)
 }
 
+/// There is no source of this slug.
 pub(super) fn no_source(slug: &str, catalog: &Catalog) -> ApiError {
     let known: Vec<String> = catalog.sources.iter().map(|source| source.source.clone()).collect();
     let near = nearest(slug, &known);

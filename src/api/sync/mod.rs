@@ -6,5 +6,6 @@
 
 pub(crate) mod control;
 pub(crate) mod operations;
+pub(crate) mod retry;
 pub(crate) mod source_changes;
 pub(crate) mod windows;

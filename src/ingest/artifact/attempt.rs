@@ -1,7 +1,5 @@
 //! One try at one task: ask the connector, put what came together, save it with what becomes of the task.
 
-mod participants;
-
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -10,20 +8,15 @@ use futures_util::FutureExt as _;
 
 use crate::connector::ArtifactPolicy;
 use crate::connector::error::{Action, PullError, PullErrorKind};
-use crate::ingest::artifact::calendar::{self, Outcome};
 use crate::ingest::artifact::gathered::Gathered;
+use crate::ingest::artifact::outcome::{Moment, Outcome};
+use crate::ingest::artifact::retry_schedule;
 use crate::ingest::{Poller, Source};
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::page::Cursor;
-use crate::model::quality::PeerReport;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact::{self, SaveContext, Saved, Task, quality, queue};
-
-/// Reports asked for in one try, so that a large session is saved in parts.
-const REPORTS_AT_ONCE: i64 = 20;
-/// So many reports in a row that cannot be had: then it is the provider and not a presence.
-const MAX_FAILURES_IN_A_ROW: u32 = 5;
+use crate::store::artifact::{self, Decision, SaveContext, Saved, Task, queue};
 
 /// When the provider could not be reached, the task is due again after this.
 const AFTER_OUTAGE: TimeDelta = TimeDelta::seconds(30);
@@ -39,6 +32,8 @@ pub(super) enum Tried {
         failure: Option<(String, String)>,
         /// Something new was stored.
         is_new: bool,
+        /// Whether it confirms or disproves what the task's last try said was missing.
+        confirms_absence: Option<bool>,
     },
     /// The provider refused this call for a reason that may hold for all of its kind.
     Refused(PullError),
@@ -53,6 +48,8 @@ pub(super) struct Attempt<'a> {
     pub(super) task: &'a Task,
     pub(super) policy: &'a ArtifactPolicy,
     pub(super) run_id: i64,
+    /// The absences of many old sessions in a row were confirmed.
+    pub(super) is_usual_absence: bool,
 }
 
 impl Attempt<'_> {
@@ -66,9 +63,9 @@ impl Attempt<'_> {
             Err(_) => ("transient", "the try took too long"),
         };
         let failed =
-            Outcome::Failed { class: class.to_owned(), detail: detail.to_owned(), is_passing: class == "transient" };
+            Outcome::Failed { class: class.to_owned(), detail: detail.to_owned(), is_lasting: false };
         self.save(&Gathered::default(), &failed, self.poller.clock.now()).await?;
-        Ok(Tried::Decided { failure: Some((class.to_owned(), detail.to_owned())), is_new: false })
+        Ok(Tried::failed(class, detail))
     }
 
     async fn run(&self) -> Result<Tried, StoreError> {
@@ -81,8 +78,7 @@ impl Attempt<'_> {
         let now = self.poller.clock.now();
         let outcome = match asked {
             Ok(outcome) => outcome,
-            // an outage uses up nobody's tries
-            Err(error) if !error.kind.is_of_provider() || error.kind.policy().action == Action::WaitUntil => {
+            Err(error) if was_not_asked(&error) => {
                 self.wait(&gathered, &error, now).await?;
                 return Ok(Tried::Closed(error));
             }
@@ -95,7 +91,7 @@ impl Attempt<'_> {
             }
             Err(error) => Outcome::Failed {
                 class: error.kind.policy().class.to_owned(),
-                is_passing: matches!(error.kind, PullErrorKind::Transient | PullErrorKind::NotFound),
+                is_lasting: error.kind == PullErrorKind::TooLarge,
                 detail: error.to_string(),
             },
         };
@@ -103,22 +99,22 @@ impl Attempt<'_> {
             Err(error) if error.is_data() => return self.refused(&gathered, &error, now).await,
             saved => saved?,
         };
+        let confirms_absence = retry_schedule::confirms_absence(self.task, &outcome);
         let failure = match outcome {
             Outcome::Failed { class, detail, .. } => Some((class, detail)),
             _ => None,
         };
-        Ok(Tried::Decided { failure, is_new: saved == Saved::Written })
+        Ok(Tried::Decided { failure, is_new: saved == Saved::Written, confirms_absence })
     }
 
     /// A value the database refuses costs this artifact and no other; its bytes are kept as a reject.
     async fn refused(&self, gathered: &Gathered, error: &StoreError, now: DateTime<Utc>) -> Result<Tried, StoreError> {
         tracing::warn!(cause = error.cause(), "the database refused an artifact");
-        let class = "refused_by_database".to_owned();
-        let detail = "a value of this artifact does not fit the database".to_owned();
-        let failed = Outcome::Failed { class: class.clone(), detail: detail.clone(), is_passing: false };
-        let decision = calendar::decide(self.task, self.policy, &failed, now);
+        let (class, detail) = ("refused_by_database", "a value of this artifact does not fit the database");
+        let failed = Outcome::Failed { class: class.to_owned(), detail: detail.to_owned(), is_lasting: true };
+        let decision = self.decide(&failed, now);
         artifact::settle_refused(&self.poller.pool, &self.context(now), &gathered.bodies(), &decision).await?;
-        Ok(Tried::Decided { failure: Some((class, detail)), is_new: false })
+        Ok(Tried::failed(class, detail))
     }
 
     /// The rest is asked for when calls are allowed again; what came before is kept. Who made the provider ask for
@@ -127,7 +123,9 @@ impl Attempt<'_> {
         if error.http_status.is_some() {
             self.save(gathered, &Outcome::refused(error), now).await?;
         } else if gathered.reports.is_empty() {
-            queue::give_back(&self.poller.pool, self.task, error.retry_at().unwrap_or(now + AFTER_OUTAGE)).await?;
+            let next_try_at = error.retry_at().unwrap_or(now + AFTER_OUTAGE);
+            let class = error.kind.policy().class;
+            queue::put_off(&self.poller.pool, self.task, next_try_at, class, now).await?;
         } else {
             self.save(gathered, &Outcome::MoreToAsk, now).await?;
         }
@@ -144,8 +142,13 @@ impl Attempt<'_> {
         }
     }
 
+    fn decide(&self, outcome: &Outcome, now: DateTime<Utc>) -> Decision {
+        let moment = Moment { now, chance: self.poller.dice.unit(), is_usual_absence: self.is_usual_absence };
+        retry_schedule::decide(self.task, self.policy, outcome, moment)
+    }
+
     async fn save(&self, gathered: &Gathered, outcome: &Outcome, now: DateTime<Utc>) -> Result<Saved, StoreError> {
-        let decision = calendar::decide(self.task, self.policy, outcome, now);
+        let decision = self.decide(outcome, now);
         let context = self.context(now);
         let pool = &self.poller.pool;
         match gathered.found(self.task.stream, outcome) {
@@ -154,7 +157,7 @@ impl Attempt<'_> {
         }
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         participant: Option<&crate::model::id::ProviderRecordId>,
         cursor: Option<&Cursor>,
@@ -194,58 +197,19 @@ impl Attempt<'_> {
         (gathered.rejects, gathered.oddities, gathered.facts) = (rejects, oddities, facts);
         Ok(if holds_nothing { Outcome::FoundEmpty } else { Outcome::Found })
     }
+}
 
-    /// The reports of some participants that have none stored.
-    async fn reports(&self, gathered: &mut Gathered) -> Result<Result<Outcome, PullError>, StoreError> {
-        let pool = &self.poller.pool;
-        // whoever had none at an earlier age is asked for once more at this one
-        let round_began_at = calendar::round_began_at(self.task, self.policy, self.poller.clock.now());
-        let missing = quality::without_report(pool, self.task, round_began_at, REPORTS_AT_ONCE + 1).await?;
-        let has_more = missing.len() > usize::try_from(REPORTS_AT_ONCE).unwrap_or(usize::MAX);
-        let (mut failure, mut failures_in_a_row) = (None, 0);
-        for participant in missing.iter().take(usize::try_from(REPORTS_AT_ONCE).unwrap_or(usize::MAX)) {
-            let answer = self.ask(Some(participant), None, false).await;
-            failures_in_a_row = if answer.is_ok() { 0 } else { failures_in_a_row + 1 };
-            match answer {
-                Ok(ArtifactAnswer::Content(page)) => {
-                    let ArtifactPage { artifact: Artifact::Quality(report), rejects, oddities, facts, .. } = *page
-                    else {
-                        let detail = "the connector answered something else";
-                        return Ok(Err(PullError::contract("quality", detail)));
-                    };
-                    gathered.reports.push(report);
-                    gathered.rejects.extend(rejects);
-                    gathered.oddities.extend(oddities);
-                    gathered.facts.extend(facts);
-                }
-                Ok(ArtifactAnswer::Absent(_)) => gathered.reports.push(PeerReport {
-                    provider_participant_id: participant.clone(),
-                    quality: None,
-                    raw: Vec::new(),
-                }),
-                // one that cannot be had keeps no other from being asked for
-                Err(error) if error.kind.policy().may_be_local && failures_in_a_row < MAX_FAILURES_IN_A_ROW => {
-                    failure = Some(error);
-                }
-                Err(error) if error.kind.policy().may_be_local && !gathered.reports.is_empty() => {
-                    return Ok(Ok(Outcome::FoundPart { detail: error.to_string() }));
-                }
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-        match failure {
-            Some(error) if gathered.reports.is_empty() => return Ok(Err(error)),
-            _ if has_more => return Ok(Ok(Outcome::MoreToAsk)),
-            Some(error) => return Ok(Ok(Outcome::FoundPart { detail: error.to_string() })),
-            None => {}
-        }
-        let (with, without) = quality::counts(pool, self.task).await?;
-        let fresh = gathered.reports.iter().filter(|report| report.quality.is_some()).count();
-        Ok(Ok(match (with + i64::try_from(fresh).unwrap_or(0), without) {
-            (0, _) => Outcome::Absent(Absence::NotFound),
-            _ => Outcome::Found,
-        }))
+impl Tried {
+    fn failed(class: &str, detail: &str) -> Self {
+        let failure = Some((class.to_owned(), detail.to_owned()));
+        Self::Decided { failure, is_new: false, confirms_absence: None }
     }
+}
+
+/// Whether the provider gave no answer about this session, so that the try does not count: it was not reached, or wants
+/// no calls now.
+fn was_not_asked(error: &PullError) -> bool {
+    !error.kind.is_of_provider() || error.kind.policy().action == Action::WaitUntil
 }
 
 /// Whether this may be the provider's word on all calls of this kind. Not on all calls: a token may list sessions

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::ingest::artifact::calendar::Outcome;
+use crate::ingest::artifact::outcome::Outcome;
 use crate::model::artifact::Artifact;
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Oddity, Reject};

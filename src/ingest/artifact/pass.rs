@@ -11,13 +11,13 @@ use crate::connector::ArtifactPolicy;
 use crate::ingest::artifact::PlannedStream;
 use crate::ingest::artifact::attempt::{Attempt, Tried};
 use crate::ingest::artifact::keeper::Keeper;
+use crate::ingest::artifact::retry_schedule::{LEAST_TRIES, LONGEST_QUICK};
 pub use crate::ingest::artifact::summary::StreamSummary;
 use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
 use crate::store::artifact::journal::{self, PassEnd};
-use crate::store::artifact::queue;
-use crate::store::artifact::{SessionStream, Task};
+use crate::store::artifact::{SessionStream, Task, owed, queue};
 use crate::store::run::Verdict;
 
 /// Tasks in hand at once: a slow file takes one place of them.
@@ -43,29 +43,30 @@ pub async fn run(
     if listed.is_empty() {
         return Ok(Vec::new());
     }
-    let mut pass =
-        Pass { poller, source, streams, summaries: BTreeMap::new(), is_closed: false, keeper: Keeper::start(poller) };
+    let mut pass = Pass::new(poller, source, streams);
     let outcome = pass.work(&listed).await;
     let summaries = pass.finish().await?;
     outcome.map(|()| summaries)
 }
 
-/// Passes until nothing is due, or until the provider or the service wants no more. Returns one summary for each
-/// stream.
+/// Passes until nothing is due, or until the provider or the service wants no more. What failed is tried again within
+/// the same call, seconds later. Returns one summary for each stream that had tasks to try or owes something.
 pub async fn run_all(
     poller: &Poller,
     source: &Source,
     streams: &[PlannedStream],
 ) -> Result<Vec<StreamSummary>, StoreError> {
     let mut all: BTreeMap<Stream, StreamSummary> = BTreeMap::new();
+    let names: Vec<Stream> = streams.iter().map(|planned| planned.stream).collect();
+    owed::make_due(&poller.pool, source.id, &names, LEAST_TRIES, poller.clock.now()).await?;
     let mut streams = streams.to_vec();
     loop {
         let summaries = run(poller, source, &streams).await?;
         // a stream that is refused keeps no other from being worked off
         streams.retain(|planned| !summaries.iter().any(|one| one.stream == planned.stream && one.is_refused()));
-        let goes_on = !summaries.is_empty()
-            && !poller.stop.is_cancelled()
-            && summaries.iter().all(|one| !matches!(one.verdict, Verdict::RateLimited | Verdict::Cancelled));
+        let goes_on = !poller.stop.is_cancelled()
+            && summaries.iter().all(|one| !matches!(one.verdict, Verdict::RateLimited | Verdict::Cancelled))
+            && (!summaries.is_empty() || wait_for_quick_tries(poller, source, &streams).await?);
         for summary in summaries {
             match all.get_mut(&summary.stream) {
                 Some(held) => held.add(summary),
@@ -73,9 +74,35 @@ pub async fn run_all(
             }
         }
         if !goes_on {
-            return Ok(all.into_values().collect());
+            break;
         }
     }
+    for owed in owed::list(&poller.pool, source.id, &names).await? {
+        if !all.contains_key(&owed.stream) {
+            all.insert(owed.stream, report_owed(poller, source, owed.stream).await?);
+        }
+    }
+    Ok(all.into_values().collect())
+}
+
+/// Waits until all tasks are due that were tried in vain and are tried again within seconds; `false` where there is none.
+async fn wait_for_quick_tries(poller: &Poller, source: &Source, streams: &[PlannedStream]) -> Result<bool, StoreError> {
+    let names: Vec<Stream> = streams.iter().map(|planned| planned.stream).collect();
+    let now = poller.clock.now();
+    let due_at = owed::quick_tries_due_at(&poller.pool, source.id, &names, (now, now + LONGEST_QUICK)).await?;
+    let Some(wait) = due_at.and_then(|due_at| (due_at - now).to_std().ok()) else { return Ok(false) };
+    tokio::select! {
+        () = poller.stop.cancelled() => Ok(false),
+        () = poller.clock.sleep(wait) => Ok(true),
+    }
+}
+
+/// A run of a stream that owes something of which nothing is due: it says so and ends incomplete.
+async fn report_owed(poller: &Poller, source: &Source, stream: Stream) -> Result<StreamSummary, StoreError> {
+    let mut pass = Pass::new(poller, source, &[]);
+    pass.open(stream).await?;
+    let summaries = pass.finish().await?;
+    Ok(summaries.into_iter().next().unwrap_or_else(|| StreamSummary::new(stream, 0)))
 }
 
 /// Does `work` while the tries go on: one of them may hold the connection to the database that this waits for.
@@ -105,6 +132,10 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
+    fn new(poller: &'a Poller, source: &'a Source, streams: &'a [PlannedStream]) -> Self {
+        Self { poller, source, streams, summaries: BTreeMap::new(), is_closed: false, keeper: Keeper::start(poller) }
+    }
+
     async fn work(&mut self, listed: &[SessionStream]) -> Result<(), StoreError> {
         let (poller, source) = (self.poller, self.source);
         let ends_at = poller.clock.now() + LONGEST;
@@ -132,8 +163,9 @@ impl<'a> Pass<'a> {
                 for (task, policy, run_id) in claimed {
                     self.keeper.hold(task.token());
                     in_hand.insert(task.token(), task.clone());
+                    let is_usual_absence = self.summaries.get(&task.stream).is_some_and(StreamSummary::is_absence_usual);
                     trying.push(async move {
-                        let attempt = Attempt { poller, source, task: &task, policy, run_id };
+                        let attempt = Attempt { poller, source, task: &task, policy, run_id, is_usual_absence };
                         (task.token(), task.stream, attempt.run_guarded().await)
                     });
                 }
@@ -220,9 +252,11 @@ impl<'a> Pass<'a> {
     async fn finish(self) -> Result<Vec<StreamSummary>, StoreError> {
         let (pool, now) = (&self.poller.pool, self.poller.clock.now());
         let is_stopped = self.poller.stop.is_cancelled();
+        let streams: Vec<Stream> = self.summaries.keys().copied().collect();
+        let owed = owed::list(pool, self.source.id, &streams).await?;
         let mut summaries = Vec::new();
         for mut summary in self.summaries.into_values() {
-            summary.conclude(is_stopped);
+            summary.conclude(is_stopped, owed.iter().filter(|one| one.stream == summary.stream).cloned().collect());
             let reason = summary.reason();
             let end = PassEnd { verdict: summary.verdict, reason, error: summary.error.clone() };
             journal::finish(pool, summary.run_id, &end, now).await?;

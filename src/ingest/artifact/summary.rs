@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use crate::ingest::artifact::attempt::Tried;
+use crate::ingest::artifact::retry_schedule::USUAL_ABSENCES;
 use crate::model::stream::Stream;
+use crate::store::artifact::owed::OwedTasks;
 use crate::store::run::Verdict;
 
 /// Refusals in a row after which it is the stream that is refused, and not a session.
@@ -22,8 +24,10 @@ pub struct StreamSummary {
     pub tried: u64,
     /// Tasks that brought something new.
     pub brought: u64,
-    /// Tasks that failed; they are tried again by their calendar.
+    /// Tries that failed; what they were to bring is owed.
     pub failed: u64,
+    /// What is owed at its end, by class.
+    pub owed: Vec<OwedTasks>,
     /// The last failure: class and words.
     pub error: Option<(String, String)>,
     /// The provider wants no call before this.
@@ -32,6 +36,8 @@ pub struct StreamSummary {
     refused: u64,
     /// and those of them since one was not.
     refused_in_a_row: u32,
+    /// Absences of old sessions that were confirmed since one was not.
+    confirmed_in_a_row: u32,
 }
 
 impl StreamSummary {
@@ -44,20 +50,27 @@ impl StreamSummary {
             tried: 0,
             brought: 0,
             failed: 0,
+            owed: Vec::new(),
             error: None,
             parked_until: None,
             refused: 0,
             refused_in_a_row: 0,
+            confirmed_in_a_row: 0,
         }
     }
 
     /// Counts one try.
     pub(super) fn count(&mut self, tried: &Tried) {
         match tried {
-            Tried::Decided { failure, is_new } => {
+            Tried::Decided { failure, is_new, confirms_absence } => {
                 self.tried += 1;
                 self.brought += u64::from(*is_new);
                 self.refused_in_a_row = 0;
+                match confirms_absence {
+                    Some(true) => self.confirmed_in_a_row += 1,
+                    Some(false) => self.confirmed_in_a_row = 0,
+                    None => {}
+                }
                 if let Some((class, detail)) = failure {
                     self.fail(class, detail);
                 }
@@ -83,29 +96,44 @@ impl StreamSummary {
     fn fail(&mut self, class: &str, detail: &str) {
         self.failed += 1;
         self.error = Some((class.to_owned(), detail.to_owned()));
-        if self.verdict == Verdict::Complete {
-            self.verdict = Verdict::Incomplete;
-        }
     }
 
-    /// The last word, once the pass is over.
-    pub(super) fn conclude(&mut self, is_stopped: bool) {
-        if self.tried > 0 && self.refused == self.tried && self.verdict == Verdict::Incomplete {
+    /// The last word, once the pass is over: `owed` is what the stream owes now.
+    pub(super) fn conclude(&mut self, is_stopped: bool, owed: Vec<OwedTasks>) {
+        self.owed = owed;
+        if self.tried > 0 && self.refused == self.tried && self.verdict == Verdict::Complete {
             self.verdict = Verdict::Failed;
+        }
+        if self.verdict == Verdict::Complete && !self.owed.is_empty() {
+            self.verdict = Verdict::Incomplete;
         }
         if is_stopped && self.verdict == Verdict::Complete {
             self.verdict = Verdict::Cancelled;
         }
+        match (self.verdict, self.owed.first()) {
+            // what failed was read by a later try
+            (Verdict::Complete, _) => self.error = None,
+            (Verdict::Incomplete, Some(most)) if self.error.is_none() => {
+                self.error = Some((most.class.clone(), self.owed_in_words()));
+            }
+            _ => {}
+        }
+    }
+
+    /// What is owed, in words: how many, of which kind, and when it is tried next.
+    fn owed_in_words(&self) -> String {
+        let count: i64 = self.owed.iter().map(|owed| owed.count).sum();
+        let classes: Vec<String> = self.owed.iter().map(|owed| format!("{} {}", owed.count, owed.class)).collect();
+        let next = self.owed.iter().filter_map(|owed| owed.next_try_at).min();
+        let next = next.map(|at| format!("; next try at {}", at.format("%Y-%m-%dT%H:%M:%SZ"))).unwrap_or_default();
+        format!("{count} {} owed: {}{next}", self.stream, classes.join(", "))
     }
 
     /// Why it is not complete.
-    pub(super) fn reason(&self) -> Option<String> {
+    pub(crate) fn reason(&self) -> Option<String> {
         let advice = || crate::ingest::advice_for(&self.error.as_ref()?.0);
         match self.verdict {
-            Verdict::Incomplete => Some(format!(
-                "{} of {} sessions could not be fetched; they are tried again by themselves",
-                self.failed, self.tried
-            )),
+            Verdict::Incomplete => Some(self.owed_in_words()),
             Verdict::Cancelled => Some("the service was stopped; the next pass goes on".to_owned()),
             Verdict::RateLimited | Verdict::Failed => advice().map(str::to_owned),
             Verdict::Complete => None,
@@ -117,10 +145,16 @@ impl StreamSummary {
         self.tried += later.tried;
         self.brought += later.brought;
         self.failed += later.failed;
-        if later.verdict != Verdict::Complete {
+        // what an earlier pass owed may have been read since
+        if matches!(self.verdict, Verdict::Complete | Verdict::Incomplete) || later.verdict != Verdict::Complete {
             (self.verdict, self.error, self.parked_until) = (later.verdict, later.error, later.parked_until);
         }
-        self.run_id = later.run_id;
+        (self.run_id, self.owed) = (later.run_id, later.owed);
+    }
+
+    /// Whether the absences of so many old sessions in a row were confirmed that a further one is believed to last.
+    pub(super) fn is_absence_usual(&self) -> bool {
+        self.confirmed_in_a_row >= USUAL_ABSENCES
     }
 
     /// Whether the provider refuses the calls of this stream, so that no more are made in this pass.

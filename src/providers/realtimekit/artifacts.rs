@@ -79,8 +79,15 @@ pub(super) fn read(
 const NO_PRESENCE: &str = "a report is asked for by presence";
 
 fn read_file(kind: FileKind, bytes: &[u8], request: &ArtifactRequest<'_>) -> Result<Option<ArtifactPage>, PullError> {
-    files::read(kind, bytes, request.session.started_at)
-        .map_err(|fault| PullError { http_status: Some(200), ..PullError::contract(kind.name(), fault.to_string()) })
+    files::read(kind, bytes, request.session.started_at).map_err(|fault| PullError {
+        kind: match fault {
+            files::Fault::Broken(_) => PullErrorKind::FileCut,
+            files::Fault::ErrorPage => PullErrorKind::ErrorPage,
+            files::Fault::UnknownForm(_) => PullErrorKind::Contract,
+        },
+        http_status: Some(200),
+        ..PullError::contract(kind.name(), fault.to_string())
+    })
 }
 
 impl RealtimeKit {

@@ -1,19 +1,21 @@
 //! The health of what is fetched session by session: the work list, and the last pass over it.
 //!
 //! That a file was never made, or vanished, is knowledge about a session and no failure of the stream: it is
-//! counted and shown. Failing is only what keeps all sessions from being fetched.
+//! counted and shown. What a fault kept from being read is owed, and makes the stream incomplete until it is read or
+//! given up; so does a large share of what was given up.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
 use utoipa::ToSchema;
 
+use crate::query::pollers::owed::{self, GivenUp, Losses, Owed};
 use crate::query::pollers::state::PollerState;
 use crate::query::pollers::{AcceptedWindows, CurrentRun, IncompleteWindows, LastError, Pause, Poller};
 use crate::query::{ReadError, reading};
 
 /// The work list of one per-session stream: sessions by what is known of their artifact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Tasks {
     /// Not found so far; still asked for.
     pub pending: i64,
@@ -33,6 +35,17 @@ pub struct Tasks {
     pub due: i64,
     /// Since when the oldest of them is due.
     pub oldest_due_at: Option<DateTime<Utc>>,
+    /// What is owed: a fault kept it from being read, and it is neither read nor given up. By class of the last try.
+    pub owed: Vec<Owed>,
+    /// When the first of what is owed is tried next.
+    pub owed_next_try_at: Option<DateTime<Utc>>,
+    /// What was given up, by state and class.
+    pub given_up: Vec<GivenUp>,
+    /// Of the tasks tried within 30 days, the share that was given up because of a fault, 0 to 1; null: none was tried.
+    #[schema(example = 0.02)]
+    pub lost_share: Option<f64>,
+    /// What an operator can do about what was given up; null: nothing needs to be done.
+    pub advice: Option<&'static str>,
 }
 
 struct Facts {
@@ -52,6 +65,14 @@ struct Facts {
     due_count: i64,
     oldest_due_at: Option<DateTime<Utc>>,
     next_try_at: Option<DateTime<Utc>>,
+    tried_count: i64,
+    lost_count: i64,
+    owed_classes: Vec<String>,
+    owed_counts: Vec<i64>,
+    owed_next_try_at: Option<DateTime<Utc>>,
+    given_up_states: Vec<String>,
+    given_up_classes: Vec<String>,
+    given_up_counts: Vec<i64>,
     open_reject_count: i64,
     run_id: Option<i64>,
     run_started_at: Option<DateTime<Utc>>,
@@ -72,7 +93,8 @@ pub(super) async fn list(
     stalled_after: TimeDelta,
     advice: fn(&str) -> Option<&'static str>,
 ) -> Result<Vec<Poller>, ReadError> {
-    let facts = sqlx::query_file_as!(Facts, "src/query/pollers/depth.sql", now).fetch_all(pool).await;
+    let judged_from = now - owed::JUDGED;
+    let facts = sqlx::query_file_as!(Facts, "src/query/pollers/depth.sql", now, judged_from).fetch_all(pool).await;
     let facts = facts.map_err(reading("the state of the work lists"))?;
     Ok(facts.into_iter().map(|facts| facts.into_poller(now, stalled_after, advice)).collect())
 }
@@ -98,8 +120,13 @@ impl Facts {
             _ if self.oldest_due_at.is_some_and(|due_at| now - due_at.max(self.idle_since(due_at)) > stalled_after) => {
                 PollerState::Stalled
             }
+            _ if !self.owed_counts.is_empty() || self.losses().are_many() => PollerState::Incomplete,
             _ => PollerState::Idle,
         }
+    }
+
+    fn losses(&self) -> Losses {
+        Losses { tried: self.tried_count, lost: self.lost_count }
     }
 
     /// When the last pass ended: tasks that came due before may have been left to the next.
@@ -114,6 +141,12 @@ impl Facts {
         advice: fn(&str) -> Option<&'static str>,
     ) -> Poller {
         let state = self.state(now, stalled_after);
+        let owed = Owed::list(&self.owed_classes, &self.owed_counts);
+        // what only waits for a second reading that nothing is there is no reason to act
+        let is_failing = match state {
+            PollerState::Incomplete => owed.iter().any(Owed::is_fault) || self.losses().are_many(),
+            other => other.is_failing(),
+        };
         let run = self.run_finished_at.is_none().then(|| self.current_run()).flatten();
         let tasks = Tasks {
             pending: self.pending_count,
@@ -125,10 +158,15 @@ impl Facts {
             troubled: self.troubled_count,
             due: self.due_count,
             oldest_due_at: self.oldest_due_at,
+            owed,
+            owed_next_try_at: self.owed_next_try_at,
+            given_up: GivenUp::list(&self.given_up_states, &self.given_up_classes, &self.given_up_counts),
+            lost_share: self.losses().share(),
+            advice: self.losses().advice(),
         };
         Poller {
             state,
-            is_failing: state.is_failing(),
+            is_failing,
             last_attempt_at: self.run_started_at,
             last_success_at: self.last_success_at,
             complete_through: None,
@@ -136,7 +174,7 @@ impl Facts {
             lag_seconds: self.oldest_due_at.map(|due_at| (now - due_at).num_seconds()),
             next_run_at: self.next_try_at.filter(|_| self.is_enabled && self.paused_at.is_none()).map(|at| at.max(now)),
             parked_until: None,
-            consecutive_failures: i32::from(state.is_failing()),
+            consecutive_failures: i32::from(is_failing),
             run,
             lease: None,
             paused: Pause::of(self.paused_at, self.paused_by),

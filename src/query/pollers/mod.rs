@@ -4,6 +4,7 @@
 //! cannot leave a good report behind. What the facts mean is decided in [`state`].
 
 mod depth;
+mod owed;
 mod parts;
 pub mod quota;
 pub mod rejects;
@@ -16,7 +17,10 @@ use utoipa::ToSchema;
 
 use crate::clock::parse_schedule;
 pub use crate::query::pollers::depth::Tasks;
-pub use crate::query::pollers::parts::{AcceptedWindow, AcceptedWindows, CurrentRun, IncompleteWindow, IncompleteWindows, LastError, Lease, Pause};
+pub use crate::query::pollers::owed::{GivenUp, Owed};
+pub use crate::query::pollers::parts::{
+    AcceptedWindow, AcceptedWindows, CurrentRun, IncompleteWindow, IncompleteWindows, LastError, Lease, Pause,
+};
 use crate::query::pollers::quota::CallQuota;
 use crate::query::pollers::rejects::LastRunRejects;
 use crate::query::pollers::state::PollerState;

@@ -25,7 +25,7 @@ pub enum PollerState {
     AuthFailed,
     /// The provider refused the request itself.
     ConfigError,
-    /// Some range could not be proven complete.
+    /// Some range could not be proven complete; in per-session streams, content is owed, or much was given up.
     Incomplete,
     /// A run began and gives no sign of life, or none begins though it should have.
     Stalled,

@@ -35,4 +35,5 @@ update ingest.artifact_tasks t
 returning t.session_id, t.stream, s.provider_session_id, s.started_at::timestamptz as "started_at!",
           t.ended_at::timestamptz as "ended_at?", t.requested_at::timestamptz as "requested_at?", t.expires_at::timestamptz as "expires_at?",
           t.first_attempt_at::timestamptz as "first_attempt_at!", t.attempts, t.state, t.claim_token as "token!",
-          t.content_hash
+          t.content_hash, t.reason, t.next_try_at::timestamptz as "due_at!", t.owed_since::timestamptz as "owed_since?",
+          t.agreed_since::timestamptz as "agreed_since?", t.tries

@@ -59,6 +59,7 @@ async fn relink(
     sqlx::query!(
         "update ingest.artifact_tasks t
             set session_id = s.session_id, content_hash = null, claim_token = null, claimed_until = null,
+                owed_since = null, agreed_since = null, tries = 0,
                 next_try_at = case when t.next_try_at is null and (t.state = 'available' or t.expires_at > $3)
                                    then $3::timestamptz else t.next_try_at end,
                 first_attempt_at = case when t.state <> 'available' then t.first_attempt_at end,

@@ -15,5 +15,6 @@ select s.source_id, s.session_id, s.provider_session_id, k.stream, over.at, over
  order by s.session_id, k.stream
     on conflict (source_id, session_id, stream) do update
    set ended_at = excluded.ended_at, expires_at = excluded.expires_at, next_try_at = excluded.next_try_at,
-       state = case when t.state in ('available', 'empty') then t.state else 'pending' end, settled_at = null
+       state = case when t.state in ('available', 'empty') then t.state else 'pending' end, settled_at = null,
+       owed_since = null, agreed_since = null, tries = 0
  where t.ended_at is distinct from excluded.ended_at

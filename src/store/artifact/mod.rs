@@ -10,6 +10,7 @@
 mod chat;
 mod enlist;
 pub mod journal;
+pub mod owed;
 mod participant;
 mod presence;
 mod presence_check;
@@ -67,8 +68,25 @@ pub struct Task {
     pub attempts: i32,
     /// What is known so far.
     pub state: ArtifactState,
+    /// What the last try met, for programs.
+    pub reason: Option<String>,
+    /// When this try was due.
+    pub due_at: DateTime<Utc>,
+    /// What its last tries did not bring.
+    pub owed: Owed,
     pub(super) token: Uuid,
     pub(super) content_hash: Option<Vec<u8>>,
+}
+
+/// The tries of a task that brought nothing, in a row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Owed {
+    /// The first fault since content was last read; `None`: nothing is owed.
+    pub since: Option<DateTime<Utc>>,
+    /// Since when each try has met the same reason.
+    pub agreed_since: Option<DateTime<Utc>>,
+    /// How many tries; of an owed task, since `since`.
+    pub tries: i32,
 }
 
 /// What becomes of a task after a try.
@@ -82,6 +100,8 @@ pub struct Decision {
     pub reason: Option<String>,
     /// The same for people.
     pub detail: Option<String>,
+    /// What is owed from now on.
+    pub owed: Owed,
 }
 
 /// What saving did.

@@ -37,10 +37,26 @@ pub async fn without_report(
     Ok(ids.iter().filter_map(|id| ProviderRecordId::parse(id).ok()).collect())
 }
 
-/// How many of the session's participants have a report, and how many have none.
-pub async fn counts(pool: &PgPool, task: &Task) -> Result<(i64, i64), StoreError> {
-    let row = sqlx::query!(
-        r#"select count(*) filter (where q.has_report) as "with!", count(*) filter (where q.has_report is not true) as "without!"
+/// The reports of a session's participants, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Participants with a report.
+    pub with_report: i64,
+    /// Participants without one.
+    pub without_report: i64,
+    /// The list of participants is stored: where it is empty, there is no report to ask for.
+    pub is_list_known: bool,
+}
+
+/// Counts the stored reports of the session's participants.
+pub async fn counts(pool: &PgPool, task: &Task) -> Result<Counts, StoreError> {
+    sqlx::query_as!(
+        Counts,
+        r#"select count(*) filter (where q.has_report) as "with_report!",
+                  count(p.*) filter (where q.has_report is not true) as "without_report!",
+                  exists (select from ingest.artifact_tasks t
+                           where t.source_id = $1 and t.session_id = $2 and t.stream = 'participants'
+                             and t.state in ('available', 'empty')) as "is_list_known!"
              from core.participants p
              left join core.participant_quality q
                on q.source_id = p.source_id and q.session_id = p.session_id
@@ -51,8 +67,7 @@ pub async fn counts(pool: &PgPool, task: &Task) -> Result<(i64, i64), StoreError
     )
     .fetch_one(pool)
     .await
-    .map_err(StoreError::doing("counting reports"))?;
-    Ok((row.with, row.without))
+    .map_err(StoreError::doing("counting reports"))
 }
 
 /// Writes reports; how many rows that changed.

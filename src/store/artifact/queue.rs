@@ -13,7 +13,7 @@ use crate::model::artifact::{ArtifactState, SessionRef};
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact::{SessionStream, Task};
+use crate::store::artifact::{Owed, SessionStream, Task};
 
 /// What is lost within this goes before what is newest.
 const NEAR_EXPIRY: TimeDelta = TimeDelta::hours(12);
@@ -48,6 +48,11 @@ struct Claimed {
     state: String,
     token: Uuid,
     content_hash: Option<Vec<u8>>,
+    reason: Option<String>,
+    due_at: DateTime<Utc>,
+    owed_since: Option<DateTime<Utc>>,
+    agreed_since: Option<DateTime<Utc>>,
+    tries: i32,
 }
 
 async fn claim_some(
@@ -114,6 +119,9 @@ impl Claimed {
             first_attempt_at: self.first_attempt_at,
             attempts: self.attempts,
             state: ArtifactState::parse(&self.state)?,
+            reason: self.reason,
+            due_at: self.due_at,
+            owed: Owed { since: self.owed_since, agreed_since: self.agreed_since, tries: self.tries },
             token: self.token,
             content_hash: self.content_hash,
         })
@@ -150,6 +158,35 @@ pub async fn give_back(pool: &PgPool, task: &Task, next_try_at: DateTime<Utc>) -
     .execute(pool)
     .await
     .map_err(StoreError::doing("giving a task back"))?;
+    Ok(())
+}
+
+/// Gives a task back that was not answered: the try does not count, and its content is owed. `class` says why.
+pub async fn put_off(
+    pool: &PgPool,
+    task: &Task,
+    next_try_at: DateTime<Utc>,
+    class: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.artifact_tasks
+            set claim_token = null, claimed_until = null, attempts = greatest(attempts - 1, 0), next_try_at = $5,
+                first_attempt_at = case when attempts <= 1 then null else first_attempt_at end,
+                owed_since = coalesce(owed_since, $6), tries = case when owed_since is null then 0 else tries end,
+                reason = coalesce(reason, $7)
+          where source_id = $1 and session_id = $2 and stream = $3 and claim_token = $4",
+        task.source_id.0,
+        task.session_id,
+        task.stream.as_str(),
+        task.token,
+        next_try_at,
+        now,
+        class,
+    )
+    .execute(pool)
+    .await
+    .map_err(StoreError::doing("putting a task off"))?;
     Ok(())
 }
 
@@ -195,6 +232,9 @@ impl Task {
             first_attempt_at,
             attempts: 1,
             state,
+            reason: None,
+            due_at: first_attempt_at,
+            owed: Owed::default(),
             token: Uuid::nil(),
             content_hash: None,
         }

@@ -15,7 +15,7 @@ use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
 use crate::store::artifact::presence_check::is_there;
 use crate::store::artifact::save::write_rows;
-use crate::store::artifact::{Content, Found, SaveContext, Task, quality};
+use crate::store::artifact::{Content, Found, Owed, SaveContext, Task, quality};
 use crate::store::raw::{self, RawRecord};
 use crate::store::{Place, StoreError, person, reject, version};
 
@@ -165,6 +165,9 @@ pub async fn load(
         first_attempt_at: now,
         attempts: 0,
         state: ArtifactState::parse(&row.state).unwrap_or(ArtifactState::Pending),
+        reason: None,
+        due_at: now,
+        owed: Owed::default(),
         token: Uuid::nil(),
         content_hash: row.content_hash,
     };

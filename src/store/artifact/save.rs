@@ -222,7 +222,7 @@ async fn keep(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.artifact_tasks
-            set state = $4, reason = $6, detail = $7,
+            set state = $4, reason = $6, detail = $7, owed_since = $11, agreed_since = $12, tries = $13,
                 -- a session that ended meanwhile has made its task due anew: that stays
                 next_try_at = case when ended_at is distinct from $10 then next_try_at else $5 end,
                 settled_at = case when ended_at is not distinct from $10 and $5::timestamptz is null
@@ -240,6 +240,9 @@ async fn keep(
         fresh_hash,
         now,
         task.session.ended_at,
+        decision.owed.since,
+        decision.owed.agreed_since,
+        decision.owed.tries,
     )
     .execute(tx)
     .await

@@ -236,6 +236,12 @@ impl Api {
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
+    /// Status and JSON body of `POST path` with this body.
+    pub(crate) async fn send(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        let answer = self.http.post(format!("{}{path}", self.base)).json(body).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
     /// Status and JSON body of `POST path` without a body, as a program sends it; with these headers besides.
     pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)]) -> (u16, serde_json::Value) {
         let mut request = self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json");

@@ -72,6 +72,11 @@ pub(crate) fn odd(page: &ArtifactPage, kind: &'static str, path: &str, value: &s
     page.oddities.iter().filter(|oddity| **oddity == wanted).count()
 }
 
+/// Whether the bytes of a file cannot be read, by any of the names for it.
+pub(crate) fn is_unreadable(error: &PullError) -> bool {
+    matches!(error.kind, PullErrorKind::FileCut | PullErrorKind::ErrorPage | PullErrorKind::Contract)
+}
+
 fn participants(page: &ArtifactPage) -> &[Participant] {
     let Artifact::Participants(participants) = &page.artifact else { panic!("{:?}", page.artifact) };
     participants
@@ -332,7 +337,7 @@ async fn no_failure_tells_the_link() {
         || file("neither this nor that"),
         || file("x".repeat(2 * 1024 * 1024)),
     ];
-    let kinds = [PullErrorKind::Transient, PullErrorKind::Contract, PullErrorKind::Contract, PullErrorKind::TooLarge];
+    let kinds = [PullErrorKind::Transient, PullErrorKind::ErrorPage, PullErrorKind::Contract, PullErrorKind::TooLarge];
     for (reply, kind) in replies.into_iter().zip(kinds) {
         let server = Server::start(move |call| if call.path == "/file" { reply() } else { link_answer(call) }).await;
         let error = ask(&*connect("realtimekit", &server.url), Stream::Chat, None, None).await.unwrap_err();

@@ -3,8 +3,9 @@
 //! What proves the end is decided in [`crate::ingest::list_end`], as for the lists of sessions.
 
 use crate::connector::error::PullError;
-use crate::ingest::artifact::attempt::{Attempt, Outcome};
+use crate::ingest::artifact::attempt::Attempt;
 use crate::ingest::artifact::gathered::{Gathered, part};
+use crate::ingest::artifact::outcome::Outcome;
 use crate::ingest::list_end::{ListEnd, PageEnd, Reading, fingerprint};
 use crate::model::artifact::{Artifact, ArtifactAnswer};
 use crate::model::page::Cursor;

@@ -1,0 +1,199 @@
+//! `POST /v1/sync/sources/{slug}/artifacts/retry`: what was given up of sessions' artifacts is tried again.
+//!
+//! Makes tasks due and asks no provider: the pollers do, within seconds. Journaled with who asked.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::api::ApiState;
+use crate::api::actions::request::{ActionRequest, body_fault};
+use crate::api::documented::ControlProblems;
+use crate::api::parameters::{Asked, Faults, NoParameters};
+use crate::api::problem::{ApiError, Fault};
+use crate::api::sync::control::no_source;
+use crate::model::artifact::{GIVEN_UP_STATES, RETRY_STATES};
+use crate::model::id::SourceId;
+use crate::model::stream::Stream;
+use crate::model::time;
+use crate::query::catalog::Catalog;
+use crate::store::artifact::owed::{self, RetryFilter};
+use crate::store::operation::{Operation, Operator};
+
+const FIELDS: [&str; 4] = ["state", "stream", "from", "to"];
+
+/// What is tried again. Each field narrows it; an empty body means all that was given up.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is only documented; the body is read field by field")]
+pub(crate) struct ArtifactRetryRequest {
+    /// Only in these states: `failed`, `expired`, `empty`, `incomplete`, `not_enabled`; one text or a list. Default: the
+    /// first four.
+    #[schema(required = false, example = json!(["failed"]))]
+    state: Vec<String>,
+    /// Only of these streams; one text or a list. Default: all.
+    #[schema(required = false, example = json!(["chat"]))]
+    stream: Vec<String>,
+    /// Only of sessions that began at this instant or later, RFC 3339.
+    #[schema(required = false, example = "2026-11-01T00:00:00Z")]
+    from: Option<DateTime<Utc>>,
+    /// Only of sessions that began before this instant, RFC 3339.
+    #[schema(required = false)]
+    to: Option<DateTime<Utc>>,
+}
+
+/// What is due now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ArtifactsRetried {
+    /// Its number in `/v1/sync/operations`.
+    #[schema(example = 16)]
+    operation_id: i64,
+    /// Slug of the source.
+    #[schema(example = "rtk-prod")]
+    source: String,
+    /// Tasks that are due now, over all streams.
+    #[schema(example = 54)]
+    made_due: i64,
+    /// The same by stream.
+    streams: Vec<RetriedStream>,
+}
+
+/// What is due now of one stream.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RetriedStream {
+    /// Its name.
+    #[schema(example = "chat")]
+    stream: &'static str,
+    /// Tasks that are due now.
+    #[schema(example = 54)]
+    made_due: i64,
+}
+
+/// Try artifacts again
+///
+/// Has artifacts of sessions that were given up tried again: their tries are reset and they are due now. Content that is
+/// stored stays available meanwhile. Journaled in `/v1/sync/operations`.
+#[utoipa::path(
+    post, path = "/v1/sync/sources/{slug}/artifacts/retry", tag = "sync",
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
+    request_body(content = ArtifactRetryRequest, description = "All fields are optional; unknown ones are refused.", example = json!({
+        "state": ["failed"], "stream": ["chat"], "from": "2026-11-01T00:00:00Z"
+    })),
+    responses(
+        (status = 202, description = "The tasks are due.", body = ArtifactsRetried, example = json!({
+            "operation_id": 16, "source": "rtk-prod", "made_due": 54, "streams": [{"stream": "chat", "made_due": 54}]
+        })),
+        ControlProblems
+    )
+)]
+pub(crate) async fn retry_artifacts(
+    State(state): State<ApiState>,
+    slug: Result<Path<String>, PathRejection>,
+    asked: Asked<NoParameters>,
+    request: ActionRequest,
+) -> Result<(StatusCode, Json<ArtifactsRetried>), ApiError> {
+    asked.faults.refuse()?;
+    let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
+    let catalog = Catalog::load(&state.pool, None).await?;
+    let found = catalog.sources.iter().find(|source| source.source == slug);
+    let source = found.ok_or_else(|| no_source(&slug, &catalog))?;
+    let offered: Vec<&str> = source.session_streams.iter().map(String::as_str).collect();
+    let wanted = Wanted::read(&request.body, &offered).map_err(ApiError::InvalidBody)?;
+    let streams: Vec<Stream> = wanted.streams.iter().filter_map(|name| Stream::parse(name)).collect();
+    let states: Vec<&str> = wanted.states.iter().map(String::as_str).collect();
+    let source_id = SourceId(source.source_id);
+    let filter = RetryFilter { source_id, streams: &streams, states: &states, from: wanted.from, to: wanted.to };
+    let target = filter.in_words();
+    let operator = Operator { requested_by: request.requested_by, request_id: Some(request.request_id) };
+    let operation = Operation {
+        source_id: Some(source_id),
+        stream: Some(&streams).filter(|streams| streams.len() == 1).map(|streams| streams[0]),
+        kind: "retry",
+        target: Some(&target),
+        operator: &operator,
+        now: state.clock.now(),
+    };
+    let (operation_id, made_due) = owed::retry(&state.pool, &operation, &filter).await?;
+    let streams = made_due.iter().map(|(stream, made_due)| RetriedStream { stream: stream.as_str(), made_due: *made_due });
+    let answer = ArtifactsRetried {
+        operation_id,
+        source: slug,
+        made_due: made_due.iter().map(|(_, made_due)| made_due).sum(),
+        streams: streams.collect(),
+    };
+    Ok((StatusCode::ACCEPTED, Json(answer)))
+}
+
+/// What the body asks for.
+struct Wanted {
+    states: Vec<String>,
+    streams: Vec<String>,
+    from: Option<DateTime<Utc>>,
+    to: Option<DateTime<Utc>>,
+}
+
+impl Wanted {
+    fn read(body: &Value, offered: &[&str]) -> Result<Self, Vec<Fault>> {
+        let mut faults = Faults::default();
+        let nothing = Map::new();
+        let fields = match body {
+            Value::Null => &nothing,
+            Value::Object(fields) => fields,
+            _ => return Err(vec![body_fault("", "wrong_type", "The body must be empty or an object.")]),
+        };
+        for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
+            faults.note_unknown(name, "unknown_field", name, FIELDS);
+        }
+        let states = words(fields, "state", &RETRY_STATES, &GIVEN_UP_STATES, &mut faults);
+        let streams = words(fields, "stream", offered, offered, &mut faults);
+        let (from, to) = (instant(fields, "from", &mut faults), instant(fields, "to", &mut faults));
+        if from.zip(to).is_some_and(|(from, to)| to <= from) {
+            faults.note("to", "empty_range", "`to` must come after `from`.");
+        }
+        let faults = faults.in_body("");
+        if faults.is_empty() { Ok(Self { states, streams, from, to }) } else { Err(faults) }
+    }
+}
+
+/// One word or a list of words, all of them among `allowed`.
+fn words(
+    fields: &Map<String, Value>,
+    name: &str,
+    allowed: &[&str],
+    default: &[&str],
+    faults: &mut Faults,
+) -> Vec<String> {
+    let given = match fields.get(name) {
+        None | Some(Value::Null) => return default.iter().map(|word| (*word).to_owned()).collect(),
+        Some(Value::Array(list)) if list.is_empty() => {
+            faults.note(name, "empty_list", format!("Name at least one value of `{name}`, or leave it out."));
+            return Vec::new();
+        }
+        Some(Value::Array(list)) => list.iter().collect(),
+        Some(one) => vec![one],
+    };
+    let mut words = Vec::new();
+    for value in given {
+        match value.as_str().filter(|word| allowed.contains(word)) {
+            Some(word) => words.push(word.to_owned()),
+            None => {
+                let shown = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+                faults.note_unknown(name, "unknown_value", &shown, allowed.iter().copied());
+            }
+        }
+    }
+    words
+}
+
+fn instant(fields: &Map<String, Value>, name: &str, faults: &mut Faults) -> Option<DateTime<Utc>> {
+    let value = fields.get(name).filter(|value| !value.is_null())?;
+    let at = value.as_str().and_then(time::from_text);
+    if at.is_none() {
+        faults.note(name, "invalid_time", format!("`{name}` must be RFC 3339, between 2000 and 2100, as a text."));
+    }
+    at
+}

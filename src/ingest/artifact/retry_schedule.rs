@@ -1,0 +1,299 @@
+//! What an answer, an absence or a fault means, when to ask again, and what settles it: one table.
+//!
+//! No provider says whether a file that is missing is late, was never made, or is gone, and no single answer says
+//! whether a fault will last. So nothing that may be in passing settles a task. Ages count from the session's end, or
+//! from when we had the artifact made; the policy of the stream lists them (2 min, 10 min, 30 min, 2 h, 12 h, then
+//! daily until the provider keeps it no longer).
+//!
+//! | a try meets | the next try | owed | settled by |
+//! |---|---|---|---|
+//! | a fault (1) | seconds (2), then spread (3) | at once | 10 tries over 24 h, after the ages: `failed` |
+//! | part of a list (4) | the same | at once | 10 tries over 24 h at any age: `available`, `incomplete` |
+//! | a lasting fault (5) | at the ages, then a day later | at once | two tries 24 h apart, after the ages: `failed` |
+//! | nothing (6), within the ages | at the ages; seconds (2) once it should be made (7) | no | - |
+//! | nothing (6), after the ages | seconds (2), then 24 h after the first | at once | two tries 24 h apart (8) |
+//! | a dead link, once made (7) | as a fault | at once | two tries 24 h apart, after the ages: `expired` |
+//! | a refused credential or request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries, after the ages: `failed` |
+//! | no answer (9) | 30 s, or the stated instant | at once | never: it uses up no try |
+//!
+//! 1. `transient`, `file_cut`, `error_page`, `contract_error` (a refusal of the one call, a broken form), `crashed`.
+//! 2. Twice, within 4 s and within 12 s: a poll waits for these.
+//! 3. 5 min, 20 min, 1 h, 3 h, 7 h, 13 h and 25 h after the first fault, then daily; at an age where that is sooner.
+//! 4. The stated total is not reached, or a report fails. What came is stored.
+//! 5. `too_large`, `refused_by_database`: the same bytes fail again, so few tries are enough.
+//! 6. `not_found`, `no_link`, `zero_bytes`.
+//! 7. At the age at which what is found is settled. A session that is followed from its end had its tries by then.
+//! 8. `expired`, `not_enabled` (it was asked for in time) or `empty`; `failed` for participants, which every session has.
+//! 9. The provider was not reached, or wants no calls now.
+//!
+//! Costs. A missing file of an old session costs four calls: three now and one a day later. On a first load of 2,000 old
+//! meetings whose three files are all gone that is 24,000 calls, about two hours of 200 calls a minute. So once
+//! [`USUAL_ABSENCES`] sessions of a pass in a row have confirmed theirs, a further one gets no tries within seconds: two
+//! calls each, 12,000 in all. A settled task is never asked for again by itself. A fault costs ten tries, whatever lasts
+//! longer is not in passing.
+//!
+//! Pure: the present and chance are arguments.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::connector::ArtifactPolicy;
+use crate::ingest::artifact::ages::next_age;
+use crate::ingest::artifact::outcome::{Moment, Outcome};
+use crate::model::artifact::{Absence, ArtifactState};
+use crate::model::stream::Stream;
+use crate::store::artifact::{Decision, Owed, Task};
+
+/// The waits before the second and the third try.
+const QUICK: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(12)];
+/// No try within seconds is later than this.
+pub(super) const LONGEST_QUICK: TimeDelta = TimeDelta::seconds(12);
+/// How long after the first fault the further tries are made.
+const SPREAD: [TimeDelta; 7] = [
+    TimeDelta::minutes(5),
+    TimeDelta::minutes(20),
+    TimeDelta::hours(1),
+    TimeDelta::hours(3),
+    TimeDelta::hours(7),
+    TimeDelta::hours(13),
+    TimeDelta::hours(25),
+];
+/// Tries before a fault is given up,
+pub(super) const LEAST_TRIES: i32 = 10;
+/// and the least time that they span; also the time between two readings that settle an absence.
+const A_DAY: TimeDelta = TimeDelta::days(1);
+/// The wait where no poller ran for so long that the tries are too few.
+const CATCHING_UP: TimeDelta = TimeDelta::hours(1);
+/// Sessions in a row whose absences were confirmed, after which a further one is believed to last.
+pub(super) const USUAL_ABSENCES: u32 = 20;
+
+/// The first wait after a refusal; each further one is twice as long.
+const AFTER_REFUSAL: TimeDelta = TimeDelta::minutes(5);
+/// What was refused waits no longer than this while the provider still keeps it,
+const LONGEST_REFUSED: TimeDelta = TimeDelta::hours(1);
+/// and is given up after so many tries once the provider keeps it no longer.
+const MOST_REFUSALS: i32 = 30;
+
+/// What becomes of the task.
+pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, moment: Moment) -> Decision {
+    let by_age = next_age(task, policy, moment.now);
+    let table = Table { task, policy, moment, by_age };
+    let has_content = matches!(task.state, ArtifactState::Available | ArtifactState::Empty);
+    match outcome {
+        Outcome::Found => table.known(ArtifactState::Available, table.settles_at(), None),
+        // the round goes on: it began when it was due
+        Outcome::MoreToAsk => Decision {
+            state: task.state,
+            next_try_at: Some(task.due_at),
+            reason: task.reason.clone(),
+            detail: None,
+            owed: task.owed,
+        },
+        Outcome::FoundEmpty => {
+            // what is filled in late looks empty first
+            let next = by_age.filter(|at| task.counts_from().is_none_or(|from| *at <= from + policy.settles_after));
+            let state = if task.state == ArtifactState::Available { task.state } else { ArtifactState::Empty };
+            table.known(state, next, Some("no_content"))
+        }
+        Outcome::FoundPart { detail } => table.fault("incomplete", detail, Some(ArtifactState::Available)),
+        Outcome::FoundWithout(absence) => table.absent(*absence, Some(ArtifactState::Available)),
+        // what was stored once stays, whatever the provider does with it
+        Outcome::Absent(absence) if has_content && task.owed.since.is_none() => {
+            table.known(task.state, table.settles_at(), Some(absence.as_str()))
+        }
+        Outcome::Absent(absence) => table.absent(*absence, has_content.then_some(task.state)),
+        Outcome::Failed { class, detail, is_lasting: true } => {
+            table.lasting(class, detail, has_content.then_some(task.state))
+        }
+        Outcome::Failed { class, detail, is_lasting: false } => {
+            table.fault(class, detail, has_content.then_some(task.state))
+        }
+        Outcome::Refused { class, detail, until } => table.refused(class, detail, *until, has_content),
+    }
+}
+
+/// What a try says about the absence that the tries before it met: `Some(true)` confirms it, `Some(false)` disproves it.
+pub(super) fn confirms_absence(task: &Task, outcome: &Outcome) -> Option<bool> {
+    let absences = [Absence::NotFound, Absence::NoLink, Absence::LinkDead, Absence::ZeroBytes];
+    let was_absent = absences.iter().any(|absence| task.reason.as_deref() == Some(absence.as_str()));
+    if task.owed.since.is_none() || !was_absent {
+        return None;
+    }
+    match outcome {
+        Outcome::Absent(absence) => Some(task.reason.as_deref() == Some(absence.as_str())),
+        Outcome::Found | Outcome::FoundEmpty => Some(false),
+        _ => None,
+    }
+}
+
+/// The table, for one task at one moment.
+struct Table<'a> {
+    task: &'a Task,
+    policy: &'a ArtifactPolicy,
+    moment: Moment,
+    /// The next age at which to ask; `None`: the ages have ended.
+    by_age: Option<DateTime<Utc>>,
+}
+
+impl Table<'_> {
+    /// An answer: nothing is owed.
+    fn known(&self, state: ArtifactState, next_try_at: Option<DateTime<Utc>>, reason: Option<&str>) -> Decision {
+        let reason = reason.map(str::to_owned);
+        Decision { state, next_try_at, reason, detail: None, owed: Owed::default() }
+    }
+
+    /// What is owed after one more try that met `reason`.
+    fn after(&self, reason: &str, is_owed: bool) -> Owed {
+        let (before, now) = (self.task.owed, self.moment.now);
+        let is_same = self.task.reason.as_deref() == Some(reason);
+        let begins = is_owed && before.since.is_none();
+        Owed {
+            since: before.since.or(is_owed.then_some(now)),
+            agreed_since: before.agreed_since.filter(|_| is_same).or(Some(now)),
+            tries: if begins { 1 } else { before.tries.saturating_add(1) },
+        }
+    }
+
+    /// `stored`: the state of what is stored; `None`: nothing is.
+    fn unread(
+        &self,
+        reason: &str,
+        detail: Option<&str>,
+        owed: Owed,
+        next_try_at: Option<DateTime<Utc>>,
+        states: (Option<ArtifactState>, ArtifactState),
+    ) -> Decision {
+        let (stored, given_up) = states;
+        let open = if next_try_at.is_some() { ArtifactState::Pending } else { given_up };
+        Decision {
+            state: stored.unwrap_or(open),
+            next_try_at,
+            reason: Some(reason.to_owned()),
+            detail: detail.map(str::to_owned),
+            owed: if next_try_at.is_some() { owed } else { Owed::default() },
+        }
+    }
+
+    fn fault(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> Decision {
+        let owed = self.after(reason, true);
+        let span = owed.since.map_or(TimeDelta::zero(), |since| self.moment.now - since);
+        let has_ended = self.task.counts_from().is_some();
+        // a part that is stored does not get lost by waiting: its tries need not last as long as the ages
+        let is_kept = if reason == "incomplete" { !has_ended } else { self.by_age.is_some() };
+        let is_over = owed.tries >= LEAST_TRIES && span >= A_DAY && !is_kept;
+        let next = (!is_over).then(|| earlier(self.after_fault(&owed), self.by_age));
+        self.unread(reason, Some(detail), owed, next, (stored, ArtifactState::Failed))
+    }
+
+    fn lasting(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> Decision {
+        let owed = self.after(reason, true);
+        let next = self.by_age.or_else(|| self.confirm_at(&owed));
+        self.unread(reason, Some(detail), owed, next, (stored, ArtifactState::Failed))
+    }
+
+    fn absent(&self, absence: Absence, stored: Option<ArtifactState>) -> Decision {
+        let (task, now) = (self.task, self.moment.now);
+        let is_made = task.counts_from().is_some_and(|from| now >= from + self.policy.settles_after);
+        let is_late_link = is_made && absence == Absence::LinkDead;
+        let mut owed = self.after(absence.as_str(), self.by_age.is_none() || is_late_link);
+        let confirm_at = self.confirm_at(&owed);
+        let is_believed = self.by_age.is_none() && self.moment.is_usual_absence;
+        let quick = confirm_at.filter(|_| is_made && !is_believed).and_then(|_| self.quick(owed.tries));
+        let next = match self.by_age {
+            Some(at) => {
+                // a fault before it was in passing: for a day the provider has said that there is nothing (yet)
+                if confirm_at.is_none() && !is_late_link {
+                    owed.since = None;
+                }
+                let is_far = at - now > A_DAY;
+                let at = confirm_at.filter(|_| is_far).unwrap_or(at);
+                let at = if owed.since.is_some() { earlier(self.after_fault(&owed), Some(at)) } else { at };
+                Some(earlier(at, quick))
+            }
+            None => quick.or(confirm_at),
+        };
+        self.unread(absence.as_str(), None, owed, next, (stored, given_up(task, absence)))
+    }
+
+    fn refused(&self, class: &str, detail: &str, until: Option<DateTime<Utc>>, has_content: bool) -> Decision {
+        let (task, now) = (self.task, self.moment.now);
+        // patience is asked of whichever call comes: only a task that meets it again goes behind the others
+        let is_chance = until.is_some() && task.attempts <= 2;
+        let from = until.unwrap_or(now).max(now);
+        let next = if is_chance { Some(from) } else { after_refusal(task, from) };
+        let owed = if until.is_some() {
+            Owed { since: task.owed.since.or(Some(now)), ..task.owed }
+        } else {
+            self.after(class, true)
+        };
+        let stored = (has_content || next.is_some()).then_some(task.state);
+        self.unread(class, Some(detail), owed, next, (stored, ArtifactState::Failed))
+    }
+
+    /// The second or third try of a series.
+    fn quick(&self, tries: i32) -> Option<DateTime<Utc>> {
+        let wait = QUICK.get(usize::try_from(tries - 1).ok()?)?;
+        Some(self.moment.now + wait.mul_f64(0.5 + self.moment.chance / 2.0))
+    }
+
+    /// The next try after a fault. Its instants hang on the first fault, so that tries in between move none of them.
+    fn after_fault(&self, owed: &Owed) -> DateTime<Utc> {
+        let now = self.moment.now;
+        if let Some(quick) = self.quick(owed.tries) {
+            return quick;
+        }
+        let spread = owed.since.and_then(|since| SPREAD.iter().map(|age| since + *age).find(|at| *at > now));
+        spread.unwrap_or_else(|| now + if owed.tries < LEAST_TRIES { CATCHING_UP } else { A_DAY })
+    }
+
+    /// When a second reading can settle what the first said; `None`: this one does.
+    fn confirm_at(&self, owed: &Owed) -> Option<DateTime<Utc>> {
+        owed.agreed_since.map(|since| since + A_DAY).filter(|at| *at > self.moment.now)
+    }
+
+    /// When what was found is looked at once more; `None`: it does not change any more.
+    fn settles_at(&self) -> Option<DateTime<Utc>> {
+        match self.task.counts_from() {
+            None => self.by_age,
+            Some(from) => Some(from + self.policy.settles_after).filter(|at| *at > self.moment.now),
+        }
+    }
+}
+
+fn earlier(one: DateTime<Utc>, other: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    other.map_or(one, |other| other.min(one))
+}
+
+/// When to ask again for what was refused, counted from `from`. Later than others, so that one session that is
+/// always refused is not always the next; never so late that it is lost meanwhile. A credential may be wrong for
+/// weeks, so this gives up late.
+fn after_refusal(task: &Task, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let doublings = u32::try_from(task.attempts.clamp(1, 16) - 1).unwrap_or_default();
+    let wait = AFTER_REFUSAL * 2_i32.saturating_pow(doublings);
+    match task.expires_at {
+        Some(expires_at) if expires_at <= from && task.attempts >= MOST_REFUSALS => None,
+        Some(expires_at) if expires_at <= from => Some(from + wait.min(A_DAY)),
+        Some(expires_at) => {
+            let half_way = ((expires_at - from) / 2).max(TimeDelta::minutes(1));
+            Some(from + wait.min(LONGEST_REFUSED).min(half_way))
+        }
+        None => Some(from + wait.min(LONGEST_REFUSED)),
+    }
+}
+
+/// What nothing means once the provider keeps nothing any more.
+fn given_up(task: &Task, absence: Absence) -> ArtifactState {
+    let was_asked_in_time = task.expires_at.is_none_or(|expires_at| task.first_attempt_at < expires_at);
+    match absence {
+        Absence::ZeroBytes => ArtifactState::Empty,
+        // every session has participants: a provider that knows none does not know the session
+        Absence::NotFound | Absence::NoLink if task.stream == Stream::Participants => ArtifactState::Failed,
+        Absence::NotFound | Absence::NoLink if was_asked_in_time => ArtifactState::NotEnabled,
+        Absence::NotFound | Absence::NoLink | Absence::LinkDead => ArtifactState::Expired,
+    }
+}
+
+#[cfg(test)]
+#[path = "retry_schedule_tests.rs"]
+mod tests;

@@ -1,0 +1,174 @@
+//! What tasks owe: content that a fault kept from being read, until it is read or given up.
+//!
+//! A task owes something while its `owed_since` is set. What was given up is settled and owes nothing; an operator can
+//! have it tried again. Decides nothing about when that is right.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+
+use crate::model::id::SourceId;
+use crate::model::stream::Stream;
+use crate::store::operation::{self, Operation};
+use crate::store::{Place, StoreError, version};
+
+/// Tasks of one stream that owe something for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwedTasks {
+    /// Which stream.
+    pub stream: Stream,
+    /// What their last tries met, for programs.
+    pub class: String,
+    /// How many they are.
+    pub count: i64,
+    /// When the first of them is tried next.
+    pub next_try_at: Option<DateTime<Utc>>,
+}
+
+/// What the tasks of `streams` owe: by stream, the most frequent reason first.
+pub async fn list(pool: &PgPool, source_id: SourceId, streams: &[Stream]) -> Result<Vec<OwedTasks>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select stream, coalesce(reason, 'unknown') as "class!", count(*) as "count!",
+                  min(next_try_at)::timestamptz as next_try_at
+             from ingest.artifact_tasks
+            where source_id = $1 and stream = any($2) and owed_since is not null
+            group by stream, reason
+            order by stream, count(*) desc, reason"#,
+        source_id.0,
+        &names(streams) as &[&str],
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::doing("counting what is owed"))?;
+    let owed = rows.into_iter().filter_map(|row| {
+        let stream = Stream::parse(&row.stream)?;
+        Some(OwedTasks { stream, class: row.class, count: row.count, next_try_at: row.next_try_at })
+    });
+    Ok(owed.collect())
+}
+
+/// Makes owed tasks due at `now` that had fewer than `most_tries` tries. Left out is what waits for a second reading a
+/// day later, or for the instant that the provider stated.
+pub async fn make_due(
+    pool: &PgPool,
+    source_id: SourceId,
+    streams: &[Stream],
+    most_tries: i32,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.artifact_tasks set next_try_at = $4
+          where source_id = $1 and stream = any($2) and owed_since is not null and tries < $3 and next_try_at > $4
+            and reason <> all ('{not_found,no_link,link_dead,zero_bytes,rate_limited}')
+            and (claimed_until is null or claimed_until <= now())",
+        source_id.0,
+        &names(streams) as &[&str],
+        most_tries,
+        now,
+    )
+    .execute(pool)
+    .await
+    .map_err(StoreError::doing("making owed tasks due"))?;
+    Ok(())
+}
+
+/// When all tasks are due whose last tries brought nothing and whose next one is after `now` and no later than `until`;
+/// `None`: there is none.
+pub async fn quick_tries_due_at(
+    pool: &PgPool,
+    source_id: SourceId,
+    streams: &[Stream],
+    (now, until): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    sqlx::query_scalar!(
+        r#"select max(next_try_at)::timestamptz as "last" from ingest.artifact_tasks
+            where source_id = $1 and stream = any($2) and next_try_at > $3 and next_try_at <= $4 and tries > 0"#,
+        source_id.0,
+        &names(streams) as &[&str],
+        now,
+        until,
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(StoreError::doing("reading which task is tried next"))
+}
+
+/// Which settled tasks are tried again.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryFilter<'a> {
+    /// Of which source.
+    pub source_id: SourceId,
+    /// Of which streams.
+    pub streams: &'a [Stream],
+    /// In which states: those of tasks, and `incomplete` for content of which a part is missing.
+    pub states: &'a [&'a str],
+    /// Only of sessions that began at this instant or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Only of sessions that began before this instant.
+    pub to: Option<DateTime<Utc>>,
+}
+
+impl RetryFilter<'_> {
+    /// What is tried again, for the journal of operations.
+    pub fn in_words(&self) -> String {
+        let at = |name: &str, at: Option<DateTime<Utc>>| {
+            at.map(|at| format!(" {name} {}", at.format("%Y-%m-%dT%H:%M:%SZ"))).unwrap_or_default()
+        };
+        format!("artifacts {}{}{}", self.states.join(","), at("from", self.from), at("to", self.to))
+    }
+}
+
+/// Has what was given up tried again: resets its tries and makes it due now. Writes the operation into the journal;
+/// returns its number and how many tasks of each stream were made due.
+pub async fn retry(
+    pool: &PgPool,
+    operation: &Operation<'_>,
+    filter: &RetryFilter<'_>,
+) -> Result<(i64, Vec<(Stream, i64)>), StoreError> {
+    let failed = StoreError::doing("making tasks due again");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    let operation_id = operation::record(&mut tx, operation).await?;
+    let mut made_due = Vec::new();
+    for stream in filter.streams {
+        let count = retry_stream(&mut tx, *stream, filter, operation.now).await?;
+        if count > 0 {
+            version::raise(&mut tx, Place { source_id: filter.source_id, stream: *stream }).await?;
+        }
+        made_due.push((*stream, count));
+    }
+    tx.commit().await.map_err(&failed)?;
+    Ok((operation_id, made_due))
+}
+
+async fn retry_stream(
+    tx: &mut PgConnection,
+    stream: Stream,
+    filter: &RetryFilter<'_>,
+    now: DateTime<Utc>,
+) -> Result<i64, StoreError> {
+    let states: Vec<String> = filter.states.iter().map(|state| (*state).to_owned()).collect();
+    let updated = sqlx::query!(
+        "update ingest.artifact_tasks t
+            set next_try_at = $6, settled_at = null, attempts = 0, tries = 0, owed_since = null, agreed_since = null,
+                -- content that is stored stays available meanwhile
+                state = case when t.state = 'available' then t.state else 'pending' end
+           from core.sessions s
+          where t.source_id = $1 and t.stream = $2 and t.next_try_at is null
+            and (t.state = any($3) or (t.state = 'available' and t.reason = 'incomplete' and 'incomplete' = any($3)))
+            and s.source_id = t.source_id and s.session_id = t.session_id and not s.is_deleted_at_provider
+            and ($4::timestamptz is null or s.started_at >= $4) and ($5::timestamptz is null or s.started_at < $5)",
+        filter.source_id.0,
+        stream.as_str(),
+        &states,
+        filter.from,
+        filter.to,
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("making tasks due again"))?;
+    Ok(i64::try_from(updated.rows_affected()).unwrap_or(i64::MAX))
+}
+
+fn names(streams: &[Stream]) -> Vec<&'static str> {
+    streams.iter().map(|stream| stream.as_str()).collect()
+}
