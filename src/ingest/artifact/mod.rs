@@ -1,16 +1,20 @@
 //! What is fetched session by session: participants, chat, transcript, summary, quality.
 //!
 //! A pass works the list of due tasks off, a few at a time, so that one slow file holds nothing up; several
-//! instances share the list. [`attempt`] asks the connector once, [`calendar`] decides what an answer or an
+//! instances share the list. Tasks are claimed and saved many at a time. [`attempt`] asks the connector once, [`calendar`] decides what an answer or an
 //! absence means at this age of the session. A task that fails is tried again by its calendar and makes
 //! nothing else look failed. A provider that refuses the calls of one stream ends the work on that stream; one
 //! that wants no calls at all ends the pass.
 
 mod attempt;
+mod backlog;
+mod batch;
 mod calendar;
+mod claiming;
 mod gathered;
 mod keeper;
 pub mod pass;
+mod reports;
 mod summary;
 mod worker;
 

@@ -42,7 +42,8 @@ select src.source_slug as "source!",
               min(t.next_try_at) filter (where t.next_try_at <= $1) as oldest_due_at,
               min(t.next_try_at) as next_try_at
          from ingest.artifact_tasks t
-        where t.source_id = src.source_id and t.stream = wanted.stream) counts
+        -- the predicate of the index
+        where t.source_id = src.source_id and t.stream = wanted.stream and t.state is not null) counts
   left join lateral (
        select r.* from ingest.runs r
         where r.source_id = src.source_id and r.stream = wanted.stream
