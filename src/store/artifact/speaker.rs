@@ -4,87 +4,115 @@
 //! participants that are being saved, since both lock the task of the transcript.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 
+use crate::model::id::SourceId;
 use crate::model::message::word_count;
 use crate::model::speaker;
 use crate::model::stream::Stream;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::store::artifact::speech::speaker_id;
-use crate::store::artifact::{SaveContext, Task};
+use crate::store::artifact::SaveContext;
 use crate::store::{Place, StoreError, version};
 
-/// The transcript with its speakers named by the participants that are stored.
+/// Transcripts with their speakers named by the participants that are stored.
 pub(super) async fn named<'a>(
     tx: &mut PgConnection,
-    task: &Task,
-    transcript: &'a Transcript,
-) -> Result<Cow<'a, Transcript>, StoreError> {
-    if !matches!(transcript.format, TranscriptFormat::Srt | TranscriptFormat::Vtt) {
-        return Ok(Cow::Borrowed(transcript));
-    }
-    let mut transcript = transcript.clone();
-    speaker::name_speakers(&mut transcript.segments, &participants(tx, task).await?);
-    Ok(Cow::Owned(transcript))
+    source_id: SourceId,
+    transcripts: Vec<(SaveContext<'a>, &'a Transcript)>,
+) -> Result<Vec<(SaveContext<'a>, Cow<'a, Transcript>)>, StoreError> {
+    let is_subtitle = |one: &Transcript| matches!(one.format, TranscriptFormat::Srt | TranscriptFormat::Vtt);
+    let sessions = transcripts.iter().filter(|(_, transcript)| is_subtitle(transcript));
+    let sessions: Vec<i64> = sessions.map(|(context, _)| context.task.session_id).collect();
+    let names = participants(tx, source_id, &sessions).await?;
+    let name = |(context, transcript): (SaveContext<'a>, &'a Transcript)| {
+        if !is_subtitle(transcript) {
+            return (context, Cow::Borrowed(transcript));
+        }
+        let mut transcript = transcript.clone();
+        let names = names.get(&context.task.session_id).map_or(&[][..], Vec::as_slice);
+        speaker::name_speakers(&mut transcript.segments, names);
+        (context, Cow::Owned(transcript))
+    };
+    Ok(transcripts.into_iter().map(name).collect())
 }
 
-/// Names the speakers of the stored transcript once more, after its session's participants have changed.
-pub(super) async fn name_again(tx: &mut PgConnection, context: &SaveContext<'_>) -> Result<(), StoreError> {
-    let failed = StoreError::doing("naming speakers");
-    let task = context.task;
-    sqlx::query!(
-        "select from ingest.artifact_tasks where source_id = $1 and session_id = $2 and stream = $3 for no key update",
-        task.source_id.0,
-        task.session_id,
-        Stream::Transcript.as_str(),
-    )
-    .execute(&mut *tx)
-    .await
-    .map_err(&failed)?;
+/// Names the speakers of stored transcripts once more, after their sessions' participants have changed. The tasks of
+/// these transcripts are locked.
+pub(super) async fn name_again(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    contexts: &[SaveContext<'_>],
+) -> Result<(), StoreError> {
+    let sessions: Vec<i64> = contexts.iter().map(|context| context.task.session_id).collect();
+    if sessions.is_empty() {
+        return Ok(());
+    }
     let stored = sqlx::query!(
-        "select g.position, g.speaker_label, g.is_speaker_in_text, g.body
+        "select g.session_id, g.position, g.speaker_label, g.is_speaker_in_text, g.body
            from core.transcript_segments g
            join core.transcripts t using (source_id, session_id)
-          where g.source_id = $1 and g.session_id = $2 and t.format in ('srt', 'vtt')
-          order by g.position",
-        task.source_id.0,
-        task.session_id,
+          where g.source_id = $1 and g.session_id = any($2) and t.format in ('srt', 'vtt')
+          order by g.session_id, g.position",
+        source_id.0,
+        &sessions,
     )
     .fetch_all(&mut *tx)
     .await
-    .map_err(&failed)?;
+    .map_err(StoreError::doing("naming speakers"))?;
     if stored.is_empty() {
         return Ok(());
     }
-    let (positions, before): (Vec<i32>, Vec<TranscriptSegment>) = stored
-        .into_iter()
-        .map(|row| {
-            let (speaker_label, is_speaker_in_text, body) = (row.speaker_label, row.is_speaker_in_text, row.body);
-            (row.position, TranscriptSegment { speaker_label, is_speaker_in_text, body, ..TranscriptSegment::default() })
-        })
-        .unzip();
-    let mut segments = before.clone();
-    speaker::name_speakers(&mut segments, &participants(tx, task).await?);
-    if segments == before {
-        return Ok(());
+    let names = participants(tx, source_id, &sessions).await?;
+    let mut transcripts: BTreeMap<i64, Vec<(i32, TranscriptSegment)>> = BTreeMap::new();
+    for row in stored {
+        let (speaker_label, is_speaker_in_text, body) = (row.speaker_label, row.is_speaker_in_text, row.body);
+        let segment = TranscriptSegment { speaker_label, is_speaker_in_text, body, ..TranscriptSegment::default() };
+        transcripts.entry(row.session_id).or_default().push((row.position, segment));
     }
-    update(tx, context, &positions, &segments).await?;
-    version::raise(tx, Place { source_id: task.source_id, stream: Stream::Transcript }).await
+    let mut has_changed = false;
+    for context in contexts {
+        let Some(stored) = transcripts.remove(&context.task.session_id) else { continue };
+        let (positions, before): (Vec<i32>, Vec<TranscriptSegment>) = stored.into_iter().unzip();
+        let mut segments = before.clone();
+        let names = names.get(&context.task.session_id).map_or(&[][..], Vec::as_slice);
+        speaker::name_speakers(&mut segments, names);
+        if segments != before {
+            update(tx, context, &positions, &segments).await?;
+            has_changed = true;
+        }
+    }
+    if has_changed {
+        version::raise(tx, Place { source_id, stream: Stream::Transcript }).await?;
+    }
+    Ok(())
 }
 
-/// The names of the session's participants.
-async fn participants(tx: &mut PgConnection, task: &Task) -> Result<Vec<String>, StoreError> {
-    sqlx::query_scalar!(
-        r#"select distinct display_name as "name!" from core.participants
-            where source_id = $1 and session_id = $2 and display_name <> ''"#,
-        task.source_id.0,
-        task.session_id,
+/// The names of the participants of sessions.
+async fn participants(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    sessions: &[i64],
+) -> Result<HashMap<i64, Vec<String>>, StoreError> {
+    let mut names: HashMap<i64, Vec<String>> = HashMap::new();
+    if sessions.is_empty() {
+        return Ok(names);
+    }
+    let rows = sqlx::query!(
+        r#"select distinct session_id, display_name as "name!" from core.participants
+            where source_id = $1 and session_id = any($2) and display_name <> ''"#,
+        source_id.0,
+        sessions,
     )
     .fetch_all(tx)
     .await
-    .map_err(StoreError::doing("reading names of participants"))
+    .map_err(StoreError::doing("reading names of participants"))?;
+    for row in rows {
+        names.entry(row.session_id).or_default().push(row.name);
+    }
+    Ok(names)
 }
 
 async fn update(
