@@ -78,6 +78,7 @@ async fn session(
     let context = SaveContext {
         hold: &Hold::Replay(stored.place),
         run_id: stored.run_id,
+        tally: None,
         source_slug: source.slug.as_str(),
         person_key: &poller.person_key,
         session_streams: &streams,

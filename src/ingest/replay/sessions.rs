@@ -138,6 +138,7 @@ impl Chunk<'_> {
             let context = SaveContext {
                 hold: &Hold::Replay(place),
                 run_id,
+                tally: None,
                 source_slug: self.source.slug.as_str(),
                 person_key: &self.poller.person_key,
                 session_streams: &streams,

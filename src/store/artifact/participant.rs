@@ -1,7 +1,5 @@
 //! Participants of a session, the people behind them, and the session's counters.
 
-use std::collections::BTreeMap;
-
 use sqlx::PgConnection;
 
 use crate::model::participant::Participant;
@@ -22,15 +20,43 @@ pub(super) async fn replace(
         Some((context.person_key.person_id(context.source_slug, &person), person.identity_kind))
     });
     let people: Vec<Option<(String, &'static str)>> = people.collect();
-    let known: BTreeMap<&str, &str> = people.iter().flatten().map(|(id, kind)| (id.as_str(), *kind)).collect();
-    person::insert(tx, task.source_id, &known, context.now).await?;
+    let mut visits = person::Visits::new();
+    for (id, kind) in people.iter().flatten() {
+        person::add(&mut visits, id, kind, task.session.started_at);
+    }
+    person::meet(tx, task.source_id, &visits, context.now).await?;
+    let before = if task.content_hash.is_some() { others(tx, task, &visits).await? } else { Vec::new() };
     let people: Vec<Option<String>> = people.into_iter().map(|person| person.map(|(id, _)| id)).collect();
     if is_whole {
         delete_missing(tx, task, list).await?;
     }
     upsert(tx, task, list, &people).await?;
     count(tx, task, &Participation::of(list, &people, &task.session)).await?;
-    person::date(tx, task.source_id, &people.iter().flatten().map(String::as_str).collect::<Vec<_>>()).await
+    // who is not in the session any more may have come first at another time, and so may all where the session moved
+    let mut dated: Vec<&str> = before.iter().map(String::as_str).collect();
+    if task.content_hash.is_some() {
+        dated.extend(people.iter().flatten().map(String::as_str));
+    }
+    person::date(tx, task.source_id, &dated, &[]).await
+}
+
+/// People who were in the session as far as was known, and are not among `visits`.
+async fn others(
+    tx: &mut PgConnection,
+    task: &Task,
+    visits: &person::Visits<'_>,
+) -> Result<Vec<String>, StoreError> {
+    let present: Vec<&str> = visits.keys().copied().collect();
+    sqlx::query_scalar!(
+        r#"select distinct person_id as "person_id!" from core.participants
+            where source_id = $1 and session_id = $2 and person_id <> all($3)"#,
+        task.source_id.0,
+        task.session_id,
+        &present as &[&str],
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("reading who was in a session"))
 }
 
 async fn delete_missing(tx: &mut PgConnection, task: &Task, list: &[Participant]) -> Result<(), StoreError> {
