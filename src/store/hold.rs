@@ -61,12 +61,9 @@ impl Hold {
 /// Keeps a source from being removed while something is written for it: rows that belong to it have no foreign key. A
 /// lease and a claim hold a row of the source already.
 pub(super) async fn keep_source(tx: &mut PgConnection, source_id: SourceId) -> Result<(), StoreError> {
-    sqlx::query!(
-        r#"select 1 as "one!" from core.sources where source_id = $1 for key share"#,
-        source_id.0,
-    )
-    .fetch_optional(tx)
-    .await
-    .map_err(StoreError::doing("keeping a source"))?;
+    sqlx::query!(r#"select 1 as "one!" from core.sources where source_id = $1 for key share"#, source_id.0,)
+        .fetch_optional(tx)
+        .await
+        .map_err(StoreError::doing("keeping a source"))?;
     Ok(())
 }

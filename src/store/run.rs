@@ -9,8 +9,8 @@ use crate::model::time::Window;
 pub use crate::model::verdict::Verdict;
 use crate::store::StoreError;
 use crate::store::lease::Lease;
-pub(super) use crate::store::progress::{advance, note};
 pub use crate::store::progress::{Pace, Progress, Tally};
+pub(super) use crate::store::progress::{advance, note};
 
 /// How a run ended, in full.
 #[derive(Debug, Clone)]

@@ -41,11 +41,7 @@ pub(super) async fn replace(
 }
 
 /// People who were in the session as far as was known, and are not among `visits`.
-async fn others(
-    tx: &mut PgConnection,
-    task: &Task,
-    visits: &person::Visits<'_>,
-) -> Result<Vec<String>, StoreError> {
+async fn others(tx: &mut PgConnection, task: &Task, visits: &person::Visits<'_>) -> Result<Vec<String>, StoreError> {
     let present: Vec<&str> = visits.keys().copied().collect();
     sqlx::query_scalar!(
         r#"select distinct person_id as "person_id!" from core.participants
