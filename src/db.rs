@@ -80,6 +80,11 @@ pub enum Route {
     TransactionPooler,
 }
 
+/// A connection that has been idle for longer is asked whether it lives before it is used.
+const FRESH: Duration = Duration::from_secs(1);
+/// Prepared statements that a connection keeps: more than a poller has, so that none is prepared twice.
+const KEPT_STATEMENTS: usize = 300;
+
 /// Settings of a session, apart from its time-out.
 const SETTINGS: [(&str, &str); 3] =
     [("timezone", "UTC"), ("jit", "off"), ("idle_in_transaction_session_timeout", "30s")];
@@ -102,9 +107,20 @@ pub async fn connect(
         // refused by PgBouncer; binary floats need no extra digits
         Route::TransactionPooler => options.extra_float_digits(None),
     };
+    let options = options.statement_cache_capacity(KEPT_STATEMENTS);
     let pool = PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(Duration::from_secs(5))
+        // a connection that was in use a moment ago is not asked whether it lives: that is a round trip each time
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options.clone());
     let started = tokio::time::Instant::now();
     loop {

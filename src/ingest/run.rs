@@ -28,7 +28,7 @@ use crate::store::field_presence::{FieldBook, MissingField};
 use crate::store::hold::Hold;
 use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
-use crate::store::run::{self as journal, Progress};
+use crate::store::run::{self as journal, Pace, Progress, Tally};
 use crate::store::window::{self, Finding};
 use crate::store::{StoreError, hole, present, statistics, window as windows};
 
@@ -63,6 +63,8 @@ pub(super) struct Run<'a> {
     pub(super) began_at: DateTime<Utc>,
     pub(super) page_count: u64,
     pub(super) progress: Progress,
+    /// When the journal is told.
+    pace: Pace,
     /// The provider's own count, over the windows that gave one.
     pub(super) provider_total: Option<i64>,
     /// Distinct records, over all windows.
@@ -152,6 +154,7 @@ impl<'a> Run<'a> {
             began_at,
             page_count: 0,
             progress: Progress::default(),
+            pace: Pace::default(),
             provider_total: None,
             distinct_count: 0,
             fields: FieldBook::default(),
@@ -218,9 +221,11 @@ impl<'a> Run<'a> {
     /// outcome is unknown is simply repeated.
     pub(super) async fn save(&self, page: &Page, finding: Option<&Finding>) -> Result<Progress, Halt> {
         let now = self.poller.clock.now();
+        let is_due = self.pace.is_due();
         let context = SaveContext {
             hold: &self.hold,
             run_id: self.id,
+            tally: is_due.then(|| self.tally()),
             source_slug: &self.source.pseudonym_slug,
             person_key: &self.poller.person_key,
             session_streams: &self.session_streams,
@@ -229,7 +234,16 @@ impl<'a> Run<'a> {
             now,
         };
         let pool = &self.poller.pool;
-        self.persist(|| page::save(pool, &context, page, finding)).await.map_err(Halt::Store)
+        let saved = self.persist(|| page::save(pool, &context, page, finding)).await.map_err(Halt::Store)?;
+        if is_due {
+            self.pace.keep();
+        }
+        Ok(saved)
+    }
+
+    /// What it has done so far.
+    pub(super) fn tally(&self) -> Tally {
+        Tally { page_count: self.page_count, progress: self.progress }
     }
 
     /// Marks a window as not proven. A unit of the past is marked itself: the windows of the stream are the poll's,
@@ -252,12 +266,7 @@ impl<'a> Run<'a> {
     /// Counts what a page added.
     pub(super) async fn count(&mut self, saved: &Progress) {
         let before = self.progress;
-        self.page_count += 1;
-        self.progress.record_count += saved.record_count;
-        self.progress.inserted_count += saved.inserted_count;
-        self.progress.updated_count += saved.updated_count;
-        self.progress.unchanged_count += saved.unchanged_count;
-        self.progress.rejected_count += saved.rejected_count;
+        Tally { page_count: self.page_count, progress: self.progress } = self.tally().with(saved);
         if statistics::are_due(&before, &self.progress)
             && let Err(error) = statistics::refresh(&self.poller.pool, self.progress.inserted_count).await
         {

@@ -32,6 +32,7 @@ pub(super) fn leaves_calls_open(outcome: &Result<(), Halt>) -> bool {
 /// The verdict on a run.
 pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
     let finish = |verdict, reason: Option<String>, error| Finish {
+        tally: run.tally(),
         verdict,
         reason,
         error,

@@ -22,6 +22,11 @@ pub(super) fn batches<T>(rows: &[T], max_rows: usize, bytes: impl Fn(&T) -> usiz
     })
 }
 
+/// Whether one statement can carry all of `rows`.
+pub(super) fn is_one<T>(rows: &[T], bytes: impl Fn(&T) -> usize) -> bool {
+    rows.iter().map(bytes).fold(0, usize::saturating_add) <= MAX_BYTES
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

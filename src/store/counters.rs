@@ -2,11 +2,44 @@
 //!
 //! Worked out once, so that no question has to read messages for it. Unchanged counters are not written again.
 
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
 use crate::model::id::SourceId;
-use crate::model::message::{Flow, Message, SenderRole, SessionStats};
+use crate::model::message::{Flow, Message, SessionStats};
 use crate::store::StoreError;
+
+/// Counters of sessions, turned into the columns that one statement takes.
+#[derive(Debug)]
+pub(super) struct Columns<'a> {
+    pub(super) ids: Vec<i64>,
+    stats: &'a [SessionStats],
+}
+
+impl<'a> Columns<'a> {
+    /// Of `stats`, those of the sessions `ids`.
+    pub(super) fn new(ids: Vec<i64>, stats: &'a [SessionStats]) -> Self {
+        Self { ids, stats }
+    }
+
+    pub(super) fn any<T>(&self, of: fn(&SessionStats) -> T) -> Vec<T> {
+        self.stats.iter().map(of).collect()
+    }
+
+    pub(super) fn flow<T>(&self, of: fn(&Flow) -> T) -> Vec<Option<T>> {
+        self.stats.iter().map(|stats| stats.flow.as_ref().map(of)).collect()
+    }
+
+    pub(super) fn last_roles(&self) -> Vec<Option<&'static str>> {
+        let role = |stats: &SessionStats| Some(stats.flow.as_ref()?.last_sender_role?.as_str());
+        self.stats.iter().map(role).collect()
+    }
+
+    pub(super) fn last_times(&self) -> Vec<Option<DateTime<Utc>>> {
+        self.stats.iter().map(|stats| stats.flow.as_ref()?.last_message_at).collect()
+    }
+}
 
 /// Writes the counters of each session in `carried`, as `count` makes them.
 pub(super) async fn write(
@@ -15,13 +48,8 @@ pub(super) async fn write(
     carried: &[(i64, &[Message])],
     count: fn(&[Message]) -> SessionStats,
 ) -> Result<(), StoreError> {
-    let ids: Vec<i64> = carried.iter().map(|(id, _)| *id).collect();
     let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| count(messages)).collect();
-    let all: Vec<i32> = stats.iter().map(|stats| stats.message_count).collect();
-    let column = |of: fn(&SessionStats) -> Option<i32>| stats.iter().map(of).collect::<Vec<_>>();
-    let responses: Vec<_> = stats.iter().map(|stats| stats.first_response_seconds).collect();
-    let flows: Vec<Option<&Flow>> = stats.iter().map(|stats| stats.flow.as_ref()).collect();
-    let last_roles = flows.iter().map(|flow| flow.and_then(|flow| flow.last_sender_role).map(SenderRole::as_str));
+    let of = Columns::new(carried.iter().map(|(id, _)| *id).collect(), &stats);
     sqlx::query!(
         "insert into core.session_stats as t (source_id, session_id, message_count, user_message_count,
                 assistant_message_count, user_word_count, assistant_word_count, first_response_seconds,
@@ -50,21 +78,19 @@ pub(super) async fn write(
                  excluded.turn_count, excluded.is_unanswered, excluded.last_sender_role, excluded.last_message_at,
                  excluded.active_seconds, excluded.reply_seconds)",
         source_id.0,
-        &ids,
-        &all,
-        &column(|s| s.user_message_count) as &[Option<i32>],
-        &column(|s| s.assistant_message_count) as &[Option<i32>],
-        &column(|s| s.user_word_count) as &[Option<i32>],
-        &column(|s| s.assistant_word_count) as &[Option<i32>],
-        &responses as &[Option<rust_decimal::Decimal>],
-        &column(|s| s.flow.as_ref().map(|flow| flow.turn_count)) as &[Option<i32>],
-        &flows.iter().map(|flow| flow.map(|flow| flow.is_unanswered)).collect::<Vec<_>>() as &[Option<bool>],
-        &last_roles.collect::<Vec<_>>() as &[Option<&str>],
-        &flows.iter().map(|flow| flow.and_then(|flow| flow.last_message_at)).collect::<Vec<_>>()
-            as &[Option<chrono::DateTime<chrono::Utc>>],
-        &flows.iter().map(|flow| flow.map(|flow| flow.active_seconds)).collect::<Vec<_>>()
-            as &[Option<rust_decimal::Decimal>],
-        &flows.iter().map(|flow| flow.map(replies)).collect::<Vec<_>>() as &[Option<String>],
+        &of.ids,
+        &of.any(|s| s.message_count),
+        &of.any(|s| s.user_message_count) as &[Option<i32>],
+        &of.any(|s| s.assistant_message_count) as &[Option<i32>],
+        &of.any(|s| s.user_word_count) as &[Option<i32>],
+        &of.any(|s| s.assistant_word_count) as &[Option<i32>],
+        &of.any(|s| s.first_response_seconds) as &[Option<Decimal>],
+        &of.flow(|flow| flow.turn_count) as &[Option<i32>],
+        &of.flow(|flow| flow.is_unanswered) as &[Option<bool>],
+        &of.last_roles() as &[Option<&str>],
+        &of.last_times() as &[Option<DateTime<Utc>>],
+        &of.flow(|flow| flow.active_seconds) as &[Option<Decimal>],
+        &of.flow(replies) as &[Option<String>],
     )
     .execute(tx)
     .await
@@ -73,7 +99,7 @@ pub(super) async fn write(
 }
 
 /// A list of numbers as the database writes it: lists of different lengths make no rectangle.
-fn replies(flow: &Flow) -> String {
+pub(super) fn replies(flow: &Flow) -> String {
     let numbers: Vec<String> = flow.reply_seconds.iter().map(ToString::to_string).collect();
     format!("{{{}}}", numbers.join(","))
 }

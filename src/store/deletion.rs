@@ -10,8 +10,8 @@ use sqlx::PgConnection;
 
 use crate::model::id::ProviderRecordId;
 use crate::model::page::Page;
+use crate::store::page::seen::Known;
 use crate::store::page::{Prepared, SaveContext};
-use crate::store::session::Known;
 use crate::store::{StoreError, absence, change, order};
 
 /// Sessions named by this page that the provider did not have before.

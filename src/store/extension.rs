@@ -7,15 +7,17 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::id::SourceId;
 use crate::store::page::Prepared;
-use crate::store::session::Known;
+use crate::store::page::seen::Known;
 use crate::store::{StoreError, order};
 
 /// Writes the extension rows of sessions; a record that is partial or lacks a usual field leaves its row as it is.
+/// `is_new`: none of them is stored.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
     source_id: SourceId,
     rows: &[(i64, &Prepared<'_>)],
     known: &HashMap<String, Known>,
+    is_new: bool,
 ) -> Result<(), StoreError> {
     let rows: Vec<(i64, &Extension)> = rows
         .iter()
@@ -27,7 +29,7 @@ pub(super) async fn upsert(
     let Some(table) = rows.first().map(|(_, extension)| extension.table) else { return Ok(()) };
     let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
     // the names come from constants of the providers' folders, never from data
-    let mut query = sqlx::query(AssertSqlSafe(statement(table))).bind(source_id.0).bind(ids);
+    let mut query = sqlx::query(AssertSqlSafe(statement(table, is_new))).bind(source_id.0).bind(ids);
     for column in 0..table.columns.len() {
         let values = rows.iter().map(|(_, extension)| extension.values.get(column).cloned().flatten());
         query = query.bind(values.collect::<Vec<Option<String>>>());
@@ -36,7 +38,7 @@ pub(super) async fn upsert(
     Ok(())
 }
 
-fn statement(table: &ExtensionTable) -> String {
+fn statement(table: &ExtensionTable, is_new: bool) -> String {
     let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
     let casts: Vec<String> = table.columns.iter().map(|(name, kind)| format!("x.{name}::{kind}")).collect();
     let arrays: Vec<String> = (0..names.len()).map(|index| format!("${}::text[]", index + 3)).collect();
@@ -44,11 +46,14 @@ fn statement(table: &ExtensionTable) -> String {
     let old: Vec<String> = names.iter().map(|name| format!("t.{name}")).collect();
     let new: Vec<String> = names.iter().map(|name| format!("excluded.{name}")).collect();
     let (names, casts, arrays) = (names.join(", "), casts.join(", "), arrays.join(", "));
-    let (sets, old, new) = (sets.join(", "), old.join(", "), new.join(", "));
-    format!(
+    let insert = format!(
         "insert into core.{table} as t (source_id, session_id, {names})
-         select $1, x.session_id, {casts} from unnest($2::bigint[], {arrays}) x(session_id, {names})
-         on conflict (source_id, session_id) do update set {sets} where ({old}) is distinct from ({new})",
+         select $1, x.session_id, {casts} from unnest($2::bigint[], {arrays}) x(session_id, {names})",
         table = table.name,
-    )
+    );
+    if is_new {
+        return insert;
+    }
+    let (sets, old, new) = (sets.join(", "), old.join(", "), new.join(", "));
+    format!("{insert} on conflict (source_id, session_id) do update set {sets} where ({old}) is distinct from ({new})")
 }

@@ -5,6 +5,7 @@
 
 use sqlx::PgConnection;
 
+use crate::model::id::SourceId;
 use crate::store::backfill::Unit;
 use crate::store::lease::Lease;
 use crate::store::{Place, StoreError};
@@ -52,7 +53,17 @@ impl Hold {
         match self {
             Self::Lease(lease) => lease.guard_unpaused(tx).await,
             Self::Unit(unit) => unit.guard(tx).await,
-            Self::Replay(_) => Ok(()),
+            Self::Replay(place) => keep_source(tx, place.source_id).await,
         }
     }
+}
+
+/// Keeps a source from being removed while something is written for it: rows that belong to it have no foreign key. A
+/// lease and a claim hold a row of the source already.
+pub(super) async fn keep_source(tx: &mut PgConnection, source_id: SourceId) -> Result<(), StoreError> {
+    sqlx::query!(r#"select 1 as "one!" from core.sources where source_id = $1 for key share"#, source_id.0,)
+        .fetch_optional(tx)
+        .await
+        .map_err(StoreError::doing("keeping a source"))?;
+    Ok(())
 }

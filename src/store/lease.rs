@@ -168,6 +168,11 @@ impl Lease {
         Place { source_id: self.source_id, stream: self.stream }
     }
 
+    /// Token and fence, for a statement that compares them itself.
+    pub(super) fn grant(&self) -> (Uuid, i64) {
+        (self.token, self.fence)
+    }
+
     /// The grant's number; grows with every grant of the stream.
     pub fn fence(&self) -> i64 {
         self.fence

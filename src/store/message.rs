@@ -9,10 +9,66 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::model::message::{Message, SessionStats, word_count};
 use crate::store::batch::batches;
-use crate::store::{StoreError, counters};
+use crate::store::{StoreError, copy, counters};
 
 /// Messages written by one statement.
 const BATCH_ROWS: usize = 4_000;
+
+/// So many messages that are new for certain go by `copy`, which takes two round trips and is cheaper for the server.
+const WORTH_COPYING: usize = 100;
+
+/// Writes the messages of sessions that were stored for the first time in this transaction.
+pub(super) async fn insert(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    carried: &[(i64, &[Message])],
+) -> Result<(), StoreError> {
+    let messages = in_order(carried);
+    if messages.len() < WORTH_COPYING {
+        return write(tx, source_id, &messages).await;
+    }
+    copy(tx, source_id, &messages).await.map_err(StoreError::doing("writing messages"))
+}
+
+async fn copy(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &Message)]) -> Result<(), sqlx::Error> {
+    let statement = "copy core.messages (source_id, session_id, provider_message_id, position, sent_at, sender_role,
+                                        provider_origin, body, char_count, word_count, provider_participant_id,
+                                        payload_type) from stdin (format binary)";
+    let mut rows = copy::Rows::begin(tx, statement).await?;
+    for (id, message) in messages {
+        rows.add(|row| {
+            row.value(source_id.0)?.value(*id)?.value(message.provider_message_id.as_str())?;
+            row.value(message.position)?.value(message.sent_at)?.value(message.sender_role.as_str())?;
+            row.value(message.provider_origin.as_deref())?.value(message.body.as_deref())?;
+            row.value(char_count(message))?.value(message.body.as_deref().map(word_count))?;
+            row.value(message.provider_participant_id.as_deref())?.value(message.payload_type.as_deref())?;
+            Ok(())
+        })
+        .await?;
+    }
+    rows.end().await.map(drop)
+}
+
+/// The messages of all sessions, by key. Of a repeated id within a session the last one counts.
+fn in_order<'a>(carried: &[(i64, &'a [Message])]) -> Vec<(i64, &'a Message)> {
+    let mut messages: BTreeMap<(i64, &str), &Message> = BTreeMap::new();
+    for (id, list) in carried {
+        messages.extend(list.iter().map(|message| ((*id, message.provider_message_id.as_str()), message)));
+    }
+    messages.into_iter().map(|((id, _), message)| (id, message)).collect()
+}
+
+fn char_count(message: &Message) -> Option<i32> {
+    message.body.as_ref().map(|body| i32::try_from(body.chars().count()).unwrap_or(i32::MAX))
+}
+
+async fn write(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &Message)]) -> Result<(), StoreError> {
+    let bytes = |(_, message): &(i64, &Message)| message.body.as_ref().map_or(0, String::len);
+    for batch in batches(messages, BATCH_ROWS, bytes) {
+        upsert(tx, source_id, batch).await?;
+    }
+    Ok(())
+}
 
 /// Makes the messages of each session in `carried` equal to what came. `updated` are the sessions that were stored
 /// before; `count` makes a session's counters.
@@ -26,18 +82,10 @@ pub(super) async fn replace(
     if carried.is_empty() {
         return Ok(());
     }
-    // a repeated id within a session: the last one counts
-    let mut messages: BTreeMap<(i64, &str), &Message> = BTreeMap::new();
-    for (id, list) in carried {
-        messages.extend(list.iter().map(|message| ((*id, message.provider_message_id.as_str()), message)));
-    }
+    let messages = in_order(carried);
     let stale: Vec<i64> = carried.iter().map(|(id, _)| *id).filter(|id| updated.contains(id)).collect();
     delete_missing(tx, source_id, &stale, &messages).await?;
-    let messages: Vec<(i64, &Message)> = messages.into_iter().map(|((id, _), message)| (id, message)).collect();
-    let bytes = |(_, message): &(i64, &Message)| message.body.as_ref().map_or(0, String::len);
-    for batch in batches(&messages, BATCH_ROWS, bytes) {
-        upsert(tx, source_id, batch).await?;
-    }
+    write(tx, source_id, &messages).await?;
     counters::write(tx, source_id, carried, count).await
 }
 
@@ -46,7 +94,7 @@ async fn delete_missing(
     tx: &mut PgConnection,
     source_id: SourceId,
     sessions: &[i64],
-    listed: &BTreeMap<(i64, &str), &Message>,
+    listed: &[(i64, &Message)],
 ) -> Result<(), StoreError> {
     if sessions.is_empty() {
         return Ok(());
@@ -60,9 +108,11 @@ async fn delete_missing(
     .fetch_all(&mut *tx)
     .await
     .map_err(&failed)?;
+    let listed: HashSet<(i64, &str)> =
+        listed.iter().map(|(id, message)| (*id, message.provider_message_id.as_str())).collect();
     let missing: HashSet<(i64, String)> = stored
         .into_iter()
-        .filter(|row| !listed.contains_key(&(row.session_id, row.provider_message_id.as_str())))
+        .filter(|row| !listed.contains(&(row.session_id, row.provider_message_id.as_str())))
         .map(|row| (row.session_id, row.provider_message_id))
         .collect();
     if missing.is_empty() {
@@ -94,7 +144,7 @@ async fn upsert(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &M
     let bodies: Vec<Option<&str>> = messages.iter().map(|(_, m)| m.body.as_deref()).collect();
     let participants: Vec<Option<&str>> = messages.iter().map(|(_, m)| m.provider_participant_id.as_deref()).collect();
     let payload_types: Vec<Option<&str>> = messages.iter().map(|(_, m)| m.payload_type.as_deref()).collect();
-    let chars = column(|m| m.body.as_ref().map(|body| i32::try_from(body.chars().count()).unwrap_or(i32::MAX)));
+    let chars = column(char_count);
     let words = column(|m| m.body.as_deref().map(word_count));
     sqlx::query!(
         "insert into core.messages as t (source_id, session_id, provider_message_id, position, sent_at, sender_role,

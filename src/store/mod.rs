@@ -39,7 +39,9 @@ pub mod statistics;
 pub mod window;
 
 mod batch;
+mod bulk;
 mod change;
+mod copy;
 mod counters;
 mod deletion;
 mod extension;
@@ -47,6 +49,7 @@ mod message;
 mod oddity;
 mod order;
 mod person;
+mod progress;
 mod raw;
 mod session;
 mod trail;
@@ -150,6 +153,11 @@ impl StoreError {
             }
             None => matches!(source, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_)),
         }
+    }
+
+    /// Whether a key is taken: what was taken for new is stored by now.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.sqlstate().as_deref() == Some("23505")
     }
 
     /// Whether the database refused a value: then one record is to blame, not the page.

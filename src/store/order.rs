@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::store::page::Prepared;
-use crate::store::session::Known;
+use crate::store::page::seen::Known;
 
 /// A page asked for longer ago than this is not saved: its poller slept, and others have read since.
 pub(super) const OLDEST_PAGE: TimeDelta = TimeDelta::minutes(30);

@@ -1,27 +1,29 @@
 //! Saving a page: one transaction, all or nothing.
 
+mod insert;
+mod rows;
+pub(super) mod seen;
+
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use sqlx::{Acquire, PgConnection, PgPool};
+use sqlx::PgPool;
 
 use crate::failpoint;
-use crate::model::message::{Message, SessionStats};
 use crate::model::page::{Page, Record, Reject};
 use crate::model::person::PersonKey;
 use crate::model::session::MAPPING_VERSION;
-use crate::store::artifact::{self, SessionStream};
+use crate::store::artifact::SessionStream;
 use crate::store::change::{self, Stamp};
 use crate::store::field_presence::FieldBook;
 use crate::store::hold::Hold;
 use crate::store::order::{self, OLDEST_PAGE};
+use crate::store::page::rows::Way;
+use crate::store::page::seen::Known;
 use crate::store::raw::{self, Hash, RawRecord};
-use crate::store::run::{self, Progress};
-use crate::store::session::Known;
+use crate::store::run::{self, Progress, Tally};
 use crate::store::window::{self, Finding};
-use crate::store::{
-    StoreError, deletion, extension, lateness, message, oddity, person, reject, session, source, trail, version,
-};
+use crate::store::{StoreError, bulk, deletion, lateness, oddity, reject, source, version};
 
 /// What a page is saved for.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +32,8 @@ pub struct SaveContext<'a> {
     pub hold: &'a Hold,
     /// The run it belongs to.
     pub run_id: i64,
+    /// What the run had done before, where it is time to write its progress; `None`: with a later page, or never.
+    pub tally: Option<Tally>,
     /// The slug that pseudonyms are made with: the first one of the source.
     pub source_slug: &'a str,
     /// Turns people into pseudonyms.
@@ -51,7 +55,7 @@ impl SaveContext<'_> {
 
     /// Whether records are read again that were fetched before.
     pub(super) fn is_replay(&self) -> bool {
-        matches!(self.hold, Hold::Replay(_))
+        self.hold.is_replay()
     }
 }
 
@@ -105,8 +109,9 @@ impl<'a> Prepared<'a> {
 
 /// Saves a page and, with the last page of a window, the finding about the window. Tells what the run got.
 ///
-/// When the database refuses a value, records are written one by one, and the refused ones become rejects: one bad
-/// record never costs another.
+/// Where another writer has stored a session meanwhile that was taken for new, the page is saved once more. When the
+/// database refuses a value, records are written one by one, and the refused ones become rejects: one bad record never
+/// costs another.
 pub async fn save(
     pool: &PgPool,
     context: &SaveContext<'_>,
@@ -118,10 +123,14 @@ pub async fn save(
         return Err(StoreError::Outdated { age_minutes: age.num_minutes() });
     }
     let records = prepare(page, context);
-    match try_save(pool, context, page, &records, finding, false).await {
-        Err(error) if error.is_data() => try_save(pool, context, page, &records, finding, true).await,
-        other => other,
+    let mut saved = try_save(pool, context, page, &records, finding, Way::New).await;
+    if saved.as_ref().is_err_and(StoreError::is_taken) {
+        saved = try_save(pool, context, page, &records, finding, Way::MayBeStored).await;
     }
+    if saved.as_ref().is_err_and(StoreError::is_data) {
+        saved = try_save(pool, context, page, &records, finding, Way::OneByOne).await;
+    }
+    saved
 }
 
 /// Sorted by id, so that two writers cannot deadlock, and each id once: of repeats the one the provider
@@ -143,35 +152,36 @@ async fn try_save(
     page: &Page,
     records: &[Prepared<'_>],
     finding: Option<&Finding>,
-    one_by_one: bool,
+    way: Way,
 ) -> Result<Progress, StoreError> {
     let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
     let place = hold.place();
     let failed = StoreError::doing("saving a page");
     failpoint::reach("page.before_write");
-    let mut tx = pool.begin().await.map_err(&failed)?;
-    hold.guard(&mut tx).await?;
-    if finding.is_some() {
+    let begun = if context.is_replay() { bulk::begin_durable(pool).await } else { bulk::begin(pool).await };
+    let mut tx = begun.map_err(&failed)?;
+    let seen = seen::read(&mut tx, hold, records).await?;
+    // whoever holds the lease has its turn already
+    if finding.is_some() && !matches!(hold, Hold::Lease(_)) {
         window::take_turn(&mut tx, place).await?;
     }
-    let known = session::known(&mut tx, place.source_id, records).await?;
-    let sorted = order::sort(records, &known, fetched_at, now);
-    let back = deletion::named_again(&mut tx, context, page, records, &known).await?;
+    let known = &seen.known;
+    let sorted = order::sort(records, known, fetched_at, now);
+    let back = deletion::named_again(&mut tx, context, page, records, known).await?;
     let changing = sorted.fresh.iter().map(|record| record.id()).filter(|id| known.contains_key(*id));
     let changing: Vec<&str> = changing.chain(back.iter().map(String::as_str)).collect();
     let before = change::before(&mut tx, place, &changing).await?;
-    let (written, refused) = write_all(&mut tx, context, sorted.fresh, &known, one_by_one).await?;
-    let older: Vec<RawRecord<'_>> = sorted.older.iter().map(|record| record.body(&known)).collect();
-    raw::insert(&mut tx, place, None, &older, run_id, fetched_at).await?;
+    let (written, refused) = rows::write_all(&mut tx, context, sorted.fresh, &seen, way).await?;
+    rows::keep_bytes(&mut tx, context, &sorted.older, &seen).await?;
     deletion::settle(&mut tx, context, records, &back).await?;
     change::record(&mut tx, place, &before, context.stamp()).await?;
     let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
     reject::insert(&mut tx, place, None, &rejects, run_id, now).await?;
-    let refused: Vec<&str> =
-        rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str())).collect();
-    let readable = records.iter().map(Prepared::id).filter(|id| !refused.contains(id)).collect();
     // that an older version can be read says nothing about the one that could not
-    if !hold.is_replay() {
+    if seen.has_rejects && !context.is_replay() {
+        let refused: Vec<&str> =
+            rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str())).collect();
+        let readable = records.iter().map(Prepared::id).filter(|id| !refused.contains(id)).collect();
         reject::resolve(&mut tx, place, readable, now).await?;
     }
     if !written.is_empty() {
@@ -180,7 +190,7 @@ async fn try_save(
     source::learn(&mut tx, place.source_id, &page.facts, now).await?;
     let inserted: Vec<_> = written.iter().filter(|record| !known.contains_key(record.id())).collect();
     // the first load of a range has nothing to measure but its last page, where it may have been read before
-    if !context.is_replay() && (!known.is_empty() || finding.is_some()) {
+    if seen.is_proven && !context.is_replay() && (!known.is_empty() || finding.is_some()) {
         let created: Vec<_> = inserted.iter().map(|record| record.record.session.created_at).collect();
         lateness::measure(&mut tx, place, &created, now).await?;
     }
@@ -192,107 +202,19 @@ async fn try_save(
         unchanged_count: count(sorted.unchanged_count + sorted.older.len()),
         rejected_count: count(rejects.len()),
     };
-    // what is read again was counted when it was fetched
-    if !hold.is_replay() {
-        run::advance(&mut tx, run_id, &progress, now).await?;
-    }
-    if let Some(finding) = finding {
-        window::record(&mut tx, place, finding, run_id, now).await?;
+    if let Some(tally) = context.tally {
+        run::note(&mut tx, run_id, &tally.with(&progress), now).await?;
     }
     let has_gone = deletion::miss(&mut tx, context, &page.missing).await?;
-    if !written.is_empty() || !back.is_empty() || has_gone {
-        version::raise(&mut tx, place).await?;
+    let is_writing = !written.is_empty() || !back.is_empty() || has_gone;
+    match finding {
+        Some(finding) => window::record(&mut tx, place, finding, (run_id, now), is_writing).await?,
+        None if is_writing => version::raise(&mut tx, place).await?,
+        None => {}
     }
     failpoint::reach("page.before_commit");
     tx.commit().await.map_err(&failed)?;
     failpoint::reach("page.after_commit");
     context.fields.count(written.iter().map(|record| &record.record.session.fields));
     Ok(progress)
-}
-
-/// Writes records, all at once or one by one; returns those that were written, and rejects of those that were refused.
-async fn write_all<'a, 'r>(
-    tx: &mut PgConnection,
-    context: &SaveContext<'_>,
-    records: Vec<&'a Prepared<'r>>,
-    known: &HashMap<String, Known>,
-    one_by_one: bool,
-) -> Result<(Vec<&'a Prepared<'r>>, Vec<Reject>), StoreError> {
-    if !one_by_one {
-        write(tx, context, &records, known).await?;
-        return Ok((records, Vec::new()));
-    }
-    let (mut written, mut refused) = (Vec::new(), Vec::new());
-    for record in records {
-        match write_alone(tx, context, record, known).await? {
-            None => written.push(record),
-            Some(reject) => refused.push(reject),
-        }
-    }
-    Ok((written, refused))
-}
-
-async fn write(
-    tx: &mut PgConnection,
-    context: &SaveContext<'_>,
-    records: &[&Prepared<'_>],
-    known: &HashMap<String, Known>,
-) -> Result<(), StoreError> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
-    let place = hold.place();
-    let source_id = place.source_id;
-    let people: BTreeMap<&str, &str> = records.iter().filter_map(|record| record.person()).collect();
-    person::insert(tx, source_id, &people, now).await?;
-    let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body(known)).collect();
-    raw::insert(tx, place, None, &bodies, run_id, fetched_at).await?;
-    failpoint::reach("page.after_raw");
-    let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;
-    let rows: Vec<(i64, &Prepared<'_>)> =
-        records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
-    let updated: Vec<i64> = rows.iter().filter(|(_, r)| known.contains_key(r.id())).map(|(id, _)| *id).collect();
-    person::date(tx, source_id, &people.into_keys().collect::<Vec<_>>()).await?;
-    failpoint::reach("page.mid_upsert");
-    extension::upsert(tx, source_id, &rows, known).await?;
-    trail::replace(tx, source_id, &rows, &updated).await?;
-    let carried = rows.iter().filter(|(_, record)| !(record.lacks_message_field && known.contains_key(record.id())));
-    let carried: Vec<(i64, &[Message])> =
-        carried.filter_map(|(id, record)| Some((*id, record.record.session.messages.as_deref()?))).collect();
-    message::replace(tx, source_id, &carried, &updated, SessionStats::of).await?;
-    let oddities = records.iter().flat_map(|record| &record.record.oddities);
-    oddity::count(tx, place, oddities, now).await?;
-    let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-    artifact::enlist(tx, source_id, &ids, context.session_streams, now).await
-}
-
-/// Writes one record within a savepoint; a record the database refuses comes back as a reject.
-async fn write_alone(
-    tx: &mut PgConnection,
-    context: &SaveContext<'_>,
-    record: &Prepared<'_>,
-    known: &HashMap<String, Known>,
-) -> Result<Option<Reject>, StoreError> {
-    let failed = StoreError::doing("writing one record");
-    let mut savepoint = tx.begin().await.map_err(&failed)?;
-    match write(&mut savepoint, context, &[record], known).await {
-        Ok(()) => {
-            savepoint.commit().await.map_err(&failed)?;
-            Ok(None)
-        }
-        Err(error) if error.is_data() => {
-            savepoint.rollback().await.map_err(&failed)?;
-            tracing::warn!(cause = error.cause(), "the database refused a record, kept as a reject");
-            Ok(Some(Reject {
-                raw: record.record.raw.clone(),
-                provider_record_id: Some(record.record.session.provider_session_id.clone()),
-                reason_code: "refused_by_database",
-                json_pointer: String::new(),
-                detail: "a value of this record does not fit the database".to_owned(),
-                is_partial: record.record.session.is_partial,
-            }))
-        }
-        Err(error) => Err(error),
-    }
 }

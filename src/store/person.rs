@@ -1,6 +1,8 @@
 //! People: pseudonyms, when each was first stored, and when each came first.
 //!
-//! When somebody came first is read from what is stored, so that it does not depend on the order in which pages came.
+//! When a person came first is the start of the first stored session the person was in. What is written can only make it
+//! earlier, and says so itself; it is read from what is stored where it may become later, so that it does not depend on
+//! the order in which pages came.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +12,59 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::store::StoreError;
 
-/// Keeps the people not kept yet: pseudonym and kind of identity of each. Records that are read again may show that
-/// somebody was seen earlier.
-pub(super) async fn insert(
-    tx: &mut PgConnection,
-    source_id: SourceId,
-    people: &BTreeMap<&str, &str>,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    if people.is_empty() {
-        return Ok(());
-    }
-    let people = people.iter().map(|(id, kind)| ((*id).to_owned(), (*kind, now))).collect();
-    insert_each(tx, source_id, &people).await
+/// A person in what is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Visit<'a> {
+    /// Kind of identity.
+    pub(super) kind: &'a str,
+    /// The start of the first session in hand the person was in.
+    pub(super) first_at: DateTime<Utc>,
 }
 
-/// The same, where each was seen at another time.
+/// People in what is written, by pseudonym.
+pub(super) type Visits<'a> = BTreeMap<&'a str, Visit<'a>>;
+
+/// Adds a person's visit.
+pub(super) fn add<'a>(visits: &mut Visits<'a>, id: &'a str, kind: &'a str, at: DateTime<Utc>) {
+    let visit = visits.entry(id).or_insert(Visit { kind, first_at: at });
+    visit.first_at = visit.first_at.min(at);
+}
+
+/// Keeps the people not kept yet, and when those who are kept came first, if that is earlier than was known. Records that
+/// are read again may show that a person was seen earlier.
+pub(super) async fn meet(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    visits: &Visits<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if visits.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = visits.keys().copied().collect();
+    let kinds: Vec<&str> = visits.values().map(|visit| visit.kind).collect();
+    let first: Vec<DateTime<Utc>> = visits.values().map(|visit| visit.first_at).collect();
+    sqlx::query!(
+        "insert into core.people as k (source_id, person_id, identity_kind, first_seen_at, first_visit_at)
+         select $1, p.id, p.kind, $5, p.first_at from unnest($2::text[], $3::text[], $4::timestamptz[]) p(id, kind, first_at)
+         on conflict (source_id, person_id) do update
+            set first_seen_at = least(k.first_seen_at, excluded.first_seen_at),
+                first_visit_at = least(k.first_visit_at, excluded.first_visit_at)
+          where k.first_seen_at > excluded.first_seen_at
+             or k.first_visit_at > excluded.first_visit_at or k.first_visit_at is null",
+        source_id.0,
+        &ids as &[&str],
+        &kinds as &[&str],
+        &first,
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("keeping people"))?;
+    Ok(())
+}
+
+/// Keeps people that are named somewhere, without a visit: pseudonym, kind of identity, when each was seen.
 pub(super) async fn insert_each(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -53,10 +92,16 @@ pub(super) async fn insert_each(
     Ok(())
 }
 
-/// Works out anew when these people came first: the start of the first stored session each was in. To be called when
-/// their sessions and presences are written; they are held already, by being kept.
-pub(super) async fn date(tx: &mut PgConnection, source_id: SourceId, people: &[&str]) -> Result<(), StoreError> {
-    if people.is_empty() {
+/// Reads anew when people came first, where that may be later by now: `people`, and those present in `sessions`. To be
+/// called when what made it so is written: a session or a presence is gone, or begins at another time, or was of another
+/// person.
+pub(super) async fn date(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    people: &[&str],
+    sessions: &[i64],
+) -> Result<(), StoreError> {
+    if people.is_empty() && sessions.is_empty() {
         return Ok(());
     }
     sqlx::query!(
@@ -69,11 +114,15 @@ pub(super) async fn date(tx: &mut PgConnection, source_id: SourceId, people: &[&
                                  from core.participants there
                                  join core.sessions s using (source_id, session_id)
                                 where there.source_id = $1 and there.person_id = p.person_id)) as first_at
-                   from unnest($2::text[]) p (person_id)) visit
+                   from (select unnest($2::text[]) as person_id
+                          union
+                         select there.person_id from core.participants there
+                          where there.source_id = $1 and there.session_id = any($3)) p) visit
           where k.source_id = $1 and k.person_id = visit.person_id
             and k.first_visit_at is distinct from visit.first_at",
         source_id.0,
         people as &[&str],
+        sessions,
     )
     .execute(tx)
     .await

@@ -12,7 +12,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::PgPool;
 
 use crate::model::id::SourceId;
-use crate::store::{Place, StoreError, person, version};
+use crate::store::{Place, StoreError, person, session, version};
 
 /// One version of a record.
 #[derive(Debug, Clone)]
@@ -200,18 +200,19 @@ pub async fn unsupported(pool: &PgPool, source_id: SourceId) -> Result<Unsupport
 pub async fn remove_unsupported(pool: &PgPool, place: Place) -> Result<u64, StoreError> {
     let failed = StoreError::doing("removing sessions without a raw record");
     let mut tx = pool.begin().await.map_err(&failed)?;
-    let removed = sqlx::query!(
-        "delete from core.sessions s
+    let ids = sqlx::query_scalar!(
+        "select s.session_id from core.sessions s
           where s.source_id = $1
             and not exists (select from ingest.raw_records r
                              where r.source_id = s.source_id and r.stream = 'sessions'
-                               and r.provider_record_id = s.provider_session_id)",
+                               and r.provider_record_id = s.provider_session_id)
+            for update of s",
         place.source_id.0,
     )
-    .execute(&mut *tx)
+    .fetch_all(&mut *tx)
     .await
-    .map_err(&failed)?
-    .rows_affected();
+    .map_err(&failed)?;
+    let removed = session::remove(&mut tx, place.source_id, &ids).await?;
     if removed > 0 {
         version::raise(&mut tx, place).await?;
     }

@@ -8,25 +8,14 @@ use crate::model::time::Window;
 pub use crate::model::verdict::Verdict;
 use crate::store::StoreError;
 use crate::store::lease::Lease;
-
-/// What one page, or one artifact of a session, adds to its run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Records the provider sent.
-    pub record_count: i64,
-    /// Sessions stored for the first time.
-    pub inserted_count: i64,
-    /// Sessions that changed.
-    pub updated_count: i64,
-    /// Sessions stored already, to the byte.
-    pub unchanged_count: i64,
-    /// Records that could not be normalized.
-    pub rejected_count: i64,
-}
+pub use crate::store::progress::{Pace, Progress, Tally};
+pub(super) use crate::store::progress::{advance, note};
 
 /// How a run ended, in full.
 #[derive(Debug, Clone)]
 pub struct Finish {
+    /// What it did.
+    pub tally: Tally,
     /// The verdict.
     pub verdict: Verdict,
     /// Why it is not complete, one sentence.
@@ -108,33 +97,6 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
     Ok(run_id)
 }
 
-/// Counts a page, within its transaction. The heartbeat shows that the run is alive.
-pub(super) async fn advance(
-    tx: &mut PgConnection,
-    run_id: i64,
-    progress: &Progress,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update ingest.runs
-            set heartbeat_at = $2, page_count = page_count + 1, record_count = record_count + $3,
-                inserted_count = inserted_count + $4, updated_count = updated_count + $5,
-                unchanged_count = unchanged_count + $6, rejected_count = rejected_count + $7
-          where run_id = $1",
-        run_id,
-        now,
-        progress.record_count,
-        progress.inserted_count,
-        progress.updated_count,
-        progress.unchanged_count,
-        progress.rejected_count,
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("counting a page"))?;
-    Ok(())
-}
-
 /// Ends a run and gives the lease back. Where the lease is lost, only the journal is written: the
 /// stream's facts belong to its new holder.
 pub async fn finish(
@@ -159,7 +121,7 @@ pub async fn finish(
     tx.commit().await.map_err(&failed)
 }
 
-/// Writes a run's end.
+/// Writes a run's end, with what it did in all.
 pub(super) async fn close(
     tx: &mut PgConnection,
     run_id: i64,
@@ -167,10 +129,12 @@ pub(super) async fn close(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let (class, detail) = finish.error.clone().unzip();
+    let Tally { page_count, progress } = finish.tally;
     sqlx::query!(
         "update ingest.runs r
             set finished_at = $2, heartbeat_at = $2, verdict = $3, reason = $4, error_class = $5, error_detail = $6,
-                provider_total = $7, distinct_count = $8,
+                provider_total = $7, distinct_count = $8, page_count = $9, record_count = $10, inserted_count = $11,
+                updated_count = $12, unchanged_count = $13, rejected_count = $14,
                 complete_through = (select f.complete_through from analytics.stream_freshness f
                                       join core.sources s on s.source_slug = f.source
                                      where s.source_id = r.source_id and f.stream = r.stream)
@@ -183,6 +147,12 @@ pub(super) async fn close(
         detail,
         finish.provider_total,
         finish.distinct_count,
+        i32::try_from(page_count).unwrap_or(i32::MAX),
+        progress.record_count,
+        progress.inserted_count,
+        progress.updated_count,
+        progress.unchanged_count,
+        progress.rejected_count,
     )
     .execute(tx)
     .await

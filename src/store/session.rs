@@ -1,4 +1,4 @@
-//! Sessions: what is known, and one batched upsert.
+//! Sessions that are stored, or may be: one batched upsert; and the end of a session.
 
 use std::collections::HashMap;
 
@@ -8,62 +8,8 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::model::session::{MAPPING_VERSION, Session};
 use crate::store::page::Prepared;
-use crate::store::raw::Hash;
-use crate::store::{StoreError, order};
-
-/// What is stored of a session already.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
-    pub(super) row_hash: Hash,
-    pub(super) provider_updated_at: Option<DateTime<Utc>>,
-    /// When what is stored was asked for; `None`: before that was kept.
-    pub(super) fetched_at: Option<DateTime<Utc>>,
-    pub(super) is_deleted: bool,
-    pub(super) has_state: bool,
-    /// When the provider last did not have it, since it was last seen.
-    pub(super) last_missed_at: Option<DateTime<Utc>>,
-}
-
-/// The stored sessions among `records`, by the provider's id.
-pub(super) async fn known(
-    tx: &mut PgConnection,
-    source_id: SourceId,
-    records: &[Prepared<'_>],
-) -> Result<HashMap<String, Known>, StoreError> {
-    if records.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let failed = StoreError::doing("comparing hashes");
-    let ids: Vec<&str> = records.iter().map(Prepared::id).collect();
-    // A plan made while the table was empty would stay for the life of the connection. Only for this
-    // statement: the checks of foreign keys would be planned anew for every row.
-    sqlx::query("set local plan_cache_mode = force_custom_plan").execute(&mut *tx).await.map_err(&failed)?;
-    let rows = sqlx::query!(
-        r#"select s.provider_session_id, s.row_hash, s.provider_updated_at, s.fetched_at, s.is_deleted_at_provider,
-                  s.session_state <> 'unknown' as "has_state!", a.last_missed_at as "last_missed_at?"
-             from core.sessions s
-             left join ingest.absences a on a.source_id = s.source_id and a.provider_session_id = s.provider_session_id
-            where s.source_id = $1 and s.provider_session_id = any($2)"#,
-        source_id.0,
-        &ids as &[&str],
-    )
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(&failed)?;
-    sqlx::query("set local plan_cache_mode = auto").execute(tx).await.map_err(&failed)?;
-    let known = rows.into_iter().map(|row| {
-        let known = Known {
-            row_hash: Hash::try_from(row.row_hash.as_slice()).unwrap_or_default(),
-            provider_updated_at: row.provider_updated_at,
-            fetched_at: row.fetched_at,
-            is_deleted: row.is_deleted_at_provider,
-            has_state: row.has_state,
-            last_missed_at: row.last_missed_at,
-        };
-        (row.provider_session_id, known)
-    });
-    Ok(known.collect())
-}
+use crate::store::page::seen::Known;
+use crate::store::{StoreError, order, person};
 
 /// Writes sessions and returns their numbers by the provider's id. A record that names only part of a
 /// session adds what it says, and blanks nothing out. They were asked for at `fetched_at`.
@@ -141,21 +87,48 @@ async fn write(
     Ok(rows.into_iter().map(|row| (row.provider_session_id, row.session_id)).collect())
 }
 
+/// Removes sessions with all that belongs to them, and returns how many there were. The people in them may have come
+/// first in another session.
+pub(super) async fn remove(tx: &mut PgConnection, source_id: SourceId, ids: &[i64]) -> Result<u64, StoreError> {
+    let failed = StoreError::doing("removing sessions");
+    let people = sqlx::query_scalar!(
+        r#"select person_id as "person_id!" from core.sessions
+            where source_id = $1 and session_id = any($2) and person_id is not null
+            union
+           select person_id from core.participants
+            where source_id = $1 and session_id = any($2) and person_id is not null"#,
+        source_id.0,
+        ids,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let removed =
+        sqlx::query!("delete from core.sessions where source_id = $1 and session_id = any($2)", source_id.0, ids)
+            .execute(&mut *tx)
+            .await
+            .map_err(&failed)?
+            .rows_affected();
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    person::date(tx, source_id, &people, &[]).await?;
+    Ok(removed)
+}
+
 /// Turns rows into the columns that one statement takes.
-struct Columns<'a, 'r> {
-    records: &'a [&'a Prepared<'r>],
+pub(super) struct Columns<'a, 'r> {
+    pub(super) records: &'a [&'a Prepared<'r>],
 }
 
 impl<'a> Columns<'a, '_> {
-    fn any<T>(&self, of: impl Fn(&'a Session) -> T) -> Vec<T> {
+    pub(super) fn any<T>(&self, of: impl Fn(&'a Session) -> T) -> Vec<T> {
         self.records.iter().map(|record| of(&record.record.session)).collect()
     }
 
-    fn text(&self, of: impl Fn(&'a Session) -> &'a str) -> Vec<&'a str> {
+    pub(super) fn text(&self, of: impl Fn(&'a Session) -> &'a str) -> Vec<&'a str> {
         self.any(of)
     }
 
-    fn optional(&self, of: impl Fn(&'a Session) -> Option<&'a str>) -> Vec<Option<&'a str>> {
+    pub(super) fn optional(&self, of: impl Fn(&'a Session) -> Option<&'a str>) -> Vec<Option<&'a str>> {
         self.any(of)
     }
 }

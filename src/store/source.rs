@@ -153,19 +153,23 @@ pub(super) async fn learn(
     facts: &BTreeMap<&'static str, String>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    for (name, value) in facts {
-        sqlx::query!(
-            "insert into ingest.source_facts as f (source_id, name, value, learnt_at) values ($1, $2, $3, $4)
-             on conflict (source_id, name) do update set value = excluded.value, learnt_at = excluded.learnt_at
-              where f.value is distinct from excluded.value",
-            source_id.0,
-            name,
-            value,
-            now,
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing("keeping what was learnt about a source"))?;
+    if facts.is_empty() {
+        return Ok(());
     }
+    let names: Vec<&str> = facts.keys().copied().collect();
+    let values: Vec<&str> = facts.values().map(String::as_str).collect();
+    sqlx::query!(
+        "insert into ingest.source_facts as f (source_id, name, value, learnt_at)
+         select $1, new.name, new.value, $4 from unnest($2::text[], $3::text[]) new(name, value)
+         on conflict (source_id, name) do update set value = excluded.value, learnt_at = excluded.learnt_at
+          where f.value is distinct from excluded.value",
+        source_id.0,
+        &names as &[&str],
+        &values as &[&str],
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("keeping what was learnt about a source"))?;
     Ok(())
 }

@@ -3,8 +3,34 @@
 use sqlx::PgConnection;
 
 use crate::model::id::SourceId;
+use crate::model::message::TrailStep;
 use crate::store::StoreError;
 use crate::store::page::Prepared;
+
+/// Steps of sessions, turned into the columns that one statement takes.
+#[derive(Debug, Default)]
+pub(super) struct Columns<'a> {
+    pub(super) ids: Vec<i64>,
+    pub(super) numbers: Vec<i32>,
+    pub(super) kinds: Vec<Option<&'a str>>,
+    pub(super) steps: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    /// Of sessions and their steps.
+    pub(super) fn of(carried: impl IntoIterator<Item = (i64, &'a [TrailStep])>) -> Self {
+        let mut columns = Self::default();
+        for (id, trail) in carried {
+            for (number, step) in (1_i32..).zip(trail) {
+                columns.ids.push(id);
+                columns.numbers.push(number);
+                columns.kinds.push(step.step_type.as_deref());
+                columns.steps.push(step.step.as_str());
+            }
+        }
+        columns
+    }
+}
 
 /// Replaces the steps of sessions whose record carried them. `updated` are the sessions that were
 /// stored before.
@@ -28,16 +54,8 @@ pub(super) async fn replace(
         .await
         .map_err(&failed)?;
     }
-    let (mut ids, mut numbers, mut kinds, mut steps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (id, trail) in carried {
-        for (number, step) in (1_i32..).zip(trail) {
-            ids.push(id);
-            numbers.push(number);
-            kinds.push(step.step_type.as_deref());
-            steps.push(step.step.as_str());
-        }
-    }
-    if ids.is_empty() {
+    let steps = Columns::of(carried.into_iter().map(|(id, trail)| (id, &trail[..])));
+    if steps.ids.is_empty() {
         return Ok(());
     }
     sqlx::query!(
@@ -45,10 +63,10 @@ pub(super) async fn replace(
          select $1, t.session_id, t.step_number, t.step_type, t.step::json
            from unnest($2::bigint[], $3::int[], $4::text[], $5::text[]) t(session_id, step_number, step_type, step)",
         source_id.0,
-        &ids,
-        &numbers,
-        &kinds as &[Option<&str>],
-        &steps as &[&str],
+        &steps.ids,
+        &steps.numbers,
+        &steps.kinds as &[Option<&str>],
+        &steps.steps as &[&str],
     )
     .execute(tx)
     .await

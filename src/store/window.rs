@@ -7,7 +7,7 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::store::hold::Hold;
-use crate::store::{Place, StoreError, state_coverage};
+use crate::store::{Place, StoreError, state_coverage, version};
 
 /// What is claimed, or denied, about a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub async fn deny(
     let failed = StoreError::doing("marking a window incomplete");
     let mut tx = pool.begin().await.map_err(&failed)?;
     hold.guard(&mut tx).await?;
-    record(&mut tx, hold.place(), finding, run_id, now).await?;
+    record(&mut tx, hold.place(), finding, (run_id, now), false).await?;
     tx.commit().await.map_err(&failed)
 }
 
@@ -109,62 +109,27 @@ pub(super) async fn take_turn(tx: &mut PgConnection, place: Place) -> Result<(),
     Ok(())
 }
 
-/// Records a finding, within the transaction of the page that completes it.
+/// Records a finding, within the transaction of the page that completes it; with `is_writing` the stream's data have
+/// another version from now on. One statement: proven ranges that overlap or touch become one, and what was denied in the
+/// range is judged by this finding. What of it lies outside is a gap still, and judged by its own walk.
 pub(super) async fn record(
     tx: &mut PgConnection,
     place: Place,
     finding: &Finding,
-    run_id: i64,
-    now: DateTime<Utc>,
+    (run_id, now): (i64, DateTime<Utc>),
+    is_writing: bool,
 ) -> Result<(), StoreError> {
-    let failed = StoreError::doing("recording how far a stream is complete");
-    let mut window = finding.window;
+    let window = finding.window;
     if window.from >= window.to {
-        return Ok(());
+        return if is_writing { version::raise(tx, place).await } else { Ok(()) };
     }
-    let (source_id, stream) = (place.source_id.0, place.stream.as_str());
     if finding.doubt.is_none() {
-        // proven ranges that overlap or touch become one
-        let merged = sqlx::query!(
-            "delete from ingest.windows
-              where source_id = $1 and stream = $2 and is_complete and window_from <= $4 and window_to >= $3
-          returning window_from, window_to",
-            source_id,
-            stream,
-            window.from,
-            window.to,
-        )
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(&failed)?;
-        for row in merged {
-            window.from = window.from.min(row.window_from);
-            window.to = window.to.max(row.window_to);
-        }
-        state_coverage::note(tx, place, &finding.window, run_id).await?;
+        state_coverage::note(tx, place, &window, run_id).await?;
     }
-    // Whatever was denied in this range is judged anew by this finding. What of it lies outside is a gap
-    // still, and judged by its own walk.
-    sqlx::query!(
-        "delete from ingest.windows
-          where source_id = $1 and stream = $2 and not is_complete and window_from < $4 and window_to > $3",
-        source_id,
-        stream,
-        window.from,
-        window.to,
-    )
-    .execute(&mut *tx)
-    .await
-    .map_err(&failed)?;
-    sqlx::query!(
-        "insert into ingest.windows (source_id, stream, window_from, window_to, is_complete, reason, provider_total,
-                                     distinct_count, run_id, checked_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-         on conflict (source_id, stream, is_complete, window_from) do update
-            set window_to = excluded.window_to, reason = excluded.reason, provider_total = excluded.provider_total,
-                distinct_count = excluded.distinct_count, run_id = excluded.run_id, checked_at = excluded.checked_at",
-        source_id,
-        stream,
+    sqlx::query_file!(
+        "src/store/window_record.sql",
+        place.source_id.0,
+        place.stream.as_str(),
         window.from,
         window.to,
         finding.doubt.is_none(),
@@ -173,9 +138,10 @@ pub(super) async fn record(
         finding.distinct_count,
         run_id,
         now,
+        is_writing,
     )
     .execute(tx)
     .await
-    .map_err(&failed)?;
+    .map_err(StoreError::doing("recording how far a stream is complete"))?;
     Ok(())
 }

@@ -241,6 +241,7 @@ async fn save(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Result<P
     let context = SaveContext {
         hold: &Hold::Lease(lease),
         run_id,
+        tally: None,
         source_slug: "konpro",
         person_key: &PersonKey::new(vec![7; 32]).expect("a key"),
         session_streams: &[],
@@ -259,6 +260,7 @@ pub(crate) async fn replay(world: &World, page: &Page, fetched_at: DateTime<Utc>
     let context = SaveContext {
         hold: &Hold::Replay(place),
         run_id: 1,
+        tally: None,
         source_slug: "konpro",
         person_key: &PersonKey::new(vec![7; 32]).expect("a key"),
         session_streams: &[],

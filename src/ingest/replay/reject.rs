@@ -79,6 +79,7 @@ async fn session(
     let context = SaveContext {
         hold: &Hold::Replay(stored.place),
         run_id: stored.run_id,
+        tally: None,
         source_slug: &source.pseudonym_slug,
         person_key: &poller.person_key,
         session_streams: &streams,

@@ -141,6 +141,7 @@ impl Chunk<'_> {
             let context = SaveContext {
                 hold: &Hold::Replay(place),
                 run_id,
+                tally: None,
                 source_slug: &self.source.pseudonym_slug,
                 person_key: &self.poller.person_key,
                 session_streams: &streams,

@@ -1,8 +1,7 @@
 //! Participants of sessions, the people behind them, and the sessions' counters.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::model::id::SourceId;
@@ -41,18 +40,45 @@ pub(super) async fn replace(
     if lists.is_empty() {
         return Ok(());
     }
-    let mut people: BTreeMap<String, (&str, DateTime<Utc>)> = BTreeMap::new();
+    let mut visits = person::Visits::new();
     for one in lists {
         for (id, kind) in one.people() {
-            let seen = people.entry(id.to_owned()).or_insert((kind, one.context.now));
-            seen.1 = seen.1.min(one.context.now);
+            person::add(&mut visits, id, kind, one.context.task.session.started_at);
         }
     }
-    person::insert_each(tx, source_id, &people).await?;
+    if let Some(now) = lists.iter().map(|one| one.context.now).min() {
+        person::meet(tx, source_id, &visits, now).await?;
+    }
+    // of a session that has brought nothing so far, nothing is stored
+    let changed: Vec<&ParticipantList<'_>> = lists.iter().filter(|one| one.context.task.content_hash.is_some()).collect();
+    let mut moved = present(tx, source_id, &changed).await?;
     delete_missing(tx, source_id, lists).await?;
     upsert(tx, source_id, lists).await?;
     count(tx, source_id, lists).await?;
-    person::date(tx, source_id, &people.keys().map(String::as_str).collect::<Vec<_>>()).await
+    // a person who is not in the session any more may have come first at another time, and so may all where it moved
+    moved.extend(changed.iter().flat_map(|one| one.people.iter().flatten().cloned()));
+    person::date(tx, source_id, &moved.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await
+}
+
+/// The people who are in these sessions as far as is stored.
+async fn present(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    lists: &[&ParticipantList<'_>],
+) -> Result<BTreeSet<String>, StoreError> {
+    if lists.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let people = sqlx::query_scalar!(
+        r#"select distinct person_id as "person_id!" from core.participants
+            where source_id = $1 and session_id = any($2) and person_id is not null"#,
+        source_id.0,
+        &lists.iter().map(|one| one.context.task.session_id).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("reading who was in a session"))?;
+    Ok(people.into_iter().collect())
 }
 
 async fn delete_missing(

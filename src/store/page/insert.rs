@@ -1,0 +1,106 @@
+//! Sessions that are stored for the first time, and what belongs to them.
+//!
+//! The numbers of the sessions are known before, so that their own rows need no round trip of their own. Plain inserts:
+//! where another writer has stored one of the keys meanwhile, the server refuses the page, and it is saved once more by
+//! the way of rows that may be stored.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+
+use crate::model::message::{Message, SessionStats};
+use crate::model::session::{EndSource, MAPPING_VERSION};
+use crate::store::page::{Prepared, SaveContext};
+use crate::store::raw::RawRecord;
+use crate::store::{StoreError, batch, counters, person, raw, session, trail};
+
+/// Writes the sessions `rows`, none of which was stored when it was looked, with people, bytes, counters and steps.
+pub(super) async fn sessions(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    rows: &[(i64, &Prepared<'_>)],
+    bodies: &[RawRecord<'_>],
+    visits: &person::Visits<'_>,
+) -> Result<(), StoreError> {
+    let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
+    let place = hold.place();
+    // many or large bytes have statements of their own
+    let bodies = if batch::is_one(bodies, |record| record.body.len()) {
+        bodies
+    } else {
+        raw::insert(tx, place, None, bodies, run_id, fetched_at).await?;
+        &[]
+    };
+    let carried = carried(rows);
+    let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| SessionStats::of(messages)).collect();
+    let counters = counters::Columns::new(carried.iter().map(|(id, _)| *id).collect(), &stats);
+    let trails = rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.trail.as_deref()?)));
+    let steps = trail::Columns::of(trails);
+    let records: Vec<&Prepared<'_>> = rows.iter().map(|(_, record)| *record).collect();
+    let of = session::Columns { records: &records };
+    sqlx::query_file!(
+        "src/store/page/insert.sql",
+        place.source_id.0,
+        now,
+        &visits.keys().copied().collect::<Vec<_>>() as &[&str],
+        &visits.values().map(|visit| visit.kind).collect::<Vec<_>>() as &[&str],
+        &visits.values().map(|visit| visit.first_at).collect::<Vec<_>>(),
+        place.stream.as_str(),
+        fetched_at,
+        run_id,
+        &bodies.iter().map(|record| &*record.id).collect::<Vec<_>>() as &[&str],
+        &bodies.iter().map(|record| &record.hash[..]).collect::<Vec<_>>() as &[&[u8]],
+        &bodies.iter().map(|record| record.body).collect::<Vec<_>>() as &[&[u8]],
+        &bodies.iter().map(|record| record.is_partial).collect::<Vec<_>>(),
+        &counters.ids,
+        &counters.any(|s| s.message_count),
+        &counters.any(|s| s.user_message_count) as &[Option<i32>],
+        &counters.any(|s| s.assistant_message_count) as &[Option<i32>],
+        &counters.any(|s| s.user_word_count) as &[Option<i32>],
+        &counters.any(|s| s.assistant_word_count) as &[Option<i32>],
+        &counters.any(|s| s.first_response_seconds) as &[Option<Decimal>],
+        &counters.flow(|flow| flow.turn_count) as &[Option<i32>],
+        &counters.flow(|flow| flow.is_unanswered) as &[Option<bool>],
+        &counters.last_roles() as &[Option<&str>],
+        &counters.last_times() as &[Option<DateTime<Utc>>],
+        &counters.flow(|flow| flow.active_seconds) as &[Option<Decimal>],
+        &counters.flow(counters::replies) as &[Option<String>],
+        &steps.ids,
+        &steps.numbers,
+        &steps.kinds as &[Option<&str>],
+        &steps.steps as &[&str],
+        i16::from(MAPPING_VERSION),
+        &rows.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+        &of.text(|s| s.provider_session_id.as_str()) as &[&str],
+        &of.text(|s| s.kind.as_str()) as &[&str],
+        &of.optional(|s| s.provider_status.as_deref()) as &[Option<&str>],
+        &of.text(|s| s.state.as_str()) as &[&str],
+        &of.text(|s| s.outcome.as_str()) as &[&str],
+        &of.any(|s| s.is_flagged_unresolved) as &[Option<bool>],
+        &of.optional(|s| s.channel.as_deref()) as &[Option<&str>],
+        &records.iter().map(|r| r.person_id.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
+        &of.optional(|s| s.parent_provider_session_id.as_deref()) as &[Option<&str>],
+        &of.optional(|s| s.group_key.as_deref()) as &[Option<&str>],
+        &of.any(|s| s.created_at),
+        &of.any(|s| s.started_at),
+        &of.any(|s| s.ended_at) as &[Option<DateTime<Utc>>],
+        &of.optional(|s| s.ended_at_source.map(EndSource::as_str)) as &[Option<&str>],
+        &of.any(|s| s.completed_at) as &[Option<DateTime<Utc>>],
+        &of.any(|s| s.last_activity_at) as &[Option<DateTime<Utc>>],
+        &of.any(|s| s.duration_seconds) as &[Option<Decimal>],
+        &of.any(|s| s.provider_minutes) as &[Option<Decimal>],
+        &of.any(|s| s.max_concurrent_participants) as &[Option<i32>],
+        &of.any(|s| s.provider_updated_at) as &[Option<DateTime<Utc>>],
+        &records.iter().map(|r| &r.row_hash[..]).collect::<Vec<_>>() as &[&[u8]],
+        &records.iter().map(|r| &r.raw_hash[..]).collect::<Vec<_>>() as &[&[u8]],
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("writing new sessions"))?;
+    Ok(())
+}
+
+/// The messages of sessions whose records carried them.
+pub(super) fn carried<'a>(rows: &[(i64, &Prepared<'a>)]) -> Vec<(i64, &'a [Message])> {
+    rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.messages.as_deref()?))).collect()
+}

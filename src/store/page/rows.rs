@@ -1,0 +1,210 @@
+//! The rows of a page: those of sessions that are new, those of sessions that may be stored, and one by one.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::{Acquire, PgConnection};
+
+use crate::failpoint;
+use crate::model::message::{Message, SessionStats};
+use crate::model::page::Reject;
+use crate::store::artifact;
+use crate::store::page::seen::{Known, Seen};
+use crate::store::page::{Prepared, SaveContext, insert};
+use crate::store::raw::{self, RawRecord};
+use crate::store::{StoreError, extension, message, oddity, order, person, session, trail};
+
+/// How records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// What is not known is new.
+    New,
+    /// What is not known may be stored all the same: another writer was faster.
+    MayBeStored,
+    /// The same, each for itself: the database refuses a value of one of them.
+    OneByOne,
+}
+
+/// Keeps the bytes of records that are older than what is stored.
+pub(super) async fn keep_bytes(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    older: &[&Prepared<'_>],
+    seen: &Seen,
+) -> Result<(), StoreError> {
+    if older.is_empty() {
+        return Ok(());
+    }
+    let bodies: Vec<RawRecord<'_>> = older.iter().map(|record| record.body(&seen.known)).collect();
+    raw::insert(tx, context.hold.place(), None, &bodies, context.run_id, context.fetched_at).await
+}
+
+/// Writes records; returns those that were written, and rejects of those that were refused.
+pub(super) async fn write_all<'a, 'r>(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    records: Vec<&'a Prepared<'r>>,
+    seen: &Seen,
+    way: Way,
+) -> Result<(Vec<&'a Prepared<'r>>, Vec<Reject>), StoreError> {
+    if way != Way::OneByOne {
+        write(tx, context, &records, seen, way).await?;
+        return Ok((records, Vec::new()));
+    }
+    let (mut written, mut refused) = (Vec::new(), Vec::new());
+    for record in records {
+        match write_alone(tx, context, record, seen).await? {
+            None => written.push(record),
+            Some(reject) => refused.push(reject),
+        }
+    }
+    Ok((written, refused))
+}
+
+async fn write(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    records: &[&Prepared<'_>],
+    seen: &Seen,
+    way: Way,
+) -> Result<(), StoreError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let place = context.hold.place();
+    let source_id = place.source_id;
+    let (mut rows, mut others) = (Vec::new(), Vec::new());
+    for record in records.iter().copied() {
+        match seen.numbers.get(record.id()).filter(|_| way == Way::New) {
+            Some(number) => rows.push((*number, record)),
+            None => others.push(record),
+        }
+    }
+    if !rows.is_empty() {
+        add(tx, context, &rows).await?;
+    }
+    let is_new = others.is_empty();
+    if !is_new {
+        rows.extend(change(tx, context, &others, &seen.known).await?);
+    }
+    failpoint::reach("page.mid_upsert");
+    extension::upsert(tx, source_id, &rows, &seen.known, is_new).await?;
+    let oddities = records.iter().flat_map(|record| &record.record.oddities);
+    oddity::count(tx, place, oddities, context.now).await?;
+    let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
+    artifact::enlist(tx, source_id, &ids, context.session_streams, context.now).await
+}
+
+/// Writes sessions that are new.
+async fn add(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    rows: &[(i64, &Prepared<'_>)],
+) -> Result<(), StoreError> {
+    let mut visits = person::Visits::new();
+    for (_, record) in rows {
+        if let Some((id, kind)) = record.person() {
+            person::add(&mut visits, id, kind, record.record.session.started_at);
+        }
+    }
+    let nothing = HashMap::new();
+    let bodies: Vec<RawRecord<'_>> = rows.iter().map(|(_, record)| record.body(&nothing)).collect();
+    insert::sessions(tx, context, rows, &bodies, &visits).await?;
+    failpoint::reach("page.after_raw");
+    message::insert(tx, context.hold.place().source_id, &insert::carried(rows)).await
+}
+
+/// Writes sessions that may be stored; returns them with their numbers.
+async fn change<'a, 'r>(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    records: &[&'a Prepared<'r>],
+    known: &HashMap<String, Known>,
+) -> Result<Vec<(i64, &'a Prepared<'r>)>, StoreError> {
+    let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
+    let place = hold.place();
+    let source_id = place.source_id;
+    let moved = Moved::of(records, known);
+    person::meet(tx, source_id, &moved.visits, now).await?;
+    let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body(known)).collect();
+    raw::insert(tx, place, None, &bodies, run_id, fetched_at).await?;
+    failpoint::reach("page.after_raw");
+    let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;
+    let rows: Vec<(i64, &'a Prepared<'r>)> =
+        records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
+    person::date(tx, source_id, &moved.people, &moved.sessions).await?;
+    // what is taken for new may be stored all the same
+    let stored: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
+    trail::replace(tx, source_id, &rows, &stored).await?;
+    // messages that all records of late lack are not gone
+    let listing = rows.iter().filter(|(_, record)| !(record.lacks_message_field && known.contains_key(record.id())));
+    let carried: Vec<(i64, &[Message])> = insert::carried(&listing.copied().collect::<Vec<_>>());
+    message::replace(tx, source_id, &carried, &stored, SessionStats::of).await?;
+    Ok(rows)
+}
+
+/// Who was where by what is written, and what of it may be later than it was thought.
+struct Moved<'a> {
+    visits: person::Visits<'a>,
+    /// People of whom a session is gone, or begins at another time.
+    people: Vec<&'a str>,
+    /// Sessions that begin at another time.
+    sessions: Vec<i64>,
+}
+
+impl<'a> Moved<'a> {
+    fn of(records: &[&'a Prepared<'_>], known: &'a HashMap<String, Known>) -> Self {
+        let mut moved = Self { visits: person::Visits::new(), people: Vec::new(), sessions: Vec::new() };
+        for record in records {
+            let stored = known.get(record.id());
+            let is_partial = order::is_partial(record, known);
+            let own: DateTime<Utc> = record.record.session.started_at;
+            let started_at = stored.filter(|_| is_partial).map_or(own, |stored| stored.started_at);
+            let person = record.person();
+            if let Some((id, kind)) = person {
+                person::add(&mut moved.visits, id, kind, started_at);
+            }
+            let Some(stored) = stored else { continue };
+            let is_moved = started_at != stored.started_at;
+            if is_moved {
+                moved.sessions.push(stored.session_id);
+                moved.people.extend(person.map(|(id, _)| id));
+            }
+            let before = stored.person_id.as_deref();
+            // a record that names only part of its session blanks out no person
+            let stays = before == person.map(|(id, _)| id) || (person.is_none() && is_partial);
+            moved.people.extend(before.filter(|_| is_moved || !stays));
+        }
+        moved
+    }
+}
+
+/// Writes one record within a savepoint; a record the database refuses comes back as a reject.
+async fn write_alone(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    record: &Prepared<'_>,
+    seen: &Seen,
+) -> Result<Option<Reject>, StoreError> {
+    let failed = StoreError::doing("writing one record");
+    let mut savepoint = tx.begin().await.map_err(&failed)?;
+    match write(&mut savepoint, context, &[record], seen, Way::OneByOne).await {
+        Ok(()) => {
+            savepoint.commit().await.map_err(&failed)?;
+            Ok(None)
+        }
+        Err(error) if error.is_data() => {
+            savepoint.rollback().await.map_err(&failed)?;
+            tracing::warn!(cause = error.cause(), "the database refused a record, kept as a reject");
+            Ok(Some(Reject {
+                raw: record.record.raw.clone(),
+                provider_record_id: Some(record.record.session.provider_session_id.clone()),
+                reason_code: "refused_by_database",
+                json_pointer: String::new(),
+                detail: "a value of this record does not fit the database".to_owned(),
+                is_partial: record.record.session.is_partial,
+            }))
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,103 @@
+//! What is stored of a page's records before it is saved, read together with the right to write.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::store::StoreError;
+use crate::store::hold::Hold;
+use crate::store::page::Prepared;
+use crate::store::raw::Hash;
+
+/// What is stored of a session already.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Known {
+    pub(in crate::store) session_id: i64,
+    pub(in crate::store) row_hash: Hash,
+    pub(in crate::store) provider_updated_at: Option<DateTime<Utc>>,
+    /// When what is stored was asked for; `None`: before that was kept.
+    pub(in crate::store) fetched_at: Option<DateTime<Utc>>,
+    pub(in crate::store) started_at: DateTime<Utc>,
+    pub(in crate::store) person_id: Option<String>,
+    pub(in crate::store) is_deleted: bool,
+    pub(in crate::store) has_state: bool,
+    /// When the provider last did not have it, since it was last seen.
+    pub(in crate::store) last_missed_at: Option<DateTime<Utc>>,
+}
+
+/// What is stored of the records of a page, and of their stream.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Seen {
+    /// The stored sessions, by the provider's id.
+    pub(in crate::store) known: HashMap<String, Known>,
+    /// The numbers that the others get.
+    pub(super) numbers: HashMap<String, i64>,
+    /// The stream has open rejects.
+    pub(super) has_rejects: bool,
+    /// Something is proven of the time in which the records were created.
+    pub(super) is_proven: bool,
+}
+
+/// Compares the right to write, locks what gives it, and reads what is stored of `records`.
+pub(super) async fn read(tx: &mut PgConnection, hold: &Hold, records: &[Prepared<'_>]) -> Result<Seen, StoreError> {
+    let place = hold.place();
+    let (lease, unit) = match hold {
+        Hold::Lease(lease) => (Some(lease.grant()), None),
+        Hold::Unit(unit) => (None, Some((unit.unit_id, unit.token))),
+        Hold::Replay(_) => (None, None),
+    };
+    if lease.is_none() && unit.is_none() {
+        hold.guard(tx).await?;
+    }
+    let (token, fence) = lease.unzip();
+    let (unit_id, unit_token) = unit.unzip();
+    let ids: Vec<&str> = records.iter().map(Prepared::id).collect();
+    let created = records.iter().map(|record| record.record.session.created_at);
+    let rows = sqlx::query_file!(
+        "src/store/page/seen.sql",
+        place.source_id.0,
+        place.stream.as_str(),
+        token,
+        fence,
+        unit_id,
+        unit_token,
+        &ids as &[&str],
+        created.clone().min() as Option<DateTime<Utc>>,
+        created.max() as Option<DateTime<Utc>>,
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("comparing hashes"))?;
+    let mut seen = Seen::default();
+    for row in rows {
+        match hold {
+            Hold::Lease(lease) if row.is_paused.is_none() => return Err(lease.lost()),
+            Hold::Lease(_) if row.is_paused == Some(true) => {
+                let (source_id, stream) = (place.source_id.0, place.stream.as_str());
+                return Err(StoreError::Paused { source_id, stream });
+            }
+            Hold::Unit(unit) if !row.has_unit => return Err(unit.lost()),
+            Hold::Lease(_) | Hold::Unit(_) | Hold::Replay(_) => {}
+        }
+        (seen.has_rejects, seen.is_proven) = (row.has_rejects, row.is_proven);
+        let Some((id, session_id)) = row.id.zip(row.session_id) else { continue };
+        let Some(hash) = row.row_hash else {
+            seen.numbers.insert(id, session_id);
+            continue;
+        };
+        let known = Known {
+            session_id,
+            row_hash: Hash::try_from(hash.as_slice()).unwrap_or_default(),
+            provider_updated_at: row.provider_updated_at,
+            fetched_at: row.fetched_at,
+            started_at: row.started_at.unwrap_or_default(),
+            person_id: row.person_id,
+            is_deleted: row.is_deleted.unwrap_or_default(),
+            has_state: row.has_state.unwrap_or_default(),
+            last_missed_at: row.last_missed_at,
+        };
+        seen.known.insert(id, known);
+    }
+    Ok(seen)
+}

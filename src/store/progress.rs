@@ -1,0 +1,128 @@
+//! What a run has done so far, and how often that is written.
+//!
+//! The row of a run is one and its pages are many, so progress is written at most once a second, within the transaction of
+//! a page, and with the end of the run. What it decides is nothing: windows and positions travel with their pages.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use tokio::time::Instant;
+
+use crate::store::StoreError;
+
+/// How often the progress of a run is written.
+const NOTED_EVERY: Duration = Duration::from_secs(1);
+
+/// What one page, or one artifact of a session, adds to its run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Records the provider sent.
+    pub record_count: i64,
+    /// Sessions stored for the first time.
+    pub inserted_count: i64,
+    /// Sessions that changed.
+    pub updated_count: i64,
+    /// Sessions stored already, to the byte.
+    pub unchanged_count: i64,
+    /// Records that could not be normalized.
+    pub rejected_count: i64,
+}
+
+/// What a run has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Pages saved.
+    pub page_count: u64,
+    /// What they held.
+    pub progress: Progress,
+}
+
+impl Tally {
+    /// The same with one page more.
+    #[must_use]
+    pub fn with(self, page: &Progress) -> Self {
+        let sum = self.progress;
+        let progress = Progress {
+            record_count: sum.record_count + page.record_count,
+            inserted_count: sum.inserted_count + page.inserted_count,
+            updated_count: sum.updated_count + page.updated_count,
+            unchanged_count: sum.unchanged_count + page.unchanged_count,
+            rejected_count: sum.rejected_count + page.rejected_count,
+        };
+        Self { page_count: self.page_count + 1, progress }
+    }
+}
+
+/// Says when the progress of a run is to be written: with the first page, then at most once a second.
+#[derive(Debug, Default)]
+pub struct Pace(Mutex<Option<Instant>>);
+
+impl Pace {
+    /// Whether it is time.
+    pub fn is_due(&self) -> bool {
+        let noted_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted_at.is_none_or(|at| at.elapsed() >= NOTED_EVERY)
+    }
+
+    /// It was written just now.
+    pub fn keep(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
+/// Writes what a run has done so far, within the transaction of a page. The heartbeat shows that the run is alive.
+pub(super) async fn note(
+    tx: &mut PgConnection,
+    run_id: i64,
+    tally: &Tally,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let Tally { page_count, progress } = tally;
+    sqlx::query!(
+        "update ingest.runs
+            set heartbeat_at = $2, page_count = $3, record_count = $4, inserted_count = $5, updated_count = $6,
+                unchanged_count = $7, rejected_count = $8
+          where run_id = $1",
+        run_id,
+        now,
+        i32::try_from(*page_count).unwrap_or(i32::MAX),
+        progress.record_count,
+        progress.inserted_count,
+        progress.updated_count,
+        progress.unchanged_count,
+        progress.rejected_count,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("counting pages"))?;
+    Ok(())
+}
+
+/// Adds what artifacts brought to their pass, within their transaction. The heartbeat shows that the pass is alive.
+pub(super) async fn advance(
+    tx: &mut PgConnection,
+    run_id: i64,
+    progress: &Progress,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.runs
+            set heartbeat_at = $2, page_count = page_count + 1, record_count = record_count + $3,
+                inserted_count = inserted_count + $4, updated_count = updated_count + $5,
+                unchanged_count = unchanged_count + $6, rejected_count = rejected_count + $7
+          where run_id = $1",
+        run_id,
+        now,
+        progress.record_count,
+        progress.inserted_count,
+        progress.updated_count,
+        progress.unchanged_count,
+        progress.rejected_count,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("counting an artifact"))?;
+    Ok(())
+}

@@ -1,0 +1,24 @@
+with merged as (
+    delete from ingest.windows
+     where $5 and source_id = $1 and stream = $2 and is_complete and window_from <= $4 and window_to >= $3
+    returning window_from, window_to
+), whole as (
+    select least($3, min(window_from)) as window_from, greatest($4, max(window_to)) as window_to from merged
+), judged as (
+    delete from ingest.windows w using whole
+     where w.source_id = $1 and w.stream = $2 and not w.is_complete
+       and w.window_from < whole.window_to and w.window_to > whole.window_from
+    returning 1
+), raised as (
+    insert into ingest.data_versions as v (source_id, stream, version)
+    select $1, $2, 1 where $11
+    on conflict (source_id, stream) do update set version = v.version + 1
+)
+insert into ingest.windows (source_id, stream, window_from, window_to, is_complete, reason, provider_total,
+                            distinct_count, run_id, checked_at)
+-- counted, so that what is in the way is gone first
+select $1, $2, whole.window_from, whole.window_to, $5, $6, $7, $8, $9, $10
+  from whole, (select count(*) from judged) gone
+on conflict (source_id, stream, is_complete, window_from) do update
+   set window_to = excluded.window_to, reason = excluded.reason, provider_total = excluded.provider_total,
+       distinct_count = excluded.distinct_count, run_id = excluded.run_id, checked_at = excluded.checked_at
