@@ -84,7 +84,7 @@ pub(super) struct Run<'a> {
     /// A part of a window held less than the whole: the provider's time filter works.
     pub(super) filter_works: bool,
     /// What is known to be there is read once more: what of it cannot be proven keeps its proof.
-    is_ring: bool,
+    pub(super) is_ring: bool,
     /// How much of the rings this run reads; `None`: all of them, or none.
     pub(super) share: Option<Share>,
     /// The ids that were listed, where somebody wants to name what is missing.

@@ -34,6 +34,9 @@ impl Run<'_> {
             return Ok(Vec::new());
         }
         let inner = Window { from: window.from + MARGIN, to: window.to - MARGIN };
+        // a provider that keeps its lists for a while only names nothing before some instant
+        let first = trace.created.map_or(inner.to, |(first, _)| first);
+        let inner = if self.is_ring { Window { from: inner.from.max(first), ..inner } } else { inner };
         if inner.from >= inner.to {
             return Ok(Vec::new());
         }

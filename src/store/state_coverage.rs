@@ -47,12 +47,7 @@ fn overlay(known: &[Seen], new: Seen) -> Vec<Seen> {
 }
 
 /// Notes that the run has seen all of `window`, within the transaction of the page that proves it.
-pub(super) async fn note(
-    tx: &mut PgConnection,
-    place: Place,
-    window: &Window,
-    run_id: i64,
-) -> Result<(), StoreError> {
+pub(super) async fn note(tx: &mut PgConnection, place: Place, window: &Window, run_id: i64) -> Result<(), StoreError> {
     let failed = StoreError::doing("noting when the state of sessions was seen");
     let (source_id, stream) = (place.source_id.0, place.stream.as_str());
     let rows = sqlx::query!(
@@ -74,9 +69,8 @@ pub(super) async fn note(
     .await
     .map_err(&failed)?;
     let Some(at) = rows.first().map(|row| row.began_at) else { return Ok(()) };
-    let known = rows.into_iter().filter_map(|row| {
-        Some(Seen { window: Window { from: row.from?, to: row.to? }, at: row.at? })
-    });
+    let known =
+        rows.into_iter().filter_map(|row| Some(Seen { window: Window { from: row.from?, to: row.to? }, at: row.at? }));
     let mut known: Vec<Seen> = known.collect();
     known.sort_by_key(|seen| seen.window.from);
     let seen = overlay(&known, Seen { window: *window, at });

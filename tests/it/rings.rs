@@ -64,7 +64,8 @@ async fn poll_full(world: &World) -> PollLine {
 
 async fn reconcile(world: &World) -> SourceReport {
     let args = ReconcileArgs::default();
-    let mut reports = reconciling::reconcile(&world.app(), &args, "ada", CancellationToken::new()).await.expect("it runs");
+    let mut reports =
+        reconciling::reconcile(&world.app(), &args, "ada", CancellationToken::new()).await.expect("it runs");
     reports.remove(0)
 }
 
@@ -199,6 +200,33 @@ async fn a_full_poll_that_cannot_read_everything_says_so() {
     let line = poll_full(&world).await;
     assert_eq!(line.result, "failed", "{line:?}");
     assert_eq!(line.complete_through.as_deref(), Some("2026-03-10T13:00:00+00:00"), "the present was read");
+}
+
+/// A provider that keeps its lists for a while only names nothing before some instant: that deletes nothing.
+#[tokio::test]
+async fn an_old_session_is_missed_only_behind_one_that_is_listed() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konpro, 3);
+    for days in [100, 150, 200] {
+        feed.insert(records::record(Platform::Konpro, &format!("old-{days}"), noon() - TimeDelta::days(days)));
+    }
+    let _provider = world.simulate(Platform::Konpro, feed.clone(), Quirks::default()).await;
+    poll_at(&world, TimeDelta::zero()).await;
+    let deleted = "select string_agg(provider_session_id, ' ' order by created_at) from core.sessions
+                    where is_deleted_at_provider";
+    assert!(feed.remove("old-200"));
+    for minutes in [10, 20, 30] {
+        world.clock.set(noon() + TimeDelta::minutes(minutes));
+        assert!(poll_full(&world).await.is_complete());
+    }
+    assert_eq!(world.text(deleted).await, None);
+    feed.insert(records::record(Platform::Konpro, "old-200", noon() - TimeDelta::days(200)));
+    assert!(feed.remove("old-150"));
+    for minutes in [40, 50] {
+        world.clock.set(noon() + TimeDelta::minutes(minutes));
+        assert!(poll_full(&world).await.is_complete());
+    }
+    assert_eq!(world.text(deleted).await.as_deref(), Some("old-150"));
 }
 
 /// `updated` of a list that goes by change needs no ring: each change is listed by itself.
@@ -399,7 +427,10 @@ async fn more_young_sessions_than_one_list_should_hold_are_read_after_the_presen
     poll_at(&world, TimeDelta::minutes(5)).await;
     assert_eq!(world.number(CORRECTED).await, 1);
     let first = provider.requests()[asked].path_and_query.clone();
-    assert!(first.contains("updated_at_min=2026-03-10T10") || first.contains("updated_at_min=2026-03-10T10%3A"), "{first}");
+    assert!(
+        first.contains("updated_at_min=2026-03-10T10") || first.contains("updated_at_min=2026-03-10T10%3A"),
+        "{first}"
+    );
 }
 
 #[tokio::test]
@@ -418,7 +449,10 @@ async fn a14_reconciliation_names_what_changed_where_the_counts_are_equal() {
         assert!(report.is_equal, "it is brought in line: {report:#?}");
         assert_eq!((report.missing_count, report.surplus_count, report.stale_count), (0, 0, 1), "{report:#?}");
         assert_eq!(report.windows.len(), 1, "{report:#?}");
-        assert_eq!((report.windows[0].state.as_str(), &report.windows[0].stale_state[..]), ("healed", &["old".to_owned()][..]));
+        assert_eq!(
+            (report.windows[0].state.as_str(), &report.windows[0].stale_state[..]),
+            ("healed", &["old".to_owned()][..])
+        );
         assert_eq!(world.number(CORRECTED).await, 1, "{platform:?}");
         let api = world.api().await;
         let found = api.ok("/v1/reconciliation?state=healed").await;

@@ -62,7 +62,8 @@ pub async fn plan_backfill(
     }
     let is_unfiltered = ignores_filter(poller, source).await.map_err(PlanError::Pull)?;
     let windows = if is_unfiltered { vec![range] } else { cut(range, |_| Step::Day) };
-    let units: Vec<PlannedUnit> = windows.into_iter().map(|window| PlannedUnit { window, day: None, compares_states: false }).collect();
+    let units: Vec<PlannedUnit> =
+        windows.into_iter().map(|window| PlannedUnit { window, day: None, compares_states: false }).collect();
     let plan = Plan { place: place(source), purpose: Purpose::Backfill, range, units: &units, is_unfiltered };
     Ok((write_down(poller, source, &plan, operator).await?, false))
 }
