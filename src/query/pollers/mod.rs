@@ -16,7 +16,9 @@ use utoipa::ToSchema;
 
 use crate::clock::parse_schedule;
 pub use crate::query::pollers::depth::Tasks;
-pub use crate::query::pollers::parts::{AcceptedWindow, AcceptedWindows, CurrentRun, IncompleteWindow, IncompleteWindows, LastError, Lease, Pause};
+pub use crate::query::pollers::parts::{
+    AcceptedWindow, AcceptedWindows, CurrentRun, IncompleteWindow, IncompleteWindows, LastError, Lease, Pause,
+};
 use crate::query::pollers::quota::CallQuota;
 use crate::query::pollers::rejects::LastRunRejects;
 use crate::query::pollers::state::PollerState;
