@@ -113,8 +113,16 @@ mod tests {
     #[test]
     fn an_old_name_is_mapped_to_one_that_the_database_has() {
         let known = ZoneNames::of(
-            ["America/Los_Angeles", "Asia/Kolkata", "Asia/Singapore", "Europe/Athens", "Europe/Kyiv", "UTC", "Factory2"]
-                .into_iter(),
+            [
+                "America/Los_Angeles",
+                "Asia/Kolkata",
+                "Asia/Singapore",
+                "Europe/Athens",
+                "Europe/Kyiv",
+                "UTC",
+                "Factory2",
+            ]
+            .into_iter(),
         );
         let name = |zone: &str| known.resolve(zone.parse().unwrap());
         assert_eq!(name("US/Pacific"), Some("America/Los_Angeles"));

@@ -34,7 +34,8 @@ async fn world_with_a_hole() -> (World, Simulator, std::sync::Arc<FixedFeed>) {
     let simulator = world.simulate(Platform::Konpro, std::sync::Arc::clone(&feed) as _, Quirks::default()).await;
     for _ in 0..8 {
         assert_eq!(world.poll_one().await.result, "incomplete");
-        let widest = "select max(extract(epoch from window_to - window_from))::bigint from ingest.windows where not is_complete";
+        let widest =
+            "select max(extract(epoch from window_to - window_from))::bigint from ingest.windows where not is_complete";
         if world.number(widest).await <= 60 {
             break;
         }
@@ -212,7 +213,8 @@ async fn the_command_line_accepts_and_reopens() {
     assert_eq!(run("windows list").await, success);
     let range = "--source konpro --from 2026-02-18 --to 2026-02-19";
     assert_eq!(run(&format!("windows accept {range} --note lost")).await, success);
-    let standing = "select string_agg(accepted_by || ': ' || note, ',') from ingest.accepted_holes where reopened_at is null";
+    let standing =
+        "select string_agg(accepted_by || ': ' || note, ',') from ingest.accepted_holes where reopened_at is null";
     assert_eq!(world.text(standing).await.as_deref(), Some("ada, by the command line: lost"));
     assert_ne!(run(&format!("windows accept {range} --note again")).await, success, "nothing is left to accept");
     assert_eq!(run("windows list --json").await, success);

@@ -41,8 +41,7 @@ async fn a_presence_without_an_end_raises_no_peak_and_its_minutes_are_unknown() 
         world_of(&[("one", "2026-03-10T11:00:00Z", Depth { participants: people, ..Depth::default() })]).await;
     let api = world.api().await;
     let metrics = "participant_minutes,peak_concurrent_participants,attendance_ratio,participants";
-    let answer =
-        api.ok(&format!("/v1/metrics/query?metrics={metrics}&from=2026-03-10&to=2026-03-11&zone=UTC")).await;
+    let answer = api.ok(&format!("/v1/metrics/query?metrics={metrics}&from=2026-03-10&to=2026-03-11&zone=UTC")).await;
     let totals = &answer["totals"];
     assert_eq!(totals["peak_concurrent_participants"], json!({"value": 2, "unknown_count": 1}));
     // 90 and 50 seconds
@@ -53,7 +52,8 @@ async fn a_presence_without_an_end_raises_no_peak_and_its_minutes_are_unknown() 
     assert_eq!(totals["participants"]["value"], 3);
     let session = api.ok("/v1/sessions").await["items"][0].clone();
     assert_eq!((&session["peak_participants"], &session["participant_count"]), (&json!(2), &json!(3)));
-    let left = "select string_agg(coalesce(left_at::time::text, '-'), ' ' order by joined_at) from analytics.participants";
+    let left =
+        "select string_agg(coalesce(left_at::time::text, '-'), ' ' order by joined_at) from analytics.participants";
     assert_eq!(world.text(left).await.as_deref(), Some("11:01:30 - 11:01:30"));
     let daily = "select participant_unknown_count from analytics.sessions_daily";
     assert_eq!(world.number(daily).await, 1);
@@ -137,4 +137,31 @@ async fn the_talk_is_shared_by_time_and_else_by_characters_never_by_words() {
     numerators.sort_by(f64::total_cmp);
     assert_eq!(numerators, [4.3, 13.5]);
     assert_eq!(answer["totals"]["talk_share"]["denominator"], 17.8);
+}
+
+#[tokio::test]
+async fn what_was_stored_with_an_invented_end_is_counted_as_it_would_be_now() {
+    let meeting = |people: Vec<String>| Depth { participants: people, ..Depth::default() };
+    let ana = || presence("ana", "u-1", "11:00:00", Some("11:01:30"), 1.5);
+    let (world, _simulator) = world_of(&[
+        ("broken", "2026-03-10T11:00:00Z", meeting(vec![ana(), presence("ben", "u-2", "11:00:10", None, 0.0)])),
+        ("measured", "2026-03-10T11:00:00Z", meeting(vec![ana(), presence("ben", "u-2", "11:00:10", None, 0.5)])),
+        ("alone", "2026-03-10T11:00:00Z", meeting(vec![presence("ben", "u-2", "11:00:10", None, 0.0)])),
+    ])
+    .await;
+    let counted = "select string_agg(concat_ws(' ', s.provider_session_id, 'peak', w.peak_participants, 'ms', w.attended_ms), ', '
+                                     order by s.provider_session_id)
+                     from core.session_participation w join core.sessions s using (source_id, session_id)";
+    let right = Some("alone peak ms, broken peak 1 ms, measured peak 2 ms 120000");
+    assert_eq!(world.text(counted).await.as_deref(), right);
+    // as an earlier version counted: present until the end of the session
+    sqlx::raw_sql("update core.session_participation set peak_participants = 2, attended_ms = 170000")
+        .execute(&world.db.pool)
+        .await
+        .expect("earlier counters");
+    let migration = include_str!("../../migrations/0019_holes_and_decimals.sql");
+    let begin = migration.find("with session as (").expect("the statement is there");
+    let end = begin + migration[begin..].find(";\n").expect("it ends") + 1;
+    sqlx::raw_sql(&migration[begin..end]).execute(&world.db.pool).await.expect("it runs");
+    assert_eq!(world.text(counted).await.as_deref(), right);
 }

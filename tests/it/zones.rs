@@ -1,7 +1,7 @@
 //! A database whose table of time zones lacks names: old spellings are mapped, and what fits nothing is refused.
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use serde_json::json;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tributary::app::checking;
 
 use crate::harness::World;
@@ -67,7 +67,8 @@ async fn a_zone_that_the_database_lacks_altogether_is_refused_at_its_parameter()
         let fault = &problem["errors"][0];
         assert_eq!((&fault["parameter"], &fault["code"]), (&json!("zone"), &json!("zone_not_in_database")));
     }
-    let question = json!({"metrics": ["sessions"], "time": {"from": "2025-10-24", "to": "2025-10-25", "zone": "Asia/Kolkata"}});
+    let question =
+        json!({"metrics": ["sessions"], "time": {"from": "2025-10-24", "to": "2025-10-25", "zone": "Asia/Kolkata"}});
     let (status, problem) = api.ask("/v1/metrics/query", &question).await;
     assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/time/zone")), "{problem:#}");
 }

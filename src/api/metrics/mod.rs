@@ -108,11 +108,10 @@ fn refuse_if_behind(
                 Some(proof) => proof.is_within(range, now, limit),
                 None => stream.complete_through.is_some(),
             };
-            match proof.and_then(|proof| proof.complete_through) {
+            match proof.and_then(|proof| proof.complete_through).or(stream.complete_through) {
                 _ if is_within => {}
-                Some(at) => behind.push(format!("{name} is complete only up to {} in this range", at.to_rfc3339())),
-                None if stream.complete_through.is_none() => behind.push(format!("{name} has proven nothing yet")),
-                None => behind.push(format!("{name} has not proven the beginning of this range")),
+                Some(at) => behind.push(format!("{name} is complete only up to {}", at.to_rfc3339())),
+                None => behind.push(format!("{name} has proven nothing yet")),
             }
         }
     }

@@ -241,9 +241,8 @@ fn text<'a>(fields: &'a Map<String, Value>, name: &str, told: &mut Faults) -> Op
 }
 
 fn note(fields: &Map<String, Value>, told: &mut Faults) -> Option<String> {
-    let is_usable = |note: &&str| {
-        !note.is_empty() && note.chars().count() <= MAX_NOTE_CHARS && !note.chars().any(char::is_control)
-    };
+    let is_usable =
+        |note: &&str| !note.is_empty() && note.chars().count() <= MAX_NOTE_CHARS && !note.chars().any(char::is_control);
     let note = fields.get("note").and_then(Value::as_str).map(str::trim).filter(is_usable);
     if note.is_none() {
         let detail = format!("`note` says why the range is accepted: 1 to {MAX_NOTE_CHARS} printable characters.");

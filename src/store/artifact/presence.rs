@@ -211,7 +211,8 @@ mod tests {
         assert_eq!(Participation::of(&[], &[], &session(Some(at(30)))).peak_participants, Some(0));
         // its length gives an end: 1 to 11
         let measured = Participant { duration_ms: Some(600_000), ..presence("ben-1", 1, None) };
-        let counted = Participation::of(&[presence("ana", 0, Some(30)), measured], &people[..2], &session(Some(at(30))));
+        let counted =
+            Participation::of(&[presence("ana", 0, Some(30)), measured], &people[..2], &session(Some(at(30))));
         assert_eq!((counted.peak_participants, counted.attended_ms), (Some(2), Some(40 * 60_000)));
     }
 

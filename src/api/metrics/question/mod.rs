@@ -107,12 +107,7 @@ pub(crate) async fn understand(
 }
 
 /// What the database calls the zone; a fault where it has no such zone.
-async fn zone_name(
-    state: &ApiState,
-    draft: &Draft,
-    zone: Tz,
-    faults: &mut Faults,
-) -> Result<&'static str, ApiError> {
+async fn zone_name(state: &ApiState, draft: &Draft, zone: Tz, faults: &mut Faults) -> Result<&'static str, ApiError> {
     let name = state.zones.name(&state.pool, zone).await?;
     if name.is_none() {
         let at = draft.time.zone.as_ref().map_or_else(|| "zone".into(), |said| said.at.clone());
