@@ -176,7 +176,12 @@ async fn a_summary_that_takes_a_while_is_not_left_to_the_age_of_its_session() {
     feed.set_depth("old", Depth { summary_on_request: Some(made), ..Depth::default() });
     let mut world = World::new().await.with_depth().with_settings("[sources.actions]\nenabled = true\n");
     let _simulator = world.simulate(Platform::Realtimekit, feed, Quirks::default()).await;
-    world.poll().await;
+    // two readings a day apart settle that there is none
+    for before in [TimeDelta::hours(25), TimeDelta::zero()] {
+        world.clock.set(noon() - before);
+        world.poll().await;
+    }
+    world.clock.set(noon());
     let summary = "select concat_ws(' ', t.state, t.next_try_at at time zone 'UTC', s.body)
                      from ingest.artifact_tasks t left join core.session_summaries s using (source_id, session_id)
                     where t.stream = 'summary'";

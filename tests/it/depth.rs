@@ -462,7 +462,11 @@ async fn two_instances_share_the_work() {
     assert!(one.iter().chain(&other).chain(&rest).all(done), "{one:?}\n{other:?}\n{rest:?}");
     assert!(tried(&one) + tried(&other) > 0);
     let asked = simulator.requests().iter().filter(|call| call.path_and_query.contains("/chat")).count();
-    assert_eq!(asked, 16, "each chat was asked for once");
+    // what is not there is asked for again within seconds; what is there was asked for once
+    let once = "select count(*) from ingest.artifact_tasks where stream = 'chat' and state = 'available' and attempts <> 1";
+    assert_eq!(world.number(once).await, 0, "each chat was asked for once");
+    let tries = "select sum(attempts)::bigint from ingest.artifact_tasks where stream = 'chat'";
+    assert_eq!(i64::try_from(asked).ok(), Some(world.number(tries).await));
     let mut alone = World::new().await.with_depth();
     let _alone = alone.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default()).await;
     alone.poll().await;
@@ -574,7 +578,9 @@ async fn a_backlog_uses_the_share_of_the_quota_and_no_more() {
     let (app, all) = (world.app_at(system), tributary::app::polling::Selection::default());
     let lines = tributary::app::polling::poll(&app, &all, tokio_util::sync::CancellationToken::new()).await;
     let lines = lines.expect("the poll runs");
-    assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
+    // by the machine's clock the meetings are old: that they have no files is confirmed a day later
+    let is_done = |line: &tributary::app::polling::PollLine| line.is_complete() || line.result == "incomplete";
+    assert!(lines.iter().all(|line| is_done(line) && line.rejected == 0), "{lines:?}");
     let calls = provider.requests();
     assert!(calls.iter().all(|call| call.status != 429), "a call was refused");
     let times: Vec<_> = calls.iter().map(|call| call.at).collect();
@@ -582,8 +588,12 @@ async fn a_backlog_uses_the_share_of_the_quota_and_no_more() {
     let window = TimeDelta::seconds(12);
     let most = times.iter().map(|from| times.iter().filter(|at| **at >= *from && **at < *from + window).count()).max();
     assert!(most <= Some(192), "{most:?} calls in one window");
-    // the last calls wait for each other and not for the quota; a busy machine is given some room
-    let busy = &times[..times.len() - 20];
+    // what is missing is asked for again within seconds, after waits of its own: up to the last call that is new, less
+    // those that wait for each other and not for the quota; a busy machine is given some room
+    let mut seen = std::collections::BTreeSet::new();
+    let is_new = calls.iter().map(|call| seen.insert(&call.path_and_query)).collect::<Vec<bool>>();
+    let last_new = is_new.iter().rposition(|is_new| *is_new).expect("a call");
+    let busy = &times[..last_new - 20];
     let seconds = (busy[busy.len() - 1] - busy[0]).as_seconds_f64();
     let rate = f64::from(u32::try_from(busy.len() - 1).expect("few")) / seconds;
     assert!(rate >= 0.85 * 16.0, "{rate:.2} calls a second of 16");

@@ -99,7 +99,7 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, mo
         Outcome::FoundPart { detail } => table.fault("incomplete", detail, Some(ArtifactState::Available)),
         Outcome::FoundWithout(absence) => table.absent(*absence, Some(ArtifactState::Available)),
         // what was stored once stays, whatever the provider does with it
-        Outcome::Absent(absence) if has_content && task.owed.since.is_none() => {
+        Outcome::Absent(absence) if has_content && task.owed.faults_since().is_none() => {
             table.known(task.state, table.settles_at(), Some(absence.as_str()))
         }
         Outcome::Absent(absence) => table.absent(*absence, has_content.then_some(task.state)),
@@ -147,9 +147,10 @@ impl Table<'_> {
     fn after(&self, reason: &str, is_owed: bool) -> Owed {
         let (before, now) = (self.task.owed, self.moment.now);
         let is_same = self.task.reason.as_deref() == Some(reason);
-        let begins = is_owed && before.since.is_none();
+        let since = before.faults_since();
+        let begins = is_owed && since.is_none();
         Owed {
-            since: before.since.or(is_owed.then_some(now)),
+            since: since.or(is_owed.then_some(now)),
             agreed_since: before.agreed_since.filter(|_| is_same).or(Some(now)),
             tries: if begins { 1 } else { before.tries.saturating_add(1) },
         }

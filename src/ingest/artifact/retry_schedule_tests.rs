@@ -278,4 +278,6 @@ fn what_is_refused_is_kept_for_later_and_never_lost_by_waiting() {
     let mut waiting = pending.clone();
     assert!(step(&mut waiting, &limited, "02T14:20:00").2);
     assert_eq!(waiting.owed.tries, 0);
+    // once it is answered, that it had to wait makes nothing of the answer a fault
+    assert_eq!(step(&mut waiting, &MISSING, "02T14:30:00"), (PENDING, Some(at("02T16:00:00")), false));
 }

@@ -98,6 +98,13 @@ pub struct Owed {
     pub tries: i32,
 }
 
+impl Owed {
+    /// When the faults began that still count; `None`: there was none, or the task was only put off.
+    pub fn faults_since(&self) -> Option<DateTime<Utc>> {
+        self.since.filter(|_| self.tries > 0)
+    }
+}
+
 /// What becomes of a task after a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {

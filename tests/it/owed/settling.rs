@@ -18,7 +18,7 @@ async fn broken() -> (World, Simulator) {
     simulator.file_script((0..6).map(|n| Fault::new(Effect::ShortBody).only(&format!("/cut-{n}/chat")).forever()).collect());
     simulator.script(vec![
         Fault::new(one_too_many("short", days_ago(40))).only("/short/participants").forever(),
-        Fault::new(Effect::json(500, "{}")).only("/peer-report/away-p").forever(),
+        Fault::new(Effect::html()).only("/peer-report/away-p").forever(),
     ]);
     (world, simulator)
 }
@@ -41,7 +41,7 @@ async fn f85_p13_a_fault_that_lasts_is_given_up_after_ten_tries_over_a_day_and_c
     let (world, simulator) = broken().await;
     poll_at(&world, &hours(&[0, 1, 3, 7, 13, 16, 19, 22])).await;
     // ten tries and more, but no day: nothing is given up
-    let tries = "select min(attempts)::bigint from ingest.artifact_tasks where reason in ('file_cut', 'transient', 'incomplete')";
+    let tries = "select min(attempts)::bigint from ingest.artifact_tasks where reason in ('file_cut', 'contract_error', 'incomplete')";
     assert_eq!(world.number(tries).await, 10);
     assert_eq!(world.states("chat").await, "6 pending file_cut, 3 available");
     assert_eq!(world.states("participants").await, "8 available, 1 available incomplete");
@@ -51,7 +51,7 @@ async fn f85_p13_a_fault_that_lasts_is_given_up_after_ten_tries_over_a_day_and_c
     // a day and more: what is old is given up, and what the provider still keeps is owed
     poll_at(&world, &hours(&[26])).await;
     assert_eq!(world.states("chat").await, "3 available, 3 failed file_cut, 3 pending file_cut");
-    assert_eq!(world.states("quality").await, "8 available, 1 failed transient");
+    assert_eq!(world.states("quality").await, "8 available, 1 failed contract_error");
     assert_eq!(world.states("participants").await, "8 available, 1 available incomplete");
     let health = world.health().await;
     assert_eq!(health["participants"]["tasks"]["owed"], json!([]));
