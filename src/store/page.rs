@@ -123,7 +123,9 @@ pub async fn save(
         return Err(StoreError::Outdated { age_minutes: age.num_minutes() });
     }
     let records = prepare(page, context);
-    let mut saved = try_save(pool, context, page, &records, finding, Way::New).await;
+    // of what is read again, the bytes are stored
+    let way = if context.is_replay() { Way::MayBeStored } else { Way::New };
+    let mut saved = try_save(pool, context, page, &records, finding, way).await;
     if saved.as_ref().is_err_and(StoreError::is_taken) {
         saved = try_save(pool, context, page, &records, finding, Way::MayBeStored).await;
     }

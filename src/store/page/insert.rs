@@ -1,8 +1,8 @@
 //! Sessions that are stored for the first time, and what belongs to them.
 //!
 //! The numbers of the sessions are known before, so that their own rows need no round trip of their own. Plain inserts:
-//! where another writer has stored one of the keys meanwhile, the server refuses the page, and it is saved once more by
-//! the way of rows that may be stored.
+//! where one of the keys is stored after all, by another writer meanwhile or with a session that was removed since, the
+//! server refuses the page, and it is saved once more by the way of rows that may be stored.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;

@@ -1,5 +1,5 @@
 -- The new sessions of a page, with the people in them, the bytes they were made from, their counters and their steps.
--- No key of theirs can be stored, but for people and bytes.
+-- No key of theirs can be stored, but for people.
 with people as (
     insert into core.people as k (source_id, person_id, identity_kind, first_seen_at, first_visit_at)
     select $1, p.id, p.kind, $2, p.first_at from unnest($3::text[], $4::text[], $5::timestamptz[]) p(id, kind, first_at)
@@ -9,13 +9,10 @@ with people as (
      where k.first_seen_at > excluded.first_seen_at
         or k.first_visit_at > excluded.first_visit_at or k.first_visit_at is null
 ), bytes as (
-    insert into ingest.raw_records as k (source_id, stream, provider_record_id, content_hash, body, fetched_at,
-                                         last_fetched_at, run_id, is_partial)
+    insert into ingest.raw_records (source_id, stream, provider_record_id, content_hash, body, fetched_at,
+                                    last_fetched_at, run_id, is_partial)
     select $1, $6, r.id, r.hash, r.body, $7, $7, $8, r.is_partial
       from unnest($9::text[], $10::bytea[], $11::bytea[], $12::bool[]) r(id, hash, body, is_partial)
-    on conflict (source_id, stream, provider_record_id, content_hash) do update
-       set last_fetched_at = excluded.last_fetched_at, is_partial = excluded.is_partial, gone_at = null
-     where k.last_fetched_at < excluded.last_fetched_at
 ), counters as (
     insert into core.session_stats (source_id, session_id, message_count, user_message_count, assistant_message_count,
            user_word_count, assistant_word_count, first_response_seconds, turn_count, is_unanswered, last_sender_role,

@@ -1,6 +1,7 @@
 //! A world: a database of its own, simulated providers on free ports, and the service as a user runs it.
 
 pub(crate) mod db;
+pub(crate) mod orphans;
 pub(crate) mod records;
 pub(crate) mod wire;
 

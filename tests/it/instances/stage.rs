@@ -250,6 +250,7 @@ impl Stage {
             only(quiet, &rows),
             self.runs().await
         );
+        crate::harness::orphans::assert_no_orphans(&self.world.db.pool).await;
         let Truth { konpro, konvo, realtimekit } = &providers.truth;
         for (platform, truth) in [("konpro", konpro), ("konvo", konvo), ("realtimekit", realtimekit)] {
             if !providers.simulators.iter().any(|(one, _)| one.as_str() == platform) {
