@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::model::id::SourceId;
@@ -185,7 +186,7 @@ async fn count(tx: &mut PgConnection, source_id: SourceId, lists: &[ParticipantL
         &number(|one| one.participant_count),
         &number(|one| one.person_count),
         &number(|one| one.unknown_duration_count),
-        &number(|one| one.peak_participants),
+        &counted.iter().map(|one| one.peak_participants).collect::<Vec<_>>() as &[Option<i32>],
         &counted.iter().map(|one| one.participant_ms).collect::<Vec<_>>(),
         &counted.iter().map(|one| one.first_joined_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
         &counted.iter().map(|one| one.attended_ms).collect::<Vec<_>>() as &[Option<i64>],

@@ -258,7 +258,7 @@ impl Both {
                 distinct_count: row.distinct_count.unwrap_or_default(),
             };
             let place = Place { source_id: SourceId(self.into), stream };
-            window::record(tx, place, &finding, row.run_id, row.checked_at).await?;
+            window::record(tx, place, &finding, (row.run_id, row.checked_at), false).await?;
         }
         let Self { from, into } = self;
         let judged = format!(
