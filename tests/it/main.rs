@@ -16,6 +16,7 @@ mod depth;
 mod downloads;
 mod faults;
 mod faults_lists;
+mod files;
 mod ingest;
 mod instances;
 mod known_world;

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use crate::model::participant::Participant;
 use crate::store::artifact::presence::{Participation, rejoins};
-use crate::store::artifact::{SaveContext, Task};
+use crate::store::artifact::{SaveContext, Task, speaker};
 use crate::store::{StoreError, person};
 
 /// Writes the session's participants; with `is_whole`, those not among them are no longer listed and go.
@@ -30,7 +30,8 @@ pub(super) async fn replace(
     }
     upsert(tx, task, list, &people).await?;
     count(tx, task, &Participation::of(list, &people, &task.session)).await?;
-    person::date(tx, task.source_id, &people.iter().flatten().map(String::as_str).collect::<Vec<_>>()).await
+    person::date(tx, task.source_id, &people.iter().flatten().map(String::as_str).collect::<Vec<_>>()).await?;
+    speaker::name_again(tx, context).await
 }
 
 async fn delete_missing(tx: &mut PgConnection, task: &Task, list: &[Participant]) -> Result<(), StoreError> {

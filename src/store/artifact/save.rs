@@ -13,7 +13,7 @@ use crate::model::participant::Participant;
 use crate::model::person::PersonKey;
 use crate::model::quality::PeerReport;
 use crate::model::transcript::{Summary, Transcript};
-use crate::store::artifact::{Decision, Saved, Task, chat, participant, quality, speaker, speech};
+use crate::store::artifact::{Decision, Saved, Task, chat, participant, quality, speech};
 use crate::store::raw::{self, RawRecord};
 use crate::store::run::{self, Progress};
 use crate::store::{Place, StoreError, oddity, reject, source, version};
@@ -199,15 +199,9 @@ pub(super) async fn write_rows(
 ) -> Result<(), StoreError> {
     let SaveContext { task, now, .. } = *context;
     match found {
-        Found::Participants { list, is_whole } => {
-            participant::replace(tx, context, list, is_whole).await?;
-            speaker::name_again(tx, context).await
-        }
+        Found::Participants { list, is_whole } => participant::replace(tx, context, list, is_whole).await,
         Found::Chat(messages) => chat::replace(tx, task, messages).await,
-        Found::Transcript(transcript) => {
-            let transcript = speaker::named(tx, task, transcript).await?;
-            speech::replace_transcript(tx, context, &transcript).await
-        }
+        Found::Transcript(transcript) => speech::replace_transcript(tx, context, transcript).await,
         Found::Summary(summary) => speech::replace_summary(tx, task, summary, now).await,
         Found::Quality(reports) => quality::upsert(tx, task, reports, now).await.map(drop),
     }

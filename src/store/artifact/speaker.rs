@@ -62,7 +62,10 @@ pub(super) async fn name_again(tx: &mut PgConnection, context: &SaveContext<'_>)
         .into_iter()
         .map(|row| {
             let (speaker_label, is_speaker_in_text, body) = (row.speaker_label, row.is_speaker_in_text, row.body);
-            (row.position, TranscriptSegment { speaker_label, is_speaker_in_text, body, ..TranscriptSegment::default() })
+            (
+                row.position,
+                TranscriptSegment { speaker_label, is_speaker_in_text, body, ..TranscriptSegment::default() },
+            )
         })
         .unzip();
     let mut segments = before.clone();

@@ -12,7 +12,7 @@ use crate::model::message::word_count;
 use crate::model::person::PersonRef;
 use crate::model::transcript::{Summary, Transcript, TranscriptSegment};
 use crate::store::StoreError;
-use crate::store::artifact::{SaveContext, Task};
+use crate::store::artifact::{SaveContext, Task, speaker};
 
 /// Segments written by one statement.
 const CHUNK: usize = 4_000;
@@ -25,6 +25,7 @@ pub(super) async fn replace_transcript(
 ) -> Result<(), StoreError> {
     let failed = StoreError::doing("writing a transcript");
     let task = context.task;
+    let transcript = &*speaker::named(tx, task, transcript).await?;
     let speakers: Vec<Option<String>> = transcript.segments.iter().map(|s| speaker_id(context, s)).collect();
     let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let words: Vec<i32> = transcript.segments.iter().map(|segment| word_count(&segment.body)).collect();
