@@ -66,7 +66,8 @@ pub(super) fn read<'a>(
     is_time: &dyn Fn(&str) -> bool,
 ) -> Result<Option<Table<'a>>, Fault> {
     for separator in SEPARATORS {
-        if let Some(form) = recognize(&whole_rows(text, separator)) {
+        let form = recognize(&whole_rows(text, separator));
+        if let Some(form) = form {
             let reader = Reader { text, separator, form: &form, is_time, counted: Cell::new((0, 1)) };
             let rows = reader.rows()?;
             return Ok(Some(Table { form, rows }));
