@@ -23,8 +23,26 @@ const PARTICLES: [&str; 22] = [
 ];
 /// Words that introduce a sentence as often as they come.
 const INTRODUCTIONS: [&str; 20] = [
-    "action", "also", "answer", "example", "finally", "first", "fyi", "important", "note", "option", "ps", "question",
-    "reminder", "second", "so", "summary", "third", "tip", "update", "warning",
+    "action",
+    "also",
+    "answer",
+    "example",
+    "finally",
+    "first",
+    "fyi",
+    "important",
+    "note",
+    "option",
+    "ps",
+    "question",
+    "reminder",
+    "second",
+    "so",
+    "summary",
+    "third",
+    "tip",
+    "update",
+    "warning",
 ];
 /// Words of a name that end with a period, besides single letters.
 const ABBREVIATIONS: [&str; 9] = ["dr.", "jr.", "mr.", "mrs.", "ms.", "mx.", "prof.", "sr.", "st."];
@@ -59,7 +77,7 @@ pub fn name_speakers(segments: &mut [TranscriptSegment], participants: &[String]
         let named = text.split_once(MARK).filter(|(name, _)| is_believed(name));
         segment.is_speaker_in_text = named.is_some();
         segment.speaker_label = named.map(|(name, _)| name.to_owned());
-        segment.body = named.map(|(_, said)| said.to_owned()).unwrap_or(text);
+        segment.body = named.map_or_else(|| text.clone(), |(_, said)| said.to_owned());
     }
 }
 

@@ -18,6 +18,7 @@ mod depth;
 mod downloads;
 mod faults;
 mod faults_lists;
+mod files;
 mod first_load;
 mod holes;
 mod ingest;

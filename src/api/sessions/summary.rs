@@ -39,7 +39,7 @@ pub(crate) struct SummaryAnswer {
     params(("session_id" = i64, Path, description = "Our number for the session.", example = 42)),
     responses(
         (status = 200, description = "The summary, or why there is none.", body = SummaryAnswer, example = json!({
-            "summary": {"format": "markdown", "body": "# Standup", "word_count": 2, "fetched_at": "2026-11-20T09:45:00Z"},
+            "summary": {"format": "markdown", "body": "# Standup", "word_count": 1, "fetched_at": "2026-11-20T09:45:00Z"},
             "availability": "available", "reason": null, "next_try_at": null,
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
         })),

@@ -18,7 +18,8 @@ pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let text: String = text.chars().map(plain).collect();
     let (text, bracketed) = brackets(text.trim());
     // `(Central European Time)` only repeats the offset
-    let text = text.split_once('(').filter(|(_, note)| note.ends_with(')')).map_or(text, |(before, _)| before.trim_end());
+    let text =
+        text.split_once('(').filter(|(_, note)| note.ends_with(')')).map_or(text, |(before, _)| before.trim_end());
     let (date, time, zone) = iso(text).or_else(|| named_month::read(text))?;
     let zone = match (zone, bracketed) {
         (Zone::Unsaid, Some(name)) => Zone::named(name)?,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use tributary::demo::simulator::feed::{Depth, FixedFile};
 use tributary::demo::simulator::quirks::{ChatFormat, ParticipantsPaging, PeerReport, TranscriptFormat};
+use tributary::model::message::word_count;
 
 use super::*;
 
@@ -383,7 +384,7 @@ async fn the_truth_is_what_a_reader_of_all_files_finds() {
                 let said = said_in_json(&serde_json::from_str(&file).expect("JSON"));
                 transcripts += 1;
                 segments += said.len() as u64;
-                words += said.iter().map(|(.., text)| text.split_whitespace().count() as u64).sum::<u64>();
+                words += said.iter().map(|(.., text)| u64::try_from(word_count(text)).expect("a count")).sum::<u64>();
             }
             None => without_link += u32::from(rig.status(&path).await == 200),
         }

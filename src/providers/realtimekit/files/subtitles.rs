@@ -41,7 +41,7 @@ pub(super) fn form(text: &str) -> Option<TranscriptFormat> {
         return Some(TranscriptFormat::Vtt);
     }
     // below the number or name of the first cue
-    let mut first = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(2);
+    let mut first = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).take(2);
     first.any(times::is_timing).then_some(TranscriptFormat::Srt)
 }
 

@@ -66,7 +66,8 @@ pub(super) fn read<'a>(
     is_time: &dyn Fn(&str) -> bool,
 ) -> Result<Option<Table<'a>>, Fault> {
     for separator in SEPARATORS {
-        if let Some(form) = recognize(&whole_rows(text, separator)) {
+        let form = recognize(&whole_rows(text, separator));
+        if let Some(form) = form {
             let reader = Reader { text, separator, form: &form, is_time, counted: Cell::new((0, 1)) };
             let rows = reader.rows()?;
             return Ok(Some(Table { form, rows }));
@@ -115,14 +116,17 @@ impl<'a> Reader<'a, '_> {
                     let next = lines.clone().find(|line| self.is_whole_row(*line));
                     at = next.unwrap_or(end);
                     let begins = lines.take_while(|line| next.is_some_and(|next| *line < next));
-                    self.refuse(start, begins, at, "column_count", MISFIT, &mut rows);
+                    self.refuse(start, begins, at, &mut rows);
                 }
-                Err(trouble) => {
+                Err(_) => {
                     let lines = record::lines_after(self.text, start);
                     let next = lines.clone().find(|line| self.is_whole_row(*line));
-                    at = next.map_or_else(|| self.end_of_last(trouble), Ok)?;
+                    at = next.unwrap_or(self.text.len());
                     let begins = lines.take_while(|line| *line < at);
-                    self.refuse(start, begins, at, "broken_quotes", &trouble.to_string(), &mut rows);
+                    let last = self.refuse(start, begins, at, &mut rows);
+                    if next.is_none() {
+                        self.check_end(last)?;
+                    }
                 }
             }
         }
@@ -132,38 +136,44 @@ impl<'a> Reader<'a, '_> {
         Ok(rows)
     }
 
-    /// Where the file ends, if it ends with a row whose quotes do not fit and not within one.
-    fn end_of_last(&self, trouble: Trouble) -> Result<usize, Fault> {
+    /// The file must not end within its last row, which begins at `start` and is a reject.
+    fn check_end(&self, start: usize) -> Result<(), Fault> {
         let ends_line = self.text.ends_with(['\n', '\r']);
-        match trouble {
-            Trouble::NeverClosed if !(ends_line && self.ends_with_time()) => Err(Fault::Broken("a quote is never closed")),
-            Trouble::ClosedEarly if !(ends_line || self.text.ends_with('"') || self.ends_with_time()) => {
-                Err(Fault::Broken("its last row is cut off"))
+        match record::read(self.text, start, self.separator) {
+            Err(Trouble::NeverClosed) if !(ends_line && self.ends_with(false)) => {
+                Err(Fault::Broken("a quote is never closed"))
             }
-            _ => Ok(self.text.len()),
+            Ok(Record { cells, .. }) if ends_line || cells.len() >= self.form.names.len() => Ok(()),
+            Err(_) if ends_line || self.ends_with(true) => Ok(()),
+            _ => Err(Fault::Broken("its last row is cut off")),
         }
     }
 
-    /// Makes rejects of the text from `start` to `end`. A line in it that has all fields by its separators alone is a
-    /// row of its own.
+    /// Makes rejects of the text from `start` to `end`, and returns where the last begins. A line in it that has all
+    /// fields by its separators alone is a row of its own.
     fn refuse(
         &self,
         start: usize,
         lines: impl Iterator<Item = usize>,
         end: usize,
-        code: &'static str,
-        detail: &str,
         rows: &mut Vec<Result<Row<'a>, Reject>>,
-    ) {
+    ) -> usize {
         let mut begin = start;
         for next in lines.filter(|line| self.looks_like_row(*line)).chain([end]) {
             let (counted, number) = self.counted.get();
             let number = number + self.text[counted..begin].matches('\n').count();
             self.counted.set((begin, number));
+            let (code, detail) = match record::read(self.text, begin, self.separator) {
+                Ok(_) => ("column_count", MISFIT.to_owned()),
+                Err(trouble) => ("broken_quotes", trouble.to_string()),
+            };
             let raw = self.text[begin..next].trim_end_matches(['\r', '\n']);
             rows.push(Err(reject(raw, code, "", &format!("line {number}: {detail}"))));
-            begin = next;
+            if next < end {
+                begin = next;
+            }
         }
+        begin
     }
 
     fn fits(&self, cells: &[String]) -> bool {
@@ -189,13 +199,14 @@ impl<'a> Reader<'a, '_> {
         cell.is_some_and(|cell| (self.is_time)(cell.trim_matches(['"', ' '])))
     }
 
-    /// Whether the last line has all fields by its separators alone and ends with the time.
-    fn ends_with_time(&self) -> bool {
+    /// Whether the last line has all fields by its separators alone and ends with the time, or with a quote where that
+    /// is enough.
+    fn ends_with(&self, or_quote: bool) -> bool {
         let text = self.text.trim_end_matches(['\r', '\n']);
         let cells = self.loose_cells(text.rfind(['\r', '\n']).map_or(0, |at| at + 1));
-        self.form.time.is_some_and(|time| time + 1 == self.form.names.len())
-            && cells.len() >= self.form.names.len()
-            && cells.last().is_some_and(|cell| (self.is_time)(cell.trim_matches(['"', ' '])))
+        let has_time_last = self.form.time.is_some_and(|time| time + 1 == self.form.names.len());
+        let is_time = |cell: &&str| has_time_last && (self.is_time)(cell.trim_matches(['"', ' ']));
+        cells.len() >= self.form.names.len() && (or_quote && text.ends_with('"') || cells.last().is_some_and(is_time))
     }
 
     /// The fields of the line that begins at `start`, split at each separator.

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::connector::record::{Fields, Oddities, decimal};
 use crate::model::page::Reject;
-use crate::model::{speaker, time};
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
+use crate::model::{speaker, time};
 use crate::providers::realtimekit::files::{Fault, Rows, json_list, reject, subtitles, table};
 
 /// Numbers below are milliseconds from the start of the session, and from the epoch above: three years and
@@ -88,10 +88,12 @@ fn separated(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<Tran
         rows.iter().any(is_row).then_some(table::Form { names, has_header: false, time: Some(0) })
     };
     let table = table::read(text, recognize, &|cell| times.moment(cell).is_some())?;
-    let table::Table { form, rows } = table.ok_or(Fault::UnknownForm("neither JSON, subtitles nor separated values"))?;
+    let table::Table { form, rows } =
+        table.ok_or(Fault::UnknownForm("neither JSON, subtitles nor separated values"))?;
     let segment = |row: Result<table::Row<'_>, Reject>| {
         let row = row?;
-        let cell = |name: &str| form.names.iter().position(|known| known == name).and_then(|place| row.cells.get(place));
+        let cell =
+            |name: &str| form.names.iter().position(|known| known == name).and_then(|place| row.cells.get(place));
         let said = |name: &str| cell(name).filter(|text| !text.trim().is_empty() && *text != "null").cloned();
         let start = said("timestamp").and_then(|text| times.read(&text, "/timestamp", oddities));
         Ok(TranscriptSegment {

@@ -107,7 +107,9 @@ impl<'a> Layout<'a> {
 
     /// The line behind the last one of a cue's text.
     fn end(&self, cue: usize) -> usize {
-        self.cues.get(cue + 1).map_or_else(|| self.lines.len() - usize::from(self.dangling().is_some()), |next| next.begin)
+        self.cues
+            .get(cue + 1)
+            .map_or_else(|| self.lines.len() - usize::from(self.dangling().is_some()), |next| next.begin)
     }
 
     /// The number of a cue that does not follow any more: the last line, where cues are numbered.
