@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
         let run_id = journal::start(&poller.pool, &lease, target, poller.clock.now()).await?;
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
         let hold = Hold::Lease(lease);
-        let fields = FieldBook::load(&poller.pool, hold.place()).await?;
+        let fields = FieldBook::load(&poller.pool, hold.place(), &source.dropped_fields).await?;
         let run = Self::new(poller, source, hold, run_id, Keeper::of_lease(&poller.pool, lease));
         Ok(Self { fields, ..run })
     }
@@ -101,7 +101,7 @@ impl<'a> Run<'a> {
         let now = poller.clock.now();
         let run_id = claim::start_run(&poller.pool, &unit, purpose.as_str(), window, now).await?;
         tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
-        let fields = FieldBook::load(&poller.pool, unit.place).await?;
+        let fields = FieldBook::load(&poller.pool, unit.place, &source.dropped_fields).await?;
         let stop = poller.stop.child_token();
         let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
         let run = Self::new(poller, source, Hold::Unit(unit), run_id, keeper);
