@@ -3,7 +3,7 @@
 
 -- Counted over new and changed records that are expected to have the field; written at the end of a run at most.
 create table ingest.field_presence (
-  source_id       int not null references core.sources,
+  source_id       int not null references core.sources on delete cascade,
   stream          text not null,
   field           text not null,               -- a JSON pointer without positions of lists
   earlier_present bigint not null,             -- records up to the last one that was as usual

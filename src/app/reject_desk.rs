@@ -67,6 +67,7 @@ impl Desk {
                 past: Arc::clone(&connector),
                 connector,
                 reconcile_schedule: configured.reconcile_schedule.clone(),
+                dropped_fields: configured.dropped_fields.clone(),
             });
         }
         Ok(sources)

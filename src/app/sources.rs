@@ -79,6 +79,7 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
             past,
             reconcile_schedule: source.reconcile_schedule.clone(),
             session_streams,
+            dropped_fields: source.dropped_fields.clone(),
         });
     }
     Ok(sources)

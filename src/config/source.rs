@@ -50,6 +50,9 @@ pub struct SourceConfig {
     /// `human_steps`: kinds of trail step, skills and origins of messages that mean a human took over a chat. Default:
     /// none, and then nobody knows.
     pub human_steps: Vec<String>,
+    /// `dropped_fields`: documented fields that the provider no longer sends, as JSON pointers. That they are missing is
+    /// no `schema_drift`.
+    pub dropped_fields: Vec<String>,
     /// `actions.enabled`: whether callers of the API may have something started there. Off unless it is said.
     pub are_actions_enabled: bool,
 }
@@ -128,6 +131,7 @@ fn read(
     let app_id = setting(section, "app_id", provider, faults);
     let session_streams = session_streams(section, faults);
     let human_steps = section.words("human_steps", faults).unwrap_or_default();
+    let dropped_fields = section.words("dropped_fields", faults).unwrap_or_default();
     let mut actions = section.section("actions", faults);
     let are_actions_enabled = actions.flag("enabled", faults);
     actions.finish(faults);
@@ -147,6 +151,7 @@ fn read(
         app_id,
         session_streams,
         human_steps,
+        dropped_fields,
         are_actions_enabled,
     })
 }

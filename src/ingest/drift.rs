@@ -16,15 +16,12 @@ pub(super) const CLASS: &str = "schema_drift";
 /// What an operator can do about it.
 pub(super) const ADVICE: &str = "The provider no longer sends a documented field; stored values stay, and new ones are \
                                  missing. Compare the provider's API with this version. Once the field is back, all that \
-                                 was listed without it is read again by itself.";
+                                 was listed without it is read again by itself; if it is gone for good, name it in \
+                                 dropped_fields of the source.";
 
 impl Run<'_> {
     /// Judges which fields the records of this run lack, once they are read, and passes `outcome` on.
-    pub(super) async fn judge_fields(
-        &mut self,
-        outcome: Result<(), Halt>,
-        policy: &StreamPolicy,
-    ) -> Result<(), Halt> {
+    pub(super) async fn judge_fields(&mut self, outcome: Result<(), Halt>, policy: &StreamPolicy) -> Result<(), Halt> {
         if matches!(outcome, Err(Halt::Store(_) | Halt::Cancelled)) {
             return outcome;
         }

@@ -25,7 +25,7 @@ const MAX_PAGES: u64 = 20_000;
 const MAX_EMPTY_PAGES: u32 = 100;
 /// Pages in a row without a new record that end a list nobody counts. One may be a page that moved.
 const MAX_STALE_PAGES: u32 = 2;
-/// Providers cap lists and pages at such numbers.
+/// Providers cap lists, counts and pages at such numbers.
 const ROUND_LISTS: u64 = 1_000;
 const ROUND_TOTALS: u64 = 500;
 const ROUND_PAGES: [u64; 2] = [10, 25];
@@ -204,9 +204,9 @@ impl ListEnd {
         self.total.is_some_and(|total| total > self.distinct())
     }
 
-    /// Whether the list holds as many records as lists are usually cut off at.
-    pub(super) fn is_round(&self) -> bool {
-        self.distinct() > 0 && self.distinct().is_multiple_of(ROUND_LISTS)
+    /// Whether a list nobody counts holds as many records as lists are usually cut off at.
+    pub(super) fn may_be_cut_off(&self) -> bool {
+        !self.is_counted() && self.distinct() > 0 && self.distinct().is_multiple_of(ROUND_LISTS)
     }
 
     /// How the provider's count disagrees with what it listed.

@@ -97,6 +97,8 @@ pub struct Source {
     pub reconcile_schedule: Option<String>,
     /// What is fetched for each session once it is known.
     pub session_streams: Vec<PlannedStream>,
+    /// Documented fields that the provider no longer sends, by the word of an operator.
+    pub dropped_fields: Vec<String>,
 }
 
 /// How a poll went.

@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
         let hold = Hold::Lease(lease);
         let accepted = hole::accepted(&poller.pool, lease.source_id, lease.stream).await?;
-        let fields = FieldBook::load(&poller.pool, hold.place()).await?;
+        let fields = FieldBook::load(&poller.pool, hold.place(), &source.dropped_fields).await?;
         let keeper = Keeper::of_lease(&poller.pool, lease);
         let run = Self::new(poller, source, hold, (run_id, to_micros(now)), keeper);
         Ok(Self { accepted, fields, database_clock, ..run })
@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
         let now = poller.clock.now();
         let run_id = claim::start_run(&poller.pool, &unit, purpose.as_str(), window, now).await?;
         tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
-        let fields = FieldBook::load(&poller.pool, unit.place).await?;
+        let fields = FieldBook::load(&poller.pool, unit.place, &source.dropped_fields).await?;
         let stop = poller.stop.child_token();
         let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
         let run = Self::new(poller, source, Hold::Unit(unit), (run_id, to_micros(now)), keeper);

@@ -243,7 +243,7 @@ impl Run<'_> {
                         fetched => fetched?,
                     };
                 }
-                None if self.may_be_cut_off(&trace, may_split.then_some(split_above).flatten()) => {
+                None if trace.end.may_be_cut_off() && may_split && self.may_cut(split_above) => {
                     self.cuts_left -= 1;
                     let saved = self.save(&page, None).await?;
                     self.count(&saved).await;
@@ -265,10 +265,8 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the list that ended may have been cut off in silence, since it is as long as lists are usually cut to.
-    /// Its parts are shorter, and tell.
-    fn may_be_cut_off(&self, trace: &Trace, split_above: Option<u64>) -> bool {
-        let may_split = split_above.is_some_and(|limit| limit < u64::MAX) && self.cuts_left > 0;
-        may_split && trace.end.is_round()
+    /// Whether a window may be cut because its list may have been cut off in silence: its parts are shorter, and tell.
+    fn may_cut(&self, split_above: Option<u64>) -> bool {
+        split_above.is_some_and(|limit| limit < u64::MAX) && self.cuts_left > 0
     }
 }

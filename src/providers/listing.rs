@@ -18,7 +18,7 @@ use crate::connector::error::PullError;
 use crate::connector::http::{Answer, ApiClient};
 use crate::connector::record::{Fields, Oddities, elements, lossy_text, members};
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Cursor, Page, Record, Reject, Room};
+use crate::model::page::{Count, Cursor, Page, Record, Reject, Room};
 use crate::model::session::Session;
 use crate::model::time::Window;
 
@@ -54,6 +54,18 @@ impl Listing {
             Some(error) if self.total != Some(0) => Err(error.clone()),
             _ => Ok(self),
         }
+    }
+
+    /// Whether the count of a list of one record may be the size of the page: then a list of two tells.
+    pub(super) fn may_count_page(&self) -> bool {
+        self.total == Some(1) && self.rows() == 1
+    }
+
+    /// The count of a list of at most two records, where that of one was in doubt.
+    pub(super) fn count_of_two(&self) -> Count {
+        let counts_page = self.rows() > 1 && self.total == Some(self.rows());
+        let why_not = "the provider counts the records of a page, not of the list";
+        if counts_page { Count { total: None, why_not: Some(why_not) } } else { Count::of(self.total) }
     }
 
     /// The ids the records have in field `name`; records without one are left out.

@@ -48,8 +48,9 @@ pub struct FieldBook {
 }
 
 impl FieldBook {
-    /// What is known at the beginning of a run.
-    pub async fn load(pool: &PgPool, place: Place) -> Result<Self, StoreError> {
+    /// What is known at the beginning of a run. Of the fields that are `dropped` for good nothing is known: a record
+    /// need not have them.
+    pub async fn load(pool: &PgPool, place: Place, dropped: &[String]) -> Result<Self, StoreError> {
         let rows = sqlx::query!(
             "select field, earlier_present, earlier_absent, recent_present, recent_absent, recent_from, missing_since
                from ingest.field_presence where source_id = $1 and stream = $2",
@@ -59,7 +60,7 @@ impl FieldBook {
         .fetch_all(pool)
         .await
         .map_err(StoreError::doing("reading which fields are usual"))?;
-        let known = rows.into_iter().map(|row| {
+        let known = rows.into_iter().filter(|row| !dropped.contains(&row.field)).map(|row| {
             let field = Field {
                 earlier: Counts { present: row.earlier_present, absent: row.earlier_absent },
                 recent: Counts { present: row.recent_present, absent: row.recent_absent },
@@ -74,9 +75,9 @@ impl FieldBook {
     /// Whether a record lacks a usual field, of its messages or of the session.
     pub(super) fn lacks(&self, record: &FieldPresence, of_messages: bool) -> bool {
         let is_usual = |path: &str| self.known.get(path).is_some_and(|field| field.is_usual());
-        record.each().any(|(field, is_present)| {
-            !is_present && field.is_of_messages == of_messages && is_usual(field.path)
-        })
+        record
+            .each()
+            .any(|(field, is_present)| !is_present && field.is_of_messages == of_messages && is_usual(field.path))
     }
 
     /// Counts the fields of records that were written.
@@ -91,9 +92,10 @@ impl FieldBook {
     /// Since when a field was missing that is back in a run that began at `began_at`: the earliest instant.
     pub fn back_since(&self, began_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let after = self.after(began_at);
-        let back = self.known.iter().filter(|(path, _)| {
-            after.get(path.as_str()).is_some_and(|field| field.missing_since.is_none())
-        });
+        let back = self
+            .known
+            .iter()
+            .filter(|(path, _)| after.get(path.as_str()).is_some_and(|field| field.missing_since.is_none()));
         back.filter_map(|(_, field)| field.missing_since).min()
     }
 

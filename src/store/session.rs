@@ -20,7 +20,8 @@ pub(super) async fn upsert(
     known: &HashMap<String, Known>,
     (fetched_at, now): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<HashMap<String, i64>, StoreError> {
-    let (partial, whole): (Vec<_>, Vec<&Prepared<'_>>) = records.iter().partition(|record| order::is_partial(record, known));
+    let (partial, whole): (Vec<_>, Vec<&Prepared<'_>>) =
+        records.iter().partition(|record| order::is_partial(record, known));
     let (lacking, full): (Vec<_>, Vec<&Prepared<'_>>) = whole.iter().partition(|record| record.lacks_field);
     let mut ids = write(tx, source_id, &full, Scope::Full, (fetched_at, now)).await?;
     ids.extend(write(tx, source_id, &partial, Scope::Partial, (fetched_at, now)).await?);

@@ -202,7 +202,7 @@ async fn a_database_that_fails_makes_the_call_fail_for_a_moment() {
     let refusal = client.budget.reserve(Priority::Live, &SystemClock).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Unknown(_)));
     let error = client.post_once("/", None).await.unwrap_err();
-    assert_eq!(error.kind, PullErrorKind::Unreached);
+    assert_eq!(error.kind, PullErrorKind::Database);
     assert!(provider.calls().is_empty());
     register(&db, 60_000).await;
     client.post_once("/", None).await.unwrap();

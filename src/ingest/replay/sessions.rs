@@ -32,7 +32,7 @@ pub(super) async fn replay(
     let pool = &poller.pool;
     let place = Place { source_id: source.id, stream: Stream::Sessions };
     let total = u64::try_from(kept::count(pool, place).await?).unwrap_or_default();
-    let fields = FieldBook::load(pool, place).await?;
+    let fields = FieldBook::load(pool, place, &source.dropped_fields).await?;
     let mut told = StreamReplay::new(source, Stream::Sessions);
     let mut after: Option<After> = None;
     loop {

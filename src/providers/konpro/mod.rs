@@ -82,9 +82,14 @@ impl Connector for KonPro {
         if stream != Stream::Sessions {
             return Err(no_such_stream(stream));
         }
-        let answer = client::list_sessions(&self.api, request.window, &PageRef::Page(1), 1).await?;
+        let first = PageRef::Page(1);
+        let list = |size| client::list_sessions(&self.api, request.window, &first, size);
+        let answer = list(1).await?;
         if answer.is_active_list {
             return Ok(Count { total: None, why_not: Some(ACTIVE_LIST) });
+        }
+        if answer.listing.may_count_page() {
+            return Ok(list(2).await?.listing.count_of_two());
         }
         Ok(Count::of(answer.listing.total))
     }

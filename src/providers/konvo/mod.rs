@@ -111,7 +111,11 @@ impl Connector for Konvo {
         if stream != Stream::Sessions {
             return Err(no_such_stream(stream));
         }
-        let listing = self.list(&range(request.window, request.now), None, 1).await?;
+        let range = range(request.window, request.now);
+        let listing = self.list(&range, None, 1).await?;
+        if listing.may_count_page() {
+            return Ok(self.list(&range, None, 2).await?.count_of_two());
+        }
         Ok(Count::of(listing.total))
     }
 

@@ -110,8 +110,12 @@ impl Connector for RealtimeKit {
             return Err(no_such_stream(stream));
         }
         let list = client::sessions(&self.sessions_path, request.window);
-        let answer = client::page(&self.api, &list, self.paging.base.get().copied().unwrap_or(1), 1).await?;
-        Ok(Count::of(answer.listing.total))
+        let base = self.paging.base.get().copied().unwrap_or(1);
+        let listing = client::page(&self.api, &list, base, 1).await?.listing;
+        if listing.may_count_page() {
+            return Ok(client::page(&self.api, &list, base, 2).await?.listing.count_of_two());
+        }
+        Ok(Count::of(listing.total))
     }
 
     async fn days(&self, stream: Stream, request: PageRequest<'_>) -> Result<Option<Vec<DayTotal>>, PullError> {

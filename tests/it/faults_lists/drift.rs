@@ -124,7 +124,24 @@ async fn f35_what_was_first_seen_hours_ago_is_read_again_too() {
     world.clock.set(noon() + TimeDelta::minutes(545));
     let line = world.poll_one().await;
     assert!(line.is_complete(), "{line:?}");
-    assert_eq!(world.text("select trim_scale(sum(provider_minutes))::text from core.sessions").await.as_deref(), Some("483"));
+    assert_eq!(
+        world.text("select trim_scale(sum(provider_minutes))::text from core.sessions").await.as_deref(),
+        Some("483")
+    );
+}
+
+/// An operator says that the field is gone for good.
+#[tokio::test]
+async fn f35_a_field_that_is_gone_for_good_can_be_named() {
+    let platform = Platform::Realtimekit;
+    let mut world = World::new().await.with_settings("dropped_fields = [\"/minutes_consumed\"]");
+    let feed = plain_feed(platform, 40);
+    let _provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
+    assert!(world.poll_one().await.is_complete());
+    young(platform).for_each(|record| feed.insert(without(platform, record)));
+    world.clock.set(noon() + TimeDelta::minutes(8));
+    let line = world.poll_one().await;
+    assert!(line.is_complete() && line.inserted == 80, "{line:?}");
 }
 
 #[tokio::test]

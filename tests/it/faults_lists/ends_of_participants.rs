@@ -38,7 +38,11 @@ fn answer(call: &Call, count: usize, total: impl Fn(usize) -> Option<usize>, pas
     json(format!(r#"{{"success":true,"data":{{"participants":[{}]{total}}}}}"#, rows.join(",")))
 }
 
-async fn stored_after_a_poll(count: usize, total: fn(usize) -> Option<usize>, past_end: PastEnd) -> (i64, Option<String>) {
+async fn stored_after_a_poll(
+    count: usize,
+    total: fn(usize) -> Option<usize>,
+    past_end: PastEnd,
+) -> (i64, Option<String>) {
     let mut world = World::new().await.with_settings("session_streams = [\"participants\"]").with_depth();
     let server = Server::start(move |call| answer(call, count, total, past_end)).await;
     world.poll_elsewhere("realtimekit", &server.url);

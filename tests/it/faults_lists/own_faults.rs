@@ -39,7 +39,11 @@ async fn f74_a_process_without_sockets_blames_itself() {
     for limit in 9..40 {
         let mut command = Command::new("/bin/sh");
         command
-            .args(["-c", &format!("ulimit -n {limit}; exec \"$0\" --config \"$1\" poll"), env!("CARGO_BIN_EXE_tributary")])
+            .args([
+                "-c",
+                &format!("ulimit -n {limit}; exec \"$0\" --config \"$1\" poll"),
+                env!("CARGO_BIN_EXE_tributary"),
+            ])
             .arg(&config)
             .env_clear()
             .envs(world.environment())
