@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::db::Purpose;
 use crate::ingest::artifact::PlannedStream;
-use crate::ingest::artifact::pass::{self, StreamSummary};
+use crate::ingest::artifact::pass::StreamSummary;
+use crate::ingest::artifact::rounds;
 use crate::ingest::{Polled, Poller, Source, run_once};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
@@ -123,7 +124,7 @@ async fn fetch_depth(
 ) -> Result<Vec<StreamSummary>, StoreError> {
     let all: Vec<_> = source.session_streams.iter().map(PlannedStream::listed).collect();
     artifact::enlist_stored(&poller.pool, source.id, &all, poller.clock.now()).await?;
-    pass::run_all(poller, source, wanted).await
+    rounds::run_all(poller, source, wanted).await
 }
 
 /// What became of the tasks of one stream. A task that waits for an age of its session is no fault of the pass; one that
@@ -210,8 +211,18 @@ fn line(source: String, stream: Stream, result: &'static str) -> PollLine {
 
 /// The summary as a table for people.
 pub fn table(lines: &[PollLine]) -> String {
-    let head =
-        ["source", "stream", "result", "pages", "inserted", "updated", "unchanged", "rejected", "owed", "complete through"];
+    let head = [
+        "source",
+        "stream",
+        "result",
+        "pages",
+        "inserted",
+        "updated",
+        "unchanged",
+        "rejected",
+        "owed",
+        "complete through",
+    ];
     let rows = lines.iter().map(|line| {
         [
             line.source.clone(),

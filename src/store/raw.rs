@@ -76,27 +76,3 @@ pub(super) async fn insert(
     }
     Ok(())
 }
-
-/// Marks the records of a session that its list no longer holds; `listed` are the names of those it does.
-pub(super) async fn mark_gone(
-    tx: &mut PgConnection,
-    place: Place,
-    session: &str,
-    listed: &[&str],
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update ingest.raw_records set gone_at = $5
-          where source_id = $1 and stream = $2 and provider_session_id = $3 and gone_at is null
-            and provider_record_id <> all($4)",
-        place.source_id.0,
-        place.stream.as_str(),
-        session,
-        listed as &[&str],
-        now,
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("marking records that are no longer listed"))?;
-    Ok(())
-}

@@ -134,28 +134,3 @@ pub(super) async fn resolve(
     .map_err(StoreError::doing("closing rejects"))?;
     Ok(())
 }
-
-/// Closes the open rejects of a session's artifact that came again, except those among `still`.
-pub(super) async fn resolve_of_session(
-    tx: &mut PgConnection,
-    place: Place,
-    session: &str,
-    still: &[Reject],
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let still: Vec<Vec<u8>> = still.iter().map(|reject| raw::hash(&[&reject.raw]).to_vec()).collect();
-    sqlx::query!(
-        "update ingest.rejects set resolved_at = $5, resolution = 'came_again'
-          where source_id = $1 and stream = $2 and provider_session_id = $3 and resolved_at is null
-            and content_hash <> all($4)",
-        place.source_id.0,
-        place.stream.as_str(),
-        session,
-        &still,
-        now,
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("closing rejects"))?;
-    Ok(())
-}

@@ -3,8 +3,12 @@
 //! Raised last in the transaction that writes. The row is then held until the commit only, and whoever reads the higher
 //! number sees all that it stands for.
 
+use std::collections::BTreeSet;
+
 use sqlx::PgConnection;
 
+use crate::model::id::SourceId;
+use crate::model::stream::Stream;
 use crate::store::{Place, StoreError};
 
 /// Counts one writing to a stream.
@@ -14,6 +18,29 @@ pub(super) async fn raise(tx: &mut PgConnection, place: Place) -> Result<(), Sto
          on conflict (source_id, stream) do update set version = v.version + 1",
         place.source_id.0,
         place.stream.as_str(),
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("counting a writing"))?;
+    Ok(())
+}
+
+/// Counts one writing to each of the streams of a source, always in the same order.
+pub(super) async fn raise_each(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    streams: &BTreeSet<Stream>,
+) -> Result<(), StoreError> {
+    if streams.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = streams.iter().map(|stream| stream.as_str()).collect();
+    sqlx::query!(
+        "insert into ingest.data_versions as v (source_id, stream, version)
+         select $1, w.stream, 1 from unnest($2::text[]) w(stream)
+         on conflict (source_id, stream) do update set version = v.version + 1",
+        source_id.0,
+        &names as &[&str],
     )
     .execute(tx)
     .await

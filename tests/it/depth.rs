@@ -19,7 +19,8 @@ use tributary::model::id::SourceId;
 use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::query::catalog::Catalog;
-use tributary::store::artifact::{self, Decision, Owed, SaveContext, Saved, SessionStream, journal, queue};
+use tributary::store::artifact::queue::{self, Places};
+use tributary::store::artifact::{self, Decision, Member, Owed, SaveContext, Saved, journal};
 
 use crate::harness::records::record;
 use crate::harness::{World, at, noon, simulator};
@@ -462,7 +463,8 @@ async fn two_instances_share_the_work() {
     assert!(tried(&one) + tried(&other) > 0);
     let asked = simulator.requests().iter().filter(|call| call.path_and_query.contains("/chat")).count();
     // what is not there is asked for again within seconds; what is there was asked for once
-    let once = "select count(*) from ingest.artifact_tasks where stream = 'chat' and state = 'available' and attempts <> 1";
+    let once =
+        "select count(*) from ingest.artifact_tasks where stream = 'chat' and state = 'available' and attempts <> 1";
     assert_eq!(world.number(once).await, 0, "each chat was asked for once");
     let tries = "select sum(attempts)::bigint from ingest.artifact_tasks where stream = 'chat'";
     assert_eq!(i64::try_from(asked).ok(), Some(world.number(tries).await));
@@ -547,16 +549,16 @@ async fn f71_p08_killing_the_process_in_the_middle_loses_nothing() {
         }
         let _ = child.kill();
         let _ = child.wait();
+        // what the dead had in hand comes free by the database's clock
+        sqlx::query("update ingest.artifact_tasks set claimed_until = now() where claimed_until > now()")
+            .execute(&world.db.pool)
+            .await
+            .expect("time passes");
+        sqlx::query("update ingest.streams set lease_until = now() where lease_until > now()")
+            .execute(&world.db.pool)
+            .await
+            .expect("time passes");
     }
-    // what the dead had in hand comes free by the database's clock
-    sqlx::query("update ingest.artifact_tasks set claimed_until = now() where claimed_until > now()")
-        .execute(&world.db.pool)
-        .await
-        .expect("time passes");
-    sqlx::query("update ingest.streams set lease_until = now() where lease_until > now()")
-        .execute(&world.db.pool)
-        .await
-        .expect("time passes");
     let mut last = poll();
     let status = tokio::task::spawn_blocking(move || last.status()).await.expect("a thread").expect("a poll");
     assert!(status.success(), "{status}");
@@ -661,15 +663,9 @@ async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
         .expect("things to do");
     let source_id =
         SourceId(i32::try_from(world.number("select source_id::bigint from core.sources").await).expect("one"));
-    let stream = SessionStream {
-        stream: Stream::Summary,
-        first_try_after: TimeDelta::zero(),
-        retention: TimeDelta::days(7),
-        while_live: false,
-        per_participant: false,
-    };
     let now = world.clock.now() + TimeDelta::days(365);
-    let tasks = queue::claim(pool, source_id, &[stream], Duration::from_mins(1), now, 3).await.expect("claims");
+    let places = [Places { stream: Stream::Summary, count: 3 }];
+    let tasks = queue::claim(pool, source_id, &places, Duration::from_mins(1), now).await.expect("claims");
     let run_id = journal::start(pool, source_id, Stream::Summary, now).await.expect("a pass");
     let person_key = PersonKey::new(vec![7; 32]).expect("a key");
     let decision = Decision {
@@ -685,7 +681,9 @@ async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
     for (number, task) in (0..).zip(&tasks) {
         let now = now - TimeDelta::seconds(number);
         let context = SaveContext { task, run_id, source_slug: "x", person_key: &person_key, now };
-        assert_eq!(artifact::settle(pool, &context, &decision).await.expect("it is kept"), Saved::Unchanged);
+        let member = Member { context, content: None, decision: &decision };
+        let saved = artifact::save_all(pool, &[member], &[]).await.expect("it is kept");
+        assert_eq!(saved[0].0, Saved::Unchanged);
         let after = version().await;
         assert_eq!(after, before + 1, "{number}");
         before = after;

@@ -6,6 +6,7 @@ mod harness;
 mod acceptance;
 mod actions;
 mod api;
+mod artifact_queue;
 mod backfill;
 mod budget;
 mod changes;

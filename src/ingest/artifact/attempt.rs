@@ -1,4 +1,4 @@
-//! One try at one task: ask the connector, put what came together, save it with what becomes of the task.
+//! One try at one task: ask the connector, put what came together, decide what becomes of the task. Saves nothing.
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt as _;
 
-use crate::connector::ArtifactPolicy;
 use crate::connector::error::{Action, PullError, PullErrorKind};
+use crate::ingest::artifact::backlog::Claimed;
 use crate::ingest::artifact::gathered::{Gathered, part};
 use crate::ingest::artifact::outcome::{Moment, Outcome};
 use crate::ingest::artifact::retry_schedule;
@@ -16,8 +16,7 @@ use crate::ingest::{Poller, Source};
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::page::Cursor;
 use crate::model::stream::Stream;
-use crate::store::StoreError;
-use crate::store::artifact::{self, Decision, SaveContext, Saved, Task, queue};
+use crate::store::artifact::Decision;
 
 /// Pages of one session's participants; beyond this a provider repeats itself.
 const MAX_PAGES: u32 = 1_000;
@@ -33,12 +32,10 @@ const LONGEST_TRY: Duration = Duration::from_mins(10);
 /// How a try ended for the pass.
 #[derive(Debug)]
 pub(super) enum Tried {
-    /// The task has a new state.
+    /// The task gets a new state.
     Decided {
         /// The failure behind it, if it is one: class and words.
         failure: Option<(String, String)>,
-        /// Something new was stored.
-        is_new: bool,
         /// Whether it confirms or disproves what the task's last try said was missing.
         confirms_absence: Option<bool>,
     },
@@ -48,50 +45,94 @@ pub(super) enum Tried {
     Closed(PullError),
 }
 
+/// What becomes of a task after a try.
+pub(super) enum Ending {
+    /// This.
+    Decided(Decision),
+    /// It counts as not tried, and is due again at this instant.
+    Untried {
+        /// When.
+        due_at: DateTime<Utc>,
+        /// The class of what kept it from being answered; `None`: it was not asked for.
+        put_off: Option<&'static str>,
+    },
+}
+
+/// A try that is over and not saved yet.
+pub(super) struct Finished<'a> {
+    pub(super) claimed: Claimed<'a>,
+    pub(super) gathered: Gathered,
+    /// Something of what came together is to be stored, as this outcome says.
+    pub(super) outcome: Option<Outcome>,
+    pub(super) ending: Ending,
+    /// When it was over.
+    pub(super) now: DateTime<Utc>,
+}
+
+impl<'a> Finished<'a> {
+    /// A claimed task that is not tried after all.
+    pub(super) fn untried(claimed: Claimed<'a>, now: DateTime<Utc>) -> Self {
+        let ending = Ending::Untried { due_at: now, put_off: None };
+        Self { claimed, gathered: Gathered::default(), outcome: None, ending, now }
+    }
+
+    /// The same try, where nothing of what it brought can be stored.
+    pub(super) fn decide(&self, outcome: &Outcome) -> Decision {
+        let moment = Moment { now: self.now, chance: 0.5, is_usual_absence: false };
+        retry_schedule::decide(&self.claimed.task, self.claimed.policy, outcome, moment)
+    }
+}
+
 /// A try under way.
 pub(super) struct Attempt<'a> {
     pub(super) poller: &'a Poller,
     pub(super) source: &'a Source,
-    pub(super) task: &'a Task,
-    pub(super) policy: &'a ArtifactPolicy,
-    pub(super) run_id: i64,
-    /// The absences of many old sessions in a row were confirmed.
-    pub(super) is_usual_absence: bool,
+    pub(super) claimed: &'a Claimed<'a>,
+}
+
+/// Tries, and decides about the task also where the try crashes or never ends: else it would be the first to be
+/// claimed again, for ever.
+pub(super) async fn run_guarded<'a>(
+    poller: &'a Poller,
+    source: &'a Source,
+    claimed: Claimed<'a>,
+) -> (Finished<'a>, Tried) {
+    let attempt = Attempt { poller, source, claimed: &claimed };
+    let tried = tokio::time::timeout(LONGEST_TRY, AssertUnwindSafe(attempt.run()).catch_unwind()).await;
+    let now = poller.clock.now();
+    let (class, detail) = match tried {
+        Ok(Ok((gathered, outcome, ending, tried))) => {
+            return (Finished { claimed, gathered, outcome, ending, now }, tried);
+        }
+        Ok(Err(_)) => ("crashed", "the try crashed; the log says where"),
+        Err(_) => ("transient", "the try took too long"),
+    };
+    let failed = Outcome::Failed { class: class.to_owned(), detail: detail.to_owned(), is_lasting: false };
+    let ending = Ending::Decided(attempt.decide(&failed, now));
+    let failure = Some((class.to_owned(), detail.to_owned()));
+    let tried = Tried::Decided { failure, confirms_absence: None };
+    (Finished { claimed, gathered: Gathered::default(), outcome: None, ending, now }, tried)
 }
 
 impl Attempt<'_> {
-    /// Tries, and decides about the task also where the try crashes or never ends: else it would be the first to be
-    /// claimed again, for ever.
-    pub(super) async fn run_guarded(&self) -> Result<Tried, StoreError> {
-        let tried = tokio::time::timeout(LONGEST_TRY, AssertUnwindSafe(self.run()).catch_unwind()).await;
-        let (class, detail) = match tried {
-            Ok(Ok(tried)) => return tried,
-            Ok(Err(_)) => ("crashed", "the try crashed; the log says where"),
-            Err(_) => ("transient", "the try took too long"),
-        };
-        let failed =
-            Outcome::Failed { class: class.to_owned(), detail: detail.to_owned(), is_lasting: false };
-        self.save(&Gathered::default(), &failed, self.poller.clock.now()).await?;
-        Ok(Tried::failed(class, detail))
-    }
-
-    async fn run(&self) -> Result<Tried, StoreError> {
+    async fn run(&self) -> (Gathered, Option<Outcome>, Ending, Tried) {
         let mut gathered = Gathered::default();
-        let asked = match self.task.stream {
+        let asked = match self.claimed.task.stream {
             Stream::Participants => self.participants(&mut gathered).await,
-            Stream::Quality => self.reports(&mut gathered).await?,
+            Stream::Quality => self.reports(&mut gathered).await,
             _ => self.file(&mut gathered).await,
         };
         let now = self.poller.clock.now();
         let outcome = match asked {
             Ok(outcome) => outcome,
-            Err(error) if was_not_asked(&error) => {
-                self.wait(&gathered, &error, now).await?;
-                return Ok(Tried::Closed(error));
+            Err(error) if was_not_answered(&error) => {
+                let (outcome, ending) = self.wait(&gathered, &error, now);
+                return (gathered, outcome, ending, Tried::Closed(error));
             }
             Err(error) if refuses_the_stream(&error) => {
-                self.save(&gathered, &Outcome::refused(&error), now).await?;
-                return Ok(Tried::Refused(error));
+                let outcome = Outcome::refused(&error);
+                let ending = Ending::Decided(self.decide(&outcome, now));
+                return (gathered, Some(outcome), ending, Tried::Refused(error));
             }
             Err(error) if error.kind == PullErrorKind::NotFound && gathered.len() == 0 => {
                 Outcome::Absent(Absence::NotFound)
@@ -102,66 +143,34 @@ impl Attempt<'_> {
                 detail: error.to_string(),
             },
         };
-        let saved = match self.save(&gathered, &outcome, now).await {
-            Err(error) if error.is_data() => return self.refused(&gathered, &error, now).await,
-            saved => saved?,
-        };
-        let confirms_absence = retry_schedule::confirms_absence(self.task, &outcome);
-        let failure = match outcome {
-            Outcome::Failed { class, detail, .. } => Some((class, detail)),
+        let failure = match &outcome {
+            Outcome::Failed { class, detail, .. } => Some((class.clone(), detail.clone())),
             _ => None,
         };
-        Ok(Tried::Decided { failure, is_new: saved == Saved::Written, confirms_absence })
-    }
-
-    /// A value the database refuses costs this artifact and no other; its bytes are kept as a reject.
-    async fn refused(&self, gathered: &Gathered, error: &StoreError, now: DateTime<Utc>) -> Result<Tried, StoreError> {
-        tracing::warn!(cause = error.cause(), "the database refused an artifact");
-        let (class, detail) = ("refused_by_database", "a value of this artifact does not fit the database");
-        let failed = Outcome::Failed { class: class.to_owned(), detail: detail.to_owned(), is_lasting: true };
-        let decision = self.decide(&failed, now);
-        artifact::settle_refused(&self.poller.pool, &self.context(now), &gathered.bodies(), &decision).await?;
-        Ok(Tried::failed(class, detail))
+        let ending = Ending::Decided(self.decide(&outcome, now));
+        let confirms_absence = retry_schedule::confirms_absence(&self.claimed.task, &outcome);
+        (gathered, Some(outcome), ending, Tried::Decided { failure, confirms_absence })
     }
 
     /// The rest is asked for when calls are allowed again; what came before is kept. Who made the provider ask for
     /// patience goes behind the others: it may be the one that always does.
-    async fn wait(&self, gathered: &Gathered, error: &PullError, now: DateTime<Utc>) -> Result<(), StoreError> {
-        if error.http_status.is_some() {
-            self.save(gathered, &Outcome::refused(error), now).await?;
+    fn wait(&self, gathered: &Gathered, error: &PullError, now: DateTime<Utc>) -> (Option<Outcome>, Ending) {
+        let outcome = if error.http_status.is_some() {
+            Outcome::refused(error)
         } else if gathered.reports.is_empty() {
-            let next_try_at = error.retry_at().unwrap_or(now + AFTER_OUTAGE);
-            let class = error.kind.policy().class;
-            queue::put_off(&self.poller.pool, self.task, next_try_at, class, now).await?;
+            let due_at = error.retry_at().unwrap_or(now + AFTER_OUTAGE);
+            return (None, Ending::Untried { due_at, put_off: Some(error.kind.policy().class) });
         } else {
-            self.save(gathered, &Outcome::MoreToAsk, now).await?;
-        }
-        Ok(())
-    }
-
-    fn context(&self, now: DateTime<Utc>) -> SaveContext<'_> {
-        SaveContext {
-            task: self.task,
-            run_id: self.run_id,
-            source_slug: self.source.slug.as_str(),
-            person_key: &self.poller.person_key,
-            now,
-        }
+            Outcome::MoreToAsk
+        };
+        let ending = Ending::Decided(self.decide(&outcome, now));
+        (Some(outcome), ending)
     }
 
     fn decide(&self, outcome: &Outcome, now: DateTime<Utc>) -> Decision {
-        let moment = Moment { now, chance: self.poller.dice.unit(), is_usual_absence: self.is_usual_absence };
-        retry_schedule::decide(self.task, self.policy, outcome, moment)
-    }
-
-    async fn save(&self, gathered: &Gathered, outcome: &Outcome, now: DateTime<Utc>) -> Result<Saved, StoreError> {
-        let decision = self.decide(outcome, now);
-        let context = self.context(now);
-        let pool = &self.poller.pool;
-        match gathered.found(self.task.stream, outcome) {
-            Some(found) => artifact::save(pool, &context, &gathered.content(found), &decision).await,
-            None => artifact::settle(pool, &context, &decision).await,
-        }
+        let chance = self.poller.dice.unit();
+        let moment = Moment { now, chance, is_usual_absence: self.claimed.is_usual_absence };
+        retry_schedule::decide(&self.claimed.task, self.claimed.policy, outcome, moment)
     }
 
     pub(super) async fn ask(
@@ -171,13 +180,13 @@ impl Attempt<'_> {
         may_be_large: bool,
     ) -> Result<ArtifactAnswer, PullError> {
         let request = ArtifactRequest {
-            session: &self.task.session,
+            session: &self.claimed.task.session,
             participant,
             cursor,
             may_be_large,
             now: self.poller.clock.now(),
         };
-        self.source.connector.fetch_artifact(self.task.stream, request).await
+        self.source.connector.fetch_artifact(self.claimed.task.stream, request).await
     }
 
     async fn file(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
@@ -245,16 +254,9 @@ impl Attempt<'_> {
     }
 }
 
-impl Tried {
-    fn failed(class: &str, detail: &str) -> Self {
-        let failure = Some((class.to_owned(), detail.to_owned()));
-        Self::Decided { failure, is_new: false, confirms_absence: None }
-    }
-}
-
 /// Whether the provider gave no answer about this session, so that the try does not count: it was not reached, or wants
 /// no calls now.
-fn was_not_asked(error: &PullError) -> bool {
+fn was_not_answered(error: &PullError) -> bool {
     error.kind == PullErrorKind::Unreached || error.kind.policy().action == Action::WaitUntil
 }
 

@@ -42,6 +42,17 @@ impl Gathered {
         }
     }
 
+    /// Whether others wait until this one is saved.
+    pub(super) fn is_large(&self) -> bool {
+        self.permit.is_some()
+    }
+
+    /// The bytes that came, about.
+    pub(super) fn bytes(&self) -> usize {
+        let rejects: usize = self.rejects.iter().map(|reject| reject.raw.len()).sum();
+        self.bodies().iter().map(|(_, body)| body.len()).sum::<usize>() + rejects
+    }
+
     pub(super) fn len(&self) -> usize {
         self.participants.len() + self.rejects.len()
     }

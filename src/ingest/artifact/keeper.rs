@@ -1,32 +1,35 @@
-//! Keeps the claims of a pass alive while its tries run.
+//! Keeps the claims of a pass alive until their tasks are saved.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
-use crate::ingest::Poller;
-use crate::store::artifact::queue;
+use crate::ingest::{Poller, Source};
+use crate::store::artifact::Task;
+use crate::store::artifact::queue::{self, ClaimKey};
 
 /// Renews the claims in hand. One that cannot be renewed costs at most work done twice: whoever saves compares
 /// the claim.
 pub(super) struct Keeper {
-    held: Arc<Mutex<Vec<Uuid>>>,
+    held: Arc<Mutex<BTreeMap<ClaimKey, Task>>>,
     task: JoinHandle<()>,
 }
 
 impl Keeper {
     /// Holds nothing yet.
-    pub(super) fn start(poller: &Poller) -> Self {
-        let held: Arc<Mutex<Vec<Uuid>>> = Arc::default();
+    pub(super) fn start(poller: &Poller, source: &Source) -> Self {
+        let held: Arc<Mutex<BTreeMap<ClaimKey, Task>>> = Arc::default();
         let (pool, shared, duration) = (poller.pool.clone(), Arc::clone(&held), poller.lease_duration);
+        let source_id = source.id;
         let task = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(duration / 3);
             ticks.tick().await;
             loop {
                 ticks.tick().await;
-                let tokens = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if let Err(error) = queue::renew(&pool, &tokens, duration).await {
+                let keys: Vec<ClaimKey> =
+                    shared.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+                if let Err(error) = queue::renew(&pool, source_id, &keys, duration).await {
                     tracing::warn!(error = ?error, "claims could not be renewed");
                 }
             }
@@ -35,13 +38,18 @@ impl Keeper {
     }
 
     /// From now on.
-    pub(super) fn hold(&self, token: Uuid) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).push(token);
+    pub(super) fn hold(&self, task: &Task) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(task.key(), task.clone());
     }
 
     /// No longer.
-    pub(super) fn let_go(&self, token: Uuid) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).retain(|held| *held != token);
+    pub(super) fn let_go(&self, key: ClaimKey) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
+
+    /// All that are held.
+    pub(super) fn tasks(&self) -> Vec<Task> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }
 

@@ -1,19 +1,24 @@
 //! What is fetched session by session: participants, chat, transcript, summary, quality.
 //!
 //! A pass works the list of due tasks off, a few at a time, so that one slow file holds nothing up; several
-//! instances share the list. [`attempt`] asks the connector once, [`retry_schedule`] decides what an answer, an absence or
-//! a fault means and when to ask again. What a fault kept from being read is owed: the pass and every later one is
-//! incomplete until it is read or given up. A provider that refuses the calls of one stream ends the work on that stream; one
+//! instances share the list. Tasks are claimed and saved many at a time. [`attempt`] asks the connector once,
+//! [`retry_schedule`] decides what an answer, an absence or a fault means and when to ask again. What a fault kept from
+//! being read is owed: the pass and every later one is incomplete until it is read or given up. A provider that refuses
+//! the calls of one stream ends the work on that stream; one
 //! that wants no calls at all ends the pass.
 
 mod ages;
 mod attempt;
+mod backlog;
+mod batch;
+mod claiming;
 mod gathered;
 mod keeper;
 mod outcome;
 pub mod pass;
 mod reports;
 mod retry_schedule;
+pub mod rounds;
 mod summary;
 mod worker;
 

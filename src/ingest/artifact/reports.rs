@@ -6,32 +6,27 @@ use crate::ingest::artifact::gathered::Gathered;
 use crate::ingest::artifact::outcome::Outcome;
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage};
 use crate::model::quality::PeerReport;
-use crate::store::StoreError;
-use crate::store::artifact::quality::{self, Counts};
+use crate::store::artifact::quality::MissingReports;
 
 /// Reports asked for in one try, so that a large session is saved in parts.
-const REPORTS_AT_ONCE: usize = 20;
+pub(super) const REPORTS_AT_ONCE: usize = 20;
 /// So many reports in a row that cannot be had: then it is the provider and not a presence.
 const MAX_FAILURES_IN_A_ROW: u32 = 5;
 
 impl Attempt<'_> {
     /// The reports of some participants that have none stored.
-    pub(super) async fn reports(&self, gathered: &mut Gathered) -> Result<Result<Outcome, PullError>, StoreError> {
-        let pool = &self.poller.pool;
-        let limit = i64::try_from(REPORTS_AT_ONCE + 1).unwrap_or(i64::MAX);
-        // a presence without a report is asked for once in each round; a round begins when it is due
-        let missing = quality::without_report(pool, self.task, self.task.due_at, limit).await?;
-        let mut has_more = missing.len() > REPORTS_AT_ONCE;
+    pub(super) async fn reports(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
+        let missing = &self.claimed.reports;
+        let mut has_more = missing.participants.len() > REPORTS_AT_ONCE;
         let (mut failure, mut failures_in_a_row) = (None, 0);
-        for participant in missing.iter().take(REPORTS_AT_ONCE) {
+        for participant in missing.participants.iter().take(REPORTS_AT_ONCE) {
             let answer = self.ask(Some(participant), None, false).await;
             failures_in_a_row = if answer.is_ok() { 0 } else { failures_in_a_row + 1 };
             match answer {
                 Ok(ArtifactAnswer::Content(page)) => {
                     let ArtifactPage { artifact: Artifact::Quality(report), rejects, oddities, facts, .. } = *page
                     else {
-                        let detail = "the connector answered something else";
-                        return Ok(Err(PullError::contract("quality", detail)));
+                        return Err(PullError::contract("quality", "the connector answered something else"));
                     };
                     gathered.reports.push(report);
                     gathered.rejects.extend(rejects);
@@ -51,26 +46,25 @@ impl Attempt<'_> {
                         break;
                     }
                 }
-                Err(error) => return Ok(Err(error)),
+                Err(error) => return Err(error),
             }
         }
         if has_more && !gathered.reports.is_empty() {
-            return Ok(Ok(Outcome::MoreToAsk));
+            return Ok(Outcome::MoreToAsk);
         }
-        let stored = quality::counts(pool, self.task).await?;
-        Ok(judge(stored, gathered, failure))
+        judge(missing, gathered, failure)
     }
 }
 
 /// What the reports of a session come to, with those that were stored before.
-fn judge(stored: Counts, gathered: &Gathered, failure: Option<PullError>) -> Result<Outcome, PullError> {
+fn judge(missing: &MissingReports, gathered: &Gathered, failure: Option<PullError>) -> Result<Outcome, PullError> {
     let fresh = gathered.reports.iter().filter(|report| report.quality.is_some()).count();
     let fresh = i64::try_from(fresh).unwrap_or(i64::MAX);
-    let (with, without) = (stored.with_report + fresh, stored.without_report - fresh);
+    let (with, without) = (missing.with_report + fresh, missing.without_report - fresh);
     match failure {
         Some(error) if with == 0 => Err(error),
         Some(error) => Ok(Outcome::FoundPart { detail: error.to_string() }),
-        None if with + without == 0 && stored.is_list_known => Ok(Outcome::FoundEmpty),
+        None if with + without == 0 && missing.is_list_known => Ok(Outcome::FoundEmpty),
         None if with == 0 => Ok(Outcome::Absent(Absence::NotFound)),
         None if without > 0 => Ok(Outcome::FoundWithout(Absence::NotFound)),
         None => Ok(Outcome::Found),

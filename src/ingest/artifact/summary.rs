@@ -62,9 +62,8 @@ impl StreamSummary {
     /// Counts one try.
     pub(super) fn count(&mut self, tried: &Tried) {
         match tried {
-            Tried::Decided { failure, is_new, confirms_absence } => {
+            Tried::Decided { failure, confirms_absence } => {
                 self.tried += 1;
-                self.brought += u64::from(*is_new);
                 self.refused_in_a_row = 0;
                 match confirms_absence {
                     Some(true) => self.confirmed_in_a_row += 1,
@@ -90,6 +89,14 @@ impl StreamSummary {
                 self.error = Some((error.kind.policy().class.to_owned(), error.to_string()));
                 self.parked_until = error.retry_at();
             }
+        }
+    }
+
+    /// Counts what saving a try did: whether it stored something new, and why it could not store it as it was.
+    pub(super) fn count_saved(&mut self, is_new: bool, failure: Option<(String, String)>) {
+        self.brought += u64::from(is_new);
+        if let Some((class, detail)) = failure {
+            self.fail(&class, &detail);
         }
     }
 

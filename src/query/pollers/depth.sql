@@ -53,7 +53,8 @@ select src.source_slug as "source!",
               count(*) filter (where t.last_attempt_at >= $2 and t.next_try_at is null
                                  and (t.state = 'failed' or (t.state = 'available' and t.reason = 'incomplete'))) as lost_count
          from ingest.artifact_tasks t
-        where t.source_id = src.source_id and t.stream = wanted.stream) counts
+        -- the predicate of the index
+        where t.source_id = src.source_id and t.stream = wanted.stream and t.state is not null) counts
   left join lateral (
        select array_agg(class order by n desc, class) as classes, array_agg(n order by n desc, class) as counts,
               min(next_try_at) as next_try_at

@@ -1,13 +1,22 @@
-//! The chat of a meeting: beside the messages of chats, with counters that have no two sides.
+//! The chat of meetings: beside the messages of chats, with counters that have no two sides.
 
 use sqlx::PgConnection;
 
+use crate::model::id::SourceId;
 use crate::model::message::{Message, SessionStats};
-use crate::store::artifact::Task;
+use crate::store::artifact::content::SaveContext;
 use crate::store::{StoreError, message};
 
-/// Makes the session's messages equal to `messages`.
-pub(super) async fn replace(tx: &mut PgConnection, task: &Task, messages: &[Message]) -> Result<(), StoreError> {
-    let carried = [(task.session_id, messages)];
-    message::replace(tx, task.source_id, &carried, &[task.session_id], SessionStats::of_meeting).await
+/// Makes the messages of each session equal to what was found.
+pub(super) async fn replace(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    chats: &[(SaveContext<'_>, &[Message])],
+) -> Result<(), StoreError> {
+    let carried: Vec<(i64, &[Message])> =
+        chats.iter().map(|(context, chat)| (context.task.session_id, *chat)).collect();
+    // of a session that has brought nothing so far, nothing is stored
+    let stored = chats.iter().filter(|(context, _)| context.task.content_hash.is_some());
+    let stored: Vec<i64> = stored.map(|(context, _)| context.task.session_id).collect();
+    message::replace(tx, source_id, &carried, &stored, SessionStats::of_meeting).await
 }

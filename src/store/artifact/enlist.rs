@@ -25,8 +25,11 @@ pub(in crate::store) async fn enlist(
     if streams.is_empty() || session_ids.is_empty() {
         return Ok(());
     }
-    relink(tx, source_id, session_ids, now).await?;
     let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
+    let per_participant: Vec<bool> = streams.iter().map(|stream| stream.per_participant).collect();
+    let waiting = streams.iter().filter(|stream| stream.per_participant).map(|stream| stream.stream.as_str());
+    let waiting: Vec<&str> = waiting.collect();
+    let has_tasks = relink(tx, source_id, session_ids, &waiting, now).await?;
     let seconds = |of: fn(&SessionStream) -> TimeDelta| -> Vec<f64> {
         streams.iter().map(|stream| of(stream).as_seconds_f64()).collect()
     };
@@ -40,41 +43,84 @@ pub(in crate::store) async fn enlist(
         &seconds(|stream| stream.retention),
         &while_live,
         now,
+        &per_participant,
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("enlisting what is to be fetched"))?;
+    // the insert holds the participants' tasks that were there before, so that none of them is settled meanwhile
+    if has_tasks && !waiting.is_empty() {
+        wake(tx, source_id, session_ids, now).await?;
+    }
     Ok(())
 }
 
-/// Gives sessions that were removed and came back under new numbers their tasks again. What the tasks had brought went
-/// with the session, so it is not available: it is asked for as if for the first time, whatever the age, since providers
-/// keep some of it for longer than they say. A replay makes it anew from raw records.
-async fn relink(
+/// Ends the waiting of tasks whose session's participants are known or given up.
+pub(super) async fn wake(
     tx: &mut PgConnection,
     source_id: SourceId,
     session_ids: &[i64],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "update ingest.artifact_tasks t
-            set session_id = s.session_id, content_hash = null, claim_token = null, claimed_until = null,
-                owed_since = null, agreed_since = null, tries = 0,
-                next_try_at = case when t.next_try_at is null and (t.state = 'available' or t.expires_at > $3)
-                                   then $3::timestamptz else t.next_try_at end,
-                first_attempt_at = case when t.state <> 'available' then t.first_attempt_at end,
-                state = case when t.state <> 'available' then t.state else 'pending' end
-           from core.sessions s
-          where s.source_id = $1 and s.session_id = any($2) and t.source_id = $1
-            and t.provider_session_id = s.provider_session_id and t.session_id <> s.session_id",
+        "update ingest.artifact_tasks w
+            set is_waiting = false, is_ready = w.claimed_until is null and coalesce(w.next_try_at <= $3, false)
+          where w.source_id = $1 and w.session_id = any($2) and w.is_waiting
+            and (select p.state in ('available', 'empty') or p.next_try_at is null
+                   from ingest.artifact_tasks p
+                  where p.source_id = w.source_id and p.session_id = w.session_id and p.stream = 'participants')",
         source_id.0,
         session_ids,
         now,
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("giving sessions their tasks again"))?;
+    .map_err(StoreError::doing("ending the wait for participants"))?;
     Ok(())
+}
+
+/// Gives sessions that were removed and came back under new numbers their tasks again. What the tasks had brought went
+/// with the session, so it is not available: it is asked for as if for the first time, whatever the age, since providers
+/// keep some of it for longer than they say. A replay makes it anew from raw records.
+///
+/// Returns whether any of the sessions had tasks before.
+async fn relink(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    session_ids: &[i64],
+    waiting: &[&str],
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"with known as (
+               select t.source_id, t.session_id as old_id, t.stream, s.session_id
+                 from core.sessions s
+                 -- looked up session by session: a join would read all tasks of the source while there are no statistics
+                cross join lateral (select t.source_id, t.session_id, t.stream from ingest.artifact_tasks t
+                                     where t.source_id = s.source_id and t.provider_session_id = s.provider_session_id
+                                    offset 0) t
+                where s.source_id = $1 and s.session_id = any($2)),
+           relinked as (
+               update ingest.artifact_tasks t
+                  set session_id = known.session_id, content_hash = null, claim_token = null, claimed_until = null,
+                      owed_since = null, agreed_since = null, tries = 0,
+                      next_try_at = case when t.next_try_at is null and (t.state = 'available' or t.expires_at > $3)
+                                         then $3::timestamptz else t.next_try_at end,
+                      first_attempt_at = case when t.state <> 'available' then t.first_attempt_at end,
+                      state = case when t.state <> 'available' then t.state else 'pending' end,
+                      is_ready = false, is_waiting = t.stream = any($4)
+                 from known
+                where t.source_id = known.source_id and t.session_id = known.old_id and t.stream = known.stream
+                  and known.old_id <> known.session_id)
+           select exists (select from known) as "has_tasks!""#,
+        source_id.0,
+        session_ids,
+        now,
+        waiting as &[&str],
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("giving sessions their tasks again"))
 }
 
 /// Enlists what is to be fetched for the sessions stored before: the first time a source runs with these streams.

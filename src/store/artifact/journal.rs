@@ -4,12 +4,12 @@
 //! that have been silent for long.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::run::Verdict;
+use crate::store::run::{Progress, Verdict};
 
 /// A pass without a sign of life for so long has crashed.
 const SILENCE: TimeDelta = TimeDelta::minutes(10);
@@ -53,14 +53,80 @@ pub async fn start(pool: &PgPool, source_id: SourceId, stream: Stream, now: Date
     .map_err(&failed)
 }
 
-/// Ends a pass.
-pub async fn finish(pool: &PgPool, run_id: i64, end: &PassEnd, now: DateTime<Utc>) -> Result<(), StoreError> {
+/// What tries add to their pass since it was last written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PassProgress {
+    /// The pass.
+    pub run_id: i64,
+    /// Tries.
+    pub tried_count: i64,
+    /// What they brought.
+    pub progress: Progress,
+}
+
+impl PassProgress {
+    /// Adds one try.
+    pub fn add(&mut self, progress: &Progress) {
+        self.tried_count += 1;
+        self.progress.record_count += progress.record_count;
+        self.progress.inserted_count += progress.inserted_count;
+        self.progress.updated_count += progress.updated_count;
+        self.progress.unchanged_count += progress.unchanged_count;
+        self.progress.rejected_count += progress.rejected_count;
+    }
+}
+
+/// Counts tries of passes, within a transaction of theirs. The heartbeat shows that a pass is alive.
+pub(super) async fn advance(
+    tx: &mut PgConnection,
+    passes: &[PassProgress],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if passes.is_empty() {
+        return Ok(());
+    }
+    let count = |of: fn(&PassProgress) -> i64| passes.iter().map(of).collect::<Vec<i64>>();
+    sqlx::query!(
+        "update ingest.runs r
+            set heartbeat_at = greatest(r.heartbeat_at, $8), page_count = r.page_count + x.tried::int,
+                record_count = r.record_count + x.records, inserted_count = r.inserted_count + x.inserted,
+                updated_count = r.updated_count + x.updated, unchanged_count = r.unchanged_count + x.unchanged,
+                rejected_count = r.rejected_count + x.rejected
+           from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+                x(run_id, tried, records, inserted, updated, unchanged, rejected)
+          where r.run_id = x.run_id",
+        &count(|one| one.run_id),
+        &count(|one| one.tried_count),
+        &count(|one| one.progress.record_count),
+        &count(|one| one.progress.inserted_count),
+        &count(|one| one.progress.updated_count),
+        &count(|one| one.progress.unchanged_count),
+        &count(|one| one.progress.rejected_count),
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("counting tries"))?;
+    Ok(())
+}
+
+/// Ends a pass, with what was not written of its progress so far.
+pub async fn finish(
+    pool: &PgPool,
+    progress: &PassProgress,
+    end: &PassEnd,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let (class, detail) = end.error.clone().unzip();
+    let PassProgress { run_id, tried_count, progress } = progress;
     sqlx::query!(
         "update ingest.runs
             set finished_at = $2, verdict = $3, reason = $4, error_class = $5, error_detail = $6,
+                page_count = page_count + $7::bigint::int, record_count = record_count + $8,
                 -- no artifact is met twice in a pass
-                distinct_count = record_count
+                distinct_count = record_count + $8, inserted_count = inserted_count + $9,
+                updated_count = updated_count + $10, unchanged_count = unchanged_count + $11,
+                rejected_count = rejected_count + $12
           where run_id = $1",
         run_id,
         now,
@@ -68,6 +134,12 @@ pub async fn finish(pool: &PgPool, run_id: i64, end: &PassEnd, now: DateTime<Utc
         end.reason,
         class,
         detail,
+        tried_count,
+        progress.record_count,
+        progress.inserted_count,
+        progress.updated_count,
+        progress.unchanged_count,
+        progress.rejected_count,
     )
     .execute(pool)
     .await

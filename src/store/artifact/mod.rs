@@ -5,11 +5,18 @@
 //! transaction, so that work done twice is written once. Content is compared by hash first: the same
 //! file again writes nothing but the task.
 //!
+//! Tasks are claimed, saved and settled many at a time. An unsettled task is ready (`is_ready`), claimed
+//! (`claimed_until`), waits for the participants of its session (`is_waiting`), or is scheduled; each kind has an index
+//! of its own, so that a claim reads nothing that it may not take. A task that any hand gives a `next_try_at` is
+//! scheduled, and the first claim after that instant finds it.
+//!
 //! When to try again, and what an absence means, is decided outside; this only keeps it.
 
 mod chat;
+mod content;
 mod enlist;
 pub mod journal;
+mod kept_records;
 pub mod owed;
 mod participant;
 mod presence;
@@ -18,6 +25,7 @@ pub mod quality;
 pub mod queue;
 pub mod rebuild;
 mod save;
+mod settle;
 mod speech;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,9 +35,10 @@ use crate::model::artifact::{ArtifactState, SessionRef};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 
+pub use self::content::{Content, Found, Member, SaveContext};
 pub(super) use self::enlist::enlist;
 pub use self::enlist::enlist_stored;
-pub use self::save::{Content, Found, SaveContext, save, settle, settle_refused};
+pub use self::save::{SaveOutcome, save_all, settle_refused};
 
 /// A per-session stream of a source, as far as the work list must know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

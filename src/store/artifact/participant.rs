@@ -1,46 +1,84 @@
-//! Participants of a session, the people behind them, and the session's counters.
+//! Participants of sessions, the people behind them, and the sessions' counters.
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use crate::model::id::SourceId;
 use crate::model::participant::Participant;
+use crate::store::artifact::content::SaveContext;
 use crate::store::artifact::presence::{Participation, rejoins};
-use crate::store::artifact::{SaveContext, Task};
 use crate::store::{StoreError, person};
 
-/// Writes the session's participants; with `is_whole`, those not among them are no longer listed and go.
-pub(super) async fn replace(
-    tx: &mut PgConnection,
-    context: &SaveContext<'_>,
-    list: &[Participant],
-    is_whole: bool,
-) -> Result<(), StoreError> {
-    let task = context.task;
-    let people = list.iter().map(|one| {
-        let person = one.person()?;
-        Some((context.person_key.person_id(context.source_slug, &person), person.identity_kind))
-    });
-    let people: Vec<Option<(String, &'static str)>> = people.collect();
-    let known: BTreeMap<&str, &str> = people.iter().flatten().map(|(id, kind)| (id.as_str(), *kind)).collect();
-    person::insert(tx, task.source_id, &known, context.now).await?;
-    let people: Vec<Option<String>> = people.into_iter().map(|person| person.map(|(id, _)| id)).collect();
-    if is_whole {
-        delete_missing(tx, task, list).await?;
-    }
-    upsert(tx, task, list, &people).await?;
-    count(tx, task, &Participation::of(list, &people, &task.session)).await?;
-    person::date(tx, task.source_id, &people.iter().flatten().map(String::as_str).collect::<Vec<_>>()).await
+/// What was found of one session's participants.
+pub(super) struct ParticipantList<'a> {
+    pub(super) context: SaveContext<'a>,
+    pub(super) list: &'a [Participant],
+    /// Those not among them are no longer listed and go.
+    pub(super) is_whole: bool,
+    people: Vec<Option<String>>,
 }
 
-async fn delete_missing(tx: &mut PgConnection, task: &Task, list: &[Participant]) -> Result<(), StoreError> {
-    let ids: Vec<&str> = list.iter().map(|one| one.provider_participant_id.as_str()).collect();
+impl<'a> ParticipantList<'a> {
+    pub(super) fn new(context: SaveContext<'a>, list: &'a [Participant], is_whole: bool) -> Self {
+        let id = |one: &Participant| Some(context.person_key.person_id(context.source_slug, &one.person()?));
+        Self { context, list, is_whole, people: list.iter().map(id).collect() }
+    }
+
+    fn people(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let known = self.list.iter().zip(&self.people);
+        known.filter_map(|(one, id)| Some((id.as_deref()?, one.person()?.identity_kind)))
+    }
+}
+
+/// Writes the participants of sessions of one source.
+pub(super) async fn replace(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    lists: &[ParticipantList<'_>],
+) -> Result<(), StoreError> {
+    if lists.is_empty() {
+        return Ok(());
+    }
+    let mut people: BTreeMap<String, (&str, DateTime<Utc>)> = BTreeMap::new();
+    for one in lists {
+        for (id, kind) in one.people() {
+            let seen = people.entry(id.to_owned()).or_insert((kind, one.context.now));
+            seen.1 = seen.1.min(one.context.now);
+        }
+    }
+    person::insert_each(tx, source_id, &people).await?;
+    delete_missing(tx, source_id, lists).await?;
+    upsert(tx, source_id, lists).await?;
+    count(tx, source_id, lists).await?;
+    person::date(tx, source_id, &people.keys().map(String::as_str).collect::<Vec<_>>()).await
+}
+
+async fn delete_missing(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    lists: &[ParticipantList<'_>],
+) -> Result<(), StoreError> {
+    // of a session that has brought nothing so far, nothing is stored
+    let changed: Vec<&ParticipantList<'_>> =
+        lists.iter().filter(|one| one.is_whole && one.context.task.content_hash.is_some()).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let sessions: Vec<i64> = changed.iter().map(|one| one.context.task.session_id).collect();
+    let listed = changed.iter().flat_map(|one| one.list.iter().map(move |peer| (one, peer)));
+    let (ids, peers): (Vec<i64>, Vec<&str>) =
+        listed.map(|(one, peer)| (one.context.task.session_id, peer.provider_participant_id.as_str())).unzip();
     sqlx::query!(
-        "delete from core.participants
-          where source_id = $1 and session_id = $2 and provider_participant_id <> all($3)",
-        task.source_id.0,
-        task.session_id,
-        &ids as &[&str],
+        "delete from core.participants p
+          where p.source_id = $1 and p.session_id = any($2)
+            and (p.session_id, p.provider_participant_id)
+                not in (select listed.* from unnest($3::bigint[], $4::text[]) listed)",
+        source_id.0,
+        &sessions,
+        &ids,
+        &peers as &[&str],
     )
     .execute(tx)
     .await
@@ -48,20 +86,19 @@ async fn delete_missing(tx: &mut PgConnection, task: &Task, list: &[Participant]
     Ok(())
 }
 
-async fn upsert(
-    tx: &mut PgConnection,
-    task: &Task,
-    list: &[Participant],
-    people: &[Option<String>],
-) -> Result<(), StoreError> {
-    fn column<'a, T>(list: &'a [Participant], of: impl Fn(&'a Participant) -> T) -> Vec<T> {
-        list.iter().map(of).collect()
+async fn upsert(tx: &mut PgConnection, source_id: SourceId, lists: &[ParticipantList<'_>]) -> Result<(), StoreError> {
+    fn column<'a, T>(list: &[&'a Participant], of: impl Fn(&'a Participant) -> T) -> Vec<T> {
+        list.iter().map(|one| of(one)).collect()
     }
+    let list: Vec<&Participant> = lists.iter().flat_map(|one| one.list).collect();
+    let list = &list[..];
+    let sessions = lists.iter().flat_map(|one| one.list.iter().map(|_| one.context.task.session_id));
+    let people: Vec<Option<&str>> = lists.iter().flat_map(|one| &one.people).map(Option::as_deref).collect();
     sqlx::query!(
         "insert into core.participants as p (source_id, session_id, provider_participant_id, provider_user_id,
                 person_id, preset_name, custom_participant_id, display_name, joined_at, left_at, duration_ms,
                 provider_updated_at, is_rejoin)
-         select $1, $2, x.* from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+         select $1, x.* from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                 $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::timestamptz[], $13::bool[]) x
          on conflict (source_id, session_id, provider_participant_id) do update
             set provider_user_id = excluded.provider_user_id, person_id = excluded.person_id,
@@ -75,19 +112,19 @@ async fn upsert(
                 (excluded.provider_user_id, excluded.person_id, excluded.preset_name, excluded.custom_participant_id,
                  excluded.display_name, excluded.joined_at, excluded.left_at, excluded.duration_ms,
                  excluded.provider_updated_at, excluded.is_rejoin)",
-        task.source_id.0,
-        task.session_id,
+        source_id.0,
+        &sessions.collect::<Vec<i64>>(),
         &column(list, |one| one.provider_participant_id.as_str()) as &[&str],
         &column(list, |one| one.provider_user_id.as_deref()) as &[Option<&str>],
-        people as &[Option<String>],
+        &people as &[Option<&str>],
         &column(list, |one| one.preset_name.as_deref()) as &[Option<&str>],
         &column(list, |one| one.custom_participant_id.as_deref()) as &[Option<&str>],
         &column(list, |one| one.display_name.as_deref()) as &[Option<&str>],
-        &column(list, |one| one.joined_at) as &[Option<chrono::DateTime<chrono::Utc>>],
-        &column(list, |one| one.left_at) as &[Option<chrono::DateTime<chrono::Utc>>],
+        &column(list, |one| one.joined_at) as &[Option<DateTime<Utc>>],
+        &column(list, |one| one.left_at) as &[Option<DateTime<Utc>>],
         &column(list, |one| one.duration_ms) as &[Option<i64>],
-        &column(list, |one| one.provider_updated_at) as &[Option<chrono::DateTime<chrono::Utc>>],
-        &rejoins(list, people),
+        &column(list, |one| one.provider_updated_at) as &[Option<DateTime<Utc>>],
+        &lists.iter().flat_map(|one| rejoins(one.list, &one.people)).collect::<Vec<bool>>(),
     )
     .execute(tx)
     .await
@@ -95,12 +132,16 @@ async fn upsert(
     Ok(())
 }
 
-async fn count(tx: &mut PgConnection, task: &Task, counted: &Participation) -> Result<(), StoreError> {
+async fn count(tx: &mut PgConnection, source_id: SourceId, lists: &[ParticipantList<'_>]) -> Result<(), StoreError> {
+    let counted: Vec<Participation> =
+        lists.iter().map(|one| Participation::of(one.list, &one.people, &one.context.task.session)).collect();
+    let number = |of: fn(&Participation) -> i32| counted.iter().map(of).collect::<Vec<i32>>();
     sqlx::query!(
         "insert into core.session_participation as p (source_id, session_id, participant_count, person_count,
                 unknown_duration_count, peak_participants, participant_ms, first_joined_at, attended_ms,
                 rejoined_person_count)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         select $1, x.* from unnest($2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[], $7::bigint[],
+                $8::timestamptz[], $9::bigint[], $10::int[]) x
          on conflict (source_id, session_id) do update
             set participant_count = excluded.participant_count, person_count = excluded.person_count,
                 unknown_duration_count = excluded.unknown_duration_count,
@@ -113,16 +154,16 @@ async fn count(tx: &mut PgConnection, task: &Task, counted: &Participation) -> R
                 (excluded.participant_count, excluded.person_count, excluded.unknown_duration_count,
                  excluded.peak_participants, excluded.participant_ms, excluded.first_joined_at, excluded.attended_ms,
                  excluded.rejoined_person_count)",
-        task.source_id.0,
-        task.session_id,
-        counted.participant_count,
-        counted.person_count,
-        counted.unknown_duration_count,
-        counted.peak_participants,
-        counted.participant_ms,
-        counted.first_joined_at,
-        counted.attended_ms,
-        counted.rejoined_person_count,
+        source_id.0,
+        &lists.iter().map(|one| one.context.task.session_id).collect::<Vec<_>>(),
+        &number(|one| one.participant_count),
+        &number(|one| one.person_count),
+        &number(|one| one.unknown_duration_count),
+        &number(|one| one.peak_participants),
+        &counted.iter().map(|one| one.participant_ms).collect::<Vec<_>>(),
+        &counted.iter().map(|one| one.first_joined_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &counted.iter().map(|one| one.attended_ms).collect::<Vec<_>>() as &[Option<i64>],
+        &number(|one| one.rejoined_person_count),
     )
     .execute(tx)
     .await

@@ -4,85 +4,94 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::{PgConnection, PgPool};
 
-use crate::model::id::ProviderRecordId;
+use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::quality::{PeerQuality, PeerReport};
 use crate::store::StoreError;
 use crate::store::artifact::Task;
+use crate::store::artifact::content::SaveContext;
 
-/// Participants of the session whose report is not stored, at most `limit`, after `after`. Reports that were not
-/// there yet when asked for before `asked_before` are asked for again.
-pub async fn without_report(
-    pool: &PgPool,
-    task: &Task,
-    asked_before: DateTime<Utc>,
-    limit: i64,
-) -> Result<Vec<ProviderRecordId>, StoreError> {
-    let ids = sqlx::query_scalar!(
-        "select p.provider_participant_id from core.participants p
-          where p.source_id = $1 and p.session_id = $2
-            and not exists (select from core.participant_quality q
-                             where q.source_id = p.source_id and q.session_id = p.session_id
-                               and q.provider_participant_id = p.provider_participant_id
-                               and (q.has_report or q.fetched_at >= $3))
-          order by p.provider_participant_id
-          limit $4",
-        task.source_id.0,
-        task.session_id,
-        asked_before,
-        limit,
-    )
-    .fetch_all(pool)
-    .await
-    .map_err(StoreError::doing("reading whose report is missing"))?;
-    Ok(ids.iter().filter_map(|id| ProviderRecordId::parse(id).ok()).collect())
-}
-
-/// The reports of a session's participants, counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
-    /// Participants with a report.
+/// Whose report is still to be asked for in one session.
+#[derive(Debug, Clone, Default)]
+pub struct MissingReports {
+    /// Participants whose report is not stored, no more than were asked about.
+    pub participants: Vec<ProviderRecordId>,
+    /// Participants with a stored report; where more are missing than were asked about, whether there is one.
     pub with_report: i64,
-    /// Participants without one.
+    /// Participants without one, those whose report was asked for in this round included; 0 where more are missing than
+    /// were asked about.
     pub without_report: i64,
     /// The list of participants is stored: where it is empty, there is no report to ask for.
     pub is_list_known: bool,
 }
 
-/// Counts the stored reports of the session's participants.
-pub async fn counts(pool: &PgPool, task: &Task) -> Result<Counts, StoreError> {
-    sqlx::query_as!(
-        Counts,
-        r#"select count(*) filter (where q.has_report) as "with_report!",
-                  count(p.*) filter (where q.has_report is not true) as "without_report!",
+/// For each of `tasks` of one source, at most `limit` participants whose report is not stored. Reports that were not
+/// there yet when asked for before the task's instant are asked for again.
+pub async fn missing(
+    pool: &PgPool,
+    tasks: &[(&Task, DateTime<Utc>)],
+    limit: i64,
+) -> Result<Vec<MissingReports>, StoreError> {
+    let Some((first, _)) = tasks.first() else { return Ok(Vec::new()) };
+    let rows = sqlx::query!(
+        r#"select missing.ids as "participants!",
+                  (select count(*) from (select from core.participant_quality q
+                                          where q.source_id = $1 and q.session_id = asked.session_id and q.has_report
+                                          limit case when cardinality(missing.ids) >= $4 then 1 end) q)
+                  as "with_report!",
+                  (select count(*) from core.participants p
+                     left join core.participant_quality q
+                       on q.source_id = p.source_id and q.session_id = p.session_id
+                      and q.provider_participant_id = p.provider_participant_id
+                    where p.source_id = $1 and p.session_id = asked.session_id and q.has_report is not true
+                      and cardinality(missing.ids) < $4) as "without_report!",
                   exists (select from ingest.artifact_tasks t
-                           where t.source_id = $1 and t.session_id = $2 and t.stream = 'participants'
+                           where t.source_id = $1 and t.session_id = asked.session_id and t.stream = 'participants'
                              and t.state in ('available', 'empty')) as "is_list_known!"
-             from core.participants p
-             left join core.participant_quality q
-               on q.source_id = p.source_id and q.session_id = p.session_id
-              and q.provider_participant_id = p.provider_participant_id
-            where p.source_id = $1 and p.session_id = $2"#,
-        task.source_id.0,
-        task.session_id,
+             from unnest($2::bigint[], $3::timestamptz[]) with ordinality asked(session_id, before, place)
+            cross join lateral (
+                  select array(select p.provider_participant_id from core.participants p
+                                where p.source_id = $1 and p.session_id = asked.session_id
+                                  and not exists (select from core.participant_quality q
+                                                   where q.source_id = p.source_id and q.session_id = p.session_id
+                                                     and q.provider_participant_id = p.provider_participant_id
+                                                     and (q.has_report or q.fetched_at >= asked.before))
+                                order by p.provider_participant_id
+                                limit $4) as ids) missing
+            order by asked.place"#,
+        first.source_id.0,
+        &tasks.iter().map(|(task, _)| task.session_id).collect::<Vec<_>>(),
+        &tasks.iter().map(|(_, asked_before)| *asked_before).collect::<Vec<_>>(),
+        limit,
     )
-    .fetch_one(pool)
+    .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("counting reports"))
+    .map_err(StoreError::doing("reading whose report is missing"))?;
+    let missing = rows.into_iter().map(|row| MissingReports {
+        participants: row.participants.iter().filter_map(|id| ProviderRecordId::parse(id).ok()).collect(),
+        with_report: row.with_report,
+        without_report: row.without_report,
+        is_list_known: row.is_list_known,
+    });
+    Ok(missing.collect())
 }
 
 /// Writes reports; how many rows that changed.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
-    task: &Task,
-    reports: &[PeerReport],
-    now: DateTime<Utc>,
+    source_id: SourceId,
+    found: &[(SaveContext<'_>, &[PeerReport])],
 ) -> Result<u64, StoreError> {
-    let of = Columns(reports);
+    let rows = found.iter().flat_map(|(context, reports)| reports.iter().map(move |report| (context, report)));
+    let (contexts, reports): (Vec<&SaveContext<'_>>, Vec<&PeerReport>) = rows.unzip();
+    if reports.is_empty() {
+        return Ok(0);
+    }
+    let of = Columns(&reports);
     let written = sqlx::query_file!(
         "src/store/artifact/quality_upsert.sql",
-        task.source_id.0,
-        task.session_id,
-        now,
+        source_id.0,
+        &contexts.iter().map(|context| context.task.session_id).collect::<Vec<_>>(),
+        &contexts.iter().map(|context| context.now).collect::<Vec<_>>(),
         &reports.iter().map(|report| report.provider_participant_id.as_str()).collect::<Vec<_>>() as &[&str],
         &reports.iter().map(|report| report.quality.is_some()).collect::<Vec<bool>>(),
         &of.any(|q| q.is_mobile) as &[Option<bool>],
@@ -134,7 +143,7 @@ pub(super) async fn upsert(
 }
 
 /// Turns reports into columns.
-struct Columns<'a>(&'a [PeerReport]);
+struct Columns<'a>(&'a [&'a PeerReport]);
 
 impl<'a> Columns<'a> {
     fn any<T>(&self, of: impl Fn(&'a PeerQuality) -> Option<T>) -> Vec<Option<T>> {

@@ -11,8 +11,8 @@ insert into core.participant_quality as q (source_id, session_id, fetched_at,
        audio_in_rtt_over_250_rate, audio_in_rtt_over_500_rate, video_out_mos_avg, video_out_packet_loss_avg,
        video_out_rtt_ms_avg, video_out_fps_avg, video_in_mos_avg, video_in_packet_loss_avg,
        video_in_rtt_ms_avg, video_in_fps_avg)
-select $1, $2, $3, x.*
-  from unnest($4::text[], $5::bool[], $6::bool[], $7::bool[], $8::text[], $9::text[], $10::text[],
+select $1, x.*
+  from unnest($2::bigint[], $3::timestamptz[], $4::text[], $5::bool[], $6::bool[], $7::bool[], $8::text[], $9::text[], $10::text[],
               $11::text[], $12::text[], $13::numeric[], $14::numeric[], $15::numeric[], $16::numeric[],
               $17::numeric[], $18::numeric[], $19::numeric[], $20::numeric[], $21::numeric[], $22::numeric[],
               $23::numeric[], $24::numeric[], $25::numeric[], $26::numeric[], $27::numeric[], $28::numeric[],

@@ -15,7 +15,8 @@ use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
 use crate::store::artifact::presence_check::is_there;
 use crate::store::artifact::save::write_rows;
-use crate::store::artifact::{Content, Found, Owed, SaveContext, Task, quality};
+use crate::store::artifact::settle::resolve_rejects;
+use crate::store::artifact::{Content, Found, Owed, SaveContext, Task, enlist, quality};
 use crate::store::raw::{self, RawRecord};
 use crate::store::{Place, StoreError, person, reject, version};
 
@@ -169,7 +170,8 @@ pub async fn load(
         due_at: now,
         owed: Owed::default(),
         token: Uuid::nil(),
-        content_hash: row.content_hash,
+        // rows may be stored without a hash, where their task is gone
+        content_hash: Some(row.content_hash.unwrap_or_default()),
     };
     let newest_at = newest_of(&parts);
     Ok(Some(StoredArtifact { task, parts, has_task: row.has_task, newest_at }))
@@ -220,24 +222,25 @@ pub async fn save(
     }
     if let Found::Quality(reports) = content.found {
         // reports come in parts, so there is no whole to compare
-        if quality::upsert(&mut tx, task, reports, context.now).await? == 0 && made.taken_in.is_none() {
+        if quality::upsert(&mut tx, task.source_id, &[(*context, reports)]).await? == 0 && made.taken_in.is_none() {
             tx.commit().await.map_err(&failed)?;
             return Ok(Rebuilt::Unchanged);
         }
     } else {
-        write_rows(&mut tx, context, content.found).await?;
+        write_rows(&mut tx, task.source_id, &[(*context, content.found)]).await?;
     }
     if content.raw.is_some() {
         // rows of a file: those that can be read by now are none any more
         let session = task.session.provider_session_id.as_str();
         reject::insert(&mut tx, place, Some(session), content.rejects, context.run_id, context.now).await?;
-        reject::resolve_of_session(&mut tx, place, session, content.rejects, context.now).await?;
+        resolve_rejects(&mut tx, task.source_id, &[(*context, content.rejects)]).await?;
     }
     sqlx::query!(
         "update ingest.artifact_tasks
             set content_hash = $4, state = $5, content_at = coalesce(content_at, $6),
                 -- it was decided for good before its session was made anew
-                next_try_at = case when settled_at is null then next_try_at end
+                next_try_at = case when settled_at is null then next_try_at end,
+                is_ready = is_ready and settled_at is null
           where source_id = $1 and session_id = $2 and stream = $3",
         task.source_id.0,
         task.session_id,
@@ -249,6 +252,7 @@ pub async fn save(
     .execute(&mut *tx)
     .await
     .map_err(&failed)?;
+    enlist::wake(&mut tx, task.source_id, &[task.session_id], context.now).await?;
     version::raise(&mut tx, place).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(Rebuilt::Written)

@@ -1,125 +1,193 @@
-//! Saving an artifact: one transaction with the task that asked for it.
+//! Saving artifacts: many tries in one transaction, together with the tasks that asked for them.
+//!
+//! A try whose claim is lost by then is left out. Where the database refuses a value, nothing is saved, and the caller
+//! saves the tries one by one, so that one bad artifact never costs another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use crate::failpoint;
-use crate::model::id::ProviderRecordId;
-use crate::model::message::Message;
-use crate::model::page::{Oddity, Reject};
-use crate::model::participant::Participant;
-use crate::model::person::PersonKey;
-use crate::model::quality::PeerReport;
-use crate::model::transcript::{Summary, Transcript};
-use crate::store::artifact::{Decision, Saved, Task, chat, participant, quality, speech};
-use crate::store::raw::{self, RawRecord};
-use crate::store::run::{self, Progress};
+use crate::model::id::{ProviderRecordId, SourceId};
+use crate::model::page::Reject;
+use crate::model::stream::Stream;
+use crate::store::artifact::content::{Content, Found, Member, SaveContext};
+use crate::store::artifact::journal::{self, PassProgress};
+use crate::store::artifact::kept_records::{self, Records};
+use crate::store::artifact::participant::{self, ParticipantList};
+use crate::store::artifact::settle::{self, Settled};
+use crate::store::artifact::{Decision, Saved, Task, chat, quality, speech};
+use crate::store::raw::Hash;
+use crate::store::run::Progress;
 use crate::store::{Place, StoreError, oddity, reject, source, version};
 
-/// Version of the rules that turn artifacts into rows. Raise it when a rule changes: what is fetched again is then
-/// written anew.
-const MAPPING_VERSION: u8 = 1;
+/// How the transaction of a save begins. What a crash of the server loses is asked for again: an artifact and the state
+/// of its task are lost together. All statements go by key; before there are statistics, the planner might read tables.
+const BEGIN: &str = "begin; set local synchronous_commit = off; set local jit = off; set local enable_seqscan = off; \
+                     set local enable_hashjoin = off; set local enable_mergejoin = off";
 
-/// What an artifact is saved for.
-#[derive(Debug, Clone, Copy)]
-pub struct SaveContext<'a> {
-    /// The task in hand.
-    pub task: &'a Task,
-    /// The pass it belongs to.
-    pub run_id: i64,
-    /// Slug of the source: part of a person's pseudonym.
-    pub source_slug: &'a str,
-    /// Turns people into pseudonyms.
-    pub person_key: &'a PersonKey,
-    /// The present.
-    pub now: DateTime<Utc>,
+/// What a save did with one try, and what that adds to its pass.
+pub type SaveOutcome = (Saved, Progress);
+
+/// A try whose claim holds.
+struct Held<'a> {
+    member: &'a Member<'a>,
+    /// With the task as it is now: a replay may have stored something since it was claimed.
+    context: SaveContext<'a>,
+    /// What is stored now, where that is not what was found.
+    fresh: Option<(Content<'a>, Hash)>,
+    outcome: SaveOutcome,
 }
 
-/// What was found.
-#[derive(Debug, Clone, Copy)]
-pub enum Found<'a> {
-    /// All participants; `is_whole` where the provider's count is met, so that those not among them are gone.
-    Participants {
-        /// They.
-        list: &'a [Participant],
-        /// Nobody is missing.
-        is_whole: bool,
-    },
-    /// The chat.
-    Chat(&'a [Message]),
-    /// The transcript.
-    Transcript(&'a Transcript),
-    /// The summary.
-    Summary(&'a Summary),
-    /// Some participants' reports.
-    Quality(&'a [PeerReport]),
-}
-
-/// An artifact with all that came along.
-#[derive(Debug, Clone, Copy)]
-pub struct Content<'a> {
-    /// What was found.
-    pub found: Found<'a>,
-    /// The file as received, where it is one.
-    pub raw: Option<&'a [u8]>,
-    /// Records in it that could not be normalized.
-    pub rejects: &'a [Reject],
-    /// What was unexpected.
-    pub oddities: &'a [Oddity],
-    /// What was learnt about the source.
-    pub facts: &'a BTreeMap<&'static str, String>,
-}
-
-/// Saves what was found and what becomes of the task.
-pub async fn save(
+/// Saves tries of one source: what each found and what becomes of its task. `passes` is what earlier saves added to
+/// their passes. Returns what it did, in the order of `members`.
+pub async fn save_all(
     pool: &PgPool,
-    context: &SaveContext<'_>,
-    content: &Content<'_>,
-    decision: &Decision,
-) -> Result<Saved, StoreError> {
-    let SaveContext { task, run_id, now, .. } = *context;
-    let failed = StoreError::doing("saving an artifact");
-    let mut tx = pool.begin().await.map_err(&failed)?;
-    if !guard(&mut tx, task).await? {
-        return Ok(Saved::ClaimLost);
-    }
-    let hash = content.hash(task);
-    // reports come in parts, so there is no whole to compare
-    let is_unchanged = !matches!(content.found, Found::Quality(_)) && task.content_hash.as_deref() == Some(&hash[..]);
-    let mut progress = Progress::default();
-    if is_unchanged {
-        progress.unchanged_count = 1;
-    } else {
-        write(&mut tx, context, content).await?;
-        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        progress.record_count = count(content.len() + content.rejects.len());
-        progress.rejected_count = count(content.rejects.len());
-        if task.content_hash.is_none() { progress.inserted_count = 1 } else { progress.updated_count = 1 }
-    }
-    source::learn(&mut tx, task.source_id, content.facts, now).await?;
-    keep(&mut tx, task, decision, (!is_unchanged).then_some(&hash[..]), now).await?;
-    run::advance(&mut tx, run_id, &progress, now).await?;
-    version::raise(&mut tx, Place { source_id: task.source_id, stream: task.stream }).await?;
+    members: &[Member<'_>],
+    passes: &[PassProgress],
+) -> Result<Vec<SaveOutcome>, StoreError> {
+    let failed = StoreError::doing("saving artifacts");
+    let Some(first) = members.first() else { return Ok(Vec::new()) };
+    let source_id = first.context.task.source_id;
+    let mut tx = pool.begin_with(BEGIN).await.map_err(&failed)?;
+    let contexts: Vec<SaveContext<'_>> = members.iter().map(|member| member.context).collect();
+    let stored = settle::hold(&mut tx, source_id, &contexts).await?;
+    let as_stored = |task: &Task| Some(Task { content_hash: stored.get(&task.key())?.clone(), ..task.clone() });
+    let tasks: Vec<Option<Task>> = members.iter().map(|member| as_stored(member.context.task)).collect();
+    let held: Vec<Option<Held<'_>>> =
+        members.iter().zip(&tasks).map(|(member, task)| Some(judge(member, task.as_ref()?))).collect();
+    let ours: Vec<&Held<'_>> = held.iter().flatten().collect();
+    let fresh: Vec<(SaveContext<'_>, Content<'_>)> =
+        ours.iter().filter_map(|one| Some((one.context, one.fresh?.0))).collect();
+    write(&mut tx, source_id, &fresh).await?;
+    learn(&mut tx, source_id, &ours).await?;
+    let settled: Vec<Settled<'_>> = ours.iter().map(|one| one.settled()).collect();
+    settle::settle(&mut tx, source_id, &settled).await?;
+    journal::advance(&mut tx, passes, first.context.now).await?;
+    let streams: BTreeSet<Stream> = ours.iter().map(|one| one.context.task.stream).collect();
+    version::raise_each(&mut tx, source_id, &streams).await?;
     failpoint::reach("artifact.before_commit");
     tx.commit().await.map_err(&failed)?;
     failpoint::reach("artifact.after_commit");
-    Ok(if is_unchanged { Saved::Unchanged } else { Saved::Written })
+    let lost = (Saved::ClaimLost, Progress::default());
+    Ok(held.into_iter().map(|one| one.map_or(lost, |one| one.outcome)).collect())
 }
 
-/// Keeps what becomes of a task that brought nothing.
-pub async fn settle(pool: &PgPool, context: &SaveContext<'_>, decision: &Decision) -> Result<Saved, StoreError> {
-    let failed = StoreError::doing("settling a task");
-    let mut tx = pool.begin().await.map_err(&failed)?;
-    if !guard(&mut tx, context.task).await? {
-        return Ok(Saved::ClaimLost);
+/// Compares what was found with what is stored, by its hash.
+fn judge<'a>(member: &'a Member<'a>, task: &'a Task) -> Held<'a> {
+    let context = SaveContext { task, ..member.context };
+    let Some(content) = member.content else {
+        return Held { member, context, fresh: None, outcome: (Saved::Unchanged, Progress::default()) };
+    };
+    let hash = content.hash(task);
+    let stored = task.content_hash.as_deref();
+    // reports come in parts, so there is no whole to compare
+    if !matches!(content.found, Found::Quality(_)) && stored == Some(&hash[..]) {
+        let progress = Progress { unchanged_count: 1, ..Progress::default() };
+        return Held { member, context, fresh: None, outcome: (Saved::Unchanged, progress) };
     }
-    keep(&mut tx, context.task, decision, None, context.now).await?;
-    run::advance(&mut tx, context.run_id, &Progress::default(), context.now).await?;
-    version::raise(&mut tx, Place { source_id: context.task.source_id, stream: context.task.stream }).await?;
-    tx.commit().await.map_err(&failed)?;
-    Ok(Saved::Unchanged)
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let progress = Progress {
+        record_count: count(content.len() + content.rejects.len()),
+        rejected_count: count(content.rejects.len()),
+        inserted_count: i64::from(stored.is_none()),
+        updated_count: i64::from(stored.is_some()),
+        unchanged_count: 0,
+    };
+    Held { member, context, fresh: Some((content, hash)), outcome: (Saved::Written, progress) }
+}
+
+impl Held<'_> {
+    fn settled(&self) -> Settled<'_> {
+        Settled {
+            context: self.context,
+            decision: self.member.decision,
+            fresh_hash: self.fresh.as_ref().map(|(_, hash)| &hash[..]),
+        }
+    }
+}
+
+/// Keeps what the answers taught about the source.
+async fn learn(tx: &mut PgConnection, source_id: SourceId, held: &[&Held<'_>]) -> Result<(), StoreError> {
+    let mut facts = BTreeMap::new();
+    let mut now = None;
+    for one in held {
+        if let Some(content) = one.member.content {
+            facts.extend(content.facts.iter().map(|(name, value)| (*name, value.clone())));
+            now = now.max(Some(one.context.now));
+        }
+    }
+    match now {
+        Some(now) if !facts.is_empty() => source::learn(tx, source_id, &facts, now).await,
+        _ => Ok(()),
+    }
+}
+
+async fn write(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    fresh: &[(SaveContext<'_>, Content<'_>)],
+) -> Result<(), StoreError> {
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let records: Vec<Records<'_>> = fresh.iter().map(records_of).collect();
+    kept_records::insert(tx, source_id, &records).await?;
+    failpoint::reach("artifact.after_raw");
+    kept_records::mark_gone(tx, source_id, &records).await?;
+    drop(records);
+    let found: Vec<(SaveContext<'_>, Found<'_>)> =
+        fresh.iter().map(|(context, content)| (*context, content.found)).collect();
+    write_rows(tx, source_id, &found).await?;
+    for (context, content) in fresh.iter().filter(|(_, content)| !content.rejects.is_empty()) {
+        let place = Place { source_id, stream: context.task.stream };
+        let session = context.task.session.provider_session_id.as_str();
+        reject::insert(tx, place, Some(session), content.rejects, context.run_id, context.now).await?;
+    }
+    let is_replaced = |content: &Content<'_>| !matches!(content.found, Found::Quality(_));
+    let came: Vec<(SaveContext<'_>, &[Reject])> =
+        fresh.iter().filter(|(_, content)| is_replaced(content)).map(|(at, content)| (*at, content.rejects)).collect();
+    settle::resolve_rejects(tx, source_id, &came).await?;
+    for stream in Stream::PER_SESSION {
+        let of_stream = || fresh.iter().filter(|(context, _)| context.task.stream == stream);
+        if let Some(now) = of_stream().map(|(context, _)| context.now).max() {
+            let oddities = of_stream().flat_map(|(_, content)| content.oddities);
+            oddity::count(tx, Place { source_id, stream }, oddities, now).await?;
+        }
+    }
+    Ok(())
+}
+
+fn records_of<'a>((context, content): &(SaveContext<'a>, Content<'a>)) -> Records<'a> {
+    Records {
+        context: *context,
+        records: content.raw_records(context.task),
+        is_whole: matches!(content.found, Found::Participants { is_whole: true, .. }),
+    }
+}
+
+/// Makes the sessions' rows equal to what was found.
+pub(super) async fn write_rows(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    found: &[(SaveContext<'_>, Found<'_>)],
+) -> Result<(), StoreError> {
+    let (mut lists, mut chats, mut transcripts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut summaries, mut reports) = (Vec::new(), Vec::new());
+    for (context, found) in found {
+        match *found {
+            Found::Participants { list, is_whole } => lists.push(ParticipantList::new(*context, list, is_whole)),
+            Found::Chat(messages) => chats.push((*context, messages)),
+            Found::Transcript(transcript) => transcripts.push((*context, transcript)),
+            Found::Summary(summary) => summaries.push((*context, summary)),
+            Found::Quality(list) => reports.push((*context, list)),
+        }
+    }
+    participant::replace(tx, source_id, &lists).await?;
+    chat::replace(tx, source_id, &chats).await?;
+    speech::replace_transcripts(tx, source_id, &transcripts).await?;
+    speech::replace_summaries(tx, source_id, &summaries).await?;
+    quality::upsert(tx, source_id, &reports).await.map(drop)
 }
 
 /// Keeps what becomes of a task whose content the database refused; its bytes stay as rejects.
@@ -128,12 +196,12 @@ pub async fn settle_refused(
     context: &SaveContext<'_>,
     bodies: &[(Option<&ProviderRecordId>, &[u8])],
     decision: &Decision,
-) -> Result<Saved, StoreError> {
+) -> Result<SaveOutcome, StoreError> {
     let failed = StoreError::doing("keeping a refused artifact");
     let SaveContext { task, run_id, now, .. } = *context;
-    let mut tx = pool.begin().await.map_err(&failed)?;
-    if !guard(&mut tx, task).await? {
-        return Ok(Saved::ClaimLost);
+    let mut tx = pool.begin_with(BEGIN).await.map_err(&failed)?;
+    if settle::hold(&mut tx, task.source_id, &[*context]).await?.is_empty() {
+        return Ok((Saved::ClaimLost, Progress::default()));
     }
     let place = Place { source_id: task.source_id, stream: task.stream };
     let refused = |(id, body): &(Option<&ProviderRecordId>, &[u8])| Reject {
@@ -147,154 +215,9 @@ pub async fn settle_refused(
     let rejects: Vec<Reject> = bodies.iter().map(refused).collect();
     let session = task.session.provider_session_id.as_str();
     reject::insert(&mut tx, place, Some(session), &rejects, run_id, now).await?;
-    keep(&mut tx, task, decision, None, now).await?;
-    let rejected_count = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
-    run::advance(&mut tx, run_id, &Progress { rejected_count, ..Progress::default() }, now).await?;
+    settle::settle(&mut tx, task.source_id, &[Settled { context: *context, decision, fresh_hash: None }]).await?;
     version::raise(&mut tx, place).await?;
     tx.commit().await.map_err(&failed)?;
-    Ok(Saved::Written)
-}
-
-/// Whether the task is still ours; locks it for the rest of the transaction.
-async fn guard(tx: &mut PgConnection, task: &Task) -> Result<bool, StoreError> {
-    let held = sqlx::query_scalar!(
-        r#"select 1 as "one!" from ingest.artifact_tasks
-            where source_id = $1 and session_id = $2 and stream = $3 and claim_token = $4
-              for no key update"#,
-        task.source_id.0,
-        task.session_id,
-        task.stream.as_str(),
-        task.token,
-    )
-    .fetch_optional(tx)
-    .await
-    .map_err(StoreError::doing("comparing a claim"))?;
-    Ok(held.is_some())
-}
-
-async fn write(tx: &mut PgConnection, context: &SaveContext<'_>, content: &Content<'_>) -> Result<(), StoreError> {
-    let SaveContext { task, run_id, now, .. } = *context;
-    let place = Place { source_id: task.source_id, stream: task.stream };
-    let session = task.session.provider_session_id.as_str();
-    let raw_records = content.raw_records(task);
-    raw::insert(tx, place, Some(session), &raw_records, run_id, now).await?;
-    failpoint::reach("artifact.after_raw");
-    if let Found::Participants { is_whole: true, .. } = content.found {
-        let listed: Vec<&str> = raw_records.iter().map(|record| &*record.id).collect();
-        raw::mark_gone(tx, place, session, &listed, now).await?;
-    }
-    write_rows(tx, context, content.found).await?;
-    reject::insert(tx, place, Some(session), content.rejects, run_id, now).await?;
-    if !matches!(content.found, Found::Quality(_)) {
-        reject::resolve_of_session(tx, place, session, content.rejects, now).await?;
-    }
-    oddity::count(tx, place, content.oddities, now).await
-}
-
-/// Makes the session's rows equal to what was found.
-pub(super) async fn write_rows(
-    tx: &mut PgConnection,
-    context: &SaveContext<'_>,
-    found: Found<'_>,
-) -> Result<(), StoreError> {
-    let SaveContext { task, now, .. } = *context;
-    match found {
-        Found::Participants { list, is_whole } => participant::replace(tx, context, list, is_whole).await,
-        Found::Chat(messages) => chat::replace(tx, task, messages).await,
-        Found::Transcript(transcript) => speech::replace_transcript(tx, context, transcript).await,
-        Found::Summary(summary) => speech::replace_summary(tx, task, summary, now).await,
-        Found::Quality(reports) => quality::upsert(tx, task, reports, now).await.map(drop),
-    }
-}
-
-async fn keep(
-    tx: &mut PgConnection,
-    task: &Task,
-    decision: &Decision,
-    fresh_hash: Option<&[u8]>,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update ingest.artifact_tasks
-            set state = $4, reason = $6, detail = $7, owed_since = $11, agreed_since = $12, tries = $13,
-                -- a session that ended meanwhile has made its task due anew: that stays
-                next_try_at = case when ended_at is distinct from $10 then next_try_at else $5 end,
-                settled_at = case when ended_at is not distinct from $10 and $5::timestamptz is null
-                                  then $9::timestamptz end,
-                content_at = case when $8::bytea is null then content_at else $9 end,
-                content_hash = coalesce($8, content_hash), claim_token = null, claimed_until = null
-          where source_id = $1 and session_id = $2 and stream = $3",
-        task.source_id.0,
-        task.session_id,
-        task.stream.as_str(),
-        decision.state.as_str(),
-        decision.next_try_at,
-        decision.reason,
-        decision.detail,
-        fresh_hash,
-        now,
-        task.session.ended_at,
-        decision.owed.since,
-        decision.owed.agreed_since,
-        decision.owed.tries,
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("settling a task"))?;
-    Ok(())
-}
-
-impl Content<'_> {
-    fn len(&self) -> usize {
-        match self.found {
-            Found::Participants { list, .. } => list.len(),
-            Found::Chat(messages) => messages.len(),
-            Found::Transcript(transcript) => transcript.segments.len(),
-            Found::Summary(_) => 1,
-            Found::Quality(reports) => reports.len(),
-        }
-    }
-
-    /// The bytes, and what else decides what is stored: the session's times, that offsets and ends hang on.
-    pub(super) fn hash(&self, task: &Task) -> raw::Hash {
-        let times = [Some(task.session.started_at), task.session.ended_at];
-        let times = times.map(|at| at.map_or(i64::MIN, |at| at.timestamp_micros()).to_be_bytes());
-        let is_whole = u8::from(matches!(self.found, Found::Participants { is_whole: true, .. }));
-        let version = [MAPPING_VERSION, is_whole];
-        let mut parts: Vec<&[u8]> = vec![&version, &times[0], &times[1]];
-        parts.extend(self.raw);
-        if let Found::Participants { list, .. } = self.found {
-            let mut records: Vec<&[u8]> = list.iter().map(|participant| &participant.raw[..]).collect();
-            records.sort_unstable();
-            parts.extend(records);
-        }
-        parts.extend(self.rejects.iter().map(|reject| &reject.raw[..]));
-        raw::hash(&parts)
-    }
-
-    fn raw_records<'a>(&'a self, task: &'a Task) -> Vec<RawRecord<'a>> {
-        let session = task.session.provider_session_id.as_str();
-        let of = |id: &str, body: &'a [u8]| RawRecord {
-            id: format!("{session}/{id}").into(),
-            body,
-            hash: raw::hash(&[body]),
-            is_partial: false,
-        };
-        let mut records: Vec<RawRecord<'a>> = match self.found {
-            Found::Participants { list, .. } => {
-                list.iter().map(|one| of(one.provider_participant_id.as_str(), &one.raw)).collect()
-            }
-            Found::Quality(reports) => {
-                reports.iter().map(|one| of(one.provider_participant_id.as_str(), &one.raw)).collect()
-            }
-            _ => Vec::new(),
-        };
-        records.extend(self.raw.map(|body| RawRecord {
-            id: session.into(),
-            body,
-            hash: raw::hash(&[body]),
-            is_partial: false,
-        }));
-        records
-    }
+    let rejected_count = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
+    Ok((Saved::Written, Progress { rejected_count, ..Progress::default() }))
 }

@@ -8,96 +8,128 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use crate::model::id::SourceId;
 use crate::model::message::word_count;
 use crate::model::person::PersonRef;
 use crate::model::transcript::{Summary, Transcript, TranscriptSegment};
 use crate::store::StoreError;
-use crate::store::artifact::{SaveContext, Task};
+use crate::store::artifact::content::SaveContext;
+use crate::store::batch::batches;
 
 /// Segments written by one statement.
-const CHUNK: usize = 4_000;
+const BATCH_ROWS: usize = 4_000;
 
-/// Makes the session's transcript equal to `transcript`.
-pub(super) async fn replace_transcript(
+/// One segment, with what is worked out about it.
+struct Row<'a> {
+    session_id: i64,
+    position: i32,
+    segment: &'a TranscriptSegment,
+    speaker_id: Option<String>,
+    words: i32,
+}
+
+/// Makes the transcript of each session equal to what was found.
+pub(super) async fn replace_transcripts(
     tx: &mut PgConnection,
-    context: &SaveContext<'_>,
-    transcript: &Transcript,
+    source_id: SourceId,
+    transcripts: &[(SaveContext<'_>, &Transcript)],
 ) -> Result<(), StoreError> {
-    let failed = StoreError::doing("writing a transcript");
-    let task = context.task;
-    let speakers: Vec<Option<String>> = transcript.segments.iter().map(|s| speaker_id(context, s)).collect();
-    let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    let words: Vec<i32> = transcript.segments.iter().map(|segment| word_count(&segment.body)).collect();
-    sqlx::query!(
-        "insert into core.transcripts (source_id, session_id, format, language_code, segment_count, word_count,
-                                       speaker_count, fetched_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
-         on conflict (source_id, session_id) do update
-            set format = excluded.format, language_code = excluded.language_code,
-                segment_count = excluded.segment_count, word_count = excluded.word_count,
-                speaker_count = excluded.speaker_count, fetched_at = excluded.fetched_at",
-        task.source_id.0,
-        task.session_id,
-        transcript.format.as_str(),
-        transcript.language_code,
-        number(transcript.segments.len()),
-        words.iter().fold(0, |sum: i32, words| sum.saturating_add(*words)),
-        number(speakers.iter().flatten().collect::<BTreeSet<_>>().len()),
-        context.now,
-    )
-    .execute(&mut *tx)
-    .await
-    .map_err(&failed)?;
-    sqlx::query!(
-        "delete from core.transcript_segments where source_id = $1 and session_id = $2",
-        task.source_id.0,
-        task.session_id,
-    )
-    .execute(&mut *tx)
-    .await
-    .map_err(&failed)?;
-    let all: Vec<usize> = (0..transcript.segments.len()).collect();
-    for chunk in all.chunks(CHUNK) {
-        insert_segments(tx, task, transcript, &speakers, &words, chunk).await?;
+    if transcripts.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<Vec<Row<'_>>> = transcripts.iter().map(|(context, transcript)| rows(context, transcript)).collect();
+    upsert_transcripts(tx, source_id, transcripts, &rows).await?;
+    // of a session that has brought nothing so far, nothing is stored
+    let stored = transcripts.iter().filter(|(context, _)| context.task.content_hash.is_some());
+    let stored: Vec<i64> = stored.map(|(context, _)| context.task.session_id).collect();
+    if !stored.is_empty() {
+        sqlx::query!(
+            "delete from core.transcript_segments where source_id = $1 and session_id = any($2)",
+            source_id.0,
+            &stored,
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("writing a transcript"))?;
+    }
+    let rows: Vec<Row<'_>> = rows.into_iter().flatten().collect();
+    for batch in batches(&rows, BATCH_ROWS, |row| row.segment.body.len()) {
+        insert_segments(tx, source_id, batch).await?;
     }
     Ok(())
 }
 
-async fn insert_segments(
+fn rows<'a>(context: &SaveContext<'_>, transcript: &'a Transcript) -> Vec<Row<'a>> {
+    let row = |(position, segment): (usize, &'a TranscriptSegment)| Row {
+        session_id: context.task.session_id,
+        position: number(position),
+        segment,
+        speaker_id: speaker_id(context, segment),
+        words: word_count(&segment.body),
+    };
+    transcript.segments.iter().enumerate().map(row).collect()
+}
+
+fn number(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+async fn upsert_transcripts(
     tx: &mut PgConnection,
-    task: &Task,
-    transcript: &Transcript,
-    speakers: &[Option<String>],
-    words: &[i32],
-    chunk: &[usize],
+    source_id: SourceId,
+    transcripts: &[(SaveContext<'_>, &Transcript)],
+    rows: &[Vec<Row<'_>>],
 ) -> Result<(), StoreError> {
-    let segments: Vec<&TranscriptSegment> = chunk.iter().map(|at| &transcript.segments[*at]).collect();
-    let positions: Vec<i32> = chunk.iter().map(|at| i32::try_from(*at).unwrap_or(i32::MAX)).collect();
-    let offsets: Vec<Option<i64>> = segments.iter().map(|segment| segment.offset_ms).collect();
-    let ends: Vec<Option<i64>> = segments.iter().map(|segment| segment.end_offset_ms).collect();
-    let starts: Vec<Option<DateTime<Utc>>> = segments.iter().map(|segment| segment.started_at).collect();
-    let chars = segments.iter().map(|s| i32::try_from(s.body.chars().count()).unwrap_or(i32::MAX));
-    let peers: Vec<Option<&str>> = segments.iter().map(|s| s.provider_participant_id.as_deref()).collect();
-    let labels: Vec<Option<&str>> = segments.iter().map(|s| s.speaker_label.as_deref()).collect();
-    let bodies: Vec<&str> = segments.iter().map(|segment| segment.body.as_str()).collect();
-    let speakers: Vec<Option<&str>> = chunk.iter().map(|at| speakers[*at].as_deref()).collect();
-    let words: Vec<i32> = chunk.iter().map(|at| words[*at]).collect();
+    let speakers =
+        |rows: &Vec<Row<'_>>| number(rows.iter().filter_map(|r| r.speaker_id.as_ref()).collect::<BTreeSet<_>>().len());
+    let words = |rows: &Vec<Row<'_>>| rows.iter().fold(0, |sum: i32, row| sum.saturating_add(row.words));
+    let languages: Vec<Option<&str>> = transcripts.iter().map(|(_, one)| one.language_code.as_deref()).collect();
+    sqlx::query!(
+        "insert into core.transcripts (source_id, session_id, format, language_code, segment_count, word_count,
+                                       speaker_count, fetched_at)
+         select $1, x.* from unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[],
+                                    $8::timestamptz[]) x
+         on conflict (source_id, session_id) do update
+            set format = excluded.format, language_code = excluded.language_code,
+                segment_count = excluded.segment_count, word_count = excluded.word_count,
+                speaker_count = excluded.speaker_count, fetched_at = excluded.fetched_at",
+        source_id.0,
+        &transcripts.iter().map(|(context, _)| context.task.session_id).collect::<Vec<_>>(),
+        &transcripts.iter().map(|(_, one)| one.format.as_str()).collect::<Vec<_>>() as &[&str],
+        &languages as &[Option<&str>],
+        &rows.iter().map(|rows| number(rows.len())).collect::<Vec<_>>(),
+        &rows.iter().map(words).collect::<Vec<_>>(),
+        &rows.iter().map(speakers).collect::<Vec<_>>(),
+        &transcripts.iter().map(|(context, _)| context.now).collect::<Vec<_>>(),
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("writing transcripts"))?;
+    Ok(())
+}
+
+async fn insert_segments(tx: &mut PgConnection, source_id: SourceId, rows: &[Row<'_>]) -> Result<(), StoreError> {
+    let text = |of: fn(&TranscriptSegment) -> Option<&str>| rows.iter().map(|row| of(row.segment)).collect::<Vec<_>>();
+    let offset = |of: fn(&TranscriptSegment) -> Option<i64>| rows.iter().map(|row| of(row.segment)).collect::<Vec<_>>();
+    let starts: Vec<Option<DateTime<Utc>>> = rows.iter().map(|row| row.segment.started_at).collect();
+    let speakers: Vec<Option<&str>> = rows.iter().map(|row| row.speaker_id.as_deref()).collect();
+    let bodies: Vec<&str> = rows.iter().map(|row| row.segment.body.as_str()).collect();
     sqlx::query!(
         "insert into core.transcript_segments (source_id, session_id, position, offset_ms, end_offset_ms, started_at,
                 word_count, char_count, provider_participant_id, speaker_id, speaker_label, body)
-         select $1, $2, x.* from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::int[], $8::int[],
-                                        $9::text[], $10::text[], $11::text[], $12::text[]) x",
-        task.source_id.0,
-        task.session_id,
-        &positions,
-        &offsets as &[Option<i64>],
-        &ends as &[Option<i64>],
+         select $1, x.* from unnest($2::bigint[], $3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::int[],
+                                    $8::int[], $9::text[], $10::text[], $11::text[], $12::text[]) x",
+        source_id.0,
+        &rows.iter().map(|row| row.session_id).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.position).collect::<Vec<_>>(),
+        &offset(|segment| segment.offset_ms) as &[Option<i64>],
+        &offset(|segment| segment.end_offset_ms) as &[Option<i64>],
         &starts as &[Option<DateTime<Utc>>],
-        &words,
-        &chars.collect::<Vec<i32>>(),
-        &peers as &[Option<&str>],
+        &rows.iter().map(|row| row.words).collect::<Vec<_>>(),
+        &bodies.iter().map(|body| number(body.chars().count())).collect::<Vec<_>>(),
+        &text(|segment| segment.provider_participant_id.as_deref()) as &[Option<&str>],
         &speakers as &[Option<&str>],
-        &labels as &[Option<&str>],
+        &text(|segment| segment.speaker_label.as_deref()) as &[Option<&str>],
         &bodies as &[&str],
     )
     .execute(tx)
@@ -117,30 +149,32 @@ fn speaker_id(context: &SaveContext<'_>, segment: &TranscriptSegment) -> Option<
     Some(context.person_key.person_id(context.source_slug, &person))
 }
 
-/// Makes the session's summary equal to `summary`.
-pub(super) async fn replace_summary(
+/// Makes the summary of each session equal to what was found.
+pub(super) async fn replace_summaries(
     tx: &mut PgConnection,
-    task: &Task,
-    summary: &Summary,
-    now: DateTime<Utc>,
+    source_id: SourceId,
+    summaries: &[(SaveContext<'_>, &Summary)],
 ) -> Result<(), StoreError> {
+    if summaries.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "insert into core.session_summaries as t (source_id, session_id, format, body, word_count, fetched_at)
-         values ($1, $2, $3, $4, $5, $6)
+         select $1, x.* from unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::timestamptz[]) x
          on conflict (source_id, session_id) do update
             set format = excluded.format, body = excluded.body, word_count = excluded.word_count,
                 fetched_at = excluded.fetched_at
           where (t.format, t.body, t.word_count, t.fetched_at)
                 is distinct from (excluded.format, excluded.body, excluded.word_count, excluded.fetched_at)",
-        task.source_id.0,
-        task.session_id,
-        summary.format.as_str(),
-        summary.body,
-        word_count(&summary.body),
-        now,
+        source_id.0,
+        &summaries.iter().map(|(context, _)| context.task.session_id).collect::<Vec<_>>(),
+        &summaries.iter().map(|(_, one)| one.format.as_str()).collect::<Vec<_>>() as &[&str],
+        &summaries.iter().map(|(_, one)| one.body.as_str()).collect::<Vec<_>>() as &[&str],
+        &summaries.iter().map(|(_, one)| word_count(&one.body)).collect::<Vec<_>>(),
+        &summaries.iter().map(|(context, _)| context.now).collect::<Vec<_>>(),
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("writing a summary"))?;
+    .map_err(StoreError::doing("writing summaries"))?;
     Ok(())
 }

@@ -6,12 +6,12 @@ use tributary::demo::simulator::Platform;
 
 use super::stage::Providers;
 
-/// Kills a poll at a point, lets what it held run out, and polls again.
-async fn killed_at(point: &str, platforms: &[Platform], runs_left_open: i64) {
-    let providers = Providers::start(platforms, 90, 6).await;
+/// Kills a poll at a point that it passed `times` before, lets what it held run out, and polls again.
+async fn killed_at(point: &str, times: u32, meetings: usize, platforms: &[Platform], runs_left_open: i64) {
+    let providers = Providers::start(platforms, 90, meetings).await;
     let quiet = providers.quiet_tables().await;
     let stage = providers.stage("", 1).await;
-    stage.start(&["poll"], &format!("{point}=5*off->return")).killed().await;
+    stage.start(&["poll"], &format!("{point}={times}*off->return")).killed().await;
     let open = "select count(*) from ingest.runs where finished_at is null";
     assert!(stage.number(open).await >= runs_left_open, "{}", stage.runs().await);
     assert!(stage.number("select count(*) from core.sessions").await > 0, "it had begun\n{}", stage.runs().await);
@@ -30,7 +30,7 @@ async fn killed_at(point: &str, platforms: &[Platform], runs_left_open: i64) {
 
 macro_rules! killed_at {
     ($($name:ident: $point:literal on $platforms:expr,)*) => {
-        $(#[tokio::test] async fn $name() { killed_at($point, &$platforms, 1).await; })*
+        $(#[tokio::test] async fn $name() { killed_at($point, 5, 6, &$platforms, 1).await; })*
     };
 }
 
@@ -41,9 +41,19 @@ killed_at! {
     f71_sigkill_mid_upsert: "page.mid_upsert" on Platform::ALL,
     f71_sigkill_before_commit: "page.before_commit" on Platform::ALL,
     f71_sigkill_after_commit_before_ack: "page.after_commit" on Platform::ALL,
-    f71_sigkill_after_raw_insert_of_an_artifact: "artifact.after_raw" on [Platform::Realtimekit],
-    f71_sigkill_before_commit_of_an_artifact: "artifact.before_commit" on [Platform::Realtimekit],
-    f71_sigkill_after_commit_of_an_artifact: "artifact.after_commit" on [Platform::Realtimekit],
+}
+
+/// Artifacts are saved up to 64 at a time: of 200, the second save is killed.
+macro_rules! killed_in_a_batch {
+    ($($name:ident: $point:literal,)*) => {
+        $(#[tokio::test] async fn $name() { killed_at($point, 1, 40, &[Platform::Realtimekit], 1).await; })*
+    };
+}
+
+killed_in_a_batch! {
+    f71_sigkill_after_raw_insert_of_an_artifact: "artifact.after_raw",
+    f71_sigkill_before_commit_of_an_artifact: "artifact.before_commit",
+    f71_sigkill_after_commit_of_an_artifact: "artifact.after_commit",
 }
 
 /// Everything is stored by then; only the journal and the lease are not.

@@ -1,0 +1,204 @@
+//! Tries that are over, saved many at a time.
+//!
+//! All of a batch are saved in one transaction. Where the database refuses a value, or saving crashes, they are saved one
+//! by one, so that one bad artifact never costs another. A batch is limited in bytes, and a large artifact is saved at
+//! once, so that memory stays bounded.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+
+use crate::ingest::artifact::attempt::{Ending, Finished};
+use crate::ingest::artifact::outcome::Outcome;
+use crate::ingest::{Poller, Source};
+use crate::store::StoreError;
+use crate::store::artifact::journal::PassProgress;
+use crate::store::artifact::queue::{self, ClaimKey, GivenBack};
+use crate::store::artifact::{self, Decision, Member, SaveContext, Saved};
+use crate::store::run::Progress;
+
+/// Tries that are saved together at most.
+const MOST: usize = 64;
+/// Bytes that are saved together, unless a single try brought more.
+const MOST_BYTES: usize = 1024 * 1024;
+/// A try waits no longer than this for others to be saved with.
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
+
+/// What waits to be saved.
+#[derive(Default)]
+pub(super) struct Batch<'a> {
+    members: Vec<Finished<'a>>,
+    bytes: usize,
+    since: Option<Instant>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn add(&mut self, finished: Finished<'a>) {
+        self.bytes += finished.gathered.bytes();
+        self.since.get_or_insert_with(Instant::now);
+        self.members.push(finished);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Whether it is as large as it may get: no more is asked for until it is saved.
+    pub(super) fn is_full(&self) -> bool {
+        self.members.len() >= MOST || self.bytes >= MOST_BYTES || self.members.iter().any(|one| one.gathered.is_large())
+    }
+
+    /// When it is to be saved at the latest.
+    pub(super) fn due_at(&self) -> Option<Instant> {
+        if self.is_full() { Some(Instant::now()) } else { Some(self.since? + LONGEST_WAIT) }
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Finished<'a>> {
+        (self.bytes, self.since) = (0, None);
+        std::mem::take(&mut self.members)
+    }
+}
+
+/// What saving did with one try.
+pub(super) struct Kept {
+    pub(super) key: ClaimKey,
+    pub(super) run_id: i64,
+    /// Something new is stored.
+    pub(super) is_new: bool,
+    /// What it adds to its pass; `None`: it was given back.
+    pub(super) progress: Option<Progress>,
+    /// Why it could not be saved as it was: class and words.
+    pub(super) failure: Option<(String, String)>,
+}
+
+/// Saves a batch, and what earlier ones added to their passes.
+pub(super) async fn save(
+    poller: &Poller,
+    source: &Source,
+    batch: Vec<Finished<'_>>,
+    passes: &[PassProgress],
+) -> Result<Vec<Kept>, StoreError> {
+    let mut kept = give_back(poller, &batch).await?;
+    let decided: Vec<(&Finished<'_>, &Decision)> =
+        batch.iter().filter_map(|one| Some((one, one.decision()?))).collect();
+    let saved = save_together(poller, source, &decided, passes).await;
+    match saved {
+        Ok(saved) => kept.extend(saved),
+        Err(Trouble::Database(error)) if !error.is_data() => return Err(error),
+        Err(trouble) => {
+            if let [(only, _)] = decided[..] {
+                kept.push(save_refused(poller, source, only, &trouble).await?);
+            } else {
+                for one in &decided {
+                    kept.push(save_alone(poller, source, *one).await?);
+                }
+            }
+        }
+    }
+    Ok(kept)
+}
+
+/// Why a batch could not be saved.
+enum Trouble {
+    Database(StoreError),
+    Crash,
+}
+
+async fn save_together(
+    poller: &Poller,
+    source: &Source,
+    decided: &[(&Finished<'_>, &Decision)],
+    passes: &[PassProgress],
+) -> Result<Vec<Kept>, Trouble> {
+    let members: Vec<Member<'_>> = decided
+        .iter()
+        .map(|(one, decision)| Member { context: context(poller, source, one), content: one.content(), decision })
+        .collect();
+    let saving = AssertUnwindSafe(artifact::save_all(&poller.pool, &members, passes)).catch_unwind().await;
+    let outcomes = saving.map_err(|_| Trouble::Crash)?.map_err(Trouble::Database)?;
+    let kept = decided.iter().zip(outcomes).map(|((one, _), (saved, progress))| Kept {
+        is_new: saved == Saved::Written,
+        progress: Some(progress),
+        ..Kept::of(one)
+    });
+    Ok(kept.collect())
+}
+
+async fn save_alone(poller: &Poller, source: &Source, one: (&Finished<'_>, &Decision)) -> Result<Kept, StoreError> {
+    match save_together(poller, source, &[one], &[]).await {
+        Ok(saved) => Ok(saved.into_iter().next().unwrap_or_else(|| Kept::of(one.0))),
+        Err(Trouble::Database(error)) if !error.is_data() => Err(error),
+        Err(trouble) => save_refused(poller, source, one.0, &trouble).await,
+    }
+}
+
+/// A value the database refuses costs this artifact and no other; its bytes are kept as a reject. What crashes when it is
+/// saved is decided too: else it would be the first to be claimed again, for ever.
+async fn save_refused(
+    poller: &Poller,
+    source: &Source,
+    one: &Finished<'_>,
+    trouble: &Trouble,
+) -> Result<Kept, StoreError> {
+    let (class, detail) = match trouble {
+        Trouble::Database(error) => {
+            tracing::warn!(cause = error.cause(), "the database refused an artifact");
+            ("refused_by_database", "a value of this artifact does not fit the database")
+        }
+        Trouble::Crash => ("crashed", "the try crashed; the log says where"),
+    };
+    let (class, detail) = (class.to_owned(), detail.to_owned());
+    let is_lasting = matches!(trouble, Trouble::Database(_));
+    let failed = Outcome::Failed { class: class.clone(), detail: detail.clone(), is_lasting };
+    let decision = one.decide(&failed);
+    let bodies = if matches!(trouble, Trouble::Crash) { Vec::new() } else { one.gathered.bodies() };
+    let (_, progress) =
+        artifact::settle_refused(&poller.pool, &context(poller, source, one), &bodies, &decision).await?;
+    Ok(Kept { progress: Some(progress), failure: Some((class, detail)), ..Kept::of(one) })
+}
+
+/// Gives back what counts as not tried.
+async fn give_back(poller: &Poller, batch: &[Finished<'_>]) -> Result<Vec<Kept>, StoreError> {
+    let mut back = Vec::new();
+    for one in batch {
+        if let Ending::Untried { due_at, put_off } = &one.ending {
+            back.push((one, GivenBack { task: &one.claimed.task, due_at: *due_at, put_off: *put_off }));
+        }
+    }
+    let tasks: Vec<GivenBack<'_>> = back.iter().map(|(_, task)| *task).collect();
+    queue::give_back(&poller.pool, &tasks, poller.clock.now()).await?;
+    Ok(back.into_iter().map(|(one, _)| Kept::of(one)).collect())
+}
+
+fn context<'a>(poller: &'a Poller, source: &'a Source, one: &'a Finished<'_>) -> SaveContext<'a> {
+    SaveContext {
+        task: &one.claimed.task,
+        run_id: one.claimed.run_id,
+        source_slug: source.slug.as_str(),
+        person_key: &poller.person_key,
+        now: one.now,
+    }
+}
+
+impl Kept {
+    fn of(one: &Finished<'_>) -> Self {
+        let (key, run_id) = (one.claimed.task.key(), one.claimed.run_id);
+        Self { key, run_id, is_new: false, progress: None, failure: None }
+    }
+}
+
+impl Finished<'_> {
+    fn decision(&self) -> Option<&Decision> {
+        match &self.ending {
+            Ending::Decided(decision) => Some(decision),
+            Ending::Untried { .. } => None,
+        }
+    }
+
+    fn content(&self) -> Option<artifact::Content<'_>> {
+        let found = self.gathered.found(self.claimed.task.stream, self.outcome.as_ref()?)?;
+        Some(self.gathered.content(found))
+    }
+}

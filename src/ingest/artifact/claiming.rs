@@ -1,0 +1,75 @@
+//! Claiming for a pass: due tasks with all that is needed to try them, in a few round trips for many tasks.
+
+use std::collections::BTreeMap;
+
+use crate::ingest::artifact::PlannedStream;
+use crate::ingest::artifact::backlog;
+use crate::ingest::artifact::reports::REPORTS_AT_ONCE;
+use crate::ingest::{Poller, Source};
+use crate::model::stream::Stream;
+use crate::store::artifact::queue::{self, Places};
+use crate::store::artifact::{Task, journal, quality};
+use crate::store::{StoreError, control};
+
+/// What is to be claimed.
+pub(super) struct Claim {
+    /// How many of which streams; it may be none, where only pauses are looked for.
+    pub(super) places: Vec<Places>,
+    /// The runs of the pass so far.
+    pub(super) runs: BTreeMap<Stream, i64>,
+}
+
+/// What was claimed.
+pub(super) struct Claimed<'a> {
+    pub(super) places: Vec<Places>,
+    pub(super) tasks: Vec<backlog::Claimed<'a>>,
+    /// Runs that were opened for streams that had none.
+    pub(super) opened: Vec<(Stream, i64)>,
+    /// Streams that an operator paused.
+    pub(super) paused: Vec<Stream>,
+}
+
+/// Claims due tasks, and opens the runs they belong to.
+pub(super) async fn claim<'a>(
+    poller: &'a Poller,
+    source: &'a Source,
+    streams: &'a [PlannedStream],
+    claim: Claim,
+) -> Result<Claimed<'a>, StoreError> {
+    let Claim { places, mut runs } = claim;
+    let (pool, now) = (&poller.pool, poller.clock.now());
+    let paused = control::paused(pool, source.id).await?;
+    let wanted: Vec<Places> = places.iter().copied().filter(|one| !paused.contains(&one.stream)).collect();
+    let mut claimed = Claimed { places, tasks: Vec::new(), opened: Vec::new(), paused };
+    if wanted.is_empty() {
+        return Ok(claimed);
+    }
+    let tasks = queue::claim(pool, source.id, &wanted, poller.lease_duration, now).await?;
+    let mut asked = Vec::new();
+    for task in tasks {
+        let Some(planned) = streams.iter().find(|planned| planned.stream == task.stream) else { continue };
+        let run_id = match runs.get(&task.stream) {
+            Some(run_id) => *run_id,
+            None => {
+                let run_id = journal::start(pool, source.id, task.stream, now).await?;
+                runs.insert(task.stream, run_id);
+                claimed.opened.push((task.stream, run_id));
+                run_id
+            }
+        };
+        let policy = &planned.policy;
+        // a presence without a report is asked for once in each round; a round begins when it is due
+        asked.push(policy.per_participant.then_some(task.due_at));
+        let reports = quality::MissingReports::default();
+        claimed.tasks.push(backlog::Claimed { task, policy, run_id, reports, is_usual_absence: false });
+    }
+    let of_reports: Vec<(&Task, _)> =
+        claimed.tasks.iter().zip(&asked).filter_map(|(one, before)| Some((&one.task, (*before)?))).collect();
+    let limit = i64::try_from(REPORTS_AT_ONCE + 1).unwrap_or(i64::MAX);
+    let mut missing = quality::missing(pool, &of_reports, limit).await?.into_iter();
+    let waiting = claimed.tasks.iter_mut().zip(&asked).filter(|(_, before)| before.is_some());
+    for (one, _) in waiting {
+        one.reports = missing.next().unwrap_or_default();
+    }
+    Ok(claimed)
+}

@@ -1,0 +1,60 @@
+//! Passes one after the other, as a poll by hand makes them: until nothing is due, with what failed again within seconds.
+
+use std::collections::BTreeMap;
+
+use crate::ingest::artifact::PlannedStream;
+use crate::ingest::artifact::pass::{self, StreamSummary};
+use crate::ingest::artifact::retry_schedule::{LEAST_TRIES, LONGEST_QUICK};
+use crate::ingest::{Poller, Source};
+use crate::model::stream::Stream;
+use crate::store::StoreError;
+use crate::store::artifact::owed;
+use crate::store::run::Verdict;
+
+/// Passes until nothing is due, or until the provider or the service wants no more. What failed is tried again within
+/// the same call, seconds later. Returns one summary for each stream that had tasks to try or owes something.
+pub async fn run_all(
+    poller: &Poller,
+    source: &Source,
+    streams: &[PlannedStream],
+) -> Result<Vec<StreamSummary>, StoreError> {
+    let mut all: BTreeMap<Stream, StreamSummary> = BTreeMap::new();
+    let names: Vec<Stream> = streams.iter().map(|planned| planned.stream).collect();
+    owed::make_due(&poller.pool, source.id, &names, LEAST_TRIES, poller.clock.now()).await?;
+    let mut streams = streams.to_vec();
+    loop {
+        let summaries = pass::run(poller, source, &streams).await?;
+        // a stream that is refused keeps no other from being worked off
+        streams.retain(|planned| !summaries.iter().any(|one| one.stream == planned.stream && one.is_refused()));
+        let goes_on = !poller.stop.is_cancelled()
+            && summaries.iter().all(|one| !matches!(one.verdict, Verdict::RateLimited | Verdict::Cancelled))
+            && (!summaries.is_empty() || wait_for_quick_tries(poller, source, &streams).await?);
+        for summary in summaries {
+            match all.get_mut(&summary.stream) {
+                Some(held) => held.add(summary),
+                None => drop(all.insert(summary.stream, summary)),
+            }
+        }
+        if !goes_on {
+            break;
+        }
+    }
+    for owed in owed::list(&poller.pool, source.id, &names).await? {
+        if !all.contains_key(&owed.stream) {
+            all.insert(owed.stream, pass::report_owed(poller, source, owed.stream).await?);
+        }
+    }
+    Ok(all.into_values().collect())
+}
+
+/// Waits until all tasks are due that were tried in vain and are tried again within seconds; `false` where there is none.
+async fn wait_for_quick_tries(poller: &Poller, source: &Source, streams: &[PlannedStream]) -> Result<bool, StoreError> {
+    let names: Vec<Stream> = streams.iter().map(|planned| planned.stream).collect();
+    let now = poller.clock.now();
+    let due_at = owed::quick_tries_due_at(&poller.pool, source.id, &names, (now, now + LONGEST_QUICK)).await?;
+    let Some(wait) = due_at.and_then(|due_at| (due_at - now).to_std().ok()) else { return Ok(false) };
+    tokio::select! {
+        () = poller.stop.cancelled() => Ok(false),
+        () = poller.clock.sleep(wait) => Ok(true),
+    }
+}

@@ -1,0 +1,113 @@
+//! The tasks of a batch: whose claim holds, and what becomes of them.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::model::id::SourceId;
+use crate::model::page::Reject;
+use crate::model::stream::Stream;
+use crate::store::StoreError;
+use crate::store::artifact::Decision;
+use crate::store::artifact::content::SaveContext;
+use crate::store::artifact::queue::ClaimKey;
+use crate::store::raw;
+
+/// What becomes of one task.
+pub(super) struct Settled<'a> {
+    pub(super) context: SaveContext<'a>,
+    pub(super) decision: &'a Decision,
+    /// The hash of what is stored now, where that is new.
+    pub(super) fresh_hash: Option<&'a [u8]>,
+}
+
+/// The hash of what is stored, of each task whose claim holds. Their rows are locked for the rest of the transaction, in
+/// the order of their key.
+pub(super) async fn hold(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    contexts: &[SaveContext<'_>],
+) -> Result<HashMap<ClaimKey, Option<Vec<u8>>>, StoreError> {
+    let rows = sqlx::query!(
+        "select t.session_id, t.stream, t.content_hash
+           from unnest($1::int[], $2::bigint[], $3::text[], $4::uuid[]) held(source_id, session_id, stream, token)
+           join ingest.artifact_tasks t on t.source_id = held.source_id and t.session_id = held.session_id
+                                       and t.stream = held.stream and t.claim_token = held.token
+          order by t.session_id, t.stream
+            for no key update of t",
+        &vec![source_id.0; contexts.len()],
+        &contexts.iter().map(|one| one.task.session_id).collect::<Vec<_>>(),
+        &contexts.iter().map(|one| one.task.stream.as_str()).collect::<Vec<_>>() as &[&str],
+        &contexts.iter().map(|one| one.task.token).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("comparing claims"))?;
+    let keys: HashMap<(i64, Stream), ClaimKey> =
+        contexts.iter().map(|one| ((one.task.session_id, one.task.stream), one.task.key())).collect();
+    let held = rows.into_iter().filter_map(|row| {
+        let key = keys.get(&(row.session_id, Stream::parse(&row.stream)?))?;
+        Some((*key, row.content_hash))
+    });
+    Ok(held.collect())
+}
+
+/// Keeps what becomes of tasks whose claims hold.
+pub(super) async fn settle(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    tasks: &[Settled<'_>],
+) -> Result<(), StoreError> {
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let ends: Vec<Option<DateTime<Utc>>> = tasks.iter().map(|one| one.context.task.session.ended_at).collect();
+    sqlx::query_file!(
+        "src/store/artifact/settle.sql",
+        &vec![source_id.0; tasks.len()],
+        &tasks.iter().map(|one| one.context.task.session_id).collect::<Vec<_>>(),
+        &tasks.iter().map(|one| one.context.task.stream.as_str()).collect::<Vec<_>>() as &[&str],
+        &tasks.iter().map(|one| one.decision.state.as_str()).collect::<Vec<_>>() as &[&str],
+        &tasks.iter().map(|one| one.decision.next_try_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &tasks.iter().map(|one| one.decision.reason.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
+        &tasks.iter().map(|one| one.decision.detail.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
+        &tasks.iter().map(|one| one.fresh_hash).collect::<Vec<_>>() as &[Option<&[u8]>],
+        &tasks.iter().map(|one| one.context.now).collect::<Vec<_>>(),
+        &ends as &[Option<DateTime<Utc>>],
+        &tasks.iter().map(|one| one.decision.owed.since).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &tasks.iter().map(|one| one.decision.owed.agreed_since).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &tasks.iter().map(|one| one.decision.owed.tries).collect::<Vec<_>>(),
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("settling tasks"))?;
+    Ok(())
+}
+
+/// Closes the open rejects of artifacts that came again, except those that were rejected again.
+pub(super) async fn resolve_rejects(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    came: &[(SaveContext<'_>, &[Reject])],
+) -> Result<(), StoreError> {
+    let Some(now) = came.iter().map(|(context, _)| context.now).max() else { return Ok(()) };
+    let still: Vec<Vec<u8>> =
+        came.iter().flat_map(|(_, rejects)| *rejects).map(|reject| raw::hash(&[&reject.raw]).to_vec()).collect();
+    let sessions = came.iter().map(|(context, _)| context.task.session.provider_session_id.as_str());
+    sqlx::query!(
+        "update ingest.rejects r set resolved_at = $5, resolution = 'came_again'
+           from unnest($1::int[], $2::text[], $3::text[]) came(source_id, stream, session)
+          where r.source_id = came.source_id and r.stream = came.stream and r.provider_session_id = came.session
+            and r.resolved_at is null and r.content_hash <> all($4)",
+        &vec![source_id.0; came.len()],
+        &came.iter().map(|(context, _)| context.task.stream.as_str()).collect::<Vec<_>>() as &[&str],
+        &sessions.collect::<Vec<_>>() as &[&str],
+        &still,
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("closing rejects"))?;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! What a claim on the artifact queue reads, and whom it takes, while nothing is known about the table.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::AssertSqlSafe;
+use tributary::model::id::SourceId;
+use tributary::model::stream::Stream;
+use tributary::store::artifact::queue::{self, CLAIM_BEGIN, Places};
+use uuid::Uuid;
+
+use crate::harness::at;
+use crate::harness::db::TestDatabase;
+
+/// One source with ended sessions, one a second, and no statistics about them.
+async fn sessions(count: i64) -> TestDatabase {
+    let db = TestDatabase::new().await;
+    for sql in [
+        "alter table ingest.artifact_tasks set (autovacuum_enabled = false)".to_owned(),
+        "insert into core.sources (source_id, source_slug, provider, account_ref, has_outcomes, message_support,
+                                   history_from, schedule, session_kinds, is_enabled)
+         values (1, 's', 'p', 'a', false, 'none', '2026-01-01Z', '0 0 * * * *', '{}', true)"
+            .to_owned(),
+        format!(
+            "insert into core.sessions (session_id, created_at, started_at, ended_at, first_seen_at, last_changed_at,
+                                        source_id, provider, session_kind, session_state, outcome, provider_session_id,
+                                        row_hash, raw_hash)
+             select n, at, at, at, at, at, 1, 'p', 'meeting', 'ended', 'not_applicable', 's' || n, '', ''
+               from generate_series(1, {count}) n, lateral (select '2026-03-01Z'::timestamptz + n * interval '1 second' as at) x"
+        ),
+    ] {
+        db.execute(&sql).await;
+    }
+    db
+}
+
+/// Tasks of `stream` for every session; `columns` are more columns and their values.
+async fn tasks(db: &TestDatabase, stream: &str, columns: &str, values: &str) {
+    db.execute(&format!(
+        "insert into ingest.artifact_tasks (source_id, session_id, provider_session_id, stream, ended_at, expires_at, {columns})
+         select s.source_id, s.session_id, s.provider_session_id, '{stream}', s.ended_at, s.ended_at + interval '90 days', {values}
+           from core.sessions s"
+    ))
+    .await;
+}
+
+impl TestDatabase {
+    async fn execute(&self, sql: &str) {
+        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.expect("it is executed");
+    }
+
+    async fn claim(&self, places: &[Places], now: &str) -> Vec<(Stream, i64)> {
+        let claimed = queue::claim(&self.pool, SourceId(1), places, Duration::from_mins(1), at(now)).await;
+        let mut claimed = claimed.expect("claims");
+        claimed.sort_by_key(|task| task.urgency(at(now)));
+        claimed.iter().map(|task| (task.stream, task.session_id)).collect()
+    }
+
+    /// The pages that a claim of 16 tasks of each stream touches, and how many tasks it takes.
+    async fn claim_pages(&self, now: DateTime<Utc>) -> (i64, i64) {
+        let claim = include_str!("../../src/store/artifact/claim.sql");
+        let streams: Vec<String> = Stream::PER_SESSION.iter().map(|stream| stream.as_str().to_owned()).collect();
+        let mut tx = self.pool.begin_with(CLAIM_BEGIN).await.expect("a transaction");
+        let explained: Value =
+            sqlx::query_scalar(AssertSqlSafe(format!("explain (analyze, buffers, format json) {claim}")))
+                .bind(1)
+                .bind(now)
+                .bind(&streams)
+                .bind(vec![16_i64; streams.len()])
+                .bind(now)
+                .bind(60.0)
+                .bind(Uuid::nil())
+                .bind(64_i64)
+                .fetch_one(&mut *tx)
+                .await
+                .expect("a plan");
+        let plan = &explained[0]["Plan"];
+        let number = |name: &str| plan[name].as_f64().expect("a number");
+        #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+        ((number("Shared Hit Blocks") + number("Shared Read Blocks")) as i64, number("Actual Rows") as i64)
+    }
+}
+
+fn places(count: usize) -> Vec<Places> {
+    Stream::PER_SESSION.iter().map(|stream| Places { stream: *stream, count }).collect()
+}
+
+#[tokio::test]
+async fn a_claim_reads_the_same_from_a_hundred_thousand_tasks_as_from_few() {
+    let now = at("2026-04-01T00:00:00Z");
+    let mut pages = Vec::new();
+    for count in [2_000, 20_000] {
+        let db = sessions(count).await;
+        for stream in Stream::PER_SESSION {
+            tasks(&db, stream.as_str(), "next_try_at, is_ready", "s.ended_at, true").await;
+        }
+        let (touched, claimed) = db.claim_pages(now).await;
+        assert_eq!(claimed, 80);
+        assert!(touched < 40 * 80, "{touched} pages for 80 of {} tasks", count * 5);
+        pages.push(touched);
+    }
+    assert!(pages[1] < pages[0] * 3 / 2, "{pages:?}");
+}
+
+#[tokio::test]
+async fn a_claim_reads_nothing_of_what_it_may_not_take() {
+    let now = at("2026-04-01T00:00:00Z");
+    let db = sessions(20_000).await;
+    tasks(&db, "participants", "next_try_at", "'2026-05-01Z'").await;
+    tasks(&db, "quality", "next_try_at, is_waiting", "s.ended_at, true").await;
+    tasks(
+        &db,
+        "chat",
+        "next_try_at, claimed_until, claim_token",
+        "s.ended_at, now() + interval '1 hour', gen_random_uuid()",
+    )
+    .await;
+    tasks(&db, "transcript", "next_try_at, is_ready", "s.ended_at, true").await;
+    tasks(&db, "summary", "state, settled_at", "'available', s.ended_at").await;
+    db.execute(
+        "insert into ingest.controls (source_id, stream, paused_at, paused_by) values (1, 'transcript', now(), 'x')",
+    )
+    .await;
+    let (touched, claimed) = db.claim_pages(now).await;
+    assert_eq!(claimed, 0);
+    assert!(touched < 100, "{touched} pages to find that nothing is to be taken");
+}
+
+/// Ten sessions that ended one after another; those that are lost soon go first, then the newest, and each is taken once.
+#[tokio::test]
+async fn a_claim_takes_what_is_lost_soon_and_then_the_newest() {
+    let db = sessions(10).await;
+    tasks(&db, "chat", "next_try_at, is_ready", "s.ended_at, true").await;
+    // found due by the claim, like all that any hand made due
+    tasks(&db, "summary", "next_try_at", "'2026-04-01Z'").await;
+    db.execute(
+        "update ingest.artifact_tasks set expires_at = '2026-04-01 01:00Z' where stream = 'chat' and session_id = 3",
+    )
+    .await;
+    db.execute(
+        "update ingest.artifact_tasks set expires_at = '2026-04-01 02:00Z' where stream = 'chat' and session_id = 2",
+    )
+    .await;
+    let one = |stream: Stream, count| vec![Places { stream, count }];
+    let chats = |ids: &[i64]| ids.iter().map(|id| (Stream::Chat, *id)).collect::<Vec<_>>();
+    let now = "2026-04-01T00:00:00Z";
+    assert_eq!(db.claim(&one(Stream::Chat, 4), now).await, chats(&[3, 2, 10, 9]));
+    assert_eq!(db.claim(&one(Stream::Chat, 3), now).await, chats(&[8, 7, 6]));
+    let both = db.claim(&places(3), now).await;
+    assert_eq!(both.iter().filter(|(stream, _)| *stream == Stream::Chat).count(), 3);
+    assert_eq!(
+        both.iter().filter(|(stream, _)| *stream == Stream::Summary).map(|(_, id)| *id).collect::<Vec<_>>(),
+        [10, 9, 8]
+    );
+    // a claim that ran out is found by the next one
+    db.execute("update ingest.artifact_tasks set claimed_until = now() - interval '1 second' where stream = 'chat' and session_id = 7")
+        .await;
+    assert_eq!(db.claim(&one(Stream::Chat, 9), now).await, chats(&[7]));
+    assert_eq!(db.claim(&one(Stream::Summary, 9), now).await.len(), 7);
+    assert!(db.claim(&places(9), now).await.is_empty(), "all are claimed");
+}
