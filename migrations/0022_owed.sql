@@ -7,7 +7,3 @@ alter table ingest.artifact_tasks
 -- Health and the verdict of a run count what is owed by its reason, also where no task is due.
 create index artifact_tasks_owed on ingest.artifact_tasks (source_id, stream, reason)
   include (next_try_at) where owed_since is not null;
--- Health judges the share of what was given up among the tasks tried lately: the index also holds when that was.
-drop index if exists ingest.artifact_tasks_by_state;
-create index artifact_tasks_by_state on ingest.artifact_tasks (source_id, stream, state)
-  include (next_try_at, reason, last_attempt_at);

@@ -33,4 +33,4 @@ create index artifact_tasks_claimed on ingest.artifact_tasks (source_id, stream,
 -- state it: before there are statistics, the planner would take an index on (source_id, stream) to look up single tasks.
 drop index ingest.artifact_tasks_by_state;
 create index artifact_tasks_by_state on ingest.artifact_tasks (source_id, stream, state)
-  include (next_try_at, reason) where state is not null;
+  include (next_try_at, reason, last_attempt_at) where state is not null;

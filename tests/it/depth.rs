@@ -463,7 +463,8 @@ async fn two_instances_share_the_work() {
     assert!(tried(&one) + tried(&other) > 0);
     let asked = simulator.requests().iter().filter(|call| call.path_and_query.contains("/chat")).count();
     // what is not there is asked for again within seconds; what is there was asked for once
-    let once = "select count(*) from ingest.artifact_tasks where stream = 'chat' and state = 'available' and attempts <> 1";
+    let once =
+        "select count(*) from ingest.artifact_tasks where stream = 'chat' and state = 'available' and attempts <> 1";
     assert_eq!(world.number(once).await, 0, "each chat was asked for once");
     let tries = "select sum(attempts)::bigint from ingest.artifact_tasks where stream = 'chat'";
     assert_eq!(i64::try_from(asked).ok(), Some(world.number(tries).await));

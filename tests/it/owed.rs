@@ -37,7 +37,8 @@ fn presence(id: &str, began: DateTime<Utc>) -> String {
 
 /// All that a meeting can hold.
 fn everything(id: &str, began: DateTime<Utc>) -> Depth {
-    let transcript = json!([{"startTime": 1000, "endTime": 2000, "sentence": "Hi", "peerData": {"id": format!("{id}-p")}}]);
+    let transcript =
+        json!([{"startTime": 1000, "endTime": 2000, "sentence": "Hi", "peerData": {"id": format!("{id}-p")}}]);
     let report = json!({"participant": {"id": format!("{id}-p"), "peer_report": {
         "quality": {"audio_producer_cumulative": {"quality_mos": {"avg": 4.1}}}}}});
     Depth {

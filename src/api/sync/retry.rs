@@ -118,7 +118,8 @@ pub(crate) async fn retry_artifacts(
         now: state.clock.now(),
     };
     let (operation_id, made_due) = owed::retry(&state.pool, &operation, &filter).await?;
-    let streams = made_due.iter().map(|(stream, made_due)| RetriedStream { stream: stream.as_str(), made_due: *made_due });
+    let streams =
+        made_due.iter().map(|(stream, made_due)| RetriedStream { stream: stream.as_str(), made_due: *made_due });
     let answer = ArtifactsRetried {
         operation_id,
         source: slug,

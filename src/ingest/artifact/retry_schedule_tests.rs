@@ -181,7 +181,8 @@ fn a_fault_of_a_young_session_is_tried_as_soon_and_for_as_long_as_the_provider_k
     let mut young = task(PENDING, "04T00:00:00");
     assert_eq!(step(&mut young, &failed(), "04T00:00:00"), (PENDING, Some(at("04T00:00:02")), true));
     assert_eq!(step(&mut young, &failed(), "04T00:00:02"), (PENDING, Some(at("04T00:00:08")), true));
-    for (now, next) in [("04T00:00:08", "04T00:05:00"), ("04T00:05:00", "04T00:20:00"), ("04T13:00:00", "05T01:00:00")] {
+    for (now, next) in [("04T00:00:08", "04T00:05:00"), ("04T00:05:00", "04T00:20:00"), ("04T13:00:00", "05T01:00:00")]
+    {
         assert_eq!(step(&mut young, &failed(), now), (PENDING, Some(at(next)), true), "{now}");
     }
     for now in ["05T01:00:00", "06T00:00:00", "07T00:00:00", "08T00:00:00", "09T13:59:00"] {

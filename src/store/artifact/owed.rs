@@ -81,7 +81,8 @@ pub async fn quick_tries_due_at(
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
     sqlx::query_scalar!(
         r#"select max(next_try_at)::timestamptz as "last" from ingest.artifact_tasks
-            where source_id = $1 and stream = any($2) and next_try_at > $3 and next_try_at <= $4 and tries > 0"#,
+            where source_id = $1 and stream = any($2) and next_try_at > $3 and next_try_at <= $4 and tries > 0
+              and claimed_until is null and not is_ready and not is_waiting"#,
         source_id.0,
         &names(streams) as &[&str],
         now,

@@ -154,9 +154,7 @@ async fn f85_p13_a_fault_that_outlasts_a_poll_is_owed_until_it_is_read() {
     let second = world.poll().await;
     assert!(!is_exit_0(&second), "{second:#?}");
     for stream in ["participants", "chat", "quality"] {
-        let left = expected(stream, |row, is_kept| {
-            row.class == "link_dead" || (row.is_absence() && !is_kept)
-        });
+        let left = expected(stream, |row, is_kept| row.class == "link_dead" || (row.is_absence() && !is_kept));
         assert_eq!(line(&second, stream).map(|line| line.owed), Some(left.values().sum()), "{second:#?}");
     }
     let waiting = &world.health().await["quality"];
@@ -181,7 +179,10 @@ async fn f85_p13_a_chat_of_twelve_days_ago_that_is_cut_off_is_stored_by_a_later_
             let lines = world.poll().await;
             assert!(!is_exit_0(&lines), "{cuts} cuts: {lines:#?}");
             let chat = line(&lines, "chat").expect("a line");
-            assert!(chat.detail.as_deref().is_some_and(|detail| detail.contains("1 chat owed: 1 file_cut")), "{chat:?}");
+            assert!(
+                chat.detail.as_deref().is_some_and(|detail| detail.contains("1 chat owed: 1 file_cut")),
+                "{chat:?}"
+            );
             assert_eq!(world.health().await["chat"]["state"], "incomplete");
         }
         assert!(is_exit_0(&world.poll().await), "{cuts} cuts");
@@ -203,10 +204,15 @@ async fn f85_p13_what_is_owed_is_said_also_where_nothing_is_due() {
         let lines = world.poll().await;
         let chat = line(&lines, "chat").expect("a line");
         assert_eq!((chat.result, chat.pages, chat.owed), ("incomplete", 0, 1), "{chat:?}");
-        assert!(chat.detail.as_deref().is_some_and(|detail| detail.contains("1 not_found; next try at 2026-03-11T12:00")));
+        assert!(
+            chat.detail.as_deref().is_some_and(|detail| detail.contains("1 not_found; next try at 2026-03-11T12:00"))
+        );
     }
     let asked = simulator.requests().iter().filter(|call| call.path_and_query.contains("/chat")).count();
     assert_eq!(asked, calls, "it waits for its second reading");
     // three passes of the first poll, and one run of each later one
-    assert_eq!(world.number("select count(*) from ingest.runs where stream = 'chat' and verdict = 'incomplete'").await, 5);
+    assert_eq!(
+        world.number("select count(*) from ingest.runs where stream = 'chat' and verdict = 'incomplete'").await,
+        5
+    );
 }

@@ -15,7 +15,8 @@ async fn broken() -> (World, Simulator) {
     let cut = (0..6).map(|number| (format!("cut-{number}"), if number < 3 { 2 } else { 12 }));
     let others = [("short".to_owned(), 40), ("away".to_owned(), 40), ("whole".to_owned(), 12)];
     let (world, simulator) = world_of(cut.chain(others)).await;
-    simulator.file_script((0..6).map(|n| Fault::new(Effect::ShortBody).only(&format!("/cut-{n}/chat")).forever()).collect());
+    simulator
+        .file_script((0..6).map(|n| Fault::new(Effect::ShortBody).only(&format!("/cut-{n}/chat")).forever()).collect());
     simulator.script(vec![
         Fault::new(one_too_many("short", days_ago(40))).only("/short/participants").forever(),
         Fault::new(Effect::html()).only("/peer-report/away-p").forever(),
