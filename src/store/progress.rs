@@ -99,30 +99,3 @@ pub(super) async fn note(
     .map_err(StoreError::doing("counting pages"))?;
     Ok(())
 }
-
-/// Adds what artifacts brought to their pass, within their transaction. The heartbeat shows that the pass is alive.
-pub(super) async fn advance(
-    tx: &mut PgConnection,
-    run_id: i64,
-    progress: &Progress,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update ingest.runs
-            set heartbeat_at = $2, page_count = page_count + 1, record_count = record_count + $3,
-                inserted_count = inserted_count + $4, updated_count = updated_count + $5,
-                unchanged_count = unchanged_count + $6, rejected_count = rejected_count + $7
-          where run_id = $1",
-        run_id,
-        now,
-        progress.record_count,
-        progress.inserted_count,
-        progress.updated_count,
-        progress.unchanged_count,
-        progress.rejected_count,
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("counting an artifact"))?;
-    Ok(())
-}

@@ -9,7 +9,7 @@ pub use crate::model::verdict::Verdict;
 use crate::store::StoreError;
 use crate::store::lease::Lease;
 pub use crate::store::progress::{Pace, Progress, Tally};
-pub(super) use crate::store::progress::{advance, note};
+pub(super) use crate::store::progress::note;
 
 /// How a run ended, in full.
 #[derive(Debug, Clone)]

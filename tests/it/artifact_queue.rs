@@ -1,17 +1,21 @@
-//! What a claim on the artifact queue reads, and whom it takes, while nothing is known about the table.
+//! The artifact queue: what a claim reads and takes while the table has no statistics, and tasks that are saved together.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
+use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::faults::{Effect, Fault};
+use tributary::demo::simulator::quirks::Quirks;
+use tributary::demo::simulator::world::{Shape, Volume, World as Generated};
 use tributary::model::id::SourceId;
 use tributary::model::stream::Stream;
 use tributary::store::artifact::queue::{self, CLAIM_BEGIN, Places};
 use uuid::Uuid;
 
-use crate::harness::at;
 use crate::harness::db::TestDatabase;
+use crate::harness::{World, at, noon};
 
 /// One source with ended sessions, one a second, and no statistics about them.
 async fn sessions(count: i64) -> TestDatabase {
@@ -159,4 +163,79 @@ async fn a_claim_takes_what_is_lost_soon_and_then_the_newest() {
     assert_eq!(db.claim(&one(Stream::Chat, 9), now).await, chats(&[7]));
     assert_eq!(db.claim(&one(Stream::Summary, 9), now).await.len(), 7);
     assert!(db.claim(&places(9), now).await.is_empty(), "all are claimed");
+}
+
+/// Meetings of the last six days, all of whose files are ready.
+fn meetings(history: usize) -> Generated {
+    let none = Volume { history: 0, per_hour_ahead: 0 };
+    let meetings = Volume { history, per_hour_ahead: 0 };
+    let shape = Shape { history_days: 6, hours_ahead: 1, avatars: none, chats: none, meetings };
+    Generated::generate(&shape, 7, noon() - TimeDelta::hours(6))
+}
+
+/// A value of one artifact of many that are saved together does not fit: that one is a reject, and no other is lost.
+#[tokio::test]
+async fn p05_an_artifact_the_database_refuses_costs_no_other_of_its_batch() {
+    let generated = meetings(30);
+    let mut world = World::new().await.with_depth();
+    let _simulator =
+        world.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default()).await;
+    tributary::app::connect_sources(&world.app(), &world.db.pool).await.expect("the schema");
+    let refuse = "create function public.refuse() returns trigger language plpgsql as $$
+                  begin
+                      if new.session_id % 7 = 3 then
+                          raise check_violation;
+                      end if;
+                      return new;
+                  end $$;
+                  create trigger refuse before insert on core.transcripts for each row execute function public.refuse()";
+    sqlx::raw_sql(refuse).execute(&world.db.pool).await.expect("a rule");
+    let lines = world.poll().await;
+    let refused =
+        "select count(*) from ingest.rejects where stream = 'transcript' and reason_code = 'refused_by_database'";
+    let refused = world.number(refused).await;
+    assert!(refused > 0, "{lines:?}");
+    let asked =
+        "select count(*) from ingest.artifact_tasks where stream = 'transcript' and reason = 'refused_by_database'";
+    assert_eq!(world.number(asked).await, refused);
+    for (stream, table) in [
+        ("transcript", "core.transcripts"),
+        ("chat", "core.session_stats"),
+        ("summary", "core.session_summaries"),
+        ("participants", "core.session_participation"),
+    ] {
+        let available = format!(
+            "select (select count(*) from ingest.artifact_tasks where stream = '{stream}' and content_hash is not null)
+                    - (select count(*) from {table})"
+        );
+        let missing: i64 =
+            sqlx::query_scalar(AssertSqlSafe(available)).fetch_one(&world.db.pool).await.expect("a number");
+        assert_eq!(missing, 0, "{stream}");
+    }
+    assert!(world.number("select count(*) from core.transcripts").await > 0);
+    let others = "select count(*) from ingest.artifact_tasks
+                   where stream <> 'transcript' and (attempts = 0 or reason = 'refused_by_database' or is_waiting)";
+    assert_eq!(world.number(others).await, 0, "all others were asked for and stored");
+}
+
+/// Reports wait for the list of participants, and are asked for as soon as it is known.
+#[tokio::test]
+async fn reports_wait_for_participants_outside_the_due_tasks() {
+    let generated = meetings(12);
+    let mut world = World::new().await.with_depth();
+    let simulator =
+        world.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default()).await;
+    let broken = Fault::new(Effect::json(500, "{}")).only("/participants").forever();
+    simulator.script(vec![broken]);
+    world.poll().await;
+    let waiting = "select count(*) from ingest.artifact_tasks where stream = 'quality' and is_waiting and attempts = 0";
+    assert_eq!(world.number(waiting).await, 12);
+    assert_eq!(world.number("select count(*) from ingest.artifact_tasks where is_waiting and is_ready").await, 0);
+    simulator.script(Vec::new());
+    world.clock.set(world.clock.now() + TimeDelta::days(1));
+    world.poll().await;
+    assert_eq!(world.number(waiting).await, 0);
+    let asked =
+        "select count(*) from ingest.artifact_tasks where stream = 'quality' and not is_waiting and attempts > 0";
+    assert_eq!(world.number(asked).await, 12);
 }

@@ -150,7 +150,9 @@ async fn save_refused(
         Trouble::Crash => ("crashed", "the try crashed; the log says where"),
     };
     let (class, detail) = (class.to_owned(), detail.to_owned());
-    let failed = Outcome::Failed { class: class.clone(), detail: detail.clone(), is_lasting: true };
+    // refused bytes are refused again; what crashes may be saved by a later version
+    let is_lasting = matches!(trouble, Trouble::Database(_));
+    let failed = Outcome::Failed { class: class.clone(), detail: detail.clone(), is_lasting };
     let decision = one.decide(&failed);
     let bodies = if matches!(trouble, Trouble::Crash) { Vec::new() } else { one.gathered.bodies() };
     let (_, progress) =

@@ -11,6 +11,7 @@ mod attempt;
 mod backlog;
 mod batch;
 mod claiming;
+mod dispatch;
 mod gathered;
 mod keeper;
 mod outcome;

@@ -67,7 +67,7 @@ select src.source_slug as "source!",
               array_agg(class order by n desc, state, class) as classes, array_agg(n order by n desc, state, class) as counts
          from (select t.state, coalesce(t.reason, 'unknown') as class, count(*) as n
                  from ingest.artifact_tasks t
-                where t.source_id = src.source_id and t.stream = wanted.stream and t.next_try_at is null
+                where t.source_id = src.source_id and t.stream = wanted.stream and t.state is not null and t.next_try_at is null
                   and (t.state in ('failed', 'expired') or (t.state = 'empty' and t.reason = 'zero_bytes')
                        or (t.state = 'available' and t.reason = 'incomplete'))
                 group by t.state, t.reason) by_state) given_up on true

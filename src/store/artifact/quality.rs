@@ -15,9 +15,9 @@ use crate::store::artifact::content::SaveContext;
 pub struct MissingReports {
     /// Participants whose report is not stored, no more than were asked about.
     pub participants: Vec<ProviderRecordId>,
-    /// Participants with a stored report.
+    /// Stored reports; where more participants are missing than were asked about, 1 if there is one.
     pub with_report: i64,
-    /// Participants without one.
+    /// Participants without one, or as many as were asked about.
     pub without_report: i64,
     /// The list of participants is stored: where it is empty, there is no report to ask for.
     pub is_list_known: bool,
@@ -32,8 +32,19 @@ pub async fn missing(
 ) -> Result<Vec<MissingReports>, StoreError> {
     let Some((first, _)) = tasks.first() else { return Ok(Vec::new()) };
     let rows = sqlx::query!(
-        r#"select missing.ids as "participants!", stored.with_report as "with_report!",
-                  stored.without_report as "without_report!",
+        r#"select missing.ids as "participants!",
+                  -- counted through only once few are missing: a large session is asked for in many tries
+                  (select count(*) from (select from core.participant_quality q
+                                          where q.source_id = $1 and q.session_id = asked.session_id and q.has_report
+                                          limit case when cardinality(missing.ids) >= $4 then 1 end) q)
+                  as "with_report!",
+                  case when cardinality(missing.ids) >= $4 then cardinality(missing.ids)
+                       else (select count(*) from core.participants p
+                              where p.source_id = $1 and p.session_id = asked.session_id
+                                and not exists (select from core.participant_quality q
+                                                 where q.source_id = p.source_id and q.session_id = p.session_id
+                                                   and q.provider_participant_id = p.provider_participant_id
+                                                   and q.has_report)) end as "without_report!",
                   exists (select from ingest.artifact_tasks t
                            where t.source_id = $1 and t.session_id = asked.session_id and t.stream = 'participants'
                              and t.state in ('available', 'empty')) as "is_list_known!"
@@ -47,14 +58,6 @@ pub async fn missing(
                                                      and (q.has_report or q.fetched_at >= asked.before))
                                 order by p.provider_participant_id
                                 limit $4) as ids) missing
-            cross join lateral (
-                  select count(*) filter (where q.has_report) as with_report,
-                         count(*) filter (where q.has_report is not true) as without_report
-                    from core.participants p
-                    left join core.participant_quality q
-                      on q.source_id = p.source_id and q.session_id = p.session_id
-                     and q.provider_participant_id = p.provider_participant_id
-                   where p.source_id = $1 and p.session_id = asked.session_id) stored
             order by asked.place"#,
         first.source_id.0,
         &tasks.iter().map(|(task, _)| task.session_id).collect::<Vec<_>>(),

@@ -1,0 +1,275 @@
+//! The tries of a pass: claimed, asked for and saved many at a time, each beside the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::time::Instant;
+
+use crate::ingest::artifact::PlannedStream;
+use crate::ingest::artifact::attempt::{self, Finished, Tried};
+use crate::ingest::artifact::backlog::Backlog;
+use crate::ingest::artifact::batch::{self, Batch, Kept};
+use crate::ingest::artifact::claiming::{self, Claim};
+use crate::ingest::artifact::keeper::Keeper;
+use crate::ingest::artifact::summary::StreamSummary;
+use crate::ingest::{Poller, Source};
+use crate::model::stream::Stream;
+use crate::store::StoreError;
+use crate::store::artifact::journal::{self, PassEnd, PassProgress};
+use crate::store::artifact::queue::{self, ClaimKey, Untried};
+use crate::store::artifact::{Task, owed};
+
+/// It is looked so often whether something has come due, and whether an operator paused what was claimed.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// The journal shows what a pass is doing no older than this.
+const JOURNAL_EVERY: Duration = Duration::from_secs(1);
+/// A pass ends after this and the next begins, so that the journal shows what a long backlog is doing.
+const LONGEST: TimeDelta = TimeDelta::minutes(5);
+/// A pass whose last tries are slow goes on for so long, so that they do not keep the others waiting.
+const LONGEST_DELAY: TimeDelta = TimeDelta::minutes(10);
+
+/// A pass under way.
+pub(super) struct Pass<'a> {
+    poller: &'a Poller,
+    source: &'a Source,
+    streams: &'a [PlannedStream],
+    summaries: BTreeMap<Stream, StreamSummary>,
+    /// What tries have added to each run since it was written last.
+    progress: BTreeMap<i64, PassProgress>,
+    written_at: Instant,
+    /// When due tasks were looked for last.
+    looked_at: Instant,
+    backlog: Backlog<'a>,
+    batch: Batch<'a>,
+    /// Tasks that are asked for now.
+    trying: BTreeSet<ClaimKey>,
+    /// At the end of a pass, those it waits for.
+    slow: Option<BTreeSet<ClaimKey>>,
+    ends_at: DateTime<Utc>,
+    /// The provider wants no more calls.
+    is_closed: bool,
+    failed: Option<StoreError>,
+    keeper: Keeper,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(poller: &'a Poller, source: &'a Source, streams: &'a [PlannedStream]) -> Self {
+        Self {
+            poller,
+            source,
+            streams,
+            summaries: BTreeMap::new(),
+            progress: BTreeMap::new(),
+            written_at: Instant::now(),
+            looked_at: Instant::now(),
+            backlog: Backlog::default(),
+            batch: Batch::default(),
+            trying: BTreeSet::new(),
+            slow: None,
+            ends_at: poller.clock.now() + LONGEST,
+            is_closed: false,
+            failed: None,
+            keeper: Keeper::start(poller, source),
+        }
+    }
+
+    /// Claims, tries and saves, each beside the others: one of them may hold the connection to the database that another
+    /// waits for.
+    pub(super) async fn work(&mut self) -> Result<(), StoreError> {
+        let (poller, source) = (self.poller, self.source);
+        let (mut claiming, mut trying, mut saving) =
+            (FuturesUnordered::new(), FuturesUnordered::new(), FuturesUnordered::new());
+        loop {
+            if self.is_open() {
+                while !self.batch.is_full()
+                    && let Some(claimed) = self.backlog.start_next(poller.clock.now())
+                {
+                    self.trying.insert(claimed.task.key());
+                    let summary = self.summaries.get(&claimed.task.stream);
+                    let is_usual_absence = summary.is_some_and(StreamSummary::is_absence_usual);
+                    trying.push(attempt::run_guarded(poller, source, claimed, is_usual_absence));
+                }
+                if claiming.is_empty()
+                    && let Some(claim) = self.next_claim(!trying.is_empty())
+                {
+                    claiming.push(claiming::claim(poller, source, self.streams, claim));
+                }
+            }
+            let is_idle = trying.is_empty() && claiming.is_empty();
+            if saving.is_empty() && self.failed.is_none() && self.is_batch_due(is_idle) {
+                let (batch, passes) = (self.batch.take(), self.progress_to_write());
+                saving.push(async move {
+                    let kept = batch::save(poller, source, batch, &passes).await;
+                    kept.map(|kept| (kept, passes))
+                });
+            }
+            if is_idle && saving.is_empty() {
+                break;
+            }
+            let wake_at = self.wake_at();
+            tokio::select! {
+                biased;
+                () = poller.stop.cancelled() => break,
+                Some(saved) = saving.next() => self.note_saved(saved),
+                Some(claimed) = claiming.next() => self.note_claimed(claimed),
+                Some((finished, tried)) = trying.next() => self.note_tried(finished, &tried),
+                () = tokio::time::sleep_until(wake_at) => {}
+            }
+        }
+        drop((claiming, trying));
+        // what is over is saved also where the service was told to stop
+        while let Some(saved) = saving.next().await {
+            self.note_saved(saved);
+        }
+        if !self.batch.is_empty() && self.failed.is_none() {
+            let saved = batch::save(poller, source, self.batch.take(), &[]).await;
+            self.note_saved(saved.map(|kept| (kept, Vec::new())));
+        }
+        // what is still in hand is given back
+        let now = poller.clock.now();
+        let left: Vec<Task> = self.keeper.tasks();
+        let untried = Untried { due_at: now, owed_for: None };
+        let left: Vec<(&Task, Untried)> = left.iter().map(|task| (task, untried)).collect();
+        let given_back = queue::give_back(&poller.pool, &left, now).await;
+        self.failed.take().map_or(given_back, Err)
+    }
+
+    /// Whether more is begun. At its end a pass waits for what it was asking for then, and works on meanwhile.
+    fn is_open(&mut self) -> bool {
+        let now = self.poller.clock.now();
+        if now >= self.ends_at {
+            let trying = &self.trying;
+            let slow = self.slow.get_or_insert_with(|| trying.clone());
+            if now >= self.ends_at + LONGEST_DELAY || slow.is_disjoint(&self.trying) {
+                return false;
+            }
+        }
+        !self.is_closed && self.failed.is_none() && !self.poller.stop.is_cancelled()
+    }
+
+    /// What is to be claimed now, if anything is.
+    fn next_claim(&mut self, is_busy: bool) -> Option<Claim> {
+        let is_time = self.looked_at.elapsed() >= LOOK_AGAIN && (is_busy || !self.backlog.is_empty());
+        if is_time {
+            self.backlog.look_again();
+        }
+        let streams: Vec<Stream> = self.streams.iter().map(|planned| planned.stream).collect();
+        let places = self.backlog.places(&streams);
+        if places.is_empty() && !is_time {
+            return None;
+        }
+        self.looked_at = Instant::now();
+        let runs = self.summaries.iter().map(|(stream, summary)| (*stream, summary.run_id)).collect();
+        Some(Claim { places, runs })
+    }
+
+    fn is_batch_due(&self, is_idle: bool) -> bool {
+        !self.batch.is_empty() && (is_idle || self.batch.due_at().is_some_and(|at| at <= Instant::now()))
+    }
+
+    fn wake_at(&self) -> Instant {
+        let look_at = self.looked_at + LOOK_AGAIN;
+        self.batch.due_at().map_or(look_at, |at| at.min(look_at))
+    }
+
+    /// What is written of the runs' progress with the next save, once a second.
+    fn progress_to_write(&mut self) -> Vec<PassProgress> {
+        if self.written_at.elapsed() < JOURNAL_EVERY {
+            return Vec::new();
+        }
+        self.written_at = Instant::now();
+        std::mem::take(&mut self.progress).into_values().collect()
+    }
+
+    fn note_claimed(&mut self, claimed: Result<claiming::Claimed<'a>, StoreError>) {
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(error) => return self.fail(error),
+        };
+        for (stream, run_id) in claimed.opened {
+            self.summaries.insert(stream, StreamSummary::new(stream, run_id));
+        }
+        for one in &claimed.tasks {
+            self.keeper.hold(&one.task);
+        }
+        self.backlog.add(claimed.tasks, &claimed.places);
+        let now = self.poller.clock.now();
+        for paused in self.backlog.take(&claimed.paused) {
+            self.batch.add(Finished::untried(paused, now));
+        }
+    }
+
+    fn note_tried(&mut self, finished: Finished<'a>, tried: &Tried) {
+        let stream = finished.claimed.task.stream;
+        self.trying.remove(&finished.claimed.task.key());
+        self.backlog.end(stream);
+        self.is_closed |= matches!(tried, Tried::Closed(_));
+        if let Some(summary) = self.summaries.get_mut(&stream) {
+            summary.count(tried);
+            if summary.is_refused() {
+                self.backlog.close(stream);
+            }
+        }
+        self.batch.add(finished);
+    }
+
+    fn note_saved(&mut self, saved: Result<(Vec<Kept>, Vec<PassProgress>), StoreError>) {
+        let kept = match saved {
+            Ok((kept, _)) => kept,
+            Err(error) => return self.fail(error),
+        };
+        for one in kept {
+            self.keeper.let_go(one.key);
+            if let Some(progress) = one.progress {
+                let of_run = PassProgress { run_id: one.run_id, ..PassProgress::default() };
+                self.progress.entry(one.run_id).or_insert(of_run).add(&progress);
+            }
+            if let Some(summary) = self.summaries.get_mut(&one.key.stream) {
+                summary.count_saved(one.is_new, one.failure);
+            }
+        }
+        // participants that came to be known, and what is to be asked for in parts, are due now
+        self.backlog.look_again();
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.failed = self.failed.take().or(Some(error));
+    }
+
+    /// Opens the run of a stream.
+    pub(super) async fn open(&mut self, stream: Stream) -> Result<(), StoreError> {
+        let run_id = journal::start(&self.poller.pool, self.source.id, stream, self.poller.clock.now()).await?;
+        self.summaries.insert(stream, StreamSummary::new(stream, run_id));
+        Ok(())
+    }
+
+    pub(super) async fn finish(mut self) -> Result<Vec<StreamSummary>, StoreError> {
+        let (pool, now) = (&self.poller.pool, self.poller.clock.now());
+        let is_stopped = self.poller.stop.is_cancelled();
+        let streams: Vec<Stream> = self.summaries.keys().copied().collect();
+        let owed = owed::list(pool, self.source.id, &streams).await?;
+        let mut summaries = Vec::new();
+        for mut summary in std::mem::take(&mut self.summaries).into_values() {
+            summary.conclude(is_stopped, owed.iter().filter(|one| one.stream == summary.stream).cloned().collect());
+            let reason = summary.reason();
+            let end = PassEnd { verdict: summary.verdict, reason, error: summary.error.clone() };
+            let of_run = PassProgress { run_id: summary.run_id, ..PassProgress::default() };
+            let progress = self.progress.remove(&summary.run_id).unwrap_or(of_run);
+            journal::finish(pool, &progress, &end, now).await?;
+            tracing::info!(
+                source = %self.source.slug,
+                stream = %summary.stream,
+                run_id = summary.run_id,
+                verdict = summary.verdict.as_str(),
+                tried = summary.tried,
+                brought = summary.brought,
+                failed = summary.failed,
+                "pass ended"
+            );
+            summaries.push(summary);
+        }
+        Ok(summaries)
+    }
+}
