@@ -37,7 +37,7 @@ pub(super) async fn replace(
     if task.content_hash.is_some() {
         dated.extend(people.iter().flatten().map(String::as_str));
     }
-    person::date(tx, task.source_id, &dated, &[]).await
+    person::date(tx, task.source_id, &dated).await
 }
 
 /// People who were in the session as far as was known, and are not among `visits`.
