@@ -1,9 +1,10 @@
 //! Writes: the only inserts and updates.
 //!
 //! [`page::save`] commits a page in one transaction: raw records, normalized rows, rejects, what was
-//! learnt, the run's progress and, with the last page of a window, the proof. The transaction begins by
-//! comparing the lease's token and fence, so that a poller that was thought dead cannot write.
-//! A record that is stored already, to the byte, is not touched: hashes are compared first.
+//! learnt, once a second the run's progress and, with the last page of a window, the proof. The transaction
+//! begins by comparing the lease's token and fence, so that a poller that was thought dead cannot write.
+//! A record that is stored already, to the byte, is not touched: hashes are compared first. What is not
+//! stored is inserted plainly, many messages by `copy`; only what may be stored is upserted.
 //!
 //! Knows the tables and the model; knows no provider and no HTTP.
 

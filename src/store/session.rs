@@ -111,7 +111,7 @@ pub(super) async fn remove(tx: &mut PgConnection, source_id: SourceId, ids: &[i6
             .map_err(&failed)?
             .rows_affected();
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
-    person::date(tx, source_id, &people, &[]).await?;
+    person::date(tx, source_id, &people).await?;
     Ok(removed)
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn replace(
     count(tx, source_id, lists).await?;
     // a person who is not in the session any more may have come first at another time, and so may all where it moved
     moved.extend(changed.iter().flat_map(|one| one.people.iter().flatten().cloned()));
-    person::date(tx, source_id, &moved.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await
+    person::date(tx, source_id, &moved.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 
 /// The people who are in these sessions as far as is stored.

@@ -132,7 +132,7 @@ async fn change<'a, 'r>(
     let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;
     let rows: Vec<(i64, &'a Prepared<'r>)> =
         records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
-    person::date(tx, source_id, &moved.people, &moved.sessions).await?;
+    person::date_with(tx, source_id, &moved.people, &moved.sessions).await?;
     // what is taken for new may be stored all the same
     let stored: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
     trail::replace(tx, source_id, &rows, &stored).await?;
