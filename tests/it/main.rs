@@ -30,4 +30,5 @@ mod rosters;
 mod schema;
 mod settings;
 mod simulator;
+mod sources;
 mod tidy;
