@@ -28,9 +28,10 @@ pub(super) fn refusal(
             own.provider, own.account_ref, wanted.provider, wanted.account_ref
         ));
     }
-    let other = stored
-        .iter()
-        .find(|account| account.slug != slug && !configured.contains(&account.slug.as_str()) && is_same(account))?;
+    let is_elsewhere = |account: &&StoredAccount| {
+        account.has_sessions && account.slug != slug && !configured.contains(&account.slug.as_str())
+    };
+    let other = stored.iter().filter(is_elsewhere).find(|account| is_same(account))?;
     Some(format!(
         "the source `{slug}` is the account that is stored as `{}`, and its sessions would be counted twice: {}",
         other.slug,

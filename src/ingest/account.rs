@@ -66,7 +66,10 @@ impl Run<'_> {
         for other in shared {
             *self.account.shared.entry(other.slug).or_default() += other.session_count;
         }
-        let Some((other, count)) = self.account.other() else { return Ok(()) };
+        let Some((other, count)) = self.account.other() else {
+            self.account.is_needed = Some(self.account.listed_count < FEW_SESSIONS);
+            return Ok(());
+        };
         let slug = self.source.slug.as_str();
         Err(Halt::SameAccount(format!(
             "{count} of the {} sessions that `{slug}` lists are stored as sessions of `{other}`, and would be counted twice: {}",

@@ -41,9 +41,11 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
         distinct_count: run.distinct_count,
     };
     match outcome {
-        Err(Halt::Cancelled) => {
-            finish(Verdict::Cancelled, Some("the service was stopped; the next run goes on".to_owned()), None)
-        }
+        Err(Halt::Cancelled) => finish(
+            Verdict::Cancelled,
+            Some("the service was stopped, or its settings changed; the next run goes on".to_owned()),
+            None,
+        ),
         Err(Halt::Store(StoreError::Paused { .. })) => {
             let reason = "an operator paused the stream; what was saved stays, and the next run goes on from there";
             finish(Verdict::Cancelled, Some(reason.to_owned()), None)

@@ -105,16 +105,20 @@ pub struct StoredAccount {
     pub account_ref: String,
     /// Recognizes the credential it was last polled with; `None`: not known.
     pub credential_fingerprint: Option<String>,
+    /// Whether it has sessions, and not only ranges that are proven to hold none.
+    pub has_sessions: bool,
 }
 
 /// The accounts that something is stored of, configured or not.
 pub async fn accounts(pool: &PgPool) -> Result<Vec<StoredAccount>, StoreError> {
     sqlx::query_as!(
         StoredAccount,
-        "select source_slug as slug, provider, account_ref, credential_fingerprint from core.sources s
-          where exists (select from ingest.windows w where w.source_id = s.source_id)
-             or exists (select from core.sessions c where c.source_id = s.source_id)
-          order by source_slug",
+        r#"select source_slug as slug, provider, account_ref, credential_fingerprint, has_sessions as "has_sessions!"
+             from core.sources s
+            cross join lateral (select exists (select from core.sessions c where c.source_id = s.source_id)
+                                       as has_sessions) held
+            where has_sessions or exists (select from ingest.windows w where w.source_id = s.source_id)
+            order by source_slug"#,
     )
     .fetch_all(pool)
     .await

@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod provider;
+mod stated;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

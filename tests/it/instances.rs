@@ -7,5 +7,6 @@ mod control;
 mod crashes;
 mod database;
 mod pooler;
+mod reload;
 mod rivals;
 mod stage;

@@ -38,5 +38,6 @@ mod rosters;
 mod schema;
 mod settings;
 mod simulator;
+mod sources;
 mod tidy;
 mod zones;

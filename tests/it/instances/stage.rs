@@ -106,6 +106,16 @@ impl Drop for Stage {
 }
 
 impl Stage {
+    /// Where its configuration is.
+    pub(super) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    /// Puts another configuration in the place of the one the pollers were started with.
+    pub(super) fn configure(&self, toml: &str) {
+        std::fs::write(self.folder.join("tributary.toml"), toml).expect("a config file");
+    }
+
     /// The service with these arguments.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));

@@ -1,0 +1,82 @@
+//! Two clocks make a claim: ours, and the provider's; without a `Date` header the database's.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tributary::app::checking;
+use tributary::clock::{Clock, SystemClock};
+use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::feed::FixedFeed;
+use tributary::demo::simulator::quirks::Quirks;
+
+use super::{App, poll};
+use crate::harness::wire::{Good, Hit, Step, Wire};
+use crate::harness::{World, records, simulator};
+
+/// This machine's clock, three hours ahead of the database's.
+#[derive(Debug)]
+struct Ahead;
+
+impl Clock for Ahead {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() + TimeDelta::hours(3)
+    }
+}
+
+/// A provider that sends no `Date`.
+async fn undated(world: &World, now: DateTime<Utc>) -> Wire {
+    world.clock.set(now);
+    let record =
+        |number: i32| records::record(Platform::Konvo, &format!("chat-{number}"), now - TimeDelta::hours(1) * number);
+    let feed = Arc::new(FixedFeed::new((1..4).map(record)));
+    let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
+    let wire = Wire::before(simulator(Platform::Konvo, feed, Quirks::default(), clock).await).await;
+    let without_date = |good: &Good| {
+        let lines = good.headers.split_inclusive("\r\n").filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
+        vec![Step::Send(Good { headers: lines.collect(), ..good.clone() }.whole())]
+    };
+    wire.script(vec![Hit::new(without_date).forever()]);
+    wire
+}
+
+fn app(world: &World, base_url: &str, clock: Arc<dyn Clock>) -> App {
+    let toml = super::source("kv", Platform::Konvo, base_url, "KEY");
+    App { clock, ..super::service(world, &toml) }
+}
+
+#[tokio::test]
+async fn f67_without_a_date_header_nothing_is_claimed_past_the_database_s_clock() {
+    let world = World::new().await;
+    let now = SystemClock.now();
+    let wire = undated(&world, now).await;
+    let ahead = app(&world, &wire.base_url(), Arc::new(Ahead));
+    let lines = poll(&ahead).await.expect("it runs");
+    assert!(lines[0].is_complete(), "{lines:?}");
+    let through: DateTime<Utc> =
+        lines[0].complete_through.as_deref().expect("it is proven").parse().expect("an instant");
+    assert!(through <= SystemClock.now(), "{through} is in the future of the database");
+    assert!(through >= now - TimeDelta::seconds(5), "{through}: no earlier than the database's present");
+    assert_eq!(world.number("select count(*) from core.sessions").await, 3);
+}
+
+#[tokio::test]
+async fn f67_a_check_names_the_clocks_that_differ_and_those_that_are_unknown() {
+    let world = World::new().await;
+    let wire = undated(&world, SystemClock.now()).await;
+    let check = async |clock: Arc<dyn Clock>| {
+        let lines = checking::check(&app(&world, &wire.base_url(), clock)).await.expect("it looks");
+        let find = |subject: &str| lines.iter().find(|line| line.subject == subject).cloned().expect("a line");
+        (find("clock"), find("kv"))
+    };
+    let (clock, provider) = check(Arc::new(Ahead)).await;
+    assert!(!clock.is_well, "{clock:?}");
+    assert!(
+        clock.finding.contains("differs from this machine's by -1080") && clock.finding.contains("NTP"),
+        "{clock:?}"
+    );
+    assert!(provider.is_well && provider.finding.contains("no Date header"), "{provider:?}");
+    assert!(!provider.finding.contains("0 s"), "an unknown clock is no clock that is right: {provider:?}");
+    let (clock, _) = check(Arc::new(SystemClock)).await;
+    assert!(clock.is_well, "{clock:?}");
+    assert!(clock.finding.contains("differ by 0.") || clock.finding.contains("differ by -0."), "{clock:?}");
+}
