@@ -88,8 +88,8 @@ update ingest.session_changes c
    set old_value = round(c.old_value::numeric, 18)::text, new_value = round(c.new_value::numeric, 18)::text
  where c.field = 'provider_minutes' and (scale(c.old_value::numeric) > 18 or scale(c.new_value::numeric) > 18);
 
--- A presence has an end if the provider gives one, or its length. An end that nobody gave used to be taken for that of
--- the session: such a presence raises no peak, and the time of its person is not known.
+-- A presence has an end if the provider gives one, or its length. Where it gave neither, the end of the session used to
+-- stand for it: such a presence raises no peak, and the time of its person is not known.
 alter table core.session_participation alter column peak_participants drop not null;
 with session as (
   select distinct p.source_id, p.session_id, s.started_at, s.ended_at
@@ -319,7 +319,7 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
        select 'minute', null, s.minutes_consumed, ceil(s.minutes_consumed), null
         where way.is_by_connection and s.participant_count is null
        union all
-       -- nobody was there: that is free, whatever the price
+       -- no presence: that is free at any price
        select 'minute', null, 0, 0,
               (select min(fit.rate_card_id) from card fit
                 where fit.source_id = s.source_id and fit.unit = 'minute'

@@ -33,7 +33,7 @@ pub struct Participant {
     pub joined_at: Option<DateTime<Utc>>,
     /// When it ended; null: still there, or not known.
     pub left_at: Option<DateTime<Utc>>,
-    /// True where the provider gave no end and `left_at` is the end of the session.
+    /// True where the provider gave no end, and `left_at` is `joined_at` plus the length it gave.
     pub is_left_at_derived: bool,
     /// Length by the provider, seconds; null: not said.
     pub duration_seconds: Option<Number>,

@@ -322,7 +322,7 @@ async fn participants_that_make_no_sense_are_kept_as_far_as_they_do() {
     assert_eq!(world.number("select count(*) from ingest.rejects where stream = 'participants'").await, 1);
     let counted = "select concat_ws(' ', participant_count, person_count, unknown_duration_count, peak_participants,
                                     participant_ms) from core.session_participation";
-    // p-1 and p-2 are one person; from 11:01 on p-2 and p-3 are there; when p-5 left nobody knows
+    // p-1 and p-2 are one person; from 11:01 on p-2 and p-3 are there; when p-5 left is not known
     assert_eq!(world.text(counted).await.as_deref(), Some("4 3 1 2 270000"));
     assert_eq!(world.number("select count(*) from core.people").await, 2);
 }

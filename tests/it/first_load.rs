@@ -64,6 +64,7 @@ impl Writer {
             source_slug: "konvo",
             person_key: &PersonKey::new(vec![7; 32]).expect("a key"),
             session_streams: &[],
+            fields: &FieldBook::default(),
             fetched_at: self.now,
             now: self.now,
         };
@@ -75,7 +76,7 @@ impl Writer {
 async fn fetch(provider: &Simulator, minutes: i64, to: i64) -> (Page, Finding) {
     let to = noon() - TimeDelta::hours(1) - TimeDelta::minutes(to) - TimeDelta::seconds(30);
     let window = Window { from: to - TimeDelta::minutes(minutes), to };
-    let set_key = |settings: &mut ConnectorSettings| settings.api.api_key = SecretString::from(API_KEY);
+    let set_key = |settings: &mut ConnectorSettings| settings.api.api_key = Secret::from(API_KEY.to_owned());
     let connector = connect_with("konvo", &provider.base_url(), set_key);
     let request = PageRequest { window: &window, cursor: None, now: noon() };
     let page = connector.fetch_page(Stream::Sessions, request).await.expect("a page");

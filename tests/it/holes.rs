@@ -102,7 +102,7 @@ async fn an_accepted_hole_lets_what_follows_count_and_stays_visible() {
     assert_eq!(fresh["freshness"]["range"]["has_accepted_gap"], true);
     let around = api.ok(AROUND).await;
     assert_eq!(statuses(&around), ["complete", "accepted_gap", "complete"]);
-    // one session is stored of that day; of a second nobody knows, so nothing is stated as 0
+    // one session is stored of that day; a second may be missing, so nothing is stated as 0
     let values = &around["rows"][1]["values"];
     assert_eq!(values["sessions"]["value"], 1);
     assert_eq!(values["never_started_sessions"], json!({"value": null, "reason": "accepted_gap"}));

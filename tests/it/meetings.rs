@@ -33,7 +33,7 @@ fn presence(id: &str, user: &str, joined: &str, left: Option<&str>, minutes: f64
 async fn a_presence_without_an_end_raises_no_peak_and_its_minutes_are_unknown() {
     let people = vec![
         presence("ana", "u-1", "11:00:00", Some("11:01:30"), 1.5),
-        // the connection broke: nobody says when it ended, and Ben joins again
+        // the connection broke: its end is not given, and Ben joins again
         presence("ben-1", "u-2", "11:00:10", None, 0.0),
         presence("ben-2", "u-2", "11:00:40", Some("11:01:30"), 0.833_333_333_3),
     ];
@@ -46,7 +46,7 @@ async fn a_presence_without_an_end_raises_no_peak_and_its_minutes_are_unknown() 
     assert_eq!(totals["peak_concurrent_participants"], json!({"value": 2, "unknown_count": 1}));
     // 90 and 50 seconds
     assert_eq!(totals["participant_minutes"], json!({"value": 2.333_333_333, "unknown_count": 1}));
-    // how long Ben was there nobody knows, so the meeting is in neither part
+    // how long Ben was there is not known, so the meeting is in neither part
     assert_eq!(totals["attendance_ratio"]["value"], Value::Null);
     assert_eq!(totals["attendance_ratio"]["unknown_count"], 1);
     assert_eq!(totals["participants"]["value"], 3);
