@@ -217,8 +217,18 @@ fn line(source: String, stream: Stream, result: &'static str) -> PollLine {
 
 /// The summary as a table for people.
 pub fn table(lines: &[PollLine]) -> String {
-    let head =
-        ["source", "stream", "result", "pages", "inserted", "updated", "unchanged", "rejected", "owed", "complete through"];
+    let head = [
+        "source",
+        "stream",
+        "result",
+        "pages",
+        "inserted",
+        "updated",
+        "unchanged",
+        "rejected",
+        "owed",
+        "complete through",
+    ];
     let rows = lines.iter().map(|line| {
         [
             line.source.clone(),

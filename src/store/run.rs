@@ -8,8 +8,8 @@ use crate::model::time::Window;
 pub use crate::model::verdict::Verdict;
 use crate::store::StoreError;
 use crate::store::lease::Lease;
-pub use crate::store::progress::{Pace, Progress, Tally};
 pub(super) use crate::store::progress::note;
+pub use crate::store::progress::{Pace, Progress, Tally};
 
 /// How a run ended, in full.
 #[derive(Debug, Clone)]

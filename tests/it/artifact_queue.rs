@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
+use tributary::clock::Clock;
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::faults::{Effect, Fault};
 use tributary::demo::simulator::quirks::Quirks;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::SecretString;
+
 use sqlx::PgPool;
 use tributary::app::polling::PollLine;
 use tributary::clock::Clock;
+use tributary::config::Secret;
 use tributary::connector::ConnectorSettings;
 use tributary::db::{self, Purpose, Route};
 use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
@@ -21,6 +22,7 @@ use tributary::model::page::{Page, PageRequest};
 use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::model::time::Window;
+use tributary::store::field_presence::FieldBook;
 use tributary::store::hold::Hold;
 use tributary::store::lease::{self, Claim, Claimant, Lease};
 use tributary::store::page::{self, SaveContext};
@@ -76,7 +78,7 @@ impl Writer {
 async fn fetch(provider: &Simulator, minutes: i64, to: i64) -> (Page, Finding) {
     let to = noon() - TimeDelta::hours(1) - TimeDelta::minutes(to) - TimeDelta::seconds(30);
     let window = Window { from: to - TimeDelta::minutes(minutes), to };
-    let set_key = |settings: &mut ConnectorSettings| settings.api.api_key = Secret::from(API_KEY.to_owned());
+    let set_key = |settings: &mut ConnectorSettings| settings.api.api_key = Secret::from(API_KEY);
     let connector = connect_with("konvo", &provider.base_url(), set_key);
     let request = PageRequest { window: &window, cursor: None, now: noon() };
     let page = connector.fetch_page(Stream::Sessions, request).await.expect("a page");

@@ -51,7 +51,8 @@ pub(super) async fn replace(
         person::meet(tx, source_id, &visits, now).await?;
     }
     // of a session that has brought nothing so far, nothing is stored
-    let changed: Vec<&ParticipantList<'_>> = lists.iter().filter(|one| one.context.task.content_hash.is_some()).collect();
+    let changed: Vec<&ParticipantList<'_>> =
+        lists.iter().filter(|one| one.context.task.content_hash.is_some()).collect();
     let mut moved = present(tx, source_id, &changed).await?;
     delete_missing(tx, source_id, lists).await?;
     upsert(tx, source_id, lists).await?;

@@ -13,8 +13,8 @@ use crate::model::message::word_count;
 use crate::model::speaker;
 use crate::model::stream::Stream;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
-use crate::store::artifact::speech::speaker_id;
 use crate::store::artifact::SaveContext;
+use crate::store::artifact::speech::speaker_id;
 use crate::store::{Place, StoreError, version};
 
 /// Transcripts with their speakers named by the participants that are stored.
