@@ -1,7 +1,7 @@
 //! When the state of stored sessions was last seen, as ranges of creation.
 //!
 //! A proven walk has seen every session of its range, whether it changed or not. That is kept as ranges that do not
-//! overlap, so that no session is touched for it. What was seen later wins.
+//! overlap, so that no session is touched for it. What was seen later wins; `window_record.sql` writes it with the proof.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -9,88 +9,6 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::time::Window;
 use crate::store::{Place, StoreError};
-
-/// A range, and when the run began that read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
-    window: Window,
-    at: DateTime<Utc>,
-}
-
-/// What is known once `new` was seen: `known` does not overlap and is in order, and neither does the result. Neighbours
-/// that were seen by the same run are one.
-fn overlay(known: &[Seen], new: Seen) -> Vec<Seen> {
-    let newer = |seen: &Seen| seen.at > new.at;
-    let mut parts = Vec::new();
-    for seen in known.iter().filter(|seen| !newer(seen)) {
-        let before = Window { to: seen.window.to.min(new.window.from), ..seen.window };
-        let after = Window { from: seen.window.from.max(new.window.to), ..seen.window };
-        parts.extend([before, after].map(|window| Seen { window, ..*seen }));
-    }
-    let mut reached = new.window.from;
-    for seen in known.iter().filter(|seen| newer(seen)) {
-        parts.push(Seen { window: Window { from: reached, to: seen.window.from.min(new.window.to) }, ..new });
-        reached = reached.max(seen.window.to);
-        parts.push(*seen);
-    }
-    parts.push(Seen { window: Window { from: reached, to: new.window.to }, ..new });
-    parts.retain(|part| part.window.from < part.window.to);
-    parts.sort_by_key(|part| part.window.from);
-    parts.dedup_by(|next, last| {
-        let is_one = last.at == next.at && last.window.to == next.window.from;
-        if is_one {
-            last.window.to = next.window.to;
-        }
-        is_one
-    });
-    parts
-}
-
-/// Notes that the run has seen all of `window`, within the transaction of the page that proves it.
-pub(super) async fn note(tx: &mut PgConnection, place: Place, window: &Window, run_id: i64) -> Result<(), StoreError> {
-    let failed = StoreError::doing("noting when the state of sessions was seen");
-    let (source_id, stream) = (place.source_id.0, place.stream.as_str());
-    let rows = sqlx::query!(
-        r#"with known as (
-                delete from ingest.state_coverage
-                 where source_id = $1 and stream = $2 and window_from <= $4 and window_to >= $3
-             returning window_from, window_to, seen_at)
-           select r.started_at::timestamptz as "began_at!", known.window_from::timestamptz as "from?",
-                  known.window_to::timestamptz as "to?", known.seen_at::timestamptz as "at?"
-             from ingest.runs r left join known on true
-            where r.run_id = $5"#,
-        source_id,
-        stream,
-        window.from,
-        window.to,
-        run_id,
-    )
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(&failed)?;
-    let Some(at) = rows.first().map(|row| row.began_at) else { return Ok(()) };
-    let known =
-        rows.into_iter().filter_map(|row| Some(Seen { window: Window { from: row.from?, to: row.to? }, at: row.at? }));
-    let mut known: Vec<Seen> = known.collect();
-    known.sort_by_key(|seen| seen.window.from);
-    let seen = overlay(&known, Seen { window: *window, at });
-    let from: Vec<DateTime<Utc>> = seen.iter().map(|seen| seen.window.from).collect();
-    let to: Vec<DateTime<Utc>> = seen.iter().map(|seen| seen.window.to).collect();
-    let at: Vec<DateTime<Utc>> = seen.iter().map(|seen| seen.at).collect();
-    sqlx::query!(
-        "insert into ingest.state_coverage (source_id, stream, window_from, window_to, seen_at)
-         select $1, $2, seen.* from unnest($3::timestamptz[], $4::timestamptz[], $5::timestamptz[]) seen",
-        source_id,
-        stream,
-        &from,
-        &to,
-        &at,
-    )
-    .execute(tx)
-    .await
-    .map_err(&failed)?;
-    Ok(())
-}
 
 /// Forgets what was seen later than `now`: a clock was ahead.
 pub(super) async fn forget_future(tx: &mut PgConnection, place: Place, now: DateTime<Utc>) -> Result<(), StoreError> {
@@ -220,32 +138,4 @@ pub async fn holds_at_most(
     .await
     .map_err(StoreError::doing("counting the sessions of the last days"))?;
     Ok(held <= limit)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seen(from: i64, to: i64, at: i64) -> Seen {
-        let instant = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
-        Seen { window: Window { from: instant(from), to: instant(to) }, at: instant(at) }
-    }
-
-    #[test]
-    fn what_was_seen_later_wins_and_nothing_is_lost() {
-        assert_eq!(overlay(&[], seen(10, 20, 5)), [seen(10, 20, 5)]);
-        let known = [seen(0, 10, 1), seen(10, 30, 2)];
-        assert_eq!(overlay(&known, seen(5, 20, 3)), [seen(0, 5, 1), seen(5, 20, 3), seen(20, 30, 2)]);
-        assert_eq!(overlay(&[seen(0, 30, 1)], seen(10, 20, 2)), [seen(0, 10, 1), seen(10, 20, 2), seen(20, 30, 1)]);
-        // a run that began earlier and proves later takes nothing back
-        let known = [seen(0, 10, 9), seen(20, 30, 9)];
-        assert_eq!(overlay(&known, seen(5, 25, 3)), [seen(0, 10, 9), seen(10, 20, 3), seen(20, 30, 9)]);
-    }
-
-    #[test]
-    fn neighbours_seen_by_one_run_become_one() {
-        assert_eq!(overlay(&[seen(0, 10, 1)], seen(10, 20, 1)), [seen(0, 20, 1)]);
-        assert_eq!(overlay(&[seen(0, 10, 1)], seen(10, 20, 2)), [seen(0, 10, 1), seen(10, 20, 2)]);
-        assert_eq!(overlay(&[seen(0, 10, 1), seen(20, 30, 1)], seen(5, 25, 1)), [seen(0, 30, 1)]);
-    }
 }

@@ -7,7 +7,7 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::store::hold::Hold;
-use crate::store::{Place, StoreError, state_coverage, version};
+use crate::store::{Place, StoreError, version};
 
 /// What is claimed, or denied, about a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +111,8 @@ pub(super) async fn take_turn(tx: &mut PgConnection, place: Place) -> Result<(),
 
 /// Records a finding, within the transaction of the page that completes it; with `is_writing` the stream's data have
 /// another version from now on. One statement: proven ranges that overlap or touch become one, and what was denied in the
-/// range is judged by this finding. What of it lies outside is a gap still, and judged by its own walk.
+/// range is judged by this finding. What of it lies outside is a gap still, and judged by its own walk. A proven range has
+/// its state seen.
 pub(super) async fn record(
     tx: &mut PgConnection,
     place: Place,
@@ -122,9 +123,6 @@ pub(super) async fn record(
     let window = finding.window;
     if window.from >= window.to {
         return if is_writing { version::raise(tx, place).await } else { Ok(()) };
-    }
-    if finding.doubt.is_none() {
-        state_coverage::note(tx, place, &window, run_id).await?;
     }
     sqlx::query_file!(
         "src/store/window_record.sql",

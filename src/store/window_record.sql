@@ -9,6 +9,26 @@ with merged as (
      where w.source_id = $1 and w.stream = $2 and not w.is_complete
        and w.window_from < whole.window_to and w.window_to > whole.window_from
     returning 1
+), run as (
+    select started_at as at from ingest.runs where $5 and run_id = $9
+), seen_before as (
+    -- a proven walk has seen the state of every session in its range; what a later run has seen stays
+    delete from ingest.state_coverage
+     where $5 and source_id = $1 and stream = $2 and window_from <= $4 and window_to >= $3
+    returning tstzrange(window_from, window_to) as range, seen_at as at
+), later as (
+    select coalesce(range_agg(b.range), '{}') as ranges from seen_before b, run where b.at > run.at
+), part as (
+    select b.at, b.range::tstzmultirange - case when b.at > run.at then '{}' else tstzrange($3, $4)::tstzmultirange end
+             as ranges
+      from seen_before b, run
+    union all
+    select run.at, tstzrange($3, $4)::tstzmultirange - later.ranges from run, later
+), seen as (
+    insert into ingest.state_coverage (source_id, stream, window_from, window_to, seen_at)
+    select $1, $2, lower(stretch.range), upper(stretch.range), stretch.at
+      from (select part.at, unnest(range_agg(piece)) as range
+              from part, unnest(part.ranges) piece group by part.at) stretch
 ), raised as (
     insert into ingest.data_versions as v (source_id, stream, version)
     select $1, $2, 1 where $11

@@ -1,10 +1,12 @@
 -- A world small enough to count by hand. The present is 2026-11-20 12:00 UTC; days are those of Berlin (UTC+1).
-insert into core.sources overriding system value
-values (1, 'rtk-prod',   'realtimekit', 'app', 'participant_time', false, 'not_fetched', '2026-01-01Z', '0 */5 * * * *', '{meeting,livestream}', true),
-       (2, 'konpro-eu',  'konpro',      '',    'session_time',     false, 'none',        '2026-01-01Z', '0 */5 * * * *', '{avatar}', true),
-       (3, 'konvo-eu',   'konvo',       '',    null,               true,  'inline',      '2026-01-01Z', '0 */5 * * * *', '{chat}', true),
-       (4, 'konvo-us',   'konvo',       '',    null,               true,  'inline',      '2026-11-01Z', '0 */5 * * * *', '{chat}', true),
-       (5, 'konpro-old', 'konpro',      '',    'session_time',     false, 'none',        '2026-01-01Z', '0 */5 * * * *', '{avatar}', false);
+insert into core.sources (source_id, source_slug, provider, account_ref, minutes_basis, has_outcomes, message_support,
+                          history_from, schedule, session_kinds, is_enabled,
+                          pseudonym_slug) overriding system value
+values (1, 'rtk-prod',   'realtimekit', 'app', 'participant_time', false, 'not_fetched', '2026-01-01Z', '0 */5 * * * *', '{meeting,livestream}', true, 'rtk-prod'),
+       (2, 'konpro-eu',  'konpro',      '',    'session_time',     false, 'none',        '2026-01-01Z', '0 */5 * * * *', '{avatar}', true, 'konpro-eu'),
+       (3, 'konvo-eu',   'konvo',       '',    null,               true,  'inline',      '2026-01-01Z', '0 */5 * * * *', '{chat}', true, 'konvo-eu'),
+       (4, 'konvo-us',   'konvo',       '',    null,               true,  'inline',      '2026-11-01Z', '0 */5 * * * *', '{chat}', true, 'konvo-us'),
+       (5, 'konpro-old', 'konpro',      '',    'session_time',     false, 'none',        '2026-01-01Z', '0 */5 * * * *', '{avatar}', false, 'konpro-old');
 
 insert into ingest.streams (source_id, stream, last_attempt_at, last_success_at, last_verdict, consecutive_failures,
                             lease_owner, lease_until, parked_until, last_error_class, last_error_detail, last_error_at)

@@ -24,8 +24,8 @@ async fn sessions(count: i64) -> TestDatabase {
     for sql in [
         "alter table ingest.artifact_tasks set (autovacuum_enabled = false)".to_owned(),
         "insert into core.sources (source_id, source_slug, provider, account_ref, has_outcomes, message_support,
-                                   history_from, schedule, session_kinds, is_enabled)
-         values (1, 's', 'p', 'a', false, 'none', '2026-01-01Z', '0 0 * * * *', '{}', true)"
+                                   history_from, schedule, session_kinds, is_enabled, pseudonym_slug)
+         values (1, 's', 'p', 'a', false, 'none', '2026-01-01Z', '0 0 * * * *', '{}', true, 's')"
             .to_owned(),
         format!(
             "insert into core.sessions (session_id, created_at, started_at, ended_at, first_seen_at, last_changed_at,

@@ -10,11 +10,13 @@
 -- 67       a breakout room of 61: never counts
 -- 68       20th 09:00-10:00          60      t1 60                               60    0    rounding
 -- 71       16th 11:00-11:05, rtk-us  25      u1 10                               10    15   other
-insert into core.sources overriding system value
+insert into core.sources (source_id, source_slug, provider, account_ref, minutes_basis, has_outcomes, message_support,
+                          history_from, schedule, session_kinds, is_enabled, session_streams,
+                          pseudonym_slug) overriding system value
 values (6, 'rtk-eu', 'realtimekit', 'eu', 'participant_time', false, 'per_session', '2026-01-01Z', '0 */5 * * * *', '{meeting,livestream}', true,
-        '{participants,chat,transcript,summary,quality}'),
+        '{participants,chat,transcript,summary,quality}', 'rtk-eu'),
        (7, 'rtk-us', 'realtimekit', 'us', 'participant_time', false, 'per_session', '2026-01-01Z', '0 */5 * * * *', '{meeting,livestream}', true,
-        '{participants,chat,transcript,summary,quality}');
+        '{participants,chat,transcript,summary,quality}', 'rtk-us');
 -- a stream fetched session by session proves no range: it must not make a figure unproven
 insert into ingest.streams (source_id, stream, last_attempt_at, last_success_at, last_verdict, consecutive_failures)
 values (6, 'sessions', '2026-11-20 11:50Z', '2026-11-20 11:50Z', 'complete', 0),

@@ -9,8 +9,10 @@
 -- 85    cleo   19th 15:00      19th 16:00      resolved    u 15:00 (1)
 -- 86    nobody 20th 11:00      open, 11:30     open        never fetched
 -- 88    anna   4th, deleted at the provider: never counts
-insert into core.sources overriding system value
-values (8, 'konvo-lab', 'konvo', '', null, true, 'inline', '2026-01-01Z', '0 */5 * * * *', '{chat}', true);
+insert into core.sources (source_id, source_slug, provider, account_ref, minutes_basis, has_outcomes, message_support,
+                          history_from, schedule, session_kinds, is_enabled,
+                          pseudonym_slug) overriding system value
+values (8, 'konvo-lab', 'konvo', '', null, true, 'inline', '2026-01-01Z', '0 */5 * * * *', '{chat}', true, 'konvo-lab');
 insert into ingest.streams (source_id, stream, last_attempt_at, last_success_at, last_verdict, consecutive_failures)
 values (8, 'sessions', '2026-11-20 11:50Z', '2026-11-20 11:50Z', 'complete', 0);
 insert into ingest.windows (source_id, stream, window_from, window_to, is_complete, reason, run_id, checked_at)

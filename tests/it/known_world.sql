@@ -5,10 +5,11 @@
 -- forward on 30 March 2025 and back on 26 October 2025, each time at 01:00 UTC. In New York it was UTC-4 on all of these
 -- days, in Kathmandu it always is UTC+5:45.
 insert into core.sources (source_id, source_slug, provider, account_ref, minutes_basis, has_outcomes, message_support,
-                          history_from, schedule, session_kinds, is_enabled, session_streams) overriding system value
-values (1, 'rtk-main',    'realtimekit', 'app', 'participant_time', false, 'per_session', '2025-01-01Z', '0 */5 * * * *', '{meeting,livestream}', true, '{participants,chat,transcript,summary,quality}'),
-       (2, 'konpro-main', 'konpro',      '',    'session_time',     false, 'none',        '2025-01-01Z', '0 */5 * * * *', '{avatar}', true, '{}'),
-       (3, 'konvo-main',  'konvo',       '',    null,               true,  'inline',      '2025-01-01Z', '0 */5 * * * *', '{chat}', true, '{}');
+                          history_from, schedule, session_kinds, is_enabled, session_streams,
+                          pseudonym_slug) overriding system value
+values (1, 'rtk-main',    'realtimekit', 'app', 'participant_time', false, 'per_session', '2025-01-01Z', '0 */5 * * * *', '{meeting,livestream}', true, '{participants,chat,transcript,summary,quality}', 'rtk-main'),
+       (2, 'konpro-main', 'konpro',      '',    'session_time',     false, 'none',        '2025-01-01Z', '0 */5 * * * *', '{avatar}', true, '{}', 'konpro-main'),
+       (3, 'konvo-main',  'konvo',       '',    null,               true,  'inline',      '2025-01-01Z', '0 */5 * * * *', '{chat}', true, '{}', 'konvo-main');
 
 -- a refund is done by people, and one of them wrote in 205
 update core.sources set human_steps = '{REFUND,AGENT}' where source_id = 3;

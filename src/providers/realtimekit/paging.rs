@@ -65,11 +65,14 @@ impl Paging {
         let known = self.base.get().copied();
         let page_no = known.unwrap_or(1);
         let mut answer = match self.page(api, list, page_no).await {
-            // counted from 0, a list of one page has no page 1
+            // counted from 0, a list of one page has no page 1; one that is there a moment later was refused in passing
             Err(error) if known.is_none() && is_refusal(&error) && !list.is_of_one_session() => {
-                let answer = self.page(api, list, 0).await.map_err(|_| error)?;
-                let base = (answer.listing.rows() > 0).then_some(0);
-                return self.begin(answer, known, base);
+                let Ok(answer) = self.page(api, list, 0).await else { return Err(error) };
+                let is_refused_again = self.page(api, list, 1).await.is_err_and(|again| is_refusal(&again));
+                if answer.listing.rows() == 0 || !is_refused_again {
+                    return Err(error);
+                }
+                return self.begin(answer, known, Some(0));
             }
             answer => answer?,
         };
