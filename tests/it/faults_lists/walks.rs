@@ -20,6 +20,8 @@ use tributary::demo::simulator::faults::{Effect, Fault};
 use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
 use tributary::demo::simulator::quirks::{FilterMeaning, ListOrder, Quirks};
 use tributary::demo::simulator::{Platform, Simulator};
+use tributary::store::operation::Operator;
+use tributary::store::source_change::{Change, ChangeRequest, SourceChanges};
 
 use crate::faults_lists::dump;
 use crate::harness::db::TestDatabase;
@@ -212,6 +214,25 @@ async fn stored_ids(db: &TestDatabase, slug: &str) -> BTreeSet<String> {
     ids.into_iter().collect()
 }
 
+/// Removes what the walk before has stored.
+async fn remove_sources(app: &App, db: &TestDatabase) {
+    // a new database has no tables yet
+    app.migrate(&db.pool).await.expect("a schema");
+    let operator = Operator { requested_by: "the test".to_owned(), request_id: None };
+    let changes = SourceChanges { pool: db.pool.clone(), person_key: app.person_key(&db.pool).await.expect("a key") };
+    for slug in tributary::store::source::slugs(&db.pool).await.expect("slugs") {
+        let request = ChangeRequest {
+            slug: &slug,
+            change: Change::Remove,
+            is_dry_run: false,
+            configured: Some(&[]),
+            operator: &operator,
+            now: app.clock.now(),
+        };
+        changes.apply(&request).await.expect("it is removed");
+    }
+}
+
 async fn try_walk(
     platform: Platform,
     walk: &Walk,
@@ -229,6 +250,10 @@ async fn try_walk(
     let clock = Arc::clone(&stage.clock) as Arc<dyn Clock>;
     let provider = Arc::new(simulator(platform, stage.feed.clone(), quirks.clone(), clock).await);
     let app = service(&dbs.0, &stage, slug, &provider.base_url(), walk.page_size);
+    // all walks are of one account, which is not stored under two slugs
+    for db in [&dbs.0, &dbs.1] {
+        remove_sources(&app, db).await;
+    }
     for edits in &walk.polls {
         let before = stage.ids();
         let faults = edits.iter().map(|(request, edit)| {

@@ -123,7 +123,8 @@ async fn f81_sighup_adds_changes_and_removes_sources_and_a_faulty_file_changes_n
     assert!(poller.end().await.success(), "{}", poller.log());
 }
 
-#[tokio::test]
+// the providers answer on the other thread while a command is waited for
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sources_are_renamed_on_the_command_line_and_a_dry_run_changes_nothing() {
     let providers = Providers::start(&[Platform::Konvo], 20, 0).await;
     let stage = providers.stage(ONCE_A_YEAR, 10).await;
