@@ -185,6 +185,11 @@ impl PullError {
         Self { kind: PullErrorKind::Contract, call: call.into(), detail: detail.into(), http_status: None }
     }
 
+    /// Whether the provider may say by this that a list has no such page.
+    pub fn refuses_page(&self) -> bool {
+        matches!(self.http_status, Some(400 | 404 | 410 | 416 | 422))
+    }
+
     /// The instant until which nothing may be called, if this error says one.
     pub fn retry_at(&self) -> Option<DateTime<Utc>> {
         match self.kind {

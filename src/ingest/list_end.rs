@@ -29,8 +29,6 @@ const MAX_STALE_PAGES: u32 = 2;
 const ROUND_LISTS: u64 = 1_000;
 const ROUND_TOTALS: u64 = 500;
 const ROUND_PAGES: [u64; 2] = [10, 25];
-/// Statuses by which a provider says that there is no such page.
-const NO_SUCH_PAGE: [u16; 5] = [400, 404, 410, 416, 422];
 
 /// What a page says about the list, beside its records.
 #[derive(Debug, Clone, Copy)]
@@ -163,7 +161,7 @@ impl ListEnd {
 
     /// Whether this failure to fetch the page after the last one is the provider's word that there is none.
     pub(super) fn ends_with(&mut self, error: &PullError) -> bool {
-        let is_end = self.page_count > 0 && error.http_status.is_some_and(|status| NO_SUCH_PAGE.contains(&status));
+        let is_end = self.page_count > 0 && error.refuses_page();
         if is_end {
             self.refusal = Some(error.to_string());
         }

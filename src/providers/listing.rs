@@ -116,7 +116,8 @@ pub(super) fn oddities_of(answer: &Answer) -> Oddities {
 /// `None` where it is something else.
 pub(super) fn list_or_null<'a>(answer: &Answer, list: &'a RawValue) -> Option<(Vec<&'a RawValue>, Option<PullError>)> {
     if list.get() == "null" {
-        return Some((Vec::new(), Some(answer.contract_error("the list is null"))));
+        let error = PullError { http_status: Some(200), ..answer.contract_error("the list is null") };
+        return Some((Vec::new(), Some(error)));
     }
     Some((elements(list.get())?, None))
 }

@@ -66,9 +66,9 @@ impl Paging {
         let page_no = known.unwrap_or(1);
         let mut answer = match self.page(api, list, page_no).await {
             // counted from 0, a list of one page has no page 1; one that is there a moment later was refused in passing
-            Err(error) if known.is_none() && is_refusal(&error) && !list.is_of_one_session() => {
+            Err(error) if known.is_none() && error.refuses_page() && !list.is_of_one_session() => {
                 let Ok(answer) = self.page(api, list, 0).await else { return Err(error) };
-                let is_refused_again = self.page(api, list, 1).await.is_err_and(|again| is_refusal(&again));
+                let is_refused_again = self.page(api, list, 1).await.is_err_and(|again| again.refuses_page());
                 if answer.listing.rows() == 0 || !is_refused_again {
                     return Err(error);
                 }
@@ -112,7 +112,9 @@ impl Paging {
     ) -> Result<(Option<u32>, ListAnswer), PullError> {
         page_1.listing.room = Room::default();
         let page_0 = match self.page(api, list, 0).await {
-            Err(error) if is_refusal(&error) => return Ok((Some(1), page_1)),
+            Err(error) if matches!(error.kind, PullErrorKind::Config | PullErrorKind::NotFound) => {
+                return Ok((Some(1), page_1));
+            }
             page_0 => page_0?,
         };
         let (rows_0, rows_1) = (page_0.listing.rows(), page_1.listing.rows());
@@ -141,8 +143,4 @@ impl Paging {
         let onward = listing::onward(rows, seen, answer.listing.total, &next);
         Step { answer, onward, page_size: u64::from(self.page_size), learnt_base }
     }
-}
-
-fn is_refusal(error: &PullError) -> bool {
-    matches!(error.kind, PullErrorKind::Config | PullErrorKind::NotFound)
 }
