@@ -2,7 +2,8 @@
 
 -- What belongs to a session is written in the transaction that writes the session, or under a task whose row that
 -- transaction locks; and whatever is written for a source holds a row of the source. A foreign key would look both up
--- once more for every row and never find a fault. What they did where sessions are removed, a trigger does.
+-- once more for every row and never find a fault. Sessions are removed in one place of the service, which
+-- removes what belongs to them too.
 do $$
 declare
     held record;
@@ -19,27 +20,6 @@ begin
     end loop;
 end $$;
 
--- Takes the rows of every table of core that names a source and a session along with removed sessions, whichever tables
--- there are: the one place in which that is done, and it costs nothing where sessions are written. A trigger of a
--- statement and not a foreign key; a distributed engine, which refuses both, wants the same deletes from whatever removes.
-create function core.follow_removed_sessions() returns trigger
-  language plpgsql as $$
-declare
-    part regclass;
-begin
-    for part in select c.oid::regclass
-                  from pg_class c
-                  join pg_attribute a on a.attrelid = c.oid and a.attname = 'source_id' and not a.attisdropped
-                  join pg_attribute b on b.attrelid = c.oid and b.attname = 'session_id' and not b.attisdropped
-                 where c.relnamespace = 'core'::regnamespace and c.relkind in ('r', 'p')
-                   and not c.relispartition and c.oid <> 'core.sessions'::regclass loop
-        execute format('delete from %s part using removed
-                         where part.source_id = removed.source_id and part.session_id = removed.session_id', part);
-    end loop;
-    return null;
-end $$;
-create trigger sessions_removed after delete on core.sessions
-  referencing old table as removed for each statement execute function core.follow_removed_sessions();
 
 -- Each index is written for each new session, so each names what reads it:
 --   sessions_pkey              what belongs to a session: every join of core by source and number

@@ -11,6 +11,7 @@ pub mod pruning;
 pub mod reconciling;
 mod reject_desk;
 pub mod reloading;
+pub mod replay_verb;
 pub mod replaying;
 pub mod retrying;
 pub mod serving;

@@ -5,21 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 use tributary::app::polling::Selection;
 use tributary::app::reloading::Reloads;
 use tributary::app::serving::{self, Role};
 use tributary::app::{
-    self, App, backfilling, checking, polling, pruning, reconciling, replaying, retrying, say, source_changes, windows,
+    self, App, backfilling, checking, polling, pruning, reconciling, replay_verb, say, source_changes, windows,
 };
 use tributary::clock::{Dice, SystemClock};
 use tributary::db::Purpose;
 use tributary::demo;
 use tributary::demo::postgres::{Server, ServerSettings};
-use tributary::ingest::replay::StreamReplay;
-use tributary::model::artifact::RETRY_STATES;
 use tributary::model::stream::Stream;
 
 /// Polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers questions
@@ -43,7 +40,7 @@ enum Verb {
     /// Poll every source once, now; exit 0 only if every run is proven complete
     Poll(PollArgs),
     /// Make all rows again from raw records, or try rejects or given-up artifacts again; asks no provider
-    Replay(ReplayArgs),
+    Replay(replay_verb::ReplayArgs),
     /// Remove superseded raw records and old lines of the journals, as configured
     Prune(PruneArgs),
     /// Read a range of the past; exit 0 only if all of it is proven complete
@@ -84,7 +81,7 @@ struct PollArgs {
     #[arg(long)]
     source: Option<String>,
     /// Only this stream
-    #[arg(long, value_parser = parse_stream)]
+    #[arg(long, value_parser = replay_verb::parse_stream)]
     stream: Option<Stream>,
     /// Read all of the past again, due or not; exit 0 only if all of it was read
     #[arg(long)]
@@ -95,53 +92,10 @@ struct PollArgs {
 }
 
 #[derive(Args)]
-struct ReplayArgs {
-    #[command(flatten)]
-    what: ReplayChoice,
-    /// Only this source
-    #[arg(long)]
-    source: Option<String>,
-    /// With --artifacts, only in these states, comma list; default: failed, expired, empty, incomplete
-    #[arg(long, value_delimiter = ',', value_parser = RETRY_STATES, requires = "artifacts")]
-    state: Vec<String>,
-    /// With --artifacts, only this stream
-    #[arg(long, value_parser = parse_stream, requires = "artifacts")]
-    stream: Option<Stream>,
-    /// With --artifacts, only of sessions that began on this date (midnight UTC) or at this RFC 3339 instant, or later
-    #[arg(long, value_name = "DATE", value_parser = backfilling::parse_instant, requires = "artifacts")]
-    from: Option<DateTime<Utc>>,
-    /// With --artifacts, only of sessions that began before it
-    #[arg(long, value_name = "DATE", value_parser = backfilling::parse_instant, requires = "artifacts")]
-    to: Option<DateTime<Utc>>,
-    /// Print the summary as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-struct ReplayChoice {
-    /// Try all open rejects by this version; exit 0 only if none is left
-    #[arg(long)]
-    rejects: bool,
-    /// Make all normalized rows from raw records; exit 0 only if every record has its rows
-    #[arg(long)]
-    from_raw: bool,
-    /// Have what was given up of sessions' artifacts tried again by the pollers: resets its tries and makes it due now
-    #[arg(long)]
-    artifacts: bool,
-}
-
-#[derive(Args)]
 struct PruneArgs {
     /// Print what was removed as JSON
     #[arg(long)]
     json: bool,
-}
-
-fn parse_stream(text: &str) -> Result<Stream, String> {
-    let names = Stream::ALL.map(Stream::as_str).join(", ");
-    Stream::parse(text).ok_or_else(|| format!("there is no such stream; there are: {names}"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
@@ -179,12 +133,16 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             block_on(async move {
                 let selection = Selection { source: args.source, stream: args.stream, is_full: args.full };
                 let lines = polling::poll(&app, &selection, serving::stop_on_signal()?).await?;
-                say(&if args.json { json(&lines)? } else { polling::table(&lines) })?;
+                say(&if args.json { replay_verb::json(&lines)? } else { polling::table(&lines) })?;
                 let is_complete = lines.iter().all(polling::PollLine::is_complete);
                 Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             })
         }
-        Verb::Replay(args) => block_on(replay(configured(path, environment, None)?, args, user(environment))),
+        Verb::Replay(args) => {
+            let app = configured(path, environment, None)?;
+            let user = user(environment);
+            block_on(async move { replay_verb::run(&app, args, &user, serving::stop_on_signal()?).await })
+        }
         Verb::Prune(args) => {
             let app = configured(path, environment, None)?;
             block_on(async move {
@@ -193,7 +151,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
                     "removed {} superseded raw records, {} runs, {} calls, {} comparisons, {} plans of reconciliations\n",
                     pruned.raw_records, pruned.runs, pruned.actions, pruned.comparisons, pruned.reconciliations
                 );
-                say(&if args.json { json(&pruned)? } else { text })?;
+                say(&if args.json { replay_verb::json(&pruned)? } else { text })?;
                 Ok(ExitCode::SUCCESS)
             })
         }
@@ -238,30 +196,6 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             })
         }
     }
-}
-
-async fn replay(app: App, args: ReplayArgs, user: String) -> anyhow::Result<ExitCode> {
-    let (only, stop) = (args.source.as_deref(), serving::stop_on_signal()?);
-    let is_whole = if args.what.artifacts {
-        let ReplayArgs { source, stream, state: states, from, to, json: is_json, .. } = args;
-        let selection = retrying::RetrySelection { source, stream, states, from, to };
-        let lines = retrying::retry(&app, &selection, &user, stop).await?;
-        say(&if is_json { json(&lines)? } else { retrying::table(&lines) })?;
-        true
-    } else if args.what.rejects {
-        let lines = replaying::rejects(&app, only, stop).await?;
-        say(&if args.json { json(&lines)? } else { replaying::reject_table(&lines) })?;
-        lines.iter().all(|line| line.outcome != "still_rejected")
-    } else {
-        let lines = replaying::from_raw(&app, only, stop).await?;
-        say(&if args.json { json(&lines)? } else { replaying::table(&lines) })?;
-        lines.iter().all(StreamReplay::is_complete)
-    };
-    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn json(summary: &impl serde::Serialize) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(summary)? + "\n")
 }
 
 fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {

@@ -54,7 +54,7 @@ impl Run<'_> {
             let Some(since) = pass else { continue };
             let mut left = self.unread(ring, since).await?;
             if !left.is_empty() && trouble.is_none() && !(has_read && self.is_share_spent()) {
-                ring::begin(pool, &self.hold, ring, since).await.map_err(Halt::Store)?;
+                self.persist(|| ring::begin(pool, &self.hold, ring, since)).await.map_err(Halt::Store)?;
                 has_read = true;
                 match self.cover_ring(ring, since, policy, extent).await {
                     Err(Halt::Pull(error)) => trouble = Some(error),
@@ -68,7 +68,7 @@ impl Run<'_> {
                 unfinished.push((ring, at));
             }
         }
-        ring::finish(pool, &self.hold, &finished, now).await.map_err(Halt::Store)?;
+        self.persist(|| ring::finish(pool, &self.hold, &finished, now)).await.map_err(Halt::Store)?;
         let found = std::mem::replace(&mut self.doubts, doubts);
         if let Some(error) = &trouble {
             tracing::info!(source = %self.source.slug, error = %error, "rings are read on by the next run");

@@ -149,7 +149,7 @@ async fn f73_a_database_that_goes_away_in_the_middle_of_a_run_is_waited_for() {
 
 #[tokio::test]
 async fn f73_a_commit_whose_answer_is_lost_is_repeated_and_counted_once() {
-    let providers = Providers::start(&[Platform::Konvo], 120, 0).await;
+    let providers = Providers::start(&[Platform::Konvo], 400, 0).await;
     let quiet = providers.quiet_tables().await;
     let mut stage = providers.stage("", 10).await;
     let valve = Valve::before(&stage).await;

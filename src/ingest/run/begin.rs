@@ -1,0 +1,107 @@
+//! How a run begins: what it reads before its first call.
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use crate::ingest::account::AccountWitness;
+use crate::ingest::artifact::PlannedStream;
+use crate::ingest::keeper::Keeper;
+use crate::ingest::run::{MAX_CUTS, Run};
+use crate::ingest::{Poller, Source};
+use crate::model::time::{Window, to_micros};
+use crate::store::backfill::{Purpose, Unit, claim};
+use crate::store::field_presence::FieldBook;
+use crate::store::hold::Hold;
+use crate::store::lease::Lease;
+use crate::store::run::{self as journal, Pace, Progress};
+use crate::store::{StoreError, hole, present};
+
+/// Cuts of doubtful windows in the run of a unit: from a month down to a minute, with some to spare, since no next one
+/// follows soon.
+const MAX_CUTS_OF_UNIT: u32 = 24;
+
+async fn read_database_clock(poller: &Poller) -> Result<Option<(DateTime<Utc>, Instant)>, StoreError> {
+    if poller.clock.is_set_by_hand() {
+        return Ok(None);
+    }
+    let read = present::now(&poller.pool).await?;
+    // what the way back took makes this clock late by so much, and never early
+    Ok(Some((read, Instant::now())))
+}
+
+impl<'a> Run<'a> {
+    /// The run of a poll.
+    pub(in crate::ingest) async fn start(
+        poller: &'a Poller,
+        source: &'a Source,
+        lease: Lease,
+        target: &Window,
+    ) -> Result<Self, StoreError> {
+        let database_clock = read_database_clock(poller).await?;
+        let now = poller.clock.now();
+        let run_id = journal::start(&poller.pool, &lease, target, now).await?;
+        tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
+        let hold = Hold::Lease(lease);
+        let accepted = hole::accepted(&poller.pool, lease.source_id, lease.stream).await?;
+        let fields = FieldBook::load(&poller.pool, hold.place(), &source.dropped_fields).await?;
+        let keeper = Keeper::of_lease(&poller.pool, lease);
+        let run = Self::new(poller, source, hold, (run_id, to_micros(now)), keeper);
+        Ok(Self { accepted, fields, database_clock, ..run })
+    }
+
+    /// The run of a unit of the past.
+    pub(in crate::ingest) async fn start_unit(
+        poller: &'a Poller,
+        source: &'a Source,
+        unit: Unit,
+        purpose: Purpose,
+        window: &Window,
+    ) -> Result<Self, StoreError> {
+        let database_clock = read_database_clock(poller).await?;
+        let now = poller.clock.now();
+        let run_id = claim::start_run(&poller.pool, &unit, purpose.as_str(), window, now).await?;
+        tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
+        let fields = FieldBook::load(&poller.pool, unit.place, &source.dropped_fields).await?;
+        let stop = poller.stop.child_token();
+        let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
+        let run = Self::new(poller, source, Hold::Unit(unit), (run_id, to_micros(now)), keeper);
+        Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, fields, database_clock, ..run })
+    }
+
+    fn new(
+        poller: &'a Poller,
+        source: &'a Source,
+        hold: Hold,
+        (id, began_at): (i64, DateTime<Utc>),
+        keeper: Keeper,
+    ) -> Self {
+        Self {
+            poller,
+            source,
+            connector: &*source.connector,
+            hold,
+            stop: poller.stop.clone(),
+            id,
+            began_at,
+            page_count: 0,
+            progress: Progress::default(),
+            pace: Pace::default(),
+            provider_total: None,
+            distinct_count: 0,
+            fields: FieldBook::default(),
+            missing_fields: Vec::new(),
+            doubts: Vec::new(),
+            cuts_left: MAX_CUTS,
+            accepted: Vec::new(),
+            spared_windows: 0,
+            filter_works: false,
+            is_ring: false,
+            share: None,
+            listed: None,
+            account: AccountWitness::default(),
+            session_streams: source.session_streams.iter().map(PlannedStream::listed).collect(),
+            keeper,
+            database_clock: None,
+        }
+    }
+}
