@@ -121,7 +121,7 @@ pub struct Answer {
 impl Answer {
     /// This answer breaks the provider's contract.
     pub fn contract_error(&self, detail: impl Into<String>) -> PullError {
-        PullError { http_status: Some(self.status.as_u16()), ..PullError::contract(self.call.clone(), detail) }
+        PullError { http_status: Some(200), ..PullError::contract(self.call.clone(), detail) }
     }
 
     /// The answer with values rewritten that are not JSON, so that they cost no other; `None` where there are none.

@@ -15,7 +15,6 @@ use crate::connector::Connector;
 use crate::connector::error::PullError;
 use crate::failpoint;
 use crate::ingest::account::AccountWitness;
-use crate::ingest::artifact::PlannedStream;
 use crate::ingest::keeper::Keeper;
 use crate::ingest::patience::persist;
 use crate::ingest::rings::Share;
@@ -23,16 +22,16 @@ use crate::ingest::verdict::{self, Halt};
 use crate::ingest::{Poller, RunSummary, Source};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::stream::Stream;
-use crate::model::time::{Window, to_micros};
+use crate::model::time::Window;
 use crate::store::artifact::SessionStream;
-use crate::store::backfill::{Purpose, Unit, claim};
+
 use crate::store::field_presence::{FieldBook, MissingField};
 use crate::store::hold::Hold;
 use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Pace, Progress, Tally};
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, hole, present, statistics, window as windows};
+use crate::store::{StoreError, statistics, window as windows};
 
 /// Cuts of doubtful windows in one poll; the next one goes on where this one stopped.
 const MAX_CUTS: u32 = 16;

@@ -104,12 +104,11 @@ pub(super) async fn remove(tx: &mut PgConnection, source_id: SourceId, ids: &[i6
     .fetch_all(&mut *tx)
     .await
     .map_err(&failed)?;
-    let removed =
-        sqlx::query!("delete from core.sessions where source_id = $1 and session_id = any($2)", source_id.0, ids)
-            .execute(&mut *tx)
-            .await
-            .map_err(&failed)?
-            .rows_affected();
+    let removed = sqlx::query_file!("src/store/session_remove.sql", source_id.0, ids)
+        .execute(&mut *tx)
+        .await
+        .map_err(&failed)?
+        .rows_affected();
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
     person::date(tx, source_id, &people).await?;
     Ok(removed)
