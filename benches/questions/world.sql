@@ -6,11 +6,11 @@
 set session_replication_role = replica;
 
 insert into core.sources (source_slug, provider, account_ref, minutes_basis, has_outcomes, message_support, history_from,
-                          schedule, session_kinds, is_enabled)
-values ('konpro', 'konpro', 'a', 'session_time', false, 'none', '2025-01-01Z', '0 */5 * * * *', '{avatar}', true),
-       ('konvo', 'konvo', 'b', null, true, 'inline', '2025-01-01Z', '0 */5 * * * *', '{chat}', true),
+                          schedule, session_kinds, is_enabled, pseudonym_slug)
+values ('konpro', 'konpro', 'a', 'session_time', false, 'none', '2025-01-01Z', '0 */5 * * * *', '{avatar}', true, 'konpro'),
+       ('konvo', 'konvo', 'b', null, true, 'inline', '2025-01-01Z', '0 */5 * * * *', '{chat}', true, 'konvo'),
        ('rtk', 'realtimekit', 'c', 'participant_time', false, 'not_fetched', '2025-01-01Z', '0 */5 * * * *',
-        '{meeting,livestream}', true);
+        '{meeting,livestream}', true, 'rtk');
 insert into ingest.streams (source_id, stream) select source_id, 'sessions' from core.sources;
 with run as (
   insert into ingest.runs (source_id, stream, started_at, heartbeat_at, finished_at, verdict, inserted_count)
