@@ -34,6 +34,8 @@ pub enum PullErrorKind {
     FileCut,
     /// A page about a failure came in place of a file, with a status of success.
     ErrorPage,
+    /// As a broken contract: a page after the first holds `null` and no list, by which some providers end a list.
+    NoList,
     /// The decoded answer is larger than allowed.
     TooLarge,
 }
@@ -124,7 +126,7 @@ impl PullErrorKind {
                 may_be_local: false,
                 advice: "The provider refused the request itself; check base_url, page_size, account_id and app_id of the source.",
             },
-            Self::Contract => Policy {
+            Self::Contract | Self::NoList => Policy {
                 class: "contract_error",
                 action: Action::Stop,
                 may_be_local: true,
@@ -187,7 +189,7 @@ impl PullError {
 
     /// Whether the provider may say by this that a list has no such page.
     pub fn refuses_page(&self) -> bool {
-        matches!(self.http_status, Some(400 | 404 | 410 | 416 | 422))
+        self.kind == PullErrorKind::NoList || matches!(self.http_status, Some(400 | 404 | 410 | 416 | 422))
     }
 
     /// The instant until which nothing may be called, if this error says one.

@@ -16,7 +16,7 @@
 use std::collections::{HashSet, hash_map::DefaultHasher};
 use std::hash::{Hash, Hasher};
 
-use crate::connector::error::PullError;
+use crate::connector::error::{PullError, PullErrorKind};
 use crate::model::page::Cursor;
 
 /// Pages of one reading: beyond this a provider repeats itself in a way the guards do not see.
@@ -161,7 +161,9 @@ impl ListEnd {
 
     /// Whether this failure to fetch the page after the last one is the provider's word that there is none.
     pub(super) fn ends_with(&mut self, error: &PullError) -> bool {
-        let is_end = self.page_count > 0 && error.refuses_page();
+        // a missing list may be an end, and never a page that the provider counts
+        let is_broken = error.kind == PullErrorKind::NoList && self.is_overdue();
+        let is_end = self.page_count > 0 && error.refuses_page() && !is_broken;
         if is_end {
             self.refusal = Some(error.to_string());
         }

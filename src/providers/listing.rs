@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::connector::CheckReport;
 use crate::connector::body::message_in;
-use crate::connector::error::PullError;
+use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::{Answer, ApiClient};
 use crate::connector::record::{Fields, Oddities, elements, lossy_text, members};
 use crate::model::id::ProviderRecordId;
@@ -36,7 +36,7 @@ pub(super) struct Listing {
     pub(super) provider_now: Option<DateTime<Utc>>,
     /// What was odd about the answer so far.
     pub(super) oddities: Oddities,
-    /// The list was `null`, which is no list on a first page: the error to answer with there.
+    /// The list was `null`: the error to answer with.
     pub(super) null: Option<PullError>,
     /// Held as long as the records are.
     pub(super) room: Room,
@@ -48,11 +48,13 @@ impl Listing {
         self.records.len() as u64
     }
 
-    /// The listing as a first page: a `null` instead of a list is an error, unless the provider counts no record.
-    pub(super) fn as_first(self) -> Result<Self, PullError> {
-        match &self.null {
-            Some(error) if self.total != Some(0) => Err(error.clone()),
-            _ => Ok(self),
+    /// The listing as a page: a `null` instead of a list is an error, unless the provider counts no record. After the
+    /// first page it may say that there is no such page.
+    pub(super) fn as_page(self, is_first: bool) -> Result<Self, PullError> {
+        let kind = if is_first { PullErrorKind::Contract } else { PullErrorKind::NoList };
+        match self.null {
+            Some(error) if self.total != Some(0) => Err(PullError { kind, ..error }),
+            null => Ok(Self { null, ..self }),
         }
     }
 
@@ -112,7 +114,7 @@ pub(super) fn oddities_of(answer: &Answer) -> Oddities {
     oddities
 }
 
-/// The elements of a list. `null` is an empty one with an error for callers to which it is none, see [`Listing::null`];
+/// The elements of a list. `null` is an empty one, with the error for [`Listing::as_page`];
 /// `None` where it is something else.
 pub(super) fn list_or_null<'a>(answer: &Answer, list: &'a RawValue) -> Option<(Vec<&'a RawValue>, Option<PullError>)> {
     if list.get() == "null" {

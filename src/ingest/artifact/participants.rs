@@ -26,7 +26,7 @@ enum Read {
 }
 
 impl Attempt<'_> {
-    /// All pages of the list, read again while its end is doubtful.
+    /// All pages of the list, read again while nobody counts it and its readings differ.
     pub(super) async fn participants(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
         let mut read_before = None;
         let mut doubt = String::new();
@@ -37,9 +37,11 @@ impl Attempt<'_> {
                 Read::Ended { doubt: Some(why), reading } => {
                     read_before = Some(reading);
                     doubt = why;
-                    // a provider that counts more than it lists will not list more in a moment
-                    if gathered.total.is_some_and(|total| total > gathered.len() as u64) {
-                        return Ok(gathered.judge_list());
+                    // a list that differs from its count is read again by the next try
+                    match gathered.total {
+                        Some(total) if total > gathered.len() as u64 => return Ok(gathered.judge_list()),
+                        Some(_) => return Ok(part(&doubt)),
+                        None => {}
                     }
                 }
             }

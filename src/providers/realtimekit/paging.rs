@@ -50,7 +50,8 @@ impl Paging {
         let Some(position) = listing::read_position::<Position>(cursor)? else {
             return self.first_page(api, list).await;
         };
-        let answer = self.page(api, list, position.page_no).await?;
+        let mut answer = self.page(api, list, position.page_no).await?;
+        answer.listing = answer.listing.as_page(false)?;
         Ok(self.step(answer, &position, None))
     }
 
@@ -92,7 +93,7 @@ impl Paging {
 
     /// The first page is `answer`; `base` is what it shows of the page numbers, where `known` was known of them.
     fn begin(&self, mut answer: ListAnswer, known: Option<u32>, base: Option<u32>) -> Result<Step, PullError> {
-        answer.listing = answer.listing.as_first()?;
+        answer.listing = answer.listing.as_page(true)?;
         let learnt_base = base.filter(|_| base != known);
         if let Some(base) = learnt_base {
             // A walk beside this one may have learnt the same.
