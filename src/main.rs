@@ -183,19 +183,18 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
                 Ok(ExitCode::SUCCESS)
             })
         }
-        Verb::Check => {
-            let app = configured(path, environment, None)?;
-            block_on(async move {
-                let lines = checking::check(&app).await?;
-                for line in &lines {
-                    let mark = if line.is_well { "ok  " } else { "FAIL" };
-                    say(&format!("{mark} {}: {}\n", line.subject, line.finding))?;
-                }
-                let is_well = lines.iter().all(|line| line.is_well);
-                Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-            })
-        }
+        Verb::Check => block_on(check(configured(path, environment, None)?)),
     }
+}
+
+async fn check(app: App) -> anyhow::Result<ExitCode> {
+    let lines = checking::check(&app).await?;
+    for line in &lines {
+        let mark = if line.is_well { "ok  " } else { "FAIL" };
+        say(&format!("{mark} {}: {}\n", line.subject, line.finding))?;
+    }
+    let is_well = lines.iter().all(|line| line.is_well);
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {

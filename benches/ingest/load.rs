@@ -41,7 +41,7 @@ pub(crate) const TABLES: [&str; 16] = [
 /// The way to the database.
 pub(crate) enum Route<'a> {
     /// Its socket.
-    Direct(PgConnectOptions),
+    Direct(Box<PgConnectOptions>),
     /// A proxy.
     Through(&'a Proxy),
 }
@@ -77,7 +77,7 @@ impl Load {
     /// The first load; what it cost, and how many pages and files it read.
     pub(crate) async fn first(&self, route: Route<'_>) -> anyhow::Result<(Cost, u64)> {
         let options = match route {
-            Route::Direct(options) => options,
+            Route::Direct(options) => *options,
             Route::Through(proxy) => PgConnectOptions::new_without_pgpass()
                 .host(&proxy.address().ip().to_string())
                 .port(proxy.address().port())

@@ -84,7 +84,7 @@ async fn measure(server: &Server, options: &Options) -> anyhow::Result<()> {
         println!("{:<28} {}", "", cost::HEAD);
         for meetings in GROWTH {
             let load = Load::prepare(server, &shape(0, 0, meetings), options.lists_only).await?;
-            let (cost, pages) = load.first(Route::Direct(direct.clone())).await?;
+            let (cost, pages) = load.first(Route::Direct(Box::new(direct.clone()))).await?;
             println!("{:<28} {cost}", format!("{meetings} meetings"));
             println!("{:<28} {:.2} ms each, {pages} pages and files", "", per(&cost, meetings));
         }
@@ -94,7 +94,7 @@ async fn measure(server: &Server, options: &Options) -> anyhow::Result<()> {
     let load =
         Load::prepare(server, &shape(counts["--avatars"], counts["--chats"], counts["--meetings"]), options.lists_only)
             .await?;
-    let (first, pages) = load.first(Route::Direct(direct)).await?;
+    let (first, pages) = load.first(Route::Direct(Box::new(direct))).await?;
     let (rows, again) = load.again().await?;
     let copied = load.copy().await?;
     println!("{rows} rows over {} tables, {pages} pages and files\n", load::TABLES.len());

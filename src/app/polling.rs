@@ -114,7 +114,7 @@ async fn poll_source(poller: Arc<Poller>, source: Arc<Source>, selection: Select
     let wanted: Vec<PlannedStream> =
         source.session_streams.iter().copied().filter(|planned| is_wanted(&planned.stream)).collect();
     match fetch_depth(&poller, &source, &wanted).await {
-        Ok(summaries) => lines.extend(summaries.into_iter().map(|summary| depth_line(slug(), summary))),
+        Ok(summaries) => lines.extend(summaries.into_iter().map(|summary| depth_line(slug(), &summary))),
         Err(error) => {
             let stream = wanted.first().map_or(Stream::Sessions, |planned| planned.stream);
             lines.extend(describe(slug(), stream, Err(error)));
@@ -135,7 +135,7 @@ async fn fetch_depth(
 
 /// What became of the tasks of one stream. A task that waits for an age of its session is no fault of the pass; one that
 /// waits for its next try after a fault is owed.
-fn depth_line(source: String, summary: StreamSummary) -> PollLine {
+fn depth_line(source: String, summary: &StreamSummary) -> PollLine {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let error = summary.error.as_ref().map(|(class, detail)| format!("{class}: {detail}"));
     let detail = match (summary.verdict, summary.reason()) {

@@ -165,12 +165,11 @@ impl<'a> Workshop<'a> {
 }
 
 fn call_budget(shared: &SharedBudget, pool: Option<&PgPool>) -> CallBudget {
-    let ledger: Arc<dyn Ledger> = match pool {
-        Some(pool) => Arc::new(SharedLedger { pool: pool.clone(), key: shared.key.clone() }),
-        None => {
-            let bucket = if shared.ceiling.is_some() { Bucket::new } else { Bucket::unless_stated };
-            Arc::new(LocalLedger::new(bucket(shared.requests_per_minute(), shared.share_permille)))
-        }
+    let ledger: Arc<dyn Ledger> = if let Some(pool) = pool {
+        Arc::new(SharedLedger { pool: pool.clone(), key: shared.key.clone() })
+    } else {
+        let bucket = if shared.ceiling.is_some() { Bucket::new } else { Bucket::unless_stated };
+        Arc::new(LocalLedger::new(bucket(shared.requests_per_minute(), shared.share_permille)))
     };
     CallBudget::new(ledger)
 }

@@ -4,6 +4,8 @@
 //! what is stored keeps the values that records no longer say. Once it is back, all that was listed meanwhile is read
 //! again within the same run, so that nothing has to be mended by hand.
 
+use std::fmt::Write;
+
 use crate::connector::StreamPolicy;
 use crate::ingest::run::Run;
 use crate::ingest::verdict::Halt;
@@ -58,7 +60,8 @@ fn sentence(field: &MissingField) -> String {
         field.earlier_count,
     );
     if !field.unknown_fields.is_empty() {
-        text.push_str(&format!(" (unknown fields that came since: {})", field.unknown_fields.join(", ")));
+        // writing to a text cannot fail
+        let _ = write!(text, " (unknown fields that came since: {})", field.unknown_fields.join(", "));
     }
     text
 }

@@ -52,6 +52,19 @@ pub(super) struct Reading {
     sum: u64,
 }
 
+/// What the provider's count of the list says, page by page.
+#[derive(Debug, Default)]
+struct ProviderCount {
+    total: Option<u64>,
+    /// The count fell between two pages, whatever it rose to afterwards: what stood behind the vanished record moved up
+    /// by one, across the border of a page that was read already.
+    has_shrunk: bool,
+    /// The count was higher than what had been listed: it is neither the size of a page nor that of the list so far.
+    was_ahead: bool,
+    /// The list went on beyond its count, which so counts something else.
+    is_refuted: bool,
+}
+
 /// What a reading of a list has seen: the evidence, and the guards against lists without end.
 #[derive(Debug, Default)]
 pub(super) struct ListEnd {
@@ -65,16 +78,9 @@ pub(super) struct ListEnd {
     stale_pages: u32,
     /// What the reading before held, where the same list was read.
     read_before: Option<Reading>,
-    total: Option<u64>,
-    /// The count fell between two pages, whatever it rose to afterwards: what stood behind the vanished record moved up
-    /// by one, across the border of a page that was read already.
-    has_shrunk: bool,
-    /// The count was higher than what had been listed: it is neither the size of a page nor that of the list so far.
-    was_ahead: bool,
+    counted: ProviderCount,
     /// The count said that the list has ended, and the page after that was asked for.
     was_claimed: bool,
-    /// The list went on beyond its count, which so counts something else.
-    is_refuted: bool,
     /// How the provider refused the page after the last one.
     refusal: Option<String>,
     /// Which guard tripped.
@@ -102,11 +108,12 @@ impl ListEnd {
         let distinct = self.distinct();
         let is_new = distinct > seen_before;
         if page.total.is_some() {
-            self.has_shrunk |= page.total < self.total;
-            self.total = page.total;
+            self.counted.has_shrunk |= page.total < self.counted.total;
+            self.counted.total = page.total;
         }
-        self.was_ahead |= self.is_overdue();
-        self.is_refuted |= (self.was_claimed && is_new) || self.total.is_some_and(|total| total < distinct);
+        self.counted.was_ahead |= self.is_overdue();
+        self.counted.is_refuted |=
+            (self.was_claimed && is_new) || self.counted.total.is_some_and(|total| total < distinct);
         self.empty_pages = if page.rows == 0 { self.empty_pages + 1 } else { 0 };
         self.stale_pages = if page.rows > 0 && !is_new { self.stale_pages + 1 } else { 0 };
         let is_full = self.is_full(page);
@@ -116,7 +123,7 @@ impl ListEnd {
         }
         let next = match (page.next, page.past_end) {
             (Some(next), _) => next,
-            (None, Some(past_end)) if self.is_refuted || (is_full && !self.is_credible()) => {
+            (None, Some(past_end)) if self.counted.is_refuted || (is_full && !self.is_credible()) => {
                 self.was_claimed = true;
                 past_end
             }
@@ -146,7 +153,7 @@ impl ListEnd {
 
     /// Whether a count that was reached on a full page is that of the list.
     fn is_credible(&self) -> bool {
-        self.was_ahead && self.total.is_some_and(|total| !total.is_multiple_of(ROUND_TOTALS))
+        self.counted.was_ahead && self.counted.total.is_some_and(|total| !total.is_multiple_of(ROUND_TOTALS))
     }
 
     /// Whether a page is as long as pages are: as was asked for, as the longest one before it or, for a first page that
@@ -187,7 +194,7 @@ impl ListEnd {
 
     /// How many records the provider counts, where it counts.
     pub(super) fn total(&self) -> Option<u64> {
-        self.total.filter(|_| !self.is_refuted)
+        self.counted.total.filter(|_| !self.counted.is_refuted)
     }
 
     /// Whether the provider counted what it listed.
@@ -201,7 +208,7 @@ impl ListEnd {
     }
 
     fn is_overdue(&self) -> bool {
-        self.total.is_some_and(|total| total > self.distinct())
+        self.counted.total.is_some_and(|total| total > self.distinct())
     }
 
     /// Whether a list nobody counts holds as many records as lists are usually cut off at.
@@ -213,12 +220,14 @@ impl ListEnd {
     pub(super) fn miscount(&self) -> Option<String> {
         let distinct = self.distinct();
         let refusal = self.refusal.as_ref().map(|refusal| format!(", then refused the next page ({refusal})"));
-        match self.total {
+        match self.counted.total {
             Some(total) if distinct < total => Some(format!(
                 "the provider counts {total} records, the list held {distinct} distinct ones{}",
                 refusal.unwrap_or_default()
             )),
-            _ if self.has_shrunk && !self.is_refuted => Some("records vanished while the list was read".to_owned()),
+            _ if self.counted.has_shrunk && !self.counted.is_refuted => {
+                Some("records vanished while the list was read".to_owned())
+            }
             _ => None,
         }
     }

@@ -88,7 +88,7 @@ pub(super) struct Run<'a> {
     database_clock: Option<(DateTime<Utc>, Instant)>,
 }
 
-impl<'a> Run<'a> {
+impl Run<'_> {
     /// From here on the past is read again: with the calls that come last, and with this share of the run.
     pub(super) fn turn_to_the_past(&mut self, share: Option<Share>) {
         self.connector = &*self.source.past;

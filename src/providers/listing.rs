@@ -50,7 +50,7 @@ impl Listing {
 
     /// The listing as a page: a `null` instead of a list is an error, unless the provider counts no record. After the
     /// first page it may say that there is no such page.
-    pub(super) fn as_page(self, is_first: bool) -> Result<Self, PullError> {
+    pub(super) fn into_page_of_list(self, is_first: bool) -> Result<Self, PullError> {
         let kind = if is_first { PullErrorKind::Contract } else { PullErrorKind::NoList };
         match self.null {
             Some(error) if self.total != Some(0) => Err(PullError { kind, ..error }),
@@ -114,7 +114,7 @@ pub(super) fn oddities_of(answer: &Answer) -> Oddities {
     oddities
 }
 
-/// The elements of a list. `null` is an empty one, with the error for [`Listing::as_page`];
+/// The elements of a list. `null` is an empty one, with the error for [`Listing::into_page_of_list`];
 /// `None` where it is something else.
 pub(super) fn list_or_null<'a>(answer: &Answer, list: &'a RawValue) -> Option<(Vec<&'a RawValue>, Option<PullError>)> {
     if list.get() == "null" {

@@ -151,11 +151,11 @@ impl FieldBook {
 }
 
 async fn write(tx: &mut PgConnection, place: Place, fields: &[(&str, Field)]) -> Result<(), sqlx::Error> {
-    if fields.is_empty() {
-        return Ok(());
-    }
     fn column<T>(fields: &[(&str, Field)], of: impl Fn(&Field) -> T) -> Vec<T> {
         fields.iter().map(|(_, field)| of(field)).collect()
+    }
+    if fields.is_empty() {
+        return Ok(());
     }
     sqlx::query!(
         "insert into ingest.field_presence (source_id, stream, field, earlier_present, earlier_absent, recent_present,

@@ -50,7 +50,7 @@ struct Writer {
 
 impl Writer {
     async fn start(pool: &PgPool, now: DateTime<Utc>) -> Self {
-        let claimant = Claimant { owner: "test", duration: Duration::from_secs(60), now, tick: None };
+        let claimant = Claimant { owner: "test", duration: Duration::from_mins(1), now, tick: None };
         let claim = lease::claim(pool, SourceId(1), Stream::Sessions, &claimant).await.expect("an answer");
         let Claim::Granted(lease) = claim else { panic!("{claim:?}") };
         let window = Window { from: now - TimeDelta::hours(1), to: now };

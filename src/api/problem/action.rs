@@ -139,23 +139,13 @@ impl ActionProblem {
                 "The session has not ended",
                 format!("Its state is `{session_state}`; a summary is generated from the whole of an ended session."),
             ),
-            Self::Paused { source, streams } => conflict(
-                "stream_paused",
-                "The stream is paused",
-                format!(
-                    "An operator paused `{streams}` of `{source}`, see /v1/sync/operations. Resume it: it runs at once then."
-                ),
-            ),
+            Self::Paused { source, streams } => told_of_pause(source, streams),
             Self::NotPolled { source } => conflict(
                 "source_not_polled",
                 "The source is not polled",
                 format!("`{source}` is no longer configured; its history stays. Add it to the configuration again."),
             ),
-            Self::NoWindow { source, state } => conflict(
-                "no_such_window",
-                "No window of this kind touches the range",
-                format!("Nothing was changed. /v1/sync/windows?source={source}&state={state} lists those there are."),
-            ),
+            Self::NoWindow { source, state } => told_of_no_window(source, state),
             Self::SourceNotChanged { reason } => {
                 conflict("source_not_changed", "The source was not changed", reason.clone())
             }
@@ -172,6 +162,18 @@ impl ActionProblem {
             }
         }
     }
+}
+
+fn told_of_pause(source: &str, streams: &str) -> Told {
+    let detail = format!(
+        "An operator paused `{streams}` of `{source}`, see /v1/sync/operations. Resume it: it runs at once then."
+    );
+    Told::new(StatusCode::CONFLICT, "stream_paused", "The stream is paused", detail)
+}
+
+fn told_of_no_window(source: &str, state: &str) -> Told {
+    let detail = format!("Nothing was changed. /v1/sync/windows?source={source}&state={state} lists those there are.");
+    Told::new(StatusCode::CONFLICT, "no_such_window", "No window of this kind touches the range", detail)
 }
 
 fn told_of_reused_key(action_id: i64) -> Told {

@@ -179,12 +179,11 @@ fn words(
     };
     let mut words = Vec::new();
     for value in given {
-        match value.as_str().filter(|word| allowed.contains(word)) {
-            Some(word) => words.push(word.to_owned()),
-            None => {
-                let shown = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-                faults.note_unknown(name, "unknown_value", &shown, allowed.iter().copied());
-            }
+        if let Some(word) = value.as_str().filter(|word| allowed.contains(word)) {
+            words.push(word.to_owned());
+        } else {
+            let shown = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            faults.note_unknown(name, "unknown_value", &shown, allowed.iter().copied());
         }
     }
     words

@@ -48,14 +48,13 @@ pub(super) async fn claim<'a>(
     let mut asked = Vec::new();
     for task in tasks {
         let Some(planned) = streams.iter().find(|planned| planned.stream == task.stream) else { continue };
-        let run_id = match runs.get(&task.stream) {
-            Some(run_id) => *run_id,
-            None => {
-                let run_id = journal::start(pool, source.id, task.stream, now).await?;
-                runs.insert(task.stream, run_id);
-                claimed.opened.push((task.stream, run_id));
-                run_id
-            }
+        let run_id = if let Some(run_id) = runs.get(&task.stream) {
+            *run_id
+        } else {
+            let run_id = journal::start(pool, source.id, task.stream, now).await?;
+            runs.insert(task.stream, run_id);
+            claimed.opened.push((task.stream, run_id));
+            run_id
         };
         let policy = &planned.policy;
         // a presence without a report is asked for once in each round; a round begins when it is due

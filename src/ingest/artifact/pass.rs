@@ -1,6 +1,7 @@
 //! A pass: the due tasks of one source, a few at a time, until none is left or the provider wants no more calls.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::ingest::artifact::PlannedStream;
 use crate::ingest::artifact::dispatch::Pass;
@@ -56,8 +57,8 @@ pub async fn run_all(
         }
     }
     for owed in owed::list(&poller.pool, source.id, &names).await? {
-        if !all.contains_key(&owed.stream) {
-            all.insert(owed.stream, report_owed(poller, source, owed.stream).await?);
+        if let Entry::Vacant(unreported) = all.entry(owed.stream) {
+            unreported.insert(report_owed(poller, source, owed.stream).await?);
         }
     }
     Ok(all.into_values().collect())

@@ -81,7 +81,7 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, mo
     let table = Table { task, policy, moment, by_age };
     let has_content = matches!(task.state, ArtifactState::Available | ArtifactState::Empty);
     match outcome {
-        Outcome::Found => table.known(ArtifactState::Available, table.settles_at(), None),
+        Outcome::Found => Table::known(ArtifactState::Available, table.settles_at(), None),
         // the round goes on: it began when it was due
         Outcome::MoreToAsk => Decision {
             state: task.state,
@@ -94,13 +94,13 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, mo
             // what is filled in late looks empty first
             let next = by_age.filter(|at| task.counts_from().is_none_or(|from| *at <= from + policy.settles_after));
             let state = if task.state == ArtifactState::Available { task.state } else { ArtifactState::Empty };
-            table.known(state, next, Some("no_content"))
+            Table::known(state, next, Some("no_content"))
         }
         Outcome::FoundPart { detail } => table.fault("incomplete", detail, Some(ArtifactState::Available)),
         Outcome::FoundWithout(absence) => table.absent(*absence, Some(ArtifactState::Available)),
         // what was stored once stays, whatever the provider does with it
         Outcome::Absent(absence) if has_content && task.owed.faults_since().is_none() => {
-            table.known(task.state, table.settles_at(), Some(absence.as_str()))
+            Table::known(task.state, table.settles_at(), Some(absence.as_str()))
         }
         Outcome::Absent(absence) => table.absent(*absence, has_content.then_some(task.state)),
         Outcome::Failed { class, detail, is_lasting: true } => {
@@ -138,7 +138,7 @@ struct Table<'a> {
 
 impl Table<'_> {
     /// An answer: nothing is owed.
-    fn known(&self, state: ArtifactState, next_try_at: Option<DateTime<Utc>>, reason: Option<&str>) -> Decision {
+    fn known(state: ArtifactState, next_try_at: Option<DateTime<Utc>>, reason: Option<&str>) -> Decision {
         let reason = reason.map(str::to_owned);
         Decision { state, next_try_at, reason, detail: None, owed: Owed::default() }
     }
@@ -158,7 +158,6 @@ impl Table<'_> {
 
     /// `stored`: the state of what is stored; `None`: nothing is.
     fn unread(
-        &self,
         reason: &str,
         detail: Option<&str>,
         owed: Owed,
@@ -184,13 +183,13 @@ impl Table<'_> {
         let is_kept = if reason == "incomplete" { !has_ended } else { self.by_age.is_some() };
         let is_over = owed.tries >= LEAST_TRIES && span >= A_DAY && !is_kept;
         let next = (!is_over).then(|| earlier(self.after_fault(&owed), self.by_age));
-        self.unread(reason, Some(detail), owed, next, (stored, ArtifactState::Failed))
+        Self::unread(reason, Some(detail), owed, next, (stored, ArtifactState::Failed))
     }
 
     fn lasting(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> Decision {
         let owed = self.after(reason, true);
         let next = self.by_age.or_else(|| self.confirm_at(&owed));
-        self.unread(reason, Some(detail), owed, next, (stored, ArtifactState::Failed))
+        Self::unread(reason, Some(detail), owed, next, (stored, ArtifactState::Failed))
     }
 
     fn absent(&self, absence: Absence, stored: Option<ArtifactState>) -> Decision {
@@ -214,7 +213,7 @@ impl Table<'_> {
             }
             None => quick.or(confirm_at),
         };
-        self.unread(absence.as_str(), None, owed, next, (stored, given_up(task, absence)))
+        Self::unread(absence.as_str(), None, owed, next, (stored, given_up(task, absence)))
     }
 
     fn refused(&self, class: &str, detail: &str, until: Option<DateTime<Utc>>, has_content: bool) -> Decision {
@@ -229,7 +228,7 @@ impl Table<'_> {
             self.after(class, true)
         };
         let stored = (has_content || next.is_some()).then_some(task.state);
-        self.unread(class, Some(detail), owed, next, (stored, ArtifactState::Failed))
+        Self::unread(class, Some(detail), owed, next, (stored, ArtifactState::Failed))
     }
 
     /// The second or third try of a series.

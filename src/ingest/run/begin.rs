@@ -46,7 +46,7 @@ impl<'a> Run<'a> {
         let fields = FieldBook::load(&poller.pool, hold.place(), &source.dropped_fields).await?;
         let keeper = Keeper::of_lease(&poller.pool, lease);
         let run = Self::new(poller, source, hold, (run_id, to_micros(now)), keeper);
-        Ok(Self { accepted, fields, database_clock, ..run })
+        Ok(Self { fields, accepted, database_clock, ..run })
     }
 
     /// The run of a unit of the past.

@@ -72,7 +72,7 @@ impl Connector for KonPro {
         let position = listing::read_position(request.cursor)?.unwrap_or(first);
         let range = listing::wider(request.window, client::BORDER);
         let mut answer = client::list_sessions(&self.api, &range, &position.page, self.page_size).await?;
-        answer.listing = answer.listing.as_page(request.cursor.is_none())?;
+        answer.listing = answer.listing.into_page_of_list(request.cursor.is_none())?;
         Ok(Page { page_size: u64::from(self.page_size), ..page_of(answer, &position, request.now) })
     }
 

@@ -149,7 +149,7 @@ impl Konvo {
     }
 
     async fn first_page(&self, range: &Range) -> Result<Page, PullError> {
-        let listing = self.list(range, None, self.limit).await?.as_page(true)?;
+        let listing = self.list(range, None, self.limit).await?.into_page_of_list(true)?;
         let seen = listing.rows();
         let next = match self.page_base() {
             Some(1) => Position::Numbered { number: 2, seen },
@@ -159,7 +159,7 @@ impl Konvo {
     }
 
     async fn numbered_page(&self, range: &Range, number: u32, seen: u64) -> Result<Page, PullError> {
-        let listing = self.list(range, Some(number), self.limit).await?.as_page(false)?;
+        let listing = self.list(range, Some(number), self.limit).await?.into_page_of_list(false)?;
         let seen = seen + listing.rows();
         Ok(self.page_of(listing, seen, &Position::Numbered { number: number.saturating_add(1), seen }))
     }
@@ -169,7 +169,7 @@ impl Konvo {
     /// begins at 1 is only learnt once page 2 holds other records: a page beyond the end may show the last one.
     async fn second_page(&self, range: &Range, first_ids: &[String]) -> Result<Page, PullError> {
         let first_rows = first_ids.len() as u64;
-        let mut listing = self.list(range, Some(1), self.limit).await?.as_page(false)?;
+        let mut listing = self.list(range, Some(1), self.limit).await?.into_page_of_list(false)?;
         let (base, mut page) = match compare(first_ids, &listing.ids("id")) {
             Comparison::Same => {
                 listing.room = Room::default();

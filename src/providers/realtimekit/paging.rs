@@ -51,7 +51,7 @@ impl Paging {
             return self.first_page(api, list).await;
         };
         let mut answer = self.page(api, list, position.page_no).await?;
-        answer.listing = answer.listing.as_page(false)?;
+        answer.listing = answer.listing.into_page_of_list(false)?;
         Ok(self.step(answer, &position, None))
     }
 
@@ -93,7 +93,7 @@ impl Paging {
 
     /// The first page is `answer`; `base` is what it shows of the page numbers, where `known` was known of them.
     fn begin(&self, mut answer: ListAnswer, known: Option<u32>, base: Option<u32>) -> Result<Step, PullError> {
-        answer.listing = answer.listing.as_page(true)?;
+        answer.listing = answer.listing.into_page_of_list(true)?;
         let learnt_base = base.filter(|_| base != known);
         if let Some(base) = learnt_base {
             // A walk beside this one may have learnt the same.
@@ -126,12 +126,11 @@ impl Paging {
         if page_0.listing.ids("id") != ids {
             return Ok((Some(0), page_0));
         }
-        let has_second_page = match page_1.listing.total {
-            Some(total) => total > rows_1,
-            None => {
-                let page_2 = self.page(api, list, 2).await;
-                page_2.is_ok_and(|page_2| page_2.listing.rows() > 0 && page_2.listing.ids("id") != ids)
-            }
+        let has_second_page = if let Some(total) = page_1.listing.total {
+            total > rows_1
+        } else {
+            let page_2 = self.page(api, list, 2).await;
+            page_2.is_ok_and(|page_2| page_2.listing.rows() > 0 && page_2.listing.ids("id") != ids)
         };
         Ok((has_second_page.then_some(1), page_1))
     }

@@ -14,7 +14,7 @@ use crate::store::raw::RawRecord;
 /// The records of one artifact.
 pub(super) struct Records<'a> {
     pub(super) context: SaveContext<'a>,
-    pub(super) records: Vec<RawRecord<'a>>,
+    pub(super) bodies: Vec<RawRecord<'a>>,
     /// They are all there are: records of the artifact that are not among them are no longer listed.
     pub(super) is_whole: bool,
 }
@@ -29,7 +29,7 @@ pub(super) async fn insert(
     let mut distinct: BTreeMap<(&str, &str, &[u8]), (SaveContext<'_>, &RawRecord<'_>)> = BTreeMap::new();
     for artifact in artifacts {
         let stream = artifact.context.task.stream.as_str();
-        for record in &artifact.records {
+        for record in &artifact.bodies {
             distinct.insert((stream, &record.id, &record.hash), (artifact.context, record));
         }
     }
@@ -82,7 +82,7 @@ pub(super) async fn mark_gone(
     let sessions: Vec<&str> = whole.iter().map(|one| one.context.task.session.provider_session_id.as_str()).collect();
     let times: Vec<DateTime<Utc>> = whole.iter().map(|one| one.context.now).collect();
     // a record's name begins with its session's
-    let listed: Vec<&str> = whole.iter().flat_map(|one| one.records.iter().map(|record| &*record.id)).collect();
+    let listed: Vec<&str> = whole.iter().flat_map(|one| one.bodies.iter().map(|record| &*record.id)).collect();
     sqlx::query!(
         "update ingest.raw_records k set gone_at = whole.at
            from unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[]) whole(source_id, stream, session, at)

@@ -161,7 +161,7 @@ async fn write(
 fn records_of<'a>((context, content): &(SaveContext<'a>, Content<'a>)) -> Records<'a> {
     Records {
         context: *context,
-        records: content.raw_records(context.task),
+        bodies: content.raw_records(context.task),
         is_whole: matches!(content.found, Found::Participants { is_whole: true, .. }),
     }
 }

@@ -22,32 +22,24 @@ pub(super) async fn sessions(
     bodies: &[RawRecord<'_>],
     visits: &person::Visits<'_>,
 ) -> Result<(), StoreError> {
-    let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
-    let place = hold.place();
-    // many or large bytes have statements of their own
-    let bodies = if batch::is_one(bodies, |record| record.body.len()) {
-        bodies
-    } else {
-        raw::insert(tx, place, None, bodies, run_id, fetched_at).await?;
-        &[]
-    };
+    let place = context.hold.place();
+    let bodies = unless_many(tx, context, bodies).await?;
     let carried = carried(rows);
     let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| SessionStats::of(messages)).collect();
     let counters = counters::Columns::new(carried.iter().map(|(id, _)| *id).collect(), &stats);
-    let trails = rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.trail.as_deref()?)));
-    let steps = trail::Columns::of(trails);
+    let steps = trail::Columns::of(rows.iter().filter_map(|(id, r)| Some((*id, r.record.session.trail.as_deref()?))));
     let records: Vec<&Prepared<'_>> = rows.iter().map(|(_, record)| *record).collect();
     let of = session::Columns { records: &records };
     sqlx::query_file!(
         "src/store/page/insert.sql",
         place.source_id.0,
-        now,
+        context.now,
         &visits.keys().copied().collect::<Vec<_>>() as &[&str],
         &visits.values().map(|visit| visit.kind).collect::<Vec<_>>() as &[&str],
         &visits.values().map(|visit| visit.first_at).collect::<Vec<_>>(),
         place.stream.as_str(),
-        fetched_at,
-        run_id,
+        context.fetched_at,
+        context.run_id,
         &bodies.iter().map(|record| &*record.id).collect::<Vec<_>>() as &[&str],
         &bodies.iter().map(|record| &record.hash[..]).collect::<Vec<_>>() as &[&[u8]],
         &bodies.iter().map(|record| record.body).collect::<Vec<_>>() as &[&[u8]],
@@ -98,6 +90,19 @@ pub(super) async fn sessions(
     .await
     .map_err(StoreError::doing("writing new sessions"))?;
     Ok(())
+}
+
+/// The bytes that fit into the statement of their sessions: many or large ones are written by statements of their own.
+async fn unless_many<'a>(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    bodies: &'a [RawRecord<'a>],
+) -> Result<&'a [RawRecord<'a>], StoreError> {
+    if batch::is_one(bodies, |record| record.body.len()) {
+        return Ok(bodies);
+    }
+    raw::insert(tx, context.hold.place(), None, bodies, context.run_id, context.fetched_at).await?;
+    Ok(&[])
 }
 
 /// The messages of sessions whose records carried them.

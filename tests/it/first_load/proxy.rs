@@ -26,17 +26,14 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let counter = Arc::clone(&counter);
-                match server.get_socket() {
-                    Some(folder) => {
-                        let path = folder.join(format!(".s.PGSQL.{}", server.get_port()));
-                        let server = UnixStream::connect(path).await.expect("the server answers");
-                        pass_both(client, server.into_split(), counter);
-                    }
-                    None => {
-                        let address = (server.get_host(), server.get_port());
-                        let server = TcpStream::connect(address).await.expect("the server answers");
-                        pass_both(client, server.into_split(), counter);
-                    }
+                if let Some(folder) = server.get_socket() {
+                    let path = folder.join(format!(".s.PGSQL.{}", server.get_port()));
+                    let server = UnixStream::connect(path).await.expect("the server answers");
+                    pass_both(client, server.into_split(), counter);
+                } else {
+                    let address = (server.get_host(), server.get_port());
+                    let server = TcpStream::connect(address).await.expect("the server answers");
+                    pass_both(client, server.into_split(), counter);
                 }
             }
         });

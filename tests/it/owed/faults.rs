@@ -5,6 +5,7 @@ use tributary::demo::simulator::faults::{Effect, Fault};
 use super::*;
 
 /// A fault in passing.
+#[derive(Clone, Copy)]
 struct Row {
     name: &'static str,
     stream: &'static str,

@@ -58,12 +58,10 @@ impl Parts {
             };
         }
         let name = word.trim_end_matches('.');
-        if let Ok(weekday) = name.parse() {
-            put(&mut self.weekday, weekday)
-        } else if let Ok(month) = name.parse() {
-            put(&mut self.month, month)
-        } else {
-            put(&mut self.zone, Zone::word(word)?)
+        match (name.parse(), name.parse()) {
+            (Ok(weekday), _) => put(&mut self.weekday, weekday),
+            (_, Ok(month)) => put(&mut self.month, month),
+            _ => put(&mut self.zone, Zone::word(word)?),
         }
     }
 
