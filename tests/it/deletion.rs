@@ -7,6 +7,7 @@ use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
 use tributary::demo::simulator::quirks::{FilterMeaning, Quirks, Total};
 
 use crate::changes::{fetch, replay};
+use crate::harness::orphans::remove_sessions;
 use crate::harness::{World, at, noon, plain_feed, records};
 
 const FLAGGED: &str = "select string_agg(provider_session_id, ' ' order by 1) from core.sessions
@@ -284,7 +285,7 @@ async fn reading_old_records_again_brings_nobody_back() {
     replay(&world, &old, noon()).await;
     assert_eq!(world.text(FLAGGED).await.as_deref(), Some("gone"));
     // nor does a table that is made anew from what was kept
-    sqlx::query("delete from core.sessions").execute(&world.db.pool).await.expect("dropped");
+    remove_sessions(&world.db.pool, "true").await;
     let saved = replay(&world, &old, noon()).await;
     assert_eq!(saved.inserted_count, 3);
     assert_eq!(world.text(FLAGGED).await.as_deref(), Some("gone"));

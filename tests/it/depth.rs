@@ -22,6 +22,7 @@ use tributary::query::catalog::Catalog;
 use tributary::store::artifact::queue::{self, Places};
 use tributary::store::artifact::{self, Decision, Member, Owed, SaveContext, Saved, journal};
 
+use crate::harness::orphans::remove_sessions;
 use crate::harness::records::record;
 use crate::harness::{World, at, noon, simulator};
 
@@ -291,7 +292,7 @@ async fn what_belonged_to_an_old_session_that_was_dropped_comes_back_with_it() {
     world.poll().await;
     let rows = world.depth_rows().await;
     assert_eq!(world.state("participants").await.0, "available");
-    sqlx::query("delete from core.sessions").execute(&world.db.pool).await.expect("dropped");
+    remove_sessions(&world.db.pool, "true").await;
     let all = ReconcileArgs::default();
     let told = reconciling::reconcile(&world.app(), &all, "ada", CancellationToken::new()).await.expect("it runs");
     assert_eq!((told[0].is_equal, told[0].healed_count), (true, 1), "{told:#?}");

@@ -9,7 +9,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use tributary::app::polling::PollLine;
+use tributary::app::replaying;
 use tributary::clock::Clock;
 use tributary::config::Secret;
 use tributary::connector::ConnectorSettings;
@@ -30,7 +32,7 @@ use tributary::store::run::{self as journal, Progress};
 use tributary::store::window::Finding;
 
 use self::proxy::Proxy;
-use crate::harness::orphans::{assert_no_orphans, orphans};
+use crate::harness::orphans::{assert_no_orphans, orphans, parts_of_sessions};
 use crate::harness::{API_KEY, World, noon, plain_feed, plain_record};
 use crate::providers::connect_with;
 
@@ -182,10 +184,14 @@ async fn p01_what_belongs_to_a_session_goes_with_it() {
                                                  speaker_count, format)
                    select source_id, session_id, now(), 1, 1, 1, 'vtt' from core.sessions";
     sqlx::query(meeting).execute(pool).await.expect("written");
-    sqlx::query("delete from core.sessions where provider_session_id < 'konvo-00010'")
-        .execute(pool)
-        .await
-        .expect("gone");
+    let statement = include_str!("../../src/store/session_remove.sql");
+    for table in parts_of_sessions(pool).await {
+        assert!(statement.contains(&format!("delete from {table} ")), "{table} is left behind");
+    }
+    // a replay removes sessions that no raw record names any more
+    let unnamed = "delete from ingest.raw_records where provider_record_id < 'konvo-00010'";
+    sqlx::query(unnamed).execute(pool).await.expect("gone");
+    replaying::from_raw(&bench.world.app(), None, CancellationToken::new()).await.expect("the replay runs");
     assert_no_orphans(pool).await;
     for (sql, left) in [
         ("select count(*) from core.sessions", 20),

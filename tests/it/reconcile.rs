@@ -15,6 +15,7 @@ use tributary::demo::simulator::faults::{Effect, Fault};
 use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
 use tributary::demo::simulator::quirks::{FilterMeaning, Quirks, Total};
 
+use crate::harness::orphans::remove_sessions;
 use crate::harness::{World, at, noon, records};
 
 const MARCH: &str = "history_from = \"2026-03-01T00:00:00Z\"";
@@ -37,16 +38,14 @@ async fn reconcile(world: &World) -> SourceReport {
 
 /// Drops fifty sessions by hand, every fourth: their ids.
 async fn drop_fifty(world: &World) -> BTreeSet<String> {
-    let dropped: Vec<String> = sqlx::query_scalar(
-        "delete from core.sessions where provider_session_id in (
+    let dropped = remove_sessions(
+        &world.db.pool,
+        "s.provider_session_id in (
              select provider_session_id from (
-               select provider_session_id, row_number() over (order by created_at) as n from core.sessions) s
-              where n % 4 = 1 order by n limit 50)
-         returning provider_session_id",
+               select provider_session_id, row_number() over (order by created_at) as n from core.sessions) numbered
+              where n % 4 = 1 order by n limit 50)",
     )
-    .fetch_all(&world.db.pool)
-    .await
-    .expect("dropped");
+    .await;
     assert_eq!(dropped.len(), 50);
     dropped.into_iter().collect()
 }

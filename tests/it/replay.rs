@@ -11,6 +11,7 @@ use tributary::demo::simulator::world::{Shape, Volume, World as Generated};
 use tributary::demo::simulator::{Platform, Simulator};
 use tributary::ingest::replay::StreamReplay;
 
+use crate::harness::orphans::remove_sessions;
 use crate::harness::{World, noon, plain_feed};
 
 mod drift;
@@ -81,9 +82,8 @@ impl World {
     }
 
     async fn empty(&self) {
-        for sql in ["delete from core.sessions", "delete from core.people"] {
-            sqlx::query(sql).execute(&self.db.pool).await.expect(sql);
-        }
+        remove_sessions(&self.db.pool, "true").await;
+        sqlx::query("delete from core.people").execute(&self.db.pool).await.expect("emptied");
     }
 }
 

@@ -344,6 +344,14 @@ const INSTANTS: [(&str, Option<&str>); 71] = [
 
 #[tokio::test]
 async fn f37_instants_in_every_form() {
+    // in two polls, since a run that rejects more than ten records is not complete
+    instants_are(|index| index % 2 == 0).await;
+    instants_are(|index| index % 2 == 1).await;
+}
+
+/// Polls records with the instants of the table that are chosen by their index.
+async fn instants_are(is_chosen: fn(usize) -> bool) {
+    let chosen = || INSTANTS.iter().enumerate().filter(|(index, _)| is_chosen(*index));
     let timed = |platform| {
         let record = |(index, (json, _)): (usize, &(&str, Option<&str>))| {
             let record = odd(platform, &format!("at-{index:02}"));
@@ -352,13 +360,13 @@ async fn f37_instants_in_every_form() {
             let json = format!("{}{json}{}", &record.json[..created], &record.json[end..]);
             FixedRecord { json, ..record }
         };
-        INSTANTS.iter().enumerate().map(record).collect()
+        chosen().map(record).collect()
     };
-    let read = INSTANTS.iter().filter(|(_, meaning)| meaning.is_some()).count();
-    let refused = i64::try_from(INSTANTS.len() - read).expect("a small count");
+    let read = chosen().filter(|(_, (_, meaning))| meaning.is_some()).count();
+    let refused = i64::try_from(chosen().count() - read).expect("a small count");
     let rig = keep(timed, read, refused).await;
-    for (provider, index) in Platform::ALL.iter().flat_map(|platform| (0..INSTANTS.len()).map(move |i| (platform, i))) {
-        let (json, meaning) = INSTANTS[index];
+    for (provider, (index, (json, meaning))) in Platform::ALL.iter().flat_map(|one| chosen().map(move |row| (one, row)))
+    {
         let sql = format!(
             "select (created_at at time zone 'UTC')::text from core.sessions
               where provider = '{}' and provider_session_id = 'at-{index:02}'",
@@ -366,7 +374,7 @@ async fn f37_instants_in_every_form() {
         );
         let stored: Option<String> =
             sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_optional(&rig.world.db.pool).await.expect("a time");
-        assert_eq!(stored.as_deref(), meaning, "{provider:?}: {json}");
+        assert_eq!(stored.as_deref(), *meaning, "{provider:?}: {json}");
     }
 }
 

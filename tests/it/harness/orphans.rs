@@ -2,9 +2,8 @@
 
 use sqlx::{AssertSqlSafe, PgPool};
 
-/// How many rows of each table of `core` that names a source and a session belong to no session; the tables are those of
-/// the catalogue. Only tables with such rows.
-pub(crate) async fn orphans(pool: &PgPool) -> Vec<(String, i64)> {
+/// The tables of `core` that name a source and a session, as the catalogue has them.
+pub(crate) async fn parts_of_sessions(pool: &PgPool) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select c.oid::regclass::text
            from pg_class c
@@ -17,8 +16,26 @@ pub(crate) async fn orphans(pool: &PgPool) -> Vec<(String, i64)> {
     .await
     .expect("the tables");
     assert!(tables.len() >= 12, "{tables:?}");
+    tables
+}
+
+/// Removes the sessions `s` for which `condition` holds, with all that belongs to them, as an operator would by hand:
+/// their ids.
+pub(crate) async fn remove_sessions(pool: &PgPool, condition: &str) -> Vec<String> {
+    let chosen = format!("select s.source_id, s.session_id from core.sessions s where {condition}");
+    for table in parts_of_sessions(pool).await {
+        let sql = format!("delete from {table} where (source_id, session_id) in ({chosen})");
+        sqlx::query(AssertSqlSafe(sql)).execute(pool).await.expect("removed");
+    }
+    let sql =
+        format!("delete from core.sessions where (source_id, session_id) in ({chosen}) returning provider_session_id");
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(pool).await.expect("removed")
+}
+
+/// How many rows of each of these tables belong to no session. Only tables with such rows.
+pub(crate) async fn orphans(pool: &PgPool) -> Vec<(String, i64)> {
     let mut found = Vec::new();
-    for table in tables {
+    for table in parts_of_sessions(pool).await {
         let sql = format!(
             "select count(*) from {table} part
               where not exists (select from core.sessions s

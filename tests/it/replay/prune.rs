@@ -9,6 +9,7 @@ use tributary::demo::simulator::feed::FixedRecord;
 use tributary::demo::simulator::quirks::{FilterMeaning, Quirks};
 use tributary::store::prune::Pruned;
 
+use crate::harness::orphans::remove_sessions;
 use crate::harness::records::record;
 use crate::harness::{World, noon, plain_feed};
 
@@ -74,7 +75,7 @@ async fn the_newest_version_of_each_record_is_the_floor() {
     // what is left is enough for all rows
     let said = "select string_agg(body, '|' order by body) from core.messages";
     let before = world.text(said).await;
-    sqlx::query("delete from core.sessions").execute(&world.db.pool).await.expect("emptied");
+    remove_sessions(&world.db.pool, "true").await;
     world.replay_from_raw().await;
     assert_eq!(world.text(said).await, before);
 }
@@ -123,7 +124,7 @@ async fn reconciliations_that_found_nothing_go_and_the_last_of_each_window_stays
         world.clock.set(noon() + TimeDelta::days(day));
         assert!(world.poll_one().await.is_complete());
         if day == 2 {
-            sqlx::query("delete from core.sessions").execute(&world.db.pool).await.expect("dropped");
+            remove_sessions(&world.db.pool, "true").await;
         }
         let all = ReconcileArgs::default();
         let told = reconciling::reconcile(&world.app(), &all, "ada", CancellationToken::new()).await.expect("it runs");
