@@ -100,7 +100,7 @@ end
 $$;
 
 -- Keeps what the answer to a call said. What is left of a window is kept as the number of the last call that may be
--- made in it: so calls under way are counted, whoever made them.
+-- made in it: so calls under way are counted, of all instances.
 create function ingest.observe_call(of_budget text, answered_call bigint, app_now timestamptz, block_until timestamptz,
                                     names text[], quotas bigint[], windows bigint[], remainings bigint[],
                                     resets timestamptz[])

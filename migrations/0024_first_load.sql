@@ -1,7 +1,7 @@
 -- What a first load costs the server: constraints that one transaction guarantees already, and indexes.
 
 -- What belongs to a session is written in the transaction that writes the session, or under a task whose row that
--- transaction locks; and whatever is written for a source holds a row of the source. A foreign key would look both up
+-- transaction locks; and each write for a source holds a row of the source. A foreign key would look both up
 -- once more for every row and never find a fault. Sessions are removed in one place of the service, which
 -- removes what belongs to them too.
 do $$

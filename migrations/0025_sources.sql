@@ -113,7 +113,7 @@ end
 $$;
 
 -- Keeps what the answer to a call said. What is left of a window is kept as the number of the last call that may be
--- made in it: so calls under way are counted, whoever made them. A lower limit holds at once, a higher one when the lower
+-- made in it: so calls under way are counted, of all instances. A lower limit holds at once, a higher one when the lower
 -- one was not stated for one of its windows: gateways that state two limits in turn never lift the pace. Where a limit
 -- falls and nothing says what is left, calls wait until the window that saw the old pace has room under the new limit.
 create or replace function ingest.observe_call(of_budget text, answered_call bigint, app_now timestamptz,

@@ -73,7 +73,7 @@ impl Secret {
         last.value.clone()
     }
 
-    /// The secret, its file read again whatever its time of change: for a provider that refused the last one.
+    /// The secret, its file read again even if its time of change is the same: for a provider that refused the last one.
     pub fn read_again(&self) -> SecretString {
         let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = &self.0.file {

@@ -30,7 +30,7 @@ pub struct SourceConfig {
     pub history_from: DateTime<Utc>,
     /// `api_key_env` or `api_key_file`.
     pub api_key: Secret,
-    /// `requests_per_minute`: a ceiling for the calls of this account, whatever the provider allows. Without it the
+    /// `requests_per_minute`: a ceiling for the calls of this account, also where the provider allows more. Without it the
     /// budget follows what the provider states.
     pub requests_per_minute: Option<u32>,
     /// Calls a minute where there is neither a ceiling nor a policy of the provider's.

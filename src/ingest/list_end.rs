@@ -23,7 +23,7 @@ use crate::model::page::Cursor;
 const MAX_PAGES: u64 = 20_000;
 /// Empty pages in a row that say that there is more.
 const MAX_EMPTY_PAGES: u32 = 100;
-/// Pages in a row without a new record that end a list nobody counts. One may be a page that moved.
+/// Pages in a row without a new record that end a list without a count. One may be a page that moved.
 const MAX_STALE_PAGES: u32 = 2;
 /// Providers cap lists, counts and pages at such numbers.
 const ROUND_LISTS: u64 = 1_000;
@@ -35,7 +35,7 @@ const ROUND_PAGES: [u64; 2] = [10, 25];
 pub(super) struct PageEnd<'a> {
     /// How many records it holds.
     pub(super) rows: u64,
-    /// How many were asked for; 0 where nobody said.
+    /// How many were asked for; 0 where that is not known.
     pub(super) page_size: u64,
     /// How many the provider counts in all.
     pub(super) total: Option<u64>,
@@ -45,7 +45,7 @@ pub(super) struct PageEnd<'a> {
     pub(super) past_end: Option<&'a Cursor>,
 }
 
-/// The records a reading held, whatever their order.
+/// The records a reading held, in any order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Reading {
     count: usize,
@@ -211,7 +211,7 @@ impl ListEnd {
         self.counted.total.is_some_and(|total| total > self.distinct())
     }
 
-    /// Whether a list nobody counts holds as many records as lists are usually cut off at.
+    /// Whether a list without a count holds as many records as lists are usually cut off at.
     pub(super) fn may_be_cut_off(&self) -> bool {
         !self.is_counted() && self.distinct() > 0 && self.distinct().is_multiple_of(ROUND_LISTS)
     }

@@ -1,4 +1,4 @@
-//! Which ranges of time a run covers: the present first, then whatever of the past is not proven.
+//! Which ranges of time a run covers: the present first, then all of the past that is not proven.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -14,7 +14,7 @@ pub enum Ring {
     Poll,
     /// Hourly: the last month.
     Hourly,
-    /// Daily: what is known to be open, whatever its age.
+    /// Daily: what is known to be open, of any age.
     Daily,
     /// Weekly: everything.
     Weekly,

@@ -14,7 +14,7 @@ use crate::query::{ReadError, reading};
 /// A part of the past that is read again, and when that was last done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RingState {
-    /// `poll` (what was created lately), `hourly` (the last month), `daily` (what is open, whatever its age) or `weekly`
+    /// `poll` (what was created lately), `hourly` (the last month), `daily` (what is open, of any age) or `weekly`
     /// (everything).
     #[schema(example = "hourly")]
     pub ring: &'static str,

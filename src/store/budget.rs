@@ -17,7 +17,7 @@ pub struct BudgetRegistration {
     pub key: String,
     /// Calls a minute.
     pub requests_per_minute: u32,
-    /// Whether that is a ceiling, whatever the provider allows; else it holds where the provider states no policy.
+    /// Whether that is a ceiling, also where the provider allows more; else it holds where the provider states no policy.
     pub is_set_by_hand: bool,
     /// Thousandths of the provider's stated quotas that are ours.
     pub share_permille: u32,

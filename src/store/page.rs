@@ -163,7 +163,7 @@ async fn try_save(
     let begun = if context.is_replay() { bulk::begin_durable(pool).await } else { bulk::begin(pool).await };
     let mut tx = begun.map_err(&failed)?;
     let seen = seen::read(&mut tx, hold, records).await?;
-    // whoever holds the lease has its turn already
+    // the holder of the lease has its turn already
     if finding.is_some() && !matches!(hold, Hold::Lease(_)) {
         window::take_turn(&mut tx, place).await?;
     }

@@ -92,7 +92,7 @@ pub(super) async fn insert_each(
     Ok(())
 }
 
-/// Reads anew when `people` came first, where that may be later by now. To be called when what made it so is written: a
+/// Reads again when `people` came first, where that may be later by now. To be called when what made it so is written: a
 /// session or a presence is gone, or begins at another time, or was of another person.
 pub(super) async fn date(tx: &mut PgConnection, source_id: SourceId, people: &[&str]) -> Result<(), StoreError> {
     date_with(tx, source_id, people, &[]).await

@@ -26,7 +26,7 @@ enum Read {
 }
 
 impl Attempt<'_> {
-    /// All pages of the list, read again while nobody counts it and its readings differ.
+    /// All pages of the list, read again while it has no count and its readings differ.
     pub(super) async fn participants(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
         let mut read_before = None;
         let mut doubt = String::new();

@@ -139,7 +139,7 @@ fn what_was_found_is_looked_at_once_more_and_never_forgotten() {
     assert_eq!(after(&available, &Outcome::FoundEmpty, "02T16:00:00"), (ArtifactState::Available, None));
 }
 
-/// The tries of a fault that lasts: ten of them over 25 hours, whatever the age.
+/// The tries of a fault that lasts: ten of them over 25 hours, at any age.
 const TRIES: [&str; 10] = [
     "20T00:00:00",
     "20T00:00:02",

@@ -1,4 +1,4 @@
--- Each scan follows an index in its order and ends at a limit, so that a claim costs the same whatever is pending. What
+-- Each scan follows an index in its order and ends at a limit, so that a claim costs the same with any backlog. What
 -- was found is joined by its own source_id and not by $1, which would let the planner read all of the source instead.
 -- $4: places of each stream; $5: what is lost by then goes first; $8: tasks found due at once.
 with wanted as (

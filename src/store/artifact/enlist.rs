@@ -80,7 +80,7 @@ pub(super) async fn wake(
 }
 
 /// Gives sessions that were removed and came back under new numbers their tasks again. What the tasks had brought went
-/// with the session, so it is not available: it is asked for as if for the first time, whatever the age, since providers
+/// with the session, so it is not available: it is asked for as if for the first time, at any age, since providers
 /// keep some of it for longer than they say. A replay makes it anew from raw records.
 ///
 /// Returns whether any of the sessions had tasks before.

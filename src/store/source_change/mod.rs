@@ -57,7 +57,7 @@ impl Change<'_> {
     }
 }
 
-/// A change of a source that somebody asks for.
+/// A change of a source that an operator requests.
 #[derive(Debug, Clone, Copy)]
 pub struct ChangeRequest<'a> {
     /// Slug of the source.
