@@ -231,10 +231,7 @@ async fn a_window_with_thousands_is_cut_before_it_is_read_again() {
     });
     let provider = world.simulate(Platform::Konpro, Arc::new(FixedFeed::new(crowd)), Quirks::default()).await;
     world.poll_one().await;
-    sqlx::query("delete from core.sessions where provider_session_id in ('konpro-00077', 'konpro-04000')")
-        .execute(&world.db.pool)
-        .await
-        .expect("dropped");
+    remove_sessions(&world.db.pool, "s.provider_session_id in ('konpro-00077', 'konpro-04000')").await;
     let asked_before = provider.requests().len();
     let report = reconcile(&world).await;
     assert!(report.is_equal, "{report:#?}");

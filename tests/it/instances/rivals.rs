@@ -41,7 +41,7 @@ async fn f72_a_poller_stopped_past_its_lease_ends_by_itself_when_it_wakes() {
     let hang = Fault::new(Effect::Delay(Duration::from_secs(8))).from_request(4).times(1);
     providers.simulators[0].1.script(vec![hang]);
     let sleeper = stage.poller("");
-    stage.until(2, "select coalesce(max(page_count), 0)::bigint from ingest.runs").await;
+    stage.until(40, "select count(*) from core.sessions").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     sleeper.signal(Signal::STOP);
     taken_over(&stage, &providers, &quiet, sleeper).await;

@@ -30,8 +30,8 @@ const fn of(stream: &'static str, row: Row) -> Row {
     Row { stream, ..row }
 }
 
-/// The table of faults. An API call is made four times before a 500 is believed, a file is fetched three times, and a
-/// dead link is asked for twice.
+/// The table of faults. An API call is made four times before a 500 is believed, a file is fetched three times, a dead
+/// link is asked for twice, and a list that is below its count ends with the second page that brings nothing new.
 const ROWS: [Row; 20] = [
     file("file-short", "file_cut", 1, |_, _| Effect::ShortBody),
     file("file-html", "error_page", 1, |_, _| Effect::html()),
@@ -49,7 +49,7 @@ const ROWS: [Row; 20] = [
     row("link-none", "no_link", 1, |_, _| Effect::json(200, r#"{"success":true,"data":{}}"#)),
     row("link-null", "no_link", 1, |_, _| Effect::json(200, r#"{"success":true,"data":null}"#)),
     row("link-500", "transient", 4, |_, _| Effect::json(500, "{}")),
-    of("participants", row("people-many", "incomplete", 2, one_too_many)),
+    of("participants", row("people-many", "incomplete", 3, one_too_many)),
     of("participants", row("people-404", "not_found", 1, |_, _| Effect::json(404, r#"{"success":false}"#))),
     of("quality", row("report-500", "transient", 4, |_, _| Effect::json(500, "{}"))),
     of("quality", row("report-404", "not_found", 1, |_, _| Effect::json(404, r#"{"success":false}"#))),
