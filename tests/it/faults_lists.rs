@@ -7,6 +7,7 @@ pub(crate) mod dump;
 mod ends;
 mod ends_of_participants;
 mod own_faults;
+mod own_sockets;
 mod own_side;
 mod pagination;
 mod proof;

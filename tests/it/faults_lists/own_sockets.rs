@@ -1,0 +1,65 @@
+//! A service that may open no further file blames itself, not the provider.
+
+#![cfg(target_os = "linux")]
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::faults::{Effect, Fault};
+use tributary::demo::simulator::quirks::Quirks;
+
+use crate::harness::{World, plain_feed};
+
+const BLAME: &str = "The provider or the network failed";
+
+/// A service that polls already, so that it has its database, and then may open no file more. The provider cuts an answer
+/// off, so that the next call needs a socket.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f74_a_process_without_sockets_blames_itself() {
+    let mut world = World::new().await.with_settings("schedule = \"* * * * * *\"");
+    let provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
+    let folder = std::env::temp_dir().join(format!("tributary-limit-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let config = folder.join("tributary.toml");
+    std::fs::write(&config, world.toml()).expect("a config file");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+        .arg("--config")
+        .arg(config)
+        .args(["serve", "--role", "poller"])
+        .env_clear()
+        .envs(world.environment())
+        .env("DATABASE_URL", &world.db.url)
+        .env("TRIBUTARY_SERVER__LISTEN", "127.0.0.1:0")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let polls = "select count(*) from ingest.runs where verdict = 'complete'";
+    reaches(&world, polls, 3).await;
+    let id = Pid::from_raw(i32::try_from(child.id()).expect("a process id")).expect("a process id");
+    let limit = Rlimit { current: Some(3), maximum: getrlimit(Resource::Nofile).maximum };
+    let before = prlimit(Some(id), Resource::Nofile, limit).expect("a limit");
+    provider.script(vec![Fault::new(Effect::CutBody).forever()]);
+    reaches(&world, "select count(*) from ingest.runs where error_class = 'own_resources'", 1).await;
+    let health = world.api().await.ok("/v1/health/pollers").await;
+    assert!(!health.to_string().contains(BLAME), "{health:#}");
+    assert_eq!(health["items"][0]["last_error"]["class"], "own_resources", "{health:#}");
+    prlimit(Some(id), Resource::Nofile, before).expect("a limit");
+    provider.script(Vec::new());
+    let complete = world.number(polls).await;
+    reaches(&world, polls, complete + 1).await;
+    child.kill().expect("ended");
+    child.wait().expect("ended");
+    std::fs::remove_dir_all(&folder).expect("cleaned up");
+}
+
+/// Waits until a count is at least `least`.
+async fn reaches(world: &World, sql: &'static str, least: i64) {
+    let started = Instant::now();
+    while world.number(sql).await < least {
+        assert!(started.elapsed() < Duration::from_secs(60), "{sql}: not {least}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
