@@ -5,12 +5,12 @@ ARG RUNTIME_IMAGE=debian:bookworm-slim
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked --bin tributary
+RUN cargo build --profile dist --locked --bin tributary
 
 FROM ${RUNTIME_IMAGE}
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 tributary
-COPY --from=build /src/target/release/tributary /usr/local/bin/tributary
+COPY --from=build /src/target/dist/tributary /usr/local/bin/tributary
 USER tributary
 ENTRYPOINT ["tributary"]
 CMD ["serve"]

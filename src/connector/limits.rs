@@ -5,14 +5,15 @@
 //! which no call may be made at all. Where that is kept is a [`Ledger`]: in this process ([`bucket`]), or
 //! wherever several instances can meet. What the provider says about it is read in [`headers`].
 //!
-//! Callers of one process queue here, so that only the first of each urgency asks the ledger. Nothing is taken
-//! in advance: a call is taken in the moment it begins, so that a refusal told to another instance meanwhile
-//! stops it.
+//! Callers of one process queue here. The first of each urgency asks the ledger for all that wait behind it, so that
+//! many calls cost one round trip. Nothing is taken in advance: a call is taken in the moment it begins, so that a
+//! refusal of another instance's call meanwhile stops it. What answers say is written in the same way.
 
 pub mod bucket;
 pub mod headers;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,8 +56,10 @@ impl Priority {
 pub enum Decision {
     /// Call now.
     Granted {
-        /// Number of the call; grows with every grant of the budget.
+        /// Number of the first call taken; grows with every call of the budget.
         number: i64,
+        /// Calls taken, numbered in a row.
+        count: i64,
     },
     /// A token is there after `wait`, unless somebody more urgent comes.
     Wait {
@@ -81,8 +84,8 @@ pub struct LedgerError(pub String);
 /// the callers' `now`.
 #[async_trait]
 pub trait Ledger: Send + Sync + std::fmt::Debug {
-    /// Takes a call, or says how long to wait. Never waits itself.
-    async fn reserve(&self, priority: Priority, now: DateTime<Utc>) -> Result<Decision, LedgerError>;
+    /// Takes between one and `wanted` calls, or says how long to wait. Never waits itself.
+    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError>;
 
     /// Keeps what the answer to call `number` said.
     async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) -> Result<(), LedgerError>;
@@ -101,18 +104,61 @@ pub enum Refusal {
 #[derive(Debug)]
 pub struct CallBudget {
     ledger: Arc<dyn Ledger>,
-    /// One queue for each urgency.
-    turns: [tokio::sync::Mutex<()>; 3],
+    /// One for each urgency.
+    queues: [Queue; 3],
+    /// What answers said and the ledger was not told yet, with the highest number of their calls.
+    said: Mutex<Vec<(i64, Observation)>>,
+    telling: tokio::sync::Mutex<()>,
     /// What this process was told, it obeys even where the ledger could not be told.
     blocked_until: Mutex<Option<DateTime<Utc>>>,
     /// Time between two calls at the steady rate, when it was last told.
     spacing_ms: AtomicU64,
 }
 
+/// A call that was taken for a caller begins within this time; else it is forfeit.
+const TAKEN_FOR: Duration = Duration::from_millis(100);
+
+/// Callers of one urgency.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: AtomicI64,
+    turn: tokio::sync::Mutex<Option<Taken>>,
+}
+
+/// Calls that the last in turn took for those behind it.
+#[derive(Debug)]
+struct Taken {
+    numbers: Range<i64>,
+    at: Instant,
+}
+
+/// A caller in a queue; it leaves the queue however its wait ends.
+struct Waiting<'a>(&'a AtomicI64);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicI64) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl CallBudget {
     /// A budget whose state is kept in `ledger`.
     pub fn new(ledger: Arc<dyn Ledger>) -> Self {
-        Self { ledger, turns: Default::default(), blocked_until: Mutex::default(), spacing_ms: AtomicU64::new(0) }
+        Self {
+            ledger,
+            queues: Default::default(),
+            said: Mutex::default(),
+            telling: tokio::sync::Mutex::default(),
+            blocked_until: Mutex::default(),
+            spacing_ms: AtomicU64::new(0),
+        }
     }
 
     /// A budget of this process alone: so many calls a minute, and of what the provider states four fifths.
@@ -127,17 +173,34 @@ impl CallBudget {
             let wait = TimeDelta::from_std(wait).unwrap_or_else(|_| TimeDelta::zero());
             Refusal::Until(clock.now() + wait)
         };
-        let turn = timeout(self.patience(), self.turns[priority as usize].lock()).await;
-        let _turn = turn.map_err(|_| come_again(PATIENCE))?;
+        let queue = &self.queues[priority as usize];
+        let _waiting = Waiting::begin(&queue.waiting);
+        let turn = timeout(self.patience(), queue.turn.lock()).await;
+        let mut turn = turn.map_err(|_| come_again(PATIENCE))?;
+        let taken = turn.take().filter(|taken| taken.at.elapsed() < TAKEN_FOR);
+        if let Some(mut taken) = taken
+            && self.told_to_wait_until(clock.now()).is_none()
+        {
+            if let Some(number) = taken.numbers.next() {
+                *turn = Some(taken);
+                return Ok(number);
+            }
+        }
         let mut waited_for = None;
         loop {
             let now = clock.now();
             let decision = match self.told_to_wait_until(now) {
                 Some(until) => Decision::Blocked { until },
-                None => self.ledger.reserve(priority, now).await.map_err(Refusal::Unknown)?,
+                None => {
+                    let wanted = queue.waiting.load(Ordering::Relaxed);
+                    self.ledger.reserve(priority, wanted, now).await.map_err(Refusal::Unknown)?
+                }
             };
             let wait = match decision {
-                Decision::Granted { number } => return Ok(number),
+                Decision::Granted { number, count } => {
+                    *turn = Some(Taken { numbers: number + 1..number + count, at: Instant::now() });
+                    return Ok(number);
+                }
                 Decision::Wait { wait, spacing } => {
                     let spacing_ms = u64::try_from(spacing.as_millis()).unwrap_or(u64::MAX);
                     self.spacing_ms.store(spacing_ms, Ordering::Relaxed);
@@ -166,7 +229,8 @@ impl CallBudget {
         PATIENCE.max(Duration::from_millis(self.spacing_ms.load(Ordering::Relaxed)).saturating_mul(4))
     }
 
-    /// Keeps what the answer to call `number` said. A ledger that cannot be told now is told by later answers.
+    /// Keeps what the answer to call `number` said. What others said meanwhile goes with it. A ledger that cannot be told
+    /// now is told by later answers.
     pub async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) {
         if said.is_silent() {
             return;
@@ -175,8 +239,22 @@ impl CallBudget {
             let mut blocked = self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
             *blocked = (*blocked).max(Some(until));
         }
-        if let Err(error) = self.ledger.observe(number, said, now).await {
-            tracing::warn!(error = %error, "what a provider said about its limits could not be kept");
+        {
+            let mut untold = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            let absorbed = untold.last_mut().filter(|(_, kept)| kept.states_the_same(said));
+            if let Some((last, kept)) = absorbed {
+                kept.absorb(said);
+                *last = (*last).max(number);
+            } else {
+                untold.push((number, said.clone()));
+            }
+        }
+        let _turn = self.telling.lock().await;
+        let untold = std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner));
+        for (number, said) in untold {
+            if let Err(error) = self.ledger.observe(number, &said, now).await {
+                tracing::warn!(error = %error, "what a provider said about its limits could not be kept");
+            }
         }
     }
 

@@ -28,8 +28,13 @@ pub struct BudgetRegistration {
 /// What a caller is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservation {
-    /// Call now; the number of the call.
-    Granted(i64),
+    /// Call now.
+    Granted {
+        /// Number of the first call taken; the others follow it.
+        number: i64,
+        /// Calls taken: one or more, at most as many as were wanted.
+        count: i64,
+    },
     /// No token is there.
     Wait {
         /// For so long, microseconds.
@@ -114,24 +119,26 @@ pub async fn register(pool: &PgPool, budget: &BudgetRegistration, now: DateTime<
     tx.commit().await.map_err(&failed)
 }
 
-/// Takes a call of `key`, or says why not; `None` where there is no such budget.
+/// Takes up to `wanted` calls of `key`, or says why not; `None` where there is no such budget.
 pub async fn reserve(
     pool: &PgPool,
     key: &str,
     priority: &'static str,
+    wanted: i64,
     now: DateTime<Utc>,
 ) -> Result<Option<Reservation>, StoreError> {
     let row = sqlx::query!(
-        "select call_number, wait_us, step_us, stated_until from ingest.reserve_call($1, $2, $3)",
+        "select call_number, taken, wait_us, step_us, stated_until from ingest.reserve_call($1, $2, $3, $4)",
         key,
         priority,
         now,
+        wanted,
     )
     .fetch_optional(pool)
     .await
     .map_err(StoreError::doing("reserving a call"))?;
     Ok(row.map(|row| match (row.call_number, row.stated_until) {
-        (Some(number), _) => Reservation::Granted(number),
+        (Some(number), _) => Reservation::Granted { number, count: row.taken.unwrap_or(1) },
         (None, Some(until)) => Reservation::Blocked(until),
         (None, None) => {
             Reservation::Wait { wait_us: row.wait_us.unwrap_or_default(), spacing_us: row.step_us.unwrap_or_default() }

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-use crate::connector::limits::headers::{Observation, QuotaSaid};
+use crate::connector::limits::headers::{Observation, QuotaSaid, SAME_WINDOW};
 use crate::connector::limits::{Decision, Ledger, LedgerError, Priority};
 
 /// Thousandths of a provider's quota that are ours, unless configured: the customer's own calls need some.
@@ -29,8 +29,8 @@ pub const DEFAULT_SHARE_PERMILLE: u32 = 800;
 const BURSTS_PER_LIMIT: i64 = 40;
 /// A token that somebody waits for in [`Priority::Live`] is left to him for so long.
 const LIVE_GRACE_US: i64 = 200_000;
-/// Two resets closer than this are one, told in whole seconds.
-const SAME_WINDOW: TimeDelta = TimeDelta::seconds(2);
+/// A policy that is stated with each answer is noted once in this time.
+const STATED_AGAIN: TimeDelta = TimeDelta::seconds(1);
 const MINUTE_US: i64 = 60_000_000;
 /// A quota of a longer time says nothing about the minutes, and lifts no pace.
 const LONGEST_LIFTING_SECONDS: i64 = 600;
@@ -152,7 +152,7 @@ impl Bucket {
         }
         self.full_at_us = self.full_at_us.max(tick_us) + spacing_us;
         self.call_count += 1;
-        Decision::Granted { number: self.call_count }
+        Decision::Granted { number: self.call_count, count: 1 }
     }
 
     /// Keeps what the answer to call `number` said.
@@ -209,7 +209,8 @@ impl Quota {
             }
         }
         (self.calls, self.window_seconds) = (calls, seconds);
-        if said.quota.is_some() && said.window_seconds.is_some() {
+        let is_due = self.stated_at.is_none_or(|at| at <= now - STATED_AGAIN);
+        if said.quota.is_some() && said.window_seconds.is_some() && is_due {
             self.stated_at = Some(now);
         }
         wait_until
@@ -254,7 +255,7 @@ impl LocalLedger {
 
 #[async_trait]
 impl Ledger for LocalLedger {
-    async fn reserve(&self, priority: Priority, now: DateTime<Utc>) -> Result<Decision, LedgerError> {
+    async fn reserve(&self, priority: Priority, _wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError> {
         let tick_us = i64::try_from(self.begun.elapsed().as_micros()).unwrap_or(i64::MAX / 2);
         Ok(self.bucket.lock().unwrap_or_else(PoisonError::into_inner).reserve(priority, tick_us, now))
     }

@@ -13,6 +13,8 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// The longest stated wait that is believed. Beyond it lies a unit mistake, and health shows the wait.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(24);
+/// Two resets closer than this are one, stated in whole seconds.
+pub(super) const SAME_WINDOW: TimeDelta = TimeDelta::seconds(2);
 /// Quotas that are kept of one answer.
 const MOST_QUOTAS: usize = 8;
 /// Characters of a quota's name.
@@ -40,6 +42,15 @@ impl QuotaSaid {
     pub fn tells_remaining(&self) -> bool {
         self.remaining.is_some() && self.resets_at.is_some()
     }
+
+    fn states_same_window(&self, other: &Self) -> bool {
+        let are_both_silent = self.remaining.is_none() == other.remaining.is_none();
+        let is_same_reset = match (self.resets_at, other.resets_at) {
+            (Some(here), Some(there)) => (here - there).abs() <= SAME_WINDOW,
+            (here, there) => here == there,
+        };
+        (self.quota, self.window_seconds) == (other.quota, other.window_seconds) && are_both_silent && is_same_reset
+    }
 }
 
 /// What one answer says about limits.
@@ -52,6 +63,25 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// Whether another answer states the same limits in the same windows.
+    pub fn states_the_same(&self, other: &Self) -> bool {
+        self.quotas.len() == other.quotas.len()
+            && self
+                .quotas
+                .iter()
+                .zip(&other.quotas)
+                .all(|((name, here), (other_name, there))| name == other_name && here.states_same_window(there))
+    }
+
+    /// Adds an answer that states the same: the least that is left counts.
+    pub fn absorb(&mut self, other: &Self) {
+        for (here, there) in self.quotas.values_mut().zip(other.quotas.values()) {
+            here.remaining = here.remaining.min(there.remaining);
+            here.resets_at = here.resets_at.max(there.resets_at);
+        }
+        self.blocked_until = self.blocked_until.max(other.blocked_until);
+    }
+
     /// Reads the headers of an answer that came at `now`; `blocked_until` is the reader's to judge, since it
     /// depends on the status.
     pub fn read(headers: &HeaderMap, now: DateTime<Utc>) -> Self {
