@@ -106,9 +106,8 @@ pub struct CallBudget {
     ledger: Arc<dyn Ledger>,
     /// One for each urgency.
     queues: [Queue; 3],
-    /// What answers said and the ledger was not told yet, with the highest number of their calls.
-    said: Mutex<Vec<(i64, Observation)>>,
-    telling: tokio::sync::Mutex<()>,
+    said: Mutex<Said>,
+    writing: tokio::sync::Mutex<()>,
     /// What this process was told, it obeys even where the ledger could not be told.
     blocked_until: Mutex<Option<DateTime<Utc>>>,
     /// Time between two calls at the steady rate, when it was last told.
@@ -117,6 +116,18 @@ pub struct CallBudget {
 
 /// A call that was taken for a caller begins within this time; else it is forfeit.
 const TAKEN_FOR: Duration = Duration::from_millis(100);
+
+/// While half of a quota is left, answers that state the same limits again are written once in this time.
+const WRITTEN_AGAIN: Duration = Duration::from_millis(200);
+
+/// What answers said.
+#[derive(Debug, Default)]
+struct Said {
+    /// Not written yet, with the highest number of their calls.
+    unwritten: Vec<(i64, Observation)>,
+    /// Written last.
+    written: Option<(Instant, Observation)>,
+}
 
 /// Callers of one urgency.
 #[derive(Debug, Default)]
@@ -155,7 +166,7 @@ impl CallBudget {
             ledger,
             queues: Default::default(),
             said: Mutex::default(),
-            telling: tokio::sync::Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
             blocked_until: Mutex::default(),
             spacing_ms: AtomicU64::new(0),
         }
@@ -240,20 +251,30 @@ impl CallBudget {
             *blocked = (*blocked).max(Some(until));
         }
         {
-            let mut untold = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            let absorbed = untold.last_mut().filter(|(_, kept)| kept.states_the_same(said));
-            if let Some((last, kept)) = absorbed {
-                kept.absorb(said);
-                *last = (*last).max(number);
-            } else {
-                untold.push((number, said.clone()));
+            let mut kept = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_recent = kept
+                .written
+                .as_ref()
+                .is_some_and(|(at, last)| at.elapsed() < WRITTEN_AGAIN && last.states_the_same(said));
+            if is_recent && said.leaves_half() {
+                return;
+            }
+            match kept.unwritten.last_mut().filter(|(_, last)| last.states_the_same(said)) {
+                Some((last_number, last)) => {
+                    last.absorb(said);
+                    *last_number = number.max(*last_number);
+                }
+                None => kept.unwritten.push((number, said.clone())),
             }
         }
-        let _turn = self.telling.lock().await;
-        let untold = std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner));
-        for (number, said) in untold {
+        let _turn = self.writing.lock().await;
+        let unwritten = std::mem::take(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner).unwritten);
+        for (number, said) in unwritten {
             if let Err(error) = self.ledger.observe(number, &said, now).await {
                 tracing::warn!(error = %error, "what a provider said about its limits could not be kept");
+            } else {
+                let written = Some((Instant::now(), said));
+                self.said.lock().unwrap_or_else(PoisonError::into_inner).written = written;
             }
         }
     }

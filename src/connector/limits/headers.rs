@@ -73,6 +73,12 @@ impl Observation {
                 .all(|((name, here), (other_name, there))| name == other_name && here.states_same_window(there))
     }
 
+    /// Whether calls are not short: no wait is stated, and of each quota at least half is left.
+    pub fn leaves_half(&self) -> bool {
+        let has_half = |said: &QuotaSaid| said.quota.zip(said.remaining).is_some_and(|(quota, left)| left >= quota / 2);
+        self.blocked_until.is_none() && self.quotas.values().all(has_half)
+    }
+
     /// Adds an answer that states the same: the least that is left counts.
     pub fn absorb(&mut self, other: &Self) {
         for (here, there) in self.quotas.values_mut().zip(other.quotas.values()) {
