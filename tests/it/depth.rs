@@ -276,6 +276,23 @@ async fn an_old_session_is_asked_for_its_reports_once_its_participants_are_known
 }
 
 #[tokio::test]
+async fn f85_p13_a_large_meeting_without_any_report_is_asked_for_each_a_few_times() {
+    let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-03-02T11:00:00Z"))]));
+    let participants = (0..45).map(|number| {
+        participant(&format!("p-{number}"), &format!("u-{number}"), "2026-03-02T11:00:00Z", "2026-03-02T11:01:30Z")
+    });
+    feed.set_depth("old", Depth { participants: participants.collect(), ..Depth::default() });
+    let (world, simulator) = world_of(feed, Quirks::default()).await;
+    for day in 1..=3 {
+        tokio::time::timeout(Duration::from_secs(60), world.poll()).await.expect("the poll ends");
+        let asked = simulator.requests().iter().filter(|request| request.path_and_query.contains("p-44")).count();
+        assert!((day..=3 * day).contains(&asked), "day {day}: asked for {asked} times");
+        world.clock.set(world.clock.now() + TimeDelta::days(1));
+    }
+    assert_eq!(world.number("select count(*) from core.participant_quality where not has_report").await, 45);
+}
+
+#[tokio::test]
 async fn what_belonged_to_an_old_session_that_was_dropped_comes_back_with_it() {
     let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-01-05T11:00:00Z"))]));
     let report = json!({"participant": {"id": "p", "peer_report": {

@@ -80,3 +80,5 @@ select $1, x.*
         excluded.video_out_packet_loss_avg, excluded.video_out_rtt_ms_avg, excluded.video_out_fps_avg,
         excluded.video_in_mos_avg, excluded.video_in_packet_loss_avg, excluded.video_in_rtt_ms_avg,
         excluded.video_in_fps_avg)
+    -- a report that is still missing counts as asked for, else the next batch of the same try asks for it again
+    or not excluded.has_report and q.fetched_at < excluded.fetched_at
