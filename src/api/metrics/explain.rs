@@ -175,7 +175,7 @@ async fn respond(
     let from = before(range, question.is_of_days, understood.query.zone, now).from.min(range.from);
     understood.catalog = Catalog::load(&state.pool, Some(TimeRange { from, to: range.to })).await?;
     let Some(subject) = subject(&understood, values) else {
-        return Err(Faults::default().into_error()); // unreachable: a question has a metric
+        return Err(Faults::default().into_error()); // unreachable: a query has a metric
     };
     Ok(Json(explain(&Snapshot::take(&state.pool).await?, &understood.catalog, &subject, &question).await?))
 }
