@@ -1,8 +1,7 @@
 //! Time and randomness, as arguments.
 //!
-//! Code that needs the current time or a random number takes one of these as an argument, so that a test can
-//! fix both. `clippy.toml` bans the global functions everywhere else. This module does not know what the time
-//! is used for.
+//! Code that needs the current time or a random number takes one of these as an argument, so that a test can fix both.
+//! `clippy.toml` bans the global functions everywhere else. This module does not know what the time is used for.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -155,8 +155,7 @@ fn address_of(options: &PgConnectOptions) -> String {
 }
 
 /// Returns whether prepared statements of a connection survive the use of another one. Two connections prepare
-/// different queries, which get the same name; a pooler that ignores names finds the wrong statement, none, or
-/// two.
+/// different queries, which get the same name; a pooler that ignores names finds the wrong statement, none, or two.
 async fn keeps_statements(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
     let mut one = options.clone().connect().await?;
     let mut other = options.clone().connect().await?;

@@ -1,9 +1,8 @@
 //! Logs: the one place that decides their form and level.
 //!
-//! A message is understandable by itself, and has fields for log queries. Never log credentials, texts and
-//! contacts of people, or response bodies. A thread of its own writes the lines, so that a blocked log delays
-//! neither a poll nor an answer: lines that do not fit into the queue are lost, and their number is reported
-//! once there is room.
+//! A message is understandable by itself, and has fields for log queries. Never log credentials, texts and contacts of
+//! people, or response bodies. A thread of its own writes the lines, so that a blocked log delays neither a poll nor an
+//! answer: lines that do not fit into the queue are lost, and their number is reported once there is room.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;

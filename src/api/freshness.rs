@@ -15,8 +15,8 @@ use crate::query::freshness::Freshness;
 
 /// Data freshness
 ///
-/// How far each stream is proven complete, as of the last check of the stored data (`state_as_of`), and the
-/// version of the stored data, which grows with every write.
+/// How far each stream is proven complete, the time up to which changes of stored
+/// sessions are known (`state_as_of`), and the version of the stored data, which grows with every write.
 #[utoipa::path(
     get, path = "/v1/freshness", tag = "data",
     responses(

@@ -1,8 +1,7 @@
 //! `tributary backfill`: reads a range of the past, unit by unit, and continues where an earlier run stopped.
 //!
-//! The plan is in the database. This process works on it in the foreground and shows its progress. Other
-//! processes with the same command, and the pollers of a service, share the work. Stopping this process stops
-//! only its own part.
+//! The plan is in the database. This process works on it in the foreground and shows its progress. Other processes with
+//! the same command, and the pollers of a service, share the work. Stopping this process stops only its own part.
 
 use std::fmt::Write;
 use std::process::ExitCode;

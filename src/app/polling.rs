@@ -1,6 +1,5 @@
-//! `tributary poll`: polls each listing stream once, now, independent of its schedule; then runs every due
-//! per-session task, and retries failed ones within seconds. It reports what is still owed, even where nothing
-//! is due.
+//! `tributary poll`: polls each listing stream once, now, independent of its schedule; then runs every due per-session
+//! task, and retries failed ones within seconds. It reports what is still owed, even where nothing is due.
 
 use std::fmt::Write;
 use std::sync::Arc;

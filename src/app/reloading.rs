@@ -1,10 +1,9 @@
 //! Reloading the configuration while the service runs.
 //!
-//! New sources start. Removed sources end after the page in flight, and their data stays. Changed sources end
-//! and start again, and all others continue undisturbed. A configuration with faults, or one that cannot be
-//! registered, leaves the old one in force. Each reload is written into the journal of operations with its
-//! outcome. `[database]`, `[server]`, `[polling]` and `[privacy]` are read at the start only, and so is the
-//! environment.
+//! New sources start. Removed sources end after the page in flight, and their data stays. Changed sources end and start
+//! again, and all others continue undisturbed. A configuration with faults, or one that cannot be registered, leaves
+//! the old one in force. Each reload is written into the journal of operations with its outcome. `[database]`,
+//! `[server]`, `[polling]` and `[privacy]` are read at the start only, and so is the environment.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,8 +1,7 @@
 //! `tributary serve`: runs the API, the pollers, or both, until stopped.
 //!
-//! Shutdown has an order: readiness goes off, the schedule ends, polls finish the page in flight, and open
-//! requests are answered. Work that still runs after the grace time is left to the next start, which loses
-//! nothing.
+//! Shutdown has an order: readiness goes off, the schedule ends, polls finish the page in flight, and open requests are
+//! answered. Work that still runs after the grace time is left to the next start, which loses nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

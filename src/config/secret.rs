@@ -1,9 +1,8 @@
 //! A secret that is read again when its file changes.
 //!
-//! A deployment may rewrite the file (a mounted secret, a rotated key). So each use checks the file's time,
-//! length and identity, and reads it again when they differ. A file that cannot be read, or has no usable
-//! secret, leaves the last secret in force. A secret from the environment keeps its value from the start of the
-//! process.
+//! A deployment may rewrite the file (a mounted secret, a rotated key). So each use checks the file's time, length and
+//! identity, and reads it again when they differ. A file that cannot be read, or has no usable secret, leaves the last
+//! secret in force. A secret from the environment keeps its value from the start of the process.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;

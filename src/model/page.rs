@@ -1,8 +1,7 @@
 //! The page: the unit that is fetched and saved.
 //!
-//! A connector returns one page; the store saves it in one transaction. A page holds every record that the
-//! provider sent, as a session or as a reject, each with the bytes it came from, so that nothing is lost
-//! between the two.
+//! A connector returns one page; the store saves it in one transaction. A page holds every record that the provider
+//! sent, as a session or as a reject, each with the bytes it came from, so that nothing is lost between the two.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

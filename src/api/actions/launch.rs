@@ -1,8 +1,7 @@
 //! `POST /v1/sources/{slug}/streaming-sessions`: start a streaming session.
 //!
-//! The tokens to join the session are in the first response only: they are neither stored nor logged, and a
-//! repeated request cannot get them again. The provider decides what the body may hold; this module only
-//! documents it.
+//! The tokens to join the session are in the first response only: they are neither stored nor logged, and a repeated
+//! request cannot get them again. The provider decides what the body may hold; this module only documents it.
 
 use std::sync::Arc;
 

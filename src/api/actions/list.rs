@@ -40,9 +40,8 @@ parameter_groups! {
 
 /// List action calls
 ///
-/// Every call that starts something at a provider, newest first: its caller, its time and its outcome.
-/// `unknown` means that the provider may have started it: the response was lost, or the service ended before
-/// the response came.
+/// Every call that starts something at a provider, newest first: its caller, its time and its outcome. `unknown` means
+/// that the provider may have started it: the response was lost, or the service ended before the response came.
 #[utoipa::path(
     get, path = "/v1/actions", tag = "actions", params(ActionChoice, PageParameters),
     responses(

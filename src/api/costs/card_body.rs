@@ -1,8 +1,7 @@
 //! Rate cards in a request body: read completely, with all faults reported at once.
 //!
-//! The rules keep a sum of money meaningful: a price is an exact text and never a float, the cards of a
-//! scenario have one currency, no two cards price the same thing at the same time, and a card prices only what
-//! its source has.
+//! The rules keep a sum of money meaningful: a price is an exact text and never a float, the cards of a scenario have
+//! one currency, no two cards price the same thing at the same time, and a card prices only what its source has.
 
 use std::collections::BTreeMap;
 

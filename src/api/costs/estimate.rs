@@ -43,7 +43,7 @@ pub(crate) struct EstimateRequest {
     /// A named range, as in `/v1/metrics/query`. One of `range` and `from` is required.
     #[schema(required = false, example = "previous_month")]
     range: String,
-    /// IANA name of the time zone of the dates.
+    /// IANA name of the time zone whose days are meant.
     #[schema(required = false, example = "Europe/Berlin")]
     zone: String,
     /// Slugs of sources. Default: all.

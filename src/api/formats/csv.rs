@@ -1,8 +1,7 @@
 //! CSV after RFC 4180: commas, quotes where they are needed, CRLF, a header line.
 //!
-//! A null is an empty cell, an empty text is `""`. A text that a spreadsheet would read as a formula gets an
-//! apostrophe before it, so that opening the file does not run what a customer wrote. Numbers are written
-//! unchanged.
+//! A null is an empty cell, an empty text is `""`. A text that a spreadsheet would read as a formula gets an apostrophe
+//! before it, so that opening the file does not run what a customer wrote. Numbers are written unchanged.
 
 use crate::api::formats::cell::{Cell, Head, instant_text};
 use crate::query::number::{Number, Unrounded};

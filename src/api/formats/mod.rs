@@ -30,7 +30,7 @@ use crate::query::freshness::Freshness;
 const DATA_VERSION: HeaderName = HeaderName::from_static("data-version");
 /// All data before this instant is stored.
 const DATA_COMPLETE_THROUGH: HeaderName = HeaderName::from_static("data-complete-through");
-/// Time at which the stored data was last checked.
+/// Time up to which changes of stored sessions are known.
 const DATA_STATE_AS_OF: HeaderName = HeaderName::from_static("data-state-as-of");
 /// Codes of warnings.
 const DATA_WARNINGS: HeaderName = HeaderName::from_static("data-warnings");

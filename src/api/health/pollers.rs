@@ -42,13 +42,13 @@ pub(crate) struct Pollers {
 /// life), `paused` or `disabled`. Failing are `backing_off`, `auth_failed`, `config_error`, `incomplete` and
 /// `stalled`. `last_error.advice` says what to do.
 ///
-/// Streams that are fetched per session have a work list (`tasks`). A file that was never made or has vanished
-/// is counted there and is no failure. A file that a fault kept from being read is owed (`tasks.owed`): the
-/// stream is `incomplete` until the file is read or given up, and failing unless all that is owed is a second
-/// reading that nothing is there. `tasks.given_up` counts the files given up; where that is more than 5 % of
-/// the tasks tried within 30 days (`tasks.lost_share`), the stream is `incomplete` and failing, and
-/// `tasks.advice` says what to do. `state_as_of` is the time of the last check of the stored data. A long
-/// overdue ring of the past makes its stream `incomplete`.
+/// Streams that are fetched per session have a work list (`tasks`). A file that was never made or has vanished is
+/// counted there and is no failure. A file that a fault kept from being read is owed (`tasks.owed`): the stream is
+/// `incomplete` until the file is read or given up, and failing unless all that is owed is a second reading that
+/// nothing is there. `tasks.given_up` counts the files given up; where that is more than 5 % of the tasks tried within
+/// 30 days (`tasks.lost_share`), the stream is `incomplete` and failing, and `tasks.advice` says what to do.
+/// `state_as_of` is the time up to which changes of stored sessions are known. A long overdue ring of the past makes
+/// its stream `incomplete`.
 #[utoipa::path(
     get, path = "/v1/health/pollers", tag = "health", params(PollerParameters),
     responses(

@@ -80,11 +80,10 @@ pub(crate) struct ExplainBody {
 
 /// Explain a metric value
 ///
-/// The value with its definition; `parts`, its composition; `left_out`, the sessions in the range that do not
-/// count, by reason; `changed`, its changes since yesterday; `previous`, the period before, with the `drivers`
-/// of the change by each dimension, which add up to it exactly (of a ratio: by rate and by mix); `sql`, one
-/// statement over the schema `analytics` that returns the value and runs in psql unchanged; `rows`, the link to
-/// the rows behind it.
+/// The value with its definition; `parts`, its composition; `left_out`, the sessions in the range that do not count, by
+/// reason; `changed`, its changes since yesterday; `previous`, the period before, with the `drivers` of the change by
+/// each dimension, which add up to it exactly (of a ratio: by rate and by mix); `sql`, one statement over the schema
+/// `analytics` that returns the value and runs in psql unchanged; `rows`, the link to the rows behind it.
 #[utoipa::path(
     get, path = "/v1/metrics/explain", tag = "figures",
     params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, ExplainChoice),
@@ -175,7 +174,7 @@ async fn respond(
     let from = before(range, question.is_of_days, understood.query.zone, now).from.min(range.from);
     understood.catalog = Catalog::load(&state.pool, Some(TimeRange { from, to: range.to })).await?;
     let Some(subject) = subject(&understood, values) else {
-        return Err(Faults::default().into_error()); // unreachable: a query has a metric
+        return Err(Faults::default().into_error()); // unreachable: a question has a metric
     };
     Ok(Json(explain(&Snapshot::take(&state.pool).await?, &understood.catalog, &subject, &question).await?))
 }

@@ -57,12 +57,11 @@ struct Position {
 
 /// List the minutes ledger
 ///
-/// A row for each session and kind of minutes it can have, newest first: what the provider meters, how it is
-/// rounded when sold, and by how much and why it differs from the sum of the participants. No row: not
-/// applicable; a row without minutes: unknown. The rows of kind `consumed` add up to `minutes_consumed`, those
-/// of `wall_clock` to `elapsed_minutes`, those of `participant` to `participant_minutes` of the same range and
-/// filters. Never add different bases without saying so. As a table, without `limit` and `cursor`, it holds the
-/// whole list.
+/// A row for each session and kind of minutes it can have, newest first: what the provider meters, how it is rounded
+/// when sold, and by how much and why it differs from the sum of the participants. No row: not applicable; a row
+/// without minutes: unknown. The rows of kind `consumed` add up to `minutes_consumed`, those of `wall_clock` to
+/// `elapsed_minutes`, those of `participant` to `participant_minutes` of the same range and filters. Never add
+/// different bases without saying so. As a table, without `limit` and `cursor`, it holds the whole list.
 #[utoipa::path(
     get, path = "/v1/minutes/ledger", tag = "figures",
     params(KindParameter, FilterParameters, TimeParameters, PageParameters, FormParameter),

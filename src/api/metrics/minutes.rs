@@ -23,9 +23,8 @@ const METRICS: &str = "minutes_consumed,elapsed_minutes";
 
 /// Query minutes by provider
 ///
-/// `minutes_consumed` (what providers meter, with the bases that were added) and `elapsed_minutes` (wall clock)
-/// by provider, and by day unless `granularity` says otherwise. The same as `/v1/metrics/query` with these
-/// metrics.
+/// `minutes_consumed` (what providers meter, with the bases that were added) and `elapsed_minutes` (wall clock) by
+/// provider, and by day unless `granularity` says otherwise. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
     get, path = "/v1/minutes", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
     responses(

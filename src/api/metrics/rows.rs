@@ -55,11 +55,10 @@ fn check_rows(draft: &Draft, faults: &mut Faults) {
 /// List the rows behind a metric value
 ///
 /// The sessions, messages or presences behind a value of `/v1/metrics/query`, each with its contribution: all
-/// contributions together are the value, of a ratio divided by all denominators. Rows whose contribution is
-/// missing are marked `is_unknown`; sessions whose messages or participants were never read have no rows. Of a
-/// maximum, the rows are those present when it was first reached; of a percentile, the values it lies between;
-/// of distinct people, the first row of each. By time, oldest first. `rows_link` of an answer leads here. A
-/// table is one page too.
+/// contributions together are the value, of a ratio divided by all denominators. Rows whose contribution is missing are
+/// marked `is_unknown`; sessions whose messages or participants were never read have no rows. Of a maximum, the rows
+/// are those present when it was first reached; of a percentile, the values it lies between; of distinct people, the
+/// first row of each. By time, oldest first. `rows_link` of an answer leads here. A table is one page too.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
     params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, PageParameters, FormParameter),
@@ -99,7 +98,7 @@ pub(crate) async fn list_rows(
     });
     let (now, catalog) = (understood.now, &understood.catalog);
     let Some(subject) = subject(&understood, values) else {
-        return Err(Faults::default().into_error()); // unreachable: a query has a metric
+        return Err(Faults::default().into_error()); // unreachable: a question has a metric
     };
     let mut items = rows(&Snapshot::take(&state.pool).await?, &subject, after, limit + 1, now).await?;
     let page = Page::cut(&mut items, limit, |last| {

@@ -18,20 +18,19 @@ use crate::query::range::{NAMES, TimeRange};
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TimeParameters {
-    /// A named range: `today`, `yesterday`, `last_N_days` (N local days, including today), `last_N_hours` (N
-    /// clock hours, including the current one), `this_week`, `this_month`, `this_quarter`, `this_year`,
-    /// `previous_week`, `previous_month`, `previous_quarter`, `previous_year`. Not together with `from` and
-    /// `to`.
+    /// A named range: `today`, `yesterday`, `last_N_days` (N local days, including today), `last_N_hours` (N clock
+    /// hours, including the current one), `this_week`, `this_month`, `this_quarter`, `this_year`, `previous_week`,
+    /// `previous_month`, `previous_quarter`, `previous_year`. Not together with `from` and `to`.
     #[param(example = "last_28_days")]
     range: Option<String>,
     /// First instant: a date (its first instant in `zone`) or RFC 3339.
     #[param(example = "2026-11-18")]
     from: Option<String>,
-    /// End of the range, exclusive: a date (its first instant in `zone`, so the day itself is left out) or RFC
-    /// 3339. Default: the end of today.
+    /// End of the range, exclusive: a date (its first instant in `zone`, so that day is left out) or
+    /// RFC 3339. Default: the end of today.
     #[param(example = "2026-11-21")]
     to: Option<String>,
-    /// IANA name of the time zone of the dates. Default: the service's own.
+    /// IANA name of the time zone whose days are meant. Default: the service's own.
     #[param(example = "Europe/Berlin")]
     zone: Option<String>,
 }

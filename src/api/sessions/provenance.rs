@@ -36,10 +36,9 @@ pub(crate) struct ProvenanceAnswer {
 
 /// Provenance of a session
 ///
-/// The record behind the session, by its hash, with the time it was fetched and the run that fetched it; the
-/// version of the rules; whether the provider still has the session; and all changes since it was first stored,
-/// field by field, newest first. The first storing of a session is not a change. Undoing the effect of a stale
-/// answer is a change, too.
+/// The record behind the session, by its hash, with the time it was fetched and the run that fetched it; the version of
+/// the rules; whether the provider still has the session; and all changes since it was first stored, field by field,
+/// newest first. The first storing of a session is not a change. Undoing the effect of a stale answer is a change, too.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/provenance", tag = "sessions",
     params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),

@@ -122,7 +122,7 @@ pub(crate) async fn resume_source(
 
 /// Run now
 ///
-/// Requests a poll of a source's lists now, independent of the schedule; the next free poller runs it. With
+/// Requests a poll of a source's lists now, independent of the schedule; the first poller that sees it runs it. With
 /// `stream` it is the per-session stream: all of its tasks that wait for their next try become due. The run
 /// begins within seconds, unless another is under way (it follows then) or the provider's rate limit defers it.
 /// The body is empty or `{}`.

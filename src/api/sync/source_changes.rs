@@ -84,9 +84,8 @@ pub(crate) struct SourceChanged {
 
 /// Rename a source
 ///
-/// Gives a source another slug. All stored data, pseudonyms of people and metric values stay as they are; links
-/// by slug change. Configure the new slug afterwards. Refused while a poller works on the source. The body is
-/// empty or `{}`.
+/// Gives a source another slug. All stored data, pseudonyms of people and metric values stay as they are; links by slug
+/// change. Configure the new slug afterwards. Refused while a poller works on the source. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/rename", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "konvo"), NewSlug, DryRun),
@@ -140,9 +139,8 @@ pub(crate) async fn merge_source(
 
 /// Remove a source
 ///
-/// Deletes all stored data of a source that is no longer configured, including raw records. The journal keeps
-/// the operator commands for it. Repeating the request continues after an interruption. The body is empty or
-/// `{}`.
+/// Deletes all stored data of a source that is no longer configured, including raw records. The journal keeps the
+/// operator commands for it. Repeating the request continues after an interruption. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/remove", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "konvo"), DryRun),

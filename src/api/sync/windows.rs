@@ -76,11 +76,10 @@ pub(crate) struct HoleRange {
 
 /// Accept gaps
 ///
-/// Accepts the parts of a range that were read and could not be proven complete, with a note.
-/// `complete_through` advances beyond them, polls do not read them again, and they do not make the stream
-/// failing. They stay unproven: buckets that touch them have the status `accepted_gap`. A later proof of the
-/// range, such as by a backfill, voids the acceptance. Only doubtful windows can be accepted, see
-/// `/v1/sync/windows?state=doubtful`.
+/// Accepts the parts of a range that were read and could not be proven complete, with a note. `complete_through`
+/// advances beyond them, polls do not read them again, and they do not make the stream failing. They stay unproven:
+/// buckets that touch them have the status `accepted_gap`. A later proof of the range, such as by a backfill, voids the
+/// acceptance. Only doubtful windows can be accepted, see `/v1/sync/windows?state=doubtful`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/windows/accept", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),

@@ -59,7 +59,7 @@ pub(crate) struct QuestionTime {
     /// End of the range, exclusive.
     #[schema(required = false, example = "2026-11-21")]
     to: String,
-    /// IANA name of the time zone of the dates.
+    /// IANA name of the time zone whose days are meant.
     #[schema(required = false, example = "Europe/Berlin")]
     zone: String,
     /// `none` (default), `15_minutes`, `hour`, `day`, `week`, `month`, `quarter`, `year` or `auto`.

@@ -1,8 +1,7 @@
 //! Metric queries: turns a query as given into a checked one, or into a list of all its faults.
 //!
-//! There is one way to read a query, for parameters ([`parameters`]) and for a body ([`body`]), and whether the
-//! caller named everything or a shortcut named a part. The catalog is loaded on the way, since a source can be
-//! mistyped too.
+//! There is one way to read a query, for parameters ([`parameters`]) and for a body ([`body`]), and whether the caller
+//! named everything or a shortcut named a part. The catalog is loaded on the way, since a source can be mistyped too.
 
 pub(crate) mod body;
 mod comparing;

@@ -75,9 +75,8 @@ pub(crate) struct ShapeParameters {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct HindsightParameter {
-    /// Instant (RFC 3339) as of whose knowledge the values are computed: sessions first seen later are left
-    /// out, later changes are undone. Only for metrics whose session data has a history; see `is_kept` in
-    /// `/v1/metrics`.
+    /// Instant (RFC 3339) as of whose knowledge the values are computed: sessions first seen later are left out, later
+    /// changes are undone. Only for metrics whose session data has a history; see `is_kept` in `/v1/metrics`.
     #[param(example = "2026-11-19T12:00:00Z")]
     as_known_at: Option<String>,
 }
