@@ -44,7 +44,7 @@ pub enum SourcesVerb {
         #[command(flatten)]
         how: How,
     },
-    /// Delete what is stored of a source that is no longer configured
+    /// Delete the stored data of a source that is no longer configured
     Remove {
         /// Slug of the source
         slug: String,
