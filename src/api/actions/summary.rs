@@ -50,9 +50,9 @@ pub(crate) struct SummaryStarted {
 /// Generate a summary
 ///
 /// Calls the provider once to generate the summary of an ended session; it needs a transcript and **costs money
-/// there**. The summary arrives by polling some minutes later. Only for sources with `[sources.actions] enabled = true`.
-/// A repeated request with the same `Idempotency-Key` within 24 hours returns the first outcome, and the provider is
-/// not called again. The body is empty or `{}`.
+/// there**. The summary arrives by polling some minutes later. Only for sources with
+/// `[sources.actions] enabled = true`. A repeated request with the same `Idempotency-Key` within 24 hours returns the
+/// first outcome, and the provider is not called again. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sessions/{session_id}/summary", tag = "actions",
     params(
