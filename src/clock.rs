@@ -1,8 +1,7 @@
-//! Time and chance, as arguments.
+//! Time and randomness, as arguments.
 //!
-//! Everything that asks what time it is, or needs a random number, is handed one of these, so that a
-//! test can state both. `clippy.toml` bans the global forms everywhere else. Nothing here knows what
-//! the time is used for.
+//! Code that needs the current time or a random number takes one of these as an argument, so that a test can fix both.
+//! `clippy.toml` bans the global functions everywhere else. This module does not know what the time is used for.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,18 +11,18 @@ use chrono::{DateTime, Utc};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-/// Where the present comes from.
+/// A source of the current time.
 #[async_trait]
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// The present instant, UTC.
+    /// Returns the current instant, UTC.
     fn now(&self) -> DateTime<Utc>;
 
-    /// Whether it shows what it was set to, and not the present: then no other clock is compared with it.
+    /// Returns whether the clock was set by hand; then no other clock is compared with it.
     fn is_set_by_hand(&self) -> bool {
         false
     }
 
-    /// Waits until so much time has passed on this clock.
+    /// Waits until `duration` has passed on this clock.
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
@@ -40,17 +39,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands where it was put; tests move it, and so does each wait by it, at once.
+/// A clock that stands still; tests move it, and each wait on it advances it at once.
 #[derive(Debug)]
 pub struct SettableClock(Mutex<DateTime<Utc>>);
 
 impl SettableClock {
-    /// A clock that shows `at` until it is moved.
+    /// Creates a clock that shows `at` until it is moved.
     pub fn at(at: DateTime<Utc>) -> Self {
         Self(Mutex::new(at))
     }
 
-    /// Moves the clock, backwards too.
+    /// Moves the clock, forwards or backwards.
     pub fn set(&self, at: DateTime<Utc>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
@@ -71,22 +70,22 @@ impl Clock for SettableClock {
     }
 }
 
-/// A source of chance: jitter of waits and starts. Never used for secrets.
+/// A source of randomness for the jitter of waits and starts. Never used for secrets.
 #[derive(Debug)]
 pub struct Dice(Mutex<SmallRng>);
 
 impl Dice {
-    /// Dice that fall the same way for the same seed.
+    /// Creates dice that return the same numbers for the same seed.
     pub fn seeded(seed: u64) -> Self {
         Self(Mutex::new(SmallRng::seed_from_u64(seed)))
     }
 
-    /// Dice seeded by the operating system.
+    /// Creates dice seeded by the operating system.
     pub fn from_entropy() -> Self {
         Self(Mutex::new(rand::make_rng()))
     }
 
-    /// A number in `[0, 1)`.
+    /// Returns a number in `[0, 1)`.
     pub fn unit(&self) -> f64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random::<f64>()
     }
@@ -95,8 +94,8 @@ impl Dice {
 /// A polling schedule.
 pub type Schedule = croner::Cron;
 
-/// Reads a schedule of six cron fields, second first. Its instants are UTC: local times would move, or
-/// fire twice, when clocks change.
+/// Parses a schedule of six cron fields, seconds first. Its instants are UTC: local times would move, or fire
+/// twice, when clocks change.
 pub fn parse_schedule(text: &str) -> Result<Schedule, croner::errors::CronError> {
     croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Required).build().parse(text)
 }

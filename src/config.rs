@@ -1,8 +1,8 @@
-//! Settings: one TOML file, every key overridable by environment, secrets only by reference.
+//! Settings: one TOML file, every key overridable by the environment, secrets only by reference.
 //!
-//! All faults are found at once, each naming its key and the way out, because a service that is
-//! restarted once per typing error is a bad start. Files, environment and the providers' defaults are
-//! handed in; nothing here opens a connection or knows a provider by name.
+//! All faults are reported at once, each with its key and a remedy, so that an operator need not restart the
+//! service for each typing error. Files, environment and the providers' defaults are handed in; nothing here
+//! opens a connection or knows a provider by name.
 
 mod overrides;
 mod reader;
@@ -23,19 +23,19 @@ pub use self::source::SourceConfig;
 
 use self::reader::Section;
 
-/// Everything the service is told.
+/// The configuration of the service.
 #[derive(Debug)]
 pub struct Config {
     /// `[database]`
     pub database: DatabaseConfig,
     /// `[server]`
     pub server: ServerConfig,
-    /// `[http]`: deadlines and caps of calls to providers.
+    /// `[http]`: timeouts and size limits of calls to providers.
     pub http: HttpConfig,
-    /// `[polling]`: how instances share the work.
+    /// `[polling]`: division of the work among instances.
     pub polling: PollingConfig,
-    /// `[privacy] person_key_env` or `person_key_file`: the secret for hashing people. Without it one is
-    /// made once and kept in the database, out of analysts' reach.
+    /// `[privacy] person_key_env` or `person_key_file`: the secret for hashing people. Without it, a secret is
+    /// generated once and kept in the database, where analysts cannot read it.
     pub person_key: Option<SecretString>,
     /// `[[sources]]`
     pub sources: Vec<SourceConfig>,
@@ -44,26 +44,25 @@ pub struct Config {
 /// `[database]`
 #[derive(Debug, Clone)]
 pub struct DatabaseConfig {
-    /// `url`, else `DATABASE_URL`. A secret, since it may hold a password.
+    /// `url`, or else `DATABASE_URL`. A secret, since it may hold a password.
     pub url: Option<SecretString>,
     /// `max_connections`: 1 to 200, default 10.
     pub max_connections: u32,
-    /// `raw_retention_days`: superseded versions of raw records go after so many days; the newest of each record always
-    /// stays. 0 to 36,500; 0, the default, keeps all.
+    /// `raw_retention_days`: superseded versions of raw records expire after so many days; the newest of each
+    /// record always stays. 0 to 36,500; 0, the default, keeps all.
     pub raw_retention_days: Option<u32>,
-    /// `journal_retention_days`: runs that brought nothing, reconciliations that found nothing, and calls that started
-    /// something, go after so many days.
-    /// 2 to 36,500, default 90.
+    /// `journal_retention_days`: runs without new data, reconciliations without findings, and calls that
+    /// started something expire after so many days. 2 to 36,500, default 90.
     pub journal_retention_days: u32,
-    /// `pooler = "transaction"`: the address is that of a pooler which swaps connections between transactions.
+    /// `pooler = "transaction"`: the address is that of a pooler that switches connections between transactions.
     pub has_transaction_pooler: bool,
 }
 
 /// `[polling]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollingConfig {
-    /// `lease_seconds`: 1 to 3600, default 45. How long what an instance holds stays held without a sign of life: after
-    /// that another takes its streams and tasks over.
+    /// `lease_seconds`: 1 to 3600, default 45. A lease lasts so long without renewal; after that, another
+    /// instance takes its streams and tasks over.
     pub lease_duration: Duration,
 }
 
@@ -72,7 +71,7 @@ pub struct PollingConfig {
 pub struct ServerConfig {
     /// `listen`: address and port, default `127.0.0.1:8080`.
     pub listen: SocketAddr,
-    /// `default_zone`: IANA time zone of questions that name none, default `UTC`.
+    /// `default_zone`: IANA time zone of queries that name none, default `UTC`.
     pub default_zone: Tz,
 }
 
@@ -81,50 +80,50 @@ pub struct ServerConfig {
 pub struct HttpConfig {
     /// `connect_timeout_ms`: default 5,000.
     pub connect_timeout: Duration,
-    /// `read_timeout_ms`: longest silence, default 20,000.
+    /// `read_timeout_ms`: longest pause between bytes, default 20,000.
     pub read_timeout: Duration,
     /// `total_timeout_ms`: for a whole call, default 60,000.
     pub total_timeout: Duration,
-    /// `max_body_bytes`: of a decoded answer, default 8,388,608.
+    /// `max_body_bytes`: largest decoded response, default 8,388,608.
     pub max_body_bytes: usize,
-    /// `max_file_bytes`: of a decoded file that a provider gives a link to, default 8,388,608.
+    /// `max_file_bytes`: largest decoded file behind a provider's link, default 8,388,608.
     pub max_file_bytes: usize,
 }
 
-/// What `config` needs to know of a provider, handed in from the table of providers.
+/// The facts that `config` needs about a provider, from the table of providers.
 #[derive(Debug, Clone, Copy)]
 pub struct ProviderDefaults {
     /// Name for `provider = "…"`.
     pub name: &'static str,
     /// Default of `base_url`.
     pub base_url: &'static str,
-    /// Calls a minute where neither `requests_per_minute` nor a policy of the provider's says how many.
+    /// Calls a minute where there is neither `requests_per_minute` nor a policy of the provider.
     pub requests_per_minute: u32,
     /// Default of `schedule`.
     pub schedule: &'static str,
-    /// Settings it cannot do without: `account_id`, `app_id`.
+    /// Required settings: `account_id`, `app_id`.
     pub required_settings: &'static [&'static str],
 }
 
-/// What a configuration is made from.
+/// The inputs of a configuration.
 #[derive(Debug)]
 pub struct ConfigInput<'a> {
     /// Text of the TOML file; empty where there is none.
     pub toml: &'a str,
     /// The environment: `TRIBUTARY_…` overrides, `DATABASE_URL`, and the variables named by `*_env`.
     pub environment: &'a BTreeMap<String, String>,
-    /// The providers there are.
+    /// The known providers.
     pub providers: &'a [ProviderDefaults],
 }
 
-/// One thing that is wrong.
+/// One fault of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFault {
     /// The key: `sources[1].schedule`.
     pub key: String,
-    /// What is wrong with it. Never holds a secret.
+    /// Description of the fault. Never holds a secret.
     pub problem: String,
-    /// What to do.
+    /// Remedy.
     pub remedy: String,
 }
 
@@ -134,7 +133,7 @@ impl fmt::Display for ConfigFault {
     }
 }
 
-/// All that is wrong with a configuration.
+/// All faults of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError(pub Vec<ConfigFault>);
 
@@ -150,7 +149,7 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Reads a configuration, or names everything that is wrong with it.
+    /// Reads a configuration, or returns all its faults.
     pub fn read(input: &ConfigInput<'_>) -> Result<Self, ConfigError> {
         let mut faults = Vec::new();
         let mut table = match input.toml.parse::<toml::Table>() {
@@ -172,7 +171,7 @@ impl Config {
         let http = http(root.section("http", &mut faults), &mut faults);
         let polling = polling(root.section("polling", &mut faults), &mut faults);
         let mut privacy = root.section("privacy", &mut faults);
-        // it must not change while the data lives: what the file holds at the start counts
+        // it must not change while the data exists: the content of the file at the start counts
         let person_key = secrets::optional(&mut privacy, "person_key", input.environment, &mut faults);
         let person_key = person_key.map(|key| key.current());
         if let Some(key) = &person_key
@@ -201,7 +200,7 @@ fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<Conf
     }
     let max_connections = section.whole("max_connections", 1..=200, 10, faults);
     let raw_days = section.whole("raw_retention_days", 0..=36_500, 0, faults);
-    // a day is what idempotency keys are kept, and what a dashboard of yesterday's polls shows
+    // idempotency keys are kept for a day, and a dashboard of yesterday's polls needs as much
     let journal_days = section.whole("journal_retention_days", 2..=36_500, 90, faults);
     let pooler = section.text("pooler", faults).unwrap_or_else(|| "none".to_owned());
     if !["none", "transaction"].contains(&pooler.as_str()) {

@@ -1,9 +1,9 @@
-//! The way to Postgres: pools and migrations. Knows no table.
+//! Access to Postgres: pools and migrations. It knows no tables of the service.
 //!
-//! Between us and the server may stand a pooler that hands out another connection for each transaction. It is told
-//! apart because it changes what may be asked: no settings of a session, no lock of a session, and statements prepared
-//! on one connection are there on the next only where the pooler sees to it. One that does not would give the answer to
-//! one question to another, so it is found out at the start.
+//! A pooler that assigns another connection for each transaction may stand between us and the server. It is
+//! configured explicitly because it forbids session settings and session locks, and because a prepared
+//! statement exists on the next connection only if the pooler provides it. A pooler that does not could return
+//! one query's answer to another, so the start checks for it.
 
 use std::time::Duration;
 
@@ -14,31 +14,31 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 /// The migrations, embedded in the binary.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
-/// How long a server that does not answer is waited for at the start.
+/// Longest wait at the start for a server that does not respond.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why there is no usable database.
+/// The reason why there is no usable database.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// It did not answer in time.
+    /// The server did not respond in time.
     #[error("Postgres at {address} did not answer within {} s; is it running, and is the address right?", START_PATIENCE.as_secs())]
     Unreachable {
         /// Host and port, or socket; no user and no password.
         address: String,
-        /// The last try's error.
+        /// Error of the last attempt.
         #[source]
         source: sqlx::Error,
     },
-    /// It answered and refused.
+    /// The server refused the connection.
     #[error("Postgres at {address} refused the connection; check user, password and database name")]
     Refused {
         /// Host and port, or socket; no user and no password.
         address: String,
-        /// The server's words.
+        /// Error of the server.
         #[source]
         source: sqlx::Error,
     },
-    /// Something between us and the server drops the settings of a session.
+    /// A pooler between us and the server drops session settings.
     #[error(
         "Postgres at {address} does not keep the settings of a session: a pooler stands in between; \
          set database.pooler = \"transaction\", or give the server's own address"
@@ -47,7 +47,7 @@ pub enum DbError {
         /// Host and port, or socket; no user and no password.
         address: String,
     },
-    /// The pooler mixes up prepared statements.
+    /// The pooler loses prepared statements.
     #[error(
         "the pooler at {address} loses prepared statements between transactions, so answers could be mixed up: \
          PgBouncer 1.21 or later with max_prepared_statements above 0 is needed, or its session mode, or the server's own address"
@@ -56,40 +56,40 @@ pub enum DbError {
         /// Host and port, or socket; no user and no password.
         address: String,
     },
-    /// A migration failed; nothing of it was applied.
+    /// A migration failed; none of it was applied.
     #[error("the database could not be brought to this version's schema")]
     Migration(#[from] sqlx::migrate::MigrateError),
 }
 
-/// What a pool is for. Pollers and answers have pools of their own, so that neither starves the other.
+/// The purpose of a pool. Polls and answers have separate pools, so that neither starves the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Polls: few connections, transactions of a page.
+    /// Polls: few connections, one transaction for each page.
     Poll,
-    /// Answers: a statement that takes longer than ten seconds is given up.
+    /// Answers: a statement is cancelled after ten seconds.
     Answer,
 }
 
-/// What stands between us and the server.
+/// The connection between us and the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
-    /// Nothing that matters.
+    /// A direct connection, or a pooler without effect on sessions.
     Direct,
-    /// A pooler that hands out another connection for each transaction. Time-outs and the like are what it or the role
-    /// sets: we cannot.
+    /// A pooler that assigns another connection for each transaction. The pooler or the role sets timeouts and
+    /// the like; we cannot.
     TransactionPooler,
 }
 
-/// A connection that has been idle for longer is asked whether it lives before it is used.
+/// A connection that was idle for longer is checked before use.
 const FRESH: Duration = Duration::from_secs(1);
-/// Prepared statements that a connection keeps: more than a poller has, so that none is prepared twice.
+/// Prepared statements kept per connection: more than a poller has, so that none is prepared twice.
 const KEPT_STATEMENTS: usize = 300;
 
-/// Settings of a session, apart from its time-out.
+/// Session settings, besides the statement timeout.
 const SETTINGS: [(&str, &str); 3] =
     [("timezone", "UTC"), ("jit", "off"), ("idle_in_transaction_session_timeout", "30s")];
 
-/// A pool of connections to `options`; waits for a server that is still starting.
+/// Creates a pool of connections to `options`; waits for a server that is still starting.
 pub async fn connect(
     options: PgConnectOptions,
     route: Route,
@@ -104,14 +104,14 @@ pub async fn connect(
     let options = options.application_name(name);
     let options = match route {
         Route::Direct => options.options(SETTINGS).options([("statement_timeout", statement_timeout)]),
-        // refused by PgBouncer; binary floats need no extra digits
+        // PgBouncer refuses this setting; binary floats need no extra digits
         Route::TransactionPooler => options.extra_float_digits(None),
     };
     let options = options.statement_cache_capacity(KEPT_STATEMENTS);
     let pool = PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(Duration::from_secs(5))
-        // a connection that was in use a moment ago is not asked whether it lives: that is a round trip each time
+        // skip the check for a connection that was just in use, as it costs a round trip each time
         .test_before_acquire(false)
         .before_acquire(|connection, meta| {
             Box::pin(async move {
@@ -154,8 +154,8 @@ fn address_of(options: &PgConnectOptions) -> String {
     }
 }
 
-/// Whether what one connection prepared is still its own after another was served. Two of them prepare different
-/// questions, which get the same name; a pooler that does not see to names finds the other's, or none, or two.
+/// Returns whether prepared statements of a connection survive the use of another one. Two connections prepare
+/// different queries, which get the same name; a pooler that ignores names finds the wrong statement, none, or two.
 async fn keeps_statements(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
     let mut one = options.clone().connect().await?;
     let mut other = options.clone().connect().await?;
@@ -166,7 +166,7 @@ async fn keeps_statements(options: &PgConnectOptions) -> Result<bool, sqlx::Erro
         ] {
             match sqlx::query_scalar::<_, String>(question).bind(round).fetch_one(connection).await {
                 Ok(answer) if answer == expected => {}
-                // invalid or duplicate name, or the other one's answer
+                // invalid or duplicate name, or the answer to the other query
                 Ok(_) | Err(sqlx::Error::Database(_) | sqlx::Error::Protocol(_)) => return Ok(false),
                 Err(error) => return Err(error),
             }
@@ -177,7 +177,7 @@ async fn keeps_statements(options: &PgConnectOptions) -> Result<bool, sqlx::Erro
     Ok(true)
 }
 
-/// How many migrations of this version the database does not have yet. Changes nothing.
+/// Returns the number of migrations of this version that the database lacks. Changes nothing.
 pub async fn pending_migrations(pool: &PgPool) -> Result<usize, DbError> {
     let failed = |error: sqlx::Error| DbError::Migration(sqlx::migrate::MigrateError::from(error));
     let is_new: bool = sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is null")
@@ -194,27 +194,27 @@ pub async fn pending_migrations(pool: &PgPool) -> Result<usize, DbError> {
     Ok(MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)).count())
 }
 
-/// How long whoever may not migrate yet waits before asking again.
+/// Wait of a process that may not migrate yet, before it tries the lock again.
 const LOCK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// One process at a time migrates.
+/// Key of the lock that lets one process at a time migrate.
 const MIGRATION_LOCK: i64 = 0x7472_6962;
 
-/// Brings the schema to this version. Takes a lock, so that several instances may start at once: one of a transaction,
-/// which a pooler leaves where it is.
+/// Migrates the schema to this version. Takes a lock, so that several instances may start at once. The lock is
+/// held by a transaction, so that it works behind a pooler.
 pub async fn migrate(pool: &PgPool) -> Result<(), DbError> {
     apply(pool).await.map_err(DbError::Migration)
 }
 
 async fn apply(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
-    // connections of their own: the pool may be of one, and a migration may take longer than any poll
+    // separate connections: the pool may have only one, and a migration may take longer than any poll
     let options = (*pool.connect_options()).clone();
     let options = match options.get_options() {
         Some(_) => options.options([("statement_timeout", "0"), ("idle_in_transaction_session_timeout", "0")]),
         None => options,
     };
     let mut holder = options.clone().connect().await?;
-    // who waits in a transaction keeps a connection of the pooler, which whoever migrates may need
+    // waiting inside a transaction would occupy a pooler connection that the migrating process may need
     let lock = loop {
         let mut lock = holder.begin().await?;
         let has_lock = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
@@ -226,7 +226,7 @@ async fn apply(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
     };
     let mut connection = options.connect().await?;
     let mut migrator = sqlx::migrate!();
-    // it would take a lock of a session
+    // it would take a session lock
     migrator.set_locking(false);
     migrator.run(&mut connection).await?;
     connection.close().await?;

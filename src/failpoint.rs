@@ -1,17 +1,17 @@
-//! Points at which a test stops or kills the process: where a crash would hurt most.
+//! Points at which a test stops or kills the process: where a crash would do the most damage.
 //!
-//! Only builds of the tests hold any: without the feature of the `fail` crate, which is switched on for tests alone, a
-//! point is an empty function and what `FAILPOINTS` says is not read. Knows nothing of what happens at a point.
+//! Only test builds contain them. Without the feature of the `fail` crate, which only tests enable, a point is
+//! an empty function and `FAILPOINTS` is not read. This module does not know what happens at a point.
 
-/// Reads from `FAILPOINTS` what is to happen where: `page.before_commit=2*off->return` kills the process when it
-/// comes by for the third time, `return(stop)` lets it freeze there. Nothing in builds that are no tests.
+/// Reads the actions of points from `FAILPOINTS`: `page.before_commit=2*off->return` kills the process at the
+/// third pass, `return(stop)` suspends it there. Does nothing in builds without points.
 pub fn arm() {
     if fail::has_failpoints() {
         std::mem::forget(fail::FailScenario::setup());
     }
 }
 
-/// A point. Whoever set a trap here kills the process without any last word, as `kill -9` does, or stops it.
+/// Marks a point. If an action is set, the process is killed without cleanup, as by `kill -9`, or suspended.
 #[cfg_attr(not(debug_assertions), inline)]
 pub fn reach(name: &'static str) {
     if fail::has_failpoints() {
@@ -20,11 +20,11 @@ pub fn reach(name: &'static str) {
     let _ = name;
 }
 
-/// Named also where there are no points, so that every build compiles the same.
+/// Referenced even where there are no points, so that every build compiles the function.
 const _: fn(Option<&str>) = signal_self;
 
 fn signal_self(wish: Option<&str>) {
     use rustix::process::{Signal, getpid, kill_process};
-    // the signal comes before the call returns
+    // the signal arrives before the call returns
     let _ = kill_process(getpid(), if wish == Some("stop") { Signal::STOP } else { Signal::KILL });
 }

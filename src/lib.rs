@@ -1,16 +1,16 @@
-//! Tributary polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers
-//! questions across all of them. A number is stated only where it is known.
+//! Tributary polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers queries
+//! across all of them. It reports a number only where it is known.
 //!
-//! The map of the house, in the order in which a row travels:
+//! The modules, in the order in which a row travels:
 //!
-//! - [`model`]: what we keep; plain data.
-//! - [`connector`]: what a provider must do; [`providers`]: how each does it.
+//! - [`model`]: stored data; plain types.
+//! - [`connector`]: the interface of a provider; [`providers`]: its implementations.
 //! - [`ingest`]: poll → save, for any provider; [`store`]: writes, one transaction a page.
 //! - [`query`]: reads; [`api`]: answers over HTTP.
-//! - [`app`]: wiring; [`demo`]: all of it on one machine, with simulated providers.
-//! - [`config`], [`clock`], [`db`], [`telemetry`]: the ground everything stands on; [`failpoint`]: where tests crash it.
+//! - [`app`]: wiring; [`demo`]: the whole service on one machine, with simulated providers.
+//! - [`config`], [`clock`], [`db`], [`telemetry`]: foundations; [`failpoint`]: points at which tests crash the process.
 //!
-//! A module may name only modules of a lower rank; `docs/architecture.md` has the ranks, a test checks them.
+//! A module may name only modules of a lower rank; `docs/architecture.md` lists the ranks, and a test checks them.
 
 pub mod config;
 pub mod telemetry;

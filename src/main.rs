@@ -1,4 +1,4 @@
-//! The verbs: parses, calls, reports. Everything else is in the library.
+//! The commands: parses arguments, calls the library, reports. Everything else is in the library.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,12 +19,12 @@ use tributary::demo;
 use tributary::demo::postgres::{Server, ServerSettings};
 use tributary::model::stream::Stream;
 
-/// Polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers questions
-/// across all of them.
+/// Polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers queries across
+/// all of them.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Cli {
-    /// Settings; else `TRIBUTARY_CONFIG`, else tributary.toml
+    /// Configuration file; else `TRIBUTARY_CONFIG`, else tributary.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -33,28 +33,28 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Try it: a private Postgres, three simulated providers, pollers and the API, on this machine alone
+    /// Run a demo: a private Postgres, three simulated providers, pollers and the API, on this machine alone
     Demo(demo::DemoArgs),
     /// Run the service: pollers and API
     Serve(ServeArgs),
     /// Poll every source once, now; exit 0 only if every run is proven complete
     Poll(PollArgs),
-    /// Make all rows again from raw records, or try rejects or given-up artifacts again; asks no provider
+    /// Rebuild all rows from raw records, or retry rejects or given-up artifacts; calls no provider
     Replay(replay_verb::ReplayArgs),
-    /// Remove superseded raw records and old lines of the journals, as configured
+    /// Delete superseded raw records and old journal entries, as configured
     Prune(PruneArgs),
     /// Read a range of the past; exit 0 only if all of it is proven complete
     Backfill(backfilling::BackfillArgs),
-    /// Compare what is stored with the providers' own counts and heal what differs; exit 0 only if all is equal
+    /// Compare the stored data with the providers' own counts and repair differences; exit 0 only if all is equal
     Reconcile(reconciling::ReconcileArgs),
-    /// List the ranges that could not be proven complete, accept them with a note, or open them again
+    /// List the ranges that could not be proven complete, accept them with a note, or reopen them
     Windows(windows::WindowsArgs),
     /// List the stored sources; rename, merge or remove one
     #[command(subcommand)]
     Sources(source_changes::SourcesVerb),
-    /// Bring the database to this version's schema
+    /// Migrate the database to this version's schema
     Migrate,
-    /// Look at configuration, database, credentials and clocks
+    /// Check configuration, database, credentials and clocks
     Check,
     /// Print the OpenAPI document
     Openapi,
@@ -64,7 +64,7 @@ enum Verb {
 
 #[derive(Args)]
 struct ServeArgs {
-    /// Which part this process is
+    /// Part of the service that this process runs
     #[arg(long, value_enum, default_value = "all")]
     role: Role,
     /// Run a private Postgres from local binaries, in the folder of --data
@@ -110,7 +110,7 @@ fn main() -> ExitCode {
     let _log = tributary::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level);
     match run(cli, &environment) {
         Ok(code) => code,
-        // the chain on one line and no backtrace: this text is for operators
+        // the error chain on one line without a backtrace: this text is for operators
         Err(error) => {
             eprintln!("tributary: {error:#}");
             ExitCode::FAILURE
@@ -213,11 +213,11 @@ fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, S
         serving::serve(&app, args.role, serving::stop_on_signal()?, reloads(path, environment)?, |_| {}).await?;
         Ok((ExitCode::SUCCESS, server))
     });
-    // the server is stopped last, after its clients
+    // the database server stops last, after its clients
     served.map(|(code, _server)| code)
 }
 
-/// SIGHUP has the same file read again.
+/// Returns reloads of the same file on SIGHUP.
 fn reloads(path: Option<&Path>, environment: &BTreeMap<String, String>) -> anyhow::Result<Reloads> {
     let (path, environment) = (path.map(Path::to_owned), environment.clone());
     Reloads::on_hangup(move || app::read_config(path.as_deref(), &environment))
@@ -232,7 +232,7 @@ fn configured(
     App::new(config, embedded, Arc::new(SystemClock), Arc::new(Dice::from_entropy()))
 }
 
-/// Who runs a command, for the journal of operations.
+/// Returns the user who runs a command, for the journal of operations.
 fn user(environment: &BTreeMap<String, String>) -> String {
     let name = environment.get("USER").or_else(|| environment.get("LOGNAME"));
     format!("{}, by the command line", name.map_or("unknown", String::as_str))

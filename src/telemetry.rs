@@ -1,8 +1,8 @@
-//! Logs: one place that decides form and level. Messages read alone, and carry fields for queries.
-//! What must never be logged: credentials, texts and contacts of people, bodies of answers.
+//! Logs: the one place that decides their form and level.
 //!
-//! Lines are handed to a thread that alone writes them, so that a log nobody reads holds up neither a poll nor an
-//! answer: what does not fit into the queue is lost, and how much that was is said once there is room.
+//! A message is understandable by itself, and has fields for log queries. Never log credentials, texts and contacts of
+//! people, or response bodies. A thread of its own writes the lines, so that a blocked log delays neither a poll nor an
+//! answer: lines that do not fit into the queue are lost, and their number is reported once there is room.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that wait to be written.
+/// Most lines that wait to be written.
 const QUEUE_LINES: usize = 1_024;
-/// How long the end of the process waits for the last lines.
+/// Longest wait for the last lines at the end of the process.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Keeps the log going; dropping it writes what waits.
+/// Keeps the log running; dropping it writes the waiting lines.
 #[must_use = "dropped at once, it ends the log"]
 #[derive(Debug)]
 pub struct LogGuard {
@@ -27,11 +27,11 @@ pub struct LogGuard {
     writer: Option<JoinHandle<()>>,
 }
 
-/// Starts logging to standard error: lines for people on a terminal, JSON elsewhere. `filter` is in the
-/// form of `TRIBUTARY_LOG`, for example `info,tributary=debug`; an unusable one falls back to `info`.
+/// Starts logging to standard error: lines for people on a terminal, JSON elsewhere. `filter` has the form of
+/// `TRIBUTARY_LOG`, such as `info,tributary=debug`; an unusable one falls back to `info`.
 pub fn start(filter: Option<&str>, default: &str) -> LogGuard {
     let filter = EnvFilter::try_new(filter.unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new("info"));
-    // the server's notices are about its own business: "already exists, skipping"
+    // the server's notices do not concern us: "already exists, skipping"
     let filter = match "sqlx::postgres::notice=error".parse() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
@@ -43,7 +43,7 @@ pub fn start(filter: Option<&str>, default: &str) -> LogGuard {
         move || write_lines(&lines, &lost)
     });
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue.clone());
-    // A second start, as in tests, is refused and harmless.
+    // a second start, as in tests, is refused and harmless
     let _ = if io::stderr().is_terminal() {
         builder.with_ansi(true).with_target(false).compact().try_init()
     } else {
@@ -52,15 +52,15 @@ pub fn start(filter: Option<&str>, default: &str) -> LogGuard {
     LogGuard { queue, writer: writer.ok() }
 }
 
-/// What the writing thread is told.
+/// A message to the writing thread.
 enum Order {
-    /// A line, its end included.
+    /// Write a line, including its line end.
     Write(Vec<u8>),
-    /// Nothing follows.
+    /// End: nothing follows.
     End,
 }
 
-/// The way to the thread that writes.
+/// A handle to the writing thread.
 #[derive(Debug, Clone)]
 struct Queue {
     sender: SyncSender<Order>,
@@ -68,7 +68,7 @@ struct Queue {
 }
 
 impl Write for Queue {
-    /// One call is one line: that is how events are written.
+    /// Takes one line: events are written with one call each.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if let Err(TrySendError::Full(_)) = self.sender.try_send(Order::Write(line.to_vec())) {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -92,7 +92,7 @@ impl<'a> MakeWriter<'a> for Queue {
 fn write_lines(lines: &Receiver<Order>, lost: &AtomicU64) {
     let mut stderr = io::stderr();
     while let Ok(Order::Write(line)) = lines.recv() {
-        // nobody can be told that the log cannot be written
+        // an error of the log itself cannot be logged
         let _ = stderr.write_all(&line);
         let lost = lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
@@ -105,7 +105,7 @@ impl Drop for LogGuard {
     fn drop(&mut self) {
         let started = Instant::now();
         let mut order = Order::End;
-        // a full queue has its time to empty, and a log that nobody reads keeps no process alive
+        // a full queue gets some time to empty, but a blocked log does not keep the process alive
         while let Err(TrySendError::Full(back)) = self.queue.sender.try_send(order) {
             if started.elapsed() > PATIENCE {
                 return;

@@ -1,7 +1,7 @@
-//! In which form an answer is wanted: the `Accept` header.
+//! Content negotiation: choosing the form of a response by the `Accept` header.
 //!
-//! Of the forms there are, the one the caller likes best; of those liked equally, the first. Whoever says nothing, or
-//! nothing that can be read, takes anything.
+//! The form with the highest quality value wins; among equals, the first. A missing or unreadable header
+//! accepts every form.
 
 use axum::http::{HeaderMap, header};
 
@@ -10,7 +10,7 @@ use crate::api::problem::ApiError;
 /// Media type of JSON.
 pub(crate) const JSON: &str = "application/json";
 
-/// The form the caller wants, of those there are.
+/// Returns the form that the caller prefers among those available.
 pub(crate) fn chosen(headers: &HeaderMap, forms: &[&'static str]) -> Result<&'static str, ApiError> {
     let lists = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let wanted: Vec<Range> = lists.flat_map(|list| list.split(',')).filter_map(Range::parse).collect();
@@ -24,7 +24,7 @@ pub(crate) fn chosen(headers: &HeaderMap, forms: &[&'static str]) -> Result<&'st
     best.map(|(form, _)| form).ok_or_else(|| ApiError::NotAcceptable(forms.join(", ")))
 }
 
-/// A range of media types and how much it is liked, in thousandths.
+/// A media range and its quality value, in thousandths.
 struct Range {
     main: String,
     sub: String,
@@ -40,7 +40,7 @@ impl Range {
         Some(Self { main: main.to_ascii_lowercase(), sub: sub.to_ascii_lowercase(), liking })
     }
 
-    /// How closely it names a form: 3 by name, 2 by kind, 1 as anything; `None`: not at all.
+    /// Returns how closely the range matches a form: 3 by name, 2 by main type, 1 as `*/*`; `None`: no match.
     fn closeness(&self, form: &str) -> Option<u8> {
         let (main, sub) = form.split_once('/')?;
         match (self.main.as_str(), self.sub.as_str()) {
@@ -52,7 +52,7 @@ impl Range {
     }
 }
 
-/// `0`, `1`, `0.5`, `0.875`: at most three digits after the point.
+/// Parses a quality value such as `0`, `1`, `0.5` or `0.875`: at most three digits after the point.
 fn thousandths(text: &str) -> Option<u16> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     if part.len() > 3 {
@@ -66,7 +66,7 @@ fn thousandths(text: &str) -> Option<u16> {
     }
 }
 
-/// How much a form is liked: what names it most closely decides.
+/// Returns the quality value of a form, taken from the range that matches it most closely.
 fn liking(wanted: &[Range], form: &str) -> u16 {
     if wanted.is_empty() {
         return 1_000;

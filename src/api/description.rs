@@ -1,7 +1,7 @@
-//! The frame of the API's description, and the page that reads it.
+//! The frame of the API's description, and the page that shows it.
 //!
-//! The text about metrics is made from the registry. The page is part of the program and fetches nothing from
-//! elsewhere, so that it works where there is no way out.
+//! The text about metrics is made from the registry. The page is part of the program and loads nothing from
+//! elsewhere, so that it works without internet access.
 
 use std::fmt::Write;
 
@@ -41,7 +41,7 @@ page with `cursor`. Unknown parameters are refused. Errors are RFC 9457 problems
 ## Metrics
 ";
 
-/// The description without its endpoints.
+/// Returns the description without its endpoints.
 pub(crate) fn base() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
     let mut text = CONVENTIONS.to_owned();
@@ -57,7 +57,7 @@ pub(crate) fn base() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// The page that shows the description. Its files are part of the program; nothing is fetched from elsewhere.
+/// Returns the page that shows the description. Its files are part of the program; it loads nothing from elsewhere.
 pub(crate) fn reader(document: utoipa::openapi::OpenApi) -> Router<ApiState> {
     let config = Config::new(["/openapi.json"]).validator_url("none").try_it_out_enabled(true);
     SwaggerUi::new("/docs").url("/openapi.json", document).config(config).into()

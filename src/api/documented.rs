@@ -1,7 +1,7 @@
-//! The problems in the API's description: which an endpoint can meet, and what each status means.
+//! The problem responses in the API's description: which ones an endpoint may return, and what each status means.
 //!
-//! Endpoints name one of these sets, so that no endpoint forgets a problem and all say the same about it.
-//! What is said when a problem is met stands in [`crate::api::problem`].
+//! Endpoints name one of these sets, so that no endpoint omits a problem and all describe it alike. The text of
+//! an actual problem is in [`crate::api::problem`].
 
 use std::collections::BTreeMap;
 
@@ -11,31 +11,31 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 
 use crate::api::problem::PROBLEM_JSON;
 
-/// Documents the problems every question can meet.
+/// Documents the problems that every read can return.
 #[derive(Debug)]
 pub(crate) struct ReadProblems;
 
-/// Documents the problems of a question whose answer has several forms.
+/// Documents the problems of a read whose response has several forms.
 #[derive(Debug)]
 pub(crate) struct TableProblems;
 
-/// Documents the problems of a question about one thing.
+/// Documents the problems of reading one item.
 #[derive(Debug)]
 pub(crate) struct FindProblems;
 
-/// Documents the problems of an address that needs no data.
+/// Documents the problems of an endpoint that needs no data.
 #[derive(Debug)]
 pub(crate) struct PlainProblems;
 
-/// Documents the problems of a call that starts something.
+/// Documents the problems of a call that starts something at a provider.
 #[derive(Debug)]
 pub(crate) struct ActionProblems;
 
-/// Documents the problems of trying a rejected record again.
+/// Documents the problems of replaying a rejected record.
 #[derive(Debug)]
 pub(crate) struct ReplayProblems;
 
-/// A status and what it means, for the API's description.
+/// A status and its meaning, for the API's description.
 type Documented = (&'static str, &'static str);
 
 const INVALID: Documented = (
@@ -47,11 +47,11 @@ const UNAVAILABLE: Documented = (
     "503",
     "The database does not answer (`database_unavailable`, see Retry-After), or the question takes too long (`query_too_expensive`).",
 );
-/// Documents the problems of a question about figures, whose answer has several forms.
+/// Documents the problems of a metric query whose response has several forms.
 #[derive(Debug)]
 pub(crate) struct FigureProblems;
 
-/// Documents the problems of a question about figures that comes as a body.
+/// Documents the problems of a metric query that is sent as a body.
 #[derive(Debug)]
 pub(crate) struct AskProblems;
 
@@ -70,7 +70,7 @@ const INVALID_ACTION: Documented = (
      belongs to another request (`idempotency_key_reused`).",
 );
 
-/// Documents the problems of what operators tell the pollers.
+/// Documents the problems of operator commands to the pollers.
 #[derive(Debug)]
 pub(crate) struct ControlProblems;
 
@@ -93,7 +93,7 @@ impl IntoResponses for ControlProblems {
     }
 }
 
-/// Documents the problems of a command about windows.
+/// Documents the problems of commands about windows.
 #[derive(Debug)]
 pub(crate) struct WindowProblems;
 
@@ -112,7 +112,7 @@ impl IntoResponses for WindowProblems {
     }
 }
 
-/// Documents the problems of a call that is told prices.
+/// Documents the problems of a call that sets prices.
 #[derive(Debug)]
 pub(crate) struct PriceProblems;
 
@@ -167,7 +167,7 @@ impl IntoResponses for PlainProblems {
     }
 }
 
-/// What a call that starts something can meet besides the problems of every question.
+/// Problems of a call that starts something, besides those of every read.
 const ACTION: [Documented; 7] = [
     (
         "403",
@@ -191,7 +191,7 @@ const ACTION: [Documented; 7] = [
     ),
 ];
 
-/// What trying a rejected record again can meet besides the problems of every question.
+/// Problems of replaying a rejected record, besides those of every read.
 const REPLAY: [Documented; 4] = [
     ("403", "Nothing was done: a page of another origin asked (`cross_site_request`)."),
     ("409", "Nothing was done: the record's source is not configured in this process (`source_not_configured`)."),

@@ -1,7 +1,7 @@
-//! `GET /v1/sync/drift`: what providers sent and nobody expected.
+//! `GET /v1/sync/drift`: unexpected fields and values that providers sent.
 //!
-//! For whoever keeps the pollers: a new field or word shows here before anything depends on it. Shows no values that could
-//! be personal.
+//! It shows operators of the pollers a new field or value before anything depends on it. It shows no values
+//! that could be personal.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -24,13 +24,13 @@ use crate::query::freshness::Freshness;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DriftChoice {
-    /// Slugs of sources, comma list.
+    /// Slugs of sources, comma-separated.
     #[param(example = "rtk-prod")]
     source: Option<String>,
-    /// Streams, comma list.
+    /// Streams, comma-separated.
     #[param(example = "sessions")]
     stream: Option<String>,
-    /// `unknown_field`, `unknown_value`, `unreadable_value`, `replaced_text`, `stray_quote`; comma list.
+    /// `unknown_field`, `unknown_value`, `unreadable_value`, `replaced_text`, `stray_quote`; comma-separated.
     #[param(example = "unknown_field,unknown_value")]
     kind: Option<String>,
 }
@@ -39,10 +39,10 @@ parameter_groups! {
     DriftParameters { choice: DriftChoice, page: PageParameters }
 }
 
-/// What nobody expected
+/// List unknown provider values
 ///
-/// Fields and values that providers sent and this version does not know, and values it could not read; the newest first.
-/// Nothing of it is lost: the records are kept to the byte, and can be replayed by a later version.
+/// Fields and values that providers sent and this version does not know, and values that it could not read;
+/// newest first. Nothing is lost: the records are kept byte for byte, and a later version can replay them.
 #[utoipa::path(
     get, path = "/v1/sync/drift", tag = "data", params(DriftChoice, PageParameters),
     responses(

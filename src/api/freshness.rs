@@ -1,7 +1,7 @@
 //! `GET /v1/freshness`: how far each stream is proven complete.
 //!
-//! The same as stands in every answer, for those who want only this: to wait until the data has come as far as
-//! they need, or to see whether anything changed.
+//! Every answer includes the same data; this endpoint serves clients that want only this: to wait until the
+//! data has come as far as they need, or to detect a change.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,10 +13,10 @@ use crate::api::problem::ApiError;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 
-/// How fresh the data is
+/// Data freshness
 ///
-/// How far each stream is proven complete, as of when the state of what is stored was last seen (`state_as_of`), and the
-/// version of the stored data, which grows whenever something is stored.
+/// How far each stream is proven complete, the time up to which changes of stored
+/// sessions are known (`state_as_of`), and the version of the stored data, which grows with every write.
 #[utoipa::path(
     get, path = "/v1/freshness", tag = "data",
     responses(

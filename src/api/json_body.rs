@@ -1,7 +1,7 @@
-//! A body of JSON that asks and starts nothing.
+//! A JSON body of a request that reads and starts nothing.
 //!
-//! It must be declared as what it is; a page of another origin may send it, since the answer is kept from that page.
-//! What is in it is read elsewhere.
+//! The body must be declared as JSON. A page of another origin may send it, since the browser keeps the answer
+//! from that page. Other modules read its content.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::api::parameters::{Faults, Place};
 use crate::api::problem::{ActionProblem, ApiError};
 
-/// Largest body: a question names at most some hundred values.
+/// Largest body, bytes: a query names at most some hundred values.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// A body of JSON.
@@ -40,7 +40,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         read.map(Self).map_err(|error| {
             let mut faults = Faults::default();
             let (line, column) = (error.line(), error.column());
-            // the parser's words may quote the body
+            // the parser's message may quote the body
             let (code, detail) = if error.is_data() {
                 ("repeated_member", format!("A member of an object stands there twice: line {line}, column {column}."))
             } else {
@@ -52,7 +52,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// Reads a value whose objects have each member once: of two that contradict each other none may win in silence.
+/// Reads a value whose objects have each member once, so that of two contradicting members none wins silently.
 struct Once;
 
 impl<'de> DeserializeSeed<'de> for Once {

@@ -1,9 +1,9 @@
-//! Answers: the REST API, and its description.
+//! The REST API, and its description.
 //!
-//! One endpoint a file, each in the same order: parameters, answer, documentation, handler. The router
-//! stands below on one screen and writes the OpenAPI document, so that no route is undocumented. What a
-//! question means is decided in [`crate::query`]; what an error says, in [`problem`] alone. All but [`actions`],
-//! [`sync`], the replay of rejects and prices only reads, and nothing here knows providers or how data comes in.
+//! One endpoint a file, each in the same order: parameters, answer, documentation, handler. The router below
+//! fits on one screen and generates the OpenAPI document, so that no route is undocumented. [`crate::query`]
+//! decides what a query means; [`problem`] alone decides what an error says. All but [`actions`], [`sync`], the
+//! replay of rejects and prices only reads, and nothing here knows providers or how data comes in.
 
 pub(crate) mod accept;
 pub mod actions;
@@ -53,37 +53,37 @@ use crate::clock::Clock;
 use crate::query::zones::Zones;
 use crate::store::source_change::SourceChanges;
 
-/// What the handlers work with.
+/// Shared state of the handlers.
 #[derive(Debug, Clone)]
 pub struct ApiState {
-    /// Connections for answers. A statement timeout is set on them, not here.
+    /// Connections for reading. Their statement timeout is set elsewhere.
     pub pool: PgPool,
-    /// The present.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// Whose days are meant where a question does not say.
+    /// Time zone of queries that name none.
     pub default_zone: Tz,
-    /// What the database calls a zone.
+    /// The database's names of time zones.
     pub zones: Zones,
-    /// When health is called bad.
+    /// Thresholds of bad health.
     pub health: HealthSettings,
-    /// Cancelled once the process is to stop: it is not ready any more.
+    /// Cancelled once the process stops: it is not ready any more.
     pub draining: CancellationToken,
-    /// Where something may be started.
+    /// Sources at which actions may be started.
     pub actions: ActionAccess,
-    /// Tries rejected records again; `None`: this process cannot.
+    /// Replays rejected records; `None`: this process cannot.
     pub replays: Option<Arc<dyn RejectReplays>>,
     /// Renames, merges and removes sources; `None`: this process cannot.
     pub source_changes: Option<SourceChanges>,
-    /// What an operator can do about a class of polling errors, one sentence.
+    /// Returns one sentence of advice to operators about a class of polling errors.
     pub error_advice: fn(&str) -> Option<&'static str>,
 }
 
-/// When health is called bad.
+/// Thresholds of bad health.
 #[derive(Debug, Clone, Copy)]
 pub struct HealthSettings {
-    /// How long the database may take to answer while readiness is checked.
+    /// Longest time that the database may take to answer the readiness check.
     pub ready_timeout: Duration,
-    /// An answer is stale once a stream behind it is complete only up to more than this ago.
+    /// An answer is stale once a stream behind it is complete only up to longer ago than this.
     pub stale_after: TimeDelta,
     /// A run has stalled after this long without a sign of life.
     pub stalled_after: TimeDelta,
@@ -152,12 +152,12 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(actions::list::list_actions))
 }
 
-/// The API's description. Needs no database.
+/// Returns the API's description. Needs no database.
 pub fn document() -> utoipa::openapi::OpenApi {
     routes().into_openapi()
 }
 
-/// The API.
+/// Returns the API's router.
 pub fn router(state: ApiState) -> Router {
     let (router, document) = routes().split_for_parts();
     router

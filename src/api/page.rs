@@ -1,7 +1,7 @@
-//! Lists: one form for all of them, and the way to the next page.
+//! Lists: one form for all of them, and the link to the next page.
 //!
-//! A page says whether there is more and with which cursor to go on; the same stands in the `Link` header for
-//! clients that only follow links. There is no count of all items: it would cost more than the page.
+//! A page says whether there is more and which cursor continues it; the `Link` header says the same to clients
+//! that only follow links. There is no count of all items: it would cost more than the page.
 
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::Response;
@@ -13,18 +13,18 @@ use crate::query::freshness::Freshness;
 /// One page of a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct List<T> {
-    /// What was asked for.
+    /// Items of the page.
     pub(crate) items: Vec<T>,
-    /// Where the list goes on.
+    /// Continuation of the list.
     pub(crate) page: Page,
-    /// How far the data is complete.
+    /// Completeness of the data.
     pub(crate) freshness: Freshness,
 }
 
-/// Where a list goes on.
+/// The continuation of a list.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub(crate) struct Page {
-    /// Whether there is more.
+    /// Whether there are more items.
     pub(crate) has_more: bool,
     /// The `cursor` of the next page; null: this is the last one.
     #[schema(example = "WzEyMzQ1LFsiMjAyNi0xMS0yMCJdXQ")]
@@ -32,7 +32,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Cuts `items`, of which one more than `limit` was read, to the page; `cursor` writes the position after an item.
+    /// Cuts `items`, of which one more than `limit` was read, to the page; `cursor` encodes the position after an item.
     pub(crate) fn cut<T>(items: &mut Vec<T>, limit: i64, cursor: impl Fn(&T) -> String) -> Self {
         let limit = usize::try_from(limit).unwrap_or(0);
         let has_more = items.len() > limit;

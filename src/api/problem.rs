@@ -1,11 +1,10 @@
-//! What is said when there is no answer. The only place where an error becomes a status.
+//! Problem responses. Only this module turns an error into a status.
 //!
-//! An error has two messages: one for the caller, who learns what to do, and one for the log, which holds
-//! the cause. SQL, addresses and causes never leave the process. On the wire it is RFC 9457
-//! (`application/problem+json`) with three members more: `code` for programs, `errors` with every fault of
-//! the question at once, and `instance`, the id of the request in the log.
-//! What is said of calls that start something stands in [`action`].
-//! A handler returns [`ApiError`]; [`crate::api::request_id`] adds the id, writes the body and the log.
+//! An error has two messages: one for the caller, with advice, and one for the log, with the cause. SQL,
+//! addresses and causes never leave the process. On the wire it is RFC 9457 (`application/problem+json`) with
+//! three more members: `code` for programs, `errors` with every fault of the request at once, and `instance`,
+//! the id of the request in the log. The texts for calls that start something are in [`action`]. A handler
+//! returns [`ApiError`]; [`crate::api::request_id`] adds the id, and writes the body and the log.
 
 mod action;
 mod reading;
@@ -25,7 +24,7 @@ use crate::store::StoreError;
 /// Media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// A question that was not answered (RFC 9457).
+/// A problem (RFC 9457): the reason why a request failed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
     /// Kind of problem; stable.
@@ -38,7 +37,7 @@ pub struct Problem {
     /// The HTTP status.
     #[schema(example = 422)]
     pub status: u16,
-    /// What is wrong this time, and what can be done.
+    /// Description of this occurrence, with advice.
     pub detail: String,
     /// Kind of problem, for programs.
     #[schema(example = "invalid_query")]
@@ -46,57 +45,57 @@ pub struct Problem {
     /// Id of the request; the log has it too.
     #[schema(example = "5f0c3a52-6a62-4ed5-8a5e-0d0a5b7f7f11")]
     pub instance: String,
-    /// Every fault of the question.
+    /// All faults of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Fault>,
 }
 
-/// One fault of a question.
+/// One fault of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Fault {
-    /// The parameter or header; absent where the body is meant.
+    /// Parameter or header; absent where the fault is in the body.
     #[schema(example = "metrics")]
     #[serde(skip_serializing_if = "String::is_empty")]
     pub parameter: String,
-    /// Where in the body: a JSON pointer (RFC 6901).
+    /// Place in the body: a JSON pointer (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
     /// Kind of fault, for programs.
     #[schema(example = "unknown_metric")]
     pub code: &'static str,
-    /// What is wrong, in words.
+    /// Description of the fault.
     #[schema(example = "There is no metric `resolved_rate`.")]
     pub detail: String,
-    /// What would be understood.
+    /// Allowed values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed: Vec<String>,
-    /// What was perhaps meant.
+    /// Nearest allowed values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub did_you_mean: Vec<String>,
 }
 
-/// Why there is no answer.
+/// The reason why a request failed.
 #[derive(Debug)]
 pub enum ApiError {
-    /// The question has faults.
+    /// The query has faults.
     Invalid(Vec<Fault>),
     /// The body has faults.
     InvalidBody(Vec<Fault>),
-    /// A call that starts something was not made, or did not go well.
+    /// A call that starts something was not made, or failed.
     Action(ActionProblem),
-    /// Nothing could be written.
+    /// The database could not be written.
     Write(StoreError),
-    /// There is no such thing; names it.
+    /// The item does not exist; names it.
     NotFound(String),
-    /// There is no such address.
+    /// The path does not exist.
     NoSuchPath,
-    /// The address does not take this method.
+    /// The path does not support this method.
     MethodNotAllowed,
-    /// None of the forms there are is accepted; lists them.
+    /// None of the available forms is accepted; lists them.
     NotAcceptable(String),
     /// The data could not be read.
     Read(ReadError),
-    /// The process cannot serve; says why.
+    /// The process cannot serve; states the reason.
     NotReady(&'static str),
     /// Streams are failing; names them.
     StreamsFailing(String),
@@ -124,7 +123,7 @@ impl From<ActionProblem> for ApiError {
     }
 }
 
-/// What is told to whom.
+/// The messages and the status of an error.
 struct Told {
     status: StatusCode,
     code: &'static str,
@@ -206,7 +205,7 @@ fn told_of_faults(faults: &[Fault], code: &'static str, title: &'static str) -> 
     Told::new(StatusCode::UNPROCESSABLE_ENTITY, code, title, details.join(" "))
 }
 
-/// Before anything is started it is written down: where that fails, nothing was.
+/// A command is stored before it starts anything: if that fails, nothing was started.
 fn told_of_writing(error: &StoreError) -> Told {
     let told = if error.is_transient() { unavailable("Nothing was started.") } else { internal() };
     told.log(error.cause())
@@ -217,7 +216,7 @@ fn unavailable(detail: &str) -> Told {
         StatusCode::SERVICE_UNAVAILABLE,
         "database_unavailable",
         "The database does not answer in time",
-        // a pool cannot tell the two apart: it tries to connect until its patience ends
+        // a pool cannot distinguish the two: it tries to connect until its timeout
         format!("It is away, or too many questions are asked at once. {detail} Ask again in a moment."),
     )
     .retry_after(5)
@@ -232,7 +231,7 @@ fn internal() -> Told {
     )
 }
 
-/// A problem on its way out, before it has the id of its request.
+/// A problem response, before it has the id of its request.
 #[derive(Debug, Clone)]
 pub(crate) struct Reported {
     problem: Problem,
@@ -262,7 +261,7 @@ impl IntoResponse for ApiError {
 }
 
 impl Reported {
-    /// Writes the log, and the body into a response that has the status and headers already.
+    /// Writes the log, and the body of a response that already has its status and headers.
     pub(crate) fn finish(self, request_id: &str, response: &mut Response) {
         if let Some(log) = &self.log {
             tracing::error!(request_id, code = self.problem.code, "{log}");

@@ -1,7 +1,7 @@
-//! The id of a request: taken from the caller or made here, in the log, in problems and on the answer.
+//! The id of a request: taken from the caller or created here; it is in the log, in problems and in the response.
 //!
-//! It is the outermost layer, so that whatever leaves the process has one. Problems get their body here,
-//! because only here is the id known.
+//! This is the outermost layer, so that everything that leaves the process has an id. Problems get their body
+//! here, because only here is the id known.
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
@@ -10,17 +10,17 @@ use axum::response::Response;
 
 use crate::api::problem::Reported;
 
-/// The header.
+/// Name of the header.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// Longest id taken from a caller, characters.
 const MAX_CHARS: usize = 128;
 
-/// The id of the request at hand.
+/// The id of the current request.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(pub(crate) String);
 
-/// Gives the request its id, and the answer too.
+/// Adds an id to the request and to the response.
 pub(crate) async fn identify(mut request: Request, next: Next) -> Response {
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| is_usable(id));
     let id = given.map_or_else(|| uuid::Uuid::new_v4().to_string(), ToOwned::to_owned);
@@ -35,7 +35,7 @@ pub(crate) async fn identify(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// It goes into logs: printable, without spaces, and not long.
+/// Returns whether an id is fit for logs: printable, without spaces, and not long.
 fn is_usable(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_CHARS && id.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -1,7 +1,6 @@
 //! `GET /v1/sync/runs`: the journal of polls, newest first.
 //!
-//! For whoever asks why a figure is not there yet: what each poll walked, what it found, and why it is not
-//! complete.
+//! It shows why data is not there yet: what each poll read, what it found, and why it is not complete.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -24,13 +23,13 @@ use crate::query::runs::{self, Run, RunFilter, VERDICTS};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RunChoice {
-    /// Slugs of sources, comma list.
+    /// Slugs of sources, comma-separated.
     #[param(example = "konvo-eu")]
     source: Option<String>,
-    /// Streams, comma list.
+    /// Streams, comma-separated.
     #[param(example = "sessions")]
     stream: Option<String>,
-    /// `complete`, `incomplete`, `failed`, `rate_limited`, `cancelled`; comma list.
+    /// `complete`, `incomplete`, `failed`, `rate_limited`, `cancelled`; comma-separated.
     #[param(example = "failed,incomplete")]
     verdict: Option<String>,
 }
@@ -39,9 +38,9 @@ parameter_groups! {
     RunParameters { choice: RunChoice, page: PageParameters }
 }
 
-/// The polls
+/// List runs
 ///
-/// Every poll of a stream, newest first: what it walked, what it found, and whether it is proven complete.
+/// Every poll of a stream, newest first: what it read, what it found, and whether it is proven complete.
 #[utoipa::path(
     get, path = "/v1/sync/runs", tag = "data", params(RunChoice, PageParameters),
     responses(

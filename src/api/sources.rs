@@ -1,7 +1,7 @@
-//! `GET /v1/sources`: configured accounts, and what their providers can tell at all.
+//! `GET /v1/sources`: configured accounts, and the capabilities of their providers.
 //!
-//! What a provider can tell at all decides which figures are not applicable, so it can be looked up. Holds no
-//! credential and nothing that was configured besides name, schedule and history.
+//! The capabilities of a provider decide which metrics are not applicable, so callers can look them up. The
+//! answer includes no credential, and no configuration besides name, schedule, history and human steps.
 
 use axum::Json;
 use axum::extract::State;
@@ -23,39 +23,40 @@ use crate::query::rings::{self, RingState};
 /// A configured account.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SourceAnswer {
-    /// Its slug.
+    /// Slug of the source.
     #[schema(example = "rtk-prod")]
     source: String,
     /// Kind of platform.
     #[schema(example = "realtimekit")]
     provider: String,
-    /// `participant_time` or `session_time`; null: it meters nothing, so its minutes are not applicable.
+    /// `participant_time` or `session_time`; null: the provider meters nothing, so its minutes are not applicable.
     minutes_basis: Option<String>,
-    /// Whether it says if a conversation was resolved; false: resolution is not applicable.
+    /// Whether the provider states if a conversation was resolved; false: resolution is not applicable.
     has_outcomes: bool,
-    /// `inline`: messages come with the session; `per_session`: they are fetched after its end; `not_fetched`: it has
-    /// them, they are unknown; `none`: not applicable.
+    /// `inline`: messages come with the session; `per_session`: they are fetched after its end; `not_fetched`:
+    /// the provider has messages, but they are not read and so unknown; `none`: not applicable.
     #[schema(example = "inline")]
     message_support: String,
-    /// Nothing older is asked for.
+    /// Start of the history: nothing older is requested.
     history_from: DateTime<Utc>,
-    /// When it is polled: six cron fields, UTC.
+    /// Polling schedule: six cron fields, UTC.
     #[schema(example = "0 */5 * * * *")]
     schedule: String,
-    /// Whether it is still configured; false: its history stays.
+    /// Whether the source is still configured; false: its history stays.
     is_enabled: bool,
-    /// What is polled from it.
+    /// Streams polled from the source.
     streams: Vec<String>,
-    /// What is fetched for each of its sessions.
+    /// Streams fetched for each session.
     session_streams: Vec<String>,
-    /// What of a chat means that a human took over, as configured; empty: `handoff_rate` and `containment_rate` are null.
+    /// Steps of a chat that mean that a human took over, as configured; empty: `handoff_rate` and
+    /// `containment_rate` are null.
     human_steps: Vec<String>,
-    /// How many calls a minute its account may make now; null: none was made yet.
+    /// Calls a minute that its account may make now; null: no call was made yet.
     call_rate: Option<CallRate>,
-    /// How late its records come, and how far its polls reach back for that.
+    /// Delay of its records, and how far its polls reach back for that.
     lateness: Lateness,
-    /// The parts of the past that are read again because its list goes by creation, innermost first; empty: its list
-    /// names what changes.
+    /// Parts of the past that are read again because its list is sorted by creation, most recent first; empty:
+    /// its list includes changed sessions.
     rings: Vec<RingState>,
 }
 
@@ -80,9 +81,9 @@ impl SourceAnswer {
     }
 }
 
-/// The sources
+/// List sources
 ///
-/// Configured accounts, and those that once were, by slug. Says for each what its provider can tell at all.
+/// Configured accounts, and formerly configured ones, by slug, each with the capabilities of its provider.
 #[utoipa::path(
     get, path = "/v1/sources", tag = "data",
     responses(

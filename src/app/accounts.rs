@@ -1,15 +1,15 @@
-//! Which configured sources may be registered: an account is stored under one slug, and a slug holds one account.
+//! Decides which configured sources may be registered: an account has one slug, and a slug has one account.
 //!
-//! An account is recognized by the provider's own name for it. Where the provider has none, the credential decides, by a
-//! keyed fingerprint. A new credential of the same slug is a rotated one. A new credential of a new slug is recognized
-//! later, by the first sessions it lists (`ingest::account`).
+//! The provider's own name identifies an account. Where the provider has none, the credential decides, by a
+//! keyed fingerprint. A new credential of a known slug is a rotated one. A new credential of a new slug is
+//! recognized later, by the first sessions it lists (`ingest::account`).
 
 use crate::model::account::way_out;
 use crate::model::source::SourceRegistration;
 use crate::store::source::StoredAccount;
 
-/// Why `wanted` may not be registered; `None` where it may. `configured` are the slugs of all configured sources: two
-/// of them are told apart by the configuration itself.
+/// Returns why `wanted` may not be registered; `None` where it may. `configured` are the slugs of all
+/// configured sources: the configuration itself distinguishes two of them.
 pub(super) fn refusal(
     wanted: &SourceRegistration,
     has_accounts: bool,

@@ -1,7 +1,7 @@
-//! `tributary backfill`: reads a range of the past, unit by unit, and goes on where an earlier one stopped.
+//! `tributary backfill`: reads a range of the past, unit by unit, and continues where an earlier run stopped.
 //!
-//! The plan is in the database. This process works on it in the foreground and shows how far it is; other processes with
-//! the same command, and the pollers of a service, share the work. Ending this process ends nothing but its part.
+//! The plan is in the database. This process works on it in the foreground and shows its progress. Other processes with
+//! the same command, and the pollers of a service, share the work. Stopping this process stops only its own part.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -39,19 +39,19 @@ pub struct BackfillArgs {
     /// Units read at the same time by this process
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub parallel: u8,
-    /// Only plan it, and leave the work to the pollers of a service
+    /// Only plan the backfill, and leave the work to the pollers of a service
     #[arg(long)]
     pub detach: bool,
-    /// Show the backfills and how far they are
+    /// Show the backfills and their progress
     #[arg(long, conflicts_with_all = ["from", "pause", "resume", "cancel", "detach"])]
     pub status: bool,
-    /// Let nobody work on this backfill until it is resumed
+    /// Pause this backfill until it is resumed
     #[arg(long, value_name = "ID", conflicts_with_all = ["source", "resume", "cancel", "detach"])]
     pub pause: Option<i64>,
-    /// Go on with this backfill; what had failed in it is tried again
+    /// Resume this backfill; its failed units are retried
     #[arg(long, value_name = "ID", conflicts_with_all = ["source", "cancel"])]
     pub resume: Option<i64>,
-    /// End this backfill; what was read stays
+    /// Cancel this backfill; what was read stays
     #[arg(long, value_name = "ID", conflicts_with_all = ["source", "detach"])]
     pub cancel: Option<i64>,
     /// Print the outcome as JSON
@@ -59,7 +59,7 @@ pub struct BackfillArgs {
     pub json: bool,
 }
 
-/// Reads a date, which means its midnight UTC, or an instant.
+/// Parses an instant, or a date, which means its midnight UTC.
 pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
     let midnight = || time::from_text(&format!("{}T00:00:00Z", text.trim()));
     time::from_text(text).or_else(midnight).ok_or_else(|| {
@@ -67,20 +67,20 @@ pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
     })
 }
 
-/// What a backfill came to.
+/// The outcome of a backfill.
 #[derive(Debug, Serialize)]
 pub struct BackfillOutcome {
-    /// How far it is.
+    /// Progress of the backfill.
     pub backfill: Backfill,
     /// Whether every unit is proven.
     pub is_proven: bool,
-    /// Why this process stopped before that.
+    /// Reason why this process stopped before that.
     pub detail: Option<String>,
-    /// Units that are doubtful or failed, at most a hundred.
+    /// Doubtful and failed units, at most a hundred.
     pub troubled_units: Vec<BackfillUnit>,
 }
 
-/// Does what the arguments say; `user` is written into the journal. Success only where every unit is proven.
+/// Runs the command that `args` give; `user` is written into the journal. Succeeds only if every unit is proven.
 pub async fn run(app: &App, args: &BackfillArgs, user: &str, stop: CancellationToken) -> anyhow::Result<ExitCode> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&pool).await?;
@@ -101,7 +101,7 @@ pub async fn run(app: &App, args: &BackfillArgs, user: &str, stop: CancellationT
     Ok(if outcome.is_proven || args.detach { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Plans or resumes the backfill that is asked for, and works on it until it is over or `stop` is cancelled.
+/// Plans or resumes the requested backfill, and works on it until it is over or `stop` is cancelled.
 pub async fn work(
     app: &App,
     pool: PgPool,
@@ -254,7 +254,7 @@ fn print(as_json: bool, outcome: &BackfillOutcome) -> anyhow::Result<()> {
     let mut text = line(&outcome.backfill);
     for unit in &outcome.troubled_units {
         let why = unit.doubt.as_deref().unwrap_or("not proven");
-        // writing to a text cannot fail
+        // writing to a string cannot fail
         let _ = writeln!(text, "  {} [{}, {}): {why}", unit.state, unit.window_from, unit.window_to);
     }
     if let Some(detail) = &outcome.detail {

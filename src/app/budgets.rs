@@ -1,7 +1,7 @@
-//! Which sources share a call budget, and what it is called.
+//! Shared call budgets: which sources share one, and its name.
 //!
 //! A provider counts calls by account and by credential, so sources that share either share a budget: the
-//! strictest of their settings. Its name is made of the host and the account, or of a source's name where the
+//! strictest of their settings. Its name consists of the host and the account, or of a source's name where the
 //! provider has no accounts; never of a credential.
 
 use std::collections::BTreeMap;
@@ -10,28 +10,28 @@ use secrecy::ExposeSecret;
 
 use crate::config::SourceConfig;
 
-/// A budget and its sources, by their place in the configuration.
+/// A budget and its sources, by their index in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SharedBudget {
     pub(super) key: String,
-    /// The lowest ceiling that an operator set.
+    /// Lowest ceiling that an operator configured.
     pub(super) ceiling: Option<u32>,
-    /// Calls a minute where there is neither that nor a policy of the provider's.
+    /// Calls a minute where there is neither a ceiling nor a policy of the provider.
     pub(super) default_rate: u32,
     pub(super) share_permille: u32,
     pub(super) sources: Vec<usize>,
 }
 
 impl SharedBudget {
-    /// Calls a minute that are configured, else the default.
+    /// Returns the configured calls a minute, or the default.
     pub(super) fn requests_per_minute(&self) -> u32 {
         self.ceiling.unwrap_or(self.default_rate)
     }
 }
 
-/// The budgets of the configured sources.
+/// Returns the budgets of the configured sources.
 pub(super) fn budgets(sources: &[SourceConfig]) -> Vec<SharedBudget> {
-    // by name, so that a budget keeps its own whatever the order in the file
+    // by name, so that a budget keeps its name whichever order the file has
     let mut order: Vec<usize> = (0..sources.len()).collect();
     order.sort_by(|one, other| sources[*one].slug.cmp(&sources[*other].slug));
     let mut budgets: BTreeMap<String, SharedBudget> = BTreeMap::new();

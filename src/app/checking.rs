@@ -15,24 +15,24 @@ use crate::model::time::Window;
 use crate::query::zones::ZoneNames;
 use crate::store::{present, source};
 
-/// Skew above this is told as a fault, seconds: proofs are then cut to the provider's clock.
+/// Clock skew above this is reported as a fault, seconds: proofs are then cut to the provider's clock.
 const SKEW_BORNE_SECONDS: i64 = 30;
-/// The same for the database's clock, which is read to the millisecond.
+/// The same limit for the database's clock, which is read to the millisecond.
 const DATABASE_SKEW_BORNE: TimeDelta = TimeDelta::seconds(2);
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckLine {
-    /// What: `database`, or a source's slug.
+    /// Subject of the check: `database`, or a source's slug.
     pub subject: String,
-    /// Whether it is well.
+    /// Whether the check passed.
     pub is_well: bool,
-    /// What was found, and what to do where it is not well.
+    /// Finding, with a remedy where the check failed.
     pub finding: String,
 }
 
-/// Looks at everything; all of it, whatever fails. Changes nothing: a candidate configuration may be
-/// checked against a database in use.
+/// Runs all checks, even after a failure. Changes nothing: a candidate configuration may be checked against a
+/// database in use.
 pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
     let mut lines = vec![check_database(app).await, check_zones(app).await];
     lines.extend(check_clock(app).await);
@@ -63,7 +63,7 @@ async fn check_database(app: &App) -> CheckLine {
     CheckLine { subject, is_well, finding }
 }
 
-/// Whether the database knows the time zones of questions, or others that stand for them.
+/// Checks whether the database knows the time zones of queries, or equivalent ones.
 async fn check_zones(app: &App) -> CheckLine {
     let subject = "time zones".to_owned();
     let read = async { anyhow::Ok(ZoneNames::read(&app.pool(Purpose::Answer).await?).await?) };
@@ -99,8 +99,8 @@ fn describe_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
     (true, findings.join("; "))
 }
 
-/// The database's clock against ours; `None` where the database does not answer, which is told already, and where our
-/// own clock is set by hand.
+/// Compares the database's clock with ours; `None` where the database does not answer, which another check
+/// reports, and where our own clock is set by hand.
 async fn check_clock(app: &App) -> Option<CheckLine> {
     if app.clock.is_set_by_hand() {
         return None;
@@ -108,7 +108,7 @@ async fn check_clock(app: &App) -> Option<CheckLine> {
     let pool = app.pool(Purpose::Answer).await.ok()?;
     let before = app.clock.now();
     let database_now = present::now(&pool).await.ok()?;
-    // half of the way lies on either side of the reading
+    // assume that half of the round trip lies on either side of the reading
     let skew = database_now - (before + (app.clock.now() - before) / 2);
     let seconds = skew.as_seconds_f64();
     let is_well = skew.abs() <= DATABASE_SKEW_BORNE;
@@ -123,7 +123,7 @@ async fn check_clock(app: &App) -> Option<CheckLine> {
     Some(CheckLine { subject: "clock".to_owned(), is_well, finding })
 }
 
-/// Sources whose account is stored under another slug.
+/// Checks for sources whose account is stored under another slug.
 async fn check_accounts(app: &App) -> Vec<CheckLine> {
     let Ok(pool) = app.pool(Purpose::Answer).await else { return Vec::new() };
     // a database without this version's schema has nothing to compare yet, and gets no key here

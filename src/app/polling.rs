@@ -1,5 +1,5 @@
-//! `tributary poll`: each listing stream once, now, whatever its schedule; then every per-session task that is due,
-//! and again within seconds what failed. Says what is still owed, also where nothing is due.
+//! `tributary poll`: polls each listing stream once, now, independent of its schedule; then runs every due per-session
+//! task, and retries failed ones within seconds. It reports what is still owed, even where nothing is due.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::store::StoreError;
 use crate::store::artifact;
 use crate::store::run::Verdict;
 
-/// What to poll.
+/// The streams to poll.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Only this source; all where `None`.
+    /// Only this source; `None`: all sources.
     pub source: Option<String>,
-    /// Only this stream; all where `None`.
+    /// Only this stream; `None`: all streams.
     pub stream: Option<Stream>,
-    /// All of the past is read again, too.
+    /// Whether all of the past is read again, too.
     pub is_full: bool,
 }
 
@@ -38,32 +38,32 @@ pub struct PollLine {
     pub stream: &'static str,
     /// Verdict of the run, or why there was none: `held`, `parked`, `paused`, `crashed`.
     pub result: &'static str,
-    /// Pages saved; in per-session streams, sessions asked for.
+    /// Saved pages; in per-session streams, requested sessions.
     pub pages: u64,
-    /// Sessions stored for the first time; in per-session streams, those for which something new came.
+    /// Sessions stored for the first time; in per-session streams, sessions with new content.
     pub inserted: i64,
-    /// Sessions that changed.
+    /// Changed sessions.
     pub updated: i64,
-    /// Sessions stored already, to the byte.
+    /// Sessions that are stored already, byte for byte.
     pub unchanged: i64,
     /// Records that could not be normalized; in per-session streams, sessions whose artifact could not be fetched.
     pub rejected: i64,
     /// In per-session streams, sessions whose content a fault kept from being read: neither read nor given up.
     pub owed: i64,
-    /// Up to when the stream is proven complete.
+    /// Time up to which the stream is proven complete.
     pub complete_through: Option<String>,
-    /// What kept it from being complete, or whom to ask.
+    /// Reason why the stream is not complete, or why there was no run.
     pub detail: Option<String>,
 }
 
 impl PollLine {
-    /// Whether the run is proven complete.
+    /// Returns whether the run is proven complete.
     pub fn is_complete(&self) -> bool {
         self.result == Verdict::Complete.as_str()
     }
 }
 
-/// Polls what `selection` names, all sources at once: one provider's trouble never waits for another.
+/// Polls the streams of `selection`, all sources concurrently: a slow provider never delays another.
 pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> anyhow::Result<Vec<PollLine>> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&pool).await?;
@@ -98,7 +98,7 @@ pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> 
     Ok(lines)
 }
 
-/// The lists of one source, then what is to be fetched for each session.
+/// Polls the lists of one source, then fetches its per-session streams.
 async fn poll_source(poller: Arc<Poller>, source: Arc<Source>, selection: Selection) -> Vec<PollLine> {
     let is_wanted = |stream: &Stream| selection.stream.is_none_or(|wanted| wanted == *stream);
     let slug = || source.slug.to_string();
@@ -133,8 +133,8 @@ async fn fetch_depth(
     pass::run_all(poller, source, wanted).await
 }
 
-/// What became of the tasks of one stream. A task that waits for an age of its session is no fault of the pass; one that
-/// waits for its next try after a fault is owed.
+/// Summarizes the tasks of one stream. A task that waits for its session to reach an age is no failure; a task
+/// that waits for a retry after a fault is owed.
 fn depth_line(source: String, summary: &StreamSummary) -> PollLine {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let error = summary.error.as_ref().map(|(class, detail)| format!("{class}: {detail}"));
@@ -190,7 +190,7 @@ fn describe(slug: String, stream: Stream, polled: Result<Polled, StoreError>) ->
         Ok(Polled::Paused) => {
             PollLine { detail: Some("an operator paused it".to_owned()), ..line(slug, stream, "paused") }
         }
-        // only who follows the schedule is told this
+        // only a scheduled poll returns this
         Ok(Polled::NotDue) => line(slug, stream, "not_due"),
         Err(error) => {
             let error = anyhow::Error::from(error);
@@ -215,7 +215,7 @@ fn line(source: String, stream: Stream, result: &'static str) -> PollLine {
     }
 }
 
-/// The summary as a table for people.
+/// Formats the summary as a table for people.
 pub fn table(lines: &[PollLine]) -> String {
     let head = [
         "source",
@@ -249,7 +249,7 @@ pub fn table(lines: &[PollLine]) -> String {
     let mut text = String::new();
     for row in &rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            // numbers stand right
+            // numbers are right-aligned
             if (3..9).contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
@@ -257,7 +257,7 @@ pub fn table(lines: &[PollLine]) -> String {
     }
     for line in lines.iter().filter(|line| !line.is_complete()) {
         let detail = line.detail.as_deref().unwrap_or("not complete");
-        // writing to a text cannot fail
+        // writing to a string cannot fail
         let _ = writeln!(text, "{}/{}: {detail}", line.source, line.stream);
     }
     text

@@ -1,6 +1,6 @@
-//! How far a backfill is, on a terminal as a bar and elsewhere as a line now and then.
+//! The progress of a backfill: a bar on a terminal, and a line now and then elsewhere.
 //!
-//! It is read from the database, so that it shows what all processes did together.
+//! It is read from the database, so that it includes the work of all processes.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::query::backfills::{self, Backfill};
 
-/// How often the bar moves.
+/// Interval between redraws of the bar.
 const REDRAW_EVERY: Duration = Duration::from_millis(500);
-/// How often a line is written where there is no terminal.
+/// Interval between lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Where progress is shown.
+/// The display of progress.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -27,24 +27,24 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// On standard error: a bar on a terminal, lines elsewhere; nothing where a machine reads.
+    /// Starts the display on standard error: a bar on a terminal, lines elsewhere; nothing where a program reads.
     pub fn start(is_silent: bool) -> Self {
         let is_terminal = std::io::stderr().is_terminal() && !is_silent;
         let target = if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        // a template that cannot be read leaves the usual bar
+        // an invalid template leaves the default bar
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} units  {msg}") {
             bar.set_style(style);
         }
         Self { bar, is_terminal, is_silent }
     }
 
-    /// Shows nothing.
+    /// Creates a display that shows nothing.
     pub fn silent() -> Self {
         Self::start(true)
     }
 
-    /// One line.
+    /// Prints one line.
     pub fn say(&self, text: &str) {
         if self.is_terminal {
             self.bar.println(text);
@@ -53,13 +53,13 @@ impl Progress {
         }
     }
 
-    /// Shows how far the backfill is, until dropped.
+    /// Shows the progress of the backfill, until dropped.
     pub(super) async fn follow(&self, pool: &PgPool, clock: Arc<dyn Clock>, backfill_id: i64) {
         let mut last: Option<(Instant, i64)> = None;
         let mut last_line = Instant::now();
         loop {
             tokio::time::sleep(REDRAW_EVERY).await;
-            // what cannot be read now is shown a moment later
+            // a failed read is retried at the next redraw
             let Ok(Some(found)) = backfills::find(pool, backfill_id, clock.now()).await else { continue };
             let now = Instant::now();
             let read = |(at, count): (Instant, i64)| {
@@ -80,7 +80,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }

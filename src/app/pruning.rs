@@ -1,7 +1,7 @@
-//! Keeping the database from growing for ever: `tributary prune`, and once a day beside the pollers.
+//! Retention: `tributary prune`, and once a day beside the pollers.
 //!
-//! What may go is decided in [`crate::store::prune`], how old it must be in the configuration. Several instances may do it
-//! at once.
+//! [`crate::store::prune`] decides what may be deleted, the configuration how old it must be. Several instances
+//! may prune at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::db::Purpose;
 use crate::store::StoreError;
 use crate::store::prune::{Cutoffs, Pruned, prune};
 
-/// How often.
+/// Interval between prunings.
 const EVERY: Duration = Duration::from_hours(24);
-/// The first time lies within this after the start, by chance, so that instances do not begin together.
+/// The first pruning is at a random time within this after the start, so that instances do not begin together.
 const FIRST_WITHIN: Duration = Duration::from_hours(1);
 
 fn cutoffs(config: &DatabaseConfig, now: DateTime<Utc>) -> Cutoffs {
@@ -30,7 +30,7 @@ fn cutoffs(config: &DatabaseConfig, now: DateTime<Utc>) -> Cutoffs {
     }
 }
 
-/// Removes what is too old, now.
+/// Deletes expired data now.
 pub async fn prune_once(app: &App, stop: CancellationToken) -> anyhow::Result<Pruned> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&pool).await?;
@@ -39,7 +39,7 @@ pub async fn prune_once(app: &App, stop: CancellationToken) -> anyhow::Result<Pr
     Ok(pruned)
 }
 
-/// Removes what is too old once a day, until told to stop.
+/// Deletes expired data once a day, until stopped.
 pub(super) fn daily(app: &App, pool: PgPool, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
     let clock = Arc::clone(&app.clock);
     let config = app.config.database.clone();

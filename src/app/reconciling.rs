@@ -1,6 +1,7 @@
-//! `tributary reconcile`: compares what is stored with the providers' own counts, and heals what differs.
+//! `tributary reconcile`: compares the stored data with the providers' own counts, and repairs differences.
 //!
-//! Sources are compared side by side, so that one provider's trouble is no other's. What is found is kept; this prints it.
+//! Sources are compared concurrently, so that one provider's trouble does not affect another. The results are
+//! stored; this module prints them.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -38,37 +39,37 @@ pub struct ReconcileArgs {
     pub json: bool,
 }
 
-/// What became of one source.
+/// The result of one source.
 #[derive(Debug, Serialize)]
 pub struct SourceReport {
-    /// Its slug.
+    /// Slug of the source.
     pub source: String,
-    /// Whether every window is equal, by itself or by healing.
+    /// Whether every window is equal, at once or after the repair.
     pub is_equal: bool,
-    /// Why it could not be compared to its end.
+    /// Reason why the comparison stopped early.
     pub detail: Option<String>,
-    /// Windows compared.
+    /// Number of compared windows.
     pub window_count: usize,
-    /// Sessions found missing.
+    /// Sessions that were missing.
     pub missing_count: i64,
-    /// Of these, brought back.
+    /// Missing sessions that were fetched again.
     pub healed_count: i64,
-    /// Sessions stored that the provider does not list.
+    /// Stored sessions that the provider does not list.
     pub surplus_count: i64,
-    /// Sessions whose state had changed since they were last read; brought up to date.
+    /// Sessions whose state had changed since they were last read, and was updated.
     pub stale_count: i64,
-    /// The windows that were not equal at first sight, oldest first.
+    /// Windows that were not equal at first, oldest first.
     pub windows: Vec<Reconciliation>,
 }
 
-/// Does what the arguments say; success only where all is equal now.
+/// Runs the command that `args` give; succeeds only if all is equal now.
 pub async fn run(app: &App, args: &ReconcileArgs, user: &str, stop: CancellationToken) -> anyhow::Result<ExitCode> {
     let reports = reconcile(app, args, user, stop).await?;
     super::say(&if args.json { serde_json::to_string_pretty(&reports)? + "\n" } else { text(&reports) })?;
     Ok(if reports.iter().all(|report| report.is_equal) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Compares what `args` name; a report for each source.
+/// Compares the sources and ranges that `args` name; returns a report for each source.
 pub async fn reconcile(
     app: &App,
     args: &ReconcileArgs,
@@ -140,7 +141,7 @@ async fn one(
             format!("--from, --to: nothing in {range} has settled yet; choose an earlier range"),
         ));
     }
-    // a range that is named is compared as a whole, whatever was read of it
+    // a range given by the user is compared as a whole, even the parts that were never read
     let ranges = if args.from.is_none() && args.to.is_none() { proven } else { vec![range] };
     let Some(planned) = planning::plan_reconciliation(poller, source, &ranges, States::All, operator).await? else {
         return Ok(unanswered(slug, "there is nothing to compare".to_owned()));
@@ -169,12 +170,12 @@ async fn one(
     })
 }
 
-/// The reports for people.
+/// Formats the reports for people.
 fn text(reports: &[SourceReport]) -> String {
     let mut text = String::new();
     for report in reports {
         let verdict = if report.is_equal { "equal" } else { "NOT EQUAL" };
-        // writing to a text cannot fail
+        // writing to a string cannot fail
         let _ = writeln!(
             text,
             "{}: {verdict}, {} windows, {} found missing, {} brought back, {} not listed by the provider, {} had changed",

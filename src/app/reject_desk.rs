@@ -1,4 +1,4 @@
-//! Rejects tried again for the API, by the connectors of the sources that are configured now.
+//! Replays rejects for the API, with the connectors of the sources that are configured now.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,14 +17,14 @@ use crate::model::replay::ReplayOutcome;
 use crate::store::operation::{Operation, Operator};
 use crate::store::{action, reject, source};
 
-/// Tries rejects one by one, for the API.
+/// Replays single rejects, for the API.
 pub(super) struct Desk {
     poller: Poller,
     sources: RwLock<Arc<Vec<Source>>>,
 }
 
 impl Desk {
-    /// A desk that uses the connectors of `polled`, and makes its own for all other configured sources.
+    /// Creates a desk that uses the connectors of `polled`, and makes its own for all other configured sources.
     pub(super) async fn open(
         app: &App,
         pool: &PgPool,
@@ -35,7 +35,7 @@ impl Desk {
         Ok(Self { poller: app.poller(pool.clone(), stop.clone()).await?, sources })
     }
 
-    /// Goes over to the sources that are configured now.
+    /// Switches to the sources that are configured now.
     pub(super) async fn replace(&self, app: &App, polled: &[Source]) -> anyhow::Result<()> {
         let sources = Arc::new(Self::sources(app, &self.poller.pool, polled).await?);
         *self.sources.write().unwrap_or_else(PoisonError::into_inner) = sources;
@@ -50,7 +50,7 @@ impl Desk {
         let workshop = Workshop::new(app, Some(pool))?;
         let mut sources = Vec::new();
         for (index, configured) in app.config.sources.iter().enumerate() {
-            // one that was never polled has no rejects either
+            // a source that was never polled has no rejects either
             let Some(id) = action::source_id(pool, configured.slug.as_str()).await? else { continue };
             let connector = match polled.iter().find(|polled| polled.id == id) {
                 Some(polled) => Arc::clone(&polled.connector),

@@ -1,9 +1,9 @@
-//! The configuration read again while the service runs.
+//! Reloading the configuration while the service runs.
 //!
-//! Sources that are new begin, sources that are gone end after the page in flight and stay stored, sources whose settings
-//! changed end and begin again, and all others go on undisturbed. A configuration with faults, or one that cannot be
-//! registered, leaves the old one in force. Each reading is written into the journal of operations with its outcome.
-//! `[database]`, `[server]`, `[polling]` and `[privacy]` are read at the start only, and so is the environment.
+//! New sources start. Removed sources end after the page in flight, and their data stays. Changed sources end and start
+//! again, and all others continue undisturbed. A configuration with faults, or one that cannot be registered, leaves
+//! the old one in force. Each reload is written into the journal of operations with its outcome. `[database]`,
+//! `[server]`, `[polling]` and `[privacy]` are read at the start only, and so is the environment.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::app::serving::{Role, Service};
 use crate::config::{Config, SourceConfig};
 use crate::store::operation::{self, Operation, Operator};
 
-/// When and from where a process reads its configuration again.
+/// The trigger and the reader of a reload.
 pub struct Reloads {
     wanted: mpsc::Receiver<()>,
     read: Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>,
@@ -29,27 +29,27 @@ impl fmt::Debug for Reloads {
 }
 
 impl Reloads {
-    /// Never.
+    /// Never reloads.
     pub fn none() -> Self {
         let (_, wanted) = mpsc::channel(1);
         Self { wanted, read: Box::new(|| bail!("there is no file to read again")) }
     }
 
-    /// On SIGHUP, by `read`.
+    /// Reloads on SIGHUP, with `read`.
     pub fn on_hangup(read: impl Fn() -> anyhow::Result<Config> + Send + Sync + 'static) -> anyhow::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut hangups = signal(SignalKind::hangup()).context("SIGHUP cannot be handled")?;
         let (tell, wanted) = mpsc::channel(1);
         tokio::spawn(async move {
             while hangups.recv().await.is_some() {
-                // one that comes during a reload is kept, further ones collapse into it
+                // a signal during a reload is kept, further ones collapse into it
                 let _ = tell.try_send(());
             }
         });
         Ok(Self { wanted, read: Box::new(read) })
     }
 
-    /// Reads the configuration again whenever it is wanted; never returns.
+    /// Reloads the configuration on each trigger; never returns.
     pub(super) async fn follow(mut self, app: &App, role: Role, service: &mut Service) {
         let mut current: Option<App> = None;
         while self.wanted.recv().await.is_some() {
@@ -102,7 +102,7 @@ async fn write_down(app: &App, service: &Service, outcome: &str) {
     }
 }
 
-/// What two configurations differ in.
+/// The difference between two configurations.
 struct Difference {
     added: Vec<String>,
     removed: Vec<String>,

@@ -1,4 +1,4 @@
-//! The verb `replay`: what it is asked for, and what it prints.
+//! The command `replay`: its arguments, and its output.
 
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ pub struct ReplayArgs {
     /// Only this source
     #[arg(long)]
     source: Option<String>,
-    /// With --artifacts, only in these states, comma list; default: failed, expired, empty, incomplete
+    /// With --artifacts, only in these states, comma-separated; default: failed, expired, empty, incomplete
     #[arg(long, value_delimiter = ',', value_parser = RETRY_STATES, requires = "artifacts")]
     state: Vec<String>,
     /// With --artifacts, only this stream
@@ -28,7 +28,7 @@ pub struct ReplayArgs {
     /// With --artifacts, only of sessions that began on this date (midnight UTC) or at this RFC 3339 instant, or later
     #[arg(long, value_name = "DATE", value_parser = backfilling::parse_instant, requires = "artifacts")]
     from: Option<DateTime<Utc>>,
-    /// With --artifacts, only of sessions that began before it
+    /// With --artifacts, only of sessions that began before this date or instant
     #[arg(long, value_name = "DATE", value_parser = backfilling::parse_instant, requires = "artifacts")]
     to: Option<DateTime<Utc>>,
     /// Print the summary as JSON
@@ -39,18 +39,18 @@ pub struct ReplayArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct ReplayChoice {
-    /// Try all open rejects by this version; exit 0 only if none is left
+    /// Replay all open rejects with this version; exit 0 only if none is left
     #[arg(long)]
     rejects: bool,
-    /// Make all normalized rows from raw records; exit 0 only if every record has its rows
+    /// Rebuild all normalized rows from raw records; exit 0 only if every record has its rows
     #[arg(long)]
     from_raw: bool,
-    /// Have what was given up of sessions' artifacts tried again by the pollers: resets its tries and makes it due now
+    /// Have the pollers retry session artifacts that were given up: resets their tries and makes them due now
     #[arg(long)]
     artifacts: bool,
 }
 
-/// Reads again what was fetched before, or has the pollers fetch again what was given up.
+/// Rebuilds rows from stored records, or makes the pollers fetch given-up artifacts again.
 pub async fn run(app: &App, args: ReplayArgs, user: &str, stop: CancellationToken) -> anyhow::Result<ExitCode> {
     let only = args.source.as_deref();
     let is_whole = if args.what.artifacts {
@@ -71,13 +71,13 @@ pub async fn run(app: &App, args: ReplayArgs, user: &str, stop: CancellationToke
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The stream of this name.
+/// Parses the name of a stream.
 pub fn parse_stream(text: &str) -> Result<Stream, String> {
     let names = Stream::ALL.map(Stream::as_str).join(", ");
     Stream::parse(text).ok_or_else(|| format!("there is no such stream; there are: {names}"))
 }
 
-/// A summary for programs.
+/// Formats a summary for programs.
 pub fn json(summary: &impl serde::Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(summary)? + "\n")
 }

@@ -1,7 +1,7 @@
-//! `tributary replay`: rows made anew from raw records, or rejects tried again. Asks no provider.
+//! `tributary replay`: rebuilds rows from raw records, or replays rejects. It calls no provider.
 //!
-//! Works beside a running service. Whoever asks for it is written down before it begins. Sources that are no longer
-//! configured are left alone: nothing here knows how to read them.
+//! It works beside a running service. Its user is journaled before it begins. Sources that are no longer
+//! configured are skipped: nothing here can read their records.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -20,26 +20,26 @@ use crate::model::replay::ReplayOutcome;
 use crate::store::operation::{Operation, Operator};
 use crate::store::reject;
 
-/// A reject that was tried again.
+/// The result of replaying a reject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RejectLine {
-    /// Its number.
+    /// Number of the reject.
     pub reject_id: i64,
-    /// Slug of its source.
+    /// Slug of the source.
     pub source: String,
     /// Stream.
     pub stream: &'static str,
     /// `stored`, `unchanged`, `stale` or `still_rejected`.
     pub outcome: &'static str,
-    /// Why it is still rejected, for programs.
+    /// Code of the reason why it is still rejected.
     pub reason_code: Option<String>,
-    /// Where in the record.
+    /// Place in the record.
     pub json_pointer: Option<String>,
-    /// Why, for people.
+    /// Description of the reason, for people.
     pub detail: Option<String>,
 }
 
-/// What a replay works with.
+/// The poller and the sources of a replay.
 struct Workplace {
     poller: Poller,
     sources: Vec<Source>,
@@ -78,7 +78,7 @@ impl Workplace {
     }
 }
 
-/// Makes all normalized rows from raw records; of one source, or of all.
+/// Rebuilds all normalized rows from raw records; of one source, or of all.
 pub async fn from_raw(app: &App, only: Option<&str>, stop: CancellationToken) -> anyhow::Result<Vec<StreamReplay>> {
     let place = workplace(app, only, stop).await?;
     let bar = Bar::new();
@@ -92,7 +92,7 @@ pub async fn from_raw(app: &App, only: Option<&str>, stop: CancellationToken) ->
     Ok(lines)
 }
 
-/// Tries all open rejects again; of one source, or of all.
+/// Replays all open rejects; of one source, or of all.
 pub async fn rejects(app: &App, only: Option<&str>, stop: CancellationToken) -> anyhow::Result<Vec<RejectLine>> {
     let place = workplace(app, only, stop).await?;
     let mut lines = Vec::new();
@@ -122,7 +122,7 @@ pub async fn rejects(app: &App, only: Option<&str>, stop: CancellationToken) -> 
     Ok(lines)
 }
 
-/// A bar on a terminal; else a plain line for each tenth.
+/// A bar on a terminal; elsewhere, a plain line for each tenth.
 struct Bar {
     drawn: ProgressBar,
     is_terminal: bool,
@@ -159,7 +159,7 @@ impl Watcher for Bar {
     }
 }
 
-/// The summary of a replay from raw records, as a table for people.
+/// Formats the summary of a replay from raw records as a table for people.
 pub fn table(lines: &[StreamReplay]) -> String {
     let mut rows =
         vec![["source", "stream", "records", "written", "unchanged", "refused", "removed"].map(str::to_owned)];
@@ -177,7 +177,7 @@ pub fn table(lines: &[StreamReplay]) -> String {
     text
 }
 
-/// What became of rejects, as a table for people.
+/// Formats the results of replayed rejects as a table for people.
 pub fn reject_table(lines: &[RejectLine]) -> String {
     if lines.is_empty() {
         return "there are no open rejects\n".to_owned();
@@ -199,7 +199,7 @@ pub fn reject_table(lines: &[RejectLine]) -> String {
     text
 }
 
-/// Columns under one another; from column `right` on they stand right.
+/// Aligns the columns; those from `right` on are right-aligned.
 fn aligned<const N: usize>(rows: &[[String; N]], right: usize) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();

@@ -1,4 +1,4 @@
-//! `tributary replay --artifacts`: what was given up is tried again. Asks no provider: the pollers do, or the next poll.
+//! `tributary replay --artifacts`: retries given-up artifacts. It calls no provider: the pollers do, or the next poll.
 
 use std::fmt::Write as _;
 
@@ -15,14 +15,14 @@ use crate::store::action;
 use crate::store::artifact::owed::{self, RetryFilter};
 use crate::store::operation::{Operation, Operator};
 
-/// What is tried again.
+/// The artifacts to retry.
 #[derive(Debug, Clone, Default)]
 pub struct RetrySelection {
-    /// Only of this source; of all where `None`.
+    /// Only of this source; `None`: of all.
     pub source: Option<String>,
-    /// Only of this stream; of all where `None`.
+    /// Only of this stream; `None`: of all.
     pub stream: Option<Stream>,
-    /// Only in these states; where empty, all that was given up.
+    /// Only in these states; empty: all that were given up.
     pub states: Vec<String>,
     /// Only of sessions that began at this instant or later.
     pub from: Option<DateTime<Utc>>,
@@ -41,7 +41,7 @@ pub struct RetryLine {
     pub made_due: i64,
 }
 
-/// Makes the tasks that `selection` names due now, their tries reset; `user` is written into the journal.
+/// Makes the tasks of `selection` due now and resets their tries; `user` is written into the journal.
 pub async fn retry(
     app: &App,
     selection: &RetrySelection,
@@ -85,12 +85,12 @@ pub async fn retry(
     Ok(lines)
 }
 
-/// The summary for people.
+/// Formats the summary for people.
 pub fn table(lines: &[RetryLine]) -> String {
     let mut text = String::new();
     for line in lines.iter().filter(|line| line.made_due > 0) {
         let RetryLine { source, stream, made_due } = line;
-        // writing to a text cannot fail
+        // writing to a string cannot fail
         let _ = writeln!(text, "{source}/{stream}: {made_due} due now");
     }
     let total: i64 = lines.iter().map(|line| line.made_due).sum();

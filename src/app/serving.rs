@@ -1,7 +1,7 @@
-//! `tributary serve`: the API, the pollers, or both, until told to stop.
+//! `tributary serve`: runs the API, the pollers, or both, until stopped.
 //!
-//! Shutdown in order: readiness goes off, ticks end, polls finish the page in flight, open requests are
-//! answered, and whatever still runs after the grace time is left to the next start, which loses nothing.
+//! Shutdown has an order: readiness goes off, the schedule ends, polls finish the page in flight, and open requests are
+//! answered. Work that still runs after the grace time is left to the next start, which loses nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -26,13 +26,13 @@ use crate::ingest::{self, Source, schedule::Schedule};
 use crate::query::zones::Zones;
 use crate::store::source_change::SourceChanges;
 
-/// How long a shutdown waits for polls and requests.
+/// Longest time that a shutdown waits for polls and requests.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// How long a call that starts something may wait for its turn in the provider's call budget.
+/// Longest time that a call that starts something may wait for its turn in the provider's call budget.
 const TURN: Duration = Duration::from_secs(30);
 
-/// Which part of the service a process is.
+/// The part of the service that a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Role {
     /// API and pollers.
@@ -43,7 +43,7 @@ pub enum Role {
     Poller,
 }
 
-/// What runs, and is replaced when the configuration is read again.
+/// The running parts, which a reload of the configuration replaces.
 pub(super) struct Service {
     /// Connections of the pollers.
     pub(super) polls: PgPool,
@@ -61,7 +61,7 @@ impl Service {
         tracker: &TaskTracker,
     ) -> anyhow::Result<Self> {
         let sources = if role == Role::Api { Vec::new() } else { super::connect_sources(app, &polls).await? };
-        // a call may wait for its turn before its own deadlines begin
+        // a call may wait for its turn before its own timeouts begin
         let actions = ActionAccess::new(app.config.http.total_timeout + TURN);
         actions.replace(allowed(app, &polls, &sources)?);
         let replays = match role {
@@ -78,7 +78,7 @@ impl Service {
         Ok(Self { polls, actions, replays, schedule })
     }
 
-    /// Goes over to the sources of `app`; those of the slugs in `unchanged` go on undisturbed.
+    /// Switches to the sources of `app`; sources whose slugs are in `unchanged` continue undisturbed.
     pub(super) async fn go_over_to(&mut self, app: &App, unchanged: &BTreeSet<String>) -> anyhow::Result<()> {
         let sources = match self.schedule {
             Some(_) => super::connect_sources(app, &self.polls).await?,
@@ -97,8 +97,8 @@ impl Service {
     }
 }
 
-/// Serves until `stop` is cancelled, and goes over to another configuration when `reloads` says so. `on_ready` is told
-/// the address once requests are answered.
+/// Serves until `stop` is cancelled, and switches to another configuration when `reloads` triggers. Calls
+/// `on_ready` with the address once requests are answered.
 pub async fn serve(
     app: &App,
     role: Role,
@@ -110,7 +110,7 @@ pub async fn serve(
         bail!("no source is configured: add a [[sources]] section, or try `tributary demo`");
     }
     let tracker = TaskTracker::new();
-    // first, so that an address that is taken stops the start before anything runs
+    // first, so that an address in use fails the start before anything runs
     let listener = if role == Role::Poller { None } else { Some(listen(app).await?) };
     let polls = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&polls).await?;
@@ -148,8 +148,8 @@ async fn listen(app: &App) -> anyhow::Result<TcpListener> {
     listener.with_context(|| format!("server.listen: {listen} cannot be listened on; is another process there?"))
 }
 
-/// Where something may be started. A process that polls uses the connectors of its polls; one that only answers makes
-/// its own.
+/// Returns the sources that allow actions. A process that polls uses the connectors of its polls; one that only
+/// answers makes its own.
 fn allowed(app: &App, pool: &PgPool, polled: &[Source]) -> anyhow::Result<Allowed> {
     let workshop = Workshop::new(app, Some(pool))?;
     let mut allowed = Allowed::new();
@@ -202,7 +202,7 @@ async fn answer(
     Ok(())
 }
 
-/// The time zones of the database, read now so that the first question does not wait for them.
+/// Reads the time zones of the database now, so that the first query does not wait for them.
 async fn zones(app: &App, pool: &PgPool) -> Zones {
     let (zones, zone) = (Zones::default(), app.config.server.default_zone);
     match zones.name(pool, zone).await {
@@ -213,7 +213,7 @@ async fn zones(app: &App, pool: &PgPool) -> Zones {
     zones
 }
 
-/// A token that is cancelled by SIGINT or SIGTERM; a second signal ends the process at once.
+/// Returns a token that SIGINT or SIGTERM cancels; a second signal ends the process at once.
 pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;

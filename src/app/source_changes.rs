@@ -1,7 +1,7 @@
-//! `tributary sources`: lists what is stored, and renames, merges or removes a source.
+//! `tributary sources`: lists the stored sources, and renames, merges or removes one.
 //!
-//! Every change is a dry run unless it is confirmed. What is done is written into the journal of operations with who asked
-//! for it.
+//! Every change is a dry run unless it is confirmed. Each change is written into the journal of operations with
+//! its user.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use crate::query::stored_sources::{self, StoredSource};
 use crate::store::operation::Operator;
 use crate::store::source_change::{Change, ChangeRequest, Changed, SourceChanges};
 
-/// What is to be done with the stored sources.
+/// A command about stored sources.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum SourcesVerb {
     /// List the stored sources, configured or not
@@ -24,40 +24,40 @@ pub enum SourcesVerb {
         #[arg(long)]
         json: bool,
     },
-    /// Give a source another slug; figures, people and links by id stay as they are
+    /// Give a source another slug; metric values, people and links by id stay as they are
     Rename {
-        /// The slug it has
+        /// Current slug
         old: String,
-        /// The slug it gets
+        /// New slug
         new: String,
-        /// How it is made
+        /// How the change is made
         #[command(flatten)]
         how: How,
     },
-    /// Make one source of an account that is stored twice; sessions that both hold become one, the newer one wins
+    /// Merge two sources of one account; sessions that both have become one, and the newer one wins
     Merge {
-        /// The source that goes
+        /// The source that is merged and removed
         from: String,
         /// The source that stays
         into: String,
-        /// How it is made
+        /// How the change is made
         #[command(flatten)]
         how: How,
     },
-    /// Delete what is stored of a source that is no longer configured
+    /// Delete the stored data of a source that is no longer configured
     Remove {
-        /// Its slug
+        /// Slug of the source
         slug: String,
-        /// How it is made
+        /// How the change is made
         #[command(flatten)]
         how: How,
     },
 }
 
-/// How a change is made.
+/// Options of a change.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct How {
-    /// Do it; without this only print what would be done
+    /// Make the change; without this option only print what would change
     #[arg(long)]
     yes: bool,
     /// Print the outcome as JSON
@@ -65,7 +65,7 @@ pub struct How {
     json: bool,
 }
 
-/// What a change did, or would do.
+/// The result of a change, or of its dry run.
 #[derive(Debug, Serialize)]
 struct Outcome<'a> {
     change: &'static str,
@@ -77,7 +77,7 @@ struct Outcome<'a> {
     rows: std::collections::BTreeMap<String, i64>,
 }
 
-/// Does what the arguments say; `user` is written into the journal.
+/// Runs the command that `verb` gives; `user` is written into the journal.
 pub async fn run(app: &App, verb: &SourcesVerb, user: &str) -> anyhow::Result<ExitCode> {
     let pool = app.pool(Purpose::Poll).await?;
     app.migrate(&pool).await?;
@@ -148,7 +148,7 @@ fn describe(slug: &str, change: Change<'_>, changed: &Changed, is_dry_run: bool)
     };
     let mut text = String::new();
     for (table, rows) in &changed.rows {
-        // writing to a text cannot fail
+        // writing to a string cannot fail
         let _ = writeln!(text, "{rows:>10}  {table}");
     }
     match changed.operation_id {

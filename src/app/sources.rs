@@ -1,4 +1,4 @@
-//! Configuration and the table of providers become sources.
+//! Turns the configuration and the table of providers into sources.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::providers;
 use crate::store::budget::{self, BudgetRegistration};
 use crate::store::source::{self, StoredAccount};
 
-/// What configuration must know of each provider.
+/// Returns what the configuration must know of each provider.
 pub fn provider_defaults() -> Vec<ProviderDefaults> {
     let defaults = providers::ALL.iter().map(|entry| ProviderDefaults {
         name: entry.name,
@@ -39,7 +39,7 @@ pub fn provider_defaults() -> Vec<ProviderDefaults> {
     defaults.collect()
 }
 
-/// Registers the configured sources and makes a connector for each.
+/// Registers the configured sources and creates a connector for each.
 pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Source>> {
     let configured = &app.config.sources;
     if let Some(early) = configured.iter().find(|source| source.history_from > app.clock.now()) {
@@ -85,19 +85,19 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
     Ok(sources)
 }
 
-/// Makes connectors for the configured sources.
+/// Creates connectors for the configured sources.
 pub(super) struct Workshop<'a> {
     app: &'a App,
     client: reqwest::Client,
     limits: HttpLimits,
     large: LargeAnswers,
-    /// By the source's place in the configuration.
+    /// By the source's index in the configuration.
     budgets: BTreeMap<usize, Arc<CallBudget>>,
 }
 
 impl<'a> Workshop<'a> {
-    /// Calls are counted in the database of `pool`, where the budgets are registered, or by this process alone.
-    /// Errors where the machine has no certificate store.
+    /// Creates a workshop. Calls are counted in the database of `pool`, where the budgets are registered, or by
+    /// this process alone. Fails where the machine has no certificate store.
     pub(super) fn new(app: &'a App, pool: Option<&PgPool>) -> anyhow::Result<Self> {
         let http = app.config.http;
         let limits = HttpLimits {
@@ -115,12 +115,12 @@ impl<'a> Workshop<'a> {
         Ok(Self { app, client, limits, large: LargeAnswers::default(), budgets: by_source })
     }
 
-    /// A connector for the configured source at `index`, told what earlier runs learnt about it.
+    /// Creates a connector for the configured source at `index`, with the `facts` that earlier runs learnt about it.
     pub(super) fn connect(&self, index: usize, facts: BTreeMap<String, String>) -> anyhow::Result<Arc<dyn Connector>> {
         self.connect_with(index, facts, Priority::Live)
     }
 
-    /// The same with the urgency its lists have in the budget.
+    /// Creates a connector whose lists have the given priority in the call budget.
     fn connect_with(
         &self,
         index: usize,
@@ -178,7 +178,7 @@ fn entry_of(source: &SourceConfig) -> anyhow::Result<&'static ProviderEntry> {
     providers::entry(&source.provider).with_context(|| format!("there is no provider `{}`", source.provider))
 }
 
-/// Why configured sources may not be registered beside what is `stored`, by slug.
+/// Returns why configured sources may not be registered beside the `stored` ones, by slug.
 pub(super) fn refusals(
     app: &App,
     person_key: &PersonKey,

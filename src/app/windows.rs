@@ -1,4 +1,4 @@
-//! `tributary windows`: list the ranges that are not proven complete, accept them with a note, or open them again.
+//! `tributary windows`: lists the ranges that are not proven complete, accepts them with a note, or reopens them.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use crate::store::hole;
 use crate::store::operation::{Operation, Operator};
 use crate::store::window;
 
-/// Most ranges that are listed.
+/// Most ranges to list.
 const MAX_LISTED: i64 = 1_000;
 
 /// Arguments of `tributary windows`.
@@ -32,7 +32,7 @@ pub struct WindowsArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum WindowsVerb {
-    /// List the ranges that were read and are not proven complete, accepted ones included
+    /// List the ranges that were read and are not proven complete, including accepted ones
     List {
         /// Only this source
         #[arg(long)]
@@ -41,15 +41,16 @@ enum WindowsVerb {
         #[arg(long)]
         json: bool,
     },
-    /// Accept what of a range is not proven: `complete_through` goes on beyond it, and answers that touch it say so
+    /// Accept the unproven parts of a range: `complete_through` advances beyond them, and answers that touch
+    /// them say so
     Accept {
         #[command(flatten)]
         range: RangeArgs,
-        /// Why it is accepted
+        /// Reason for accepting it
         #[arg(long, value_parser = parse_note)]
         note: String,
     },
-    /// Take an acceptance back: the range is read again, and holds back `complete_through` until it is proven
+    /// Revoke an acceptance: the range is read again, and holds back `complete_through` until it is proven
     Reopen {
         #[command(flatten)]
         range: RangeArgs,
@@ -67,7 +68,7 @@ struct RangeArgs {
     /// First instant of the range: a date (midnight UTC) or an RFC 3339 instant
     #[arg(long, value_name = "DATE", value_parser = parse_instant)]
     from: DateTime<Utc>,
-    /// First instant after the range
+    /// End of the range, exclusive
     #[arg(long, value_name = "DATE", value_parser = parse_instant)]
     to: DateTime<Utc>,
 }
@@ -83,7 +84,7 @@ fn parse_note(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("say why the range is accepted".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// Does what the arguments say; `user` is written into the journal.
+/// Runs the command that `args` give; `user` is written into the journal.
 pub async fn run(app: &App, args: &WindowsArgs, user: &str) -> anyhow::Result<ExitCode> {
     let pool = app.pool(Purpose::Poll).await?;
     app.migrate(&pool).await?;
@@ -104,7 +105,7 @@ pub async fn run(app: &App, args: &WindowsArgs, user: &str) -> anyhow::Result<Ex
     }
 }
 
-/// Accepts where there is a `note`, and opens again where there is none.
+/// Accepts the range if there is a `note`, and reopens it otherwise.
 async fn change(
     app: &App,
     pool: &PgPool,
@@ -158,7 +159,7 @@ fn table(found: &[CoveredWindow]) -> String {
             (Some(note), Some(by)) => format!("accepted by {by}: {note}"),
             _ => format!("doubtful: {}", window.reason.as_deref().unwrap_or("not proven")),
         };
-        // writing into a text cannot fail
+        // writing to a string cannot fail
         let _ = writeln!(text, "{}/{} [{from}, {to}) {state}", window.source, window.stream);
     }
     text

@@ -11,8 +11,8 @@ use super::ConfigFault;
 pub(super) fn apply(table: &mut Table, environment: &BTreeMap<String, String>, faults: &mut Vec<ConfigFault>) {
     for (name, text) in environment {
         let Some(path) = name.strip_prefix("TRIBUTARY_") else { continue };
-        // Without `__` it names no key: TRIBUTARY_CONFIG, a secret, or what a platform puts there for a
-        // service of this name (TRIBUTARY_PORT).
+        // without `__` it names no key: TRIBUTARY_CONFIG, a secret, or a variable that a platform sets for a
+        // service of this name (TRIBUTARY_PORT)
         if !path.contains("__") || text.is_empty() {
             continue;
         }

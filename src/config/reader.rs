@@ -1,6 +1,6 @@
-//! A section of the configuration, read key by key: what was not asked for by the end is unknown.
+//! A section of the configuration, read key by key: keys that were not read by the end are unknown.
 //!
-//! Faults go into a list instead of ending the reading, so that all of them are told at once.
+//! Faults go into a list instead of ending the reading, so that all of them are reported at once.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -10,7 +10,7 @@ use toml::{Table, Value};
 
 use super::ConfigFault;
 
-/// A table of the file with the path it stands at.
+/// A table of the file with its path.
 pub(super) struct Section {
     table: Table,
     path: String,
@@ -22,7 +22,7 @@ impl Section {
         Self { table, path, asked: Vec::new() }
     }
 
-    /// The full name of one of its keys.
+    /// Returns the full name of one of its keys.
     pub(super) fn key(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
@@ -40,7 +40,7 @@ impl Section {
         self.table.remove(key)
     }
 
-    /// The table below `key`; an empty one where there is none.
+    /// Reads the table below `key`; an empty one where there is none.
     pub(super) fn section(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> Self {
         let table = match self.take(key) {
             Some(Value::Table(table)) => table,
@@ -53,7 +53,7 @@ impl Section {
         Self::new(table, self.key(key))
     }
 
-    /// The list of tables below `key`.
+    /// Reads the list of tables below `key`.
     pub(super) fn sections(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> Vec<Self> {
         let list = match self.take(key) {
             Some(Value::Array(list)) => list,
@@ -75,7 +75,7 @@ impl Section {
         sections
     }
 
-    /// A text.
+    /// Reads a text.
     pub(super) fn text(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> Option<String> {
         match self.take(key)? {
             Value::String(text) => Some(text),
@@ -88,7 +88,7 @@ impl Section {
         }
     }
 
-    /// A text that is something else: an address, a zone.
+    /// Reads a text and parses it, such as an address or a zone.
     pub(super) fn parsed<T>(&mut self, key: &'static str, default: T, remedy: &str, faults: &mut Vec<ConfigFault>) -> T
     where
         T: FromStr,
@@ -104,7 +104,7 @@ impl Section {
         }
     }
 
-    /// A list of words; from the environment a text with commas. `None` where it is absent.
+    /// Reads a list of words; the environment gives a comma-separated text. `None` where it is absent.
     pub(super) fn words(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> Option<Vec<String>> {
         let value = self.take(key)?;
         let words = match &value {
@@ -118,7 +118,7 @@ impl Section {
         words.map(|words| words.into_iter().filter(|word| !word.is_empty()).collect())
     }
 
-    /// A whole number in a range.
+    /// Reads a whole number in a range.
     pub(super) fn whole(
         &mut self,
         key: &'static str,
@@ -130,7 +130,7 @@ impl Section {
         match self.take(key) {
             None => default,
             Some(value) => {
-                // what comes from the environment is text
+                // the environment gives texts
                 let number = value.as_integer().or_else(|| value.as_str()?.trim().parse().ok());
                 number.filter(|number| range.contains(number)).unwrap_or_else(|| {
                     self.fault(faults, key, &format!("`{value}` is not usable"), &remedy);
@@ -140,10 +140,10 @@ impl Section {
         }
     }
 
-    /// A switch; off where nothing is said.
+    /// Reads a switch; off by default.
     pub(super) fn flag(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> bool {
         let Some(value) = self.take(key) else { return false };
-        // what comes from the environment is text
+        // the environment gives texts
         let flag = value.as_bool().or_else(|| value.as_str()?.trim().parse().ok());
         flag.unwrap_or_else(|| {
             self.fault(faults, key, &format!("`{value}` is not usable"), "write true or false");
@@ -151,7 +151,7 @@ impl Section {
         })
     }
 
-    /// A part of the whole, above 0 and up to 1, in thousandths.
+    /// Reads a fraction above 0 and up to 1, in thousandths.
     pub(super) fn permille(&mut self, key: &'static str, default: u32, faults: &mut Vec<ConfigFault>) -> u32 {
         let Some(value) = self.take(key) else { return default };
         #[expect(clippy::cast_precision_loss, reason = "a whole number that fits is 1")]
@@ -166,7 +166,7 @@ impl Section {
         })
     }
 
-    /// Ends the reading: what is left is unknown.
+    /// Ends the reading: the remaining keys are unknown.
     pub(super) fn finish(self, faults: &mut Vec<ConfigFault>) {
         for key in self.table.keys() {
             let remedy = match nearest(key, &self.asked) {
@@ -178,13 +178,13 @@ impl Section {
     }
 }
 
-/// The known key that differs least from `key`, if it differs little.
+/// Returns the known key that differs least from `key`, if it differs little.
 pub(super) fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let scored = known.iter().map(|candidate| (distance(key, candidate), *candidate));
     scored.filter(|(distance, _)| *distance <= 3).min().map(|(_, candidate)| candidate)
 }
 
-/// Edits between two words (Levenshtein).
+/// Returns the number of edits between two words (Levenshtein).
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();

@@ -1,8 +1,8 @@
 //! A secret that is read again when its file changes.
 //!
-//! A file that a deployment rewrites (a mounted secret, a rotated key) is looked at with each use: when its time, length
-//! or identity differ, it is read again. One that cannot be read, or holds no usable secret, leaves the last one in force.
-//! A secret of the environment stays what it was when the process began.
+//! A deployment may rewrite the file (a mounted secret, a rotated key). So each use checks the file's time, length and
+//! identity, and reads it again when they differ. A file that cannot be read, or has no usable secret, leaves the last
+//! secret in force. A secret from the environment keeps its value from the start of the process.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// A credential, wherever it comes from. Clones share what was read last.
+/// A credential from a file or from the environment. Clones share the last value.
 #[derive(Clone)]
 pub struct Secret(Arc<Kept>);
 
@@ -22,12 +22,12 @@ struct Kept {
 
 struct Last {
     value: SecretString,
-    /// The one before, which answers under way may still hold.
+    /// The previous value, which responses under way may still contain.
     before: Option<SecretString>,
     stamp: Option<Stamp>,
 }
 
-/// What changes with a file's content: time of the last change, length, device and inode.
+/// Attributes that change with a file's content: time of the last change, length, device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp(i64, i64, u64, u64, u64);
 
@@ -39,41 +39,41 @@ impl Stamp {
 }
 
 impl From<SecretString> for Secret {
-    /// A secret that stays as it is.
+    /// Creates a secret that never changes.
     fn from(value: SecretString) -> Self {
         Self(Arc::new(Kept { file: None, last: Mutex::new(Last { value, before: None, stamp: None }) }))
     }
 }
 
 impl From<&str> for Secret {
-    /// A secret that stays as it is.
+    /// Creates a secret that never changes.
     fn from(value: &str) -> Self {
         SecretString::from(value).into()
     }
 }
 
 impl Secret {
-    /// The secret in a file; says what is wrong where there is none.
+    /// Reads the secret in a file; returns a description of the fault where there is none.
     pub fn in_file(path: &Path) -> Result<Self, String> {
         let (value, stamp) = read(path)?;
         Ok(Self(Arc::new(Kept { file: Some(path.to_owned()), last: Mutex::new(Last { value, before: None, stamp }) })))
     }
 
-    /// The secret as it is now: a file that changed is read again.
+    /// Returns the current secret; reads its file again if that has changed.
     pub fn current(&self) -> SecretString {
         let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = &self.0.file
             && let Some(stamp) = Stamp::of(path)
             && last.stamp != Some(stamp)
         {
-            // also where it cannot be used: it is read again once it changes
+            // even if it is unusable: it is read again once it changes
             last.stamp = Some(stamp);
             take_over(path, &mut last);
         }
         last.value.clone()
     }
 
-    /// The secret, its file read again even if its time of change is the same: for a provider that refused the last one.
+    /// Returns the secret after reading its file again, even if unchanged: for a provider that refused the last one.
     pub fn read_again(&self) -> SecretString {
         let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = &self.0.file {
@@ -82,7 +82,7 @@ impl Secret {
         last.value.clone()
     }
 
-    /// The text without the secret, and without the one it replaced.
+    /// Removes the secret, and the one it replaced, from a text.
     pub fn redact(&self, text: &str) -> String {
         let last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
         let secrets = [Some(&last.value), last.before.as_ref()].into_iter().flatten();
@@ -105,7 +105,7 @@ fn take_over(path: &Path, last: &mut Last) {
     }
 }
 
-/// The secret in a file, and the stamp from before it was read: what changes meanwhile is read again.
+/// Reads the secret in a file, with the stamp from before the read: a later change is then read again.
 fn read(path: &Path) -> Result<(SecretString, Option<Stamp>), String> {
     let stamp = Stamp::of(path);
     let text = std::fs::read_to_string(path)
@@ -113,7 +113,7 @@ fn read(path: &Path) -> Result<(SecretString, Option<Stamp>), String> {
     Ok((usable(&text)?, stamp))
 }
 
-/// The secret without what editors and `echo` add around it.
+/// Removes the whitespace that editors and `echo` add around a secret.
 pub(super) fn usable(text: &str) -> Result<SecretString, String> {
     let text = text.trim();
     if text.is_empty() {
@@ -126,7 +126,7 @@ pub(super) fn usable(text: &str) -> Result<SecretString, String> {
 }
 
 impl PartialEq for Secret {
-    /// Equal where both come from the same file, or have the same value that stays.
+    /// Compares the files, or, for secrets without a file, the values.
     fn eq(&self, other: &Self) -> bool {
         self.0.file == other.0.file
             && (self.0.file.is_some() || self.current().expose_secret() == other.current().expose_secret())

@@ -1,5 +1,5 @@
-//! Secrets by reference: `<name>_env` names a variable, `<name>_file` a file; the file itself never
-//! holds one. Trailing newlines are trimmed, since every editor and every `echo` adds one.
+//! Secrets by reference: `<name>_env` names a variable, `<name>_file` a file; the configuration file itself
+//! never holds one. Trailing newlines are trimmed, since every editor and every `echo` adds one.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use super::reader::Section;
 use super::secret::usable;
 use super::{ConfigFault, Secret};
 
-/// The secret `name` of a section, if one is configured.
+/// Reads the secret `name` of a section, if one is configured.
 pub(super) fn optional(
     section: &mut Section,
     name: &'static str,

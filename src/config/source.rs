@@ -1,4 +1,4 @@
-//! `[[sources]]`: the accounts that are polled.
+//! `[[sources]]`: the accounts to poll.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -15,45 +15,45 @@ use crate::model::time;
 /// One configured account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceConfig {
-    /// `slug`: its name, unique.
+    /// `slug`: unique name of the source.
     pub slug: SourceSlug,
     /// `provider`: `konpro`, `konvo`, `realtimekit`.
     pub provider: String,
     /// `base_url`: https; http only for loopback addresses.
     pub base_url: reqwest::Url,
-    /// `schedule`: when it is polled, six cron fields (second first), UTC.
+    /// `schedule`: polling times, six cron fields (seconds first), UTC.
     pub schedule: String,
-    /// `reconcile_schedule`: when what is stored is compared with the provider's counts, six cron fields, UTC; `off`:
-    /// only by `tributary reconcile`. Default every day at 03:30.
+    /// `reconcile_schedule`: times at which the stored data is compared with the provider's counts, six cron
+    /// fields, UTC; `off`: only by `tributary reconcile`. Default every day at 03:30.
     pub reconcile_schedule: Option<String>,
-    /// `history_from`: nothing older is asked for. Default 2020-01-01, before any of the platforms.
+    /// `history_from`: nothing older is requested. Default 2020-01-01, before any of the platforms.
     pub history_from: DateTime<Utc>,
     /// `api_key_env` or `api_key_file`.
     pub api_key: Secret,
-    /// `requests_per_minute`: a ceiling for the calls of this account, also where the provider allows more. Without it the
-    /// budget follows what the provider states.
+    /// `requests_per_minute`: a ceiling for the calls of this account, even where the provider allows more.
+    /// Without it, the budget follows the provider's stated limit.
     pub requests_per_minute: Option<u32>,
-    /// Calls a minute where there is neither a ceiling nor a policy of the provider's.
+    /// Calls a minute where there is neither a ceiling nor a policy of the provider.
     pub default_requests_per_minute: u32,
-    /// `quota_share`: our part of the quota the provider states, in thousandths; default 800, the rest is
-    /// for the customer's own calls.
+    /// `quota_share`: our share of the provider's stated quota, in thousandths; default 800, the rest is for
+    /// the customer's own calls.
     pub quota_share_permille: u32,
-    /// `page_size`: records asked for in one call; the provider's usual where absent.
+    /// `page_size`: records per call; the provider's default where absent.
     pub page_size: Option<u32>,
     /// `account_id`, where the provider has accounts.
     pub account_id: Option<String>,
     /// `app_id`, where the provider has apps.
     pub app_id: Option<String>,
-    /// `session_streams`: what is fetched for each session once it is known, of those the provider offers. Default:
+    /// `session_streams`: streams to fetch for each known session, among those the provider offers. Default:
     /// all of them.
     pub session_streams: Vec<Stream>,
-    /// `human_steps`: kinds of trail step, skills and origins of messages that mean a human took over a chat. Default:
-    /// none, and then nobody knows.
+    /// `human_steps`: kinds of trail step, skills and origins of messages that mean that a human took over a
+    /// chat. Default: none, which makes handoffs unknown.
     pub human_steps: Vec<String>,
-    /// `dropped_fields`: documented fields that the provider no longer sends, as JSON pointers. That they are missing is
-    /// no `schema_drift`.
+    /// `dropped_fields`: documented fields that the provider no longer sends, as JSON pointers. Their absence
+    /// is no `schema_drift`.
     pub dropped_fields: Vec<String>,
-    /// `actions.enabled`: whether callers of the API may have something started there. Off unless it is said.
+    /// `actions.enabled`: whether API callers may start something at the provider. Off by default.
     pub are_actions_enabled: bool,
 }
 
@@ -86,7 +86,7 @@ pub(super) fn read_all(
     sources
 }
 
-/// The same address and account; where the provider has no accounts, the same credential.
+/// Returns whether address and account are the same; where the provider has no accounts, address and credential.
 fn is_same_account(one: &SourceConfig, other: &SourceConfig, providers: &[ProviderDefaults]) -> bool {
     let has_accounts =
         providers.iter().any(|provider| provider.name == one.provider && !provider.required_settings.is_empty());
@@ -260,7 +260,7 @@ fn setting(
     text
 }
 
-/// The streams named, each one of those there are; all where none is named.
+/// Reads the named streams and checks each; returns all streams where none is named.
 fn session_streams(section: &mut Section, faults: &mut Vec<ConfigFault>) -> Vec<Stream> {
     let Some(words) = section.words("session_streams", faults) else { return Stream::PER_SESSION.to_vec() };
     let names = Stream::PER_SESSION.map(Stream::as_str);

@@ -1,7 +1,7 @@
-//! One account under two names: what an operator reads about it.
+//! One account under two slugs: advice to the operator.
 
-/// The way out of a configuration that would count an account twice: `stored` is the slug that holds its data, `wanted`
-/// the configured one.
+/// Returns the advice for a configuration that would count an account twice: `stored` is the slug of its data,
+/// `wanted` the configured one.
 pub fn way_out(stored: &str, wanted: &str) -> String {
     format!(
         "keep the slug `{stored}`, or run `tributary sources rename {stored} {wanted}`, which keeps everything under the \

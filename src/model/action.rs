@@ -1,16 +1,15 @@
-//! Calls that start something at a provider: their kinds, what becomes of them, and the settings an avatar is
-//! launched with.
+//! Calls that start something at a provider: their kinds, their outcomes, and the launch settings of an avatar.
 //!
-//! What a provider hands over to join a session has no type here: it is never kept.
+//! The tokens that a provider returns for joining a session have no type here: they are never stored.
 
 use rust_decimal::Decimal;
 
-/// What can be started.
+/// A kind of action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ActionKind {
-    /// The summary of a meeting is generated.
+    /// Generate the summary of a meeting.
     GenerateSummary,
-    /// An avatar begins to stream.
+    /// Start an avatar's stream.
     StartStreamingSession,
 }
 
@@ -18,7 +17,7 @@ impl ActionKind {
     /// All kinds.
     pub const ALL: [Self; 2] = [Self::GenerateSummary, Self::StartStreamingSession];
 
-    /// The name in the database and in answers.
+    /// Returns the name in the database and in answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::GenerateSummary => "generate_summary",
@@ -27,21 +26,21 @@ impl ActionKind {
     }
 }
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActionOutcome {
     /// The provider has started it.
     Succeeded,
-    /// The provider said no: nothing was started.
+    /// The provider refused: nothing was started.
     Refused,
-    /// The provider takes no call now: nothing was started, and the same may be asked for again.
+    /// The provider accepts no call now: nothing was started, and the same request may be repeated.
     Postponed,
-    /// It was asked for and the answer is lost or cannot be read: it may have been started.
+    /// The response was lost or cannot be read: the provider may have started it.
     Unknown,
 }
 
 impl ActionOutcome {
-    /// The name in the database and in answers.
+    /// Returns the name in the database and in answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
@@ -52,22 +51,22 @@ impl ActionOutcome {
     }
 }
 
-/// The settings an avatar was launched with. What was not asked for is `None`: the provider decides.
+/// The launch settings of an avatar. `None`: not requested, so the provider decides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LaunchSettings {
     /// Quality of the stream: `high`, `medium`, `low`.
     pub quality: Option<String>,
-    /// The avatar.
+    /// Id of the avatar.
     pub avatar_id: Option<String>,
-    /// Its voice.
+    /// Id of the voice.
     pub voice_id: Option<String>,
     /// Rate of speech; 1 is normal.
     pub voice_rate: Option<Decimal>,
     /// Emotion of the voice.
     pub voice_emotion: Option<String>,
-    /// Who turns speech into text.
+    /// Provider of speech to text.
     pub stt_provider: Option<String>,
-    /// Confidence from which heard speech counts, 0 to 1.
+    /// Confidence from which recognized speech counts, 0 to 1.
     pub stt_confidence: Option<Decimal>,
     /// Encoding of the video.
     pub video_encoding: Option<String>,
@@ -75,19 +74,19 @@ pub struct LaunchSettings {
     pub version: Option<String>,
     /// Whether a knowledge base was given as text.
     pub has_knowledge_base: bool,
-    /// The stored knowledge base that was named.
+    /// Id of a stored knowledge base.
     pub knowledge_base_id: Option<String>,
-    /// Whether the session is kept open when nothing happens.
+    /// Whether the session stays open when it is idle.
     pub disable_idle_timeout: Option<bool>,
     /// Seconds without activity after which the session ends.
     pub activity_idle_timeout_seconds: Option<i32>,
 }
 
-/// What the provider allows a launched session.
+/// The provider's limits of a launched session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LaunchLimits {
-    /// Longest it may take, seconds.
+    /// Longest duration, seconds.
     pub session_duration_limit_seconds: Option<i32>,
-    /// Whether it is on a paid plan.
+    /// Whether the session is on a paid plan.
     pub is_paid: Option<bool>,
 }

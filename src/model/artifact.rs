@@ -1,8 +1,8 @@
-//! Artifacts: what is fetched for one session at a time, after the session is known.
+//! Artifacts: data that is fetched for one session at a time, once the session is known.
 //!
-//! A connector answers one call's worth; the store saves an artifact in one transaction, together with
-//! the state of the task that asked for it. "Nothing there" is an answer of its own: it may come later,
-//! may never have been made, or may be gone: no single answer says which.
+//! A connector returns the result of one call; the store saves an artifact in one transaction, together with
+//! the state of its task. "Nothing there" is a result of its own: the artifact may come later, may never have
+//! been made, or may be gone. No single response shows which.
 
 use std::collections::BTreeMap;
 
@@ -15,34 +15,34 @@ use crate::model::participant::Participant;
 use crate::model::quality::PeerReport;
 use crate::model::transcript::{Summary, Transcript};
 
-/// The session an artifact belongs to.
+/// The session of an artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRef {
     /// The provider's id.
     pub provider_session_id: ProviderRecordId,
-    /// When it began: offsets are counted from here.
+    /// Start of the session, from which offsets count.
     pub started_at: DateTime<Utc>,
-    /// When it ended; `None`: it runs, or the provider does not say.
+    /// End of the session; `None`: it is running, or the provider does not state it.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// What is asked of a connector.
+/// A request to a connector.
 #[derive(Debug, Clone, Copy)]
 pub struct ArtifactRequest<'a> {
-    /// Of which session.
+    /// The session.
     pub session: &'a SessionRef,
-    /// Of which presence; only for quality, which is asked for one by one.
+    /// The presence; only for quality, which is requested for each presence.
     pub participant: Option<&'a ProviderRecordId>,
-    /// Where to go on; only for participants, which come in pages. `None`: the first page.
+    /// Start of the page; only for participants, which come in pages. `None`: the first page.
     pub cursor: Option<&'a Cursor>,
-    /// A file may be as large as is allowed at all; else only as large as files usually are, so that several fit into
+    /// Allows a file up to the hard limit; otherwise a file must have a usual size, so that several fit into
     /// memory at once.
     pub may_be_large: bool,
-    /// Our present.
+    /// Our current time.
     pub now: DateTime<Utc>,
 }
 
-/// What was there.
+/// The content of an artifact.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, boxed in its answer")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Artifact {
@@ -58,32 +58,31 @@ pub enum Artifact {
     Quality(PeerReport),
 }
 
-/// An answer with content. A file that is well-formed and holds nothing is content too: an empty list is
-/// known to be empty.
+/// A response with content. A well-formed file without entries is content too: an empty list is known to be empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactPage {
-    /// What was there.
+    /// Content.
     pub artifact: Artifact,
     /// The file's bytes as received; `None` where the records carry their own (participants, quality).
     pub raw: Option<Vec<u8>>,
     /// Records that could not be normalized, with their bytes.
     pub rejects: Vec<Reject>,
-    /// What was unexpected.
+    /// Unexpected fields and values.
     pub oddities: Vec<Oddity>,
-    /// Where the next page begins; `None` once the provider says that the list has ended.
+    /// Start of the next page; `None` once the provider says that the list has ended.
     pub next: Option<Cursor>,
-    /// Where the next page would begin, where only the provider's count says that the list has ended.
+    /// Start of the next page, where only the provider's count says that the list has ended.
     pub past_end: Option<Cursor>,
-    /// How many records were asked for; 0: it is no list.
+    /// Number of requested records; 0: the content is not a list.
     pub page_size: u64,
-    /// How many records the provider says there are, over all pages.
+    /// Total number of records by the provider, over all pages.
     pub total: Option<u64>,
-    /// What was learnt about this source.
+    /// Facts learnt about this source.
     pub facts: BTreeMap<&'static str, String>,
 }
 
 impl ArtifactPage {
-    /// Content with nothing around it.
+    /// Creates a page of content without anything else.
     pub fn of(artifact: Artifact) -> Self {
         Self {
             artifact,
@@ -99,21 +98,21 @@ impl ArtifactPage {
     }
 }
 
-/// How nothing was there.
+/// The way in which nothing was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Absence {
-    /// The provider does not know of it (404).
+    /// The provider does not know the artifact (404).
     NotFound,
-    /// The provider answered without a link.
+    /// The provider returned no link.
     NoLink,
-    /// The link led to no file, also after it was asked for again.
+    /// The link led to no file, even after a new link was requested.
     LinkDead,
     /// The file had no bytes at all.
     ZeroBytes,
 }
 
 impl Absence {
-    /// The value in `ingest.artifact_tasks.reason`.
+    /// Returns the value in `ingest.artifact_tasks.reason`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
@@ -124,29 +123,29 @@ impl Absence {
     }
 }
 
-/// What is known about an artifact of a session.
+/// The state of an artifact of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ArtifactState {
-    /// Nothing was found so far; it is still asked for.
+    /// Nothing was found so far; it is requested again.
     Pending,
     /// It is stored.
     Available,
-    /// It was there and holds nothing.
+    /// It was found and has no content.
     Empty,
-    /// It was asked for while the provider would have kept it, and never was: it is not made for this session.
+    /// It was never found during the provider's retention time: it is not made for this session.
     NotEnabled,
     /// The provider no longer had it when it could first be read.
     Expired,
-    /// It was there and could not be read.
+    /// It was found and could not be read.
     Failed,
 }
 
 impl ArtifactState {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Available, Self::Empty, Self::NotEnabled, Self::Expired, Self::Failed];
 
-    /// The value in `ingest.artifact_tasks.state`.
+    /// Returns the value in `ingest.artifact_tasks.state`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -158,23 +157,22 @@ impl ArtifactState {
         }
     }
 
-    /// The state of that name.
+    /// Returns the state of that name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 }
 
-/// What an operator can have tried again: the states of settled tasks, and `incomplete` for content of which a part is
-/// missing.
+/// The states that an operator can retry: those of settled tasks, and `incomplete` for content with a missing part.
 pub const RETRY_STATES: [&str; 5] = ["failed", "expired", "empty", "incomplete", "not_enabled"];
-/// Those that mean unless others are named: what was given up.
+/// The default states of a retry: tasks that were given up.
 pub const GIVEN_UP_STATES: [&str; 4] = ["failed", "expired", "empty", "incomplete"];
 
-/// The answer to one request for an artifact.
+/// The result of one request for an artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArtifactAnswer {
-    /// It is there.
+    /// The artifact was found.
     Content(Box<ArtifactPage>),
-    /// It is not, or not yet.
+    /// The artifact was not found, or not yet.
     Absent(Absence),
 }

@@ -1,7 +1,7 @@
-//! What only one provider has: extra columns in a table of its own, one row a session.
+//! Provider-specific data: extra columns in a table of its own, one row a session.
 //!
-//! A provider describes its table once; the store writes any of them by that description, so that a
-//! further provider needs a migration and its own folder, and no line elsewhere.
+//! A provider describes its table once, and the store writes every such table by its description. So a further
+//! provider needs a migration and its own folder, and no change elsewhere.
 
 /// A one-to-one table beside `core.sessions`, keyed by source and session.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,12 +12,12 @@ pub struct ExtensionTable {
     pub columns: &'static [(&'static str, &'static str)],
 }
 
-/// One session's row in its provider's table. Values are texts that Postgres casts to the column's
-/// type; a provider has checked that they cast.
+/// One session's row in its provider's table. Values are texts that Postgres casts to the column's type; the
+/// provider has checked that they cast.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extension {
-    /// Where it goes.
+    /// Target table.
     pub table: &'static ExtensionTable,
-    /// As many values as the table has columns.
+    /// Values, one for each column of the table.
     pub values: Vec<Option<String>>,
 }

@@ -1,42 +1,42 @@
-//! Which documented fields a record has, of those that figures depend on.
+//! Presence of the documented fields that metrics depend on.
 //!
-//! A provider that renames or drops a field empties a figure and no record is odd by itself; only many of them are.
-//! Which fields are watched, and when a record is expected to have one, each provider decides.
+//! A provider that renames or drops a field empties a metric although no single record looks wrong; only many
+//! of them do. Each provider decides which fields are watched, and when a record is expected to have one.
 
 /// A watched field of a stream's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WatchedField {
-    /// Where in the record, RFC 6901, list positions left out.
+    /// Path in the record, RFC 6901, list positions left out.
     pub path: &'static str,
-    /// It belongs to the messages that the record carries, and not to the session.
+    /// Whether the field belongs to the messages that the record carries, and not to the session.
     pub is_of_messages: bool,
 }
 
 impl WatchedField {
-    /// A field of the session.
+    /// Creates a field of the session.
     pub const fn of_session(path: &'static str) -> Self {
         Self { path, is_of_messages: false }
     }
 
-    /// A field of its messages.
+    /// Creates a field of its messages.
     pub const fn of_messages(path: &'static str) -> Self {
         Self { path, is_of_messages: true }
     }
 }
 
-/// Which watched fields one record has.
+/// The watched fields of one record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FieldPresence {
     fields: &'static [WatchedField],
-    /// A bit for each field that a record of its kind and state has.
+    /// A bit for each field that a record of its kind and state should have.
     expected: u32,
     /// A bit for each of these that could be read.
     present: u32,
 }
 
 impl FieldPresence {
-    /// `found` says of each of `fields`, in their order, whether it could be read; `None`: a record of its state need
-    /// not have it. At most 32 fields.
+    /// Creates the presence of `fields`. `found` states for each, in order, whether it could be read; `None`: a
+    /// record of its state need not have it. At most 32 fields.
     pub fn of(fields: &'static [WatchedField], found: &[Option<bool>]) -> Self {
         debug_assert!(fields.len() == found.len() && fields.len() <= 32, "{} of {}", found.len(), fields.len());
         let mut presence = Self { fields, expected: 0, present: 0 };
@@ -47,14 +47,14 @@ impl FieldPresence {
         presence
     }
 
-    /// The fields it is expected to have, each with whether it has it.
+    /// Returns the expected fields, each with its presence.
     pub fn each(&self) -> impl Iterator<Item = (WatchedField, bool)> {
         let (expected, present) = (self.expected, self.present);
         let fields = self.fields.iter().enumerate().filter(move |(place, _)| (expected >> *place) & 1 == 1);
         fields.map(move |(place, field)| (*field, (present >> place) & 1 == 1))
     }
 
-    /// Whether it lacks a field that an earlier version of the same record had, of the messages or of the session.
+    /// Returns whether it lacks a field of an earlier version of the record, of the messages or of the session.
     pub fn has_lost(&self, earlier: &Self, of_messages: bool) -> bool {
         self.each().any(|(field, is_present)| {
             let had = || earlier.each().any(|(other, had)| had && other == field);

@@ -1,4 +1,4 @@
-//! Names of things: distinct types with one constructor each, so that nobody checks twice.
+//! Identifiers: distinct types with one constructor each, so that each value is checked only once.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub i32);
 
-/// The name a source has in configuration, links and answers: 1 to 40 of `a-z`, `0-9`, `-`.
+/// The name of a source in configuration, links and answers: 1 to 40 of `a-z`, `0-9`, `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SourceSlug(String);
 
-/// Why a text cannot be a name of the wanted kind.
+/// The reason why a text is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// Not a source slug.
@@ -30,7 +30,7 @@ pub enum IdError {
 }
 
 impl SourceSlug {
-    /// Checks and keeps a slug.
+    /// Checks a text and creates a slug.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let starts_well = text.starts_with(|c: char| c.is_ascii_lowercase());
         let all_well = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
@@ -41,7 +41,7 @@ impl SourceSlug {
         }
     }
 
-    /// The slug as text.
+    /// Returns the slug as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -67,8 +67,8 @@ impl fmt::Display for SourceSlug {
     }
 }
 
-/// The id a provider gave a record. Kept to the letter, case included; never parsed as a UUID, since
-/// providers only call it text.
+/// The id that a provider gave a record. Kept verbatim, case included; never parsed as a UUID, since providers
+/// document it as text only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderRecordId(String);
 
@@ -76,7 +76,7 @@ impl ProviderRecordId {
     /// Longest accepted id, characters. Longer ones would not fit an index entry.
     pub const MAX_CHARS: usize = 512;
 
-    /// Checks and keeps an id.
+    /// Checks a text and creates an id.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let chars = text.chars().count();
         if chars == 0 || chars > Self::MAX_CHARS || text.chars().any(char::is_control) {
@@ -85,7 +85,7 @@ impl ProviderRecordId {
         Ok(Self(text.to_owned()))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Messages of a chat, the trail of skills it went through, and what is counted about them.
+//! Messages of a chat, its trail of skills, and their statistics.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -6,21 +6,21 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::model::id::ProviderRecordId;
 
-/// Who wrote a message.
+/// The author of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SenderRole {
     /// The customer.
     User,
-    /// The AI or whoever serves.
+    /// The AI, or the agent who serves the customer.
     Assistant,
-    /// Somebody in a meeting, where nobody serves and nobody is served.
+    /// A participant of a meeting, which has no serving and no served side.
     Participant,
-    /// An origin we do not know yet; the provider's word is kept beside it.
+    /// An origin we do not know yet; the provider's value is kept beside it.
     Unknown,
 }
 
 impl SenderRole {
-    /// The value in `core.messages.sender_role`.
+    /// Returns the value in `core.messages.sender_role`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -38,60 +38,60 @@ pub struct Message {
     pub provider_message_id: ProviderRecordId,
     /// Place in the provider's order, from 0.
     pub position: i32,
-    /// When it was sent; `None` where the provider gave no readable time.
+    /// Time of sending; `None` where the provider gave no readable time.
     pub sent_at: Option<DateTime<Utc>>,
-    /// Who wrote it.
+    /// Author.
     pub sender_role: SenderRole,
-    /// The provider's own word for the sender.
+    /// The provider's own value for the sender.
     pub provider_origin: Option<String>,
     /// Presence of the sender in a meeting (peer id).
     pub provider_participant_id: Option<String>,
-    /// The provider's word for what was sent, where it tells media from text.
+    /// The provider's type of the content, where it distinguishes media from text.
     pub payload_type: Option<String>,
     /// The text; `None` for media.
     pub body: Option<String>,
 }
 
-/// One step of the way a chat took through the AI's skills.
+/// One step of a chat through the AI's skills.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrailStep {
-    /// The kind of step where it can be read, else `None`: its form is not documented.
+    /// Kind of step, where it can be read; its form is not documented.
     pub step_type: Option<String>,
     /// The step as sent, JSON text.
     pub step: String,
 }
 
-/// Counters of one session, worked out once, so that no question has to read messages for them.
+/// Counters of one session, computed once, so that no query has to read messages for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionStats {
-    /// All messages.
+    /// Number of all messages.
     pub message_count: i32,
-    /// The customer's; `None`, like the rest, where a conversation has no two sides.
+    /// The customer's messages; `None`, like the rest, where a conversation has no two sides.
     pub user_message_count: Option<i32>,
-    /// The AI's or agent's.
+    /// The AI's or agent's messages.
     pub assistant_message_count: Option<i32>,
     /// Words the customer wrote.
     pub user_word_count: Option<i32>,
     /// Words the AI or agent wrote.
     pub assistant_word_count: Option<i32>,
-    /// From the first user message to the first other message at or after it, seconds. `None` while
-    /// one of the two is missing.
+    /// From the first user message to the first other message at or after it, seconds. `None` while one of the
+    /// two is missing.
     pub first_response_seconds: Option<Decimal>,
     /// Turns, replies and gaps; `None` where a conversation has no two sides.
     pub flow: Option<Flow>,
 }
 
-/// How a conversation of two sides went, its messages taken by when they were sent. Whoever is not the customer is the
-/// other side.
+/// The flow of a conversation with two sides, its messages sorted by time of sending. Everyone but the customer
+/// is the other side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flow {
     /// Changes from the customer to the other side.
     pub turn_count: i32,
-    /// The customer wrote, and nobody else after that.
+    /// Whether the customer wrote last.
     pub is_unanswered: bool,
-    /// Who wrote last.
+    /// Author of the last message.
     pub last_sender_role: Option<SenderRole>,
-    /// When the last message with a time was sent.
+    /// Time of the last message that has one.
     pub last_message_at: Option<DateTime<Utc>>,
     /// Gaps between messages, each at most [`Flow::LONGEST_GAP`], seconds.
     pub active_seconds: Decimal,
@@ -100,15 +100,15 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// Longer silence is none of a conversation's time.
+    /// A longer silence does not count as time of the conversation.
     pub const LONGEST_GAP: TimeDelta = TimeDelta::minutes(5);
 
-    /// Works it out.
+    /// Computes the flow of `messages`.
     pub fn of(messages: &[Message]) -> Self {
         let mut ordered: Vec<&Message> = messages.iter().collect();
         ordered.sort_by_key(|message| (message.sent_at.is_none(), message.sent_at, message.position));
         let mut flow = Self::default();
-        // the turn that waits for a reply: when it began, where that is known
+        // the turn that waits for a reply, with its start where that is known
         let mut waiting: Option<Option<DateTime<Utc>>> = None;
         for message in &ordered {
             if message.sender_role == SenderRole::User {
@@ -133,14 +133,14 @@ fn seconds(length: TimeDelta) -> Decimal {
     Decimal::new(length.num_milliseconds(), 3).normalize()
 }
 
-/// Words of a text by the segmentation of Unicode (UAX 29): signs and emoji are none, and in scripts that put no space
+/// Counts words by Unicode segmentation (UAX 29): punctuation and emoji are none, and in scripts without spaces
 /// between words each ideograph or cluster of letters is one.
 pub fn word_count(text: &str) -> i32 {
     i32::try_from(text.unicode_words().count()).unwrap_or(i32::MAX)
 }
 
 impl SessionStats {
-    /// Counts the messages of a meeting, where nobody serves and nobody is served.
+    /// Counts the messages of a meeting, which has no serving and no served side.
     pub fn of_meeting(messages: &[Message]) -> Self {
         Self { message_count: i32::try_from(messages.len()).unwrap_or(i32::MAX), ..Self::default() }
     }
@@ -195,7 +195,8 @@ mod tests {
     #[test]
     fn turns_replies_and_gaps() {
         use SenderRole::{Assistant, Unknown, User};
-        // greeted; two messages of one turn, replied to after 30 s; a turn after an hour, replied to by somebody unknown
+        // a greeting; two messages of one turn, replied to after 30 s; a turn after an hour, replied to by an
+        // unknown sender
         let messages = [
             said(Unknown, Some(3_640), 5),
             said(Assistant, Some(0), 0),
@@ -218,7 +219,7 @@ mod tests {
         use SenderRole::{Assistant, User};
         let greeted = Flow::of(&[said(Assistant, Some(0), 0), said(User, Some(5), 1)]);
         assert!(greeted.is_unanswered && greeted.reply_seconds.is_empty());
-        // without times the provider's order counts; nobody knows how long it took
+        // without times the provider's order counts, and the length is unknown
         let timeless = Flow::of(&[said(Assistant, None, 1), said(User, None, 0)]);
         assert_eq!((timeless.turn_count, timeless.is_unanswered), (1, false));
         assert!(timeless.reply_seconds.is_empty());

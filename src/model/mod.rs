@@ -1,13 +1,13 @@
-//! What we keep: plain data, no input or output.
+//! The data model: plain types without I/O.
 //!
-//! A *session* is one conversation, meeting or avatar stream at a provider. A chat carries its
-//! *messages* and the *trail* of skills it went through; the person behind a session is known only by
-//! a keyed hash. A provider's answer becomes a [`page::Page`] of records, each with the bytes it came
-//! from, and that page is the unit that is fetched and saved.
+//! A *session* is one conversation, meeting or avatar stream at a provider. A chat carries its *messages* and
+//! the *trail* of skills it went through; the person behind a session is known only by a keyed hash. A
+//! provider's response becomes a [`page::Page`] of records, each with the bytes it came from. The page is the
+//! unit that is fetched and saved.
 //!
-//! Invariants: every instant lies in [`time::sane_range`]; every text is free of NUL; minutes and
-//! durations are exact decimals; what a provider did not say is `None`, never zero.
-//! This module knows neither providers, nor SQL, nor HTTP.
+//! Invariants: every instant lies in [`time::sane_range`]; every text is free of NUL; minutes and durations are
+//! exact decimals; a value that the provider did not send is `None`, never zero. This module knows neither
+//! providers, nor SQL, nor HTTP.
 
 pub mod account;
 pub mod action;

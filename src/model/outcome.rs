@@ -1,6 +1,6 @@
-//! What became of a session: five outcomes, because zero, unknown and not applicable are three things.
+//! The outcome of a session: five values, because zero, unknown and not applicable are three different things.
 
-/// How a conversation ended, as far as its provider tells.
+/// The outcome of a conversation, as far as its provider reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Completed, and not flagged unresolved.
@@ -9,14 +9,14 @@ pub enum Outcome {
     Unresolved,
     /// Not completed yet. It may carry the unresolved flag already.
     Open,
-    /// The provider has outcomes, but did not say this one.
+    /// The provider has outcomes, but did not send this one.
     Unknown,
-    /// The provider has no such notion.
+    /// The provider has no outcomes.
     NotApplicable,
 }
 
 impl Outcome {
-    /// The value in `core.sessions.outcome`.
+    /// Returns the value in `core.sessions.outcome`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Resolved => "resolved",
@@ -27,7 +27,7 @@ impl Outcome {
         }
     }
 
-    /// The rule for providers that report two flags: completed and unresolved.
+    /// Derives the outcome for providers that report two flags: completed and unresolved.
     pub fn from_flags(completed: Option<bool>, unresolved: Option<bool>) -> Self {
         match (completed, unresolved) {
             (Some(true), Some(false)) => Self::Resolved,

@@ -1,12 +1,12 @@
-//! Participants: who was in a session, once for each time they joined.
+//! Participants: the presences in a session, one for each join.
 
 use chrono::{DateTime, Utc};
 
 use crate::model::id::ProviderRecordId;
 use crate::model::person::PersonRef;
 
-/// One presence of somebody in a session. Whoever joins twice, or with two devices, is two participants and
-/// one person.
+/// One presence of a person in a session. A person who joins twice, or with two devices, is two participants
+/// and one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Participant {
     /// The provider's id of this presence (peer id); new on each join.
@@ -15,17 +15,17 @@ pub struct Participant {
     pub provider_user_id: Option<String>,
     /// The customer's own id of the person. Personal.
     pub custom_participant_id: Option<String>,
-    /// Name shown. Personal.
+    /// Displayed name. Personal.
     pub display_name: Option<String>,
-    /// What the person was allowed to do.
+    /// Preset, which sets the person's permissions.
     pub preset_name: Option<String>,
-    /// When the presence began.
+    /// Start of the presence.
     pub joined_at: Option<DateTime<Utc>>,
-    /// When it ended; `None`: still there, or not said.
+    /// End of the presence; `None`: still present, or not stated.
     pub left_at: Option<DateTime<Utc>>,
-    /// Its length by the provider, milliseconds; `None`: not said.
+    /// Length by the provider, milliseconds; `None`: not stated.
     pub duration_ms: Option<i64>,
-    /// When the provider created the record.
+    /// Time at which the provider created the record.
     pub created_at: Option<DateTime<Utc>>,
     /// The provider's own change time.
     pub provider_updated_at: Option<DateTime<Utc>>,
@@ -33,8 +33,8 @@ pub struct Participant {
     pub raw: Vec<u8>,
 }
 
-/// The person behind the ids a provider gives, by the best of them: the customer's own id, else the
-/// provider's id of the person. `None` where there is neither: a presence alone is nobody's.
+/// Returns the person behind the ids that a provider gives: by the customer's own id, else by the provider's id
+/// of the person. `None` where there is neither: a presence alone identifies no person.
 pub fn person(custom_participant_id: Option<&str>, provider_user_id: Option<&str>) -> Option<PersonRef> {
     let of = |identity_kind, identity: &str| PersonRef { identity_kind, identity: identity.to_owned() };
     custom_participant_id
@@ -43,7 +43,7 @@ pub fn person(custom_participant_id: Option<&str>, provider_user_id: Option<&str
 }
 
 impl Participant {
-    /// The person behind it.
+    /// Returns the person behind the presence.
     pub fn person(&self) -> Option<PersonRef> {
         person(self.custom_participant_id.as_deref(), self.provider_user_id.as_deref())
     }

@@ -1,52 +1,52 @@
-//! Quality: how well a participant's sound and picture travelled.
+//! Quality of a participant's audio and video.
 
 use rust_decimal::Decimal;
 
 use crate::model::id::ProviderRecordId;
 
-/// Figures of one medium in one direction over a whole presence. `None`: the report does not say.
+/// Statistics of one medium in one direction over a whole presence. `None`: not in the report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MediaQuality {
     /// Mean opinion score, 1 to 5: average.
     pub mos_avg: Option<Decimal>,
-    /// Median.
+    /// Mean opinion score: median.
     pub mos_p50: Option<Decimal>,
-    /// 75th percentile.
+    /// Mean opinion score: 75th percentile.
     pub mos_p75: Option<Decimal>,
-    /// 90th percentile.
+    /// Mean opinion score: 90th percentile.
     pub mos_p90: Option<Decimal>,
-    /// Lost packets, share of all, 0 to 1.
+    /// Lost packets as a share of all, 0 to 1.
     pub packet_loss_avg: Option<Decimal>,
     /// Share of samples with 5 % loss or more.
     pub loss_over_5_rate: Option<Decimal>,
-    /// With 10 % or more.
+    /// Share of samples with 10 % loss or more.
     pub loss_over_10_rate: Option<Decimal>,
-    /// With 25 % or more.
+    /// Share of samples with 25 % loss or more.
     pub loss_over_25_rate: Option<Decimal>,
-    /// With 50 % or more.
+    /// Share of samples with 50 % loss or more.
     pub loss_over_50_rate: Option<Decimal>,
-    /// Round trip, milliseconds: average.
+    /// Round-trip time, milliseconds: average.
     pub rtt_ms_avg: Option<Decimal>,
-    /// Share of samples with 100 ms or more.
+    /// Share of samples with a round trip of 100 ms or more.
     pub rtt_over_100_rate: Option<Decimal>,
-    /// With 250 ms or more.
+    /// Share of samples with a round trip of 250 ms or more.
     pub rtt_over_250_rate: Option<Decimal>,
-    /// With 500 ms or more.
+    /// Share of samples with a round trip of 500 ms or more.
     pub rtt_over_500_rate: Option<Decimal>,
-    /// Pictures a second: average.
+    /// Frames a second: average.
     pub fps_avg: Option<Decimal>,
 }
 
-/// The call statistics of one presence, without address, place below the country, or names of devices.
+/// The call statistics of one presence, without IP address, places below the country, or device names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PeerQuality {
-    /// Sound it sent.
+    /// Sent audio.
     pub audio_out: MediaQuality,
-    /// Sound it received.
+    /// Received audio.
     pub audio_in: MediaQuality,
-    /// Picture it sent.
+    /// Sent video.
     pub video_out: MediaQuality,
-    /// Picture it received.
+    /// Received video.
     pub video_in: MediaQuality,
     /// Country, ISO 3166 alpha-2.
     pub country_code: Option<String>,
@@ -60,11 +60,11 @@ pub struct PeerQuality {
     pub used_turn: Option<bool>,
     /// Name of the client library.
     pub sdk_name: Option<String>,
-    /// Its version.
+    /// Version of the client library.
     pub sdk_version: Option<String>,
 }
 
-/// What a report call told about one presence.
+/// The report about one presence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerReport {
     /// The presence.

@@ -1,24 +1,24 @@
-//! What became of a record that was read again by today's code.
+//! The outcome of reading a record again with the current code.
 //!
-//! Plain data: told by whoever replays, shown by the API and the command line.
+//! Plain data: the replay returns it; the API and the command line show it.
 
 use crate::model::page::Reject;
 
-/// What became of a reject.
+/// The outcome of replaying a reject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplayOutcome {
-    /// It can be read, and is stored now.
+    /// It was read, and is stored now.
     Stored,
-    /// It can be read, and was stored already.
+    /// It was read, and was stored already.
     Unchanged,
-    /// It can be read, and something newer is stored.
+    /// It was read, and something newer is stored.
     Stale,
-    /// It cannot be read or stored yet; says why.
+    /// It cannot be read or stored yet; holds the reason.
     StillRejected(Reject),
 }
 
 impl ReplayOutcome {
-    /// The word for it.
+    /// Returns the name of the outcome.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Stored => "stored",
@@ -28,7 +28,7 @@ impl ReplayOutcome {
         }
     }
 
-    /// Whether the reject is resolved.
+    /// Returns whether the reject is resolved.
     pub fn is_resolved(&self) -> bool {
         !matches!(self, Self::StillRejected(_))
     }

@@ -1,7 +1,7 @@
-//! Rings: which part of the past is read again how often, where a list goes by creation.
+//! Rings: the parts of the past that are read again, and how often, where a list is sorted by creation.
 //!
-//! Such a list does not name an old session that changes, so that the past must be read again: what is young often, all
-//! of it once a week.
+//! Such a list does not show that an old session changed, so the past must be read again: recent sessions
+//! often, all of them once a week.
 
 use std::fmt;
 
@@ -10,21 +10,21 @@ use chrono::TimeDelta;
 /// A part of the past that is read again in one go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ring {
-    /// By every poll: what was created lately.
+    /// Every poll: recently created sessions.
     Poll,
     /// Hourly: the last month.
     Hourly,
-    /// Daily: what is known to be open, of any age.
+    /// Daily: sessions that are known to be open, of any age.
     Daily,
-    /// Weekly: everything.
+    /// Weekly: all sessions.
     Weekly,
 }
 
 impl Ring {
-    /// All rings, the innermost first.
+    /// All rings, the most recent part first.
     pub const ALL: [Self; 4] = [Self::Poll, Self::Hourly, Self::Daily, Self::Weekly];
 
-    /// The name in the database and in answers.
+    /// Returns the name in the database and in answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Poll => "poll",
@@ -34,12 +34,12 @@ impl Ring {
         }
     }
 
-    /// The ring of that name.
+    /// Returns the ring of that name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ring| ring.as_str() == text)
     }
 
-    /// How often it is read; `None`: by every poll.
+    /// Returns the interval between readings; `None`: every poll.
     pub fn period(self) -> Option<TimeDelta> {
         match self {
             Self::Poll => None,
@@ -49,7 +49,7 @@ impl Ring {
         }
     }
 
-    /// How far back it reaches; `None`: as far as there is anything to be read.
+    /// Returns how far back the ring reaches; `None`: to the start of the history.
     pub fn reach(self) -> Option<TimeDelta> {
         match self {
             Self::Poll => Some(TimeDelta::hours(48)),

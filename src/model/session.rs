@@ -1,4 +1,4 @@
-//! The session: one conversation, meeting or avatar stream, in the words all providers share.
+//! The session: one conversation, meeting or avatar stream, in terms that all providers share.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -10,11 +10,11 @@ use crate::model::message::{Message, TrailStep};
 use crate::model::outcome::Outcome;
 use crate::model::person::PersonRef;
 
-/// Version of the rules that turn records into sessions. Raise it when a rule changes: stored sessions
-/// are then written anew the next time they are read.
+/// Version of the rules that turn records into sessions. Raise it when a rule changes: stored sessions are then
+/// rewritten the next time they are read.
 pub const MAPPING_VERSION: u8 = 2;
 
-/// What kind of conversation it is.
+/// The kind of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionKind {
     /// A streamed avatar.
@@ -28,7 +28,7 @@ pub enum SessionKind {
 }
 
 impl SessionKind {
-    /// The value in `core.sessions.session_kind`.
+    /// Returns the value in `core.sessions.session_kind`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Avatar => "avatar",
@@ -39,23 +39,23 @@ impl SessionKind {
     }
 }
 
-/// Where a session stands.
+/// The state of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionState {
     /// Running now.
     Live,
     /// Over.
     Ended,
-    /// A chat that was not completed; it may rest for days.
+    /// A chat that was not completed; it may be idle for days.
     Open,
-    /// It was asked for and never connected.
+    /// It was requested and never connected.
     NeverStarted,
-    /// The provider's status is none we know.
+    /// The provider's status is unknown to us.
     Unknown,
 }
 
 impl SessionState {
-    /// The value in `core.sessions.session_state`.
+    /// Returns the value in `core.sessions.session_state`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -67,7 +67,7 @@ impl SessionState {
     }
 }
 
-/// Who says when a session ended.
+/// The origin of a session's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndSource {
     /// The provider gave the instant.
@@ -77,7 +77,7 @@ pub enum EndSource {
 }
 
 impl EndSource {
-    /// The value in `core.sessions.ended_at_source`.
+    /// Returns the value in `core.sessions.ended_at_source`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Provider => "provider",
@@ -93,71 +93,71 @@ pub struct Session {
     pub provider_session_id: ProviderRecordId,
     /// Kind of conversation.
     pub kind: SessionKind,
-    /// The provider's status to the letter.
+    /// The provider's status, verbatim.
     pub provider_status: Option<String>,
-    /// Where it stands.
+    /// State.
     pub state: SessionState,
-    /// What became of it.
+    /// Outcome.
     pub outcome: Outcome,
-    /// The provider flags it unresolved, completed or not; `None` where it did not say.
+    /// Whether the provider flags it unresolved, completed or not; `None`: not stated.
     pub is_flagged_unresolved: Option<bool>,
-    /// Way of contact, `whatsapp` for example, to the letter.
+    /// Channel, such as `whatsapp`, verbatim.
     pub channel: Option<String>,
-    /// Who it was with.
+    /// The person behind the session.
     pub person: Option<PersonRef>,
     /// The session this one is a part of (breakout room).
     pub parent_provider_session_id: Option<String>,
-    /// What groups sessions at the provider: meeting, feed or avatar.
+    /// Group of the session at the provider: meeting, feed or avatar.
     pub group_key: Option<String>,
-    /// When the provider created it.
+    /// Time at which the provider created it.
     pub created_at: DateTime<Utc>,
-    /// When it began; the creation where no start is given.
+    /// Start; the creation where no start is given.
     pub started_at: DateTime<Utc>,
-    /// When it ended.
+    /// End.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Who says so.
+    /// Origin of the end.
     pub ended_at_source: Option<EndSource>,
-    /// When a chat was completed.
+    /// Time at which a chat was completed.
     pub completed_at: Option<DateTime<Utc>>,
-    /// The last sign of life the provider reports.
+    /// Last activity that the provider reports.
     pub last_activity_at: Option<DateTime<Utc>>,
     /// Wall-clock length, seconds; for an open chat up to its last message.
     pub duration_seconds: Option<Decimal>,
-    /// What the provider meters, minutes. `None`: not said, or not metered at all.
+    /// Minutes that the provider meters. `None`: not stated, or not metered at all.
     pub provider_minutes: Option<Decimal>,
-    /// Most people at once.
+    /// Most participants at once.
     pub max_concurrent_participants: Option<i32>,
     /// The provider's own change time.
     pub provider_updated_at: Option<DateTime<Utc>>,
-    /// What only this provider has.
+    /// Provider-specific columns.
     pub extension: Option<Extension>,
-    /// Messages, where this record carried them; `None` means not asked, `Some([])` means none.
+    /// Messages, where this record carried them; `None` means not requested, `Some([])` means none.
     pub messages: Option<Vec<Message>>,
-    /// The way through the skills, where this record carried it.
+    /// Steps through the skills, where this record carried them.
     pub trail: Option<Vec<TrailStep>>,
-    /// The record names only part of the session: it may add, and must not blank out what is known.
+    /// Whether the record names only part of the session: it may add data, and must not blank out known data.
     pub is_partial: bool,
-    /// Which documented fields the record has.
+    /// Documented fields that the record has.
     pub fields: FieldPresence,
 }
 
 impl Session {
-    /// Whether the provider's own clock says that this is older than `other`.
+    /// Returns whether this is older than `other` by the provider's own clock.
     pub fn is_older_than(&self, other: &Self) -> bool {
         self.provider_updated_at.zip(other.provider_updated_at).is_some_and(|(own, other)| own < other)
     }
 
-    /// Whether this names only part of its session, so that it may add and must not blank out what is known: by its form,
-    /// because it lacks the change time that what is known has, or because it says nothing of where the session stands
-    /// where that is known. A word nobody knows is no such silence: it does say that something changed.
+    /// Returns whether this names only part of its session, so that it may add data and must not blank out
+    /// known data: by its form, because it lacks a known change time, or because it lacks a state where that is
+    /// known. An unknown status does count as a state: it shows that something changed.
     pub fn names_part(&self, is_change_time_known: bool, is_state_known: bool) -> bool {
         let is_silent = self.provider_status.is_none() && self.state == SessionState::Unknown;
         let lacks = is_change_time_known || (is_silent && is_state_known);
         self.is_partial || (self.provider_updated_at.is_none() && lacks)
     }
 
-    /// What is stored once `newer` came after this: an older record changes nothing, one that names only part adds what
-    /// it says as `session_upsert.sql` does, and what a record did not carry stays.
+    /// Returns the stored state once `newer` follows this: an older record changes nothing, a partial one adds
+    /// its data as `session_upsert.sql` does, and data that a record did not carry stays.
     #[must_use]
     pub fn followed_by(self, newer: Self) -> Self {
         if newer.is_older_than(&self) {
@@ -169,7 +169,7 @@ impl Session {
             return self.with_part(newer);
         }
         if newer.fields.has_lost(&self.fields, false) {
-            // without its length, a session that is over looks as if it ran
+            // without its duration, a session that is over looks as if it were running
             let is_over = self.state == SessionState::Ended && newer.state == SessionState::Live;
             let state = if is_over { self.state } else { newer.state };
             return self.with_part(Self { state, ..newer });
@@ -178,7 +178,7 @@ impl Session {
     }
 
     fn with_part(self, part: Self) -> Self {
-        // an end goes with its length, and an open session has none
+        // an end belongs to its duration, and an open session has no end
         let is_open = part.state == SessionState::Open;
         let has_end = is_open || part.ended_at.is_some();
         let is_judged = !matches!(part.outcome, Outcome::Unknown | Outcome::NotApplicable);

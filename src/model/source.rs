@@ -1,4 +1,4 @@
-//! Sources: configured accounts, and what their provider can tell at all.
+//! Sources: configured accounts, and the capabilities of their providers.
 
 use chrono::{DateTime, Utc};
 
@@ -6,8 +6,7 @@ use crate::model::id::SourceSlug;
 use crate::model::session::SessionKind;
 use crate::model::stream::Stream;
 
-/// What a provider's minutes measure. Minutes of different bases may be added only when the answer
-/// says so.
+/// The measure of a provider's minutes. Minutes of different bases may be added only when the answer says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MinutesBasis {
     /// The sum of every participant's time.
@@ -17,7 +16,7 @@ pub enum MinutesBasis {
 }
 
 impl MinutesBasis {
-    /// The value in `core.sources.minutes_basis`.
+    /// Returns the value in `core.sources.minutes_basis`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ParticipantTime => "participant_time",
@@ -26,7 +25,7 @@ impl MinutesBasis {
     }
 }
 
-/// Whether a provider has messages, and whether this service holds them.
+/// Whether a provider has messages, and whether this service stores them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MessageSupport {
     /// They come with the session list.
@@ -40,7 +39,7 @@ pub enum MessageSupport {
 }
 
 impl MessageSupport {
-    /// The value in `core.sources.message_support`.
+    /// Returns the value in `core.sources.message_support`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Inline => "inline",
@@ -51,18 +50,18 @@ impl MessageSupport {
     }
 }
 
-/// What a provider can tell at all. It decides which figures are not applicable.
+/// The capabilities of a provider. They decide which metrics are not applicable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// What its minutes measure; `None` where it meters nothing.
+    /// Measure of its minutes; `None` where it meters nothing.
     pub minutes_basis: Option<MinutesBasis>,
-    /// Whether it says if a conversation was resolved.
+    /// Whether it states if a conversation was resolved.
     pub has_outcomes: bool,
-    /// Messages.
+    /// Support of messages.
     pub messages: MessageSupport,
-    /// The kinds of session it can have.
+    /// Kinds of session it can have.
     pub session_kinds: &'static [SessionKind],
-    /// What it has to be fetched for each session.
+    /// Streams to fetch for each session.
     pub session_streams: &'static [Stream],
 }
 
@@ -73,18 +72,19 @@ pub struct SourceRegistration {
     pub slug: SourceSlug,
     /// Kind of platform.
     pub provider: String,
-    /// Which account at the provider, in the provider's words; empty where the key alone decides.
+    /// The account at the provider, in the provider's terms; empty where the key alone decides.
     pub account_ref: String,
-    /// Recognizes the credential; see [`crate::model::person::PersonKey::credential_fingerprint`].
+    /// Fingerprint of the credential; see [`crate::model::person::PersonKey::credential_fingerprint`].
     pub credential_fingerprint: String,
-    /// What the provider can tell.
+    /// Capabilities of the provider.
     pub capabilities: Capabilities,
-    /// History before this instant is not asked for.
+    /// Start of the history: nothing older is requested.
     pub history_from: DateTime<Utc>,
-    /// When it is polled: six cron fields, UTC.
+    /// Polling schedule: six cron fields, UTC.
     pub schedule: String,
-    /// What is fetched for each session once it is known.
+    /// Streams to fetch for each known session.
     pub session_streams: Vec<Stream>,
-    /// What of a chat means that a human took over: kinds of trail step, skills, origins of messages. Empty: unknown.
+    /// Steps of a chat that mean that a human took over: kinds of trail step, skills, origins of messages.
+    /// Empty: unknown.
     pub human_steps: Vec<String>,
 }

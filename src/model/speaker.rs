@@ -1,27 +1,27 @@
-//! Who speaks, where only the text of an utterance says so: `Ana Souza: Good morning`.
+//! Speakers that only the text of an utterance names: `Ana Souza: Good morning`.
 //!
-//! Sentences have colons too, so a text before one is a name only on evidence: a participant of the session has it, a
-//! voice of the same file has it, or it stands before a colon more than once. While no participant of the session is
-//! known, a text of the form of a full name is believed as well. Everything else stays text.
+//! Sentences have colons too, so a text before a colon counts as a name only on evidence: a participant of the
+//! session has it, a voice of the same file has it, or it precedes a colon more than once. While no participant
+//! of the session is known, a text in the form of a full name counts as well. All other text stays text.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::model::transcript::TranscriptSegment;
 
-/// What stands between a name and what was said.
+/// The separator between a name and the utterance.
 const MARK: &str = ": ";
-/// A longer text before a colon is no name,
+/// A longer text before a colon is no name.
 const LONGEST_NAME_CHARS: usize = 80;
-/// and neither is one of more words.
+/// A text of more words is no name.
 const MOST_WORDS: usize = 5;
-/// What a program writes for a speaker without a name, with a number behind it or not.
+/// Placeholders of programs for a speaker without a name, with or without a number.
 const PLACEHOLDERS: [&str; 4] = ["unknown", "unknown speaker", "speaker", "guest"];
-/// Words of a name that begin with a small letter.
+/// Words of a name that begin with a lower-case letter.
 const PARTICLES: [&str; 22] = [
     "al", "bin", "da", "das", "de", "del", "den", "der", "di", "dos", "du", "e", "el", "ibn", "la", "le", "ten", "ter",
     "van", "von", "y", "zu",
 ];
-/// Words that introduce a sentence as often as they come.
+/// Words that often introduce a sentence.
 const INTRODUCTIONS: [&str; 20] = [
     "action",
     "also",
@@ -47,14 +47,14 @@ const INTRODUCTIONS: [&str; 20] = [
 /// Words of a name that end with a period, besides single letters.
 const ABBREVIATIONS: [&str; 9] = ["dr.", "jr.", "mr.", "mrs.", "ms.", "mx.", "prof.", "sr.", "st."];
 
-/// Makes the spaces behind a name one, so that a name can be taken off a text and put back.
+/// Reduces the spaces after a name to one, so that a name can be removed from a text and put back.
 pub fn with_plain_mark(text: &str) -> String {
     let split = text.split_once(':').filter(|(name, said)| is_possible(name) && said.starts_with(char::is_whitespace));
     split.map_or_else(|| text.to_owned(), |(name, said)| [name.trim_end(), MARK, said.trim_start()].concat())
 }
 
-/// Decides about the names in the texts of a transcript, also where it was decided before with other `participants`:
-/// the names of those who were in the session, none where that is not known.
+/// Decides which texts of a transcript begin with a name, even if that was decided before with other
+/// `participants`: the names of those who were in the session, empty where unknown.
 pub fn name_speakers(segments: &mut [TranscriptSegment], participants: &[String]) {
     let texts: Vec<Option<String>> = segments.iter().map(whole_text).collect();
     let voices = segments.iter().filter(|segment| !segment.is_speaker_in_text);
@@ -81,7 +81,7 @@ pub fn name_speakers(segments: &mut [TranscriptSegment], participants: &[String]
     }
 }
 
-/// The text with the name that was taken off; `None` where the file names the speaker beside the text.
+/// Returns the text including a removed name; `None` where the file names the speaker beside the text.
 fn whole_text(segment: &TranscriptSegment) -> Option<String> {
     match &segment.speaker_label {
         None => Some(segment.body.clone()),
@@ -90,7 +90,7 @@ fn whole_text(segment: &TranscriptSegment) -> Option<String> {
     }
 }
 
-/// A name without case, spaces and what stands in parentheses: `Ben Okafor (he/him)` is Ben Okafor.
+/// Returns a name without case, extra spaces and parentheses: `Ben Okafor (he/him)` is Ben Okafor.
 fn key(name: &str) -> String {
     let outside = without_parentheses(name);
     let words = if outside.trim().is_empty() { name } else { &outside };
@@ -113,12 +113,12 @@ fn without_parentheses(name: &str) -> String {
     outside.collect()
 }
 
-/// Whether `name` is short enough, and stands in one line.
+/// Returns whether `name` is short enough, and on one line.
 fn is_possible(name: &str) -> bool {
     !name.trim().is_empty() && !name.contains('\n') && name.chars().count() <= LONGEST_NAME_CHARS
 }
 
-/// Whether `name` can be a name at all, and not the beginning of a sentence.
+/// Returns whether `name` can be a name at all, and not the beginning of a sentence.
 fn is_plausible(name: &str) -> bool {
     let outside = without_parentheses(name);
     let words: Vec<&str> = outside.split_whitespace().collect();
@@ -134,7 +134,7 @@ fn is_plausible(name: &str) -> bool {
         && words.iter().all(|word| !word.ends_with('.') || is_abbreviation(word))
 }
 
-/// Whether `name` has the form of a given name and a family name: at least two words, each with a capital.
+/// Returns whether `name` has the form of a given name and a family name: at least two capitalized words.
 fn is_full_name(name: &str) -> bool {
     let outside = without_parentheses(name);
     let bare = |word: &'_ str| word.trim_matches(|c: char| c.is_ascii_punctuation() || c == '“' || c == '”').to_owned();

@@ -4,22 +4,22 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One kind of record polled from a source. A listing stream walks pages of a provider's list; a
-/// per-session stream is asked for one session at a time, after the session is known.
+/// One kind of record polled from a source. A listing stream walks the pages of a provider's list; a
+/// per-session stream is fetched for one session at a time, once the session is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
-    /// The list of sessions, with whatever the provider puts inside a session.
+    /// The list of sessions, with the data that the provider embeds in a session.
     Sessions,
-    /// Per session: who was there, from when to when.
+    /// Per session: participants and the times of their presence.
     Participants,
-    /// Per session: what was written.
+    /// Per session: written messages.
     Chat,
-    /// Per session: what was said.
+    /// Per session: spoken utterances.
     Transcript,
-    /// Per session: what it was about.
+    /// Per session: summary.
     Summary,
-    /// Per session: how well each participant heard and saw.
+    /// Per session: audio and video quality of each participant.
     Quality,
 }
 
@@ -27,14 +27,14 @@ impl Stream {
     /// Streams that walk a list, in the order in which they are polled.
     pub const LISTING: [Self; 1] = [Self::Sessions];
 
-    /// Streams fetched one session at a time. Quality comes last: it asks for the participants found.
+    /// Streams fetched for one session at a time. Quality comes last: it needs the participants.
     pub const PER_SESSION: [Self; 5] = [Self::Participants, Self::Chat, Self::Transcript, Self::Summary, Self::Quality];
 
     /// All streams.
     pub const ALL: [Self; 6] =
         [Self::Sessions, Self::Participants, Self::Chat, Self::Transcript, Self::Summary, Self::Quality];
 
-    /// The name in the database, in links and on the command line.
+    /// Returns the name in the database, in links and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sessions => "sessions",
@@ -46,7 +46,7 @@ impl Stream {
         }
     }
 
-    /// The stream of that name.
+    /// Returns the stream of that name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|stream| stream.as_str() == text)
     }

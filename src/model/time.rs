@@ -1,7 +1,7 @@
 //! Instants and windows.
 //!
-//! Providers write instants in many spellings: ISO text with a zone or without, the dates of mail and HTTP, epoch numbers
-//! in several units. What they mean is decided here, once, for records and files of every provider.
+//! Providers write instants in many forms: ISO text with or without a zone, the dates of mail and HTTP, epoch
+//! numbers in several units. This module parses them in one place, for records and files of every provider.
 
 mod spelling;
 
@@ -10,19 +10,19 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
-/// The instants the database accepts: from 2000 to 2100. Outside lies a unit mistake, not a session.
+/// Returns the range of instants that the database accepts: from 2000 to 2100. An instant outside is a unit mistake.
 pub fn sane_range() -> (DateTime<Utc>, DateTime<Utc>) {
     (DateTime::UNIX_EPOCH + TimeDelta::days(10_957), DateTime::UNIX_EPOCH + TimeDelta::days(47_482))
 }
 
-/// The instant, if it lies in [`sane_range`].
+/// Returns the instant, if it lies in [`sane_range`].
 pub fn sane(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let (first, last) = sane_range();
     (at >= first && at < last).then_some(at)
 }
 
-/// Reads an instant from a number of seconds, milliseconds, microseconds or nanoseconds since 1970. Within the sane
-/// range no number is possible in two units, so the size shows the unit.
+/// Converts a number of seconds, milliseconds, microseconds or nanoseconds since 1970. Within the sane range no
+/// number is possible in two units, so the size shows the unit.
 pub fn from_epoch(number: Decimal) -> Option<DateTime<Utc>> {
     use rust_decimal::prelude::ToPrimitive;
     let up_to = |zeros: u32| number.abs() <= Decimal::from(10_i64.pow(zeros));
@@ -38,7 +38,7 @@ pub fn from_epoch(number: Decimal) -> Option<DateTime<Utc>> {
     sane(DateTime::from_timestamp_micros(micros.trunc().to_i64()?)?)
 }
 
-/// Reads an instant from text: an epoch number, or any [`spelling`] that has one meaning. Without a zone it is UTC.
+/// Parses an instant: an epoch number, or any [`spelling`] that has one meaning. Without a zone it is UTC.
 /// Stray double quotes around it are dropped.
 pub fn from_text(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim().trim_matches('"').trim();
@@ -49,7 +49,7 @@ pub fn from_text(text: &str) -> Option<DateTime<Utc>> {
     number.and_then(from_epoch).or_else(|| sane(to_micros(spelling::instant(text)?)))
 }
 
-/// Cuts to microseconds, the resolution of the database, so that what was stored compares equal.
+/// Truncates to microseconds, the resolution of the database, so that a stored instant compares equal.
 pub fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
 }
@@ -57,14 +57,14 @@ pub fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
 /// A half-open range of time, `[from, to)`, whose completeness is claimed or denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
-    /// First instant inside.
+    /// First instant.
     pub from: DateTime<Utc>,
-    /// First instant after it.
+    /// End, exclusive.
     pub to: DateTime<Utc>,
 }
 
 impl Window {
-    /// How long it is; zero where the ends are out of order.
+    /// Returns the length; zero where the ends are out of order.
     pub fn span(&self) -> TimeDelta {
         (self.to - self.from).max(TimeDelta::zero())
     }

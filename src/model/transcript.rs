@@ -1,16 +1,16 @@
-//! Transcripts and summaries: what was said, and what it was about.
+//! Transcripts and summaries of sessions.
 
 use chrono::{DateTime, Utc};
 
 use crate::model::participant;
 use crate::model::person::PersonRef;
 
-/// The form a transcript came in.
+/// The file format of a transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TranscriptFormat {
     /// A JSON list.
     Json,
-    /// Comma-separated, with a header or without.
+    /// Comma-separated, with or without a header.
     Csv,
     /// `SubRip` subtitles.
     Srt,
@@ -19,7 +19,7 @@ pub enum TranscriptFormat {
 }
 
 impl TranscriptFormat {
-    /// The value in `core.transcripts.format`.
+    /// Returns the value in `core.transcripts.format`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -30,27 +30,27 @@ impl TranscriptFormat {
     }
 }
 
-/// What was said in a session.
+/// The transcript of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transcript {
-    /// The form it came in.
+    /// File format.
     pub format: TranscriptFormat,
-    /// Language, where the file says it (BCP 47, to the letter).
+    /// Language, where the file states it (BCP 47, verbatim).
     pub language_code: Option<String>,
-    /// In the order of the file.
+    /// Utterances, in the order of the file.
     pub segments: Vec<TranscriptSegment>,
 }
 
 /// One utterance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TranscriptSegment {
-    /// From the start of the session, milliseconds; `None`: not readable.
+    /// Start, from the start of the session, milliseconds; `None`: not readable.
     pub offset_ms: Option<i64>,
-    /// Where it ends, from the start of the session, milliseconds; `None`: the form does not say.
+    /// End, from the start of the session, milliseconds; `None`: the format does not state it.
     pub end_offset_ms: Option<i64>,
-    /// When it was said.
+    /// Time of the utterance.
     pub started_at: Option<DateTime<Utc>>,
-    /// Presence of the speaker (peer id), where the form says it.
+    /// Presence of the speaker (peer id), where the format states it.
     pub provider_participant_id: Option<String>,
     /// The provider's id of the speaker.
     pub provider_user_id: Option<String>,
@@ -58,21 +58,21 @@ pub struct TranscriptSegment {
     pub custom_participant_id: Option<String>,
     /// Name of the speaker. Personal.
     pub speaker_label: Option<String>,
-    /// The name was taken off the text, where it stood before a colon. Participants that become known later may show
-    /// that it is none.
+    /// Whether the name was removed from the text, where it stood before a colon. Participants that become
+    /// known later may show that it is no name.
     pub is_speaker_in_text: bool,
-    /// What was said.
+    /// Text.
     pub body: String,
 }
 
 impl TranscriptSegment {
-    /// The person who spoke, by the same rule as a participant's.
+    /// Returns the person who spoke, by the same rule as a participant's.
     pub fn person(&self) -> Option<PersonRef> {
         participant::person(self.custom_participant_id.as_deref(), self.provider_user_id.as_deref())
     }
 }
 
-/// The form of a summary's text.
+/// The format of a summary's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SummaryFormat {
     /// Markdown.
@@ -82,7 +82,7 @@ pub enum SummaryFormat {
 }
 
 impl SummaryFormat {
-    /// The value in `core.session_summaries.format`.
+    /// Returns the value in `core.session_summaries.format`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Markdown => "markdown",
@@ -91,10 +91,10 @@ impl SummaryFormat {
     }
 }
 
-/// What a session was about, in the provider's words.
+/// The provider's summary of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// Form of the text.
+    /// Format of the text.
     pub format: SummaryFormat,
     /// The text. Personal.
     pub body: String,

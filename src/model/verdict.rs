@@ -1,24 +1,24 @@
 //! Verdicts: how a run of one stream of one source ended.
 //!
-//! Complete means proven; what is proven is not known here.
+//! Complete means proven; other modules decide what proves a run.
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Everything in its range is proven to be stored.
     Complete,
     /// It ran to its end, and something is not proven.
     Incomplete,
-    /// It could not go on.
+    /// It could not continue.
     Failed,
-    /// The provider wants no call for a while.
+    /// The provider accepts no call for a while.
     RateLimited,
-    /// It was told to stop.
+    /// It was stopped.
     Cancelled,
 }
 
 impl Verdict {
-    /// The value in `ingest.runs.verdict`.
+    /// Returns the value in `ingest.runs.verdict`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",

@@ -1,7 +1,7 @@
 //! `POST /v1/sources/{slug}/streaming-sessions`: start a streaming session.
 //!
-//! What is needed to join it is in the first answer and nowhere else: it is neither stored nor logged, and a repeated
-//! request cannot get it again. What the body may hold is the provider's business; here it is only documented.
+//! The tokens to join the session are in the first response only: they are neither stored nor logged, and a repeated
+//! request cannot get them again. The provider decides what the body may hold; this module only documents it.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::model::action::{ActionKind, LaunchLimits};
 use crate::query::actions;
 use crate::store::action::{self as journal, Trace};
 
-/// A streaming session that was started.
+/// A started streaming session.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionStarted {
     /// Number of the call in `/v1/actions`.
@@ -37,23 +37,24 @@ pub(crate) struct SessionStarted {
     /// Slug of the source.
     #[schema(example = "konpro-main")]
     source: String,
-    /// The provider's id of the session. It is in `/v1/sessions` once it was polled.
+    /// The provider's id of the session. `/v1/sessions` lists it once it is polled.
     provider_session_id: String,
-    /// Longest the session may take, seconds; null: not said.
+    /// Longest duration of the session, seconds; null: not stated by the provider.
     #[schema(example = 600)]
     session_duration_limit_seconds: Option<i32>,
-    /// Whether it is on a paid plan; null: not said.
+    /// Whether the session is on a paid plan; null: not stated by the provider.
     is_paid: Option<bool>,
-    /// What is needed to join. Given once; null where `tokens_already_given`.
+    /// Address and tokens to join. Given once; null where `tokens_already_given` is true.
     access: Option<JoinAccess>,
-    /// True: this is the answer to the first call with this key; the provider was not asked again, and what is needed
-    /// to join was given with the first answer and is kept nowhere.
+    /// True: this repeats the response to the first call with this key. The provider was not called again, and
+    /// the tokens to join were in the first response only.
     tokens_already_given: bool,
-    /// False: it could not be written down, so the journal shows it as unknown and its settings are not kept.
+    /// False: the outcome could not be stored, so the journal shows it as `unknown` and the session's settings
+    /// are not kept.
     is_recorded: bool,
 }
 
-/// What is needed to join a streaming session, to the letter as the provider gave it.
+/// Address and tokens to join a streaming session, verbatim from the provider.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct JoinAccess {
     /// Address of the room.
@@ -62,7 +63,7 @@ pub(crate) struct JoinAccess {
     access_token: Option<String>,
     /// Token for the provider's audio agents.
     livekit_agent_token: Option<String>,
-    /// Address for signals in real time.
+    /// Address for real-time signals.
     realtime_endpoint: Option<String>,
 }
 
@@ -80,11 +81,11 @@ impl From<Access> for JoinAccess {
 
 /// Start a streaming session
 ///
-/// Asks the provider once to start an avatar's session. **It is billed there from now on.** The answer holds what is
-/// needed to join, and only this answer does: nothing of it is stored or logged. Quality, voice, speech-to-text and
-/// limits are kept as the session's launch settings (`analytics.session_launches`). Only for sources with
-/// `[sources.actions] enabled = true`. With an `Idempotency-Key` the same request within 24 hours gets the first one's
-/// outcome without the tokens, and nothing is started again.
+/// Calls the provider once to start an avatar's session. **The provider bills the session from then on.** The
+/// tokens to join are in this response only: they are neither stored nor logged. Quality, voice, speech-to-text
+/// and limits are kept as the session's launch settings (`analytics.session_launches`). Only for sources with
+/// `[sources.actions] enabled = true`. A repeated request with the same `Idempotency-Key` within 24 hours
+/// returns the first outcome without the tokens and starts nothing.
 #[utoipa::path(
     post, path = "/v1/sources/{slug}/streaming-sessions", tag = "actions",
     params(
@@ -150,7 +151,7 @@ pub(crate) async fn start_streaming_session(
     Ok((StatusCode::CREATED, no_store, Json(answer)).into_response())
 }
 
-/// Makes the call and writes down how it ended.
+/// Makes the call and stores its outcome.
 async fn start(
     state: ApiState,
     actions: Arc<dyn Actions>,
@@ -171,7 +172,7 @@ async fn start(
         settings: &launch.settings,
         limits,
     };
-    // what cannot be written down was started all the same, and is billed: the caller gets it
+    // a session whose outcome cannot be stored is started and billed all the same, so the caller gets it
     let is_recorded = succeed(&state, &wish, action_id, trace).await;
     let LaunchLimits { session_duration_limit_seconds, is_paid } = limits;
     Ok(SessionStarted {
@@ -186,7 +187,7 @@ async fn start(
     })
 }
 
-/// A fault of the body as it is told.
+/// Converts a fault that the provider's reader found into a fault of the API.
 fn told(fault: BodyFault) -> Fault {
     let allowed: Vec<String> = fault.allowed.into_iter().map(ToOwned::to_owned).collect();
     Fault {

@@ -1,6 +1,6 @@
 //! `GET /v1/actions`: the journal of calls that started something, newest first.
 //!
-//! For whoever pays for them: who asked for what and when, and what became of it.
+//! It shows those who pay for the calls who requested what, when, and with which outcome.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -23,13 +23,13 @@ use crate::query::freshness::Freshness;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ActionChoice {
-    /// Slugs of sources, comma list.
+    /// Slugs of sources, comma-separated.
     #[param(example = "konpro-main")]
     source: Option<String>,
-    /// `generate_summary`, `start_streaming_session`; comma list.
+    /// `generate_summary`, `start_streaming_session`; comma-separated.
     #[param(example = "generate_summary")]
     kind: Option<String>,
-    /// `started`, `succeeded`, `refused`, `postponed`, `unknown`; comma list.
+    /// `started`, `succeeded`, `refused`, `postponed`, `unknown`; comma-separated.
     #[param(example = "unknown")]
     state: Option<String>,
 }
@@ -38,10 +38,10 @@ parameter_groups! {
     ActionParameters { choice: ActionChoice, page: PageParameters }
 }
 
-/// The calls that started something
+/// List action calls
 ///
-/// Every such call, newest first: who asked for it and when, and what became of it. `unknown` means that it may have
-/// been started: the answer was lost, or the service ended before it came.
+/// Every call that starts something at a provider, newest first: its caller, its time and its outcome. `unknown` means
+/// that the provider may have started it: the response was lost, or the service ended before the response came.
 #[utoipa::path(
     get, path = "/v1/actions", tag = "actions", params(ActionChoice, PageParameters),
     responses(

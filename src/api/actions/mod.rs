@@ -1,9 +1,9 @@
 //! Calls that start something at a provider, and their journal.
 //!
-//! The one part of the API that does not only read. Whoever asks may be billed for it, so the way is the same for
-//! each: the source must allow it, a web page of another origin may not ask, the wish is written down before the call,
-//! an idempotency key finds the first call again, the call is made once, and an answer that is lost is called unknown
-//! and never tried again. Providers are known only as connectors that are handed in.
+//! This part of the API does more than read: the provider may bill a call. All calls follow the same rules. The
+//! source must allow it, and a web page of another origin is refused. The command is stored before the call,
+//! and an idempotency key finds the first call again. The call is made once; a lost response makes its outcome
+//! `unknown`, and it is never retried. Providers are known only as connectors that are handed in.
 
 pub(crate) mod launch;
 pub(crate) mod launch_body;
@@ -29,26 +29,26 @@ use crate::model::id::SourceId;
 use crate::query::actions::{self, Action};
 use crate::store::action::{self as journal, ActionEnd, Begun, NewAction, Trace};
 
-/// Time after the deadline in which the end of a call is still written down.
+/// Time after the deadline within which the outcome of a call is still stored.
 const WRITING_TIME: TimeDelta = TimeDelta::seconds(30);
-/// Tries to write down the end of a call: what was started is worth more than one.
+/// Attempts to store the outcome of a call: a started session or summary is worth more than one.
 const MAX_WRITES: u32 = 4;
-/// The wait before the second of them; it grows with each.
+/// Wait before the second attempt; it grows with each attempt.
 const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
-/// The sources that allow it, by slug, and what their providers offer.
+/// The sources that allow actions, by slug, each with the actions its provider offers.
 pub type Allowed = BTreeMap<String, Option<Arc<dyn Actions>>>;
 
-/// Where something may be started. Clones share it.
+/// The sources at which actions may be started. Clones share the list.
 #[derive(Clone)]
 pub struct ActionAccess {
     sources: Arc<RwLock<Allowed>>,
-    /// How long one call may take; then its outcome is unknown.
+    /// Longest duration of one call; after it, the outcome is unknown.
     pub call_deadline: Duration,
 }
 
 impl Default for ActionAccess {
-    /// Nowhere.
+    /// Allows no source.
     fn default() -> Self {
         Self { sources: Arc::default(), call_deadline: Duration::from_secs(90) }
     }
@@ -61,12 +61,12 @@ impl fmt::Debug for ActionAccess {
 }
 
 impl ActionAccess {
-    /// Nothing may be started until [`Self::replace`] says where; one call may take `call_deadline`.
+    /// Allows no source until [`Self::replace`] is called; one call may take `call_deadline`.
     pub fn new(call_deadline: Duration) -> Self {
         Self { call_deadline, ..Self::default() }
     }
 
-    /// From now on something may be started at the `allowed` sources.
+    /// Replaces the sources that allow actions.
     pub fn replace(&self, allowed: Allowed) {
         *self.sources.write().unwrap_or_else(PoisonError::into_inner) = allowed;
     }
@@ -75,7 +75,7 @@ impl ActionAccess {
         self.sources.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What starts things at `source`, if something of `kind` may and can be started there.
+    /// Returns the actions of `source`, if the source allows actions and offers `kind`.
     fn at(&self, source: &str, kind: ActionKind) -> Result<Arc<dyn Actions>, ActionProblem> {
         let allowed = self.allowed();
         let Some(actions) = allowed.get(source) else {
@@ -92,25 +92,25 @@ impl ActionAccess {
     }
 }
 
-/// What is to be started where.
+/// A command: the kind of action, and the source and session it is for.
 #[derive(Debug, Clone)]
 struct Wish {
     source: String,
     source_id: SourceId,
     kind: ActionKind,
-    /// The stored session it is about: our number and the provider's id.
+    /// The stored session: our number and the provider's id.
     session: Option<(i64, String)>,
 }
 
-/// Whether the call is to be made.
+/// What to do about a request.
 enum Beginning {
-    /// Yes, under this number.
+    /// Make the call, under this number.
     Call(i64),
-    /// It was made before and went well.
+    /// Return the first call, which succeeded.
     Before(Box<Action>),
 }
 
-/// Writes the wish down, or finds what became of it before.
+/// Stores the command, or finds the outcome of the first call with the same key.
 async fn begin(state: &ApiState, request: &ActionRequest, wish: &Wish) -> Result<Beginning, ApiError> {
     let now = state.clock.now();
     let call_deadline = TimeDelta::from_std(state.actions.call_deadline).unwrap_or(TimeDelta::hours(1));
@@ -135,7 +135,7 @@ async fn begin(state: &ApiState, request: &ActionRequest, wish: &Wish) -> Result
     }
 }
 
-/// What the first call with a key means for the second.
+/// Decides what the outcome of the first call with a key means for a repeated one.
 fn before(first: Action) -> Result<Beginning, ApiError> {
     let action_id = first.action_id;
     match first.state.as_str() {
@@ -150,7 +150,7 @@ fn before(first: Action) -> Result<Beginning, ApiError> {
     }
 }
 
-/// Does `work` to its end, whether or not the caller waits for it: what was started must be written down.
+/// Runs `work` to its end even if the caller disconnects: what was started must be stored.
 async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
@@ -158,7 +158,7 @@ async fn to_its_end<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(ApiError::Panicked("a call that starts something was cut off".to_owned())))
 }
 
-/// Makes the call, with a deadline: past it, nobody knows.
+/// Makes the call with a deadline, after which its outcome is unknown.
 async fn call<T>(state: &ApiState, call: impl Future<Output = Result<T, StartError>>) -> Result<T, StartError> {
     let answer = tokio::time::timeout(state.actions.call_deadline, call).await;
     answer.unwrap_or_else(|_| {
@@ -172,7 +172,7 @@ async fn call<T>(state: &ApiState, call: impl Future<Output = Result<T, StartErr
     })
 }
 
-/// Writes down that the call went well. False where that could not be written.
+/// Stores that the call succeeded. Returns false if that could not be stored.
 async fn succeed(state: &ApiState, wish: &Wish, action_id: i64, trace: Trace<'_>) -> bool {
     let (outcome, now) = (ActionOutcome::Succeeded, state.clock.now());
     let end = ActionEnd { outcome, http_status: None, error_class: None, detail: None, now, trace };
@@ -180,7 +180,7 @@ async fn succeed(state: &ApiState, wish: &Wish, action_id: i64, trace: Trace<'_>
     write_end(state, action_id, &end).await
 }
 
-/// Writes down that the call did not go well, and what to say about it.
+/// Stores that the call failed, and returns the error to report.
 async fn fail(state: &ApiState, wish: &Wish, action_id: i64, failed: StartError, trace: Trace<'_>) -> ApiError {
     let StartError { outcome, error } = failed;
     let (now, detail) = (state.clock.now(), error.to_string());
@@ -209,7 +209,7 @@ async fn fail(state: &ApiState, wish: &Wish, action_id: i64, failed: StartError,
     ActionProblem::Failed { action_id, outcome, detail, retry_after_seconds }.into()
 }
 
-/// Whether the end could be written. Without it the outcome counts as unknown, which is safe.
+/// Stores the outcome and returns whether that worked. Without it the outcome counts as unknown, which is safe.
 async fn write_end(state: &ApiState, action_id: i64, end: &ActionEnd<'_>) -> bool {
     for number in 1..=MAX_WRITES {
         match journal::end(&state.pool, action_id, end).await {

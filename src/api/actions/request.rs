@@ -1,8 +1,9 @@
 //! A request that may start something: where it comes from, its idempotency key, its body.
 //!
-//! The service asks nobody who they are on a loopback address, so any web page in a browser on this machine could
-//! post to it. A browser says where a page comes from (`Origin`, `Sec-Fetch-Site`) and lets a foreign page send JSON
-//! only after asking, which is never granted here; a name that somebody points at a loopback address is foreign too.
+//! The service does not authenticate callers on a loopback address, so any web page in a browser on this
+//! machine could post to it. A browser states where a page comes from (`Origin`, `Sec-Fetch-Site`) and lets a
+//! foreign page send JSON only after a preflight request, which is never granted here. A foreign host name that
+//! points at a loopback address counts as foreign too.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,16 +19,16 @@ use crate::api::problem::{ActionProblem, ApiError, Fault};
 use crate::api::request_id::RequestId;
 use crate::store::action::KeyHashes;
 
-/// The header of the key.
+/// Name of the idempotency key header.
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Longest key, characters.
 const MAX_KEY_CHARS: usize = 255;
-/// Largest body. A knowledge base is a text of some pages.
+/// Largest body, bytes. A knowledge base is a text of some pages.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// A request that may start something.
 pub(crate) struct ActionRequest {
-    /// What is asked for; null where the body is empty.
+    /// The JSON body; null where the body is empty.
     pub(crate) body: Value,
     /// Address of the caller.
     pub(crate) requested_by: String,
@@ -63,7 +64,7 @@ impl<S: Send + Sync> FromRequest<S> for ActionRequest {
 }
 
 impl ActionRequest {
-    /// For calls that are told nothing: the body must be empty.
+    /// Refuses a body that is not empty, for calls that take no fields.
     pub(crate) fn refuse_content(&self) -> Result<(), ApiError> {
         let faults = match &self.body {
             Value::Null => Vec::new(),
@@ -75,8 +76,8 @@ impl ActionRequest {
         if faults.is_empty() { Ok(()) } else { Err(ApiError::InvalidBody(faults)) }
     }
 
-    /// The key and what is wished for as hashes. The second is salted with the key, which is kept nowhere, so that
-    /// nobody can tell what was asked for by trying.
+    /// Returns the key and the request as hashes. The second is salted with the key, which is stored nowhere,
+    /// so that the content of a request cannot be guessed by trial.
     pub(super) fn key_hashes(&self, wish: &Wish) -> Option<KeyHashes> {
         let key = self.key.as_deref()?;
         let mut body = self.body.clone();
@@ -89,13 +90,13 @@ impl ActionRequest {
 
 fn read_json(bytes: &[u8]) -> Result<Value, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| {
-        // the parser's words may quote the body
+        // the parser's message may quote the body
         let detail = format!("The body is no JSON: line {}, column {}.", error.line(), error.column());
         ApiError::InvalidBody(vec![body_fault("", "not_json", &detail)])
     })
 }
 
-/// A fault at this place of the body.
+/// Creates a fault at this pointer of the body.
 pub(crate) fn body_fault(pointer: &str, code: &'static str, detail: &str) -> Fault {
     let (pointer, detail) = (Some(pointer.to_owned()), detail.to_owned());
     Fault { parameter: String::new(), pointer, code, detail, allowed: Vec::new(), did_you_mean: Vec::new() }
@@ -107,7 +108,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// Whether no page of another origin asks: no page at all, or one that this service gave out on a loopback address.
+/// Returns whether no page of another origin sent this: it has no page, or a page served by this service on loopback.
 fn is_own_origin(headers: &HeaderMap) -> bool {
     let is_own_site = headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none");
     let Some(origin) = headers.get(header::ORIGIN) else { return is_own_site };

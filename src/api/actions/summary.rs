@@ -1,7 +1,7 @@
-//! `POST /v1/sessions/{session_id}/summary`: have the summary of an ended session generated.
+//! `POST /v1/sessions/{session_id}/summary`: generate the summary of an ended session.
 //!
-//! The provider only says that it has begun. The summary itself comes by the way all summaries come, which is told to
-//! look again soon; it is told so too where the answer was lost, since looking costs nothing.
+//! The provider only confirms the start. The summary arrives like all summaries, from polling, which is asked
+//! to check again soon. It is asked even where the response was lost, since a check costs nothing.
 
 use std::sync::Arc;
 
@@ -24,35 +24,35 @@ use crate::model::id::ProviderRecordId;
 use crate::query::sessions;
 use crate::store::action::{self as journal, Trace};
 
-/// A summary that is on its way.
+/// A summary whose generation has started.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SummaryStarted {
     /// Number of the call in `/v1/actions`.
     #[schema(example = 17)]
     action_id: i64,
-    /// Always `succeeded`: the provider has begun.
+    /// Always `succeeded`: the provider has started.
     #[schema(example = "succeeded")]
     state: &'static str,
     /// Slug of the source.
     #[schema(example = "rtk-prod")]
     source: String,
-    /// The session.
+    /// Number of the session.
     #[schema(example = 42)]
     session_id: i64,
     /// The provider's id of the session.
     provider_session_id: String,
-    /// True: this is the answer to the first call with this key, and the provider was not asked again.
+    /// True: this repeats the response to the first call with this key, and the provider was not called again.
     is_repeated: bool,
-    /// False: it could not be written down, so the journal shows it as unknown.
+    /// False: the outcome could not be stored, so the journal shows it as `unknown`.
     is_recorded: bool,
 }
 
-/// Have a summary generated
+/// Generate a summary
 ///
-/// Asks the provider once to generate the summary of an ended session; it needs a transcript and **costs money
-/// there**. The summary arrives by itself some minutes later. Only for sources with `[sources.actions] enabled = true`.
-/// With an `Idempotency-Key` the same request within 24 hours gets the first one's outcome and the provider is not
-/// asked again. The body is empty or `{}`.
+/// Calls the provider once to generate the summary of an ended session; it needs a transcript and **costs money
+/// there**. The summary arrives by polling some minutes later. Only for sources with
+/// `[sources.actions] enabled = true`. A repeated request with the same `Idempotency-Key` within 24 hours returns the
+/// first outcome, and the provider is not called again. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sessions/{session_id}/summary", tag = "actions",
     params(
@@ -109,7 +109,7 @@ pub(crate) async fn generate_summary(
     Ok(answer(action_id, false, is_recorded))
 }
 
-/// Makes the call and writes down how it ended; whether that could be written.
+/// Makes the call and stores its outcome; returns whether that could be stored.
 async fn generate(
     state: ApiState,
     actions: Arc<dyn Actions>,

@@ -1,8 +1,7 @@
-//! Rate cards in a body: read whole, with all faults told at once.
+//! Rate cards in a request body: read completely, with all faults reported at once.
 //!
-//! The rules are those under which a sum of money means something: a price is an exact text and never a float, the
-//! cards of a scenario have one currency, no two of them price the same at one time, and nothing is priced that a
-//! source has not.
+//! The rules keep a sum of money meaningful: a price is an exact text and never a float, the cards of a scenario have
+//! one currency, no two cards price the same thing at the same time, and a card prices only what its source has.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +18,11 @@ use crate::model::time::sane;
 use crate::query::calendar::start_of_day;
 use crate::query::catalog::{Catalog, Source};
 
-/// Most cards of a set.
+/// Most cards in a set.
 const MAX_CARDS: usize = 500;
 /// Longest text of a card, characters.
 const MAX_CHARS: usize = 200;
-/// Since ever, for cards that do not say.
+/// Start of the validity of cards that state none.
 const FIRST_INSTANT: DateTime<Utc> = match DateTime::from_timestamp(946_684_800, 0) {
     Some(at) => at,
     None => DateTime::UNIX_EPOCH,
@@ -41,19 +40,19 @@ const FIELDS: [&str; 10] = [
     "valid_to",
 ];
 
-/// What cards are read against.
+/// The context in which cards are read.
 pub(crate) struct CardReader<'a> {
     pub(crate) catalog: &'a Catalog,
-    /// Whose days dates mean.
+    /// Time zone of dates without a time.
     pub(crate) zone: Tz,
-    /// The scenario of cards that name none.
+    /// Scenario of cards that name none.
     pub(crate) scenario: &'a str,
-    /// Whether cards may name others.
+    /// Whether cards may name other scenarios.
     pub(crate) may_name_others: bool,
 }
 
 impl CardReader<'_> {
-    /// The cards of the list at `/cards`; what is wrong with them goes to `faults`.
+    /// Reads the cards of the list at `/cards`; adds their faults to `faults`.
     pub(crate) fn read(&self, list: &Value, faults: &mut Vec<Fault>) -> Vec<RateCard> {
         let mut told = Faults::default();
         let Some(list) = list.as_array() else {
@@ -140,7 +139,7 @@ impl CardReader<'_> {
     }
 }
 
-/// A unit must be there at the source, and only minutes have presets and roundings.
+/// Checks that the source has the unit, and that only minutes have presets and roundings.
 fn check_unit(source: &Source, unit: &str, pattern: &str, rounding: &str, told: &mut Faults) {
     let slug = &source.source;
     if unit == "minute" && source.minutes_basis.is_none() {
@@ -203,7 +202,7 @@ fn word<'a>(
     found
 }
 
-/// A text, bounded and printable.
+/// Reads a text that is bounded and printable.
 pub(crate) fn text(
     fields: &Map<String, Value>,
     name: &str,
@@ -267,5 +266,5 @@ fn step(fields: &Map<String, Value>, rounding: &str, told: &mut Faults) -> Optio
     step
 }
 
-/// The scenario of what is paid, where nothing else is meant.
+/// The scenario of prices that are paid; the default.
 pub(crate) const DEFAULT_SCENARIO: &str = ACTUAL;

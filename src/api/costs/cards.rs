@@ -1,8 +1,8 @@
-//! `GET /v1/rate-cards`, `PUT /v1/rate-cards`: the prices that stand.
+//! `GET /v1/rate-cards`, `PUT /v1/rate-cards`: the current prices.
 //!
-//! Replaced as a set, so that the same request twice leaves the same prices and nobody has to know what stood before.
-//! What stood is kept with its time, and who replaced it is in the journal of operations. A web page of another origin
-//! may not ask.
+//! Cards are replaced as a set: the same request twice leaves the same prices, and a caller need not know the
+//! previous ones. Previous cards are kept with their time, and the journal of operations records who replaced
+//! them. A web page of another origin is refused.
 
 use axum::Json;
 use axum::extract::State;
@@ -23,15 +23,15 @@ use crate::query::rate_cards::{self, StandingCard};
 use crate::store;
 use crate::store::operation::{Operation, Operator};
 
-/// A price that stands.
+/// A current price.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RateCardItem {
-    /// Our number.
+    /// Our number of the card.
     #[schema(example = 3)]
     rate_card_id: i64,
     #[serde(flatten)]
     card: RateCardBody,
-    /// When it was entered.
+    /// Time at which the card was entered.
     recorded_at: DateTime<Utc>,
 }
 
@@ -41,56 +41,57 @@ pub(crate) struct RateCardBody {
     /// Slug of the source.
     #[schema(example = "rtk-prod")]
     source: String,
-    /// `actual` (what is paid; the default), or the name of a what-if.
+    /// `actual` (the prices paid; the default), or the name of a what-if scenario.
     #[schema(required = false, example = "actual")]
     scenario: String,
     /// `minute`, `session` or `resolution`.
     #[schema(example = "minute")]
     unit: String,
-    /// Price of one: a decimal as text.
+    /// Price of one unit: a decimal as text.
     #[schema(example = "0.002")]
     unit_price: String,
     /// ISO 4217; the same for all cards of a scenario.
     #[schema(example = "USD")]
     currency: String,
-    /// Presets of participants it is for, `*` for any text; the longest that fits wins. Default: `*`.
+    /// Pattern of participant presets, `*` for any text; the longest matching pattern wins. Default: `*`.
     #[schema(required = false, example = "*")]
     preset_pattern: String,
-    /// `none` (the default), `ceil_per_connection` (each presence to the next minute), `ceil_per_session` or `step`.
+    /// `none` (the default), `ceil_per_connection` (each presence rounded up to a minute), `ceil_per_session`
+    /// or `step`.
     #[schema(required = false, example = "none")]
     rounding: String,
-    /// Minutes sold at a time; with `step` only.
+    /// Minutes per sold step; with `step` only.
     #[schema(required = false)]
     step_minutes: Option<i32>,
-    /// First start of a session it prices; a date or RFC 3339. Default: since ever.
+    /// Earliest start of a session that the card prices; a date or RFC 3339. Default: no lower bound.
     #[schema(required = false, example = "2026-01-01T00:00:00Z")]
     valid_from: DateTime<Utc>,
-    /// First start after those; null: until further notice.
+    /// End of the validity, exclusive, by a session's start; null: until further notice.
     #[schema(required = false)]
     valid_to: Option<DateTime<Utc>>,
 }
 
-/// All prices there are to be.
+/// The complete set of prices.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is only documented; the body is read field by field")]
 pub(crate) struct RateCardSet {
-    /// The cards; those that stand and are not among them end.
+    /// The cards; current cards that are not among them end.
     cards: Vec<RateCardBody>,
 }
 
-/// What became of a new set.
+/// The result of replacing the set.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RateCardsReplaced {
-    /// Its number in `/v1/sync/operations`.
+    /// Number of the operation in `/v1/sync/operations`.
     #[schema(example = 15)]
     operation_id: i64,
-    /// Cards that began to stand.
+    /// Cards that became valid.
     #[schema(example = 1)]
     added_count: usize,
     /// Cards that ended.
     #[schema(example = 0)]
     ended_count: usize,
-    /// The cards that stand now.
+    /// The current cards.
     items: Vec<RateCardItem>,
 }
 
@@ -117,9 +118,9 @@ async fn standing(state: &ApiState) -> Result<Vec<RateCardItem>, ApiError> {
     Ok(rate_cards::list(&state.pool).await?.into_iter().map(RateCardItem::from).collect())
 }
 
-/// Rate cards
+/// List rate cards
 ///
-/// The prices that stand, of all sources and scenarios. Metrics of money use those of scenario `actual`.
+/// The current prices of all sources and scenarios. Metrics of money use those of scenario `actual`.
 #[utoipa::path(
     get, path = "/v1/rate-cards", tag = "costs",
     responses(
@@ -146,11 +147,11 @@ pub(crate) async fn list_rate_cards(
 
 /// Replace the rate cards
 ///
-/// Makes these cards the ones that stand, of all sources and scenarios; those that are not among them end, those that
-/// stand already stay. The same request twice changes nothing the second time. Sessions of the past are priced anew:
-/// the card in force when a session began decides, so give cards their time with `valid_from` and `valid_to`. Metered
-/// minutes that no card prices are told apart (`unpriced_minutes`): where a source sells by the session alone, give its
-/// minutes a card of price 0.
+/// Makes these cards the current ones for all sources and scenarios; current cards that are not among them end,
+/// those that are among them stay. Repeating the request changes nothing. Past sessions are priced again: the
+/// card in force at the start of a session decides, so give cards their validity with `valid_from` and
+/// `valid_to`. Metered minutes that no card prices are reported separately (`unpriced_minutes`): where a source
+/// sells by the session alone, give its minutes a card of price 0.
 #[utoipa::path(
     put, path = "/v1/rate-cards", tag = "costs",
     request_body(content = RateCardSet, example = json!({"cards": [

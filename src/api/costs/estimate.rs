@@ -1,7 +1,7 @@
 //! `POST /v1/costs/estimate`: what sessions would have cost by other prices, beside what they cost.
 //!
-//! Both sums are worked out by the same text over the same sessions; only the cards differ. So a scenario with the
-//! prices that stand costs what is paid, to the last digit. Nothing is written.
+//! The same SQL computes both sums over the same sessions; only the cards differ. So a scenario with the
+//! current prices costs exactly what is paid. Nothing is written.
 
 use std::collections::BTreeSet;
 
@@ -30,29 +30,29 @@ use crate::query::rate_cards::{self, CostLine};
 
 const FIELDS: [&str; 7] = ["from", "to", "range", "zone", "sources", "scenario", "cards"];
 
-/// A what-if.
+/// A what-if scenario.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is only documented; the body is read field by field")]
 pub(crate) struct EstimateRequest {
     /// First instant: a date (in `zone`) or RFC 3339. Not together with `range`.
     #[schema(required = false, example = "2026-11-01")]
     from: String,
-    /// First instant after it.
+    /// End of the range, exclusive.
     #[schema(required = false, example = "2026-12-01")]
     to: String,
-    /// A range by name, as in `/v1/metrics/query`. One of `range` and `from` is needed.
+    /// A named range, as in `/v1/metrics/query`. One of `range` and `from` is required.
     #[schema(required = false, example = "previous_month")]
     range: String,
-    /// IANA name of the zone whose days are meant.
+    /// IANA name of the time zone whose days are meant.
     #[schema(required = false, example = "Europe/Berlin")]
     zone: String,
     /// Slugs of sources. Default: all.
     #[schema(required = false)]
     sources: Vec<String>,
-    /// Its name; without `cards`, the name of a stored scenario.
+    /// Name of the scenario; without `cards`, the name of a stored scenario.
     #[schema(required = false, example = "audio only for guests")]
     scenario: String,
-    /// Its prices, all of this `scenario`; no other card counts. Default: the stored cards of `scenario`.
+    /// Prices of the scenario, all of this `scenario`; no other card counts. Default: the stored cards of `scenario`.
     #[schema(required = false)]
     cards: Vec<RateCardBody>,
 }
@@ -60,38 +60,38 @@ pub(crate) struct EstimateRequest {
 /// What sessions would have cost, beside what they cost. Amounts are decimals as text.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CostEstimate {
-    /// The name of the what-if.
+    /// Name of the scenario.
     scenario: String,
-    /// Of the what-if, ISO 4217; null: it has no cards.
+    /// Currency of the scenario, ISO 4217; null: it has no cards.
     #[schema(example = "USD")]
     currency: Option<String>,
-    /// What they would have cost, as far as it is known; null: of nothing it is known what it costs.
+    /// Cost in the scenario, as far as it is known; null: no cost is known.
     #[schema(example = "96.15")]
     scenario_cost: Option<String>,
-    /// Currency of the cards that stand; null: there are none.
+    /// Currency of the current cards; null: there are none.
     #[schema(example = "USD")]
     current_currency: Option<String>,
-    /// What they cost by the cards that stand, as far as it is known; null: of nothing it is known what it costs.
+    /// Cost by the current cards, as far as it is known; null: no cost is known.
     #[schema(example = "182.40")]
     current_cost: Option<String>,
-    /// The one minus the other; null: one is missing, or the currencies differ.
+    /// `scenario_cost` minus `current_cost`; null: one is missing, or the currencies differ.
     #[schema(example = "-86.25")]
     difference: Option<String>,
-    /// The what-if in parts: they add up to `scenario_cost`.
+    /// Parts of the scenario's cost: they add up to `scenario_cost`.
     by_preset: Vec<EstimateLine>,
-    /// Minutes that no card of the what-if prices; null: there are some, and nobody knows how many.
+    /// Minutes that no card of the scenario prices; null: there are some, of unknown number.
     unpriced_minutes: Option<Number>,
-    /// Minutes that no card prices that stands; null: there are some, and nobody knows how many.
+    /// Minutes that no current card prices; null: there are some, of unknown number.
     current_unpriced_minutes: Option<Number>,
-    /// Sessions of which it is not known how much was used, or not of all.
+    /// Sessions whose use is not known, or not completely.
     unknown_count: i64,
-    /// The question as it was understood.
+    /// The query as it was understood.
     query: EstimateEcho,
-    /// How far the data is complete.
+    /// Completeness of the data.
     freshness: Freshness,
 }
 
-/// What is sold at one price.
+/// The consumption that is sold at one price.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EstimateLine {
     /// Slug of the source.
@@ -100,29 +100,29 @@ pub(crate) struct EstimateLine {
     /// `minute`, `session` or `resolution`.
     #[schema(example = "minute")]
     unit: String,
-    /// Preset of the participants; null: not sold by preset, or not known.
+    /// Preset of the participants; null: not sold by preset, or unknown.
     #[schema(example = "guest")]
     preset_name: Option<String>,
-    /// How much was used, as far as it is known; null: of no session.
+    /// Consumption, as far as it is known; null: known of no session.
     consumed_quantity: Option<Number>,
-    /// How much is sold, after rounding; null: not known.
+    /// Consumption after rounding; null: unknown.
     pricing_quantity: Option<Number>,
-    /// Price of one; null: nothing prices it.
+    /// Price of one unit; null: no card prices it.
     #[schema(example = "0.0005")]
     unit_price: Option<String>,
-    /// What it costs; null: nothing prices it, or the quantity is not known.
+    /// Cost; null: no card prices it, or the quantity is unknown.
     #[schema(example = "28.75")]
     cost: Option<String>,
-    /// Sessions of which the quantity is not known: it is in none of these.
+    /// Sessions of unknown quantity, which the other fields leave out.
     unknown_count: i64,
 }
 
-/// The question as it was understood.
+/// The query as it was understood.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EstimateEcho {
     /// First instant of the range.
     from: String,
-    /// First instant after it.
+    /// End of the range, exclusive.
     to: String,
     /// IANA zone.
     zone: &'static str,
@@ -130,10 +130,10 @@ pub(crate) struct EstimateEcho {
     sources: Vec<String>,
 }
 
-/// What it would cost
+/// Estimate costs
 ///
-/// What the sessions that began in a range would have cost by other rate cards, beside what they cost by those that
-/// stand. Reads only. Minutes that nothing prices are told apart and are never free.
+/// What the sessions that began in a range would have cost by other rate cards, beside what they cost by the
+/// current ones. Reads only. Minutes that no card prices are reported separately and never count as free.
 #[utoipa::path(
     post, path = "/v1/costs/estimate", tag = "costs",
     request_body(content = EstimateRequest, example = json!({
@@ -213,12 +213,12 @@ fn money(amount: Decimal) -> String {
     Number(amount).to_string()
 }
 
-/// `None`: of nothing it is known what it costs.
+/// Adds up the costs. `None`: no cost is known.
 fn sum(lines: &[CostLine]) -> Option<Decimal> {
     lines.iter().filter_map(|line| line.list_cost).reduce(Decimal::saturating_add)
 }
 
-/// `None`: there are some, and nobody knows how many.
+/// Adds up the minutes that no card prices. `None`: there are some, of unknown number.
 fn unpriced(lines: &[CostLine]) -> Option<Number> {
     let of_minutes = || lines.iter().filter(|line| line.pricing_unit == "minute" && line.list_unit_price.is_none());
     if of_minutes().next().is_none() {
@@ -227,7 +227,7 @@ fn unpriced(lines: &[CostLine]) -> Option<Number> {
     of_minutes().filter_map(|line| line.consumed_quantity).reduce(Decimal::saturating_add).map(Number)
 }
 
-/// What is asked, checked.
+/// A checked request.
 struct Question<'a> {
     range: TimeRange,
     zone: chrono_tz::Tz,
@@ -268,7 +268,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// The fields about time; texts are read as parameters are.
+/// Reads the fields about time; texts follow the rules of the query parameters.
 fn time(fields: &Map<String, Value>, told: &mut Faults) -> TimeParameters {
     let mut given = Map::new();
     for name in ["from", "to", "range", "zone"] {

@@ -1,7 +1,7 @@
-//! Prices: the rate cards that stand, and what sessions would cost by others.
+//! Prices: the current rate cards, and what sessions would cost by others.
 //!
-//! Cards are read from bodies in one place, so that a what-if is held to the same rules as what is paid. What a session
-//! costs is worked out in the database and never here.
+//! Cards are read from bodies in one place, so that a what-if scenario follows the same rules as the prices
+//! paid. The database computes what a session costs; this module never does.
 
 pub(crate) mod card_body;
 pub(crate) mod cards;

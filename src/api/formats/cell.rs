@@ -1,7 +1,7 @@
-//! Cells: one value of a table, and how the fields of an item become columns.
+//! Cells: one value of a table, and the mapping of an item's fields to columns.
 //!
-//! A column knows its name, its kind and where to find it in an item; so the columns of a list are one line each, and a
-//! null stays a null. What a cell looks like is the matter of each form.
+//! A column knows its name, its kind and its field, so the columns of a list take one line each, and a null
+//! stays a null. Each form decides how it writes a cell.
 
 use chrono::{DateTime, FixedOffset, Utc};
 use rust_decimal::Decimal;
@@ -9,14 +9,14 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::query::number::{Number, Unrounded};
 
-/// What a column holds.
+/// Type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
     Integer,
-    /// Exact, at most nine digits after the point.
+    /// An exact decimal, at most nine digits after the point.
     Decimal,
-    /// With all digits there are; in Parquet eighteen after the point.
+    /// A decimal with all its digits; in Parquet, eighteen after the point.
     Unrounded,
     Boolean,
     Instant,
@@ -51,16 +51,16 @@ impl Serialize for Cell {
     }
 }
 
-/// As in JSON: RFC 3339, `Z` for UTC.
+/// Formats an instant as in JSON: RFC 3339, `Z` for UTC.
 pub(super) fn instant_text(at: &DateTime<FixedOffset>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
 }
 
 /// A field of an item.
 pub(crate) trait Field {
-    /// What its column holds.
+    /// Type of the field's column.
     const KIND: Kind;
-    /// Its value.
+    /// Returns the value of the field.
     fn cell(&self) -> Cell;
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct Column<T> {
 }
 
 impl<T> Column<T> {
-    /// The column of a field.
+    /// Creates the column of a field.
     pub(crate) fn of<F: Field + 'static>(name: &'static str, field: fn(&T) -> &F) -> Self
     where
         T: 'static,
@@ -113,7 +113,7 @@ impl<T> Column<T> {
     }
 }
 
-/// The columns of a list whose items have these fields, in this order.
+/// Creates the columns of a list whose items have these fields, in this order.
 macro_rules! columns {
     ($item:ty { $($field:ident),+ $(,)? }) => {
         vec![$($crate::api::formats::cell::Column::<$item>::of(stringify!($field), |item| &item.$field)),+]
@@ -121,12 +121,12 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
-/// Names and kinds of columns.
+/// Returns the names and kinds of columns.
 pub(crate) fn head<T>(columns: &[Column<T>]) -> Head {
     columns.iter().map(|column| (column.name.to_owned(), column.kind)).collect()
 }
 
-/// The rows of items.
+/// Returns the rows of items.
 pub(crate) fn rows<T>(columns: &[Column<T>], items: &[T]) -> Vec<Vec<Cell>> {
     items.iter().map(|item| columns.iter().map(|column| (column.cell)(item)).collect()).collect()
 }

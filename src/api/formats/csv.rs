@@ -1,17 +1,17 @@
-//! CSV after RFC 4180: commas, quotes where they are needed, CRLF, a line of names.
+//! CSV after RFC 4180: commas, quotes where they are needed, CRLF, a header line.
 //!
-//! A null is an empty cell, an empty text is `""`. A text that a spreadsheet would take for a formula gets an apostrophe
-//! before it: whoever opens the file must not run what a customer wrote. Numbers are left as they are.
+//! A null is an empty cell, an empty text is `""`. A text that a spreadsheet would read as a formula gets an apostrophe
+//! before it, so that opening the file does not run what a customer wrote. Numbers are written unchanged.
 
 use crate::api::formats::cell::{Cell, Head, instant_text};
 use crate::query::number::{Number, Unrounded};
 
-/// The line of names.
+/// Writes the header line.
 pub(super) fn head(head: &Head) -> Vec<u8> {
     line(head.iter().map(|(name, _)| quoted(name)))
 }
 
-/// The lines of rows.
+/// Writes the lines of rows.
 pub(super) fn rows(rows: &[Vec<Cell>]) -> Vec<u8> {
     rows.iter().flat_map(|row| line(row.iter().map(text))).collect()
 }

@@ -1,8 +1,8 @@
-//! Figures as a table: a row for each bucket and group, a few columns for each metric.
+//! Metric values as a table: a row for each bucket and group, a few columns for each metric.
 //!
-//! Beside a figure stands why there is none (`_reason`) and how many did not tell it (`_unknown_count`), since an empty
-//! cell alone could be zero, unknown or not applicable; of a ratio both parts stand there too. What was compared, and
-//! which groups stand for the others, have columns of their own where that was asked for.
+//! Beside a value are the reason for its absence (`_reason`) and the number of sessions of unknown value
+//! (`_unknown_count`), since an empty cell alone could be zero, unknown or not applicable. A ratio shows both
+//! its parts. Comparisons and top groups add columns where the query asks for them.
 
 use chrono::DateTime;
 
@@ -12,7 +12,7 @@ use crate::query::metrics::answer::{Answer, Bucket, MetricRow, Value};
 use crate::query::metrics::compare::Change;
 use crate::query::metrics::registry::Additivity;
 
-/// The columns and rows of an answer.
+/// Returns the columns and rows of an answer.
 pub(crate) fn table(answer: &Answer, query: &MetricQuery) -> (Head, Vec<Vec<Cell>>) {
     let column = |name: &str, kind| (name.to_owned(), kind);
     let mut head = vec![

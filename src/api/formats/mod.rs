@@ -1,8 +1,8 @@
-//! Tables: lists and figures as CSV, NDJSON or Parquet, for programs that want rows and no envelope.
+//! Tables: lists and metric values as CSV, NDJSON or Parquet, for programs that want rows without an envelope.
 //!
-//! The three forms have the same columns, made from one row of [`cell::Cell`]s, so that a number is the same in each of
-//! them and in JSON. What the envelope would say (freshness, version, warnings) stands in headers. A whole list is read
-//! page by page while it is sent. What the rows mean is not known here.
+//! The three forms have the same columns, made from the same row of [`cell::Cell`]s, so that a number is the
+//! same in each of them and in JSON. Headers replace the envelope (freshness, version, warnings). A whole list
+//! is read page by page while it is sent. This module does not know what the rows mean.
 
 #![cfg_attr(not(feature = "parquet"), expect(clippy::unnecessary_wraps, reason = "only Parquet can fail"))]
 
@@ -26,28 +26,28 @@ use crate::api::parameters::Faults;
 use crate::api::problem::ApiError;
 use crate::query::freshness::Freshness;
 
-/// State of what is stored; grows with each writing.
+/// Version of the stored data; grows with each write.
 const DATA_VERSION: HeaderName = HeaderName::from_static("data-version");
-/// Everything before this instant is stored.
+/// All data before this instant is stored.
 const DATA_COMPLETE_THROUGH: HeaderName = HeaderName::from_static("data-complete-through");
-/// When the state of what is stored was last seen.
+/// Time up to which changes of stored sessions are known.
 const DATA_STATE_AS_OF: HeaderName = HeaderName::from_static("data-state-as-of");
-/// Codes of what a reader should know.
+/// Codes of warnings.
 const DATA_WARNINGS: HeaderName = HeaderName::from_static("data-warnings");
 
-/// ISO 4217, of amounts of money.
+/// Currency of amounts of money, ISO 4217.
 const DATA_CURRENCY: HeaderName = HeaderName::from_static("data-currency");
 
-/// The form of an answer.
+/// The form of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// With its envelope.
+    /// JSON, with its envelope.
     Json,
-    /// RFC 4180, with a line of names.
+    /// CSV after RFC 4180, with a header line.
     Csv,
-    /// An object a line.
+    /// NDJSON, an object a line.
     Ndjson,
-    /// Typed columns.
+    /// Parquet, with typed columns.
     #[cfg(feature = "parquet")]
     Parquet,
 }
@@ -58,7 +58,7 @@ impl Form {
     #[cfg(not(feature = "parquet"))]
     const ALL: [Self; 3] = [Self::Json, Self::Csv, Self::Ndjson];
 
-    /// Its name in an address.
+    /// Name of the form in the `format` parameter.
     fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -69,7 +69,7 @@ impl Form {
         }
     }
 
-    /// Its name in an `Accept` header.
+    /// Name of the form in an `Accept` header.
     fn media_type(self) -> &'static str {
         match self {
             Self::Json => JSON,
@@ -91,15 +91,16 @@ impl Form {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FormParameter {
-    /// `json`, `csv`, `ndjson` or `parquet`, whatever the `Accept` header says. Default: the form the `Accept` header
-    /// likes best. The last three have the same columns and no envelope: freshness, version and warnings stand in the
-    /// headers `Data-Complete-Through`, `Data-Version` and `Data-Warnings`, the currency of money in `Data-Currency`.
+    /// `json`, `csv`, `ndjson` or `parquet`; overrides the `Accept` header. Default: the form that the `Accept`
+    /// header prefers. The last three have the same columns and no envelope: freshness, version and warnings
+    /// are in the headers `Data-Complete-Through`, `Data-Version` and `Data-Warnings`, the currency of money is
+    /// in `Data-Currency`.
     #[param(example = "json")]
     format: Option<String>,
 }
 
 impl FormParameter {
-    /// The form that is wanted. `Err`: the `Accept` header takes none of those there are.
+    /// Returns the requested form. `Err`: the `Accept` header accepts none of the forms.
     pub(crate) fn read(&self, headers: &HeaderMap, faults: &mut Faults) -> Result<Form, ApiError> {
         if let Some(name) = &self.format {
             let form = Form::ALL.into_iter().find(|form| form.as_str() == name);
@@ -116,11 +117,11 @@ impl FormParameter {
 /// Why a table could not be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TableError {
-    /// The writer of Parquet refused the columns or a value.
+    /// The Parquet writer refused the columns or a value.
     #[cfg(feature = "parquet")]
     #[error("a table could not be written as Parquet: {0}")]
     Parquet(#[from] ::parquet::errors::ParquetError),
-    /// A page of the list could not be read after the first.
+    /// A page after the first could not be read.
     #[error("the rest of a list could not be read: {0}")]
     Read(#[from] crate::query::ReadError),
 }
@@ -135,7 +136,7 @@ impl From<TableError> for ApiError {
     }
 }
 
-/// Writes a table, some rows at a time.
+/// A writer of a table, some rows at a time.
 pub(crate) enum TableWriter {
     Csv,
     Ndjson(Head),
@@ -144,7 +145,7 @@ pub(crate) enum TableWriter {
 }
 
 impl TableWriter {
-    /// Begins a table in a form, and what stands before its rows. JSON is none: it counts as lines.
+    /// Begins a table and returns the bytes before its rows. JSON is not a table form; it counts as NDJSON.
     pub(crate) fn begin(form: Form, head: Head) -> Result<(Self, Vec<u8>), TableError> {
         Ok(match form {
             Form::Csv => (Self::Csv, csv::head(&head)),
@@ -154,7 +155,7 @@ impl TableWriter {
         })
     }
 
-    /// The bytes that are ready once these rows are added.
+    /// Adds rows and returns the bytes that are ready.
     pub(crate) fn add(&mut self, rows: &[Vec<Cell>]) -> Result<Vec<u8>, TableError> {
         Ok(match self {
             Self::Csv => csv::rows(rows),
@@ -164,7 +165,7 @@ impl TableWriter {
         })
     }
 
-    /// What stands after the last row.
+    /// Returns the bytes after the last row.
     pub(crate) fn end(self) -> Result<Vec<u8>, TableError> {
         match self {
             Self::Csv | Self::Ndjson(_) => Ok(Vec::new()),
@@ -174,7 +175,7 @@ impl TableWriter {
     }
 }
 
-/// A table that is held whole.
+/// Writes a table that fits in memory.
 pub(crate) fn table(form: Form, head: Head, rows: &[Vec<Cell>]) -> Result<Response, ApiError> {
     let (mut writer, mut bytes) = TableWriter::begin(form, head)?;
     bytes.extend(writer.add(rows)?);
@@ -182,7 +183,7 @@ pub(crate) fn table(form: Form, head: Head, rows: &[Vec<Cell>]) -> Result<Respon
     Ok(([(header::CONTENT_TYPE, form.content_type())], bytes).into_response())
 }
 
-/// Says in a header in which currency amounts of money are.
+/// Adds a header that names the currency of amounts of money.
 pub(crate) fn with_currency(mut response: Response, currency: Option<&str>) -> Response {
     if let Some(value) = currency.and_then(|currency| HeaderValue::from_str(currency).ok()) {
         response.headers_mut().insert(DATA_CURRENCY, value);
@@ -190,7 +191,7 @@ pub(crate) fn with_currency(mut response: Response, currency: Option<&str>) -> R
     response
 }
 
-/// Says in headers what the envelope of JSON says.
+/// Adds headers that state what the JSON envelope states.
 pub(crate) fn describe<'a>(
     mut response: Response,
     freshness: &Freshness,

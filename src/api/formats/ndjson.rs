@@ -1,17 +1,17 @@
 //! NDJSON: an object a line, with the columns in their order.
 //!
-//! Whoever reads line by line needs neither an envelope nor memory for all of it. Names, nulls and numbers are those of
-//! JSON.
+//! A client that reads line by line needs neither an envelope nor memory for the whole list. Names, nulls and
+//! numbers are those of JSON.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::api::formats::cell::{Cell, Head};
 
-/// The lines of rows.
+/// Writes the lines of rows.
 pub(super) fn rows(head: &Head, rows: &[Vec<Cell>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for row in rows {
-        // writing into memory does not fail, and no cell is a map with odd keys
+        // a write to memory does not fail, and every key of a line is a string
         if serde_json::to_writer(&mut bytes, &Line { head, row }).is_ok() {
             bytes.push(b'\n');
         }

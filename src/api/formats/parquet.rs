@@ -1,8 +1,8 @@
-//! Parquet: typed columns, packed, with nulls.
+//! Parquet: typed columns, compressed, with nulls.
 //!
-//! Decimals are exact (38 digits, nine or eighteen after the point), instants are microseconds of UTC. Rows are held until there
-//! are enough for a group; so memory has a bound, whatever the length of the table. Written with the crate's own column
-//! writers: its bridge to Arrow would cost more to build than all of it.
+//! Decimals are exact (38 digits, nine or eighteen after the point), instants are microseconds of UTC. Rows are
+//! buffered up to the size of a row group, so memory is bounded for a table of any length. This module uses the
+//! crate's own column writers: its bridge to Arrow would take longer to compile than all of them.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::api::formats::TableError;
 use crate::api::formats::cell::{Cell, Head, Kind};
 use crate::query::number::Number;
 
-/// Rows of a group.
+/// Rows in a row group.
 const GROUP_ROWS: usize = 5_000;
 
-/// Digits after the point of what is not rounded: with as many before it, more than the database has.
+/// Digits after the point of unrounded decimals: with as many before it, more than the database has.
 const UNROUNDED_DIGITS: u32 = 18;
 
 /// A file that is being written.
@@ -45,7 +45,7 @@ impl ParquetTable {
         Ok(Self { writer, kinds: head.iter().map(|(_, kind)| *kind).collect(), held: Vec::new() })
     }
 
-    /// Adds rows; the bytes that are ready.
+    /// Adds rows and returns the bytes that are ready.
     pub(super) fn add(&mut self, rows: &[Vec<Cell>]) -> Result<Vec<u8>, TableError> {
         self.held.extend_from_slice(rows);
         if self.held.len() >= GROUP_ROWS {
@@ -54,7 +54,7 @@ impl ParquetTable {
         Ok(std::mem::take(self.writer.inner_mut()))
     }
 
-    /// Ends the file.
+    /// Ends the file and returns its last bytes.
     pub(super) fn end(mut self) -> Result<Vec<u8>, TableError> {
         if !self.held.is_empty() {
             self.write_group()?;
@@ -120,7 +120,7 @@ fn write_column(column: &mut SerializedColumnWriter<'_>, kind: Kind, cells: &[&C
     }
 }
 
-/// Writes the values that are there, and which are not.
+/// Writes the values that are present, and marks those that are null.
 fn write<T: DataType>(
     column: &mut SerializedColumnWriter<'_>,
     cells: &[&Cell],
@@ -133,7 +133,7 @@ fn write<T: DataType>(
     Ok(())
 }
 
-/// Two's complement, the highest byte first, of the number with so many digits after the point.
+/// Returns the number, scaled to `count` digits after the point, as big-endian two's complement.
 fn digits(decimal: Decimal, count: u32) -> FixedLenByteArray {
     let rounded = decimal.round_dp_with_strategy(count, RoundingStrategy::MidpointAwayFromZero);
     let missing = count - rounded.scale().min(count);

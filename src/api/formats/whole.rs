@@ -1,8 +1,8 @@
 //! A whole list as a table, sent while it is read.
 //!
-//! Page after page is read by its key and written at once, so that memory and the time of a statement have a bound, and
-//! no connection waits for a slow reader. A page that cannot be read cuts the answer off: half a list must not look
-//! like a whole one.
+//! Pages are read by key one after the other and each is written at once, so that memory and the time of a
+//! statement are bounded, and no connection waits for a slow reader. A page that cannot be read aborts the
+//! response: half a list must not look like a whole one.
 
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -17,15 +17,15 @@ use crate::query::ReadError;
 /// Items read at a time.
 const BATCH: i64 = 1_000;
 
-/// Reads a page: those after a key, at most so many.
+/// A source of pages: the items after a key, up to a limit.
 pub(crate) trait Pages: Send + 'static {
-    /// What is listed.
+    /// Type of the listed items.
     type Item: Send + 'static;
-    /// What they are sorted by.
+    /// Type of the sort key.
     type Key: Send + 'static;
-    /// The key of an item.
+    /// Returns the key of an item.
     fn key(item: &Self::Item) -> Self::Key;
-    /// Up to `limit` items after `after`.
+    /// Reads up to `limit` items after `after`.
     fn read(
         &self,
         after: Option<Self::Key>,
@@ -40,7 +40,8 @@ struct Sending<P: Pages> {
     after: Option<P::Key>,
 }
 
-/// The whole list. The first page is read before the answer begins: what is wrong then is still a problem.
+/// Sends the whole list. The first page is read before the response begins, so that an error there is still a
+/// problem response.
 pub(crate) async fn send<P: Pages>(form: Form, columns: Vec<Column<P::Item>>, pages: P) -> Result<Response, ApiError> {
     let (writer, before) = TableWriter::begin(form, head(&columns))?;
     let mut sending = Sending { pages, columns, writer, after: None };
@@ -60,11 +61,11 @@ pub(crate) async fn send<P: Pages>(form: Form, columns: Vec<Column<P::Item>>, pa
         (None, Rest::End(writer)) => Some((writer.end().map(Bytes::from), (None, Rest::Nothing))),
         (None, Rest::Nothing) => None,
     });
-    // whoever packs the answer asks once more after its end
+    // the compression layer polls once more after the end
     Ok(([(header::CONTENT_TYPE, form.content_type())], Body::from_stream(chunks.fuse())).into_response())
 }
 
-/// What is left to send.
+/// The rest of the response.
 enum Rest<P: Pages> {
     Pages(Box<Sending<P>>),
     End(Box<TableWriter>),
@@ -72,7 +73,7 @@ enum Rest<P: Pages> {
 }
 
 impl<P: Pages> Sending<P> {
-    /// The bytes of the next page, and whether it is the last.
+    /// Returns the bytes of the next page, and whether it is the last.
     async fn next(&mut self) -> Result<(Vec<u8>, bool), TableError> {
         let items = self.pages.read(self.after.take(), BATCH).await?;
         self.after = items.last().map(P::key);

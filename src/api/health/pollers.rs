@@ -1,7 +1,7 @@
-//! `GET /v1/health/pollers`: how the polling of each stream stands.
+//! `GET /v1/health/pollers`: the polling state of each stream.
 //!
-//! For people, and with `strict` for alarms. The answer is always 200 otherwise: that a provider is down is
-//! knowledge, not a failure of this service.
+//! It is for people and, with `strict`, for alarms. Without `strict` the status is always 200: a provider
+//! outage is information, not a failure of this service.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,15 +19,15 @@ use crate::query::readiness::contract_version;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PollerParameters {
-    /// `true`: the answer is a 503 problem if a stream is failing. For alarms that look at the status alone.
+    /// `true`: the response is a 503 problem if a stream is failing. For alarms that check only the status.
     #[param(value_type = Option<bool>, example = false)]
     strict: Option<String>,
 }
 
-/// How polling stands.
+/// The polling state of all streams.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Pollers {
-    /// When this was worked out.
+    /// Time of this response.
     as_of: chrono::DateTime<chrono::Utc>,
     /// Whether any stream is failing.
     is_failing: bool,
@@ -35,18 +35,20 @@ pub(crate) struct Pollers {
     items: Vec<Poller>,
 }
 
-/// How the polling of each stream stands
+/// Polling state of each stream
 ///
-/// Worked out from facts when asked, never stored. `state` is one word: `idle`, `running`, `rate_limited`,
-/// `backing_off`, `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run gives no sign
-/// of life), `paused` or `disabled`. Failing are `backing_off`, `auth_failed`, `config_error`, `incomplete` and
-/// `stalled`. `last_error.advice` says what to do. What is fetched session by session has a work list (`tasks`): that
-/// a file was never made or has vanished is counted there, and no failure. What a fault kept from being read is owed
-/// (`tasks.owed`): the stream is `incomplete` until it is read or given up, and failing unless all that is owed is a second
-/// reading that nothing is there. `tasks.given_up` counts what was given up; where that is more than 5 % of the tasks tried
-/// within 30 days (`tasks.lost_share`), the stream is `incomplete` and failing, and `tasks.advice` says what to do.
-/// `state_as_of` says when the state of what is stored was last seen; a ring of the past that is long overdue makes its
-/// stream `incomplete`.
+/// Computed on request, never stored. `state` is one word: `idle`, `running`, `rate_limited`, `backing_off`,
+/// `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run shows no sign of
+/// life), `paused` or `disabled`. Failing are `backing_off`, `auth_failed`, `config_error`, `incomplete` and
+/// `stalled`. `last_error.advice` says what to do.
+///
+/// Streams that are fetched per session have a work list (`tasks`). A file that was never made or has vanished is
+/// counted there and is no failure. A file that a fault kept from being read is owed (`tasks.owed`): the stream is
+/// `incomplete` until the file is read or given up, and failing unless all that is owed is a second reading that
+/// nothing is there. `tasks.given_up` counts the files given up; where that is more than 5 % of the tasks tried within
+/// 30 days (`tasks.lost_share`), the stream is `incomplete` and failing, and `tasks.advice` says what to do.
+/// `state_as_of` is the time up to which changes of stored sessions are known. A long overdue ring of the past makes
+/// its stream `incomplete`.
 #[utoipa::path(
     get, path = "/v1/health/pollers", tag = "health", params(PollerParameters),
     responses(
@@ -75,7 +77,7 @@ pub(crate) async fn list_pollers(
 ) -> Result<Json<Pollers>, ApiError> {
     let is_strict = switch("strict", asked.given.strict.as_deref(), &mut asked.faults);
     asked.faults.refuse()?;
-    // a database that hangs is told at once, and not when the caller has lost patience
+    // a database that hangs is reported at once, before the caller's own timeout
     let answers = tokio::time::timeout(state.health.ready_timeout, contract_version(&state.pool)).await;
     answers.map_err(|_| ApiError::NotReady("The database does not answer in time."))??;
     let as_of = state.clock.now();

@@ -1,7 +1,6 @@
-//! `GET /healthz`: the process lives. Asks nobody else, so that a lost database never restarts it.
+//! `GET /healthz`: the process is alive. It uses nothing else, so that a lost database never restarts the process.
 //!
-//! Whoever restarts processes must not do so because of a database: a restart would not bring it back, and the
-//! answers that need none would be lost too.
+//! A restart would not bring the database back, and the endpoints that need no database would be lost too.
 
 use axum::Json;
 use serde::Serialize;
@@ -11,7 +10,7 @@ use crate::api::documented::PlainProblems;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 
-/// The process lives.
+/// A live process.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProcessHealth {
     /// Always `ok`.
@@ -22,9 +21,9 @@ pub(crate) struct ProcessHealth {
     version: &'static str,
 }
 
-/// Whether the process lives
+/// Process liveness
 ///
-/// Answers as long as the process can answer at all; the database is not asked.
+/// Responds as long as the process can respond at all, without using the database.
 #[utoipa::path(
     get, path = "/healthz", tag = "health",
     responses(

@@ -1,7 +1,8 @@
-//! `GET /readyz`: the process can serve: the database answers in time and holds the schema, and nobody
-//! asked the process to stop.
+//! `GET /readyz`: the process can serve: the database answers in time and holds the schema, and the process is
+//! not stopping.
 //!
-//! A process that is asked to stop says so first and serves on for a while, so that nobody sends it more.
+//! A process that is asked to stop reports so first and keeps serving for a while, so that load balancers send
+//! it no more.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,7 +15,7 @@ use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ApiError, Problem};
 use crate::query::readiness::{CONTRACT_VERSION, contract_version};
 
-/// The process can serve.
+/// A process that is ready.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Readiness {
     /// Always `ready`.
@@ -25,9 +26,10 @@ pub(crate) struct Readiness {
     contract_version: i32,
 }
 
-/// Whether the process can serve
+/// Process readiness
 ///
-/// The database answers within half a second and is migrated, and the process is not about to stop.
+/// Ready means that the database answers within half a second and is migrated, and that the process is not
+/// about to stop.
 #[utoipa::path(
     get, path = "/readyz", tag = "health",
     responses(

@@ -1,7 +1,7 @@
-//! `GET /v1/concurrency`: how many sessions at once, by bucket or by hour of the week.
+//! `GET /v1/concurrency`: concurrent sessions, by bucket or by hour of the week.
 //!
-//! A short cut: it names the two metrics of sessions along time and is answered as any other question about figures. By
-//! hour of the week, the hours of that answer are laid over each other.
+//! A shortcut: it names the two concurrency metrics and is answered like every metric query. By hour of the
+//! week, it folds the hours of that answer onto one week.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -34,14 +34,14 @@ use crate::query::snapshot::Snapshot;
 
 const METRICS: &str = "peak_concurrent_sessions,average_concurrent_sessions";
 const HOUR_OF_WEEK: &str = "hour_of_week";
-/// Most hours that are laid over each other: a year and a day.
+/// Most hours that are folded onto one week: a year and a day.
 const MAX_HOURS: usize = 8_785;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ByParameter {
-    /// What to group by: dimensions as in `/v1/metrics/query`, and `hour_of_week` for one figure for each weekday and hour
-    /// of the zone; comma list. Default: `provider`.
+    /// Grouping: dimensions as in `/v1/metrics/query`, and `hour_of_week` for one value for each weekday and
+    /// hour of the zone; comma-separated. Default: `provider`.
     #[param(example = "hour_of_week")]
     by: Option<String>,
 }
@@ -50,20 +50,20 @@ parameter_groups! {
     ConcurrencyParameters { by: ByParameter, common: MetricParameters }
 }
 
-/// How many at once, by hour of the week.
+/// Concurrent sessions by hour of the week.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HeatMap {
-    /// One for each group and hour of the week that the range has, by group, weekday and hour.
+    /// One item for each group and hour of the week in the range, by group, weekday and hour.
     items: Vec<HourOfWeek>,
-    /// What a reader should know before using the figures.
+    /// Warnings about the values.
     warnings: Vec<Warning>,
-    /// How far the data is complete.
+    /// Completeness of the data.
     freshness: Freshness,
-    /// The question as it was understood.
+    /// The query as it was understood.
     query: QueryEcho,
 }
 
-/// What is answered.
+/// The response.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "it is only documented")]
@@ -74,7 +74,7 @@ pub(crate) enum ConcurrencyAnswer {
     HourOfWeek(HeatMap),
 }
 
-/// How a question wants its groups.
+/// The grouping of a query.
 struct By {
     dimensions: Vec<Said>,
     is_hour_of_week: bool,
@@ -101,7 +101,7 @@ impl ByParameter {
     }
 }
 
-/// Refuses what hours that are laid over each other cannot show.
+/// Refuses parameters that an answer by hour of the week cannot show.
 fn check_laid(draft: &Draft, faults: &mut Faults) {
     if let Some(said) = draft.granularity.as_ref().filter(|said| said.text != "hour") {
         let detail = "By hour of the week the range is cut by the hour: leave `granularity` out.";
@@ -118,12 +118,13 @@ fn check_laid(draft: &Draft, faults: &mut Faults) {
     }
 }
 
-/// How many at once
+/// Query concurrency
 ///
-/// The most sessions at once (`peak_concurrent_sessions`) and their average over time (`average_concurrent_sessions`), by
-/// provider and hour unless `by` and `granularity` say otherwise; the same as `/v1/metrics/query` with these metrics.
-/// With `by=hour_of_week` the answer has `items`, one for each weekday and hour of the zone: the highest peak, the average
-/// weighted by time, and how many such hours the range had. The peak of a whole is not the sum of the peaks of its parts.
+/// The most sessions at once (`peak_concurrent_sessions`) and their average over time
+/// (`average_concurrent_sessions`), by provider and hour unless `by` and `granularity` say otherwise; the same
+/// as `/v1/metrics/query` with these metrics. With `by=hour_of_week` the response has `items`, one for each
+/// weekday and hour of the zone: the highest peak, the average weighted by time, and the number of such hours
+/// in the range. The peak of a whole is not the sum of the peaks of its parts.
 #[utoipa::path(
     get, path = "/v1/concurrency", tag = "figures",
     params(ByParameter, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, FormParameter),

@@ -1,7 +1,7 @@
-//! `GET` and `POST /v1/metrics/explain`: why a figure is what it is.
+//! `GET` and `POST /v1/metrics/explain`: the explanation of a metric value.
 //!
-//! A question about one metric, understood by the same rules as any question about figures, with what only explanations
-//! are asked: which group, since when, and by what its change is told.
+//! A query about one metric, read by the same rules as every metric query, with parameters of its own: the
+//! group, the instant of `changed_since`, and the dimensions of the drivers.
 
 use std::collections::BTreeMap;
 
@@ -33,10 +33,10 @@ use crate::query::snapshot::Snapshot;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExplainChoice {
-    /// What changed since this instant. Default: 24 hours ago.
+    /// Instant since which changes are listed. Default: 24 hours ago.
     #[param(example = "2026-11-19T12:00:00Z")]
     changed_since: Option<String>,
-    /// Drivers by these dimensions, comma list. Default: all the metric can be grouped by.
+    /// Dimensions of the drivers, comma-separated. Default: all the metric can be grouped by.
     #[param(example = "channel,outcome")]
     drivers: Option<String>,
 }
@@ -45,45 +45,45 @@ parameter_groups! {
     ExplainParameters { figure: FigureParameters, choice: ExplainChoice }
 }
 
-/// A figure that is to be explained: a question about one metric, with what only explanations are asked.
+/// A metric value to explain: a query about one metric, with parameters of its own.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is only documented; the body is read by hand")]
 pub(crate) struct ExplainBody {
-    /// The metric.
+    /// Id of the metric.
     #[schema(example = json!(["resolution_rate"]))]
     metrics: Vec<String>,
     /// The group, as the `dimensions` of a row. Default: all sessions.
     #[schema(required = false)]
     group: BTreeMap<String, Option<String>>,
-    /// When.
+    /// Time range.
     #[schema(required = false)]
     time: QuestionTime,
-    /// Conditions; sessions count that meet all of them.
+    /// Conditions; only sessions that meet all of them count.
     #[schema(required = false)]
     filters: Vec<QuestionFilter>,
-    /// True: sessions count that are gone at the provider.
+    /// True: sessions that are gone at the provider count.
     #[schema(required = false)]
     include_deleted: bool,
-    /// As in the question; default `start`.
+    /// As in `/v1/metrics/query`; default `start`.
     #[schema(required = false)]
     attribution: String,
-    /// The figure as it was known then.
+    /// The instant as of whose knowledge the value is computed.
     #[schema(required = false)]
     as_known_at: String,
-    /// What changed since then. Default: 24 hours ago.
+    /// Instant since which changes are listed. Default: 24 hours ago.
     #[schema(required = false)]
     changed_since: String,
-    /// Drivers by these dimensions. Default: all whose groups make up the metric.
+    /// Dimensions of the drivers. Default: all whose groups make up the metric.
     #[schema(required = false)]
     drivers: Vec<String>,
 }
 
-/// Why a figure is what it is
+/// Explain a metric value
 ///
-/// The figure with its definition; `parts`, what it is made of; `left_out`, what is in the range and not in it, by
-/// reason; `changed`, what became of it since yesterday; `previous`, the period before, with the `drivers` of the change
-/// by each dimension, which add up to it exactly (of a ratio: by rate and by mix); `sql`, one statement over the schema
-/// `analytics` that yields it, to be run in psql as it is; `rows`, the way to the rows behind it.
+/// The value with its definition; `parts`, its composition; `left_out`, the sessions in the range that do not count, by
+/// reason; `changed`, its changes since yesterday; `previous`, the period before, with the `drivers` of the change by
+/// each dimension, which add up to it exactly (of a ratio: by rate and by mix); `sql`, one statement over the schema
+/// `analytics` that returns the value and runs in psql unchanged; `rows`, the link to the rows behind it.
 #[utoipa::path(
     get, path = "/v1/metrics/explain", tag = "figures",
     params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, ExplainChoice),
@@ -99,9 +99,9 @@ pub(crate) async fn read_explanation(
     respond(&state, Asking { draft, values, since, drivers }, faults).await
 }
 
-/// Why a figure is what it is, asked by a body
+/// Explain a metric value (body)
 ///
-/// As `GET /v1/metrics/explain`, for figures whose group or lists do not fit into an address. Changes nothing.
+/// As `GET /v1/metrics/explain`, for values whose group or lists do not fit into an address. Changes nothing.
 #[utoipa::path(
     post, path = "/v1/metrics/explain", tag = "figures",
     request_body(content = ExplainBody, example = json!({
@@ -143,10 +143,10 @@ pub(crate) async fn ask_explanation(
     respond(&state, Asking { draft, values, since, drivers }, faults).await
 }
 
-/// What a question about many figures may say, and one about one figure not.
+/// Fields of a query about many values that a query about one value may not have.
 const NOT_OF_ONE_FIGURE: [&str; 5] = ["dimensions", "compare", "totals_by", "top", "require_fresh"];
 
-/// An explanation as it was asked for.
+/// An explanation as it was requested.
 struct Asking {
     draft: Draft,
     values: Values,
@@ -169,7 +169,7 @@ async fn respond(
     };
     let mut understood = understand(state, &draft, Granularity::None, MAX_BUCKETS, faults).await?;
     check_drivers(&understood, &drivers)?;
-    // far enough back for the period it is compared with
+    // far enough back for the period of comparison
     let range = understood.query.range;
     let from = before(range, question.is_of_days, understood.query.zone, now).from.min(range.from);
     understood.catalog = Catalog::load(&state.pool, Some(TimeRange { from, to: range.to })).await?;
@@ -179,7 +179,7 @@ async fn respond(
     Ok(Json(explain(&Snapshot::take(&state.pool).await?, &understood.catalog, &subject, &question).await?))
 }
 
-/// Refuses to look for what moved a figure in what its rows do not have.
+/// Refuses drivers by dimensions that the metric cannot be grouped by.
 fn check_drivers(understood: &Understood, drivers: &[Said]) -> Result<(), ApiError> {
     let mut faults = Faults::default();
     let named = drivers.iter().filter_map(|said| Some((said, Dimension::parse(&said.text)?)));
@@ -217,7 +217,7 @@ fn text(at: Place, value: &Value, faults: &mut Faults) -> Option<Said> {
     text.map(|text| Said { at, text })
 }
 
-/// An explanation for the API's description.
+/// Returns an explanation for the API's description.
 fn example() -> Value {
     json!({
         "metric": "resolution_rate", "definition_version": 1, "label": "Resolution rate", "unit": "ratio",

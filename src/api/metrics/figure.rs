@@ -1,7 +1,7 @@
-//! One figure: a question about one metric, and which group of it.
+//! One metric value: a query about one metric, and one of its groups.
 //!
-//! Whoever explains a figure and whoever lists the rows behind it are asked in the same words as the question the figure
-//! answered. A group is the `dimensions` of its row as JSON, so that a null stays a null.
+//! An explanation of a value and a list of the rows behind it take the same parameters as the query that
+//! returned the value. A group is the `dimensions` of its row as JSON, so that a null stays a null.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,22 +18,22 @@ use crate::query::metrics::explain::{GroupValue, Subject};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FigureChoice {
-    /// The metric, one of `/v1/metrics`.
+    /// Id of the metric, one of `/v1/metrics`.
     #[param(required = true, example = "resolution_rate")]
     metrics: Option<String>,
     /// The group: the `dimensions` of a row of `/v1/metrics/query`, as JSON. Default: all sessions.
     #[param(example = json!("{\"channel\":\"whatsapp\"}"))]
     group: Option<String>,
-    /// `true`: sessions count that are gone at the provider.
+    /// `true`: sessions that are gone at the provider count.
     #[param(example = false)]
     include_deleted: Option<String>,
-    /// As in the question; default `start`.
+    /// As in `/v1/metrics/query`; default `start`.
     #[param(example = "start")]
     attribution: Option<String>,
 }
 
 parameter_groups! {
-    /// What names a figure.
+    /// Parameters that identify a metric value.
     FigureParameters { choice: FigureChoice, time: TimeParameters, hindsight: HindsightParameter, fields: FieldParameters }
 }
 
@@ -41,7 +41,7 @@ parameter_groups! {
 pub(crate) type Values = Vec<Option<String>>;
 
 impl FigureParameters {
-    /// As it was said, and the values of the group.
+    /// Returns the query as it was given, and the values of the group.
     pub(crate) fn draft(&self, faults: &mut Faults) -> (Draft, Values) {
         let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| Said::by_parameter(name, text));
         let mut draft = Draft {
@@ -60,7 +60,7 @@ impl FigureParameters {
     }
 }
 
-/// Makes the question one about a group of one metric; gives the values of the group.
+/// Restricts the query to one group of one metric; returns the values of the group.
 pub(crate) fn choose(draft: &mut Draft, group: Option<&Value>, at: &Place, faults: &mut Faults) -> Values {
     if let [_, second, ..] = draft.metrics.as_slice() {
         faults.note(&second.at, "too_many_metrics", "One figure at a time: name one metric.");
@@ -83,7 +83,7 @@ pub(crate) fn choose(draft: &mut Draft, group: Option<&Value>, at: &Place, fault
     values
 }
 
-/// The figure of a question that was understood.
+/// Returns the metric value that a query identifies.
 pub(crate) fn subject(understood: &Understood, values: Values) -> Option<Subject<'_>> {
     let Understood { query, catalog, .. } = understood;
     let group: Vec<GroupValue> = query.dimensions.iter().copied().zip(values).collect::<Vec<(Dimension, _)>>();

@@ -1,6 +1,6 @@
-//! `GET /v1/minutes/ledger`: where each minute of a figure comes from.
+//! `GET /v1/minutes/ledger`: the origin of each minute of a metric value.
 //!
-//! A list as any other, whose rows of a kind add up to the figure of that kind: it leaves out what figures leave out.
+//! The rows of a kind add up to the metric of that kind: the list leaves out what metrics leave out.
 
 use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
@@ -33,7 +33,7 @@ use crate::query::sessions::SessionFilter;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct KindParameter {
-    /// `consumed`, `wall_clock`, `participant`, `active`; comma list. Default: all.
+    /// `consumed`, `wall_clock`, `participant`, `active`; comma-separated. Default: all.
     #[param(example = "consumed")]
     minutes_kind: Option<String>,
 }
@@ -48,20 +48,20 @@ parameter_groups! {
     }
 }
 
-/// Where a page ends: the range of the first page, and the sort key of the last row.
+/// End of a page: the range of the first page, and the sort key of the last row.
 #[derive(Debug, Serialize, Deserialize)]
 struct Position {
     range: Option<(DateTime<Utc>, DateTime<Utc>)>,
     key: LedgerKey,
 }
 
-/// The minutes ledger
+/// List the minutes ledger
 ///
 /// A row for each session and kind of minutes it can have, newest first: what the provider meters, how it is rounded
-/// when sold, and by how much and why it differs from the sum of the participants. No row: not applicable; a row without
-/// minutes: unknown. The rows of kind `consumed` add up to `minutes_consumed`, those of `wall_clock` to
-/// `elapsed_minutes`, those of `participant` to `participant_minutes` of the same range and filters. Never add different
-/// bases without saying so. As a table, without `limit` and `cursor`, it holds the whole list.
+/// when sold, and by how much and why it differs from the sum of the participants. No row: not applicable; a row
+/// without minutes: unknown. The rows of kind `consumed` add up to `minutes_consumed`, those of `wall_clock` to
+/// `elapsed_minutes`, those of `participant` to `participant_minutes` of the same range and filters. Never add
+/// different bases without saying so. As a table, without `limit` and `cursor`, it holds the whole list.
 #[utoipa::path(
     get, path = "/v1/minutes/ledger", tag = "figures",
     params(KindParameter, FilterParameters, TimeParameters, PageParameters, FormParameter),
@@ -97,7 +97,7 @@ pub(crate) async fn list_ledger(
     };
     let kinds = words("minutes_kind", given.kind.minutes_kind.as_deref(), &KINDS, &mut faults);
     let (form, limit) = (given.form.read(&headers, &mut faults), given.page.limit(&mut faults));
-    // bound to what was asked: a range by name moves on while somebody turns pages
+    // bound to the time parameters as given: a named range moves on between pages
     let question = format!("ledger {:?} {filter:?} {kinds:?}", given.time);
     let mut filter = SessionFilter { started: range, ..filter };
     let after = given.page.after::<Position>(&question, &mut faults).map(|position| {
@@ -153,7 +153,7 @@ impl Pages for WholeLedger {
     }
 }
 
-/// The fields of a line, as in JSON.
+/// Returns the columns of a line, as in JSON.
 fn ledger_columns() -> Vec<Column<LedgerLine>> {
     columns!(LedgerLine {
         started_at,

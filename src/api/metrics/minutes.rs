@@ -1,7 +1,7 @@
 //! `GET /v1/minutes`: minutes by provider and day.
 //!
-//! A short cut: it names metrics and a dimension, and is answered as any other question about figures, so that
-//! the same number can never come out differently in two places.
+//! A shortcut: it names metrics and a dimension, and is answered like every metric query, so that the same
+//! number never differs between two places.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -21,7 +21,7 @@ use crate::query::metrics::answer::Answer;
 
 const METRICS: &str = "minutes_consumed,elapsed_minutes";
 
-/// Minutes by provider
+/// Query minutes by provider
 ///
 /// `minutes_consumed` (what providers meter, with the bases that were added) and `elapsed_minutes` (wall clock) by
 /// provider, and by day unless `granularity` says otherwise. The same as `/v1/metrics/query` with these metrics.

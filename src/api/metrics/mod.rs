@@ -1,7 +1,7 @@
-//! Figures: the questions about them differ in what they name, and are answered in one way.
+//! Metric queries: endpoints differ in what they name, and all are answered in one way.
 //!
-//! A question is understood with all its faults noted ([`question`]), then the catalog tells whether it is fresh enough
-//! and whether the caller has the answer already, and only then is it worked out.
+//! A query is read with all its faults noted ([`question`]). Then the catalog shows whether the data is fresh
+//! enough and whether the caller already holds the answer. Only then is the answer computed.
 
 pub(crate) mod concurrency;
 pub(crate) mod explain;
@@ -36,7 +36,7 @@ use crate::query::metrics::{MetricQuery, answer};
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 
-/// Answers a short cut: a question that names metrics and groups by provider, and by day unless told otherwise.
+/// Answers a shortcut: a query that names metrics and groups by provider, and by day unless `granularity` is given.
 pub(crate) async fn respond_by_provider(
     state: &ApiState,
     headers: &HeaderMap,
@@ -49,7 +49,7 @@ pub(crate) async fn respond_by_provider(
     respond(state, headers, &draft, Granularity::Day, &given.form, faults).await
 }
 
-/// Answers a question about figures; `granularity` is that of one that names none.
+/// Answers a metric query; `granularity` is the default of a query that names none.
 pub(crate) async fn respond(
     state: &ApiState,
     headers: &HeaderMap,
@@ -78,7 +78,7 @@ pub(crate) async fn respond(
     Ok(describe(response, &freshness, answer.warnings.iter().map(|warning| warning.code)))
 }
 
-/// How far the data behind an answer is complete; refused where that is less than was asked for.
+/// Returns how far the data behind an answer is complete; refuses data older than the query requires.
 fn freshness(state: &ApiState, understood: &Understood) -> Result<Freshness, ApiError> {
     let Understood { query, catalog, require_fresh, now } = understood;
     let sources = query.telling(&query.sources(catalog));
@@ -88,8 +88,8 @@ fn freshness(state: &ApiState, understood: &Understood) -> Result<Freshness, Api
     Ok(Freshness::over(catalog, &sources, Some(query.range), *now, state.health.stale_after))
 }
 
-/// Refuses to answer where a stream that feeds the answer is behind by more than was asked for, over the range of the
-/// question; names all of them.
+/// Refuses to answer where a stream that feeds the answer is behind by more than the query allows, over the
+/// range of the query; names all such streams.
 fn refuse_if_behind(
     sources: &[&Source],
     range: TimeRange,
@@ -118,11 +118,11 @@ fn refuse_if_behind(
     if behind.is_empty() { Ok(()) } else { Err(ApiError::NotFresh(behind.join("; "))) }
 }
 
-/// All that an answer depends on besides the catalog. The present counts only where the range reaches it, or the time
-/// that transcripts may take, and for figures that change by themselves.
+/// Returns all that an answer depends on besides the catalog. The current time counts only for metrics that
+/// change with it, and where the range reaches it or the time that transcripts may take.
 fn normal_form(query: &MetricQuery, now: DateTime<Utc>, freshness: &Freshness) -> String {
     let is_recent = query.range.to > now - TRANSCRIPT_GRACE
-        // what runs is spread until now
+        // running sessions are spread until now
         || query.attribution == Attribution::Spread
         || query.metrics.iter().any(|metric| metric.depends_on_now());
     let minute = is_recent.then(|| now.trunc_subsecs(0).with_second(0));
@@ -143,7 +143,7 @@ fn normal_form(query: &MetricQuery, now: DateTime<Utc>, freshness: &Freshness) -
     )
 }
 
-/// An answer for the API's description.
+/// Returns an answer for the API's description.
 fn example() -> Value {
     json!({
         "rows": [

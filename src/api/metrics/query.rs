@@ -1,8 +1,8 @@
-//! `/v1/metrics/query`: any metrics by any dimensions, asked by parameters or by a body.
+//! `/v1/metrics/query`: any metrics by any dimensions, given by parameters or by a body.
 //!
-//! The only question that names its metrics; the short cuts beside it name them in advance. A body can say all that
-//! parameters can, in one form; it comes with POST, or with QUERY (RFC 10008) from clients that have it, which says that
-//! nothing is changed. How a figure comes about is not decided here.
+//! This is the only endpoint whose caller names the metrics; the shortcuts name them in advance. A body can
+//! state all that parameters can, in one form. It comes with POST, or with QUERY (RFC 10008), which states that
+//! the request changes nothing. How a value is computed is not decided here.
 
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -31,11 +31,10 @@ use crate::query::metrics::answer::Answer;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MetricChoice {
-    /// What to measure, comma list, at most 10. See `/v1/metrics`.
+    /// Metrics, comma-separated, at most 10. See `/v1/metrics`.
     #[param(required = true, example = "minutes_consumed,resolution_rate")]
     metrics: Option<String>,
-    /// What to group by, comma list, at most 4: what each metric can be grouped by stands in `/v1/metrics`. Default:
-    /// nothing.
+    /// Dimensions to group by, comma-separated, at most 4; `/v1/metrics` lists those of each metric. Default: none.
     #[param(example = "provider")]
     dimensions: Option<String>,
 }
@@ -44,13 +43,13 @@ parameter_groups! {
     QueryParameters { choice: MetricChoice, common: MetricParameters }
 }
 
-/// Figures
+/// Query metrics
 ///
-/// Any metrics, by any dimensions, in a range of time and the buckets it is cut into. With `provider` or `source` among
-/// the dimensions every configured one stands in the answer; every bucket of the range stands there for every group.
-/// Totals cover the whole range. A metric can only be grouped by what each of its rows has one value of (see
-/// `/v1/metrics`). Without a range: the last 7 days. With `compare` every figure has its `previous` one and the
-/// `change`. `If-None-Match` with the `ETag` of an earlier answer costs one small look-up.
+/// Any metrics by any dimensions, in a time range and the buckets it is cut into. With `provider` or `source`
+/// among the dimensions, every configured one is in the answer; every group has every bucket of the range.
+/// Totals cover the whole range. A metric can only be grouped by dimensions of which each of its rows has one
+/// value (see `/v1/metrics`). Without a range: the last 7 days. With `compare`, every value has its `previous`
+/// one and the `change`. `If-None-Match` with the `ETag` of an earlier answer costs one small look-up.
 #[utoipa::path(
     get, path = "/v1/metrics/query", tag = "figures",
     params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
@@ -75,10 +74,10 @@ pub(crate) async fn query_metrics(
     respond(&state, &headers, &draft, Granularity::None, &given.common.form, faults).await
 }
 
-/// Figures, asked by a body
+/// Query metrics (body)
 ///
-/// The same as GET, with everything that can be asked in one object. Nothing is changed by it: clients that have the
-/// method QUERY (RFC 10008) can use it in place of POST. Faults are told by their JSON pointers.
+/// The same as GET, with the whole query in one object. It changes nothing: clients that support the method
+/// QUERY (RFC 10008) can use it in place of POST. Faults are located by JSON pointers.
 #[utoipa::path(
     post, path = "/v1/metrics/query", tag = "figures", params(FormParameter),
     request_body(content = MetricQuestion, example = json!({
@@ -107,10 +106,10 @@ pub(crate) async fn ask_metrics(
     respond(&state, &headers, &draft, Granularity::None, &given, faults).await
 }
 
-/// What the address takes besides the methods that the router knows.
+/// Allowed methods: those that the router knows, and QUERY.
 const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, QUERY");
 
-/// The methods, and QUERY, for which neither the router nor the description (OpenAPI 3.1) has a name.
+/// Adds QUERY to an endpoint; neither the router nor the description (OpenAPI 3.1) has a name for that method.
 pub(crate) fn with_query((schemas, paths, methods): UtoipaMethodRouter<ApiState>) -> UtoipaMethodRouter<ApiState> {
     (schemas, paths, methods.fallback(other_methods))
 }

@@ -1,7 +1,7 @@
-//! `GET /v1/metrics` and `/v1/metrics/{id}`: what can be measured, and what each figure means.
+//! `GET /v1/metrics` and `/v1/metrics/{id}`: the metrics and their definitions.
 //!
-//! Made from the registry line by line; nothing is said here that the figures do not follow. Which providers can
-//! tell a metric is read from the sources that are configured.
+//! They are generated from the registry, so the text matches what the values follow. The providers of a metric
+//! come from the configured sources.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -21,47 +21,47 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::hindsight;
 use crate::query::metrics::registry::{Applicability, Metric, metric, metrics};
 
-/// What a metric means.
+/// The definition of a metric.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MetricDefinition {
-    /// Its name in questions and answers.
+    /// Id in queries and answers.
     #[schema(example = "resolution_rate")]
     id: &'static str,
-    /// Grows when it changes its meaning.
+    /// Version of the definition; grows when the meaning changes.
     #[schema(example = 1)]
     definition_version: u16,
-    /// Its name for people.
+    /// Name for people.
     label: &'static str,
-    /// What is counted.
+    /// Unit of the values.
     unit: &'static str,
-    /// What it means.
+    /// Meaning of the metric.
     description: &'static str,
-    /// How it is worked out.
+    /// Formula of the value.
     formula: &'static str,
-    /// The time that puts a row into a bucket: `started_at`, `completed_at`, `sent_at`, `joined_at`, `ended_at`,
-    /// `first_visit_at`, `first_seen_at`, `changed_at`, `window_from`; `as_of`: what is true at the end of the bucket, or
-    /// now if that is earlier.
+    /// The time that puts a row into a bucket: `started_at`, `completed_at`, `sent_at`, `joined_at`,
+    /// `ended_at`, `first_visit_at`, `first_seen_at`, `changed_at`, `window_from`; `as_of`: the state at the
+    /// end of the bucket, or now if that is earlier.
     anchor: &'static str,
-    /// `sum`: figures may be added. `ratio_of_sums`: add the parts, never the figures. `state_as_of`: groups may be added,
-    /// buckets not. `time_average`: groups may be added, buckets only weighted by their
-    /// length. `maximum`, `percentile`, `distinct`: nothing may be added.
+    /// `sum`: values may be added. `ratio_of_sums`: add the parts, never the values. `state_as_of`: groups may
+    /// be added, buckets not. `time_average`: groups may be added, buckets only weighted by their length.
+    /// `maximum`, `percentile`, `distinct`: nothing may be added.
     additivity: &'static str,
-    /// What its rows are.
+    /// Type of the rows behind the metric.
     #[schema(example = "sessions")]
     rows: &'static str,
-    /// When a figure is null, beyond data that is not complete yet.
+    /// When a value is null, besides data that is not complete yet.
     null_rule: &'static str,
-    /// What a provider must have for it to mean anything.
+    /// What a provider must have for the metric to apply.
     applies_to: &'static str,
-    /// Providers here for which it can be told.
+    /// Configured providers to which the metric applies.
     providers: Vec<String>,
-    /// What it can be grouped by.
+    /// Dimensions by which the metric can be grouped.
     dimensions: Vec<&'static str>,
-    /// Those among them by which a session stands in several groups: these must not be added.
+    /// Dimensions by which a session is in several groups: such groups must not be added.
     overlapping_dimensions: Vec<&'static str>,
-    /// Where what a session gave may be counted: `start`, `end`, `spread`.
+    /// Buckets in which a session may count: `start`, `end`, `spread`.
     attributions: Vec<&'static str>,
-    /// Whether it can be asked for as it was known earlier (`as_known_at`).
+    /// Whether the metric can be queried as it was known earlier (`as_known_at`).
     is_kept: bool,
 }
 
@@ -94,9 +94,9 @@ impl MetricDefinition {
     }
 }
 
-/// What can be measured
+/// List metrics
 ///
-/// Every metric with its meaning, formula, time, and when it is null. The figures come from `/v1/metrics/query`.
+/// Every metric with its meaning, formula, time, and when it is null. `/v1/metrics/query` returns the values.
 #[utoipa::path(
     get, path = "/v1/metrics", tag = "figures",
     responses(
@@ -130,9 +130,9 @@ pub(crate) async fn list_metrics(
     }))
 }
 
-/// What one figure means
+/// Metric definition
 ///
-/// The line of one metric, as `/v1/metrics` lists it.
+/// The definition of one metric, as `/v1/metrics` lists it.
 #[utoipa::path(
     get, path = "/v1/metrics/{metric_id}", tag = "figures",
     params(("metric_id" = String, Path, description = "Its name in questions and answers.", example = "resolution_rate")),

@@ -1,7 +1,7 @@
-//! `GET /v1/resolution`: how many conversations were resolved.
+//! `GET /v1/resolution`: resolved conversations.
 //!
-//! A short cut: it names metrics and a dimension, and is answered as any other question about figures, so that
-//! the same number can never come out differently in two places.
+//! A shortcut: it names metrics and a dimension, and is answered like every metric query, so that the same
+//! number never differs between two places.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -21,10 +21,10 @@ use crate::query::metrics::answer::Answer;
 
 const METRICS: &str = "resolved_sessions,unresolved_sessions,resolution_rate";
 
-/// Resolution by provider
+/// Query resolution by provider
 ///
-/// Resolved and unresolved sessions and their rate, by provider and by the day of completion unless `granularity`
-/// says otherwise. The same as `/v1/metrics/query` with these metrics.
+/// Resolved and unresolved sessions and their rate, by provider and by the day of completion unless
+/// `granularity` says otherwise. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
     get, path = "/v1/resolution", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
     responses(

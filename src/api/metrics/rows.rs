@@ -1,7 +1,7 @@
-//! `GET /v1/metrics/rows`: the sessions, messages or presences behind a figure.
+//! `GET /v1/metrics/rows`: the sessions, messages or presences behind a metric value.
 //!
-//! The figure is named as in the question it answered; the way here is `rows_link` of that answer. Cursors carry the
-//! range of the first page, and what rounding has left over.
+//! The parameters are those of the query that returned the value; `rows_link` of that answer leads here.
+//! Cursors carry the range of the first page, and the remainder of rounding.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -35,14 +35,14 @@ parameter_groups! {
     RowParameters { figure: FigureParameters, page: PageParameters, form: FormParameter }
 }
 
-/// Where a page ends.
+/// End of a page.
 #[derive(Debug, Serialize, Deserialize)]
 struct Position {
     range: (DateTime<Utc>, DateTime<Utc>),
     row: RowPosition,
 }
 
-/// Refuses what belongs to no session, with where it is listed.
+/// Refuses metrics whose rows belong to no session, and names the endpoint that lists them.
 fn check_rows(draft: &Draft, faults: &mut Faults) {
     for said in &draft.metrics {
         if let Some(list) = metric(&said.text).and_then(|metric| metric.rows.listed_at()) {
@@ -52,13 +52,13 @@ fn check_rows(draft: &Draft, faults: &mut Faults) {
     }
 }
 
-/// The rows behind a figure
+/// List the rows behind a metric value
 ///
-/// The sessions, messages or presences a figure of `/v1/metrics/query` rests on, each with what it adds: all
-/// contributions together are the figure, of a ratio divided by all denominators. Rows that should have told the figure
-/// and did not are marked `is_unknown`; sessions whose messages or participants were never read have no rows. A maximum
-/// rests on what was there when it was reached first, a percentile on the values it lies between, and of different people
-/// the first row of each counts. By time, oldest first. `rows_link` of an answer leads here. A table is one page too.
+/// The sessions, messages or presences behind a value of `/v1/metrics/query`, each with its contribution: all
+/// contributions together are the value, of a ratio divided by all denominators. Rows whose contribution is missing are
+/// marked `is_unknown`; sessions whose messages or participants were never read have no rows. Of a maximum, the rows
+/// are those present when it was first reached; of a percentile, the values it lies between; of distinct people, the
+/// first row of each. By time, oldest first. `rows_link` of an answer leads here. A table is one page too.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
     params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, PageParameters, FormParameter),
@@ -81,7 +81,7 @@ pub(crate) async fn list_rows(
 ) -> Result<Response, ApiError> {
     let (draft, values) = given.figure.draft(&mut faults);
     check_rows(&draft, &mut faults);
-    // bound to what was asked, not to the instants it meant at the time
+    // bound to the parameters as given, not to the instants they meant at the time
     let question = format!("rows {:?}", given.figure);
     let after = given.page.after::<Position>(&question, &mut faults);
     let (form, limit) = (given.form.read(&headers, &mut faults), given.page.limit(&mut faults));
@@ -117,7 +117,7 @@ pub(crate) async fn list_rows(
     Ok(Page::link(next.as_deref(), &uri, describe(response, &freshness, [])))
 }
 
-/// The fields of a row, as in JSON.
+/// Returns the columns of a row, as in JSON.
 fn row_columns() -> Vec<Column<ContributingRow>> {
     columns!(ContributingRow {
         at,

@@ -1,16 +1,16 @@
-//! Lengths of time as ISO 8601 writes them: `PT15M`, `P1DT12H`.
+//! Durations in ISO 8601: `PT15M`, `P1DT12H`.
 //!
-//! Only what has one length is understood: weeks, days, hours, minutes and seconds; a month has several.
+//! Only units of fixed length are accepted: weeks, days, hours, minutes and seconds; a month has several lengths.
 
 use chrono::TimeDelta;
 
-/// Units in the order in which they may stand, seconds each; the first two before the `T`.
+/// Units in their required order, seconds each; the first two before the `T`.
 const UNITS: [(char, i64); 5] = [('W', 604_800), ('D', 86_400), ('H', 3_600), ('M', 60), ('S', 1)];
 
-/// The longest that is understood, seconds: a hundred years.
+/// The longest accepted duration, seconds: a hundred years.
 const MAX_SECONDS: i64 = 100 * 366 * 86_400;
 
-/// The length; `None` where it is not one.
+/// Parses a duration; `None` where the text is none.
 pub(crate) fn parse(text: &str) -> Option<TimeDelta> {
     let rest = text.strip_prefix('P')?;
     let (days, clock) = rest.split_once('T').map_or((rest, None), |(days, clock)| (days, Some(clock)));

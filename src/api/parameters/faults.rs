@@ -1,14 +1,14 @@
-//! What is wrong with a question, collected: all of it is told at once.
+//! The faults of a request, collected, so that all are reported at once.
 //!
-//! A fault has a place: a parameter of the address, or a JSON pointer into the body. The same rules read both, so what
-//! they read comes as a text with its place.
+//! A fault has a place: a URL parameter, or a JSON pointer into the body. The same rules read both, so they
+//! receive each text with its place.
 
 use crate::api::parameters::nearest::nearest;
 use crate::api::problem::{ApiError, Fault};
 
 pub(super) const UNKNOWN_PARAMETER: &str = "unknown_parameter";
 
-/// Where in a request something was said.
+/// A place in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     /// A parameter or header.
@@ -42,27 +42,27 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Something that was said, and where.
+/// A text from a request, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Said {
-    /// Where.
+    /// Place.
     pub(crate) at: Place,
-    /// What.
+    /// Text.
     pub(crate) text: String,
 }
 
 impl Said {
-    /// What a parameter says.
+    /// Creates the text of a parameter.
     pub(crate) fn by_parameter(name: &str, text: &str) -> Self {
         Self { at: name.into(), text: text.to_owned() }
     }
 }
 
-/// The faults of a question, collected.
+/// The faults of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
-/// Most faults that are told at once.
+/// Most faults that are reported at once.
 const MAX_FAULTS: usize = 100;
 
 impl Faults {
@@ -75,7 +75,7 @@ impl Faults {
         self.push(at.into(), code, detail.into(), Vec::new(), Vec::new());
     }
 
-    /// Notes a value that is none of those allowed.
+    /// Notes a value that is not among the allowed ones.
     pub(crate) fn note_unknown<'a>(
         &mut self,
         at: impl Into<Place>,
@@ -96,7 +96,7 @@ impl Faults {
         self.push(at, code, detail, allowed, near);
     }
 
-    /// Notes a value for which there are too many right ones to list; names those that come near.
+    /// Notes a value with too many allowed values to list; names the nearest ones.
     pub(crate) fn note_near(&mut self, at: &Place, code: &'static str, detail: String, near: Vec<String>) {
         self.push(at.clone(), code, detail, Vec::new(), near);
     }
@@ -112,7 +112,7 @@ impl Faults {
         if self.is_full() {
             return;
         }
-        // what is allowed is said once
+        // allowed values are listed once
         if self.0.iter().any(|fault| fault.code == code && fault.allowed == allowed) {
             allowed.clear();
         }
@@ -123,7 +123,7 @@ impl Faults {
         self.0.push(Fault { parameter, pointer, code, detail, allowed, did_you_mean });
     }
 
-    /// The faults of fields of a body, each with a pointer below `parent`, noted under the names of the fields.
+    /// Returns the faults, noted under names of fields, each with a pointer below `parent`.
     pub(crate) fn in_body(self, parent: &str) -> Vec<Fault> {
         let pointed = |fault: Fault| {
             let pointer = Some(format!("{parent}/{}", fault.parameter));
@@ -132,12 +132,12 @@ impl Faults {
         self.0.into_iter().map(pointed).collect()
     }
 
-    /// Refuses the question if anything was noted.
+    /// Refuses the request if any fault was noted.
     pub(crate) fn refuse(self) -> Result<(), ApiError> {
         if self.0.is_empty() { Ok(()) } else { Err(self.into_error()) }
     }
 
-    /// The refusal.
+    /// Returns the error that refuses the request.
     pub(crate) fn into_error(self) -> ApiError {
         ApiError::Invalid(self.0)
     }

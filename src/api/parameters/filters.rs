@@ -1,7 +1,7 @@
-//! Which sessions: one parameter a field, each a comma list of which any may match.
+//! Filters of sessions: one parameter for each field, each comma-separated; any value may match.
 //!
-//! Providers and sources are checked against those that are configured, closed lists against their words;
-//! channels are an open list, since providers invent them.
+//! Providers and sources are checked against the configured ones, closed lists against their words; channels
+//! are an open list, since providers invent them.
 
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -16,25 +16,25 @@ use crate::query::catalog::{Catalog, SourceFilter};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FilterParameters {
-    /// Kinds of platform, comma list.
+    /// Kinds of platform, comma-separated.
     #[param(example = "konvo,konpro")]
     pub(crate) provider: Option<String>,
-    /// Slugs of sources, comma list.
+    /// Slugs of sources, comma-separated.
     #[param(example = "rtk-prod")]
     pub(crate) source: Option<String>,
-    /// Ways of contact to the letter, comma list.
+    /// Channels, verbatim, comma-separated.
     #[param(example = "whatsapp")]
     pub(crate) channel: Option<String>,
-    /// `resolved`, `unresolved`, `open`, `unknown`, `not_applicable`; comma list.
+    /// `resolved`, `unresolved`, `open`, `unknown`, `not_applicable`; comma-separated.
     #[param(example = "resolved,unresolved")]
     pub(crate) outcome: Option<String>,
-    /// `avatar`, `chat`, `meeting`, `livestream`; comma list.
+    /// `avatar`, `chat`, `meeting`, `livestream`; comma-separated.
     #[param(example = "chat")]
     pub(crate) session_kind: Option<String>,
 }
 
 impl FilterParameters {
-    /// Providers and sources, as the catalog has them.
+    /// Reads providers and sources, and checks them against the catalog.
     pub(crate) fn sources(&self, catalog: &Catalog, faults: &mut Faults) -> SourceFilter {
         let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
         let providers: Vec<&str> = catalog.providers().into_iter().collect();
@@ -44,26 +44,26 @@ impl FilterParameters {
         }
     }
 
-    /// Channels; an open list.
+    /// Reads channels; an open list.
     pub(crate) fn channels(&self) -> Vec<String> {
         list(self.channel.as_deref())
     }
 
-    /// Outcomes.
+    /// Reads outcomes.
     pub(crate) fn outcomes(&self, faults: &mut Faults) -> Vec<String> {
         let outcomes =
             [Outcome::Resolved, Outcome::Unresolved, Outcome::Open, Outcome::Unknown, Outcome::NotApplicable];
         words("outcome", self.outcome.as_deref(), &outcomes.map(Outcome::as_str), faults)
     }
 
-    /// Kinds.
+    /// Reads kinds of sessions.
     pub(crate) fn session_kinds(&self, faults: &mut Faults) -> Vec<String> {
         let kinds = [SessionKind::Avatar, SessionKind::Chat, SessionKind::Meeting, SessionKind::Livestream];
         words("session_kind", self.session_kind.as_deref(), &kinds.map(SessionKind::as_str), faults)
     }
 }
 
-/// States of sessions.
+/// Reads states of sessions.
 pub(crate) fn session_states(text: Option<&str>, faults: &mut Faults) -> Vec<String> {
     let states = [
         SessionState::Live,

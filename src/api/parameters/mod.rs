@@ -1,8 +1,8 @@
-//! Parameters: read once, at the edge, with all faults told at once.
+//! Parameters: read once, before the handler runs, with all faults reported at once.
 //!
-//! A group of parameters is a struct of texts whose fields are documented; the same struct documents the
-//! endpoint and says which names are known, so that an unknown name is a fault and never ignored. What the
-//! texts mean is decided by functions that note a fault and go on.
+//! A group of parameters is a struct of texts whose fields are documented. The same struct documents the
+//! endpoint and lists the known names, so that an unknown name is a fault and never ignored. Functions
+//! interpret the texts; they note a fault and continue.
 
 pub(crate) mod duration;
 mod faults;
@@ -26,16 +26,16 @@ pub(crate) use crate::api::parameters::faults::{Faults, Place, Said};
 use crate::api::parameters::faults::UNKNOWN_PARAMETER;
 use crate::api::problem::ApiError;
 
-/// The parameters of a request, and what is wrong with them so far.
+/// The parameters of a request, and the faults found so far.
 #[derive(Debug)]
 pub(crate) struct Asked<T> {
-    /// The texts.
+    /// Texts of the parameters.
     pub(crate) given: T,
     /// Unknown and repeated names.
     pub(crate) faults: Faults,
 }
 
-/// For addresses that take none.
+/// For endpoints without parameters.
 #[derive(Debug, Deserialize)]
 pub(crate) struct NoParameters {}
 
@@ -72,13 +72,13 @@ impl<S: Sync, T: IntoParams + DeserializeOwned> FromRequestParts<S> for Asked<T>
         let object = given.into_iter().map(|(name, value)| (name, serde_json::Value::String(value))).collect();
         match serde_json::from_value(serde_json::Value::Object(object)) {
             Ok(given) => Ok(Self { given, faults }),
-            // unreachable: groups are made of optional texts
+            // unreachable: groups consist of optional texts
             Err(_) => Err(faults.into_error()),
         }
     }
 }
 
-/// A struct of parameters made of documented groups, each a field of its own.
+/// Defines a struct of documented parameter groups, each a field of its own.
 macro_rules! parameter_groups {
     ($(#[$meta:meta])* $name:ident { $($field:ident: $group:ty),+ $(,)? }) => {
         $(#[$meta])*

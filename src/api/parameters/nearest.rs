@@ -1,9 +1,9 @@
-//! "Did you mean": the allowed words nearest to what was written.
+//! "Did you mean": the allowed words nearest to a given one.
 //!
 //! Names of metrics, sources and zones are long enough to be mistyped, and a refusal that names the right word
-//! saves a look at the documentation. Knows nothing of what the words mean.
+//! saves a look at the documentation. This module does not know what the words mean.
 
-/// Up to three of `allowed` that are few edits away from `given`, nearest first.
+/// Returns up to three of `allowed` that are few edits from `given`, nearest first.
 pub(crate) fn nearest(given: &str, allowed: &[String]) -> Vec<String> {
     let given: Vec<char> = given.to_lowercase().chars().take(64).collect();
     let reach = given.len() / 3 + 1;
@@ -13,7 +13,7 @@ pub(crate) fn nearest(given: &str, allowed: &[String]) -> Vec<String> {
     near.into_iter().take(3).map(|(_, word)| word.clone()).collect()
 }
 
-/// Levenshtein distance.
+/// Returns the Levenshtein distance.
 fn distance(given: &[char], word: &str) -> usize {
     let mut row: Vec<usize> = (0..=given.len()).collect();
     for (line, letter) in word.chars().enumerate() {

@@ -1,7 +1,7 @@
-//! The number of a session in an address.
+//! The session number in a path.
 //!
-//! Read by itself, because axum's own rejection is a plain text with another status; here it is a fault like
-//! that of any parameter.
+//! It has its own extractor, because axum's own rejection is a plain text with another status; here it is a
+//! fault like that of any parameter.
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use crate::api::parameters::Faults;
 use crate::api::problem::ApiError;
 
-/// A session's number.
+/// The number of a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SessionId(pub(crate) i64);
 

@@ -1,7 +1,7 @@
-//! When: a range by name or by its two ends, in a zone.
+//! Time ranges: by name or by their two ends, in a zone.
 //!
 //! A date means the first instant of that day in the zone, on both ends, since ranges are half-open. Every form
-//! leads to two instants; what comes after knows only these.
+//! becomes two instants; later code knows only these.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -14,56 +14,56 @@ use crate::model::time::{sane, sane_range};
 use crate::query::calendar::start_of_day;
 use crate::query::range::{NAMES, TimeRange};
 
-/// Parameters that say when.
+/// Parameters of a time range.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TimeParameters {
-    /// A range by name: `today`, `yesterday`, `last_N_days` (N local days, today included), `last_N_hours` (N clock
-    /// hours, the present one included), `this_week`, `this_month`, `this_quarter`, `this_year`, `previous_week`,
+    /// A named range: `today`, `yesterday`, `last_N_days` (N local days, including today), `last_N_hours` (N clock
+    /// hours, including the current one), `this_week`, `this_month`, `this_quarter`, `this_year`, `previous_week`,
     /// `previous_month`, `previous_quarter`, `previous_year`. Not together with `from` and `to`.
     #[param(example = "last_28_days")]
     range: Option<String>,
     /// First instant: a date (its first instant in `zone`) or RFC 3339.
     #[param(example = "2026-11-18")]
     from: Option<String>,
-    /// First instant after the range: a date (its first instant in `zone`, so the day itself is left out) or
+    /// End of the range, exclusive: a date (its first instant in `zone`, so that day is left out) or
     /// RFC 3339. Default: the end of today.
     #[param(example = "2026-11-21")]
     to: Option<String>,
-    /// IANA name of the zone whose days are meant. Default: the service's own.
+    /// IANA name of the time zone whose days are meant. Default: the service's own.
     #[param(example = "Europe/Berlin")]
     zone: Option<String>,
 }
 
-/// What was said about time, and where.
+/// A time range as given, with the places of its parts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TimeSaid {
-    /// A range by name.
+    /// Named range.
     pub(crate) range: Option<Said>,
-    /// Its first instant.
+    /// First instant.
     pub(crate) from: Option<Said>,
-    /// The first instant after it.
+    /// End, exclusive.
     pub(crate) to: Option<Said>,
-    /// Whose calendar.
+    /// Time zone.
     pub(crate) zone: Option<Said>,
 }
 
-/// What a question says about time.
+/// A checked time range.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct When {
-    /// The range, if one is named.
+    /// The range, if one was given.
     pub(crate) range: Option<TimeRange>,
-    /// Whose calendar.
+    /// Time zone.
     pub(crate) zone: Tz,
 }
 
 impl TimeParameters {
-    /// Whether anything but the zone was said.
+    /// Returns whether anything but the zone was given.
     pub(crate) fn is_said(&self) -> bool {
         self.said().is_said()
     }
 
-    /// What was said, and where.
+    /// Returns the parameters as given, with their places.
     pub(crate) fn said(&self) -> TimeSaid {
         let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| Said::by_parameter(name, text));
         TimeSaid {
@@ -74,24 +74,24 @@ impl TimeParameters {
         }
     }
 
-    /// What was said, at `now`.
+    /// Reads the range as of `now`.
     pub(crate) fn read(&self, default_zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> When {
         self.said().read(default_zone, now, faults)
     }
 }
 
 impl TimeSaid {
-    /// Whether anything but the zone was said.
+    /// Returns whether anything but the zone was given.
     pub(crate) fn is_said(&self) -> bool {
         self.range.is_some() || self.from.is_some() || self.to.is_some()
     }
 
-    /// Whether a number of days was asked for, whatever months they lie in.
+    /// Returns whether a number of days was requested, independent of months.
     pub(crate) fn is_of_days(&self) -> bool {
         self.range.as_ref().is_some_and(|range| range.text.starts_with("last_"))
     }
 
-    /// What was said, at `now`.
+    /// Reads the range as of `now`.
     pub(crate) fn read(&self, default_zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> When {
         let zone = self.zone.as_ref().map_or(Some(default_zone), |said| zone(said, faults));
         let zone = zone.unwrap_or(default_zone);
@@ -131,8 +131,8 @@ fn named(said: &Said, now: DateTime<Utc>, zone: Tz, faults: &mut Faults) -> Opti
     range
 }
 
-/// The range between two ends. Without the second it goes to the end of today, without the first it begins with time as
-/// it is known here.
+/// Returns the range between two ends. The default end is the end of today, the default start the earliest time
+/// that is accepted here.
 pub(crate) fn between(
     from: Option<&Said>,
     to: Option<&Said>,
@@ -147,7 +147,7 @@ pub(crate) fn between(
     if range.from < range.to {
         return Some(range);
     }
-    // the end of today is after the beginning of time: one of the two was said
+    // the end of today is after the earliest time, so at least one end was given
     let at = from.or(to).map_or(Place::from("from"), |said| said.at.clone());
     let written =
         |said: Option<&Said>, otherwise: &str| said.map_or(otherwise.to_owned(), |said| format!("`{}`", said.text));
@@ -156,7 +156,7 @@ pub(crate) fn between(
     None
 }
 
-/// An instant: a date, or RFC 3339.
+/// Reads an instant: a date, or RFC 3339.
 pub(crate) fn instant(said: &Said, zone: Tz, faults: &mut Faults) -> Option<DateTime<Utc>> {
     let text = &said.text;
     // an unescaped `+` of an offset arrives as a space
@@ -168,7 +168,7 @@ pub(crate) fn instant(said: &Said, zone: Tz, faults: &mut Faults) -> Option<Date
         faults.note(&said.at, "invalid_time", detail);
         return None;
     };
-    // the end of the known range is a usable end
+    // the end of the accepted range is a usable end
     if sane(at).is_none() && at != sane_range().1 {
         faults.note(&said.at, "time_out_of_range", format!("`{text}` lies outside of 2000 to 2100."));
         return None;

@@ -15,28 +15,28 @@ use crate::query::backfills::{self, Backfill, BackfillUnit};
 use crate::store::backfill::state::{self, Command, Commanded};
 use crate::store::operation::{Operation, Operator};
 
-/// Most units shown of those that are not proven.
+/// Most unproven units to show.
 const MAX_UNITS: i64 = 200;
 
-/// A backfill, and what is wrong in it.
+/// A backfill, and its troubled units.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BackfillDetail {
-    /// How far it has come.
+    /// Progress of the backfill.
     backfill: Backfill,
-    /// Its doubtful and failed units with their reasons, oldest window first; at most 200.
+    /// Doubtful and failed units with their reasons, oldest window first; at most 200.
     troubled_units: Vec<BackfillUnit>,
 }
 
-/// What became of a wish.
+/// The result of a command to pause or resume.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BackfillChanged {
-    /// Whether anything was changed: to pause what is paused changes nothing.
+    /// Whether the command changed anything: pausing a paused backfill changes nothing.
     is_changed: bool,
-    /// The backfill as it stands now.
+    /// Current state of the backfill.
     backfill: Backfill,
 }
 
-/// A backfill as the document shows it.
+/// Returns a backfill for the API's description.
 pub(super) fn example() -> serde_json::Value {
     serde_json::json!({
         "backfill_id": 3, "source": "konpro-main", "provider": "konpro", "stream": "sessions", "state": "running", "reason": null,
@@ -47,9 +47,9 @@ pub(super) fn example() -> serde_json::Value {
     })
 }
 
-/// One backfill
+/// Backfill details
 ///
-/// How far it has come, and which of its units are doubtful or could not be read, with the reason in each.
+/// Progress of a backfill, and its units that are doubtful or could not be read, with the reason of each.
 #[utoipa::path(
     get, path = "/v1/sync/backfills/{backfill_id}", tag = "data",
     params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
@@ -68,8 +68,8 @@ pub(crate) async fn read_backfill(
 
 /// Pause a backfill
 ///
-/// Nobody works on it until it is resumed. Units under way end after the page in flight and lose nothing. The body is
-/// empty or `{}`.
+/// The backfill is not worked on until it is resumed. Units under way end after the page in flight and lose
+/// nothing. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/backfills/{backfill_id}/pause", tag = "actions",
     params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
@@ -87,8 +87,8 @@ pub(crate) async fn pause_backfill(
 
 /// Resume a backfill
 ///
-/// It is worked on again by the pollers of its source, and by the command that is waiting for it. Units that had failed
-/// or were doubtful are tried anew; proven ones are not read again. The body is empty or `{}`.
+/// The pollers of its source work on it again, and so does the command that waits for it. Failed and doubtful
+/// units are retried; proven ones are not read again. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/backfills/{backfill_id}/resume", tag = "actions",
     params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
@@ -111,7 +111,7 @@ async fn change(
     request: &ActionRequest,
 ) -> Result<Json<BackfillChanged>, ApiError> {
     request.refuse_content()?;
-    // a reconciliation has a number too, and is no backfill
+    // a reconciliation has a number too, and is not a backfill
     find(state, backfill_id).await?;
     let operator =
         Operator { requested_by: request.requested_by.clone(), request_id: Some(request.request_id.clone()) };

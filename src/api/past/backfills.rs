@@ -1,4 +1,4 @@
-//! `GET /v1/sync/backfills`: ranges of the past that are read again, newest first.
+//! `GET /v1/sync/backfills`: backfills, which read ranges of the past again, newest first.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -21,10 +21,10 @@ use crate::query::freshness::Freshness;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct BackfillChoice {
-    /// Slugs of sources, comma list.
+    /// Slugs of sources, comma-separated.
     #[param(example = "konpro-main")]
     source: Option<String>,
-    /// `running`, `paused`, `done`, `failed`, `cancelled`; comma list.
+    /// `running`, `paused`, `done`, `failed`, `cancelled`; comma-separated.
     #[param(example = "running,failed")]
     state: Option<String>,
 }
@@ -33,10 +33,10 @@ parameter_groups! {
     BackfillParameters { choice: BackfillChoice, page: PageParameters }
 }
 
-/// The backfills
+/// List backfills
 ///
-/// Every range of the past that somebody wanted read, newest first: how many of its units are proven, what they held,
-/// and how long it may still take. `done` means that every unit is proven.
+/// Every requested backfill, newest first: the number of its proven units, their records, and the time it may
+/// still take. `done` means that every unit is proven.
 #[utoipa::path(
     get, path = "/v1/sync/backfills", tag = "data", params(BackfillChoice, PageParameters),
     responses(

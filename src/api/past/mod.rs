@@ -1,7 +1,7 @@
-//! The past over HTTP: backfills, comparisons with the providers' counts, and which ranges are proven.
+//! The past over HTTP: backfills, comparisons with the providers' counts, and proven ranges.
 //!
-//! Backfills are begun on the command line; here they are watched, paused and resumed. Whatever is changed is written
-//! into the journal of operations, and a page of another origin may change nothing.
+//! Backfills are started on the command line; here they are watched, paused and resumed. Every change is
+//! recorded in the journal of operations, and a page of another origin may change nothing.
 
 pub(crate) mod backfill;
 pub(crate) mod backfills;
@@ -14,7 +14,7 @@ use axum::http::request::Parts;
 use crate::api::parameters::Faults;
 use crate::api::problem::ApiError;
 
-/// The number of a backfill in an address.
+/// The number of a backfill in a path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BackfillId(pub(crate) i64);
 

@@ -1,4 +1,4 @@
-//! `GET /v1/reconciliation`: what is stored against what the providers count, window by window, with history.
+//! `GET /v1/reconciliation`: stored data compared with the providers' counts, window by window, with history.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -20,13 +20,13 @@ use crate::query::reconciliations::{self, Reconciliation, ReconciliationFilter, 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReconciliationChoice {
-    /// Slugs of sources, comma list.
+    /// Slugs of sources, comma-separated.
     #[param(example = "rtk-prod")]
     source: Option<String>,
-    /// `match`, `healed`, `differs`, `unverifiable`, `failed`; comma list.
+    /// `match`, `healed`, `differs`, `unverifiable`, `failed`; comma-separated.
     #[param(example = "differs,failed")]
     state: Option<String>,
-    /// `true`: only the newest comparison of each window. Default: all of them.
+    /// `true`: only the newest comparison of each window. Default: all comparisons.
     #[param(value_type = Option<bool>, example = true)]
     latest: Option<String>,
 }
@@ -35,12 +35,13 @@ parameter_groups! {
     ReconciliationParameters { choice: ReconciliationChoice, page: PageParameters }
 }
 
-/// Stored against counted
+/// Reconciliation results
 ///
-/// Comparisons of what is stored with the provider's own counts, newest first. A window that differed was read again:
-/// `healed` names what had been missing and came back, `differs` says what remains. Where a list goes by creation, equal
-/// counts prove no equal states: windows are read again, and `stale_state` names what had changed. RealtimeKit's table of days is
-/// compared too; where its days begin is not documented, so the zone that fits most days is taken and named.
+/// Comparisons of the stored data with the provider's own counts, newest first. A window that differed was read
+/// again: `healed` names the sessions that were missing and came back, `differs` states what remains. Where a
+/// list is sorted by creation, equal counts do not prove equal states: windows are read again, and
+/// `stale_state` names what had changed. RealtimeKit's table of days is compared too; where its days begin is
+/// not documented, so the zone that fits most days is used and named.
 #[utoipa::path(
     get, path = "/v1/reconciliation", tag = "data", params(ReconciliationChoice, PageParameters),
     responses(

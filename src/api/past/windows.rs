@@ -1,4 +1,4 @@
-//! `GET /v1/sync/windows`: which ranges of time are proven complete, and which were read and are not.
+//! `GET /v1/sync/windows`: the time ranges that are proven complete, and those that were read but are not.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -21,13 +21,13 @@ use crate::query::windows::{self, CoveredWindow, WindowFilter};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WindowChoice {
-    /// Slugs of sources, comma list.
+    /// Slugs of sources, comma-separated.
     #[param(example = "konvo-eu")]
     source: Option<String>,
-    /// Streams that walk a list, comma list.
+    /// Streams that list records, comma-separated.
     #[param(example = "sessions")]
     stream: Option<String>,
-    /// `proven`, `doubtful`, or `accepted` (doubtful, and an operator accepts that); comma list. Default: all.
+    /// `proven`, `doubtful`, or `accepted` (doubtful, and accepted by an operator); comma-separated. Default: all.
     #[param(example = "doubtful")]
     state: Option<String>,
 }
@@ -36,12 +36,12 @@ parameter_groups! {
     WindowParameters { choice: WindowChoice, page: PageParameters }
 }
 
-/// The proven ranges
+/// List windows
 ///
-/// For each stream the ranges of time that are proven complete, and those that were read and could not be proven, with
-/// the reason. What no range covers was never read. `complete_through` is the end of the proven range that holds the
-/// beginning of the source's history, with accepted ranges bridged. Doubtful ranges are read again by later polls and cut
-/// smaller, down to a minute, unless an operator accepts them.
+/// For each stream, the time ranges that are proven complete, and those that were read and could not be proven,
+/// with the reason. A time that no range covers was never read. `complete_through` is the end of the proven
+/// range that includes the start of the source's history, with accepted ranges bridged. Later polls read
+/// doubtful ranges again in smaller pieces, down to a minute, unless an operator accepts them.
 #[utoipa::path(
     get, path = "/v1/sync/windows", tag = "data", params(WindowChoice, PageParameters),
     responses(

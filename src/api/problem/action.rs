@@ -1,18 +1,18 @@
-//! What is said when a call that starts something was not made, or did not go well.
+//! Problems of calls that start something.
 //!
-//! Whoever reads it must know one thing above all: whether something may have been started. 502 says no, 504 says
-//! that nobody knows; every other status means that the provider was not even asked. The words of the provider come
-//! cleared of what the caller sent and of what it would hand over.
+//! Above all, the caller must learn whether something may have been started. 502 means no, 504 means that it is
+//! unknown; every other status means that the provider was not called. The provider's message is cleared of
+//! what the caller sent and of the tokens the provider returned.
 
 use axum::http::StatusCode;
 
 use super::Told;
 use crate::model::action::ActionOutcome;
 
-/// Why nothing is known to have been started.
+/// The reason why a call failed or was not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActionProblem {
-    /// A page of another origin asked.
+    /// A page of another origin sent the request.
     CrossSite,
     /// The body is not declared as JSON.
     NotJson,
@@ -21,73 +21,73 @@ pub enum ActionProblem {
         /// Bytes allowed.
         max_bytes: usize,
     },
-    /// The source does not allow it.
+    /// The source does not allow the call.
     Disabled {
-        /// Its slug.
+        /// Slug of the source.
         source: String,
     },
     /// The provider has no such call.
     NotOffered {
-        /// The source's slug.
+        /// Slug of the source.
         source: String,
-        /// What was to be started, in words.
+        /// The action, in words.
         what: &'static str,
     },
-    /// The source is not configured here, so nobody knows how to read its records.
+    /// The source is not configured here, so its records cannot be read.
     NotConfigured {
-        /// Its slug.
+        /// Slug of the source.
         source: String,
     },
-    /// The session still runs, or nobody knows whether it does.
+    /// The session is still running, or its state is unknown.
     NotEnded {
-        /// Its state.
+        /// State of the session.
         session_state: String,
     },
-    /// An operator paused what is to run.
+    /// An operator paused the streams that are to run.
     Paused {
-        /// The source's slug.
+        /// Slug of the source.
         source: String,
-        /// Its streams that were to run.
+        /// The paused streams.
         streams: String,
     },
-    /// The source is no longer configured, so nobody polls it.
+    /// The source is no longer configured, so it is not polled.
     NotPolled {
-        /// Its slug.
+        /// Slug of the source.
         source: String,
     },
     /// No window of this kind touches the range.
     NoWindow {
-        /// The source's slug.
+        /// Slug of the source.
         source: String,
-        /// What is looked for: `doubtful` or `accepted`.
+        /// State of the windows: `doubtful` or `accepted`.
         state: &'static str,
     },
-    /// The source cannot be renamed, merged or removed now, or not at all.
+    /// The source cannot be renamed, merged or removed, now or at all.
     SourceNotChanged {
-        /// Why.
+        /// Reason.
         reason: String,
     },
     /// A call with this key is under way.
     InFlight,
-    /// Nobody knows what became of the call with this key.
+    /// The outcome of the call with this key is unknown.
     StillUnknown {
-        /// Its number.
+        /// Number of the call.
         action_id: i64,
     },
-    /// The key was used for something else.
+    /// The key was used for another request.
     KeyReused {
-        /// By this call.
+        /// Number of the call that used it.
         action_id: i64,
     },
-    /// The call was made, or was about to be, and did not go well.
+    /// The call was made, or was about to be made, and failed.
     Failed {
         /// Number of the call.
         action_id: i64,
         /// Whether something may have been started.
         outcome: ActionOutcome,
-        /// What happened; the provider's words.
+        /// Description, in the provider's words.
         detail: String,
-        /// When to ask again, seconds; where the provider takes no call now.
+        /// Seconds after which to retry, where the provider accepts no call now.
         retry_after_seconds: Option<u32>,
     },
 }

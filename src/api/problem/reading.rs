@@ -1,7 +1,7 @@
-//! What is said when data could not be read: whether the question, the database or this program is at fault.
+//! Problems of reading data: whether the query, the database or this program is at fault.
 //!
-//! The way out differs: a question that takes too long can be asked smaller, a database that is away comes back. The
-//! driver's own words go to the log alone.
+//! The remedy differs: a query that takes too long can be made smaller, an unavailable database comes back. The
+//! driver's own message goes to the log only.
 
 use axum::http::StatusCode;
 
@@ -33,8 +33,8 @@ pub(super) fn told_of_reading(error: &ReadError) -> Told {
     }
 }
 
-/// Lost connections, too many of them, a server that stops or starts, a standby that takes over, a database
-/// that is gone or lets nobody in.
+/// Returns whether the error is an outage: lost connections, too many of them, a server that stops or starts, a
+/// standby that takes over, a missing database or one that refuses the login.
 fn is_outage(sqlstate: &str) -> bool {
     ["08", "28", "3D", "53", "57P", "58", "55000"].iter().any(|class| sqlstate.starts_with(class))
 }

@@ -1,6 +1,7 @@
 //! `GET /v1/sync/rejections`: records that could not be normalized, newest first.
 //!
-//! Says what is wrong and how often it came, and holds nothing of the records, which may name people.
+//! The list states the fault of each record and its number of occurrences. It includes nothing of the records,
+//! which may name people.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -23,16 +24,16 @@ use crate::query::rejections::{self, Rejection, RejectionFilter};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RejectionChoice {
-    /// Slugs of sources, comma list.
+    /// Slugs of sources, comma-separated.
     #[param(example = "konvo-eu")]
     source: Option<String>,
-    /// Streams, comma list.
+    /// Streams, comma-separated.
     #[param(example = "sessions")]
     stream: Option<String>,
-    /// Reason codes, comma list.
+    /// Reason codes, comma-separated.
     #[param(example = "unreadable_time,missing_field")]
     reason_code: Option<String>,
-    /// `true`, `false` or `all`. Default: `false`, the open ones.
+    /// `true`, `false` or `all`. Default: `false`, the unresolved records.
     #[param(example = "false")]
     resolved: Option<String>,
 }
@@ -41,10 +42,10 @@ parameter_groups! {
     RejectionParameters { choice: RejectionChoice, page: PageParameters }
 }
 
-/// The rejected records
+/// List rejected records
 ///
-/// Records that could not be normalized, newest first: why, where, since when, how often. None is lost: each is kept to
-/// the byte (`/v1/sync/rejections/{reject_id}`), and can be tried again by a later version.
+/// Records that could not be normalized, newest first: reason, place, first time and number of occurrences. Nothing is
+/// lost: each record is kept byte for byte (`/v1/sync/rejections/{reject_id}`), and a later version can replay it.
 #[utoipa::path(
     get, path = "/v1/sync/rejections", tag = "data", params(RejectionChoice, PageParameters),
     responses(

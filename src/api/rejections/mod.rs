@@ -1,6 +1,6 @@
-//! Records that could not be normalized: what is wrong with them, their bytes, and trying one again.
+//! Records that could not be normalized: their faults, their bytes, and their replay.
 //!
-//! Who can try again is handed in, since nothing here knows how a provider's records are read.
+//! The implementation of a replay is handed in, since nothing here knows how to read a provider's records.
 
 pub(crate) mod list;
 pub(crate) mod one;
@@ -18,19 +18,19 @@ use crate::model::replay::ReplayOutcome;
 use crate::store::StoreError;
 use crate::store::operation::Operator;
 
-/// Tries rejected records again by today's code.
+/// Replays rejected records with the current code.
 #[async_trait]
 pub trait RejectReplays: Send + Sync + Debug {
-    /// Tries the one of that number, and keeps who asked for it.
+    /// Replays the reject of that number, and records who requested it.
     async fn replay(&self, reject_id: i64, operator: &Operator) -> Result<ReplayOutcome, ReplayError>;
 }
 
-/// Why a reject was not tried.
+/// The reason why a reject was not replayed.
 #[derive(Debug)]
 pub enum ReplayError {
-    /// There is none of that number.
+    /// There is no reject of that number.
     NotFound,
-    /// Its source is not configured any more, so nobody knows how to read it.
+    /// Its source is no longer configured, so the record cannot be read.
     NotConfigured(String),
     /// The database failed.
     Store(StoreError),
@@ -42,7 +42,7 @@ impl From<StoreError> for ReplayError {
     }
 }
 
-/// The number of a reject in an address.
+/// The number of a reject in a path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RejectId(pub(crate) i64);
 

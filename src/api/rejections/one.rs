@@ -24,13 +24,13 @@ pub(crate) struct WholeRejection {
     rejection: Rejection,
     /// The bytes as received, base64 (RFC 4648). They may name people.
     body_base64: String,
-    /// The same as text, where it is JSON; null: it is not.
+    /// The same bytes as text, where they are JSON; null: they are not.
     body_json: Option<String>,
 }
 
-/// One rejected record
+/// Rejected record
 ///
-/// With its bytes as the provider sent them, which **may name people**.
+/// One rejected record with its bytes as the provider sent them, which **may name people**.
 #[utoipa::path(
     get, path = "/v1/sync/rejections/{reject_id}", tag = "data",
     params(("reject_id" = i64, Path, description = "Our number for it.", example = 7)),

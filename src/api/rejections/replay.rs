@@ -1,6 +1,6 @@
-//! `POST /v1/sync/rejections/{reject_id}/replay`: one rejected record again, by today's code.
+//! `POST /v1/sync/rejections/{reject_id}/replay`: replay of one rejected record by the current code.
 //!
-//! Asks no provider and costs nothing there. Who asked for it is kept with the operators' other wishes.
+//! It calls no provider and costs nothing there. The journal of operations records who requested it.
 
 use axum::Json;
 use axum::extract::State;
@@ -16,27 +16,27 @@ use crate::api::rejections::{RejectId, ReplayError, no_reject};
 use crate::model::replay::ReplayOutcome;
 use crate::store::operation::Operator;
 
-/// What became of a rejected record.
+/// The result of a replay.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReplayAnswer {
-    /// Its number.
+    /// Number of the reject.
     #[schema(example = 7)]
     reject_id: i64,
-    /// `stored`: it can be read, and is stored now; `unchanged`: it was stored already; `stale`: something newer is
-    /// stored; `still_rejected`: it cannot be read yet.
+    /// `stored`: the record was read, and is stored now; `unchanged`: it was stored already; `stale`: something
+    /// newer is stored; `still_rejected`: it cannot be read yet.
     #[schema(example = "stored")]
     outcome: &'static str,
-    /// Why it is still rejected, for programs.
+    /// Code of the reason why it is still rejected.
     reason_code: Option<String>,
-    /// Where in the record (RFC 6901).
+    /// Place in the record (RFC 6901).
     json_pointer: Option<String>,
-    /// Why, in words.
+    /// Description of the reason.
     detail: Option<String>,
 }
 
-/// Try a rejected record again
+/// Replay a rejected record
 ///
-/// Reads the record by this version's rules, as it was kept; no provider is asked. An older record never overwrites a
+/// Reads the stored record by this version's rules; no provider is called. An older record never overwrites a
 /// newer one. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/rejections/{reject_id}/replay", tag = "data",

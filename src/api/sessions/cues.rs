@@ -1,7 +1,7 @@
-//! A transcript as text: subtitles that players understand, and lines that people read.
+//! A transcript as text: subtitles for players, and lines for people.
 //!
-//! Times are counted from the start of the session. Subtitles need an end for each cue: where the transcript gives
-//! none, it is the beginning of the next one, or a few seconds later. Pure: it makes text of what it is given.
+//! Times count from the start of the session. Subtitles need an end for each cue: where the transcript has
+//! none, it is the start of the next cue, or a few seconds later. The functions are pure.
 
 use std::fmt::Write;
 
@@ -11,10 +11,10 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::query::availability::{Availability, State};
 use crate::query::transcripts::TranscriptSegment;
 
-/// How long a cue is shown whose end nobody gives.
+/// Display time of a cue without an end.
 const CUE_MS: u64 = 4_000;
 
-/// The transcript as `WebVTT`. A cue without a time stands at the time of the one before.
+/// Formats the transcript as `WebVTT`. A cue without a time gets the time of the previous one.
 pub(crate) fn subtitles(segments: &[TranscriptSegment]) -> String {
     let mut text = "WEBVTT\n".to_owned();
     let mut from = 0;
@@ -34,7 +34,7 @@ pub(crate) fn subtitles(segments: &[TranscriptSegment]) -> String {
     text
 }
 
-/// The transcript as a line for each utterance.
+/// Formats the transcript as one line for each utterance.
 pub(crate) fn lines(segments: &[TranscriptSegment]) -> String {
     let mut text = String::new();
     for segment in segments {
@@ -49,7 +49,7 @@ pub(crate) fn lines(segments: &[TranscriptSegment]) -> String {
     text
 }
 
-/// What is said where there is no transcript.
+/// Returns the text that explains why there is no transcript.
 pub(crate) fn why_there_is_none(session_id: i64, known: &Availability) -> String {
     let why = match known.availability {
         State::Available | State::Unknown => "it is not stored",
@@ -69,7 +69,7 @@ fn offset_ms(segment: &TranscriptSegment) -> Option<u64> {
     segment.offset_seconds.map(|offset| milliseconds(offset.0))
 }
 
-/// What lies before the start of the session is shown at its start.
+/// Converts an offset; utterances before the start of the session are shown at its start.
 fn milliseconds(seconds: Decimal) -> u64 {
     (seconds * Decimal::ONE_THOUSAND).to_u64().unwrap_or(0)
 }

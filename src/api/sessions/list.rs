@@ -1,7 +1,7 @@
 //! `GET /v1/sessions`: sessions by time, page by page.
 //!
-//! The catalog is read first: it checks the names of sources, says how fresh the answer is, and makes the tag by
-//! which a caller who has the answer already is told so.
+//! The catalog is read first: it checks the names of sources, states how fresh the answer is, and makes the
+//! entity tag that saves the caller an answer it already has.
 
 use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
@@ -30,7 +30,7 @@ use crate::query::freshness::Freshness;
 use crate::query::range::TimeRange;
 use crate::query::sessions::{self, Session, SessionFilter, SessionKey, SessionOrder};
 
-/// Where a page ends: the range of the first page, and the sort key of the last row.
+/// End of a page: the range of the first page, and the sort key of the last row.
 #[derive(Debug, Serialize, Deserialize)]
 struct Position {
     range: Option<(DateTime<Utc>, DateTime<Utc>)>,
@@ -40,19 +40,19 @@ struct Position {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SessionChoice {
-    /// `live`, `ended`, `open`, `never_started`, `unknown`; comma list.
+    /// `live`, `ended`, `open`, `never_started`, `unknown`; comma-separated.
     #[param(example = "live,open")]
     session_state: Option<String>,
-    /// The providers' ids to the letter, comma list.
+    /// The providers' ids, verbatim, comma-separated.
     #[param(example = "chat-8f2")]
     provider_session_id: Option<String>,
-    /// `true`: those with a transcript; `false`: those without, whatever the reason.
+    /// `true`: sessions with a transcript; `false`: sessions without one, for any reason.
     #[param(value_type = Option<bool>, example = true)]
     has_transcript: Option<String>,
-    /// As `from`.
+    /// Start of the range, in the form of `from`.
     #[param(example = "2026-11-18")]
     started_from: Option<String>,
-    /// As `to`.
+    /// End of the range, in the form of `to`.
     #[param(example = "2026-11-21")]
     started_to: Option<String>,
     /// `-started_at` (newest first, the default) or `started_at`.
@@ -87,7 +87,7 @@ impl SessionParameters {
         between(from.as_ref(), to.as_ref(), zone, now, faults)
     }
 
-    /// The time that was asked for, as it was written.
+    /// Returns the time parameters as given.
     fn when(&self) -> impl std::fmt::Debug {
         (&self.time, &self.choice.started_from, &self.choice.started_to)
     }
@@ -124,11 +124,12 @@ impl SessionParameters {
     }
 }
 
-/// Sessions
+/// List sessions
 ///
-/// By start, newest first unless `sort` says otherwise. Breakout rooms are listed and marked `is_part_of_session`;
-/// what a provider no longer lists is left out. `If-None-Match` with the `ETag` of an earlier answer costs one small
-/// look-up. As a table, without `limit` and `cursor`, it holds the whole list; with one of them a page of it.
+/// By start, newest first unless `sort` says otherwise. Breakout rooms are listed and marked
+/// `is_part_of_session`; sessions that a provider no longer lists are left out. `If-None-Match` with the `ETag`
+/// of an earlier answer costs one small look-up. As a table, without `limit` and `cursor`, the answer holds the
+/// whole list; with one of them a page of it.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions", params(FilterParameters, SessionChoice, TimeParameters, PageParameters, FormParameter),
     responses(
@@ -156,8 +157,8 @@ pub(crate) async fn list_sessions(
     let filter = given.filter(&catalog, &mut faults);
     let (order, limit) = (given.order(&mut faults), given.page.limit(&mut faults));
     let form = given.form.read(&headers, &mut faults);
-    // Bound to what was asked, not to the instants that meant at the time: `last_48_hours` moves on while
-    // somebody turns pages, and the cursor carries the range of the first page.
+    // bound to the time parameters as given, not to their instants: `last_48_hours` moves on between pages, and
+    // the cursor carries the range of the first page
     let question = format!("sessions {:?} {filter:?} {order:?}", given.when());
     let mut filter = SessionFilter { started, ..filter };
     let after = given.page.after::<Position>(&question, &mut faults).map(|position| {
@@ -217,7 +218,7 @@ impl Pages for WholeList {
     }
 }
 
-/// The fields of a session, as in JSON.
+/// Returns the columns of a session, as in JSON.
 fn session_columns() -> Vec<Column<Session>> {
     columns!(Session {
         session_id,

@@ -1,7 +1,7 @@
-//! `GET /v1/sessions/{session_id}/messages`: what was said, in order.
+//! `GET /v1/sessions/{session_id}/messages`: the messages of a session, in order.
 //!
-//! Texts are personal data. An empty list alone would not tell whether nothing was said or nothing is known, so the
-//! answer says which.
+//! Texts are personal data. An empty list alone does not show whether there were no messages or they are
+//! unknown, so the answer states which.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -27,21 +27,21 @@ use crate::query::messages::{self, Message};
 pub(crate) struct MessageList {
     /// The messages, in the provider's order.
     items: Vec<Message>,
-    /// What is known about the session's messages as a whole.
+    /// Availability of the session's messages as a whole.
     #[serde(flatten)]
     known: Availability,
-    /// Where the list goes on.
+    /// Continuation of the list.
     page: Page,
-    /// How far the data is complete.
+    /// Completeness of the data.
     freshness: Freshness,
 }
 
-/// The messages of a session
+/// List the messages of a session
 ///
-/// In the provider's order, with their texts, which are personal data. `availability` tells an empty list apart:
+/// In the provider's order, with their texts, which are personal data. `availability` explains an empty list:
 /// `available` (there are none), `not_applicable` (the provider has none), `not_fetched` (they are not read),
-/// `unknown` (the provider did not give this session's); of a meeting, whose chat is fetched after its end, also
-/// `empty`, `pending`, `not_enabled`, `expired` or `failed`, with `reason` and `next_try_at`.
+/// `unknown` (the provider did not send this session's); of a meeting, whose chat is fetched after its end,
+/// also `empty`, `pending`, `not_enabled`, `expired` or `failed`, with `reason` and `next_try_at`.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/messages", tag = "sessions",
     params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),

@@ -1,8 +1,7 @@
-//! Sessions, one by one.
+//! Single sessions, and their list.
 //!
-//! The list, one of them, and its parts: who was there, what was written and said, how well it was heard. What was
-//! never stored is told apart from what is not there. Figures over many sessions are next door, in
-//! [`crate::api::metrics`].
+//! A session has parts: participants, messages, transcript and quality. Data that was never stored is
+//! distinguished from data that does not exist. Metrics over many sessions are in [`crate::api::metrics`].
 
 pub(crate) mod cues;
 pub(crate) mod list;
@@ -21,7 +20,7 @@ use crate::query::availability::{self, Parts};
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
 
-/// The parts of a session, and how fresh its source is.
+/// Returns the parts of a session, and the freshness of its source.
 pub(crate) async fn parts_of(state: &ApiState, session_id: i64) -> Result<(Parts, Freshness), ApiError> {
     let catalog = Catalog::load(&state.pool, None).await?;
     let parts = availability::find(&state.pool, session_id).await?;

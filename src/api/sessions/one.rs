@@ -1,7 +1,7 @@
 //! `GET /v1/sessions/{session_id}`: one session.
 //!
-//! The permanent link to a session is its source and provider id; the number here stays the same for these, and
-//! `provider_session_id` of the list finds it.
+//! The permanent link to a session is its source and provider id. Its number here never changes, and the
+//! parameter `provider_session_id` of the list finds it.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,9 +13,9 @@ use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::query::sessions::{self, Session};
 
-/// One session
+/// Session
 ///
-/// Shown whatever became of it, also if its provider no longer lists it.
+/// One session, also one that its provider no longer lists.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}", tag = "sessions",
     params(("session_id" = i64, Path, description = "Our number for the session.", example = 42)),

@@ -1,7 +1,7 @@
-//! `GET /v1/sessions/{session_id}/participants`: who was there, from when to when.
+//! `GET /v1/sessions/{session_id}/participants`: the participants and the times of their presence.
 //!
-//! Names are personal data. An empty list alone would not tell whether nobody came or nothing is known, so the answer
-//! says which.
+//! Names are personal data. An empty list alone does not show whether there were no participants or they are
+//! unknown, so the answer states which.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -26,22 +26,22 @@ use crate::query::participants::{self, Participant};
 /// A page of participants.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ParticipantList {
-    /// Presences, by the time they began.
+    /// Presences, by start.
     items: Vec<Participant>,
-    /// What is known about the session's participants as a whole.
+    /// Availability of the session's participants as a whole.
     #[serde(flatten)]
     known: Availability,
-    /// Where the list goes on.
+    /// Continuation of the list.
     page: Page,
-    /// How far the data is complete.
+    /// Completeness of the data.
     freshness: Freshness,
 }
 
-/// The participants of a session
+/// List the participants of a session
 ///
-/// One item for each time somebody joined, with names, which are personal data; the same person twice is two items with
-/// one `person_id`. `availability` tells an empty list apart: `available` (nobody came), `pending`, `expired`, `failed`,
-/// `not_enabled`, `empty`, `not_fetched` (this source does not ask for them) or `not_applicable` (the provider has none).
+/// One item for each join, with names, which are personal data; a person who joins twice is two items with one
+/// `person_id`. `availability` explains an empty list: `available` (there were none), `pending`, `expired`, `failed`,
+/// `not_enabled`, `empty`, `not_fetched` (this source does not fetch them) or `not_applicable` (the provider has none).
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/participants", tag = "sessions",
     params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),

@@ -1,6 +1,6 @@
-//! `GET /v1/sessions/{session_id}/provenance`: where a session's figures come from, and what changed about it.
+//! `GET /v1/sessions/{session_id}/provenance`: the origin of a session's data, and its changes.
 //!
-//! For whoever asks why a figure is what it is, or why it is not what it was. Holds no personal data.
+//! It explains why a value is what it is, or why it changed. It includes no personal data.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -20,25 +20,25 @@ use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::provenance::{self, Change, Provenance};
 
-/// Where a session's figures come from, and a page of its changes.
+/// The origin of a session's data, and a page of its changes.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProvenanceAnswer {
-    /// Where they come from.
+    /// Origin of the data.
     #[serde(flatten)]
     provenance: Provenance,
-    /// What changed, newest first.
+    /// Changes, newest first.
     items: Vec<Change>,
-    /// Where the list goes on.
+    /// Continuation of the list.
     page: Page,
-    /// How far the data is complete.
+    /// Completeness of the data.
     freshness: Freshness,
 }
 
-/// Where a session's figures come from
+/// Provenance of a session
 ///
-/// The record they were made from, by its hash, with the time it was fetched and the run that brought it; the version of
-/// the rules; whether the provider still has the session; and what changed since it was first stored, field by field,
-/// newest first. First sight of a session is no change. A change that took back what a stale answer said is one, too.
+/// The record behind the session, by its hash, with the time it was fetched and the run that fetched it; the version of
+/// the rules; whether the provider still has the session; and all changes since it was first stored, field by field,
+/// newest first. The first storing of a session is not a change. Undoing the effect of a stale answer is a change, too.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/provenance", tag = "sessions",
     params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),

@@ -1,6 +1,6 @@
-//! `GET /v1/sessions/{session_id}/quality`: how well each participant was heard and seen.
+//! `GET /v1/sessions/{session_id}/quality`: audio and video quality of each participant.
 //!
-//! One report for each presence, as far as it was asked for.
+//! There is one report for each presence, as far as reports were fetched.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -27,19 +27,19 @@ use crate::query::quality::{self, ParticipantQuality};
 pub(crate) struct QualityList {
     /// Reports, by the provider's id of the presence.
     items: Vec<ParticipantQuality>,
-    /// What is known about the session's reports as a whole.
+    /// Availability of the session's reports as a whole.
     #[serde(flatten)]
     known: Availability,
-    /// Where the list goes on.
+    /// Continuation of the list.
     page: Page,
-    /// How far the data is complete.
+    /// Completeness of the data.
     freshness: Freshness,
 }
 
-/// The quality of a session
+/// List the quality reports of a session
 ///
-/// One item for each presence whose report was asked for: sound and picture, sent and received. `has_report` is false
-/// where the provider has no statistics. `availability` tells an empty list apart, as for participants.
+/// One item for each presence whose report was fetched: audio and video, sent and received. `has_report` is
+/// false where the provider has no statistics. `availability` explains an empty list, as for participants.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/quality", tag = "sessions",
     params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),

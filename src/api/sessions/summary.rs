@@ -1,6 +1,6 @@
-//! `GET /v1/sessions/{session_id}/summary`: what a session was about, in the provider's words.
+//! `GET /v1/sessions/{session_id}/summary`: the provider's summary of a session.
 //!
-//! The text is personal data. Where there is none the answer says why.
+//! The text is personal data. Where there is none, the answer states why.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,22 +18,22 @@ use crate::query::availability::Availability;
 use crate::query::freshness::Freshness;
 use crate::query::summaries::{self, Summary};
 
-/// A summary, or why there is none.
+/// A summary, or the reason why there is none.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SummaryAnswer {
     /// The summary; null: see `availability`.
     summary: Option<Summary>,
-    /// What is known about it.
+    /// Availability of the summary.
     #[serde(flatten)]
     known: Availability,
-    /// How far the data is complete.
+    /// Completeness of the data.
     freshness: Freshness,
 }
 
-/// The summary of a session
+/// Summary of a session
 ///
-/// As the provider wrote it; the text is personal data. Where `summary` is null, `availability` says why, `reason` what
-/// the last try met and `next_try_at` when it is tried again.
+/// The summary as the provider wrote it; the text is personal data. Where `summary` is null, `availability`
+/// states why, `reason` the result of the last try, and `next_try_at` the time of the next one.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/summary", tag = "sessions",
     params(("session_id" = i64, Path, description = "Our number for the session.", example = 42)),

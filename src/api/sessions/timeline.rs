@@ -1,6 +1,7 @@
-//! `GET /v1/sessions/{session_id}/timeline`: all that happened in a session, in one order.
+//! `GET /v1/sessions/{session_id}/timeline`: all events of a session, in one order.
 //!
-//! Names and texts are personal data. What may be missing from the order is said for each part of the session.
+//! Names and texts are personal data. The answer states for each part of the session what may be missing from
+//! the order.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -25,26 +26,26 @@ use crate::query::timeline::{self, Place, TimelineEvent};
 /// A page of a timeline.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Timeline {
-    /// What happened, by time.
+    /// Events, by time.
     items: Vec<TimelineEvent>,
-    /// What is known about the parts it is made from.
+    /// Availability of the parts of the timeline.
     parts: TimelineParts,
-    /// Presences, messages and utterances without a time: they are in no order, and not in the list.
+    /// Presences, messages and utterances without a time: they have no place in the order, and are not in the list.
     untimed_count: i64,
-    /// Where the list goes on.
+    /// Continuation of the list.
     page: Page,
-    /// How far the data is complete.
+    /// Completeness of the data.
     freshness: Freshness,
 }
 
-/// What is known about the parts a timeline is made from.
+/// Availability of the parts of a timeline.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TimelineParts {
-    /// Who joined and left.
+    /// Joins and leaves.
     participants: Availability,
-    /// What was written.
+    /// Written messages.
     messages: Availability,
-    /// What was said.
+    /// Spoken utterances.
     transcript: Availability,
 }
 
@@ -58,11 +59,11 @@ impl From<&Parts> for TimelineParts {
     }
 }
 
-/// The timeline of a session
+/// Timeline of a session
 ///
-/// Its creation, start, completion and end, who joined and left, what was written and said, in one order of time. Names
-/// and texts are personal data. `parts` says for each of these whether it is there: an event that is missing there is
-/// missing here.
+/// The creation, start, completion and end of a session, its joins and leaves, messages and utterances, in one
+/// order of time. Names and texts are personal data. `parts` states for each of these whether it is available:
+/// events of a missing part are missing here.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/timeline", tag = "sessions",
     params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),

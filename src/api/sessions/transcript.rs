@@ -1,7 +1,8 @@
-//! `GET /v1/sessions/{session_id}/transcript`: what was said, by whom, in order.
+//! `GET /v1/sessions/{session_id}/transcript`: the utterances of a session and their speakers, in order.
 //!
-//! As JSON, page by page, or whole as subtitles or plain text, as the caller accepts. Names and texts are personal data.
-//! A text cannot say why it is empty, so where there is no transcript the text forms are a problem that says so.
+//! The answer is JSON, page by page, or the whole as subtitles or plain text, by the `Accept` header. Names and
+//! texts are personal data. A text cannot state why it is empty, so the text forms return a problem where there
+//! is no transcript.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -33,25 +34,25 @@ const TEXT: &str = "text/plain";
 pub(crate) struct TranscriptPage {
     /// Utterances, in order.
     items: Vec<TranscriptSegment>,
-    /// What is known about the transcript.
+    /// Availability of the transcript.
     #[serde(flatten)]
     known: Availability,
     /// The transcript as a whole; null: none is stored.
     transcript: Option<TranscriptFacts>,
-    /// Who spoke, and how much, over the whole transcript.
+    /// Speakers and their shares, over the whole transcript.
     speakers: Vec<Speaker>,
-    /// Where the list goes on.
+    /// Continuation of the list.
     page: Page,
-    /// How far the data is complete.
+    /// Completeness of the data.
     freshness: Freshness,
 }
 
-/// The transcript of a session
+/// Transcript of a session
 ///
-/// JSON, or with `Accept: text/vtt` subtitles, or with `Accept: text/plain` a line for each utterance. The text forms
-/// are whole and take no `limit` or `cursor`. Names and texts are personal data. `speakers` tells each speaker's words
-/// and share of the talk. `availability` tells an empty list apart, as for participants; the text forms are 404 where
-/// there is no transcript, and say why.
+/// JSON, or with `Accept: text/vtt` subtitles, or with `Accept: text/plain` a line for each utterance. The text
+/// forms are complete and take no `limit` or `cursor`. Names and texts are personal data. `speakers` states
+/// each speaker's words and share of the talk. `availability` explains an empty list, as for participants; the
+/// text forms are 404 where there is no transcript, and state why.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/transcript", tag = "sessions",
     params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),

@@ -1,7 +1,7 @@
-//! `POST /v1/sync/sources/{slug}/pause`, `/resume` and `/runs`: let streams rest, go on, or run now.
+//! `POST /v1/sync/sources/{slug}/pause`, `/resume` and `/runs`: pause streams, resume them, or run them now.
 //!
-//! The same for lists and for what is fetched session by session. Each is journaled with who asked. A pause ends a run
-//! under way before its next page is saved; what was saved stays. A web page of another origin may not ask.
+//! The commands apply to lists and to per-session streams. Each is journaled with its caller. A pause ends a
+//! run under way before its next page is saved; saved pages stay. A web page of another origin is refused.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -27,38 +27,38 @@ use crate::store::operation::{Operation, Operator};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ControlParameters {
-    /// Only this stream, `sessions` for the list itself. Default: all of the source; for runs, its lists.
+    /// Only this stream, `sessions` for the list itself. Default: all streams of the source; for runs, its lists.
     #[param(example = "transcript")]
     stream: Option<String>,
 }
 
-/// What became of it.
+/// The result of a command.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Controlled {
-    /// Its number in `/v1/sync/operations`.
+    /// Number of the operation in `/v1/sync/operations`.
     #[schema(example = 12)]
     operation_id: i64,
     /// Slug of the source.
     #[schema(example = "rtk-prod")]
     source: String,
-    /// The streams it is about, as they stand now.
+    /// The affected streams, in their current state.
     streams: Vec<ControlledStream>,
-    /// Where to see what comes of it.
+    /// Address at which to follow the effect.
     #[schema(example = "/v1/sync/runs?source=rtk-prod&stream=sessions")]
     see: String,
 }
 
-/// What is said about one stream.
+/// The state of one stream.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ControlledStream {
-    /// Its name.
+    /// Name of the stream.
     #[schema(example = "sessions")]
     stream: String,
-    /// Since when it is paused; null: it is polled.
+    /// Start of the pause; null: the stream is polled.
     paused_at: Option<DateTime<Utc>>,
-    /// By whom.
+    /// Operator who paused it.
     paused_by: Option<String>,
-    /// When a run was asked for that has not begun.
+    /// Time at which a run was requested that has not begun.
     due_at: Option<DateTime<Utc>>,
 }
 
@@ -70,9 +70,9 @@ impl From<Control> for ControlledStream {
 
 /// Pause polling
 ///
-/// Lets a source, or one stream of it, rest until it is resumed. A run under way ends `cancelled` before its next page
-/// is saved; what was saved stays, and nothing is deleted. What is paused already stays paused since then. The body is
-/// empty or `{}`.
+/// Pauses a source, or one stream of it, until it is resumed. A run under way ends `cancelled` before its next
+/// page is saved; saved pages stay, and nothing is deleted. A stream that is paused already keeps its first
+/// time of pause. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/pause", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),
@@ -97,7 +97,7 @@ pub(crate) async fn pause_source(
 
 /// Resume polling
 ///
-/// Lets what is paused go on; it is due at once. The body is empty or `{}`.
+/// Resumes paused streams; they are due at once. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/resume", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),
@@ -122,9 +122,10 @@ pub(crate) async fn resume_source(
 
 /// Run now
 ///
-/// Has the lists of a source polled now, whatever the schedule, by whichever poller comes first; or, with `stream`, what
-/// is fetched session by session: then everything of it that waits for its next try is due. It begins within seconds,
-/// unless a run is under way (it follows then) or the provider wants patience. The body is empty or `{}`.
+/// Requests a poll of a source's lists now, independent of the schedule; the first poller that sees it runs it. With
+/// `stream` it is the per-session stream: all of its tasks that wait for their next try become due. The run
+/// begins within seconds, unless another is under way (it follows then) or the provider's rate limit defers it.
+/// The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/runs", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),
@@ -157,11 +158,11 @@ pub(crate) async fn start_runs(
     Ok((StatusCode::ACCEPTED, Json(wish.answer(told, see))))
 }
 
-/// What is asked for, checked.
+/// A checked command.
 struct Wish {
     source: String,
     source_id: SourceId,
-    /// The source is configured.
+    /// Whether the source is configured.
     is_polled: bool,
     /// The stream that was named.
     only: Option<Stream>,
@@ -219,13 +220,13 @@ impl Wish {
     }
 }
 
-/// The streams of a source: its lists, then what is fetched for each session.
+/// Returns the streams of a source: its lists, then its per-session streams.
 fn offered(source: &Source) -> impl Iterator<Item = Stream> {
     let per_session = source.session_streams.iter().filter_map(|name| Stream::parse(name));
     Stream::LISTING.into_iter().chain(per_session)
 }
 
-/// There is no source of this slug.
+/// Returns the error for an unknown slug.
 pub(super) fn no_source(slug: &str, catalog: &Catalog) -> ApiError {
     let known: Vec<String> = catalog.sources.iter().map(|source| source.source.clone()).collect();
     let near = nearest(slug, &known);

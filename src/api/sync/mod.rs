@@ -1,8 +1,7 @@
-//! What operators tell the pollers over the API, and the journal of it.
+//! Operator commands to the pollers, and their journal.
 //!
-//! Poller and API may be different processes: a wish is written down, and whichever poller sees it first acts on it
-//! within seconds. Nothing here polls. Only a source that is
-//! no longer configured can be deleted.
+//! Poller and API may be different processes: a command is stored, and the first poller that sees it acts on it
+//! within seconds. Nothing here polls. Only a source that is no longer configured can be deleted.
 
 pub(crate) mod control;
 pub(crate) mod operations;

@@ -1,6 +1,6 @@
-//! `GET /v1/sync/operations`: what operators told the pollers to do, newest first.
+//! `GET /v1/sync/operations`: operator commands to the pollers, newest first.
 //!
-//! Who paused this, and when? Every wish is here, also one that changed nothing.
+//! The journal shows who requested a command and when. It includes commands that changed nothing.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -22,10 +22,10 @@ use crate::query::operations::{self, Operation, OperationFilter};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OperationChoice {
-    /// Slugs of sources, comma list.
+    /// Slugs of sources, comma-separated.
     #[param(example = "rtk-prod")]
     source: Option<String>,
-    /// Kinds, comma list: `pause`, `resume`, `run`, …
+    /// Kinds, comma-separated: `pause`, `resume`, `run`, …
     #[param(example = "pause,resume")]
     kind: Option<String>,
 }
@@ -34,9 +34,9 @@ parameter_groups! {
     OperationParameters { choice: OperationChoice, page: PageParameters }
 }
 
-/// What operators told the pollers to do
+/// List operator commands
 ///
-/// Every pause, resume, run that was asked for, replay and the like, newest first: who asked for it and when.
+/// Every pause, resume, requested run, replay and the like, newest first, with its operator and time.
 #[utoipa::path(
     get, path = "/v1/sync/operations", tag = "sync", params(OperationChoice, PageParameters),
     responses(

@@ -1,6 +1,7 @@
-//! `POST /v1/sync/sources/{slug}/artifacts/retry`: what was given up of sessions' artifacts is tried again.
+//! `POST /v1/sync/sources/{slug}/artifacts/retry`: retry session artifacts that were given up.
 //!
-//! Makes tasks due and asks no provider: the pollers do, within seconds. Journaled with who asked.
+//! It makes tasks due and calls no provider: the pollers do that within seconds. The command is journaled with
+//! its caller.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -27,12 +28,12 @@ use crate::store::operation::{Operation, Operator};
 
 const FIELDS: [&str; 4] = ["state", "stream", "from", "to"];
 
-/// What is tried again. Each field narrows it; an empty body means all that was given up.
+/// The artifacts to retry. Each field narrows the selection; an empty body selects all that were given up.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is only documented; the body is read field by field")]
 pub(crate) struct ArtifactRetryRequest {
-    /// Only in these states: `failed`, `expired`, `empty`, `incomplete`, `not_enabled`; one text or a list. Default: the
-    /// first four.
+    /// Only in these states: `failed`, `expired`, `empty`, `incomplete`, `not_enabled`; one text or a list.
+    /// Default: the first four.
     #[schema(required = false, example = json!(["failed"]))]
     state: Vec<String>,
     /// Only of these streams; one text or a list. Default: all.
@@ -46,10 +47,10 @@ pub(crate) struct ArtifactRetryRequest {
     to: Option<DateTime<Utc>>,
 }
 
-/// What is due now.
+/// The artifacts that are due now.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ArtifactsRetried {
-    /// Its number in `/v1/sync/operations`.
+    /// Number of the operation in `/v1/sync/operations`.
     #[schema(example = 16)]
     operation_id: i64,
     /// Slug of the source.
@@ -58,14 +59,14 @@ pub(crate) struct ArtifactsRetried {
     /// Tasks that are due now, over all streams.
     #[schema(example = 54)]
     made_due: i64,
-    /// The same by stream.
+    /// Due tasks by stream.
     streams: Vec<RetriedStream>,
 }
 
-/// What is due now of one stream.
+/// The due tasks of one stream.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RetriedStream {
-    /// Its name.
+    /// Name of the stream.
     #[schema(example = "chat")]
     stream: &'static str,
     /// Tasks that are due now.
@@ -73,10 +74,10 @@ pub(crate) struct RetriedStream {
     made_due: i64,
 }
 
-/// Try artifacts again
+/// Retry artifacts
 ///
-/// Has artifacts of sessions that were given up tried again: their tries are reset and they are due now. Content that is
-/// stored stays available meanwhile. Journaled in `/v1/sync/operations`.
+/// Retries session artifacts that were given up: their tries are reset and they are due now. Stored content
+/// stays available meanwhile. The command is journaled in `/v1/sync/operations`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/artifacts/retry", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
@@ -129,7 +130,7 @@ pub(crate) async fn retry_artifacts(
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
-/// What the body asks for.
+/// The content of the body.
 struct Wanted {
     states: Vec<String>,
     streams: Vec<String>,
@@ -160,7 +161,7 @@ impl Wanted {
     }
 }
 
-/// One word or a list of words, all of them among `allowed`.
+/// Reads one word or a list of words, all of them among `allowed`.
 fn words(
     fields: &Map<String, Value>,
     name: &str,

@@ -1,7 +1,7 @@
-//! `POST /v1/sync/sources/{slug}/rename`, `/merge` and `/remove`: the ways out where an account has two slugs.
+//! `POST /v1/sync/sources/{slug}/rename`, `/merge` and `/remove`: repairs where an account has two slugs.
 //!
-//! Each is a dry run unless it is told otherwise, and is journaled with who asked. A web page of another origin may not
-//! ask. What may be changed is decided in [`crate::store::source_change`].
+//! Each is a dry run by default, and is journaled with its caller. A web page of another origin is refused.
+//! [`crate::store::source_change`] decides what may be changed.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ use crate::store::source_change::{Change, ChangeError, ChangeRequest};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DryRun {
-    /// `true`, the default: nothing is done, and the answer counts what would be touched. `false`: it is done.
+    /// `true`, the default: nothing is changed, and the answer counts the rows concerned. `false`: the change is made.
     #[param(example = "true")]
     dry_run: Option<String>,
 }
@@ -39,7 +39,7 @@ impl DryRun {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct NewSlug {
-    /// The slug it gets. Required.
+    /// The new slug. Required.
     #[param(example = "konvo-eu")]
     to: Option<String>,
 }
@@ -60,7 +60,7 @@ parameter_groups! {
     MergeParameters { choice: OtherSource, how: DryRun }
 }
 
-/// What was done with a source, or would be.
+/// A change of a source, made or planned.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SourceChanged {
     /// `rename`, `merge` or `remove`.
@@ -72,11 +72,11 @@ pub(crate) struct SourceChanged {
     /// The new slug, or the source that stays; null for a removal.
     #[schema(example = "konvo-eu")]
     other: Option<String>,
-    /// Whether nothing was done.
+    /// Whether this was a dry run.
     is_dry_run: bool,
-    /// Its number in `/v1/sync/operations`; null: nothing was done.
+    /// Number of the operation in `/v1/sync/operations`; null: a dry run.
     operation_id: Option<i64>,
-    /// Of the sessions, those that the other source of a merge holds too.
+    /// Sessions that the other source of a merge has too.
     sessions_stored_twice: i64,
     /// Rows of the source before the change, by table.
     rows: BTreeMap<String, i64>,
@@ -84,7 +84,7 @@ pub(crate) struct SourceChanged {
 
 /// Rename a source
 ///
-/// Gives a source another slug. All that is stored, pseudonyms of people and figures stay as they are; links by slug
+/// Gives a source another slug. All stored data, pseudonyms of people and metric values stay as they are; links by slug
 /// change. Configure the new slug afterwards. Refused while a poller works on the source. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/rename", tag = "sync",
@@ -111,9 +111,9 @@ pub(crate) async fn rename_source(
 
 /// Merge a source into another
 ///
-/// Makes one source of an account that is stored under two slugs. Sessions that both hold become one, the newer one wins;
-/// all else moves to the source that stays. The source that goes must not be configured any more, and no poller may work
-/// on either. The body is empty or `{}`.
+/// Makes one source of an account that is stored under two slugs. Sessions that both have become one, and the
+/// newer one wins; all else moves to the source that stays. The other source must no longer be configured, and
+/// no poller may be working on either. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/merge", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source that goes.", example = "konvo"), OtherSource, DryRun),
@@ -139,8 +139,8 @@ pub(crate) async fn merge_source(
 
 /// Remove a source
 ///
-/// Deletes everything that is stored of a source that is no longer configured, raw records included. What operators did
-/// with it stays in the journal. The same request goes on after an interruption. The body is empty or `{}`.
+/// Deletes all stored data of a source that is no longer configured, including raw records. The journal keeps the
+/// operator commands for it. Repeating the request continues after an interruption. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/remove", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "konvo"), DryRun),

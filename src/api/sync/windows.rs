@@ -1,7 +1,7 @@
-//! `POST /v1/sync/sources/{slug}/windows/accept` and `/reopen`: accept holes with a note, or open them again.
+//! `POST /v1/sync/sources/{slug}/windows/accept` and `/reopen`: accept gaps with a note, or reopen them.
 //!
-//! A range that cannot be proven holds back all that comes after it. An operator who knows why may accept it. It stays
-//! unproven, and each answer that touches it says so.
+//! A range that cannot be proven holds back `complete_through` for all later ranges. An operator who knows the
+//! cause may accept it. It stays unproven, and each answer that touches it says so.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -29,39 +29,39 @@ use crate::store::window;
 /// Longest note, characters.
 const MAX_NOTE_CHARS: usize = 500;
 
-/// A range of a stream, and why it is accepted.
+/// A range of a stream, and the reason to accept it.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is only documented; the body is read field by field")]
 pub(crate) struct HoleBody {
-    /// The stream. Default: `sessions`.
+    /// Name of the stream. Default: `sessions`.
     #[schema(example = "sessions")]
     stream: Option<String>,
     /// First instant of the range: a date (in the service's zone) or RFC 3339.
     #[schema(example = "2026-10-31T10:00:00Z")]
     from: String,
-    /// First instant after it.
+    /// End of the range, exclusive.
     #[schema(example = "2026-10-31T10:01:00Z")]
     to: String,
-    /// Why it is accepted; not used to open it again.
+    /// Reason for accepting it; ignored by reopen.
     #[schema(example = "The provider counts a session that its support cannot find.")]
     note: Option<String>,
 }
 
-/// What was changed.
+/// The changed ranges.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HolesChanged {
-    /// Its number in `/v1/sync/operations`.
+    /// Number of the operation in `/v1/sync/operations`.
     #[schema(example = 16)]
     operation_id: i64,
     /// Slug of the source.
     #[schema(example = "rtk-prod")]
     source: String,
-    /// The stream.
+    /// Name of the stream.
     #[schema(example = "sessions")]
     stream: &'static str,
     /// The ranges that are accepted now, or open again.
     windows: Vec<HoleRange>,
-    /// How far the stream counts as complete now; null: nothing is proven yet.
+    /// Time up to which the stream counts as complete now; null: nothing is proven yet.
     complete_through: Option<DateTime<Utc>>,
 }
 
@@ -70,16 +70,16 @@ pub(crate) struct HolesChanged {
 pub(crate) struct HoleRange {
     /// First instant.
     from: DateTime<Utc>,
-    /// First instant after it.
+    /// End, exclusive.
     to: DateTime<Utc>,
 }
 
-/// Accept holes
+/// Accept gaps
 ///
-/// Accepts what of a range was read and could not be proven complete, with a note. `complete_through` goes on beyond it,
-/// polls do not read it again, and it makes no stream look failing. It stays unproven: buckets that touch it have the
-/// status `accepted_gap`. A later proof of the range, by a backfill for instance, makes the acceptance void. Only doubtful
-/// windows can be accepted, see `/v1/sync/windows?state=doubtful`.
+/// Accepts the parts of a range that were read and could not be proven complete, with a note. `complete_through`
+/// advances beyond them, polls do not read them again, and they do not make the stream failing. They stay unproven:
+/// buckets that touch them have the status `accepted_gap`. A later proof of the range, such as by a backfill, voids the
+/// acceptance. Only doubtful windows can be accepted, see `/v1/sync/windows?state=doubtful`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/windows/accept", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
@@ -107,10 +107,10 @@ pub(crate) async fn accept_windows(
     wish.answer(&state, changed, "doubtful").await
 }
 
-/// Reopen holes
+/// Reopen gaps
 ///
-/// Takes back the acceptance of every accepted range that touches the one given. It is read again by the next poll, and
-/// holds back `complete_through` until it is proven.
+/// Revokes the acceptance of every accepted range that touches the given one. The next poll reads it again, and
+/// it holds back `complete_through` until it is proven.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/windows/reopen", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
@@ -136,7 +136,7 @@ pub(crate) async fn reopen_windows(
     wish.answer(&state, changed, "accepted").await
 }
 
-/// What is asked for, checked.
+/// A checked command.
 struct Wish {
     source: String,
     source_id: SourceId,

@@ -1,8 +1,8 @@
-//! Spellings of an instant as text: ISO 8601 and RFC 3339, RFC 9557 with a zone in brackets, RFC 2822, the three dates
-//! of HTTP, and what common libraries print.
+//! Text forms of an instant: ISO 8601 and RFC 3339, RFC 9557 with a zone in brackets, RFC 2822, the three date
+//! formats of HTTP, and the output of common libraries.
 //!
-//! A spelling is read when it has one meaning. Dates with the day or the month first and without a month's name have
-//! two, so they are not read. Text without a zone is UTC.
+//! A form is accepted only if it has one meaning. Numeric dates that begin with the day or the month have two,
+//! so they are refused. Text without a zone is UTC.
 
 mod clock_time;
 mod named_month;
@@ -13,7 +13,7 @@ use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Utc, Weekday};
 use self::clock_time::ClockTime;
 use self::zone::Zone;
 
-/// The instant that `text` names; `None` where it names none, or where it has two readings.
+/// Parses an instant; `None` where `text` is none, or is ambiguous.
 pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let text: String = text.chars().map(plain).collect();
     let (text, bracketed) = brackets(text.trim());
@@ -29,7 +29,7 @@ pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     zone.instant(date.and_time(time.time))
 }
 
-/// Spaces of every kind as a space, and the typographic minus as the sign of an offset.
+/// Turns every kind of space into a space, and the typographic minus into a hyphen.
 fn plain(c: char) -> char {
     match c {
         '\u{2212}' => '-',
@@ -38,7 +38,7 @@ fn plain(c: char) -> char {
     }
 }
 
-/// The text before the first bracket, and the zone that is named in brackets: `[Europe/Berlin][u-ca=gregory]`.
+/// Returns the text before the first bracket, and the zone in brackets: `[Europe/Berlin][u-ca=gregory]`.
 fn brackets(text: &str) -> (&str, Option<&str>) {
     let Some((before, inside)) = text.split_once('[') else { return (text, None) };
     let Some(inside) = inside.strip_suffix(']') else { return (text, None) };
@@ -51,18 +51,18 @@ fn iso(text: &str) -> Option<(NaiveDate, ClockTime, Zone)> {
     let text = text.strip_prefix("+00").unwrap_or(text);
     let (date, rest) = iso_date(text)?;
     let after = rest.strip_prefix(['T', 't']).unwrap_or_else(|| rest.trim_start_matches([' ', ',']));
-    // only a date of eight digits may run on into its time
+    // only a date of eight digits may be joined to its time
     let has_eight_digits = text.bytes().take_while(u8::is_ascii_digit).count() >= 8;
     if after.len() == rest.len() && !has_eight_digits {
         return None;
     }
     let (time, rest) = ClockTime::read(after)?;
     let zone = Zone::read(rest)?;
-    // the hour alone names a moment only beside a zone
+    // an hour alone is an instant only beside a zone
     (time.has_minutes || !matches!(zone, Zone::Unsaid)).then_some((date, time, zone))
 }
 
-/// A date that begins with its year, and what follows it.
+/// Parses a date that begins with its year; returns it and the rest.
 fn iso_date(text: &str) -> Option<(NaiveDate, &str)> {
     let (year, rest) = number(text, 4, 4)?;
     let year = i32::try_from(year).ok()?;
@@ -86,13 +86,13 @@ fn iso_date(text: &str) -> Option<(NaiveDate, &str)> {
     Some((NaiveDate::from_ymd_opt(year, month, day)?, rest))
 }
 
-/// The number of `fewest` to `most` digits that `text` begins with, and what follows it.
+/// Parses a number of `fewest` to `most` digits at the start of `text`; returns it and the rest.
 fn number(text: &str, fewest: usize, most: usize) -> Option<(u32, &str)> {
     let length = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
     if length < fewest { None } else { Some((text[..length].parse().ok()?, &text[length..])) }
 }
 
-/// Whether the weekday that is written beside a date is its weekday.
+/// Returns whether the weekday written beside a date is right.
 fn is_on(date: NaiveDate, weekday: Option<Weekday>) -> bool {
     weekday.is_none_or(|weekday| weekday == date.weekday())
 }

@@ -1,7 +1,7 @@
-//! A question about figures as a body of JSON.
+//! A metric query as a JSON body.
 //!
-//! Read by hand and not by derived rules, which stop at the first fault and do not say where it is. Unknown fields are
-//! faults: a mistyped filter that is passed over would answer another question.
+//! It is read by hand: derived rules stop at the first fault and do not say where it is. Unknown fields are
+//! faults, since ignoring a mistyped filter would answer a different query.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use crate::api::metrics::question::draft::{CompareSaid, Draft, FilterSaid, TopSa
 use crate::api::parameters::time::TimeSaid;
 use crate::api::parameters::{Faults, Place, Said};
 
-/// What a body may hold.
+/// Fields of the body.
 pub(crate) const FIELDS: [&str; 11] = [
     "metrics",
     "dimensions",
@@ -127,12 +127,12 @@ impl<'v> Object<'v> {
         }
     }
 
-    /// A list of texts, each once.
+    /// Reads a list of texts and removes duplicates.
     fn texts(&self, name: &str, faults: &mut Faults) -> Option<Vec<Said>> {
         let mut texts: Vec<Said> = Vec::new();
         for (place, value) in self.list(name, faults)?.iter().enumerate() {
             let at = Place::Pointer(format!("{}/{name}/{place}", self.pointer));
-            // what a field holds is a text in every answer, also where it is a number
+            // a group value is a text in every answer, even where it is a number
             let said = match value {
                 Value::Number(number) => Some(Said { at, text: number.to_string() }),
                 other => usable(at, other, faults),
@@ -182,7 +182,7 @@ fn usable(at: Place, value: &Value, faults: &mut Faults) -> Option<Said> {
     }
 }
 
-/// What a value is; never the value, which may be long.
+/// Names the type of a value; never the value itself, which may be long.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,6 +1,6 @@
-//! With which period: a comparison as it was said.
+//! The comparison of a query: its period and options.
 //!
-//! The words are checked before the period is known; whether anything is there to be compared only after.
+//! The words are checked before the period is known, and the existence of data to compare only after.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -10,7 +10,7 @@ use crate::api::parameters::time::between;
 use crate::api::parameters::{Faults, Said};
 use crate::query::metrics::compare::{CompareTo, Comparison, Pieces, Wanted};
 
-/// What comparison is wanted, if any.
+/// Reads the requested comparison, if any.
 pub(super) fn wanted(draft: &Draft, zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> Option<Wanted> {
     let said = draft.compare.as_ref()?;
     let by_weekday = one_of(said.align.as_ref(), ["calendar", "weekday"], faults);
@@ -19,7 +19,7 @@ pub(super) fn wanted(draft: &Draft, zone: Tz, now: DateTime<Utc>, faults: &mut F
     Some(Wanted { to: to?, by_weekday, same_elapsed, is_of_days: draft.time.is_of_days() })
 }
 
-/// The period.
+/// Returns the period of comparison.
 pub(super) fn comparison(
     draft: &Draft,
     wanted: Wanted,
@@ -27,7 +27,7 @@ pub(super) fn comparison(
     now: DateTime<Utc>,
     faults: &mut Faults,
 ) -> Option<Comparison> {
-    // to the minute, so that an answer can be kept that long
+    // to the minute, so that an answer can be reused that long
     let minute = DateTime::from_timestamp(now.timestamp() / 60 * 60, 0).unwrap_or(now);
     let comparison = Comparison::of(wanted, asked, minute);
     if comparison.is_none() {
@@ -65,7 +65,7 @@ fn to(said: &CompareSaid, zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> 
     }
 }
 
-/// Whether the second of two words was said; the first is meant where nothing was.
+/// Returns whether the second of two words was given; without a word the first applies.
 fn one_of(said: Option<&Said>, words: [&str; 2], faults: &mut Faults) -> bool {
     let Some(said) = said else { return false };
     if !words.contains(&said.text.as_str()) {

@@ -1,7 +1,8 @@
-//! Which sessions: conditions as they were said become a filter.
+//! Conditions on sessions, turned into a filter.
 //!
-//! Platforms and accounts are checked against those that are configured, closed lists against their words; other values
-//! are open lists, since providers invent them. Where all values are known, "none of these" is "one of the others".
+//! Platforms and accounts are checked against the configured ones, and closed lists against their words. Other
+//! values are open lists, since providers invent them. Where all values are known, "none of these" becomes "one
+//! of the others".
 
 use crate::api::metrics::question::draft::FilterSaid;
 use crate::api::parameters::{Faults, Said};
@@ -14,7 +15,7 @@ use crate::query::metrics::registry::Metric;
 
 const OPS: [&str; 4] = ["in", "not_in", "is_null", "is_not_null"];
 
-/// Reads the conditions of a question.
+/// Reads the conditions of a query.
 pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Faults) -> MetricFilter {
     let mut filter = MetricFilter::default();
     for said in filters {
@@ -43,7 +44,7 @@ pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Fault
     filter
 }
 
-/// Refuses to choose sessions for a metric that is not asked of sessions.
+/// Refuses conditions on sessions for a metric that is not about sessions.
 pub(super) fn check(filters: &[FilterSaid], metrics: &[&Metric], faults: &mut Faults) {
     let is_of_sessions = |field: Dimension| !matches!(field, Dimension::Provider | Dimension::Source);
     let chosen = filters.iter().filter(|said| Dimension::parse(&said.field.text).is_some_and(is_of_sessions));
@@ -98,7 +99,7 @@ fn test(said: &FilterSaid, faults: &mut Faults) -> Option<Test> {
     Some(test)
 }
 
-/// All values of a field, where they are known.
+/// Returns all values of a field, where they are known.
 fn known_values(field: Dimension, catalog: &Catalog) -> Option<Vec<String>> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     Some(match field {
@@ -116,7 +117,7 @@ fn known_values(field: Dimension, catalog: &Catalog) -> Option<Vec<String>> {
     })
 }
 
-/// Checks the values of a closed list, and says "none of these" as "one of the others".
+/// Checks the values of a closed list, and turns "none of these" into "one of the others".
 fn closed(said: &FilterSaid, test: Test, known: &[String], faults: &mut Faults) -> Option<Test> {
     let mut is_known = true;
     for value in said.values.iter().flatten().filter(|value| !known.contains(&value.text)) {
@@ -136,7 +137,7 @@ fn closed(said: &FilterSaid, test: Test, known: &[String], faults: &mut Faults) 
     }
 }
 
-/// Several conditions must all be met.
+/// Intersects the values of several conditions on one field: all must be met.
 fn narrow(chosen: &mut Vec<String>, values: Vec<String>, said: &FilterSaid, faults: &mut Faults) {
     if chosen.is_empty() {
         *chosen = values;

@@ -1,15 +1,15 @@
-//! A question about figures as it was said: texts and their places, nothing decided.
+//! A metric query as given: texts and their places, before any check.
 //!
-//! Parameters of an address and a body of JSON both become this, so that both are understood by the same rules and a
-//! fault is told at the place where it was made.
+//! Both URL parameters and a JSON body become this type, so that the same rules read both, and a fault is
+//! reported at the place where it was made.
 
 use crate::api::parameters::time::TimeSaid;
 use crate::api::parameters::{Place, Said};
 
-/// A question as it was said.
+/// A query as given.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Draft {
-    /// Whether it came as a body.
+    /// Whether the query came as a body.
     pub(crate) is_body: bool,
     pub(crate) metrics: Vec<Said>,
     pub(crate) dimensions: Vec<Said>,
@@ -25,19 +25,19 @@ pub(crate) struct Draft {
     pub(crate) as_known_at: Option<Said>,
 }
 
-/// A condition as it was said.
+/// A condition as given.
 #[derive(Debug, Clone)]
 pub(crate) struct FilterSaid {
     pub(crate) field: Said,
-    /// `in` where nothing was said.
+    /// `in` by default.
     pub(crate) op: Option<Said>,
-    /// `None`: nothing was said.
+    /// `None`: none were given.
     pub(crate) values: Option<Vec<Said>>,
-    /// The whole of it.
+    /// Place of the whole condition.
     pub(crate) at: Place,
 }
 
-/// A comparison as it was said.
+/// A comparison as given.
 #[derive(Debug, Clone)]
 pub(crate) struct CompareSaid {
     pub(crate) to: Option<Said>,
@@ -45,27 +45,27 @@ pub(crate) struct CompareSaid {
     pub(crate) until: Option<Said>,
     pub(crate) align: Option<Said>,
     pub(crate) elapsed: Option<Said>,
-    /// Where `to` would stand.
+    /// Place of `to`.
     pub(crate) at: Place,
 }
 
-/// The greatest groups as they were asked for.
+/// The greatest groups as requested.
 #[derive(Debug, Clone)]
 pub(crate) struct TopSaid {
     pub(crate) dimension: Option<Said>,
     pub(crate) by: Option<Said>,
     pub(crate) count: Option<Said>,
-    /// The whole of it.
+    /// Place of the whole field.
     pub(crate) at: Place,
 }
 
 impl Draft {
-    /// Where a field that was left out would stand: its name is the same in both forms.
+    /// Returns the place of a field that was left out: its name is the same in both forms.
     pub(super) fn place(&self, name: &str) -> Place {
         if self.is_body { Place::Pointer(format!("/{name}")) } else { Place::from(name) }
     }
 
-    /// Where the granularity would stand.
+    /// Returns the place of the granularity.
     pub(super) fn place_of_granularity(&self) -> Place {
         match &self.granularity {
             Some(said) => said.at.clone(),

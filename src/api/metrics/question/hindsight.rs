@@ -1,6 +1,7 @@
-//! As of when: figures as they were known at an earlier time.
+//! Metric values as they were known at an earlier time (`as_known_at`).
 //!
-//! Not everything that figures are made of is kept; what is not is refused by name, with what can be asked for.
+//! The history of some data is not kept. A query that needs such data is refused by name, with the possible
+//! alternatives.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -12,7 +13,7 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::hindsight::{is_dimension_kept, is_kept, kept};
 use crate::query::metrics::registry::Metric;
 
-/// The instant, checked against what is asked for and what that is grouped by or chosen by.
+/// Reads the instant and checks it against the metrics, and the dimensions of groups and filters.
 pub(super) fn read(
     draft: &Draft,
     metrics: &[&'static Metric],

@@ -1,8 +1,7 @@
-//! Questions about figures: what was said becomes what is meant, or a list of all that is wrong with it.
+//! Metric queries: turns a query as given into a checked one, or into a list of all its faults.
 //!
-//! There is one way to understand a question, whether it came as parameters ([`parameters`]) or as a body ([`body`]),
-//! and whether all of it was said or a short cut named a part. The catalog is looked up on the way, since sources can be
-//! mistyped too.
+//! There is one way to read a query, for parameters ([`parameters`]) and for a body ([`body`]), and whether the caller
+//! named everything or a shortcut named a part. The catalog is loaded on the way, since a source can be mistyped too.
 
 pub(crate) mod body;
 mod comparing;
@@ -30,22 +29,22 @@ use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::registry::{self, Metric};
 use crate::query::range::TimeRange;
 
-/// The range of a question that names none.
+/// The default range.
 const DEFAULT_RANGE: &str = "last_7_days";
 
-/// A question that can be answered.
+/// A checked query.
 #[derive(Debug)]
 pub(crate) struct Understood {
     pub(crate) query: MetricQuery,
-    /// As it stood when the question was understood.
+    /// The catalog when the query was read.
     pub(crate) catalog: Catalog,
-    /// How far behind the streams may be.
+    /// Largest allowed age of the data.
     pub(crate) require_fresh: Option<TimeDelta>,
-    /// The present.
+    /// Current time.
     pub(crate) now: DateTime<Utc>,
 }
 
-/// Understands a question; `granularity` is that of one that names none, `max_buckets` how many it may be cut into.
+/// Reads a query; `granularity` is the default, `max_buckets` the largest number of buckets.
 pub(crate) async fn understand(
     state: &ApiState,
     draft: &Draft,
@@ -106,7 +105,7 @@ pub(crate) async fn understand(
     Ok(Understood { query, catalog, require_fresh, now })
 }
 
-/// What the database calls the zone; a fault where it has no such zone.
+/// Returns the database's name of the zone; notes a fault where it has no such zone.
 async fn zone_name(state: &ApiState, draft: &Draft, zone: Tz, faults: &mut Faults) -> Result<&'static str, ApiError> {
     let name = state.zones.name(&state.pool, zone).await?;
     if name.is_none() {
@@ -117,7 +116,7 @@ async fn zone_name(state: &ApiState, draft: &Draft, zone: Tz, faults: &mut Fault
     Ok(name.unwrap_or("UTC"))
 }
 
-/// How finely it is to be cut; `None` means `auto`.
+/// Reads the granularity; `None` means `auto`.
 fn granularity(draft: &Draft, default: Granularity, faults: &mut Faults) -> Option<Granularity> {
     let Some(said) = &draft.granularity else { return Some(default) };
     if said.text == "auto" {
@@ -131,7 +130,7 @@ fn granularity(draft: &Draft, default: Granularity, faults: &mut Faults) -> Opti
     Some(granularity.unwrap_or(Granularity::None))
 }
 
-/// Cuts the range, or proposes a cut that is allowed.
+/// Cuts the range into buckets, or proposes a granularity that is allowed.
 fn pieces(
     draft: &Draft,
     range: TimeRange,
@@ -143,7 +142,7 @@ fn pieces(
     let granularity = granularity.unwrap_or_else(|| Granularity::auto(range, zone));
     let buckets = cut(range, zone, granularity, max);
     if buckets.is_none() {
-        // where more are allowed than usual, no other cut will do
+        // where more buckets than usual are allowed, no other granularity helps
         if max > MAX_BUCKETS {
             let at =
                 draft.time.range.as_ref().or(draft.time.from.as_ref()).map_or_else(|| "range".into(), |s| s.at.clone());
@@ -162,7 +161,7 @@ fn attribution(said: &Said, metrics: &[&Metric], dimensions: &[Dimension], fault
     if attribution.is_none() {
         faults.note_unknown(&said.at, "unknown_value", &said.text, Attribution::ALL.map(Attribution::as_str));
     }
-    // what has an instant of its own is counted there, whatever is asked
+    // rows with an instant of their own count there, regardless of the attribution
     let cannot = |metric: &&&Metric| {
         attribution.is_some_and(|wanted| !metric.has_own_time() && !metric.can_be_attributed(wanted))
     };

@@ -1,7 +1,7 @@
-//! A question about figures as parameters of an address: the common cases, which can be linked to.
+//! A metric query as URL parameters: the common cases, which can be linked to.
 //!
-//! Conditions are one parameter a field (`channel=whatsapp`), made from the list of dimensions, so that a new dimension
-//! can be asked about without a word here.
+//! Each condition is one parameter (`channel=whatsapp`). The parameters are made from the list of dimensions,
+//! so that a new dimension needs no change here.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +22,7 @@ use crate::query::metrics::filter::is_filterable;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct GranularityParameter {
-    /// How finely the range is cut: `none`, `15_minutes`, `hour`, `day`, `week` (ISO), `month`, `quarter`, `year` or
+    /// Size of the buckets: `none`, `15_minutes`, `hour`, `day`, `week` (ISO), `month`, `quarter`, `year` or
     /// `auto` (up to 200 buckets).
     #[param(example = "day")]
     granularity: Option<String>,
@@ -31,43 +31,43 @@ pub(crate) struct GranularityParameter {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ShapeParameters {
-    /// Where a session that reaches over several buckets is counted: `start` (default), `end`, or `spread` over all of
-    /// them. Messages, joinings and completions are counted where they happened.
+    /// Bucket in which a session across several buckets counts: `start` (default), `end`, or `spread` over all
+    /// of them. Messages, joins and completions count where they happened.
     #[param(example = "start")]
     attribution: Option<String>,
-    /// The period to compare with: `previous_period` (as long as the range; of whole months: months), `previous_year`
-    /// or `custom`, from `compare_from` to `compare_to`.
+    /// Period to compare with: `previous_period` (as long as the range; for whole months, months),
+    /// `previous_year` or `custom`, from `compare_from` to `compare_to`.
     #[param(example = "previous_period")]
     compare: Option<String>,
-    /// First instant of a custom period, as `from`.
+    /// First instant of a custom period, in the form of `from`.
     #[param(example = "2026-10-18")]
     compare_from: Option<String>,
-    /// First instant after it, as `to`.
+    /// End of a custom period, exclusive, in the form of `to`.
     #[param(example = "2026-10-21")]
     compare_to: Option<String>,
     /// `calendar` (default), or `weekday`: each day is compared with one of the same day of the week.
     #[param(example = "weekday")]
     align: Option<String>,
-    /// `full` (default), or `same`: of a range that is not over only as much is compared as has passed.
+    /// `full` (default), or `same`: of a range that is not over, only the elapsed part is compared.
     #[param(example = "same")]
     elapsed: Option<String>,
-    /// Dimensions by which sub-totals over the whole range are wanted, some of `dimensions`; comma list.
+    /// Dimensions of the sub-totals over the whole range, some of `dimensions`; comma-separated.
     #[param(example = "provider")]
     totals_by: Option<String>,
-    /// How many groups are shown by themselves, the others as one (`is_other`); 1 to 1000. Default: all.
+    /// Number of groups to show separately, the others as one (`is_other`); 1 to 1000. Default: all.
     #[param(example = 5)]
     top: Option<String>,
-    /// Of which dimension; default: the only one.
+    /// Dimension of the top groups; default: the only one.
     #[param(example = "provider")]
     top_dimension: Option<String>,
-    /// Ranked by which of the metrics; default: the first.
+    /// Metric that ranks the groups; default: the first.
     #[param(example = "sessions")]
     top_by: Option<String>,
-    /// `true`: sessions count that are gone at the provider.
+    /// `true`: sessions that are gone at the provider count.
     #[param(example = false)]
     include_deleted: Option<String>,
-    /// An ISO 8601 duration. Where a stream behind the answer is complete only up to longer ago than this, there is no
-    /// answer but a 503.
+    /// Largest allowed age of the data, an ISO 8601 duration. Where a stream behind the answer is complete only
+    /// up to an earlier time, the response is a 503.
     #[param(example = "PT15M")]
     require_fresh: Option<String>,
 }
@@ -75,8 +75,8 @@ pub(crate) struct ShapeParameters {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct HindsightParameter {
-    /// The figures as they were known at this instant (RFC 3339): sessions first seen later are left out, what changed
-    /// later has its old value. Only for metrics made of what is kept of sessions; see `is_kept` in `/v1/metrics`.
+    /// Instant (RFC 3339) as of whose knowledge the values are computed: sessions first seen later are left out, later
+    /// changes are undone. Only for metrics whose session data has a history; see `is_kept` in `/v1/metrics`.
     #[param(example = "2026-11-19T12:00:00Z")]
     as_known_at: Option<String>,
 }
@@ -87,16 +87,16 @@ impl HindsightParameter {
     }
 }
 
-/// Conditions, one parameter a field.
+/// Conditions, one parameter for each field.
 #[derive(Deserialize)]
 pub(crate) struct FieldParameters {
-    /// Other parameters are among them.
+    /// All parameters, including those that are no conditions.
     #[serde(flatten)]
     given: BTreeMap<String, String>,
 }
 
 parameter_groups! {
-    /// What every question about figures may say.
+    /// Parameters of every metric query.
     MetricParameters {
         time: TimeParameters,
         cut: GranularityParameter,
@@ -107,7 +107,7 @@ parameter_groups! {
     }
 }
 
-/// What conditions can be on.
+/// Returns the fields that conditions can test.
 fn fields() -> impl Iterator<Item = &'static str> {
     Dimension::ALL.into_iter().filter(|dimension| is_filterable(*dimension)).map(Dimension::as_str)
 }
@@ -140,7 +140,7 @@ impl IntoParams for FieldParameters {
 }
 
 impl fmt::Debug for FieldParameters {
-    /// What was said of fields: a cursor is bound to that, and not to itself.
+    /// Shows only the conditions: a cursor is bound to them, and not to itself.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.said()).finish()
     }
@@ -170,20 +170,20 @@ fn filter(name: &str, field: &str, op: &str, values: Option<Vec<Said>>) -> Filte
     FilterSaid { field: said(field), op: Some(said(op)), values, at: name.into() }
 }
 
-/// The values of a condition: a comma list, or, where a value holds a comma or begins or ends with a blank, a JSON array.
+/// Returns the values of a condition: comma-separated, or a JSON array where a value holds a comma or outer blanks.
 fn values(text: &str) -> Vec<String> {
     let array = serde_json::from_str::<Vec<String>>(text).ok();
     let array = array.filter(|values| !values.is_empty() && values.iter().all(|value| !value.contains('\0')));
     array.unwrap_or_else(|| list(Some(text)))
 }
 
-/// A comma list.
+/// Reads a comma-separated list.
 pub(crate) fn texts(name: &str, text: Option<&str>) -> Vec<Said> {
     list(text).iter().map(|text| Said::by_parameter(name, text)).collect()
 }
 
 impl MetricParameters {
-    /// As it was said; what is measured, and by what, is said elsewhere.
+    /// Returns the query as given, without metrics and dimensions, which the caller adds.
     pub(crate) fn draft(&self) -> Draft {
         let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| Said::by_parameter(name, text));
         let shape = &self.shape;

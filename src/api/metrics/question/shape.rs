@@ -1,6 +1,6 @@
-//! What is measured and by what: metrics, dimensions, sub-totals and the greatest groups.
+//! The shape of a query: metrics, dimensions, sub-totals and the greatest groups.
 //!
-//! A question whose rows would count a session twice is refused, with the way out; so is one that would be too wide.
+//! A query whose rows would count a session twice is refused with an alternative; so is one that would be too wide.
 
 use crate::api::metrics::question::draft::Draft;
 use crate::api::parameters::{Faults, Said};
@@ -49,7 +49,7 @@ fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
     dimension
 }
 
-/// Refuses a metric whose rows would fall into several groups, and names the way out.
+/// Refuses a metric whose rows would fall into several groups, and names the alternatives.
 pub(super) fn check_groups(draft: &Draft, metrics: &[&'static Metric], dimensions: &[Dimension], faults: &mut Faults) {
     for dimension in dimensions {
         for metric in metrics.iter().filter(|metric| !metric.can_be_grouped_by(*dimension)) {
@@ -70,13 +70,13 @@ pub(super) fn check_groups(draft: &Draft, metrics: &[&'static Metric], dimension
     }
 }
 
-/// Whether the rows of a metric have the dimension themselves.
+/// Returns whether the metric's own rows have the dimension.
 fn is_told_by(metric: &Metric, dimension: Dimension) -> bool {
     let is_counted_in_each = metric.is_of_sessions() && metric.overlaps_in(dimension) && metric.can_overlap;
     metric.can_be_grouped_by(dimension) && !is_counted_in_each
 }
 
-/// Where a dimension was named.
+/// Returns the place of a dimension in the query.
 fn place_of(draft: &Draft, said: &[Said], name: &str) -> crate::api::parameters::Place {
     said.iter().find(|said| said.text == name).map_or_else(|| draft.place("dimensions"), |said| said.at.clone())
 }
@@ -141,7 +141,7 @@ pub(super) fn top(
     Some(Top { dimension: dimension?, by: by?, count: count? })
 }
 
-/// Refuses what cannot be told of all other groups as one.
+/// Refuses metrics that cannot be computed for all other groups as one.
 fn check_rest(draft: &Draft, metrics: &[&'static Metric], dimension: Dimension, faults: &mut Faults) {
     let name = dimension.as_str();
     let cannot = |metric: &&&Metric| {

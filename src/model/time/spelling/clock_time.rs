@@ -1,4 +1,4 @@
-//! The time of day: with seconds or without, with a fraction of any length, `24:00`, a leap second, `am` and `pm`.
+//! The time of day: with or without seconds, with a fraction of any length, `24:00`, a leap second, `am` and `pm`.
 
 use chrono::NaiveTime;
 
@@ -9,14 +9,14 @@ use super::number;
 pub(super) struct ClockTime {
     /// The time.
     pub(super) time: NaiveTime,
-    /// It is `24:00`, the midnight at the end of its day.
+    /// Whether it is `24:00`, the midnight at the end of its day.
     pub(super) is_end_of_day: bool,
-    /// Minutes are given too.
+    /// Whether minutes are given.
     pub(super) has_minutes: bool,
 }
 
 impl ClockTime {
-    /// The time that `text` begins with, and what follows it.
+    /// Parses the time at the start of `text`; returns it and the rest.
     pub(super) fn read(text: &str) -> Option<(Self, &str)> {
         let (mut hour, mut rest) = number(text, 1, 2)?;
         let (mut minute, mut second, mut nanos) = (None, None, 0);
@@ -44,14 +44,14 @@ impl ClockTime {
         }
         let (has_minutes, minute, second) = (minute.is_some(), minute.unwrap_or(0), second.unwrap_or(0));
         let is_end_of_day = hour == 24 && minute == 0 && second == 0 && nanos == 0;
-        // a leap second is the last second of its minute and one more
+        // a leap second is the last second of its minute plus one
         let (second, nanos) = if second == 60 { (59, nanos + 1_000_000_000) } else { (second, nanos) };
         let time = NaiveTime::from_hms_nano_opt(if is_end_of_day { 0 } else { hour }, minute, second, nanos)?;
         Some((Self { time, is_end_of_day, has_minutes }, rest))
     }
 }
 
-/// The digits of a fraction as billionths, and what follows them. Digits beyond the ninth are dropped.
+/// Parses the digits of a fraction as billionths; returns them and the rest. Digits beyond the ninth are dropped.
 fn fraction(text: &str) -> Option<(u32, &str)> {
     let length = text.bytes().take_while(u8::is_ascii_digit).count();
     let kept = &text[..length.min(9)];
@@ -59,7 +59,7 @@ fn fraction(text: &str) -> Option<(u32, &str)> {
     (length > 0).then_some((nanos, &text[length..]))
 }
 
-/// Whether `text` begins with `pm` rather than `am`, and what follows it.
+/// Returns whether `text` begins with `pm` rather than `am`, and the rest.
 fn half_day(text: &str) -> Option<(bool, &str)> {
     let (mark, after) = text.trim_start().split_at_checked(2)?;
     let is_afternoon = mark.eq_ignore_ascii_case("pm");

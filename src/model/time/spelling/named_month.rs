@@ -1,5 +1,5 @@
-//! Dates with the name of their month: RFC 2822, the three dates of HTTP, server logs, and what `date` and JavaScript
-//! print. The parts may stand in any order, since the name shows which number is the day.
+//! Dates with the name of their month: RFC 2822, the three date formats of HTTP, server logs, and the output of
+//! `date` and JavaScript. The parts may have any order, since the name shows which number is the day.
 
 use chrono::{Month, NaiveDate, Weekday};
 
@@ -18,7 +18,7 @@ struct Parts {
     zone: Option<Zone>,
 }
 
-/// Date, time and zone of `text`.
+/// Parses date, time and zone of `text`.
 pub(super) fn read(text: &str) -> Option<(NaiveDate, ClockTime, Zone)> {
     let mut parts = Parts::default();
     let mut words = text.split([' ', ',']).filter(|word| !word.is_empty()).peekable();
@@ -35,7 +35,7 @@ pub(super) fn read(text: &str) -> Option<(NaiveDate, ClockTime, Zone)> {
     Some((date, time, parts.zone.unwrap_or(Zone::Unsaid)))
 }
 
-/// Puts `value` where nothing is yet; a second value has no place.
+/// Stores `value` in an empty place; fails where there is a value already.
 fn put<T>(place: &mut Option<T>, value: T) -> Option<()> {
     place.is_none().then(|| *place = Some(value))
 }
@@ -65,7 +65,7 @@ impl Parts {
         }
     }
 
-    /// A date in one word, after its day: `20-Nov-26`, and `20/Nov/2026:10:00:00` of server logs.
+    /// Parses a date in one word, after its day: `20-Nov-26`, and `20/Nov/2026:10:00:00` of server logs.
     fn take_date(&mut self, day: &str, rest: &str) -> Option<()> {
         let (month, rest) = rest.split_once(['-', '/'])?;
         let (year, time) = rest.split_once(':').map_or((rest, None), |(year, time)| (year, Some(time)));

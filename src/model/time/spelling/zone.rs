@@ -1,4 +1,4 @@
-//! The zone behind a time: `Z`, `UTC`, an offset, or a name of the zone table.
+//! The zone of a time: `Z`, `UTC`, an offset, or a name of the zone table.
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
@@ -12,16 +12,16 @@ const AMERICAN: [(&str, i32); 8] =
 /// A zone.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Zone {
-    /// None is written; this means UTC.
+    /// No zone is given; this means UTC.
     Unsaid,
-    /// So far from UTC.
+    /// A fixed distance from UTC.
     Offset(FixedOffset),
     /// A zone of the table, whose offset depends on the date.
     Named(Tz),
 }
 
 impl Zone {
-    /// The zone that is all of `text`; `None` where it is something else.
+    /// Parses a zone that fills all of `text`; `None` where it is something else.
     pub(super) fn read(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.is_empty() {
@@ -40,13 +40,13 @@ impl Zone {
         }
     }
 
-    /// A zone that is one word among others: also one of the American abbreviations of RFC 2822.
+    /// Parses a zone that is one word among others, including the American abbreviations of RFC 2822.
     pub(super) fn word(text: &str) -> Option<Self> {
         let american = AMERICAN.iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
         american.map_or_else(|| Self::read(text), |(_, hours)| offset(hours * 3600))
     }
 
-    /// The zone of the table with this name, or the offset in its place.
+    /// Returns the zone of the table with this name, or the offset in its place.
     pub(super) fn named(name: &str) -> Option<Self> {
         match name.parse() {
             Ok(zone) => Some(Self::Named(zone)),
@@ -55,7 +55,7 @@ impl Zone {
         }
     }
 
-    /// The instant at which clocks of this zone show `at`; `None` where they never do, or do twice.
+    /// Returns the instant at which clocks of this zone show `at`; `None` where they never do, or do twice.
     pub(super) fn instant(self, at: NaiveDateTime) -> Option<DateTime<Utc>> {
         match self {
             Self::Unsaid => Some(at.and_utc()),
@@ -69,7 +69,7 @@ fn offset(seconds: i32) -> Option<Zone> {
     FixedOffset::east_opt(seconds).map(Zone::Offset)
 }
 
-/// `+01`, `+1`, `+0100`, `+01:00`, `+01:00:00`, with an abbreviation behind it or not.
+/// Parses `+01`, `+1`, `+0100`, `+01:00`, `+01:00:00`, with or without an abbreviation after it.
 fn offset_text(text: &str) -> Option<Zone> {
     let sign = match text.chars().next()? {
         '+' => 1,
