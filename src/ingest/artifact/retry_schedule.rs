@@ -14,17 +14,17 @@
 //! | absent (6), within the ages | at the ages; seconds (2) once it should be made (7) | no | - |
 //! | absent (6), after the ages | seconds (2), then 24 h after the first | at once | two tries 24 h apart (8) |
 //! | a dead link, once made (7) | as a fault | at once | two tries 24 h apart, after the ages: `expired` |
-//! | a refused credential or request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries, after the ages: `failed` |
+//! | a refused credential or request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries after the ages: `failed` |
 //! | no answer (9) | 30 s, or the stated instant | at once | never: it uses up no try |
 //!
-//! 1. `transient`, `file_cut`, `error_page`, `contract_error` (a refusal of this one call, an invalid format), `crashed`.
+//! 1. `transient`, `file_cut`, `error_page`, `contract_error` (this call refused, an invalid format), `crashed`.
 //! 2. Twice, within 4 s and within 12 s: a poll waits for these.
 //! 3. 5 min, 20 min, 1 h, 3 h, 7 h, 13 h and 25 h after the first fault, then daily; at an age where that is sooner.
 //! 4. The stated total is not reached, or a report fails. The received part is stored.
 //! 5. `too_large`, `refused_by_database`: the same bytes fail again, so few tries are enough.
 //! 6. `not_found`, `no_link`, `zero_bytes`.
 //! 7. At the age at which a found artifact is settled. A session polled since its end had its tries by then.
-//! 8. `expired`, `not_enabled` (if it was requested in time) or `empty`; `failed` for participants, which every session has.
+//! 8. `expired`, `not_enabled` (if requested in time) or `empty`; `failed` for participants, which every session has.
 //! 9. The provider was not reached, or allows no calls now.
 //!
 //! Costs. A missing file of an old session costs four calls: three now and one a day later. On a first load of
