@@ -14,7 +14,7 @@
 //! | absent (6), within the ages | at the ages; seconds (2) once it should be made (7) | no | - |
 //! | absent (6), after the ages | seconds (2), then 24 h after the first | at once | two tries 24 h apart (8) |
 //! | a dead link, once made (7) | as a fault | at once | two tries 24 h apart, after the ages: `expired` |
-//! | a refused credential or request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries after the ages: `failed` |
+//! | a refused credential or request | 5 min, doubled to 1 h, then to 24 h | at once | 30 tries after the ages: `failed` |
 //! | no answer (9) | 30 s, or the stated instant | at once | never: it uses up no try |
 //!
 //! 1. `transient`, `file_cut`, `error_page`, `contract_error` (this call refused, an invalid format), `crashed`.
