@@ -1,10 +1,9 @@
 //! Retry schedule of artifacts: one table of what an answer, an absence or a fault means, and of the next try.
 //!
-//! No provider says whether a missing file is late, was never made, or is deleted, and no single answer says
-//! whether a fault is permanent. So nothing that may be temporary settles a task. Ages count from the session's
-//! end, or from when its generation was requested; the policy of the stream lists them (2 min, 10 min, 30 min, 2 h,
-//! 12 h, then daily until the provider deletes the data). *Owed* means that the artifact is overdue and leaves runs
-//! of its stream incomplete.
+//! No provider says whether a missing file is late, was never made, or is deleted, and no single answer says whether a
+//! fault is permanent. So nothing that may be temporary settles a task. Ages count from the session's end, or from when
+//! its generation was requested; the stream's policy lists them (2 min, 10 min, 30 min, 2 h, 12 h, then daily until the
+//! provider deletes the data). *Owed*: the artifact is overdue and leaves the stream's runs incomplete.
 //!
 //! | result of a try | next try | owed | settled by |
 //! |---|---|---|---|
@@ -14,7 +13,7 @@
 //! | absent (6), within the ages | at the ages; seconds (2) once it should be made (7) | no | - |
 //! | absent (6), after the ages | seconds (2), then 24 h after the first | at once | two tries 24 h apart (8) |
 //! | a dead link, once made (7) | as a fault | at once | two tries 24 h apart, after the ages: `expired` |
-//! | a refused credential or request | 5 min, doubled to 1 h, then to 24 h | at once | 30 tries after the ages: `failed` |
+//! | refused credential or request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries after the ages: `failed` |
 //! | no answer (9) | 30 s, or the stated instant | at once | never: it uses up no try |
 //!
 //! 1. `transient`, `file_cut`, `error_page`, `contract_error` (this call refused, an invalid format), `crashed`.
@@ -27,11 +26,10 @@
 //! 8. `expired`, `not_enabled` (if requested in time) or `empty`; `failed` for participants, which every session has.
 //! 9. The provider was not reached, or allows no calls now.
 //!
-//! Costs. A missing file of an old session costs four calls: three now and one a day later. On a first load of
-//! 2,000 old meetings whose three files are all deleted that is 24,000 calls, about two hours of 200 calls a
-//! minute. So once [`USUAL_ABSENCES`] sessions of a pass in a row have confirmed their absences, a further session
-//! gets no tries within seconds: two calls each, 12,000 in all. A settled task is never requested again
-//! automatically. A fault costs ten tries; one that lasts longer is not temporary.
+//! Costs. A missing file of an old session costs four calls: three now and one a day later. For 2,000 old meetings whose
+//! three files are all deleted that is 24,000 calls, about two hours of 200 calls a minute. So once [`USUAL_ABSENCES`]
+//! sessions of a pass in a row have confirmed their absences, a further one gets no tries within seconds: two calls each,
+//! 12,000 in all. A settled task is never requested again automatically. A fault costs ten tries; then it is permanent.
 //!
 //! Pure functions: the present and chance are arguments.
 
