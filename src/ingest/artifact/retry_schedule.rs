@@ -13,7 +13,7 @@
 //! | absent (6), within the ages | at the ages; seconds (2) once it should be made (7) | no | - |
 //! | absent (6), after the ages | seconds (2), then 24 h after the first | at once | two tries 24 h apart (8) |
 //! | a dead link, once made (7) | as a fault | at once | two tries 24 h apart, after the ages: `expired` |
-//! | refused credential or request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries after the ages: `failed` |
+//! | refused credential, request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries after the ages: `failed` |
 //! | no answer (9) | 30 s, or the stated instant | at once | never: it uses up no try |
 //!
 //! 1. `transient`, `file_cut`, `error_page`, `contract_error` (this call refused, an invalid format), `crashed`.
@@ -26,10 +26,11 @@
 //! 8. `expired`, `not_enabled` (if requested in time) or `empty`; `failed` for participants, which every session has.
 //! 9. The provider was not reached, or allows no calls now.
 //!
-//! Costs. A missing file of an old session costs four calls: three now and one a day later. For 2,000 old meetings whose
-//! three files are all deleted that is 24,000 calls, about two hours of 200 calls a minute. So once [`USUAL_ABSENCES`]
-//! sessions of a pass in a row have confirmed their absences, a further one gets no tries within seconds: two calls each,
-//! 12,000 in all. A settled task is never requested again automatically. A fault costs ten tries; then it is permanent.
+//! Costs. A missing file of an old session costs four calls: three now and one a day later. For 2,000 old meetings
+//! whose three files are all deleted that is 24,000 calls, about two hours of 200 calls a minute. So once
+//! [`USUAL_ABSENCES`] sessions of a pass in a row have confirmed their absences, a further one gets no tries within
+//! seconds: two calls each, 12,000 in all. A settled task is never requested again automatically. A fault costs ten
+//! tries.
 //!
 //! Pure functions: the present and chance are arguments.
 
