@@ -26,11 +26,10 @@
 //! 8. `expired`, `not_enabled` (if requested in time) or `empty`; `failed` for participants, which every session has.
 //! 9. The provider was not reached, or allows no calls now.
 //!
-//! Costs. A missing file of an old session costs four calls: three now and one a day later. For 2,000 old meetings
-//! whose three files are all deleted that is 24,000 calls, about two hours of 200 calls a minute. So once
-//! [`USUAL_ABSENCES`] sessions of a pass in a row have confirmed their absences, a further one gets no tries within
-//! seconds: two calls each, 12,000 in all. A settled task is never requested again automatically. A fault costs ten
-//! tries.
+//! Costs. A missing file of an old session costs four calls: three now and one a day later. For 2,000 old meetings with
+//! all three files deleted that is 24,000 calls, about two hours of 200 a minute. So once [`USUAL_ABSENCES`] sessions
+//! in a row have confirmed their absences in a pass, a further one gets no tries within seconds: two calls each, 12,000
+//! in all. A settled task is never requested again automatically. A fault costs ten tries.
 //!
 //! Pure functions: the present and chance are arguments.
 
