@@ -1,9 +1,9 @@
-//! What a provider can be told to start: the one part of the contract that does not only read.
+//! Calls that start something at a provider: the only part of the contract that does not only read.
 //!
-//! Such a call costs money at the provider, so it is made once, never by a poller, and only for sources that allow it.
-//! What matters when it fails is whether something may have been started; [`outcome_of`] is the one table of that.
-//! What the provider hands over to join a session is a secret that passes through: it has no `Debug` that shows it
-//! and nothing that could store it.
+//! Such a call costs money at the provider. It is made once, never by a poller, and only for sources that allow it.
+//! After a failure it matters whether something may have been started; [`outcome_of`] is the one table of that.
+//! What the provider returns for joining a session is a secret: its `Debug` does not show it, and nothing stores
+//! it.
 
 use std::fmt;
 
@@ -18,16 +18,16 @@ use crate::model::id::ProviderRecordId;
 /// The calls that start something. A provider implements those it offers.
 #[async_trait]
 pub trait Actions: Send + Sync {
-    /// Whether the provider has this call at all.
+    /// Whether the provider offers this call.
     fn offers(&self, kind: ActionKind) -> bool;
 
-    /// Has the summary of an ended session generated.
+    /// Requests the generation of the summary of an ended session.
     async fn generate_summary(&self, id: &ProviderRecordId) -> Result<(), StartError> {
         let _ = id;
         Err(not_offered(ActionKind::GenerateSummary))
     }
 
-    /// Reads what a streaming session is asked for with, or names everything that is wrong with it. Makes no call.
+    /// Reads the request body for a streaming session, or lists everything that is wrong with it. Makes no call.
     fn validate(&self, body: &Value) -> Result<Launch, Vec<BodyFault>> {
         let _ = body;
         Err(Vec::new())
@@ -45,11 +45,11 @@ fn not_offered(kind: ActionKind) -> StartError {
     StartError { outcome: ActionOutcome::Refused, error }
 }
 
-/// A streaming session as it was asked for.
+/// A validated request for a streaming session.
 pub struct Launch {
-    /// What the provider is sent. Holds texts and tokens of the caller.
+    /// The body sent to the provider. Contains texts and tokens of the caller.
     pub body: Value,
-    /// What of it is kept.
+    /// The part of the request that is stored.
     pub settings: LaunchSettings,
 }
 
@@ -62,15 +62,15 @@ impl fmt::Debug for Launch {
 /// A streaming session that was started.
 #[derive(Debug)]
 pub struct StreamingSession {
-    /// The provider's id.
+    /// The provider's id of the session.
     pub provider_session_id: ProviderRecordId,
-    /// What it may do.
+    /// Limits of the session.
     pub limits: LaunchLimits,
-    /// What is needed to join it; for the caller alone.
+    /// Access data for joining the session; returned to the caller only.
     pub access: Access,
 }
 
-/// What is needed to join a streaming session: for the caller alone, given once.
+/// Access data for joining a streaming session: returned to the caller once and never stored.
 #[derive(Debug)]
 pub struct Access {
     /// Address of the room.
@@ -79,31 +79,31 @@ pub struct Access {
     pub access_token: Option<SecretString>,
     /// Token for the provider's audio agents.
     pub livekit_agent_token: Option<SecretString>,
-    /// Address for signals in real time.
+    /// Address for real-time signals.
     pub realtime_endpoint: Option<SecretString>,
 }
 
 /// One thing that is wrong with a request's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyFault {
-    /// Where: a JSON pointer (RFC 6901).
+    /// Location of the fault: a JSON pointer (RFC 6901).
     pub pointer: String,
-    /// Kind of fault, for programs.
+    /// Machine-readable code of the fault.
     pub code: &'static str,
-    /// What is wrong, in words. Repeats no value but a word of a closed list.
+    /// Description for people. Quotes no value except a word for a field with a closed list.
     pub detail: String,
-    /// The word that is none of those allowed.
+    /// The given word, where it is not among those allowed.
     pub given: Option<String>,
-    /// Words that would be understood.
+    /// The allowed words.
     pub allowed: Vec<&'static str>,
 }
 
-/// Nothing is known to have been started.
+/// A call that is not known to have started anything.
 #[derive(Debug)]
 pub struct StartError {
-    /// Whether something may have been.
+    /// Whether something may have been started.
     pub outcome: ActionOutcome,
-    /// What happened.
+    /// The failure.
     pub error: PullError,
 }
 
@@ -113,17 +113,17 @@ impl From<PullError> for StartError {
     }
 }
 
-/// What a failed call says about what it was to start. In doubt it may have been started: asking again could start it
-/// a second time.
+/// Returns what a failed call implies about the thing it was to start. In doubt it counts as possibly started,
+/// because a second call could start it twice.
 pub fn outcome_of(error: &PullError) -> ActionOutcome {
     match (&error.kind, error.http_status) {
-        // refused by our own budget or by the provider's, before anything was looked at; or never sent
+        // refused by our own budget or the provider's before any processing, or never sent
         (PullErrorKind::RateLimited { .. } | PullErrorKind::Unreached | PullErrorKind::Database, _)
         | (PullErrorKind::OwnResources, None) => ActionOutcome::Postponed,
-        // the provider gave up on a request that it had begun to read
+        // the provider timed out on a request that it had begun to read
         (_, Some(408)) => ActionOutcome::Unknown,
-        // Never sent: a key that no header can carry, an id that no address can name. Or not followed: a redirect. Or
-        // not done, by the provider's own word: a 4xx.
+        // Never sent: a key that no header can carry, or an id that no address can contain. Or not followed: a
+        // redirect. Or refused by the provider: a 4xx.
         (PullErrorKind::Auth | PullErrorKind::NotFound | PullErrorKind::Config, None) | (_, Some(300..=499 | 501)) => {
             ActionOutcome::Refused
         }

@@ -1,4 +1,4 @@
-//! The headers that carry a credential: never printed, and only sent to the configured origin.
+//! Headers that carry a credential: never printed, and sent only to the configured origin.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::connector::Credential;
 use crate::connector::error::{PullError, PullErrorKind};
 
-/// The headers of a call with `key`.
+/// Returns the credential headers of a call with `key`.
 pub(super) fn headers(credential: Credential, key: &SecretString, call: &str) -> Result<HeaderMap, PullError> {
     let key = key.expose_secret();
     let (name, text) = match credential {

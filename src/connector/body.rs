@@ -1,4 +1,4 @@
-//! Bodies of answers: read up to a cap, and searched for what the provider says about a failure.
+//! Bodies of answers: reads them up to a cap, and finds the provider's message about a failure in them.
 
 use std::sync::Arc;
 
@@ -13,40 +13,40 @@ use crate::connector::error::PullErrorKind;
 use crate::connector::own_resources;
 use crate::model::page::Room;
 
-/// Characters of a provider's message that are kept in an error.
+/// Characters of a provider's message kept in an error.
 const MESSAGE_CHARS: usize = 200;
 
-/// Most bytes that are read of the body of a failure: it only adds words.
+/// Most bytes read of a failure's body, which only adds words to the error.
 const MAX_FAILURE_BYTES: usize = 64 * 1024;
-/// A body of more bytes waits for its place.
+/// A body of more bytes waits for a permit of [`LargeAnswers`].
 const LARGE_BYTES: usize = 1024 * 1024;
 
-/// Places for large answers: what all sources hold at once is bounded, whatever they are sent.
+/// Permits for large answers: they bound the memory that the answers of all sources take together.
 #[derive(Debug, Clone)]
 pub struct LargeAnswers(Arc<Semaphore>);
 
 impl Default for LargeAnswers {
-    /// One at a time.
+    /// Permits one large answer at a time.
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(1)))
     }
 }
 
-/// The body of a failure; empty where it is long, or does not come.
+/// Reads the body of a failure; empty where it is too long or cannot be read.
 pub(super) async fn read_failure(response: &mut reqwest::Response) -> Vec<u8> {
     let read = read(response, MAX_FAILURE_BYTES, &LargeAnswers::default()).await;
     read.map(|(body, _)| body).unwrap_or_default()
 }
 
-/// The decoded body, counted as it comes. Where it turns out to be large, it is read on once no other large one is in
-/// hand; the provider's deadline for the whole call counts on meanwhile, so that nobody waits for ever.
+/// Reads the decoded body and counts its bytes as they arrive. A large body waits until no other large one is in
+/// memory. The deadline of the whole call keeps running meanwhile, so no caller waits for ever.
 pub(super) async fn read(
     response: &mut reqwest::Response,
     max_bytes: usize,
     large: &LargeAnswers,
 ) -> Result<(Vec<u8>, Room), (PullErrorKind, String)> {
     let too_large = || (PullErrorKind::TooLarge, format!("the decoded body is larger than {max_bytes} bytes"));
-    // a provider that tells the length saves us the reading, or the room that a growing body takes twice
+    // a stated length makes it possible to refuse before reading, and to allocate once instead of growing
     let told = usize::try_from(response.content_length().unwrap_or_default()).unwrap_or(usize::MAX);
     if told > max_bytes {
         return Err(too_large());
@@ -70,15 +70,15 @@ pub(super) async fn read(
     }
 }
 
-/// Whether a body whose length nobody told, and which so ends with its connection, ends within its JSON: HTTP/1
-/// takes such a cut for an end. No body at all is none that was cut.
+/// Whether a body without a stated length ends within its JSON. Such a body ends with its connection, and HTTP/1
+/// takes a cut for a regular end. An empty body does not count as cut.
 pub(super) fn is_cut(version: Version, headers: &HeaderMap, body: &str) -> bool {
     let is_told =
         version > Version::HTTP_11 || headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
     !is_told && !body.is_empty() && serde_json::from_str::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
-/// The provider's own message in an error body, in any of the forms seen: `message`, `error.message`,
+/// Returns the provider's own message from an error body, in any of the known forms: `message`, `error.message`,
 /// `errors[0].message`, `detail[0].msg`.
 pub fn message_in(body: &[u8]) -> Option<String> {
     #[derive(Deserialize, Default)]
@@ -102,7 +102,7 @@ pub fn message_in(body: &[u8]) -> Option<String> {
     Some(found.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect())
 }
 
-/// An error with its causes: the outermost text alone says only "error sending request".
+/// Returns an error with its causes: the outermost text alone says only "error sending request".
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -117,9 +117,9 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// What a failed call says, without the credential it was made with.
+/// Describes a failed call without the credential it was made with.
 pub(super) fn describe(status: StatusCode, body: &[u8], key: &SecretString) -> String {
-    // before the message is cut, so that no part of the credential is left over
+    // redact before the message is shortened, so that no part of the credential remains
     let body = String::from_utf8_lossy(body).replace(key.expose_secret(), "[redacted]");
     match message_in(body.as_bytes()) {
         Some(said) => format!("status {status}: {said}"),

@@ -1,10 +1,10 @@
-//! The one way to files that a provider gives links to.
+//! Downloads of files that a provider links to.
 //!
-//! A link is a stranger's word: it may lead inside our own network, to a host that drips bytes for hours, or to
-//! a file that fills the memory. So there is a second client, which never had a credential and sends no cookie
-//! and no referer; [`target`] decides where it may go, at every hop; and a file has a cap and a deadline that
-//! only bytes that come can move. Knows no provider and no format. No error holds a link: whoever has it, has
-//! the file.
+//! A link is untrusted: it may lead into our own network, to a host that sends bytes for hours, or to a file that
+//! fills the memory. So a second client is used, which has no credential and sends no cookie and no referer.
+//! [`target`] decides at every hop where it may go. A file has a cap, and a deadline that only received bytes
+//! extend. This module knows no provider and no format. No error contains a link, because the link alone gives
+//! access to the file.
 
 pub mod target;
 
@@ -22,21 +22,21 @@ use crate::connector::own_resources;
 
 /// Tries for one file, the first included.
 const MAX_TRIES: u32 = 3;
-/// Redirects that are followed.
+/// Redirects followed for one file.
 const MAX_REDIRECTS: usize = 3;
 
-/// Deadlines and cap of every file.
+/// Deadlines and size cap of every file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DownloadLimits {
-    /// To reach a host.
+    /// Time limit for connecting to a host.
     pub connect_timeout: Duration,
-    /// Longest silence.
+    /// Longest time without a byte.
     pub read_timeout: Duration,
-    /// A file may take so long,
+    /// Time allowed for any file,
     pub grace: Duration,
-    /// and one second more for each of so many bytes that came.
+    /// and one second more for each this many bytes received.
     pub bytes_per_second: u32,
-    /// Most bytes of a decoded file.
+    /// Largest decoded file, in bytes.
     pub max_file_bytes: usize,
 }
 
@@ -61,16 +61,16 @@ pub struct Downloader {
     dice: Arc<Dice>,
 }
 
-/// A file that came whole, as far as HTTP can tell.
+/// A file that arrived whole, as far as HTTP shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Download {
     /// The decoded bytes.
     pub body: Vec<u8>,
-    /// What the host calls it, lower case, without parameters.
+    /// Content type stated by the host, in lower case, without parameters.
     pub content_type: Option<String>,
 }
 
-/// A failure without the name of what failed.
+/// A failure without the name of the file.
 struct Failure {
     kind: PullErrorKind,
     detail: String,
@@ -78,16 +78,17 @@ struct Failure {
 }
 
 impl Downloader {
-    /// A client of its own that goes no further than `reach`. Errors when the machine has no certificate store.
+    /// Creates a separate client that goes no further than `reach`. Errors when the machine has no certificate
+    /// store.
     #[expect(clippy::disallowed_methods, reason = "it must not be the client that carries credentials")]
     pub fn new(limits: DownloadLimits, reach: Reach, dice: Arc<Dice>) -> Result<Self, reqwest::Error> {
-        // Installing a second time is refused and harmless: the first provider stays.
+        // A second installation fails and is harmless: the first crypto provider stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            // a proxy would look the name up again, and see other addresses than were checked
+            // a proxy would resolve the name again and could see other addresses than those checked
             .no_proxy()
             .dns_resolver(Arc::new(GuardedResolver { reach }))
             .connect_timeout(limits.connect_timeout)
@@ -96,7 +97,7 @@ impl Downloader {
         Ok(Self { http, limits, reach, dice })
     }
 
-    /// The same way with a lower cap.
+    /// Returns the same downloader with a lower cap.
     #[must_use]
     pub fn capped(&self, max_file_bytes: usize) -> Self {
         let max_file_bytes = max_file_bytes.min(self.limits.max_file_bytes);
@@ -152,7 +153,7 @@ impl Downloader {
         let (status, most) = (response.status(), self.limits.max_file_bytes);
         let too_large =
             || Failure::at(status, PullErrorKind::TooLarge, &format!("the decoded file is larger than {most} bytes"));
-        // an honest host saves us the reading
+        // a stated length makes it possible to refuse before reading
         if response.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > most)) {
             return Err(too_large());
         }
@@ -203,7 +204,7 @@ fn late(status: Option<StatusCode>) -> Failure {
     Failure { kind: PullErrorKind::Transient, detail: "the file came too slowly".to_owned(), status }
 }
 
-/// Says no more than the class of an error: its text may name the address.
+/// Reports only the class of an error, because its text may contain the address.
 fn unreached(error: &reqwest::Error) -> Failure {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     if let Some(found) = causes.into_iter().find_map(|cause| cause.downcast_ref::<Refused>()) {

@@ -1,87 +1,88 @@
-//! What can go wrong with a provider, and the one table that says what it means.
+//! Failures of calls to a provider, and the one table of their consequences.
 //!
-//! A connector names the kind; nobody else looks at a status code. The table is exhaustive: a new kind
-//! does not compile until somebody has decided what to do and what to tell the operator.
+//! Only connectors look at status codes; they name the kind of failure. The table is exhaustive: a new kind does
+//! not compile until it has an action and an advice for the operator.
 
 use chrono::{DateTime, Utc};
 
-/// Kinds of failure. Few on purpose: one for each thing that can be done about it.
+/// Kinds of failure: one for each possible reaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PullErrorKind {
-    /// The network, a time-out, or a 5xx: likely gone in a moment.
+    /// A network error, a time-out or a 5xx, which is likely to pass soon.
     Transient,
-    /// As transient, and the provider has not seen the request: no connection.
+    /// Like [`Self::Transient`], but without a connection, so the provider has not seen the request.
     Unreached,
     /// This machine had no socket, port or memory left for the call.
     OwnResources,
-    /// Our own database failed within the call, before the provider was asked.
+    /// Our own database failed within the call, before the request was sent.
     Database,
-    /// The provider asked for patience until this instant.
+    /// The provider allows no calls until this instant.
     RateLimited {
-        /// No call before this.
+        /// Earliest instant of the next call.
         until: DateTime<Utc>,
     },
     /// The credential was refused.
     Auth,
-    /// The provider does not know what was asked for.
+    /// The provider does not know the requested object.
     NotFound,
-    /// The provider calls our request wrong, or answers with a redirect: settings need a person.
+    /// The provider calls our request invalid or answers with a redirect: a person must correct the settings.
     Config,
-    /// The answer is not what the provider's contract says: HTML, cut JSON, a missing list, an error
-    /// object with status 200.
+    /// The answer breaks the provider's contract: HTML, truncated JSON, a missing list, or an error object with
+    /// status 200.
     Contract,
-    /// A file ends before its content does, or its parts do not fit together.
+    /// A file ends before its content does, or its parts contradict each other.
     FileCut,
-    /// A page about a failure came in place of a file, with a status of success.
+    /// A page about a failure instead of a file, with a status of success.
     ErrorPage,
-    /// As a broken contract: a page after the first holds `null` and no list, by which some providers end a list.
+    /// A page after the first with `null` instead of a list, which is how some providers end a list. Handled like
+    /// [`Self::Contract`].
     NoList,
-    /// The decoded answer is larger than allowed.
+    /// The decoded answer exceeds its size limit.
     TooLarge,
 }
 
-/// A failed call. The text names the call and never holds a credential or a record.
+/// A failed call. The text names the call and never contains a credential or a record.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{call}: {detail}")]
 pub struct PullError {
-    /// What to do about it.
+    /// The kind, which decides the reaction.
     pub kind: PullErrorKind,
-    /// Which call failed: `GET /v1/streaming/sessions`.
+    /// The failed call, such as `GET /v1/streaming/sessions`.
     pub call: String,
-    /// What happened, for people.
+    /// Description for people.
     pub detail: String,
-    /// The status, where there was an answer.
+    /// The HTTP status, where there was an answer.
     pub http_status: Option<u16>,
 }
 
-/// What a failure makes a run do.
+/// Reaction of a run to a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Try the same call again, a few times, with growing waits.
+    /// Retry the same call a few times with growing waits.
     Retry,
-    /// Leave the stream alone until the provider's instant.
+    /// Make no call for the stream until the instant the provider states.
     WaitUntil,
-    /// End the run; the next tick is the retry.
+    /// End the run; the next scheduled run is the retry.
     Stop,
-    /// Leave this one record out and go on.
+    /// Skip this record and continue.
     SkipRecord,
 }
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Name of the kind in the database, in health and in metrics.
     pub class: &'static str,
-    /// What the run does.
+    /// Reaction of the run.
     pub action: Action,
-    /// The failure may lie in the one answer that was asked for: others of this provider are worth asking.
+    /// Whether the failure may concern this one answer only, so that other calls to the provider are worth making.
     pub may_be_local: bool,
-    /// What the operator can do, one sentence.
+    /// Advice for the operator, in one sentence.
     pub advice: &'static str,
 }
 
 impl PullErrorKind {
-    /// The table: kind → what to do, and what to say.
+    /// Returns the reaction and the advice for this kind.
     pub fn policy(&self) -> Policy {
         match self {
             Self::Transient | Self::Unreached => Policy {
@@ -153,12 +154,12 @@ impl PullErrorKind {
         }
     }
 
-    /// Whether the provider may have been asked: what fails before that is not counted against it.
+    /// Whether the request may have reached the provider. Failures before that do not count against the provider.
     pub fn is_of_provider(&self) -> bool {
         !matches!(self, Self::Unreached | Self::OwnResources | Self::Database)
     }
 
-    /// The policy of a class read back from the database.
+    /// Returns the advice for a class read back from the database.
     pub fn advice_for(class: &str) -> Option<&'static str> {
         let until = DateTime::UNIX_EPOCH;
         [
@@ -182,17 +183,17 @@ impl PullErrorKind {
 }
 
 impl PullError {
-    /// An answer that breaks the provider's contract.
+    /// Creates an error for an answer that breaks the provider's contract.
     pub fn contract(call: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { kind: PullErrorKind::Contract, call: call.into(), detail: detail.into(), http_status: None }
     }
 
-    /// Whether the provider may say by this that a list has no such page.
+    /// Whether the provider may say by this error that a list has no such page.
     pub fn refuses_page(&self) -> bool {
         self.kind == PullErrorKind::NoList || matches!(self.http_status, Some(400 | 404 | 410 | 416 | 422))
     }
 
-    /// The instant until which nothing may be called, if this error says one.
+    /// Returns the instant before which no call may be made, if this error states one.
     pub fn retry_at(&self) -> Option<DateTime<Utc>> {
         match self.kind {
             PullErrorKind::RateLimited { until } => Some(until),

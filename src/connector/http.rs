@@ -1,9 +1,9 @@
-//! The one way to a provider's API.
+//! HTTP client for the APIs of providers.
 //!
-//! Every call has deadlines for connecting, for silence and for the whole; the body is counted as it is
-//! decoded, so that a small gzip cannot become a large one; redirects are refused, so that a credential
-//! stays with the configured origin; the same call is tried again only for faults that pass. What a
-//! body means is the provider folder's business.
+//! Every call has deadlines for connecting, for silence and for the whole call. The body is counted as it is
+//! decoded, so that a small gzip cannot become a large body. Redirects are refused, so that a credential goes only
+//! to the configured origin. A call is retried only for faults that pass. The provider's folder interprets the
+//! body.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,21 +28,21 @@ pub use crate::connector::limits::Priority;
 
 /// Tries for one call, the first included.
 const MAX_TRIES: u32 = 4;
-/// The first wait is drawn from zero to this; each further one from twice as much.
+/// The first wait is drawn between zero and this; the bound doubles with each further wait.
 const FIRST_WAIT: Duration = Duration::from_millis(400);
-/// No single wait is drawn from more than this.
+/// Upper bound of any single wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
-/// Deadlines and caps of every call.
+/// Deadlines and size caps of every call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpLimits {
-    /// To reach the provider.
+    /// Time limit for connecting to the provider.
     pub connect_timeout: Duration,
-    /// Longest silence within an answer.
+    /// Longest time without a byte within an answer.
     pub read_timeout: Duration,
-    /// For the whole call, body included; `read_timeout` alone never ends a slow drip.
+    /// Time limit for the whole call, body included; `read_timeout` alone never ends an answer that trickles in.
     pub total_timeout: Duration,
-    /// Most bytes of a decoded body.
+    /// Largest decoded body, in bytes.
     pub max_body_bytes: usize,
 }
 
@@ -57,18 +57,18 @@ impl Default for HttpLimits {
     }
 }
 
-/// Makes the HTTP client all API calls share: one pool, no redirects, no proxy.
+/// Makes the HTTP client shared by all API calls: one pool, no redirects, no proxy.
 ///
 /// Errors when the machine has no certificate store.
 #[expect(clippy::disallowed_methods, reason = "the one place that makes an HTTP client")]
 pub fn http_client(limits: HttpLimits) -> Result<reqwest::Client, reqwest::Error> {
-    // Installing a second time is refused and harmless: the first provider stays.
+    // A second installation fails and is harmless: the first crypto provider stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        // a proxy of the environment would see the credential of a loopback provider in the clear
+        // a proxy from the environment would see the credential of a loopback provider in clear text
         .no_proxy()
         .connect_timeout(limits.connect_timeout)
         .read_timeout(limits.read_timeout)
@@ -76,55 +76,56 @@ pub fn http_client(limits: HttpLimits) -> Result<reqwest::Client, reqwest::Error
         .build()
 }
 
-/// Calls to one source's provider: origin, credential, budget.
+/// Client for the API of one source: origin, credential and call budget.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
     /// The shared client of [`http_client`].
     pub http: reqwest::Client,
-    /// Scheme, host and path prefix; every call goes below it.
+    /// Scheme, host and path prefix of every call.
     pub base_url: Url,
     /// How the credential is sent.
     pub credential: Credential,
     /// The credential.
     pub api_key: Secret,
-    /// Calls this account may make, shared by its sources.
+    /// The call budget of this account, shared by its sources.
     pub budget: Arc<CallBudget>,
-    /// How urgent the calls of this client are.
+    /// Priority of this client's calls.
     pub priority: Priority,
-    /// Wait after a 429 that does not say how long.
+    /// Wait after a 429 without a stated wait.
     pub default_retry_after: TimeDelta,
-    /// Caps; the deadlines are in the client already.
+    /// Size caps; the deadlines are already set in the client.
     pub limits: HttpLimits,
-    /// Places for large answers, shared by all sources.
+    /// Permits for large answers, shared by all sources.
     pub large: LargeAnswers,
-    /// The present.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Jitter.
+    /// Source of jitter.
     pub dice: Arc<Dice>,
 }
 
-/// A successful answer whose body is JSON by its look.
+/// A successful answer whose body looks like JSON.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Which call it was, for errors.
+    /// The call, for error messages.
     pub call: String,
     /// The body; bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// The body held bytes that are not UTF-8, or values that are not JSON.
+    /// Whether the body contained bytes that are not UTF-8, or values that are not JSON.
     pub was_replaced: bool,
-    /// The provider's clock.
+    /// The provider's clock at the time of the answer.
     pub provider_now: Option<DateTime<Utc>>,
-    /// Held as long as the answer, or what was made of it, is in memory.
+    /// Memory permit, held as long as the answer or data made from it is in memory.
     pub room: Room,
 }
 
 impl Answer {
-    /// This answer breaks the provider's contract.
+    /// Returns the error that this answer breaks the provider's contract.
     pub fn contract_error(&self, detail: impl Into<String>) -> PullError {
         PullError { http_status: Some(200), ..PullError::contract(self.call.clone(), detail) }
     }
 
-    /// The answer with values rewritten that are not JSON, so that they cost no other; `None` where there are none.
+    /// Returns the answer with its invalid JSON values rewritten, so that other values remain readable; `None`
+    /// where there are none.
     #[must_use]
     pub fn mended(&self) -> Option<Self> {
         Some(Self { body: mend::mended(&self.body)?, was_replaced: true, ..self.clone() })
@@ -132,13 +133,13 @@ impl Answer {
 }
 
 impl ApiClient {
-    /// The same way with another urgency.
+    /// Returns the same client with another priority.
     #[must_use]
     pub fn with_priority(&self, priority: Priority) -> Self {
         Self { priority, ..self.clone() }
     }
 
-    /// Asks `path` below the base address, tries again what may pass, and obeys the budget.
+    /// Sends a GET to `path` below the base address within the budget, and retries faults that may pass.
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, PullError> {
         let call = format!("GET {path}");
         let mut tries = 0;
@@ -153,7 +154,7 @@ impl ApiClient {
             let wait = match (policy.action, error.retry_at()) {
                 _ if tries >= MAX_TRIES => return Err(error),
                 (Action::Retry, _) => backoff(&self.dice, tries),
-                // the budget knows of it by now: the next try waits there, in its turn
+                // the budget knows this instant by now, so the next try waits there in its turn
                 (Action::WaitUntil, Some(until)) if error.http_status.is_some() && is_soon(until - now) => {
                     Duration::ZERO
                 }
@@ -164,8 +165,8 @@ impl ApiClient {
         }
     }
 
-    /// Posts `body`, or nothing, to `path` below the base address, once: the call starts something, and whether a
-    /// lost answer did is not known.
+    /// Sends one POST with `body`, or with none, to `path` below the base address. It is never repeated: the call
+    /// starts something, and after a lost answer it is unknown whether it did.
     pub async fn post_once(&self, path: &str, body: Option<&serde_json::Value>) -> Result<Answer, PullError> {
         let request = self.http.post(self.address(path));
         let request = if let Some(body) = body { request.json(body) } else { request };
@@ -178,8 +179,8 @@ impl ApiClient {
         url
     }
 
-    /// Sends a request with the credential as it is now; where that is refused and was replaced meanwhile, once more.
-    /// A refused request has started nothing.
+    /// Sends a request with the current credential. If that is refused and was replaced meanwhile, sends it once
+    /// more; a refused request has started nothing.
     async fn call_once(&self, call: &str, request: reqwest::RequestBuilder) -> Result<Answer, PullError> {
         let (key, again) = (self.api_key.current(), request.try_clone());
         match self.send(call, request, &key).await {
@@ -220,7 +221,7 @@ impl ApiClient {
         })?;
         let (status, headers, version) = (response.status(), response.headers().clone(), response.version());
         let now = self.clock.now();
-        // the status and the headers are judged first: a refusal counts, whatever happens to the body
+        // status and headers come first: a refusal counts even if the body cannot be read
         let mut said = Observation::read(&headers, now);
         let is_whole = status.is_success() && status != StatusCode::PARTIAL_CONTENT;
         let failure = (!is_whole).then(|| self.kind_of(status, &headers, &said, now));
@@ -253,7 +254,7 @@ impl ApiClient {
         Ok(Answer { call: call.to_owned(), body, was_replaced, provider_now: provider_date(&headers), room })
     }
 
-    /// Status → kind. The body only adds words: gateways answer in forms of their own.
+    /// Maps a status to a kind. The body only adds words, because gateways answer in their own formats.
     fn kind_of(
         &self,
         status: StatusCode,
@@ -270,9 +271,9 @@ impl ApiClient {
             503 => stated.map_or(PullErrorKind::Transient, |until| PullErrorKind::RateLimited { until }),
             401 | 403 => PullErrorKind::Auth,
             404 | 410 => PullErrorKind::NotFound,
-            // nobody asked for a part, nor whether something changed
+            // the request asked neither for a range nor for changes only
             206 | 304 => PullErrorKind::Contract,
-            // asking again for what is not implemented changes nothing
+            // repeating a call that is not implemented changes nothing
             501 => PullErrorKind::Config,
             408 | 425 | 500..=599 => PullErrorKind::Transient,
             _ => PullErrorKind::Config,
@@ -280,7 +281,7 @@ impl ApiClient {
     }
 }
 
-/// Full jitter: anything from zero to a cap that doubles. The source of the scheme is the AWS
+/// Returns a wait with full jitter: anything between zero and a cap that doubles with each try. Source: AWS
 /// architecture blog, "Exponential backoff and jitter".
 pub(super) fn backoff(dice: &Dice, tries: u32) -> Duration {
     let cap = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(LONGEST_WAIT);

@@ -1,13 +1,14 @@
-//! Staying inside a provider's call budget.
+//! Call budgets: keeps calls within a provider's rate limits.
 //!
-//! One budget belongs to one account at a provider, however many sources, streams and instances use it. It
-//! holds a token bucket for the steady rate, what is left of the provider's own windows, and an instant before
-//! which no call may be made at all. Where that is kept is a [`Ledger`]: in this process ([`bucket`]), or
-//! wherever several instances can meet. What the provider says about it is read in [`headers`].
+//! One budget belongs to one account at a provider, shared by all its sources, streams and instances. It has a
+//! token bucket for the steady rate, the remainder of the provider's own windows, and an instant before which no
+//! call may be made. A [`Ledger`] stores this state: in this process ([`bucket`]) or where several instances share
+//! it. [`headers`] reads what the provider states about its limits.
 //!
-//! Callers of one process queue here. The first of each urgency asks the ledger for all that wait behind it, so that
-//! many calls cost one round trip. Nothing is taken in advance: a call is taken in the moment it begins, so that a
-//! refusal of another instance's call meanwhile stops it. What answers say is written in the same way.
+//! Callers of one process queue here. The first caller of each priority asks the ledger for all that wait behind
+//! it, so that many calls cost one round trip. A call is taken only when it begins, never in advance, so that a
+//! refusal of another instance's call stops it in time. Stated limits are written to the ledger in the same bundled
+//! way.
 
 pub mod bucket;
 pub mod headers;
@@ -25,23 +26,23 @@ use crate::clock::Clock;
 use crate::connector::limits::bucket::{Bucket, LocalLedger};
 use crate::connector::limits::headers::Observation;
 
-/// A caller waits for so long; who would have to wait longer is told when to come again, and holds nothing
-/// meanwhile.
+/// Longest wait of a caller; a caller that would wait longer gets the instant at which to try again, and keeps no
+/// reservation.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Who goes first when calls are short.
+/// Order in which calls are made when the budget is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// What dashboards wait for: lists, checks.
+    /// Calls that dashboards depend on: lists and checks.
     Live,
-    /// What belongs to sessions that are known already.
+    /// Calls for data of known sessions.
     Depth,
-    /// The past.
+    /// Calls for past periods.
     Backfill,
 }
 
 impl Priority {
-    /// The name for it.
+    /// Returns the name of the priority.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -51,99 +52,99 @@ impl Priority {
     }
 }
 
-/// What a ledger answers to who wants to call.
+/// Answer of a ledger to a caller that wants to make calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// Call now.
     Granted {
         /// Number of the first call taken; grows with every call of the budget.
         number: i64,
-        /// Calls taken, numbered in a row.
+        /// Number of calls taken, consecutively numbered.
         count: i64,
     },
-    /// A token is there after `wait`, unless somebody more urgent comes.
+    /// A token is available after `wait`, unless a caller of higher priority takes it.
     Wait {
-        /// How long.
+        /// Time to wait.
         wait: Duration,
         /// Time between two calls at the steady rate.
         spacing: Duration,
     },
-    /// The provider wants no call before this.
+    /// The provider allows no call before this instant.
     Blocked {
-        /// Until when, by the callers' clock.
+        /// End of the block, by the callers' clock.
         until: DateTime<Utc>,
     },
 }
 
-/// The ledger could not be asked.
+/// An error of the ledger itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the database could not be asked for the call budget: {0}")]
 pub struct LedgerError(pub String);
 
-/// Where the state of a budget is kept. Rates go by the ledger's own clock, instants that a provider stated by
-/// the callers' `now`.
+/// Storage for the state of a budget. Rates follow the ledger's own clock; instants stated by a provider follow the
+/// callers' `now`.
 #[async_trait]
 pub trait Ledger: Send + Sync + std::fmt::Debug {
-    /// Takes between one and `wanted` calls, or says how long to wait. Never waits itself.
+    /// Takes between one and `wanted` calls, or returns how long to wait. Never waits itself.
     async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError>;
 
-    /// Keeps what the answer to call `number` said.
+    /// Stores what the answer to call `number` stated.
     async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) -> Result<(), LedgerError>;
 }
 
-/// Why a call may not be made now.
+/// The reason why a call may not be made now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// Come again then.
+    /// The budget allows a call at this instant.
     Until(DateTime<Utc>),
-    /// Nobody knows.
+    /// The state of the budget is unknown.
     Unknown(LedgerError),
 }
 
-/// The calls one account may make, as one process sees it.
+/// The call budget of one account, as one process sees it.
 #[derive(Debug)]
 pub struct CallBudget {
     ledger: Arc<dyn Ledger>,
-    /// One for each urgency.
+    /// One queue for each priority.
     queues: [Queue; 3],
     said: Mutex<Said>,
     writing: tokio::sync::Mutex<()>,
-    /// What this process was told, it obeys even where the ledger could not be told.
+    /// A wait stated to this process; it is obeyed even when the ledger cannot be written.
     blocked_until: Mutex<Option<DateTime<Utc>>>,
-    /// Time between two calls at the steady rate, when it was last told.
+    /// Last known time between two calls at the steady rate.
     spacing_ms: AtomicU64,
 }
 
-/// A call that was taken for a caller begins within this time; else it is forfeit.
+/// A call taken for a waiting caller must begin within this time, or it is lost.
 const TAKEN_FOR: Duration = Duration::from_millis(100);
 
-/// While half of a quota is left, answers that state the same limits again are written once in this time.
+/// While half of a quota is left, answers that repeat the same limits are written once in this time.
 const WRITTEN_AGAIN: Duration = Duration::from_millis(200);
 
-/// What answers said.
+/// Limits stated by answers.
 #[derive(Debug, Default)]
 struct Said {
-    /// Not written yet, with the highest number of their calls.
+    /// Not yet written, each with the highest call number of its answers.
     unwritten: Vec<(i64, Observation)>,
-    /// Written last.
+    /// The last one written.
     written: Option<(Instant, Observation)>,
 }
 
-/// Callers of one urgency.
+/// The queue of one priority.
 #[derive(Debug, Default)]
 struct Queue {
     waiting: AtomicI64,
     turn: tokio::sync::Mutex<Option<Taken>>,
 }
 
-/// Calls that the last in turn took for those behind it.
+/// Calls that the previous first caller took for those behind it.
 #[derive(Debug)]
 struct Taken {
     numbers: Range<i64>,
     at: Instant,
 }
 
-/// A caller in a queue; it leaves the queue however its wait ends.
+/// A caller in a queue; dropping it leaves the queue, so it also does so when its wait is cancelled.
 struct Waiting<'a>(&'a AtomicI64);
 
 impl<'a> Waiting<'a> {
@@ -160,7 +161,7 @@ impl Drop for Waiting<'_> {
 }
 
 impl CallBudget {
-    /// A budget whose state is kept in `ledger`.
+    /// Creates a budget whose state is stored in `ledger`.
     pub fn new(ledger: Arc<dyn Ledger>) -> Self {
         Self {
             ledger,
@@ -172,12 +173,13 @@ impl CallBudget {
         }
     }
 
-    /// A budget of this process alone: so many calls a minute, and of what the provider states four fifths.
+    /// Creates a budget for this process alone: this many calls a minute, and four fifths of each quota the
+    /// provider states.
     pub fn per_minute(requests_per_minute: u32) -> Self {
         Self::new(Arc::new(LocalLedger::new(Bucket::new(requests_per_minute, bucket::DEFAULT_SHARE_PERMILLE))))
     }
 
-    /// Waits for a call and takes it: its number. Refused at once where the wait would be long.
+    /// Waits for a call, takes it and returns its number. Refuses at once where the wait would be too long.
     pub async fn reserve(&self, priority: Priority, clock: &dyn Clock) -> Result<i64, Refusal> {
         let started = Instant::now();
         let come_again = |wait: Duration| {
@@ -217,7 +219,7 @@ impl CallBudget {
                     self.spacing_ms.store(spacing_ms, Ordering::Relaxed);
                     wait
                 }
-                // an instant that was waited for and did not come belongs to a clock that stands
+                // a block that remains after its instant was awaited means that the clock stands still
                 Decision::Blocked { until } if waited_for == Some(until) => return Err(Refusal::Until(until)),
                 Decision::Blocked { until } => {
                     waited_for = Some(until);
@@ -234,14 +236,14 @@ impl CallBudget {
         }
     }
 
-    /// Where few calls a minute are allowed, waiting for some of them is no impatience: else a list of two pages
-    /// would never be read to its end.
+    /// Returns the longest wait. At a low steady rate it covers a few calls, or else a list of two pages would
+    /// never be read to its end.
     fn patience(&self) -> Duration {
         PATIENCE.max(Duration::from_millis(self.spacing_ms.load(Ordering::Relaxed)).saturating_mul(4))
     }
 
-    /// Keeps what the answer to call `number` said. What others said meanwhile goes with it. A ledger that cannot be told
-    /// now is told by later answers.
+    /// Stores what the answer to call `number` stated, together with what other answers stated meanwhile. If the
+    /// ledger cannot be written now, later answers write it.
     pub async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) {
         if said.is_silent() {
             return;

@@ -1,23 +1,23 @@
-//! Mending what is nearly JSON.
+//! Repair of nearly valid JSON.
 //!
-//! One line break in a customer's text, written as it is, or one `NaN` of a Python service makes a whole page
-//! unreadable for a strict parser, and with it every other record, on every poll. Here such a page is rewritten
-//! so that only what is broken is affected: a bare word becomes text, a control character or a stray backslash
-//! in a text gets its escape, and an element of a list that is no JSON even then becomes text as a whole. What is
-//! open at the end, or follows the end, is not mended: that answer may be cut.
-//! Only looked at where strict reading failed. Knows no provider, and nothing of what the values mean.
+//! One raw line break in a customer's text, or one `NaN` of a Python service, makes a whole page unreadable for a
+//! strict parser, and with it every other record, on every poll. This module rewrites such a page so that only the
+//! broken value is affected: a bare word becomes text, a control character or a stray backslash in a text gets its
+//! escape, and an element of a list that is still invalid becomes text as a whole. Input that is still open at its
+//! end, or has something after its end, is not repaired, because the answer may be truncated.
+//! It runs only where strict parsing failed. It knows no provider and no meaning of the values.
 
 use std::fmt::Write;
 
 use serde::de::IgnoredAny;
 
-/// Deeper answers are not mended: looking at each list costs its length once more for each level.
+/// Deeper answers are not repaired: each level costs the length of its lists once more.
 const MAX_DEPTH: usize = 128;
 
-/// `text` with its broken values mended; `None` where there are none, or where it cannot be.
+/// Returns `text` with its invalid values repaired; `None` where there are none, or where repair is impossible.
 pub fn mended(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 64);
-    // of each open list where its element began in `out`; of each open object nothing
+    // for each open list the offset in `out` where its current element began; `None` for each open object
     let mut open: Vec<Option<usize>> = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -47,7 +47,7 @@ pub fn mended(text: &str) -> Option<String> {
     (open.is_empty() && out != text).then_some(out)
 }
 
-/// An element of a list has ended: what is no JSON becomes a text, and a comma with nothing after it goes.
+/// Ends an element of a list: invalid JSON becomes a text, and a trailing comma is dropped.
 fn end_element(from: usize, out: &mut String, is_last: bool) {
     let element = out[from..].trim();
     if element.is_empty() {
@@ -63,7 +63,7 @@ fn end_element(from: usize, out: &mut String, is_last: bool) {
     }
 }
 
-/// `text` as a JSON text.
+/// Writes `text` as a JSON string.
 fn quoted(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
@@ -80,7 +80,7 @@ fn verbatim<'a>(rest: &'a str, bytes: usize, out: &mut String) -> &'a str {
     &rest[bytes..]
 }
 
-/// A word outside of texts: a number, `true`, `false` or `null`; anything else becomes a text.
+/// Copies a word outside of strings: a number, `true`, `false` or `null`; anything else becomes a string.
 fn word<'a>(rest: &'a str, out: &mut String) -> &'a str {
     let ends = |c: char| matches!(c, ',' | ':' | '{' | '}' | '[' | ']' | '"') || c.is_ascii_whitespace();
     let length = rest.find(ends).unwrap_or(rest.len());
@@ -93,7 +93,7 @@ fn word<'a>(rest: &'a str, out: &mut String) -> &'a str {
     &rest[length..]
 }
 
-/// A text from its first quote to its last; `None` where it has no last one.
+/// Copies a string from its first quote to its last; `None` where the closing quote is missing.
 fn string<'a>(rest: &'a str, out: &mut String) -> Option<&'a str> {
     out.push('"');
     let mut rest = &rest[1..];
@@ -118,7 +118,7 @@ fn string<'a>(rest: &'a str, out: &mut String) -> Option<&'a str> {
     }
 }
 
-/// Length of the escape that `rest` begins with; 0 where it is none.
+/// Returns the length of the escape that `rest` begins with; 0 where it is none.
 fn escape_length(rest: &str) -> usize {
     match rest.as_bytes().get(1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
@@ -127,12 +127,12 @@ fn escape_length(rest: &str) -> usize {
     }
 }
 
-/// A character of a text; control characters and backslashes escaped.
+/// Writes a character of a string; escapes control characters and backslashes.
 fn plain(c: char, out: &mut String) {
     match c {
         '\\' => out.push_str("\\\\"),
         c if c < ' ' => {
-            // writing to a text cannot fail
+            // writing to a string cannot fail
             let _ = write!(out, "\\u{:04x}", u32::from(c));
         }
         c => out.push(c),

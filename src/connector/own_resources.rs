@@ -1,6 +1,6 @@
-//! Failures of this machine, told apart from those of the provider and of the network between.
+//! Failures of this machine, distinguished from those of the provider and the network.
 //!
-//! The operating system names them by number; the HTTP client hides that number in its chain of causes.
+//! The operating system reports them by number; the HTTP client hides that number in its chain of causes.
 
 use std::error::Error;
 use std::io;
@@ -8,12 +8,12 @@ use std::net::{Ipv4Addr, UdpSocket};
 
 use crate::connector::error::PullErrorKind;
 
-/// Too many open files: of the machine, of this process.
+/// Too many open files: in the system, in this process.
 const TOO_MANY_FILES: [i32; 2] = [23, 24];
-/// No room for buffers.
+/// No buffer space.
 const NO_BUFFERS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
 
-/// Why a call was not answered: this machine, no connection, or what happened to it once it was sent.
+/// Returns why a call got no answer: this machine, no connection, or a failure after it was sent.
 pub(super) fn kind_of_unanswered(error: &reqwest::Error) -> PullErrorKind {
     match error.is_connect() {
         true if kept_from_connecting(error) => PullErrorKind::OwnResources,
@@ -22,7 +22,7 @@ pub(super) fn kind_of_unanswered(error: &reqwest::Error) -> PullErrorKind {
     }
 }
 
-/// Whether a failed call names a lack of our own somewhere in its chain of causes.
+/// Whether an error in the chain of causes of a failed call is a lack of our own resources.
 pub fn is_lacking(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -34,18 +34,18 @@ pub fn is_lacking(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// The error within an I/O error is not always among its causes.
+/// Whether the error wrapped by an I/O error is one; it is not always among the causes.
 fn holds_own(error: &io::Error) -> bool {
     error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>()).is_some_and(is_own)
 }
 
-/// The same for a failed attempt to connect. A name that cannot be looked up for want of a socket fails without that
-/// number, so it is tried whether a socket can be had.
+/// Whether our own resources prevented a connection. A name lookup that gets no socket fails without that number,
+/// so this tries to open a socket.
 pub(super) fn kept_from_connecting(error: &(dyn Error + 'static)) -> bool {
     is_lacking(error) || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).is_err_and(|error| is_own(&error))
 }
 
-/// Whether an error of the operating system is a lack of our own.
+/// Whether an error of the operating system is a lack of our own resources.
 fn is_own(error: &io::Error) -> bool {
     let is_full = error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code) || code == NO_BUFFERS);
     is_full || matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory)

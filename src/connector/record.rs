@@ -1,10 +1,10 @@
-//! Reading records that may hold anything.
+//! Tolerant reading of records.
 //!
-//! A page is first split into records without decoding them, so that one bad record is a reject and
-//! not a lost page. Each field is then read by itself: numbers as text, text as numbers, the text
-//! `null`, 1e400, lone surrogates and NUL are all met in practice. What cannot be read becomes `None`
-//! and is counted; only a record without its key or its time is refused.
-//! Knows JSON, and no provider.
+//! A page is first split into records without decoding them, so that one bad record is a reject and not a lost
+//! page. Each field is then read by itself: numbers as text, text as numbers, the text `null`, 1e400, lone
+//! surrogates and NUL all occur in practice. An unreadable value becomes `None` and is counted; only a record
+//! without its key or its time is refused.
+//! This module knows JSON, and no provider.
 
 mod oddities;
 
@@ -21,14 +21,14 @@ use crate::model::time;
 
 pub use self::oddities::Oddities;
 
-/// The largest amount that is believed: minutes or seconds of two thousand years. Sums of larger ones would
-/// not fit an exact number.
+/// The largest accepted amount: minutes or seconds of two thousand years. Sums of larger ones would not fit an
+/// exact number.
 pub const LARGEST_AMOUNT: i64 = 1_000_000_000;
-/// Digits that a number keeps after the point. With the ten before it that [`LARGEST_AMOUNT`] allows, an amount has at
+/// Digits kept after the decimal point. With the ten before it that [`LARGEST_AMOUNT`] allows, an amount has at
 /// most 28 digits, which every common tool can read.
 pub const FRACTION_DIGITS: u32 = 18;
 
-/// Unknown fields of one object that are counted.
+/// Most unknown fields of one object that are counted.
 const MAX_UNKNOWN_FIELDS: usize = 20;
 /// Longest name of an unknown field that is kept.
 const MAX_FIELD_NAME_CHARS: usize = 80;
@@ -46,8 +46,8 @@ pub fn elements(json: &str) -> Option<Vec<&RawValue>> {
     serde_json::from_str(json).ok()
 }
 
-/// Reads text whatever is in it: lone surrogates and NUL become U+FFFD. The flag says that something
-/// was replaced. `None` where `json` is no string.
+/// Reads text with any content: lone surrogates and NUL become U+FFFD. The flag is set if something was replaced.
+/// `None` where `json` is no string.
 pub fn lossy_text(json: &str) -> Option<(String, bool)> {
     let mut decoder = serde_json::Deserializer::from_str(json);
     let bytes = Bytes::deserialize(&mut decoder).ok()?.0;
@@ -78,14 +78,15 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// An exact number, rounded to [`FRACTION_DIGITS`]; `None` for anything else and for numbers beyond 28 digits.
+/// Returns an exact number, rounded to [`FRACTION_DIGITS`]; `None` for anything else and for numbers beyond 28
+/// digits.
 pub fn decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();
     let number: Option<Decimal> = text.parse().or_else(|_| Decimal::from_scientific(text)).ok();
     number.map(round)
 }
 
-/// Rounds to [`FRACTION_DIGITS`], halves away from zero. A quotient is rounded where it is made.
+/// Rounds to [`FRACTION_DIGITS`], halves away from zero. Apply it wherever a quotient is computed.
 pub fn round(number: Decimal) -> Decimal {
     number.round_dp_with_strategy(FRACTION_DIGITS, RoundingStrategy::MidpointAwayFromZero)
 }
@@ -100,7 +101,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Opens a record; a reject where it is no object.
+    /// Opens a record; returns a reject where it is no object.
     pub fn open(raw: &'a str, oddities: &'a Oddities) -> Result<Self, Reject> {
         let Some(members) = members(raw) else {
             return Err(Reject {
@@ -115,7 +116,7 @@ impl<'a> Fields<'a> {
         Ok(Self { members, raw, path: String::new(), oddities })
     }
 
-    /// The object in field `name`; `None` where it is absent, null or something else.
+    /// Returns the object in field `name`; `None` where it is absent, null or something else.
     pub fn object(&self, name: &str) -> Option<Fields<'a>> {
         let raw = self.present(name)?;
         let found = members(raw.get());
@@ -126,7 +127,7 @@ impl<'a> Fields<'a> {
         Some(Fields { members: found?, raw: raw.get(), path, oddities: self.oddities })
     }
 
-    /// The list in field `name`, each element undecoded; `None` where it is absent, null or no list.
+    /// Returns the list in field `name`, each element undecoded; `None` where it is absent, null or no list.
     pub fn list(&self, name: &str) -> Option<Vec<&'a RawValue>> {
         let raw = self.present(name)?;
         let found = elements(raw.get());
@@ -136,7 +137,7 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// Opens an element of the list `name` for reading; counts it where it is no object.
+    /// Opens an element of the list `name`; counts an oddity where it is no object.
     pub fn element(&self, name: &str, raw: &'a RawValue) -> Option<Fields<'a>> {
         let path = format!("{}/{name}", self.path);
         let Some(members) = members(raw.get()) else {
@@ -146,17 +147,17 @@ impl<'a> Fields<'a> {
         Some(Fields { members, raw: raw.get(), path, oddities: self.oddities })
     }
 
-    /// Whether the field is there at all, null or not: "not asked" differs from "none".
+    /// Whether the field is present, null or not: "not asked" differs from "none".
     pub fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }
 
-    /// Text; numbers and booleans in their JSON spelling. Empty text and the text `null` are `None`.
+    /// Returns text; numbers and booleans in their JSON spelling. Empty text and the text `null` are `None`.
     pub fn text(&self, name: &str) -> Option<String> {
         self.full_text(name).filter(|text| !text.trim().is_empty() && text != "null")
     }
 
-    /// Text to the letter, empty or `null` too; `None` only where it is absent, null or no scalar.
+    /// Returns text unchanged, also if empty or `null`; `None` only where it is absent, null or no scalar.
     pub fn full_text(&self, name: &str) -> Option<String> {
         let raw = self.present(name)?.get();
         match raw.as_bytes().first() {
@@ -177,7 +178,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An exact number, written as number or as text.
+    /// Returns an exact number, written as number or as text.
     pub fn decimal(&self, name: &str) -> Option<Decimal> {
         let text = self.text(name)?;
         let number = decimal(&text);
@@ -187,7 +188,7 @@ impl<'a> Fields<'a> {
         number
     }
 
-    /// An exact number from 0 to [`LARGEST_AMOUNT`]; any other is counted and left out.
+    /// Returns an exact number from 0 to [`LARGEST_AMOUNT`]; any other is counted as an oddity and left out.
     pub fn amount(&self, name: &str) -> Option<Decimal> {
         let number = self.decimal(name)?;
         if number.is_sign_negative() && !number.is_zero() {
@@ -201,7 +202,7 @@ impl<'a> Fields<'a> {
         Some(number.abs())
     }
 
-    /// A whole count from 0 to 2^31 - 1; `1.0` is whole.
+    /// Returns a whole count from 0 to 2^31 - 1; `1.0` is whole.
     pub fn count(&self, name: &str) -> Option<i32> {
         use rust_decimal::prelude::ToPrimitive;
         let number = self.amount(name)?;
@@ -212,7 +213,7 @@ impl<'a> Fields<'a> {
         count
     }
 
-    /// A boolean, also as the text `true` or `false`, in any case, or as 1 and 0.
+    /// Returns a boolean, also from the text `true` or `false` in any case, or from 1 and 0.
     pub fn flag(&self, name: &str) -> Option<bool> {
         let text = self.text(name)?;
         match text.trim().to_ascii_lowercase().as_str() {
@@ -225,7 +226,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An instant in any spelling that has one meaning (see [`time`]).
+    /// Returns an instant in any spelling that has one meaning (see [`time`]).
     pub fn instant(&self, name: &str) -> Option<DateTime<Utc>> {
         let text = self.text(name)?;
         let at = time::from_text(&text);
@@ -235,13 +236,13 @@ impl<'a> Fields<'a> {
         at
     }
 
-    /// The record's own id, or a reject.
+    /// Returns the record's own id, or a reject.
     pub fn required_id(&self, name: &str) -> Result<ProviderRecordId, Reject> {
         let text = self.text(name).ok_or_else(|| self.reject("missing_field", name, "there is no id", None))?;
         ProviderRecordId::parse(&text).map_err(|error| self.reject("unusable_id", name, &error.to_string(), None))
     }
 
-    /// The instant without which a record cannot be placed, or a reject.
+    /// Returns the instant without which a record cannot be placed, or a reject.
     pub fn required_instant(&self, name: &str, id: &ProviderRecordId) -> Result<DateTime<Utc>, Reject> {
         self.instant(name).ok_or_else(|| {
             if self.text(name).is_some() {
@@ -252,8 +253,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Counts the fields that are not among `known`, which is sorted. Only for objects whose fields have names; the
-    /// keys of a free form may be anything, also personal.
+    /// Counts the fields that are not in `known`, which is sorted. Use it only for objects with fixed field names;
+    /// the keys of a free-form object may be anything, also personal data.
     pub fn expect(&self, known: &[&str]) {
         debug_assert!(known.is_sorted(), "{known:?}");
         let mut known = known.iter().copied().peekable();
@@ -262,7 +263,7 @@ impl<'a> Fields<'a> {
             while known.peek().is_some_and(|known| *known < name.as_str()) {
                 known.next();
             }
-            // an object full of them is of another form, and its keys may be data
+            // an object with many unknown fields has another form, and its keys may be data
             if known.peek() != Some(&name.as_str()) && unknown < MAX_UNKNOWN_FIELDS {
                 unknown += 1;
                 let name: String = name.chars().filter(|c| !c.is_control()).take(MAX_FIELD_NAME_CHARS).collect();
@@ -271,7 +272,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Counts a value outside the closed list that is known for this field.
+    /// Counts a value outside the known closed list of this field.
     pub fn unknown_value(&self, name: &str, value: &str) {
         self.odd("unknown_value", name, value);
     }

@@ -1,9 +1,9 @@
-//! Whether the sessions that a new source lists are stored under another source already.
+//! Detection of an account that is already stored under another source.
 //!
-//! A provider that tells accounts apart by the credential alone says nothing when a slug and a credential change
-//! together. The data does: an id and an instant of creation that another source of the provider holds too are the same
-//! session. Compared before anything of a page is stored, as long as the source holds few sessions itself, and only where
-//! the provider has another source with sessions.
+//! Some providers distinguish accounts by the credential alone, so a slug and a credential that change together go
+//! unnoticed. The data shows it: an id and an instant of creation that another source of the provider also holds
+//! are the same session. The comparison runs before anything of a page is stored, as long as the source itself
+//! holds few sessions, and only where the provider has another source with sessions.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +13,18 @@ use crate::model::account::way_out;
 use crate::model::page::Page;
 use crate::store::account;
 
-/// A source with as many sessions has shown whose they are.
+/// A source with this many sessions has its own data, and is no longer compared.
 const FEW_SESSIONS: i64 = 1_000;
-/// Ids may be small numbers that two accounts share by chance, with the same second of creation: so many and more than
-/// half of all that were listed are no chance.
+/// Ids may be small numbers that two accounts share by chance, with the same second of creation. This many, and
+/// more than half of all listed, are no chance.
 const MANY_SHARED: i64 = 10;
-/// Ids of so many characters are not the same by chance: then all that were listed are enough, however few.
+/// Ids of this length are never equal by chance: then it suffices that all listed sessions are shared, however few.
 const LONG_ID: usize = 16;
 
-/// What the run has listed so far, and which other sources hold it.
+/// Sessions the run has listed so far, and the other sources that hold them.
 #[derive(Debug, Default)]
 pub(super) struct AccountWitness {
-    /// `None`: it was not looked up yet whether there is anything to compare.
+    /// Whether there is anything to compare; `None`: not looked up yet.
     is_needed: Option<bool>,
     listed_count: i64,
     shared: BTreeMap<String, i64>,
@@ -32,7 +32,7 @@ pub(super) struct AccountWitness {
 }
 
 impl AccountWitness {
-    /// The source that holds what was listed.
+    /// Returns the source that already holds the listed sessions.
     fn other(&self) -> Option<(&str, i64)> {
         let (slug, shared) = self.shared.iter().max_by_key(|(_, shared)| **shared)?;
         let is_most = *shared >= MANY_SHARED && *shared * 2 > self.listed_count;

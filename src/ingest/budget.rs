@@ -1,6 +1,6 @@
-//! The ledger that all instances share: `connector`'s contract, kept by `store`.
+//! The budget ledger shared by all instances: implements the `connector` trait with the functions of `store`.
 //!
-//! The two do not know each other; this is where they meet. Decides nothing.
+//! The two modules do not depend on each other; this module joins them and decides nothing.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use crate::connector::limits::{Decision, Ledger, LedgerError, Priority};
 use crate::store::StoreError;
 use crate::store::budget::{self, Reservation, StatedQuota};
 
-/// How long a database that is away is waited for.
+/// How long to wait for an unavailable database.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The first wait between two tries; each is twice as long as the last,
+/// The first wait between two tries; it doubles each time,
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// A budget that is kept in the database, and was registered there.
+/// A budget that is registered and stored in the database.
 #[derive(Debug)]
 pub struct SharedLedger {
-    /// Where.
+    /// The database.
     pub pool: PgPool,
-    /// Under which name.
+    /// Name of the budget.
     pub key: String,
 }
 
@@ -34,7 +34,7 @@ pub struct SharedLedger {
 impl Ledger for SharedLedger {
     async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError> {
         let (began, mut wait) = (Instant::now(), FIRST_WAIT);
-        // a database that is away is waited for as when a page is saved: it is no trouble of the provider
+        // an unavailable database is waited for as when a page is saved: the provider is not at fault
         let reservation = loop {
             match budget::reserve(&self.pool, &self.key, priority.as_str(), wanted, now).await {
                 Err(error) if error.is_transient() && began.elapsed() < PATIENCE => {

@@ -1,7 +1,8 @@
-//! What operators want run now, looked for every second or so.
+//! Runs requested by operators, looked up about every second.
 //!
-//! Who asks and who polls may be different processes on different machines: they meet in one small table, which works
-//! through any pooler and costs one short read a second. All instances look; whoever claims first runs.
+//! The requesting and the polling process may run on different machines. They share one small table, which works
+//! through any connection pooler and costs one short read a second. All instances look; the first that claims a
+//! request runs it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,22 +15,22 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::control;
 
-/// Time between two looks; each is drawn from half of it to one and a half.
+/// Time between two lookups; each is drawn from half of it to one and a half.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How the workers of one source are woken.
+/// The channels that wake the workers of one source.
 #[derive(Debug, Clone)]
 pub(super) struct Bell {
-    /// The worker of its lists.
+    /// Wakes the worker of its lists.
     pub(super) lists: mpsc::Sender<()>,
-    /// The worker of what is fetched session by session.
+    /// Wakes the worker of its per-session streams.
     pub(super) sessions: Arc<Notify>,
 }
 
 impl Bell {
     fn ring(&self, stream: Stream) {
         if Stream::LISTING.contains(&stream) {
-            // a worker that is busy or woken already looks by itself
+            // a worker that is busy or already woken looks by itself
             let _ = self.lists.try_send(());
         } else {
             self.sessions.notify_one();
@@ -37,7 +38,7 @@ impl Bell {
     }
 }
 
-/// The bells of all sources that are polled.
+/// The bells of all polled sources.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bells(Arc<Mutex<BTreeMap<SourceId, Bell>>>);
 
@@ -55,7 +56,7 @@ impl Bells {
     }
 }
 
-/// Wakes whoever has something to run now, until the service stops.
+/// Wakes each worker that has a requested run, until the service stops.
 pub(super) async fn watch(poller: Arc<Poller>, bells: Bells) {
     loop {
         let wait = LOOK_EVERY.mul_f64(0.5 + poller.dice.unit());
@@ -73,7 +74,7 @@ pub(super) async fn watch(poller: Arc<Poller>, bells: Bells) {
                     }
                 }
             }
-            // schedules go on without it, and whoever polls says that the database is away
+            // schedules continue without it, and the pollers report that the database is unavailable
             Err(error) => tracing::debug!(cause = error.cause(), "what is to run now could not be read"),
         }
     }

@@ -1,8 +1,8 @@
 //! Documented fields that a provider no longer sends.
 //!
-//! Whether a field is missing is decided in [`crate::store::field_presence`]. While one is, each run is incomplete, and
-//! what is stored keeps the values that records no longer say. Once it is back, all that was listed meanwhile is read
-//! again within the same run, so that nothing has to be mended by hand.
+//! [`crate::store::field_presence`] decides whether a field is missing. While one is, each run is incomplete, and
+//! stored values stay although records no longer contain them. Once the field is back, everything listed meanwhile
+//! is read again within the same run, so that no manual repair is needed.
 
 use std::fmt::Write;
 
@@ -15,14 +15,15 @@ use crate::store::field_presence::MissingField;
 /// Class of the error in the journal.
 pub(super) const CLASS: &str = "schema_drift";
 
-/// What an operator can do about it.
+/// Advice for the operator.
 pub(super) const ADVICE: &str = "The provider no longer sends a documented field; stored values stay, and new ones are \
                                  missing. Compare the provider's API with this version. Once the field is back, all that \
                                  was listed without it is read again by itself; if it is gone for good, name it in \
                                  dropped_fields of the source.";
 
 impl Run<'_> {
-    /// Judges which fields the records of this run lack, once they are read, and passes `outcome` on.
+    /// Determines which fields the records of this run lack, once they are read, and returns `outcome` or the
+    /// resulting halt.
     pub(super) async fn judge_fields(&mut self, outcome: Result<(), Halt>, policy: &StreamPolicy) -> Result<(), Halt> {
         if matches!(outcome, Err(Halt::Store(_) | Halt::Cancelled)) {
             return outcome;
@@ -44,7 +45,7 @@ impl Run<'_> {
     }
 }
 
-/// The missing fields in words; `None`: there are none.
+/// Describes the missing fields; `None`: there are none.
 pub(super) fn described(missing: &[MissingField]) -> Option<String> {
     let sentences: Vec<String> = missing.iter().map(sentence).collect();
     (!sentences.is_empty()).then(|| sentences.join("; "))
@@ -60,7 +61,7 @@ fn sentence(field: &MissingField) -> String {
         field.earlier_count,
     );
     if !field.unknown_fields.is_empty() {
-        // writing to a text cannot fail
+        // writing to a string cannot fail
         let _ = write!(text, " (unknown fields that came since: {})", field.unknown_fields.join(", "));
     }
     text

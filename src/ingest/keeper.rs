@@ -1,9 +1,9 @@
-//! Keeps the right to write alive while a run lives, and tells the run when it may no longer trust it.
+//! Renewal of the right to write while a run is active; ends the run when the right may have lapsed.
 //!
-//! The run's writes compare the right in the database, which is the last word. But a process that was stopped or starved
-//! for longer than its lease should not have to be told: past the local deadline, which counts from before the renewal
-//! was sent and by a clock nobody sets, the run ends by itself. A unit that is no longer to be worked on (it was paused,
-//! or somebody else has it) ends its run after the page in flight.
+//! The run's writes compare the right in the database, which decides. In addition, a process that was suspended or
+//! starved for longer than its lease ends its run without asking: past a local deadline, which counts from before
+//! the renewal was sent and uses a monotonic clock. A unit that was paused or claimed by another instance ends its
+//! run after the page in flight.
 
 use std::time::Duration;
 
@@ -17,34 +17,34 @@ use crate::store::StoreError;
 use crate::store::backfill::{Unit, claim};
 use crate::store::lease::{self, Lease};
 
-/// How often a claim on a unit is renewed, which is also how soon a pause is noticed.
+/// Interval of renewing the claim on a unit, and the delay with which a pause is noticed.
 const UNIT_RENEWAL: Duration = Duration::from_secs(2);
 
 /// Renews until dropped.
 pub(super) struct Keeper {
-    /// `None`: a unit, whose run is stopped where its claim is lost.
+    /// `None` for a unit, whose run is stopped through its token when its claim is lost.
     trusted_until: Option<watch::Receiver<Instant>>,
     task: JoinHandle<()>,
 }
 
 impl Keeper {
-    /// Of a stream's lease.
+    /// Starts renewing a stream's lease.
     pub(super) fn of_lease(pool: &PgPool, lease: Lease) -> Self {
         let (tell, trusted_until) = watch::channel(lease.trusted_until());
         Self { trusted_until: Some(trusted_until), task: tokio::spawn(keep_lease(pool.clone(), lease, tell)) }
     }
 
-    /// Of the claim on a unit; `stop` is cancelled once it is not ours any more.
+    /// Starts renewing the claim on a unit; cancels `stop` once the claim is lost.
     pub(super) fn of_unit(pool: &PgPool, unit: Unit, stop: CancellationToken) -> Self {
         Self { trusted_until: None, task: tokio::spawn(keep_unit(pool.clone(), unit, stop)) }
     }
 
-    /// Whether the right can be trusted without asking the database.
+    /// Whether the right is valid as far as known without asking the database.
     pub(super) fn is_trusted(&self) -> bool {
         self.trusted_until.as_ref().is_none_or(|until| Instant::now() < *until.borrow())
     }
 
-    /// Ends once it cannot.
+    /// Completes once the right may have lapsed.
     pub(super) async fn lapsed(&self) {
         let Some(trusted_until) = &self.trusted_until else { return std::future::pending().await };
         loop {

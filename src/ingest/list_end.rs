@@ -1,17 +1,17 @@
-//! One rule for the end of a list, whichever list it is.
+//! The rule for the end of a list, shared by all kinds of lists.
 //!
-//! A list ends where the provider says so: its last token was used, a page is empty, as many distinct records came as
-//! the provider counts, the page after the end is refused, or it brings nothing new. Providers break each of these, so
-//! each is only as good as its evidence:
+//! A list ends where the provider says so: its last token was used, a page is empty, as many distinct records were
+//! received as the provider counts, the page after the end is refused, or a page has no new record. Providers break
+//! each of these rules, so each needs evidence:
 //!
-//! - A count proves an end if the provider knew it before: a count that equals what has been listed so far, on a full
-//!   page, may be the size of the page, of the list so far, or a cap. The next page is asked for; if it holds more, the
-//!   count is no count for the rest of the walk.
+//! - A count proves an end if the provider stated it before the end. A count that equals the number listed so far,
+//!   on a full page, may be the size of the page, of the list so far, or a cap. The next page is requested; if it
+//!   has more records, the count is ignored for the rest of the walk.
 //! - Without a count, two readings in a row must hold the same records.
-//! - A refusal of the first page is an error and no end. While the provider counts more than it listed, a refusal or a
-//!   repeated page ends the reading and leaves the doubt.
+//! - A refusal of the first page is an error and no end. While the provider counts more than it listed, a refusal
+//!   or a repeated page ends the reading and leaves it in doubt.
 //!
-//! Takes pages in and says what they prove. Fetches and saves nothing.
+//! This module receives pages and returns what they prove. It fetches and saves nothing.
 
 use std::collections::{HashSet, hash_map::DefaultHasher};
 use std::hash::{Hash, Hasher};
@@ -19,53 +19,54 @@ use std::hash::{Hash, Hasher};
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::model::page::Cursor;
 
-/// Pages of one reading: beyond this a provider repeats itself in a way the guards do not see.
+/// Page limit of one reading: beyond it the provider repeats itself in a way the other guards do not detect.
 const MAX_PAGES: u64 = 20_000;
-/// Empty pages in a row that say that there is more.
+/// Number of empty pages in a row, each stating that there is more, that ends a reading.
 const MAX_EMPTY_PAGES: u32 = 100;
-/// Pages in a row without a new record that end a list without a count. One may be a page that moved.
+/// Number of pages in a row without a new record that end a list without a count. One may be a page that moved.
 const MAX_STALE_PAGES: u32 = 2;
-/// Providers cap lists, counts and pages at such numbers.
+/// Round numbers at which providers cap lists, counts and pages.
 const ROUND_LISTS: u64 = 1_000;
 const ROUND_TOTALS: u64 = 500;
 const ROUND_PAGES: [u64; 2] = [10, 25];
 
-/// What a page says about the list, beside its records.
+/// Statement of a page about the list, beside its records.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PageEnd<'a> {
-    /// How many records it holds.
+    /// Number of records in the page.
     pub(super) rows: u64,
-    /// How many were asked for; 0 where that is not known.
+    /// Number of records requested; 0 where unknown.
     pub(super) page_size: u64,
-    /// How many the provider counts in all.
+    /// Number of records in the list, as stated by the provider.
     pub(super) total: Option<u64>,
-    /// Where the next page begins.
+    /// Start of the next page.
     pub(super) next: Option<&'a Cursor>,
-    /// Where it would begin if the list did not end where only the count says that it does.
+    /// Start of the next page if the list continues where only the count says that it ends.
     pub(super) past_end: Option<&'a Cursor>,
 }
 
-/// The records a reading held, in any order.
+/// The records of a reading, in any order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Reading {
     count: usize,
     sum: u64,
 }
 
-/// What the provider's count of the list says, page by page.
+/// The provider's count of the list, page by page.
 #[derive(Debug, Default)]
 struct ProviderCount {
     total: Option<u64>,
-    /// The count fell between two pages, whatever it rose to afterwards: what stood behind the vanished record moved up
-    /// by one, across the border of a page that was read already.
+    /// The count fell between two pages, even if it rose afterwards: the records behind the removed one moved up by
+    /// one, possibly across the border of a page that was already read.
     has_shrunk: bool,
-    /// The count was higher than what had been listed: it is neither the size of a page nor that of the list so far.
+    /// The count was once higher than the number listed: it is neither the size of a page nor that of the list so
+    /// far.
     was_ahead: bool,
-    /// The list went on beyond its count, which so counts something else.
+    /// The list continued beyond its count, which therefore counts something else.
     is_refuted: bool,
 }
 
-/// What a reading of a list has seen: the evidence, and the guards against lists without end.
+/// State of reading a list: the evidence, and the guards against endless lists.
 #[derive(Debug, Default)]
 pub(super) struct ListEnd {
     seen: HashSet<u64>,
@@ -76,24 +77,24 @@ pub(super) struct ListEnd {
     longest_page: u64,
     empty_pages: u32,
     stale_pages: u32,
-    /// What the reading before held, where the same list was read.
+    /// The previous reading of the same list, if there was one.
     read_before: Option<Reading>,
     counted: ProviderCount,
-    /// The count said that the list has ended, and the page after that was asked for.
+    /// The count said that the list has ended, and the page after that was requested.
     was_claimed: bool,
-    /// How the provider refused the page after the last one.
+    /// The provider's refusal of the page after the last one.
     refusal: Option<String>,
-    /// Which guard tripped.
+    /// The guard that ended the reading.
     guard: Option<String>,
 }
 
 impl ListEnd {
-    /// Begins; the reading of the same list before held `read_before`.
+    /// Begins a reading; `read_before` is the previous reading of the same list.
     pub(super) fn after(read_before: Option<Reading>) -> Self {
         Self { read_before, ..Self::default() }
     }
 
-    /// Takes a record in by its [`fingerprint`]; `is_compared`: the next reading must hold it too.
+    /// Adds a record by its [`fingerprint`]; `is_compared`: the next reading must hold it too.
     pub(super) fn see(&mut self, identity: u64, is_compared: bool) {
         if self.seen.insert(identity) && is_compared {
             self.reading.count += 1;
@@ -101,8 +102,8 @@ impl ListEnd {
         }
     }
 
-    /// Takes a page in whose records were [seen](Self::see), `seen_before` of them before it; the cursor to go on with,
-    /// unless the list ended or a guard tripped.
+    /// Adds a page whose records were [seen](Self::see), `seen_before` of them before it. Returns the next cursor,
+    /// unless the list ended or a guard stopped it.
     pub(super) fn follow(&mut self, page: PageEnd<'_>, seen_before: u64) -> Option<Cursor> {
         self.page_count += 1;
         let distinct = self.distinct();
@@ -139,7 +140,7 @@ impl ListEnd {
         if self.guard.is_some() { None } else { Some(next.clone()) }
     }
 
-    /// Whether the list ends because pages bring nothing new. While the provider counts more, that is a guard.
+    /// Whether the list ends because pages have no new records. While the provider counts more, that is a guard.
     fn has_gone_stale(&mut self) -> bool {
         let borne = if self.is_counted() && !self.is_overdue() { 1 } else { MAX_STALE_PAGES };
         if self.stale_pages < borne {
@@ -151,13 +152,13 @@ impl ListEnd {
         true
     }
 
-    /// Whether a count that was reached on a full page is that of the list.
+    /// Whether a count that was reached on a full page is the count of the list.
     fn is_credible(&self) -> bool {
         self.counted.was_ahead && self.counted.total.is_some_and(|total| !total.is_multiple_of(ROUND_TOTALS))
     }
 
-    /// Whether a page is as long as pages are: as was asked for, as the longest one before it or, for a first page that
-    /// the provider may have cut, as long as pages are usually cut to.
+    /// Whether a page has full length: as requested, or as long as the longest one before it. For a first page that
+    /// the provider may have capped: a multiple of usual caps.
     fn is_full(&self, page: PageEnd<'_>) -> bool {
         let is_round = ROUND_PAGES.iter().any(|round| page.rows > 0 && page.rows.is_multiple_of(*round));
         match self.page_count {
@@ -166,9 +167,9 @@ impl ListEnd {
         }
     }
 
-    /// Whether this failure to fetch the page after the last one is the provider's word that there is none.
+    /// Whether this failure to fetch the page after the last one means that there is none.
     pub(super) fn ends_with(&mut self, error: &PullError) -> bool {
-        // a missing list may be an end, and never a page that the provider counts
+        // a missing list may mean the end, but never for a page that the provider counts
         let is_broken = error.kind == PullErrorKind::NoList && self.is_overdue();
         let is_end = self.page_count > 0 && error.refuses_page() && !is_broken;
         if is_end {
@@ -182,22 +183,22 @@ impl ListEnd {
         self.seen.contains(&identity)
     }
 
-    /// Distinct records so far.
+    /// Returns the number of distinct records so far.
     pub(super) fn distinct(&self) -> u64 {
         self.seen.len() as u64
     }
 
-    /// What this reading held.
+    /// Returns the records of this reading.
     pub(super) fn reading(&self) -> Reading {
         self.reading
     }
 
-    /// How many records the provider counts, where it counts.
+    /// Returns the provider's count, where it states one.
     pub(super) fn total(&self) -> Option<u64> {
         self.counted.total.filter(|_| !self.counted.is_refuted)
     }
 
-    /// Whether the provider counted what it listed.
+    /// Whether the provider states a count of its list.
     pub(super) fn is_counted(&self) -> bool {
         self.total().is_some()
     }
@@ -211,12 +212,12 @@ impl ListEnd {
         self.counted.total.is_some_and(|total| total > self.distinct())
     }
 
-    /// Whether a list without a count holds as many records as lists are usually cut off at.
+    /// Whether a list without a count holds a round number of records, at which lists are usually cut off.
     pub(super) fn may_be_cut_off(&self) -> bool {
         !self.is_counted() && self.distinct() > 0 && self.distinct().is_multiple_of(ROUND_LISTS)
     }
 
-    /// How the provider's count disagrees with what it listed.
+    /// Describes how the provider's count disagrees with its list.
     pub(super) fn miscount(&self) -> Option<String> {
         let distinct = self.distinct();
         let refusal = self.refusal.as_ref().map(|refusal| format!(", then refused the next page ({refusal})"));
@@ -232,19 +233,19 @@ impl ListEnd {
         }
     }
 
-    /// Without a count, a list that ends early looks like one that ends.
+    /// Describes the missing confirmation: without a count, a truncated list looks like a complete one.
     fn unconfirmed(&self) -> Option<String> {
         let is_confirmed = self.is_counted() || self.read_before == Some(self.reading);
         (!is_confirmed).then(|| "the provider does not count, and no second reading held the same records".to_owned())
     }
 
-    /// Why the list may be longer than what was read; `None`: it was read to its end.
+    /// Returns why the list may be longer than what was read; `None`: it was read to its end.
     pub(super) fn doubt(&self) -> Option<String> {
         self.guard.clone().or_else(|| self.miscount()).or_else(|| self.unconfirmed())
     }
 }
 
-/// An identity as a number.
+/// Hashes an identity.
 pub(super) fn fingerprint(identity: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     identity.hash(&mut hasher);

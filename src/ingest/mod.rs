@@ -1,12 +1,12 @@
-//! Poll → save, for any provider: this is the one place that loops.
+//! Polling and saving, for any provider: the only place that loops.
 //!
-//! A run takes no input. It asks how far its stream is proven complete, walks from a little before there
-//! to the present, reads again what can still change, the past in rings, and says how it went. It is idempotent, runs alone
-//! (the lease), and does not retry itself into the next tick: the next tick is the retry. A run is
-//! `complete` only when proven: every window was read to the end the provider stated, with as many
-//! distinct records as the provider counts, while that count did not shrink.
+//! A run takes no input. It reads how far its stream is proven complete, walks from a little before that instant to
+//! the present, refreshes sessions that can still change, reads past periods again in rings, and records its
+//! verdict. It is idempotent, runs alone (by its lease), and does not retry itself: the next scheduled run is the
+//! retry. A run is `complete` only when proven: every window was read to the end the provider stated, with as many
+//! distinct records as the provider counts, and that count did not shrink.
 //!
-//! Connectors are received as values; none is named here.
+//! Connectors are passed in as values; none is named here.
 
 mod account;
 pub mod artifact;
@@ -51,105 +51,107 @@ use crate::store::lease::{self, Claim, Claimant};
 use crate::store::run::{Progress, Verdict};
 use crate::store::{StoreError, lateness, run as journal, source as facts};
 
-/// Claims further ahead than this are taken back. What lies nearer may be a clock that was set back since.
+/// Completeness windows that end further ahead than this are trimmed. A nearer one may be due to a clock that was
+/// set back.
 const FURTHEST_AHEAD: TimeDelta = TimeDelta::days(1);
 
-/// What every poll needs.
+/// Dependencies of every poll.
 #[derive(Debug, Clone)]
 pub struct Poller {
-    /// Where to.
+    /// The database.
     pub pool: PgPool,
-    /// The present.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Jitter.
+    /// Source of jitter.
     pub dice: Arc<Dice>,
-    /// Turns people into pseudonyms.
+    /// Key that turns people into pseudonyms.
     pub person_key: PersonKey,
-    /// Who polls: host and process, shown to whoever finds a stream taken.
+    /// Host and process of this poller, shown to other pollers that find a stream taken.
     pub owner: String,
-    /// How long what it holds stays held without a sign of life: its streams, and its tasks.
+    /// Time after which its streams and tasks are free again without a renewal.
     pub lease_duration: Duration,
-    /// Who handles an uncommonly large artifact holds this until it is saved: one at a time fits into memory.
+    /// Semaphore for uncommonly large artifacts, held until the artifact is saved: only one at a time fits into
+    /// memory.
     pub large: Arc<Semaphore>,
     /// Once cancelled, runs end after the page in flight.
     pub stop: CancellationToken,
 }
 
-/// A source that is polled.
+/// A polled source.
 pub struct Source {
-    /// Our number for it.
+    /// Our number of the source.
     pub id: SourceId,
     /// Its name.
     pub slug: SourceSlug,
-    /// The name that pseudonyms are made with: its first one.
+    /// The slug used for pseudonyms: the first one of the source.
     pub pseudonym_slug: String,
     /// Its kind of platform.
     pub provider: String,
-    /// Nothing older is asked for.
+    /// Start of the history; nothing older is requested.
     pub history_from: DateTime<Utc>,
-    /// When it is polled: six cron fields, UTC.
+    /// Poll schedule: six cron fields, UTC.
     pub schedule: String,
-    /// The way to it.
+    /// The connector.
     pub connector: Arc<dyn Connector>,
-    /// The same way for the past: its calls come last in the budget.
+    /// The connector for past periods: its calls have the lowest priority in the budget.
     pub past: Arc<dyn Connector>,
-    /// When it is compared with the provider's counts: six cron fields, UTC. `None`: only when somebody asks.
+    /// Schedule of comparisons with the provider's counts: six cron fields, UTC. `None`: only on request.
     pub reconcile_schedule: Option<String>,
-    /// What is fetched for each session once it is known.
+    /// Streams fetched for each known session.
     pub session_streams: Vec<PlannedStream>,
-    /// Documented fields that the provider no longer sends, by the word of an operator.
+    /// Documented fields that the provider no longer sends, as configured by an operator.
     pub dropped_fields: Vec<String>,
 }
 
-/// How a poll went.
+/// Result of a poll.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Polled {
     /// A run took place.
     Ran(RunSummary),
     /// Another poller holds the stream.
     Held {
-        /// Who.
+        /// The holder.
         owner: String,
-        /// Until when, unless renewed.
+        /// End of its lease, unless renewed.
         until: DateTime<Utc>,
     },
-    /// The provider wants no call before this.
+    /// The provider allows no call before this instant.
     Parked {
-        /// When to come again.
+        /// Instant of the next possible call.
         until: DateTime<Utc>,
     },
     /// An operator paused the stream.
     Paused,
-    /// Another instance has run it for this tick.
+    /// Another instance has already run it for this tick.
     NotDue,
     /// The provider has no such stream.
     NotOffered,
 }
 
-/// A run in numbers.
+/// Summary of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSummary {
     /// Its number in the journal.
     pub run_id: i64,
-    /// How it ended.
+    /// The verdict.
     pub verdict: Verdict,
-    /// Why it is not complete.
+    /// The reason why it is not complete.
     pub reason: Option<String>,
     /// Class and text of the error that ended it.
     pub error: Option<(String, String)>,
     /// Pages saved.
     pub page_count: u64,
-    /// What they held.
+    /// Records in these pages.
     pub progress: Progress,
-    /// Up to when the stream is proven complete now.
+    /// Instant up to which the stream is now proven complete.
     pub complete_through: Option<DateTime<Utc>>,
-    /// The provider wants no call before this.
+    /// The provider allows no call before this instant.
     pub parked_until: Option<DateTime<Utc>>,
 }
 
 impl Polled {
-    /// When to come again before the next tick: a stream that was taken or parked should not wait for a
-    /// schedule that may be a day away.
+    /// Returns when to retry before the next tick: a stream that was taken or parked does not wait for a schedule
+    /// that may be a day away.
     pub fn come_again_at(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::Held { until, .. } | Self::Parked { until } => Some(*until),
@@ -159,23 +161,23 @@ impl Polled {
     }
 }
 
-/// What an operator can do about a class of errors in the journal, one sentence.
+/// Returns advice for the operator about a class of errors in the journal, in one sentence.
 pub fn advice_for(class: &str) -> Option<&'static str> {
     PullErrorKind::advice_for(class).or_else(|| verdict::advice_for(class))
 }
 
-/// Polls one stream of one source, once, whatever its schedule.
+/// Polls one stream of one source once, regardless of its schedule.
 pub async fn run_once(poller: &Poller, source: &Source, stream: Stream) -> Result<Polled, StoreError> {
     run(poller, source, stream, None, Extent::Share).await
 }
 
-/// Polls one stream of one source, once, and reads all of its past again; only then the run is complete.
+/// Polls one stream of one source once, and reads all of its history again; only then is the run complete.
 pub async fn run_full(poller: &Poller, source: &Source, stream: Stream) -> Result<Polled, StoreError> {
     run(poller, source, stream, None, Extent::Full).await
 }
 
-/// Polls one stream of one source if it is due: no instance has run it since the last tick of its schedule. Ticks that
-/// were missed are one.
+/// Polls one stream of one source if it is due: no instance has run it since the last tick of its schedule. Missed
+/// ticks count as one.
 pub async fn run_if_due(poller: &Poller, source: &Source, stream: Stream) -> Result<Polled, StoreError> {
     let now = poller.clock.now();
     let schedule = parse_schedule(&source.schedule).ok();

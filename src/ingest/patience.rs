@@ -1,4 +1,4 @@
-//! Waiting for a database that is away: only writes that may safely be repeated.
+//! Retries of writes while the database is unavailable: only writes that may safely be repeated.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use tokio_util::sync::CancellationToken;
 use crate::ingest::{Poller, Source};
 use crate::store::StoreError;
 
-/// How long a write waits for a database that is away.
+/// How long a write waits for an unavailable database.
 const WRITE_PATIENCE: Duration = Duration::from_secs(20);
-/// Waits between them are drawn from zero to this, doubled each time.
+/// The first wait is drawn between zero and this; the bound doubles each time.
 const FIRST_WRITE_WAIT: Duration = Duration::from_millis(150);
-/// No single wait is drawn from more than this.
+/// Upper bound of any single wait.
 const LONGEST_WRITE_WAIT: Duration = Duration::from_secs(8);
 
-/// Tries a write again while the database is away, unless `stop` is cancelled.
+/// Retries a write while the database is unavailable, unless `stop` is cancelled.
 pub(super) async fn persist<T, F, W>(
     poller: &Poller,
     source: &Source,
@@ -35,7 +35,7 @@ where
         tracing::warn!(source = %source.slug, cause = error.cause(), "the database is away, trying again");
         cap = cap.saturating_mul(2).min(LONGEST_WRITE_WAIT);
         tokio::select! {
-            // whoever wants us to stop does not want to wait for a database
+            // a cancelled caller does not wait for the database
             () = stop.cancelled() => return Err(error),
             () = tokio::time::sleep(cap.mul_f64(poller.dice.unit())) => {}
         }

@@ -1,4 +1,4 @@
-//! Which ranges of time a run covers: the present first, then all of the past that is not proven.
+//! The time ranges of a run: the present first, then all unproven gaps of the past.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -9,15 +9,15 @@ use crate::model::stream::Stream;
 use crate::model::time::{Window, to_micros};
 use crate::store::{StoreError, hole, state_coverage, window};
 
-/// No range is shorter than this.
+/// Shortest range.
 const SHORTEST: TimeDelta = TimeDelta::minutes(1);
-/// Gaps of the past that one run reads, newest first; the next run reads on.
+/// Past gaps that one run reads, newest first; the next run continues.
 const MAX_GAPS: usize = 8;
 
-/// What a run covers.
+/// The ranges of a run.
 #[derive(Debug)]
 pub(super) struct Targets {
-    /// Up to the present. It comes first: a gap in the past must not keep dashboards from today.
+    /// The range up to the present. It comes first: a gap in the past must not keep today's data from dashboards.
     pub(super) present: Window,
     /// Ranges before it that are not proven, newest first.
     gaps: Vec<Window>,
@@ -29,9 +29,9 @@ impl Targets {
     }
 }
 
-/// The present begins a little before the end of what is proven. Where nothing is proven it is the whole history. Where
-/// the list goes by creation, what every poll reads again is listed with it, unless that is so much that it would have to
-/// be cut: then the newest sessions would come last, and it is read after them.
+/// Returns the ranges of a run. The present begins a little before the end of what is proven, or with the history.
+/// Where the list filters by creation, it also contains the range that every poll reads again, unless that would need
+/// splitting: then the newest sessions would come last, and the range is read after them.
 pub(super) async fn targets(
     poller: &Poller,
     source: &Source,
@@ -42,33 +42,33 @@ pub(super) async fn targets(
     let to = to_micros(poller.clock.now());
     let proven = window::proven(&poller.pool, source.id, stream).await?;
     let from = proven.last().map_or(source.history_from, |newest| newest.to - policy.overlap);
-    // a clock that was set back must not turn the range around, and nothing older than the history is asked for
+    // a clock that was set back must not invert the range, and nothing before the history is requested
     let from = from.min(to - policy.overlap).max(source.history_from).min(to - SHORTEST);
     let recent = Ring::Poll.reach().map_or(from, |reach| (to - reach).max(source.history_from).min(from));
     let again = Window { from: recent, to };
     let is_listed_again = is_by_creation
         && state_coverage::holds_at_most(&poller.pool, source.id, &again, policy.split_above_records).await?;
     let from = if is_listed_again { recent } else { from };
-    // an operator accepts that some holes stay: reading them again would bring nothing
+    // an operator accepts these holes: reading them again would find nothing
     let mut settled = hole::accepted(&poller.pool, source.id, stream).await?;
     settled.extend(&proven);
     settled.sort_by_key(|window| window.from);
     let mut gaps = gaps(&settled, source.history_from, from);
-    // what was never walked first, then what was doubted longest ago: gaps that stay must not keep others from being read
+    // gaps never walked come first, then those doubted longest ago: permanent gaps must not block others
     let doubtful = window::doubtful(&poller.pool, source.id, stream).await?;
     gaps.sort_by_key(|gap| last_doubted(gap, &doubtful));
     gaps.truncate(MAX_GAPS);
     Ok(Targets { present: Window { from, to }, gaps })
 }
 
-/// When a gap was last walked in vain; `None`: never as a whole.
+/// Returns when a gap was last walked without proof; `None`: never as a whole.
 fn last_doubted(gap: &Window, doubtful: &[(Window, DateTime<Utc>)]) -> Option<DateTime<Utc>> {
     let within = doubtful.iter().filter(|(window, _)| window.from >= gap.from && window.to <= gap.to);
     let covered: TimeDelta = within.clone().map(|(window, _)| window.span()).sum();
     within.map(|(_, at)| *at).min().filter(|_| covered >= gap.span())
 }
 
-/// What `proven` leaves out of `[from, to)`, newest first.
+/// Returns the parts of `[from, to)` that `proven` leaves out, newest first.
 fn gaps(proven: &[Window], from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Window> {
     let mut gaps = Vec::new();
     let mut reached = from;

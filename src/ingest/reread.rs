@@ -1,7 +1,7 @@
-//! Reading again, one by one, the stored sessions that can still change and are no longer listed.
+//! Refresh, one by one, of stored sessions that can still change and are no longer listed.
 //!
-//! A run reads so many at most, and the next one goes on below the last of them, so that all have their turn. Whom the
-//! provider does not know is missed, like one that a list does not hold.
+//! A run refreshes a limited number, and the next one continues below the last of them, so that all get their turn.
+//! A session that the provider no longer knows counts as missing, like one that a list does not hold.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,27 +13,27 @@ use crate::model::page::{Page, PageRequest};
 use crate::model::time::Window;
 use crate::store::open_set::{self, FACT_POSITION, OpenRange};
 
-/// Most sessions read again in one run.
+/// Most sessions refreshed in one run.
 const MAX_SESSIONS: usize = 1_000;
-/// So many sessions in a row that cannot be read: then it is the provider and not a session.
+/// After this many failed sessions in a row the provider is at fault, not a session.
 const MAX_FAILURES_IN_A_ROW: u32 = 5;
 /// Sessions saved in one transaction.
 const BATCH: usize = 50;
-/// A session that is still live after so long is taken as it is: re-reading it for ever tells nothing.
+/// A session that is still live after this time is no longer refreshed, because that would never end.
 const OLDEST: TimeDelta = TimeDelta::days(30);
 
-/// What was read and is not saved yet.
+/// Sessions that were read and are not saved yet.
 #[derive(Default)]
 struct Gathered {
     page: Page,
-    /// Sessions the provider does not know.
+    /// Sessions that the provider does not know.
     gone: Vec<ProviderRecordId>,
     asked_count: usize,
     failures_in_a_row: u32,
 }
 
 impl Run<'_> {
-    /// Reads the open sessions created before `listed_from` again.
+    /// Refreshes the open sessions created before `listed_from`.
     pub(super) async fn read_again(&mut self, listed_from: DateTime<Utc>, settling: TimeDelta) -> Result<(), Halt> {
         let now = self.poller.clock.now();
         let range = OpenRange {
@@ -93,7 +93,7 @@ impl Run<'_> {
             Err(Halt::Pull(error)) if error.kind.policy().action == Action::SkipRecord => {
                 tracing::debug!(source = %self.source.slug, %id, error = %error, "not read again");
             }
-            // one session that cannot be read keeps no other from being read
+            // a session that cannot be read does not stop the others
             Err(Halt::Pull(error))
                 if error.kind.policy().may_be_local && gathered.failures_in_a_row < MAX_FAILURES_IN_A_ROW =>
             {

@@ -1,8 +1,8 @@
-//! Reading the past again in rings, where a list goes by creation.
+//! Repeated reading of the past in rings, where a list filters by creation.
 //!
-//! Rings come after the present, with the calls that come last in the budget, and take no more than a share of a run.
-//! What is left is read by the next run: a pass reads what was last seen before it began, which stands in the database.
-//! A ring that is not finished leaves the run complete, until it is overdue.
+//! Rings come after the present, with calls of the lowest priority in the budget, and take only a share of a run.
+//! The next run continues: a pass reads the ranges last seen before it began, which is stored in the database. A
+//! ring that is not finished leaves the run complete, until it is overdue.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -17,25 +17,25 @@ use crate::store::{ring, state_coverage};
 
 /// Pages of rings that one run reads.
 const MAX_PAGES: u64 = 500;
-/// So far around an open session is listed: near the ends of a range no session counts as missing.
+/// Margin listed around an open session: near the ends of a range no session counts as missing.
 const MARGIN: TimeDelta = TimeDelta::minutes(5);
-/// A full reading waits so long for calls that are short.
+/// Longest wait of a full reading for calls of an exhausted budget.
 const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(15);
 
 /// How much of the rings a run reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// What is due, as far as the run's share of calls and time goes.
+    /// The due rings, within the run's share of calls and time.
     Share,
-    /// All of them, due or not, to their end.
+    /// All rings, due or not, to their end.
     Full,
 }
 
-/// Where the share of a run ends.
+/// The limits of a run's share.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Share {
     last_page: u64,
-    /// The next tick: then the present comes first again.
+    /// The next tick, when the present comes first again.
     until: DateTime<Utc>,
 }
 
@@ -91,13 +91,13 @@ impl Run<'_> {
         Share { last_page, until: tick.unwrap_or(DateTime::<Utc>::MAX_UTC) }
     }
 
-    /// Whether the rings have had their share of this run.
+    /// Whether the rings have used up their share of this run.
     pub(super) fn is_share_spent(&self) -> bool {
         let spent = |share: &Share| self.page_count >= share.last_page || self.poller.clock.now() >= share.until;
         self.share.as_ref().is_some_and(spent)
     }
 
-    /// Reads what is left of a ring. A full reading waits where calls are short.
+    /// Reads the remaining ranges of a ring. A full reading waits where the budget is short.
     async fn cover_ring(
         &mut self,
         ring: Ring,
@@ -122,7 +122,7 @@ impl Run<'_> {
         }
     }
 
-    /// What of a ring was last seen before `since`, the newest first.
+    /// Returns the ranges of a ring that were last seen before `since`, the newest first.
     async fn unread(&self, ring: Ring, since: DateTime<Utc>) -> Result<Vec<Window>, Halt> {
         let (pool, place) = (&self.poller.pool, self.hold.place());
         let (first, last) = sane_range();

@@ -1,7 +1,7 @@
-//! One run: what it holds, how it fetches and saves, how it ends.
+//! One run: its state, and how it fetches, saves and ends.
 //!
-//! The run of a poll holds the lease of its stream and ends by writing the stream's facts. The run of a unit of the past
-//! holds its claim, touches none of these facts, and is ended by [`crate::ingest::past`].
+//! The run of a poll holds the lease of its stream and ends by writing the stream's facts. The run of a past unit
+//! holds the claim on its unit and touches none of these facts; [`crate::ingest::past`] ends it.
 
 mod begin;
 
@@ -33,63 +33,63 @@ use crate::store::run::{self as journal, Pace, Progress, Tally};
 use crate::store::window::{self, Finding};
 use crate::store::{StoreError, statistics, window as windows};
 
-/// Cuts of doubtful windows in one poll; the next one goes on where this one stopped.
+/// Splits of doubtful windows in one poll; the next one continues where this one stopped.
 const MAX_CUTS: u32 = 16;
-/// More ids than this are not kept to be named.
+/// Most ids kept for reporting.
 const MAX_LISTED: usize = 100_000;
 
-/// A run under way.
+/// A running run.
 pub(super) struct Run<'a> {
     pub(super) poller: &'a Poller,
     pub(super) source: &'a Source,
-    /// The way to the source: calls about the past leave the others theirs.
+    /// The connector: calls about the past have their own, with lower priority.
     connector: &'a dyn Connector,
     /// The right to write.
     pub(super) hold: Hold,
     /// Cancelled when the run is to end after the page in flight.
     stop: CancellationToken,
     pub(super) id: i64,
-    /// When it began.
+    /// Start of the run.
     pub(super) began_at: DateTime<Utc>,
     pub(super) page_count: u64,
     pub(super) progress: Progress,
-    /// When the journal is told.
+    /// Decides when to write the journal.
     pace: Pace,
-    /// The provider's own count, over the windows that gave one.
+    /// The provider's own count, over the windows that stated one.
     pub(super) provider_total: Option<i64>,
     /// Distinct records, over all windows.
     pub(super) distinct_count: i64,
-    /// Which documented fields are usual in the stream, and which its records have.
+    /// The documented fields that are usual in the stream, and those that its records have.
     pub(super) fields: FieldBook,
     /// Documented fields that records lack.
     pub(super) missing_fields: Vec<MissingField>,
     /// What could not be proven, a sentence each.
     pub(super) doubts: Vec<String>,
-    /// How often a window that cannot be proven may still be cut in this run.
+    /// Remaining splits of unproven windows in this run.
     pub(super) cuts_left: u32,
-    /// Ranges of which an operator accepts that they are not proven.
+    /// Ranges that an operator accepts as unproven.
     pub(super) accepted: Vec<Window>,
     /// Windows left out because they could not be read.
     pub(super) spared_windows: u32,
-    /// A part of a window held less than the whole: the provider's time filter works.
+    /// Whether a part of a window held less than the whole, which shows that the provider's time filter works.
     pub(super) filter_works: bool,
-    /// What is known to be there is read once more: what of it cannot be proven keeps its proof.
+    /// Whether known ranges are read again: a range that cannot be proven this time keeps its earlier proof.
     pub(super) is_ring: bool,
-    /// How much of the rings this run reads; `None`: all of them, or none.
+    /// The share of this run for rings; `None`: no limit, or no rings.
     pub(super) share: Option<Share>,
-    /// The ids that were listed, where somebody wants to name what is missing.
+    /// The listed ids, where missing sessions are to be reported.
     pub(super) listed: Option<HashSet<String>>,
-    /// Whose sessions these are.
+    /// Detects whether the account is stored under another source.
     pub(super) account: AccountWitness,
-    /// What is enlisted for each session that is saved.
+    /// Streams enqueued for each saved session.
     session_streams: Vec<SessionStream>,
     keeper: Keeper,
-    /// The database's clock, and when it was read by one that cannot be set.
+    /// The database's clock, and the monotonic instant at which it was read.
     database_clock: Option<(DateTime<Utc>, Instant)>,
 }
 
 impl Run<'_> {
-    /// From here on the past is read again: with the calls that come last, and with this share of the run.
+    /// Switches to the past: calls of the lowest priority, and this share of the run.
     pub(super) fn turn_to_the_past(&mut self, share: Option<Share>) {
         self.connector = &*self.source.past;
         self.is_ring = true;
@@ -98,8 +98,8 @@ impl Run<'_> {
         self.spared_windows = 0;
     }
 
-    /// The present by the database's clock: the witness where the provider states no time. `None` where our own clock is
-    /// set by hand, and so is no claim about the present.
+    /// Returns the present by the database's clock, used where the provider states no time. `None` where our own
+    /// clock is set by hand, and so says nothing about the present.
     pub(super) fn database_now(&self) -> Option<DateTime<Utc>> {
         let (read, at) = self.database_clock?;
         Some(read + TimeDelta::from_std(at.elapsed()).unwrap_or_default())
@@ -109,7 +109,7 @@ impl Run<'_> {
         self.hold.place().stream
     }
 
-    /// Fetches a page, unless the service is told to stop first.
+    /// Fetches a page, unless the service is stopped first.
     pub(super) async fn fetch(
         &self,
         window: &Window,
@@ -132,8 +132,8 @@ impl Run<'_> {
         }
     }
 
-    /// Saves a page; waits for a database that is away. Saving twice is harmless, so a commit whose
-    /// outcome is unknown is simply repeated.
+    /// Saves a page; waits while the database is unavailable. Saving twice is harmless, so a commit whose outcome
+    /// is unknown is repeated.
     pub(super) async fn save(&self, page: &Page, finding: Option<&Finding>) -> Result<Progress, Halt> {
         let now = self.poller.clock.now();
         let is_due = self.pace.is_due();
@@ -156,13 +156,13 @@ impl Run<'_> {
         Ok(saved)
     }
 
-    /// What it has done so far.
+    /// Returns the counts so far.
     pub(super) fn tally(&self) -> Tally {
         Tally { page_count: self.page_count, progress: self.progress }
     }
 
-    /// Marks a window as not proven. A unit of the past is marked itself: the windows of the stream are the poll's,
-    /// and what was proven of them before stays so. A ring that is not read to its end stays due.
+    /// Marks a window as not proven. A past unit is marked itself, because the windows of the stream belong to the
+    /// poll and keep their proof. A ring that is not read to its end stays due.
     pub(super) async fn deny(&mut self, finding: &Finding) -> Result<(), Halt> {
         if self.is_ring || matches!(self.hold, Hold::Unit(_)) {
             return Ok(());
@@ -172,13 +172,13 @@ impl Run<'_> {
         denied.map_err(Halt::Store)
     }
 
-    /// Keeps the ids of a page, where they are wanted.
+    /// Keeps the ids of a page, where they are needed.
     pub(super) fn note(&mut self, page: &Page) {
         let Some(listed) = self.listed.as_mut().filter(|listed| listed.len() < MAX_LISTED) else { return };
         listed.extend(page.records.iter().map(|record| record.session.provider_session_id.as_str().to_owned()));
     }
 
-    /// Counts what a page added.
+    /// Counts the additions of a page.
     pub(super) async fn count(&mut self, saved: &Progress) {
         let before = self.progress;
         Tally { page_count: self.page_count, progress: self.progress } = self.tally().with(saved);
@@ -195,22 +195,22 @@ impl Run<'_> {
         F: Future<Output = Result<T, StoreError>>,
     {
         let trusted = || async {
-            // whoever slept past its lease does not have to be told that it is somebody else's
+            // a process that was suspended past its lease knows without asking that the lease is lost
             if self.keeper.is_trusted() { write().await } else { Err(self.hold.lost()) }
         };
         persist(self.poller, self.source, &self.stop, trusted).await
     }
 
-    /// Ends the run of a poll: verdict, journal, lease. Where the journal cannot be written, the next run closes this
-    /// one; what is known of it is told all the same.
+    /// Ends the run of a poll: verdict, journal, lease. Where the journal cannot be written, the next run closes
+    /// this run; the summary is returned all the same.
     pub(super) async fn finish(self, lease: &Lease, outcome: Result<(), Halt>) -> RunSummary {
-        // a run that has waited for the database already does not wait again
+        // a run that has already waited for the database does not wait again
         let has_waited = matches!(outcome, Err(Halt::Store(_)));
         let mut finish = verdict::judge(&self, outcome.as_ref().copied());
         let now = self.poller.clock.now();
         let pool = &self.poller.pool;
         let write = || journal::finish(pool, lease, self.id, &finish, now);
-        // the journal is this run's own, whoever has the lease
+        // the journal row belongs to this run, even if the lease is lost
         let is_final = has_waited || !self.keeper.is_trusted();
         let written = if is_final { write().await } else { self.persist(write).await };
         if let Err(error) = written {

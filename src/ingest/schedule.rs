@@ -1,11 +1,11 @@
-//! When sources are polled: the only file that knows the cron crate.
+//! Schedules of sources: the only file that uses the cron crate.
 //!
-//! The crate is used as a tick and nothing else: it starts jobs that overlap themselves, forgets missed
-//! ones and does not wait at shutdown. So a tick only wakes the source's own worker, which runs one poll
-//! at a time, drops ticks that come meanwhile, and is waited for at shutdown. Ticks are UTC: the crate
-//! freezes a zone's offset at the start. Its repeated jobs stop for ever after a pause of the machine;
-//! cron jobs do not, so only these are used. Several instances tick; whether a tick still needs a run is decided in the
-//! database, by when the last one began, so that they make one run of it altogether and a restart makes none.
+//! The crate serves as a tick only: it starts jobs that overlap themselves, forgets missed ones and does not wait
+//! at shutdown. So a tick only wakes the source's own worker, which runs one poll at a time, drops ticks that
+//! arrive meanwhile, and is awaited at shutdown. Ticks are UTC: the crate freezes a zone's offset at the start. Its
+//! repeated jobs stop for ever after a suspension of the machine; cron jobs do not, so only these are used. Several
+//! instances tick. The database decides by the start of the last run whether a tick still needs one, so that all
+//! instances make one run of it together and a restart makes none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,10 +25,10 @@ use crate::model::stream::Stream;
 /// Polls start up to this much after their tick, so that sources with one schedule do not start at once.
 const JITTER: Duration = Duration::from_millis(1_500);
 
-/// A stream that was taken or parked is not asked for again sooner than this.
+/// Shortest wait before a taken or parked stream is tried again.
 const SOONEST: Duration = Duration::from_secs(5);
 
-/// How long the workers of a source may take to end when its settings change.
+/// Time limit for the workers of a source to end when its settings change.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Ticks until dropped or stopped.
@@ -40,7 +40,7 @@ pub struct Schedule {
     bells: Bells,
 }
 
-/// What runs for one source.
+/// The workers of one source.
 struct Workers {
     tick: uuid::Uuid,
     stop: CancellationToken,
@@ -48,8 +48,8 @@ struct Workers {
 }
 
 impl Schedule {
-    /// Starts workers for each source; each polls on every tick, when an operator asks for it, and at the start where
-    /// a tick was missed. Workers end when `poller.stop` is cancelled, after the page in flight; wait for them with
+    /// Starts workers for each source. Each polls on every tick, on an operator's request, and at the start where a
+    /// tick was missed. Workers end when `poller.stop` is cancelled, after the page in flight; wait for them with
     /// `tracker`.
     pub async fn start(
         poller: &Arc<Poller>,
@@ -71,8 +71,8 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// Goes over to `sources`: what is not among them ends after the page in flight, what is new begins, and so does
-    /// what is not in `unchanged`, when it has ended. All else goes on undisturbed.
+    /// Switches to `sources`: removed ones end after the page in flight, new ones begin, and those not in
+    /// `unchanged` restart after they have ended. All others continue undisturbed.
     pub async fn replace(
         &mut self,
         sources: Vec<Source>,
@@ -94,7 +94,7 @@ impl Schedule {
                 tasks.wait().await;
             }
         };
-        // one that takes longer still holds its lease, and keeps the new worker waiting there
+        // a slower worker still holds its lease, which makes the new worker wait
         if tokio::time::timeout(PATIENCE, all_ended).await.is_err() {
             tracing::warn!("workers of sources that changed take long to end");
         }
@@ -107,7 +107,7 @@ impl Schedule {
     }
 
     async fn add(&mut self, source: Source) -> Result<(), JobSchedulerError> {
-        // one place: a tick that comes during a poll is kept, further ones collapse into it
+        // capacity one: a tick that arrives during a poll is kept, further ones collapse into it
         let (tick, ticks) = mpsc::channel(1);
         let job = Job::new(source.schedule.as_str(), {
             let tick = tick.clone();
@@ -133,7 +133,7 @@ impl Schedule {
         Ok(())
     }
 
-    /// Ends the ticks. Polls under way are the tracker's business.
+    /// Ends the ticks. The tracker waits for running polls.
     pub async fn stop(mut self) {
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::warn!(error = %error, "the ticks could not be stopped");
@@ -144,7 +144,7 @@ impl Schedule {
 async fn work(poller: Arc<Poller>, source: Arc<Source>, mut ticks: mpsc::Receiver<()>) {
     let mut come_again_at: Option<DateTime<Utc>> = None;
     loop {
-        // a lease's end is the database's time: with clocks apart it may seem past already
+        // the end of a lease is the database's time: with differing clocks it may seem past already
         let early = come_again_at.map(|at| (at - poller.clock.now()).to_std().unwrap_or_default().max(SOONEST));
         tokio::select! {
             biased;

@@ -1,10 +1,10 @@
-//! Who is missing from a list that was read to its end.
+//! Sessions missing from a list that was read to its end.
 //!
-//! Every proven walk is a sweep: a stored session of its range that the list did not hold is missed. Only where nothing
-//! else explains that. The provider must have counted what it listed, since a list that is cut off in silence looks the
-//! same; what it listed must lie in the range, since a filter that is ignored or means something else leaves out others;
-//! and every record must have had a name, since the one without might be the one that is missed. What follows from
-//! being missed is decided by [`crate::store::absence`].
+//! After every proven walk, a stored session of its range that the list did not hold counts as missing, but only
+//! where nothing else explains it. The provider must have counted its list, since a silently truncated list looks
+//! the same. The listed sessions must lie in the range, since a filter that is ignored or means something else
+//! leaves out others. And every record must have had an id, since one without might be the missing one.
+//! [`crate::store::absence`] decides the consequences.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -15,15 +15,16 @@ use crate::model::id::ProviderRecordId;
 use crate::model::time::Window;
 use crate::store::absence;
 
-/// So near to the ends of a range nobody is missed: providers round, and do not say whether an end is included.
+/// Margin at both ends of a range in which no session counts as missing: providers round, and do not say whether an
+/// end is included.
 const MARGIN: TimeDelta = TimeDelta::minutes(2);
-/// So far before its range a record may be listed, since times are asked for rounded down,
+/// How far before its range a record may be listed, since requested times are rounded down,
 const BEFORE: TimeDelta = TimeDelta::seconds(1);
-/// and so far behind it, since sessions begin while a list is read.
+/// and how far behind it, since sessions begin while a list is read.
 pub(super) const BEHIND: TimeDelta = TimeDelta::minutes(10);
 
 impl Run<'_> {
-    /// The stored sessions of `window` that the list read in `trace`, begun at `begun_at`, did not hold.
+    /// Returns the stored sessions of `window` that the list read in `trace`, begun at `begun_at`, did not hold.
     pub(super) async fn missing(
         &self,
         window: &Window,
@@ -34,7 +35,7 @@ impl Run<'_> {
             return Ok(Vec::new());
         }
         let inner = Window { from: window.from + MARGIN, to: window.to - MARGIN };
-        // a provider that keeps its lists for a while only names nothing before some instant
+        // a provider with limited retention lists nothing before some instant
         let first = trace.created.map_or(inner.to, |(first, _)| first);
         let inner = if self.is_ring { Window { from: inner.from.max(first), ..inner } } else { inner };
         if inner.from >= inner.to {
@@ -46,7 +47,7 @@ impl Run<'_> {
         Ok(self.believed(missing.ids, missing.stored_count))
     }
 
-    /// The missing ones, unless they are so many that something else must be wrong.
+    /// Returns the missing sessions, unless there are so many that something else must be wrong.
     pub(super) fn believed(&self, missing: Vec<ProviderRecordId>, of: usize) -> Vec<ProviderRecordId> {
         if absence::is_credible(missing.len(), of) {
             return missing;

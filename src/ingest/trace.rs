@@ -1,7 +1,7 @@
-//! What a walk over a window has seen, and what it proves about the window.
+//! Record of a walk over a window, and what it proves about the window.
 //!
-//! Whether the list was read to its end is decided in [`crate::ingest::list_end`]; here the records count too: too many
-//! that cannot be read prove nothing. Takes pages in. Fetches and saves nothing.
+//! [`crate::ingest::list_end`] decides whether the list was read to its end; here rejects count too: too many
+//! unreadable records prove nothing. This module receives pages. It fetches and saves nothing.
 
 use chrono::{DateTime, Utc};
 
@@ -12,12 +12,12 @@ use crate::model::page::{Cursor, Page};
 use crate::model::time::Window;
 use crate::store::window::Finding;
 
-/// More rejects than one in so many records leave a window unproven.
+/// More rejects than one in this many records leave a window unproven.
 const REJECT_SHARE: usize = 20;
-/// So many rejects are borne, unless they are more than half of all records.
+/// This many rejects are tolerated, unless they are more than half of all records.
 const REJECTS_BORNE: usize = 10;
 
-/// What a walk has seen.
+/// The record of a walk.
 #[derive(Debug)]
 pub(super) struct Trace {
     pub(super) end: ListEnd,
@@ -25,14 +25,14 @@ pub(super) struct Trace {
     compared_until: DateTime<Utc>,
     records: usize,
     rejects: usize,
-    /// When the records were created: the first and the last.
+    /// Creation times of the first and the last record.
     pub(super) created: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    /// There was a record whose id cannot be read.
+    /// Whether there was a record with an unreadable id.
     pub(super) has_nameless: bool,
 }
 
 impl Trace {
-    /// Begins a walk over `window`; the walk before it held `read_before`.
+    /// Begins a walk over `window`; `read_before` is the reading of the walk before it.
     pub(super) fn after(read_before: Option<Reading>, window: &Window) -> Self {
         Self {
             end: ListEnd::after(read_before),
@@ -44,7 +44,7 @@ impl Trace {
         }
     }
 
-    /// Takes a page in; the cursor to go on with, unless the list ended or a guard tripped.
+    /// Adds a page. Returns the next cursor, unless the list ended or a guard stopped it.
     pub(super) fn follow(&mut self, page: &Page) -> Option<Cursor> {
         self.records += page.len();
         self.rejects += page.rejects.len();
@@ -69,7 +69,7 @@ impl Trace {
         self.end.follow(end, seen_before)
     }
 
-    /// Whether this failure to fetch the next page is the provider's word that there is none.
+    /// Whether this failure to fetch the next page means that there is none.
     pub(super) fn ends_with(&mut self, error: &PullError) -> bool {
         self.end.ends_with(error)
     }
@@ -79,14 +79,14 @@ impl Trace {
         self.end.holds(fingerprint(id))
     }
 
-    /// So many records were rejected that not they are odd, but our reading of the provider.
+    /// Describes too many rejects: then our reading of the provider is wrong, not the records.
     fn misread(&self) -> Option<String> {
         let borne = (self.records / REJECT_SHARE).max(REJECTS_BORNE);
         let is_misread = self.rejects > borne || (self.rejects > 0 && self.rejects * 2 > self.records);
         is_misread.then(|| format!("{} of {} records could not be normalized", self.rejects, self.records))
     }
 
-    /// What the walk proves about its window, once it has ended with `last`.
+    /// Returns what the walk proves about its window, once it has ended with `last`.
     pub(super) fn finding(&self, window: Window, last: &Page) -> Finding {
         let is_ahead = window.from >= window.to;
         let unprovable = last.unprovable.filter(|_| !self.end.is_guarded()).map(str::to_owned);

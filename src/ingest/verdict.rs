@@ -1,4 +1,4 @@
-//! How a run ended, and why.
+//! The verdict of a run, and its reason.
 
 use crate::connector::error::{Action, PullError};
 use crate::connector::own_resources;
@@ -7,12 +7,12 @@ use crate::ingest::run::Run;
 use crate::store::StoreError;
 use crate::store::run::{Finish, Verdict};
 
-/// What ends a run early.
+/// The reason why a run ends early.
 #[derive(Debug)]
 pub(super) enum Halt {
-    /// The provider.
+    /// A failed call to the provider.
     Pull(PullError),
-    /// The database, or the lease.
+    /// A failure of the database, or a lost lease.
     Store(StoreError),
     /// The account is stored under another source.
     SameAccount(String),
@@ -20,7 +20,7 @@ pub(super) enum Halt {
     Cancelled,
 }
 
-/// Whether further calls make sense after this: not against the provider's word, nor without a database.
+/// Whether further calls make sense after this: not if the provider refuses them, nor without a database.
 pub(super) fn leaves_calls_open(outcome: &Result<(), Halt>) -> bool {
     match outcome {
         Ok(()) => true,
@@ -29,7 +29,7 @@ pub(super) fn leaves_calls_open(outcome: &Result<(), Halt>) -> bool {
     }
 }
 
-/// The verdict on a run.
+/// Returns the verdict of the run.
 pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
     let finish = |verdict, reason: Option<String>, error| Finish {
         tally: run.tally(),
@@ -87,7 +87,7 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
     }
 }
 
-/// What an operator can do about the classes of errors that are no provider's.
+/// Returns advice for the operator about the classes of errors that do not come from a provider.
 pub(super) fn advice_for(class: &str) -> Option<&'static str> {
     match class {
         "incomplete" => Some(

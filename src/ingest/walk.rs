@@ -1,4 +1,4 @@
-//! Walking a window page by page until it is proven, or until doubt remains.
+//! The walk over a window, page by page, until it is proven or doubt remains.
 
 use chrono::TimeDelta;
 
@@ -13,66 +13,65 @@ use crate::model::page::{Page, Record};
 use crate::model::time::Window;
 use crate::store::window::Finding;
 
-/// Walks of one window in one run before doubt remains until the next run.
+/// Walks of one window in one run, after which doubt remains until the next run.
 const MAX_WALKS: u32 = 3;
-/// Windows this short are not cut further.
+/// Windows this short are not split further.
 pub(super) const SHORTEST_SPLIT: TimeDelta = TimeDelta::minutes(1);
-/// Windows one run leaves out because they cannot be read; after that the run ends.
+/// Unreadable windows that one run skips; after that the run ends.
 const MAX_SPARED_WINDOWS: u32 = 3;
-/// Most parts a window is cut into at once.
+/// Most parts of one split.
 const MAX_PARTS: u64 = 16;
 
-/// Into how many parts a window with `total` records is cut.
+/// Returns the number of parts into which a window with `total` records is split.
 pub(super) fn parts_for(total: u64, policy: &StreamPolicy) -> u32 {
     let parts = total.div_ceil((policy.split_above_records / 2).max(1)).clamp(2, MAX_PARTS);
     u32::try_from(parts).unwrap_or(2)
 }
 
-/// The window that was cut, and what the provider counts in it.
+/// The window that was split, and the provider's count for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Whole {
     window: Window,
     total: u64,
 }
 
-/// What became of a window.
+/// Result for a window.
 enum Proven {
-    /// It was walked: proven, or denied.
+    /// It was walked, and is proven or denied.
     Alone,
     /// It was walked, and its whole is proven with it.
     WithWhole,
-    /// The provider counts more in it than it lists, or its pages are too large: the halves may tell where.
+    /// The provider counts more in it than it lists, or its pages are too large: halves may show where.
     Doubtful,
-    /// It holds too much for one piece.
+    /// It holds too many records for one walk.
     TooMuch {
-        /// How many records the provider counts in it.
+        /// The provider's count of its records.
         total: u64,
     },
 }
 
-/// How a walk ended.
+/// Result of a walk.
 enum Walked {
-    /// At its end, with or without proof.
+    /// It reached its end, with or without proof.
     Ended {
         /// What it proves.
         finding: Finding,
-        /// It was read to its end, and the provider counts more than it listed.
+        /// Whether it was read to its end and the provider counts more than it listed.
         is_miscount: bool,
-        /// What it held.
+        /// The records it held.
         reading: Reading,
     },
-    /// It holds too much for one piece.
+    /// The window holds too many records for one walk.
     TooMuch {
-        /// How many records the provider counts in it.
+        /// The provider's count of its records.
         total: u64,
     },
 }
 
 impl Run<'_> {
-    /// Covers `targets` in their order. A window with many records is cut into shorter ones, and so is one
-    /// that cannot be proven, so that a missing record costs no more than the minutes around it. Parts are
-    /// walked oldest first: where a list's filter compares change times, what changes during a walk moves
-    /// into a window still to come. A window that cannot be read keeps no other from being read.
+    /// Covers `targets` in order. Windows with many records are split, and so are unproven ones, so that a missing
+    /// record affects only the minutes around it; an unreadable window does not block others. Parts are walked oldest
+    /// first: where a list filters by change, a change during the walk moves a session into a later window.
     pub(super) async fn cover(&mut self, targets: &[Window], policy: &StreamPolicy) -> Result<(), Halt> {
         let mut ahead: Vec<(Window, Option<Whole>)> = targets.iter().rev().map(|target| (*target, None)).collect();
         while let Some((window, whole)) = ahead.pop() {
@@ -85,15 +84,15 @@ impl Run<'_> {
                 proven => proven?,
             };
             match proven {
-                // what is left of a ring is read by the next run
+                // the next run reads the rest of a ring
                 Proven::Alone | Proven::WithWhole if self.is_share_spent() => break,
                 Proven::Alone => {}
                 Proven::Doubtful => ahead.extend(window.split(2).into_iter().rev().map(|half| (half, None))),
-                // the part held all of the whole: what is left of the whole is proven with it
+                // the part held all of the whole: the rest of the whole is proven with it
                 Proven::WithWhole => ahead.retain(|(_, other)| *other != whole),
                 Proven::TooMuch { total } => {
                     let parts = window.split(parts_for(total, policy));
-                    // a part that seems to hold all of its whole is the first to tell whether that is so
+                    // a part that seems to hold all of its whole is the first to show whether that is so
                     let whole = whole.filter(|whole| total >= whole.total).or(Some(Whole { window, total }));
                     ahead.extend(parts.into_iter().rev().map(|part| (part, whole)));
                 }
@@ -102,8 +101,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Covers the window of a unit. Where it holds too much for one piece nothing is claimed, and how much it holds is
-    /// told, so that the parts can be units of their own.
+    /// Covers the window of a unit. If it holds too many records for one walk, nothing is recorded, and their
+    /// number is returned, so that the parts can become units of their own.
     pub(super) async fn cover_unit(&mut self, window: Window, policy: &StreamPolicy) -> Result<Option<u64>, Halt> {
         match self.prove(window, None, policy).await? {
             Proven::Alone | Proven::WithWhole => Ok(None),
@@ -112,7 +111,7 @@ impl Run<'_> {
         }
     }
 
-    /// Walks `window`, a part of `whole`, until it is proven, a few times.
+    /// Walks `window`, a part of `whole`, up to a few times until it is proven.
     async fn prove(&mut self, window: Window, whole: Option<Whole>, policy: &StreamPolicy) -> Result<Proven, Halt> {
         let mut walks = 0;
         let mut read_before = None;
@@ -159,24 +158,24 @@ impl Run<'_> {
         }
     }
 
-    /// Whether a window that could not be read may be left out of this run: not when the provider as a
-    /// whole is down, and not too often.
+    /// Whether an unreadable window may be skipped in this run: not when the provider as a whole is down, and not
+    /// too often.
     fn may_spare(&self, error: &PullError) -> bool {
-        // an outage is nobody's fault but the provider's, unless something was read in this run
+        // if nothing was read in this run, the provider is down as a whole
         let is_away = error.kind == PullErrorKind::Transient || !error.kind.is_of_provider();
         let is_outage = is_away && self.page_count == 0;
         error.kind.policy().may_be_local && !is_outage && self.spared_windows < MAX_SPARED_WINDOWS
     }
 
-    /// Whether a doubtful window is a hole that an operator accepts: it lies within one, or it cannot be cut further and
-    /// touches one.
+    /// Whether a doubtful window is a hole that an operator accepts: it lies within one, or it cannot be split
+    /// further and touches one.
     fn is_accepted(&self, window: &Window) -> bool {
         let touches = |hole: &Window| hole.from < window.to && hole.to > window.from;
         let holds = |hole: &Window| hole.from <= window.from && hole.to >= window.to;
         self.accepted.iter().any(|hole| holds(hole) || touches(hole) && window.span() <= SHORTEST_SPLIT)
     }
 
-    /// Marks a window as not proven, unless that is known and accepted.
+    /// Marks a window as not proven, unless it is known and accepted as such.
     async fn doubt(&mut self, finding: &Finding) -> Result<(), Halt> {
         if self.is_accepted(&finding.window) {
             return Ok(());
@@ -187,8 +186,8 @@ impl Run<'_> {
     }
 
     /// Whether the list that begins with `page` is that of the whole which `window` is a part of: it holds no fewer
-    /// records, and later ones than the part. Then the filter is ignored, and cutting further might never end. The count
-    /// alone does not tell: some providers count up to a limit only, so that a part and its whole seem to hold as many.
+    /// records, and later ones than the part. Then the filter is ignored, and splitting might never end. The count
+    /// alone is no proof: some providers count up to a limit only, so that a part and its whole seem equal.
     fn is_list_of_whole(&mut self, whole: Option<Whole>, window: &Window, page: &Page) -> bool {
         let Some((whole, total)) = whole.zip(page.total) else { return false };
         self.filter_works |= total < whole.total;
@@ -196,7 +195,8 @@ impl Run<'_> {
         !self.filter_works && page.records.iter().any(is_later)
     }
 
-    /// Walks `window` once; the walk before held `read_before`. The next page is fetched while the last one is saved.
+    /// Walks `window` once, after a walk with the reading `read_before`. Fetches the next page while the last one
+    /// is saved.
     async fn walk(
         &mut self,
         window: Window,
@@ -204,11 +204,12 @@ impl Run<'_> {
         whole: Option<Whole>,
         read_before: Option<Reading>,
     ) -> Result<Walked, Halt> {
-        // one present for the whole walk: a connector may ask differently for past and running windows
+        // one present for the whole walk: a connector may build its requests differently for past and running
+        // windows
         let now = self.poller.clock.now();
         let database_now = self.database_now();
         let mut page = self.fetch(&window, None, now).await?;
-        // what a second clock has not reached yet cannot be proven: the provider's, else the database's
+        // nothing after the present of a second clock can be proven: the provider's clock, else the database's
         let witness = page.provider_now.or(database_now);
         let reached = |claim: Window| Window { to: witness.map_or(claim.to, |now| now.min(claim.to)), ..claim };
         let is_whole = self.is_list_of_whole(whole, &window, &page);
@@ -230,7 +231,7 @@ impl Run<'_> {
                 }
                 Some(cursor) => {
                     let run = &*self;
-                    // what is saved makes room for what comes
+                    // saving frees memory for the next page
                     let save = async move {
                         let saved = run.save(&page, None).await;
                         drop(page);
@@ -265,7 +266,8 @@ impl Run<'_> {
         }
     }
 
-    /// Whether a window may be cut because its list may have been cut off in silence: its parts are shorter, and tell.
+    /// Whether a window may be split because its list may have been silently truncated: shorter parts show whether
+    /// it was.
     fn may_cut(&self, split_above: Option<u64>) -> bool {
         split_above.is_some_and(|limit| limit < u64::MAX) && self.cuts_left > 0
     }

@@ -1,8 +1,8 @@
-//! What all providers' lists have in common: from undecoded records to a page.
+//! Functions shared by all providers' lists: from undecoded records to a page.
 //!
-//! A provider's `wire` module splits an answer into a [`Listing`]; its `normalize` module judges one
-//! record at a time; the loop between the two is here, once, so that no provider can lose a record.
-//! Positions are written as JSON into the opaque cursor. Knows no vendor's spelling.
+//! A provider's `wire` module splits an answer into a [`Listing`]; its `normalize` module judges one record at a
+//! time; the loop between the two is here, once, so that no provider can lose a record. Positions are written as JSON
+//! into the opaque cursor. This module knows no vendor's spelling.
 
 use std::fmt::Write;
 
@@ -22,7 +22,7 @@ use crate::model::page::{Count, Cursor, Page, Record, Reject, Room};
 use crate::model::session::Session;
 use crate::model::time::Window;
 
-/// Name of the fact that says which number a provider gives to its first page: `0` or `1`.
+/// Name of the fact that states the number of a provider's first page: `0` or `1`.
 pub(super) const FACT_PAGE_BASE: &str = "page_base";
 
 /// One answer of a list call, split but not decoded.
@@ -30,26 +30,26 @@ pub(super) const FACT_PAGE_BASE: &str = "page_base";
 pub(super) struct Listing {
     /// The records, in the provider's order.
     pub(super) records: Vec<Box<RawValue>>,
-    /// How many records the provider says match.
+    /// Number of matching records, as stated by the provider.
     pub(super) total: Option<u64>,
     /// The provider's clock.
     pub(super) provider_now: Option<DateTime<Utc>>,
-    /// What was odd about the answer so far.
+    /// Oddities of the answer so far.
     pub(super) oddities: Oddities,
-    /// The list was `null`: the error to answer with.
+    /// The error to return if the list was `null`.
     pub(super) null: Option<PullError>,
-    /// Held as long as the records are.
+    /// Memory permit, held as long as the records are.
     pub(super) room: Room,
 }
 
 impl Listing {
-    /// How many records the answer held.
+    /// Returns the number of records in the answer.
     pub(super) fn rows(&self) -> u64 {
         self.records.len() as u64
     }
 
-    /// The listing as a page: a `null` instead of a list is an error, unless the provider counts no record. After the
-    /// first page it may say that there is no such page.
+    /// Returns the listing of a page: a `null` instead of a list is an error, unless the provider counts no record.
+    /// After the first page, `null` may say that there is no such page.
     pub(super) fn into_page_of_list(self, is_first: bool) -> Result<Self, PullError> {
         let kind = if is_first { PullErrorKind::Contract } else { PullErrorKind::NoList };
         match self.null {
@@ -58,19 +58,19 @@ impl Listing {
         }
     }
 
-    /// Whether the count of a list of one record may be the size of the page: then a list of two tells.
+    /// Whether the count of a list of one record may be the size of the page: then a list of two is needed.
     pub(super) fn may_count_page(&self) -> bool {
         self.total == Some(1) && self.rows() == 1
     }
 
-    /// The count of a list of at most two records, where that of one was in doubt.
+    /// Returns the count from a list of at most two records, where the count from a list of one was in doubt.
     pub(super) fn count_of_two(&self) -> Count {
         let counts_page = self.rows() > 1 && self.total == Some(self.rows());
         let why_not = "the provider counts the records of a page, not of the list";
         if counts_page { Count { total: None, why_not: Some(why_not) } } else { Count::of(self.total) }
     }
 
-    /// The ids the records have in field `name`; records without one are left out.
+    /// Returns the ids of the records in field `name`; records without one are left out.
     pub(super) fn ids(&self, name: &str) -> Vec<String> {
         let id = |raw: &RawValue| lossy_text(members(raw.get())?.get(name)?.get()).map(|(text, _)| text);
         self.records.iter().filter_map(|raw| id(raw)).collect()
@@ -94,7 +94,7 @@ impl Listing {
     }
 }
 
-/// A record again, from its bytes. They are text as they were kept, unless somebody else put them there.
+/// Reads a stored record again. Its bytes are valid text unless they were written by another program.
 pub(super) fn record_of(
     bytes: &[u8],
     normalize: impl Fn(&str, &Oddities) -> Result<Session, Reject>,
@@ -105,7 +105,7 @@ pub(super) fn record_of(
     Ok(Record { raw: bytes.to_vec(), session, oddities: oddities.into_inner(), alone: None })
 }
 
-/// Oddities to begin an answer with: bytes that were not UTF-8 are counted.
+/// Returns the initial oddities of an answer: counts bytes that were not UTF-8.
 pub(super) fn oddities_of(answer: &Answer) -> Oddities {
     let oddities = Oddities::default();
     if answer.was_replaced {
@@ -114,8 +114,8 @@ pub(super) fn oddities_of(answer: &Answer) -> Oddities {
     oddities
 }
 
-/// The elements of a list. `null` is an empty one, with the error for [`Listing::into_page_of_list`];
-/// `None` where it is something else.
+/// Returns the elements of a list. `null` gives an empty list, with the error for [`Listing::into_page_of_list`]; any
+/// other value gives `None`.
 pub(super) fn list_or_null<'a>(answer: &Answer, list: &'a RawValue) -> Option<(Vec<&'a RawValue>, Option<PullError>)> {
     if list.get() == "null" {
         let error = PullError { http_status: Some(200), ..answer.contract_error("the list is null") };
@@ -124,12 +124,12 @@ pub(super) fn list_or_null<'a>(answer: &Answer, list: &'a RawValue) -> Option<(V
     Some((elements(list.get())?, None))
 }
 
-/// What `read` makes of the answer or, where that is nothing, of the answer with its broken values mended.
+/// Returns what `read` finds in the answer or, if that is nothing, in the answer with its invalid JSON repaired.
 pub(super) fn read_or_mend<T>(answer: &Answer, read: impl Fn(&Answer) -> Option<T>) -> Option<T> {
     read(answer).or_else(|| read(&answer.mended()?))
 }
 
-/// A count in an envelope: total or offset. What is no count is `None` and counted as odd.
+/// Reads a count in an envelope: total or offset. An invalid count is `None` and counted as an oddity.
 pub(super) fn envelope_count(envelope: &Fields<'_>, name: &str) -> Option<u64> {
     use rust_decimal::prelude::ToPrimitive;
     let count = envelope.decimal(name)?;
@@ -140,19 +140,19 @@ pub(super) fn envelope_count(envelope: &Fields<'_>, name: &str) -> Option<u64> {
     whole
 }
 
-/// Where a list goes on after a page.
+/// Continuation of a list after a page.
 #[derive(Debug)]
 pub(super) enum Onward {
-    /// At the next page.
+    /// The next page.
     Next(Cursor),
     /// The provider's count says that the list has ended; the next page would begin here.
     PastEnd(Cursor),
-    /// Nowhere: the page was empty, or the provider says in other words that it is the last.
+    /// The end: the page was empty, or the provider marks it as the last in another way.
     End,
 }
 
 impl Onward {
-    /// The next page and, apart from it, the page after an end that only the count reports.
+    /// Returns the next page and, separately, the page after an end that only the count reports.
     pub(super) fn into_cursors(self) -> (Option<Cursor>, Option<Cursor>) {
         match self {
             Self::Next(cursor) => (Some(cursor), None),
@@ -162,8 +162,8 @@ impl Onward {
     }
 }
 
-/// Where a list whose pages have numbers goes on: an empty page ends it, and a total that was reached says that it has
-/// ended. Whether to believe a total is not decided here.
+/// Returns where a list with numbered pages continues: an empty page ends it, and so does a total that was reached,
+/// as far as the provider says. The caller decides whether to trust the total.
 pub(super) fn onward(rows: u64, seen: u64, total: Option<u64>, next: &impl Serialize) -> Onward {
     match total {
         _ if rows == 0 => Onward::End,
@@ -172,7 +172,7 @@ pub(super) fn onward(rows: u64, seen: u64, total: Option<u64>, next: &impl Seria
     }
 }
 
-/// An answer with status 200 that breaks the contract, with what the provider said about it.
+/// Creates the error for an answer with status 200 that breaks the contract, with the provider's message.
 pub(super) fn contract_error(api: &ApiClient, answer: &Answer, what: &str) -> PullError {
     let detail = match message_in(redacted(api, &answer.body).as_bytes()) {
         Some(said) => format!("status 200, but {what}: {said}"),
@@ -181,7 +181,8 @@ pub(super) fn contract_error(api: &ApiClient, answer: &Answer, what: &str) -> Pu
     PullError { http_status: Some(200), ..answer.contract_error(redacted(api, &detail)) }
 }
 
-/// The text without the credential. Before a text is cut, so that no part of it is left over.
+/// Returns the text without the credential. Call it before shortening the text, so that no part of the credential
+/// remains.
 pub(super) fn redacted(api: &ApiClient, text: &str) -> String {
     api.api_key.redact(text)
 }
@@ -192,31 +193,31 @@ pub(super) fn write_position(position: &impl Serialize) -> Cursor {
     Cursor(serde_json::to_string(position).expect("a position is numbers and texts"))
 }
 
-/// Reads a position back; `None` is the first page. An error where it is not one of this connector's.
+/// Reads a position back; `None` is the first page. Errors where it is not one of this connector's.
 pub(super) fn read_position<T: DeserializeOwned>(cursor: Option<&Cursor>) -> Result<Option<T>, PullError> {
     let read = cursor.map(|cursor| serde_json::from_str(&cursor.0)).transpose();
     read.map_err(|_| PullError::contract("cursor", "this is no position of this provider's list"))
 }
 
-/// The range that is listed for `window`. No vendor says whether the ends of a range belong to it; so it is asked for a
-/// little wider, and a session at a border is in both windows. Where records are only counted the range is the window
-/// itself: who compares the count tries both meanings.
+/// Returns the range to list for `window`. No vendor documents whether the ends of a range are included, so the range
+/// is a little wider, and a session at a border is in both windows. Counts use the window itself, and the caller
+/// tries both meanings.
 pub(super) fn wider(window: &Window, by: TimeDelta) -> Window {
     Window { from: window.from - by, to: window.to + by }
 }
 
-/// The lower end of a range as RFC 3339 with milliseconds and `Z`, cut down to them.
+/// Formats the lower end of a range as RFC 3339 with milliseconds and `Z`, rounded down.
 pub(super) fn millis(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// The upper end in the same form, which leaves nothing out.
+/// Formats the upper end likewise, rounded up so that nothing is left out.
 pub(super) fn millis_up(at: DateTime<Utc>) -> String {
     let is_whole = at.timestamp_subsec_nanos().is_multiple_of(1_000_000);
     millis(if is_whole { at } else { at + TimeDelta::milliseconds(1) })
 }
 
-/// A report for an answer that came.
+/// Creates the check report for a received answer.
 pub(super) fn check_report(listing: &Listing, now: DateTime<Utc>, findings: &[(&str, String)]) -> CheckReport {
     let total = listing.total.map_or_else(|| "not said".to_owned(), |total| total.to_string());
     let all = findings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
@@ -226,7 +227,7 @@ pub(super) fn check_report(listing: &Listing, now: DateTime<Utc>, findings: &[(&
     }
 }
 
-/// An id for a message without one: the same content at the same place gives the same id.
+/// Returns an id for a message without one: the same content at the same place gives the same id.
 #[expect(clippy::expect_used, reason = "39 characters of a-z, 0-9 and a colon are a usable id")]
 pub(super) fn content_id(parts: &[&str]) -> ProviderRecordId {
     let mut hash = Sha256::new();

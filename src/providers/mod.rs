@@ -1,9 +1,9 @@
-//! How each provider does it: one folder a provider, one row in [`ALL`].
+//! The providers: one folder for each, one row in [`ALL`].
 //!
-//! In a folder, `client` makes the calls, `wire` splits the answers in the vendor's spelling,
-//! `normalize` judges what a record means, and `mod` ties them to the connector contract and says what
-//! is odd about the vendor. Folders do not know each other; what they share is in [`listing`].
-//! Nothing here knows the database, or that a poll has a beginning and an end.
+//! In a folder, `client` makes the calls, `wire` splits the answers in the vendor's spelling, `normalize` decides
+//! what a record means, and `mod` implements the connector contract and describes the vendor's peculiarities. Folders
+//! do not use each other; shared code is in [`listing`]. Nothing here knows the database, or that a poll has a
+//! beginning and an end.
 
 mod konpro;
 mod konvo;
@@ -15,12 +15,12 @@ use crate::model::session::SessionKind;
 use crate::model::source::{Capabilities, MessageSupport, MinutesBasis};
 use crate::model::stream::Stream;
 
-/// Every provider there is, in the order of their names.
+/// All providers, in the order of their names.
 pub static ALL: [ProviderEntry; 3] = [
     ProviderEntry {
         name: "konpro",
         default_base_url: "https://api.konpro.ai",
-        // The vendor's pages name 10, 60 and 100; the least of them suits a trial key.
+        // The vendor's pages state 10, 60 and 100; the smallest suits a trial key.
         default_requests_per_minute: 10,
         default_retry_after_seconds: 60,
         default_schedule: "0 */15 * * * *",
@@ -38,7 +38,7 @@ pub static ALL: [ProviderEntry; 3] = [
     ProviderEntry {
         name: "konvo",
         default_base_url: "https://api.konvoai.com",
-        // The vendor names no limit.
+        // The vendor documents no limit.
         default_requests_per_minute: 60,
         default_retry_after_seconds: 60,
         default_schedule: "0 */5 * * * *",
@@ -74,7 +74,7 @@ pub static ALL: [ProviderEntry; 3] = [
     },
 ];
 
-/// The provider of that name.
+/// Returns the provider of that name.
 pub fn entry(name: &str) -> Option<&'static ProviderEntry> {
     ALL.iter().find(|entry| entry.name == name)
 }

@@ -1,9 +1,9 @@
 //! Stored sessions that their provider no longer has.
 //!
-//! A session is missed where a proven reading of its range did not hold it, or where a question for it alone was answered
-//! with "not known". Missed by two runs, some minutes apart, it is taken for deleted: one answer may come from a stale
-//! cache. Whatever names the session again, a reject too, brings it back. Who is missed is decided outside; nothing
-//! is written where nobody is.
+//! A session counts as missing where a proven reading of its range did not hold it, or where a call for it alone was
+//! answered with "not found". After two runs, some minutes apart, it is treated as deleted: a single answer may come
+//! from a stale cache. Any record of the session, even a reject, restores it. The caller decides which sessions are
+//! missing; nothing is written where there are none.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
@@ -15,28 +15,28 @@ use crate::store::{Place, StoreError};
 
 /// Two readings closer together than this count as one.
 pub const APART: TimeDelta = TimeDelta::minutes(5);
-/// So many missing in one reading are believed,
+/// Up to this many missing sessions in one reading are always accepted,
 const MISSING_BORNE: usize = 10;
-/// and more than so many never.
+/// and more than this many never.
 const MISSING_MOST: usize = 5_000;
 
-/// Whether so many missing among so many are sessions that were deleted. Where most of what is stored is gone, it is
-/// likelier that somebody looks at another account, or that the provider keeps its lists for a while only.
+/// Whether `missing` out of `of` sessions are plausibly deleted. Where most of the stored sessions are missing, a
+/// different account or a limited retention of lists is likelier.
 pub fn is_credible(missing: usize, of: usize) -> bool {
     missing <= MISSING_BORNE || (missing * 2 <= of && missing <= MISSING_MOST)
 }
 
-/// What a reading of a range did not hold.
+/// Sessions that a reading of a range did not hold.
 #[derive(Debug, Default)]
 pub struct Missing {
-    /// Stored sessions of the range that were stored before the reading began.
+    /// Sessions of the range that were stored before the reading began.
     pub stored_count: usize,
-    /// Those among them that the reading did not hold; no more are named than [`is_credible`] could believe.
+    /// Those among them that the reading did not hold; no more are listed than [`is_credible`] could accept.
     pub ids: Vec<ProviderRecordId>,
 }
 
-/// The sessions stored before `stored_before` whose whole life, as far as it is known, lies in `window`, and which are
-/// not `listed`. Rows are looked at one by one: the memory it takes is that of the missing ones.
+/// Returns the sessions stored before `stored_before` whose whole known life lies in `window`, and which are not
+/// `listed`. Rows are streamed, so memory is needed for the missing ones only.
 pub async fn missing(
     pool: &PgPool,
     source_id: SourceId,
@@ -45,7 +45,7 @@ pub async fn missing(
     is_listed: impl Fn(&ProviderRecordId) -> bool,
 ) -> Result<Missing, StoreError> {
     let failed = StoreError::doing("looking for sessions that are gone");
-    // the range of starts is there for the index
+    // the condition on starts lets the query use the index
     let mut rows = sqlx::query_scalar!(
         "select provider_session_id from core.sessions
           where source_id = $1 and started_at >= $2 and started_at < $3 and created_at >= $2 and created_at < $3
@@ -56,7 +56,7 @@ pub async fn missing(
         window.to,
         stored_before,
     )
-    // planned for this range each time: a plan that was made while the table was small would stay
+    // planned for this range each time: a plan made while the table was small would persist
     .persistent(false)
     .fetch(pool);
     let mut missing = Missing::default();
@@ -70,7 +70,7 @@ pub async fn missing(
     Ok(missing)
 }
 
-/// Writes down that the sessions `ids` were missed, and returns those that are taken for deleted from now on.
+/// Records that the sessions `ids` were missing, and returns those that are treated as deleted from now on.
 pub(super) async fn sight(
     tx: &mut PgConnection,
     place: Place,
@@ -108,7 +108,7 @@ pub(super) async fn sight(
     Ok(seen.into_iter().filter(|row| row.is_gone).map(|row| row.provider_session_id).collect())
 }
 
-/// Those of the sessions `ids` that were missed before `fetched_at`: named by a record, they are back.
+/// Returns those of the sessions `ids` that were missing before `fetched_at`: a record names them, so they are back.
 pub(super) async fn missed(
     tx: &mut PgConnection,
     place: Place,
@@ -130,7 +130,7 @@ pub(super) async fn missed(
     .map_err(StoreError::doing("looking for sessions that are back"))
 }
 
-/// Forgets that the sessions `ids` were missed.
+/// Deletes the records that the sessions `ids` were missing.
 pub(super) async fn forget(tx: &mut PgConnection, place: Place, ids: &[&str]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
@@ -146,7 +146,7 @@ pub(super) async fn forget(tx: &mut PgConnection, place: Place, ids: &[&str]) ->
     Ok(())
 }
 
-/// Says of the stored sessions `ids` whether the provider has them.
+/// Marks the stored sessions `ids` as deleted at the provider or not.
 pub(super) async fn mark(
     tx: &mut PgConnection,
     place: Place,
@@ -171,7 +171,8 @@ pub(super) async fn mark(
     Ok(())
 }
 
-/// The sessions among `ids` that are taken for deleted stay so, whatever an old record of theirs says.
+/// Keeps the sessions among `ids` that are treated as deleted in that state, even if an old record of theirs is
+/// stored.
 pub(super) async fn keep_deleted(tx: &mut PgConnection, place: Place, ids: &[&str]) -> Result<(), StoreError> {
     sqlx::query!(
         "update core.sessions s set is_deleted_at_provider = true, last_changed_at = a.deleted_at

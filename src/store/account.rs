@@ -1,4 +1,4 @@
-//! Recognizes an account by its data: sessions that are stored under another source of the same provider.
+//! Recognition of an account by its data: sessions that are stored under another source of the same provider.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -11,11 +11,11 @@ use crate::store::StoreError;
 pub struct Shared {
     /// Slug of the other source.
     pub slug: String,
-    /// How many of them it holds.
+    /// Number of these sessions.
     pub session_count: i64,
 }
 
-/// Whether sessions of the source may be those of another one: the provider has other sources with sessions, and this
+/// Whether sessions of the source may belong to another one: the provider has other sources with sessions, and this
 /// one holds fewer than `few`.
 pub async fn may_be_another(pool: &PgPool, source_id: SourceId, few: i64) -> Result<bool, StoreError> {
     sqlx::query_scalar!(
@@ -33,7 +33,7 @@ pub async fn may_be_another(pool: &PgPool, source_id: SourceId, few: i64) -> Res
     .map_err(StoreError::doing("looking for sources of the same provider"))
 }
 
-/// Which other sources of the same provider hold sessions with these ids and instants of creation.
+/// Returns the other sources of the same provider that hold sessions with these ids and instants of creation.
 pub async fn shared(
     pool: &PgPool,
     source_id: SourceId,

@@ -1,9 +1,10 @@
-//! The journal of calls that start something, and what they leave behind.
+//! The journal of calls that start something, and their traces.
 //!
-//! A call is written down before it is made. Its end, the settings it was made with and the task that fetches what it
-//! has generated are written in one transaction, so that none is known without the others. The same idempotency key
-//! finds the first call again for a day: keys are unique, so that of two callers at once one begins.
+//! A call is recorded before it is made. Its end, its settings and the task that fetches its result are written in
+//! one transaction, so that none is known without the others. For a day the same idempotency key returns the first
+//! call: keys are unique, so that of two concurrent callers only one begins.
 //!
+//! This module never receives the provider's access data or a caller's texts.
 //! Never gets to see what a provider hands over, or a caller's texts.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,98 +15,98 @@ use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
 use crate::store::{Place, StoreError, version};
 
-/// How long a key finds its first call.
+/// Time for which a key returns its first call.
 pub const KEY_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
-/// How long after its generation began a summary is first asked for.
+/// Wait before a generated summary is first requested.
 const FIRST_LOOK: TimeDelta = TimeDelta::minutes(1);
 
-/// A call that is about to be made.
+/// A call about to be made.
 #[derive(Debug, Clone)]
 pub struct NewAction<'a> {
-    /// At which source.
+    /// The source.
     pub source_id: SourceId,
     /// What is started.
     pub kind: ActionKind,
-    /// The stored session it is about.
+    /// The stored session it concerns.
     pub session: Option<(i64, &'a str)>,
-    /// Who asks: an address.
+    /// The address of the caller.
     pub requested_by: &'a str,
     /// The id of the request.
     pub request_id: &'a str,
-    /// Hashes of its idempotency key and of what is asked for.
+    /// Hashes of its idempotency key and of its request.
     pub key: Option<&'a KeyHashes>,
     /// The present.
     pub now: DateTime<Utc>,
-    /// When the call is over in any case.
+    /// Time by which the call is over in any case.
     pub deadline_at: DateTime<Utc>,
 }
 
 /// An idempotency key and the request it came with, as hashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyHashes {
-    /// Of the key.
+    /// Hash of the key.
     pub key: Vec<u8>,
-    /// Of key and request.
+    /// Hash of key and request.
     pub request: Vec<u8>,
 }
 
-/// What became of the wish to begin.
+/// Result of beginning a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begun {
-    /// It is written down, and the caller of this makes the call.
+    /// The call is recorded, and the caller now makes it.
     New(i64),
-    /// The key has been used for this already, by that call.
+    /// The key was already used for the same request, by that call.
     Repeated(i64),
-    /// The key has been used for something else, by that call.
+    /// The key was already used for another request, by that call.
     OtherRequest(i64),
 }
 
-/// How a call ended.
+/// The end of a call.
 #[derive(Debug, Clone)]
 pub struct ActionEnd<'a> {
-    /// What became of it.
+    /// The outcome.
     pub outcome: ActionOutcome,
     /// The provider's status.
     pub http_status: Option<u16>,
     /// Class of the error.
     pub error_class: Option<&'static str>,
-    /// What happened, in words.
+    /// Description for people.
     pub detail: Option<&'a str>,
-    /// When it ended.
+    /// Time of the end.
     pub now: DateTime<Utc>,
-    /// What it leaves behind.
+    /// The traces it leaves.
     pub trace: Trace<'a>,
 }
 
-/// What a call leaves behind besides its line in the journal.
+/// The trace of a call besides its row in the journal.
 #[derive(Debug, Clone, Copy)]
 pub enum Trace<'a> {
-    /// Nothing.
+    /// No trace.
     Nothing,
-    /// A summary that may come.
+    /// A summary that is expected.
     Summary {
-        /// Of which source.
+        /// The source.
         source_id: SourceId,
-        /// Of which session.
+        /// The session.
         session_id: i64,
     },
     /// A session that was launched.
     Launch {
-        /// At which source.
+        /// The source.
         source_id: SourceId,
-        /// Its id.
+        /// Its provider's id.
         provider_session_id: &'a ProviderRecordId,
-        /// When it was asked for.
+        /// Time of the request.
         launched_at: DateTime<Utc>,
-        /// With which settings.
+        /// The settings of the launch.
         settings: &'a LaunchSettings,
-        /// Within which limits.
+        /// The limits of the launch.
         limits: LaunchLimits,
     },
 }
 
-/// Writes down that a call is about to be made, unless its key was used already.
+/// Records that a call is about to be made, unless its key was already used.
 pub async fn begin(pool: &PgPool, action: &NewAction<'_>) -> Result<Begun, StoreError> {
     let failed = StoreError::doing("writing down a call that starts something");
     let mut tx = pool.begin().await.map_err(&failed)?;
@@ -120,7 +121,7 @@ pub async fn begin(pool: &PgPool, action: &NewAction<'_>) -> Result<Begun, Store
     Ok(begun)
 }
 
-/// Lets go of a key after its time, and of one under which nothing could be started.
+/// Frees a key after its lifetime, and one whose call could start nothing.
 async fn free_key(tx: &mut PgConnection, action: &NewAction<'_>, key: &KeyHashes) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update ingest.actions set key_hash = null, request_hash = null
@@ -169,7 +170,7 @@ async fn first_call(tx: &mut PgConnection, action: &NewAction<'_>) -> Result<Beg
     Ok(if is_same { Begun::Repeated(row.action_id) } else { Begun::OtherRequest(row.action_id) })
 }
 
-/// Ends a call, with what it leaves behind.
+/// Ends a call and writes its trace.
 pub async fn end(pool: &PgPool, action_id: i64, end: &ActionEnd<'_>) -> Result<(), StoreError> {
     let failed = StoreError::doing("writing down how a call that starts something ended");
     let mut tx = pool.begin().await.map_err(&failed)?;
@@ -201,16 +202,15 @@ pub async fn end(pool: &PgPool, action_id: i64, end: &ActionEnd<'_>) -> Result<(
         }
         Trace::Launch { source_id, .. } => {
             keep_launch(&mut tx, &end.trace).await.map_err(&failed)?;
-            // figures can be grouped by how a session was launched
+            // metrics can be grouped by how a session was launched
             version::raise(&mut tx, Place { source_id, stream: Stream::Sessions }).await?;
         }
     }
     tx.commit().await.map_err(&failed)
 }
 
-/// Has the artifact queue look for a summary again, whatever it had decided: a session may have ended months ago, so
-/// its tries are counted from now. Whoever is at it loses the claim: what it
-/// brings is older than what was just asked for.
+/// Makes the artifact queue request a summary again, regardless of the task's state: a session may have ended months
+/// ago, so its tries count from now. A running try loses its claim, because its result is older than this request.
 async fn ask_for_summary(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -269,7 +269,7 @@ async fn keep_launch(tx: &mut PgConnection, trace: &Trace<'_>) -> Result<(), sql
     .map(drop)
 }
 
-/// The number of a source that the database knows.
+/// Returns the id of a source that the database knows.
 pub async fn source_id(pool: &PgPool, slug: &str) -> Result<Option<SourceId>, StoreError> {
     let id = sqlx::query_scalar!("select source_id from core.sources where source_slug = $1", slug)
         .fetch_optional(pool)

@@ -1,12 +1,12 @@
-//! Batches: how much one statement carries.
+//! Batches: limits the size of one statement.
 //!
-//! A statement's values are in memory several times on their way to the server, so that what bounds the memory of a
-//! large page is the size of its statements and not its own.
+//! A statement's values are in memory several times on their way to the server, so the size of its statements
+//! determines the memory that a large page needs.
 
-/// Bytes of values that one statement carries, unless a single row is larger.
+/// Bytes of values in one statement, unless a single row is larger.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// Cuts `rows` into runs of at most `max_rows` rows and about [`MAX_BYTES`] bytes, by what each row weighs.
+/// Splits `rows` into runs of at most `max_rows` rows and about [`MAX_BYTES`] bytes, by the size of each row.
 pub(super) fn batches<T>(rows: &[T], max_rows: usize, bytes: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
     let mut left = rows;
     std::iter::from_fn(move || {

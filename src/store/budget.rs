@@ -1,8 +1,8 @@
-//! Call budgets: rows that all instances take their calls from.
+//! Call budgets: rows from which all instances take their calls.
 //!
-//! Each question is one short statement in a transaction of its own, so that nobody waits for anybody's page.
-//! The arithmetic stands in the functions of the migration; tokens go by the database's clock, what a provider
-//! stated by the caller's.
+//! Each request is one short statement in a transaction of its own, so that no caller waits for the transaction of a
+//! page. The arithmetic is in database functions; tokens use the database's clock, limits stated by a provider the
+//! caller's.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -10,43 +10,44 @@ use sqlx::PgPool;
 use crate::model::id::SourceId;
 use crate::store::StoreError;
 
-/// A budget as it is configured.
+/// A configured budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BudgetRegistration {
-    /// Host and account; never a credential, nor anything made of one.
+    /// Host and account; never a credential, nor anything derived from one.
     pub key: String,
     /// Calls a minute.
     pub requests_per_minute: u32,
-    /// Whether that is a ceiling, also where the provider allows more; else it holds where the provider states no policy.
+    /// Whether this is a ceiling even where the provider allows more; otherwise it applies where the provider states
+    /// no policy.
     pub is_set_by_hand: bool,
-    /// Thousandths of the provider's stated quotas that are ours.
+    /// Our share of the provider's stated quotas, in thousandths.
     pub share_permille: u32,
     /// The sources whose calls it counts.
     pub sources: Vec<SourceId>,
 }
 
-/// What a caller is told.
+/// Answer to a request for calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservation {
-    /// Call now.
+    /// The calls may be made now.
     Granted {
         /// Number of the first call taken; the others follow it.
         number: i64,
-        /// Calls taken: one or more, at most as many as were wanted.
+        /// Calls taken: between one and the requested number.
         count: i64,
     },
-    /// No token is there.
+    /// No token is available.
     Wait {
-        /// For so long, microseconds.
+        /// Time to wait, microseconds.
         wait_us: i64,
         /// Time between two calls at the steady rate, microseconds.
         spacing_us: i64,
     },
-    /// The provider wants no call before this.
+    /// The provider allows no call before this instant.
     Blocked(DateTime<Utc>),
 }
 
-/// What a provider said about one of its quotas.
+/// Limits that a provider stated for one of its quotas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatedQuota<'a> {
     /// Its name.
@@ -57,12 +58,12 @@ pub struct StatedQuota<'a> {
     pub window_seconds: Option<i64>,
     /// Calls left in this window.
     pub remaining: Option<i64>,
-    /// When the next begins.
+    /// Start of the next window.
     pub resets_at: Option<DateTime<Utc>>,
 }
 
-/// Registers a budget and who uses it. A block and a window that is not over stay in force; what was said of others is
-/// forgotten, so that a quota the provider gave up does not bind for ever.
+/// Registers a budget and the sources that use it. A block and unfinished windows stay in force. Other statements of
+/// the provider are deleted, so that a quota it no longer has does not bind for ever.
 pub async fn register(pool: &PgPool, budget: &BudgetRegistration, now: DateTime<Utc>) -> Result<(), StoreError> {
     let failed = StoreError::doing("registering a call budget");
     let mut tx = pool.begin().await.map_err(&failed)?;
@@ -84,7 +85,7 @@ pub async fn register(pool: &PgPool, budget: &BudgetRegistration, now: DateTime<
     .execute(&mut *tx)
     .await
     .map_err(&failed)?;
-    // a source that got another name keeps the instant before which its provider wants no call
+    // a renamed source keeps the instant before which its provider allows no call
     sqlx::query!(
         "update ingest.call_budgets b set blocked_until = old.blocked_until
            from (select max(o.blocked_until::timestamptz) as blocked_until
@@ -119,7 +120,7 @@ pub async fn register(pool: &PgPool, budget: &BudgetRegistration, now: DateTime<
     tx.commit().await.map_err(&failed)
 }
 
-/// Takes up to `wanted` calls of `key`, or says why not; `None` where there is no such budget.
+/// Takes up to `wanted` calls of `key`, or returns why not; `None` where there is no such budget.
 pub async fn reserve(
     pool: &PgPool,
     key: &str,
@@ -146,7 +147,7 @@ pub async fn reserve(
     }))
 }
 
-/// Keeps what the answer to call `number` said.
+/// Stores what the answer to call `number` stated.
 pub async fn observe(
     pool: &PgPool,
     key: &str,

@@ -1,9 +1,9 @@
-//! What became of stored sessions: field, old, new, when, by which run.
+//! Changes of stored sessions: field, old value, new value, time and run.
 //!
-//! The figures of the sessions a page is about to change are read before, and compared after, both within the page's
-//! transaction and each by one statement. A page of new or unchanged sessions costs nothing. Which fields count is said
-//! by the view `ingest.session_figures`; none holds a text or a person's own words. While a session is live, that its
-//! clock goes on is no change: every poll would write it down.
+//! The values of the sessions that a page may change are read before and compared after, both within the page's
+//! transaction and each by one statement. A page of new or unchanged sessions costs nothing. The view
+//! `ingest.session_figures` defines the compared fields; none holds a text or a person's own words. The growing
+//! duration of a live session is no change: every poll would record it.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -11,25 +11,25 @@ use sqlx::PgConnection;
 use crate::store::lateness::{self, Kind};
 use crate::store::{Place, StoreError};
 
-/// The figures of sessions as they were.
+/// The values of sessions before a write.
 #[derive(Debug, Default)]
 pub(super) struct Before {
     ids: Vec<String>,
     figures: Vec<String>,
 }
 
-/// When something is written, and by what.
+/// Time and run of a write.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stamp {
     /// The run.
     pub(super) run_id: i64,
-    /// When the record was asked for.
+    /// When the record was requested.
     pub(super) fetched_at: DateTime<Utc>,
     /// The present.
     pub(super) now: DateTime<Utc>,
 }
 
-/// Reads the figures of the sessions `ids` that are stored.
+/// Reads the values of the stored sessions among `ids`.
 pub(super) async fn before(tx: &mut PgConnection, place: Place, ids: &[&str]) -> Result<Before, StoreError> {
     if ids.is_empty() {
         return Ok(Before::default());
@@ -48,7 +48,7 @@ pub(super) async fn before(tx: &mut PgConnection, place: Place, ids: &[&str]) ->
     Ok(Before { ids, figures })
 }
 
-/// Writes down what has changed since, and how long after their end sessions still changed.
+/// Records what has changed since, and how long after their end sessions still changed.
 pub(super) async fn record(
     tx: &mut PgConnection,
     place: Place,

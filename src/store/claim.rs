@@ -1,8 +1,8 @@
-//! Taking claims back that cannot be true.
+//! Trimming of completeness windows that end in the future.
 //!
-//! A stream that claims to be complete up to an instant that has not come yet would never read what lies before it, and
-//! would state zeros for days that have not been. Such a claim is a clock's or a hand's mistake: it is cut back to what
-//! can be, and said. Must not know how claims are proven.
+//! A stream that is marked complete up to a future instant would never read what lies before it, and would report
+//! zeros for days that have not happened. Such a window is due to a wrong clock or a manual change: it is trimmed and
+//! reported. This module must not know how windows are proven.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use crate::store::hold::Hold;
 use crate::store::{StoreError, state_coverage};
 
-/// Cuts what is claimed beyond `limit` back to `now`. Returns the end of the furthest claim that was taken back.
+/// Trims windows that end beyond `limit` to `now`. Returns the end of the furthest one trimmed.
 pub async fn take_back(
     pool: &PgPool,
     hold: &Hold,

@@ -1,8 +1,8 @@
-//! What operators tell about a stream: that it rests, that it goes on, that it is to run now.
+//! Operators' commands for a stream: pause, resume, run now.
 //!
-//! One small table for lists and for what is fetched session by session alike. Pollers read it: a claim is refused
-//! while a stream is paused, and so is the next page of a run under way; what is to run now is looked for every
-//! second. Each wish is written into the journal of operations in the same transaction. Nothing is ever deleted.
+//! One small table serves lists and per-session streams alike. Pollers read it: while a stream is paused, claims are
+//! refused, and so is the next page of an active run; requested runs are looked up every second. Each command is
+//! written into the journal of operations in the same transaction. Rows are never deleted.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -12,29 +12,29 @@ use crate::model::stream::Stream;
 use crate::store::StoreError;
 use crate::store::operation::{self, Operation};
 
-/// What is said about one stream.
+/// Control row of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Control {
-    /// Its name.
+    /// Name of the stream.
     pub stream: String,
-    /// Since when it is paused; `None`: it is polled.
+    /// Start of the pause; `None`: the stream is polled.
     pub paused_at: Option<DateTime<Utc>>,
-    /// By whom.
+    /// The operator who paused it.
     pub paused_by: Option<String>,
-    /// When a run was asked for that has not begun.
+    /// When a run was requested that has not begun.
     pub due_at: Option<DateTime<Utc>>,
 }
 
-/// What became of a wish.
+/// Result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// Its number in the journal of operations.
     pub operation_id: i64,
-    /// The streams it is about, as they stand now.
+    /// The affected streams in their present state.
     pub streams: Vec<Control>,
 }
 
-/// Pauses `streams`, all of `wish.source_id`. One that is paused stays so since then and by whom it was.
+/// Pauses `streams`, all of `wish.source_id`. A stream that is already paused keeps the time and author of its pause.
 pub async fn pause(pool: &PgPool, wish: &Operation<'_>, streams: &[Stream]) -> Result<Told, StoreError> {
     let failed = StoreError::doing("pausing a stream");
     let mut tx = pool.begin().await.map_err(&failed)?;
@@ -57,7 +57,7 @@ pub async fn pause(pool: &PgPool, wish: &Operation<'_>, streams: &[Stream]) -> R
     Ok(told)
 }
 
-/// Lets `streams` go on; those that were paused are due at once.
+/// Resumes `streams`; those that were paused are due at once.
 pub async fn resume(pool: &PgPool, wish: &Operation<'_>, streams: &[Stream]) -> Result<Told, StoreError> {
     let failed = StoreError::doing("resuming a stream");
     let mut tx = pool.begin().await.map_err(&failed)?;
@@ -76,7 +76,7 @@ pub async fn resume(pool: &PgPool, wish: &Operation<'_>, streams: &[Stream]) -> 
     Ok(told)
 }
 
-/// Makes `streams` due now, and with them what waits for its next try; those that are paused are left out. `None`:
+/// Makes `streams` due now, and with them the tasks that wait for their next try; leaves out paused streams. `None`:
 /// all of them are paused, and nothing was written.
 pub async fn run_now(pool: &PgPool, wish: &Operation<'_>, streams: &[Stream]) -> Result<Option<Told>, StoreError> {
     let failed = StoreError::doing("making a stream due");
@@ -132,7 +132,7 @@ async fn write_down(tx: &mut PgConnection, wish: &Operation<'_>, streams: &[Stre
     Ok(Told { operation_id, streams })
 }
 
-/// What is to run now and can: nobody holds it, and the provider takes calls.
+/// Returns the requested runs that can start: the stream is not leased, and the provider allows calls.
 pub async fn wanted(pool: &PgPool, now: DateTime<Utc>) -> Result<Vec<(SourceId, Stream)>, StoreError> {
     let rows = sqlx::query!(
         r#"select c.source_id as "source_id!", c.stream as "stream!"
@@ -149,7 +149,7 @@ pub async fn wanted(pool: &PgPool, now: DateTime<Utc>) -> Result<Vec<(SourceId, 
     Ok(rows.into_iter().filter_map(|row| Some((SourceId(row.source_id), Stream::parse(&row.stream)?))).collect())
 }
 
-/// Those of `streams` that are to run now. Only one instance gets each.
+/// Returns those of `streams` that are to run now. Only one instance gets each.
 pub async fn take_due(pool: &PgPool, source_id: SourceId, streams: &[Stream]) -> Result<Vec<Stream>, StoreError> {
     let taken = sqlx::query_scalar!(
         "update ingest.controls set due_at = null
@@ -164,7 +164,7 @@ pub async fn take_due(pool: &PgPool, source_id: SourceId, streams: &[Stream]) ->
     Ok(taken.iter().filter_map(|name| Stream::parse(name)).collect())
 }
 
-/// The streams of a source that are paused.
+/// Returns the paused streams of a source.
 pub async fn paused(pool: &PgPool, source_id: SourceId) -> Result<Vec<Stream>, StoreError> {
     let names = sqlx::query_scalar!(
         "select stream from ingest.controls where source_id = $1 and paused_at is not null",

@@ -1,30 +1,30 @@
-//! Rows by `copy` in its binary form: the way for many rows of which none is stored yet.
+//! Rows by `copy` in its binary format: the way for many rows of which none is stored yet.
 //!
-//! Each value is encoded by the driver, as a parameter would be; this adds only what the form puts around them. Whether
-//! the columns named in the statement are of the values' types is for the caller to see to: the form names no types, and
-//! the server refuses what it cannot read.
+//! The driver encodes each value as a parameter; this module adds only the framing. The caller ensures that the
+//! columns named in the statement have the values' types: the format has no type names, and the server refuses data
+//! that it cannot read.
 
 use sqlx::PgConnection;
 use sqlx::encode::{Encode, IsNull};
 use sqlx::postgres::{PgArgumentBuffer, PgCopyIn, Postgres};
 
-/// What the form begins with: its name, no flags, no further header.
+/// Header of the format: its signature, no flags, no extension.
 const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// What it ends with, where the number of columns of a row would be.
+/// Trailer, at the position of a row's number of columns.
 const END: [u8; 2] = (-1_i16).to_be_bytes();
-/// Stands where the length of a value would be: there is none.
+/// Marks a null, at the position of a value's length.
 const NULL: [u8; 4] = (-1_i32).to_be_bytes();
-/// Bytes that are sent at once, about.
+/// Approximate number of bytes sent at once.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// Rows on their way.
+/// Rows being sent.
 pub(super) struct Rows<'c> {
     copy: PgCopyIn<&'c mut PgConnection>,
     form: Form,
 }
 
 impl<'c> Rows<'c> {
-    /// Begins to send rows; `statement` is a `copy … from stdin (format binary)` with its columns.
+    /// Begins sending rows; `statement` is a `copy … from stdin (format binary)` with its columns.
     pub(super) async fn begin(connection: &'c mut PgConnection, statement: &'static str) -> Result<Self, sqlx::Error> {
         Ok(Self { copy: connection.copy_in_raw(statement).await?, form: Form::new() })
     }
@@ -42,7 +42,7 @@ impl<'c> Rows<'c> {
         Ok(())
     }
 
-    /// Sends the last of them, and returns how many were stored.
+    /// Sends the last rows, and returns how many were stored.
     pub(super) async fn end(mut self) -> Result<u64, sqlx::Error> {
         self.form.buffer.extend_from_slice(&END);
         self.copy.send(&self.form.buffer[..]).await?;
@@ -50,7 +50,7 @@ impl<'c> Rows<'c> {
     }
 }
 
-/// The bytes of the form.
+/// The encoded bytes.
 struct Form {
     buffer: PgArgumentBuffer,
 }

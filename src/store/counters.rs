@@ -1,6 +1,6 @@
-//! What is counted about a session's messages, written with them.
+//! Counters of a session's messages, written with them.
 //!
-//! Worked out once, so that no question has to read messages for it. Unchanged counters are not written again.
+//! They are computed once, so that no query reads messages for them. Unchanged counters are not written again.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -10,7 +10,7 @@ use crate::model::id::SourceId;
 use crate::model::message::{Flow, Message, SessionStats};
 use crate::store::StoreError;
 
-/// Counters of sessions, turned into the columns that one statement takes.
+/// Counters of sessions, as the columns of one statement.
 #[derive(Debug)]
 pub(super) struct Columns<'a> {
     pub(super) ids: Vec<i64>,
@@ -18,7 +18,7 @@ pub(super) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// Of `stats`, those of the sessions `ids`.
+    /// Creates the columns from `stats` of the sessions `ids`.
     pub(super) fn new(ids: Vec<i64>, stats: &'a [SessionStats]) -> Self {
         Self { ids, stats }
     }
@@ -41,7 +41,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Writes the counters of each session in `carried`, as `count` makes them.
+/// Writes the counters of each session in `carried`, as computed by `count`.
 pub(super) async fn write(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -98,7 +98,7 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// A list of numbers as the database writes it: lists of different lengths make no rectangle.
+/// Formats a list of numbers as an array literal: lists of different lengths do not fit a two-dimensional array.
 pub(super) fn replies(flow: &Flow) -> String {
     let numbers: Vec<String> = flow.reply_seconds.iter().map(ToString::to_string).collect();
     format!("{{{}}}", numbers.join(","))

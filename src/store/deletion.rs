@@ -1,8 +1,8 @@
-//! What a page says about who is deleted at the provider.
+//! Deletion marks of sessions, derived from a page.
 //!
-//! Whoever it names is there: unchanged, older than what is stored, or not to be read. Whoever it was asked for and does
-//! not have is missed, and by the second time deleted. Both are changes of the session and written down as such. An
-//! unchanged row is not touched unless this is what changes.
+//! A session that the page names exists, even if the record is unchanged, older than the stored one, or unreadable. A
+//! session that was requested and not found counts as missing, and the second time as deleted. Both are recorded as
+//! changes of the session. An unchanged row is written only if its mark changes.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::store::page::seen::Known;
 use crate::store::page::{Prepared, SaveContext};
 use crate::store::{StoreError, absence, change, order};
 
-/// Sessions named by this page that the provider did not have before.
+/// Returns the sessions named by this page that were missing before.
 pub(super) async fn named_again(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
@@ -28,7 +28,7 @@ pub(super) async fn named_again(
     };
     let named = records.iter().map(Prepared::id).filter(|id| known.get(*id).is_some_and(is_back));
     let mut back: Vec<String> = named.map(str::to_owned).collect();
-    // a record that cannot be read is there all the same
+    // an unreadable record exists all the same
     let rejected = page.rejects.iter().filter_map(|reject| reject.provider_record_id.as_ref());
     let rejected: Vec<&str> = rejected.map(ProviderRecordId::as_str).collect();
     back.extend(absence::missed(tx, context.hold.place(), &rejected, context.fetched_at).await?);
@@ -37,7 +37,7 @@ pub(super) async fn named_again(
     Ok(back)
 }
 
-/// Who is back is no longer deleted; an old record that is read again brings nobody back.
+/// Clears the deletion mark of sessions that are back; an old record that is read again restores none.
 pub(super) async fn settle(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
@@ -55,7 +55,7 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// Writes down that the provider did not have the sessions `missing`; whether some are taken for deleted now.
+/// Records that the provider did not have the sessions `missing`; returns whether some are treated as deleted now.
 pub(super) async fn miss(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,

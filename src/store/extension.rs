@@ -1,4 +1,4 @@
-//! Providers' own tables, written by their description.
+//! Providers' own tables, written from their description.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::store::page::Prepared;
 use crate::store::page::seen::Known;
 use crate::store::{StoreError, order};
 
-/// Writes the extension rows of sessions; a record that is partial or lacks a usual field leaves its row as it is.
+/// Writes the extension rows of sessions; a record that is partial or lacks a usual field leaves its row unchanged.
 /// `is_new`: none of them is stored.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
@@ -25,7 +25,7 @@ pub(super) async fn upsert(
         .filter(|(_, record)| !(record.lacks_field && known.contains_key(record.id())))
         .filter_map(|(id, record)| Some((*id, record.record.session.extension.as_ref()?)))
         .collect();
-    // all sessions of a page are of one provider, so there is one table
+    // all sessions of a page have one provider, so there is one table
     let Some(table) = rows.first().map(|(_, extension)| extension.table) else { return Ok(()) };
     let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
     // the names come from constants of the providers' folders, never from data

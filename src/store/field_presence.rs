@@ -1,9 +1,9 @@
-//! Which documented fields the records of a stream have, and since when one is missing.
+//! Presence of documented fields in the records of a stream, and since when one is missing.
 //!
-//! Counted over new and changed records: what is stored to the byte says nothing new. A field is usual if at least half
-//! of the earlier records had it. It is missing once nearly all of the records since lack it, however many runs they
-//! came in; it is back as soon as half of the records of a run have it. A record that lacks a usual field says nothing
-//! of what that field stands for, so it blanks nothing out.
+//! Only new and changed records count, because unchanged ones add no information. A field is usual if at least half
+//! of the earlier records had it. It is missing once nearly all of the records since lack it, in any number of runs;
+//! it is back as soon as half of the records of a run have it. A record that lacks a usual field says nothing about
+//! that field's meaning, so it clears no stored value.
 
 mod usual;
 
@@ -18,29 +18,29 @@ use crate::store::field_presence::usual::{Counts, Field};
 use crate::store::hold::Hold;
 use crate::store::{Place, StoreError};
 
-/// Unknown fields that are named beside a missing one: one of them may be its new name.
+/// Unknown fields listed with a missing one: one of them may be its new name.
 const MAX_NAMED: i64 = 3;
 
 /// A documented field that is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingField {
-    /// Where in the record, RFC 6901, list positions left out.
+    /// Path in the record, RFC 6901, without list positions.
     pub path: String,
-    /// Since when.
+    /// Start of its absence.
     pub since: DateTime<Utc>,
-    /// New and changed records since then that lack it.
+    /// New and changed records since then without it.
     pub absent_count: i64,
-    /// How many there were.
+    /// All new and changed records since then.
     pub record_count: i64,
-    /// Earlier records that had it.
+    /// Earlier records with it.
     pub earlier_present_count: i64,
-    /// How many there were.
+    /// All earlier records.
     pub earlier_count: i64,
-    /// Unknown fields that came since then.
+    /// Unknown fields first seen since then.
     pub unknown_fields: Vec<String>,
 }
 
-/// What is known of the fields of a stream, and what a run counts.
+/// Knowledge about the fields of a stream, and the counts of a run.
 #[derive(Debug, Default)]
 pub struct FieldBook {
     known: BTreeMap<String, Field>,
@@ -48,8 +48,8 @@ pub struct FieldBook {
 }
 
 impl FieldBook {
-    /// What is known at the beginning of a run. Of the fields that are `dropped` for good nothing is known: a record
-    /// need not have them.
+    /// Loads the knowledge at the beginning of a run. Fields that are `dropped` for good are left out: a record need
+    /// not have them.
     pub async fn load(pool: &PgPool, place: Place, dropped: &[String]) -> Result<Self, StoreError> {
         let rows = sqlx::query!(
             "select field, earlier_present, earlier_absent, recent_present, recent_absent, recent_from, missing_since
@@ -72,7 +72,7 @@ impl FieldBook {
         Ok(Self { known: known.collect(), counted: Mutex::default() })
     }
 
-    /// Whether a record lacks a usual field, of its messages or of the session.
+    /// Whether a record lacks a usual field of its messages or of the session.
     pub(super) fn lacks(&self, record: &FieldPresence, of_messages: bool) -> bool {
         let is_usual = |path: &str| self.known.get(path).is_some_and(|field| field.is_usual());
         record
@@ -89,7 +89,7 @@ impl FieldBook {
         }
     }
 
-    /// Since when a field was missing that is back in a run that began at `began_at`: the earliest instant.
+    /// Returns since when a field was missing that is back in a run that began at `began_at`: the earliest instant.
     pub fn back_since(&self, began_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let after = self.after(began_at);
         let back = self
@@ -99,7 +99,7 @@ impl FieldBook {
         back.filter_map(|(_, field)| field.missing_since).min()
     }
 
-    /// What is known of each field after a run that began at `began_at`.
+    /// Returns the state of each field after a run that began at `began_at`.
     fn after(&self, began_at: DateTime<Utc>) -> BTreeMap<&str, Field> {
         let mut after: BTreeMap<&str, Field> = self.known.iter().map(|(path, field)| (path.as_str(), *field)).collect();
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +110,7 @@ impl FieldBook {
         after
     }
 
-    /// Keeps what a run that began at `began_at` counted, and returns the fields that are missing. Writes nothing where
+    /// Stores the counts of a run that began at `began_at`, and returns the missing fields. Writes nothing where
     /// nothing was counted.
     pub async fn settle(
         &self,
@@ -181,7 +181,7 @@ async fn write(tx: &mut PgConnection, place: Place, fields: &[(&str, Field)]) ->
     Ok(())
 }
 
-/// Unknown fields of the stream that were first met since then, those of most records first.
+/// Returns the unknown fields of the stream first seen since then, most frequent first.
 async fn unknown_fields(tx: &mut PgConnection, place: Place, since: DateTime<Utc>) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
         "select path from ingest.oddities

@@ -1,7 +1,8 @@
-//! The right to write: what the first statement of a writing transaction compares.
+//! The right to write, which the first statement of a writing transaction compares.
 //!
-//! Polling holds a stream's lease. Work on the past holds the claim on its unit, beside the poller of the stream. What only adds records that are kept already holds nothing: the rule that an older
-//! record never overwrites a newer one is enough for it, and it may claim nothing about a range of time.
+//! Polling holds a stream's lease. Work on past periods holds the claim on its unit, beside the poller of the stream.
+//! A replay needs no right: it only rewrites rows from stored records, where an older record never overwrites a newer
+//! one, and it may not mark ranges as complete.
 
 use sqlx::PgConnection;
 
@@ -10,19 +11,19 @@ use crate::store::backfill::Unit;
 use crate::store::lease::Lease;
 use crate::store::{Place, StoreError};
 
-/// On what ground something is written.
+/// The right under which something is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
     /// The lease of the stream.
     Lease(Lease),
-    /// The claim on a window of the past.
+    /// The claim on a past window.
     Unit(Unit),
-    /// None: records that were fetched before are read again by today's code.
+    /// None: stored records are read again with the current code.
     Replay(Place),
 }
 
 impl Hold {
-    /// What it is about.
+    /// Returns the source and stream it applies to.
     pub fn place(&self) -> Place {
         match self {
             Self::Lease(lease) => lease.place(),
@@ -31,12 +32,12 @@ impl Hold {
         }
     }
 
-    /// Whether records are read again that were fetched before: what was counted then is not counted once more.
+    /// Whether stored records are read again, which were already counted when they were fetched.
     pub(super) fn is_replay(&self) -> bool {
         matches!(self, Self::Replay(_))
     }
 
-    /// That the right is somebody else's.
+    /// Returns the error that another process now holds the right.
     pub fn lost(&self) -> StoreError {
         match self {
             Self::Lease(lease) => lease.lost(),
@@ -47,8 +48,8 @@ impl Hold {
         }
     }
 
-    /// Fails with [`StoreError::LeaseLost`] or [`StoreError::UnitLost`] where the right is somebody else's by now, and
-    /// with [`StoreError::Paused`] where an operator wants the stream to rest.
+    /// Fails with [`StoreError::LeaseLost`] or [`StoreError::UnitLost`] where another process now holds the right,
+    /// and with [`StoreError::Paused`] where an operator paused the stream.
     pub(super) async fn guard(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         match self {
             Self::Lease(lease) => lease.guard_unpaused(tx).await,
@@ -58,8 +59,8 @@ impl Hold {
     }
 }
 
-/// Keeps a source from being removed while something is written for it: rows that belong to it have no foreign key. A
-/// lease and a claim hold a row of the source already.
+/// Prevents the removal of a source while data is written for it, because some of its rows have no foreign key. A
+/// lease and a claim already lock a row of the source.
 pub(super) async fn keep_source(tx: &mut PgConnection, source_id: SourceId) -> Result<(), StoreError> {
     sqlx::query!(r#"select 1 as "one!" from core.sources where source_id = $1 for key share"#, source_id.0,)
         .fetch_optional(tx)

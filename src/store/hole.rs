@@ -1,8 +1,8 @@
-//! Holes that an operator accepts: ranges that were read and could not be proven.
+//! Accepted holes: ranges that were read without proof and that an operator accepts.
 //!
-//! Only what is doubtful can be accepted: what was never read is read by the next poll. An accepted hole stays unproven,
-//! but no longer holds back what comes after it, and polls do not read it again. Each command is written into the journal
-//! of operations in the same transaction; nothing is deleted.
+//! Only doubtful ranges can be accepted: the next poll reads ranges that were never read. An accepted hole stays
+//! unproven, but no longer holds back the watermark, and polls do not read it again. Each command is written into the
+//! journal of operations in the same transaction; nothing is deleted.
 
 use sqlx::{PgConnection, PgPool};
 
@@ -12,16 +12,17 @@ use crate::model::time::Window;
 use crate::store::StoreError;
 use crate::store::operation::{self, Operation};
 
-/// What became of a command.
+/// Result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
     /// Its number in the journal of operations.
     pub operation_id: i64,
-    /// The ranges that were accepted, or that are open again, oldest first.
+    /// The ranges that were accepted or reopened, oldest first.
     pub windows: Vec<Window>,
 }
 
-/// Accepts what is doubtful within `range`, as far as it is not accepted yet. `None`: nothing is, and nothing was written.
+/// Accepts the doubtful ranges within `range` that are not accepted yet. `None`: there are none, and nothing was
+/// written.
 pub async fn accept(
     pool: &PgPool,
     wish: &Operation<'_>,
@@ -59,7 +60,7 @@ pub async fn accept(
     write_down(tx, wish, windows.collect(), Some(note)).await
 }
 
-/// Opens again every accepted hole that touches `range`. `None`: there is none, and nothing was written.
+/// Reopens every accepted hole that touches `range`. `None`: there is none, and nothing was written.
 pub async fn reopen(
     pool: &PgPool,
     wish: &Operation<'_>,
@@ -87,7 +88,7 @@ pub async fn reopen(
     write_down(tx, wish, windows.collect(), None).await
 }
 
-/// One command at a time, and no proof in between: each takes this row first.
+/// Locks the stream's row: one command at a time, and no proof in between.
 async fn lock(tx: &mut PgConnection, wish: &Operation<'_>, stream: Stream) -> Result<(), StoreError> {
     sqlx::query!(
         r#"select 1 as "one!" from ingest.streams where source_id = $1 and stream = $2 for no key update"#,
@@ -117,7 +118,7 @@ async fn write_down(
     Ok(Some(Changed { operation_id, windows }))
 }
 
-/// The ranges that are accepted, oldest first.
+/// Returns the accepted ranges, oldest first.
 pub async fn accepted(pool: &PgPool, source_id: SourceId, stream: Stream) -> Result<Vec<Window>, StoreError> {
     let rows = sqlx::query!(
         "select window_from, window_to from ingest.accepted_holes

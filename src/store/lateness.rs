@@ -1,8 +1,8 @@
-//! How late records come: the measure behind the overlap.
+//! Lateness of records, which determines the overlap of polls.
 //!
-//! A session that appears where everything was proven complete came too late for the poll before. By how much says how
-//! far polls must reach back, so the overlap grows with what was seen lately, up to a bound; what is found beyond that
-//! is counted apart, and is the business of reconciliation. Counted per day, so that old accidents are forgotten.
+//! A session that appears in a range already proven complete was too late for the earlier poll. The delay shows how
+//! far polls must reach back, so the overlap grows with recent delays, up to a limit. Sessions found beyond it are
+//! counted separately, and reconciliation deals with them. Counts are kept per day, so that old incidents expire.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -11,19 +11,19 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::{Place, StoreError};
 
-/// No overlap grows beyond this.
+/// Upper limit of the overlap.
 pub const LONGEST_OVERLAP: TimeDelta = TimeDelta::hours(48);
-/// How long what was seen counts, days.
+/// Number of days for which a delay counts.
 const RECENT_DAYS: i32 = 14;
 
-/// What came late.
+/// Kinds of late records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A session, in a range that was proven complete.
     Appeared,
-    /// The same, beyond every overlap.
+    /// The same, beyond any overlap.
     FoundLater,
-    /// A change of a session that had ended.
+    /// A change of an ended session.
     Changed,
 }
 
@@ -37,8 +37,8 @@ impl Kind {
     }
 }
 
-/// Measures sessions that are stored for the first time and were created at `created`: those in a range that is proven
-/// complete were overlooked when it was. Before the page's own proof is written.
+/// Measures sessions stored for the first time and created at `created`: those in a proven range were missed when it
+/// was proven. Runs before the page's own proof is written.
 pub(super) async fn measure(
     tx: &mut PgConnection,
     place: Place,
@@ -70,7 +70,7 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Counts `count` late records, the latest of them by `seconds`.
+/// Counts `count` late records, whose largest delay is `seconds`.
 pub(super) async fn note(
     tx: &mut PgConnection,
     place: Place,
@@ -101,7 +101,7 @@ pub(super) async fn note(
     Ok(())
 }
 
-/// How far a stream's polls reach back: `least`, or as late as a session appeared lately. Kept as a fact of the source,
+/// Returns how far a stream's polls reach back: `least`, or the largest recent delay. Stored as a fact of the source,
 /// so that it can be shown.
 pub async fn overlap(
     pool: &PgPool,

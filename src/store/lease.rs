@@ -1,9 +1,9 @@
 //! Leases: at most one poller advances a stream.
 //!
-//! The lease is a row. Its token is random and its fence grows with every grant; both are compared in
-//! each page's transaction, because after a failover two holders may own the same fence. All times are
-//! the database's, so that no machine's clock matters. A holder trusts its lease by itself only for so long after it
-//! asked for it, by a clock that cannot be set: whoever slept longer stops before it asks anybody.
+//! The lease is a row. Its token is random and its fence grows with every grant; each page's transaction compares
+//! both, because after a failover two holders may have the same fence. All times are the database's, so that no
+//! machine's clock matters. A holder trusts its lease only for a limited time after its request, by a monotonic
+//! clock: a process that was suspended longer stops without asking.
 
 use std::time::Duration;
 
@@ -16,19 +16,18 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::{Place, StoreError};
 
-/// A last start so far ahead of the present was written with a wrong clock, and keeps no run from starting.
+/// A last start this far ahead of the present was written with a wrong clock, and does not block a run.
 const WRONG_CLOCK: TimeDelta = TimeDelta::minutes(1);
 
-/// A write of somebody else's about the stream is over in a moment; whoever stopped in the middle of one is not waited
-/// for.
+/// Other writes about the stream are short; a process that is suspended in the middle of one must not block this one.
 const LOCK_PATIENCE: &str = "set local lock_timeout = '2s'";
 
 /// The right to advance a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    /// Source.
+    /// The source.
     pub source_id: SourceId,
-    /// Stream.
+    /// The stream.
     pub stream: Stream,
     token: Uuid,
     fence: i64,
@@ -36,39 +35,39 @@ pub struct Lease {
     trusted_until: Instant,
 }
 
-/// Who asks for a lease, and for how long.
+/// Request for a lease.
 #[derive(Debug, Clone, Copy)]
 pub struct Claimant<'a> {
     /// Host and process.
     pub owner: &'a str,
-    /// How long the lease holds without renewal. A killed poller blocks its streams for so long at most.
+    /// Duration of the lease without renewal; the longest time that a killed poller blocks its streams.
     pub duration: Duration,
     /// The present.
     pub now: DateTime<Utc>,
-    /// The tick of the schedule a run is wanted for; `None`: it is wanted whatever the schedule says.
+    /// The tick of the schedule that the run is for; `None`: regardless of the schedule.
     pub tick: Option<DateTime<Utc>>,
 }
 
-/// What a poller that asks for a stream is told.
+/// Answer to a poller that requests a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// It is yours.
+    /// The lease is granted.
     Granted(Lease),
-    /// Somebody else has it.
+    /// Another poller has it.
     Held {
-        /// Who: host and process.
+        /// Its host and process.
         owner: String,
-        /// Until when, unless renewed.
+        /// End of its lease, unless renewed.
         until: DateTime<Utc>,
     },
     /// An operator paused it.
     Paused,
-    /// Somebody has run it for this tick.
+    /// The stream has already run for this tick.
     NotDue,
 }
 
-/// Asks for the lease of a stream. Of several instances that ask for the same tick only one is to run: a stream is due
-/// while its last run began before the tick, or never ended, or was asked for by an operator, or was parked until now.
+/// Requests the lease of a stream. Of several instances with the same tick only one is to run: a stream is due if its
+/// last run began before the tick or never ended, or if it was requested by an operator or parked until now.
 pub async fn claim(
     pool: &PgPool,
     source_id: SourceId,
@@ -143,8 +142,8 @@ fn is_lock_timeout(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("55P03")
 }
 
-/// Prolongs a lease and returns until when it may be trusted; an error of kind [`StoreError::LeaseLost`] once it is
-/// somebody else's.
+/// Extends a lease and returns until when it may be trusted; fails with [`StoreError::LeaseLost`] once another poller
+/// has it.
 pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<Instant, StoreError> {
     let asked_at = Instant::now();
     let renewed = sqlx::query!(
@@ -163,44 +162,44 @@ pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<Instant, StoreError> 
 }
 
 impl Lease {
-    /// What it is for.
+    /// Returns its source and stream.
     pub(super) fn place(&self) -> Place {
         Place { source_id: self.source_id, stream: self.stream }
     }
 
-    /// Token and fence, for a statement that compares them itself.
+    /// Returns token and fence, for a statement that compares them itself.
     pub(super) fn grant(&self) -> (Uuid, i64) {
         (self.token, self.fence)
     }
 
-    /// The grant's number; grows with every grant of the stream.
+    /// Returns the grant's number, which grows with every grant of the stream.
     pub fn fence(&self) -> i64 {
         self.fence
     }
 
-    /// How long it holds without renewal.
+    /// Returns its duration without renewal.
     pub fn duration(&self) -> Duration {
         self.duration
     }
 
-    /// Until when it may be trusted without asking, unless it is renewed.
+    /// Returns until when it may be trusted without asking, unless it is renewed.
     pub fn trusted_until(&self) -> Instant {
         self.trusted_until
     }
 
-    /// What is said once it is somebody else's, or may be.
+    /// Returns the error that another poller has it, or may have it.
     pub fn lost(&self) -> StoreError {
         StoreError::LeaseLost { source_id: self.source_id.0, stream: self.stream.as_str() }
     }
 
-    /// Compares token and fence, and locks the row for the rest of the transaction: the first statement
-    /// of every write. Writes nothing itself. Time is not compared: a lease that ran out and that nobody
-    /// took is still ours, and whoever takes it replaces the token under the same lock.
+    /// Compares token and fence, and locks the row for the rest of the transaction: the first statement of every
+    /// write. Writes nothing itself. Time is not compared: an expired lease that no other poller took is still ours,
+    /// and a new holder replaces the token under the same lock.
     pub(super) async fn guard(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         self.is_paused(tx).await.map(drop)
     }
 
-    /// The same for what belongs to a run under way: an operator who pauses the stream ends it here.
+    /// Does the same for an active run, which fails here once an operator has paused the stream.
     pub(super) async fn guard_unpaused(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         let (source_id, stream) = (self.source_id.0, self.stream.as_str());
         if self.is_paused(tx).await? { Err(StoreError::Paused { source_id, stream }) } else { Ok(()) }

@@ -1,6 +1,7 @@
-//! Messages of chats, and the counters that go with them.
+//! Messages of chats, and their counters.
 //!
-//! Whatever came is what the session has: messages no longer listed go, and only what changed is written.
+//! The received messages replace the stored ones: messages no longer listed are deleted, and only changes are
+//! written.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,7 +15,8 @@ use crate::store::{StoreError, copy, counters};
 /// Messages written by one statement.
 const BATCH_ROWS: usize = 4_000;
 
-/// So many messages that are new for certain go by `copy`, which takes two round trips and is cheaper for the server.
+/// From this number on, new messages are written by `copy`, which takes two round trips and is cheaper for the
+/// server.
 const WORTH_COPYING: usize = 100;
 
 /// Writes the messages of sessions that were stored for the first time in this transaction.
@@ -49,7 +51,7 @@ async fn copy(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &Mes
     rows.end().await.map(drop)
 }
 
-/// The messages of all sessions, by key. Of a repeated id within a session the last one counts.
+/// Returns the messages of all sessions, by key. Of a repeated id within a session the last one counts.
 fn in_order<'a>(carried: &[(i64, &'a [Message])]) -> Vec<(i64, &'a Message)> {
     let mut messages: BTreeMap<(i64, &str), &Message> = BTreeMap::new();
     for (id, list) in carried {
@@ -70,8 +72,8 @@ async fn write(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &Me
     Ok(())
 }
 
-/// Makes the messages of each session in `carried` equal to what came. `updated` are the sessions that were stored
-/// before; `count` makes a session's counters.
+/// Replaces the messages of each session in `carried` with the received ones. `updated` are the sessions that were
+/// stored before; `count` computes a session's counters.
 pub(super) async fn replace(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -89,7 +91,7 @@ pub(super) async fn replace(
     counters::write(tx, source_id, carried, count).await
 }
 
-/// Messages the provider no longer lists in a session it listed with messages.
+/// Deletes the messages that the provider no longer lists in a session that it listed with messages.
 async fn delete_missing(
     tx: &mut PgConnection,
     source_id: SourceId,

@@ -1,12 +1,12 @@
 //! Writes: the only inserts and updates.
 //!
-//! [`page::save`] commits a page in one transaction: raw records, normalized rows, rejects, what was
-//! learnt, once a second the run's progress and, with the last page of a window, the proof. The transaction
-//! begins by comparing the lease's token and fence, so that a poller that was thought dead cannot write.
-//! A record that is stored already, to the byte, is not touched: hashes are compared first. What is not
-//! stored is inserted plainly, many messages by `copy`; only what may be stored is upserted.
+//! [`page::save`] commits a page in one transaction: raw records, normalized rows, rejects, learnt facts, once a
+//! second the run's progress and, with the last page of a window, the proof. The transaction begins by comparing the
+//! lease's token and fence, so that a poller that was presumed dead cannot write. Unchanged records are not written:
+//! hashes are compared first. New records are inserted without conflict handling, many messages by `copy`; only
+//! records that may be stored are upserted.
 //!
-//! Knows the tables and the model; knows no provider and no HTTP.
+//! This module knows the tables and the model; it knows no provider and no HTTP.
 
 pub mod absence;
 pub mod account;
@@ -61,46 +61,46 @@ use std::borrow::Cow;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 
-/// Where a record belongs.
+/// Source and stream of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// Source.
+    /// The source.
     pub source_id: SourceId,
-    /// Stream.
+    /// The stream.
     pub stream: Stream,
 }
 
 impl Place {
-    /// The place a row names; `None` for a stream this version does not know.
+    /// Returns the place that a row names; `None` for a stream unknown to this version.
     pub(crate) fn of(source_id: i32, stream: &str) -> Option<Self> {
         Some(Self { source_id: SourceId(source_id), stream: Stream::parse(stream)? })
     }
 }
 
-/// Why nothing was written.
+/// The reason why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database failed; the transaction was rolled back.
     #[error("the database failed while {doing}")]
     Database {
-        /// What was being done.
+        /// The failed operation.
         doing: &'static str,
         /// The driver's error.
         #[source]
         source: sqlx::Error,
     },
-    /// What was to be saved was asked for too long ago: others have read since.
+    /// The data to be saved was requested too long ago: other pollers have read since.
     #[error("a page was asked for {age_minutes} minutes before it was saved: the poller slept, and it is read again")]
     Outdated {
-        /// How long ago.
+        /// Age of the request.
         age_minutes: i64,
     },
-    /// Another poller holds the stream now, or the lease has run out.
+    /// Another poller holds the stream now, or the lease has expired.
     #[error("the lease of stream `{stream}` of source {source_id} is lost: another poller may hold it")]
     LeaseLost {
-        /// Source.
+        /// The source.
         source_id: i32,
-        /// Stream.
+        /// The stream.
         stream: &'static str,
     },
     /// Another process holds the unit now, or its backfill was ended.
@@ -112,26 +112,26 @@ pub enum StoreError {
     /// An operator paused the stream.
     #[error("stream `{stream}` of source {source_id} is paused by an operator")]
     Paused {
-        /// Source.
+        /// The source.
         source_id: i32,
-        /// Stream.
+        /// The stream.
         stream: &'static str,
     },
 }
 
 impl StoreError {
-    /// Wraps a driver error with what was being done.
+    /// Wraps a driver error with the name of the failed operation.
     pub(crate) fn doing(doing: &'static str) -> impl Fn(sqlx::Error) -> Self {
         move |source| Self::Database { doing, source }
     }
 
-    /// The error in words that hold no row: what was being done, the state's code, and where.
+    /// Describes the error without any data of a row: the operation, the SQLSTATE code, and the place.
     pub fn cause(&self) -> String {
         let Self::Database { source, .. } = self else { return self.to_string() };
         let Some(database) = source.as_database_error() else { return format!("{self}: {source}") };
         let code = database.code().unwrap_or_default();
         let place = database.constraint().or_else(|| database.table()).unwrap_or_default();
-        // the message of a refused value may quote it; all others speak of the server
+        // the message of a refused value may quote it; all others concern the server
         let message = if self.is_data() { place } else { database.message() };
         format!("{self}: {code} {message}").trim_end().to_owned()
     }
@@ -143,8 +143,8 @@ impl StoreError {
         }
     }
 
-    /// Whether the same write may succeed in a moment: lost connections, deadlocks, lock time-outs, a
-    /// server that restarts or is full of connections.
+    /// Whether the same write may soon succeed: lost connections, deadlocks, lock time-outs, a server that restarts
+    /// or has too many connections.
     pub fn is_transient(&self) -> bool {
         let Self::Database { source, .. } = self else { return false };
         match self.sqlstate().as_deref() {
@@ -156,12 +156,12 @@ impl StoreError {
         }
     }
 
-    /// Whether a key is taken: what was taken for new is stored by now.
+    /// Whether a key is taken: a record assumed to be new is stored by now.
     pub(crate) fn is_taken(&self) -> bool {
         self.sqlstate().as_deref() == Some("23505")
     }
 
-    /// Whether the database refused a value: then one record is to blame, not the page.
+    /// Whether the database refused a value: then one record is at fault, not the page.
     pub fn is_data(&self) -> bool {
         self.sqlstate().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
     }

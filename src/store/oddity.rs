@@ -1,4 +1,4 @@
-//! What nobody expected, counted over records with distinct content.
+//! Unexpected values, counted over records with distinct content.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use crate::model::page::Oddity;
 use crate::store::{Place, StoreError};
 
-/// Different oddities of one stream that are kept: a provider that uses data as keys must not fill the ledger.
+/// Most different oddities of one stream that are stored: a provider that uses data as keys must not fill the table.
 const MAX_KINDS: i64 = 1_000;
 
 pub(super) async fn count(

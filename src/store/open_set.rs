@@ -6,23 +6,23 @@ use sqlx::PgPool;
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::store::StoreError;
 
-/// Which sessions count as open. Each of the two ways to be open has an index of its own, so the
-/// statement asks for them apart.
+/// Definition of open sessions. Each of the two ways to be open has an index of its own, so the statement queries
+/// them separately.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenRange {
-    /// Created before this: newer ones are listed anyway.
+    /// Only sessions created before this: newer ones are listed anyway.
     pub created_before: DateTime<Utc>,
-    /// Created at or after this: older ones are taken as they are.
+    /// Only sessions created at or after this: older ones are no longer refreshed.
     pub created_from: DateTime<Utc>,
     /// Sessions that ended at or after this may still change.
     pub unsettled_since: DateTime<Utc>,
 }
 
-/// Name of the fact that says which open session was read again last by a run that could not read all of them.
+/// Name of the fact that stores the last refreshed session of a run that could not refresh all of them.
 pub const FACT_POSITION: &str = "open_set_position";
 
-/// Open sessions, at most `limit`: those below the one read last, newest first, then the others. So all of them have
-/// their turn, however many there are.
+/// Returns open sessions, at most `limit`: those below the one refreshed last, newest first, then the others. So all
+/// of them get their turn, however many there are.
 pub async fn ids(
     pool: &PgPool,
     source_id: SourceId,

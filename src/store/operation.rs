@@ -1,6 +1,7 @@
-//! The journal of what operators tell the pollers to do: who, when, and about what.
+//! The journal of operators' commands: author, time and target.
 //!
-//! Written in the transaction that does it, so that nothing is done unseen. Knows no meaning of the kinds.
+//! Each is written in the transaction that executes it, so that nothing is done without a record. This module does
+//! not interpret the kinds.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -9,7 +10,7 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
 
-/// Who wants something done.
+/// Author of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
     /// Address of the caller, or user and host of the command line.
@@ -18,30 +19,30 @@ pub struct Operator {
     pub request_id: Option<String>,
 }
 
-/// What somebody wants done.
+/// A command.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation<'a> {
-    /// Where; `None`: at all sources.
+    /// The source; `None`: all sources.
     pub source_id: Option<SourceId>,
-    /// In which stream; `None`: in all.
+    /// The stream; `None`: all streams.
     pub stream: Option<Stream>,
-    /// What: `pause`, `resume`, `run`, `replay`, `backfill`, …
+    /// Kind: `pause`, `resume`, `run`, `replay`, `backfill`, …
     pub kind: &'a str,
-    /// What of it: a reject's number, a range of time.
+    /// Target: a reject's number, a range of time.
     pub target: Option<&'a str>,
-    /// Who.
+    /// The author.
     pub operator: &'a Operator,
     /// The present.
     pub now: DateTime<Utc>,
 }
 
-/// Writes down what was done outside of the database.
+/// Records an operation that was done outside of the database.
 pub async fn write(pool: &PgPool, operation: &Operation<'_>) -> Result<i64, StoreError> {
     let mut connection = pool.acquire().await.map_err(StoreError::doing("writing down what an operator wants"))?;
     record(&mut connection, operation).await
 }
 
-/// Writes it down, within the transaction that does it. Returns its number.
+/// Records an operation within the transaction that executes it. Returns its number.
 pub(super) async fn record(tx: &mut PgConnection, operation: &Operation<'_>) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
         "insert into ingest.operations (requested_at, source_id, stream, kind, target, requested_by, request_id)

@@ -1,9 +1,9 @@
-//! Which of two records of one session is the newer one, and what a record may overwrite.
+//! Order of two records of one session, and what a record may overwrite.
 //!
-//! The provider's own change time decides where both have one; else the order in which they were asked for. A record
-//! whose session is stored to the byte writes nothing, so the stored time of asking may lie before the last reading
-//! that saw the same. That is why a page that is itself old is not saved at all ([`OLDEST_PAGE`]): what could be
-//! turned back is no older than that, and the next reading mends it. Pure: knows neither tables nor calls.
+//! The provider's own change time decides where both have one; else the time of the request. A record whose session
+//! is stored unchanged writes nothing, so the stored time of the request may be earlier than the last one with the
+//! same bytes. That is why a page that is itself old is not saved at all ([`OLDEST_PAGE`]): only newer states could
+//! be reverted, and the next reading corrects them. Pure functions: this module knows neither tables nor calls.
 
 use std::collections::HashMap;
 
@@ -12,21 +12,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::store::page::Prepared;
 use crate::store::page::seen::Known;
 
-/// A page asked for longer ago than this is not saved: its poller slept, and others have read since.
+/// A page requested longer ago than this is not saved: its poller was suspended, and other pollers have read since.
 pub(super) const OLDEST_PAGE: TimeDelta = TimeDelta::minutes(30);
 
-/// The records of a page, by what is to be done with them.
+/// The records of a page, by what to do with them.
 #[derive(Debug)]
 pub(super) struct Sorted<'a, 'r> {
-    /// To be written.
+    /// Records to write.
     pub(super) fresh: Vec<&'a Prepared<'r>>,
-    /// Older than what is stored: only their bytes are kept.
+    /// Records older than the stored ones: only their bytes are kept.
     pub(super) older: Vec<&'a Prepared<'r>>,
-    /// Stored to the byte.
+    /// Number of records that are stored unchanged.
     pub(super) unchanged_count: usize,
 }
 
-/// Sorts records that were asked for at `fetched_at`; `now` is the present.
+/// Sorts records that were requested at `fetched_at`; `now` is the present.
 pub(super) fn sort<'a, 'r>(
     records: &'a [Prepared<'r>],
     known: &HashMap<String, Known>,
@@ -47,19 +47,19 @@ pub(super) fn sort<'a, 'r>(
 fn is_older(record: &Prepared<'_>, known: &Known, fetched_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     match (record.record.session.provider_updated_at, known.provider_updated_at) {
         (Some(new), Some(stored)) if new != stored => new < stored,
-        // it can tell how new it is, and what is stored could not
+        // the record states its change time, and the stored one does not
         (Some(_), None) => false,
         _ => known.fetched_at.is_some_and(|stored| is_before(fetched_at, stored, now)),
     }
 }
 
-/// Whether something asked for at `fetched_at` came before what was noted at `noted`. A note that lies ahead was made
-/// by a clock that was wrong, and says nothing.
+/// Whether something requested at `fetched_at` precedes the time `noted`. A `noted` time in the future comes from a
+/// wrong clock, and is ignored.
 pub(super) fn is_before(fetched_at: DateTime<Utc>, noted: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     fetched_at < noted && noted <= now
 }
 
-/// Whether a record names only part of its session, seen from what is stored of it.
+/// Whether a record names only part of its session, compared with the stored data.
 pub(super) fn is_partial(record: &Prepared<'_>, known: &HashMap<String, Known>) -> bool {
     let stored = known.get(record.id());
     let is_change_time_known = stored.is_some_and(|known| known.provider_updated_at.is_some());

@@ -25,24 +25,25 @@ use crate::store::run::{self, Progress, Tally};
 use crate::store::window::{self, Finding};
 use crate::store::{StoreError, bulk, deletion, lateness, oddity, reject, source, version};
 
-/// What a page is saved for.
+/// Context of saving a page.
 #[derive(Debug, Clone, Copy)]
 pub struct SaveContext<'a> {
-    /// The right to do so.
+    /// The right to write.
     pub hold: &'a Hold,
     /// The run it belongs to.
     pub run_id: i64,
-    /// What the run had done before, where it is time to write its progress; `None`: with a later page, or never.
+    /// Counts of the run before this page, if it is time to write its progress; `None`: a later page writes it, or
+    /// none does.
     pub tally: Option<Tally>,
-    /// The slug that pseudonyms are made with: the first one of the source.
+    /// The slug used for pseudonyms: the first one of the source.
     pub source_slug: &'a str,
-    /// Turns people into pseudonyms.
+    /// Key that turns people into pseudonyms.
     pub person_key: &'a PersonKey,
-    /// What is fetched for each session once it is known.
+    /// Streams to fetch for each known session.
     pub session_streams: &'a [SessionStream],
-    /// Which fields are usual, and which the run counts.
+    /// The usual fields, and the counts of the run.
     pub fields: &'a FieldBook,
-    /// When the page was asked for: of two records that carry no version, the one asked for later is newer.
+    /// When the page was requested: of two records without a version, the one requested later is newer.
     pub fetched_at: DateTime<Utc>,
     /// The present.
     pub now: DateTime<Utc>,
@@ -53,7 +54,7 @@ impl SaveContext<'_> {
         Stamp { run_id: self.run_id, fetched_at: self.fetched_at, now: self.now }
     }
 
-    /// Whether records are read again that were fetched before.
+    /// Whether stored records are read again.
     pub(super) fn is_replay(&self) -> bool {
         self.hold.is_replay()
     }
@@ -64,12 +65,12 @@ impl SaveContext<'_> {
 pub(super) struct Prepared<'a> {
     pub(super) record: &'a Record,
     pub(super) raw_hash: Hash,
-    /// Covers the bytes, the version of the mapping, and what time alone may change: state and end.
+    /// Covers the bytes, the version of the mapping, and the values that time alone may change: state and end.
     pub(super) row_hash: Hash,
     pub(super) person_id: Option<String>,
-    /// It lacks a field of the session that is usual, and so blanks nothing out.
+    /// Whether it lacks a usual field of the session, and so clears no stored value.
     pub(super) lacks_field: bool,
-    /// The same of its messages.
+    /// Whether it lacks a usual field of its messages.
     lacks_message_field: bool,
 }
 
@@ -107,11 +108,11 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Saves a page and, with the last page of a window, the finding about the window. Tells what the run got.
+/// Saves a page and, with the last page of a window, the finding about the window. Returns the progress of the run.
 ///
-/// Where another writer has stored a session meanwhile that was taken for new, the page is saved once more. When the
-/// database refuses a value, records are written one by one, and the refused ones become rejects: one bad record never
-/// costs another.
+/// If another writer has meanwhile stored a session assumed to be new, the page is saved once more. If the database
+/// refuses a value, records are written one by one, and the refused ones become rejects: one bad record never costs
+/// another.
 pub async fn save(
     pool: &PgPool,
     context: &SaveContext<'_>,
@@ -123,7 +124,7 @@ pub async fn save(
         return Err(StoreError::Outdated { age_minutes: age.num_minutes() });
     }
     let records = prepare(page, context);
-    // of what is read again, the bytes are stored
+    // a replay reads records whose sessions are usually stored
     let way = if context.is_replay() { Way::MayBeStored } else { Way::New };
     let mut saved = try_save(pool, context, page, &records, finding, way).await;
     if saved.as_ref().is_err_and(StoreError::is_taken) {
@@ -135,7 +136,7 @@ pub async fn save(
     saved
 }
 
-/// Sorted by id, so that two writers cannot deadlock, and each id once: of repeats the one the provider
+/// Sorts records by id, so that two writers cannot deadlock, with each id once: of repeats the one the provider
 /// changed last, else the last one sent.
 fn prepare<'a>(page: &'a Page, context: &SaveContext<'_>) -> Vec<Prepared<'a>> {
     let mut latest: BTreeMap<&str, &Record> = BTreeMap::new();
@@ -163,7 +164,7 @@ async fn try_save(
     let begun = if context.is_replay() { bulk::begin_durable(pool).await } else { bulk::begin(pool).await };
     let mut tx = begun.map_err(&failed)?;
     let seen = seen::read(&mut tx, hold, records).await?;
-    // the holder of the lease has its turn already
+    // the holder of the lease needs no further lock
     if finding.is_some() && !matches!(hold, Hold::Lease(_)) {
         window::take_turn(&mut tx, place).await?;
     }
@@ -179,7 +180,7 @@ async fn try_save(
     change::record(&mut tx, place, &before, context.stamp()).await?;
     let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
     reject::insert(&mut tx, place, None, &rejects, run_id, now).await?;
-    // that an older version can be read says nothing about the one that could not
+    // an older version that can be read does not resolve the reject of a newer one
     if seen.has_rejects && !context.is_replay() {
         let refused: Vec<&str> =
             rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str())).collect();
@@ -191,7 +192,7 @@ async fn try_save(
     }
     source::learn(&mut tx, place.source_id, &page.facts, now).await?;
     let inserted: Vec<_> = written.iter().filter(|record| !known.contains_key(record.id())).collect();
-    // the first load of a range has nothing to measure but its last page, where it may have been read before
+    // the first load of a range measures only its last page, where an earlier run may have read it
     if seen.is_proven && !context.is_replay() && (!known.is_empty() || finding.is_some()) {
         let created: Vec<_> = inserted.iter().map(|record| record.record.session.created_at).collect();
         lateness::measure(&mut tx, place, &created, now).await?;

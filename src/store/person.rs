@@ -1,8 +1,7 @@
-//! People: pseudonyms, when each was first stored, and when each came first.
+//! People: pseudonyms, the time each was first stored, and each first visit.
 //!
-//! When a person came first is the start of the first stored session the person was in. What is written can only make it
-//! earlier, and says so itself; it is read from what is stored where it may become later, so that it does not depend on
-//! the order in which pages came.
+//! The first visit is the start of the first stored session of the person. A write can make it earlier by itself.
+//! Where it may become later, it is read from the stored sessions, so that it does not depend on the order of pages.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +11,16 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::store::StoreError;
 
-/// A person in what is written.
+/// A person in the data being written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Visit<'a> {
     /// Kind of identity.
     pub(super) kind: &'a str,
-    /// The start of the first session in hand the person was in.
+    /// The start of the person's first session in this data.
     pub(super) first_at: DateTime<Utc>,
 }
 
-/// People in what is written, by pseudonym.
+/// People in the data being written, by pseudonym.
 pub(super) type Visits<'a> = BTreeMap<&'a str, Visit<'a>>;
 
 /// Adds a person's visit.
@@ -30,8 +29,8 @@ pub(super) fn add<'a>(visits: &mut Visits<'a>, id: &'a str, kind: &'a str, at: D
     visit.first_at = visit.first_at.min(at);
 }
 
-/// Keeps the people not kept yet, and when those who are kept came first, if that is earlier than was known. Records that
-/// are read again may show that a person was seen earlier.
+/// Stores new people, and the first visits of known people where they are earlier than the stored ones. Records that
+/// are read again may show an earlier visit.
 pub(super) async fn meet(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -64,7 +63,7 @@ pub(super) async fn meet(
     Ok(())
 }
 
-/// Keeps people that are named somewhere, without a visit: pseudonym, kind of identity, when each was seen.
+/// Stores people that are named without a visit: pseudonym, kind of identity, time seen.
 pub(super) async fn insert_each(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -92,13 +91,13 @@ pub(super) async fn insert_each(
     Ok(())
 }
 
-/// Reads again when `people` came first, where that may be later by now. To be called when what made it so is written: a
-/// session or a presence is gone, or begins at another time, or was of another person.
+/// Reads the first visits of `people` again, where they may be later now. Call it after the write that causes this: a
+/// session or presence was removed, begins at another time, or belonged to another person.
 pub(super) async fn date(tx: &mut PgConnection, source_id: SourceId, people: &[&str]) -> Result<(), StoreError> {
     date_with(tx, source_id, people, &[]).await
 }
 
-/// The same, and of those present in `sessions`.
+/// Does the same, also for the people present in `sessions`.
 pub(super) async fn date_with(
     tx: &mut PgConnection,
     source_id: SourceId,

@@ -1,7 +1,7 @@
-//! What a run has done so far, and how often that is written.
+//! Progress of a run, and how often it is written.
 //!
-//! The row of a run is one and its pages are many, so progress is written at most once a second, within the transaction of
-//! a page, and with the end of the run. What it decides is nothing: windows and positions travel with their pages.
+//! A run has one row and many pages, so progress is written at most once a second, within the transaction of a page,
+//! and at the end of the run. Nothing depends on it: windows and positions are written with their pages.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::store::StoreError;
 
-/// How often the progress of a run is written.
+/// Interval of writing the progress of a run.
 const NOTED_EVERY: Duration = Duration::from_secs(1);
 
 /// What one page, or one artifact of a session, adds to its run.
@@ -24,23 +24,23 @@ pub struct Progress {
     pub inserted_count: i64,
     /// Sessions that changed.
     pub updated_count: i64,
-    /// Sessions stored already, to the byte.
+    /// Sessions that were stored unchanged.
     pub unchanged_count: i64,
     /// Records that could not be normalized.
     pub rejected_count: i64,
 }
 
-/// What a run has done so far.
+/// Counts of a run so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Pages saved.
     pub page_count: u64,
-    /// What they held.
+    /// Records on these pages.
     pub progress: Progress,
 }
 
 impl Tally {
-    /// The same with one page more.
+    /// Returns the counts with one page more.
     #[must_use]
     pub fn with(self, page: &Progress) -> Self {
         let sum = self.progress;
@@ -55,24 +55,24 @@ impl Tally {
     }
 }
 
-/// Says when the progress of a run is to be written: with the first page, then at most once a second.
+/// Decides when to write the progress of a run: with the first page, then at most once a second.
 #[derive(Debug, Default)]
 pub struct Pace(Mutex<Option<Instant>>);
 
 impl Pace {
-    /// Whether it is time.
+    /// Whether progress is to be written now.
     pub fn is_due(&self) -> bool {
         let noted_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         noted_at.is_none_or(|at| at.elapsed() >= NOTED_EVERY)
     }
 
-    /// It was written just now.
+    /// Notes that it was written just now.
     pub fn keep(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }
 
-/// Writes what a run has done so far, within the transaction of a page. The heartbeat shows that the run is alive.
+/// Writes the counts of a run so far, within the transaction of a page. The heartbeat shows that the run is alive.
 pub(super) async fn note(
     tx: &mut PgConnection,
     run_id: i64,

@@ -1,11 +1,11 @@
-//! Removing what nobody asks for any more: old versions of raw records, old lines of the journals.
+//! Pruning of data that is no longer needed: old versions of raw records, old rows of the journals.
 //!
-//! There is a floor. The newest version of each record stays whatever its age, and so does the newest that names all of its
-//! session, and so do the bytes a stored session was made from, though older ones came after them. A run stays that
-//! brought something (raw records name it), that is the last of its stream, or that a window, a stream or a reject names.
-//! A comparison stays that found something, or that is the last of its window; the plan of the last reconciliation of a
-//! stream stays, since the next one is due by it. Works in small batches that skip what is locked, so that several
-//! instances may do it and no poll waits.
+//! Some rows stay regardless of age. The newest version of each record stays, and so do the newest that names all of
+//! its session and the bytes that a stored session was derived from, even if older ones were received later. A run
+//! stays if it stored something (raw records refer to it), if it is the last of its stream, or if a window, a stream
+//! or a reject refers to it. A comparison stays if it found something, or if it is the last of its window. The plan
+//! of the last reconciliation of a stream stays, since the next one is scheduled from it. Small batches skip locked
+//! rows, so that several instances may prune and no poll waits.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -16,31 +16,31 @@ use crate::store::StoreError;
 /// Rows removed in one transaction.
 const BATCH: i64 = 1_000;
 
-/// What is too old.
+/// Age limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Cutoffs {
-    /// Versions of raw records that were superseded and last came before this go; `None`: all stay.
+    /// Superseded versions of raw records last received before this are removed; `None`: all stay.
     pub raw_before: Option<DateTime<Utc>>,
-    /// Runs, calls and reconciliations that ended before this go.
+    /// Runs, calls and reconciliations that ended before this are removed.
     pub journals_before: DateTime<Utc>,
 }
 
-/// What was removed.
+/// Removed rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Pruned {
     /// Superseded versions of raw records.
     pub raw_records: u64,
-    /// Runs that brought nothing.
+    /// Runs that stored nothing.
     pub runs: u64,
-    /// Calls that started something, long ended.
+    /// Calls that started something and have ended.
     pub actions: u64,
-    /// Comparisons in which all was equal.
+    /// Comparisons without a difference.
     pub comparisons: u64,
-    /// Plans of reconciliations that are over, with their windows.
+    /// Plans of finished reconciliations, with their windows.
     pub reconciliations: u64,
 }
 
-/// Removes what is too old, batch by batch, until nothing is left or `is_stopped` says so.
+/// Removes expired rows, batch by batch, until none is left or `is_stopped` returns true.
 pub async fn prune(pool: &PgPool, cutoffs: &Cutoffs, is_stopped: impl Fn() -> bool) -> Result<Pruned, StoreError> {
     let mut pruned = Pruned::default();
     if let Some(before) = cutoffs.raw_before {

@@ -1,7 +1,7 @@
-//! Rate cards are replaced as a set: what is not in the new set ends, what is in it already stays.
+//! Rate cards are replaced as a set: cards missing from the new set end, cards already in it stay.
 //!
-//! Rows are never changed or deleted, so that it can be seen what a figure was worked out with at any time. The wish is
-//! journaled in the same transaction, and the version of the data grows, since figures depend on prices.
+//! Rows are never changed or deleted otherwise, so that the basis of a cost remains visible for any time. The command
+//! is recorded in the same transaction, and the data version is incremented, since metric values depend on prices.
 
 use sqlx::PgPool;
 
@@ -9,23 +9,23 @@ use crate::model::rate_card::RateCard;
 use crate::store::StoreError;
 use crate::store::operation::{self, Operation};
 
-/// What became of a new set.
+/// Result of replacing the set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replaced {
     /// Its number in the journal of operations.
     pub operation_id: i64,
-    /// Cards that began to stand.
+    /// Cards that became valid.
     pub added_count: usize,
     /// Cards that ended.
     pub ended_count: usize,
 }
 
-/// Makes `cards` the ones that stand, of all sources and scenarios.
+/// Makes `cards` the valid ones, of all sources and scenarios.
 pub async fn replace(pool: &PgPool, wish: &Operation<'_>, cards: &[RateCard]) -> Result<Replaced, StoreError> {
     let failed = StoreError::doing("replacing the rate cards");
     let wanted = serde_json::json!(cards);
     let mut tx = pool.begin().await.map_err(&failed)?;
-    // two sets at once would leave a mixture
+    // two concurrent sets would leave a mixture
     sqlx::query!("lock table core.rate_cards in share row exclusive mode").execute(&mut *tx).await.map_err(&failed)?;
     let ended = sqlx::query_scalar!(
         "update core.rate_cards c set replaced_at = $2
@@ -45,7 +45,7 @@ pub async fn replace(pool: &PgPool, wish: &Operation<'_>, cards: &[RateCard]) ->
     .fetch_all(&mut *tx)
     .await
     .map_err(&failed)?;
-    // what still stands is in the new set, and no two of it price the same
+    // cards that are still valid are in the new set, and no two of it price the same
     let added = sqlx::query_scalar!(
         "insert into core.rate_cards (source_id, scenario, unit, unit_price, currency, preset_pattern, rounding,
                                       step_minutes, valid_from, valid_to, recorded_at)

@@ -9,10 +9,10 @@ use sqlx::PgConnection;
 use crate::store::batch::batches;
 use crate::store::{Place, StoreError};
 
-/// A content hash: the first 16 bytes of SHA-256. 128 bits keep accidental equality out of reach.
+/// A content hash: the first 16 bytes of SHA-256. With 128 bits, accidental collisions are practically impossible.
 pub(super) type Hash = [u8; 16];
 
-/// Hashes parts, each with its length before it, so that no two lists of parts run together.
+/// Hashes parts, each preceded by its length, so that different lists of parts never have the same input.
 pub(super) fn hash(parts: &[&[u8]]) -> Hash {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -33,12 +33,12 @@ pub(super) struct RawRecord<'a> {
     pub(super) body: &'a [u8],
     /// Their hash.
     pub(super) hash: Hash,
-    /// It names only part of its session.
+    /// Whether it names only part of its session.
     pub(super) is_partial: bool,
 }
 
-/// Keeps the records that are not kept yet; bytes that were kept before and come again are the newest now. `session` is
-/// the session they belong to, in per-session streams.
+/// Stores the records that are not stored yet; bytes that were stored before and are received again become the
+/// newest. `session` is the session they belong to, in per-session streams.
 pub(super) async fn insert(
     tx: &mut PgConnection,
     place: Place,

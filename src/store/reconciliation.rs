@@ -1,7 +1,8 @@
-//! What is stored of a window, to be compared with what the provider counts; and the history of comparisons.
+//! Stored counts of a window, for comparison with the provider's count; and the history of comparisons.
 //!
-//! A provider's time filter means creation or last change; it is counted by the same. Whether its end is inside is not
-//! documented anywhere, so that both counts are read. Sessions known to be deleted at the provider are left out.
+//! A provider's time filter means creation or last change, and stored sessions are counted by the same time. No
+//! provider documents whether the end is included, so both counts are read. Sessions known to be deleted at the
+//! provider are left out.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -11,17 +12,17 @@ use crate::model::id::SourceId;
 use crate::model::time::Window;
 use crate::store::{Place, StoreError};
 
-/// Ids kept of each kind.
+/// Most ids stored of each kind.
 pub const MAX_IDS: usize = 100;
 
-/// What is stored of a window.
+/// Stored counts of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored {
-    /// Sessions, the window's end not included.
+    /// Sessions, excluding the window's end.
     pub half_open: i64,
-    /// Sessions, both ends included.
+    /// Sessions, including both ends.
     pub closed: i64,
-    /// Minutes the provider metered, the end not included.
+    /// Minutes that the provider metered, excluding the end.
     pub minutes: Decimal,
 }
 
@@ -31,29 +32,29 @@ impl Stored {
         provider_count == self.half_open || provider_count == self.closed
     }
 
-    /// The one of the two counts that is nearer to the provider's.
+    /// Returns the one of the two counts that is nearer to the provider's.
     pub fn nearest(&self, provider_count: Option<i64>) -> i64 {
         provider_count.filter(|count| *count >= self.closed).map_or(self.half_open, |_| self.closed)
     }
 }
 
-/// How a window compares.
+/// Result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComparisonState {
-    /// Equal at first sight.
+    /// It was equal at once.
     Match,
     /// It differed, and is equal now.
     Healed,
     /// It differs.
     Differs,
-    /// The provider gave no count.
+    /// The provider states no count.
     Unverifiable,
     /// The provider could not be asked.
     Failed,
 }
 
 impl ComparisonState {
-    /// The value in `ingest.reconciliations.state`.
+    /// Returns the value in `ingest.reconciliations.state`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Match => "match",
@@ -68,46 +69,46 @@ impl ComparisonState {
 /// Minutes of one day, the provider's and ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MinutesComparison {
-    /// By the provider's table of days.
+    /// From the provider's daily totals.
     pub provider: Decimal,
-    /// Stored, of the same day.
+    /// Stored minutes of the same day.
     pub ours: Decimal,
     /// `match`, `differs`, `unverifiable`.
     pub state: &'static str,
-    /// Hours by which the provider's day seems to begin before midnight UTC; `None`: that cannot be told.
+    /// Hours by which the provider's day seems to begin before midnight UTC; `None`: unknown.
     pub offset_hours: Option<i32>,
 }
 
-/// A comparison, as it is kept.
+/// A comparison, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
-    /// What was compared.
+    /// The compared window.
     pub window: Window,
-    /// How it ended.
+    /// The result.
     pub state: ComparisonState,
-    /// Why, in a sentence.
+    /// The reason, in a sentence.
     pub reason: Option<String>,
     /// The provider's count.
     pub provider_count: Option<i64>,
-    /// Stored before anything was read again.
+    /// Sessions stored before anything was read again.
     pub our_count_before: i64,
-    /// Stored now.
+    /// Sessions stored now.
     pub our_count: i64,
-    /// Found missing.
+    /// Number of missing sessions that were found.
     pub missing_count: i64,
-    /// Of these, brought back.
+    /// Of these, the sessions stored since.
     pub healed_ids: Vec<String>,
-    /// Stored, and not listed.
+    /// Sessions that are stored and were not listed.
     pub surplus_ids: Vec<String>,
-    /// Stored in another state than they are listed in; brought up to date.
+    /// Sessions whose stored state differed from the listed one; now updated.
     pub stale_ids: Vec<String>,
-    /// Listed, and not readable.
+    /// Number of listed records that could not be read.
     pub rejected_count: i64,
-    /// Minutes, where the provider has a table of days.
+    /// Minutes, where the provider has daily totals.
     pub minutes: Option<MinutesComparison>,
 }
 
-/// Counts what is stored of `window`, by creation or by the provider's time of last change.
+/// Counts the stored sessions of `window`, by creation or by the provider's time of last change.
 pub async fn stored(
     pool: &PgPool,
     source_id: SourceId,
@@ -144,7 +145,7 @@ pub async fn stored(
     Ok(Stored { half_open, closed, minutes })
 }
 
-/// Sessions and minutes by the hour of creation: hours with none are left out.
+/// Returns sessions and minutes by the hour of creation; hours with none are left out.
 pub async fn by_hour(
     pool: &PgPool,
     source_id: SourceId,
@@ -166,7 +167,7 @@ pub async fn by_hour(
     Ok(rows.into_iter().map(|row| (row.hour, row.sessions, row.minutes)).collect())
 }
 
-/// The number the newest session of a source has: whatever is inserted later has a greater one.
+/// Returns the number of a source's newest session: any later insert has a greater one.
 pub async fn newest(pool: &PgPool, source_id: SourceId) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
         r#"select coalesce(max(session_id), 0) as "newest!" from core.sessions where source_id = $1"#,
@@ -177,7 +178,7 @@ pub async fn newest(pool: &PgPool, source_id: SourceId) -> Result<i64, StoreErro
     .map_err(StoreError::doing("reading the newest session"))
 }
 
-/// Of the listed ids those that were stored after `newest` was read: they had been missing.
+/// Returns those of the listed ids that were stored after `newest` was read: they had been missing.
 pub async fn inserted_since(
     pool: &PgPool,
     source_id: SourceId,
@@ -197,7 +198,7 @@ pub async fn inserted_since(
     .map_err(StoreError::doing("reading what had been missing"))
 }
 
-/// What is stored of `window`, by creation and both ends left out, and is not among the listed ids.
+/// Returns the stored sessions of `window`, by creation and excluding both ends, that are not among the listed ids.
 pub async fn unlisted(
     pool: &PgPool,
     source_id: SourceId,
@@ -219,7 +220,7 @@ pub async fn unlisted(
     .map_err(StoreError::doing("reading what the provider does not list"))
 }
 
-/// The stored sessions whose state had changed when the run read them again.
+/// Returns the stored sessions whose state had changed when the run read them again.
 pub async fn changed_by(pool: &PgPool, source_id: SourceId, run_id: i64) -> Result<Vec<String>, StoreError> {
     sqlx::query_scalar!(
         "select distinct c.provider_session_id
@@ -236,7 +237,7 @@ pub async fn changed_by(pool: &PgPool, source_id: SourceId, run_id: i64) -> Resu
     .map_err(StoreError::doing("reading which sessions had changed"))
 }
 
-/// Keeps a comparison, within the transaction that ends its unit.
+/// Stores a comparison, within the transaction that ends its unit.
 pub(super) async fn record(
     tx: &mut PgConnection,
     place: Place,

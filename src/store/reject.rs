@@ -1,7 +1,7 @@
-//! Rejects: records that could not be normalized, kept until they can.
+//! Rejects: records that could not be normalized, stored until they can be.
 //!
-//! The same bytes are one reject, however often they come. It is resolved when the record comes in a form that can be read,
-//! or when it is replayed by a version that can read it. Knows no reason by name.
+//! The same bytes are one reject, however often they are received. It is resolved when the record is received in a
+//! readable form, or when a later version of the code replays it. This module does not interpret reasons.
 
 mod again;
 
@@ -14,8 +14,8 @@ use crate::store::{Place, StoreError, raw};
 
 pub use self::again::{Resolution, StoredReject, find, keep_open, open, record, settle};
 
-/// Keeps rejects that are not kept yet; the same bytes on every poll are one reject. `session` is the session they
-/// belong to, in per-session streams.
+/// Stores new rejects; the same bytes on every poll are one reject. `session` is the session they belong to, in
+/// per-session streams.
 pub(super) async fn insert(
     tx: &mut PgConnection,
     place: Place,
@@ -74,7 +74,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// The kept rejects among `hashes`, which came again.
+/// Returns the stored rejects among `hashes`, which were received again.
 async fn known(
     tx: &mut PgConnection,
     place: Place,
@@ -82,7 +82,7 @@ async fn known(
     now: DateTime<Utc>,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
     let failed = StoreError::doing("keeping rejects");
-    // looked up first: `on conflict` would burn a number for each of them on every poll
+    // looked up first: `on conflict` would use up a sequence number for each of them on every poll
     let known = sqlx::query_scalar!(
         "select content_hash from ingest.rejects where source_id = $1 and stream = $2 and content_hash = any($3)",
         place.source_id.0,
@@ -92,8 +92,8 @@ async fn known(
     .fetch_all(&mut *tx)
     .await
     .map_err(&failed)?;
-    // the same bad bytes after a good version: open again. That they came once more is noted once an hour, so that a
-    // poll that finds nothing new writes nothing.
+    // The same bad bytes after a good version reopen the reject. The last time seen is updated once an hour only, so
+    // that a poll without news writes nothing.
     sqlx::query!(
         "update ingest.rejects
             set resolved_at = null, resolution = null, last_seen_at = greatest(last_seen_at, $4),
@@ -111,7 +111,7 @@ async fn known(
     Ok(known)
 }
 
-/// Closes the open rejects of the records `ids`, which came again and could be read.
+/// Closes the open rejects of the records `ids`, which were received again and could be read.
 pub(super) async fn resolve(
     tx: &mut PgConnection,
     place: Place,

@@ -1,9 +1,9 @@
-//! Reading raw records again: in the order in which they were fetched, with all that was kept beside their bytes.
+//! Reading of stored raw records: in the order in which they were fetched, with the stored metadata of their bytes.
 //!
-//! Whoever makes rows of them anew needs every version of a record, since a later one may name only a part. What is
-//! made of them goes the way every page goes, [`crate::store::page::save`], under [`crate::store::hold::Hold::Replay`].
-//! This adds what only a replay does: it sets the times of sessions it brought back, and removes what no raw
-//! record supports. Knows no meaning of the bytes.
+//! Rebuilding rows needs every version of a record, since a later one may name only a part. The result is saved like
+//! any page, by [`crate::store::page::save`], under [`crate::store::hold::Hold::Replay`]. This module adds only the
+//! steps of a replay: it sets the times of restored sessions, and removes sessions without a raw record. It does not
+//! interpret the bytes.
 
 use std::collections::BTreeMap;
 
@@ -21,28 +21,28 @@ pub struct StoredRecord {
     pub id: String,
     /// The bytes.
     pub body: Vec<u8>,
-    /// When these bytes came first.
+    /// When these bytes were first received.
     pub fetched_at: DateTime<Utc>,
-    /// When they last brought something new: judgements that depend on the present were made then.
+    /// When they were last received as something new: judgements that depend on the present use this time.
     pub last_fetched_at: DateTime<Utc>,
-    /// They name only part of their session.
+    /// Whether they name only part of their session.
     pub is_partial: bool,
-    /// The run that brought them.
+    /// The run that received them.
     pub run_id: i64,
-    /// When the newest version of this record came.
+    /// When the newest version of this record was received.
     pub newest_at: DateTime<Utc>,
 }
 
-/// A place in the walk over records: when the newest version of the last one came, and its name.
+/// Position in the list of records: the last record's name, and when its newest version was received.
 #[derive(Debug, Clone)]
 pub struct After {
-    /// When.
+    /// When its newest version was received.
     pub newest_at: DateTime<Utc>,
-    /// Which.
+    /// The name of the record.
     pub id: String,
 }
 
-/// How many different records of a stream are kept.
+/// Returns the number of distinct stored records of a stream.
 pub async fn count(pool: &PgPool, place: Place) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
         r#"select count(distinct provider_record_id) as "count!" from ingest.raw_records
@@ -55,8 +55,8 @@ pub async fn count(pool: &PgPool, place: Place) -> Result<i64, StoreError> {
     .map_err(StoreError::doing("counting raw records"))
 }
 
-/// Hands every version of the next `limit` records to `take`, oldest first, one at a time: the history of a record may
-/// be long. Records come in the order of their newest versions.
+/// Passes every version of the next `limit` records to `take`, oldest first, one at a time: the history of a record
+/// may be long. Records are ordered by their newest versions.
 pub async fn each_version(
     pool: &PgPool,
     place: Place,
@@ -97,7 +97,7 @@ pub async fn each_version(
     Ok(())
 }
 
-/// Which of these sessions are stored.
+/// Returns which of these sessions are stored.
 pub async fn known(pool: &PgPool, source_id: SourceId, ids: &[&str]) -> Result<Vec<String>, StoreError> {
     sqlx::query_scalar!(
         "select provider_session_id from core.sessions where source_id = $1 and provider_session_id = any($2)",
@@ -109,7 +109,7 @@ pub async fn known(pool: &PgPool, source_id: SourceId, ids: &[&str]) -> Result<V
     .map_err(StoreError::doing("reading which sessions are stored"))
 }
 
-/// The hash of the bytes a stored session was made from; `None`: it is not stored.
+/// Returns the hash of the bytes from which a stored session was derived; `None`: it is not stored.
 pub async fn made_from(pool: &PgPool, source_id: SourceId, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
     sqlx::query_scalar!(
         "select raw_hash from core.sessions where source_id = $1 and provider_session_id = $2",
@@ -121,19 +121,19 @@ pub async fn made_from(pool: &PgPool, source_id: SourceId, id: &str) -> Result<O
     .map_err(StoreError::doing("reading what a session was made from"))
 }
 
-/// When a session that was brought back had first been seen.
+/// When a restored session had first been seen.
 #[derive(Debug, Clone)]
 pub struct Beginning {
     /// The provider's id of the session.
     pub id: String,
-    /// When its first version came.
+    /// When its first version was received.
     pub first_at: DateTime<Utc>,
-    /// When the version came that it was made of.
+    /// When the version that it was derived from was received.
     pub made_at: DateTime<Utc>,
 }
 
-/// Gives sessions that were brought back the instant at which they had first been seen. Others are recognized by
-/// theirs and stay: what is made anew begins with the version it was made of.
+/// Sets the time of restored sessions at which they were first seen. A restored row begins with the time of the
+/// version it was derived from; rows with another time stay.
 pub async fn restore_beginnings(
     pool: &PgPool,
     source_id: SourceId,
@@ -159,7 +159,7 @@ pub async fn restore_beginnings(
     Ok(())
 }
 
-/// Keeps people that any version of a record names: pseudonym, kind of identity, when first.
+/// Stores people that any version of a record names: pseudonym, kind of identity, first time.
 pub async fn restore_people(
     pool: &PgPool,
     source_id: SourceId,
@@ -169,16 +169,16 @@ pub async fn restore_people(
     person::insert_each(&mut tx, source_id, people).await
 }
 
-/// What of a source no raw record supports.
+/// Counts of a source's sessions, with and without raw records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsupported {
     /// Stored sessions without a raw record.
     pub sessions: i64,
-    /// Stored sessions in all.
+    /// All stored sessions.
     pub of: i64,
 }
 
-/// Counts the sessions that no raw record supports.
+/// Counts the sessions without a raw record.
 pub async fn unsupported(pool: &PgPool, source_id: SourceId) -> Result<Unsupported, StoreError> {
     sqlx::query_as!(
         Unsupported,
@@ -195,8 +195,8 @@ pub async fn unsupported(pool: &PgPool, source_id: SourceId) -> Result<Unsupport
     .map_err(StoreError::doing("counting sessions without a raw record"))
 }
 
-/// Removes the sessions that no raw record supports, with all that belongs to them. A poll stores both in one
-/// transaction, so that none of its sessions is met without its record.
+/// Removes the sessions without a raw record, with all their data. A poll stores both in one transaction, so that its
+/// sessions always have their record.
 pub async fn remove_unsupported(pool: &PgPool, place: Place) -> Result<u64, StoreError> {
     let failed = StoreError::doing("removing sessions without a raw record");
     let mut tx = pool.begin().await.map_err(&failed)?;

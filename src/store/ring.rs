@@ -1,4 +1,4 @@
-//! Passes over the rings: which is due, which is under way, and when each was last finished.
+//! Passes over the rings: due ones, active ones, and when each was last finished.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use crate::model::ring::Ring;
 use crate::store::hold::Hold;
 use crate::store::{Place, StoreError};
 
-/// A pass is begun so much early, since polls do not start to the second.
+/// A pass may begin this much early, since polls do not start to the second.
 const EARLY: TimeDelta = TimeDelta::minutes(1);
 
-/// How a ring stands.
+/// State of a ring.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// When the pass under way began.
+    /// Start of the active pass.
     pub pass_started_at: Option<DateTime<Utc>>,
-    /// When the last finished pass began.
+    /// Start of the last finished pass.
     pub as_of: Option<DateTime<Utc>>,
 }
 
 impl Standing {
-    /// The instant since which the ring is to be read; `None`: it is not due at `now`. A pass under way goes on. An
-    /// instant that has not come yet was written by a clock that was ahead.
+    /// Returns the instant since which the ring is to be read; `None`: it is not due at `now`. An active pass
+    /// continues. An instant in the future was written by a fast clock, and is ignored.
     pub fn pass(&self, ring: Ring, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         if let Some(since) = self.pass_started_at.filter(|since| *since <= now) {
             return Some(since);
@@ -33,14 +33,14 @@ impl Standing {
         (!is_read).then_some(now)
     }
 
-    /// Since when the ring should have been read once more: twice its period has passed.
+    /// Returns since when the ring has been overdue: twice its period after its last pass.
     pub fn overdue_since(&self, ring: Ring, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let since = self.as_of.or(self.pass_started_at)? + ring.period()? * 2;
         (since < now).then_some(since)
     }
 }
 
-/// How the rings of a stream stand. A ring that was never begun is left out.
+/// Returns the state of the rings of a stream. A ring that never began is left out.
 pub async fn standings(pool: &PgPool, place: Place) -> Result<BTreeMap<Ring, Standing>, StoreError> {
     let rows = sqlx::query!(
         r#"select ring, pass_started_at as "pass_started_at: DateTime<Utc>", as_of as "as_of: DateTime<Utc>"
@@ -56,7 +56,7 @@ pub async fn standings(pool: &PgPool, place: Place) -> Result<BTreeMap<Ring, Sta
     Ok(standing.filter_map(|(ring, standing)| Some((Ring::parse(&ring)?, standing))).collect())
 }
 
-/// Notes that a pass began at `since`.
+/// Records that a pass began at `since`.
 pub async fn begin(pool: &PgPool, hold: &Hold, ring: Ring, since: DateTime<Utc>) -> Result<(), StoreError> {
     let failed = StoreError::doing("beginning to read a ring");
     let place = hold.place();
@@ -77,7 +77,7 @@ pub async fn begin(pool: &PgPool, hold: &Hold, ring: Ring, since: DateTime<Utc>)
     tx.commit().await.map_err(&failed)
 }
 
-/// Notes that the pass that began at `since` has read all of its ring.
+/// Records that the pass that began at `since` has read all of its ring.
 pub async fn finish(
     pool: &PgPool,
     hold: &Hold,

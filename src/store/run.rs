@@ -1,4 +1,4 @@
-//! The journal of polls, and the facts about a stream that health is computed from.
+//! The journal of polls, and the facts about a stream from which health is computed.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -11,26 +11,26 @@ use crate::store::lease::Lease;
 pub(super) use crate::store::progress::note;
 pub use crate::store::progress::{Pace, Progress, Tally};
 
-/// How a run ended, in full.
+/// The end of a run.
 #[derive(Debug, Clone)]
 pub struct Finish {
-    /// What it did.
+    /// The counts of the run.
     pub tally: Tally,
     /// The verdict.
     pub verdict: Verdict,
-    /// Why it is not complete, one sentence.
+    /// The reason why it is not complete, one sentence.
     pub reason: Option<String>,
     /// Class and text of the error that ended it.
     pub error: Option<(String, String)>,
     /// No run before this instant.
     pub parked_until: Option<DateTime<Utc>>,
-    /// The provider's own count, over all windows that gave one.
+    /// The provider's own count, over all windows that stated one.
     pub provider_total: Option<i64>,
     /// Distinct records read, over all windows.
     pub distinct_count: i64,
 }
 
-/// Opens a run. A run of the same stream that never ended was cut off by a crash, and is closed as such.
+/// Opens a run. Closes an earlier run of the same stream that never ended, because it crashed.
 pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<Utc>) -> Result<i64, StoreError> {
     let failed = StoreError::doing("opening a run");
     let mut tx = pool.begin().await.map_err(&failed)?;
@@ -74,7 +74,7 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
     .fetch_one(&mut *tx)
     .await
     .map_err(&failed)?;
-    // the run that was asked for has begun
+    // the requested run has begun
     sqlx::query!(
         "update ingest.controls set due_at = null where source_id = $1 and stream = $2 and due_at is not null",
         lease.source_id.0,
@@ -97,8 +97,8 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
     Ok(run_id)
 }
 
-/// Ends a run and gives the lease back. Where the lease is lost, only the journal is written: the
-/// stream's facts belong to its new holder.
+/// Ends a run and releases the lease. Where the lease is lost, only the journal is written: the stream's facts belong
+/// to its new holder.
 pub async fn finish(
     pool: &PgPool,
     lease: &Lease,
@@ -121,7 +121,7 @@ pub async fn finish(
     tx.commit().await.map_err(&failed)
 }
 
-/// Writes a run's end, with what it did in all.
+/// Writes a run's end, with its counts.
 pub(super) async fn close(
     tx: &mut PgConnection,
     run_id: i64,
@@ -192,7 +192,7 @@ async fn release(tx: &mut PgConnection, lease: &Lease, finish: &Finish, now: Dat
     Ok(())
 }
 
-/// The instant before which a stream must be left alone, if it lies ahead.
+/// Returns the instant before which a stream must not be polled, if it is in the future.
 pub async fn parked_until(
     pool: &PgPool,
     lease: &Lease,
@@ -209,7 +209,7 @@ pub async fn parked_until(
     Ok(parked.filter(|until| *until > now))
 }
 
-/// Gives a lease back without a run.
+/// Releases a lease without a run.
 pub async fn give_back(pool: &PgPool, lease: &Lease) -> Result<(), StoreError> {
     let failed = StoreError::doing("giving a lease back");
     let mut tx = pool.begin().await.map_err(&failed)?;

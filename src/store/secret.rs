@@ -1,4 +1,5 @@
-//! The key for pseudonyms, where none is configured: made once, kept in `ingest`, out of analysts' reach.
+//! The key for pseudonyms, where none is configured: generated once and stored in `ingest`, which analysts cannot
+//! read.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -6,7 +7,7 @@ use sqlx::PgPool;
 use crate::model::person::PersonKey;
 use crate::store::StoreError;
 
-/// The stored key; makes one of 32 random bytes the first time. Safe when several instances start at once.
+/// Returns the stored key; generates one of 32 bytes the first time. Safe when several instances start at once.
 pub async fn person_key(pool: &PgPool, now: DateTime<Utc>) -> Result<Option<PersonKey>, StoreError> {
     let failed = StoreError::doing("reading the key for pseudonyms");
     // two version-4 UUIDs hold 244 random bits from the server's strong generator

@@ -1,4 +1,4 @@
-//! Sessions that are stored, or may be: one batched upsert; and the end of a session.
+//! Sessions that are or may be stored: one batched upsert; and the removal of sessions.
 
 use std::collections::HashMap;
 
@@ -11,8 +11,8 @@ use crate::store::page::Prepared;
 use crate::store::page::seen::Known;
 use crate::store::{StoreError, order, person};
 
-/// Writes sessions and returns their numbers by the provider's id. A record that names only part of a
-/// session adds what it says, and blanks nothing out. They were asked for at `fetched_at`.
+/// Writes sessions and returns their numbers by the provider's id. A partial record adds its values, and clears no
+/// stored value. The sessions were requested at `fetched_at`.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -29,14 +29,14 @@ pub(super) async fn upsert(
     Ok(ids)
 }
 
-/// How much of their sessions records say.
+/// Completeness of the records of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scope {
-    /// All of it.
+    /// The whole session.
     Full,
-    /// Part of it.
+    /// Part of the session.
     Partial,
-    /// All but a field that is usual: a state that may follow from its absence is not believed.
+    /// All but a usual field: a state that may result from its absence is ignored.
     Lacking,
 }
 
@@ -88,8 +88,8 @@ async fn write(
     Ok(rows.into_iter().map(|row| (row.provider_session_id, row.session_id)).collect())
 }
 
-/// Removes sessions with all that belongs to them, and returns how many there were. The people in them may have come
-/// first in another session.
+/// Removes sessions with all their data, and returns how many there were. The first visit of their people may now be
+/// in another session.
 pub(super) async fn remove(tx: &mut PgConnection, source_id: SourceId, ids: &[i64]) -> Result<u64, StoreError> {
     let failed = StoreError::doing("removing sessions");
     let people = sqlx::query_scalar!(
@@ -114,7 +114,7 @@ pub(super) async fn remove(tx: &mut PgConnection, source_id: SourceId, ids: &[i6
     Ok(removed)
 }
 
-/// Turns rows into the columns that one statement takes.
+/// The rows as columns of one statement.
 pub(super) struct Columns<'a, 'r> {
     pub(super) records: &'a [&'a Prepared<'r>],
 }

@@ -1,4 +1,5 @@
--- Sessions with all that belongs to them. No foreign key and no trigger does it, since a distributed engine refuses both.
+-- Sessions with all their data. Foreign keys and triggers could not cascade this, since a distributed engine refuses
+-- both.
 with konpro_sessions as (delete from core.konpro_sessions where source_id = $1 and session_id = any($2)),
 konvo_sessions as (delete from core.konvo_sessions where source_id = $1 and session_id = any($2)),
 realtimekit_sessions as (delete from core.realtimekit_sessions where source_id = $1 and session_id = any($2)),

@@ -1,5 +1,5 @@
--- One batch of sessions of one source. $25: the records name only part of their sessions; $26: when they were asked for;
--- $28: they lack a field that is usual, and without which a session that is over may look as if it ran.
+-- One batch of sessions of one source. $25: the records name only part of their sessions; $26: time of the request;
+-- $28: the records lack a usual field, without which an ended session may look like a running one.
 insert into core.sessions as s (
     source_id, provider_session_id, session_kind, provider_status, session_state, outcome,
     is_flagged_unresolved, channel, person_id, parent_provider_session_id, group_key, created_at,
@@ -18,7 +18,7 @@ on conflict (source_id, provider_session_id) do update set
     last_changed_at = excluded.last_changed_at,
     fetched_at = excluded.fetched_at,
     mapping_version = excluded.mapping_version,
-    -- from here on a record that names only part of a session adds what it says: unknown does not replace known
+    -- from here on a partial record adds its values: unknown does not replace known
     provider_status = case when $25 then coalesce(excluded.provider_status, s.provider_status)
                            else excluded.provider_status end,
     session_state = case when $25 and excluded.session_state = 'unknown' then s.session_state
@@ -41,7 +41,7 @@ on conflict (source_id, provider_session_id) do update set
     max_concurrent_participants = case when $25 then coalesce(excluded.max_concurrent_participants,
                                                               s.max_concurrent_participants)
                                        else excluded.max_concurrent_participants end,
-    -- an end goes with its length, and an open session has none
+    -- an end and its duration go together, and an open session has none
     completed_at = case when not $25 or excluded.session_state = 'open' then excluded.completed_at
                         else coalesce(excluded.completed_at, s.completed_at) end,
     ended_at = case when not $25 or excluded.session_state = 'open' then excluded.ended_at

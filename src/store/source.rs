@@ -1,4 +1,4 @@
-//! Sources and what was learnt about them.
+//! Sources, and the facts learnt about them.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use crate::model::source::SourceRegistration;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
 
-/// Registers the configured sources and their streams, and marks all others as no longer configured.
-/// Returns the ids in the order of `sources`. Nothing is written where nothing changed.
+/// Registers the configured sources and their streams, and marks all others as no longer configured. Returns the ids
+/// in the order of `sources`. Writes nothing where nothing changed.
 pub async fn register(pool: &PgPool, sources: &[SourceRegistration]) -> Result<Vec<SourceId>, StoreError> {
     let failed = StoreError::doing("registering the sources");
     let mut tx = pool.begin().await.map_err(&failed)?;
@@ -73,7 +73,7 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
     let id = sqlx::query_scalar!("select source_id from core.sources where source_slug = $1", source.slug.as_str())
         .fetch_one(&mut *tx)
         .await?;
-    // sessions that come while a stream is switched off are enlisted for nothing: all are gone through once it is on
+    // sessions stored while a stream is off get no tasks: once it is on again, all stored sessions are enqueued
     sqlx::query!(
         "delete from ingest.source_facts
           where source_id = $1 and name = 'enlisted_streams' and value <> array_to_string($2::text[], ',')",
@@ -94,22 +94,22 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
     Ok(id)
 }
 
-/// An account that something is stored of.
+/// An account with stored data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAccount {
     /// Slug of its source.
     pub slug: String,
     /// Kind of platform.
     pub provider: String,
-    /// Which account at the provider.
+    /// The account's reference at the provider.
     pub account_ref: String,
-    /// Recognizes the credential it was last polled with; `None`: not known.
+    /// Fingerprint of the credential it was last polled with; `None`: unknown.
     pub credential_fingerprint: Option<String>,
-    /// Whether it has sessions, and not only ranges that are proven to hold none.
+    /// Whether it has sessions, and not only ranges proven to be empty.
     pub has_sessions: bool,
 }
 
-/// The accounts that something is stored of, configured or not.
+/// Returns the accounts with stored data, configured or not.
 pub async fn accounts(pool: &PgPool) -> Result<Vec<StoredAccount>, StoreError> {
     sqlx::query_as!(
         StoredAccount,
@@ -125,7 +125,7 @@ pub async fn accounts(pool: &PgPool) -> Result<Vec<StoredAccount>, StoreError> {
     .map_err(StoreError::doing("reading which accounts are stored"))
 }
 
-/// The slug that pseudonyms of a source are made with.
+/// Returns the slug used for pseudonyms of a source.
 pub async fn pseudonym_slug(pool: &PgPool, source_id: SourceId) -> Result<String, StoreError> {
     sqlx::query_scalar!("select pseudonym_slug from core.sources where source_id = $1", source_id.0)
         .fetch_one(pool)
@@ -133,7 +133,7 @@ pub async fn pseudonym_slug(pool: &PgPool, source_id: SourceId) -> Result<String
         .map_err(StoreError::doing("reading a source"))
 }
 
-/// The names of all sources the database knows, configured or not.
+/// Returns the names of all sources in the database, configured or not.
 pub async fn slugs(pool: &PgPool) -> Result<Vec<String>, StoreError> {
     sqlx::query_scalar!("select source_slug from core.sources order by source_slug")
         .fetch_all(pool)
@@ -141,7 +141,7 @@ pub async fn slugs(pool: &PgPool) -> Result<Vec<String>, StoreError> {
         .map_err(StoreError::doing("listing the sources"))
 }
 
-/// What was learnt about a source so far.
+/// Returns the facts learnt about a source so far.
 pub async fn facts(pool: &PgPool, source_id: SourceId) -> Result<BTreeMap<String, String>, StoreError> {
     let rows = sqlx::query!("select name, value from ingest.source_facts where source_id = $1", source_id.0)
         .fetch_all(pool)
@@ -150,7 +150,7 @@ pub async fn facts(pool: &PgPool, source_id: SourceId) -> Result<BTreeMap<String
     Ok(rows.into_iter().map(|row| (row.name, row.value)).collect())
 }
 
-/// Keeps what a page taught.
+/// Stores the facts learnt from a page.
 pub(super) async fn learn(
     tx: &mut PgConnection,
     source_id: SourceId,

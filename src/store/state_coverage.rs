@@ -1,7 +1,7 @@
 //! When the state of stored sessions was last seen, as ranges of creation.
 //!
-//! A proven walk has seen every session of its range, whether it changed or not. That is kept as ranges that do not
-//! overlap, so that no session is touched for it. What was seen later wins; `window_record.sql` writes it with the proof.
+//! A proven walk has seen every session of its range, changed or not. This is stored as ranges that do not overlap,
+//! so that no session is written for it. The latest time wins; `window_record.sql` writes it with the proof.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -10,7 +10,7 @@ use crate::model::id::SourceId;
 use crate::model::time::Window;
 use crate::store::{Place, StoreError};
 
-/// Forgets what was seen later than `now`: a clock was ahead.
+/// Deletes ranges seen later than `now`, which a fast clock has written.
 pub(super) async fn forget_future(tx: &mut PgConnection, place: Place, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from ingest.state_coverage where source_id = $1 and stream = $2 and seen_at > $3",
@@ -24,7 +24,7 @@ pub(super) async fn forget_future(tx: &mut PgConnection, place: Place, now: Date
     Ok(())
 }
 
-/// What of `reach` is proven complete and was last seen before `since`, newest first.
+/// Returns the parts of `reach` that are proven complete and were last seen before `since`, newest first.
 pub async fn unseen(
     pool: &PgPool,
     place: Place,
@@ -50,8 +50,8 @@ pub async fn unseen(
     Ok(rows.into_iter().map(|row| Window { from: row.from, to: row.to }).collect())
 }
 
-/// Where the open sessions were created whose state was last seen before `since`: ranges with the first and the last of
-/// them, oldest first. Two that lie so near that a page or so holds what is between them are in one.
+/// Returns where the open sessions were created whose state was last seen before `since`: ranges from the first to
+/// the last of them, oldest first. Sessions that are near enough to be listed on about one page are in one range.
 pub async fn unseen_open(pool: &PgPool, place: Place, since: DateTime<Utc>) -> Result<Vec<Window>, StoreError> {
     let rows = sqlx::query!(
         r#"with unseen as materialized (
@@ -87,7 +87,7 @@ pub async fn unseen_open(pool: &PgPool, place: Place, since: DateTime<Utc>) -> R
     Ok(rows.into_iter().map(|row| Window { from: row.first, to: row.last }).collect())
 }
 
-/// Which of `windows` hold sessions that can still change, or were last seen before `since`.
+/// Returns which of `windows` hold sessions that can still change, or were last seen before `since`.
 pub async fn due(
     pool: &PgPool,
     place: Place,

@@ -1,4 +1,4 @@
-//! The way of chats through the AI's skills.
+//! The steps of chats through the AI's skills.
 
 use sqlx::PgConnection;
 
@@ -7,7 +7,7 @@ use crate::model::message::TrailStep;
 use crate::store::StoreError;
 use crate::store::page::Prepared;
 
-/// Steps of sessions, turned into the columns that one statement takes.
+/// Steps of sessions, as the columns of one statement.
 #[derive(Debug, Default)]
 pub(super) struct Columns<'a> {
     pub(super) ids: Vec<i64>,
@@ -17,7 +17,7 @@ pub(super) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// Of sessions and their steps.
+    /// Creates the columns from sessions and their steps.
     pub(super) fn of(carried: impl IntoIterator<Item = (i64, &'a [TrailStep])>) -> Self {
         let mut columns = Self::default();
         for (id, trail) in carried {
@@ -32,8 +32,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Replaces the steps of sessions whose record carried them. `updated` are the sessions that were
-/// stored before.
+/// Replaces the steps of sessions whose record contains them. `updated` are the sessions that were stored before.
 pub(super) async fn replace(
     tx: &mut PgConnection,
     source_id: SourceId,

@@ -1,7 +1,7 @@
-//! How often what is stored was written: by it an answer that somebody holds is known to be old.
+//! Data version of a stream: increments with every write; shows that a cached answer is outdated.
 //!
-//! Raised last in the transaction that writes. The row is then held until the commit only, and whoever reads the higher
-//! number sees all that it stands for.
+//! It is incremented last in the writing transaction. The row is then locked only until the commit, and a reader of
+//! the higher number sees all data that it stands for.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::{Place, StoreError};
 
-/// Counts one writing to a stream.
+/// Increments the version of a stream.
 pub(super) async fn raise(tx: &mut PgConnection, place: Place) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into ingest.data_versions as v (source_id, stream, version) values ($1, $2, 1)
@@ -25,7 +25,7 @@ pub(super) async fn raise(tx: &mut PgConnection, place: Place) -> Result<(), Sto
     Ok(())
 }
 
-/// Counts one writing to each of the streams of a source, always in the same order.
+/// Increments the version of each stream of a source, always in the same order.
 pub(super) async fn raise_each(
     tx: &mut PgConnection,
     source_id: SourceId,

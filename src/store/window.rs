@@ -1,4 +1,4 @@
-//! Which ranges of time are proven complete, and which are known not to be.
+//! Time ranges that are proven complete, and those known not to be.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -9,12 +9,12 @@ use crate::model::time::Window;
 use crate::store::hold::Hold;
 use crate::store::{Place, StoreError, version};
 
-/// What is claimed, or denied, about a window.
+/// A proof or denial of completeness of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The range of time.
+    /// The time range.
     pub window: Window,
-    /// `None`: proven complete. Else why it is not.
+    /// `None`: proven complete; else the reason why it is not.
     pub doubt: Option<String>,
     /// The provider's own count.
     pub provider_total: Option<i64>,
@@ -23,13 +23,13 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A window that could not be read at all.
+    /// Returns the finding for a window that could not be read at all.
     pub fn unread(window: Window, doubt: String) -> Self {
         Self { window, doubt: Some(doubt), provider_total: None, distinct_count: 0 }
     }
 }
 
-/// The ranges that are proven complete, oldest first; they neither overlap nor touch.
+/// Returns the ranges that are proven complete, oldest first; they neither overlap nor touch.
 pub async fn proven(pool: &PgPool, source_id: SourceId, stream: Stream) -> Result<Vec<Window>, StoreError> {
     let rows = sqlx::query!(
         "select window_from, window_to from ingest.windows
@@ -44,7 +44,8 @@ pub async fn proven(pool: &PgPool, source_id: SourceId, stream: Stream) -> Resul
     Ok(rows.into_iter().map(|row| Window { from: row.window_from, to: row.window_to }).collect())
 }
 
-/// The instant up to which a stream is proven complete since its history began, accepted holes bridged.
+/// Returns the instant up to which a stream is proven complete since its history began, with accepted holes counted
+/// as complete.
 pub async fn complete_through(
     pool: &PgPool,
     source_id: SourceId,
@@ -61,7 +62,7 @@ pub async fn complete_through(
     Ok(end.flatten())
 }
 
-/// Writes a denial on its own; a proof travels with the last page of its window.
+/// Writes a denial on its own; a proof is written with the last page of its window.
 pub async fn deny(
     pool: &PgPool,
     hold: &Hold,
@@ -76,7 +77,7 @@ pub async fn deny(
     tx.commit().await.map_err(&failed)
 }
 
-/// The ranges that are known not to be complete, with when they were last walked.
+/// Returns the ranges that are known not to be complete, with the time of their last walk.
 pub async fn doubtful(
     pool: &PgPool,
     source_id: SourceId,
@@ -95,8 +96,8 @@ pub async fn doubtful(
     Ok(rows.into_iter().map(|row| (Window { from: row.window_from, to: row.window_to }, row.checked_at)).collect())
 }
 
-/// Lets one transaction at a time write what is proven of a stream: two that prove neighbours at once would not see
-/// each other, and leave what should be one range as two. Taken before any session is touched, as the lease is.
+/// Serializes transactions that write proofs of a stream: two that concurrently prove adjacent ranges would not see
+/// each other, and leave two ranges instead of one. Locked before any session is written, as the lease is.
 pub(super) async fn take_turn(tx: &mut PgConnection, place: Place) -> Result<(), StoreError> {
     sqlx::query!(
         r#"select 1 as "one!" from ingest.streams where source_id = $1 and stream = $2 for no key update"#,
@@ -109,10 +110,9 @@ pub(super) async fn take_turn(tx: &mut PgConnection, place: Place) -> Result<(),
     Ok(())
 }
 
-/// Records a finding, within the transaction of the page that completes it; with `is_writing` the stream's data have
-/// another version from now on. One statement: proven ranges that overlap or touch become one, and what was denied in the
-/// range is judged by this finding. What of it lies outside is a gap still, and judged by its own walk. A proven range has
-/// its state seen.
+/// Records a finding, within the transaction of the page that completes it; `is_writing` increments the data version.
+/// Proven ranges that overlap or touch are merged, and earlier denials within the range are replaced. Parts of them
+/// outside remain gaps. The state of a proven range counts as seen.
 pub(super) async fn record(
     tx: &mut PgConnection,
     place: Place,

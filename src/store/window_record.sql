@@ -36,7 +36,7 @@ with merged as (
 )
 insert into ingest.windows (source_id, stream, window_from, window_to, is_complete, reason, provider_total,
                             distinct_count, run_id, checked_at)
--- counted, so that what is in the way is gone first
+-- the count forces the deletes to run before the insert
 select $1, $2, whole.window_from, whole.window_to, $5, $6, $7, $8, $9, $10
   from whole, (select count(*) from judged) gone
 on conflict (source_id, stream, is_complete, window_from) do update

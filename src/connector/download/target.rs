@@ -1,47 +1,47 @@
-//! Where a download may go: to public addresses by https, and nowhere else.
+//! Permitted targets of downloads: public addresses by https only.
 //!
-//! Checked are the link, at every hop, and each address its host's name resolves to; the connection is made to
-//! the addresses that were checked, so that a name cannot mean one thing when it is asked for and another when
-//! it is used. Only for a source that itself lives on this machine are loopback addresses allowed.
+//! The link is checked at every hop, and so is each address its host name resolves to. The connection uses the
+//! addresses that were checked, so a name cannot resolve differently between check and use (DNS rebinding).
+//! Loopback addresses are allowed only for a source that itself runs on this machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// How far downloads of a source go.
+/// Addresses that downloads of a source may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// Public addresses, by https.
     Public,
-    /// This machine too, also by http.
+    /// Also this machine, and there also http.
     Loopback,
 }
 
-/// Why a link is not followed. Names the reason and nothing of the link.
+/// The reason why a link is not followed. Contains nothing of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// `http:`, `file:` and others.
     #[error("the link is not https")]
     Scheme,
-    /// They would be sent.
+    /// Credentials in the link, which would be sent to its host.
     #[error("the link holds a user or a password")]
     UserInfo,
     /// No host, or port 0.
     #[error("the link names no host that can be reached")]
     Host,
-    /// Private, loopback, link-local and the like.
+    /// A private, loopback, link-local or otherwise special address.
     #[error("the link leads to an address that is not public")]
     Address,
 }
 
 impl Reach {
-    /// What suits a source at `base_url`.
+    /// Returns the reach for a source at `base_url`.
     pub fn of(base_url: &Url) -> Self {
         if is_this_machine(base_url) { Self::Loopback } else { Self::Public }
     }
 
-    /// Whether `link` may be followed, as far as it can be told without asking for its host's name.
+    /// Checks whether `link` may be followed, as far as this is visible without resolving its host name.
     pub fn check(self, link: &Url) -> Result<(), Refused> {
         match link.scheme() {
             "https" => {}
@@ -71,12 +71,12 @@ fn is_this_machine(url: &Url) -> bool {
         || literal_address(url).is_some_and(|address| address.to_canonical().is_loopback())
 }
 
-/// The host where it is an address; the parser of links has brought `0x7f.1` and the like into one form.
+/// Returns the host if it is an IP address. The URL parser has normalized forms such as `0x7f.1`.
 fn literal_address(url: &Url) -> Option<IpAddr> {
     url.host_str()?.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// Resolves names to addresses that may be reached; an error where there is none.
+/// Resolves names to permitted addresses only; errors where a name has none.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GuardedResolver {
     pub(super) reach: Reach,
@@ -96,8 +96,8 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// Whether `address` belongs to the public internet: what IANA's registries of special-purpose addresses leave.
-/// Forms that hold an IPv4 address are judged by that.
+/// Whether `address` is on the public internet, i.e. outside IANA's registries of special-purpose addresses. Forms
+/// that embed an IPv4 address are judged by that address.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -110,9 +110,9 @@ pub fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    // this network, loopback, multicast, and what is reserved, broadcast among it
+    // this network, loopback, multicast, and reserved addresses including broadcast
     let is_reserved = matches!(a, 0 | 127 | 224..);
-    // addresses a provider's customers share, benchmarks, protocol assignments, relays of 6to4
+    // carrier-grade NAT, benchmarks, protocol assignments, 6to4 relays
     let is_set_apart = matches!((a, b, c), (100, 64..=127, _) | (198, 18 | 19, _) | (192, 0, 0) | (192, 88, 99));
     let is_local = address.is_private() || address.is_link_local() || address.is_documentation();
     !(is_reserved || is_set_apart || is_local)
@@ -120,14 +120,14 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
-        // NAT64 leads to the IPv4 address in it
+        // NAT64 leads to the embedded IPv4 address
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
             is_public_v4(Ipv4Addr::new(a, b, c, d))
         }
         // protocol assignments with Teredo, documentation, 6to4, documentation
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // global unicast is the only block that was ever given out
+        // global unicast is the only block allocated so far
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }

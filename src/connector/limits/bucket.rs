@@ -1,16 +1,16 @@
-//! The arithmetic of a budget, and a ledger that keeps it in this process.
+//! Arithmetic of a call budget, and a ledger that keeps it in this process.
 //!
-//! The bucket is one instant: when it will be full again (the generic cell rate algorithm). With a burst of
-//! `b` and a refill of `(limit - b)` in each window, no window of that length, wherever it begins, holds more
-//! than `limit` calls. Of several limits the longest spacing and the smallest burst count.
+//! The bucket is one instant: when it will be full again (the generic cell rate algorithm). With a burst of `b` and
+//! a refill of `(limit - b)` in each window, no window of that length, wherever it begins, holds more than `limit`
+//! calls. Of several limits the longest spacing and the smallest burst count.
 //!
-//! A rate that an operator set is a ceiling. Else a default rate holds until the provider states a policy for minutes,
-//! and again when it has not stated it for one of its windows. A lower limit holds at once, a higher one when the lower
-//! one was not stated for one of its windows.
+//! A rate set by an operator is a ceiling. Otherwise a default rate holds until the provider states a policy for
+//! minutes, and again when it has not stated the policy for the length of one of its windows. A lower limit holds
+//! at once. A higher one holds when the lower one was not stated for one of its windows.
 //!
-//! What is left of a provider's window is kept as the number of the last call that may be made in it: so the
-//! calls that are under way are counted without anybody having to report them. The function
-//! `ingest.reserve_call` of the database does the same to the microsecond; a test compares the two.
+//! The remainder of a provider's window is stored as the number of the last call that may be made in it, so calls
+//! in progress are counted without being reported. The database function `ingest.reserve_call` does the same to the
+//! microsecond; a test compares the two.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -23,18 +23,18 @@ use tokio::time::Instant;
 use crate::connector::limits::headers::{Observation, QuotaSaid, SAME_WINDOW};
 use crate::connector::limits::{Decision, Ledger, LedgerError, Priority};
 
-/// Thousandths of a provider's quota that are ours, unless configured: the customer's own calls need some.
+/// Default share of a provider's quota, in thousandths; the rest is left to the customer's own calls.
 pub const DEFAULT_SHARE_PERMILLE: u32 = 800;
-/// The part of a limit that may be called at once.
+/// The burst is this fraction of a limit: one in forty.
 const BURSTS_PER_LIMIT: i64 = 40;
-/// A token that somebody waits for in [`Priority::Live`] is left to him for so long.
+/// A token that a caller in [`Priority::Live`] waits for is reserved for this long.
 const LIVE_GRACE_US: i64 = 200_000;
-/// A policy that is stated with each answer is noted once in this time.
+/// A policy that every answer states is stored at most once in this time.
 const STATED_AGAIN: TimeDelta = TimeDelta::seconds(1);
 const MINUTE_US: i64 = 60_000_000;
-/// A quota of a longer time says nothing about the minutes, and lifts no pace.
+/// A quota over a longer window says nothing about minutes, and so does not raise the pace.
 const LONGEST_LIFTING_SECONDS: i64 = 600;
-/// A stated policy lifts the pace for at least so long.
+/// A stated policy raises the pace for at least this long.
 const SHORTEST_LIFT_SECONDS: i64 = 60;
 
 /// The steady rate.
@@ -47,7 +47,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// So many calls in each window of this length.
+    /// Returns the pace for this many calls in each window of this length.
     pub fn of(limit: i64, window_us: i64) -> Self {
         let limit = limit.max(1);
         let burst = (limit / BURSTS_PER_LIMIT).max(1);
@@ -59,7 +59,7 @@ impl Pace {
         Self { spacing_us: self.spacing_us.max(other.spacing_us), burst: self.burst.min(other.burst) }
     }
 
-    /// Tokens that a caller must leave to more urgent ones.
+    /// Returns the tokens that a caller must leave to callers of higher priority.
     fn kept_for_others(self, priority: Priority) -> i64 {
         let kept = match priority {
             Priority::Live => 0,
@@ -70,12 +70,12 @@ impl Pace {
     }
 }
 
-/// A quota of the provider's.
+/// A quota of the provider.
 #[derive(Debug, Clone, Default)]
 struct Quota {
     calls: Option<i64>,
     window_seconds: Option<i64>,
-    /// When both were last stated.
+    /// The instant at which both were last stated.
     stated_at: Option<DateTime<Utc>>,
     /// The last call that may be made before `resets_at`.
     last_call: i64,
@@ -85,13 +85,13 @@ struct Quota {
 /// The state of a budget. Ticks are microseconds of any clock that does not stand still.
 #[derive(Debug, Clone)]
 pub struct Bucket {
-    /// By the configured or the default rate.
+    /// The pace of the configured or default rate.
     own: Pace,
     is_set_by_hand: bool,
     share_permille: i64,
-    /// By the own rate and every stated quota.
+    /// The pace that satisfies the own rate and every stated quota.
     pace: Pace,
-    /// By the stated quotas alone, and until when that holds instead.
+    /// The pace of the stated quotas alone, and the instant until which it holds instead.
     lifted: Option<(Pace, DateTime<Utc>)>,
     full_at_us: i64,
     live_until_us: i64,
@@ -102,7 +102,8 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// At most so many calls a minute, and so many thousandths of each quota the provider states.
+    /// Creates a bucket for at most this many calls a minute, and this share in thousandths of each quota the
+    /// provider states.
     pub fn new(requests_per_minute: u32, share_permille: u32) -> Self {
         let own = Pace::of(i64::from(requests_per_minute), MINUTE_US);
         Self {
@@ -120,17 +121,18 @@ impl Bucket {
         }
     }
 
-    /// So many calls a minute where the provider states no policy, else so many thousandths of what it states.
+    /// Creates a bucket that follows the share of the stated policy, or this many calls a minute where the provider
+    /// states none.
     pub fn unless_stated(requests_per_minute: u32, share_permille: u32) -> Self {
         Self { is_set_by_hand: false, ..Self::new(requests_per_minute, share_permille) }
     }
 
-    /// The pace that holds at `now`.
+    /// Returns the pace that holds at `now`.
     fn pace_at(&self, now: DateTime<Utc>) -> Pace {
         self.lifted.filter(|(_, until)| *until > now).map_or(self.pace, |(lifted, _)| lifted)
     }
 
-    /// Takes a call, or says how long to wait.
+    /// Takes a call, or returns how long to wait.
     pub fn reserve(&mut self, priority: Priority, tick_us: i64, now: DateTime<Utc>) -> Decision {
         let used_up = self.quotas.values().filter(|quota| quota.last_call <= self.call_count);
         let stated = used_up.map(|quota| quota.resets_at).chain([self.blocked_until]).flatten();
@@ -155,7 +157,7 @@ impl Bucket {
         Decision::Granted { number: self.call_count, count: 1 }
     }
 
-    /// Keeps what the answer to call `number` said.
+    /// Stores what the answer to call `number` stated.
     pub fn observe(&mut self, number: i64, said: &Observation, now: DateTime<Utc>) {
         self.answered_count = self.answered_count.max(number);
         self.blocked_until = self.blocked_until.max(said.blocked_until);
@@ -189,8 +191,8 @@ impl Bucket {
 }
 
 impl Quota {
-    /// Keeps the stated limit. Where it falls and nothing says what is left, calls wait until the window that saw the
-    /// old pace has room under the new limit: the answer says until when.
+    /// Stores the stated limit. Where it falls and the remainder is not stated, calls wait until the window that
+    /// ran at the old pace has room under the new limit: returns that instant.
     fn learn_policy(&mut self, said: &QuotaSaid, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let (calls, seconds) = (said.quota.or(self.calls), said.window_seconds.or(self.window_seconds));
         let mut wait_until = None;
@@ -222,7 +224,7 @@ impl Quota {
         let left = remaining - not_ours;
         let last_call = answered_count + left;
         match self.resets_at.filter(|known| *known > now) {
-            // the answer was long under way: it tells of the window before
+            // the answer was slow: it describes the previous window
             Some(known) if resets_at < known - SAME_WINDOW => {}
             Some(known) if resets_at <= known + SAME_WINDOW => {
                 self.last_call = self.last_call.min(last_call);
@@ -239,7 +241,7 @@ fn micros(number: i64) -> Duration {
     Duration::from_micros(u64::try_from(number).unwrap_or_default())
 }
 
-/// A budget that one process keeps for itself.
+/// A ledger in the memory of one process.
 #[derive(Debug)]
 pub struct LocalLedger {
     bucket: Mutex<Bucket>,
@@ -247,7 +249,7 @@ pub struct LocalLedger {
 }
 
 impl LocalLedger {
-    /// Keeps `bucket`.
+    /// Creates a ledger from `bucket`.
     pub fn new(bucket: Bucket) -> Self {
         Self { bucket: Mutex::new(bucket), begun: Instant::now() }
     }

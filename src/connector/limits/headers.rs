@@ -1,9 +1,9 @@
-//! What answers say about limits.
+//! Rate limit headers of answers.
 //!
-//! `Ratelimit-Policy: "default";q=1200;w=300` tells a quota and its window, `Ratelimit: "default";r=50;t=30`
-//! what is left of it and when it starts anew, `Retry-After` when to come again. Older gateways write one quota
-//! over several headers, `X-RateLimit-Limit`, `-Remaining` and `-Reset`. All are lists or numbers that
-//! gateways write in their own ways: what cannot be read is left out and never an error.
+//! `Ratelimit-Policy: "default";q=1200;w=300` states a quota and its window, `Ratelimit: "default";r=50;t=30`
+//! states what is left of it and when it resets, `Retry-After` states when to retry. Older gateways write one quota
+//! over several headers: `X-RateLimit-Limit`, `-Remaining` and `-Reset`. All are lists or numbers that gateways
+//! write in their own ways: an unreadable item is skipped and never an error.
 //! (Cloudflare; draft-ietf-httpapi-ratelimit-headers; RFC 9110, 10.2.3.)
 
 use std::collections::BTreeMap;
@@ -11,34 +11,34 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// The longest stated wait that is believed. Beyond it lies a unit mistake, and health shows the wait.
+/// Longest stated wait that is accepted. A longer one is a unit mistake; health shows the wait.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(24);
-/// Two resets closer than this are one, stated in whole seconds.
+/// Two resets closer than this are the same reset, stated in whole seconds.
 pub(super) const SAME_WINDOW: TimeDelta = TimeDelta::seconds(2);
-/// Quotas that are kept of one answer.
+/// Most quotas kept from one answer.
 const MOST_QUOTAS: usize = 8;
-/// Characters of a quota's name.
+/// Longest name of a quota, in characters.
 const NAME_CHARS: usize = 64;
-/// Above this a number of seconds is an instant: seconds since 1970.
+/// A number of seconds above this is an instant: seconds since 1970.
 const FIRST_EPOCH_SECONDS: f64 = 1e9;
-/// And above this milliseconds since 1970.
+/// A number above this is an instant in milliseconds since 1970.
 const FIRST_EPOCH_MILLIS: f64 = 1e11;
 
-/// What one answer says about one quota.
+/// Statement of one answer about one quota.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QuotaSaid {
     /// Calls in one window.
     pub quota: Option<i64>,
     /// Length of the window, seconds.
     pub window_seconds: Option<i64>,
-    /// Calls left in this window, whoever makes them.
+    /// Calls left in this window, for all callers of the account together.
     pub remaining: Option<i64>,
-    /// When the next window begins, by our clock.
+    /// Start of the next window, by our clock.
     pub resets_at: Option<DateTime<Utc>>,
 }
 
 impl QuotaSaid {
-    /// Whether it states what is left of the window, and until when.
+    /// Whether the answer states what is left of the window, and until when.
     pub fn tells_remaining(&self) -> bool {
         self.remaining.is_some() && self.resets_at.is_some()
     }
@@ -53,12 +53,12 @@ impl QuotaSaid {
     }
 }
 
-/// What one answer says about limits.
+/// Statement of one answer about all limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observation {
-    /// By the quota's name.
+    /// Quotas by name.
     pub quotas: BTreeMap<String, QuotaSaid>,
-    /// No call before this, by our clock.
+    /// Earliest instant of the next call, by our clock.
     pub blocked_until: Option<DateTime<Utc>>,
 }
 
@@ -73,13 +73,13 @@ impl Observation {
                 .all(|((name, here), (other_name, there))| name == other_name && here.states_same_window(there))
     }
 
-    /// Whether calls are not short: no wait is stated, and of each quota at least half is left.
+    /// Whether calls are plentiful: no wait is stated, and at least half of each quota is left.
     pub fn leaves_half(&self) -> bool {
         let has_half = |said: &QuotaSaid| said.quota.zip(said.remaining).is_some_and(|(quota, left)| left >= quota / 2);
         self.blocked_until.is_none() && self.quotas.values().all(has_half)
     }
 
-    /// Adds an answer that states the same: the least that is left counts.
+    /// Merges an answer that states the same limits: the smaller remainder counts.
     pub fn absorb(&mut self, other: &Self) {
         for (here, there) in self.quotas.values_mut().zip(other.quotas.values()) {
             here.remaining = here.remaining.min(there.remaining);
@@ -88,8 +88,8 @@ impl Observation {
         self.blocked_until = self.blocked_until.max(other.blocked_until);
     }
 
-    /// Reads the headers of an answer that came at `now`; `blocked_until` is the reader's to judge, since it
-    /// depends on the status.
+    /// Reads the headers of an answer received at `now`. The caller sets `blocked_until`, since it depends on the
+    /// status.
     pub fn read(headers: &HeaderMap, now: DateTime<Utc>) -> Self {
         let mut quotas: BTreeMap<String, QuotaSaid> = BTreeMap::new();
         for (name, item) in items(headers, "ratelimit-policy") {
@@ -115,19 +115,19 @@ impl Observation {
         Self { quotas, blocked_until: None }
     }
 
-    /// Nothing was said.
+    /// Whether the answer states nothing about limits.
     pub fn is_silent(&self) -> bool {
         self.quotas.is_empty() && self.blocked_until.is_none()
     }
 
-    /// When the last of the windows ends that are used up, or of which nobody says what is left.
+    /// Returns when the last of the windows ends that are used up or whose remainder is not stated.
     pub fn used_up_until(&self) -> Option<DateTime<Utc>> {
         let used_up = self.quotas.values().filter(|said| said.remaining.is_none_or(|left| left == 0));
         used_up.filter_map(|said| said.resets_at).max()
     }
 }
 
-/// The items of a list header with their names; a name that comes again is numbered.
+/// Returns the items of a list header with their names; a repeated name gets a number.
 fn items(headers: &HeaderMap, header: &str) -> Vec<(String, BTreeMap<String, String>)> {
     let lines = headers.get_all(header).iter().filter_map(|line| line.to_str().ok());
     let texts = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|text| !text.is_empty());
@@ -160,13 +160,13 @@ fn whole_of(number: f64) -> Option<i64> {
     number.is_finite().then(|| number.clamp(-1e9, 1e9).floor() as i64)
 }
 
-/// A header that is one number.
+/// Reads a header that is one number.
 fn plain_number(headers: &HeaderMap, name: &str) -> Option<f64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// The instant that `t` means: so many seconds from now, or an instant in seconds or milliseconds since 1970,
-/// read against the answer's own `Date`, so that a wrong clock here does not matter.
+/// Returns the instant that a reset value means: seconds from now, or an instant in seconds or milliseconds since
+/// 1970. An instant is compared with the answer's own `Date`, so that a wrong local clock does not matter.
 #[expect(clippy::cast_possible_truncation, reason = "bounded by the clamp")]
 fn reset(told: f64, headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of this century are far below 2^52")]
@@ -180,14 +180,14 @@ fn reset(told: f64, headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<
     (wait > TimeDelta::zero()).then_some(now + wait)
 }
 
-/// The provider's clock when it answered.
+/// Returns the provider's clock at the time of its answer.
 pub fn provider_date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
     crate::model::time::sane(date.into())
 }
 
-/// When a 429 or 503 lets us call again: `Retry-After` as whole seconds or as an HTTP date (read
-/// against the answer's own `Date`); `None` where it says nothing usable.
+/// Returns when a 429 or 503 allows the next call: `Retry-After` as whole seconds or as an HTTP date (compared with
+/// the answer's own `Date`); `None` where it has no usable value.
 pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {

@@ -1,14 +1,14 @@
-//! The ages of a session at which an artifact is asked for, by the policy of its stream.
+//! Ages of a session at which an artifact is requested, by the policy of its stream.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::connector::ArtifactPolicy;
 use crate::store::artifact::Task;
 
-/// A session that has run for so many intervals is asked for less often: it may run for days.
+/// A session that has run for more than this many intervals is requested less often: it may run for days.
 const LIVE_SLOWDOWN: i32 = 24;
 
-/// The next age at which to ask; `None` once the provider keeps nothing any more.
+/// Returns the next age at which to ask; `None` once the provider has deleted the data.
 pub(super) fn next_age(task: &Task, policy: &ArtifactPolicy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let Some(from) = task.counts_from() else {
         let every = policy.while_live.unwrap_or(policy.then_every);

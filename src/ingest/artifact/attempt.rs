@@ -1,4 +1,4 @@
-//! One try at one task: ask the connector, put what came together, decide what becomes of the task. Saves nothing.
+//! One try at one task: calls the connector, collects the parts and decides the task's next state. Saves nothing.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -20,69 +20,69 @@ use crate::store::artifact::queue::Untried;
 
 /// When the provider could not be reached, the task is due again after this.
 const AFTER_OUTAGE: TimeDelta = TimeDelta::seconds(30);
-/// No single try takes longer; what it had is asked for again.
+/// Time limit of a single try; what it had fetched is requested again.
 const LONGEST_TRY: Duration = Duration::from_mins(10);
 
-/// How a try ended for the pass.
+/// Result of a try, as the pass sees it.
 #[derive(Debug)]
 pub(super) enum Tried {
     /// The task gets a new state.
     Decided {
-        /// The failure behind it, if it is one: class and words.
+        /// The failure behind it, if there is one: class and description.
         failure: Option<(String, String)>,
-        /// Whether it confirms or disproves what the task's last try said was missing.
+        /// Whether it confirms or disproves the absence that the task's last try reported.
         confirms_absence: Option<bool>,
     },
-    /// The provider refused this call for a reason that may hold for all of its kind.
+    /// The provider refused this call for a reason that may hold for all calls of its kind.
     Refused(PullError),
-    /// The provider wants no calls at all for now.
+    /// The provider allows no calls at all for now.
     Closed(PullError),
 }
 
-/// What becomes of a task after a try.
+/// State of a task after a try.
 pub(super) enum Ending {
-    /// This.
+    /// The decided state.
     Decided(Decision),
-    /// It counts as not tried, and is due again later.
+    /// The try does not count, and the task is due again later.
     Untried(Untried),
 }
 
-/// A try that is over and not saved yet.
+/// A finished try that is not saved yet.
 pub(super) struct Finished<'a> {
     pub(super) claimed: Claimed<'a>,
     pub(super) gathered: Gathered,
-    /// Something of what came together is to be stored, as this outcome says.
+    /// The outcome with which the fetched parts are stored; `None`: nothing is stored.
     pub(super) outcome: Option<Outcome>,
     pub(super) ending: Ending,
-    /// When it was over.
+    /// The end of the try.
     pub(super) moment: Moment,
 }
 
 impl<'a> Finished<'a> {
-    /// A claimed task that is not tried after all.
+    /// Returns a claimed task without trying it.
     pub(super) fn untried(claimed: Claimed<'a>, now: DateTime<Utc>) -> Self {
         let ending = Ending::Untried(Untried { due_at: now, owed_for: None });
         let moment = Moment { now, chance: 0.0, is_usual_absence: false };
         Self { claimed, gathered: Gathered::default(), outcome: None, ending, moment }
     }
 
-    /// The same try, where nothing of what it brought can be stored.
+    /// Decides the task for another outcome, where nothing that the try fetched can be stored.
     pub(super) fn decide(&self, outcome: &Outcome) -> Decision {
         retry_schedule::decide(&self.claimed.task, self.claimed.policy, outcome, self.moment)
     }
 }
 
-/// A try under way.
+/// A running try.
 pub(super) struct Attempt<'a> {
     pub(super) poller: &'a Poller,
     pub(super) source: &'a Source,
     pub(super) claimed: &'a Claimed<'a>,
-    /// The absences of many old sessions in a row were confirmed.
+    /// Whether the absences of many old sessions in a row were confirmed.
     is_usual_absence: bool,
 }
 
-/// Tries, and decides about the task also where the try crashes or never ends: else it would be the first to be
-/// claimed again, for ever.
+/// Runs a try, and decides the task even if the try crashes or never ends: otherwise it would be claimed first
+/// again, for ever.
 pub(super) async fn run_guarded<'a>(
     poller: &'a Poller,
     source: &'a Source,
@@ -143,8 +143,8 @@ impl Attempt<'_> {
         (gathered, Some(outcome), ending, Tried::Decided { failure, confirms_absence })
     }
 
-    /// The rest is asked for when calls are allowed again; what came before is kept. Who made the provider ask for
-    /// patience goes behind the others: it may be the one that always does.
+    /// Keeps what was fetched and asks for the rest when calls are allowed again. A task whose call was rate
+    /// limited goes behind the others, because it may be the one that always causes it.
     fn wait(&self, gathered: &Gathered, error: &PullError) -> (Option<Outcome>, Ending) {
         let outcome = if error.http_status.is_some() {
             Outcome::refused(error)
@@ -209,14 +209,14 @@ impl Attempt<'_> {
     }
 }
 
-/// Whether the provider gave no answer about this session, so that the try does not count: it was not reached, or wants
-/// no calls now.
+/// Whether the provider gave no answer about this session, so that the try does not count: it was not reached, or
+/// allows no calls now.
 fn was_not_asked(error: &PullError) -> bool {
     !error.kind.is_of_provider() || error.kind.policy().action == Action::WaitUntil
 }
 
-/// Whether this may be the provider's word on all calls of this kind. Not on all calls: a token may list sessions
-/// and not read transcripts.
+/// Whether this failure may hold for all calls of this kind. It need not hold for all calls: a token may list
+/// sessions and not read transcripts.
 fn refuses_the_stream(error: &PullError) -> bool {
     let policy = error.kind.policy();
     !policy.may_be_local && policy.action == Action::Stop

@@ -1,6 +1,7 @@
-//! The tasks a pass has claimed and not tried yet: which is tried next, and of which streams more are claimed.
+//! Claimed tasks of a pass that are not tried yet: chooses the next task, and the streams for which to claim more.
 //!
-//! A claim takes many tasks, so that it costs little for each; few are tried at once. No database, no network.
+//! One claim takes many tasks, so that each costs little; few are tried at once. This module uses no database and
+//! no network.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,35 +13,35 @@ use crate::store::artifact::Task;
 use crate::store::artifact::quality::MissingReports;
 use crate::store::artifact::queue::Places;
 
-/// Tasks in hand at once: a slow file takes one place of them.
+/// Tasks tried at once: a slow file takes one of these places.
 pub(super) const AT_ONCE: usize = 8;
-/// Of these, places of one stream: a provider that hangs on one kind of call keeps no other from being made.
+/// Places for one stream at most: a provider that hangs on one kind of call does not block the others.
 const AT_ONCE_OF_A_STREAM: usize = 5;
-/// Tasks of a stream that wait for a place at most.
+/// Most claimed tasks of a stream that wait for a place.
 const WAITING_OF_A_STREAM: usize = 16;
 
-/// A claimed task with what is needed to try it.
+/// A claimed task with the data needed to try it.
 pub(super) struct Claimed<'a> {
     pub(super) task: Task,
     pub(super) policy: &'a ArtifactPolicy,
     pub(super) run_id: i64,
-    /// Whose report is missing, where it is asked for by participant.
+    /// The participants whose reports are missing, for a stream requested by participant.
     pub(super) reports: MissingReports,
 }
 
-/// What waits for a place, and what takes one.
+/// Tasks that wait for a place, and tasks that occupy one.
 #[derive(Default)]
 pub(super) struct Backlog<'a> {
     waiting: Vec<Claimed<'a>>,
     trying: BTreeMap<Stream, usize>,
-    /// Streams of which the last claim left nothing that is due.
+    /// Streams for which the last claim found all that was due.
     exhausted: BTreeSet<Stream>,
-    /// Streams of which nothing is tried any more.
+    /// Streams that are no longer tried.
     closed: BTreeSet<Stream>,
 }
 
 impl<'a> Backlog<'a> {
-    /// Takes in what was claimed for `places`.
+    /// Adds the tasks claimed for `places`.
     pub(super) fn add(&mut self, claimed: Vec<Claimed<'a>>, places: &[Places]) {
         for Places { stream, count } in places {
             if claimed.iter().filter(|one| one.task.stream == *stream).count() < *count {
@@ -50,7 +51,7 @@ impl<'a> Backlog<'a> {
         self.waiting.extend(claimed);
     }
 
-    /// The most urgent task whose stream has a place, which it takes.
+    /// Returns the most urgent task whose stream has a free place, and occupies it.
     pub(super) fn start_next(&mut self, now: DateTime<Utc>) -> Option<Claimed<'a>> {
         if self.trying.values().sum::<usize>() >= AT_ONCE {
             return None;
@@ -62,7 +63,7 @@ impl<'a> Backlog<'a> {
         Some(next)
     }
 
-    /// Gives the place of a task back that was tried.
+    /// Frees the place of a finished task.
     pub(super) fn end(&mut self, stream: Stream) {
         if let Some(trying) = self.trying.get_mut(&stream) {
             *trying = trying.saturating_sub(1);
@@ -77,8 +78,8 @@ impl<'a> Backlog<'a> {
         self.waiting.iter().filter(|one| one.task.stream == stream).count()
     }
 
-    /// How many tasks of which of `streams` are to be claimed now: none while each stream that has a place has a task
-    /// for it, or has nothing left that is due.
+    /// Returns how many tasks of which of `streams` to claim now: none while each stream with a free place has a
+    /// task for it, or has nothing else due.
     pub(super) fn places(&self, streams: &[Stream]) -> Vec<Places> {
         let open = || streams.iter().copied().filter(|stream| !self.closed.contains(stream));
         let is_short = |stream: Stream| {
@@ -92,17 +93,17 @@ impl<'a> Backlog<'a> {
         places.filter(|one| one.count > 0).collect()
     }
 
-    /// Something may be due again.
+    /// Marks that tasks of any stream may be due again.
     pub(super) fn look_again(&mut self) {
         self.exhausted.clear();
     }
 
-    /// Nothing of this stream is tried any more in this pass.
+    /// Stops trying this stream in this pass.
     pub(super) fn close(&mut self, stream: Stream) {
         self.closed.insert(stream);
     }
 
-    /// Takes out what waits of `streams`.
+    /// Removes and returns the waiting tasks of `streams`.
     pub(super) fn take(&mut self, streams: &[Stream]) -> Vec<Claimed<'a>> {
         let (taken, rest) =
             std::mem::take(&mut self.waiting).into_iter().partition(|one| streams.contains(&one.task.stream));

@@ -1,8 +1,8 @@
-//! Tries that are over, saved many at a time.
+//! Finished tries, saved many at a time.
 //!
-//! All of a batch are saved in one transaction. Where the database refuses a value, or saving crashes, they are saved one
-//! by one, so that one bad artifact never costs another. A batch is limited in bytes, and a large artifact is saved at
-//! once, so that memory stays bounded.
+//! A batch is saved in one transaction. Where the database refuses a value, or saving crashes, its tries are saved
+//! one by one, so that one bad artifact never costs another. A batch is limited in bytes, and a large artifact is
+//! saved at once, so that memory stays bounded.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -19,14 +19,14 @@ use crate::store::artifact::queue::{self, ClaimKey};
 use crate::store::artifact::{self, Decision, Member, SaveContext, Saved};
 use crate::store::run::Progress;
 
-/// Tries that are saved together at most.
+/// Most tries saved together.
 const MOST: usize = 64;
-/// Bytes that are saved together, unless a single try brought more.
+/// Most bytes saved together, unless a single try has more.
 const MOST_BYTES: usize = 1024 * 1024;
-/// A try waits no longer than this for others to be saved with.
+/// Longest time a try waits for others to be saved with it.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
-/// What waits to be saved.
+/// Tries waiting to be saved.
 #[derive(Default)]
 pub(super) struct Batch<'a> {
     members: Vec<Finished<'a>>,
@@ -45,12 +45,12 @@ impl<'a> Batch<'a> {
         self.members.is_empty()
     }
 
-    /// Whether it is as large as it may get: no more is asked for until it is saved.
+    /// Whether it has reached its size limit: no more calls are made until it is saved.
     pub(super) fn is_full(&self) -> bool {
         self.members.len() >= MOST || self.bytes >= MOST_BYTES || self.members.iter().any(|one| one.gathered.is_large())
     }
 
-    /// When it is to be saved at the latest.
+    /// Returns the latest instant at which to save it.
     pub(super) fn due_at(&self) -> Option<Instant> {
         if self.is_full() { Some(Instant::now()) } else { Some(self.since? + LONGEST_WAIT) }
     }
@@ -61,19 +61,19 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// What saving did with one try.
+/// Result of saving one try.
 pub(super) struct Kept {
     pub(super) key: ClaimKey,
     pub(super) run_id: i64,
-    /// Something new is stored.
+    /// Whether something new is stored.
     pub(super) is_new: bool,
-    /// What it adds to its pass; `None`: it was given back.
+    /// What it adds to the progress of its pass; `None`: its claim was released.
     pub(super) progress: Option<Progress>,
-    /// Why it could not be saved as it was: class and words.
+    /// Why it could not be saved as it was: class and description.
     pub(super) failure: Option<(String, String)>,
 }
 
-/// Saves a batch, and what earlier ones added to their passes.
+/// Saves a batch, and the progress that earlier ones added to their passes.
 pub(super) async fn save(
     poller: &Poller,
     source: &Source,
@@ -100,7 +100,7 @@ pub(super) async fn save(
     Ok(kept)
 }
 
-/// Why a batch could not be saved.
+/// The reason why a batch could not be saved.
 enum Trouble {
     Database(StoreError),
     Crash,
@@ -134,8 +134,8 @@ async fn save_alone(poller: &Poller, source: &Source, one: (&Finished<'_>, &Deci
     }
 }
 
-/// A value the database refuses costs this artifact and no other; its bytes are kept as a reject. What crashes when it is
-/// saved is decided too: else it would be the first to be claimed again, for ever.
+/// Saves a try that the database refused or that crashed. A refused value costs this artifact and no other; its
+/// bytes are kept as a reject. A crash is decided too: otherwise the task would be claimed first again, for ever.
 async fn save_refused(
     poller: &Poller,
     source: &Source,
@@ -150,7 +150,7 @@ async fn save_refused(
         Trouble::Crash => ("crashed", "the try crashed; the log says where"),
     };
     let (class, detail) = (class.to_owned(), detail.to_owned());
-    // refused bytes are refused again; what crashes may be saved by a later version
+    // refused bytes are refused again; a later version may be able to save what crashes now
     let is_lasting = matches!(trouble, Trouble::Database(_));
     let failed = Outcome::Failed { class: class.clone(), detail: detail.clone(), is_lasting };
     let decision = one.decide(&failed);
@@ -160,7 +160,7 @@ async fn save_refused(
     Ok(Kept { progress: Some(progress), failure: Some((class, detail)), ..Kept::of(one) })
 }
 
-/// Gives back what counts as not tried.
+/// Releases the claims of tries that do not count.
 async fn give_back(poller: &Poller, batch: &[Finished<'_>]) -> Result<Vec<Kept>, StoreError> {
     let mut back = Vec::new();
     for one in batch {

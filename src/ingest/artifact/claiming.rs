@@ -1,4 +1,4 @@
-//! Claiming for a pass: due tasks with all that is needed to try them, in a few round trips for many tasks.
+//! Claiming for a pass: due tasks with all data needed to try them, in a few round trips for many tasks.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use crate::store::artifact::queue::{self, Places};
 use crate::store::artifact::{Task, journal, quality};
 use crate::store::{StoreError, control};
 
-/// What is to be claimed.
+/// A claim to make.
 pub(super) struct Claim {
-    /// How many of which streams; it may be none, where only pauses are looked for.
+    /// How many tasks to claim of which streams; none where only pauses are looked up.
     pub(super) places: Vec<Places>,
     /// The runs of the pass so far.
     pub(super) runs: BTreeMap<Stream, i64>,
 }
 
-/// What was claimed.
+/// A claim that was made.
 pub(super) struct Claimed<'a> {
     pub(super) places: Vec<Places>,
     pub(super) tasks: Vec<backlog::Claimed<'a>>,
-    /// Runs that were opened for streams that had none.
+    /// Runs opened for streams that had none.
     pub(super) opened: Vec<(Stream, i64)>,
     /// Streams that an operator paused.
     pub(super) paused: Vec<Stream>,
@@ -57,7 +57,7 @@ pub(super) async fn claim<'a>(
             run_id
         };
         let policy = &planned.policy;
-        // a presence without a report is asked for once in each round; a round begins when it is due
+        // a presence without a report is requested once in each round; a round begins when it is due
         asked.push(policy.per_participant.then_some(task.due_at));
         claimed.tasks.push(backlog::Claimed { task, policy, run_id, reports: quality::MissingReports::default() });
     }

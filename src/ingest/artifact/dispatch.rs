@@ -1,4 +1,4 @@
-//! The tries of a pass: claimed, asked for and saved many at a time, each beside the others.
+//! The tries of a pass: claims, calls and saves run concurrently, each for many tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,34 +21,34 @@ use crate::store::artifact::journal::{self, PassEnd, PassProgress};
 use crate::store::artifact::queue::{self, ClaimKey, Untried};
 use crate::store::artifact::{Task, owed};
 
-/// It is looked so often whether something has come due, and whether an operator paused what was claimed.
+/// Interval of checks for tasks that became due and for streams that an operator paused.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// The journal shows what a pass is doing no older than this.
+/// The journal's view of a running pass is at most this old.
 const JOURNAL_EVERY: Duration = Duration::from_secs(1);
-/// A pass ends after this and the next begins, so that the journal shows what a long backlog is doing.
+/// A pass ends after this and the next begins, so that the journal shows progress on a long backlog.
 const LONGEST: TimeDelta = TimeDelta::minutes(5);
-/// A pass whose last tries are slow goes on for so long, so that they do not keep the others waiting.
+/// A pass with slow last tries goes on for this long, so that they do not delay the others.
 const LONGEST_DELAY: TimeDelta = TimeDelta::minutes(10);
 
-/// A pass under way.
+/// A running pass.
 pub(super) struct Pass<'a> {
     poller: &'a Poller,
     source: &'a Source,
     streams: &'a [PlannedStream],
     summaries: BTreeMap<Stream, StreamSummary>,
-    /// What tries have added to each run since it was written last.
+    /// Progress of each run since it was last written.
     progress: BTreeMap<i64, PassProgress>,
     written_at: Instant,
-    /// When due tasks were looked for last.
+    /// Time of the last claim.
     looked_at: Instant,
     backlog: Backlog<'a>,
     batch: Batch<'a>,
-    /// Tasks that are asked for now.
+    /// Tasks being requested now.
     trying: BTreeSet<ClaimKey>,
-    /// At the end of a pass, those it waits for.
+    /// At the end of a pass, the tasks it still waits for.
     slow: Option<BTreeSet<ClaimKey>>,
     ends_at: DateTime<Utc>,
-    /// The provider wants no more calls.
+    /// Whether the provider allows no more calls.
     is_closed: bool,
     failed: Option<StoreError>,
     keeper: Keeper,
@@ -75,8 +75,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Claims, tries and saves, each beside the others: one of them may hold the connection to the database that another
-    /// waits for.
+    /// Runs claims, tries and saves concurrently: one of them may hold the database connection that another waits
+    /// for.
     pub(super) async fn work(&mut self) -> Result<(), StoreError> {
         let (poller, source) = (self.poller, self.source);
         let (mut claiming, mut trying, mut saving) =
@@ -119,7 +119,7 @@ impl<'a> Pass<'a> {
             }
         }
         drop((claiming, trying));
-        // what is over is saved also where the service was told to stop
+        // finished tries are saved even when the service is stopping
         while let Some(saved) = saving.next().await {
             self.note_saved(saved);
         }
@@ -127,7 +127,7 @@ impl<'a> Pass<'a> {
             let saved = batch::save(poller, source, self.batch.take(), &[]).await;
             self.note_saved(saved.map(|kept| (kept, Vec::new())));
         }
-        // what is still in hand is given back
+        // the remaining claims are released
         let now = poller.clock.now();
         let left: Vec<Task> = self.keeper.tasks();
         let untried = Untried { due_at: now, owed_for: None };
@@ -136,7 +136,8 @@ impl<'a> Pass<'a> {
         self.failed.take().map_or(given_back, Err)
     }
 
-    /// Whether more is begun. At its end a pass waits for what it was asking for then, and works on meanwhile.
+    /// Whether to begin more work. At its end a pass waits for the calls that were running then, and continues to
+    /// work meanwhile.
     fn is_open(&mut self) -> bool {
         let now = self.poller.clock.now();
         if now >= self.ends_at {
@@ -149,7 +150,7 @@ impl<'a> Pass<'a> {
         !self.is_closed && self.failed.is_none() && !self.poller.stop.is_cancelled()
     }
 
-    /// What is to be claimed now, if anything is.
+    /// Returns the claim to make now, if any.
     fn next_claim(&mut self, is_busy: bool) -> Option<Claim> {
         let is_time = self.looked_at.elapsed() >= LOOK_AGAIN && (is_busy || !self.backlog.is_empty());
         if is_time {
@@ -174,7 +175,7 @@ impl<'a> Pass<'a> {
         self.batch.due_at().map_or(look_at, |at| at.min(look_at))
     }
 
-    /// What is written of the runs' progress with the next save, once a second.
+    /// Returns the progress of the runs to write with the next save, once a second.
     fn progress_to_write(&mut self) -> Vec<PassProgress> {
         if self.written_at.elapsed() < JOURNAL_EVERY {
             return Vec::new();
@@ -230,7 +231,7 @@ impl<'a> Pass<'a> {
                 summary.count_saved(one.is_new, one.failure);
             }
         }
-        // participants that came to be known, and what is to be asked for in parts, are due now
+        // newly known participants, and the remaining parts of a task, are due now
         self.backlog.look_again();
     }
 

@@ -1,4 +1,4 @@
-//! What came together for one artifact, and what of it is to be stored.
+//! The fetched parts of one artifact, and the parts of it to store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::model::quality::PeerReport;
 use crate::model::stream::Stream;
 use crate::store::artifact::{Content, Found};
 
-/// Everything one artifact consists of, over all its calls.
+/// All parts of one artifact, over all its calls.
 #[derive(Default)]
 pub(super) struct Gathered {
     pub(super) participants: Vec<Participant>,
@@ -24,20 +24,20 @@ pub(super) struct Gathered {
     pub(super) oddities: Vec<Oddity>,
     pub(super) facts: BTreeMap<&'static str, String>,
     pub(super) total: Option<u64>,
-    /// The right to hold more than usual.
+    /// Permit to hold more than the usual amount of memory.
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Part of a list came.
+/// Returns the outcome for a list that was fetched in part.
 pub(super) fn part(detail: &str) -> Outcome {
     Outcome::FoundPart { detail: detail.to_owned() }
 }
 
 impl Gathered {
-    /// Waits until no other large artifact is in memory, and keeps others waiting until this one is saved.
+    /// Waits until no other large artifact is in memory, and blocks others until this one is saved.
     pub(super) async fn hold(&mut self, large: &Arc<Semaphore>) {
         if self.permit.is_none() {
-            // it is never closed
+            // the semaphore is never closed
             self.permit = Arc::clone(large).acquire_owned().await.ok();
         }
     }
@@ -47,13 +47,13 @@ impl Gathered {
         self.permit.is_some()
     }
 
-    /// The bytes that came, about.
+    /// Returns the approximate number of fetched bytes.
     pub(super) fn bytes(&self) -> usize {
         let rejects: usize = self.rejects.iter().map(|reject| reject.raw.len()).sum();
         self.bodies().iter().map(|(_, body)| body.len()).sum::<usize>() + rejects
     }
 
-    /// The list is read from its beginning.
+    /// Starts reading the list from its beginning.
     pub(super) fn begin_list(&mut self) {
         self.participants.clear();
         self.rejects.clear();
@@ -73,7 +73,7 @@ impl Gathered {
         }
     }
 
-    /// What there is to store; `None`: nothing.
+    /// Returns the parts to store; `None`: none.
     pub(super) fn found(&self, stream: Stream, outcome: &Outcome) -> Option<Found<'_>> {
         if matches!(outcome, Outcome::Failed { .. }) {
             return None;
@@ -102,7 +102,7 @@ impl Gathered {
         }
     }
 
-    /// The bytes of everything that came, and whose they are.
+    /// Returns the bytes of all fetched parts, with the participant each belongs to.
     pub(super) fn bodies(&self) -> Vec<(Option<&ProviderRecordId>, &[u8])> {
         let people = self.participants.iter().map(|one| (Some(&one.provider_participant_id), &one.raw[..]));
         let reports = self.reports.iter().map(|report| (Some(&report.provider_participant_id), &report.raw[..]));

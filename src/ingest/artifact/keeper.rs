@@ -1,4 +1,4 @@
-//! Keeps the claims of a pass alive until their tasks are saved.
+//! Renewal of the claims of a pass until their tasks are saved.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,15 +9,15 @@ use crate::ingest::{Poller, Source};
 use crate::store::artifact::Task;
 use crate::store::artifact::queue::{self, ClaimKey};
 
-/// Renews the claims in hand. One that cannot be renewed costs at most work done twice: whoever saves compares
-/// the claim.
+/// Renews the held claims. A claim that cannot be renewed costs at most duplicate work, because saving compares the
+/// claim.
 pub(super) struct Keeper {
     held: Arc<Mutex<BTreeMap<ClaimKey, Task>>>,
     task: JoinHandle<()>,
 }
 
 impl Keeper {
-    /// Holds nothing yet.
+    /// Starts renewal without any claims.
     pub(super) fn start(poller: &Poller, source: &Source) -> Self {
         let held: Arc<Mutex<BTreeMap<ClaimKey, Task>>> = Arc::default();
         let (pool, shared, duration) = (poller.pool.clone(), Arc::clone(&held), poller.lease_duration);
@@ -37,17 +37,17 @@ impl Keeper {
         Self { held, task }
     }
 
-    /// From now on.
+    /// Starts renewing the claim of a task.
     pub(super) fn hold(&self, task: &Task) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(task.key(), task.clone());
     }
 
-    /// No longer.
+    /// Stops renewing a claim.
     pub(super) fn let_go(&self, key: ClaimKey) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
-    /// All that are held.
+    /// Returns all tasks whose claims are held.
     pub(super) fn tasks(&self) -> Vec<Task> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }

@@ -1,10 +1,10 @@
-//! What is fetched session by session: participants, chat, transcript, summary, quality.
+//! Data fetched session by session: participants, chat, transcript, summary, quality.
 //!
-//! A pass works the list of due tasks off, a few at a time, so that one slow file holds nothing up; several
-//! instances share the list. Tasks are claimed and saved many at a time. [`attempt`] asks the connector once;
+//! A pass processes the list of due tasks, a few at a time, so that one slow file does not delay others; several
+//! instances share the list. Tasks are claimed and saved many at a time. [`attempt`] calls the connector once;
 //! [`retry_schedule`] decides what an answer, an absence or a fault means. A task that fails is tried again and
-//! makes no other look failed. A provider that refuses the calls of one stream ends the work on that stream; one
-//! that wants no calls at all ends the pass.
+//! does not make others count as failed. A provider that refuses the calls of one stream ends the work on that
+//! stream; one that allows no calls at all ends the pass.
 
 mod ages;
 mod attempt;
@@ -31,20 +31,20 @@ pub(super) use self::worker::work;
 /// A per-session stream that is fetched from a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedStream {
-    /// Which.
+    /// The stream.
     pub stream: Stream,
-    /// How.
+    /// Its fetching rules.
     pub policy: ArtifactPolicy,
 }
 
 impl PlannedStream {
-    /// The per-session streams among `wanted` that a connector offers.
+    /// Returns the per-session streams among `wanted` that a connector offers.
     pub fn of(connector: &dyn Connector, wanted: &[Stream]) -> Vec<Self> {
         let offered = Stream::PER_SESSION.into_iter().filter(|stream| wanted.contains(stream));
         offered.filter_map(|stream| Some(Self { stream, policy: connector.artifact_policy(stream)? })).collect()
     }
 
-    /// What the work list must know of it.
+    /// Returns what the task queue needs to know of it.
     pub fn listed(&self) -> SessionStream {
         SessionStream {
             stream: self.stream,

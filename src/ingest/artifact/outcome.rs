@@ -1,25 +1,25 @@
-//! How a try at a task went. Plain data: what it means is decided in the retry schedule.
+//! Outcome of a try at a task. Plain data: the retry schedule decides its meaning.
 
 use chrono::{DateTime, Utc};
 
 use crate::connector::error::PullError;
 use crate::model::artifact::Absence;
 
-/// How a try went.
+/// Outcome of a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Something was stored.
     Found,
-    /// It was there, well-formed, and holds nothing.
+    /// It was there and well-formed, and has no content.
     FoundEmpty,
     /// Part of it was stored; the rest is known to be missing.
     FoundPart {
         /// What is missing, for people.
         detail: String,
     },
-    /// Some of its parts were stored; the provider does not know of the others.
+    /// Some of its parts were stored; the provider does not know the others.
     FoundWithout(Absence),
-    /// More of it can be asked for at once.
+    /// More of it can be requested at once.
     MoreToAsk,
     /// It was not there.
     Absent(Absence),
@@ -27,37 +27,38 @@ pub(super) enum Outcome {
     Failed {
         /// Class, for programs.
         class: String,
-        /// In words.
+        /// Description for people.
         detail: String,
         /// The same bytes would fail again.
         is_lasting: bool,
     },
-    /// The provider would not answer this call: it refused the credential or the request, or asked for patience.
+    /// The provider refused this call: the credential, the request, or the rate.
     Refused {
         /// Class, for programs.
         class: &'static str,
-        /// In words.
+        /// Description for people.
         detail: String,
-        /// No call before this.
+        /// Earliest instant of the next call.
         until: Option<DateTime<Utc>>,
     },
 }
 
 impl Outcome {
-    /// The provider would not answer.
+    /// Returns the outcome of a refused call.
     pub(super) fn refused(error: &PullError) -> Self {
         let class = error.kind.policy().class;
         Self::Refused { class, detail: error.to_string(), until: error.retry_at() }
     }
 }
 
-/// What a decision depends on besides the task and the answer.
+/// Inputs of a decision besides the task and the answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
     /// The present.
     pub(super) now: DateTime<Utc>,
     /// Jitter, in `[0, 1)`.
     pub(super) chance: f64,
-    /// The absences of many old sessions in a row were confirmed: one more is believed to last.
+    /// Whether the absences of many old sessions in a row were confirmed: another one is then assumed to be
+    /// permanent.
     pub(super) is_usual_absence: bool,
 }

@@ -1,6 +1,6 @@
 //! The participants of one session: a list in pages, read to its end.
 //!
-//! What proves the end is decided in [`crate::ingest::list_end`], as for the lists of sessions.
+//! [`crate::ingest::list_end`] decides what proves the end, as for the lists of sessions.
 
 use crate::connector::error::PullError;
 use crate::ingest::artifact::attempt::Attempt;
@@ -10,23 +10,23 @@ use crate::ingest::list_end::{ListEnd, PageEnd, Reading, fingerprint};
 use crate::model::artifact::{Artifact, ArtifactAnswer};
 use crate::model::page::Cursor;
 
-/// Readings of one list in one try before doubt remains until the next try.
+/// Readings of one list in one try, after which doubt remains until the next try.
 const MAX_READINGS: u32 = 3;
-/// Participants of one session that are held at once.
+/// Most participants of one session held in memory.
 const MAX_PARTICIPANTS: usize = 20_000;
-/// More than so many are a large artifact.
+/// More participants than this are a large artifact.
 const USUAL_PARTICIPANTS: usize = 2_000;
 
-/// How one reading ended.
+/// Result of one reading.
 enum Read {
-    /// It came to its end, which it proves unless there is a doubt.
+    /// The reading reached its end, which is proven unless there is a doubt.
     Ended { doubt: Option<String>, reading: Reading },
-    /// There is nothing more to ask.
+    /// There is nothing more to request.
     Settled(Outcome),
 }
 
 impl Attempt<'_> {
-    /// All pages of the list, read again while it has no count and its readings differ.
+    /// Reads all pages of the list, and reads it again while it states no count and its readings differ.
     pub(super) async fn participants(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
         let mut read_before = None;
         let mut doubt = String::new();
@@ -49,7 +49,7 @@ impl Attempt<'_> {
         Ok(part(&doubt))
     }
 
-    /// Reads the list once. What came is kept, also from a reading that ends in an error.
+    /// Reads the list once. Keeps what was received, also of a reading that ends in an error.
     async fn read_participants(
         &self,
         gathered: &mut Gathered,

@@ -1,4 +1,5 @@
-//! A pass: the due tasks of one source, a few at a time, until none is left or the provider wants no more calls.
+//! A pass: processes the due tasks of one source, a few at a time, until none is left or the provider allows no
+//! more calls.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -13,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::artifact::owed;
 use crate::store::run::Verdict;
 
-/// Works the due tasks of `streams` off. Returns one summary for each stream that had any.
+/// Processes the due tasks of `streams`. Returns one summary for each stream that had any.
 pub async fn run(
     poller: &Poller,
     source: &Source,
@@ -28,8 +29,9 @@ pub async fn run(
     outcome.map(|()| summaries)
 }
 
-/// Passes until nothing is due, or until the provider or the service wants no more. What failed is tried again within
-/// the same call, seconds later. Returns one summary for each stream that had tasks to try or owes something.
+/// Runs passes until nothing is due, or until the provider or the service stops them. Retries failed tasks within
+/// the same call, seconds later. Returns one summary for each stream that had tasks to try or has overdue
+/// artifacts.
 pub async fn run_all(
     poller: &Poller,
     source: &Source,
@@ -41,7 +43,7 @@ pub async fn run_all(
     let mut streams = streams.to_vec();
     loop {
         let summaries = run(poller, source, &streams).await?;
-        // a stream that is refused keeps no other from being worked off
+        // a refused stream does not stop the others
         streams.retain(|planned| !summaries.iter().any(|one| one.stream == planned.stream && one.is_refused()));
         let goes_on = !poller.stop.is_cancelled()
             && summaries.iter().all(|one| !matches!(one.verdict, Verdict::RateLimited | Verdict::Cancelled))
@@ -64,7 +66,7 @@ pub async fn run_all(
     Ok(all.into_values().collect())
 }
 
-/// Waits until all tasks are due that were tried in vain and are tried again within seconds; `false` where there is none.
+/// Waits until all tasks are due that failed and are retried within seconds; `false` where there are none.
 async fn wait_for_quick_tries(poller: &Poller, source: &Source, streams: &[PlannedStream]) -> Result<bool, StoreError> {
     let names: Vec<Stream> = streams.iter().map(|planned| planned.stream).collect();
     let now = poller.clock.now();
@@ -76,7 +78,7 @@ async fn wait_for_quick_tries(poller: &Poller, source: &Source, streams: &[Plann
     }
 }
 
-/// A run of a stream that owes something of which nothing is due: it says so and ends incomplete.
+/// Opens and ends a run as incomplete for a stream that still owes artifacts, none of which is due.
 async fn report_owed(poller: &Poller, source: &Source, stream: Stream) -> Result<StreamSummary, StoreError> {
     let mut pass = Pass::new(poller, source, &[]);
     pass.open(stream).await?;

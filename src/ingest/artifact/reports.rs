@@ -1,4 +1,4 @@
-//! One try at a session's quality: a report for each participant that has none stored.
+//! One try at a session's quality: requests a report for each participant that has none stored.
 
 use crate::connector::error::PullError;
 use crate::ingest::artifact::attempt::Attempt;
@@ -8,13 +8,13 @@ use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage};
 use crate::model::quality::PeerReport;
 use crate::store::artifact::quality::MissingReports;
 
-/// Reports asked for in one try, so that a large session is saved in parts.
+/// Reports requested in one try, so that a large session is saved in parts.
 pub(super) const REPORTS_AT_ONCE: usize = 20;
-/// So many reports in a row that cannot be had: then it is the provider and not a presence.
+/// After this many failed reports in a row the provider is at fault, not a presence.
 const MAX_FAILURES_IN_A_ROW: u32 = 5;
 
 impl Attempt<'_> {
-    /// The reports of some participants that have none stored.
+    /// Fetches the reports of some participants that have none stored.
     pub(super) async fn reports(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
         let missing = &self.claimed.reports;
         let mut has_more = missing.participants.len() > REPORTS_AT_ONCE;
@@ -38,7 +38,7 @@ impl Attempt<'_> {
                     quality: None,
                     raw: Vec::new(),
                 }),
-                // one that cannot be fetched keeps no other from being asked for
+                // a report that cannot be fetched does not stop the others
                 Err(error) if error.kind.policy().may_be_local => {
                     failure = Some(error);
                     if failures_in_a_row >= MAX_FAILURES_IN_A_ROW {
@@ -56,7 +56,7 @@ impl Attempt<'_> {
     }
 }
 
-/// What the reports of a session come to, with those that were stored before.
+/// Combines the fetched reports of a session with those stored before into an outcome.
 fn judge(stored: &MissingReports, gathered: &Gathered, failure: Option<PullError>) -> Result<Outcome, PullError> {
     let fresh = gathered.reports.iter().filter(|report| report.quality.is_some()).count();
     let fresh = i64::try_from(fresh).unwrap_or(i64::MAX);

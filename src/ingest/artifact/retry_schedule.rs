@@ -1,38 +1,37 @@
-//! What an answer, an absence or a fault means, when to ask again, and what settles it: one table.
+//! Retry schedule of artifacts: one table of what an answer, an absence or a fault means, and of the next try.
 //!
-//! No provider says whether a file that is missing is late, was never made, or is gone, and no single answer says
-//! whether a fault will last. So nothing that may be in passing settles a task. Ages count from the session's end, or
-//! from when we had the artifact made; the policy of the stream lists them (2 min, 10 min, 30 min, 2 h, 12 h, then
-//! daily until the provider keeps it no longer).
+//! No provider says whether a missing file is late, was never made, or is deleted, and no single answer says whether a
+//! fault is permanent. So nothing that may be temporary settles a task. Ages count from the session's end, or from when
+//! its generation was requested; the stream's policy lists them (2 min, 10 min, 30 min, 2 h, 12 h, then daily until the
+//! provider deletes the data). *Owed*: the artifact is overdue and leaves the stream's runs incomplete.
 //!
-//! | a try meets | the next try | owed | settled by |
+//! | result of a try | next try | owed | settled by |
 //! |---|---|---|---|
 //! | a fault (1) | seconds (2), then spread (3) | at once | 10 tries over 24 h, after the ages: `failed` |
-//! | part of a list (4) | the same | at once | 10 tries over 24 h at any age: `available`, `incomplete` |
-//! | a lasting fault (5) | at the ages, then a day later | at once | two tries 24 h apart, after the ages: `failed` |
-//! | nothing (6), within the ages | at the ages; seconds (2) once it should be made (7) | no | - |
-//! | nothing (6), after the ages | seconds (2), then 24 h after the first | at once | two tries 24 h apart (8) |
+//! | part of a list (4) | as for a fault | at once | 10 tries over 24 h at any age: `available`, `incomplete` |
+//! | a permanent fault (5) | at the ages, then a day later | at once | two tries 24 h apart, after the ages: `failed` |
+//! | absent (6), within the ages | at the ages; seconds (2) once it should be made (7) | no | - |
+//! | absent (6), after the ages | seconds (2), then 24 h after the first | at once | two tries 24 h apart (8) |
 //! | a dead link, once made (7) | as a fault | at once | two tries 24 h apart, after the ages: `expired` |
-//! | a refused credential or request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries, after the ages: `failed` |
+//! | refused credential, request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries after the ages: `failed` |
 //! | no answer (9) | 30 s, or the stated instant | at once | never: it uses up no try |
 //!
-//! 1. `transient`, `file_cut`, `error_page`, `contract_error` (a refusal of the one call, a broken form), `crashed`.
+//! 1. `transient`, `file_cut`, `error_page`, `contract_error` (this call refused, an invalid format), `crashed`.
 //! 2. Twice, within 4 s and within 12 s: a poll waits for these.
 //! 3. 5 min, 20 min, 1 h, 3 h, 7 h, 13 h and 25 h after the first fault, then daily; at an age where that is sooner.
-//! 4. The stated total is not reached, or a report fails. What came is stored.
+//! 4. The stated total is not reached, or a report fails. The received part is stored.
 //! 5. `too_large`, `refused_by_database`: the same bytes fail again, so few tries are enough.
 //! 6. `not_found`, `no_link`, `zero_bytes`.
-//! 7. At the age at which what is found is settled. A session that is followed from its end had its tries by then.
-//! 8. `expired`, `not_enabled` (it was asked for in time) or `empty`; `failed` for participants, which every session has.
-//! 9. The provider was not reached, or wants no calls now.
+//! 7. At the age at which a found artifact is settled. A session polled since its end had its tries by then.
+//! 8. `expired`, `not_enabled` (if requested in time) or `empty`; `failed` for participants, which every session has.
+//! 9. The provider was not reached, or allows no calls now.
 //!
-//! Costs. A missing file of an old session costs four calls: three now and one a day later. On a first load of 2,000 old
-//! meetings whose three files are all gone that is 24,000 calls, about two hours of 200 calls a minute. So once
-//! [`USUAL_ABSENCES`] sessions of a pass in a row have confirmed theirs, a further one gets no tries within seconds: two
-//! calls each, 12,000 in all. A settled task is never asked for again by itself. A fault costs ten tries, whatever lasts
-//! longer is not in passing.
+//! Costs. A missing file of an old session costs four calls: three now and one a day later. For 2,000 old meetings with
+//! all three files deleted that is 24,000 calls, about two hours of 200 a minute. So once [`USUAL_ABSENCES`] sessions
+//! in a row have confirmed their absences in a pass, a further one gets no tries within seconds: two calls each, 12,000
+//! in all. A settled task is never requested again automatically. A fault costs ten tries.
 //!
-//! Pure: the present and chance are arguments.
+//! Pure functions: the present and chance are arguments.
 
 use std::time::Duration;
 
@@ -45,11 +44,11 @@ use crate::model::artifact::{Absence, ArtifactState};
 use crate::model::stream::Stream;
 use crate::store::artifact::{Decision, Owed, Task};
 
-/// The waits before the second and the third try.
+/// Upper bounds of the waits before the second and the third try.
 const QUICK: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(12)];
-/// No try within seconds is later than this.
+/// Latest of the tries within seconds.
 pub(super) const LONGEST_QUICK: TimeDelta = TimeDelta::seconds(12);
-/// How long after the first fault the further tries are made.
+/// Times after the first fault at which further tries are made.
 const SPREAD: [TimeDelta; 7] = [
     TimeDelta::minutes(5),
     TimeDelta::minutes(20),
@@ -59,30 +58,30 @@ const SPREAD: [TimeDelta; 7] = [
     TimeDelta::hours(13),
     TimeDelta::hours(25),
 ];
-/// Tries before a fault is given up,
+/// Tries after which a fault is given up,
 pub(super) const LEAST_TRIES: i32 = 10;
-/// and the least time that they span; also the time between two readings that settle an absence.
+/// and the shortest time they must span; also the time between two tries that settle an absence.
 const A_DAY: TimeDelta = TimeDelta::days(1);
-/// The wait where no poller ran for so long that the tries are too few.
+/// The wait where the time has passed with too few tries because no poller ran.
 const CATCHING_UP: TimeDelta = TimeDelta::hours(1);
-/// Sessions in a row whose absences were confirmed, after which a further one is believed to last.
+/// Number of sessions in a row with confirmed absences, after which a further absence is assumed to be permanent.
 pub(super) const USUAL_ABSENCES: u32 = 20;
 
-/// The first wait after a refusal; each further one is twice as long.
+/// The first wait after a refusal; it doubles with each further one.
 const AFTER_REFUSAL: TimeDelta = TimeDelta::minutes(5);
-/// What was refused waits no longer than this while the provider still keeps it,
+/// Longest wait after a refusal while the provider still keeps the data,
 const LONGEST_REFUSED: TimeDelta = TimeDelta::hours(1);
-/// and is given up after so many tries once the provider keeps it no longer.
+/// and the number of tries after which it is given up once the provider has deleted the data.
 const MOST_REFUSALS: i32 = 30;
 
-/// What becomes of the task.
+/// Decides the next state of the task.
 pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, moment: Moment) -> Decision {
     let by_age = next_age(task, policy, moment.now);
     let table = Table { task, policy, moment, by_age };
     let has_content = matches!(task.state, ArtifactState::Available | ArtifactState::Empty);
     match outcome {
         Outcome::Found => Table::known(ArtifactState::Available, table.settles_at(), None),
-        // the round goes on: it began when it was due
+        // the round continues: it began when it was due
         Outcome::MoreToAsk => Decision {
             state: task.state,
             next_try_at: Some(task.due_at),
@@ -91,14 +90,14 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, mo
             owed: task.owed,
         },
         Outcome::FoundEmpty => {
-            // what is filled in late looks empty first
+            // data that the provider fills in late looks empty at first
             let next = by_age.filter(|at| task.counts_from().is_none_or(|from| *at <= from + policy.settles_after));
             let state = if task.state == ArtifactState::Available { task.state } else { ArtifactState::Empty };
             Table::known(state, next, Some("no_content"))
         }
         Outcome::FoundPart { detail } => table.fault("incomplete", detail, Some(ArtifactState::Available)),
         Outcome::FoundWithout(absence) => table.absent(*absence, Some(ArtifactState::Available)),
-        // what was stored once stays, whatever the provider does with it
+        // data stored once is kept, even if the provider deletes it
         Outcome::Absent(absence) if has_content && task.owed.faults_since().is_none() => {
             Table::known(task.state, table.settles_at(), Some(absence.as_str()))
         }
@@ -113,7 +112,8 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, mo
     }
 }
 
-/// What a try says about the absence that the tries before it met: `Some(true)` confirms it, `Some(false)` disproves it.
+/// Returns whether a try confirms (`Some(true)`) or disproves (`Some(false)`) the absence that the previous tries
+/// found.
 pub(super) fn confirms_absence(task: &Task, outcome: &Outcome) -> Option<bool> {
     let absences = [Absence::NotFound, Absence::NoLink, Absence::LinkDead, Absence::ZeroBytes];
     let was_absent = absences.iter().any(|absence| task.reason.as_deref() == Some(absence.as_str()));
@@ -137,13 +137,13 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// An answer: nothing is owed.
+    /// Returns the decision for an answer: nothing is owed.
     fn known(state: ArtifactState, next_try_at: Option<DateTime<Utc>>, reason: Option<&str>) -> Decision {
         let reason = reason.map(str::to_owned);
         Decision { state, next_try_at, reason, detail: None, owed: Owed::default() }
     }
 
-    /// What is owed after one more try that met `reason`.
+    /// Returns what is owed after one more try that ended with `reason`.
     fn after(&self, reason: &str, is_owed: bool) -> Owed {
         let (before, now) = (self.task.owed, self.moment.now);
         let is_same = self.task.reason.as_deref() == Some(reason);
@@ -156,7 +156,7 @@ impl Table<'_> {
         }
     }
 
-    /// `stored`: the state of what is stored; `None`: nothing is.
+    /// `stored` is the state of the stored data; `None`: nothing is stored.
     fn unread(
         reason: &str,
         detail: Option<&str>,
@@ -179,7 +179,7 @@ impl Table<'_> {
         let owed = self.after(reason, true);
         let span = owed.since.map_or(TimeDelta::zero(), |since| self.moment.now - since);
         let has_ended = self.task.counts_from().is_some();
-        // a part that is stored does not get lost by waiting: its tries need not last as long as the ages
+        // a stored part is not lost by waiting: its tries need not last as long as the ages
         let is_kept = if reason == "incomplete" { !has_ended } else { self.by_age.is_some() };
         let is_over = owed.tries >= LEAST_TRIES && span >= A_DAY && !is_kept;
         let next = (!is_over).then(|| earlier(self.after_fault(&owed), self.by_age));
@@ -202,7 +202,7 @@ impl Table<'_> {
         let quick = confirm_at.filter(|_| is_made && !is_believed).and_then(|_| self.quick(owed.tries));
         let next = match self.by_age {
             Some(at) => {
-                // a fault before it was in passing: for a day the provider has said that there is nothing (yet)
+                // the earlier fault was temporary: for a day the provider has answered that there is nothing (yet)
                 if confirm_at.is_none() && !is_late_link {
                     owed.since = None;
                 }
@@ -218,7 +218,7 @@ impl Table<'_> {
 
     fn refused(&self, class: &str, detail: &str, until: Option<DateTime<Utc>>, has_content: bool) -> Decision {
         let (task, now) = (self.task, self.moment.now);
-        // patience is asked of whichever call comes: only a task that meets it again goes behind the others
+        // a rate limit may hit any call: only a task that meets it repeatedly goes behind the others
         let is_chance = until.is_some() && task.attempts <= 2;
         let from = until.unwrap_or(now).max(now);
         let next = if is_chance { Some(from) } else { after_refusal(task, from) };
@@ -231,13 +231,14 @@ impl Table<'_> {
         Self::unread(class, Some(detail), owed, next, (stored, ArtifactState::Failed))
     }
 
-    /// The second or third try of a series.
+    /// Returns the time of the second or third try of a series.
     fn quick(&self, tries: i32) -> Option<DateTime<Utc>> {
         let wait = QUICK.get(usize::try_from(tries - 1).ok()?)?;
         Some(self.moment.now + wait.mul_f64(0.5 + self.moment.chance / 2.0))
     }
 
-    /// The next try after a fault. Its instants hang on the first fault, so that tries in between move none of them.
+    /// Returns the next try after a fault. The times depend on the first fault only, so tries in between do not
+    /// shift them.
     fn after_fault(&self, owed: &Owed) -> DateTime<Utc> {
         let now = self.moment.now;
         if let Some(quick) = self.quick(owed.tries) {
@@ -247,12 +248,12 @@ impl Table<'_> {
         spread.unwrap_or_else(|| now + if owed.tries < LEAST_TRIES { CATCHING_UP } else { A_DAY })
     }
 
-    /// When a second reading can settle what the first said; `None`: this one does.
+    /// Returns when a second try can settle what the first one found; `None`: this try settles it.
     fn confirm_at(&self, owed: &Owed) -> Option<DateTime<Utc>> {
         owed.agreed_since.map(|since| since + A_DAY).filter(|at| *at > self.moment.now)
     }
 
-    /// When what was found is looked at once more; `None`: it does not change any more.
+    /// Returns when to check a found artifact once more; `None`: it no longer changes.
     fn settles_at(&self) -> Option<DateTime<Utc>> {
         match self.task.counts_from() {
             None => self.by_age,
@@ -265,9 +266,9 @@ fn earlier(one: DateTime<Utc>, other: Option<DateTime<Utc>>) -> DateTime<Utc> {
     other.map_or(one, |other| other.min(one))
 }
 
-/// When to ask again for what was refused, counted from `from`. Later than others, so that one session that is
-/// always refused is not always the next; never so late that it is lost meanwhile. A credential may be wrong for
-/// weeks, so this gives up late.
+/// Returns when to retry after a refusal, counted from `from`. It waits longer than other tasks, so that one
+/// session that is always refused is not always next, but never so long that the data is lost meanwhile. A
+/// credential may be wrong for weeks, so this gives up late.
 fn after_refusal(task: &Task, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let doublings = u32::try_from(task.attempts.clamp(1, 16) - 1).unwrap_or_default();
     let wait = AFTER_REFUSAL * 2_i32.saturating_pow(doublings);
@@ -282,7 +283,7 @@ fn after_refusal(task: &Task, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
     }
 }
 
-/// What nothing means once the provider keeps nothing any more.
+/// Returns what an absence means once the provider has deleted its data.
 fn given_up(task: &Task, absence: Absence) -> ArtifactState {
     let was_asked_in_time = task.expires_at.is_none_or(|expires_at| task.first_attempt_at < expires_at);
     match absence {

@@ -1,5 +1,5 @@
-//! The schedule of a session that ended on 2 March at 14:00, worked out by hand. Chance is 0: waits of seconds are 2 s
-//! and 6 s.
+//! The schedule of a session that ended on 2 March at 14:00, calculated by hand. Chance is 0: waits of seconds are
+//! 2 s and 6 s.
 
 use super::*;
 use crate::model::artifact::SessionRef;
@@ -38,13 +38,13 @@ fn task(state: ArtifactState, first_attempt: &str) -> Task {
     )
 }
 
-/// One try that the task does not remember.
+/// Makes one try that the task does not remember.
 fn after(task: &Task, outcome: &Outcome, now: &str) -> (ArtifactState, Option<DateTime<Utc>>) {
     let decision = decide(task, &POLICY, outcome, moment(now));
     (decision.state, decision.next_try_at)
 }
 
-/// One try that the task remembers: its state, when it is tried next, and whether something is owed.
+/// Makes one try that the task remembers. Returns its state, the next try, and whether something is owed.
 fn step(task: &mut Task, outcome: &Outcome, now: &str) -> (ArtifactState, Option<DateTime<Utc>>, bool) {
     let decision = decide(task, &POLICY, outcome, moment(now));
     (task.state, task.reason, task.owed) = (decision.state, decision.reason, decision.owed);
@@ -69,7 +69,7 @@ fn what_is_missing_is_asked_for_at_every_age_and_given_up_by_name() {
     // from twelve hours on once a day
     assert_eq!(next("03T02:00:01"), (PENDING, Some(at("04T02:00:00")), false));
     assert_eq!(next("04T13:00:00"), (PENDING, Some(at("05T02:00:00")), false));
-    // the last try is when it vanishes: all before it agree, so it settles
+    // the last try is at the deletion: all before it agree, so it settles
     assert_eq!(next("09T02:00:03"), (PENDING, Some(at("09T14:00:00")), false));
     assert_eq!(next("09T14:00:00"), (ArtifactState::NotEnabled, None, false));
     for (absence, state) in [(Absence::LinkDead, ArtifactState::Expired), (Absence::ZeroBytes, ArtifactState::Empty)] {
@@ -87,11 +87,11 @@ fn an_old_session_is_read_three_times_and_again_a_day_later() {
     assert_eq!(step(&mut late, &MISSING, "12T09:00:02"), (PENDING, Some(at("12T09:00:08")), true));
     assert_eq!(step(&mut late, &MISSING, "12T09:00:08"), (PENDING, Some(at("13T09:00:00")), true));
     assert_eq!(step(&mut late.clone(), &MISSING, "13T09:00:00"), (ArtifactState::Expired, None, false));
-    // another answer is no agreement
+    // a different answer does not confirm
     let other = Outcome::Absent(Absence::NoLink);
     assert_eq!(step(&mut late, &other, "13T09:00:00"), (PENDING, Some(at("14T09:00:00")), true));
     assert_eq!(step(&mut late, &Outcome::Found, "14T09:00:00"), (ArtifactState::Available, None, false));
-    // where many have confirmed theirs, one more is asked for a day later only
+    // where many have confirmed their absences, one more is requested only a day later
     let believed = Moment { is_usual_absence: true, ..moment("12T09:00:00") };
     let decision = decide(&task(PENDING, "12T09:00:00"), &POLICY, &MISSING, believed);
     assert_eq!((decision.state, decision.next_try_at), (PENDING, Some(at("13T09:00:00"))));
@@ -103,7 +103,7 @@ fn a_young_session_first_asked_for_late_gets_its_tries_within_seconds_too() {
     assert_eq!(step(&mut young, &MISSING, "04T09:00:00"), (PENDING, Some(at("04T09:00:02")), false));
     assert_eq!(step(&mut young, &MISSING, "04T09:00:02"), (PENDING, Some(at("04T09:00:08")), false));
     assert_eq!(step(&mut young, &MISSING, "04T09:00:08"), (PENDING, Some(at("05T02:00:00")), false));
-    // a link that leads nowhere says that there is a file: that is owed
+    // a dead link says that there is a file, so it is owed
     let dead = Outcome::Absent(Absence::LinkDead);
     let mut young = task(PENDING, "04T09:00:00");
     assert_eq!(step(&mut young, &dead, "04T09:00:00"), (PENDING, Some(at("04T09:00:02")), true));
@@ -115,7 +115,7 @@ fn a_young_session_first_asked_for_late_gets_its_tries_within_seconds_too() {
 
 #[test]
 fn what_we_had_made_is_as_young_as_the_request() {
-    // asked for eight months after the session
+    // generation was requested eight months after the session
     let mut asked = task(PENDING, "02T14:00:00");
     asked.session.ended_at = asked.session.ended_at.map(|ended_at| ended_at - TimeDelta::days(240));
     asked.requested_at = Some(at("02T14:00:00"));
@@ -135,11 +135,11 @@ fn what_was_found_is_looked_at_once_more_and_never_forgotten() {
     assert_eq!(after(&available, &MISSING, "02T16:00:00"), (ArtifactState::Available, None));
     assert_eq!(after(&pending, &Outcome::FoundEmpty, "02T14:02:01"), (ArtifactState::Empty, Some(at("02T14:10:00"))));
     assert_eq!(after(&pending, &Outcome::FoundEmpty, "02T16:00:00"), (ArtifactState::Empty, None));
-    // it held something before: what came first is not thrown away
+    // it had content before, which is kept
     assert_eq!(after(&available, &Outcome::FoundEmpty, "02T16:00:00"), (ArtifactState::Available, None));
 }
 
-/// The tries of a fault that lasts: ten of them over 25 hours, at any age.
+/// The tries of a permanent fault: ten of them over 25 hours, at any age.
 const TRIES: [&str; 10] = [
     "20T00:00:00",
     "20T00:00:02",
@@ -160,7 +160,7 @@ fn a_fault_is_given_up_after_ten_tries_over_a_day() {
         assert_eq!(step(&mut old, &failed(), now), (PENDING, Some(at(next)), true), "{now}");
     }
     assert_eq!(step(&mut old, &failed(), TRIES[9]), (ArtifactState::Failed, None, false));
-    // what is stored stays
+    // stored data stays
     let mut stored = task(ArtifactState::Available, TRIES[0]);
     for now in TRIES {
         assert_eq!(step(&mut stored, &failed(), now).0, ArtifactState::Available);
@@ -189,7 +189,7 @@ fn a_fault_of_a_young_session_is_tried_as_soon_and_for_as_long_as_the_provider_k
         assert!(step(&mut young, &failed(), now).2, "{now}");
     }
     assert_eq!(step(&mut young, &failed(), "09T14:00:00"), (ArtifactState::Failed, None, false));
-    // a day of clear answers that nothing is there ends what a fault had begun
+    // a day of clear answers that there is nothing ends the series of a fault
     let mut made_never = task(PENDING, "02T14:20:00");
     assert!(step(&mut made_never, &failed(), "02T14:20:00").2);
     assert!(step(&mut made_never, &MISSING, "02T14:20:02").2);
@@ -239,7 +239,7 @@ fn parts_of_what_is_known_are_asked_for_again_like_what_is_missing() {
     assert_eq!(step(&mut old, &some, "20T00:00:02"), (available, Some(at("20T00:00:08")), true));
     assert_eq!(step(&mut old, &some, "20T00:00:08"), (available, Some(at("21T00:00:00")), true));
     assert_eq!(step(&mut old, &some, "21T00:00:00"), (available, None, false));
-    // a round goes on from when it was due, and what it met before stays
+    // a round continues from when it was due, and its earlier results stay
     let mut round = task(PENDING, "02T14:02:01");
     round.due_at = at("02T14:01:00");
     step(&mut round, &failed(), "02T14:05:00");
@@ -268,7 +268,7 @@ fn what_is_refused_is_kept_for_later_and_never_lost_by_waiting() {
     let refused = Outcome::Refused { class: "auth_failed", detail: "no".to_owned(), until: None };
     assert_eq!(after(&pending, &refused, "02T14:20:00"), (PENDING, Some(at("02T14:25:00"))));
     assert_eq!(after(&often(9), &refused, "02T14:20:00").1, Some(at("02T15:20:00")));
-    // not beyond what the provider keeps
+    // not beyond the provider's retention
     assert_eq!(after(&often(9), &refused, "09T13:00:00").1, Some(at("09T13:30:00")));
     assert_eq!(after(&often(9), &refused, "12T14:00:00").1, Some(at("13T11:20:00")));
     assert_eq!(after(&often(30), &refused, "12T14:00:00"), (ArtifactState::Failed, None));
@@ -279,6 +279,6 @@ fn what_is_refused_is_kept_for_later_and_never_lost_by_waiting() {
     let mut waiting = pending.clone();
     assert!(step(&mut waiting, &limited, "02T14:20:00").2);
     assert_eq!(waiting.owed.tries, 0);
-    // once it is answered, that it had to wait makes nothing of the answer a fault
+    // the earlier wait does not turn a later answer into a fault
     assert_eq!(step(&mut waiting, &MISSING, "02T14:30:00"), (PENDING, Some(at("02T16:00:00")), false));
 }

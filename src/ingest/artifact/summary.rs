@@ -1,4 +1,4 @@
-//! How a pass over one stream goes, and what is to be said of it at its end. No database, no network.
+//! Summary of a pass over one stream, and the report at its end. Uses no database and no network.
 
 use chrono::{DateTime, Utc};
 
@@ -8,40 +8,40 @@ use crate::model::stream::Stream;
 use crate::store::artifact::owed::OwedTasks;
 use crate::store::run::Verdict;
 
-/// Refusals in a row after which it is the stream that is refused, and not a session.
+/// Refusals in a row after which the whole stream counts as refused, and not only a session.
 const MOST_REFUSALS: u32 = 3;
 
-/// How the work on one stream went.
+/// Result of the work on one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSummary {
-    /// Which stream.
+    /// The stream.
     pub stream: Stream,
     /// Its run in the journal.
     pub run_id: i64,
-    /// How it ended.
+    /// The verdict.
     pub verdict: Verdict,
     /// Tasks tried.
     pub tried: u64,
-    /// Tasks that brought something new.
+    /// Tasks that stored something new.
     pub brought: u64,
-    /// Tries that failed; what they were to bring is owed.
+    /// Failed tries, whose artifacts are owed.
     pub failed: u64,
-    /// What is owed at its end, by class.
+    /// Owed tasks at its end, by class.
     pub owed: Vec<OwedTasks>,
-    /// The last failure: class and words.
+    /// The last failure: class and description.
     pub error: Option<(String, String)>,
-    /// The provider wants no call before this.
+    /// The provider allows no call before this instant.
     pub parked_until: Option<DateTime<Utc>>,
     /// Tries that the provider refused,
     refused: u64,
-    /// and those of them since one was not.
+    /// and those in a row at the end.
     refused_in_a_row: u32,
-    /// Absences of old sessions that were confirmed since one was not.
+    /// Confirmed absences of old sessions, in a row.
     confirmed_in_a_row: u32,
 }
 
 impl StreamSummary {
-    /// Nothing was tried yet.
+    /// Creates the summary of a stream without tries.
     pub(super) fn new(stream: Stream, run_id: i64) -> Self {
         Self {
             stream,
@@ -92,7 +92,8 @@ impl StreamSummary {
         }
     }
 
-    /// Counts what saving a try did: whether it stored something new, and why it could not store it as it was.
+    /// Counts the result of saving a try: whether it stored something new, and why it could not be stored as it
+    /// was.
     pub(super) fn count_saved(&mut self, is_new: bool, failure: Option<(String, String)>) {
         self.brought += u64::from(is_new);
         if let Some((class, detail)) = failure {
@@ -105,7 +106,7 @@ impl StreamSummary {
         self.error = Some((class.to_owned(), detail.to_owned()));
     }
 
-    /// The last word, once the pass is over: `owed` is what the stream owes now.
+    /// Sets the final verdict once the pass is over; `owed` lists what the stream owes now.
     pub(super) fn conclude(&mut self, is_stopped: bool, owed: Vec<OwedTasks>) {
         self.owed = owed;
         if self.tried > 0 && self.refused == self.tried && self.verdict == Verdict::Complete {
@@ -118,7 +119,7 @@ impl StreamSummary {
             self.verdict = Verdict::Cancelled;
         }
         match (self.verdict, self.owed.first()) {
-            // what failed was read by a later try
+            // a later try read what had failed
             (Verdict::Complete, _) => self.error = None,
             (Verdict::Incomplete, Some(most)) if self.error.is_none() => {
                 self.error = Some((most.class.clone(), self.owed_in_words()));
@@ -127,7 +128,7 @@ impl StreamSummary {
         }
     }
 
-    /// What is owed, in words: how many, of which kind, and when it is tried next.
+    /// Describes what is owed: how many tasks, of which kind, and when the next try is.
     fn owed_in_words(&self) -> String {
         let count: i64 = self.owed.iter().map(|owed| owed.count).sum();
         let classes: Vec<String> = self.owed.iter().map(|owed| format!("{} {}", owed.count, owed.class)).collect();
@@ -136,7 +137,7 @@ impl StreamSummary {
         format!("{count} {} owed: {}{next}", self.stream, classes.join(", "))
     }
 
-    /// Why it is not complete.
+    /// Returns why it is not complete.
     pub(crate) fn reason(&self) -> Option<String> {
         let advice = || crate::ingest::advice_for(&self.error.as_ref()?.0);
         match self.verdict {
@@ -152,14 +153,15 @@ impl StreamSummary {
         self.tried += later.tried;
         self.brought += later.brought;
         self.failed += later.failed;
-        // what an earlier pass owed may have been read since
+        // a later pass may have read what an earlier one owed
         if matches!(self.verdict, Verdict::Complete | Verdict::Incomplete) || later.verdict != Verdict::Complete {
             (self.verdict, self.error, self.parked_until) = (later.verdict, later.error, later.parked_until);
         }
         (self.run_id, self.owed) = (later.run_id, later.owed);
     }
 
-    /// Whether the absences of so many old sessions in a row were confirmed that a further one is believed to last.
+    /// Whether so many old sessions in a row confirmed their absences that a further absence is assumed to be
+    /// permanent.
     pub(super) fn is_absence_usual(&self) -> bool {
         self.confirmed_in_a_row >= USUAL_ABSENCES
     }

@@ -1,4 +1,4 @@
-//! The worker that keeps at a source's work list while the service runs.
+//! The worker that processes a source's task queue while the service runs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use crate::model::stream::Stream;
 use crate::store::artifact::{self, SessionStream, queue};
 use crate::store::control;
 
-/// Longest sleep: what other instances or the lists enlist is found after this.
+/// Longest sleep: tasks enqueued by other instances or by lists are found after this.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// Shortest sleep between two passes.
 const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
-/// Sleep after a pass that the database cut short.
+/// Sleep after a pass that a database error cut short.
 const AFTER_TROUBLE: Duration = Duration::from_secs(15);
-/// A stream that was refused rests for so long, then twice as long, and so on,
+/// First pause of a refused stream; it doubles with each further refusal,
 const SHORTEST_REST: Duration = Duration::from_secs(15);
 /// up to this.
 const LONGEST_REST: Duration = Duration::from_mins(5);
 
-/// Works off what is due, again and again, until the service stops. Apart from the lists' worker, so that no file
-/// keeps a list waiting. `bell` wakes it when an operator wants something fetched now.
+/// Processes due tasks until the service stops. Separate from the worker of the lists, so that no file delays a
+/// list. `bell` wakes it when an operator requests a stream now.
 pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>, bell: Arc<Notify>) {
     let listed: Vec<SessionStream> = source.session_streams.iter().map(PlannedStream::listed).collect();
     let mut sleep = SHORTEST_SLEEP.mul_f64(poller.dice.unit());
@@ -50,7 +50,7 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>, be
                 }
             }
         }
-        // what is paused is claimed by nobody; here it only must not keep the worker awake
+        // claims skip paused streams; this only keeps them from waking the worker
         let paused = control::paused(&poller.pool, source.id).await.unwrap_or_default();
         let is_idle = |stream: Stream| rests.is_resting(stream) || paused.contains(&stream);
         let streams: Vec<PlannedStream> =
@@ -81,7 +81,7 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>, be
     }
 }
 
-/// The streams that are left alone for a while because the provider refuses their calls.
+/// Streams that are paused for a while because the provider refuses their calls.
 #[derive(Default)]
 struct Rests(BTreeMap<Stream, (Instant, Duration)>);
 
@@ -90,7 +90,7 @@ impl Rests {
         self.0.get(&stream).is_some_and(|(until, _)| *until > Instant::now())
     }
 
-    /// What an operator wants fetched now rests no longer.
+    /// Ends the pause of streams that an operator requests now.
     async fn end_what_is_wanted(&mut self, poller: &Poller, source: &Source) {
         let streams: Vec<Stream> = source.session_streams.iter().map(|planned| planned.stream).collect();
         match control::take_due(&poller.pool, source.id, &streams).await {
@@ -121,7 +121,7 @@ async fn until_next(
     if let Some(until) = parked_until.filter(|until| *until > now) {
         return (until - now).to_std().unwrap_or_default().max(SHORTEST_SLEEP);
     }
-    // what is due and was not taken waits for something else, or is in another instance's hands
+    // due tasks that were not claimed wait for something else, or another instance has claimed them
     if summaries.is_empty() {
         return LONGEST_SLEEP;
     }

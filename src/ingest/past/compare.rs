@@ -1,9 +1,10 @@
-//! Comparing a window with what the provider counts, and healing it.
+//! Comparison of a window with the provider's count, and repair of the difference.
 //!
-//! Where they differ, the window is cut until the parts that differ are small, and these are read again by the ordinary
-//! walk, which stores what was missing. Where they agree, that is all, one small call, unless the plan wants states
-//! compared: where a list goes by creation, equal counts say nothing about them, and all parts are read. What is stored
-//! and was not listed is named; it is no less there for that. Without a count nothing can be said, and nothing is read.
+//! Where they differ, the window is split until the differing parts are small, and these are read again by the
+//! ordinary walk, which stores what was missing. Where they agree, one small call is enough, unless the plan also
+//! compares states: where a list filters by creation, equal counts say nothing about states, so all parts are read.
+//! Sessions that are stored and were not listed are reported, and stay. Without a count there is no comparison, and
+//! nothing is read.
 
 use std::collections::HashSet;
 
@@ -20,12 +21,12 @@ use crate::store::backfill::{Backfill, Claimed, DayFigures, UnitEnd};
 use crate::store::reconciliation::{self, Comparison, ComparisonState, MinutesComparison, Stored};
 use crate::store::source as facts;
 
-/// A window with more records than this is cut before it is read again.
+/// A window with more records than this is split before it is read again.
 const LARGEST_READ: i64 = 1_000;
-/// Into how many parts.
+/// Number of parts of a split.
 const PARTS: u32 = 8;
 
-/// A window whose provider could not be asked.
+/// Returns the comparison of a window for which the provider could not be asked.
 pub(super) fn failed(window: Window, reason: &str) -> Comparison {
     Comparison { state: ComparisonState::Failed, reason: Some(reason.to_owned()), ..empty(window) }
 }
@@ -47,7 +48,7 @@ fn empty(window: Window) -> Comparison {
     }
 }
 
-/// Compares the window of a unit; `slot` gets the run that healed it, if one was needed.
+/// Compares the window of a unit; `slot` receives the run that repaired it, if one was needed.
 pub(super) async fn compare<'a>(
     poller: &'a Poller,
     source: &'a Source,
@@ -78,7 +79,7 @@ struct Comparing<'a, 'b> {
     source: &'a Source,
     backfill: &'b Backfill,
     claimed: &'b Claimed,
-    /// The provider's filter compares times of change, so that is what we count by.
+    /// Whether the provider's filter compares times of change, so that our count must do the same.
     is_by_change: bool,
     policy: StreamPolicy,
     slot: &'b mut Option<Run<'a>>,
@@ -113,7 +114,7 @@ impl<'a> Comparing<'a, '_> {
         Ok(compared)
     }
 
-    /// The verdict on a window that was read again.
+    /// Judges a window that was read again.
     async fn judge(&mut self, compared: &mut Comparison, were_equal: bool) -> Result<(), Halt> {
         let run = self.slot.as_ref();
         compared.rejected_count = run.map_or(0, |run| run.progress.rejected_count);
@@ -151,7 +152,7 @@ impl<'a> Comparing<'a, '_> {
         Ok(())
     }
 
-    /// Goes down to the parts that differ, or to all where states are compared, and reads them again.
+    /// Descends to the parts that differ, or to all parts where states are compared, and reads them again.
     async fn heal(&mut self, window: Window, total: i64, compared: &mut Comparison) -> Result<(), Halt> {
         let mut ahead = vec![(window, Some(total))];
         while let Some((window, known)) = ahead.pop() {
@@ -189,11 +190,12 @@ impl<'a> Comparing<'a, '_> {
         let walked = run.cover(&[window], &policy).await;
         let listed: Vec<String> = run.listed.take().unwrap_or_default().into_iter().collect();
         let is_proven = walked.is_ok() && run.doubts.len() == doubts_before;
-        // also where the walk ended early: what it brought is named
+        // also where the walk ended early: the sessions it added are reported
         let healed = reconciliation::inserted_since(pool, source_id, &listed, newest).await.map_err(Halt::Store)?;
         compared.healed_ids.extend(healed);
         walked?;
-        // a change moves a session to another window, where the filter compares changes: not listed is not gone
+        // where the filter compares changes, a change moves a session to another window: not listed does not mean
+        // deleted
         if is_proven && !is_by_change && !is_unfiltered {
             let surplus = reconciliation::unlisted(pool, source_id, &window, &listed).await.map_err(Halt::Store)?;
             compared.surplus_ids.extend(surplus);
@@ -201,7 +203,7 @@ impl<'a> Comparing<'a, '_> {
         Ok(())
     }
 
-    /// The run that reads, begun when it is first needed: most windows are equal.
+    /// Returns the run that reads, and begins it when it is first needed: most windows are equal.
     async fn run(&mut self) -> Result<&mut Run<'a>, Halt> {
         if self.slot.is_none() {
             let (unit, window) = (self.claimed.unit, &self.claimed.window);
@@ -211,7 +213,7 @@ impl<'a> Comparing<'a, '_> {
         self.slot.as_mut().ok_or(Halt::Cancelled)
     }
 
-    /// A day whose sessions are as many as the provider counts may still hold fewer minutes: then it is read again too.
+    /// Compares minutes: a day with equal session counts may still hold fewer minutes, and is then read again too.
     async fn compare_minutes(&mut self, are_counts_equal: bool, compared: &mut Comparison) -> Result<(), Halt> {
         let Some(DayFigures { minutes: theirs, offset_hours, .. }) = self.claimed.day else { return Ok(()) };
         let day = daytable::shifted(&compared.window, offset_hours.unwrap_or(0));
@@ -231,7 +233,7 @@ impl<'a> Comparing<'a, '_> {
 
     async fn stored(&self, window: &Window) -> Result<Stored, Halt> {
         let (from, to) = sane_range();
-        // a provider that ignores the filter counts everything, so everything is what it is compared with
+        // a provider that ignores the filter counts everything, so its count is compared with everything
         let window = if self.backfill.is_unfiltered { Window { from, to } } else { *window };
         let counted = reconciliation::stored(&self.poller.pool, self.source.id, &window, self.is_by_change).await;
         counted.map_err(Halt::Store)

@@ -1,7 +1,8 @@
-//! A provider's own table of days, and where its days begin.
+//! A provider's own daily totals, and the hour at which its days begin.
 //!
-//! Nobody says in which zone the table counts. Each whole hour is tried: the one by which most days agree with what is
-//! stored is taken for the border. Where not even half of the days agree, the table proves nothing, and says so.
+//! Providers do not state the time zone of the totals. Each whole hour is tried, and the offset by which most days
+//! agree with the stored data is taken. Where not even half of the days agree, the totals prove nothing, and the
+//! comparison says so.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +16,11 @@ use crate::model::time::Window;
 use crate::store::backfill::DayFigures;
 use crate::store::{StoreError, reconciliation};
 
-/// Zones there are, hours ahead of UTC. Those with half hours are left out.
+/// Offsets of time zones in hours ahead of UTC. Zones with half hours are left out.
 const OFFSETS: std::ops::RangeInclusive<i32> = -12..=14;
 
-/// The provider's figures for those of `windows` that are whole days; none where it has no table, or does not answer:
-/// the counts of its list are what matters.
+/// Returns the provider's totals for those of `windows` that are whole days; none where it has no totals, or does
+/// not answer, because the counts of its list matter more.
 pub(super) async fn figures(
     poller: &Poller,
     source: &Source,
@@ -53,19 +54,19 @@ fn is_day(window: &Window) -> bool {
     window.span() == TimeDelta::days(1) && window.from.time() == chrono::NaiveTime::MIN
 }
 
-/// The provider's day as a window, if its days begin so many hours before midnight UTC.
+/// Returns the provider's day as a window, if its days begin this many hours before midnight UTC.
 pub(super) fn shifted(day: &Window, offset_hours: i32) -> Window {
     let shift = TimeDelta::hours(i64::from(offset_hours));
     Window { from: day.from - shift, to: day.to - shift }
 }
 
-/// Whether minutes agree, but for what rounding of many sessions may make of them.
+/// Whether minutes agree, within the rounding error of many sessions.
 pub(super) fn are_alike(theirs: Decimal, ours: Decimal) -> bool {
     let borne = Decimal::ONE.max(theirs.abs() * Decimal::new(5, 3));
     (theirs - ours).abs() <= borne
 }
 
-/// The border by which most days agree: UTC where it is as good as any.
+/// Returns the offset by which most days agree; prefers UTC among equals.
 fn border(
     days: &[Window],
     table: &BTreeMap<NaiveDate, DayTotal>,
@@ -98,7 +99,7 @@ mod tests {
             .map(|n| midnight + TimeDelta::days(n))
             .map(|from| Window { from, to: from + TimeDelta::days(1) })
             .collect();
-        // one session of ten minutes an hour before each midnight UTC, so that of the next day in Berlin
+        // one session of ten minutes an hour before each midnight UTC, which belongs to the next day in Berlin
         let hours: Vec<_> = days.iter().map(|day| (day.from - TimeDelta::hours(1), 1, Decimal::from(10))).collect();
         let total = |day: &Window, session_count| DayTotal {
             day: day.from.date_naive(),

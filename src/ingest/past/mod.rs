@@ -1,9 +1,10 @@
-//! The past: ranges that are read again, and ranges that are compared with what the provider counts.
+//! Past periods: ranges that are read again (backfill), and ranges that are compared with the provider's counts
+//! (reconciliation).
 //!
-//! Both are planned once ([`planning`]), as units in the database, and worked off by whoever has time: the command that
-//! asked for it, and every poller of the source. A unit is read by the ordinary walk, under its own claim, with the
-//! calls that come last in the budget. The live position is the poller's and is not touched; what a unit proves is a
-//! fact all the same, and recorded as one.
+//! Both are planned once ([`planning`]) as units in the database, and processed by any free worker: the command
+//! that requested it, and every poller of the source. A unit is read by the ordinary walk, under its own claim,
+//! with calls of the lowest priority in the budget. The live position belongs to the poller and is not touched; a
+//! range that a unit proves is recorded as proven.
 
 mod compare;
 mod daytable;
@@ -25,28 +26,28 @@ use crate::store::backfill::{Backfill, BackfillState, claim, state};
 use crate::store::operation::Operator;
 use crate::store::{Place, StoreError};
 
-/// How often a poller looks for work on the past.
+/// Interval at which a poller looks for past units.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How often who waits for others looks whether they are done.
+/// Interval at which a waiting command checks whether others are done.
 const WAIT_FOR_OTHERS: Duration = Duration::from_millis(300);
-/// So many tries in a row that did not reach the provider: it is away.
+/// Number of tries in a row that did not reach the provider, after which it counts as unavailable.
 const MAX_OUTAGES_IN_A_ROW: u32 = 3;
 
-/// How somebody stopped working on a backfill.
+/// The reason for ending work on a backfill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// There is nothing left for us; this is its state.
+    /// Nothing is left for this worker; holds the state of the backfill.
     Over(BackfillState),
-    /// We were told to stop.
+    /// The worker was stopped.
     Stopped,
     /// An operator paused the stream as a whole.
     StreamPaused,
-    /// The provider does not let us go on; says why.
+    /// The provider prevents further work; holds the reason.
     GaveUp(String),
 }
 
-/// Works a backfill off with `lanes` units at a time. With `is_patient`, units that others hold or that wait for their
-/// time are waited for.
+/// Processes a backfill with `lanes` units at a time. With `is_patient`, it also waits for units that other workers
+/// hold or that are not due yet.
 pub async fn work_off(
     poller: &Poller,
     source: &Source,
@@ -57,7 +58,7 @@ pub async fn work_off(
     let lanes = (0..lanes.max(1)).map(|_| lane(poller, source, backfill, is_patient));
     let mut ended = Ok(Ended::Over(BackfillState::Running));
     for lane in join_all(lanes).await {
-        // a lane that gave up, or failed, says more than one that found nothing left
+        // a lane that gave up or failed has a more useful result than one that found nothing left
         if !matches!(ended, Ok(Ended::GaveUp(_)) | Err(_)) {
             ended = lane;
         }
@@ -91,7 +92,7 @@ async fn lane(poller: &Poller, source: &Source, backfill: &Backfill, is_patient:
             }
             continue;
         };
-        // boxed: what a unit needs is large, and a lane holds it across its waits
+        // boxed: the state of a unit is large, and a lane holds it across its waits
         match Box::pin(unit::work_on(poller, source, backfill, &claimed)).await? {
             Worked::On => outages_in_a_row = 0,
             Worked::Outage(_) if outages_in_a_row + 1 < MAX_OUTAGES_IN_A_ROW => outages_in_a_row += 1,
@@ -100,7 +101,7 @@ async fn lane(poller: &Poller, source: &Source, backfill: &Backfill, is_patient:
     }
 }
 
-/// A poller's part: reconciles the source when it is due, and works off what others have planned.
+/// Runs a poller's share: reconciles the source when it is due, and processes units that others have planned.
 pub(super) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
     loop {
         tokio::select! {
@@ -108,7 +109,7 @@ pub(super) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
             () = poller.stop.cancelled() => return,
             () = sleep(LOOK_EVERY) => {}
         }
-        // a task of its own, so that a panic costs one look and not the worker
+        // a task of its own, so that a panic costs one lookup and not the worker
         let (looking, at) = (Arc::clone(&poller), Arc::clone(&source));
         match tokio::spawn(async move { look(&looking, &at).await }).await {
             Ok(Ok(())) => {}
@@ -135,7 +136,7 @@ async fn look(poller: &Poller, source: &Source) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether an instant of the schedule has passed since the last reconciliation, whoever made it.
+/// Whether an instant of the schedule has passed since the last reconciliation, scheduled or manual.
 async fn is_due(poller: &Poller, source: &Source, place: Place) -> Result<bool, StoreError> {
     let schedule = source.reconcile_schedule.as_deref().and_then(|text| crate::clock::parse_schedule(text).ok());
     let Some(schedule) = schedule else { return Ok(false) };

@@ -1,7 +1,8 @@
-//! Planning: which windows a range of the past is cut into.
+//! Planning: splits a past range into windows.
 //!
-//! A backfill is cut by the day, in UTC; what holds too much is cut further once it is read. A reconciliation asks one
-//! small question a window: the last weeks are asked by the day, what lies before by the month and the year.
+//! A backfill is split by the day, in UTC; a window with too many records is split further once it is read. A
+//! reconciliation makes one small call per window: the last weeks by the day, earlier periods by the month and the
+//! year.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 
@@ -17,29 +18,29 @@ use crate::store::backfill::{self, Backfill, Plan, PlannedUnit, Purpose};
 use crate::store::operation::{Operation, Operator};
 use crate::store::{Place, StoreError, source as facts, state_coverage, window as windows};
 
-/// What ended so long ago is stored, unless it is missing.
+/// Age after which a session counts as settled: it is stored, or it is missing.
 pub const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(15);
 /// Windows that begin less than this before the end are days,
 const BY_DAY: TimeDelta = TimeDelta::days(36);
-/// less than this, months, and all else years.
+/// less than this, months, and all others years.
 const BY_MONTH: TimeDelta = TimeDelta::days(400);
 
-/// Where a list goes by creation, in which windows states are compared as well as counts.
+/// The windows in which states are compared as well as counts, where a list filters by creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum States {
-    /// In all of them: someone asked.
+    /// All windows, on request.
     All,
-    /// In those that hold sessions that can still change, and in those whose state was not seen for a week.
+    /// Windows with sessions that can still change, and windows whose state was not seen for a week.
     Due,
 }
 
-/// Why nothing was planned.
+/// The reason why nothing was planned.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// The database.
+    /// A database error.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The provider could not be asked whether it heeds time filters.
+    /// The provider could not be asked whether it applies time filters.
     #[error("the provider could not be asked: {0}")]
     Pull(PullError),
 }
@@ -48,7 +49,7 @@ fn place(source: &Source) -> Place {
     Place { source_id: source.id, stream: Stream::Sessions }
 }
 
-/// The backfill of `range`: the unfinished one, or a new one.
+/// Returns the backfill of `range`: the unfinished one, or a new one.
 pub async fn plan_backfill(
     poller: &Poller,
     source: &Source,
@@ -68,8 +69,8 @@ pub async fn plan_backfill(
     Ok((write_down(poller, source, &plan, operator).await?, false))
 }
 
-/// The ranges a reconciliation covers unless told, oldest first: all that is proven, but for the last minutes. What lies
-/// between them was never read, so that nothing of it is missing.
+/// Returns the ranges that a reconciliation covers by default, oldest first: everything proven, except for the last
+/// minutes. Gaps between them were never read, so nothing in them can be missing.
 pub async fn reconcilable(poller: &Poller, source: &Source) -> Result<Vec<Window>, StoreError> {
     let proven = windows::proven(&poller.pool, source.id, Stream::Sessions).await?;
     let settled = to_micros(poller.clock.now() - SETTLED_AFTER);
@@ -77,8 +78,8 @@ pub async fn reconcilable(poller: &Poller, source: &Source) -> Result<Vec<Window
     Ok(settled.filter(|range| range.from < range.to).collect())
 }
 
-/// A reconciliation of `ranges`, oldest first; `None` where there is none. A provider that cannot be asked now is found
-/// out unit by unit.
+/// Plans a reconciliation of `ranges`, oldest first; `None` where there are none. Does not check whether the
+/// provider is reachable: the units find out.
 pub async fn plan_reconciliation(
     poller: &Poller,
     source: &Source,
@@ -107,7 +108,7 @@ pub async fn plan_reconciliation(
     write_down(poller, source, &plan, operator).await.map(Some)
 }
 
-/// In which of the windows states are compared. A list that goes by change names each change by itself.
+/// Returns the windows in which states are compared. A list that filters by change already returns each change.
 async fn compared_by_state(
     poller: &Poller,
     source: &Source,
@@ -144,8 +145,8 @@ async fn write_down(
     Ok(backfill)
 }
 
-/// Whether the provider lists everything whatever is asked for: it counts records in a day before all its sessions.
-/// Then each window would list everything again, and so there is but one.
+/// Whether the provider ignores time filters: it counts records in a day before all its sessions. Each window would
+/// then list everything again, so only one is planned.
 async fn ignores_filter(poller: &Poller, source: &Source) -> Result<bool, PullError> {
     let (first, _) = sane_range();
     let window = Window { from: first, to: first + TimeDelta::days(1) };
@@ -154,7 +155,7 @@ async fn ignores_filter(poller: &Poller, source: &Source) -> Result<bool, PullEr
     Ok(count.total.is_some_and(|total| total > 0))
 }
 
-/// How long a window is.
+/// Length of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Day,
@@ -171,7 +172,7 @@ impl Step {
         }
     }
 
-    /// The first border after `at`, in UTC.
+    /// Returns the first border after `at`, in UTC.
     fn border_after(self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let day = at.date_naive();
         let next = match self {
@@ -184,7 +185,7 @@ impl Step {
     }
 }
 
-/// Cuts `range` at borders of the calendar; `step` is told where a window begins.
+/// Splits `range` at calendar borders; `step` receives the start of a window and returns its length.
 fn cut(range: Window, step: impl Fn(DateTime<Utc>) -> Step) -> Vec<Window> {
     let mut windows = Vec::new();
     let mut from = range.from;

@@ -1,4 +1,4 @@
-//! One unit: read or compared, and ended by what became of it.
+//! One unit: reads or compares its window, and records the result.
 
 use std::time::Duration;
 
@@ -18,29 +18,29 @@ use crate::store::backfill::{Backfill, Claimed, Purpose, Unit, UnitEnd};
 use crate::store::reconciliation::Comparison;
 use crate::store::run::{Finish, Verdict};
 
-/// Tries of a unit of a backfill. Each call was tried several times by then.
+/// Most tries of a unit of a backfill. Each of its calls was retried several times by then.
 const MAX_ATTEMPTS: i32 = 3;
 
-/// What working on a unit says about the next one.
+/// Consequence of one unit for the next one.
 #[derive(Debug)]
 pub(super) enum Worked {
-    /// Go on.
+    /// Continue.
     On,
-    /// The provider could not be reached; says why.
+    /// The provider could not be reached; holds the reason.
     Outage(String),
-    /// There is no use in going on; says why.
+    /// Further units would fail too; holds the reason.
     GaveUp(String),
 }
 
-/// What became of a unit that could be asked for.
+/// Result of a unit whose calls were answered.
 pub(super) enum Outcome {
-    /// It is over.
+    /// It is finished.
     Ended(UnitEnd, Option<Box<Comparison>>),
-    /// It holds so many records that its parts are to be units of their own.
+    /// It holds so many records that its parts become units of their own.
     TooMuch(u64),
 }
 
-/// Works on a claimed unit. Errors where the database fails; the claim then runs out by itself.
+/// Processes a claimed unit. Errors where the database fails; the claim then expires.
 pub(super) async fn work_on(
     poller: &Poller,
     source: &Source,
@@ -97,7 +97,7 @@ async fn read<'a>(
     Ok(Outcome::Ended(end, None))
 }
 
-/// How the run of the unit ended, for the journal.
+/// Returns how the run of the unit ended, for the journal.
 fn conclude(run: &Run<'_>, outcome: &Result<Outcome, Halt>) -> Finish {
     match outcome {
         Ok(Outcome::Ended(..)) => verdict::judge(run, Ok(())),
@@ -109,17 +109,17 @@ fn conclude(run: &Run<'_>, outcome: &Result<Outcome, Halt>) -> Finish {
     }
 }
 
-/// What is to be done about a halt.
+/// Kinds of halt, by the reaction to them.
 enum Trouble {
-    /// We stop, or the unit is not ours.
+    /// The worker stops, or lost its claim on the unit.
     Stopped,
-    /// The provider wants no call before this.
+    /// The provider allows no call before this instant.
     Wait(DateTime<Utc>),
     /// The provider could not be reached.
     Outage(String),
     /// Any other call would fail too.
     Final(String),
-    /// It may lie in this one unit.
+    /// The failure may concern this one unit only.
     Local(String),
 }
 
@@ -145,7 +145,7 @@ impl Trouble {
     }
 }
 
-/// What is written at the end.
+/// The final write of a unit.
 enum Last {
     Finish(UnitEnd, Option<Box<Comparison>>),
     Split(Vec<Window>),
@@ -161,7 +161,7 @@ fn not_compared(claimed: &Claimed, reason: &str) -> Last {
     Last::Finish(UnitEnd::Failed(reason.to_owned()), Some(Box::new(failed)))
 }
 
-/// What becomes of a unit, and of the work. Errors only with what the database said.
+/// Decides the state of the unit and whether to continue. Errors only with database errors.
 fn decide(
     source: &Source,
     backfill: &Backfill,
@@ -186,7 +186,8 @@ fn decide(
             let wait = (until - now).to_std().unwrap_or_default().max(Duration::from_millis(200));
             (again(wait), Worked::On)
         }
-        // a window that was not compared today is compared at the next time; the others need not wait for it
+        // a window that was not compared today is compared by the next reconciliation; the others need not wait for
+        // it
         Trouble::Final(reason) if is_comparison => (not_compared(claimed, &reason), Worked::GaveUp(reason)),
         Trouble::Outage(reason) if is_comparison => (not_compared(claimed, &reason), Worked::Outage(reason)),
         Trouble::Local(reason) if is_comparison => (not_compared(claimed, &reason), Worked::On),

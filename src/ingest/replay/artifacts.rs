@@ -1,7 +1,7 @@
-//! What belongs to one session, from raw records: participants, chat, transcript, summary, quality.
+//! Replay of per-session data from raw records: participants, chat, transcript, summary, quality.
 //!
-//! An artifact is made anew as a whole, after its session. A file that today's code cannot read leaves its rows as they
-//! are.
+//! An artifact is rebuilt as a whole, after its session. The rows of a file that the current code cannot read stay
+//! as they are.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use crate::store::artifact::{Content, Found, SaveContext};
 /// Artifacts listed at once.
 const CHUNK: i64 = 500;
 
-/// Makes what belongs to the sessions of a source anew: one line for each stream there is anything of.
+/// Rebuilds the per-session data of a source. Returns one report for each stream that has any.
 pub(super) async fn replay(
     poller: &Poller,
     source: &Source,
@@ -65,9 +65,9 @@ pub(super) async fn replay(
     }
 }
 
-/// Why an artifact was not made anew.
+/// The reason why an artifact was not rebuilt.
 pub(super) enum Trouble {
-    /// Today's code cannot read it.
+    /// The current code cannot read it.
     Unreadable(PullError),
     /// The database failed, or refused a value.
     Store(StoreError),
@@ -88,14 +88,14 @@ impl From<StoreError> for Trouble {
     }
 }
 
-/// What making an artifact anew did.
+/// Result of rebuilding an artifact.
 pub(super) struct Making {
     pub(super) rebuilt: Rebuilt,
-    /// Rows of a file that today's code cannot read.
+    /// Rows of a file that the current code cannot read.
     pub(super) rejects: Vec<Reject>,
 }
 
-/// Makes the rows of one artifact of what is kept of it, and of the part `taken_in`.
+/// Rebuilds the rows of one artifact from its stored records and from the part `taken_in`.
 pub(super) async fn make(
     poller: &Poller,
     source: &Source,
@@ -145,7 +145,7 @@ impl Work<'_> {
                     let seen = people.entry(id).or_insert((person.identity_kind, part.first_at));
                     seen.1 = seen.1.min(part.first_at);
                 }
-                // whoever is no longer listed was there, and is a person known
+                // participants that are no longer listed did take part, and are known people
                 if !part.is_gone {
                     list.push(one);
                 }
@@ -157,12 +157,12 @@ impl Work<'_> {
         Ok(Making { rebuilt, rejects: Vec::new() })
     }
 
-    /// Reports come in parts; each keeps the instant at which it came.
+    /// Rebuilds reports. They arrive in parts; each part keeps the instant at which it was fetched.
     async fn reports(&self) -> Result<Making, Trouble> {
         let mut by_time: BTreeMap<DateTime<Utc>, Vec<PeerReport>> = BTreeMap::new();
         for part in &self.stored.parts {
             let Ok(peer) = ProviderRecordId::parse(&part.name) else { continue };
-            // a presence the provider had no report of is kept without bytes
+            // a presence without a report at the provider is stored without bytes
             if let Some((Artifact::Quality(report), _)) = self.read(part, Some(&peer))? {
                 by_time.entry(part.fetched_at).or_default().push(report);
             }
@@ -210,7 +210,7 @@ impl Work<'_> {
     ) -> Result<Rebuilt, StoreError> {
         let StoredArtifact { task, parts, .. } = self.stored;
         let facts = BTreeMap::new();
-        // what was unexpected was counted when it came
+        // oddities were counted when the record was fetched
         let content = Content { found, raw, rejects, oddities: &[], facts: &facts };
         let context = SaveContext {
             task,

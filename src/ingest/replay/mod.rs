@@ -1,11 +1,11 @@
-//! Making rows from what was fetched before, without asking any provider.
+//! Rebuilding of rows from stored raw records, without calls to providers.
 //!
-//! Raw records are the truth, rows are what today's code makes of them. [`from_raw`] makes all rows of a source anew:
-//! after a better mapping, or after rows were lost. [`reject()`] tries one record again that could not be read. Both work
-//! beside polls, in transactions that each leave whole sessions, and end the same however often they are cut off and
-//! begun again: what is stored already is not written.
+//! Raw records are authoritative; rows are derived from them by the current code. [`from_raw`] rebuilds all rows of
+//! a source: after a better mapping, or after rows were lost. [`reject()`] retries one record that could not be
+//! read. Both run beside polls, in transactions that each leave whole sessions. They give the same result however
+//! often they are interrupted and restarted, since rows that are already stored are not written.
 //!
-//! Receives connectors as values; none is named here.
+//! Connectors are passed in as values; none is named here.
 
 mod artifacts;
 mod reject;
@@ -19,24 +19,24 @@ use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
 
-/// What replaying one stream of a source did.
+/// Result of replaying one stream of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StreamReplay {
     /// Slug of the source.
     pub source: String,
     /// Stream.
     pub stream: &'static str,
-    /// Records that are kept, whatever the number of their versions; in per-session streams, sessions with records.
+    /// Stored records, regardless of the number of their versions; in per-session streams, sessions with records.
     pub records: u64,
-    /// Sessions made anew; in per-session streams, those for which rows were written.
+    /// Sessions rebuilt; in per-session streams, those for which rows were written.
     pub written: u64,
-    /// Sessions whose rows were as they should be.
+    /// Sessions whose rows were already correct.
     pub unchanged: u64,
-    /// Records that today's code or the database does not take; their rows stay as they were.
+    /// Records that the current code or the database refuses; their rows stay as they were.
     pub refused: u64,
     /// Sessions removed, because no raw record supports them.
     pub removed: u64,
-    /// What kept it from its end, or from removing.
+    /// The reason why it did not finish, or removed nothing.
     pub detail: Option<String>,
 }
 
@@ -60,13 +60,13 @@ impl StreamReplay {
     }
 }
 
-/// Who is told how far a replay is: what is replayed of which source, how many are done, of how many.
+/// Receiver of a replay's progress: what is replayed of which source, and how many of how many are done.
 pub trait Watcher: Send + Sync {
-    /// So many of `total` are done.
+    /// Reports that `done` of `total` are done.
     fn at(&self, source: &str, what: &str, done: u64, total: u64);
 }
 
-/// Makes all normalized rows of a source from its raw records.
+/// Rebuilds all normalized rows of a source from its raw records.
 pub async fn from_raw(
     poller: &Poller,
     source: &Source,
@@ -77,5 +77,5 @@ pub async fn from_raw(
     Ok(streams)
 }
 
-/// Why a replay did not come to its end.
+/// Message for a replay that was stopped.
 const STOPPED: &str = "it was stopped; what it had made stays, and the same command goes on";

@@ -1,7 +1,7 @@
-//! One reject again, by today's code.
+//! Retry of one reject with the current code.
 //!
-//! What can be read now goes the way of all records: an older one never overwrites a newer one. What cannot stays open, with
-//! today's reason. A row of a file is tried with its whole file, which is kept.
+//! A record that can now be read is saved like all records: an older one never overwrites a newer one. One that
+//! cannot stays open, with the current reason. A row of a file is retried with its whole stored file.
 
 use chrono::{DateTime, Utc};
 
@@ -23,10 +23,10 @@ use crate::store::replay as kept;
 
 /// Rejects read at once.
 const CHUNK: i64 = 100;
-/// Why a reject stays that the database does not take.
+/// Reason of a reject that the database refuses.
 const REFUSED: &str = "refused_by_database";
 
-/// Tries all open rejects of a source, oldest first, and tells `each` what became of them.
+/// Retries all open rejects of a source, oldest first, and reports each result to `each`.
 pub async fn all_rejects(
     poller: &Poller,
     source: &Source,
@@ -46,7 +46,7 @@ pub async fn all_rejects(
     }
 }
 
-/// Tries one reject, and keeps what became of it.
+/// Retries one reject, and stores the result.
 pub async fn reject(poller: &Poller, source: &Source, stored: &StoredReject) -> Result<ReplayOutcome, StoreError> {
     let now = poller.clock.now();
     let outcome = match stored.place.stream {
@@ -104,7 +104,7 @@ async fn session(
     Ok(if is_same { ReplayOutcome::Unchanged } else { ReplayOutcome::Stale })
 }
 
-/// A record or a row of what belongs to one session.
+/// Retries a record or a row of a per-session stream.
 async fn part(
     poller: &Poller,
     source: &Source,
@@ -119,7 +119,8 @@ async fn part(
     let Some(mut artifact) = rebuild::load(&poller.pool, source.id, stream, session, now).await? else {
         return open("no_session", "its session is not stored");
     };
-    // what the database refused is a whole record or file, and so is a participant; all else is a row of a kept file
+    // a reject of the database is a whole record or file, and so is a participant; all others are rows of a stored
+    // file
     let is_whole = stored.reason_code == REFUSED || stream == Stream::Participants;
     let mut taken_in = None;
     if is_whole {
@@ -160,7 +161,7 @@ async fn part(
     }
 }
 
-/// The name of a record within its session; a file has none.
+/// Returns the name of a record within its session; a file has none.
 fn name_of(
     source: &Source,
     stored: &StoredReject,

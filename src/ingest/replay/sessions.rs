@@ -1,7 +1,7 @@
-//! Sessions from raw records, with messages, trails, people and the provider's own columns.
+//! Replay of sessions from raw records, with messages, trails, people and the provider's own columns.
 //!
-//! All versions of a record are read in the order in which they came, and what the last of them leaves is saved once:
-//! no reader sees a session go through its past again. Sessions of one page stay together.
+//! All versions of a record are read in the order in which they were fetched, and only the final state is saved, so
+//! that no reader sees a session repeat its past states. Sessions of one page stay together.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -23,7 +23,7 @@ use crate::store::{Place, StoreError};
 /// Records read at once.
 const CHUNK: i64 = 200;
 
-/// Makes the sessions of a source anew.
+/// Rebuilds the sessions of a source.
 pub(super) async fn replay(
     poller: &Poller,
     source: &Source,
@@ -52,17 +52,17 @@ pub(super) async fn replay(
     Ok(told)
 }
 
-/// What is left of a session after all its versions.
+/// The state of a session after all its versions.
 struct Folded {
     id: String,
     first_at: DateTime<Utc>,
     newest_at: DateTime<Utc>,
-    /// When the version came that was the last to count: older ones may have come after it.
+    /// When the last version that counts was fetched: older ones may have been fetched after it.
     made_at: DateTime<Utc>,
     run_id: i64,
     /// `None`: no version can be read.
     record: Option<Record>,
-    /// The newest version can be read.
+    /// Whether the newest version can be read.
     is_readable: bool,
 }
 
@@ -75,7 +75,7 @@ struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// Takes in the next version; those of one record come together, oldest first.
+    /// Adds the next version; versions of one record arrive together, oldest first.
     fn take(&mut self, version: StoredRecord) {
         let stored = StoredBytes { bytes: &version.body, now: version.last_fetched_at, is_partial: version.is_partial };
         let read = self.source.connector.read_record(stored).ok();
@@ -109,7 +109,7 @@ impl Chunk<'_> {
             Some(before) => before.session.followed_by(newer.session),
             None => newer.session,
         };
-        // what was unexpected was counted when it came
+        // oddities were counted when the record was fetched
         folded.record = Some(Record { raw: newer.raw, session, oddities: Vec::new(), alone });
     }
 
@@ -125,12 +125,12 @@ impl Chunk<'_> {
         });
         let beginnings: Vec<Beginning> = beginnings.collect();
         let streams: Vec<SessionStream> = self.source.session_streams.iter().map(PlannedStream::listed).collect();
-        // together: what came at the same instant, and is stored already or is not
+        // a group has the same instant, and its sessions are either all stored or all not
         let mut groups: BTreeMap<(DateTime<Utc>, bool), (i64, Page)> = BTreeMap::new();
         for folded in self.folded {
             let is_known = known.contains(&folded.id);
             told.refused += u64::from(!folded.is_readable);
-            // a row that was made of the newest version is not made of an older one
+            // a row derived from the newest version is not replaced by one from an older version
             if let Some(record) = folded.record.filter(|_| folded.is_readable || !is_known) {
                 let group = groups.entry((folded.made_at, is_known));
                 group.or_insert_with(|| (folded.run_id, Page::default())).1.records.push(record);
@@ -147,7 +147,7 @@ impl Chunk<'_> {
                 session_streams: &streams,
                 fields: self.fields,
                 fetched_at,
-                // what changes in place changes now; what is brought back is as old as it was
+                // an update of a stored row changes now; a restored row keeps its original age
                 now: if is_known { self.poller.clock.now() } else { fetched_at },
             };
             let saved = page::save(pool, &context, &page, None).await?;
@@ -159,7 +159,8 @@ impl Chunk<'_> {
     }
 }
 
-/// Removes what no raw record supports. Where that is most of what is stored, the raw records are what is missing.
+/// Removes sessions without a raw record. If that is most of the stored ones, the raw records are assumed to be
+/// lost instead.
 async fn remove_unsupported(poller: &Poller, place: Place, told: &mut StreamReplay) -> Result<(), StoreError> {
     let found = kept::unsupported(&poller.pool, place.source_id).await?;
     if found.sessions == 0 {

@@ -1,4 +1,4 @@
-//! How a run begins: what it reads before its first call.
+//! The start of a run: everything it reads before its first call.
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
@@ -16,8 +16,8 @@ use crate::store::lease::Lease;
 use crate::store::run::{self as journal, Pace, Progress};
 use crate::store::{StoreError, hole, present};
 
-/// Cuts of doubtful windows in the run of a unit: from a month down to a minute, with some to spare, since no next one
-/// follows soon.
+/// Splits of doubtful windows in the run of a unit: from a month down to a minute, with some reserve, since no
+/// further run follows soon.
 const MAX_CUTS_OF_UNIT: u32 = 24;
 
 async fn read_database_clock(poller: &Poller) -> Result<Option<(DateTime<Utc>, Instant)>, StoreError> {
@@ -25,12 +25,12 @@ async fn read_database_clock(poller: &Poller) -> Result<Option<(DateTime<Utc>, I
         return Ok(None);
     }
     let read = present::now(&poller.pool).await?;
-    // what the way back took makes this clock late by so much, and never early
+    // the return trip makes this clock late by that time, and never early
     Ok(Some((read, Instant::now())))
 }
 
 impl<'a> Run<'a> {
-    /// The run of a poll.
+    /// Begins the run of a poll.
     pub(in crate::ingest) async fn start(
         poller: &'a Poller,
         source: &'a Source,
@@ -49,7 +49,7 @@ impl<'a> Run<'a> {
         Ok(Self { fields, accepted, database_clock, ..run })
     }
 
-    /// The run of a unit of the past.
+    /// Begins the run of a past unit.
     pub(in crate::ingest) async fn start_unit(
         poller: &'a Poller,
         source: &'a Source,

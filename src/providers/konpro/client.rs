@@ -1,8 +1,7 @@
-//! The call to KonPro: the session history.
+//! The KonPro call for the session history.
 //!
-//! Only the reading call is here; the one that starts a session begins billing and stands by itself in `launch`.
-//! An error that comes with status 200 is turned into a failure before anything looks for records. Does not
-//! know what a session means.
+//! Only the reading call is here; the one that starts a session begins billing and is in `launch`. An error with
+//! status 200 becomes a failure before records are read. This module does not interpret sessions.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,23 +12,23 @@ use crate::model::time::Window;
 use crate::providers::konpro::wire::{self, SessionsAnswer};
 use crate::providers::listing;
 
-/// Which page of the history is wanted.
+/// The requested page of the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum PageRef {
     /// By number, from 1.
     Page(u32),
-    /// By the token of the page before.
+    /// By the token of the previous page.
     Token(String),
 }
 
-/// How much wider than a window is listed: what the vendor compares is whole seconds.
+/// How much a window is widened for listing: the vendor compares whole seconds.
 pub(super) const BORDER: TimeDelta = TimeDelta::seconds(1);
 
-/// `GET /v1/streaming/sessions`: a page of the history of `range`.
+/// Calls `GET /v1/streaming/sessions`: fetches a page of the history of `range`.
 ///
-/// `page` and `page_size` steer towards the history: without them the same address lists active
-/// sessions. The vendor refuses fractions of a second.
+/// `page` and `page_size` select the history: without them the same address lists active sessions. The vendor
+/// refuses fractions of a second.
 pub(super) async fn list_sessions(
     api: &ApiClient,
     range: &Window,
@@ -61,7 +60,7 @@ fn whole_seconds(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// The vendor's error codes: numbers as of its sibling API, or words as of its SDK.
+/// Returns the failure for one of the vendor's error codes: numbers as in its sibling API, or words as in its SDK.
 pub(super) fn refusal(api: &ApiClient, answer: &Answer, code: &str) -> PullError {
     let code: String = listing::redacted(api, code).chars().filter(|c| !c.is_control()).take(40).collect();
     let error = listing::contract_error(api, answer, &format!("the error code is {code}"));

@@ -1,8 +1,7 @@
-//! The call to KonPro that starts a session: `POST /v1/streaming/new`. It begins billing, so it is made once.
+//! The KonPro call that starts a session: `POST /v1/streaming/new`. It begins billing, so it is made once.
 //!
-//! The answer holds what is needed to join: it goes to the caller and nowhere else. For the same reason an error
-//! repeats the vendor's words only where they hold no text of the caller's, and of an answer that looks like success
-//! it repeats nothing.
+//! The answer contains the access data: it goes to the caller only. So an error quotes the vendor's words only
+//! where they contain no text of the caller's, and it quotes nothing of an answer that looks like success.
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -19,7 +18,7 @@ use crate::providers::listing;
 
 const PATH: &str = "/v1/streaming/new";
 
-/// As many characters of a confidential text, one after another, as no message may hold.
+/// Longest sequence of characters of a confidential text that no message may contain.
 const TELLING_CHARS: usize = 8;
 
 #[async_trait]
@@ -39,7 +38,7 @@ impl Actions for KonPro {
             let error = discreet(client::refusal(&self.api, &answer, &code), &launch.body);
             return Err(StartError { outcome: ActionOutcome::Refused, error });
         }
-        // it may have been started under an id that cannot be read
+        // the session may have been started with an unreadable id
         let unreadable = || answer.contract_error("status 200, but there is no usable `data.session_id`");
         Ok(started(&answer).ok_or_else(unreadable)?)
     }
@@ -67,7 +66,7 @@ fn started(answer: &Answer) -> Option<StreamingSession> {
     })
 }
 
-/// The error without the vendor's words where these repeat what the caller alone may know.
+/// Returns the error without the vendor's words where these repeat confidential text of the caller.
 fn discreet(error: PullError, body: &Value) -> PullError {
     let repeats = launch_request::confidential_texts(body).into_iter().any(|text| repeats(&error.detail, text));
     if !repeats {
@@ -78,7 +77,7 @@ fn discreet(error: PullError, body: &Value) -> PullError {
     PullError { detail, ..error }
 }
 
-/// Whether `words` hold a part of `text` that tells something about it.
+/// Whether `words` contain a revealing part of `text`.
 fn repeats(words: &str, text: &str) -> bool {
     let letters: Vec<char> = words.chars().collect();
     let length = text.chars().count().min(TELLING_CHARS);

@@ -1,8 +1,8 @@
-//! What KonPro can be asked to start a session with: every documented field with its documented range.
+//! Validation of requests that start a KonPro session: every documented field with its documented range.
 //!
-//! A session that was started with a mistyped field costs money and does the wrong thing, so unknown fields are
-//! refused and all faults are told at once. A fault never repeats a value, since texts and tokens are the caller's;
-//! only a word of a closed list and the name of an unknown field are shown. Makes no call.
+//! A session started with a mistyped field costs money and does the wrong thing, so unknown fields are refused and
+//! all faults are reported at once. A fault never quotes a value, since texts and tokens belong to the caller; only a
+//! word for a field with a closed list and the name of an unknown field are shown. Makes no call.
 
 use std::ops::RangeInclusive;
 
@@ -14,16 +14,16 @@ use crate::connector::actions::{BodyFault, Launch};
 use crate::connector::record;
 use crate::model::action::LaunchSettings;
 
-/// Longest name of an avatar, a voice, an emotion or a knowledge base, characters. None is documented.
+/// Longest name of an avatar, a voice, an emotion or a knowledge base, in characters. None is documented.
 const MAX_NAME_CHARS: usize = 200;
-/// Longest shown part of a word that is none of those allowed, characters.
+/// Longest shown part of a word that is not allowed, in characters.
 const MAX_SHOWN_CHARS: usize = 40;
-/// Seconds without activity that can be asked for.
+/// Allowed idle time-outs in seconds.
 const IDLE_TIMEOUT_SECONDS: RangeInclusive<i32> = 30..=3600;
-/// The only version there is.
+/// The only existing version.
 const V1: &str = "v1";
 
-/// Reads a request, or names everything that is wrong with it.
+/// Reads a request, or lists everything that is wrong with it.
 pub(super) fn read(body: &Value) -> Result<Launch, Vec<BodyFault>> {
     let mut faults = Vec::new();
     let mut settings = LaunchSettings::default();
@@ -53,7 +53,7 @@ fn top(fields: &mut Fields<'_>) -> LaunchSettings {
         settings.voice_id = voice.name("voice_id");
         settings.voice_rate = voice.number("rate", "a number above 0", |rate| rate > Decimal::ZERO);
         settings.voice_emotion = voice.name("emotion");
-        // its members belong to another vendor and are passed on as they are
+        // its members belong to another vendor and are passed on unchanged
         if voice.take("elevenlabs_settings").is_some_and(|value| !value.is_object()) {
             voice.wrong_type("elevenlabs_settings", "an object");
         }
@@ -86,7 +86,7 @@ fn top(fields: &mut Fields<'_>) -> LaunchSettings {
     settings
 }
 
-/// The texts of a request that nobody else may see: what the provider says must not repeat them.
+/// Returns the texts of a request that only the caller may see: no quoted message of the provider may repeat them.
 pub(super) fn confidential_texts(body: &Value) -> Vec<&str> {
     let livekit = body.get("livekit_settings").and_then(Value::as_object);
     let livekit = livekit.into_iter().flat_map(|fields| fields.values());
@@ -94,7 +94,7 @@ pub(super) fn confidential_texts(body: &Value) -> Vec<&str> {
     texts.filter_map(Value::as_str).collect()
 }
 
-/// An object of a request, read field by field: what was not asked for by the end is unknown.
+/// An object of a request, read field by field: fields not read by the end are unknown.
 struct Fields<'a> {
     map: &'a Map<String, Value>,
     pointer: String,
@@ -113,7 +113,7 @@ impl<'a> Fields<'a> {
     }
 
     fn note(&mut self, name: &str, code: &'static str, detail: String, given: Option<&str>, allowed: &[&'static str]) {
-        // `~` and `/` as RFC 6901 writes them
+        // `~` and `/` escaped as in RFC 6901
         let name: String = name.chars().take(MAX_SHOWN_CHARS).collect();
         let pointer = format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"));
         let given = given.map(ToOwned::to_owned);
@@ -137,7 +137,7 @@ impl<'a> Fields<'a> {
         self.map.get(name)
     }
 
-    /// A text that is not empty and that a database can hold.
+    /// Reads a text that is not empty and that a database can store.
     fn text(&mut self, name: &'static str) -> Option<String> {
         match self.take(name)? {
             Value::String(text) if text.trim().is_empty() || text.contains('\0') => {
@@ -149,7 +149,7 @@ impl<'a> Fields<'a> {
         None
     }
 
-    /// A name: a short text on one line.
+    /// Reads a name: a short text on one line.
     fn name(&mut self, name: &'static str) -> Option<String> {
         let text = self.text(name)?;
         if text.chars().count() > MAX_NAME_CHARS || text.chars().any(char::is_control) {
@@ -160,7 +160,7 @@ impl<'a> Fields<'a> {
         Some(text)
     }
 
-    /// A word of a closed list.
+    /// Reads a word of a closed list.
     fn word(&mut self, name: &'static str, allowed: &[&'static str]) -> Option<String> {
         let text = self.text(name)?;
         if allowed.contains(&text.as_str()) {
@@ -198,7 +198,7 @@ impl<'a> Fields<'a> {
         value.as_bool()
     }
 
-    /// An object, read by `read` and then closed.
+    /// Reads an object with `read`, and then reports its unknown fields.
     fn object(&mut self, name: &'static str, read: impl FnOnce(&mut Fields<'_>)) {
         let Some(value) = self.take(name) else { return };
         let pointer = format!("{}/{name}", self.pointer);

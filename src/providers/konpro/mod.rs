@@ -1,10 +1,10 @@
 //! KonPro: streamed avatars. <https://docs.konpro.ai>, `GET /v1/streaming/sessions`.
 //!
 //! Limits: the vendor's pages name 10 to 300 calls a minute, and 100 a day for a trial key.
-//! Odd: pages come by number or by token, whichever the answer offers; the filter's field and the
-//! sort order are not documented; nothing says when a session changed, so the last two days are read
-//! again; the same address may answer with the active sessions only, which proves nothing about the
-//! history. Must not know how often it is asked, or what is stored.
+//! Peculiarities: pages are addressed by number or by token, depending on the answer. The filter's field and the sort
+//! order are not documented. No field says when a session changed, so the last two days are read again. The same
+//! address may answer with the active sessions only, which proves nothing about the history. This module must not
+//! know how often it is called, or what is stored.
 
 mod client;
 mod launch;
@@ -32,10 +32,10 @@ use crate::providers::listing::{self, Onward};
 /// The vendor's default of 10 would take ten times the calls.
 const DEFAULT_PAGE_SIZE: u32 = 100;
 
-/// Why the second documented answer proves nothing.
+/// The reason why the second documented answer proves nothing.
 const ACTIVE_LIST: &str = "the provider answered with its active sessions, which is not the history";
 
-/// Makes the connector.
+/// Creates the connector.
 pub(super) fn connect(settings: ConnectorSettings) -> Arc<dyn Connector> {
     let page_size = settings.page_size.unwrap_or(DEFAULT_PAGE_SIZE).max(1);
     Arc::new(KonPro { api: settings.api, page_size })
@@ -46,11 +46,11 @@ struct KonPro {
     page_size: u32,
 }
 
-/// A place in the walk.
+/// Position of a page in the list.
 #[derive(Debug, Serialize, Deserialize)]
 struct Position {
     page: PageRef,
-    /// Records of the pages before.
+    /// Number of records on the previous pages.
     seen: u64,
 }
 
@@ -128,9 +128,9 @@ fn page_of(answer: SessionsAnswer, position: &Position, now: DateTime<Utc>) -> P
     page
 }
 
-/// A token wins over numbers: the vendor sends it to be used. Once on tokens, none left is the end; a page may be empty
-/// before, unless as many records came as the vendor counts.
-/// By number, what counts is how many records came: the page size may have been clamped.
+/// Returns where the list continues. A token is preferred to numbers. After the first token, the end is a page
+/// without one; an empty page may come before, unless as many records were received as the vendor counts. By number,
+/// only the count of received records matters: the vendor may have reduced the page size.
 fn onward(answer: &SessionsAnswer, position: &Position) -> Onward {
     let rows = answer.listing.rows();
     let total = answer.listing.total;

@@ -1,8 +1,8 @@
-//! What a KonPro record means.
+//! Normalization of KonPro records.
 //!
-//! The vendor gives no end and no final status: a session keeps its last one for ever. So the end is
-//! the creation plus the duration, and whether that is past is judged against the present. Pure: the
-//! same record at the same instant gives the same session. Knows neither envelopes nor calls.
+//! The vendor states no end and no final status: a session keeps its last one for ever. So the end is the creation
+//! plus the duration, and it is compared with the present. Pure functions: the same record at the same instant gives
+//! the same session. This module knows neither envelopes nor calls.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -16,23 +16,23 @@ use crate::model::page::Reject;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
 use crate::model::time;
 
-/// A session that has not connected for so long never will.
+/// Age after which a session that has not connected counts as never started.
 const NEVER_STARTED_AFTER: TimeDelta = TimeDelta::minutes(15);
-/// The duration of a running session may lag behind by this much.
+/// Longest lag of the duration of a running session.
 const DURATION_LAG: TimeDelta = TimeDelta::minutes(5);
-/// No session lasts longer; a connected one without a duration is over after it.
+/// Longest session; a connected one without a duration counts as over after it.
 const LONGEST_SESSION: TimeDelta = TimeDelta::hours(24);
 
-/// What only KonPro has.
+/// KonPro's own columns.
 static EXTENSION: ExtensionTable = ExtensionTable {
     name: "konpro_sessions",
     columns: &[("avatar_id", "text"), ("voice_name", "text"), ("api_key_type", "text")],
 };
 
-/// The fields of a record, used or not.
+/// All fields of a record, used or not.
 const FIELDS: [&str; 7] = ["api_key_type", "avatar_id", "created_at", "duration", "session_id", "status", "voice_name"];
 
-/// The fields that figures depend on.
+/// The fields that metrics depend on.
 static WATCHED: [WatchedField; 3] = [
     WatchedField::of_session("/status"),
     WatchedField::of_session("/avatar_id"),
@@ -50,14 +50,14 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities:
     let ran_until = end.filter(|end| *end > created_at);
     let state = match state(provider_status.as_deref(), created_at, ran_until, now) {
         SessionState::Unknown => SessionState::Unknown,
-        // the list of active sessions gives no duration to judge by: to be in it is to be live
+        // the list of active sessions states no duration: presence in it means live
         _ if is_partial => SessionState::Live,
         state => state,
     };
     if state == SessionState::Unknown {
         fields.unknown_value("status", provider_status.as_deref().unwrap_or_default());
     }
-    // An unknown word hides the state, and must not hide an end that the duration puts in the past.
+    // An unknown status hides the state, and must not hide an end that the duration puts in the past.
     let is_over = match state {
         SessionState::Ended => true,
         SessionState::Unknown => ran_until.is_some_and(|end| is_past(end, now)),
@@ -69,7 +69,7 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities:
         _ => duration.filter(|_| is_over),
     };
     let avatar_id = fields.text("avatar_id");
-    // the length of a young session may be missing, and one that never connected has none
+    // the duration of a young session may be missing, and one that never connected has none
     let has_run = now - created_at > NEVER_STARTED_AFTER && state != SessionState::NeverStarted;
     let found = [
         Some(provider_status.is_some()),
@@ -108,8 +108,8 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities:
     })
 }
 
-/// The duration, seconds, and the end it gives. A duration that runs past every sane instant is a
-/// mistake of units: it is counted and left out.
+/// Returns the duration in seconds and the resulting end. A duration that leads past every sane instant is a unit
+/// mistake: it is counted and left out.
 fn length(fields: &Fields<'_>, created_at: DateTime<Utc>, oddities: &Oddities) -> Option<(Decimal, DateTime<Utc>)> {
     let seconds = fields.amount("duration")?;
     let micros = seconds.checked_mul(Decimal::from(1_000_000)).and_then(|micros| micros.trunc().to_i64());
@@ -125,7 +125,7 @@ fn is_past(end: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     end < now - DURATION_LAG
 }
 
-/// The state by status, age and the end of what ran so far (`None`: no duration, or zero).
+/// Returns the state by status, age and the end of the duration (`None`: no duration, or zero).
 fn state(
     status: Option<&str>,
     created_at: DateTime<Utc>,

@@ -1,8 +1,8 @@
-//! KonPro's envelopes, as the vendor spells them.
+//! KonPro's envelopes, in the vendor's spelling.
 //!
-//! The same address is documented with two answers: the history (`data`) and the active sessions
-//! (`sessions`); either may come inside the `data` of a `code` 100 envelope. Here they are told apart
-//! and split into records; no record is decoded, and a missing list is not an empty one.
+//! The same address is documented with two answers: the history (`data`) and the active sessions (`sessions`); either
+//! may be inside the `data` of a `code` 100 envelope. This module distinguishes them and splits them into records. It
+//! decodes no record, and a missing list is not an empty one.
 
 use crate::connector::http::Answer;
 use crate::connector::record::{Fields, members};
@@ -18,11 +18,11 @@ pub(super) struct SessionsAnswer {
     pub(super) listing: Listing,
     /// Token of the next page; `None` where it is absent, null or empty.
     pub(super) next_token: Option<String>,
-    /// It is the list of active sessions, which names only id, status and creation.
+    /// Whether it is the list of active sessions, which contains only id, status and creation.
     pub(super) is_active_list: bool,
 }
 
-/// The vendor's error code where the answer is an error in spite of its status.
+/// Returns the vendor's error code where the answer is an error in spite of its status.
 pub(super) fn error_code(answer: &Answer) -> Option<String> {
     let ignored = listing::oddities_of(answer);
     let envelope = Fields::open(&answer.body, &ignored).ok()?;

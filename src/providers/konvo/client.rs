@@ -1,15 +1,15 @@
-//! The call to Konvo: the list of AI sessions.
+//! The Konvo call for the list of AI sessions.
 //!
-//! Messages and state are always asked for: without the flags the vendor leaves both out, and a
-//! missing status would pass for an unknown outcome. Does not know what a session means, or which
-//! number the first page has.
+//! Messages and state are always requested: without the flags the vendor leaves both out, and a missing status would
+//! look like an unknown outcome. This module does not interpret sessions, and does not know the number of the first
+//! page.
 
 use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
 use crate::providers::konvo::wire;
 use crate::providers::listing::{self, Listing};
 
-/// A range of time as it is sent.
+/// A time range in the form of the query.
 #[derive(Debug)]
 pub(super) struct Range {
     /// `updated_at_min`.
@@ -18,7 +18,7 @@ pub(super) struct Range {
     pub(super) to: Option<String>,
 }
 
-/// `GET /ai-sessions`: a page of at most `limit` sessions; without a number, the first page.
+/// Calls `GET /ai-sessions`: fetches a page of at most `limit` sessions; without a number, the first page.
 pub(super) async fn list_sessions(
     api: &ApiClient,
     range: &Range,

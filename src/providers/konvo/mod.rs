@@ -1,10 +1,10 @@
 //! Konvo AI: text chats. <https://docs.konvo.dev>, `GET /ai-sessions`.
 //!
-//! Limits: none are named but 200 sessions a page. Odd: there is no call for one chat; nobody says
-//! whether pages count from 0 or 1, so the second page of a walk is compared with the first; the time
-//! filter is named "updated" and described as "created", so both must come out right. Its upper end is
-//! sent for past windows only: should it mean "updated", a chat touched during the walk would leave a
-//! list that ends near the present. Must not know what is stored.
+//! Limits: none are documented except 200 sessions a page. Peculiarities: there is no call for one chat. The vendor
+//! does not document whether pages count from 0 or 1, so the second page of a walk is compared with the first. The
+//! time filter is named "updated" and described as "created", so both must give correct results. Its upper end is
+//! sent for past windows only: if it means "updated", a chat changed during the walk would leave a list that ends
+//! near the present. This module must not know what is stored.
 
 mod client;
 mod normalize;
@@ -32,13 +32,13 @@ use crate::providers::listing::{self, FACT_PAGE_BASE, Listing};
 
 /// The vendor's largest page.
 const MAX_PAGE_SIZE: u32 = 200;
-/// A window that ends so long before the present is history.
+/// A window that ends this long before the present is past.
 const HISTORY_AFTER: TimeDelta = TimeDelta::minutes(10);
 
-/// How much wider than a window is listed.
+/// How much a window is widened for listing.
 const BORDER: TimeDelta = TimeDelta::milliseconds(1);
 
-/// Makes the connector.
+/// Creates the connector.
 pub(super) fn connect(settings: ConnectorSettings) -> Arc<dyn Connector> {
     let page_base = Mutex::new(match settings.facts.get(FACT_PAGE_BASE).map(String::as_str) {
         Some("0") => Some(0),
@@ -59,24 +59,24 @@ struct Konvo {
     filter_meaning: Option<String>,
 }
 
-/// A place in the walk. The first page has none: it is asked for without a number.
+/// Position of a page in the list. The first page has none: it is requested without a number.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Position {
     /// The second page while the base is not known, with the ids of the first to compare.
     Second { first_ids: Vec<String> },
-    /// A page by its number, with how many records came before it.
+    /// A page by its number, with the number of records before it.
     Numbered { number: u32, seen: u64 },
 }
 
-/// What comparing the page numbered 1 with the page without a number says.
+/// Result of comparing the page numbered 1 with the page without a number.
 #[derive(Debug, PartialEq, Eq)]
 enum Comparison {
-    /// The same records: counting begins at 1.
+    /// The same records: page numbers begin at 1.
     Same,
-    /// None in common: counting begins at 0.
+    /// No common record: page numbers begin at 0.
     Disjoint,
-    /// The list moved in between; nothing is learnt.
+    /// The list changed in between; nothing is learnt.
     Unclear,
 }
 
@@ -138,8 +138,9 @@ impl Connector for Konvo {
 }
 
 impl Konvo {
-    /// The number of the first page, as far as it is known. That it is 0 is asked again in each walk, since it costs
-    /// nothing: a list that came in another order while it was learnt would else be read wrongly for ever.
+    /// Returns the number of the first page, as far as known. A base of 0 is checked again in each walk, which costs
+    /// no extra call: if the order of the list had changed while it was learnt, pages would otherwise be misread for
+    /// ever.
     fn page_base(&self) -> Option<u32> {
         *self.page_base.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,9 +165,9 @@ impl Konvo {
         Ok(self.page_of(listing, seen, &Position::Numbered { number: number.saturating_add(1), seen }))
     }
 
-    /// The second page, by whichever number it has. An unclear comparison loses nothing: what came is
-    /// kept, and counted as no progress, so that the walk goes one page further rather than one less. That counting
-    /// begins at 1 is only learnt once page 2 holds other records: a page beyond the end may show the last one.
+    /// Fetches the second page, by either number. An unclear comparison loses nothing: the records are kept but not
+    /// counted as progress, so that the walk reads one page more rather than one less. Base 1 is only learnt once
+    /// page 2 holds other records, because a page beyond the end may repeat the last one.
     async fn second_page(&self, range: &Range, first_ids: &[String]) -> Result<Page, PullError> {
         let first_rows = first_ids.len() as u64;
         let mut listing = self.list(range, Some(1), self.limit).await?.into_page_of_list(false)?;

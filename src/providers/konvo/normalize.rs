@@ -1,9 +1,9 @@
-//! What a Konvo record means.
+//! Normalization of Konvo records.
 //!
-//! A chat has two flags, completed and unresolved, and no length: the length is ours, up to the
-//! completion or else to the last message. A key that is absent was not asked for or not sent; it
-//! never means "false" or "none". Messages and trail may hold anything and are read one by one.
-//! Pure; knows neither envelopes nor calls.
+//! A chat has two flags, completed and unresolved, and no duration: it is computed up to the completion or else to
+//! the last message. An absent key was not requested or not sent; it never means "false" or "none". Messages and
+//! trail may hold anything and are read one by one.
+//! Pure functions; this module knows neither envelopes nor calls.
 
 use std::collections::HashMap;
 
@@ -21,16 +21,16 @@ use crate::model::session::{EndSource, Session, SessionKind, SessionState};
 use crate::providers::konvo::watched;
 use crate::providers::listing::content_id;
 
-/// The longest name of a channel that is believed; longer ones would not fit an index entry.
+/// Longest accepted name of a channel, in characters; a longer one would not fit an index entry.
 const MAX_CHANNEL_CHARS: usize = 100;
-/// The deepest nesting of a trail step; the database refuses a page over much deeper ones.
+/// Deepest accepted nesting of a trail step; the database refuses a page with much deeper ones.
 const MAX_STEP_DEPTH: usize = 100;
 
-/// A chat must be older than a window by this much to prove that its filter compares changes: a filter on
-/// creation that cuts instants to days is none.
+/// A chat must be older than a window by this much to prove that its filter compares changes: a creation filter that
+/// truncates instants to days must not look like one.
 const FILTER_MARGIN: TimeDelta = TimeDelta::hours(25);
 
-/// What only Konvo has.
+/// Konvo's own columns.
 static EXTENSION: ExtensionTable = ExtensionTable {
     name: "konvo_sessions",
     columns: &[
@@ -44,7 +44,7 @@ static EXTENSION: ExtensionTable = ExtensionTable {
     ],
 };
 
-/// The fields of a record, used or not; of its status, its state and its messages.
+/// All fields of a record, of its status, its state and its messages, used or not.
 const FIELDS: [&str; 10] = [
     "channel",
     "contact_id",
@@ -125,9 +125,9 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
     })
 }
 
-/// What the list's time filter compares, where this page proves it: a chat created before `from` and
-/// changed since is only listed by a filter on changes. Were chats listed that lie before `from` in
-/// both, the filter would be ignored, and nothing is proven.
+/// Returns what the list's time filter compares, where this page proves it. Only a filter on changes lists a chat
+/// created before `from` and changed since. If chats are listed that lie before `from` in both, the filter is
+/// ignored, and nothing is proven.
 pub(super) fn filter_meaning(page: &Page, from: DateTime<Utc>) -> Option<&'static str> {
     let clearly_before = from - FILTER_MARGIN;
     let older = page.records.iter().map(|record| &record.session).filter(|s| s.created_at < clearly_before);
@@ -149,8 +149,8 @@ fn channel(fields: &Fields<'_>, oddities: &Oddities) -> Option<String> {
     Some(channel)
 }
 
-/// From creation to completion, else to the last message. An end before the beginning is counted and
-/// gives no length.
+/// Returns the time from creation to completion, else to the last message. An end before the beginning is counted and
+/// gives no duration.
 fn duration_seconds(
     created_at: DateTime<Utc>,
     completed_at: Option<DateTime<Utc>>,
@@ -183,8 +183,8 @@ fn extension(fields: &Fields<'_>, state: Option<&Fields<'_>>, trail: Option<&[Tr
     Extension { table: &EXTENSION, values }
 }
 
-/// The messages in the provider's order; of two with the same id the later one counts. `None` where
-/// the record holds no list of them.
+/// Returns the messages in the provider's order; of two with the same id the later one counts. `None` where the
+/// record holds no list of them.
 fn messages(fields: &Fields<'_>, oddities: &Oddities) -> Option<Vec<Message>> {
     let mut messages: Vec<Message> = Vec::new();
     let mut places: HashMap<ProviderRecordId, usize> = HashMap::new();
@@ -207,7 +207,7 @@ fn message(element: &Fields<'_>, position: i32, oddities: &Oddities) -> Message 
     element.expect(&MESSAGE_FIELDS);
     let sent_at = element.instant("created_at");
     let provider_origin = element.text("initiator_origin");
-    // Not `text`: a customer may well write "null".
+    // Not `text`, because a customer may write "null".
     let body = element.full_text("message");
     let given = element.text("message_id").and_then(|text| ProviderRecordId::parse(&text).ok());
     let provider_message_id = given.unwrap_or_else(|| {
@@ -232,8 +232,8 @@ fn message(element: &Fields<'_>, position: i32, oddities: &Oddities) -> Message 
     }
 }
 
-/// Only `RECIPIENT`, the customer, is documented. The other words are those in use for whoever serves,
-/// a human agent included.
+/// Returns the role of a sender. Only `RECIPIENT`, the customer, is documented. The other known words denote the
+/// serving side, including human agents.
 fn sender_role(origin: Option<&str>) -> SenderRole {
     match origin.map(|origin| origin.trim().to_ascii_uppercase()).as_deref() {
         Some("RECIPIENT") => SenderRole::User,
@@ -242,7 +242,7 @@ fn sender_role(origin: Option<&str>) -> SenderRole {
     }
 }
 
-/// The trail, where the state has one.
+/// Returns the trail, where the state has one.
 fn trail(state: &Fields<'_>, oddities: &Oddities) -> Option<Vec<TrailStep>> {
     let steps = state.list("trail")?.into_iter().map(|raw| {
         if nesting(raw.get()) > MAX_STEP_DEPTH {
@@ -251,14 +251,14 @@ fn trail(state: &Fields<'_>, oddities: &Oddities) -> Option<Vec<TrailStep>> {
         }
         let fields = state.element("trail", raw);
         let named = |name| fields.as_ref().filter(|fields| fields.has(name)).and_then(|fields| fields.text(name));
-        // The form of a step is not documented; these are the names its kind could have.
+        // The form of a step is not documented; these are plausible names of the field for its kind.
         let step_type = ["type", "skill_type", "name"].into_iter().find_map(named);
         TrailStep { step_type, step: raw.get().to_owned() }
     });
     Some(steps.collect())
 }
 
-/// How deep lists and objects lie in one another.
+/// Returns the depth of nested lists and objects.
 fn nesting(json: &str) -> usize {
     let (mut depth, mut deepest, mut in_text, mut is_escaped) = (0_usize, 0, false, false);
     for byte in json.bytes() {

@@ -1,6 +1,6 @@
-//! The fields of a Konvo record that figures depend on, and which of them a record has.
+//! The fields of a Konvo record that metrics depend on, and which of them a record has.
 //!
-//! Knows no spelling but the names, and not what becomes of a field that is missing.
+//! This module knows the names only, and not the consequences of a missing field.
 
 use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::message::Message;
@@ -19,19 +19,19 @@ static WATCHED: [WatchedField; 10] = [
     WatchedField::of_messages("/messages/message"),
 ];
 
-/// What could be read of a record.
+/// Parts of a record that could be read.
 pub(super) struct Read<'a> {
-    /// The channel.
+    /// Whether there is a channel.
     pub(super) has_channel: bool,
-    /// The two flags and the change time of the status; `None`: there is no status.
+    /// Whether the status has its two flags and its change time; `None`: there is no status.
     pub(super) status: Option<[bool; 3]>,
-    /// The time of completion; `None`: the chat is not completed.
+    /// Whether there is a time of completion; `None`: the chat is not completed.
     pub(super) completed_at: Option<bool>,
     /// The messages; `None`: there is no list of them.
     pub(super) messages: Option<&'a [Message]>,
 }
 
-/// Which fields a record has. A field of messages is there if any of them has it.
+/// Returns which fields a record has. A field of messages is present if any of them has it.
 pub(super) fn fields(read: &Read<'_>) -> FieldPresence {
     let [completed, unresolved, last_updated] = read.status.map_or([None; 3], |status| status.map(Some));
     let some = read.messages.filter(|messages| !messages.is_empty());

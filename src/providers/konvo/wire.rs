@@ -1,7 +1,7 @@
-//! Konvo's envelope, as the vendor spells it: `count` and `result`.
+//! Konvo's envelope, in the vendor's spelling: `count` and `result`.
 //!
-//! It is split into records; no record is decoded, and a missing list is not an empty one: an error
-//! object that comes with status 200 has none.
+//! It is split into records. No record is decoded, and a missing list is not an empty one: an error object with
+//! status 200 has no list.
 
 use crate::connector::http::Answer;
 use crate::connector::record::{Fields, members};

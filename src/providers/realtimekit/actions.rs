@@ -1,8 +1,8 @@
-//! What RealtimeKit can be told to start: the summary of a meeting.
+//! The call that RealtimeKit offers to start something: the summary of a meeting.
 //!
-//! `POST …/sessions/{id}/summary` needs a transcript, costs the customer's AI budget, and says only that it has begun;
-//! the summary itself comes as an artifact. The vendor describes no body, so none is sent. Older answers are empty or
-//! have no `data`, and say as much.
+//! `POST …/sessions/{id}/summary` needs a transcript, uses the customer's AI budget, and confirms only that
+//! generation has begun; the summary itself arrives as an artifact. The vendor documents no body, so none is sent.
+//! Older answers are empty or have no `data`, and mean the same.
 
 use async_trait::async_trait;
 

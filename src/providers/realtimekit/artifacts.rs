@@ -1,8 +1,8 @@
-//! What belongs to one session: when it is asked for, and how.
+//! Per-session data: when it is requested, and how.
 //!
-//! A link is used at once and forgotten: it opens a file to whoever holds it, so it is in no error, log
-//! or record. Where it leads to no file it may have died on the way, and is asked for once more. Does not
-//! know the formats of the files, nor how often it was called before.
+//! A link is used at once and never stored: it alone gives access to a file, so it is in no error, log or record. A
+//! link that leads to no file may have expired meanwhile, and is requested once more. This module does not know the
+//! formats of the files, nor the number of earlier tries.
 
 use chrono::TimeDelta;
 
@@ -16,14 +16,14 @@ use crate::providers::listing::FACT_PAGE_BASE;
 use crate::providers::realtimekit::client::FileKind;
 use crate::providers::realtimekit::{RealtimeKit, client, files, participant, quality};
 
-/// After a session has ended its files are made one after the other, within minutes as a rule.
+/// After a session has ended its files are made one after the other, usually within minutes.
 const TRIES_AFTER: [TimeDelta; 5] =
     [TimeDelta::minutes(2), TimeDelta::minutes(10), TimeDelta::minutes(30), TimeDelta::hours(2), TimeDelta::hours(12)];
 
-/// Hours of talk; larger files are fetched one at a time.
+/// Hours of speech; larger files are fetched one at a time.
 const USUAL_FILE_BYTES: usize = 1024 * 1024;
 
-/// The policy of the stream.
+/// Returns the fetching rules of the stream.
 pub(super) fn policy(stream: Stream) -> Option<ArtifactPolicy> {
     let file = ArtifactPolicy {
         while_live: None,
@@ -33,21 +33,21 @@ pub(super) fn policy(stream: Stream) -> Option<ArtifactPolicy> {
         settles_after: TimeDelta::hours(2),
         per_participant: false,
     };
-    // Nobody says how long participants are kept.
+    // The retention of participants is not documented.
     let month = ArtifactPolicy { retention: TimeDelta::days(30), ..file };
-    // Call statistics are kept for a month, but are there soon after the end or never, and each try is a call for
-    // each presence: after the first day only once more, at the end.
+    // Call statistics are kept for a month, but appear soon after the end or never, and each try costs a call per
+    // presence: after the first day only one more try, at the end.
     let statistics = ArtifactPolicy { then_every: month.retention, ..month };
     match stream {
         Stream::Sessions => None,
         Stream::Participants => Some(ArtifactPolicy { while_live: Some(TimeDelta::minutes(5)), ..month }),
         Stream::Chat | Stream::Transcript | Stream::Summary => Some(file),
-        // One call for each presence: not before they have settled a little.
+        // One call per presence: the list of presences must first settle a little.
         Stream::Quality => Some(ArtifactPolicy { tries_after: &TRIES_AFTER[1..], per_participant: true, ..statistics }),
     }
 }
 
-/// What was fetched before, from its bytes.
+/// Reads stored data again.
 pub(super) fn read(
     stream: Stream,
     bytes: &[u8],
@@ -75,7 +75,7 @@ pub(super) fn read(
     Ok(Some(ArtifactPage { oddities: oddities.into_inner(), ..page }))
 }
 
-/// Why a report cannot be asked for, or read.
+/// Error of a report without a presence.
 const NO_PRESENCE: &str = "a report is asked for by presence";
 
 fn read_file(kind: FileKind, bytes: &[u8], request: &ArtifactRequest<'_>) -> Result<Option<ArtifactPage>, PullError> {
@@ -91,14 +91,14 @@ fn read_file(kind: FileKind, bytes: &[u8], request: &ArtifactRequest<'_>) -> Res
 }
 
 impl RealtimeKit {
-    /// One page of the participants.
+    /// Fetches one page of the participants.
     pub(super) async fn participants(&self, request: &ArtifactRequest<'_>) -> Result<ArtifactAnswer, PullError> {
         let step = async {
             let list = client::participants(&self.sessions_path, &request.session.provider_session_id)?;
             self.paging.fetch(&self.depth_api, &list, request.cursor).await
         };
         let step = match (step.await, request.cursor) {
-            // A list that was there a moment ago is not absent.
+            // A list that existed a moment ago is not absent.
             (Err(error), None) if error.kind == PullErrorKind::NotFound => {
                 return Ok(ArtifactAnswer::Absent(Absence::NotFound));
             }
@@ -128,7 +128,7 @@ impl RealtimeKit {
         })))
     }
 
-    /// A file, by a link that is asked for now.
+    /// Fetches a file by a fresh link.
     pub(super) async fn file(
         &self,
         kind: FileKind,
@@ -156,7 +156,7 @@ impl RealtimeKit {
         Ok(ArtifactAnswer::Absent(Absence::LinkDead))
     }
 
-    /// The report on one presence.
+    /// Fetches the report on one presence.
     pub(super) async fn quality(&self, request: &ArtifactRequest<'_>) -> Result<ArtifactAnswer, PullError> {
         let peer = request.participant;
         let peer = peer.ok_or_else(|| PullError::contract("peer report", NO_PRESENCE))?;

@@ -1,7 +1,7 @@
 //! The calls to RealtimeKit: the two lists, one session, links to files, and reports.
 //!
-//! Ids go into an address only encoded, so that no id can lead elsewhere. An answer that says
-//! `success: false` is a failure whatever its status. Does not know what a session means.
+//! Ids are percent-encoded in addresses, so that no id can lead elsewhere. An answer with `success: false` is a
+//! failure regardless of its status. This module does not interpret sessions.
 
 use chrono::TimeDelta;
 
@@ -14,7 +14,7 @@ use crate::model::time::Window;
 use crate::providers::listing::{self, Listing};
 use crate::providers::realtimekit::wire::{self, LinkName, ListAnswer};
 
-/// The path below which an app's sessions lie.
+/// Returns the path of an app's sessions.
 pub(super) fn sessions_path(account_id: &str, app_id: &str) -> String {
     format!("/accounts/{}/realtime/kit/{}/sessions", segment(account_id), segment(app_id))
 }
@@ -22,16 +22,16 @@ pub(super) fn sessions_path(account_id: &str, app_id: &str) -> String {
 /// One of the vendor's two lists.
 #[derive(Debug)]
 pub(super) struct List {
-    /// Where it lies.
+    /// Path of the list.
     path: String,
     /// Its name within `data`.
     name: &'static str,
-    /// What is asked on each page.
+    /// Query parameters of each page.
     query: Vec<(&'static str, String)>,
 }
 
 impl List {
-    /// That there is no such page may also mean that there is no such session.
+    /// Whether the list belongs to one session: then a missing page may also mean that there is no such session.
     pub(super) fn is_of_one_session(&self) -> bool {
         self.name == PARTICIPANTS
     }
@@ -40,11 +40,11 @@ impl List {
 /// Name of the list of one session's participants.
 const PARTICIPANTS: &str = "participants";
 
-/// How much wider than a window is listed.
+/// How much a window is widened for listing.
 pub(super) const BORDER: TimeDelta = TimeDelta::milliseconds(1);
 
-/// `GET …/sessions`: the sessions of a range, oldest first, so that newcomers append and move no page
-/// that was read already.
+/// Returns `GET …/sessions`: the sessions of a range, oldest first, so that new sessions append and do not shift
+/// pages already read.
 pub(super) fn sessions(sessions_path: &str, range: &Window) -> List {
     let query = vec![
         ("sort_by", "createdAt".to_owned()),
@@ -55,8 +55,8 @@ pub(super) fn sessions(sessions_path: &str, range: &Window) -> List {
     List { path: sessions_path.to_owned(), name: "sessions", query }
 }
 
-/// `GET …/sessions/{session_id}/participants`: who was there, in the order of joining, for the same
-/// reason. `raw`: a breakout room is a session of its own and counts its people itself.
+/// Returns `GET …/sessions/{session_id}/participants`: the participants in the order of joining, for the same reason.
+/// `raw`: a breakout room is a session of its own and counts its participants itself.
 pub(super) fn participants(sessions_path: &str, id: &ProviderRecordId) -> Result<List, PullError> {
     let query = vec![
         ("sort_by", "joinedAt".to_owned()),
@@ -67,7 +67,7 @@ pub(super) fn participants(sessions_path: &str, id: &ProviderRecordId) -> Result
     Ok(List { path: format!("{}/participants", below(sessions_path, id)?), name: PARTICIPANTS, query })
 }
 
-/// One page of a list.
+/// Fetches one page of a list.
 pub(super) async fn page(api: &ApiClient, list: &List, page_no: u32, per_page: u32) -> Result<ListAnswer, PullError> {
     let paging = [("page_no", page_no.to_string()), ("per_page", per_page.to_string())];
     let query: Vec<_> = paging.into_iter().chain(list.query.iter().cloned()).collect();
@@ -78,7 +78,7 @@ pub(super) async fn page(api: &ApiClient, list: &List, page_no: u32, per_page: u
     })
 }
 
-/// `GET …/sessions/{session_id}`: one session; `None` where the provider does not know it.
+/// Calls `GET …/sessions/{session_id}`; `None` where the provider does not know the session.
 pub(super) async fn session(
     api: &ApiClient,
     sessions_path: &str,
@@ -95,14 +95,14 @@ pub(super) async fn session(
 pub(super) enum FileKind {
     /// `GET …/chat`.
     Chat,
-    /// `GET …/transcript`, asked for as JSON: it alone says when a sentence ends.
+    /// `GET …/transcript`, requested as JSON: only that format states when a sentence ends.
     Transcript,
     /// `GET …/summary`.
     Summary,
 }
 
 impl FileKind {
-    /// What the file is called in errors.
+    /// Returns the name of the file for errors.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Chat => "chat file",
@@ -122,8 +122,8 @@ impl FileKind {
     }
 }
 
-/// A fresh link to a file, or how there is none. Its stated expiry is not looked at: by another clock it
-/// may still be good, and whether it is shows when it is used.
+/// Requests a fresh link to a file, or finds that there is none. The link's stated expiry is ignored: by another
+/// clock it may still be valid, and using it shows whether it is.
 pub(super) async fn link(
     api: &ApiClient,
     sessions_path: &str,
@@ -139,8 +139,8 @@ pub(super) async fn link(
     Ok(link.ok_or(Absence::NoLink))
 }
 
-/// `GET …/sessions/peer-report/{peer_id}`: the record of one presence's report, as received; `None` where
-/// the provider does not know it.
+/// Calls `GET …/sessions/peer-report/{peer_id}`: returns the record of one presence's report, as received; `None`
+/// where the provider does not know it.
 pub(super) async fn report(
     api: &ApiClient,
     sessions_path: &str,
@@ -154,16 +154,16 @@ pub(super) async fn report(
     Ok(Some(Report { record, oddities: listing::oddities_of(&answer) }))
 }
 
-/// A report that came.
+/// A received report.
 #[derive(Debug)]
 pub(super) struct Report {
     /// The record.
     pub(super) record: String,
-    /// What was odd about the answer.
+    /// Oddities of the answer.
     pub(super) oddities: Oddities,
 }
 
-/// An answer that does not call itself a failure.
+/// Sends a GET; an answer that states a failure is an error.
 pub(super) async fn ask(api: &ApiClient, path: &str, query: &[(&str, String)]) -> Result<Answer, PullError> {
     let answer = api.get(path, query).await?;
     if wire::is_failure(&answer) {
@@ -172,12 +172,13 @@ pub(super) async fn ask(api: &ApiClient, path: &str, query: &[(&str, String)]) -
     Ok(answer)
 }
 
-/// What was read, unless the answer calls itself a failure: one that had to be mended was not asked before.
+/// Returns what was read, unless the answer states a failure. This is checked again for a repaired answer, because
+/// the first check could not read it.
 fn unless_failure<T>(answer: &Answer, read: Option<T>) -> Option<T> {
     read.filter(|_| !answer.was_replaced || !wire::is_failure(answer))
 }
 
-/// What the provider does not know is no error where one thing is asked for.
+/// Turns "not found" into `None` where a single object is requested.
 fn known<T>(answer: Result<T, PullError>) -> Result<Option<T>, PullError> {
     match answer {
         Err(error) if error.kind == PullErrorKind::NotFound => Ok(None),
@@ -185,7 +186,7 @@ fn known<T>(answer: Result<T, PullError>) -> Result<Option<T>, PullError> {
     }
 }
 
-/// That the provider can make no sense of one session says nothing about its others.
+/// Turns a refusal of one session's request into a contract error, because it says nothing about other sessions.
 pub(super) fn about_one(error: PullError) -> PullError {
     match error.http_status {
         Some(400 | 422) => PullError { kind: PullErrorKind::Contract, ..error },
@@ -193,11 +194,11 @@ pub(super) fn about_one(error: PullError) -> PullError {
     }
 }
 
-/// The path of `id` below `path`.
+/// Returns the path of `id` below `path`.
 pub(super) fn below(path: &str, id: &ProviderRecordId) -> Result<String, PullError> {
     let path = format!("{path}/{}", segment(id.as_str()));
     if matches!(id.as_str(), "." | "..") {
-        // An address with such a segment means another one, however it is encoded.
+        // An address with such a segment is normalized to another one, even if encoded.
         let detail = "this id cannot be asked for by address".to_owned();
         return Err(PullError {
             kind: PullErrorKind::NotFound,
@@ -209,7 +210,7 @@ pub(super) fn below(path: &str, id: &ProviderRecordId) -> Result<String, PullErr
     Ok(path)
 }
 
-/// Text as one segment of a path: all but unreserved characters as `%XX` (RFC 3986, 2.3).
+/// Encodes text as one segment of a path: all but unreserved characters as `%XX` (RFC 3986, 2.3).
 fn segment(text: &str) -> String {
     use std::fmt::Write;
     let mut segment = String::with_capacity(text.len());

@@ -1,7 +1,7 @@
-//! RealtimeKit's table of days: `GET …/analytics/daywise`.
+//! RealtimeKit's daily totals: `GET …/analytics/daywise`.
 //!
-//! Sessions and minutes of each day. Nobody says in which zone its days are counted, nor by which instant of a session,
-//! so it is no more than a second opinion on what the list says. A day it leaves out is not there, and not zero.
+//! Sessions and minutes of each day. The vendor documents neither the time zone of the days nor the instant by which
+//! a session is assigned to one, so the totals only complement the list. A day that is left out is unknown, not zero.
 
 use chrono::NaiveDate;
 
@@ -13,7 +13,7 @@ use crate::model::time::Window;
 use crate::providers::listing;
 use crate::providers::realtimekit::client;
 
-/// The table for the days that touch `window`; `None` where the provider has none, or none that can be read.
+/// Returns the totals of the days that touch `window`; `None` where the provider has none, or none that can be read.
 pub(super) async fn table(
     api: &ApiClient,
     sessions_path: &str,
@@ -23,7 +23,7 @@ pub(super) async fn table(
     let day = |at: chrono::DateTime<chrono::Utc>| at.date_naive().to_string();
     let query = [("start_date", day(window.from)), ("end_date", day(window.to))];
     let answer = match client::ask(api, &path, &query).await {
-        // an app may have no such table: the list is what counts
+        // an app may have no such totals: the list is authoritative
         Err(error)
             if matches!(error.kind, PullErrorKind::NotFound | PullErrorKind::Config | PullErrorKind::Contract) =>
         {

@@ -1,21 +1,22 @@
-//! Cloudflare RealtimeKit: video meetings and livestreams.
+//! Cloudflare RealtimeKit: video meetings and livestreams. See
 //! <https://developers.cloudflare.com/api/resources/realtime_kit/subresources/sessions>.
 //!
-//! Limits: 1200 calls in 5 minutes for a token, over all of Cloudflare; after a breach everything is
-//! refused for up to 5 minutes. Odd: nobody says whether pages count from 0 or 1, so the first page's
-//! row numbers are looked at; the page size may be cut silently; there is no filter on changes, so
-//! unsettled sessions are read again one by one. Chat, transcript and summary are files behind links
-//! that die soon, and live for seven days. Must not know what is stored.
+//! Limits: 1200 calls in 5 minutes for a token, over all of Cloudflare; after a breach every call is refused for up
+//! to 5 minutes. Peculiarities: the vendor does not document whether pages count from 0 or 1, so the first page's row
+//! numbers are checked. The page size may be reduced silently. There is no filter on changes, so unsettled sessions
+//! are refreshed one by one. Chat, transcript and summary are files behind links that expire soon, and are kept for
+//! seven days. This module must not know what is stored.
 //!
 //! Of the vendor's nine operations on sessions, seven are read. The others:
 //!
-//! - *Details of a participant* is deliberately not used: it has the fields that the list of participants
-//!   has, one call for each.
-//! - *Generate a summary* starts work that the customer pays for: no poll does, only `actions`, when asked.
+//! - *Details of a participant* is deliberately not used: it has the same fields as the list of participants, one
+//!   call for each.
+//! - *Generate a summary* starts work that the customer pays for: polls never do so, only `actions`, on request.
 //!
-//! Of a report on a presence only the call statistics are asked for (`filters=quality_stats`). Without a
-//! filter it names address, town, network and devices of a person; what is never sent to us need not be
-//! kept safe or deleted. The price is that country, system and network are known only where the
+//! Of a report on a presence only the call statistics are requested (`filters=quality_stats`). Without a filter the
+//! report contains address, town, network and devices of a person; data that is never sent to us need not be
+//! protected or deleted. The price is that country, system and network are known only where the provider sends them
+//! anyway.
 //! provider sends them all the same.
 
 mod actions;
@@ -52,7 +53,7 @@ use crate::providers::realtimekit::paging::Paging;
 /// No maximum is documented; this one is common and keeps an answer small.
 const DEFAULT_PAGE_SIZE: u32 = 100;
 
-/// Makes the connector. Configuration has made sure that account and app are given.
+/// Creates the connector. Configuration guarantees that account and app are given.
 pub(super) fn connect(settings: ConnectorSettings) -> Arc<dyn Connector> {
     let base = OnceLock::new();
     match settings.facts.get(FACT_PAGE_BASE).map(String::as_str) {
@@ -74,7 +75,7 @@ pub(super) fn connect(settings: ConnectorSettings) -> Arc<dyn Connector> {
 
 struct RealtimeKit {
     api: ApiClient,
-    /// The same way for what belongs to one session: lists go before it.
+    /// The same client for per-session data: lists have priority over it.
     depth_api: ApiClient,
     downloads: Downloader,
     sessions_path: String,
@@ -85,7 +86,7 @@ struct RealtimeKit {
 impl Connector for RealtimeKit {
     fn policy(&self, stream: Stream) -> Option<StreamPolicy> {
         (stream == Stream::Sessions).then_some(StreamPolicy {
-            // Equal creation times have no documented order: a page border may drop one.
+            // The order of equal creation times is not documented: a page border may drop one.
             overlap: TimeDelta::minutes(30),
             open_set: OpenSet::ByDetail { settling: TimeDelta::hours(2) },
             split_above_records: 2000,

@@ -1,8 +1,8 @@
-//! What a RealtimeKit record means.
+//! Normalization of RealtimeKit records.
 //!
-//! The vendor gives start, end and metered minutes; the minutes behave like the sum of all
-//! participants' time and are provisional while a session is live. A breakout room names its parent:
-//! both may be listed, and only one of them belongs in a sum. Pure; knows neither envelopes nor calls.
+//! The vendor states start, end and metered minutes; the minutes behave like the sum of all participants' time and
+//! are provisional while a session is live. A breakout room names its parent: both may be listed, and only one of
+//! them belongs in a sum. Pure functions; this module knows neither envelopes nor calls.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -15,7 +15,7 @@ use crate::model::outcome::Outcome;
 use crate::model::page::Reject;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
 
-/// What only RealtimeKit has.
+/// RealtimeKit's own columns.
 static EXTENSION: ExtensionTable = ExtensionTable {
     name: "realtimekit_sessions",
     columns: &[
@@ -29,8 +29,8 @@ static EXTENSION: ExtensionTable = ExtensionTable {
     ],
 };
 
-/// The fields of a record, used or not, the undocumented ones that were met included. `meta` and `settings` are free
-/// forms.
+/// All fields of a record, used or not, including known undocumented ones. `meta` and `settings` are free-form
+/// objects.
 const FIELDS: [&str; 27] = [
     "associated_id",
     "audio_room_minutes_consumed",
@@ -61,7 +61,7 @@ const FIELDS: [&str; 27] = [
     "webinar_minutes_consumed",
 ];
 
-/// The fields that figures depend on. Those of the end are expected of sessions that are over.
+/// The fields that metrics depend on. Those of the end are expected in ended sessions.
 static WATCHED: [WatchedField; 8] = [
     WatchedField::of_session("/status"),
     WatchedField::of_session("/type"),
@@ -83,7 +83,7 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
     let started_at = given_start.unwrap_or(created_at);
     let provider_status = fields.text("status");
     let state = state(&fields, provider_status.as_deref());
-    // An unknown word hides the state, and must not hide an end that the provider gives.
+    // An unknown status hides the state, and must not hide an end that the provider states.
     let ended_at = fields.instant("ended_at").filter(|_| state != SessionState::Live);
     let updated_at = fields.instant("updated_at");
     let associated_id = fields.text("associated_id");
@@ -142,8 +142,8 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
     })
 }
 
-/// LIVE and ENDED are documented. SCHEDULED was seen in one client only, and nobody says whether such
-/// a session will begin: it is unknown, kept and counted, like any further word.
+/// Returns the state. LIVE and ENDED are documented. SCHEDULED was seen in one client only, without documentation of
+/// whether such a session begins: it is unknown, kept and counted, like any further word.
 fn state(fields: &Fields<'_>, status: Option<&str>) -> SessionState {
     match status.map(|status| status.trim().to_ascii_uppercase()).as_deref() {
         Some("LIVE") => SessionState::Live,
@@ -155,7 +155,7 @@ fn state(fields: &Fields<'_>, status: Option<&str>) -> SessionState {
     }
 }
 
-/// All that is no broadcast is a meeting, an unknown type too.
+/// Returns the kind: everything but a broadcast is a meeting, including unknown types.
 fn kind(fields: &Fields<'_>, session_type: Option<&str>) -> SessionKind {
     match session_type.map(|session_type| session_type.trim().to_ascii_lowercase()).as_deref() {
         Some("livestream") => SessionKind::Livestream,
@@ -167,7 +167,7 @@ fn kind(fields: &Fields<'_>, session_type: Option<&str>) -> SessionKind {
     }
 }
 
-/// The parent's id, if it could be the id of a session.
+/// Returns the parent's id, if it could be the id of a session.
 fn parent(fields: &Fields<'_>, oddities: &Oddities) -> Option<String> {
     let text = fields.text("parent_session_id")?;
     if ProviderRecordId::parse(&text).is_err() {
@@ -177,7 +177,7 @@ fn parent(fields: &Fields<'_>, oddities: &Oddities) -> Option<String> {
     Some(text)
 }
 
-/// From start to end. An end before the beginning is counted and gives no length.
+/// Returns the time from start to end. An end before the beginning is counted and gives no duration.
 fn duration_seconds(started_at: DateTime<Utc>, ended_at: DateTime<Utc>, oddities: &Oddities) -> Option<Decimal> {
     let micros = (ended_at - started_at).num_microseconds()?;
     if micros < 0 {

@@ -1,7 +1,7 @@
-//! Walking one of RealtimeKit's lists, whose first page nobody says the number of.
+//! Paging through RealtimeKit's lists, whose first page number is not documented.
 //!
-//! What the row numbers of one list show holds for the other too, and is learnt once for a source. Knows
-//! neither what is listed nor who walks.
+//! The page base found in one list holds for the other too, and is learnt once for a source. This module knows
+//! neither what is listed nor its caller.
 
 use std::sync::OnceLock;
 
@@ -14,38 +14,38 @@ use crate::providers::listing::{self, Onward};
 use crate::providers::realtimekit::client::{self, List};
 use crate::providers::realtimekit::wire::ListAnswer;
 
-/// How pages are asked for.
+/// Paging parameters.
 #[derive(Debug)]
 pub(super) struct Paging {
-    /// Rows wanted on a page.
+    /// Rows requested per page.
     pub(super) page_size: u32,
     /// The number of the first page, once known.
     pub(super) base: OnceLock<u32>,
 }
 
-/// A page of a list, and where the next one is.
+/// A page of a list, and its continuation.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// What came.
+    /// The received answer.
     pub(super) answer: ListAnswer,
-    /// Where to go on.
+    /// Continuation of the list.
     pub(super) onward: Onward,
-    /// Rows that were asked for.
+    /// Number of requested rows.
     pub(super) page_size: u64,
-    /// The page base, where this page showed it first.
+    /// The page base, where this page was the first to show it.
     pub(super) learnt_base: Option<u32>,
 }
 
-/// A place in the walk.
+/// Position of a page in the list.
 #[derive(Debug, Serialize, Deserialize)]
 struct Position {
     page_no: u32,
-    /// Rows of the pages before.
+    /// Rows of the previous pages.
     seen: u64,
 }
 
 impl Paging {
-    /// The page at `cursor`.
+    /// Fetches the page at `cursor`.
     pub(super) async fn fetch(&self, api: &ApiClient, list: &List, cursor: Option<&Cursor>) -> Result<Step, PullError> {
         let Some(position) = listing::read_position::<Position>(cursor)? else {
             return self.first_page(api, list).await;
@@ -59,14 +59,14 @@ impl Paging {
         client::page(api, list, page_no, self.page_size).await
     }
 
-    /// The first page, whichever number it has. Page 1 is asked for; where its row numbers begin above
-    /// 1, or where it is refused and page 0 is not, page 0 is the first. Where it shows no row number (none given,
-    /// or an empty page although the provider counts records), page 0 is asked for too and the two are compared.
+    /// Fetches the first page, by either number. It requests page 1; where its row numbers begin above 1, or where it
+    /// is refused and page 0 is not, page 0 is the first. Where it shows no row number (none given, or an empty page
+    /// although the provider counts records), it also requests page 0 and compares the two.
     async fn first_page(&self, api: &ApiClient, list: &List) -> Result<Step, PullError> {
         let known = self.base.get().copied();
         let page_no = known.unwrap_or(1);
         let mut answer = match self.page(api, list, page_no).await {
-            // counted from 0, a list of one page has no page 1; one that is there a moment later was refused in passing
+            // with base 0 a list of one page has no page 1; if it exists a moment later, the refusal was temporary
             Err(error) if known.is_none() && error.refuses_page() && !list.is_of_one_session() => {
                 let Ok(answer) = self.page(api, list, 0).await else { return Err(error) };
                 let is_refused_again = self.page(api, list, 1).await.is_err_and(|again| again.refuses_page());
@@ -91,20 +91,20 @@ impl Paging {
         self.begin(answer, known, base)
     }
 
-    /// The first page is `answer`; `base` is what it shows of the page numbers, where `known` was known of them.
+    /// Begins the list with `answer`; `known` is the known base, `base` the one that the answer shows.
     fn begin(&self, mut answer: ListAnswer, known: Option<u32>, base: Option<u32>) -> Result<Step, PullError> {
         answer.listing = answer.listing.into_page_of_list(true)?;
         let learnt_base = base.filter(|_| base != known);
         if let Some(base) = learnt_base {
-            // A walk beside this one may have learnt the same.
+            // A concurrent walk may have learnt the same.
             let _ = self.base.set(base);
         }
         Ok(self.step(answer, &Position { page_no: base.or(known).unwrap_or(1), seen: 0 }, learnt_base))
     }
 
-    /// Page 0 is the first page if it holds other records than page 1. Refused, empty or the same, it
-    /// is none, and page 1 is. The base is `None` where both are empty, or the same in a list that may have no second
-    /// page: a page beyond the end may show the last one.
+    /// Compares with page 0, which is the first page if it holds other records than page 1. If it is refused, empty
+    /// or the same, page 1 is. The base is `None` where both are empty, or the same in a list that may have no second
+    /// page: a page beyond the end may repeat the last one.
     async fn compare_with_page_0(
         &self,
         api: &ApiClient,
@@ -135,7 +135,8 @@ impl Paging {
         Ok((has_second_page.then_some(1), page_1))
     }
 
-    /// The provider's row number says how far it has come, since it may have cut the page size.
+    /// Returns the page and its continuation. The provider's row number gives the progress, since it may have reduced
+    /// the page size.
     fn step(&self, answer: ListAnswer, position: &Position, learnt_base: Option<u32>) -> Step {
         let rows = answer.listing.rows();
         let seen = answer.end_offset.unwrap_or(position.seen + rows);

@@ -1,7 +1,7 @@
-//! What a RealtimeKit participant means.
+//! Normalization of RealtimeKit participants.
 //!
-//! A row is one presence: the same person has several after a rejoin or with two devices. Length is given
-//! in fractional minutes and kept as exact milliseconds. Pure; knows neither envelopes nor calls.
+//! A row is one presence: the same person has several after a rejoin or with two devices. The duration is given in
+//! fractional minutes and kept as exact milliseconds. Pure functions; this module knows neither envelopes nor calls.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::prelude::ToPrimitive;
@@ -11,10 +11,11 @@ use crate::connector::record::{Fields, Oddities};
 use crate::model::page::Reject;
 use crate::model::participant::Participant;
 
-/// Nobody stays longer than a year, in minutes; beyond it lies a unit mistake.
+/// Longest accepted presence: a year, in minutes. A longer one is a unit mistake.
 const LONGEST_PRESENCE_MINUTES: i64 = 366 * 24 * 60;
 
-/// The fields of a record, used or not; those of a report on a presence included, which is the same record with more.
+/// All fields of a record, used or not, including those of a report on a presence, which is the same record with
+/// more.
 pub(super) const FIELDS: [&str; 15] = [
     "created_at",
     "custom_participant_id",
@@ -55,7 +56,7 @@ pub(super) fn participant(raw: &str, oddities: &Oddities) -> Result<Participant,
         preset_name: fields.text("preset_name"),
         joined_at,
         left_at,
-        // Whoever is still there is not counted yet: this zero is no length.
+        // A present participant is not measured yet: this zero is no duration.
         duration_ms: duration_ms(&fields, oddities).filter(|ms| *ms > 0 || left_at.is_some()),
         created_at: instant("created_at"),
         provider_updated_at: instant("updated_at"),
@@ -63,7 +64,7 @@ pub(super) fn participant(raw: &str, oddities: &Oddities) -> Result<Participant,
     })
 }
 
-/// An instant. Some come with a stray quote at their end, which is dropped and counted.
+/// Reads an instant. Some have a stray quote at their end, which is dropped and counted.
 fn instant(fields: &Fields<'_>, name: &str, oddities: &Oddities) -> Option<DateTime<Utc>> {
     let at = fields.instant(name)?;
     if fields.text(name).is_some_and(|text| text.contains('"')) {
@@ -72,7 +73,7 @@ fn instant(fields: &Fields<'_>, name: &str, oddities: &Oddities) -> Option<DateT
     Some(at)
 }
 
-/// Minutes as milliseconds, rounded half up.
+/// Reads minutes as milliseconds, rounded half up.
 fn duration_ms(fields: &Fields<'_>, oddities: &Oddities) -> Option<i64> {
     let minutes = fields.amount("duration")?;
     if minutes > Decimal::from(LONGEST_PRESENCE_MINUTES) {

@@ -1,8 +1,8 @@
-//! What a RealtimeKit report says about how a presence's sound and picture travelled.
+//! Normalization of RealtimeKit reports on the audio and video quality of a presence.
 //!
-//! Only the figures over the whole presence are read, not the samples they were made of; a figure outside
-//! its scale is none. Of what describes the person's surroundings, only what names no person, place
-//! below the country or device. Pure; knows neither envelopes nor calls.
+//! Only the values over the whole presence are read, not the samples they were computed from; a value outside its
+//! scale is dropped. Of the data about the person's surroundings, only parts are read that identify no person, place
+//! below the country or device. Pure functions; this module knows neither envelopes nor calls.
 
 use rust_decimal::Decimal;
 
@@ -11,16 +11,16 @@ use crate::model::id::ProviderRecordId;
 use crate::model::quality::{MediaQuality, PeerQuality, PeerReport};
 use crate::providers::realtimekit::participant::FIELDS;
 
-/// Reads the record of the report on `peer`. Without a single figure there are no statistics.
+/// Reads the record of the report on `peer`. Without any value there are no statistics.
 pub(super) fn report(peer: &ProviderRecordId, record: String, oddities: &Oddities) -> PeerReport {
     let quality = Fields::open(&record, oddities).ok().and_then(|fields| {
         fields.expect(&FIELDS);
         if fields.text("id").is_some_and(|id| id != peer.as_str()) {
-            // Versions differ in whose id this is; the one that was asked for holds.
+            // Versions of the API differ in whose id this is; the requested one counts.
             fields.unknown_value("id", "");
         }
         let report = fields.object("peer_report")?;
-        // what describes surroundings and single samples has some 500 fields more, which nobody reads
+        // surroundings and single samples have some 500 further fields, which are not used
         report.expect(&["metadata", "quality"]);
         quality(&report, oddities)
     });
@@ -43,11 +43,11 @@ fn quality(report: &Fields<'_>, oddities: &Oddities) -> Option<PeerQuality> {
     Some(report.object("metadata").map(|metadata| surroundings(&metadata, found.clone())).unwrap_or(found))
 }
 
-/// The figures of one medium in one direction.
+/// Reads the values of one medium in one direction.
 fn media(figures: &Fields<'_>, medium: &str, oddities: &Oddities) -> MediaQuality {
     let mos = Scale { group: "quality_mos", least: Decimal::ONE, most: Decimal::from(5) };
     let loss = Scale { group: "packet_loss", least: Decimal::ZERO, most: Decimal::ONE };
-    // A round trip of a minute is none.
+    // A round trip of more than a minute is a mistake.
     let rtt = Scale { group: "rtt", least: Decimal::ZERO, most: Decimal::from(60_000) };
     let rtt_share = Scale { most: Decimal::ONE, ..rtt };
     let fps = Scale { group: "frame_per_second", least: Decimal::ZERO, most: Decimal::from(1000) };
@@ -78,7 +78,7 @@ fn media(figures: &Fields<'_>, medium: &str, oddities: &Oddities) -> MediaQualit
     }
 }
 
-/// What a group of figures can hold, both ends included.
+/// Range of a group of values, both ends included.
 #[derive(Debug, Clone, Copy)]
 struct Scale {
     group: &'static str,
@@ -86,7 +86,7 @@ struct Scale {
     most: Decimal,
 }
 
-/// Adds what is said about the surroundings. None of it is asked for, see the provider's header.
+/// Adds data about the surroundings. None of it is requested, see the provider's header.
 fn surroundings(metadata: &Fields<'_>, quality: PeerQuality) -> PeerQuality {
     let device = metadata.object("device_info");
     let is_country = |text: &String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -105,7 +105,7 @@ fn surroundings(metadata: &Fields<'_>, quality: PeerQuality) -> PeerQuality {
     }
 }
 
-/// Whether one of the pairs that were chosen led over a relay; `None` where none is known.
+/// Whether one of the chosen candidate pairs used a relay; `None` where none is known.
 fn used_turn(pairs: &Fields<'_>) -> Option<bool> {
     let mut used = None;
     for name in ["consuming_transport", "producing_transport"] {

@@ -1,9 +1,8 @@
-//! RealtimeKit's envelopes, as the vendor spells them: `success`, `data`, `paging`.
+//! RealtimeKit's envelopes, in the vendor's spelling: `success`, `data`, `paging`.
 //!
-//! They are split into records; no record is decoded, and a missing list is not an empty one. The
-//! offsets are row numbers, from 1, both ends included; the page size the provider really used shows
-//! in them alone. The vendor mixes `snake_case` and `camelCase`, and puts `paging` beside `data` or
-//! inside it.
+//! They are split into records. No record is decoded, and a missing list is not an empty one. The offsets are row
+//! numbers, from 1, both ends included; only they show the page size the provider really used. The vendor mixes
+//! `snake_case` and `camelCase`, and puts `paging` beside `data` or inside it.
 
 use serde_json::value::RawValue;
 
@@ -22,7 +21,7 @@ pub(super) struct ListAnswer {
     pub(super) end_offset: Option<u64>,
 }
 
-/// Whether the answer calls itself a failure.
+/// Whether the answer states a failure.
 pub(super) fn is_failure(answer: &Answer) -> bool {
     let ignored = listing::oddities_of(answer);
     Fields::open(&answer.body, &ignored).is_ok_and(|envelope| envelope.flag("success") == Some(false))
@@ -53,8 +52,8 @@ pub(super) fn list(answer: &Answer, name: &str) -> Option<ListAnswer> {
     Some(ListAnswer { listing, start_offset, end_offset })
 }
 
-/// Splits a detail answer; `None` where it holds no session. `data` is the session; older answers have
-/// it in `data.session`.
+/// Splits a detail answer; `None` where it holds no session. `data` is the session; older answers have it in
+/// `data.session`.
 pub(super) fn session(answer: &Answer) -> Option<Listing> {
     let data: &RawValue = members(&answer.body)?.get("data")?;
     let inner = members(data.get())?.get("session").copied().filter(|inner| inner.get().starts_with('{'));
@@ -68,16 +67,16 @@ pub(super) fn session(answer: &Answer) -> Option<Listing> {
     })
 }
 
-/// The record of a report: `data.participant` or, in other versions of the API, `data` itself; `None`
-/// where there is neither. All its fields are optional, so that only the name tells the two apart.
+/// Returns the record of a report: `data.participant` or, in other versions of the API, `data` itself; `None` where
+/// there is neither. All its fields are optional, so that only the name distinguishes the two.
 pub(super) fn report(answer: &Answer) -> Option<&str> {
     let data: &RawValue = members(&answer.body)?.get("data")?;
     let record = members(data.get())?.get("participant").copied().unwrap_or(data);
     record.get().starts_with('{').then(|| record.get())
 }
 
-/// The link in field `name` of `data`, in either spelling. `Ok(None)`: the provider has no link to give.
-/// `Err`: the answer has another form, and to take it for "no link" would lose a file that lives for days.
+/// Returns the link in field `name` of `data`, in either spelling. `Ok(None)`: the provider has no link. `Err`: the
+/// answer has another form, and treating it as "no link" would lose a file that is kept for days.
 pub(super) fn link(answer: &Answer, name: LinkName) -> Result<Option<String>, &'static str> {
     let envelope = members(&answer.body).ok_or("the answer is no object")?;
     let data = envelope.get("data").ok_or("there is no `data`")?.get();
@@ -99,8 +98,8 @@ pub(super) fn link(answer: &Answer, name: LinkName) -> Result<Option<String>, &'
 /// The two spellings of a link's field.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LinkName {
-    /// As in `chat_download_url`.
+    /// The spelling of `chat_download_url`.
     pub(super) snake: &'static str,
-    /// As in `summaryDownloadUrl`.
+    /// The spelling of `summaryDownloadUrl`.
     pub(super) camel: &'static str,
 }

@@ -1,4 +1,4 @@
-//! The chat of meetings: beside the messages of chats, with counters that have no two sides.
+//! The chat of meetings: stored like the messages of chats, with counters that have no two sides.
 
 use sqlx::PgConnection;
 
@@ -7,7 +7,7 @@ use crate::model::message::{Message, SessionStats};
 use crate::store::artifact::content::SaveContext;
 use crate::store::{StoreError, message};
 
-/// Makes the messages of each session equal to what was found.
+/// Replaces the messages of each session with the found ones.
 pub(super) async fn replace(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -15,7 +15,7 @@ pub(super) async fn replace(
 ) -> Result<(), StoreError> {
     let carried: Vec<(i64, &[Message])> =
         chats.iter().map(|(context, chat)| (context.task.session_id, *chat)).collect();
-    // of a session that has brought nothing so far, nothing is stored
+    // a session without an earlier artifact has nothing stored
     let stored = chats.iter().filter(|(context, _)| context.task.content_hash.is_some());
     let stored: Vec<i64> = stored.map(|(context, _)| context.task.session_id).collect();
     message::replace(tx, source_id, &carried, &stored, SessionStats::of_meeting).await

@@ -1,10 +1,10 @@
--- Each scan follows an index in its order and ends at a limit, so that a claim costs the same with any backlog. What
--- was found is joined by its own source_id and not by $1, which would let the planner read all of the source instead.
--- $4: places of each stream; $5: what is lost by then goes first; $8: tasks found due at once.
+-- Each scan follows an index in its order and ends at a limit, so that a claim costs the same with any backlog. Found
+-- rows are joined by their own source_id and not by $1, because with $1 the planner may read the whole source. $4:
+-- places of each stream; $5: tasks that expire by then go first; $8: tasks found due at once.
 with wanted as (
      select w.stream, w.places
        from unnest($3::text[], $4::bigint[]) w(stream, places)
-      -- an operator paused it
+      -- not for streams that an operator paused
       where not exists (select from ingest.controls c
                          where c.source_id = $1 and c.stream = w.stream and c.paused_at is not null)),
 found as (
@@ -20,7 +20,7 @@ found as (
                       limit wanted.places
                         for update skip locked) expiring
               union
-             -- a session that runs has no end yet and comes first
+             -- a running session has no end yet and comes first
              select newest.*
                from (select t.source_id, t.session_id, t.ended_at, t.expires_at, false
                        from ingest.artifact_tasks t
@@ -65,7 +65,7 @@ update ingest.artifact_tasks t
        attempts = t.attempts + c.is_taken::int,
        first_attempt_at = case when c.is_taken then coalesce(t.first_attempt_at, $2) else t.first_attempt_at end,
        last_attempt_at = case when c.is_taken then $2 else t.last_attempt_at end,
-       -- its session was removed, and gets its tasks again where it comes back
+       -- its session was removed, and gets its tasks again if it comes back
        next_try_at = case when c.is_orphan then $2 + interval '1 day' else t.next_try_at end
   from chosen c
  where t.source_id = c.source_id and t.session_id = c.session_id and t.stream = c.stream

@@ -1,4 +1,4 @@
-//! What a try found, as it is handed over to be saved.
+//! The result of a try, as it is passed on to be saved.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,20 @@ use crate::model::transcript::{Summary, Transcript};
 use crate::store::artifact::{Decision, Task};
 use crate::store::raw::{self, RawRecord};
 
-/// Version of the rules that turn artifacts into rows. Raise it when a rule changes: what is fetched again is then
-/// written anew.
+/// Version of the rules that turn artifacts into rows. Increment it when a rule changes, so that a fetched artifact
+/// is written again even if its bytes are unchanged.
 const MAPPING_VERSION: u8 = 2;
 
-/// What an artifact is saved for.
+/// Context of saving an artifact.
 #[derive(Debug, Clone, Copy)]
 pub struct SaveContext<'a> {
-    /// The task in hand.
+    /// The claimed task.
     pub task: &'a Task,
     /// The pass it belongs to.
     pub run_id: i64,
-    /// The slug that pseudonyms are made with: the first one of the source.
+    /// The slug used for pseudonyms: the first one of the source.
     pub source_slug: &'a str,
-    /// Turns people into pseudonyms.
+    /// Key that turns people into pseudonyms.
     pub person_key: &'a PersonKey,
     /// The present.
     pub now: DateTime<Utc>,
@@ -35,22 +35,22 @@ pub struct SaveContext<'a> {
 /// One of the tries that are saved together.
 #[derive(Debug, Clone, Copy)]
 pub struct Member<'a> {
-    /// What it is saved for.
+    /// The context of saving it.
     pub context: SaveContext<'a>,
-    /// What it brought; `None`: nothing that is stored.
+    /// Its content; `None`: nothing to store.
     pub content: Option<Content<'a>>,
-    /// What becomes of its task.
+    /// The decision about its task.
     pub decision: &'a Decision,
 }
 
-/// What was found.
+/// A found artifact.
 #[derive(Debug, Clone, Copy)]
 pub enum Found<'a> {
-    /// All participants; `is_whole` where the provider's count is met, so that those not among them are gone.
+    /// Participants; where the list is whole, those not in it are gone.
     Participants {
-        /// They.
+        /// The participants.
         list: &'a [Participant],
-        /// Nobody is missing.
+        /// Whether the provider's count is met, so that none is missing.
         is_whole: bool,
     },
     /// The chat.
@@ -59,22 +59,22 @@ pub enum Found<'a> {
     Transcript(&'a Transcript),
     /// The summary.
     Summary(&'a Summary),
-    /// Some participants' reports.
+    /// Reports on some participants.
     Quality(&'a [PeerReport]),
 }
 
-/// An artifact with all that came along.
+/// An artifact with all data to save.
 #[derive(Debug, Clone, Copy)]
 pub struct Content<'a> {
-    /// What was found.
+    /// The artifact.
     pub found: Found<'a>,
     /// The file as received, where it is one.
     pub raw: Option<&'a [u8]>,
     /// Records in it that could not be normalized.
     pub rejects: &'a [Reject],
-    /// What was unexpected.
+    /// Oddities.
     pub oddities: &'a [Oddity],
-    /// What was learnt about the source.
+    /// Facts learnt about the source.
     pub facts: &'a BTreeMap<&'static str, String>,
 }
 
@@ -89,7 +89,8 @@ impl Content<'_> {
         }
     }
 
-    /// The bytes, and what else decides what is stored: the session's times, that offsets and ends hang on.
+    /// Hashes the bytes and all else that decides what is stored: the session's times, which offsets and ends depend
+    /// on.
     pub(super) fn hash(&self, task: &Task) -> raw::Hash {
         let times = [Some(task.session.started_at), task.session.ended_at];
         let times = times.map(|at| at.map_or(i64::MIN, |at| at.timestamp_micros()).to_be_bytes());
@@ -108,7 +109,7 @@ impl Content<'_> {
 }
 
 impl<'a> Content<'a> {
-    /// The bytes of its records, each under the name of its session.
+    /// Returns the bytes of its records, each under the name of its session.
     pub(super) fn raw_records(&self, task: &'a Task) -> Vec<RawRecord<'a>> {
         let session = task.session.provider_session_id.as_str();
         let of = |id: &str, body: &'a [u8]| RawRecord {

@@ -1,7 +1,8 @@
-//! The work list: enlisting what is to be fetched for sessions.
+//! Enqueues artifact tasks for sessions.
 //!
-//! In the transaction that stores a session, so that no crash comes between; and once for all sessions stored before,
-//! when a source runs with a stream for the first time. Decides nothing about tries.
+//! This happens in the transaction that stores a session, so that a crash cannot separate the two; and once for all
+//! sessions stored before, when a source runs with a stream for the first time. This module decides nothing about
+//! tries.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -10,11 +11,11 @@ use crate::model::id::SourceId;
 use crate::store::StoreError;
 use crate::store::artifact::SessionStream;
 
-/// Sessions enlisted by one statement.
+/// Sessions enqueued by one statement.
 const CHUNK: i64 = 2_000;
 
-/// Enlists what is to be fetched for these sessions. A task whose session has ended since, or ended at another
-/// time than was thought, is due anew; all else stays.
+/// Enqueues the tasks of these sessions. A task whose session has ended since, or ended at another time than assumed,
+/// becomes due again; all others stay.
 pub(in crate::store) async fn enlist(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -48,14 +49,14 @@ pub(in crate::store) async fn enlist(
     .execute(&mut *tx)
     .await
     .map_err(StoreError::doing("enlisting what is to be fetched"))?;
-    // the insert holds the participants' tasks that were there before, so that none of them is settled meanwhile
+    // the insert locks existing tasks for participants, so that none of them is settled meanwhile
     if has_tasks && !waiting.is_empty() {
         wake(tx, source_id, session_ids, now).await?;
     }
     Ok(())
 }
 
-/// Ends the waiting of tasks whose session's participants are known or given up.
+/// Makes tasks due whose session's participants are now known or given up.
 pub(super) async fn wake(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -79,11 +80,9 @@ pub(super) async fn wake(
     Ok(())
 }
 
-/// Gives sessions that were removed and came back under new numbers their tasks again. What the tasks had brought went
-/// with the session, so it is not available: it is asked for as if for the first time, at any age, since providers
-/// keep some of it for longer than they say. A replay makes it anew from raw records.
-///
-/// Returns whether any of the sessions had tasks before.
+/// Relinks the tasks of sessions that were removed and came back under new numbers. Their data was deleted with the
+/// session, so it is requested as for the first time, at any age, since providers keep some of it longer than stated;
+/// a replay rebuilds it from raw records. Returns whether any of the sessions had tasks before.
 async fn relink(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -123,7 +122,7 @@ async fn relink(
     .map_err(StoreError::doing("giving sessions their tasks again"))
 }
 
-/// Enlists what is to be fetched for the sessions stored before: the first time a source runs with these streams.
+/// Enqueues tasks for the sessions stored before: the first time a source runs with these streams.
 pub async fn enlist_stored(
     pool: &PgPool,
     source_id: SourceId,

@@ -4,7 +4,7 @@ select s.source_id, s.session_id, s.provider_session_id, k.stream, over.at, over
        due.at, k.per_participant, not k.per_participant and due.at <= $7
   from core.sessions s
  cross join lateral (
-       -- an end nobody gives is as late as the record that says so
+       -- where no end is stated, it is taken from the record that says the session has ended
        select case when s.session_state = 'live' then null
                    else coalesce(s.ended_at,
                                  case when s.session_state = 'ended'

@@ -1,7 +1,7 @@
-//! Passes over the work list in the journal of runs.
+//! Passes over the artifact queue in the journal of runs.
 //!
-//! Several instances work at once and none holds a lease, so a pass closes only its own run, and those
-//! that have been silent for long.
+//! Several instances work at once and none holds a lease, so a pass closes only its own run, and runs that have been
+//! silent for long.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -11,15 +11,15 @@ use crate::model::stream::Stream;
 use crate::store::StoreError;
 use crate::store::run::{Progress, Verdict};
 
-/// A pass without a sign of life for so long has crashed.
+/// A pass without a heartbeat for this long has crashed.
 const SILENCE: TimeDelta = TimeDelta::minutes(10);
 
-/// How a pass ended.
+/// The end of a pass.
 #[derive(Debug, Clone)]
 pub struct PassEnd {
     /// The verdict.
     pub verdict: Verdict,
-    /// Why it is not complete.
+    /// The reason why it is not complete.
     pub reason: Option<String>,
     /// Class and text of the error behind it.
     pub error: Option<(String, String)>,
@@ -53,14 +53,14 @@ pub async fn start(pool: &PgPool, source_id: SourceId, stream: Stream, now: Date
     .map_err(&failed)
 }
 
-/// What tries add to their pass since it was last written.
+/// Progress of a pass since it was last written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PassProgress {
     /// The pass.
     pub run_id: i64,
-    /// Tries.
+    /// Number of tries.
     pub tried_count: i64,
-    /// What they brought.
+    /// Records stored by them.
     pub progress: Progress,
 }
 
@@ -76,7 +76,7 @@ impl PassProgress {
     }
 }
 
-/// Counts tries of passes, within a transaction of theirs. The heartbeat shows that a pass is alive.
+/// Adds the progress of passes, within a transaction of theirs. The heartbeat shows that a pass is alive.
 pub(super) async fn advance(
     tx: &mut PgConnection,
     passes: &[PassProgress],
@@ -110,7 +110,7 @@ pub(super) async fn advance(
     Ok(())
 }
 
-/// Ends a pass, with what was not written of its progress so far.
+/// Ends a pass, with its progress not written so far.
 pub async fn finish(
     pool: &PgPool,
     progress: &PassProgress,

@@ -1,4 +1,4 @@
-//! Raw records of many artifacts at once, each with the session it belongs to.
+//! Raw records of many artifacts in one statement, each with the session it belongs to.
 
 use std::collections::BTreeMap;
 
@@ -15,17 +15,18 @@ use crate::store::raw::RawRecord;
 pub(super) struct Records<'a> {
     pub(super) context: SaveContext<'a>,
     pub(super) bodies: Vec<RawRecord<'a>>,
-    /// They are all there are: records of the artifact that are not among them are no longer listed.
+    /// Whether these are all: stored records of the artifact that are not among them are no longer listed.
     pub(super) is_whole: bool,
 }
 
-/// Keeps the records that are not kept yet; bytes that were kept before and come again are the newest now.
+/// Stores the records that are not stored yet; bytes that were stored before and are received again become the
+/// newest.
 pub(super) async fn insert(
     tx: &mut PgConnection,
     source_id: SourceId,
     artifacts: &[Records<'_>],
 ) -> Result<(), StoreError> {
-    // in the order of their key, and the same bytes of a record once
+    // in the order of their key, and identical bytes of a record once
     let mut distinct: BTreeMap<(&str, &str, &[u8]), (SaveContext<'_>, &RawRecord<'_>)> = BTreeMap::new();
     for artifact in artifacts {
         let stream = artifact.context.task.stream.as_str();
@@ -81,7 +82,7 @@ pub(super) async fn mark_gone(
     let streams: Vec<&str> = whole.iter().map(|one| one.context.task.stream.as_str()).collect();
     let sessions: Vec<&str> = whole.iter().map(|one| one.context.task.session.provider_session_id.as_str()).collect();
     let times: Vec<DateTime<Utc>> = whole.iter().map(|one| one.context.now).collect();
-    // a record's name begins with its session's
+    // a record's name begins with the name of its session
     let listed: Vec<&str> = whole.iter().flat_map(|one| one.bodies.iter().map(|record| &*record.id)).collect();
     sqlx::query!(
         "update ingest.raw_records k set gone_at = whole.at

@@ -1,16 +1,15 @@
-//! What is fetched session by session: the work list, and what the work brings in.
+//! Per-session data: the task queue, and the artifacts that its tasks fetch.
 //!
-//! A task is enlisted in the transaction that stores its session, so that no crash can lose it. It is
-//! claimed with a random token that runs out by itself; whoever saves compares the token in the same
-//! transaction, so that work done twice is written once. Content is compared by hash first: the same
-//! file again writes nothing but the task.
+//! A task is enqueued in the transaction that stores its session, so that no crash can lose it. It is claimed with a
+//! random token that expires. Saving compares the token in the same transaction, so that work done twice is written
+//! once. Content is compared by hash first: an unchanged file writes nothing but the task.
 //!
 //! Tasks are claimed, saved and settled many at a time. An unsettled task is ready (`is_ready`), claimed
-//! (`claimed_until`), waits for the participants of its session (`is_waiting`), or is scheduled; each kind has an index
-//! of its own, so that a claim reads nothing that it may not take. A task that any hand gives a `next_try_at` is
-//! scheduled, and the first claim after that instant finds it.
+//! (`claimed_until`), waits for the participants of its session (`is_waiting`), or is scheduled. Each kind has an
+//! index of its own, so that a claim reads only tasks that it may take. A task with a `next_try_at` is scheduled, and
+//! the first claim after that instant finds it, even if the value was set by hand.
 //!
-//! When to try again, and what an absence means, is decided outside; this only keeps it.
+//! The caller decides when to try again, and what an absence means; this module only stores it.
 
 mod chat;
 mod content;
@@ -41,92 +40,92 @@ pub(super) use self::enlist::enlist;
 pub use self::enlist::enlist_stored;
 pub use self::save::{SaveOutcome, save_all, settle_refused};
 
-/// A per-session stream of a source, as far as the work list must know it.
+/// A per-session stream of a source, as the task queue needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionStream {
-    /// Which.
+    /// The stream.
     pub stream: Stream,
-    /// Its first try, after the session's end.
+    /// Time from the session's end to the first try.
     pub first_try_after: TimeDelta,
-    /// How long after the end the provider keeps it.
+    /// Time after the end for which the provider keeps it.
     pub retention: TimeDelta,
-    /// It is fetched while the session runs, too.
+    /// Whether it is also fetched while the session runs.
     pub while_live: bool,
-    /// It waits for the session's participants.
+    /// Whether it waits for the session's participants.
     pub per_participant: bool,
 }
 
-/// A task in hand.
+/// A claimed task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
-    /// Source.
+    /// The source.
     pub source_id: SourceId,
-    /// Our number for the session.
+    /// Our number of the session.
     pub session_id: i64,
-    /// What is to be fetched.
+    /// The stream to fetch.
     pub stream: Stream,
-    /// Of which session.
+    /// The session.
     pub session: SessionRef,
-    /// When we had it made, if we did.
+    /// When its generation was requested through us, if it was.
     pub requested_at: Option<DateTime<Utc>>,
-    /// The provider keeps it until then.
+    /// When the provider deletes it.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was asked for first.
+    /// When it was first tried.
     pub first_attempt_at: DateTime<Utc>,
-    /// How often it was asked for, this time included.
+    /// Number of tries, including this one.
     pub attempts: i32,
-    /// What is known so far.
+    /// State so far.
     pub state: ArtifactState,
-    /// What the last try met, for programs.
+    /// Result of the last try, for programs.
     pub reason: Option<String>,
     /// When this try was due.
     pub due_at: DateTime<Utc>,
-    /// What its last tries did not bring.
+    /// What is owed after its last tries.
     pub owed: Owed,
     pub(super) token: Uuid,
     pub(super) content_hash: Option<Vec<u8>>,
 }
 
-/// The tries of a task that brought nothing, in a row.
+/// Consecutive tries of a task without content.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Owed {
     /// The first fault since content was last read; `None`: nothing is owed.
     pub since: Option<DateTime<Utc>>,
-    /// Since when each try has met the same reason.
+    /// Start of the tries that all had the same reason.
     pub agreed_since: Option<DateTime<Utc>>,
-    /// How many tries; of an owed task, since `since`.
+    /// Number of tries; for an owed task, since `since`.
     pub tries: i32,
 }
 
 impl Owed {
-    /// When the faults began that still count; `None`: there was none, or the task was only put off.
+    /// Returns when the faults began that still count; `None`: there was none, or the task was only deferred.
     pub fn faults_since(&self) -> Option<DateTime<Utc>> {
         self.since.filter(|_| self.tries > 0)
     }
 }
 
-/// What becomes of a task after a try.
+/// State of a task after a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// What is known now.
+    /// The new state.
     pub state: ArtifactState,
-    /// When to try next; `None`: it is settled.
+    /// The next try; `None`: the task is settled.
     pub next_try_at: Option<DateTime<Utc>>,
-    /// What the try met, for programs.
+    /// Result of the try, for programs.
     pub reason: Option<String>,
-    /// The same for people.
+    /// Result of the try, for people.
     pub detail: Option<String>,
     /// What is owed from now on.
     pub owed: Owed,
 }
 
-/// What saving did.
+/// Result of saving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Saved {
-    /// It is stored.
+    /// The content was stored.
     Written,
-    /// It was stored already, to the byte.
+    /// The same bytes were already stored.
     Unchanged,
-    /// Somebody else has the task now; nothing was written.
+    /// Another worker has the task now; nothing was written.
     ClaimLost,
 }

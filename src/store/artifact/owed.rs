@@ -1,7 +1,7 @@
-//! What tasks owe: content that a fault kept from being read, until it is read or given up.
+//! Owed tasks: tasks whose content could not be read because of a fault, until it is read or given up.
 //!
-//! A task owes something while its `owed_since` is set. What was given up is settled and owes nothing; an operator can
-//! have it tried again. Decides nothing about when that is right.
+//! A task is owed while its `owed_since` is set. A task that was given up is settled and not owed; an operator can
+//! have it retried. This module does not decide when that is right.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -11,20 +11,20 @@ use crate::model::stream::Stream;
 use crate::store::operation::{self, Operation};
 use crate::store::{Place, StoreError, version};
 
-/// Tasks of one stream that owe something for one reason.
+/// Owed tasks of one stream with the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwedTasks {
-    /// Which stream.
+    /// The stream.
     pub stream: Stream,
-    /// What their last tries met, for programs.
+    /// Result of their last tries, for programs.
     pub class: String,
-    /// How many they are.
+    /// Number of tasks.
     pub count: i64,
-    /// When the first of them is tried next.
+    /// The earliest next try among them.
     pub next_try_at: Option<DateTime<Utc>>,
 }
 
-/// What the tasks of `streams` owe: by stream, the most frequent reason first.
+/// Returns the owed tasks of `streams`: by stream, the most frequent reason first.
 pub async fn list(pool: &PgPool, source_id: SourceId, streams: &[Stream]) -> Result<Vec<OwedTasks>, StoreError> {
     let rows = sqlx::query!(
         r#"select stream, coalesce(reason, 'unknown') as "class!", count(*) as "count!",
@@ -46,7 +46,7 @@ pub async fn list(pool: &PgPool, source_id: SourceId, streams: &[Stream]) -> Res
     Ok(owed.collect())
 }
 
-/// Makes owed tasks due at `now` that had fewer than `most_tries` tries. Left out is what waits for a second reading a
+/// Makes owed tasks with fewer than `most_tries` tries due at `now`. Leaves out tasks that wait for a second try a
 /// day later, or for the instant that the provider stated.
 pub async fn make_due(
     pool: &PgPool,
@@ -71,8 +71,8 @@ pub async fn make_due(
     Ok(())
 }
 
-/// When all tasks are due whose last tries brought nothing and whose next one is after `now` and no later than `until`;
-/// `None`: there is none.
+/// Returns when all tasks are due whose last tries found nothing and whose next one is after `now` and no later than
+/// `until`; `None`: there is none.
 pub async fn quick_tries_due_at(
     pool: &PgPool,
     source_id: SourceId,
@@ -93,23 +93,23 @@ pub async fn quick_tries_due_at(
     .map_err(StoreError::doing("reading which task is tried next"))
 }
 
-/// Which settled tasks are tried again.
+/// Filter of settled tasks to retry.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryFilter<'a> {
-    /// Of which source.
+    /// The source.
     pub source_id: SourceId,
-    /// Of which streams.
+    /// The streams.
     pub streams: &'a [Stream],
-    /// In which states: those of tasks, and `incomplete` for content of which a part is missing.
+    /// The states: those of tasks, and `incomplete` for content of which a part is missing.
     pub states: &'a [&'a str],
-    /// Only of sessions that began at this instant or later.
+    /// Only sessions that began at this instant or later.
     pub from: Option<DateTime<Utc>>,
-    /// Only of sessions that began before this instant.
+    /// Only sessions that began before this instant.
     pub to: Option<DateTime<Utc>>,
 }
 
 impl RetryFilter<'_> {
-    /// What is tried again, for the journal of operations.
+    /// Describes the filter, for the journal of operations.
     pub fn in_words(&self) -> String {
         let at = |name: &str, at: Option<DateTime<Utc>>| {
             at.map(|at| format!(" {name} {}", at.format("%Y-%m-%dT%H:%M:%SZ"))).unwrap_or_default()
@@ -118,8 +118,8 @@ impl RetryFilter<'_> {
     }
 }
 
-/// Has what was given up tried again: resets its tries and makes it due now. Writes the operation into the journal;
-/// returns its number and how many tasks of each stream were made due.
+/// Retries tasks that were given up: resets their tries and makes them due now. Writes the operation into the
+/// journal; returns its number and how many tasks of each stream were made due.
 pub async fn retry(
     pool: &PgPool,
     operation: &Operation<'_>,

@@ -1,4 +1,4 @@
-//! Participants of sessions, the people behind them, and the sessions' counters.
+//! Participants of sessions, the people behind them, and the counters of the sessions.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use crate::store::artifact::content::SaveContext;
 use crate::store::artifact::presence::{Participation, rejoins};
 use crate::store::{StoreError, person};
 
-/// What was found of one session's participants.
+/// Found participants of one session.
 pub(super) struct ParticipantList<'a> {
     pub(super) context: SaveContext<'a>,
     pub(super) list: &'a [Participant],
-    /// Those not among them are no longer listed and go.
+    /// Whether the list is whole: stored participants not in it are no longer listed and are deleted.
     pub(super) is_whole: bool,
     people: Vec<Option<String>>,
 }
@@ -50,19 +50,20 @@ pub(super) async fn replace(
     if let Some(now) = lists.iter().map(|one| one.context.now).min() {
         person::meet(tx, source_id, &visits, now).await?;
     }
-    // of a session that has brought nothing so far, nothing is stored
+    // a session without an earlier artifact has nothing stored
     let changed: Vec<&ParticipantList<'_>> =
         lists.iter().filter(|one| one.context.task.content_hash.is_some()).collect();
     let mut moved = present(tx, source_id, &changed).await?;
     delete_missing(tx, source_id, lists).await?;
     upsert(tx, source_id, lists).await?;
     count(tx, source_id, lists).await?;
-    // a person who is not in the session any more may have come first at another time, and so may all where it moved
+    // a person who is no longer in the session may have a different first visit now, and so may all where the session
+    // moved
     moved.extend(changed.iter().flat_map(|one| one.people.iter().flatten().cloned()));
     person::date(tx, source_id, &moved.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 
-/// The people who are in these sessions as far as is stored.
+/// Returns the stored people of these sessions.
 async fn present(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -88,7 +89,7 @@ async fn delete_missing(
     source_id: SourceId,
     lists: &[ParticipantList<'_>],
 ) -> Result<(), StoreError> {
-    // of a session that has brought nothing so far, nothing is stored
+    // a session without an earlier artifact has nothing stored
     let changed: Vec<&ParticipantList<'_>> =
         lists.iter().filter(|one| one.is_whole && one.context.task.content_hash.is_some()).collect();
     if changed.is_empty() {

@@ -1,4 +1,4 @@
-//! What is counted about a session's presences, once, when they are written.
+//! Counters of a session's presences, computed once when they are written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,26 +12,26 @@ use crate::model::participant::Participant;
 pub(super) struct Participation {
     /// Presences.
     pub(super) participant_count: i32,
-    /// People; a presence of nobody known counts as one.
+    /// Number of people; a presence without a known person counts as one.
     pub(super) person_count: i32,
-    /// Presences without a length.
+    /// Presences without a duration.
     pub(super) unknown_duration_count: i32,
-    /// Most presences at once. `None`: no presence has a known end.
+    /// Largest number of simultaneous presences. `None`: no presence has a known end.
     pub(super) peak_participants: Option<i32>,
-    /// Sum of the known lengths, milliseconds.
+    /// Sum of the known durations, milliseconds.
     pub(super) participant_ms: i64,
-    /// When the first one joined.
+    /// Time of the first join.
     pub(super) first_joined_at: Option<DateTime<Utc>>,
-    /// Time of all people within the session, milliseconds; what presences of one person have in common counts once.
-    /// `None`: it runs, or the end of a presence is not known.
+    /// Time of all people within the session, milliseconds; overlapping presences of one person count once. `None`:
+    /// the session runs, or the end of a presence is not known.
     pub(super) attended_ms: Option<i64>,
     /// People with several presences.
     pub(super) rejoined_person_count: i32,
 }
 
 impl Participation {
-    /// Counts. `people` are the pseudonyms of `list`. A presence without an end goes on while the session runs. In a
-    /// session that has ended its length is not known: it raises no peak.
+    /// Counts. `people` are the pseudonyms of `list`. A presence without an end continues while the session runs. In
+    /// an ended session its duration is unknown, and it does not raise the peak.
     pub(super) fn of(list: &[Participant], people: &[Option<String>], session: &SessionRef) -> Self {
         let ended_at = session.ended_at;
         let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
@@ -54,16 +54,16 @@ impl Participation {
     }
 }
 
-/// From when to when.
+/// Begin and end of a stay.
 type Stay = (DateTime<Utc>, DateTime<Utc>);
 
-/// When a presence in a session that has ended was over: as the provider says, or after the length it gives.
+/// Returns the end of a presence in an ended session: as stated by the provider, or from its duration.
 fn end_of(one: &Participant) -> Option<DateTime<Utc>> {
     let by_length = || one.joined_at?.checked_add_signed(TimeDelta::milliseconds(one.duration_ms?));
     one.left_at.or_else(by_length)
 }
 
-/// Each person's time between the start and the end of the session; `None` where the end of a presence is not known.
+/// Returns the sum of each person's time within the session; `None` where the end of a presence is not known.
 fn attended_ms(
     list: &[Participant],
     people: &[Option<String>],
@@ -74,7 +74,7 @@ fn attended_ms(
     for (place, (one, person)) in list.iter().zip(people).enumerate() {
         let Some(joined_at) = one.joined_at else { continue };
         let (from, to) = (joined_at.max(started_at), end_of(one)?.min(ended_at));
-        // a presence of nobody known is a person by itself
+        // a presence without a known person is a person by itself
         let who = (person.as_ref(), if person.is_some() { 0 } else { place });
         stays.entry(who).or_default().extend((from < to).then_some((from, to)));
     }
@@ -93,8 +93,8 @@ fn attended_ms(
     Some(sum.num_milliseconds())
 }
 
-/// Most presences at once: those that leave go before those that come at the same instant. `None` where there are
-/// presences and the end of none is known.
+/// Returns the largest number of simultaneous presences; at the same instant, leaving counts before joining. `None`
+/// where there are presences and no end is known.
 fn peak(list: &[Participant], ended_at: Option<DateTime<Utc>>) -> Option<i32> {
     let mut steps: BTreeMap<DateTime<Utc>, (i32, i32)> = BTreeMap::new();
     let mut has_unknown_end = false;
@@ -120,8 +120,8 @@ fn peak(list: &[Participant], ended_at: Option<DateTime<Utc>>) -> Option<i32> {
     (peak > 0 || !has_unknown_end).then_some(peak)
 }
 
-/// For each presence, whether its person was in the session before: by joining, the first of a person's presences
-/// is none. A presence of nobody known, or without a time, is none either.
+/// Returns for each presence whether its person was in the session before. A person's first presence by joining is no
+/// rejoin, nor is a presence without a known person or without a time.
 pub(super) fn rejoins(list: &[Participant], people: &[Option<String>]) -> Vec<bool> {
     let mut first: BTreeMap<&String, (DateTime<Utc>, &str)> = BTreeMap::new();
     for (one, person) in list.iter().zip(people) {
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn counters_of_a_meeting_with_a_rejoin() {
-        // Ana 0–30, Ben 1–10 and again 12–30, nobody known 10–12, Dev 12–?
+        // Ana 0–30, Ben 1–10 and again 12–30, an unknown person 10–12, Dev 12–?
         let list = [
             presence("ana", 0, Some(30)),
             presence("ben-2", 12, Some(30)),
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(counted.participant_count, 5);
         assert_eq!(counted.person_count, 4);
         assert_eq!(counted.unknown_duration_count, 1);
-        // at 12: Ana and Ben; when Dev left is not known
+        // at 12: Ana and Ben; the end of Dev's presence is unknown
         assert_eq!(counted.peak_participants, Some(2));
         assert_eq!(counted.participant_ms, (30 + 18 + 9 + 2) * 60_000);
         assert_eq!(rejoins(&list, &people), [false, true, false, false, false]);
@@ -203,13 +203,13 @@ mod tests {
         let counted = Participation::of(&list, &people, &session(Some(at(30))));
         assert_eq!((counted.peak_participants, counted.unknown_duration_count), (Some(2), 1));
         assert_eq!((counted.attended_ms, counted.participant_ms), (None, 48 * 60_000));
-        // while the session runs, it goes on
+        // while the session runs, the presence continues
         assert_eq!(Participation::of(&list, &people, &session(None)).peak_participants, Some(3));
-        // of nothing but such a presence there is no peak to tell
+        // a single presence without an end gives no peak
         let alone = Participation::of(&list[1..2], &people[1..2], &session(Some(at(30))));
         assert_eq!(alone.peak_participants, None);
         assert_eq!(Participation::of(&[], &[], &session(Some(at(30)))).peak_participants, Some(0));
-        // its length gives an end: 1 to 11
+        // the duration gives an end: 1 to 11
         let measured = Participant { duration_ms: Some(600_000), ..presence("ben-1", 1, None) };
         let counted =
             Participation::of(&[presence("ana", 0, Some(30)), measured], &people[..2], &session(Some(at(30))));

@@ -1,14 +1,14 @@
-//! Whether the rows an artifact stands for are there.
+//! Checks that the rows of an unchanged artifact exist.
 //!
-//! A task remembers by hash what it brought; the rows may be gone all the same, with their session or by hand. Who makes
-//! an artifact anew must not be satisfied with the hash.
+//! A task stores the hash of its content, but the rows may have been deleted, with their session or by hand. So a
+//! rebuild must not rely on the hash alone.
 
 use sqlx::PgConnection;
 
 use crate::store::StoreError;
 use crate::store::artifact::{Content, Found, Task};
 
-/// Whether the rows an unchanged artifact stands for are all there.
+/// Whether the rows of an unchanged artifact are all stored.
 pub(super) async fn is_there(tx: &mut PgConnection, task: &Task, content: &Content<'_>) -> Result<bool, StoreError> {
     let counts = sqlx::query!(
         r#"select (select count(*) from core.participants where source_id = $1 and session_id = $2) as "participants!",

@@ -1,4 +1,4 @@
-//! Quality reports of a session's participants, and whose report is still to be asked for.
+//! Quality reports of a session's participants, and the participants whose report is still missing.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -10,21 +10,21 @@ use crate::store::StoreError;
 use crate::store::artifact::Task;
 use crate::store::artifact::content::SaveContext;
 
-/// Whose report is still to be asked for in one session.
+/// The participants of one session whose report is still missing.
 #[derive(Debug, Clone, Default)]
 pub struct MissingReports {
-    /// Participants whose report is not stored, no more than were asked about.
+    /// Participants without a stored report, limited to the requested number.
     pub participants: Vec<ProviderRecordId>,
-    /// Stored reports; where more participants are missing than were asked about, 1 if there is one.
+    /// Number of stored reports; where the limit is exceeded, 1 if there is any.
     pub with_report: i64,
-    /// Participants without one, or as many as were asked about.
+    /// Number of participants without a report, up to the limit.
     pub without_report: i64,
-    /// The list of participants is stored: where it is empty, there is no report to ask for.
+    /// Whether the list of participants is stored: if it is empty, there is no report to request.
     pub is_list_known: bool,
 }
 
-/// For each of `tasks` of one source, at most `limit` participants whose report is not stored. Reports that were not
-/// there yet when asked for before the task's instant are asked for again.
+/// Returns for each of `tasks` of one source at most `limit` participants without a stored report. Reports that did
+/// not exist when requested before the task's instant are requested again.
 pub async fn missing(
     pool: &PgPool,
     tasks: &[(&Task, DateTime<Utc>)],
@@ -76,7 +76,7 @@ pub async fn missing(
     Ok(missing.collect())
 }
 
-/// Writes reports; how many rows that changed.
+/// Writes reports; returns the number of changed rows.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -143,7 +143,7 @@ pub(super) async fn upsert(
     Ok(written.rows_affected())
 }
 
-/// Turns reports into columns.
+/// The reports as columns of a statement.
 struct Columns<'a>(&'a [&'a PeerReport]);
 
 impl<'a> Columns<'a> {

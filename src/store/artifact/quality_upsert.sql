@@ -1,4 +1,4 @@
--- What a report said; the same again is not written.
+-- Values of reports; unchanged reports are not written.
 insert into core.participant_quality as q (source_id, session_id, fetched_at,
        provider_participant_id, has_report, is_mobile, used_turn, country_code, device_os, network_type,
        sdk_name, sdk_version, audio_out_mos_avg, audio_out_mos_p50, audio_out_mos_p75, audio_out_mos_p90,

@@ -1,7 +1,7 @@
-//! The work list: claiming, renewing, giving back.
+//! The task queue: claiming, renewing, releasing.
 //!
-//! Claims run by the database's clock, so that no machine's clock matters; when a task is due is the
-//! service's present, like everything the provider's calendar decides.
+//! Claims use the database's clock, so that no machine's clock matters. Due times use the service's present, like
+//! everything that depends on the provider's calendar.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -16,18 +16,17 @@ use crate::model::stream::Stream;
 use crate::store::StoreError;
 use crate::store::artifact::{Owed, SessionStream, Task};
 
-/// What is lost within this goes before what is newest.
+/// Tasks that expire within this time go before those of the newest sessions.
 const NEAR_EXPIRY: TimeDelta = TimeDelta::hours(12);
-/// Tasks of a stream that one claim finds due beyond those it takes, so that what comes due is soon in order.
+/// Tasks of a stream that one claim marks as due beyond those it takes, so that newly due tasks are soon in order.
 const FOUND_AT_ONCE: i64 = 64;
-/// How the transaction of a claim begins. Before there are statistics, the planner would sort all that is ready instead
-/// of reading the index in its order. A claim that a crash of the server loses leaves its tasks as they were.
-/// Public for a test that reads its plan.
+/// Start of a claim's transaction. Without statistics, the planner would sort all ready tasks instead of reading the
+/// index in order. If a server crash loses the claim, its tasks are unchanged. Public for a test of the plan.
 pub const CLAIM_BEGIN: &str = "begin; set local synchronous_commit = off; set local jit = off; set local enable_seqscan = off; \
                                set local enable_bitmapscan = off; set local enable_sort = off; \
                                set local enable_hashjoin = off; set local enable_mergejoin = off";
 
-/// How many tasks of a stream are claimed at most.
+/// Number of tasks of a stream to claim at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Places {
     /// The stream.
@@ -36,7 +35,7 @@ pub struct Places {
     pub count: usize,
 }
 
-/// Names one claim on one task.
+/// Key of one claim on one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClaimKey {
     /// The session.
@@ -46,8 +45,8 @@ pub struct ClaimKey {
     token: Uuid,
 }
 
-/// Claims due tasks, of each stream as many as it has places: those about to be lost first, then those of the newest
-/// sessions. The claim holds for `duration` without renewal: a killed worker keeps its few tasks from others for so long.
+/// Claims due tasks, for each stream up to its places: those about to expire first, then those of the newest
+/// sessions. The claim lasts `duration` without renewal, which is how long a killed worker blocks its few tasks.
 pub async fn claim(
     pool: &PgPool,
     source_id: SourceId,
@@ -100,7 +99,7 @@ struct Claimed {
 }
 
 impl Claimed {
-    /// `None` for a task that was only found due.
+    /// Returns `None` for a task that was only marked as due.
     fn into_task(self, source_id: SourceId, token: Uuid) -> Option<Task> {
         if !self.is_taken {
             return None;
@@ -129,7 +128,7 @@ impl Claimed {
     }
 }
 
-/// Prolongs the claims on `tasks` of one source to `duration` from now.
+/// Extends the claims on `tasks` of one source to `duration` from now.
 pub async fn renew(
     pool: &PgPool,
     source_id: SourceId,
@@ -159,16 +158,16 @@ pub async fn renew(
     Ok(())
 }
 
-/// How a claimed task that does not count as tried goes back into the queue.
+/// How a claimed task whose try does not count returns to the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Untried {
     /// When it is due again.
     pub due_at: DateTime<Utc>,
-    /// The class of the failure that kept it from being answered: its content is owed from now on.
+    /// Class of the failure that prevented an answer; if set, the task is owed from now on.
     pub owed_for: Option<&'static str>,
 }
 
-/// Gives tasks of one source back: the try does not count.
+/// Releases tasks of one source: the try does not count.
 pub async fn give_back(pool: &PgPool, tasks: &[(&Task, Untried)], now: DateTime<Utc>) -> Result<(), StoreError> {
     let Some((first, _)) = tasks.first() else { return Ok(()) };
     let mut tasks = tasks.to_vec();
@@ -199,7 +198,7 @@ pub async fn give_back(pool: &PgPool, tasks: &[(&Task, Untried)], now: DateTime<
     Ok(())
 }
 
-/// When the next task of a source comes due that is in no instance's hands; `None`: there is none.
+/// Returns when the next unclaimed task of a source is due; `None`: there is none.
 pub async fn next_due_at(
     pool: &PgPool,
     source_id: SourceId,
@@ -228,7 +227,7 @@ pub async fn next_due_at(
 }
 
 impl Task {
-    /// A task nobody claimed, for tests of what is decided about one.
+    /// Creates an unclaimed task, for tests of decisions.
     #[cfg(test)]
     pub(crate) fn for_test(
         source_id: SourceId,
@@ -256,19 +255,20 @@ impl Task {
         }
     }
 
-    /// The instant ages are counted from: the session's end, or a later request to make it. `None`: the session runs.
+    /// Returns the instant from which ages count: the session's end, or a later request to generate the artifact.
+    /// `None`: the session runs.
     pub fn counts_from(&self) -> Option<DateTime<Utc>> {
         let ended_at = self.session.ended_at?;
         Some(self.requested_at.map_or(ended_at, |requested_at| requested_at.max(ended_at)))
     }
 
-    /// The claim on it.
+    /// Returns the key of its claim.
     pub fn key(&self) -> ClaimKey {
         ClaimKey { session_id: self.session_id, stream: self.stream, token: self.token }
     }
 
-    /// Its place in the order in which tasks are tried, the order of a claim: what is about to be lost comes first, then
-    /// what belongs to the newest sessions.
+    /// Returns its position in the order of tries, which is the order of a claim: tasks about to expire first, then
+    /// those of the newest sessions.
     pub fn urgency(&self, now: DateTime<Utc>) -> impl Ord + use<> {
         let near = self.expires_at.filter(|at| *at > now && *at <= now + NEAR_EXPIRY);
         let newest = Reverse((self.session.ended_at.unwrap_or(DateTime::<Utc>::MAX_UTC), self.session_id));

@@ -1,8 +1,8 @@
-//! Making what belongs to a session anew from raw records.
+//! Rebuilding of per-session data from raw records.
 //!
-//! The records are read first, made sense of outside, and saved in one transaction that begins by locking the task and
-//! comparing that nothing newer came meanwhile: a poll that is at work on the same session wins. What is stored already is
-//! not written again. Knows no meaning of the bytes.
+//! The records are read first, interpreted outside, and saved in one transaction. It begins by locking the task and
+//! checking that nothing newer was stored meanwhile: a concurrent poll of the same session wins. Unchanged rows are
+//! not written again. This module does not interpret the bytes.
 
 use std::collections::BTreeMap;
 
@@ -23,26 +23,26 @@ use crate::store::{Place, StoreError, person, reject, version};
 /// The newest version of one record of an artifact.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// The record's name within its session; empty for a file, which is the whole.
+    /// The record's name within its session; empty for a file, which is the whole artifact.
     pub name: String,
     /// The bytes.
     pub body: Vec<u8>,
-    /// When the record came first, in any version.
+    /// When any version of the record was first received.
     pub first_at: DateTime<Utc>,
-    /// When these bytes came first.
+    /// When these bytes were first received.
     pub fetched_at: DateTime<Utc>,
-    /// When they last brought something new.
+    /// When they were last received as something new.
     pub last_fetched_at: DateTime<Utc>,
-    /// The run that brought them.
+    /// The run that received them.
     pub run_id: i64,
-    /// The provider no longer lists it.
+    /// Whether the provider no longer lists it.
     pub is_gone: bool,
 }
 
-/// What is kept of one artifact.
+/// Stored records of one artifact.
 #[derive(Debug, Clone)]
 pub struct StoredArtifact {
-    /// The task that asked for it, or as it would have been.
+    /// The task that fetched it, or an equivalent one.
     pub task: Task,
     /// Its records, by name.
     pub parts: Vec<Part>,
@@ -51,12 +51,12 @@ pub struct StoredArtifact {
 }
 
 impl StoredArtifact {
-    /// When the newest of its records came.
+    /// Returns when the newest of its records was received.
     pub fn newest_at(&self) -> Option<DateTime<Utc>> {
         newest_of(&self.parts)
     }
 
-    /// Takes in a part that was kept elsewhere, as a reject; false where a newer one of that name is kept.
+    /// Adds a part that was stored as a reject; returns false where a newer one of that name is stored.
     pub fn take_in(&mut self, part: Part) -> bool {
         match self.parts.iter_mut().find(|known| known.name == part.name) {
             Some(known) if known.last_fetched_at > part.last_fetched_at => return false,
@@ -67,18 +67,18 @@ impl StoredArtifact {
     }
 }
 
-/// What making an artifact anew did.
+/// Result of rebuilding an artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rebuilt {
     /// Rows were written.
     Written,
-    /// They were stored already.
+    /// The rows were already correct.
     Unchanged,
-    /// Something newer came meanwhile; nothing was written.
+    /// Something newer was stored meanwhile; nothing was written.
     Overtaken,
 }
 
-/// The next artifacts of a source of which records are kept: the provider's session ids and streams after `after`.
+/// Returns the next artifacts of a source with stored records: the provider's session ids and streams after `after`.
 pub async fn next(
     pool: &PgPool,
     source_id: SourceId,
@@ -102,7 +102,7 @@ pub async fn next(
     Ok(rows.into_iter().map(|row| (row.session, row.stream)).collect())
 }
 
-/// How many artifacts of a source are kept.
+/// Returns the number of artifacts of a source with stored records.
 pub async fn count(pool: &PgPool, source_id: SourceId) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
         r#"select count(distinct (provider_session_id, stream)) as "count!" from ingest.raw_records
@@ -114,7 +114,7 @@ pub async fn count(pool: &PgPool, source_id: SourceId) -> Result<i64, StoreError
     .map_err(StoreError::doing("counting kept artifacts"))
 }
 
-/// What is kept of an artifact; `None` where its session is not stored.
+/// Returns the stored records of an artifact; `None` where its session is not stored.
 pub async fn load(
     pool: &PgPool,
     source_id: SourceId,
@@ -181,22 +181,22 @@ fn newest_of(parts: &[Part]) -> Option<DateTime<Utc>> {
     parts.iter().filter(|part| !part.is_gone).map(|part| part.last_fetched_at).max()
 }
 
-/// People behind the records of an artifact: pseudonym, kind of identity, when first.
+/// People in the records of an artifact: pseudonym, kind of identity, first time seen.
 pub type People = BTreeMap<String, (&'static str, DateTime<Utc>)>;
 
-/// What goes with an artifact that was made anew.
+/// Additions to a rebuilt artifact.
 #[derive(Debug, Clone, Copy)]
 pub struct Made<'a> {
     /// The people in it.
     pub people: &'a People,
-    /// What its task says from now on.
+    /// The new state of its task.
     pub state: ArtifactState,
-    /// A part that is not kept yet.
+    /// A part that is not stored yet.
     pub taken_in: Option<&'a Part>,
 }
 
-/// Saves what was made of `stored`, and keeps the part `taken_in`. `state` is what its task says from now on, if it has
-/// one.
+/// Saves the content derived from `stored`, and stores the part `taken_in`. `state` is the new state of its task, if
+/// it has one.
 pub async fn save(
     pool: &PgPool,
     stored: &StoredArtifact,
@@ -221,7 +221,7 @@ pub async fn save(
         keep(&mut tx, place, task, part).await?;
     }
     if let Found::Quality(reports) = content.found {
-        // reports come in parts, so there is no whole to compare
+        // reports arrive in parts, so there is no whole to compare
         if quality::upsert(&mut tx, task.source_id, &[(*context, reports)]).await? == 0 && made.taken_in.is_none() {
             tx.commit().await.map_err(&failed)?;
             return Ok(Rebuilt::Unchanged);
@@ -230,7 +230,7 @@ pub async fn save(
         write_rows(&mut tx, task.source_id, &[(*context, content.found)]).await?;
     }
     if content.raw.is_some() {
-        // rows of a file: those that can be read by now are none any more
+        // rows of a file: those that can be read now are no longer rejects
         let session = task.session.provider_session_id.as_str();
         reject::insert(&mut tx, place, Some(session), content.rejects, context.run_id, context.now).await?;
         resolve_rejects(&mut tx, task.source_id, &[(*context, content.rejects)]).await?;
@@ -266,7 +266,7 @@ async fn keep(tx: &mut PgConnection, place: Place, task: &Task, part: &Part) -> 
     raw::insert(tx, place, Some(session), &[record], part.run_id, part.last_fetched_at).await
 }
 
-/// Locks the task, so that no poll saves meanwhile, and compares that none did.
+/// Locks the task, so that no poll saves meanwhile, and checks that none did.
 async fn is_newest(tx: &mut PgConnection, stored: &StoredArtifact) -> Result<bool, StoreError> {
     let task = &stored.task;
     let failed = StoreError::doing("comparing a kept artifact");

@@ -1,7 +1,7 @@
-//! Saving artifacts: many tries in one transaction, together with the tasks that asked for them.
+//! Saving of artifacts: many tries in one transaction, together with their tasks.
 //!
-//! A try whose claim is lost by then is left out. Where the database refuses a value, nothing is saved, and the caller
-//! saves the tries one by one, so that one bad artifact never costs another.
+//! A try whose claim is lost is left out. Where the database refuses a value, nothing is saved, and the caller saves
+//! the tries one by one, so that one bad artifact never costs another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,26 +21,26 @@ use crate::store::raw::Hash;
 use crate::store::run::Progress;
 use crate::store::{Place, StoreError, oddity, reject, source, version};
 
-/// How the transaction of a save begins. What a crash of the server loses is asked for again: an artifact and the state
-/// of its task are lost together. All statements go by key; before there are statistics, the planner might read tables.
+/// Start of a save's transaction. What a server crash loses is fetched again: an artifact and the state of its task
+/// are lost together. All statements look up by key; without statistics, the planner might scan tables.
 const BEGIN: &str = "begin; set local synchronous_commit = off; set local jit = off; set local enable_seqscan = off; \
                      set local enable_hashjoin = off; set local enable_mergejoin = off";
 
-/// What a save did with one try, and what that adds to its pass.
+/// Result of saving one try, and what it adds to its pass.
 pub type SaveOutcome = (Saved, Progress);
 
 /// A try whose claim holds.
 struct Held<'a> {
     member: &'a Member<'a>,
-    /// With the task as it is now: a replay may have stored something since it was claimed.
+    /// The context with the current task: a replay may have stored something since it was claimed.
     context: SaveContext<'a>,
-    /// What is stored now, where that is not what was found.
+    /// The content to store, where it differs from the stored one.
     fresh: Option<(Content<'a>, Hash)>,
     outcome: SaveOutcome,
 }
 
-/// Saves tries of one source: what each found and what becomes of its task. `passes` is what earlier saves added to
-/// their passes. Returns what it did, in the order of `members`.
+/// Saves tries of one source: the content of each and the decision about its task. `passes` is the progress that
+/// earlier saves added to their passes. Returns the results in the order of `members`.
 pub async fn save_all(
     pool: &PgPool,
     members: &[Member<'_>],
@@ -73,7 +73,7 @@ pub async fn save_all(
     Ok(held.into_iter().map(|one| one.map_or(lost, |one| one.outcome)).collect())
 }
 
-/// Compares what was found with what is stored, by its hash.
+/// Compares the found content with the stored one, by hash.
 fn judge<'a>(member: &'a Member<'a>, task: &'a Task) -> Held<'a> {
     let context = SaveContext { task, ..member.context };
     let Some(content) = member.content else {
@@ -81,7 +81,7 @@ fn judge<'a>(member: &'a Member<'a>, task: &'a Task) -> Held<'a> {
     };
     let hash = content.hash(task);
     let stored = task.content_hash.as_deref();
-    // reports come in parts, so there is no whole to compare
+    // reports arrive in parts, so there is no whole to compare
     if !matches!(content.found, Found::Quality(_)) && stored == Some(&hash[..]) {
         let progress = Progress { unchanged_count: 1, ..Progress::default() };
         return Held { member, context, fresh: None, outcome: (Saved::Unchanged, progress) };
@@ -107,7 +107,7 @@ impl Held<'_> {
     }
 }
 
-/// Keeps what the answers taught about the source.
+/// Stores the facts about the source learnt from the answers.
 async fn learn(tx: &mut PgConnection, source_id: SourceId, held: &[&Held<'_>]) -> Result<(), StoreError> {
     let mut facts = BTreeMap::new();
     let mut now = None;
@@ -166,7 +166,7 @@ fn records_of<'a>((context, content): &(SaveContext<'a>, Content<'a>)) -> Record
     }
 }
 
-/// Makes the sessions' rows equal to what was found.
+/// Replaces the sessions' rows with the found content.
 pub(super) async fn write_rows(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -192,7 +192,7 @@ pub(super) async fn write_rows(
     quality::upsert(tx, source_id, &reports).await.map(drop)
 }
 
-/// Keeps what becomes of a task whose content the database refused; its bytes stay as rejects.
+/// Stores the decision about a task whose content the database refused; its bytes are kept as rejects.
 pub async fn settle_refused(
     pool: &PgPool,
     context: &SaveContext<'_>,

@@ -1,4 +1,4 @@
-//! The tasks of a batch: whose claim holds, and what becomes of them.
+//! The tasks of a batch: locks those whose claims hold, and stores the decisions about them.
 
 use std::collections::HashMap;
 
@@ -14,16 +14,16 @@ use crate::store::artifact::content::SaveContext;
 use crate::store::artifact::queue::ClaimKey;
 use crate::store::raw;
 
-/// What becomes of one task.
+/// The decision about one task.
 pub(super) struct Settled<'a> {
     pub(super) context: SaveContext<'a>,
     pub(super) decision: &'a Decision,
-    /// The hash of what is stored now, where that is new.
+    /// The hash of the stored content, where that is new.
     pub(super) fresh_hash: Option<&'a [u8]>,
 }
 
-/// The hash of what is stored, of each task whose claim holds. Their rows are locked for the rest of the transaction, in
-/// the order of their key; so is the task of a transcript whose speakers its session's participants may name.
+/// Returns the stored content hash of each task whose claim holds. Their rows are locked for the rest of the
+/// transaction, in the order of their key; so is the task of a transcript whose speakers the participants may name.
 pub(super) async fn hold(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -55,7 +55,7 @@ pub(super) async fn hold(
     Ok(held.collect())
 }
 
-/// Keeps what becomes of tasks whose claims hold.
+/// Stores the decisions about tasks whose claims hold.
 pub(super) async fn settle(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -87,7 +87,7 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// Closes the open rejects of artifacts that came again, except those that were rejected again.
+/// Closes the open rejects of artifacts that were received again, except those that were rejected again.
 pub(super) async fn resolve_rejects(
     tx: &mut PgConnection,
     source_id: SourceId,

@@ -1,10 +1,11 @@
--- What becomes of the tasks of a batch. No source_id is a constant: before there are statistics, the planner would read
--- all tasks of the source instead of looking each up. Tasks that wait for participants are ready once these are known or given up.
+-- Stores the decisions about the tasks of a batch. No source_id is a constant: without statistics, the planner would
+-- read all tasks of the source instead of looking each up. Tasks that wait for participants become ready once these
+-- are known or given up.
 with settled as (
      update ingest.artifact_tasks t
         set state = d.state, reason = d.reason, detail = d.detail, owed_since = d.owed_since,
             agreed_since = d.agreed_since, tries = d.tries,
-            -- a session that ended meanwhile has made its task due again: that stays
+            -- a session that ended meanwhile has already made its task due again: keep that
             next_try_at = case when t.ended_at is distinct from d.ended_at then t.next_try_at else d.next_try_at end,
             is_ready = not t.is_waiting
                        and coalesce(case when t.ended_at is distinct from d.ended_at then t.next_try_at

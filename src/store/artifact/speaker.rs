@@ -1,7 +1,7 @@
-//! Names of speakers in the text of subtitles, by the participants of their session.
+//! Names of speakers in the text of subtitles, matched with the participants of their session.
 //!
-//! Participants and transcript come in either order. Whichever is saved later decides: a transcript waits for the
-//! participants that are being saved, since both lock the task of the transcript.
+//! Participants and transcript may be stored in either order, and the later one does the matching. Both lock the task
+//! of the transcript, so a transcript waits for participants that are being saved.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,7 +17,7 @@ use crate::store::artifact::SaveContext;
 use crate::store::artifact::speech::speaker_id;
 use crate::store::{Place, StoreError, version};
 
-/// Transcripts with their speakers named by the participants that are stored.
+/// Returns transcripts with their speakers named by the stored participants.
 pub(super) async fn named<'a>(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -39,7 +39,7 @@ pub(super) async fn named<'a>(
     Ok(transcripts.into_iter().map(name).collect())
 }
 
-/// Names the speakers of stored transcripts once more, after their sessions' participants have changed. The tasks of
+/// Matches the speakers of stored transcripts again, after their sessions' participants have changed. The tasks of
 /// these transcripts are locked.
 pub(super) async fn name_again(
     tx: &mut PgConnection,
@@ -90,7 +90,7 @@ pub(super) async fn name_again(
     Ok(())
 }
 
-/// The names of the participants of sessions.
+/// Returns the names of the participants of sessions.
 async fn participants(
     tx: &mut PgConnection,
     source_id: SourceId,

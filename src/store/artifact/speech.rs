@@ -1,7 +1,7 @@
 //! Transcripts and summaries.
 //!
-//! A speaker's pseudonym is made from the best name the file has for them, so that it is the same as the
-//! participant's where the file says who that is, and the same whenever the file is read again.
+//! A speaker's pseudonym is derived from the best identity in the file. So it equals the participant's pseudonym
+//! where the file identifies the participant, and stays the same whenever the file is read again.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ use crate::store::batch::batches;
 /// Segments written by one statement.
 const BATCH_ROWS: usize = 4_000;
 
-/// One segment, with what is worked out about it.
+/// One segment with derived values.
 struct Row<'a> {
     session_id: i64,
     position: i32,
@@ -29,7 +29,7 @@ struct Row<'a> {
     words: i32,
 }
 
-/// Makes the transcript of each session equal to what was found.
+/// Replaces the transcript of each session with the found one.
 pub(super) async fn replace_transcripts(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -40,7 +40,7 @@ pub(super) async fn replace_transcripts(
     }
     let rows: Vec<Vec<Row<'_>>> = transcripts.iter().map(|(context, transcript)| rows(context, transcript)).collect();
     upsert_transcripts(tx, source_id, transcripts, &rows).await?;
-    // of a session that has brought nothing so far, nothing is stored
+    // a session without an earlier artifact has nothing stored
     let stored = transcripts.iter().filter(|(context, _)| context.task.content_hash.is_some());
     let stored: Vec<i64> = stored.map(|(context, _)| context.task.session_id).collect();
     if !stored.is_empty() {
@@ -140,7 +140,7 @@ async fn insert_segments(tx: &mut PgConnection, source_id: SourceId, rows: &[Row
     Ok(())
 }
 
-/// The person who spoke; else whoever joined there, else whoever has this name in this session.
+/// Returns the speaker's pseudonym: by person, else by presence, else by name within this session.
 pub(super) fn speaker_id(context: &SaveContext<'_>, segment: &TranscriptSegment) -> Option<String> {
     let session = context.task.session.provider_session_id.as_str();
     let within = |identity_kind, name: &str| PersonRef { identity_kind, identity: format!("{session}\n{name}") };
@@ -151,7 +151,7 @@ pub(super) fn speaker_id(context: &SaveContext<'_>, segment: &TranscriptSegment)
     Some(context.person_key.person_id(context.source_slug, &person))
 }
 
-/// Makes the summary of each session equal to what was found.
+/// Replaces the summary of each session with the found one.
 pub(super) async fn replace_summaries(
     tx: &mut PgConnection,
     source_id: SourceId,

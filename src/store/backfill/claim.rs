@@ -1,6 +1,6 @@
-//! Who works on a unit: claiming it, keeping it, and the run that reads it. How it ends is in [`super::end`].
+//! Claims on units: claiming, renewing, and the run that reads a unit. [`super::end`] ends units.
 //!
-//! Claims and waits go by the database's clock, so that no machine's clock matters.
+//! Claims and waits use the database's clock, so that no machine's clock matters.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use crate::model::time::Window;
 use crate::store::StoreError;
 use crate::store::backfill::{Backfill, DayFigures, Unit};
 
-/// How long a claim holds without renewal. A killed process keeps its unit from others for so long.
+/// Duration of a claim without renewal, which is how long a killed process blocks its unit.
 pub const CLAIM_DURATION: Duration = Duration::from_secs(30);
 
-/// A unit in hand.
+/// A claimed unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Claimed {
     /// The right to write for it.
     pub unit: Unit,
     /// Its window.
     pub window: Window,
-    /// Which try this is, from 1.
+    /// Number of this try, from 1.
     pub attempts: i32,
-    /// What the provider's table of days says about it.
+    /// The provider's daily totals for it.
     pub day: Option<DayFigures>,
-    /// It is read even where the counts are equal, so that states are compared.
+    /// Whether it is read even where the counts are equal, so that states are compared.
     pub compares_states: bool,
 }
 
-/// Claims the oldest unit that is open, with no regard to order where others hold some.
+/// Claims the oldest open unit that is not claimed.
 pub async fn claim(
     pool: &PgPool,
     backfill: &Backfill,
@@ -81,7 +81,7 @@ pub async fn claim(
     }))
 }
 
-/// A run that never ended belongs to a process that is gone.
+/// Closes a run that never ended because its process is gone.
 async fn close_abandoned(pool: &PgPool, run_id: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.runs
@@ -112,13 +112,13 @@ impl Unit {
         held.map(|_| ()).ok_or_else(|| self.lost())
     }
 
-    /// That it is somebody else's by now.
+    /// Returns the error that another worker now holds the unit.
     pub(in crate::store) fn lost(&self) -> StoreError {
         StoreError::UnitLost { unit_id: self.unit_id }
     }
 }
 
-/// Prolongs a claim. `false`: it is somebody else's, or nobody is to work on it any more.
+/// Extends a claim. `false`: another worker holds it, or work on it has been stopped.
 pub async fn renew(pool: &PgPool, unit: &Unit) -> Result<bool, StoreError> {
     let renewed = sqlx::query!(
         "update ingest.backfill_units u set claimed_until = now() + make_interval(secs => $3)

@@ -1,6 +1,6 @@
-//! How a unit ends: given back, cut, or closed, and with the last one its backfill.
+//! The end of a unit: released, split or closed, and with the last unit the end of its backfill.
 //!
-//! Each is one transaction that begins by comparing the claim, so that whoever lost it changes nothing.
+//! Each is one transaction that begins by comparing the claim, so that a worker that lost it changes nothing.
 
 use std::time::Duration;
 
@@ -12,44 +12,44 @@ use crate::store::backfill::Unit;
 use crate::store::run::{self, Finish, Progress};
 use crate::store::{StoreError, reconciliation};
 
-/// How a unit ended.
+/// The end of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnitEnd {
-    /// It is proven, or compared and equal by now.
+    /// It is proven, or its comparison is equal now.
     Proven,
-    /// It was read to its end, and something is not proven; says what.
+    /// It was read to its end, and something is not proven; holds the reason.
     Doubtful(String),
-    /// It could not be read; says why.
+    /// It could not be read; holds the reason.
     Failed(String),
 }
 
-/// What a run brought, as it is written into its unit.
+/// Result of a run, as it is written into its unit.
 #[derive(Debug, Clone)]
 pub struct UnitRun<'a> {
     /// The run.
     pub run_id: i64,
     /// How it ended.
     pub finish: &'a Finish,
-    /// What its pages held.
+    /// Records on its pages.
     pub progress: Progress,
 }
 
-/// Ends the run of a unit that is somebody else's by now: only the journal is ours.
+/// Ends the run of a unit that another worker now holds: only the journal row is written.
 pub async fn close_run(pool: &PgPool, run: &UnitRun<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await.map_err(StoreError::doing("ending a run"))?;
     run::close(&mut connection, run.run_id, run.finish, now).await
 }
 
-/// When a unit that is given back may be tried again.
+/// When a released unit may be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Again {
-    /// Not before this has passed.
+    /// Shortest wait.
     pub after: Duration,
-    /// The try counts: it was the unit that could not be read, and not we who stopped or the provider that was away.
+    /// Whether the try counts: the unit could not be read, and neither we stopped nor was the provider unavailable.
     pub is_counted: bool,
 }
 
-/// Gives a unit back.
+/// Releases a unit.
 pub async fn give_back(
     pool: &PgPool,
     unit: &Unit,
@@ -79,7 +79,7 @@ pub async fn give_back(
     tx.commit().await.map_err(&failed)
 }
 
-/// Cuts a unit that holds too much into `parts`, which are open; what was read of it is counted with the first.
+/// Splits a unit with too many records into open `parts`; records already read are counted with the first.
 pub async fn split(
     pool: &PgPool,
     unit: &Unit,
@@ -119,7 +119,7 @@ pub async fn split(
     tx.commit().await.map_err(&failed)
 }
 
-/// Ends a unit; with the last one its backfill ends. A comparison is kept with it.
+/// Ends a unit; with the last one its backfill ends. Stores a comparison with it.
 pub async fn finish(
     pool: &PgPool,
     unit: &Unit,
@@ -158,7 +158,8 @@ pub async fn finish(
     tx.commit().await.map_err(&failed)
 }
 
-/// The backfill's row is locked first: of two that end the last two units at once, the second sees the first.
+/// Locks the backfill's row first: of two workers that end the last two units concurrently, the second sees the
+/// first.
 async fn close_if_over(tx: &mut PgConnection, backfill_id: i64, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("select state from ingest.backfills where backfill_id = $1 for update", backfill_id)
         .fetch_optional(&mut *tx)

@@ -1,7 +1,7 @@
-//! Work on the past: ranges that are cut into units and outlive whoever works on them.
+//! Work on past periods: ranges that are split into units and persist across processes.
 //!
-//! A backfill reads a range again, a reconciliation compares it with the provider's counts; both are planned once,
-//! as rows. What is proven stays proven, so that whoever goes on repeats no unit. [`claim`] says who works on a unit.
+//! A backfill reads a range again, a reconciliation compares it with the provider's counts; both are planned once, as
+//! rows. Proven units stay proven, so that another worker repeats none. [`claim`] manages who works on a unit.
 
 pub mod claim;
 pub mod end;
@@ -29,7 +29,7 @@ pub struct Unit {
     pub(in crate::store) token: Uuid,
 }
 
-/// What the work is for.
+/// Purpose of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Reading a range again, or for the first time.
@@ -39,7 +39,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The value in `ingest.backfills.purpose`, and in `ingest.runs.purpose`.
+    /// Returns the value in `ingest.backfills.purpose`, and in `ingest.runs.purpose`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Backfill => "backfill",
@@ -52,23 +52,23 @@ impl Purpose {
     }
 }
 
-/// How far it has come.
+/// State of a backfill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackfillState {
-    /// It is worked on, or waits for a process.
+    /// A worker processes it, or it waits for one.
     Running,
-    /// An operator wants nobody to work on it.
+    /// An operator paused it.
     Paused,
     /// Every unit is proven.
     Done,
-    /// It ended with units that are not.
+    /// It ended with unproven units.
     Failed,
     /// An operator ended it.
     Cancelled,
 }
 
 impl BackfillState {
-    /// The value in `ingest.backfills.state`.
+    /// Returns the value in `ingest.backfills.state`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -90,51 +90,51 @@ impl BackfillState {
     }
 }
 
-/// A backfill as it is known to who works on it.
+/// A backfill, as its workers need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backfill {
     /// Its number.
     pub backfill_id: i64,
     /// Source and stream.
     pub place: Place,
-    /// What for.
+    /// The purpose.
     pub purpose: Purpose,
     /// The whole range.
     pub range: Window,
-    /// How far it has come.
+    /// The state.
     pub state: BackfillState,
-    /// Any window lists everything, because the provider ignores the filter.
+    /// Whether any window lists everything, because the provider ignores the filter.
     pub is_unfiltered: bool,
 }
 
-/// A window of a plan, with what the provider's own table of days says about it.
+/// A window of a plan, with the provider's own daily totals for it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlannedUnit {
-    /// The range of time.
+    /// The time range.
     pub window: Window,
-    /// The provider's figures for that day, where it has a table of days.
+    /// The provider's totals for that day, where it has daily totals.
     pub day: Option<DayFigures>,
-    /// It is read even where the counts are equal, so that states are compared.
+    /// Whether it is read even where the counts are equal, so that states are compared.
     pub compares_states: bool,
 }
 
-/// A day in the provider's table.
+/// A day in the provider's daily totals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayFigures {
-    /// Sessions.
+    /// Number of sessions.
     pub count: i64,
     /// Minutes.
     pub minutes: Decimal,
-    /// Hours by which the provider's day begins before midnight UTC; `None`: that cannot be told.
+    /// Hours by which the provider's day begins before midnight UTC; `None`: unknown.
     pub offset_hours: Option<i32>,
 }
 
-/// What is to be done.
+/// Work to plan.
 #[derive(Debug)]
 pub struct Plan<'a> {
     /// Source and stream.
     pub place: Place,
-    /// What for.
+    /// The purpose.
     pub purpose: Purpose,
     /// The whole range.
     pub range: Window,
@@ -144,7 +144,7 @@ pub struct Plan<'a> {
     pub is_unfiltered: bool,
 }
 
-/// The unfinished work on exactly this range, if there is any. What had failed is open again.
+/// Returns the unfinished work on exactly this range, if there is any, and reopens its failed units.
 pub async fn reopen(
     pool: &PgPool,
     place: Place,
@@ -177,7 +177,7 @@ pub async fn reopen(
     Ok(found)
 }
 
-/// Writes a plan down. Where somebody else wrote the same one in between, that one counts.
+/// Stores a plan. Where another process stored the same one meanwhile, that one is used.
 pub async fn create(pool: &PgPool, plan: &Plan<'_>, operation: &Operation<'_>) -> Result<Backfill, StoreError> {
     let failed = StoreError::doing("planning a backfill");
     let now = operation.now;
@@ -246,7 +246,7 @@ async fn insert_units(tx: &mut PgConnection, backfill_id: i64, units: &[PlannedU
     Ok(())
 }
 
-/// A reconciliation that nobody works on any more is over once a new one begins.
+/// Closes earlier reconciliations without workers once a new one begins.
 async fn abandon(tx: &mut PgConnection, place: Place, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.backfills b

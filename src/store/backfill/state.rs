@@ -1,4 +1,4 @@
-//! What operators and pollers do to a backfill as a whole: find it, pause it, resume it, end it.
+//! Commands of operators and pollers on a whole backfill: find, pause, resume, end.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -7,19 +7,19 @@ use crate::store::backfill::{Backfill, BackfillState, read};
 use crate::store::operation::{self, Operation};
 use crate::store::{Place, StoreError};
 
-/// What an operator wants of a backfill.
+/// A command of an operator on a backfill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Nobody works on it until it is resumed.
+    /// Stop work on it until it is resumed.
     Pause,
-    /// It is worked on again; units that failed are tried anew.
+    /// Continue work on it; failed units are retried.
     Resume,
-    /// It is over. What was read stays.
+    /// End it. Data read so far stays.
     Cancel,
 }
 
 impl Command {
-    /// The kind in the journal of operations.
+    /// Returns the kind in the journal of operations.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Pause => "pause_backfill",
@@ -29,24 +29,24 @@ impl Command {
     }
 }
 
-/// What became of a command.
+/// Result of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commanded {
-    /// It was done.
+    /// The command was applied.
     Done,
-    /// There was nothing to do: it is in this state.
+    /// There was nothing to do: the backfill is in this state.
     Unchanged(BackfillState),
     /// There is no such backfill.
     NotFound,
 }
 
-/// The backfill of that number.
+/// Returns the backfill of that number.
 pub async fn find(pool: &PgPool, backfill_id: i64) -> Result<Option<Backfill>, StoreError> {
     let mut connection = pool.acquire().await.map_err(StoreError::doing("reading a backfill"))?;
     read(&mut connection, backfill_id).await
 }
 
-/// The backfills and reconciliations of a source that wait for somebody to work on them, oldest first.
+/// Returns the backfills and reconciliations of a source that wait for a worker, oldest first.
 pub async fn running(pool: &PgPool, place: Place) -> Result<Vec<i64>, StoreError> {
     sqlx::query_scalar!(
         "select b.backfill_id from ingest.backfills b
@@ -67,7 +67,7 @@ pub async fn running(pool: &PgPool, place: Place) -> Result<Vec<i64>, StoreError
     .map_err(StoreError::doing("looking for backfills"))
 }
 
-/// Whether an operator paused the stream as a whole: then nothing of its past is read either.
+/// Whether an operator paused the whole stream: then its past is not read either.
 pub async fn is_stream_paused(pool: &PgPool, place: Place) -> Result<bool, StoreError> {
     let paused = sqlx::query_scalar!(
         r#"select exists (select from ingest.controls
@@ -81,7 +81,7 @@ pub async fn is_stream_paused(pool: &PgPool, place: Place) -> Result<bool, Store
     Ok(paused)
 }
 
-/// When the last reconciliation of a stream was planned, or since when the stream exists.
+/// Returns when the last reconciliation of a stream was planned, or else when the stream was created.
 pub async fn last_reconciled(pool: &PgPool, place: Place) -> Result<Option<DateTime<Utc>>, StoreError> {
     sqlx::query_scalar!(
         r#"select coalesce((select max(b.created_at) from ingest.backfills b
@@ -96,7 +96,7 @@ pub async fn last_reconciled(pool: &PgPool, place: Place) -> Result<Option<DateT
     .map_err(StoreError::doing("reading when a source was last reconciled"))
 }
 
-/// Does what an operator wants, and writes it down.
+/// Applies an operator's command, and records it.
 pub async fn command(
     pool: &PgPool,
     backfill_id: i64,
@@ -138,7 +138,7 @@ pub async fn command(
     Ok(Commanded::Done)
 }
 
-/// Ends a backfill that cannot go on now, unless others work on it. Resuming it tries again.
+/// Fails a backfill that cannot continue now, unless others work on it. Resuming it tries again.
 pub async fn fail(pool: &PgPool, backfill_id: i64, reason: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.backfills b set state = 'failed', finished_at = $2, reason = $3
@@ -155,7 +155,7 @@ pub async fn fail(pool: &PgPool, backfill_id: i64, reason: &str, now: DateTime<U
     Ok(())
 }
 
-/// Sets what is in one of `states` running again; what failed in it is tried anew.
+/// Sets backfills in one of `states` running again, and retries their failed units.
 pub(super) async fn revive(
     tx: &mut PgConnection,
     backfill_id: i64,
@@ -187,7 +187,8 @@ pub(super) async fn revive(
     Ok(true)
 }
 
-/// Notes that what nobody works on is taken up again: how long it lay tells nothing about how long the rest takes.
+/// Notes that a backfill without workers is resumed, so that the idle time does not enter the estimate of the
+/// remaining time.
 pub(super) async fn take_up(tx: &mut PgConnection, backfill_id: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.backfills b set resumed_at = $2

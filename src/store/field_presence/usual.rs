@@ -1,12 +1,12 @@
-//! What is usual of a field, and when it is missed. Pure.
+//! Decides when a field is usual, and when it is missing. Pure functions.
 
 use chrono::{DateTime, Utc};
 
-/// Fewer earlier records do not say what is usual.
+/// Fewer earlier records do not show what is usual.
 const FEWEST_EARLIER: i64 = 5;
-/// So many records must lack a field before it is missed,
+/// At least this many records must lack a field before it is missing,
 const FEWEST_RECENT: i64 = 20;
-/// and at most one in so many may have it.
+/// and at most one in this many may have it.
 const MOST_PRESENT: i64 = 20;
 
 /// Records that were expected to have a field.
@@ -26,26 +26,26 @@ impl Counts {
     }
 }
 
-/// What is known of one field.
+/// State of one field.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Field {
     /// Records up to the last ones that were as usual.
     pub(super) earlier: Counts,
     /// Records since then.
     pub(super) recent: Counts,
-    /// When the run began that read the first of these.
+    /// Start of the run that read the first of these.
     pub(super) recent_from: Option<DateTime<Utc>>,
-    /// Since when the field is missed.
+    /// Start of its absence.
     pub(super) missing_since: Option<DateTime<Utc>>,
 }
 
 impl Field {
-    /// Whether records have it as a rule.
+    /// Whether records usually have it.
     pub(super) fn is_usual(self) -> bool {
         self.earlier.all() >= FEWEST_EARLIER && self.earlier.present * 2 >= self.earlier.all()
     }
 
-    /// What is known after a run that began at `began_at` and counted this.
+    /// Returns the state after a run that began at `began_at` with these counts.
     pub(super) fn after(self, counted: Counts, began_at: DateTime<Utc>) -> Self {
         if counted.all() == 0 {
             return self;
@@ -56,7 +56,7 @@ impl Field {
         let is_as_usual = self.missing_since.is_none()
             && (!self.is_usual() || recent.present.saturating_mul(MOST_PRESENT) > recent.all());
         if is_back {
-            // the records that lacked it say nothing of what is usual
+            // the records without it do not change what is usual
             return Self { earlier: self.earlier.with(counted), ..Self::default() };
         }
         if is_as_usual {

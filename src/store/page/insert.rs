@@ -1,8 +1,8 @@
-//! Sessions that are stored for the first time, and what belongs to them.
+//! Inserts of sessions that are stored for the first time, and of their dependent rows.
 //!
-//! The numbers of the sessions are known before, so that their own rows need no round trip of their own. Plain inserts:
-//! where one of the keys is stored after all, by another writer meanwhile or with a session that was removed since, the
-//! server refuses the page, and it is saved once more by the way of rows that may be stored.
+//! The session numbers are assigned in advance, so that dependent rows need no further round trip. These are plain
+//! inserts: if a key is stored after all, by another writer or with a session that was removed since, the server
+//! refuses the page, and it is saved once more with upserts.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -14,7 +14,7 @@ use crate::store::page::{Prepared, SaveContext};
 use crate::store::raw::RawRecord;
 use crate::store::{StoreError, batch, counters, person, raw, session, trail};
 
-/// Writes the sessions `rows`, none of which was stored when it was looked, with people, bytes, counters and steps.
+/// Writes the sessions `rows`, none of which was stored at the lookup, with people, bytes, counters and steps.
 pub(super) async fn sessions(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
@@ -92,7 +92,7 @@ pub(super) async fn sessions(
     Ok(())
 }
 
-/// The bytes that fit into the statement of their sessions: many or large ones are written by statements of their own.
+/// Returns the bytes if they fit into the statement of their sessions; many or large ones are written separately.
 async fn unless_many<'a>(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
@@ -105,7 +105,7 @@ async fn unless_many<'a>(
     Ok(&[])
 }
 
-/// The messages of sessions whose records carried them.
+/// Returns the messages of sessions whose records contain them.
 pub(super) fn carried<'a>(rows: &[(i64, &Prepared<'a>)]) -> Vec<(i64, &'a [Message])> {
     rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.messages.as_deref()?))).collect()
 }

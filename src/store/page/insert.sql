@@ -1,5 +1,5 @@
--- The new sessions of a page, with the people in them, the bytes they were made from, their counters and their steps.
--- No key of theirs can be stored, but for people.
+-- The new sessions of a page, with their people, raw bytes, counters and steps. Except for people, no key of theirs
+-- can be stored.
 with people as (
     insert into core.people as k (source_id, person_id, identity_kind, first_seen_at, first_visit_at)
     select $1, p.id, p.kind, $2, p.first_at from unnest($3::text[], $4::text[], $5::timestamptz[]) p(id, kind, first_at)

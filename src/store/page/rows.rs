@@ -1,4 +1,4 @@
-//! The rows of a page: those of sessions that are new, those of sessions that may be stored, and one by one.
+//! The rows of a page: inserts of new sessions, upserts of sessions that may be stored, and writes one by one.
 
 use std::collections::HashMap;
 
@@ -14,18 +14,18 @@ use crate::store::page::{Prepared, SaveContext, insert};
 use crate::store::raw::{self, RawRecord};
 use crate::store::{StoreError, extension, message, oddity, order, person, session, trail};
 
-/// How records are written.
+/// Write mode of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// What is not known is new.
+    /// Unknown sessions are new.
     New,
-    /// What is not known may be stored all the same: another writer was faster.
+    /// Unknown sessions may be stored after all, by a concurrent writer.
     MayBeStored,
-    /// The same, each for itself: the database refuses a value of one of them.
+    /// The same, but one by one: the database refuses a value of one of them.
     OneByOne,
 }
 
-/// Keeps the bytes of records that are older than what is stored.
+/// Stores the bytes of records that are older than the stored ones.
 pub(super) async fn keep_bytes(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
@@ -39,7 +39,7 @@ pub(super) async fn keep_bytes(
     raw::insert(tx, context.hold.place(), None, &bodies, context.run_id, context.fetched_at).await
 }
 
-/// Writes records; returns those that were written, and rejects of those that were refused.
+/// Writes records; returns those that were written, and rejects for those that were refused.
 pub(super) async fn write_all<'a, 'r>(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
@@ -133,20 +133,20 @@ async fn change<'a, 'r>(
     let rows: Vec<(i64, &'a Prepared<'r>)> =
         records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
     person::date_with(tx, source_id, &moved.people, &moved.sessions).await?;
-    // what is taken for new may be stored all the same
+    // sessions assumed to be new may be stored all the same
     let stored: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
     trail::replace(tx, source_id, &rows, &stored).await?;
-    // messages that all records of late lack are not gone
+    // messages that all recent records lack are not deleted
     let listing = rows.iter().filter(|(_, record)| !(record.lacks_message_field && known.contains_key(record.id())));
     let carried: Vec<(i64, &[Message])> = insert::carried(&listing.copied().collect::<Vec<_>>());
     message::replace(tx, source_id, &carried, &stored, SessionStats::of).await?;
     Ok(rows)
 }
 
-/// Who was where by what is written, and what of it may be later than it was thought.
+/// The visits of people in the written sessions, and the first visits that may be later now.
 struct Moved<'a> {
     visits: person::Visits<'a>,
-    /// People of whom a session is gone, or begins at another time.
+    /// People who lost a session, or whose session begins at another time.
     people: Vec<&'a str>,
     /// Sessions that begin at another time.
     sessions: Vec<i64>,
@@ -171,7 +171,7 @@ impl<'a> Moved<'a> {
                 moved.people.extend(person.map(|(id, _)| id));
             }
             let before = stored.person_id.as_deref();
-            // a record that names only part of its session blanks out no person
+            // a partial record removes no person
             let stays = before == person.map(|(id, _)| id) || (person.is_none() && is_partial);
             moved.people.extend(before.filter(|_| is_moved || !stays));
         }
@@ -179,7 +179,7 @@ impl<'a> Moved<'a> {
     }
 }
 
-/// Writes one record within a savepoint; a record the database refuses comes back as a reject.
+/// Writes one record within a savepoint; a record the database refuses is returned as a reject.
 async fn write_alone(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,

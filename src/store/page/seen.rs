@@ -1,4 +1,4 @@
-//! What is stored of a page's records before it is saved, read together with the right to write.
+//! Stored state of a page's records, read before saving together with the right to write.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,13 @@ use crate::store::hold::Hold;
 use crate::store::page::Prepared;
 use crate::store::raw::Hash;
 
-/// What is stored of a session already.
+/// Stored state of a session.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Known {
     pub(in crate::store) session_id: i64,
     pub(in crate::store) row_hash: Hash,
     pub(in crate::store) provider_updated_at: Option<DateTime<Utc>>,
-    /// When what is stored was asked for; `None`: before that was kept.
+    /// When the stored state was requested; `None`: stored before this was recorded.
     pub(in crate::store) fetched_at: Option<DateTime<Utc>>,
     pub(in crate::store) started_at: DateTime<Utc>,
     pub(in crate::store) person_id: Option<String>,
@@ -26,20 +26,20 @@ pub(in crate::store) struct Known {
     pub(in crate::store) last_missed_at: Option<DateTime<Utc>>,
 }
 
-/// What is stored of the records of a page, and of their stream.
+/// Stored state of the records of a page, and of their stream.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Seen {
     /// The stored sessions, by the provider's id.
     pub(in crate::store) known: HashMap<String, Known>,
-    /// The numbers that the others get.
+    /// The numbers assigned to new sessions.
     pub(super) numbers: HashMap<String, i64>,
-    /// The stream has open rejects.
+    /// Whether the stream has open rejects.
     pub(super) has_rejects: bool,
-    /// Something is proven of the time in which the records were created.
+    /// Whether part of the time in which the records were created is proven.
     pub(super) is_proven: bool,
 }
 
-/// Compares the right to write, locks what gives it, and reads what is stored of `records`.
+/// Compares and locks the right to write, and reads the stored state of `records`.
 pub(super) async fn read(tx: &mut PgConnection, hold: &Hold, records: &[Prepared<'_>]) -> Result<Seen, StoreError> {
     let place = hold.place();
     let (lease, unit) = match hold {

@@ -1,5 +1,5 @@
--- Compares the right to write and reads what is stored of the records of a page, in one round trip. The row that gives
--- the right is locked for the rest of the transaction. A record that is not stored gets the number of its session.
+-- Compares the right to write and reads the stored state of a page's records, in one round trip. The row of the right
+-- is locked for the rest of the transaction. A record that is not stored gets a new session number.
 with lease as materialized (
     select exists (select from ingest.controls c
                     where c.source_id = $1 and c.stream = $2 and c.paused_at is not null) as is_paused

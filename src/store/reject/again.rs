@@ -1,7 +1,7 @@
-//! Rejects that are tried again: which are open, and what became of them.
+//! Retried rejects: which are open, and the results of retries.
 //!
-//! What is made of a reject's bytes is stored by the ways all records are stored; here only the reject itself is read
-//! and settled. Knows no reason by name.
+//! Records read from a reject's bytes are stored like all records; this module only reads and settles the reject
+//! itself. It does not interpret reasons.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -12,14 +12,14 @@ use crate::model::stream::Stream;
 use crate::store::operation::{self, Operation};
 use crate::store::{Place, StoreError};
 
-/// A reject as it is kept.
+/// A stored reject.
 #[derive(Debug, Clone)]
 pub struct StoredReject {
     /// Its number.
     pub reject_id: i64,
     /// Slug of its source.
     pub source: String,
-    /// Where it belongs.
+    /// Its source and stream.
     pub place: Place,
     /// The record's id, where it could be read.
     pub provider_record_id: Option<String>,
@@ -29,31 +29,31 @@ pub struct StoredReject {
     pub body: Vec<u8>,
     /// Hash of the bytes.
     pub content_hash: Vec<u8>,
-    /// Why it was rejected.
+    /// The reason of the reject.
     pub reason_code: String,
-    /// When it last came.
+    /// When it was last received.
     pub last_seen_at: DateTime<Utc>,
-    /// It names only part of its session.
+    /// Whether it names only part of its session.
     pub is_partial: bool,
-    /// The run that met it first.
+    /// The run that first received it.
     pub run_id: i64,
-    /// It waits for a version that can read it.
+    /// Whether it still waits for code that can read it.
     pub is_open: bool,
 }
 
-/// How a reject was resolved.
+/// Resolution of a reject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
-    /// It is stored now.
+    /// The record is stored now.
     Stored,
-    /// It was stored already.
+    /// The record was already stored.
     Unchanged,
-    /// Something newer is stored.
+    /// A newer record is stored.
     Stale,
 }
 
 impl Resolution {
-    /// The value in `ingest.rejects.resolution`.
+    /// Returns the value in `ingest.rejects.resolution`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stored => "stored",
@@ -98,7 +98,7 @@ impl Row {
     }
 }
 
-/// The reject of that number.
+/// Returns the reject of that number.
 pub async fn find(pool: &PgPool, reject_id: i64) -> Result<Option<StoredReject>, StoreError> {
     let row = sqlx::query_as!(
         Row,
@@ -116,7 +116,7 @@ pub async fn find(pool: &PgPool, reject_id: i64) -> Result<Option<StoredReject>,
     Ok(row.and_then(Row::into_reject))
 }
 
-/// The open rejects of a source with a number above `after`, oldest first.
+/// Returns the open rejects of a source with a number above `after`, oldest first.
 pub async fn open(pool: &PgPool, source_id: SourceId, after: i64, limit: i64) -> Result<Vec<StoredReject>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
@@ -138,7 +138,7 @@ pub async fn open(pool: &PgPool, source_id: SourceId, after: i64, limit: i64) ->
     Ok(rows.into_iter().filter_map(Row::into_reject).collect())
 }
 
-/// Writes down that somebody wants a replay.
+/// Records that an operator requested a replay.
 pub async fn record(pool: &PgPool, operation: &Operation<'_>) -> Result<i64, StoreError> {
     let failed = StoreError::doing("writing down a replay");
     let mut tx = pool.begin().await.map_err(&failed)?;
@@ -167,7 +167,7 @@ pub async fn settle(
     Ok(())
 }
 
-/// Keeps why a reject cannot be read today, where that is another reason than before.
+/// Stores why a reject still cannot be read, where the reason is a new one.
 pub async fn keep_open(pool: &PgPool, reject: &StoredReject, why: &Reject) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.rejects

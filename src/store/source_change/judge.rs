@@ -1,4 +1,4 @@
-//! Whether a source may be changed: by what is stored, what is configured, and who works on it.
+//! Checks whether a source may be changed: by stored data, configuration, and active pollers.
 
 use sqlx::PgConnection;
 
@@ -31,7 +31,7 @@ pub(super) async fn find(tx: &mut PgConnection, slug: &str) -> Result<Option<Sto
     .map_err(StoreError::doing("looking up a source"))
 }
 
-/// The empty source that has the new slug already, if there is one.
+/// Returns the empty source that already has the new slug, if there is one.
 pub(super) async fn renamable(tx: &mut PgConnection, source: &Stored, to: &str) -> Result<Option<Stored>, ChangeError> {
     if SourceSlug::parse(to).is_err() {
         return refused(format!("`{to}` is no slug: use 1 to 40 of a-z, 0-9 and -, starting with a letter"));
@@ -48,7 +48,7 @@ pub(super) async fn renamable(tx: &mut PgConnection, source: &Stored, to: &str) 
     }
 }
 
-/// The source that another one is merged into.
+/// Returns the source that another one is merged into.
 pub(super) async fn mergeable(
     tx: &mut PgConnection,
     request: &ChangeRequest<'_>,
@@ -86,7 +86,7 @@ pub(super) fn refuse_configured(request: &ChangeRequest<'_>, source: &Stored) ->
     Ok(())
 }
 
-/// Refuses while a poller holds anything of the sources, and keeps pollers from beginning with their lists.
+/// Refuses while a poller holds anything of the sources, and prevents pollers from beginning with their lists.
 pub(super) async fn refuse_held(tx: &mut PgConnection, ids: &[i32]) -> Result<(), ChangeError> {
     sqlx::query!(
         r#"select 1 as "one!" from ingest.streams where source_id = any($1) order by source_id, stream for update"#,

@@ -1,9 +1,10 @@
-//! Two sources that are the same account become one, within one transaction.
+//! Merges two sources of the same account, within one transaction.
 //!
-//! Sessions with the same id at the provider are one: the row that the provider changed later stays, and keeps the number
-//! of the session it is merged into. What belongs to a session (messages, participants, transcript, …) is taken from the
-//! newer one, and from the other where that has nothing. All other rows move; where both sources hold a row of the same
-//! key, the one of the source that stays counts. Tables are found in the catalogue, so a new one moves too.
+//! Sessions with the same id at the provider are merged: the row that the provider changed later stays, with the
+//! number of the session in the target source. Dependent data of a session (messages, participants, transcript, …) is
+//! taken from the newer one, and from the other where that has none. All other rows move; where both sources hold a
+//! row of the same key, the row of the target source stays. Tables are found in the catalogue, so that new tables are
+//! included.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -16,7 +17,7 @@ use crate::store::source_change::tables::SourceTable;
 use crate::store::window::{self, Finding};
 use crate::store::{Place, StoreError};
 
-/// How many sessions both sources hold.
+/// Returns how many sessions both sources hold.
 pub(super) async fn stored_twice(tx: &mut PgConnection, from: i32, into: i32) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
         r#"select count(*) as "count!" from core.sessions a
@@ -69,7 +70,7 @@ pub(super) async fn merge(
 
 const SESSIONS: &str = "core.sessions";
 
-/// The two sources.
+/// The source to merge and its target.
 #[derive(Debug, Clone, Copy)]
 struct Both {
     from: i32,
@@ -77,8 +78,8 @@ struct Both {
 }
 
 impl Both {
-    /// The sessions that both hold, as a table of SQL: `from_id`, `into_id`, and whether the first one is newer. What
-    /// carries no time of change is as new as the instant at which it was asked for.
+    /// Returns SQL for the sessions in both sources: `from_id`, `into_id`, and whether the first one is newer. A
+    /// session without a change time is as new as its request.
     fn twins(self) -> String {
         let Self { from, into } = self;
         format!(
@@ -92,7 +93,7 @@ impl Both {
         )
     }
 
-    /// Gives sessions that both hold what belongs to them: of the newer one, else of the other.
+    /// Keeps dependent data of sessions in both sources: of the newer one, else of the other.
     async fn join_parts(self, tx: &mut PgConnection, table: &str) -> Result<(), StoreError> {
         let (Self { from, into }, twins) = (self, self.twins());
         let outdated = format!(
@@ -109,7 +110,7 @@ impl Both {
         execute(tx, moved).await
     }
 
-    /// A task that brought content counts before one that did not.
+    /// Prefers tasks that found content to those that did not.
     async fn prefer_content(self, tx: &mut PgConnection) -> Result<(), StoreError> {
         let (Self { from, into }, twins) = (self, self.twins());
         let without = format!(
@@ -122,7 +123,7 @@ impl Both {
         execute(tx, without).await
     }
 
-    /// Moves rows that name a session which both hold; the number of the session changes.
+    /// Moves rows that refer to a session in both sources; the session's number changes.
     async fn join_rows_of_sessions(self, tx: &mut PgConnection, table: &SourceTable) -> Result<(), StoreError> {
         let (Self { from, into }, twins, name) = (self, self.twins(), &table.name);
         let free = table.keys.iter().map(|key| {
@@ -139,7 +140,7 @@ impl Both {
               where c.source_id = {from} and c.session_id = t.from_id{free}"
         );
         execute(tx, moved).await?;
-        // what could not move is there already; where a row may lack its session it moves with all others
+        // rows that could not move exist there already; a row that may lack its session moves with all others
         if table.keys.iter().any(|key| key.iter().any(|column| column == "session_id")) {
             let left =
                 format!("delete from {name} c using {twins} t where c.source_id = {from} and c.session_id = t.from_id");
@@ -187,7 +188,7 @@ impl Both {
         .await
     }
 
-    /// What of single tables is neither moved nor dropped as it is.
+    /// Merges the rows of tables that need their own rule.
     async fn join_facts(self, tx: &mut PgConnection, now: DateTime<Utc>) -> Result<(), StoreError> {
         let Self { from, into } = self;
         for sql in [
@@ -214,7 +215,7 @@ impl Both {
                 "delete from core.rate_cards where source_id = {from}
                     and exists (select from core.rate_cards where source_id = {into})"
             ),
-            // sessions that came along have no tasks in streams that only the other source fetches
+            // moved sessions have no tasks in streams that only the other source fetches
             format!(
                 "delete from ingest.source_facts where source_id in ({from}, {into}) and name = 'enlisted_streams'"
             ),
@@ -239,7 +240,7 @@ impl Both {
         Ok(())
     }
 
-    /// What is proven of one source is proven of both; what neither proves stays doubtful.
+    /// Merges windows: a range proven in one source is proven in both; a range proven in neither stays doubtful.
     async fn join_windows(self, tx: &mut PgConnection) -> Result<(), StoreError> {
         let proven = sqlx::query!(
             "delete from ingest.windows where source_id = $1 and is_complete
@@ -270,7 +271,7 @@ impl Both {
         execute(tx, judged).await
     }
 
-    /// Moves all rows of a table whose keys are free there, and drops the others.
+    /// Moves all rows of a table whose keys are free in the target, and deletes the others.
     async fn move_rows(self, tx: &mut PgConnection, table: &SourceTable) -> Result<(), StoreError> {
         let (Self { from, into }, name) = (self, &table.name);
         for key in &table.keys {

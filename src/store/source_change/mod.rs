@@ -1,11 +1,10 @@
-//! Sources renamed, merged and removed.
+//! Renaming, merging and removing sources.
 //!
-//! A slug in the configuration that holds nothing yet is a new source, and its account would be counted twice where it is
-//! stored under another slug. These are the ways out. A rename changes the name and nothing else: pseudonyms are made with
-//! the first slug of a source for good. A merge makes one source of an account that is stored twice. A removal deletes
-//! what is stored of a source.
+//! A configured slug without stored data is a new source, and its account would be counted twice if it is stored
+//! under another slug. These commands correct that. A rename changes only the name: pseudonyms always use the first
+//! slug of a source. A merge combines two sources of one account. A removal deletes the stored data of a source.
 //!
-//! Rename and merge are one transaction each; a removal goes in batches, and the same request goes on after an
+//! Rename and merge are one transaction each; a removal runs in batches, and the same request continues it after an
 //! interruption. None of them runs while a poller holds anything of the source. Each is written into the journal of
 //! operations by the transaction that begins it.
 
@@ -29,25 +28,25 @@ use crate::store::source_change::tables::SourceTable;
 /// Rows deleted in one transaction.
 const BATCH: u32 = 5_000;
 
-/// What is to become of a source.
+/// Kinds of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change<'a> {
-    /// It gets another slug.
+    /// Give the source another slug.
     Rename {
-        /// The new one.
+        /// The new slug.
         to: &'a str,
     },
-    /// What is stored of it becomes part of another source, which is the same account.
+    /// Move its data to another source, which is the same account.
     Merge {
         /// Slug of that source.
         into: &'a str,
     },
-    /// What is stored of it is deleted.
+    /// Delete its data.
     Remove,
 }
 
 impl Change<'_> {
-    /// The word for it in the journal.
+    /// Returns the name of the kind in the journal.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Rename { .. } => "rename",
@@ -62,36 +61,36 @@ impl Change<'_> {
 pub struct ChangeRequest<'a> {
     /// Slug of the source.
     pub slug: &'a str,
-    /// What is to become of it.
+    /// The change.
     pub change: Change<'a>,
-    /// Only count what it would touch.
+    /// Whether to only count the affected rows.
     pub is_dry_run: bool,
     /// The slugs of the configuration; `None`: a source counts as configured while it is enabled.
     pub configured: Option<&'a [String]>,
-    /// Who.
+    /// The author.
     pub operator: &'a Operator,
     /// The present.
     pub now: DateTime<Utc>,
 }
 
-/// What a change did, or would do.
+/// Result of a change, or of its dry run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
     /// Its number in the journal of operations; `None`: nothing was done.
     pub operation_id: Option<i64>,
     /// Rows of the source before the change, by table; tables without any are left out.
     pub rows: BTreeMap<String, i64>,
-    /// Of its sessions, those that the other source of a merge holds too.
+    /// Of its sessions, those that the other source of a merge also holds.
     pub sessions_stored_twice: i64,
 }
 
-/// Why nothing was changed.
+/// The reason why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// There is no such source.
     #[error("there is no source `{0}`")]
     NoSource(String),
-    /// It cannot be done now, or not at all.
+    /// It is impossible now, or in general.
     #[error("{0}")]
     Refused(String),
     /// The database failed.
@@ -103,17 +102,17 @@ fn refused<T>(reason: String) -> Result<T, ChangeError> {
     Err(ChangeError::Refused(reason))
 }
 
-/// Changes sources.
+/// Applies changes to sources.
 #[derive(Debug, Clone)]
 pub struct SourceChanges {
-    /// Where they are stored. Its statements may take long.
+    /// The database. Its statements may take long.
     pub pool: PgPool,
-    /// Turns people into pseudonyms.
+    /// Key that turns people into pseudonyms.
     pub person_key: PersonKey,
 }
 
 impl SourceChanges {
-    /// Does what is asked for, or counts what it would touch.
+    /// Applies the request, or counts the affected rows.
     pub async fn apply(&self, request: &ChangeRequest<'_>) -> Result<Changed, ChangeError> {
         let failed = StoreError::doing("changing a source");
         let mut tx = self.pool.begin().await.map_err(&failed)?;
@@ -171,7 +170,7 @@ impl SourceChanges {
         Ok(changed)
     }
 
-    /// Deletes all rows of a source in batches, itself last.
+    /// Deletes all rows of a source in batches, and then the source itself.
     async fn remove(&self, tables: &[SourceTable], source_id: i32) -> Result<(), StoreError> {
         let failed = StoreError::doing("removing a source");
         let kept = ["ingest.operations", "ingest.data_versions"];
@@ -221,7 +220,7 @@ async fn rename(tx: &mut PgConnection, source_id: i32, to: &str) -> Result<(), S
     Ok(())
 }
 
-/// Deletes what is left of a source. What operators did stays in the journal. The version of the data never goes back.
+/// Deletes the remaining rows of a source. The journal of operations stays. The data version never decreases.
 async fn forget(tx: &mut PgConnection, tables: &[SourceTable], source_id: i32) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.operations o
@@ -268,7 +267,7 @@ async fn count(
     Ok(rows)
 }
 
-/// Executes a statement made of names of the catalogue and of numbers.
+/// Executes a statement built from names of the catalogue and from numbers.
 async fn execute(tx: &mut PgConnection, sql: String) -> Result<(), StoreError> {
     let done = sqlx::query(AssertSqlSafe(sql)).execute(tx).await;
     done.map(drop).map_err(StoreError::doing("moving the rows of a source"))

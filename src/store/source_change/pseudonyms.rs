@@ -1,8 +1,8 @@
-//! Pseudonyms of a source made again with the slug of another, so that a person of two merged sources is one.
+//! Recomputes the pseudonyms of a source with the slug of another, so that a person of two merged sources is one.
 //!
-//! A pseudonym cannot be turned back, but what it was made from is stored beside it: contacts of chats, ids of
-//! participants, and names of speakers within their session. Both pseudonyms of each are computed, and the first is
-//! replaced by the second. One whose identity is stored nowhere any more stays as it is.
+//! A pseudonym cannot be reversed, but the identity it was derived from is stored beside it: contacts of chats, ids
+//! of participants, and names of speakers within their session. Both pseudonyms of each identity are computed, and
+//! the first is replaced by the second. A pseudonym whose identity is no longer stored stays as it is.
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -12,7 +12,7 @@ use crate::store::StoreError;
 /// Identities read at once.
 const CHUNK: usize = 5_000;
 
-/// The kinds of identity, and where each is stored; the order within a kind is that of the pseudonyms' own rules.
+/// The kinds of identity, and where each is stored; the order within a kind follows the rules for pseudonyms.
 const IDENTITIES: [(&str, &str); 6] = [
     ("contact", "select contact_id from core.konvo_sessions where source_id = $1 and contact_id is not null"),
     (
@@ -41,7 +41,7 @@ const IDENTITIES: [(&str, &str); 6] = [
     ),
 ];
 
-/// Replaces the pseudonyms of `source_id`, made with the first slug, by those made with the second.
+/// Replaces the pseudonyms of `source_id` made with the first slug by those made with the second.
 pub(super) async fn rewrite(
     tx: &mut PgConnection,
     key: &PersonKey,

@@ -1,4 +1,4 @@
-//! The tables that hold rows of sources, found in the database's catalogue, so that none can be forgotten.
+//! The tables with rows of sources, found in the database's catalogue, so that none is forgotten.
 
 use sqlx::PgConnection;
 
@@ -7,13 +7,13 @@ use crate::store::StoreError;
 /// A table with a column `source_id`, other than the list of sources itself.
 #[derive(Debug, Clone)]
 pub(super) struct SourceTable {
-    /// Schema and name, as SQL writes them.
+    /// Schema and name, quoted for SQL.
     pub(super) name: String,
-    /// Its columns, without generated ones, as SQL writes them.
+    /// Its columns, without generated ones, quoted for SQL.
     pub(super) columns: Vec<String>,
     /// The columns of each unique index with `source_id` that covers all rows, `source_id` itself left out.
     pub(super) keys: Vec<Vec<String>>,
-    /// Its rows belong to a session, and go with it.
+    /// Whether its rows belong to a session, and are deleted with it.
     pub(super) is_part_of_session: bool,
 }
 
@@ -23,7 +23,7 @@ impl SourceTable {
     }
 }
 
-/// All of them; those whose rows go with a session come first, the sessions last.
+/// Returns all of them; those whose rows belong to a session come first, the sessions last.
 pub(super) async fn list(tx: &mut PgConnection) -> Result<Vec<SourceTable>, StoreError> {
     let rows = sqlx::query!(
         r#"select format('%I.%I', n.nspname, c.relname) as "name!",

@@ -1,7 +1,7 @@
-//! The file of a meeting's chat: separated values with a header, or JSON.
+//! The chat file of a meeting: separated values with a header, or JSON.
 //!
-//! Columns are found by name, in any order. A message without an id gets one from its content, so that
-//! the same file read twice gives the same messages.
+//! Columns are found by name, in any order. A message without an id gets one derived from its content, so that
+//! reading the same file twice gives the same messages.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use crate::model::time;
 use crate::providers::listing::content_id;
 use crate::providers::realtimekit::files::{Fault, Rows, json_list, reject, table};
 
-/// A row as values, named in the same order; `None`: the value is null.
+/// The values of a row, and the column names in the same order; `None`: the value is null.
 struct Cells<'a> {
     names: Rc<[String]>,
     values: Vec<Option<String>>,
@@ -58,7 +58,7 @@ pub(super) fn messages(text: &str, oddities: &Oddities) -> Result<Rows<Message>,
     Ok(Rows { good, rejects })
 }
 
-/// The columns of a row, used or not, by their plain names.
+/// The normalized names of all known columns, used or not.
 const COLUMNS: [&str; 10] = [
     "createdat",
     "displayname",
@@ -72,7 +72,7 @@ const COLUMNS: [&str; 10] = [
     "sessionid",
 ];
 
-/// Counts columns nobody knows.
+/// Counts unknown columns.
 fn expect(names: &[String], oddities: &Oddities) {
     for name in names.iter().filter(|name| COLUMNS.binary_search(&name.as_str()).is_err()).take(20) {
         oddities.count("unknown_field", &format!("/{}", name.chars().take(80).collect::<String>()), "");
@@ -100,8 +100,8 @@ fn separated<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<
     Ok(rows.into_iter().map(|row| row.map(cells)).collect())
 }
 
-/// Whether the file ends within its head, or within the time of its last row. Some writers end no last
-/// line, so that only the vendor's last column and the form of a time show it.
+/// Whether the file ends within its header, or within the time of its last row. Some writers do not terminate the
+/// last line, so that only the vendor's last column and the form of a time show it.
 fn ends_too_early(text: &str, rows: &[Result<table::Row<'_>, Reject>], names: &[String]) -> bool {
     let ends_with_time = names.last().is_some_and(|name| name == "createdat");
     if text.ends_with(['\n', '\r', '"']) {
@@ -111,7 +111,7 @@ fn ends_too_early(text: &str, rows: &[Result<table::Row<'_>, Reject>], names: &[
     match rows.split_last() {
         None => !ends_with_time,
         Some((Ok(last), others)) if ends_with_time => {
-            // a time without its last letters may be a time too, but is none of those before it
+            // a truncated time may still be a valid time, but has a different form from the others
             let others = others.iter().filter_map(|row| row.as_ref().ok());
             !is_exact(&time(last)) && !others.map(time).any(|other| spelling(&other) == spelling(&time(last)))
         }
@@ -119,12 +119,12 @@ fn ends_too_early(text: &str, rows: &[Result<table::Row<'_>, Reject>], names: &[
     }
 }
 
-/// Whether a time is a number or has a zone, so that nothing is missing at its end.
+/// Whether a time is a number or has a zone, so that it cannot be truncated.
 fn is_exact(time: &str) -> bool {
     DateTime::parse_from_rfc3339(time.trim()).is_ok() || (decimal(time).is_some() && time::from_text(time).is_some())
 }
 
-/// A time with all its digits alike.
+/// Returns a time with all its digits replaced by 0.
 fn spelling(time: &str) -> String {
     time.trim().replace(|c: char| c.is_ascii_digit(), "0")
 }
@@ -145,7 +145,7 @@ fn json<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<'a>, 
     Ok(rows.collect())
 }
 
-/// A value as text. A number keeps its spelling, and so does what a file is described by, an object.
+/// Returns a value as text. A number keeps its spelling, and so does an object, which describes a file.
 fn value(json: &str, name: &str, oddities: &Oddities) -> Option<String> {
     let Some((text, is_replaced)) = lossy_text(json) else { return (json != "null").then(|| json.to_owned()) };
     if is_replaced {
@@ -184,7 +184,7 @@ fn message(
     })
 }
 
-/// The same content once more is another message.
+/// Derives an id from the content. A repetition of the same content is another message.
 fn own_id(parts: &[String; 4], copies: &mut HashMap<ProviderRecordId, u32>) -> ProviderRecordId {
     let [sender, at, kind, payload] = parts;
     let count = copies.entry(content_id(&[sender, at, kind, payload])).or_default();
@@ -200,8 +200,8 @@ fn instant(text: &str, oddities: &Oddities) -> Option<DateTime<Utc>> {
     at
 }
 
-/// Whether the payload is what somebody wrote. What images and files are sent as is a link, which opens
-/// them to whoever holds it. Without a type it is text, as in every chat that has no types.
+/// Whether the payload is written text. Images and files are sent as links, which give access to them. A payload
+/// without a type is text, as in all chats without types.
 fn is_text(payload_type: Option<&str>, oddities: &Oddities) -> bool {
     match payload_type.map(|kind| kind.trim().to_ascii_uppercase()).as_deref() {
         None | Some("TEXT_MESSAGE") => true,

@@ -1,9 +1,9 @@
-//! The files RealtimeKit gives links to: chat, transcript, summary.
+//! Files that RealtimeKit links to: chat, transcript, summary.
 //!
-//! What a file is shows in its content, never in its name or the type it is sent as: the vendor's own
-//! pages disagree about both. A file that was cut off, or is an error page, is a [`Fault`] and nothing of
-//! it is kept, since it may be whole next time; one bad row in a whole file is a reject and costs no
-//! other. Pure; knows neither links nor calls.
+//! The format of a file is detected from its content, never from its name or content type: the vendor's own pages
+//! disagree about both. A truncated file or an error page is a [`Fault`] and nothing of it is kept, since it may be
+//! whole next time; one bad row in a whole file is a reject and does not affect others. Pure functions; this module
+//! knows neither links nor calls.
 
 mod chat;
 mod subtitles;
@@ -21,16 +21,16 @@ use crate::model::artifact::{Artifact, ArtifactPage};
 use crate::model::page::Reject;
 use crate::providers::realtimekit::client::FileKind;
 
-/// Why nothing of a file can be used.
+/// The reason why a file cannot be used at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
-    /// It ends too early, or its parts do not fit together.
+    /// The file ends too early, or its parts contradict each other.
     #[error("the file is not whole: {0}")]
     Broken(&'static str),
-    /// It is what a server says about a failure.
+    /// The file is a server's message about a failure.
     #[error("an error page came in place of the file")]
     ErrorPage,
-    /// It has none of the forms known.
+    /// The file has none of the known formats.
     #[error("the file has no known form: {0}")]
     UnknownForm(&'static str),
 }
@@ -42,8 +42,7 @@ struct Rows<T> {
     rejects: Vec<Reject>,
 }
 
-/// Reads a file of a session that began at `started_at`. `None`: there is nothing in it at all, which is
-/// less than a list of nothing.
+/// Reads a file of a session that began at `started_at`. `None`: the file is empty, which differs from an empty list.
 pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> Result<Option<ArtifactPage>, Fault> {
     let oddities = Oddities::default();
     let mut text = text(bytes, &oddities);
@@ -71,7 +70,7 @@ pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> R
     Ok(Some(ArtifactPage { rejects, oddities: oddities.into_inner(), ..ArtifactPage::of(artifact) }))
 }
 
-/// The bytes as text without a byte order mark. What is not UTF-8, and NUL, is replaced and counted.
+/// Returns the bytes as text without a byte order mark. Invalid UTF-8 and NUL are replaced and counted.
 fn text(bytes: &[u8], oddities: &Oddities) -> String {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
@@ -82,21 +81,21 @@ fn text(bytes: &[u8], oddities: &Oddities) -> String {
     if has_nul { text.replace('\0', "\u{fffd}") } else { text.into_owned() }
 }
 
-/// The text with its broken elements as texts of their own, where it is a list in JSON that holds any: one broken
-/// element costs no other. A list that was cut off stays broken.
+/// Returns the text with each broken element turned into a text, where it is a JSON list with any: one broken element
+/// does not affect others. A truncated list stays broken.
 fn mended(text: &str) -> Option<String> {
     let is_json = text.trim_start().starts_with(['[', '{']);
     let is_broken = || serde_json::from_str::<IgnoredAny>(text).is_err();
     if is_json && is_broken() { mend::mended(text) } else { None }
 }
 
-/// HTML of a gateway or XML of an object store; no file of ours begins so.
+/// Whether the text is HTML of a gateway or XML of an object store; no expected file begins like that.
 fn is_error_page(text: &str) -> bool {
     let start: String = text.trim_start().chars().take(16).collect::<String>().to_ascii_lowercase();
     ["<!doctype", "<html", "<head", "<body", "<?xml", "<error"].iter().any(|sign| start.starts_with(sign))
 }
 
-/// The list a JSON file is, or holds as its only list.
+/// Returns the list that a JSON file is, or holds as its only list.
 fn json_list(text: &str) -> Result<Vec<&RawValue>, Fault> {
     if let Some(list) = elements(text) {
         return Ok(list);
@@ -113,7 +112,7 @@ fn json_list(text: &str) -> Result<Vec<&RawValue>, Fault> {
     }
 }
 
-/// A row that could not be read.
+/// Creates the reject of an unreadable row.
 fn reject(raw: &str, reason_code: &'static str, json_pointer: &str, detail: &str) -> Reject {
     Reject {
         raw: raw.as_bytes().to_vec(),

@@ -1,9 +1,9 @@
 //! Subtitles: `SubRip` (SRT) and `WebVTT`. <https://www.w3.org/TR/webvtt1/>.
 //!
-//! A cue is a line of times and the lines below it up to the next one: writers leave the blank lines between cues out,
-//! and put some within. The name or number of the next cue, which stands directly above its times, says nothing. A cue
-//! whose times cannot be read is a reject, and so is text that belongs to no cue; a cue without text is no utterance.
-//! Knows neither sessions nor clocks.
+//! A cue is a line of times and the lines below it up to the next one: some writers omit the blank lines between
+//! cues, and some put blank lines within. The name or number of the next cue, directly above its times, is not part
+//! of the text. A cue with unreadable times is a reject, and so is text outside of cues; a cue without text is no
+//! utterance. This module knows neither sessions nor clocks.
 
 mod cue_text;
 mod layout;
@@ -13,29 +13,29 @@ use crate::model::transcript::TranscriptFormat;
 use crate::providers::realtimekit::files::subtitles::layout::{Block, Layout};
 use crate::providers::realtimekit::files::{Fault, Rows, reject};
 
-/// Something said.
+/// One utterance.
 #[derive(Debug)]
 pub(super) struct Cue {
     /// Begin, milliseconds from the start.
     pub(super) start_ms: i64,
     /// End, likewise, where there is one.
     pub(super) end_ms: Option<i64>,
-    /// Who said it, where a voice tag names the speaker.
+    /// The speaker, where a voice tag names one.
     pub(super) speaker: Option<String>,
-    /// What was said.
+    /// The spoken text.
     pub(super) text: String,
 }
 
-/// A file's content.
+/// Content of a file.
 #[derive(Debug)]
 pub(super) struct Subtitles {
-    /// What was said, in order.
+    /// The utterances, in order.
     pub(super) cues: Rows<Cue>,
-    /// The language, where the head names it.
+    /// The language, where the header names it.
     pub(super) language_code: Option<String>,
 }
 
-/// Which kind of subtitles the text is, if it is one.
+/// Returns the subtitle format of the text, if it has one.
 pub(super) fn form(text: &str) -> Option<TranscriptFormat> {
     if text.trim_start().starts_with("WEBVTT") {
         return Some(TranscriptFormat::Vtt);

@@ -1,10 +1,10 @@
-//! The file of a summary: markdown or plain text, which only its content tells.
+//! The summary file: markdown or plain text, detected from the content.
 
 use crate::connector::record::members;
 use crate::model::transcript::{Summary, SummaryFormat};
 use crate::providers::realtimekit::files::Fault;
 
-/// Reads the file. An object in its place is what a server says about a failure.
+/// Reads the file. A JSON object in its place is a server's message about a failure.
 pub(super) fn summary(text: String) -> Result<Summary, Fault> {
     if members(&text).is_some() {
         return Err(Fault::ErrorPage);
@@ -13,7 +13,7 @@ pub(super) fn summary(text: String) -> Result<Summary, Fault> {
     Ok(Summary { format, body: text })
 }
 
-/// Headings, list items and emphasis are what summaries are written with.
+/// Whether the text has headings, list items or emphasis, which summaries in markdown use.
 fn is_markdown(text: &str) -> bool {
     let is_heading = |line: &str| {
         let level = line.bytes().take_while(|byte| *byte == b'#').count();

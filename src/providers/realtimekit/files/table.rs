@@ -1,7 +1,8 @@
 //! Tables of separated values. <https://www.rfc-editor.org/rfc/rfc4180>.
 //!
-//! A row whose quotes do not fit ends where the next whole row begins, and is a reject; the other rows are kept. A file
-//! that ends within a row was cut off, and nothing of it is kept. Knows no column but the one that holds the time.
+//! A row with unbalanced quotes ends where the next whole row begins, and is a reject; the other rows are kept. A
+//! file that ends within a row was truncated, and nothing of it is kept. This module knows no column except the one
+//! with the time.
 
 mod record;
 
@@ -11,55 +12,55 @@ use crate::model::page::Reject;
 use crate::providers::realtimekit::files::table::record::{Record, Trouble};
 use crate::providers::realtimekit::files::{Fault, reject};
 
-/// Separators in use; spreadsheets of many countries write the second.
+/// Known separators; spreadsheets of many countries use the semicolon.
 const SEPARATORS: [u8; 3] = *b",;\t";
 
-/// With so many columns a line that only looks like a row is not met; with fewer, its time must be one too.
+/// With at least this many columns, text is not mistaken for a row; with fewer, the row's time must also be valid.
 const TELLING_COLUMNS: usize = 4;
 
-/// Why a row is refused whose quotes fit.
+/// Reject reason of a row with balanced quotes.
 const MISFIT: &str = "the row has another number of fields than the table has columns";
 
-/// A row as it stands in the file.
+/// A row of the file.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
     /// Its fields, without quotes.
     pub(super) cells: Vec<String>,
-    /// Its bytes, without the line's end.
+    /// Its bytes, without the line end.
     pub(super) raw: &'a str,
 }
 
-/// What kind of table it is.
+/// Structure of a table.
 #[derive(Debug)]
 pub(super) struct Form {
     /// The columns.
     pub(super) names: Vec<String>,
-    /// The first row names them.
+    /// Whether the first row contains the column names.
     pub(super) has_header: bool,
-    /// The column of the time.
+    /// The column with the time.
     pub(super) time: Option<usize>,
 }
 
 /// A table's rows without its header, in the order of the file.
 #[derive(Debug)]
 pub(super) struct Table<'a> {
-    /// Its kind.
+    /// Its structure.
     pub(super) form: Form,
-    /// The rows; a row has as many fields as there are columns, or more that are empty.
+    /// The rows; each has as many fields as there are columns, or more that are empty.
     pub(super) rows: Vec<Result<Row<'a>, Reject>>,
 }
 
-/// A column's name without case, spaces and underscores.
+/// Returns a column's name without case, spaces and underscores.
 pub(super) fn plain_name(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// The plain names of a header.
+/// Returns the plain names of a header.
 pub(super) fn header(row: &Row<'_>) -> Vec<String> {
     row.cells.iter().map(|name| plain_name(name)).collect()
 }
 
-/// The table, split by the first separator for which `recognize` knows its whole rows. `Ok(None)`: by none.
+/// Reads the table, split by the first separator for which `recognize` accepts its whole rows. `Ok(None)`: by none.
 pub(super) fn read<'a>(
     text: &'a str,
     recognize: impl Fn(&[Row<'a>]) -> Option<Form>,
@@ -76,7 +77,7 @@ pub(super) fn read<'a>(
     Ok(None)
 }
 
-/// The rows that can be read without knowing how many columns there are.
+/// Returns the rows that can be read without knowing the number of columns.
 fn whole_rows(text: &str, separator: u8) -> Vec<Row<'_>> {
     let (mut rows, mut at) = (Vec::new(), 0);
     while let Some(start) = record::next_line(text, at) {
@@ -94,7 +95,7 @@ struct Reader<'a, 'f> {
     separator: u8,
     form: &'f Form,
     is_time: &'f dyn Fn(&str) -> bool,
-    /// The place up to which lines are counted, and the number of its line.
+    /// The offset up to which lines are counted, and its line number.
     counted: Cell<(usize, usize)>,
 }
 
@@ -111,7 +112,7 @@ impl<'a> Reader<'a, '_> {
                     if end == self.text.len() && cells.len() < self.form.names.len() {
                         return Err(Fault::Broken("its last row is cut off"));
                     }
-                    // a quote in the wrong place may have taken in whole rows
+                    // a misplaced quote may have swallowed whole rows
                     let lines = record::lines_after(self.text, start).take_while(|line| *line < end);
                     let next = lines.clone().find(|line| self.is_whole_row(*line));
                     at = next.unwrap_or(end);
@@ -136,7 +137,7 @@ impl<'a> Reader<'a, '_> {
         Ok(rows)
     }
 
-    /// The file must not end within its last row, which begins at `start` and is a reject.
+    /// Checks that the file does not end within its last row, which begins at `start` and is a reject.
     fn check_end(&self, start: usize) -> Result<(), Fault> {
         let ends_line = self.text.ends_with(['\n', '\r']);
         match record::read(self.text, start, self.separator) {
@@ -149,8 +150,8 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// Makes rejects of the text from `start` to `end`, and returns where the last begins. A line in it that has all
-    /// fields by its separators alone is a row of its own.
+    /// Turns the text from `start` to `end` into rejects, and returns where the last one begins. A line in it that
+    /// has all fields by its separators alone is a row of its own.
     fn refuse(
         &self,
         start: usize,
@@ -191,16 +192,16 @@ impl<'a> Reader<'a, '_> {
         cells.len() >= self.form.names.len() && self.is_telling(&cells)
     }
 
-    /// Whether fields in the right number are a row and not the text of one.
+    /// Whether fields in the right number are a row and not part of a text.
     fn is_telling(&self, cells: &[&str]) -> bool {
         let Some(time) = self.form.time.filter(|_| self.form.names.len() < TELLING_COLUMNS) else { return true };
-        // separators within texts move what is behind them
+        // separators within texts shift the fields after them
         let cell = if time + 1 == self.form.names.len() { cells.last() } else { cells.get(time) };
         cell.is_some_and(|cell| (self.is_time)(cell.trim_matches(['"', ' '])))
     }
 
-    /// Whether the last line has all fields by its separators alone and ends with the time, or with a quote where that
-    /// is enough.
+    /// Whether the last line has all fields by its separators alone and ends with the time, or with a quote if
+    /// `or_quote` is set.
     fn ends_with(&self, or_quote: bool) -> bool {
         let text = self.text.trim_end_matches(['\r', '\n']);
         let cells = self.loose_cells(text.rfind(['\r', '\n']).map_or(0, |at| at + 1));
@@ -209,7 +210,7 @@ impl<'a> Reader<'a, '_> {
         cells.len() >= self.form.names.len() && (or_quote && text.ends_with('"') || cells.last().is_some_and(is_time))
     }
 
-    /// The fields of the line that begins at `start`, split at each separator.
+    /// Returns the fields of the line that begins at `start`, split at each separator.
     fn loose_cells(&self, start: usize) -> Vec<&'a str> {
         self.text[start..record::line_end(self.text, start)].split(char::from(self.separator)).collect()
     }

@@ -1,9 +1,9 @@
-//! The file of a transcript, in each form there is of it: JSON, separated values with a header and without,
-//! and both kinds of subtitles.
+//! The transcript file, in all its formats: JSON, separated values with a header and without, and both kinds of
+//! subtitles.
 //!
-//! JSON is asked for; which form comes shows in the content. Times are milliseconds from the start of
-//! the session or of the epoch, told apart by size, or ISO text. Who speaks is what the form says; names that stand in
-//! the text of subtitles are judged by what the file shows, and again by the participants where they are stored.
+//! JSON is requested; the content shows which format was received. Times are milliseconds from the start of the
+//! session or of the epoch, distinguished by size, or ISO text. The format names the speaker; names within the text
+//! of subtitles are judged by the rest of the file, and again by the participants when they are stored.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -16,8 +16,8 @@ use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::model::{speaker, time};
 use crate::providers::realtimekit::files::{Fault, Rows, json_list, reject, subtitles, table};
 
-/// Numbers below are milliseconds from the start of the session, and from the epoch above: three years and
-/// the year 1973.
+/// Numbers below are milliseconds from the start of the session (up to three years), numbers above milliseconds since
+/// the epoch (from 1973 on).
 const LARGEST_OFFSET_MS: i64 = 100_000_000_000;
 
 /// Columns of a file without a header: time, presence, person, the customer's id, name, text.
@@ -71,7 +71,7 @@ fn json(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<Transcrip
     Ok(sorted(json_list(text)?.into_iter().map(RawValue::get).map(segment)))
 }
 
-/// The columns in the order of a file without a header, by the names a header has for them.
+/// The columns in the order of a file without a header, by their names in a header.
 const COLUMNS: [&str; PLAIN_COLUMNS] =
     ["timestamp", "participantid", "userid", "customparticipantid", "participantname", "transcript"];
 
@@ -124,7 +124,7 @@ fn sorted<T>(rows: impl Iterator<Item = Result<T, Reject>>) -> Rows<T> {
     sorted
 }
 
-/// When something was said, by both clocks.
+/// The time of an utterance, by both clocks.
 #[derive(Debug, Clone, Copy)]
 struct Moment {
     offset_ms: i64,
@@ -137,7 +137,7 @@ struct Times {
 }
 
 impl Times {
-    /// So long after the start; `None` beyond what an offset can be.
+    /// Returns the moment this long after the start; `None` beyond the largest offset.
     fn after(&self, offset_ms: i64) -> Option<Moment> {
         let at = self.started_at.checked_add_signed(TimeDelta::try_milliseconds(offset_ms)?);
         (0..LARGEST_OFFSET_MS).contains(&offset_ms).then(|| Moment { offset_ms, at: at.and_then(time::sane) })
@@ -151,7 +151,7 @@ impl Times {
         Some(Moment { offset_ms: (at - self.started_at).num_milliseconds(), at: Some(at) })
     }
 
-    /// The moment a text names; counted where it names none.
+    /// Returns the moment that a text denotes; counts an oddity where it denotes none.
     fn read(&self, text: &str, path: &str, oddities: &Oddities) -> Option<Moment> {
         let moment = self.moment(text);
         if moment.is_none() {
@@ -160,7 +160,7 @@ impl Times {
         moment
     }
 
-    /// A segment with its times and nothing else. An end before the start is none.
+    /// Creates a segment with its times only. An end before the start is dropped.
     #[expect(clippy::unused_self, reason = "a session's times make its segments")]
     fn segment(&self, start: Option<Moment>, end: Option<Moment>, oddities: &Oddities) -> TranscriptSegment {
         let end_offset_ms = end.map(|end| end.offset_ms).filter(|end| {

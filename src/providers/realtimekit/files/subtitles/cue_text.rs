@@ -1,14 +1,16 @@
-//! The text of a cue: voices, tags and character references. <https://www.w3.org/TR/webvtt1/#webvtt-cue-text-parsing-rules>.
+//! The text of a cue: voices, tags and character references. See
+//! <https://www.w3.org/TR/webvtt1/#webvtt-cue-text-parsing-rules>.
 //!
-//! Tags that only dress the text are dropped; what merely looks like one stays, since not every writer escapes.
+//! Formatting tags are dropped; text that only looks like a tag stays, since not every writer escapes.
 
 use crate::model::speaker;
 use crate::providers::realtimekit::files::subtitles::times::millis;
 
-/// Tags that dress text.
+/// Known tags.
 const TAGS: [&str; 9] = ["b", "i", "u", "c", "v", "ruby", "rt", "lang", "font"];
 
-/// Who said what in a cue, by voice tags. Without one the text may begin with a name, which is left in it.
+/// Splits a cue into speakers and texts by its voice tags. Without one the text may begin with a name, which stays in
+/// it.
 pub(super) fn voices(text: &str, is_vtt: bool) -> Vec<(Option<String>, String)> {
     let clean = |text: &str| decoded(undressed(text).trim(), is_vtt);
     let starts: Vec<usize> =
@@ -25,7 +27,7 @@ pub(super) fn voices(text: &str, is_vtt: bool) -> Vec<(Option<String>, String)> 
     said
 }
 
-/// The name in the voice tag a text begins with, and what follows: `<v.loud Ann>`.
+/// Returns the name in a voice tag at the beginning of a text, and the rest: `<v.loud Ann>`.
 fn voice(text: &str) -> Option<(&str, &str)> {
     let (inside, rest) = tag(text)?;
     let inside = inside.strip_prefix('v')?;
@@ -37,15 +39,15 @@ fn voice(text: &str) -> Option<(&str, &str)> {
     Some((name, rest))
 }
 
-/// The inside of the tag a text begins with, and what follows. The next opening ends the search, so that a
-/// text full of them takes no longer to read than another.
+/// Returns the inside of a tag at the beginning of a text, and the rest. The search ends at the next `<`, so that a
+/// text full of them still takes linear time.
 fn tag(text: &str) -> Option<(&str, &str)> {
     let text = text.strip_prefix('<')?;
     let (inside, rest) = text.split_at(text.find(['<', '>'])?);
     rest.strip_prefix('>').map(|rest| (inside, rest))
 }
 
-/// The text without tags that dress it, and without times inside it.
+/// Returns the text without formatting tags and inline times.
 fn undressed(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
@@ -65,7 +67,7 @@ fn undressed(text: &str) -> String {
     kept + rest
 }
 
-/// `WebVTT` escapes as HTML does; `SubRip` escapes nothing.
+/// Decodes character references: `WebVTT` escapes as HTML does; `SubRip` escapes nothing.
 fn decoded(text: &str, is_vtt: bool) -> String {
     if is_vtt { htmlize::unescape(text).into_owned() } else { text.to_owned() }
 }

@@ -1,24 +1,24 @@
-//! Where in a file of subtitles the cues stand: what belongs to which line of times.
+//! Layout of a subtitle file: the lines that belong to each cue.
 
 use crate::providers::realtimekit::files::subtitles::times;
 
 /// A part of the file.
 #[derive(Debug)]
 pub(super) enum Block<'a> {
-    /// Lines that belong to no cue.
+    /// Lines outside of cues.
     Stray(&'a [&'a str]),
     /// A cue.
     Cue {
         /// The line of its times.
         times: &'a str,
-        /// All its lines, with its name or number.
+        /// All its lines, including its name or number.
         lines: &'a [&'a str],
         /// The lines of its text.
         text: Vec<&'a str>,
     },
 }
 
-/// Places of one cue, as numbers of lines.
+/// Position of a cue, in line numbers.
 #[derive(Debug, Clone, Copy)]
 struct CuePlace {
     /// Its first line: name or number, or else its times.
@@ -32,7 +32,7 @@ struct CuePlace {
 pub(super) struct Layout<'a> {
     lines: &'a [&'a str],
     is_vtt: bool,
-    /// Lines of the head, which only `WebVTT` has.
+    /// Number of header lines, which only `WebVTT` has.
     head: usize,
     cues: Vec<CuePlace>,
 }
@@ -45,7 +45,7 @@ fn is_number(line: &str) -> bool {
     !is_blank(line) && line.trim().bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Comments and styles. A style stands alone in its first line, a comment may begin there.
+/// Whether a line begins a comment or a style. A style keyword stands alone on its line; a comment may begin on it.
 fn is_remark(line: &str) -> bool {
     line.split_whitespace().next() == Some("NOTE") || matches!(line.trim(), "STYLE" | "REGION")
 }
@@ -63,19 +63,19 @@ impl<'a> Layout<'a> {
         layout
     }
 
-    /// The language, where the head names it.
+    /// Returns the language, where the header names it.
     pub(super) fn language(&self) -> Option<&'a str> {
         let language = self.lines[..self.head].iter().find_map(|line| line.strip_prefix("Language:"));
         language.map(str::trim).filter(|language| !language.is_empty())
     }
 
-    /// The line with the name or number of the cue whose times are at `times`.
+    /// Returns the line with the name or number of the cue whose times are at `times`.
     fn name(&self, times: usize) -> Option<usize> {
         let free = self.cues.last().map_or(self.head, |cue| cue.times + 1);
         let line = (free..times).rev().find(|line| !is_blank(self.lines[*line]))?;
         let is_apart = line == self.head || is_blank(self.lines[line - 1]);
         let is_direct = line + 1 == times;
-        // how the first cue is named shows how the others are
+        // the name of the first cue shows how the others are named
         let first = self.cues.first().map(|cue| self.lines[cue.begin..cue.times].first());
         if is_number(self.lines[line]) {
             let are_numbered = first.is_none_or(|name| name.is_some_and(|name| is_number(name)));
@@ -85,12 +85,13 @@ impl<'a> Layout<'a> {
             return None;
         }
         let are_named = first.is_none_or(|name| name.is_some_and(|name| !is_number(name)));
-        // else a name is one word, and not all that the cue above it has for a text
+        // otherwise a name is one word, and not the only text of the cue above
         let is_word = || self.lines[line].split_whitespace().count() == 1 && self.text(free, line).next().is_some();
         (are_named || is_word()).then_some(line)
     }
 
-    /// The lines of text from `from` to `to`. Comments stand below a blank line, never in a cue's first lines.
+    /// Returns the lines of text from `from` to `to`. Comments follow a blank line, and are never in a cue's first
+    /// lines.
     fn text(&self, from: usize, to: usize) -> impl Iterator<Item = &'a str> + use<'a> {
         let (mut is_apart, mut is_remark_here) = (from <= self.head, false);
         let is_vtt = self.is_vtt;
@@ -105,14 +106,14 @@ impl<'a> Layout<'a> {
         })
     }
 
-    /// The line behind the last one of a cue's text.
+    /// Returns the line after the last line of a cue's text.
     fn end(&self, cue: usize) -> usize {
         self.cues
             .get(cue + 1)
             .map_or_else(|| self.lines.len() - usize::from(self.dangling().is_some()), |next| next.begin)
     }
 
-    /// The number of a cue that does not follow any more: the last line, where cues are numbered.
+    /// Returns the number of a cue that is cut off: the last line, where cues are numbered.
     fn dangling(&self) -> Option<usize> {
         let last = self.lines.len().checked_sub(1)?;
         let first = self.cues.first()?;
@@ -121,7 +122,7 @@ impl<'a> Layout<'a> {
         (are_numbered && is_apart && is_number(self.lines[last])).then_some(last)
     }
 
-    /// Whether the file ends within a cue. Whether it ends within a cue's text cannot be seen.
+    /// Whether the file ends within a cue. An end within a cue's text cannot be detected.
     pub(super) fn is_cut(&self, ends_line: bool) -> bool {
         let Some(last) = self.lines.len().checked_sub(1).filter(|_| !ends_line) else { return false };
         let Some(cue) = self.cues.last() else { return self.text(self.head, self.lines.len()).next().is_some() };
@@ -136,7 +137,7 @@ impl<'a> Layout<'a> {
         is_blank(self.lines[last - 1]) && !is_blank(line) && (are_named || is_time_like(line))
     }
 
-    /// The parts of the file in their order.
+    /// Returns the parts of the file in their order.
     pub(super) fn blocks(&self) -> Vec<Block<'a>> {
         let mut blocks = Vec::new();
         let first = self.cues.first().map_or(self.lines.len(), |cue| cue.begin);

@@ -1,16 +1,16 @@
-//! One record of a table: its fields, and where it ends. Strict about quotes; a quote within a field that does not
-//! begin with one is text.
+//! One record of a table: its fields and its end. Strict about quotes; a quote within a field that does not begin
+//! with one is text.
 
-/// A record whose quotes fit.
+/// A record with balanced quotes.
 #[derive(Debug)]
 pub(super) struct Record {
     /// The fields, without quotes.
     pub(super) cells: Vec<String>,
-    /// Where it ends, before the end of its line.
+    /// Its end, before the line end.
     pub(super) end: usize,
 }
 
-/// Why quotes do not fit.
+/// The kind of unbalanced quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Trouble {
     /// Text follows the closing quote.
@@ -21,7 +21,7 @@ pub(super) enum Trouble {
     NeverClosed,
 }
 
-/// The record that begins at `start`.
+/// Reads the record that begins at `start`.
 pub(super) fn read(text: &str, start: usize, separator: u8) -> Result<Record, Trouble> {
     let bytes = text.as_bytes();
     let ends = |byte: u8| byte == separator || matches!(byte, b'\n' | b'\r');
@@ -42,7 +42,7 @@ pub(super) fn read(text: &str, start: usize, separator: u8) -> Result<Record, Tr
     }
 }
 
-/// The text from behind an opening quote to its closing one, and where the field ends.
+/// Returns the text between an opening quote and its closing one, and the end of the field.
 fn quoted(text: &str, start: usize) -> Result<(String, usize), Trouble> {
     let (mut cell, mut at) = (String::new(), start);
     loop {
@@ -57,18 +57,18 @@ fn quoted(text: &str, start: usize) -> Result<(String, usize), Trouble> {
     }
 }
 
-/// Where the next line that is not empty begins, at `at` or behind it.
+/// Returns the start of the next line that is not empty, at or after `at`.
 pub(super) fn next_line(text: &str, at: usize) -> Option<usize> {
     let skipped = text.as_bytes()[at..].iter().position(|byte| !matches!(byte, b'\n' | b'\r'))?;
     Some(at + skipped)
 }
 
-/// Where the line that begins at `start` ends.
+/// Returns the end of the line that begins at `start`.
 pub(super) fn line_end(text: &str, start: usize) -> usize {
     text[start..].find(['\n', '\r']).map_or(text.len(), |length| start + length)
 }
 
-/// Where the lines behind the one at `start` begin.
+/// Returns the starts of the lines after the one at `start`.
 pub(super) fn lines_after(text: &str, start: usize) -> impl Iterator<Item = usize> + Clone + '_ {
     let next = move |line: &usize| next_line(text, line_end(text, *line));
     std::iter::successors(next(&start), next)
