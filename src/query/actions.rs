@@ -40,7 +40,7 @@ pub struct Action {
     pub request_id: String,
     /// When the call was requested.
     pub started_at: DateTime<Utc>,
-    /// When the outcome was known; null: it is not.
+    /// When the outcome became known; null: it is not known.
     pub ended_at: Option<DateTime<Utc>>,
     /// The provider's HTTP status; null: the provider gave no answer.
     pub http_status: Option<i32>,

@@ -80,11 +80,11 @@ pub struct StreamState {
     pub last_verdict: String,
     /// Records that could not be normalized and wait for a fix.
     pub open_reject_count: i64,
-    /// Ranges known to be incomplete and not accepted by an operator, cut to the requested range.
+    /// Ranges that touch the requested range, are known to be incomplete and are not accepted by an operator.
     pub gaps: Vec<TimeRange>,
-    /// Ranges proven complete, cut to the requested range.
+    /// Ranges that touch the requested range and are proven complete.
     pub proven: Vec<TimeRange>,
-    /// Ranges that are not proven complete but accepted by an operator, cut to the requested range.
+    /// Ranges that touch the requested range, are not proven complete and are accepted by an operator.
     pub accepted: Vec<TimeRange>,
 }
 

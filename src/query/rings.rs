@@ -29,7 +29,7 @@ pub struct RingState {
     pub started_at: Option<DateTime<Utc>>,
 }
 
-/// Returns the rings of all sources whose lists are sorted by creation, by source id, at `now`.
+/// Returns the rings of all sources whose lists are filtered by creation, by source id, at `now`.
 pub async fn list(pool: &PgPool, now: DateTime<Utc>) -> Result<BTreeMap<i32, Vec<RingState>>, ReadError> {
     let names = Ring::ALL.map(|ring| ring.as_str().to_owned());
     let rows = sqlx::query!(

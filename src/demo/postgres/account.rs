@@ -27,8 +27,8 @@ pub(super) enum Account {
 }
 
 impl Account {
-    /// Returns the account for child processes: as root `postgres`, else `nobody`; otherwise the account of this
-    /// process.
+    /// Returns the account for child processes: for root the first unprivileged one that exists, otherwise the account
+    /// of this process.
     pub(super) fn for_children() -> Result<Self, PostgresError> {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self::Ours);

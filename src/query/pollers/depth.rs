@@ -25,7 +25,7 @@ pub struct Tasks {
     pub empty: i64,
     /// Requested in time and never made for this session.
     pub not_enabled: i64,
-    /// No longer available at the first try.
+    /// No longer available when it could first be read.
     pub expired: i64,
     /// The artifact existed and could not be read; given up.
     pub failed: i64,

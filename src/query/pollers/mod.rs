@@ -67,7 +67,7 @@ pub struct Poller {
     pub lease: Option<Lease>,
     /// Records that could not be normalized and wait for a fix.
     pub open_reject_count: i64,
-    /// Records of the last ended run that could not be normalized; null: none has ended, or the stream has no list.
+    /// Records of the last ended run that could not be normalized; null: none has ended, or the stream is no list.
     pub last_run_rejects: Option<LastRunRejects>,
     /// Ranges known not to be complete.
     pub incomplete_windows: IncompleteWindows,

@@ -1,7 +1,7 @@
 //! Files in the provider's formats: chats in two, transcripts in five.
 //!
-//! The texts are given; this module decides quoting, times and layout. Of the formats, only JSON contains the end of
-//! an utterance and the times of its speaker, and only CSV has both ids.
+//! The texts are given; this module decides quoting, times and layout. Of the formats, only JSON has both the end of an
+//! utterance and the ids of its speaker: CSV has no end, SRT and VTT have only the speaker's name.
 
 use std::fmt::Write as _;
 

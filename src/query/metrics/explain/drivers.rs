@@ -69,8 +69,8 @@ pub(super) fn change(previous: Decimal, current: Decimal) -> Decimal {
     rounded(current) - rounded(previous)
 }
 
-/// Returns the contributions of the groups of `dimension` to the change of a sum or a ratio; the third argument is
-/// the sum over all groups in the two periods.
+/// Returns the contributions of the groups of `dimension` to the change of a sum or a ratio; `before` and `after` are
+/// the totals of the two periods.
 pub(super) fn of(
     dimension: &'static str,
     groups: &[Periods],
