@@ -150,7 +150,7 @@ fn one(rng: &mut SmallRng, created_at: DateTime<Utc>, room: Arc<Room>) -> Meetin
     }
 }
 
-/// Returns the stays in order of joining. Each presence is another person, and some drop out and return.
+/// Returns the stays in order of joining. Each participant is another person, and some drop out and return.
 fn stays(id: &str, presences: &[(i64, i64)]) -> Vec<Stay> {
     let rng = &mut seeded(&["stays", id]);
     // These steps visit all numbers before one repeats.
