@@ -1,4 +1,4 @@
-//! What the demo prints: the first load as it goes, some questions to try, then what changes.
+//! Output of the demo: progress of the first load, example requests, then changes as they arrive.
 //!
 //! Everything is read from the service's own API, over HTTP.
 
@@ -16,15 +16,15 @@ use crate::connector::http::{HttpLimits, http_client};
 use crate::demo::simulator::Platform;
 use crate::demo::simulator::world::World;
 
-/// How often the first load is looked at.
+/// Interval between two reads during the first load.
 const FIRST_LOAD_TICK: Duration = Duration::from_millis(200);
-/// How often changes are looked for afterwards.
+/// Interval between two reads after the first load.
 const TICK: Duration = Duration::from_secs(2);
 
-/// The stream whose first run is the first load; what is behind each session comes after it.
+/// The stream whose first run is the first load. The streams of each session follow it.
 const LISTING: &str = "sessions";
 
-/// A run as `/v1/sync/runs` shows it; only what is printed.
+/// A run as `/v1/sync/runs` returns it, reduced to the fields that are printed.
 #[derive(Debug, Deserialize)]
 struct RunRow {
     run_id: i64,
@@ -43,7 +43,7 @@ struct RunList {
     items: Vec<RunRow>,
 }
 
-/// The demo's voice.
+/// Prints the progress of the demo.
 pub(super) struct Display {
     http: reqwest::Client,
     api: String,
@@ -53,7 +53,8 @@ pub(super) struct Display {
 }
 
 impl Display {
-    /// A voice that reads from the API at `address`; `psql` is how an analyst connects. `world` tells how much there is to load.
+    /// Creates a display that reads from the API at `address`. `psql` is the command with which an analyst connects;
+    /// `world` gives the number of sessions to load.
     pub(super) fn new(address: SocketAddr, psql: String, world: &World, began: DateTime<Utc>) -> anyhow::Result<Self> {
         let count = |platform: Platform| world.feed(platform).truth(began).map_or(0, |truth| truth.sessions);
         Ok(Self {
@@ -82,7 +83,7 @@ impl Display {
         }
     }
 
-    /// Shows the first run of each source, and returns the newest run's number.
+    /// Shows the first run of each source, and returns the newest run's id.
     async fn first_load(&self) -> anyhow::Result<i64> {
         let is_terminal = std::io::stderr().is_terminal();
         let target = if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -122,7 +123,7 @@ impl Display {
     async fn runs(&self) -> anyhow::Result<Vec<RunRow>> {
         let url = format!("{}/v1/sync/runs?limit=30", self.api);
         let list: RunList = self.http.get(url).send().await?.error_for_status()?.json().await?;
-        // runs of an earlier start are history
+        // Runs of an earlier start of the demo are not shown.
         Ok(list.items.into_iter().filter(|run| run.started_at >= self.began).collect())
     }
 

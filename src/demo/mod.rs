@@ -1,10 +1,11 @@
-//! Everything a newcomer lacks: a database and three providers.
+//! The demo: a private database and three simulated providers, so that the service runs with nothing installed but
+//! Postgres binaries.
 //!
-//! [`postgres`] runs a private, durable server from the binaries of this machine; [`simulator`] answers
-//! like the three providers, over real HTTP. The demo puts both under the service itself; the tests use
-//! the same ones, so that what is shown is what is tested.
-//! The server and the simulators know nothing of how records are polled, stored or queried; [`mod@run`] puts
-//! them under the service exactly as a user would.
+//! [`postgres`] runs a private, durable server from the binaries of this machine. [`simulator`] answers like the
+//! three providers, over real HTTP. The demo puts both under the service itself, and the tests use the same ones, so
+//! that the tests cover what the demo shows.
+//! The server and the simulators do not depend on how records are polled, stored or queried. [`mod@run`] puts them
+//! under the service exactly as a user would.
 
 mod display;
 pub mod postgres;

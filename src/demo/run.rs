@@ -1,8 +1,8 @@
 //! `tributary demo`: the whole service on this machine, with nothing configured.
 //!
-//! A private Postgres, three simulated providers over real HTTP, the pollers and the API, wired exactly
-//! as `serve` wires them. What is printed comes from the service's own API: the demo knows no more than
-//! a user would.
+//! A private Postgres, three simulated providers over real HTTP, the pollers and the API, wired exactly as `serve`
+//! wires them. The printed values come from the service's own API: the demo has no other access to the data than a
+//! user has.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -27,30 +27,30 @@ use crate::demo::simulate::{API_KEY, Providers};
 use crate::demo::simulator::world::{Shape, World};
 use crate::store::source;
 
-/// Where the demo keeps its database, unless told.
+/// Default folder of the demo's database.
 pub const DEFAULT_DATA_DIR: &str = "tributary-data";
-/// Where the demo answers, unless told or taken.
+/// Default address of the demo's API, if it is free.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
-/// The simulated past is the same on every machine.
+/// The same seed everywhere, so that the simulated history is the same on every machine.
 const SEED: u64 = 20_260_101;
-/// How far the simulated future goes, hours: a demo that is started again next week still lives.
+/// Length of the simulated future, hours: a demo that is started again next week still shows new sessions.
 const HOURS_AHEAD: u32 = 24 * 7;
 
 /// Arguments of `tributary demo`.
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Folder of the private Postgres; a second start goes on where the first stopped
+    /// Folder of the private Postgres; a second start continues where the first stopped
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
     data: PathBuf,
-    /// Where to answer [default: 127.0.0.1:8080, or a free port where that is taken]
+    /// Address of the API [default: 127.0.0.1:8080, or a free port if that is taken]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Folder of the Postgres binaries, where they are not found by themselves
+    /// Folder of the Postgres binaries, if they are not found automatically
     #[arg(long, value_name = "DIR")]
     pg_bin: Option<PathBuf>,
 }
 
-/// The folders programs are looked for in.
+/// Returns the folders in which the system looks for programs.
 pub fn search_path(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
     environment.get("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default()
 }
@@ -84,7 +84,7 @@ pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::R
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let driven = runtime.block_on(drive(args, &home));
     drop(runtime);
-    // the private server ends here, after its clients
+    // The private server ends here, after its clients.
     let folder = home.folder().to_owned();
     drop(home);
     driven?;
@@ -92,11 +92,11 @@ pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the demo's data lives.
+/// The database of the demo.
 enum Home {
-    /// A server of our own.
+    /// A server that the demo starts.
     Private(Server),
-    /// A database somebody named, and a folder for what else must be remembered.
+    /// A database given by `DATABASE_URL`, and a folder for the other state of the demo.
     Given { options: Box<PgConnectOptions>, folder: PathBuf },
 }
 
@@ -108,7 +108,7 @@ impl Home {
         }
     }
 
-    /// Makes the database ready for the demo. One that holds other sources is left alone: the demo would
+    /// Migrates the database and returns its options. A database that holds other sources is refused: the demo would
     /// mark them as no longer configured.
     async fn prepare(&self) -> anyhow::Result<PgConnectOptions> {
         let options = match self {
@@ -133,7 +133,7 @@ impl Home {
         Ok(options)
     }
 
-    /// How an analyst connects, for a shell.
+    /// Returns the shell command with which an analyst connects.
     fn psql(&self) -> String {
         match self {
             Self::Private(server) => {
@@ -180,7 +180,8 @@ async fn drive(args: &DemoArgs, home: &Home) -> anyhow::Result<()> {
     served.and(shown)
 }
 
-/// When the simulated world was made: kept beside the data, so that a second start finds the same past.
+/// Returns when the simulated world was created. The time is stored beside the data, so that a second start generates
+/// the same history.
 fn world_made_at(data_dir: &Path, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
     let path = data_dir.join("world-made-at");
     if let Ok(text) = std::fs::read_to_string(&path)

@@ -14,50 +14,49 @@ use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::world::{Shape, Volume, World};
 use crate::demo::simulator::{Platform, Simulator, SimulatorSettings};
 
-/// The key the simulated providers accept. It guards nothing.
+/// The key that the simulated providers accept. It is not a secret.
 pub(super) const API_KEY: &str = "simulated-key";
-/// Calls a minute that the simulated providers are asked for. The simulated RealtimeKit answers fifty times
-/// as many as the real one: behind each of its meetings are several calls, and whoever tries the demo
-/// should not wait half an hour for them.
+/// Calls a minute in the generated configuration, by provider. The simulated RealtimeKit allows fifty times as many
+/// as the real one: each of its meetings needs several calls, which would otherwise take half an hour.
 const REQUESTS_PER_MINUTE: [u32; 3] = [6_000, 6_000, 12_000];
-/// The same for the simulated RealtimeKit's own window of five minutes.
+/// Calls that the simulated RealtimeKit allows in its own window of five minutes.
 const CALLS_PER_WINDOW: u32 = 60_000;
 
 /// Arguments of `tributary simulate`.
 #[derive(Debug, clap::Args)]
 pub struct SimulateArgs {
-    /// First of four ports in a row: three providers and RealtimeKit's host of files; 0 takes free ones
+    /// First of four consecutive ports: three providers and RealtimeKit's file host; 0 takes free ones
     #[arg(long, default_value_t = 18_101, value_parser = clap::value_parser!(u16).range(..=65_532))]
     port: u16,
-    /// Decides everything that happens in the simulated world
+    /// Seed of the simulated world: the same seed gives the same sessions
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The world stands still: nothing starts, goes on or ends, so that figures can be compared
+    /// Freeze the world: nothing starts, continues or ends, so that metric values can be compared
     #[arg(long)]
     frozen: bool,
-    /// How many avatar sessions have been streamed already
+    /// Number of past avatar sessions
     #[arg(long, value_name = "N", default_value_t = Shape::default().avatars.history)]
     avatars: usize,
-    /// How many chats there have been already
+    /// Number of past chats
     #[arg(long, value_name = "N", default_value_t = Shape::default().chats.history)]
     chats: usize,
-    /// How many meetings have been held already
+    /// Number of past meetings
     #[arg(long, value_name = "N", default_value_t = Shape::default().meetings.history)]
     meetings: usize,
-    /// How far back that goes, days
+    /// Length of the past, days
     #[arg(long, value_name = "N", default_value_t = Shape::default().history_days)]
     history_days: u32,
-    /// Write a configuration for these providers here, and their key beside it
+    /// Write a configuration for these providers to this file, and their key beside it
     #[arg(long, value_name = "FILE")]
     write_config: Option<PathBuf>,
 }
 
-/// Three simulated providers that listen.
+/// Three running simulated providers.
 #[derive(Debug)]
 pub(super) struct Providers(Vec<(Platform, Simulator)>);
 
 impl Providers {
-    /// Starts them on `ports`, the last of them for RealtimeKit's files; 0 takes a free one.
+    /// Starts the providers on `ports`, the last of which is for RealtimeKit's files; 0 takes a free port.
     pub(super) async fn start(world: &World, clock: &Arc<dyn Clock>, ports: [u16; 4]) -> anyhow::Result<Self> {
         let mut providers = Vec::with_capacity(Platform::ALL.len());
         let [provider_ports @ .., files_port] = ports;
@@ -80,7 +79,7 @@ impl Providers {
         Ok(Self(providers))
     }
 
-    /// Where RealtimeKit's files are.
+    /// Returns the address of RealtimeKit's file host.
     pub(super) fn files_address(&self) -> Option<SocketAddr> {
         self.0.iter().find_map(|(_, simulator)| simulator.files_address())
     }
@@ -94,7 +93,7 @@ impl Providers {
         self.0.iter().map(move |(platform, simulator)| (name(*platform), simulator.address()))
     }
 
-    /// A configuration that polls them.
+    /// Returns a configuration that polls these providers.
     pub(super) fn toml(&self, listen: SocketAddr, schedule: &str) -> String {
         let mut toml = format!("[server]\nlisten = \"{listen}\"\n");
         for ((platform, simulator), rate) in self.0.iter().zip(REQUESTS_PER_MINUTE) {
@@ -104,7 +103,7 @@ impl Providers {
                 Platform::Realtimekit => "account_id = \"demo-account\"\napp_id = \"demo-app\"\n",
                 Platform::Konpro | Platform::Konvo => "",
             };
-            // writing to a text cannot fail
+            // Writing to a `String` cannot fail.
             let _ = write!(
                 toml,
                 "\n[[sources]]\nslug = \"{name}-demo\"\nprovider = \"{name}\"\nbase_url = \"{base_url}\"\n\

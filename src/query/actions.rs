@@ -1,7 +1,7 @@
-//! The journal of calls that started something, newest first.
+//! The journal of calls that start something at a provider, newest first.
 //!
-//! A call whose end nobody wrote down before its deadline has an unknown outcome: that is computed here from the
-//! present, since whoever could have written it is gone.
+//! A call without a recorded end has an unknown outcome after its deadline. This state is computed here from the
+//! current time, since the process that could have recorded the end no longer exists.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 use crate::model::action::LaunchLimits;
 use crate::query::{ReadError, reading};
 
-/// One call that started something, or was to.
+/// A call that started something, or tried to.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Action {
-    /// Number of the call; grows.
+    /// Number of the call; increases.
     pub action_id: i64,
     /// `generate_summary` or `start_streaming_session`.
     #[schema(example = "generate_summary")]
@@ -33,27 +33,27 @@ pub struct Action {
     pub session_id: Option<i64>,
     /// The provider's id of the session; null: there is none.
     pub provider_session_id: Option<String>,
-    /// Who asked: address of the caller.
+    /// Address of the caller.
     #[schema(example = "127.0.0.1:50214")]
     pub requested_by: String,
-    /// Id of the request, which is in the log too.
+    /// Id of the request, also in the log.
     pub request_id: String,
-    /// When it was asked for.
+    /// When the call was requested.
     pub started_at: DateTime<Utc>,
-    /// When the outcome was known; null: it is not.
+    /// When the outcome became known; null: it is not known.
     pub ended_at: Option<DateTime<Utc>>,
-    /// The provider's HTTP status; null: it gave no answer.
+    /// The provider's HTTP status; null: the provider gave no answer.
     pub http_status: Option<i32>,
     /// Class of the error.
     pub error_class: Option<String>,
-    /// What happened, in words; null: it went well.
+    /// Description of the result; null: the call succeeded.
     pub detail: Option<String>,
 }
 
-/// States a call can be in.
+/// States of a call.
 pub const STATES: [&str; 5] = ["started", "succeeded", "refused", "postponed", "unknown"];
 
-/// Which calls are asked for. Empty lists mean all.
+/// Filter of calls. Empty lists mean all.
 #[derive(Debug, Clone, Default)]
 pub struct ActionFilter {
     /// Any of these slugs.
@@ -62,13 +62,13 @@ pub struct ActionFilter {
     pub kinds: Vec<String>,
     /// Any of these states.
     pub states: Vec<String>,
-    /// Only this one.
+    /// Only this call.
     pub action_id: Option<i64>,
-    /// Only calls with a lower number than this.
+    /// Only calls with a lower number.
     pub before_action_id: Option<i64>,
 }
 
-/// The newest `limit` calls that pass the filter, as they stand at `now`.
+/// Returns the newest `limit` calls that pass the filter, as they stand at `now`.
 pub async fn list(
     pool: &PgPool,
     filter: &ActionFilter,
@@ -113,13 +113,13 @@ pub async fn list(
     sql.build_query_as().fetch_all(pool).await.map_err(reading("the calls that started something"))
 }
 
-/// The call of that number as it stands at `now`.
+/// Returns the call with that number, as it stands at `now`.
 pub async fn find(pool: &PgPool, action_id: i64, now: DateTime<Utc>) -> Result<Option<Action>, ReadError> {
     let filter = ActionFilter { action_id: Some(action_id), ..ActionFilter::default() };
     Ok(list(pool, &filter, now, 1).await?.pop())
 }
 
-/// The limits of the session a call launched; none where none was launched.
+/// Returns the limits of the session that a call launched; none if it launched none.
 pub async fn launch_limits(pool: &PgPool, action_id: i64) -> Result<LaunchLimits, ReadError> {
     let limits: Option<(Option<i32>, Option<bool>)> = sqlx::query_as(
         "select l.session_duration_limit_seconds, l.is_paid

@@ -1,8 +1,8 @@
-//! What is known about a part of a session as a whole: its messages, participants, transcript.
+//! Availability of the parts of a session: messages, participants, transcript.
 //!
-//! An empty list alone would not tell whether there is nothing or nothing is known, so every answer about a part says
-//! which, why, and when it is tried again. Meetings have a task for each part; the messages of other sessions come
-//! with them or not at all.
+//! An empty list alone does not show whether there is nothing or nothing is known, so every answer about a part
+//! states which, why, and when the part is tried again. Meetings have a task for each part. The messages of other
+//! sessions arrive with the session's record or not at all.
 
 use std::collections::BTreeMap;
 
@@ -15,32 +15,32 @@ use crate::model::source::MessageSupport;
 use crate::model::stream::Stream;
 use crate::query::{ReadError, reading};
 
-/// Whether a part of a session is there.
+/// Whether a part of a session is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// It is stored; an empty list means that there is nothing.
+    /// The part is stored; an empty list means that there is nothing.
     Available,
-    /// It was there, and nothing in it.
+    /// The part exists and has no content.
     Empty,
-    /// It may still come.
+    /// The part may still become available.
     Pending,
     /// The provider made none.
     NotEnabled,
-    /// The provider has it no longer.
+    /// The provider no longer has it.
     Expired,
-    /// It could not be read.
+    /// The part could not be read.
     Failed,
-    /// The provider has no such thing.
+    /// The provider has no such part.
     NotApplicable,
-    /// The provider has it; this source does not ask for it.
+    /// The provider has it; this source does not fetch it.
     NotFetched,
-    /// The provider gives it, but did not for this session.
+    /// The provider sends such parts, but sent none for this session.
     Unknown,
 }
 
 impl State {
-    /// A value of `analytics.session_artifacts.state`.
+    /// Parses a value of `analytics.session_artifacts.state`.
     fn parse(text: &str) -> Self {
         match text {
             "available" => Self::Available,
@@ -55,15 +55,16 @@ impl State {
     }
 }
 
-/// What is known about a part of a session.
+/// Availability of a part of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Availability {
-    /// Whether it is there.
+    /// Whether the part is available.
     pub availability: State,
-    /// What the last try met: `not_found`, `no_link`, `link_dead`, `zero_bytes`, `file_cut`, `incomplete` and others; null: nothing, or not tried.
+    /// Result of the last try: `not_found`, `no_link`, `link_dead`, `zero_bytes`, `file_cut`, `incomplete` and
+    /// others; null: no problem, or not tried.
     #[schema(example = "not_found")]
     pub reason: Option<String>,
-    /// When it is tried next; null: nothing is left to do.
+    /// When the part is tried next; null: no further try is planned.
     pub next_try_at: Option<DateTime<Utc>>,
 }
 
@@ -73,14 +74,14 @@ impl Availability {
     }
 }
 
-/// Where the parts of a session are, and what is known about each.
+/// The parts of a session, and the availability of each.
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// The source the session belongs to.
     pub source_id: i32,
     /// The session.
     pub session_id: i64,
-    /// When it began.
+    /// When the session began.
     pub started_at: DateTime<Utc>,
     message_support: String,
     has_message_count: bool,
@@ -88,13 +89,13 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// What is known about a stream fetched session by session.
+    /// Returns the availability of a stream that is fetched session by session.
     pub fn of(&self, stream: Stream) -> Availability {
         let known = self.artifacts.get(stream.as_str());
         known.cloned().unwrap_or_else(|| Availability::plain(State::NotApplicable))
     }
 
-    /// What is known about the messages, however they come.
+    /// Returns the availability of the messages, in whichever way the provider sends them.
     pub fn messages(&self) -> Availability {
         match self.message_support.as_str() {
             support if support == MessageSupport::None.as_str() => Availability::plain(State::NotApplicable),
@@ -106,7 +107,7 @@ impl Parts {
     }
 }
 
-/// Finds the parts of a session; `None` where there is no such session.
+/// Finds the parts of a session; returns `None` if there is no such session.
 pub async fn find(pool: &PgPool, session_id: i64) -> Result<Option<Parts>, ReadError> {
     let rows = sqlx::query!(
         r#"

@@ -1,7 +1,7 @@
-//! Backfills: ranges of the past that are read again, unit by unit, and how far each has come.
+//! Backfills: past ranges that are read again, unit by unit, and their progress.
 //!
-//! All figures are added up from the units when they are asked for; what a unit under way has read so far is taken from
-//! its run. Reconciliations are planned the same way and shown by [`crate::query::reconciliations`] instead.
+//! All counts are added up from the units at the time of the request; the counts of a unit that is being read come
+//! from its run. Reconciliations are planned in the same way, but [`crate::query::reconciliations`] lists them.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::query::{ReadError, reading};
 
-/// A range of the past that is read again.
+/// A past range that is read again.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Backfill {
     /// Number of the backfill.
@@ -24,30 +24,30 @@ pub struct Backfill {
     /// Kind of record.
     #[schema(example = "sessions")]
     pub stream: String,
-    /// `running`, `paused`, `done` (every unit is proven), `failed` (some are not) or `cancelled`.
+    /// `running`, `paused`, `done` (every unit is proven), `failed` (some units are not) or `cancelled`.
     #[schema(example = "running")]
     pub state: String,
-    /// Why it failed.
+    /// Why the backfill failed.
     pub reason: Option<String>,
     /// First instant of the range, by creation of sessions.
     pub range_from: DateTime<Utc>,
     /// First instant after it.
     pub range_to: DateTime<Utc>,
-    /// Who asked for it: address of the caller, or user and host of the command line.
+    /// Who requested it: address of the caller, or user and host of the command line.
     pub requested_by: String,
-    /// When.
+    /// When it was requested.
     pub created_at: DateTime<Utc>,
     /// When it ended; null: it has not.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Units in all. Grows while units that hold too much are cut.
+    /// Units in all. Grows when units with too many records are split.
     pub unit_count: i64,
     /// Units that are proven complete.
     pub proven_count: i64,
-    /// Units that were read and are not proven, with the reason in each.
+    /// Units that were read but not proven; each has a reason.
     pub doubtful_count: i64,
     /// Units that could not be read.
     pub failed_count: i64,
-    /// Units somebody works on now.
+    /// Units that are being read now.
     pub active_count: i64,
     /// Records the provider sent, repeats included.
     pub record_count: i64,
@@ -55,14 +55,14 @@ pub struct Backfill {
     pub inserted_count: i64,
     /// Sessions that had changed.
     pub updated_count: i64,
-    /// Sessions that were as stored.
+    /// Sessions that had not changed.
     pub unchanged_count: i64,
     /// Records that could not be normalized.
     pub rejected_count: i64,
-    /// No unit may be tried before this: the provider wants patience; null: nothing waits.
+    /// No unit is tried before this instant, because the provider asked to wait; null: no unit waits.
     pub waits_until: Option<DateTime<Utc>>,
-    /// Seconds it may still take, by how much of the range was done since it was last taken up; null: it does not run, or
-    /// nothing was done yet.
+    /// Estimated seconds left, from the share of the range done since the backfill was last started or resumed; null:
+    /// it is not running, or nothing has been done yet.
     pub eta_seconds: Option<i64>,
 }
 
@@ -78,7 +78,7 @@ pub struct BackfillUnit {
     /// `open`, `proven`, `doubtful` or `failed`.
     #[schema(example = "proven")]
     pub state: String,
-    /// Who works on it now.
+    /// The process that reads it now.
     pub owner: Option<String>,
     /// Tries so far.
     pub attempts: i32,
@@ -94,23 +94,23 @@ pub struct BackfillUnit {
     pub doubt: Option<String>,
 }
 
-/// States a backfill can have.
+/// States of a backfill.
 pub const STATES: [&str; 5] = ["running", "paused", "done", "failed", "cancelled"];
 
-/// Which backfills are asked for. Empty lists mean all.
+/// Filter of backfills. Empty lists mean all.
 #[derive(Debug, Clone, Default)]
 pub struct BackfillFilter {
     /// Any of these slugs.
     pub sources: Vec<String>,
     /// Any of these states.
     pub states: Vec<String>,
-    /// Only this one.
+    /// Only this backfill.
     pub backfill_id: Option<i64>,
-    /// Only backfills with a lower number than this.
+    /// Only backfills with a lower number.
     pub before_backfill_id: Option<i64>,
 }
 
-/// The newest `limit` backfills that pass the filter, as they stand at `now`.
+/// Returns the newest `limit` backfills that pass the filter, as they stand at `now`.
 pub async fn list(
     pool: &PgPool,
     filter: &BackfillFilter,
@@ -169,14 +169,14 @@ pub async fn list(
     sql.build_query_as().fetch_all(pool).await.map_err(reading("the backfills"))
 }
 
-/// The backfill of that number.
+/// Returns the backfill with that number.
 pub async fn find(pool: &PgPool, backfill_id: i64, now: DateTime<Utc>) -> Result<Option<Backfill>, ReadError> {
     let filter = BackfillFilter { backfill_id: Some(backfill_id), ..BackfillFilter::default() };
     Ok(list(pool, &filter, now, 1).await?.pop())
 }
 
-/// Units of a backfill in the order of their windows, after the one that begins at `after`; with `only_troubled`, those
-/// that are doubtful or failed.
+/// Returns units of a backfill in the order of their windows, after the one that begins at `after`; with
+/// `only_troubled`, only those that are doubtful or failed.
 pub async fn units(
     pool: &PgPool,
     backfill_id: i64,

@@ -1,9 +1,9 @@
-//! Buckets: a range of time cut at the clock or the calendar of a zone.
+//! Buckets: a range of time cut by the clock or the calendar of a zone.
 //!
-//! From a day up the cuts are calendar steps. Below a day they are absolute steps, counted from the beginning of each
-//! local day: the day on which clocks go back has 25 hours and none of them twice, and where they go back by half an
-//! hour the last piece of that day is a short one. So where a cut lies does not depend on where the range begins; only
-//! the first and the last bucket end where the range does. Buckets touch and never overlap.
+//! From a day up, the cuts are calendar steps. Below a day, they are absolute steps that count from the beginning of
+//! each local day. A day on which clocks go back has 25 hours, each of them once. Where clocks go back by half an
+//! hour, the last bucket of that day is shorter. So a cut does not depend on where the range begins; only the first
+//! and the last bucket end where the range does. Buckets touch and never overlap.
 
 use chrono::{DateTime, NaiveDate, Offset, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -11,10 +11,10 @@ use chrono_tz::Tz;
 use crate::query::calendar::{CalendarUnit, local_date, start_of_day};
 use crate::query::range::TimeRange;
 
-/// How finely a range is cut.
+/// The size of the buckets of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Granularity {
-    /// Not at all: one bucket.
+    /// One bucket for the whole range.
     None,
     /// Fifteen minutes.
     FifteenMinutes,
@@ -32,27 +32,27 @@ pub enum Granularity {
     Year,
 }
 
-/// How the cuts of a granularity follow each other.
+/// The kind of step between two cuts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// By the clock, within a local day.
+    /// Clock time, counted within a local day.
     Clock(TimeDelta),
-    /// By the calendar.
+    /// A unit of the calendar.
     Calendar(CalendarUnit),
 }
 
-/// Most buckets an answer may have.
+/// Most buckets of an answer.
 pub const MAX_BUCKETS: usize = 2_000;
 
-/// As many as a chart can show; what `auto` aims at.
+/// Most buckets that a chart can show; the limit of `auto`.
 const AUTO_BUCKETS: usize = 200;
 
 impl Granularity {
-    /// All of them, from the finest cut to none.
+    /// All granularities, from the finest to none.
     pub const ALL: [Self; 8] =
         [Self::FifteenMinutes, Self::Hour, Self::Day, Self::Week, Self::Month, Self::Quarter, Self::Year, Self::None];
 
-    /// The name in questions and answers.
+    /// Returns the name in requests and answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -66,7 +66,7 @@ impl Granularity {
         }
     }
 
-    /// How its cuts follow each other; `None`: there are none.
+    /// Returns the step between cuts; `None` if there are no cuts.
     pub fn step(self) -> Option<Step> {
         Some(match self {
             Self::None => return None,
@@ -80,17 +80,17 @@ impl Granularity {
         })
     }
 
-    /// The granularity of that name.
+    /// Returns the granularity of that name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|granularity| granularity.as_str() == text)
     }
 
-    /// The finest cut that a chart can show.
+    /// Returns the finest granularity that a chart can show.
     pub fn auto(range: TimeRange, zone: Tz) -> Self {
         Self::finest(range, zone, AUTO_BUCKETS)
     }
 
-    /// The finest cut that is allowed.
+    /// Returns the finest granularity that is allowed.
     pub fn finest_allowed(range: TimeRange, zone: Tz) -> Self {
         Self::finest(range, zone, MAX_BUCKETS)
     }
@@ -100,7 +100,7 @@ impl Granularity {
     }
 }
 
-/// The range in buckets, in order; `None` where they would be more than `max`.
+/// Cuts the range into buckets, in order; returns `None` if there would be more than `max`.
 pub fn cut(range: TimeRange, zone: Tz, granularity: Granularity, max: usize) -> Option<Vec<TimeRange>> {
     match granularity.step() {
         None => Some(vec![range]),
@@ -119,7 +119,7 @@ pub fn cut(range: TimeRange, zone: Tz, granularity: Granularity, max: usize) -> 
     }
 }
 
-/// The first dates of units, from that of `first` on.
+/// Returns the first dates of units, starting with `first`.
 fn calendar(unit: CalendarUnit, first: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     std::iter::successors(Some(first), move |date| Some(unit.next(*date)).filter(|next| next > date))
 }
@@ -143,7 +143,7 @@ fn collect(range: TimeRange, cuts: impl Iterator<Item = DateTime<Utc>>, max: usi
     Some(buckets)
 }
 
-/// The beginning of the hour that local clocks show; not every zone lies whole hours from UTC.
+/// Returns the start of the hour on local clocks; some zones are not whole hours from UTC.
 pub fn start_of_hour(zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
     let offset = i64::from(at.with_timezone(&zone).offset().fix().local_minus_utc());
     let into_hour = (at.timestamp() + offset).rem_euclid(3_600);
@@ -195,12 +195,12 @@ mod tests {
 
     #[test]
     fn where_clocks_go_back_by_half_an_hour_a_day_ends_with_a_short_piece() {
-        // Lord Howe, 2026-04-05: from 02:00 (+11) back to 01:30 (+10:30), a day of 24 hours and a half
+        // Lord Howe, 2026-04-05: from 02:00 (+11) back to 01:30 (+10:30), a day of 24.5 hours.
         let day = range("2026-04-04T13:00:00Z", "2026-04-05T13:30:00Z");
         let hours = cut(day, chrono_tz::Australia::Lord_Howe, Granularity::Hour, MAX_BUCKETS).unwrap();
         assert_eq!(hours.len(), 25);
         assert_eq!(hours[24], range("2026-04-05T13:00:00Z", "2026-04-05T13:30:00Z"));
-        // the next day begins at its own midnight again
+        // The next day begins at its own midnight again.
         let next = range("2026-04-05T13:00:00Z", "2026-04-05T16:00:00Z");
         let hours = cut(next, chrono_tz::Australia::Lord_Howe, Granularity::Hour, MAX_BUCKETS).unwrap();
         assert_eq!(hours[1], range("2026-04-05T13:30:00Z", "2026-04-05T14:30:00Z"));
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_day_that_never_was_has_no_bucket() {
-        // Apia went from the 29th to the 31st of December 2011
+        // Apia went from the 29th to the 31st of December 2011.
         let days = range("2011-12-29T10:00:00Z", "2012-01-01T10:00:00Z");
         let buckets = cut(days, chrono_tz::Pacific::Apia, Granularity::Day, MAX_BUCKETS).unwrap();
         assert_eq!(buckets.len(), 3);
@@ -233,7 +233,7 @@ mod tests {
     proptest! {
         #[test]
         fn buckets_tile_the_range(
-            // 2011 to 2033, in seconds: an end may lie anywhere
+            // 2011 to 2033, in seconds: a range may end at any second.
             start in 1_300_000_000_i64..2_000_000_000,
             seconds in 1_i64..1_500 * 3_600,
             cut_by in 0_usize..Granularity::ALL.len(),

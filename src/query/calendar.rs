@@ -1,8 +1,8 @@
 //! Local calendars: days, weeks, months and years of an IANA zone, as instants.
 //!
-//! A local day may have 23 or 25 hours, may begin at one in the morning, and on some islands did not
-//! happen at all. So a step from a day up is taken on dates, and each date is turned into the first
-//! instant that belongs to it; nothing is ever added in hours.
+//! A local day may have 23 or 25 hours, may begin at one in the morning, and on some islands one day did not exist.
+//! So steps of a day or more are computed on dates, and each date is converted to its first instant; hours are never
+//! added.
 
 use chrono::{DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use chrono::{TimeZone, Utc, Weekday};
@@ -24,7 +24,7 @@ pub enum CalendarUnit {
 }
 
 impl CalendarUnit {
-    /// The first date of the unit that holds `date`.
+    /// Returns the first date of the unit that contains `date`.
     pub fn floor(self, date: NaiveDate) -> NaiveDate {
         match self {
             Self::Day => date,
@@ -35,7 +35,7 @@ impl CalendarUnit {
         }
     }
 
-    /// The first date of the unit after the one that begins on `start`.
+    /// Returns the first date of the unit after the one that begins on `start`.
     pub fn next(self, start: NaiveDate) -> NaiveDate {
         let next = match self {
             Self::Day => start.checked_add_days(Days::new(1)),
@@ -47,23 +47,23 @@ impl CalendarUnit {
         next.unwrap_or(NaiveDate::MAX)
     }
 
-    /// The first date of the unit before the one that begins on `start`.
+    /// Returns the first date of the unit before the one that begins on `start`.
     pub fn previous(self, start: NaiveDate) -> NaiveDate {
         self.floor(start.pred_opt().unwrap_or(NaiveDate::MIN))
     }
 }
 
-/// The date that clocks of the zone show.
+/// Returns the date on local clocks.
 pub fn local_date(zone: Tz, at: DateTime<Utc>) -> NaiveDate {
     at.with_timezone(&zone).date_naive()
 }
 
-/// The first instant of a local day.
+/// Returns the first instant of a local day.
 pub fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
     first_instant(zone, date.and_time(NaiveTime::MIN))
 }
 
-/// The first instant at which clocks of the zone show `local` or later.
+/// Returns the first instant at which local clocks show `local` or later.
 pub fn first_instant(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
     match zone.from_local_datetime(&local) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.to_utc(),
@@ -71,7 +71,7 @@ pub fn first_instant(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
     }
 }
 
-/// Where clocks jump over `local`, the instant of the jump, found by halving: offsets lie within a day.
+/// Returns the instant at which clocks jump over `local`, by bisection: offsets are less than a day.
 fn end_of_jump(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
     let day = TimeDelta::hours(26);
     let (mut before, mut after) = (local.and_utc() - day, local.and_utc() + day);
@@ -86,7 +86,7 @@ fn end_of_jump(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
     after
 }
 
-/// The instant as RFC 3339 with the zone's offset.
+/// Returns the instant as RFC 3339 with the zone's offset.
 pub fn in_zone(zone: Tz, at: DateTime<Utc>) -> String {
     at.with_timezone(&zone).to_rfc3339()
 }
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_day_that_never_was_is_empty() {
-        // Apia: 2011-12-30 was left out.
+        // Apia: 2011-12-30 did not exist.
         let apia = chrono_tz::Pacific::Apia;
         assert_eq!(midnight(apia, 2011, 12, 30), midnight(apia, 2011, 12, 31));
     }

@@ -1,4 +1,4 @@
-//! How many calls a minute each source may make now, and what decides it.
+//! Call rates: the calls per minute that each source may make now, and their origin.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use utoipa::ToSchema;
 
 use crate::query::{ReadError, reading};
 
-/// How many calls a minute the account of a source may make. Sources of one account share it.
+/// Calls per minute of a source's account. Sources of one account share it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CallRate {
-    /// Calls a minute that are in force now.
+    /// Calls per minute in force now.
     #[schema(example = 560.0)]
     pub requests_per_minute: f64,
-    /// What decides it. `configured`: `requests_per_minute` of the source is the ceiling; `provider`: the strictest
-    /// policy the provider states, times `quota_share`; `default`: the provider states none.
+    /// Origin of the rate. `configured`: `requests_per_minute` of the source is the ceiling; `provider`: the
+    /// strictest policy that the provider states, times `quota_share`; `default`: the provider states none.
     #[schema(example = "provider")]
     pub decided_by: String,
-    /// What the provider's strictest stated policy leaves us a minute; null: it states none.
+    /// Calls per minute left by the provider's strictest stated policy; null: it states none.
     #[schema(example = 560.0)]
     pub stated_per_minute: Option<f64>,
 }
 
-/// By source.
+/// Returns the rates by source id.
 pub async fn list(pool: &PgPool, now: DateTime<Utc>) -> Result<BTreeMap<i32, CallRate>, ReadError> {
     let rows = sqlx::query!(
         r#"select s.source_id, b.requests_per_minute, b.is_set_by_hand,

@@ -1,9 +1,8 @@
-//! The catalog: which sources there are, what they can tell, and how far each is proven complete.
+//! The catalog: the sources, their capabilities, and how far each is proven complete.
 //!
-//! Every answer begins with this one small look-up. It is taken *before* the rows are read: a page that
-//! is saved in between makes the rows newer than the claim, and never the claim newer than the rows.
-//! Its fingerprint stands for everything an answer depends on besides the question, so that an unchanged
-//! answer is recognised without working it out.
+//! Every answer begins with this one small look-up. It is read *before* the rows: a page that is saved in between can
+//! make the rows newer than the stated completeness, but never the reverse. Its fingerprint covers everything that an
+//! answer depends on besides the request, so that an unchanged answer is recognised without computing it.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +16,7 @@ use crate::model::stream::Stream;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
-/// A configured account, or one that once was.
+/// A source that is, or once was, configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// Our number for it.
@@ -28,35 +27,36 @@ pub struct Source {
     pub provider: String,
     /// What its metered minutes measure; `None`: it meters nothing.
     pub minutes_basis: Option<String>,
-    /// Whether it says if a conversation was resolved.
+    /// Whether it reports if a conversation was resolved.
     pub has_outcomes: bool,
     /// `inline`, `per_session`, `not_fetched` or `none`.
     pub message_support: String,
-    /// What is fetched session by session.
+    /// Streams fetched session by session.
     pub session_streams: Vec<String>,
-    /// What of a chat means that a human took over; empty: nobody has said it.
+    /// Steps of a chat that mean that a human took over; empty: not configured.
     pub human_steps: Vec<String>,
     /// The kinds of session it can have.
     pub session_kinds: Vec<String>,
-    /// Nothing older is asked for.
+    /// Start of its history: nothing older is requested.
     pub history_from: DateTime<Utc>,
-    /// Six cron fields, UTC.
+    /// Cron schedule of six fields, UTC.
     pub schedule: String,
     /// Whether it is still configured.
     pub is_enabled: bool,
-    /// What is polled from it.
+    /// The streams polled from it.
     pub streams: Vec<StreamState>,
 }
 
 impl Source {
-    /// Whether it can have sessions with participants and transcripts.
+    /// Returns whether it can have sessions with participants and transcripts.
     pub fn has_meetings(&self) -> bool {
         [SessionKind::Meeting, SessionKind::Livestream]
             .iter()
             .any(|kind| self.session_kinds.iter().any(|k| k == kind.as_str()))
     }
 
-    /// Whether it can have sessions of one of these kinds and with one of these outcomes; empty lists mean any.
+    /// Returns whether it can have sessions of one of these kinds and with one of these outcomes; empty lists mean
+    /// any.
     pub fn can_hold(&self, session_kinds: &[String], outcomes: &[String]) -> bool {
         let is_kind = session_kinds.is_empty() || session_kinds.iter().any(|kind| self.session_kinds.contains(kind));
         let may_be = |outcome: &String| (outcome == Outcome::NotApplicable.as_str()) != self.has_outcomes;
@@ -64,15 +64,15 @@ impl Source {
     }
 }
 
-/// How far one stream of a source is proven complete.
+/// Completeness of one stream of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamState {
     /// Kind of record.
     pub stream: String,
-    /// Everything before it is stored; `None`: nothing is proven yet.
+    /// Everything before this instant is stored; `None`: nothing is proven yet.
     pub complete_through: Option<DateTime<Utc>>,
-    /// The oldest instant at which the state of what is stored was last seen, over the range asked about or all history;
-    /// `None`: some of it was never seen again.
+    /// The oldest instant at which the state of the stored records was last checked, over the requested range or all
+    /// history; `None`: some of it was never checked again.
     pub state_as_of: Option<DateTime<Utc>>,
     /// When a run last ended complete.
     pub last_success_at: Option<DateTime<Utc>>,
@@ -80,17 +80,17 @@ pub struct StreamState {
     pub last_verdict: String,
     /// Records that could not be normalized and wait for a fix.
     pub open_reject_count: i64,
-    /// Ranges known not to be complete and not accepted by an operator, as far as they touch the range asked about.
+    /// Ranges that touch the requested range, are known to be incomplete and are not accepted by an operator.
     pub gaps: Vec<TimeRange>,
-    /// Ranges proven complete, as far as they touch the range asked about.
+    /// Ranges that touch the requested range and are proven complete.
     pub proven: Vec<TimeRange>,
-    /// Ranges that are not proven complete and that an operator accepts, as far as they touch the range asked about.
+    /// Ranges that touch the requested range, are not proven complete and are accepted by an operator.
     pub accepted: Vec<TimeRange>,
 }
 
 impl StreamState {
-    /// Ranges that are proven complete or accepted as they are: what is left out of them is not known. Oldest first;
-    /// they neither overlap nor touch.
+    /// Returns the ranges that are proven complete or accepted; the rest is unknown. Oldest first; they neither
+    /// overlap nor touch.
     pub fn covered(&self) -> Vec<TimeRange> {
         let mut ranges: Vec<TimeRange> = self.proven.iter().chain(&self.accepted).copied().collect();
         ranges.sort_by_key(|range| range.from);
@@ -110,11 +110,11 @@ impl StreamState {
 pub struct Catalog {
     /// By slug.
     pub sources: Vec<Source>,
-    /// How often anything was written, over all sources.
+    /// Number of writes, over all sources.
     pub version: i64,
 }
 
-/// Which sources a question is about. Empty lists mean all.
+/// Filter of sources. Empty lists mean all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceFilter {
     /// Any of these providers.
@@ -124,7 +124,7 @@ pub struct SourceFilter {
 }
 
 impl SourceFilter {
-    /// Whether every source is meant.
+    /// Returns whether the filter selects every source.
     pub fn is_empty(&self) -> bool {
         self.providers.is_empty() && self.sources.is_empty()
     }
@@ -232,25 +232,25 @@ impl Catalog {
         Self { sources, version }
     }
 
-    /// The sources a filter leaves, by slug; disabled ones too, since their history stays.
+    /// Returns the sources that pass a filter, by slug; disabled ones too, since their history stays.
     pub fn select(&self, filter: &SourceFilter) -> Vec<&Source> {
         let any_of = |list: &[String], value: &String| list.is_empty() || list.contains(value);
         let chosen = |s: &&Source| any_of(&filter.providers, &s.provider) && any_of(&filter.sources, &s.source);
         self.sources.iter().filter(chosen).collect()
     }
 
-    /// The providers there are sources of.
+    /// Returns the providers that have sources.
     pub fn providers(&self) -> BTreeSet<&str> {
         self.sources.iter().map(|source| source.provider.as_str()).collect()
     }
 
-    /// Which state of the data an answer was made from. It only grows, and does so with each writing, in the order of
-    /// commits: an instant would not, since what was begun first may be stored last.
+    /// Returns the version of the data behind an answer. It increases with every write, in the order of commits. A
+    /// timestamp would not, since the transaction that began first may commit last.
     pub fn data_version(&self) -> String {
         format!("d{}", self.version)
     }
 
-    /// A hash of all that an answer takes from here.
+    /// Returns a hash of everything that an answer takes from the catalog.
     pub fn fingerprint(&self) -> Vec<u8> {
         Sha256::digest(format!("{self:?}")).to_vec()
     }

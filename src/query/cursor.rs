@@ -1,8 +1,8 @@
-//! Positions in a list: opaque to callers, and bound to the question they came from.
+//! Cursors of lists: opaque to callers, and bound to the request they came from.
 //!
-//! A position is the sort key of the last row given, so that a page costs the same at any depth and no row
-//! is lost or repeated when others are added. It carries a hash of the question: going on with another
-//! filter would skip rows in silence, so it is refused. It grants nothing and is therefore not signed.
+//! A cursor is the sort key of the last row returned, so that a page costs the same at any depth, and added rows
+//! cause no gaps or repeats. It carries a hash of the request: a cursor used with another filter would silently skip
+//! rows, so it is refused. It grants no access and is therefore not signed.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -10,24 +10,24 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-/// Why a cursor was refused.
+/// Reasons why a cursor is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {
     /// Not a cursor of this list.
     #[error("This is not a cursor of this list; take it from page.next as it is")]
     Unreadable,
-    /// Made for another question.
+    /// A cursor of another request.
     #[error("The cursor belongs to another question: keep all parameters but limit, or start again without it")]
     OtherQuestion,
 }
 
-/// Writes the position after a row with sort key `key` in the answer to `question`.
+/// Encodes the position after a row with sort key `key` in the answer to `question`.
 pub fn encode<K: Serialize>(question: &str, key: &K) -> String {
     let json = serde_json::to_string(&(fold(question), key)).unwrap_or_default();
     BASE64_URL_SAFE_NO_PAD.encode(json)
 }
 
-/// Reads a position back.
+/// Decodes the position of a cursor.
 pub fn decode<K: DeserializeOwned>(question: &str, cursor: &str) -> Result<K, CursorError> {
     let json = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| CursorError::Unreadable)?;
     if json.windows(6).any(|text| text == b"\\u0000") {

@@ -1,7 +1,7 @@
-//! What providers sent and nobody expected, newest first.
+//! Drift: unexpected content in provider records, newest first.
 //!
-//! The ledger tells that a provider changes before anything breaks: a new field, a new word of a closed list, a value that
-//! cannot be read any more. The records themselves are kept whole.
+//! It shows that a provider changes before anything breaks: a new field, a new word of a closed list, a value that
+//! can no longer be read. The records themselves are stored unchanged.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::query::{ReadError, reading};
 
-/// Something nobody expected.
+/// Unexpected content in records of a provider.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Drift {
     /// Slug of the source that sent it.
@@ -25,35 +25,35 @@ pub struct Drift {
     /// `unknown_field`, `unknown_value`, `unreadable_value`, `replaced_text` or `stray_quote`.
     #[schema(example = "unknown_field")]
     pub kind: String,
-    /// Where in the record: a JSON pointer without positions of lists; empty: the whole, or its envelope.
+    /// JSON pointer into the record, without list positions; empty: the whole record, or its envelope.
     #[schema(example = "/status/closed_by")]
     pub path: String,
-    /// The value, where it is a word of a closed list, or what is wrong with it; null: it may be personal and is only in
+    /// The value, if it is a word of a closed list, or what is wrong with it; null: it may be personal and is only in
     /// the raw records.
     pub value: Option<String>,
-    /// When it was first met.
+    /// When it was first seen.
     pub first_seen_at: DateTime<Utc>,
-    /// When it was last met in a new or changed record.
+    /// When it was last seen in a new or changed record.
     pub last_seen_at: DateTime<Utc>,
-    /// Records with distinct content that held it.
+    /// Number of records with distinct content that contained it.
     #[schema(example = 12)]
     pub record_count: i64,
 }
 
-/// Kinds there are.
+/// Kinds of drift.
 pub const KINDS: [&str; 5] = ["unknown_field", "unknown_value", "unreadable_value", "replaced_text", "stray_quote"];
 
-/// Place of a line in the list.
+/// Sort key of a line in the list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DriftKey {
-    /// When it was first met.
+    /// When it was first seen.
     pub first_seen_at: DateTime<Utc>,
     /// Source, stream, kind, path and value.
     pub name: (String, String, String, String, String),
 }
 
 impl Drift {
-    /// Its place in the list.
+    /// Returns its sort key.
     pub fn key(&self) -> DriftKey {
         let value = self.value.clone().unwrap_or_default();
         let name = (self.source.clone(), self.stream.clone(), self.kind.clone(), self.path.clone(), value);
@@ -61,7 +61,7 @@ impl Drift {
     }
 }
 
-/// Which lines are asked for. Empty lists mean all.
+/// Filter of lines. Empty lists mean all.
 #[derive(Debug, Clone, Default)]
 pub struct DriftFilter {
     /// Any of these slugs.
@@ -72,7 +72,7 @@ pub struct DriftFilter {
     pub kinds: Vec<String>,
 }
 
-/// The `limit` newest that pass the filter, after `after`.
+/// Returns the newest `limit` lines that pass the filter, after `after`.
 pub async fn list(
     pool: &PgPool,
     filter: &DriftFilter,

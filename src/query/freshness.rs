@@ -1,7 +1,7 @@
-//! How fresh an answer is: not when it was made, but up to when the data behind it is proven complete.
+//! Freshness of an answer: the instant up to which its data are proven complete.
 //!
-//! A cache time moves when the cache is filled and stands still when a source changes; the instant up to
-//! which every page was read does neither. It stands in every answer.
+//! The time at which a cache is filled moves without new data, and stands still when a source changes. The instant up
+//! to which every page was read does neither, so every answer states it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -10,41 +10,41 @@ use utoipa::ToSchema;
 use crate::query::catalog::{Catalog, Source, StreamState};
 use crate::query::range::TimeRange;
 
-/// Whether an answer can be acted upon.
+/// Whether the data behind an answer are up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FreshnessState {
-    /// All streams behind it are proven complete, over the range asked about, up to a short while ago.
+    /// All streams behind the answer are proven complete, over the requested range, up to a short while ago.
     Fresh,
-    /// At least one is not.
+    /// At least one stream is not.
     Stale,
 }
 
-/// How far the data behind an answer is proven complete.
+/// Completeness of the data behind an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Freshness {
-    /// `stale` once a stream is further behind than it may be.
+    /// `stale` if a stream is further behind than allowed.
     pub state: FreshnessState,
-    /// Everything before this instant is stored, over all streams involved and since their history begins; null: one of
-    /// them has proven nothing yet. Ranges that an operator accepts as they are do not hold it back.
+    /// Everything before this instant is stored, over all streams involved and since their history begins; null: one
+    /// of them has proven nothing yet. Ranges that an operator accepts do not hold it back.
     pub complete_through: Option<DateTime<Utc>>,
-    /// The oldest instant at which the state of what is stored was last seen, over the range asked about and all streams
-    /// involved: outcomes, ends and minutes that changed later may not be stored yet. Null: for some of it that is not
-    /// known.
+    /// The oldest instant at which the state of the stored records was last checked, over the requested range and all
+    /// streams involved: outcomes, ends and minutes that changed later may not be stored yet. Null: unknown for some
+    /// of the records.
     pub state_as_of: Option<DateTime<Utc>>,
-    /// How far the range asked about is proven, over all streams involved; `state` is judged by it. Absent: no range was
-    /// asked about.
+    /// How far the requested range is proven, over all streams involved; it decides `state`. Absent: no range was
+    /// requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<RangeProof>,
-    /// State of what is stored: a number that grows with each writing, and only then. A poll that finds nothing new
-    /// leaves it.
+    /// Version of the stored data: increases with every write, and only then. A poll that finds nothing new leaves it
+    /// unchanged.
     #[schema(example = "d48213")]
     pub data_version: String,
     /// The streams involved. Sources that are no longer configured are left out.
     pub streams: Vec<StreamFreshness>,
 }
 
-/// How far one stream is proven complete.
+/// Completeness of one stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StreamFreshness {
     /// Slug of the source.
@@ -58,10 +58,10 @@ pub struct StreamFreshness {
     pub stream: String,
     /// Everything before this instant is stored; null: nothing is proven yet.
     pub complete_through: Option<DateTime<Utc>>,
-    /// The oldest instant at which the state of what is stored was last seen, over the range asked about; null: for some
-    /// of it that is not known.
+    /// The oldest instant at which the state of the stored records was last checked, over the requested range; null:
+    /// unknown for some of the records.
     pub state_as_of: Option<DateTime<Utc>>,
-    /// How far the range asked about is proven. Absent: no range was asked about, or the history of the source begins
+    /// How far the requested range is proven. Absent: no range was requested, or the history of the source begins
     /// after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<RangeProof>,
@@ -75,17 +75,17 @@ pub struct StreamFreshness {
 /// How far a range is proven complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RangeProof {
-    /// Everything of the range before this instant is stored; null: its beginning is not proven.
+    /// Everything in the range before this instant is stored; null: its beginning is not proven.
     pub complete_through: Option<DateTime<Utc>>,
-    /// Whether all of the range is proven; false while it runs, and where a hole in it is accepted.
+    /// Whether the whole range is proven; false while the range is not over, and if a gap in it is accepted.
     pub is_proven: bool,
-    /// Whether a range in it could not be proven and an operator accepts that.
+    /// Whether an operator accepts a part of the range that could not be proven.
     pub has_accepted_gap: bool,
 }
 
 impl RangeProof {
-    /// How far a stream is proven over `range`. `None`: the history of its source begins after it, and no backfill has
-    /// proven any of it.
+    /// Returns how far a stream is proven over `range`; `None` if the history of its source begins after the range
+    /// and no backfill has proven any of it.
     pub fn of(source: &Source, stream: &StreamState, range: TimeRange) -> Option<Self> {
         let touches = |proven: &TimeRange| proven.from < range.to && proven.to > range.from;
         let from = if source.history_from < range.to { range.from.max(source.history_from) } else { range.from };
@@ -100,7 +100,7 @@ impl RangeProof {
         })
     }
 
-    /// Whether the range is complete as far as it must be at `now`: to its end, or up to `limit` ago.
+    /// Returns whether the range is complete as far as required at `now`: to its end, or up to `limit` ago.
     pub fn is_within(&self, range: TimeRange, now: DateTime<Utc>, limit: TimeDelta) -> bool {
         self.complete_through.is_some_and(|through| through >= range.to.min(now - limit))
     }
@@ -115,14 +115,14 @@ impl RangeProof {
 }
 
 impl Freshness {
-    /// The freshness of all that `sources` give, at `now`; a stream is stale when it is proven complete only up to
+    /// Returns the freshness of all data of `sources` at `now`. A stream is stale if it is proven complete only up to
     /// more than `stale_after` ago.
     pub fn of(catalog: &Catalog, sources: &[&Source], now: DateTime<Utc>, stale_after: TimeDelta) -> Self {
         Self::over(catalog, sources, None, now, stale_after)
     }
 
-    /// The freshness of what `sources` give over `range`, with which the catalog was read: what lies before it or after
-    /// it does not count.
+    /// Returns the freshness of the data of `sources` over `range`, for which the catalog was read. Data outside the
+    /// range do not count.
     pub fn over(
         catalog: &Catalog,
         sources: &[&Source],
@@ -130,7 +130,7 @@ impl Freshness {
         now: DateTime<Utc>,
         stale_after: TimeDelta,
     ) -> Self {
-        // what has not begun can be late like the present alone
+        // A range that has not begun is treated as no range.
         let range = range.filter(|range| range.from < now);
         let mut of_range: Option<RangeProof> = None;
         let mut complete_through = Some(DateTime::<Utc>::MAX_UTC);

@@ -1,4 +1,4 @@
-//! How late each source's records come, and how far its polls reach back for that.
+//! Lateness of each source's records, and how far its polls reach back because of it.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,22 @@ use utoipa::ToSchema;
 
 use crate::query::{ReadError, reading};
 
-/// How late a source's records came in the last 14 days.
+/// Lateness of a source's records in the last 14 days.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Lateness {
-    /// How far each poll reaches back behind what is proven complete, seconds; null: never polled.
+    /// How far each poll reaches back behind the proven range, seconds; null: never polled.
     #[schema(example = 3600)]
     pub overlap_seconds: Option<i64>,
-    /// The latest that a session appeared in a range that was proven complete, seconds; null: none did. Polls reach back
-    /// at least so far.
+    /// The longest delay with which a session appeared in a range already proven complete, seconds; null: none did.
+    /// Polls reach back at least this far.
     pub latest_arrival_seconds: Option<i64>,
     /// Sessions that appeared later than any poll reaches back; found by reading old ranges again.
     pub found_later_count: i64,
-    /// The longest after its end that a session still changed, seconds; null: none did.
+    /// The longest time after its end at which a session still changed, seconds; null: none did.
     pub latest_change_seconds: Option<i64>,
 }
 
-/// The lateness of each source, by its number.
+/// Returns the lateness of each source, by source id.
 pub async fn list(pool: &PgPool, today: chrono::NaiveDate) -> Result<BTreeMap<i32, Lateness>, ReadError> {
     let rows = sqlx::query!(
         r#"

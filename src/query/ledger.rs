@@ -1,7 +1,8 @@
-//! The minutes ledger: a row for each session and kind of minutes it can have.
+//! The minutes ledger: one row for each session and kind of minutes it can have.
 //!
-//! No row: not applicable; a row without minutes: unknown, and not zero. What is counted here is what figures count, so
-//! that the rows of a kind add up to the figure of the same name: they are not rounded, so that it holds to its last digit.
+//! No row means not applicable; a row without minutes means unknown, not zero. The ledger counts the same sessions as
+//! metrics do, so that the rows of a kind add up to the metric of the same name. Rows are not rounded, so that the
+//! sums agree to the last digit.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -30,28 +31,28 @@ pub struct LedgerLine {
     /// Kind of platform.
     #[schema(example = "realtimekit")]
     pub provider: String,
-    /// The provider's id, to the letter.
+    /// The provider's id, unchanged.
     pub provider_session_id: String,
     /// `consumed` (what the provider meters), `wall_clock` (start to end), `participant` (sum of the presences) or
     /// `active` (gaps between messages, five minutes each at most).
     #[schema(example = "consumed")]
     pub minutes_kind: String,
-    /// What they measure: `participant_time`, `session_time`, `elapsed` or `activity`. Never add different ones
+    /// What they measure: `participant_time`, `session_time`, `elapsed` or `activity`. Do not add different bases
     /// without saying so.
     #[schema(example = "participant_time")]
     pub minutes_basis: String,
-    /// How many; null: not known, which is not zero.
+    /// Number of minutes; null: unknown, which is not zero.
     pub minutes: Option<Unrounded>,
     /// Whether the provider meters them.
     pub is_billable: bool,
-    /// True while the session runs or is open.
+    /// True while the session is live or open.
     pub is_provisional: bool,
-    /// How they are rounded when sold: `none`, or the rounding of the rate card in force; null: not sold.
+    /// Rounding of sold minutes: `none`, or the rounding of the rate card in force; null: not sold.
     #[schema(example = "ceil_per_session")]
     pub rounding: Option<String>,
-    /// How many are sold, after rounding; null: not sold, or not known.
+    /// Minutes sold, after rounding; null: not sold, or unknown.
     pub rounded_minutes: Option<Unrounded>,
-    /// What the provider meters minus the sum of the presences, signed; null: not applicable, or not known.
+    /// Metered minutes minus the sum of the presences, signed; null: not applicable, or unknown.
     pub difference_minutes: Option<Unrounded>,
     /// Why they differ: `still_live`, `rounding`, `participants_missing` or `other`.
     pub difference_class: Option<String>,
@@ -60,7 +61,8 @@ pub struct LedgerLine {
 /// Sort key of a line: start, session and kind.
 pub type LedgerKey = (DateTime<Utc>, i64, String);
 
-/// Up to `limit` lines of sessions that pass the filter, of these kinds (none: all), after `after`; newest first.
+/// Returns up to `limit` lines of sessions that pass the filter, of these kinds (none: all), after `after`; newest
+/// first.
 pub async fn list(
     pool: &PgPool,
     filter: &SessionFilter,
@@ -88,7 +90,7 @@ pub async fn list(
         sql.push(" and s.started_at >= ").push_bind(started.from).push(" and s.started_at < ").push_bind(started.to);
     }
     if let Some((started_at, session_id, kind)) = after {
-        // the first says where in the index to begin
+        // The first condition sets the start of the index scan.
         sql.push(" and s.started_at <= ").push_bind(started_at);
         sql.push(" and (s.started_at, s.session_id, k.minutes_kind) < (").push_bind(started_at);
         sql.push(", ").push_bind(session_id).push(", ").push_bind(kind).push(")");
@@ -106,7 +108,7 @@ select s.started_at, s.session_id, s.source, s.provider, s.provider_session_id, 
        case when k.is_billable then s.unexplained_minutes_class end as difference_class
   from analytics.sessions s";
 
-/// By preset, parts of a session may be rounded in different ways.
+/// Presets can have different prices, so parts of a session may be rounded in different ways.
 const ROUNDINGS: &str = "
  cross join lateral (
        select string_agg(distinct x.pricing_rounding, ',' order by x.pricing_rounding) as rounding

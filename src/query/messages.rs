@@ -1,7 +1,7 @@
 //! The messages of one session, in the provider's order, with their text.
 //!
-//! Texts are personal and live in `analytics_pii`. Whether there could be more is said by
-//! [`crate::query::availability`].
+//! Texts are personal data and live in `analytics_pii`. [`crate::query::availability`] states whether messages may be
+//! missing.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::query::{ReadError, reading};
 pub struct Message {
     /// The provider's id.
     pub provider_message_id: String,
-    /// Place in the provider's order, from 0.
+    /// Position in the provider's order, from 0.
     pub position: i32,
     /// When it was sent; null: the provider gave no readable time.
     pub sent_at: Option<DateTime<Utc>>,
@@ -35,7 +35,7 @@ pub struct Message {
     pub word_count: Option<i32>,
 }
 
-/// Up to `limit` messages after the one with sort key `after`: its position, then its id.
+/// Returns up to `limit` messages after the one with sort key `after`: its position, then its id.
 pub async fn list(
     pool: &PgPool,
     of: &Parts,

@@ -1,10 +1,10 @@
-//! What is known, read for whoever asks: figures, lists, freshness and the health of polling.
+//! Reads: metrics, lists, freshness and the health of polling.
 //!
-//! One file a question. SQL reads the schema `analytics`, which is a contract and has the names of the
-//! answers, and the facts in `ingest`; it never writes. Figures come from one registry
-//! ([`metrics::registry`]), and every answer says how far the data behind it is proven complete
-//! ([`catalog`]), so that zero, unknown and not applicable stay three things.
-//! Nothing here knows HTTP, or which parameter a value came from; the present is always an argument.
+//! One file per query. SQL reads the schema `analytics`, which is a contract and has the names of the answers, and
+//! the facts in `ingest`; it never writes. Metrics come from one registry ([`metrics::registry`]), and every answer
+//! states how far the data behind it is proven complete ([`catalog`]), so that zero, unknown and not applicable stay
+//! distinct.
+//! Nothing here depends on HTTP or on the parameter that a value came from; the current time is always an argument.
 
 pub mod actions;
 pub mod availability;
@@ -43,29 +43,29 @@ pub mod transcripts;
 pub mod windows;
 pub mod zones;
 
-/// Why a question was not answered.
+/// Reasons why a query failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The database did not answer, or not in time.
     #[error("could not read {what}")]
     Database {
-        /// What was being read.
+        /// The data being read.
         what: &'static str,
-        /// What the driver says.
+        /// The error of the driver.
         #[source]
         source: sqlx::Error,
     },
     /// More rows than an answer may have.
     #[error("the answer would have {rows} rows; {max} are allowed")]
     TooManyRows {
-        /// Rows it would have.
+        /// Rows of the answer.
         rows: usize,
-        /// Rows allowed.
+        /// Most rows allowed.
         max: usize,
     },
 }
 
-/// Names what was being read when the driver failed.
+/// Returns a closure for `map_err` that adds what was being read.
 pub(crate) fn reading(what: &'static str) -> impl FnOnce(sqlx::Error) -> ReadError {
     move |source| ReadError::Database { what, source }
 }

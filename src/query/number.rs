@@ -1,7 +1,7 @@
 //! Exact numbers in answers.
 //!
-//! Minutes and rates are decimals from the database to the reader. A float on the way would turn 0.1
-//! into 0.1000000000000000055, so the digits are written into the JSON as they are.
+//! Minutes and rates are decimals from the database to the answer. A float on the way would turn 0.1 into
+//! 0.1000000000000000055, so the digits are written into the JSON unchanged.
 
 use std::fmt;
 
@@ -17,10 +17,10 @@ use utoipa::openapi::{RefOr, Schema};
 pub struct Number(pub Decimal);
 
 impl Number {
-    /// Digits kept after the point.
+    /// Digits after the decimal point.
     pub const DIGITS: u32 = 9;
 
-    /// The quotient; `None` for an empty divisor.
+    /// Returns the quotient; `None` if the divisor is zero.
     pub fn ratio(numerator: Decimal, denominator: Decimal) -> Option<Self> {
         numerator.checked_div(denominator).map(Self)
     }
@@ -49,8 +49,8 @@ impl utoipa::PartialSchema for Number {
 
 impl utoipa::ToSchema for Number {}
 
-/// A decimal that is written as a JSON number with all digits the database has of it, for rows that must add up to a
-/// rounded sum: a third of a minute three times is one.
+/// A decimal that is written as a JSON number with all digits of the database, for rows that must add up to a rounded
+/// sum: three times a third of a minute is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct Unrounded(pub Decimal);

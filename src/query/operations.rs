@@ -1,4 +1,4 @@
-//! The journal of what operators told the pollers to do, newest first.
+//! The journal of operator commands to the pollers, newest first.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -7,44 +7,44 @@ use utoipa::ToSchema;
 
 use crate::query::{ReadError, reading};
 
-/// One wish.
+/// One operator command.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Operation {
-    /// Its number; grows.
+    /// Number of the command; increases.
     #[schema(example = 12)]
     pub operation_id: i64,
-    /// When it was asked for.
+    /// When it was requested.
     pub requested_at: DateTime<Utc>,
     /// `pause`, `resume`, `run`, `replay`, `backfill` and others to come.
     #[schema(example = "pause")]
     pub kind: String,
-    /// Slug of the source; null: about all of them.
+    /// Slug of the source; null: all sources.
     #[schema(example = "rtk-prod")]
     pub source: Option<String>,
-    /// The stream; null: about all of them.
+    /// The stream; null: all streams.
     #[schema(example = "chat")]
     pub stream: Option<String>,
-    /// What of it: the number of a reject, a range of time; null: nothing more.
+    /// Further detail: the number of a reject, or a range of time; null: none.
     pub target: Option<String>,
-    /// Who: address of the caller, or user and host of the command line.
+    /// Who requested it: address of the caller, or user and host of the command line.
     #[schema(example = "127.0.0.1:50214")]
     pub requested_by: String,
-    /// Id of the request, which is in the log too; null: the command line.
+    /// Id of the request, also in the log; null: requested on the command line.
     pub request_id: Option<String>,
 }
 
-/// Which wishes are asked for. Empty lists mean all.
+/// Filter of commands. Empty lists mean all.
 #[derive(Debug, Clone, Default)]
 pub struct OperationFilter {
     /// Any of these slugs.
     pub sources: Vec<String>,
     /// Any of these kinds.
     pub kinds: Vec<String>,
-    /// Only wishes with a lower number than this.
+    /// Only commands with a lower number.
     pub before_operation_id: Option<i64>,
 }
 
-/// The newest `limit` wishes that pass the filter.
+/// Returns the newest `limit` commands that pass the filter.
 pub async fn list(pool: &PgPool, filter: &OperationFilter, limit: i64) -> Result<Vec<Operation>, ReadError> {
     let mut sql = QueryBuilder::<Postgres>::new(
         "select o.operation_id, o.requested_at::timestamptz as requested_at, o.kind, src.source_slug as source, o.stream,

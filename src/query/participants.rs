@@ -1,6 +1,6 @@
-//! The participants of one session, by the time they joined, with their names.
+//! The participants of one session, by joining time, with their names.
 //!
-//! Names are personal and live in `analytics_pii`. Who joined twice stands there twice.
+//! Names are personal data and live in `analytics_pii`. A person who joined twice is listed twice.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -12,48 +12,48 @@ use crate::query::availability::Parts;
 use crate::query::number::Number;
 use crate::query::{ReadError, reading};
 
-/// One presence of somebody in a session.
+/// One presence of a person in a session.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Participant {
-    /// Our number of the presence.
+    /// Our number for the presence.
     pub participant_id: i64,
     /// The provider's id of the presence; new on each join.
     pub provider_participant_id: String,
-    /// Pseudonym of the person; null: nobody knows who it was.
+    /// Pseudonym of the person; null: unidentified.
     pub person_id: Option<String>,
-    /// Name shown. Personal.
+    /// Display name. Personal.
     #[schema(example = "Ada")]
     pub display_name: Option<String>,
     /// The customer's own id of the person. Personal.
     pub custom_participant_id: Option<String>,
-    /// What the person was allowed to do.
+    /// Name of the participant's permissions.
     #[schema(example = "group_call_host")]
     pub preset_name: Option<String>,
-    /// When the presence began; null: not said.
+    /// When the presence began; null: not given.
     pub joined_at: Option<DateTime<Utc>>,
-    /// When it ended; null: still there, or not known.
+    /// When it ended; null: not ended, or unknown.
     pub left_at: Option<DateTime<Utc>>,
-    /// True where the provider gave no end, and `left_at` is `joined_at` plus the length it gave.
+    /// True if the provider gave no end, and `left_at` is `joined_at` plus the given length.
     pub is_left_at_derived: bool,
-    /// Length by the provider, seconds; null: not said.
+    /// Length as given by the provider, seconds; null: not given.
     pub duration_seconds: Option<Number>,
-    /// True where the same person was in this session before.
+    /// True if the same person was in this session before.
     pub is_rejoin: bool,
 }
 
 impl Participant {
-    /// Its place in the list.
+    /// Returns its sort key.
     pub fn key(&self) -> (DateTime<Utc>, i64) {
         (self.joined_at.unwrap_or_else(never), self.participant_id)
     }
 }
 
-/// The last instant that can be stored: there presences stand of which nobody says the beginning.
+/// Returns the last instant that can be stored: the sort time of presences without a start.
 fn never() -> DateTime<Utc> {
     time::sane_range().1 - TimeDelta::microseconds(1)
 }
 
-/// Up to `limit` presences after the one with sort key `after`; those without a beginning come last.
+/// Returns up to `limit` presences after the one with sort key `after`; those without a start come last.
 pub async fn list(
     pool: &PgPool,
     of: &Parts,

@@ -1,7 +1,7 @@
-//! Where a session's figures come from: the record, the rules, and what has changed since it was first stored.
+//! Provenance of a session's values: the record, the mapping rules, and the changes since it was first stored.
 //!
-//! Changes are found by the provider's id, which stays the same where a session gets another number. No text and no
-//! personal data: what is shown of the record is its hash.
+//! Changes are found by the provider's id, which stays the same if a session gets another number. The answer has no
+//! texts and no personal data: the record is represented by its hash.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::query::availability::Parts;
 use crate::query::{ReadError, reading};
 
-/// Where a session's figures come from.
+/// Provenance of a session's values.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Provenance {
     /// Our number for the session.
@@ -19,57 +19,57 @@ pub struct Provenance {
     /// Slug of the source.
     #[schema(example = "konvo-eu")]
     pub source: String,
-    /// The provider's id, to the letter.
+    /// The provider's id, unchanged.
     pub provider_session_id: String,
-    /// SHA-256, first 16 bytes, in hex, of the record its figures were made from.
+    /// SHA-256, first 16 bytes, in hex, of the record that its values come from.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015")]
     pub content_hash: String,
-    /// When that record was first fetched; null: its bytes are no longer kept.
+    /// When that record was first fetched; null: its bytes are no longer stored.
     pub content_first_fetched_at: Option<DateTime<Utc>>,
-    /// The run that brought it first; null: as above.
+    /// The run that first fetched it; null: as above.
     pub content_run_id: Option<i64>,
-    /// When what is stored was asked for; null: stored before this was kept.
+    /// When the stored version was requested; null: stored before this was recorded.
     pub fetched_at: Option<DateTime<Utc>>,
-    /// The provider's own change time of it; null: it gives none.
+    /// The provider's own time of the last change; null: it gives none.
     pub provider_updated_at: Option<DateTime<Utc>>,
-    /// Version of the rules that made it; null: stored before this was kept.
+    /// Version of the mapping rules; null: stored before this was recorded.
     pub mapping_version: Option<i16>,
     /// When the session was first stored.
     pub first_seen_at: DateTime<Utc>,
-    /// When anything about it last changed here.
+    /// When it last changed in this database.
     pub last_changed_at: DateTime<Utc>,
-    /// True once the provider no longer has it; figures leave it out.
+    /// True once the provider no longer has it; metrics leave it out.
     pub is_deleted_at_provider: bool,
-    /// Since when the provider was asked for it and did not have it; null: it has it, as far as is known.
+    /// When the provider was first found not to have it; null: it has it, as far as is known.
     pub first_missed_at: Option<DateTime<Utc>>,
-    /// How many runs missed it since.
+    /// Number of runs that did not find it since.
     pub missed_count: i32,
 }
 
 /// One field that changed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Change {
-    /// When it was stored here.
+    /// When the change was stored.
     pub changed_at: DateTime<Utc>,
-    /// What changed.
+    /// The field.
     #[schema(example = "outcome")]
     pub field: String,
-    /// What it was, as text; null: not known before.
+    /// Old value as text; null: not known before.
     #[schema(example = "open")]
     pub old: Option<String>,
-    /// What it is since, as text; null: not known any more.
+    /// New value as text; null: no longer known.
     #[schema(example = "resolved")]
     pub new: Option<String>,
-    /// When the provider changed it; null: it does not say.
+    /// When the provider changed it; null: not given.
     pub provider_time: Option<DateTime<Utc>>,
-    /// The run that brought it.
+    /// The run that fetched it.
     pub run_id: i64,
-    /// Its place in the list.
+    /// Sort key.
     #[serde(skip)]
     pub change_id: i64,
 }
 
-/// Where the figures of a session come from; `None`: it is no longer stored.
+/// Returns the provenance of a session; `None`: it is no longer stored.
 pub async fn find(pool: &PgPool, of: &Parts) -> Result<Option<Provenance>, ReadError> {
     sqlx::query_as!(
         Provenance,
@@ -98,7 +98,7 @@ pub async fn find(pool: &PgPool, of: &Parts) -> Result<Option<Provenance>, ReadE
     .map_err(reading("the provenance of a session"))
 }
 
-/// Up to `limit` changes of a session, newest first, below the one numbered `below`.
+/// Returns up to `limit` changes of a session, newest first, with a lower number than `below`.
 pub async fn changes(
     pool: &PgPool,
     of: &Parts,

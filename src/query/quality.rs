@@ -1,6 +1,7 @@
-//! How well the participants of one session heard and saw each other.
+//! Media quality of the participants of one session.
 //!
-//! One row for each presence whose report was asked for, by the provider's id of it. What a report does not say is null.
+//! One row for each presence whose report was requested, by the provider's id of the presence. Values missing in a
+//! report are null.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,82 +12,82 @@ use crate::query::availability::Parts;
 use crate::query::number::Number;
 use crate::query::{ReadError, reading};
 
-/// The quality of one presence. Null: the report does not say.
+/// Quality of one presence. Null: missing in the report.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct ParticipantQuality {
-    /// Our number of the presence, as in `/participants`; null: the presence is not known.
+    /// Our number for the presence, as in `/participants`; null: the presence is not known.
     pub participant_id: Option<i64>,
     /// The provider's id of the presence.
     pub provider_participant_id: String,
-    /// False: the provider has no statistics of it.
+    /// False: the provider has no statistics for it.
     pub has_report: bool,
-    /// Sound sent: mean opinion score, 1 to 5, average.
+    /// Audio sent: mean opinion score, 1 to 5, average.
     pub audio_out_mos_avg: Option<Number>,
-    /// Sound sent: mean opinion score, median.
+    /// Audio sent: mean opinion score, median.
     pub audio_out_mos_p50: Option<Number>,
-    /// Sound sent: mean opinion score, 75th percentile.
+    /// Audio sent: mean opinion score, 75th percentile.
     pub audio_out_mos_p75: Option<Number>,
-    /// Sound sent: mean opinion score, 90th percentile.
+    /// Audio sent: mean opinion score, 90th percentile.
     pub audio_out_mos_p90: Option<Number>,
-    /// Sound sent: lost packets, share of all, 0 to 1.
+    /// Audio sent: lost packets, share of all, 0 to 1.
     pub audio_out_packet_loss_avg: Option<Number>,
-    /// Sound sent: share of samples with 5 % loss or more.
+    /// Audio sent: share of samples with 5 % loss or more.
     pub audio_out_loss_over_5_rate: Option<Number>,
-    /// Sound sent: share of samples with 10 % loss or more.
+    /// Audio sent: share of samples with 10 % loss or more.
     pub audio_out_loss_over_10_rate: Option<Number>,
-    /// Sound sent: share of samples with 25 % loss or more.
+    /// Audio sent: share of samples with 25 % loss or more.
     pub audio_out_loss_over_25_rate: Option<Number>,
-    /// Sound sent: share of samples with 50 % loss or more.
+    /// Audio sent: share of samples with 50 % loss or more.
     pub audio_out_loss_over_50_rate: Option<Number>,
-    /// Sound sent: round trip, milliseconds, average.
+    /// Audio sent: round trip, milliseconds, average.
     pub audio_out_rtt_ms_avg: Option<Number>,
-    /// Sound sent: share of samples with a round trip of 100 ms or more.
+    /// Audio sent: share of samples with a round trip of 100 ms or more.
     pub audio_out_rtt_over_100_rate: Option<Number>,
-    /// Sound sent: share of samples with a round trip of 250 ms or more.
+    /// Audio sent: share of samples with a round trip of 250 ms or more.
     pub audio_out_rtt_over_250_rate: Option<Number>,
-    /// Sound sent: share of samples with a round trip of 500 ms or more.
+    /// Audio sent: share of samples with a round trip of 500 ms or more.
     pub audio_out_rtt_over_500_rate: Option<Number>,
-    /// Sound received: mean opinion score, 1 to 5, average.
+    /// Audio received: mean opinion score, 1 to 5, average.
     pub audio_in_mos_avg: Option<Number>,
-    /// Sound received: mean opinion score, median.
+    /// Audio received: mean opinion score, median.
     pub audio_in_mos_p50: Option<Number>,
-    /// Sound received: mean opinion score, 75th percentile.
+    /// Audio received: mean opinion score, 75th percentile.
     pub audio_in_mos_p75: Option<Number>,
-    /// Sound received: mean opinion score, 90th percentile.
+    /// Audio received: mean opinion score, 90th percentile.
     pub audio_in_mos_p90: Option<Number>,
-    /// Sound received: lost packets, share of all, 0 to 1.
+    /// Audio received: lost packets, share of all, 0 to 1.
     pub audio_in_packet_loss_avg: Option<Number>,
-    /// Sound received: share of samples with 5 % loss or more.
+    /// Audio received: share of samples with 5 % loss or more.
     pub audio_in_loss_over_5_rate: Option<Number>,
-    /// Sound received: share of samples with 10 % loss or more.
+    /// Audio received: share of samples with 10 % loss or more.
     pub audio_in_loss_over_10_rate: Option<Number>,
-    /// Sound received: share of samples with 25 % loss or more.
+    /// Audio received: share of samples with 25 % loss or more.
     pub audio_in_loss_over_25_rate: Option<Number>,
-    /// Sound received: share of samples with 50 % loss or more.
+    /// Audio received: share of samples with 50 % loss or more.
     pub audio_in_loss_over_50_rate: Option<Number>,
-    /// Sound received: round trip, milliseconds, average.
+    /// Audio received: round trip, milliseconds, average.
     pub audio_in_rtt_ms_avg: Option<Number>,
-    /// Sound received: share of samples with a round trip of 100 ms or more.
+    /// Audio received: share of samples with a round trip of 100 ms or more.
     pub audio_in_rtt_over_100_rate: Option<Number>,
-    /// Sound received: share of samples with a round trip of 250 ms or more.
+    /// Audio received: share of samples with a round trip of 250 ms or more.
     pub audio_in_rtt_over_250_rate: Option<Number>,
-    /// Sound received: share of samples with a round trip of 500 ms or more.
+    /// Audio received: share of samples with a round trip of 500 ms or more.
     pub audio_in_rtt_over_500_rate: Option<Number>,
-    /// Picture sent: mean opinion score, 1 to 5, average.
+    /// Video sent: mean opinion score, 1 to 5, average.
     pub video_out_mos_avg: Option<Number>,
-    /// Picture sent: lost packets, share of all, 0 to 1.
+    /// Video sent: lost packets, share of all, 0 to 1.
     pub video_out_packet_loss_avg: Option<Number>,
-    /// Picture sent: round trip, milliseconds, average.
+    /// Video sent: round trip, milliseconds, average.
     pub video_out_rtt_ms_avg: Option<Number>,
-    /// Picture sent: pictures a second, average.
+    /// Video sent: frames per second, average.
     pub video_out_fps_avg: Option<Number>,
-    /// Picture received: mean opinion score, 1 to 5, average.
+    /// Video received: mean opinion score, 1 to 5, average.
     pub video_in_mos_avg: Option<Number>,
-    /// Picture received: lost packets, share of all, 0 to 1.
+    /// Video received: lost packets, share of all, 0 to 1.
     pub video_in_packet_loss_avg: Option<Number>,
-    /// Picture received: round trip, milliseconds, average.
+    /// Video received: round trip, milliseconds, average.
     pub video_in_rtt_ms_avg: Option<Number>,
-    /// Picture received: pictures a second, average.
+    /// Video received: frames per second, average.
     pub video_in_fps_avg: Option<Number>,
     /// Country, ISO 3166 alpha-2.
     pub country_code: Option<String>,
@@ -124,7 +125,7 @@ select q.participant_id, q.provider_participant_id, q.has_report, q.audio_out_mo
  order by q.provider_participant_id
  limit $4";
 
-/// Up to `limit` reports after that of the presence `after`.
+/// Returns up to `limit` reports after that of the presence `after`.
 pub async fn list(
     pool: &PgPool,
     of: &Parts,

@@ -1,8 +1,8 @@
-//! Ranges of time, by name: `today`, `last_28_days`, `previous_month`.
+//! Named ranges of time: `today`, `last_28_days`, `previous_month`.
 //!
-//! Ranges are half-open and follow the calendar of a zone. `last_N_days` means N local calendar days
-//! and counts today as one of them; `last_N_hours` means N clock hours and counts the present one. So a
-//! range by name stays the same for a whole day or hour, and its answer can be cached.
+//! Ranges are half-open and follow the calendar of a zone. `last_N_days` means N local calendar days, including
+//! today; `last_N_hours` means N clock hours, including the current one. So a named range stays the same for a whole
+//! day or hour, and its answer can be cached.
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -20,10 +20,10 @@ pub struct TimeRange {
     pub to: DateTime<Utc>,
 }
 
-/// Most days or hours a `last_N_…` range may have.
+/// Most days or hours of a `last_N_…` range.
 pub const MAX_LAST: u32 = 36_500;
 
-/// The names that are understood, with `N` for a number from 1 to [`MAX_LAST`].
+/// The accepted names, with `N` for a number from 1 to [`MAX_LAST`].
 pub const NAMES: [&str; 12] = [
     "today",
     "yesterday",
@@ -40,13 +40,13 @@ pub const NAMES: [&str; 12] = [
 ];
 
 impl TimeRange {
-    /// All instants that are stored.
+    /// Returns the range of all instants that can be stored.
     pub fn everything() -> Self {
         let (from, to) = sane_range();
         Self { from, to }
     }
 
-    /// The range of that name around `now`; `None` for a name that is not one of [`NAMES`].
+    /// Returns the range of that name around `now`; `None` if the name is not one of [`NAMES`].
     pub fn named(name: &str, now: DateTime<Utc>, zone: Tz) -> Option<Self> {
         let today = local_date(zone, now);
         let this = |unit: CalendarUnit| {
@@ -90,7 +90,7 @@ impl TimeRange {
         }
     }
 
-    /// From the beginning of one local day to the beginning of another.
+    /// Returns the range from the beginning of one local day to the beginning of another.
     fn dates(zone: Tz, from: NaiveDate, to: NaiveDate) -> Self {
         Self { from: start_of_day(zone, from), to: start_of_day(zone, to) }
     }

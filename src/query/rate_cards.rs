@@ -1,7 +1,7 @@
-//! Rate cards that stand, and what sessions would cost by others.
+//! Current rate cards, and the cost of sessions by other cards.
 //!
-//! What is sold of a session is decided by the view `analytics.session_costs` alone. It takes other cards from a setting
-//! of the transaction: so a what-if is worked out by the very text that works out what is paid.
+//! Only the view `analytics.session_costs` decides what is sold of a session. It can take other cards from a setting
+//! of the transaction, so that a what-if uses the same SQL as the actual cost.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -12,10 +12,10 @@ use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
-/// A card that stands.
+/// A current card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandingCard {
-    /// Our number.
+    /// Our number for the card.
     pub rate_card_id: i64,
     /// Slug of its source.
     pub source: String,
@@ -25,7 +25,7 @@ pub struct StandingCard {
     pub card: RateCard,
 }
 
-/// All cards that stand, by source, scenario, unit, pattern and time.
+/// Returns all current cards, by source, scenario, unit, pattern and time.
 pub async fn list(pool: &PgPool) -> Result<Vec<StandingCard>, ReadError> {
     let rows = sqlx::query!(
         r#"select c.rate_card_id as "rate_card_id!", c.source as "source!", c.source_id as "source_id!",
@@ -58,16 +58,16 @@ pub async fn list(pool: &PgPool) -> Result<Vec<StandingCard>, ReadError> {
     Ok(standing.collect())
 }
 
-/// What sessions cost, and what that does not tell.
+/// Cost of sessions, and the number of sessions without a known quantity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Costs {
     /// By source, unit, preset and price.
     pub lines: Vec<CostLine>,
-    /// Sessions of which the quantity of any line is not known.
+    /// Sessions with an unknown quantity in any line.
     pub unknown_count: i64,
 }
 
-/// What is sold at one price, over many sessions.
+/// Quantity sold at one price, over many sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CostLine {
     /// Slug of the source.
@@ -76,19 +76,19 @@ pub struct CostLine {
     pub pricing_unit: String,
     /// Preset of the participants; `None`: not sold by preset.
     pub preset_name: Option<String>,
-    /// Price of one; `None`: nothing prices it.
+    /// Unit price; `None`: no card prices it.
     pub list_unit_price: Option<Decimal>,
-    /// How much was used, of those that tell; `None`: none does.
+    /// Quantity used, over sessions with a known quantity; `None`: there are none.
     pub consumed_quantity: Option<Decimal>,
-    /// How much is sold, after rounding; `None`: not known.
+    /// Quantity sold, after rounding; `None`: unknown.
     pub pricing_quantity: Option<Decimal>,
-    /// What it costs; `None`: without a price, or not known.
+    /// Cost; `None`: no price, or unknown.
     pub list_cost: Option<Decimal>,
-    /// Of how many sessions the quantity is not known.
+    /// Number of sessions whose quantity is unknown.
     pub unknown_count: i64,
 }
 
-/// What sessions of these sources that began in `range` cost by `cards`.
+/// Returns what sessions of these sources that began in `range` cost by `cards`.
 pub async fn costs(
     pool: &PgPool,
     source_ids: &[i32],
@@ -101,14 +101,14 @@ pub async fn costs(
         card["place"] = (place + 1).into();
         card
     });
-    // no card at all is a list too: an empty setting would mean the cards that stand
+    // An empty list of cards is set as a list too: an empty setting would mean the current cards.
     let cards = serde_json::Value::Array(cards.collect()).to_string();
     let mut tx = pool.begin().await.map_err(failed())?;
     sqlx::query!("select set_config('tributary.rate_cards', $1, true)", cards)
         .fetch_one(&mut *tx)
         .await
         .map_err(failed())?;
-    // the whole is a group of its own: a session has several lines, and counts once
+    // The total is a separate grouping set: a session has several lines, and counts once.
     let groups = sqlx::query!(
         r#"select grouping(c.source) = 1 as "is_whole!", c.source, c.pricing_unit, c.preset_name, c.list_unit_price,
                   round(sum(c.consumed_quantity), 12) as consumed_quantity,
@@ -148,7 +148,7 @@ pub async fn costs(
     Ok(costs)
 }
 
-/// The currency of what is paid; `None`: there are no such cards.
+/// Returns the currency of the actual cards; `None`: there are none.
 pub async fn currency(snapshot: &Snapshot) -> Result<Option<String>, ReadError> {
     let currency = sqlx::query_scalar!(
         r#"select min(c.currency) as currency from analytics.rate_cards c where c.scenario = 'actual'"#

@@ -1,4 +1,4 @@
-//! Comparisons of what is stored with the providers' own counts, with their history.
+//! Reconciliation results: stored sessions compared with the providers' own counts, with history.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::query::{ReadError, reading};
 /// One window of one source, compared once.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Reconciliation {
-    /// Number of the comparison; grows.
+    /// Number of the comparison; increases.
     pub reconciliation_id: i64,
     /// Slug of the source.
     #[schema(example = "rtk-prod")]
@@ -28,51 +28,52 @@ pub struct Reconciliation {
     pub window_to: DateTime<Utc>,
     /// When it was compared.
     pub checked_at: DateTime<Utc>,
-    /// `match`, `healed` (it differed, in count or state, and was brought in line), `differs`, `unverifiable` (the provider gave no count) or
-    /// `failed` (it could not be asked).
+    /// `match`, `healed` (it differed in count or state and was corrected), `differs`, `unverifiable` (the provider
+    /// gave no count) or `failed` (the provider could not be queried).
     #[schema(example = "healed")]
     pub state: String,
-    /// Why it is not equal, in a sentence.
+    /// Why it differs, in a sentence.
     pub reason: Option<String>,
-    /// Sessions the provider counts; null: it gave no count.
+    /// Sessions in the provider's count; null: it gave none.
     pub provider_sessions: Option<i64>,
-    /// Sessions stored before anything was read again.
+    /// Sessions stored before the window was read again.
     pub stored_sessions_before: i64,
     /// Sessions stored now.
     pub stored_sessions: i64,
     /// Sessions found missing.
     pub missing_count: i64,
-    /// Of these, brought back.
+    /// Missing sessions that were fetched.
     pub healed_count: i64,
-    /// Sessions stored that the provider does not list.
+    /// Stored sessions that the provider does not list.
     pub surplus_count: i64,
-    /// Stored sessions whose state had changed at the provider since they were last read; this comparison brought them up
-    /// to date.
+    /// Stored sessions whose state had changed at the provider since they were last read; this comparison updated
+    /// them.
     pub stale_state_count: i64,
     /// Listed records that could not be normalized.
     pub rejected_count: i64,
-    /// The provider's ids of what was missing and was brought back; at most a hundred.
+    /// The provider's ids of missing sessions that were fetched; at most a hundred.
     pub missing: Vec<String>,
-    /// The provider's ids of what it does not list; at most a hundred.
+    /// The provider's ids of stored sessions that it does not list; at most a hundred.
     pub surplus: Vec<String>,
-    /// The provider's ids of those whose state had changed; at most a hundred.
+    /// The provider's ids of sessions whose state had changed; at most a hundred.
     pub stale_state: Vec<String>,
-    /// Minutes of that day by the provider's own table of days; null: it has none, or the window is no day.
+    /// Minutes of that day in the provider's daily totals; null: it has none, or the window is no day.
     pub provider_minutes: Option<Number>,
-    /// Minutes stored of the same day.
+    /// Minutes stored for the same day.
     pub stored_minutes: Option<Number>,
-    /// `match`, `differs`, or `unverifiable`: where the provider's days begin cannot be told. Null: not compared.
+    /// `match`, `differs`, or `unverifiable`: the start of the provider's days cannot be determined. Null: not
+    /// compared.
     pub minutes_state: Option<String>,
-    /// Hours by which the provider's day seems to begin before midnight UTC.
+    /// Hours by which the provider's day appears to begin before midnight UTC.
     pub day_offset_hours: Option<i32>,
     /// Whether no later comparison of this window exists.
     pub is_latest: bool,
 }
 
-/// States a comparison can have.
+/// States of a comparison.
 pub const STATES: [&str; 5] = ["match", "healed", "differs", "unverifiable", "failed"];
 
-/// Which comparisons are asked for. Empty lists mean all.
+/// Filter of comparisons. Empty lists mean all.
 #[derive(Debug, Clone, Default)]
 pub struct ReconciliationFilter {
     /// Any of these slugs.
@@ -81,13 +82,13 @@ pub struct ReconciliationFilter {
     pub states: Vec<String>,
     /// Only the newest comparison of each window.
     pub only_latest: bool,
-    /// Only those made by this planned reconciliation.
+    /// Only comparisons made by this planned reconciliation.
     pub backfill_id: Option<i64>,
-    /// Only comparisons with a lower number than this.
+    /// Only comparisons with a lower number.
     pub before_reconciliation_id: Option<i64>,
 }
 
-/// The newest `limit` comparisons that pass the filter.
+/// Returns the newest `limit` comparisons that pass the filter.
 pub async fn list(pool: &PgPool, filter: &ReconciliationFilter, limit: i64) -> Result<Vec<Reconciliation>, ReadError> {
     let mut sql = QueryBuilder::<Postgres>::new(
         "select * from (

@@ -1,6 +1,7 @@
 //! Records that could not be normalized, newest first.
 //!
-//! The list tells what is wrong and how often it came; the bytes, which may name people, are given for one at a time.
+//! The list states the error and how often the record came. The bytes may contain personal data, so they are returned
+//! for one record at a time.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -12,7 +13,7 @@ use crate::query::{ReadError, reading};
 /// A record that could not be normalized.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Rejection {
-    /// Our number for it; grows.
+    /// Our number for it; increases.
     pub reject_id: i64,
     /// Slug of the source.
     #[schema(example = "konvo-eu")]
@@ -23,36 +24,37 @@ pub struct Rejection {
     /// Kind of record.
     #[schema(example = "sessions")]
     pub stream: String,
-    /// The provider's id of the record; null: it could not be read.
+    /// The provider's id of the record; null: unreadable.
     pub provider_record_id: Option<String>,
-    /// The session it belongs to, in streams that are fetched session by session.
+    /// The session it belongs to, in per-session streams.
     pub provider_session_id: Option<String>,
-    /// Why, for programs: `missing_field`, `unreadable_time`, `not_an_object`, `unusable_id`, `refused_by_database`, …
+    /// Reason code, for programs: `missing_field`, `unreadable_time`, `not_an_object`, `unusable_id`,
+    /// `refused_by_database`, …
     #[schema(example = "unreadable_time")]
     pub reason_code: String,
-    /// Where in the record (RFC 6901); empty: the whole.
+    /// JSON pointer into the record (RFC 6901); empty: the whole record.
     #[schema(example = "/created_at")]
     pub json_pointer: String,
-    /// Why, in words. Holds no value of the record.
+    /// Description of the reason. Contains no value of the record.
     pub detail: String,
-    /// When it first came.
+    /// When the record first came.
     pub first_seen_at: DateTime<Utc>,
-    /// When it last came, to the hour.
+    /// When the record last came, to the hour.
     pub last_seen_at: DateTime<Utc>,
-    /// How often it came, counted at most once an hour.
+    /// How often the record came, counted at most once an hour.
     pub seen_count: i64,
-    /// The run that met it first.
+    /// The run that first received it.
     pub run_id: i64,
     /// Size of the record, bytes.
     pub body_bytes: i64,
     /// When it was resolved; null: it is open.
     pub resolved_at: Option<DateTime<Utc>>,
-    /// `came_again`: the record came in a form that could be read; or what replaying it did: `stored`, `unchanged` or
+    /// `came_again`: the record came again in a readable form; or the result of its replay: `stored`, `unchanged` or
     /// `stale`; null: it is open.
     pub resolution: Option<String>,
 }
 
-/// Which are asked for. Empty lists mean all.
+/// Filter of rejected records. Empty lists mean all.
 #[derive(Debug, Clone, Default)]
 pub struct RejectionFilter {
     /// Any of these slugs.
@@ -61,15 +63,15 @@ pub struct RejectionFilter {
     pub streams: Vec<String>,
     /// Any of these reason codes.
     pub reason_codes: Vec<String>,
-    /// Resolved ones, or open ones; `None`: both.
+    /// Only resolved or only open records; `None`: both.
     pub is_resolved: Option<bool>,
-    /// Only this one.
+    /// Only this record.
     pub reject_id: Option<i64>,
-    /// Only those with a lower number than this.
+    /// Only records with a lower number.
     pub before_reject_id: Option<i64>,
 }
 
-/// The newest `limit` that pass the filter.
+/// Returns the newest `limit` records that pass the filter.
 pub async fn list(pool: &PgPool, filter: &RejectionFilter, limit: i64) -> Result<Vec<Rejection>, ReadError> {
     let mut sql = QueryBuilder::<Postgres>::new(
         "select r.reject_id, src.source_slug as source, src.provider, r.stream, r.provider_record_id,
@@ -105,7 +107,7 @@ pub async fn list(pool: &PgPool, filter: &RejectionFilter, limit: i64) -> Result
     sql.build_query_as().fetch_all(pool).await.map_err(reading("the rejected records"))
 }
 
-/// The one of that number, with its bytes.
+/// Returns the record with that number, with its bytes.
 pub async fn find(pool: &PgPool, reject_id: i64) -> Result<Option<(Rejection, Vec<u8>)>, ReadError> {
     let filter = RejectionFilter { reject_id: Some(reject_id), ..RejectionFilter::default() };
     let Some(rejection) = list(pool, &filter, 1).await?.pop() else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! The rings in which the past is read again, and how far each has come.
+//! Rings: parts of the past that are read again at different intervals, and their progress.
 
 use std::collections::BTreeMap;
 
@@ -11,25 +11,25 @@ use crate::model::ring::Ring;
 use crate::model::stream::Stream;
 use crate::query::{ReadError, reading};
 
-/// A part of the past that is read again, and when that was last done.
+/// A part of the past that is read again, and when this was last done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RingState {
-    /// `poll` (what was created lately), `hourly` (the last month), `daily` (what is open, of any age) or `weekly`
+    /// `poll` (recently created sessions), `hourly` (the last month), `daily` (open sessions of any age) or `weekly`
     /// (everything).
     #[schema(example = "hourly")]
     pub ring: &'static str,
-    /// How often it is read, seconds; null: by every poll.
+    /// Interval between two reads, seconds; null: read by every poll.
     #[schema(example = 3600)]
     pub period_seconds: Option<i64>,
-    /// The oldest creation it reads again; null: nothing is open.
+    /// The oldest creation time that it covers; null: no session is open.
     pub covers_from: Option<DateTime<Utc>>,
-    /// When it was last read to its end; null: never.
+    /// When it was last read completely; null: never.
     pub last_finished_at: Option<DateTime<Utc>>,
-    /// Since when it is being read, as far as runs get to it; null: it is not due.
+    /// When the current read began; null: it is not due.
     pub started_at: Option<DateTime<Utc>>,
 }
 
-/// The rings of all sources whose lists go by creation, by the source's number, at `now`.
+/// Returns the rings of all sources whose lists are filtered by creation, by source id, at `now`.
 pub async fn list(pool: &PgPool, now: DateTime<Utc>) -> Result<BTreeMap<i32, Vec<RingState>>, ReadError> {
     let names = Ring::ALL.map(|ring| ring.as_str().to_owned());
     let rows = sqlx::query!(

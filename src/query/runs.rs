@@ -1,7 +1,7 @@
-//! The journal of polls, newest first.
+//! The journal of runs, newest first.
 //!
-//! One line a poll, as the pollers wrote it. Whether a poller is well is another question, answered from these
-//! and other facts in [`crate::query::pollers`].
+//! One line per run, as the pollers wrote it. [`crate::query::pollers`] derives the health of polling from these and
+//! other facts.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 
 use crate::query::{ReadError, reading};
 
-/// One poll of one stream.
+/// One run of one stream.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Run {
-    /// Number of the run; grows.
+    /// Number of the run; increases.
     pub run_id: i64,
     /// Slug of the source.
     #[schema(example = "konvo-eu")]
@@ -24,12 +24,12 @@ pub struct Run {
     /// Kind of record polled.
     #[schema(example = "sessions")]
     pub stream: String,
-    /// `poll`, or `backfill` or `reconcile`: work on the past, beside the polls.
+    /// `poll`, or `backfill` or `reconcile`: reads of the past in addition to the polls.
     #[schema(example = "poll")]
     pub purpose: String,
     /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it last gave a sign of life.
+    /// When it last sent a heartbeat.
     pub heartbeat_at: DateTime<Utc>,
     /// When it ended; null: it has not.
     pub finished_at: Option<DateTime<Utc>>,
@@ -38,9 +38,9 @@ pub struct Run {
     pub verdict: Option<String>,
     /// Why it is not complete.
     pub reason: Option<String>,
-    /// Beginning of the range it walked.
+    /// Beginning of the range it read.
     pub window_from: Option<DateTime<Utc>>,
-    /// End of the range it walked.
+    /// End of the range it read.
     pub window_to: Option<DateTime<Utc>>,
     /// Pages read.
     pub page_count: i32,
@@ -52,26 +52,26 @@ pub struct Run {
     pub inserted_count: i64,
     /// Sessions that had changed.
     pub updated_count: i64,
-    /// Sessions that were as stored.
+    /// Sessions that had not changed.
     pub unchanged_count: i64,
     /// Records that could not be normalized.
     pub rejected_count: i64,
-    /// Share of them among the records sent, 0 to 1; null: none was sent.
+    /// Share of rejected records among the records sent, 0 to 1; null: none was sent.
     pub rejected_share: Option<f64>,
     /// The provider's own count; null: it gave none.
     pub provider_total: Option<i64>,
-    /// How far the stream was complete when it ended.
+    /// Completeness of the stream when the run ended.
     pub complete_through: Option<DateTime<Utc>>,
     /// Class of the error that ended it.
     pub error_class: Option<String>,
-    /// What happened, in words.
+    /// Description of the error.
     pub error_detail: Option<String>,
 }
 
-/// Verdicts a run can have.
+/// Verdicts of a run.
 pub const VERDICTS: [&str; 5] = ["complete", "incomplete", "failed", "rate_limited", "cancelled"];
 
-/// Which runs are asked for. Empty lists mean all.
+/// Filter of runs. Empty lists mean all.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
     /// Any of these slugs.
@@ -80,11 +80,11 @@ pub struct RunFilter {
     pub streams: Vec<String>,
     /// Any of these verdicts.
     pub verdicts: Vec<String>,
-    /// Only runs with a lower number than this.
+    /// Only runs with a lower number.
     pub before_run_id: Option<i64>,
 }
 
-/// The newest `limit` runs that pass the filter.
+/// Returns the newest `limit` runs that pass the filter.
 pub async fn list(pool: &PgPool, filter: &RunFilter, limit: i64) -> Result<Vec<Run>, ReadError> {
     let mut sql = QueryBuilder::<Postgres>::new(
         "select r.run_id, src.source_slug as source, src.provider, r.stream, r.purpose,

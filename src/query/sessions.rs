@@ -1,7 +1,7 @@
 //! Sessions: one, or a list by time.
 //!
-//! The view `analytics.sessions` is a contract with the names of the answer, so its row is the answer.
-//! Lists leave out what the provider no longer lists; a session asked for by its number is always shown.
+//! The view `analytics.sessions` is a contract with the names of the answer, so its row is the answer. Lists leave
+//! out sessions that the provider no longer lists; a session requested by its number is always returned.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
-/// One conversation, meeting or avatar stream. Holds no personal data.
+/// One conversation, meeting or avatar stream. Contains no personal data.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Session {
     /// Our number; stays the same for the same source and provider id.
@@ -23,7 +23,7 @@ pub struct Session {
     /// Kind of platform.
     #[schema(example = "konvo")]
     pub provider: String,
-    /// The provider's id, to the letter.
+    /// The provider's id, unchanged.
     pub provider_session_id: String,
     /// `avatar`, `chat`, `meeting` or `livestream`.
     #[schema(example = "chat")]
@@ -31,47 +31,47 @@ pub struct Session {
     /// `live`, `ended`, `open`, `never_started` or `unknown`.
     #[schema(example = "ended")]
     pub session_state: String,
-    /// The provider's status, to the letter.
+    /// The provider's status, unchanged.
     pub provider_status: Option<String>,
-    /// `resolved`, `unresolved`, `open`, `unknown` (not said) or `not_applicable` (the provider has no outcomes).
+    /// `resolved`, `unresolved`, `open`, `unknown` (not given) or `not_applicable` (the provider has no outcomes).
     #[schema(example = "resolved")]
     pub outcome: String,
     /// The provider's unresolved flag, completed or not.
     pub is_flagged_unresolved: Option<bool>,
-    /// Way of contact, to the letter.
+    /// Way of contact, unchanged.
     #[schema(example = "whatsapp")]
     pub channel: Option<String>,
     /// Pseudonym of the person.
     pub person_id: Option<String>,
-    /// The session this one is a part of, if that is stored.
+    /// The session that this one is a part of, if stored.
     pub parent_session_id: Option<i64>,
-    /// True for a breakout room; figures leave it out.
+    /// True for a breakout room; metrics leave it out.
     pub is_part_of_session: bool,
-    /// What groups sessions at the provider: meeting, feed or avatar.
+    /// The provider's grouping of sessions: meeting, feed or avatar.
     pub group_key: Option<String>,
     /// When the provider created it.
     pub created_at: DateTime<Utc>,
-    /// When it began; its creation where the provider gives no start.
+    /// When it began; the time of creation if the provider gives no start.
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
-    /// `provider`: as given; `duration`: start plus duration.
+    /// `provider`: given by the provider; `duration`: start plus duration.
     pub ended_at_source: Option<String>,
     /// When a chat was completed.
     pub completed_at: Option<DateTime<Utc>>,
-    /// The last sign of life the provider reports.
+    /// Time of the last activity that the provider reports.
     pub last_activity_at: Option<DateTime<Utc>>,
-    /// Wall-clock length, seconds; null: not known.
+    /// Wall-clock length, seconds; null: unknown.
     pub duration_seconds: Option<Number>,
-    /// Minutes the provider meters; null: unknown, or not applicable where `minutes_basis` is null.
+    /// Minutes that the provider meters; null: unknown, or not applicable if `minutes_basis` is null.
     pub minutes_consumed: Option<Number>,
     /// `participant_time` or `session_time`; null: the provider meters nothing.
     pub minutes_basis: Option<String>,
-    /// Wall-clock length, minutes; null: not known.
+    /// Wall-clock length, minutes; null: unknown.
     pub elapsed_minutes: Option<Number>,
-    /// True while it runs or is open: its figures may still change.
+    /// True while it is live or open: its values may still change.
     pub is_provisional: bool,
-    /// Most people at once.
+    /// Most people at the same time.
     pub max_concurrent_participants: Option<i32>,
     /// People over the whole session.
     pub total_participants: Option<i32>,
@@ -85,15 +85,15 @@ pub struct Session {
     pub user_word_count: Option<i32>,
     /// Words of the AI or agent.
     pub assistant_word_count: Option<i32>,
-    /// From the first user message to the first reply, seconds.
+    /// Time from the first user message to the first reply, seconds.
     pub first_response_seconds: Option<Number>,
-    /// Presences: each join counts; null: never fetched, which is not zero.
+    /// Presences: each joining counts; null: never fetched, which is not zero.
     pub participant_count: Option<i32>,
-    /// People among them; a presence of nobody known counts as one.
+    /// People among them; each presence of an unidentified person counts as one.
     pub person_count: Option<i32>,
     /// Sum of the lengths of the presences, minutes; null: never fetched, or no length known.
     pub participant_minutes: Option<Number>,
-    /// Most presences at once, by joining and leaving.
+    /// Most presences at the same time, from joining and leaving times.
     pub peak_participants: Option<i32>,
     /// `minutes_consumed` minus `participant_minutes`, signed.
     pub unexplained_minutes: Option<Number>,
@@ -105,21 +105,21 @@ pub struct Session {
     pub transcript_state: Option<String>,
     /// Words of the transcript.
     pub transcript_word_count: Option<i32>,
-    /// As `transcript_state`.
+    /// Values as in `transcript_state`.
     #[schema(example = "pending")]
     pub summary_state: Option<String>,
-    /// State of a meeting's chat, as `transcript_state`.
+    /// State of a meeting's chat, with values as in `transcript_state`.
     #[schema(example = "not_enabled")]
     pub chat_state: Option<String>,
-    /// Presences with a quality report; null: never asked.
+    /// Presences with a quality report; null: never requested.
     pub quality_report_count: Option<i32>,
-    /// The provider's own change time.
+    /// The provider's own time of the last change.
     pub provider_updated_at: Option<DateTime<Utc>>,
     /// When it was first stored.
     pub first_seen_at: DateTime<Utc>,
-    /// When anything about it last changed here.
+    /// When it last changed in this database.
     pub last_changed_at: DateTime<Utc>,
-    /// True once the provider no longer lists it; figures leave it out.
+    /// True once the provider no longer lists it; metrics leave it out.
     pub is_deleted_at_provider: bool,
 }
 
@@ -137,7 +137,7 @@ select s.session_id, s.source, s.provider, s.provider_session_id, s.session_kind
   from analytics.sessions s
  where ";
 
-/// Which sessions are asked for. Empty lists mean all.
+/// Filter of sessions. Empty lists mean all.
 #[derive(Debug, Clone, Default)]
 pub struct SessionFilter {
     /// Any of these sources; `None` means all.
@@ -152,25 +152,25 @@ pub struct SessionFilter {
     pub session_kinds: Vec<String>,
     /// Any of these provider ids.
     pub provider_session_ids: Vec<String>,
-    /// Those that have a transcript, or those that have none.
+    /// Only sessions with a transcript, or only those without.
     pub has_transcript: Option<bool>,
-    /// Those that started within.
+    /// Only sessions that started in this range.
     pub started: Option<TimeRange>,
 }
 
-/// By start, then by number.
+/// Order by start, then by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionOrder {
-    /// The newest first.
+    /// Newest first.
     NewestFirst,
-    /// The oldest first.
+    /// Oldest first.
     OldestFirst,
 }
 
 /// Sort key of a session.
 pub type SessionKey = (DateTime<Utc>, i64);
 
-/// The session of that number.
+/// Returns the session with that number.
 pub async fn find(pool: &PgPool, session_id: i64) -> Result<Option<Session>, ReadError> {
     sqlx::query_as(AssertSqlSafe(format!("{SELECT} s.session_id = $1")))
         .bind(session_id)
@@ -179,7 +179,7 @@ pub async fn find(pool: &PgPool, session_id: i64) -> Result<Option<Session>, Rea
         .map_err(reading("a session"))
 }
 
-/// Up to `limit` sessions that pass the filter and come after `after`.
+/// Returns up to `limit` sessions that pass the filter and come after `after`.
 pub async fn list(
     pool: &PgPool,
     filter: &SessionFilter,
@@ -190,7 +190,7 @@ pub async fn list(
     let mut sql = QueryBuilder::<Postgres>::new(SELECT);
     sql.push("not s.is_deleted_at_provider");
     match filter.source_ids.as_deref() {
-        // one source: its index gives the order
+        // One source: its index gives the order.
         Some([source_id]) => _ = sql.push(" and s.source_id = ").push_bind(*source_id),
         Some(source_ids) => _ = sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")"),
         None => {}

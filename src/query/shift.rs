@@ -1,8 +1,8 @@
-//! Going back along the calendar of a zone: by months, by days, or by an exact time.
+//! Shifts back in time along the calendar of a zone: by months, by days, or by an exact time.
 //!
-//! A range of whole months is followed back by months, one of whole days by days, any other by its exact length; so
-//! the period before March is February, and the one before a day of 25 hours is a day. A shifted instant shows the same
-//! time on local clocks. What lies on a day that the month before does not have has no counterpart.
+//! A range of whole months is shifted by months, a range of whole days by days, any other by its exact length. So the
+//! period before March is February, and the period before a day of 25 hours is a day. A shifted instant has the same
+//! time on local clocks. A day that the other month lacks has no counterpart.
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -10,19 +10,19 @@ use chrono_tz::Tz;
 use crate::query::calendar::{CalendarUnit, first_instant, local_date, start_of_day};
 use crate::query::range::TimeRange;
 
-/// A way back. Days may be negative: then it leads forward.
+/// A shift back in time. Negative days shift forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shift {
     /// Whole months.
     Months(u32),
     /// Local days.
     Days(i64),
-    /// So long by any clock.
+    /// An exact length of time.
     Exact(TimeDelta),
 }
 
 impl Shift {
-    /// The length of a range. `is_of_days`: its months do not count, as in `last_30_days`.
+    /// Returns the length of a range. `is_of_days`: count days even for whole months, as in `last_30_days`.
     pub fn length(range: TimeRange, zone: Tz, is_of_days: bool) -> Self {
         let (from, to) = (local_date(zone, range.from), local_date(zone, range.to));
         if start_of_day(zone, from) != range.from || start_of_day(zone, to) != range.to {
@@ -35,7 +35,7 @@ impl Shift {
         }
     }
 
-    /// The way from the beginning of one range back to that of another.
+    /// Returns the shift from the beginning of one range back to that of another.
     pub fn between(later: DateTime<Utc>, earlier: DateTime<Utc>, zone: Tz) -> Self {
         let dates = (local_date(zone, later), local_date(zone, earlier));
         if start_of_day(zone, dates.0) == later && start_of_day(zone, dates.1) == earlier {
@@ -44,7 +44,7 @@ impl Shift {
         Self::Exact(later - earlier)
     }
 
-    /// At least as far, in whole weeks.
+    /// Returns the smallest shift of whole weeks that is at least as long.
     #[must_use]
     pub fn in_weeks(self, from: DateTime<Utc>, zone: Tz) -> Self {
         let days = match self {
@@ -58,7 +58,7 @@ impl Shift {
         Self::Days(7 * (days + 6).div_euclid(7))
     }
 
-    /// The instant that far back; on a day that is not there, the first instant after it.
+    /// Returns the instant shifted back; on a day that does not exist, the first instant after it.
     pub fn back(self, at: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
         let local = at.with_timezone(&zone).naive_local();
         match self {
@@ -71,7 +71,7 @@ impl Shift {
         }
     }
 
-    /// The instant that far back; `None` on a day that is not there.
+    /// Returns the instant shifted back; `None` on a day that does not exist.
     pub fn exactly_back(self, at: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         match self {
             Self::Months(months) => {
@@ -88,7 +88,7 @@ fn days_before(date: NaiveDate, days: i64) -> NaiveDate {
     (if days < 0 { forth(days) } else { back(days) }).unwrap_or(NaiveDate::MIN)
 }
 
-/// The first day of the month that many months before.
+/// Returns the first day of the month that many months before.
 fn months_before(date: NaiveDate, months: u32) -> NaiveDate {
     CalendarUnit::Month.floor(date).checked_sub_months(Months::new(months)).unwrap_or(NaiveDate::MIN)
 }
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(Shift::length(range("2026-02-01", "2026-03-01"), Berlin, false), Shift::Months(1));
         assert_eq!(Shift::length(range("2026-02-01", "2026-03-01"), Berlin, true), Shift::Days(28));
         assert_eq!(Shift::length(range("2025-01-01", "2027-01-01"), Berlin, false), Shift::Months(24));
-        // the day of 25 hours
+        // The day of 25 hours.
         assert_eq!(Shift::length(range("2026-10-25", "2026-10-26"), Berlin, false), Shift::Days(1));
         let hours = TimeRange { from: day("2026-10-25"), to: day("2026-10-25") + TimeDelta::hours(5) };
         assert_eq!(Shift::length(hours, Berlin, false), Shift::Exact(TimeDelta::hours(5)));
@@ -137,7 +137,7 @@ mod tests {
         let at = day("2026-03-01");
         assert_eq!(Shift::Days(3).in_weeks(at, Berlin), Shift::Days(7));
         assert_eq!(Shift::Days(14).in_weeks(at, Berlin), Shift::Days(14));
-        // February has 28 days
+        // February has 28 days.
         assert_eq!(Shift::Months(1).in_weeks(at, Berlin), Shift::Days(28));
         assert_eq!(Shift::Exact(TimeDelta::hours(5)).in_weeks(at, Berlin), Shift::Days(7));
     }

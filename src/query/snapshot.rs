@@ -1,8 +1,8 @@
-//! One state of the database for a whole answer.
+//! One snapshot of the database for a whole answer.
 //!
-//! An answer is read by several statements. While pollers write, each of them would see another state, and parts would
-//! not make up their whole: so all of them look at one snapshot, in a transaction that can write nothing. Knows nothing of
-//! what is asked.
+//! An answer is read by several statements. While pollers write, each of them would see another state, and parts
+//! would not add up to their total. So all of them use one snapshot, in a read-only transaction. This module does not
+//! depend on the queries.
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Postgres, QueryBuilder, Transaction};
@@ -10,19 +10,19 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::query::{ReadError, reading};
 
-/// A state of the database, for as long as it is held.
+/// A snapshot of the database, for as long as it exists.
 pub struct Snapshot {
     transaction: Mutex<Transaction<'static, Postgres>>,
 }
 
 impl Snapshot {
-    /// What is committed now.
+    /// Takes a snapshot of all data committed so far.
     pub async fn take(pool: &PgPool) -> Result<Self, ReadError> {
         let begin = pool.begin_with("begin isolation level repeatable read, read only").await;
         Ok(Self { transaction: Mutex::new(begin.map_err(reading("the state of the database"))?) })
     }
 
-    /// The transaction that sees it, for statements that are checked when they are built.
+    /// Returns the transaction of the snapshot, for statements that are checked at compile time.
     pub(super) async fn transaction(&self) -> MutexGuard<'_, Transaction<'static, Postgres>> {
         self.transaction.lock().await
     }

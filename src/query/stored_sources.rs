@@ -1,26 +1,26 @@
-//! The stored sources, configured or not, with what is stored of each.
+//! The stored sources, configured or not, with their numbers of sessions.
 
 use serde::Serialize;
 use sqlx::PgPool;
 
 use crate::query::{ReadError, reading};
 
-/// A source that the database knows.
+/// A source in the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoredSource {
     /// Its slug.
     pub source: String,
     /// Kind of platform.
     pub provider: String,
-    /// Which account at the provider: host, account and app, as far as the provider has them.
+    /// The account at the provider: host, account and app, as far as the provider has them.
     pub account_ref: String,
     /// Whether it was configured at the last start of a poller.
     pub is_enabled: bool,
-    /// Its sessions.
+    /// Number of its sessions.
     pub session_count: i64,
 }
 
-/// All of them, by slug.
+/// Returns all stored sources, by slug.
 pub async fn list(pool: &PgPool) -> Result<Vec<StoredSource>, ReadError> {
     sqlx::query_as!(
         StoredSource,

@@ -1,6 +1,6 @@
 //! The summary of one session, in the provider's words.
 //!
-//! The text is personal and lives in `analytics_pii`.
+//! The text is personal data and lives in `analytics_pii`.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::query::availability::Parts;
 use crate::query::{ReadError, reading};
 
-/// What a session was about.
+/// Summary of a session.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Summary {
     /// `markdown` or `text`.
@@ -18,13 +18,13 @@ pub struct Summary {
     pub format: String,
     /// The text. Personal.
     pub body: String,
-    /// Words.
+    /// Words of the text.
     pub word_count: i32,
     /// When it was fetched.
     pub fetched_at: DateTime<Utc>,
 }
 
-/// The summary of a session; `None`: none is stored.
+/// Returns the summary of a session; `None`: none is stored.
 pub async fn find(pool: &PgPool, of: &Parts) -> Result<Option<Summary>, ReadError> {
     sqlx::query_as!(
         Summary,

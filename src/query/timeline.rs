@@ -1,8 +1,8 @@
-//! The timeline of one session: all that happened in it, in one order.
+//! The timeline of one session: all its events in one order.
 //!
 //! States, presences, messages and utterances come from four views and are merged by time. Within one instant a
-//! session begins before anybody joins, and everybody has left before it ends. What has no time stands in no order: it
-//! is counted. Names and texts are personal and live in `analytics_pii`.
+//! session begins before its participants join, and ends after all of them have left. Events without a time are not
+//! listed, only counted. Names and texts are personal data and live in `analytics_pii`.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,25 +12,25 @@ use utoipa::ToSchema;
 use crate::query::availability::Parts;
 use crate::query::{ReadError, reading};
 
-/// Something that happened in a session.
+/// An event of a session.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TimelineEvent {
-    /// When.
+    /// Time of the event.
     pub at: DateTime<Utc>,
     /// `created`, `started`, `ended`, `completed` (the session), `joined`, `left` (a participant), `message` or
-    /// `segment` (something was said).
+    /// `segment` (an utterance).
     #[schema(example = "joined")]
     pub event: String,
-    /// Of which presence, as in `/participants`; null: the session's own, or not known.
+    /// The presence, as in `/participants`; null: an event of the session, or unknown.
     pub participant_id: Option<i64>,
-    /// Name of who it was. Personal.
+    /// Name of the person. Personal.
     #[schema(example = "Ada")]
     pub name: Option<String>,
-    /// What was written or said. Personal.
+    /// Text of the message or utterance. Personal.
     pub body: Option<String>,
-    /// Place in `/messages` or `/transcript`.
+    /// Position in `/messages` or `/transcript`.
     pub position: Option<i32>,
-    /// True where the provider gave no time of leaving and the end of the session stands for it.
+    /// True if the provider gave no leaving time and the end of the session is used.
     pub is_derived: bool,
     #[serde(skip)]
     rank: i32,
@@ -38,10 +38,10 @@ pub struct TimelineEvent {
     id: String,
 }
 
-/// The place of an event in the order.
+/// Sort key of an event.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Place {
-    /// When.
+    /// Time of the event.
     pub at: DateTime<Utc>,
     rank: i32,
     position: i32,
@@ -49,13 +49,13 @@ pub struct Place {
 }
 
 impl TimelineEvent {
-    /// Its place.
+    /// Returns its sort key.
     pub fn place(&self) -> Place {
         Place { at: self.at, rank: self.rank, position: self.position.unwrap_or(0), id: self.id.clone() }
     }
 }
 
-/// Up to `limit` events after `after`.
+/// Returns up to `limit` events after `after`.
 pub async fn list(
     pool: &PgPool,
     of: &Parts,
@@ -118,7 +118,7 @@ pub async fn list(
     .map_err(reading("a timeline"))
 }
 
-/// How many presences, messages and utterances of a session have no time.
+/// Returns the number of presences, messages and utterances of a session that have no time.
 pub async fn untimed_count(pool: &PgPool, of: &Parts) -> Result<i64, ReadError> {
     sqlx::query_scalar!(
         r#"

@@ -1,7 +1,7 @@
-//! The transcript of one session: what was said, by whom, and who said how much.
+//! The transcript of one session: its utterances, their speakers, and each speaker's share.
 //!
-//! Texts and names are personal and live in `analytics_pii`. A transcript comes in the order of its file, which is
-//! the order in which it was said.
+//! Texts and names are personal data and live in `analytics_pii`. A transcript is in the order of its file, which is
+//! the order of speech.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -12,35 +12,35 @@ use crate::query::availability::Parts;
 use crate::query::number::Number;
 use crate::query::{ReadError, reading};
 
-/// A transcript as a whole.
+/// Facts about a whole transcript.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TranscriptFacts {
-    /// Form it came in: `json`, `csv`, `srt` or `vtt`.
+    /// Format of the file: `json`, `csv`, `srt` or `vtt`.
     #[schema(example = "json")]
     pub format: String,
-    /// Language, where the file says it.
+    /// Language, if the file states it.
     #[schema(example = "en-US")]
     pub language_code: Option<String>,
-    /// Utterances.
+    /// Number of utterances.
     pub segment_count: i32,
-    /// Words.
+    /// Number of words.
     pub word_count: i32,
     /// When it was fetched.
     pub fetched_at: DateTime<Utc>,
 }
 
-/// Who spoke, and how much.
+/// A speaker, and the share of speech.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Speaker {
-    /// Pseudonym, the `person_id` of a participant where known; null: not said.
+    /// Pseudonym, the `person_id` of a participant if known; null: not given.
     pub speaker_id: Option<String>,
     /// Name. Personal.
     #[schema(example = "Ada")]
     pub label: Option<String>,
-    /// Words said.
+    /// Number of words spoken.
     pub words: i64,
-    /// Share of the speaking time, 0 to 1; of the characters where an utterance has no start or no end. Null: there is
-    /// neither.
+    /// Share of the speaking time, 0 to 1; share of the characters if an utterance has no start or no end. Null:
+    /// there is neither.
     #[schema(example = 0.6)]
     pub talk_share: Option<Number>,
 }
@@ -48,28 +48,28 @@ pub struct Speaker {
 /// One utterance.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TranscriptSegment {
-    /// Place in the transcript, from 0.
+    /// Position in the transcript, from 0.
     pub position: i32,
-    /// When it was said; null: not readable.
+    /// When it began; null: unreadable.
     pub started_at: Option<DateTime<Utc>>,
-    /// From the start of the session, seconds; null: not readable.
+    /// Start, seconds from the start of the session; null: unreadable.
     pub offset_seconds: Option<Number>,
-    /// Where it ends, from the start of the session, seconds; null: not said.
+    /// End, seconds from the start of the session; null: not given.
     pub end_offset_seconds: Option<Number>,
-    /// The presence that spoke, as in `/participants`; null: not known.
+    /// The presence that spoke, as in `/participants`; null: unknown.
     pub participant_id: Option<i64>,
-    /// Pseudonym of the speaker; null: not said.
+    /// Pseudonym of the speaker; null: not given.
     pub speaker_id: Option<String>,
     /// Name of the speaker. Personal.
     #[schema(example = "Ada")]
     pub speaker: Option<String>,
-    /// What was said. Personal.
+    /// Text of the utterance. Personal.
     pub body: String,
-    /// Words.
+    /// Number of words.
     pub word_count: i32,
 }
 
-/// The transcript of a session as a whole; `None`: none is stored.
+/// Returns the facts about a session's transcript; `None`: none is stored.
 pub async fn find(pool: &PgPool, of: &Parts) -> Result<Option<TranscriptFacts>, ReadError> {
     sqlx::query_as!(
         TranscriptFacts,
@@ -87,7 +87,7 @@ pub async fn find(pool: &PgPool, of: &Parts) -> Result<Option<TranscriptFacts>, 
     .map_err(reading("a transcript"))
 }
 
-/// Who spoke, by how much. Without a pseudonym, those of one name are one speaker.
+/// Returns the speakers, with their shares. Without a pseudonym, utterances with the same name count as one speaker.
 pub async fn speakers(pool: &PgPool, of: &Parts) -> Result<Vec<Speaker>, ReadError> {
     sqlx::query_as!(
         Speaker,
@@ -111,7 +111,7 @@ pub async fn speakers(pool: &PgPool, of: &Parts) -> Result<Vec<Speaker>, ReadErr
     .map_err(reading("the speakers of a transcript"))
 }
 
-/// Up to `limit` utterances after the one at position `after`; all of them without a limit.
+/// Returns up to `limit` utterances after the one at position `after`; all of them without a limit.
 pub async fn segments(
     pool: &PgPool,
     of: &Parts,

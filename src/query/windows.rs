@@ -1,4 +1,4 @@
-//! The ranges of time that are proven complete, and those that are known not to be.
+//! Windows: ranges of time that are proven complete, and those that are known to be incomplete.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::query::{ReadError, reading};
 
-/// A range of time of one stream, and what is known about it. What no range covers was never read.
+/// A range of time of one stream, and its completeness. Times that no range covers were never read.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CoveredWindow {
     /// Slug of the source.
@@ -23,26 +23,26 @@ pub struct CoveredWindow {
     pub window_from: DateTime<Utc>,
     /// First instant after it.
     pub window_to: DateTime<Utc>,
-    /// True: everything the provider has of it is stored. False: it was read, and that is not proven.
+    /// True: all records that the provider has for it are stored. False: it was read, but this is not proven.
     pub is_proven: bool,
-    /// When an operator accepted that it is not proven; null: none did.
+    /// When an operator accepted that it is not proven; null: not accepted.
     pub accepted_at: Option<DateTime<Utc>>,
     /// The operator: address of the caller, or user of the command line.
     pub accepted_by: Option<String>,
-    /// Why it is accepted, in the words of the operator.
+    /// The operator's reason to accept it.
     #[schema(example = "The provider counts a session that its support cannot find.")]
     pub accepted_note: Option<String>,
     /// Why it is not proven.
     pub reason: Option<String>,
-    /// The provider's own count when it was last read; of what it was read in then, not of the whole range.
+    /// The provider's own count at the last read; it covers the range that was read then, not always this range.
     pub provider_total: Option<i64>,
-    /// Distinct records read then.
+    /// Distinct records of the last read.
     pub distinct_count: Option<i64>,
     /// When it was last read.
     pub checked_at: DateTime<Utc>,
 }
 
-/// Which windows are asked for. Empty lists mean all.
+/// Filter of windows. Empty lists mean all.
 #[derive(Debug, Clone, Default)]
 pub struct WindowFilter {
     /// Any of these slugs.
@@ -51,14 +51,14 @@ pub struct WindowFilter {
     pub streams: Vec<String>,
     /// Any of these: `proven`, `doubtful`, `accepted`.
     pub states: Vec<String>,
-    /// Only what comes after this one.
+    /// Only windows after this one.
     pub after: Option<WindowPosition>,
 }
 
-/// Place of a window in the list: source, stream, beginning, whether it is proven.
+/// Sort key of a window in the list: source, stream, beginning, whether it is proven.
 pub type WindowPosition = (String, String, DateTime<Utc>, bool);
 
-/// The first `limit` windows that pass the filter, by source, stream and time.
+/// Returns the first `limit` windows that pass the filter, by source, stream and time.
 pub async fn list(pool: &PgPool, filter: &WindowFilter, limit: i64) -> Result<Vec<CoveredWindow>, ReadError> {
     let (source, stream, from, is_proven) = match &filter.after {
         Some((source, stream, from, is_proven)) => (Some(source), Some(stream), Some(*from), Some(*is_proven)),

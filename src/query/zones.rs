@@ -1,9 +1,9 @@
 //! Time zones as the database names them.
 //!
-//! The service and the database each bring a table of time zones, and a server may lack names that the service knows:
-//! old spellings such as US/Pacific are links, which some systems leave out. A question's zone is therefore mapped to a
-//! name of the database before any statement sees it: the same name where the database has it, else a zone whose clocks
-//! show the same at every instant that is stored. This is the only place where a zone becomes a text for the database.
+//! The service and the database each have a table of time zones, and a server may lack names that the service knows:
+//! old spellings such as US/Pacific are links, which some systems leave out. A query's zone is therefore mapped to a
+//! name of the database before it is used in a statement: the same name if the database has it, else a zone with the
+//! same local times at every instant that can be stored. Only this module converts a zone to text for the database.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use tokio::sync::OnceCell;
 
 use crate::query::{ReadError, reading};
 
-/// Two zones are one if their clocks agree from 1970 on: no instant before 2000 is stored.
+/// Two zones are equivalent if their clocks agree from 1970 on: no instant before 2000 is stored.
 const FIRST_YEAR: i64 = 1970;
-/// Where several zones agree since then, one that agrees since then is preferred: it is another name of the same.
+/// If several zones agree since 1970, one that agrees since 1900 is preferred: it is another name of the same zone.
 const FIRST_YEAR_OF_RECORDS: i64 = 1900;
 /// No instant from 2100 on is stored.
 const DAYS_TO_2100: i64 = 47_482;
 
-/// The names of the database, read once, when a question first needs them.
+/// The names of the database, read once, when a query first needs them.
 #[derive(Debug, Clone, Default)]
 pub struct Zones(Arc<OnceCell<ZoneNames>>);
 
 impl Zones {
-    /// The name of the database for `zone`; `None`: it has no such zone.
+    /// Returns the database's name for `zone`; `None`: it has no such zone.
     pub async fn name(&self, pool: &PgPool, zone: Tz) -> Result<Option<&'static str>, ReadError> {
         if zone == Tz::UTC {
             return Ok(Some("UTC"));
@@ -41,18 +41,18 @@ impl Zones {
 pub struct ZoneNames(BTreeSet<&'static str>);
 
 impl ZoneNames {
-    /// Asks the database.
+    /// Reads the names from the database.
     pub async fn read(pool: &PgPool) -> Result<Self, ReadError> {
         let names = sqlx::query_scalar!(r#"select name as "name!" from pg_timezone_names"#).fetch_all(pool).await;
         Ok(Self::of(names.map_err(reading("the time zones of the database"))?.iter().map(String::as_str)))
     }
 
-    /// Of these names those that the service knows too.
+    /// Creates the set of those names that the service knows too.
     pub fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         Self(names.filter_map(|name| name.parse::<Tz>().ok()).map(Tz::name).collect())
     }
 
-    /// The name under which the database knows `zone`.
+    /// Returns the name by which the database knows `zone`.
     pub fn resolve(&self, zone: Tz) -> Option<&'static str> {
         if self.0.contains(zone.name()) {
             return Some(zone.name());
@@ -66,25 +66,26 @@ impl ZoneNames {
         same(FIRST_YEAR_OF_RECORDS).or_else(|| same(FIRST_YEAR)).map(Tz::name)
     }
 
-    /// The zones of the service that the database does not know by their name, each with the name that stands for it.
+    /// Returns the zones of the service whose names the database lacks, each with the name used instead.
     pub fn mapped(&self) -> Vec<(Tz, Option<&'static str>)> {
         let unknown = chrono_tz::TZ_VARIANTS.iter().filter(|zone| !self.0.contains(zone.name()));
         unknown.map(|zone| (*zone, self.resolve(*zone))).collect()
     }
 }
 
-/// Whether two zones agree in the middle of some winters and summers: most that differ differ there.
+/// Returns whether two zones agree at half-yearly samples; most zones that differ, differ there.
 fn are_alike(one: Tz, other: Tz) -> bool {
     let mut days = (0..DAYS_TO_2100).step_by(182).map(instant);
     days.all(|at| offset(one, at) == offset(other, at))
 }
 
-/// Every change of a zone's offset since a year: the second in which it takes place, and the offset from then on.
+/// Returns every change of a zone's offset since a year: the second at which it takes place, and the offset from then
+/// on.
 fn transitions(zone: Tz, first_year: i64) -> Vec<(DateTime<Utc>, i32)> {
     let first_day = (first_year - 1970) * 365;
     let mut found = vec![(instant(first_day), offset(zone, instant(first_day)))];
     for day in (first_day..DAYS_TO_2100).step_by(7) {
-        // no zone changes its offset twice within a week
+        // No zone changes its offset twice within a week.
         let (mut before, mut after) = (instant(day), instant(day + 7));
         if offset(zone, before) == offset(zone, after) {
             continue;
@@ -128,7 +129,7 @@ mod tests {
         assert_eq!(name("US/Pacific"), Some("America/Los_Angeles"));
         assert_eq!(name("Asia/Calcutta"), Some("Asia/Kolkata"));
         assert_eq!(name("Singapore"), Some("Asia/Singapore"));
-        // clocks in Athens agree with those in Kyiv today; the other name of the same zone is preferred
+        // Clocks in Athens agree with those in Kyiv today; the other name of the same zone is preferred.
         assert_eq!(name("Europe/Kiev"), Some("Europe/Kyiv"));
         assert_eq!(name("Europe/Athens"), Some("Europe/Athens"));
         assert_eq!(name("Etc/Zulu"), Some("UTC"));
@@ -143,7 +144,7 @@ mod tests {
         let known = ZoneNames::of(["Europe/Kiev", "US/Pacific"].into_iter());
         assert_eq!(known.resolve(Tz::Europe__Kyiv), Some("Europe/Kiev"));
         assert_eq!(known.resolve(Tz::America__Los_Angeles), Some("US/Pacific"));
-        // it keeps no summer time
+        // It has no daylight saving time.
         assert_eq!(known.resolve(Tz::America__Phoenix), None);
     }
 }

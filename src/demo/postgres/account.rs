@@ -1,7 +1,7 @@
-//! As whom the server runs.
+//! The operating-system account that the server runs as.
 //!
-//! Postgres refuses to be root. Where we are root, in a container for example, its processes alone
-//! become an unprivileged account; we stay what we are. Knows accounts, and nothing of clusters.
+//! Postgres refuses to run as root. If this process is root, in a container for example, only the server's processes
+//! switch to an unprivileged account. This module handles accounts and does not depend on clusters.
 
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::process::CommandExt;
@@ -17,17 +17,18 @@ pub(super) struct Ids {
     pub(super) group: u32,
 }
 
-/// As whom the server's processes run.
+/// The account that the server's processes run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Account {
-    /// As we do.
+    /// The account of this process.
     Ours,
-    /// As somebody else; we are root.
+    /// Another account; this process is root.
     Other(Ids),
 }
 
 impl Account {
-    /// `postgres`, else `nobody`, where we are root; else our own.
+    /// Returns the account for child processes: for root the first unprivileged one that exists, otherwise the account
+    /// of this process.
     pub(super) fn for_children() -> Result<Self, PostgresError> {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self::Ours);
@@ -38,8 +39,7 @@ impl Account {
         found.map(Self::Other).ok_or(PostgresError::NoAccount)
     }
 
-    /// The account to go on with on a cluster that somebody made already: its owner, where we may
-    /// become that.
+    /// Returns the account to use for an existing cluster: the cluster's owner, if this process may switch to it.
     pub(super) fn owning(self, cluster: &Path) -> Self {
         match (self, std::fs::metadata(cluster)) {
             (Self::Other(_), Ok(owned)) if owned.uid() != 0 => {
@@ -49,7 +49,7 @@ impl Account {
         }
     }
 
-    /// The user number of the server's processes.
+    /// Returns the user number of the server's processes.
     pub(super) fn user(self) -> u32 {
         match self {
             Self::Ours => rustix::process::geteuid().as_raw(),
@@ -57,8 +57,8 @@ impl Account {
         }
     }
 
-    /// Whether the account can get to the folder: every one on the way that exists lets it pass. Access
-    /// lists are not looked at; the worst they cause is another folder.
+    /// Returns whether the account can enter the folder: each existing folder on the path permits it. Access control
+    /// lists are not checked; at worst another folder is used.
     pub(super) fn reaches(self, folder: &Path) -> bool {
         let Self::Other(ids) = self else { return true };
         folder.ancestors().filter_map(|folder| std::fs::metadata(folder).ok()).all(|on_the_way| {
@@ -73,7 +73,7 @@ impl Account {
         })
     }
 
-    /// Makes a folder that only this account (and root) can enter, where it is missing.
+    /// Creates a folder that only this account (and root) can enter, if it does not exist.
     pub(super) fn make_private_dir(self, folder: &Path) -> Result<(), PostgresError> {
         match std::fs::DirBuilder::new().mode(0o700).create(folder) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
@@ -86,13 +86,15 @@ impl Account {
         Ok(())
     }
 
-    /// Whether `folder` itself (no link to one) is a folder of this account that nobody else can enter.
+    /// Returns whether `folder` itself (not a link to a folder) belongs to this account and no other account can
+    /// enter it.
     pub(super) fn owns_privately(self, folder: &Path) -> bool {
         std::fs::symlink_metadata(folder)
             .is_ok_and(|found| found.is_dir() && found.uid() == self.user() && found.mode() & 0o777 == 0o700)
     }
 
-    /// A command that runs as this account, without our environment, and that the kernel ends with us.
+    /// Returns a command that runs as this account, without the environment of this process. The kernel ends it when
+    /// this process ends.
     pub(super) fn command(self, program: &Path, folder: &Path, at_our_end: Ending) -> Command {
         let mut command = Command::new(program);
         command.current_dir(folder).env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
@@ -105,23 +107,23 @@ impl Account {
     }
 }
 
-/// What a child is sent when we end without stopping it.
+/// The signal that a child receives when this process ends without stopping it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ending {
-    /// End in good order.
+    /// Shut down in an orderly way.
     Interrupt,
     /// End at once.
     Kill,
 }
 
-/// Only Linux has this; elsewhere the next start finds the survivor.
+/// Only Linux supports this. Elsewhere the next start finds and stops the surviving server.
 #[cfg(target_os = "linux")]
 fn die_with_us(command: &mut Command, ending: Ending) {
     let signal = match ending {
         Ending::Interrupt => rustix::process::Signal::INT,
         Ending::Kill => rustix::process::Signal::KILL,
     };
-    // The standard library changes user and group first, which would clear the setting, and calls this
+    // The standard library changes user and group first, which would clear the setting, and runs this closure
     // afterwards.
     #[expect(unsafe_code, reason = "runs between fork and exec: a single system call, no allocation, no lock")]
     // SAFETY: prctl(2) is async-signal-safe.

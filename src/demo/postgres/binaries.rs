@@ -1,8 +1,8 @@
-//! Finding `initdb` and `postgres`.
+//! Locating `initdb` and `postgres`.
 //!
-//! Distributions keep them off the command search path and side by side by version, so the usual
-//! places are looked through, newest first. A cluster can only be run by the major version that made
-//! it, so an existing one decides. Nothing is ever downloaded.
+//! Distributions keep them off the command search path, in one folder for each version. The usual folders are
+//! searched, newest version first. A cluster can only be run by the major version that created it, so an existing
+//! cluster decides the version. Nothing is ever downloaded.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,8 +10,8 @@ use std::process::Command;
 use crate::demo::postgres::place::Place;
 use crate::demo::postgres::{PostgresError, ServerSettings};
 
-/// Folders whose children are versions: each with the text before the version, and where the binaries
-/// lie below.
+/// Folders whose subfolders are versions: the folder, the text before the version, and the path of the binaries
+/// below.
 const VERSIONED: [(&str, &str, &str); 7] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr/local/lib/postgresql", "", "bin"),
@@ -30,7 +30,7 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// The ones to run `place` with.
+    /// Returns the binaries to run `place` with.
     pub(super) fn find(settings: &ServerSettings, place: &Place) -> Result<Self, PostgresError> {
         let found = match &settings.bin_dir {
             Some(folder) => vec![Self::within(folder).ok_or_else(|| PostgresError::NotABinDir(folder.clone()))?],
@@ -54,15 +54,15 @@ impl Binaries {
         Err(PostgresError::WrongVersion { data_dir: place.cluster.clone(), wanted, found: versions.join(", ") })
     }
 
-    /// Both, if the folder holds both. Links are followed: the server looks for its own files next to
-    /// where it really lies.
+    /// Returns both programs if the folder has both. Links are resolved, because the server looks for its own files
+    /// next to its real path.
     fn within(folder: &Path) -> Option<Self> {
         let (initdb, postgres) = (folder.join("initdb"), folder.join("postgres"));
         (initdb.is_file() && postgres.is_file()).then_some(())?;
         Some(Self { initdb: initdb.canonicalize().ok()?, postgres: postgres.canonicalize().ok()? })
     }
 
-    /// `15` for 15.8, as a cluster spells it.
+    /// Returns the major version as a cluster spells it: `15` for 15.8.
     fn major_version(&self) -> Option<String> {
         let output = Command::new(&self.postgres).arg("--version").output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
@@ -71,7 +71,7 @@ impl Binaries {
     }
 }
 
-/// The usual places, by package system, each newest version first.
+/// Returns the usual folders, by package system, each with its newest version first.
 fn usual() -> impl Iterator<Item = PathBuf> {
     VERSIONED.into_iter().flat_map(|(base, prefix, below)| {
         let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(base)

@@ -1,9 +1,10 @@
 //! A private Postgres server, run from the binaries installed on this machine.
 //!
-//! It is our direct child, listens on a socket only its own account can reach, and dies with us. Its
-//! data stay: the next start on the same folder goes on where this one ended, however either of the two
-//! processes was killed. `pg_ctl` is not used, since it leaves a server without a parent.
-//! Knows nothing of what is stored in it, and reads no environment: the caller hands everything in.
+//! The server is a direct child of this process, listens only on a socket that its own account can reach, and ends
+//! with this process. Its data stay: the next start on the same folder continues from them, even if either process
+//! was killed. `pg_ctl` is not used, since it leaves a server without a parent.
+//! This module does not depend on what is stored in the server, and reads no environment: the caller passes
+//! everything in.
 
 mod account;
 mod binaries;
@@ -20,28 +21,28 @@ use crate::demo::postgres::binaries::Binaries;
 use crate::demo::postgres::place::Place;
 use crate::demo::postgres::process::Postmaster;
 
-/// The superuser the cluster is made with.
+/// The superuser of the cluster.
 const SUPERUSER: &str = "tributary";
-/// The database the service works in.
+/// The service's database.
 const DATABASE: &str = "tributary";
-/// Names the socket file; nothing listens on TCP.
+/// Part of the socket file's name; the server does not listen on TCP.
 const PORT: u16 = 5432;
 
-/// Where and how a private server runs.
+/// Settings of a private server.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Folder of cluster, socket, log and lock; made where missing.
+    /// Folder of cluster, socket, log and lock; created if missing.
     pub data_dir: PathBuf,
-    /// Folder of `initdb` and `postgres`; looked for where not given.
+    /// Folder of `initdb` and `postgres`; searched for if absent.
     pub bin_dir: Option<PathBuf>,
-    /// Folders of the command search path, looked into first.
+    /// Folders of the command search path; searched first.
     pub search_path: Vec<PathBuf>,
-    /// Whether a power cut must lose nothing. `false` skips all syncing: what was committed still survives
-    /// the end of any process, the server's own included, and a load is faster.
+    /// Whether a power failure must lose nothing. `false` skips all syncing: committed data still survive the end of
+    /// any process, the server's own included, and a load is faster.
     pub durable: bool,
 }
 
-/// Why a private server could not be started.
+/// Reasons why a private server could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// No folder holds both `initdb` and `postgres`.
@@ -53,7 +54,7 @@ pub enum PostgresError {
     /// The folder named by the caller lacks one of the two.
     #[error("{} does not hold `initdb` and `postgres`", .0.display())]
     NotABinDir(PathBuf),
-    /// The cluster was made by a major version that is not installed.
+    /// The cluster was created by a major version that is not installed.
     #[error("the data in {} were written by PostgreSQL {wanted}, which is not installed (found: {found}): \
              install that version, or choose another data folder", .data_dir.display())]
     WrongVersion {
@@ -64,28 +65,28 @@ pub enum PostgresError {
         /// Major versions found, comma-separated.
         found: String,
     },
-    /// Another process runs on the same folder.
+    /// Another process uses the same folder.
     #[error("the data folder {} is in use by process {pid}: stop it, or choose another folder", .data_dir.display())]
     InUse {
         /// The folder.
         data_dir: PathBuf,
-        /// Who holds it; `?` where it did not write its number down.
+        /// The process that uses the folder; `?` if the lock file does not give its number.
         pid: String,
     },
-    /// We are root, which Postgres refuses to be, and there is no account to become.
+    /// This process is root, which Postgres refuses, and there is no account to switch to.
     #[error("running as root, and neither `postgres` nor `nobody` is an account here to run PostgreSQL as")]
     NoAccount,
-    /// A folder for sockets belongs to someone else.
+    /// A folder for sockets belongs to another account.
     #[error("{} exists and is not a private folder of the account that runs PostgreSQL", .0.display())]
     ForeignSocketDir(PathBuf),
-    /// A file or a process could not be worked with.
+    /// An operation on a file or a process failed.
     #[error("cannot {action} {}: {source}", .path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
-        /// On what.
+        /// The file or program.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// `initdb` failed.
@@ -94,31 +95,31 @@ pub enum PostgresError {
     /// A server that an earlier run left behind does not stop.
     #[error("the server of an earlier run (process {0}) does not stop")]
     Survivor(u32),
-    /// The server ended instead of getting ready.
+    /// The server ended before it was ready.
     #[error("PostgreSQL ended at its start ({status}): {last_words} (see {})", .log.display())]
     Exited {
-        /// How it ended.
+        /// Its exit status.
         status: std::process::ExitStatus,
         /// Last line of its log.
         last_words: String,
         /// Its log.
         log: PathBuf,
     },
-    /// The server did not get ready in time.
+    /// The server was not ready in time.
     #[error("PostgreSQL was not ready after {seconds} s (see {})", .log.display())]
     NotReady {
-        /// How long was waited, seconds.
+        /// Seconds waited.
         seconds: u64,
         /// Its log.
         log: PathBuf,
     },
-    /// The database could not be made.
+    /// The database could not be created.
     #[error("cannot create the database `{DATABASE}`: {0}")]
     Database(#[from] sqlx::Error),
 }
 
 impl PostgresError {
-    /// For `map_err`: an I/O error that names its operand.
+    /// Returns a closure for `map_err` that builds an I/O error with its operand.
     fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
@@ -132,11 +133,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes the cluster where there is none, and starts the server. Blocks until it takes connections:
-    /// well under a second as a rule, up to a minute after a crash with much data.
+    /// Creates the cluster if there is none, and starts the server. Blocks until it accepts connections: usually well
+    /// under a second, up to a minute after a crash with much data.
     ///
-    /// Call it from a thread that lives as long as the app, that is from `main` before the async runtime
-    /// starts: on Linux the kernel stops the server when the *thread* that started it ends.
+    /// Call it from a thread that lives as long as the app, that is from `main` before the async runtime starts: on
+    /// Linux the kernel stops the server when the *thread* that started it ends.
     pub fn start(settings: &ServerSettings) -> Result<Self, PostgresError> {
         let place = Place::claim(&settings.data_dir, Account::for_children()?)?;
         let binaries = Binaries::find(settings, &place)?;
@@ -148,23 +149,23 @@ impl Server {
         Ok(Self { postmaster, place })
     }
 
-    /// The folder really used. It differs from the wanted one where we are root and the account that
-    /// runs Postgres could not reach that.
+    /// Returns the folder in use. It differs from the requested folder if this process is root and the account that
+    /// runs Postgres cannot reach the requested one.
     pub fn data_dir(&self) -> &Path {
         &self.place.root
     }
 
-    /// The folder of the socket.
+    /// Returns the folder of the socket.
     pub fn socket_dir(&self) -> &Path {
         &self.place.socket_dir
     }
 
-    /// Number of the server's process.
+    /// Returns the process number of the server.
     pub fn pid(&self) -> u32 {
         self.postmaster.pid()
     }
 
-    /// How to connect to the service's database; see [`Self::create_database`].
+    /// Returns the options to connect to the service's database; see [`Self::create_database`].
     pub fn connect_options(&self) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .socket(&self.place.socket_dir)
@@ -174,8 +175,8 @@ impl Server {
             .ssl_mode(PgSslMode::Disable)
     }
 
-    /// Creates the service's database, and the role `analyst` that may log in and has no rights yet,
-    /// where they are missing.
+    /// Creates the service's database, and the role `analyst`, which may log in and has no rights yet, if they are
+    /// missing.
     pub async fn create_database(&self) -> Result<(), PostgresError> {
         let mut connection = self.connect_options().database("postgres").connect().await?;
         for (exists, create) in [
@@ -190,8 +191,8 @@ impl Server {
         Ok(())
     }
 
-    /// Lets the role `analyst` read what analysts may read, and nothing else. Call it once the schema is
-    /// there: the right hangs on a role that a migration makes.
+    /// Grants the role `analyst` the rights of an analyst, and nothing else. Call it after the migrations: one of
+    /// them creates the role that is granted.
     pub async fn let_analyst_read(&self) -> Result<(), PostgresError> {
         let mut connection = self.connect_options().connect().await?;
         sqlx::raw_sql(
@@ -208,7 +209,7 @@ impl Server {
         Ok(())
     }
 
-    /// Stops the server; open connections are ended. Does nothing the second time.
+    /// Stops the server and ends open connections. A second call does nothing.
     pub fn stop(&mut self) {
         self.postmaster.stop();
     }

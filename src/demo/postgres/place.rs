@@ -1,8 +1,8 @@
-//! Where a cluster lies, and who has it.
+//! Folders of a cluster, and the lock on them.
 //!
-//! One folder holds everything: `cluster/`, `run/` with the socket, `log`, `lock`. The lock is the
-//! kernel's, so that it ends with its holder and a stale file never blocks. The same wanted path always
-//! leads to the same folder, so that a second start finds the first one's data.
+//! One folder holds everything: `cluster/`, `run/` with the socket, `log`, `lock`. The kernel holds the lock, so that
+//! it ends with the process that took it and a stale file never blocks. The same requested path always leads to the
+//! same folder, so that a second start finds the data of the first.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -15,30 +15,30 @@ use sha2::{Digest, Sha256};
 use crate::demo::postgres::account::Account;
 use crate::demo::postgres::{PORT, PostgresError};
 
-/// For root: where data go that the server's account could not reach where they were wanted.
+/// Used as root: base folder of the data if the server's account cannot reach the requested folder.
 const REACHABLE_BASE: &str = "/var/lib/tributary";
-/// Longest path of a socket on every system: macOS has 104 bytes with the closing NUL, Linux 108.
+/// Longest socket path that works on every system: macOS allows 104 bytes with the closing NUL, Linux 108.
 const MAX_SOCKET_PATH_BYTES: usize = 103;
 
-/// The folders of one cluster. Whoever has it, has it alone.
+/// The folders of one cluster, locked for this process alone.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// The folder of all of it.
+    /// The folder that contains the others.
     pub(super) root: PathBuf,
     /// Postgres's own data folder.
     pub(super) cluster: PathBuf,
     /// Folder of the socket.
     pub(super) socket_dir: PathBuf,
-    /// What the server says.
+    /// The server's log.
     pub(super) log: PathBuf,
-    /// As whom the server runs here.
+    /// The account that the server runs as.
     pub(super) account: Account,
-    /// Held, not read: closing it frees the place.
+    /// Held, not read: closing it releases the lock.
     _lock: File,
 }
 
 impl Place {
-    /// Makes the folders and takes the lock.
+    /// Creates the folders and takes the lock.
     pub(super) fn claim(wanted: &Path, account: Account) -> Result<Self, PostgresError> {
         let wanted = std::path::absolute(wanted).map_err(PostgresError::io("make sense of", wanted))?;
         let account = account.owning(&wanted.join("cluster"));
@@ -53,17 +53,17 @@ impl Place {
         Ok(Self { cluster: root.join("cluster"), log: root.join("log"), socket_dir, account, _lock: lock, root })
     }
 
-    /// Whether a cluster was made here.
+    /// Returns whether a cluster was created here.
     pub(super) fn has_cluster(&self) -> bool {
         self.cluster.join("PG_VERSION").is_file()
     }
 
-    /// Major version of the cluster; `None` where there is none.
+    /// Returns the major version of the cluster; `None` if there is none.
     pub(super) fn cluster_version(&self) -> Option<String> {
         std::fs::read_to_string(self.cluster.join("PG_VERSION")).ok().map(|text| text.trim().to_owned())
     }
 
-    /// The last thing the server said.
+    /// Returns the last line of the server's log.
     pub(super) fn last_words(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
@@ -95,8 +95,8 @@ fn lock(root: &Path) -> Result<File, PostgresError> {
     Ok(file)
 }
 
-/// `run/` below the root, or, where that path is too long for a socket, a short folder under `/tmp`.
-/// Anyone may make folders there, so one that is not ours alone is refused.
+/// Returns `run/` below the root or, if that path is too long for a socket, a short folder under `/tmp`. Any account
+/// may create folders in `/tmp`, so a folder that is not private to this account is refused.
 fn socket_dir(root: &Path, account: Account) -> Result<PathBuf, PostgresError> {
     let below = root.join("run");
     let socket = below.join(format!(".s.PGSQL.{PORT}"));
@@ -109,7 +109,7 @@ fn socket_dir(root: &Path, account: Account) -> Result<PathBuf, PostgresError> {
     if account.owns_privately(&folder) { Ok(folder) } else { Err(PostgresError::ForeignSocketDir(folder)) }
 }
 
-/// Sixteen hexadecimal digits that stand for a path.
+/// Returns sixteen hexadecimal digits that identify a path.
 fn short_hash(path: &Path) -> String {
     let mut text = String::with_capacity(16);
     for byte in &Sha256::digest(path.as_os_str().as_bytes())[..8] {

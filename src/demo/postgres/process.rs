@@ -1,8 +1,8 @@
-//! Making a cluster, starting its server, stopping it, and stopping one that outlived its app.
+//! Creating a cluster, starting its server, stopping it, and stopping a server that outlived its app.
 //!
-//! The waits and checks here were forced by trials with `kill -9`: `postmaster.pid` stays behind and
-//! still says `ready`; the numbers in it are used again by other processes; a killed server is in the way
-//! until its last child is gone.
+//! Trials with `kill -9` showed that the waits and checks here are needed: `postmaster.pid` stays behind and still
+//! says `ready`; the operating system reuses the process numbers in it; and a killed server blocks a new one until
+//! its last child has ended.
 
 use std::fs::File;
 use std::path::Path;
@@ -17,21 +17,21 @@ use crate::demo::postgres::binaries::Binaries;
 use crate::demo::postgres::place::Place;
 use crate::demo::postgres::{PORT, PostgresError, SUPERUSER};
 
-/// A server that ends at its start is tried again for this long: children of a killed one hold its
-/// memory and its lock file for a moment.
+/// A server that ends at its start is retried for this long: children of a killed server hold its memory and its lock
+/// file for a moment.
 const RETRY_FOR: Duration = Duration::from_secs(15);
-/// A server has this long to get ready; repairing after a crash counts.
+/// Time for a server to get ready, recovery after a crash included.
 const READY_WITHIN: Duration = Duration::from_mins(1);
-/// A server has this long to stop in good order.
+/// Time for a server to shut down in an orderly way.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
-/// A server that outlived its app has this long for each of: in good order, by force.
+/// Time for a server that outlived its app to stop, once in an orderly way and once by force.
 const SURVIVOR_STOPS_WITHIN: Duration = Duration::from_secs(10);
-/// Between two looks.
+/// Pause between two checks.
 const PAUSE: Duration = Duration::from_millis(5);
-/// Between two starts.
+/// Pause between two starts.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
-/// Makes a cluster. It gets its name when it is complete, so that one cut short is never taken for one.
+/// Creates a cluster. It is renamed to its final name when complete, so that an interrupted one is never used.
 pub(super) fn init_cluster(binaries: &Binaries, place: &Place, durable: bool) -> Result<(), PostgresError> {
     let unfinished = place.root.join("cluster.unfinished");
     if unfinished.exists() {
@@ -50,7 +50,7 @@ pub(super) fn init_cluster(binaries: &Binaries, place: &Place, durable: bool) ->
     std::fs::rename(&unfinished, &place.cluster).map_err(PostgresError::io("rename", &unfinished))
 }
 
-/// Stops a server that still runs on the place, though we hold its lock: its app was killed.
+/// Stops a server that still runs on these folders although this process holds the lock: its app was killed.
 pub(super) fn stop_survivor(place: &Place) -> Result<(), PostgresError> {
     let Some((pid, _)) = pid_file(place) else { return Ok(()) };
     let Some(handle) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
@@ -64,15 +64,15 @@ pub(super) fn stop_survivor(place: &Place) -> Result<(), PostgresError> {
     if runs_on(pid, place) { Err(PostgresError::Survivor(pid)) } else { Ok(()) }
 }
 
-/// The first line of `postmaster.pid`, and whether its eighth says that connections are taken.
+/// Returns the process number in the first line of `postmaster.pid`, and whether the eighth line says `ready`.
 fn pid_file(place: &Place) -> Option<(u32, bool)> {
     let text = std::fs::read_to_string(place.cluster.join("postmaster.pid")).ok()?;
     let mut lines = text.lines().map(str::trim);
     Some((lines.next()?.parse().ok()?, lines.nth(6) == Some("ready")))
 }
 
-/// Whether the process is a server of this very cluster. A number alone may belong to anybody by now,
-/// and a process that has ended but was not waited for has no command line.
+/// Returns whether the process is a server of this cluster. The number alone is no proof, because the system reuses
+/// it; a process that has ended but was not waited for has no command line.
 fn runs_on(pid: u32, place: &Place) -> bool {
     let cluster = place.cluster.to_string_lossy();
     let command_line = if Path::new("/proc/self/cmdline").exists() {
@@ -84,7 +84,7 @@ fn runs_on(pid: u32, place: &Place) -> bool {
     String::from_utf8_lossy(&command_line).contains(&*cluster)
 }
 
-/// The server's first process, our child.
+/// The server's main process, a child of this process.
 #[derive(Debug)]
 pub(super) struct Postmaster {
     child: Child,
@@ -92,7 +92,7 @@ pub(super) struct Postmaster {
 }
 
 impl Postmaster {
-    /// Starts it and waits until it takes connections.
+    /// Starts the server and waits until it accepts connections.
     pub(super) fn start(binaries: &Binaries, place: &Place, durable: bool) -> Result<Self, PostgresError> {
         let mut command = server_command(binaries, place, durable)?;
         let spawn = |command: &mut Command| {
@@ -123,12 +123,12 @@ impl Postmaster {
         }
     }
 
-    /// Number of the process.
+    /// Returns the process number.
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends it in good order, and by force when that takes too long.
+    /// Stops the server in an orderly way, and by force when that takes too long.
     pub(super) fn stop(&mut self) {
         if std::mem::replace(&mut self.stopped, true) {
             return;
@@ -137,7 +137,7 @@ impl Postmaster {
         let began = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) {
             if began.elapsed() > STOP_WITHIN {
-                // Its children notice and end; the next start repairs.
+                // Its children notice and end; the next start recovers.
                 let _ = self.child.kill();
                 let _ = self.child.wait();
                 return;
@@ -153,7 +153,7 @@ impl Drop for Postmaster {
     }
 }
 
-/// Whether a start failed for a reason that passes by itself.
+/// Returns whether a start failed for a reason that passes by itself.
 fn in_the_way_for_a_moment(place: &Place) -> bool {
     let text = std::fs::read(&place.log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -178,15 +178,15 @@ fn server_command(binaries: &Binaries, place: &Place, durable: bool) -> Result<C
     set("timezone", "UTC");
     set("log_timezone", "UTC");
     if !durable {
-        // Commits still wait until the system has them: without syncing that costs next to nothing, and
-        // so nothing acknowledged is lost when the server itself is killed.
+        // Commits still wait until the operating system has the data. Without syncing that costs almost nothing, and
+        // nothing acknowledged is lost when the server itself is killed.
         set("fsync", "off");
         set("full_page_writes", "off");
     }
     Ok(command)
 }
 
-/// The setting is a list of names: a comma or a space within one needs quotes.
+/// Returns the folder in quotes: the setting is a list of names, so a comma or a space within one needs quotes.
 fn quoted(folder: &Path) -> String {
     format!("\"{}\"", folder.to_string_lossy().replace('"', "\"\""))
 }

@@ -1,8 +1,8 @@
 //! Generated KonPro sessions: streamed avatars.
 //!
-//! A session is new, connects, and then its duration grows until it stops; nothing says that it has
-//! ended, and its status stays what it was last. Some never connect. Creation times are whole seconds,
-//! so equal ones are common; durations are sometimes fractional when final. Callers may start more.
+//! A session is new, connects, and then its duration grows until it stops. No field says that it has ended, and its
+//! status keeps its last value. Some never connect. Creation times are whole seconds, so equal ones are common; final
+//! durations are sometimes fractional. API calls can start more sessions.
 
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
@@ -37,14 +37,14 @@ const VOICES: [Option<&str>; 6] = [
     Some("さくら JA"),
 ];
 
-/// How far a session ever gets, milliseconds after its creation.
+/// How far a session gets. Times are milliseconds after its creation.
 #[derive(Debug, Clone, Copy)]
 enum Course {
     /// It stays `new`.
     NeverTried,
     /// It stays `connecting`.
     NeverConnected { connecting_ms: i64 },
-    /// It connects and lasts.
+    /// It connects and runs.
     Connected { connecting_ms: i64, connected_ms: i64, duration_tenths: i64 },
 }
 
@@ -59,7 +59,7 @@ pub(super) struct AvatarStream {
     voice: Option<Cow<'static, str>>,
 }
 
-/// All sessions of a world, oldest first.
+/// Returns all sessions of a world, oldest first.
 pub(super) fn generate(rng: &mut SmallRng, volume: Volume, span: Span) -> Vec<AvatarStream> {
     let whole_second = |at: DateTime<Utc>| DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at);
     starts(rng, volume, span).into_iter().map(|at| one(rng, whole_second(at))).collect()
@@ -73,7 +73,7 @@ fn one(rng: &mut SmallRng, created_at: DateTime<Utc>) -> AvatarStream {
         _ => {
             let lasts_ms = skewed_ms(rng, TimeDelta::seconds(12), TimeDelta::minutes(40));
             let is_whole = rng.random_bool(0.7);
-            // multiples of 0.3 s: their minutes are finite decimals, so that sums are exact in any order
+            // Multiples of 0.3 s: their minutes are finite decimals, so that sums are exact in any order.
             let duration_tenths = if is_whole { lasts_ms / 3_000 * 30 } else { lasts_ms / 300 * 3 };
             Course::Connected {
                 connecting_ms,
@@ -110,7 +110,8 @@ impl AvatarStream {
         }
     }
 
-    /// Whole seconds, three at a time, while it runs, the exact length afterwards; tenths of a second.
+    /// Returns the duration in tenths of a second: multiples of three seconds while the session runs, its exact
+    /// length afterwards.
     fn duration_tenths(&self, now: DateTime<Utc>) -> i64 {
         let Course::Connected { connected_ms, duration_tenths, .. } = self.course else { return 0 };
         let running_tenths = (self.age_ms(now) - connected_ms).max(0) / 3_000 * 30;
@@ -163,7 +164,7 @@ impl Life for AvatarStream {
     }
 }
 
-/// The sessions of a world, and those that were started by a call meanwhile.
+/// The sessions of a world, and those that calls have started since.
 #[derive(Debug)]
 pub(super) struct Avatars {
     decided: Timeline<AvatarStream>,
@@ -171,7 +172,7 @@ pub(super) struct Avatars {
 }
 
 impl Avatars {
-    /// Nothing started yet.
+    /// Creates the sessions of a world, with none started by calls.
     pub(super) fn new(decided: Vec<AvatarStream>) -> Self {
         Self { decided: Timeline(decided), started: RwLock::default() }
     }

@@ -1,8 +1,8 @@
 //! Generated Konvo sessions: AI chats.
 //!
-//! Messages come one by one, and some time after the last the chat is completed, resolved or not; some
-//! stay open for good, a part of them flagged. Contacts come back. Some chats have no message, some
-//! messages no text, and now and then a sender is neither customer nor AI.
+//! Messages come one by one. Some time after the last, the chat is completed, resolved or not; some chats stay open
+//! for good, and part of these are flagged. Contacts return. Some chats have no message, some messages no text, and a
+//! few senders are neither customer nor AI.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const CHANNELS: [&str; 8] =
 const SKILLS: [&str; 5] = ["CONCIERGE", "CONCIERGE", "ORDER_STATUS", "RETURNS", "PRODUCT_ADVICE"];
 const FEEDS: usize = 4;
 
-/// Somebody who writes.
+/// A person who writes.
 #[derive(Debug)]
 struct Contact {
     id: String,
@@ -31,19 +31,19 @@ struct Contact {
     language: usize,
 }
 
-/// Who wrote a message.
+/// The author of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Customer,
     Assistant,
-    /// A colleague who took over.
+    /// A human agent who took over.
     Agent,
 }
 
-/// One message; its text is looked up when it is shown.
+/// One message; its text is looked up when it is rendered.
 #[derive(Debug, Clone, Copy)]
 struct Message {
-    /// After the chat's creation, milliseconds.
+    /// Milliseconds after the chat's creation.
     offset_ms: i64,
     origin: Origin,
     /// `None` for media.
@@ -60,14 +60,14 @@ pub(super) struct Chat {
     contact: Arc<Contact>,
     created_at: DateTime<Utc>,
     messages: Vec<Message>,
-    /// After the creation, milliseconds; `None` where it stays open.
+    /// Milliseconds after the creation; `None` if the chat stays open.
     completed_ms: Option<i64>,
     is_unresolved: bool,
     skill: &'static str,
     order_number: u32,
 }
 
-/// All chats of a world, oldest first.
+/// Returns all chats of a world, oldest first.
 pub(super) fn generate(rng: &mut SmallRng, volume: Volume, span: Span) -> Vec<Chat> {
     let starts = starts(rng, volume, span);
     let workspace: Arc<str> = uuid_v4(rng).into();
@@ -122,7 +122,7 @@ fn one(
     }
 }
 
-/// Customer and AI in turns, quick answers and slow ones; in some a colleague takes over.
+/// Returns the messages: customer and AI in turns, with short and long waits; in some chats an agent takes over.
 fn conversation(rng: &mut SmallRng) -> Vec<Message> {
     let turns =
         if rng.random_bool(0.02) { 0 } else { 1 + skewed_ms(rng, TimeDelta::zero(), TimeDelta::milliseconds(16)) };
@@ -159,7 +159,7 @@ impl Chat {
         self.completed_ms.map(|offset_ms| self.after_creation(offset_ms)).filter(|at| *at <= now)
     }
 
-    /// An open chat may carry the flag already, once it has gone on for a while.
+    /// Returns whether the chat carries the flag. An open chat carries it once it has more than four messages.
     fn is_flagged(&self, now: DateTime<Utc>) -> bool {
         self.is_unresolved && (self.completed_at(now).is_some() || self.sent(now).len() > 4)
     }
@@ -192,7 +192,7 @@ impl Chat {
         }
     }
 
-    /// The skills it went through: the entry, sometimes a step without a word, the last one.
+    /// Returns the skills the chat went through: the entry, sometimes a step without a type, the last one.
     fn trail(&self) -> String {
         match self.order_number % 3 {
             0 => "[{}]".to_owned(),

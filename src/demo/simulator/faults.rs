@@ -1,75 +1,74 @@
-//! Accidents, told when to happen.
+//! Faults: errors that happen at requests chosen in advance.
 //!
-//! A script of [`Fault`]s is worked off by the requests as they come: the first fault in it that is due
-//! and not used up happens to a request, and to that one only. Faults that are an answer replace it;
-//! others bend the list, damage the body or come before the answer.
+//! Each request takes the first [`Fault`] of a script that is due and not used up. That fault affects this request
+//! alone. Some faults replace the answer; others change the list, damage the body or act before the answer.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How a refused caller is told when to come back.
+/// The retry time in a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// In so many seconds.
+    /// After this many seconds.
     Seconds(u32),
-    /// At an HTTP date so many seconds after the answer's own `Date`.
+    /// An HTTP date this many seconds after the answer's own `Date`.
     HttpDate(u32),
-    /// Not at all.
+    /// No retry time.
     Absent,
 }
 
-/// What goes wrong.
+/// The effect of a fault.
 #[derive(Clone)]
 pub enum Effect {
-    /// This answer instead.
+    /// A fixed answer.
     Answer {
         /// HTTP status.
         status: u16,
         /// Headers besides `Date`; `content-type` is JSON unless given.
         headers: Vec<(String, String)>,
-        /// Body to the letter.
+        /// Exact body.
         body: Vec<u8>,
     },
     /// 429 with the provider's own body.
     RateLimited(RetryAfter),
-    /// The list's key is missing, all else is there.
+    /// The list's key is missing; everything else is present.
     MissingListKey,
-    /// The body breaks off halfway, though its length was announced in full.
+    /// The body breaks off halfway, though its full length was announced.
     CutBody,
     /// The body breaks off halfway; no length was announced.
     CutBodyOfUnknownLength,
-    /// The body is the first half, and announced as if it were whole: HTTP cannot tell.
+    /// The body is the first half, with a matching length, so that HTTP does not reveal the loss.
     ShortBody,
-    /// The body comes in small pieces with a pause before each.
+    /// The body arrives in small pieces with a pause before each.
     SlowDrip {
         /// Size of a piece, bytes.
         piece_bytes: usize,
-        /// How long each takes.
+        /// Pause before each piece.
         pause: Duration,
     },
-    /// The body is valid, but padded to at least so many bytes.
+    /// The body is valid, but padded to at least this many bytes.
     OversizedBody {
-        /// Least size, bytes.
+        /// Minimum size, bytes.
         bytes: usize,
     },
     /// The page is empty, though the total says otherwise.
     EmptyPage,
-    /// The page holds the first half of its records, as if the others had not been found.
+    /// The page has the first half of its records, as if the others did not exist.
     ShortPage,
-    /// Page numbers and tokens go round in a circle of so many pages: 1 repeats the first page for ever.
+    /// Page numbers and tokens wrap around after this many pages: 1 repeats the first page for ever.
     PageCycle {
-        /// Pages in the circle.
+        /// Number of pages before the first one repeats.
         length: usize,
     },
-    /// The answer comes late.
+    /// The answer arrives late.
     Delay(Duration),
-    /// This is done before the request is answered, to a [`super::feed::FixedFeed`] for example.
+    /// Runs this before the request is answered, for example to change a [`super::feed::FixedFeed`].
     Before(Arc<dyn Fn() + Send + Sync>),
 }
 
 impl Effect {
-    /// A page of HTML with status 200, as a proxy in between might send.
+    /// An HTML page with status 200, as a proxy in between might send.
     pub fn html() -> Self {
         Self::Answer {
             status: 200,
@@ -78,12 +77,12 @@ impl Effect {
         }
     }
 
-    /// An error in KonPro's sibling's form, with status 200.
+    /// An error in the form of KonPro's sibling service, with status 200.
     pub fn error_object() -> Self {
         Self::json(200, r#"{"code":400112,"message":"Unauthorized","data":null}"#)
     }
 
-    /// 403 with XML, as an object store refuses a link.
+    /// A 403 with XML, as an object store refuses a link.
     pub fn forbidden_xml() -> Self {
         Self::Answer {
             status: 403,
@@ -92,17 +91,17 @@ impl Effect {
         }
     }
 
-    /// Status 200 and not a byte.
+    /// Status 200 and an empty body.
     pub fn zero_bytes() -> Self {
         Self::Answer { status: 200, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// 302 to this address.
+    /// A 302 to this address.
     pub fn redirect(to: &str) -> Self {
         Self::Answer { status: 302, headers: vec![("location".to_owned(), to.to_owned())], body: Vec::new() }
     }
 
-    /// This JSON with this status.
+    /// This JSON body with this status.
     pub fn json(status: u16, body: &str) -> Self {
         Self::Answer { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
     }
@@ -133,8 +132,7 @@ impl fmt::Debug for Effect {
     }
 }
 
-/// One accident and when it happens. Made to happen once, to the next request; the other methods change
-/// that.
+/// A fault and when it happens. By default it happens once, at the next request; the other methods change that.
 #[derive(Debug, Clone)]
 pub struct Fault {
     effect: Effect,
@@ -144,40 +142,40 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// `effect`, once.
+    /// Creates a fault that happens once.
     pub fn new(effect: Effect) -> Self {
         Self { effect, from_request: 1, left: 1, only: None }
     }
 
-    /// Not before the `k`-th request since the script was set, counted from 1.
+    /// Starts at the `k`-th request since the script was set, counted from 1.
     #[must_use]
     pub fn from_request(mut self, k: u64) -> Self {
         self.from_request = k;
         self
     }
 
-    /// Only to requests whose path holds `part`, `/transcript` for example. Others are counted too.
+    /// Affects only requests whose path contains `part`, `/transcript` for example. Other requests are still counted.
     #[must_use]
     pub fn only(mut self, part: &str) -> Self {
         self.only = Some(part.to_owned());
         self
     }
 
-    /// To so many requests.
+    /// Affects this many requests.
     #[must_use]
     pub fn times(mut self, times: u64) -> Self {
         self.left = times;
         self
     }
 
-    /// To every request.
+    /// Affects every request.
     #[must_use]
     pub fn forever(self) -> Self {
         self.times(u64::MAX)
     }
 }
 
-/// What is still to happen, and how far the requests have come.
+/// The faults that remain, and the number of requests so far.
 #[derive(Debug, Default)]
 pub(super) struct Script {
     faults: Vec<Fault>,
@@ -185,7 +183,7 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// A script to begin with the next request.
+    /// Creates a script that counts from the next request.
     pub(super) fn new(faults: Vec<Fault>) -> Self {
         Self { faults, requests: 0 }
     }
@@ -195,7 +193,7 @@ impl Script {
         self.faults.push(fault);
     }
 
-    /// Counts a request of `path` and says what happens to it.
+    /// Counts a request of `path` and returns the effect on it.
     pub(super) fn next_effect(&mut self, path: &str) -> Option<Effect> {
         self.requests += 1;
         let requests = self.requests;

@@ -1,8 +1,8 @@
 //! Konvo's answers: `GET /ai-sessions`.
 //!
-//! Status, state and messages come only when asked for; without the flags their keys are absent, which
-//! must not be read as "false" or "none". Newest sessions come first. Where pages begin and which time
-//! the filter compares are quirks: the documents do not say, or say two things.
+//! Status, state and messages are included on request only; without the flags their keys are absent, which must not
+//! be read as "false" or "none". Newest sessions come first. The number of the first page and the time that the
+//! filter compares are quirks: the documents do not state them, or contradict themselves.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -14,7 +14,7 @@ const PATH: &str = "/ai-sessions";
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
 
-/// Answers a call with a good key.
+/// Answers a call with a valid key.
 pub(super) fn answer(call: &Call<'_>) -> Reply {
     if call.path != PATH {
         return message(404, "Not Found");
@@ -22,12 +22,12 @@ pub(super) fn answer(call: &Call<'_>) -> Reply {
     list(call).unwrap_or_else(|refusal| refusal)
 }
 
-/// The answer to a missing or wrong key.
+/// Returns the answer to a missing or wrong key.
 pub(super) fn unauthorized() -> Reply {
     message(401, "Unauthorized")
 }
 
-/// The answer to too many calls.
+/// Returns the answer to too many calls.
 pub(super) fn too_many() -> Reply {
     message(429, "Too Many Requests")
 }

@@ -1,7 +1,7 @@
-//! What the three lists have in common: parameters, selection, paging.
+//! Shared parts of the three lists: parameters, selection, paging.
 //!
-//! The provider files say how each spells its parameters and its answer; what lies between is here. Only
-//! the records on the page are rendered. Knows neither paths nor envelopes.
+//! The provider files define how each provider spells its parameters and its answer; the steps in between are here.
+//! Only the records on the page are rendered. This module does not depend on paths or envelopes.
 
 use chrono::{DateTime, Utc};
 
@@ -9,7 +9,7 @@ pub(super) use crate::demo::simulator::feed::Bounds;
 use crate::demo::simulator::feed::{Entry, Feed};
 use crate::demo::simulator::quirks::{FilterMeaning, ListOrder, Quirks};
 
-/// A request, with all that decides its answer.
+/// A request, with everything that decides its answer.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     pub(super) path: &'a str,
@@ -18,15 +18,15 @@ pub(super) struct Call<'a> {
     pub(super) quirks: &'a Quirks,
     pub(super) bend: Bend,
     pub(super) feed: &'a dyn Feed,
-    /// The body of a `POST`; `None`: it is a `GET`.
+    /// The body of a `POST`; `None` for a `GET`.
     pub(super) posted: Option<&'a [u8]>,
-    /// A number of its own for each `POST`.
+    /// A unique number for each `POST`.
     pub(super) serial: u64,
-    /// Where links to files lead.
+    /// Base address of links to files.
     pub(super) files_base_url: &'a str,
 }
 
-/// What a fault does to a list.
+/// Changes that a fault makes to a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Bend {
     pub(super) without_list_key: bool,
@@ -35,7 +35,7 @@ pub(super) struct Bend {
     pub(super) page_cycle: Option<usize>,
 }
 
-/// An answer without the headers every answer has.
+/// An answer without the headers that every answer has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -44,12 +44,12 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// JSON with a status.
+    /// Returns JSON with a status.
     pub(super) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into() }
     }
 
-    /// The refusal of a `POST` where there is only a `GET`, or the other way round.
+    /// Returns the refusal of a `POST` where only `GET` exists, or the reverse.
     pub(super) fn method_not_allowed() -> Self {
         Self::json(405, r#"{"message":"Method Not Allowed"}"#)
     }
@@ -60,31 +60,31 @@ impl Reply {
 pub(super) struct ListPage {
     /// The records, comma-separated.
     pub(super) records: String,
-    /// How many they are.
+    /// Number of records on the page.
     pub(super) len: usize,
-    /// How many match in all.
+    /// Number of records that match in all.
     pub(super) total: usize,
-    /// How many match before this page.
+    /// Number of matching records before this page.
     pub(super) offset: usize,
-    /// Number of the page shown, from 0.
+    /// Index of the page, from 0.
     pub(super) index: usize,
     /// Whether a page follows.
     pub(super) has_next: bool,
 }
 
 impl Call<'_> {
-    /// A parameter's value; an empty one counts as not given.
+    /// Returns a parameter's value; an empty one counts as absent.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         let found = self.parameters.iter().find(|(given, _)| given == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Whether a parameter says `true`.
+    /// Returns whether a parameter is `true` or `1`.
     pub(super) fn flag(&self, name: &str) -> bool {
         self.parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
     }
 
-    /// What matches the time filter, oldest first.
+    /// Returns the entries that match the time filter, oldest first.
     pub(super) fn select(&self, bounds: Bounds) -> Vec<Entry> {
         let is_end = |at: DateTime<Utc>| bounds.from == Some(at) || bounds.to == Some(at);
         let mut entries = match self.quirks.filter_meaning {
@@ -102,13 +102,13 @@ impl Call<'_> {
         entries
     }
 
-    /// Keeps the records whose `status` is `wanted`. Renders all that match the other filters: nothing
-    /// that is polled regularly asks for it.
+    /// Keeps the records whose `status` is `wanted`. Renders all records that match the other filters; regular polls
+    /// do not use this filter.
     pub(super) fn retain_status(&self, entries: &mut Vec<Entry>, wanted: &str) {
         entries.retain(|entry| self.member(entry.key, "status").is_some_and(|status| status == wanted));
     }
 
-    /// A member of a record, undecoded if it is no text. Renders the record.
+    /// Returns a member of a record, as JSON if it is no string. Renders the record.
     pub(super) fn member(&self, key: usize, name: &str) -> Option<String> {
         let json = self.feed.render(key, self.now)?;
         let record: serde_json::Value = serde_json::from_str(&json).ok()?;
@@ -116,7 +116,7 @@ impl Call<'_> {
         Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     }
 
-    /// Page `index`, from 0, of `entries` in the order given. Each record passes through `shape`.
+    /// Returns page `index`, from 0, of `entries` in the given order. `shape` is applied to each record.
     pub(super) fn page(
         &self,
         entries: &[Entry],
@@ -130,11 +130,11 @@ impl Call<'_> {
             ListOrder::Reversed => entries.reverse(),
             ListOrder::Shuffled(seed) => entries.sort_by_key(|entry| shuffled(entry.key, seed)),
         }
-        // A record removed by now leaves a shorter page, as it would at the provider.
+        // A record that has been removed leaves a shorter page, as it would at the provider.
         self.page_of(&entries, index, size, |entry| self.feed.render(entry.key, self.now).map(&shape))
     }
 
-    /// The same of whatever `render` makes records of.
+    /// Returns a page of any items, which `render` turns into records.
     pub(super) fn page_of<T>(
         &self,
         all: &[T],
@@ -162,14 +162,14 @@ impl Call<'_> {
         ListPage { records, len, total: all.len(), offset, index, has_next: end < reachable }
     }
 
-    /// The size of pages, once the silent limits have been applied.
+    /// Returns the size of pages after the silent limits.
     pub(super) fn clamp_size(&self, size: usize, limit: usize) -> usize {
         let size = self.quirks.page_size_always.unwrap_or(size);
         size.min(limit).min(self.quirks.page_size_max.unwrap_or(usize::MAX)).max(1)
     }
 }
 
-/// Where the record of that key stands in a shuffled list: `SplitMix64`, so that it is the same everywhere.
+/// Returns the position of a record in a shuffled list: `SplitMix64`, so that it is the same on every machine.
 fn shuffled(key: usize, seed: u64) -> u64 {
     let mixed = (key as u64).wrapping_add(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

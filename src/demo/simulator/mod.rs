@@ -1,10 +1,10 @@
 //! The three providers, simulated over real HTTP on this machine.
 //!
-//! A [`Simulator`] answers like one provider: paths, parameters, page sizes, envelopes, errors, limits.
-//! What it lists comes from a [`feed::Feed`]: the generated [`world::World`], which lives on as time
-//! passes, or records given by a test to the letter. RealtimeKit's files are on a second listener.
-//! [`quirks::Quirks`] are habits a provider may have, [`faults::Fault`]s are accidents, told when to happen.
-//! It must be no easier than reality, and it knows nothing of the service that polls it.
+//! A [`Simulator`] answers like one provider: paths, parameters, page sizes, envelopes, errors, limits. Its records
+//! come from a [`feed::Feed`]: the generated [`world::World`], which changes as time passes, or verbatim records of a
+//! test. RealtimeKit's files are on a second listener. [`quirks::Quirks`] are lasting behaviours that a provider may
+//! have; [`faults::Fault`]s are scripted errors. The simulator must be no easier than the real providers, and does
+//! not depend on the service that polls it.
 
 pub mod faults;
 pub mod feed;
@@ -35,7 +35,7 @@ use crate::demo::simulator::feed::Feed;
 use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::server::Site;
 
-/// Which provider is simulated.
+/// The simulated provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Platform {
     /// Streamed avatars.
@@ -47,10 +47,10 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// All of them.
+    /// All platforms.
     pub const ALL: [Self; 3] = [Self::Konpro, Self::Konvo, Self::Realtimekit];
 
-    /// Its name in configuration.
+    /// Returns its name in configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Konpro => "konpro",
@@ -59,49 +59,48 @@ impl Platform {
         }
     }
 
-    /// The platform of that name.
+    /// Returns the platform of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|platform| platform.as_str() == name)
     }
 }
 
-/// What a simulator is made of.
+/// Settings of a simulator.
 #[derive(Debug)]
 pub struct SimulatorSettings {
-    /// As whom it answers.
+    /// The provider to simulate.
     pub platform: Platform,
-    /// What it lists.
+    /// The records it lists.
     pub feed: Arc<dyn Feed>,
-    /// Its present: decides what has happened, and the `Date` of answers.
+    /// Its clock: decides which events have happened, and the `Date` of answers.
     pub clock: Arc<dyn Clock>,
     /// The only key it accepts.
     pub api_key: String,
-    /// Where it listens; port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Its habits.
+    /// Its quirks.
     pub quirks: Quirks,
 }
 
-/// A request as it came in.
+/// A received request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestRecord {
     /// `GET`, or `POST` where something is started.
     pub method: String,
-    /// Path and query to the letter.
+    /// Path and query, verbatim.
     pub path_and_query: String,
-    /// Headers that tests ask about, names in lower case: credentials, `accept`, `content-type`,
-    /// `idempotency-key`, `user-agent`, `referer`, `cookie`.
+    /// Headers that tests check, names in lower case: credentials, `accept`, `content-type`, `idempotency-key`,
+    /// `user-agent`, `referer`, `cookie`.
     pub headers: Vec<(String, String)>,
     /// The body of a `POST`; else empty.
     pub body: String,
-    /// When it came, by the simulator's clock.
+    /// When it arrived, by the simulator's clock.
     pub at: DateTime<Utc>,
-    /// The status it was answered with.
+    /// The status of the answer.
     pub status: u16,
 }
 
-/// A simulated provider that listens. Dropping it ends it: the port is freed and idle connections are
-/// closed.
+/// A running simulated provider. Dropping it stops it: the port is freed and idle connections are closed.
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
@@ -111,14 +110,14 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts to listen, on the runtime this is awaited in; RealtimeKit's host of files takes a free port.
-    /// Errors when the address cannot be had.
+    /// Starts to listen on the current runtime; RealtimeKit's file host takes a free port. Fails if the address
+    /// cannot be bound.
     pub async fn start(settings: SimulatorSettings) -> std::io::Result<Self> {
         let files_listen = SocketAddr::new(settings.listen.ip(), 0);
         Self::start_with_files_at(settings, files_listen).await
     }
 
-    /// The same, with RealtimeKit's host of files at `files_listen`; the other providers have none.
+    /// Starts to listen, with RealtimeKit's file host at `files_listen`; the other providers have none.
     pub async fn start_with_files_at(settings: SimulatorSettings, files_listen: SocketAddr) -> std::io::Result<Self> {
         let listener = tokio::net::TcpListener::bind(settings.listen).await?;
         let address = listener.local_addr()?;
@@ -134,57 +133,55 @@ impl Simulator {
         Ok(Self { address, files_address, site, _stop: stop.drop_guard() })
     }
 
-    /// What a source's `base_url` must be: scheme, host and port.
+    /// Returns the `base_url` of a source for this simulator: scheme, host and port.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where its files are; only RealtimeKit has a host of files.
+    /// Returns the address of the file host; only RealtimeKit has one.
     pub fn files_address(&self) -> Option<SocketAddr> {
         self.files_address
     }
 
-    /// The latest requests to its host of files, with all their headers.
+    /// Returns the latest requests to the file host, with all their headers.
     pub fn file_requests(&self) -> Vec<RequestRecord> {
         self.site.files.requests()
     }
 
-    /// Replaces what is still to go wrong at its host of files. Its requests are counted from here,
-    /// beginning with 1.
+    /// Replaces the remaining faults of the file host. Its requests are counted from here, beginning with 1.
     pub fn file_script(&self, faults: Vec<Fault>) {
         self.site.files.script(faults);
     }
 
-    /// Adds one fault to what is still to go wrong there.
+    /// Adds a fault to the file host.
     pub fn file_fault(&self, fault: Fault) {
         self.site.files.fault(fault);
     }
 
-    /// The latest requests, oldest first; at most [`Self::KEPT_REQUESTS`]. Calls of `/truth` are left
-    /// out.
+    /// Returns the latest requests, oldest first; at most [`Self::KEPT_REQUESTS`]. Calls of `/truth` are left out.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.site.api.requests()
     }
 
-    /// How many requests [`Self::requests`] remembers.
+    /// Most requests that [`Self::requests`] returns.
     pub const KEPT_REQUESTS: usize = 20_000;
 
-    /// Replaces what is still to go wrong. Requests are counted from here, beginning with 1.
+    /// Replaces the remaining faults. Requests are counted from here, beginning with 1.
     pub fn script(&self, faults: Vec<Fault>) {
         self.site.api.script(faults);
     }
 
-    /// Adds one fault to what is still to go wrong.
+    /// Adds a fault.
     pub fn fault(&self, fault: Fault) {
         self.site.api.fault(fault);
     }
 
-    /// Changes its habits, from the next request on.
+    /// Changes the quirks, from the next request on.
     pub fn set_quirks(&self, quirks: Quirks) {
         self.site.set_quirks(quirks);
     }

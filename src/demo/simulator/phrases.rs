@@ -1,19 +1,18 @@
-//! What people and assistants say in generated chats.
+//! Texts of customers and assistants in generated chats.
 //!
-//! A handful of languages, right-to-left and wide scripts among them, with emoji, quotes and line
-//! breaks, since texts are where encodings break. Knows nothing of chats.
+//! Seven languages, right-to-left and wide scripts among them, with emoji, quotes and line breaks, since these reveal
+//! encoding errors. This module does not depend on chats.
 
-/// Texts of one language: what customers write and what the assistant answers, in any order. `{}` stands
-/// for an order number.
+/// Texts of one language: messages of customers and of the assistant, in any order. `{}` stands for an order number.
 #[derive(Debug)]
 pub(super) struct Language {
-    /// What a phone number in it begins with.
+    /// Prefix of phone numbers.
     pub(super) dialling_code: &'static str,
     pub(super) customer: [&'static str; 5],
     pub(super) assistant: [&'static str; 5],
 }
 
-/// All languages, the commonest first.
+/// All languages, the most common first.
 pub(super) static LANGUAGES: [Language; 7] = [
     Language {
         dialling_code: "44",

@@ -1,15 +1,15 @@
-//! Habits a provider may have.
+//! Lasting behaviours that a provider may have.
 //!
-//! The providers' documents leave much open: where pages begin, which time a filter compares, whether a
-//! total can be believed. Each open point is a quirk with the likelier value as its default, so that a
-//! client can be shown to be right under all of them. Quirks last; what happens once is a fault.
+//! The providers' documents leave much open: the number of the first page, which time a filter compares, whether a
+//! total is correct. Each open point is a quirk with the likelier value as its default, so that tests can show a
+//! client to be right under all of them. Quirks last; an event that happens once is a fault.
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde_json::value::RawValue;
 
-/// Which time the list's time filter compares.
+/// The time that the list's time filter compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FilterMeaning {
     /// The creation.
@@ -17,35 +17,35 @@ pub enum FilterMeaning {
     Created,
     /// The last change.
     Updated,
-    /// None: the filter is accepted and everything is listed.
+    /// None: the filter is accepted and all records are listed.
     Ignored,
 }
 
-/// What the list says about how many records match.
+/// The list's count of matching records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Total {
-    /// The truth.
+    /// The correct count.
     #[default]
     Right,
-    /// So many too many; negative for too few. Never below zero.
+    /// The correct count plus this number; never below zero.
     OffBy(i64),
-    /// The key is not there.
+    /// The key is absent.
     Missing,
-    /// The truth, written as text.
+    /// The correct count, written as a string.
     AsText,
-    /// This JSON, whatever it is.
+    /// This JSON, even if it is no number.
     Verbatim(&'static str),
 }
 
-/// In which order a list comes.
+/// The order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ListOrder {
-    /// As the documents say, or as it is asked for.
+    /// As documented, or as requested.
     #[default]
     AsAsked,
-    /// The other way round.
+    /// The reverse.
     Reversed,
-    /// In none that means anything, the same one for the same number.
+    /// An arbitrary order, the same for the same number.
     Shuffled(u64),
 }
 
@@ -57,29 +57,29 @@ pub enum KonproShape {
     History,
     /// The same inside `{code: 100, message, data}`.
     Wrapped,
-    /// `{sessions: […]}` with three fields each: what the same path answers by its other documentation.
+    /// `{sessions: […]}` with three fields each: the answer of the same path in KonPro's other documentation.
     Sessions,
 }
 
-/// In which form a transcript comes.
+/// The format of a transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TranscriptFormat {
-    /// The form asked for; CSV without a header, in milliseconds, unless asked.
+    /// The requested format; by default CSV without a header, in milliseconds.
     #[default]
     Honour,
-    /// CSV without a header, whatever was asked for.
+    /// CSV without a header, independent of the request.
     AlwaysHeaderlessCsv,
-    /// CSV with a header and ISO times: the older form.
+    /// CSV with a header and ISO times: the older format.
     AlwaysHeaderCsv,
     /// `SubRip`.
     AlwaysSrt,
     /// `WebVTT`.
     AlwaysVtt,
-    /// The form asked for, but its milliseconds count from 1970 and not from the start.
+    /// The requested format, but its milliseconds count from 1970 and not from the start.
     EpochTimes,
 }
 
-/// In which form a chat comes.
+/// The format of a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ChatFormat {
     /// CSV with a header.
@@ -89,7 +89,7 @@ pub enum ChatFormat {
     Json,
 }
 
-/// Where the list of participants tells its row numbers.
+/// The position of the row numbers in the list of participants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ParticipantsPaging {
     /// Inside `data`, as in the official example.
@@ -111,25 +111,25 @@ pub enum PeerReport {
     Flat,
 }
 
-/// All habits; the defaults are what the documents say, or what is likelier.
+/// All quirks. The defaults are the documented behaviour, or the likelier one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate habit that a provider has or has not")]
 pub struct Quirks {
     /// Number of the first page, 0 or 1 (default), at Konvo and RealtimeKit. KonPro documents 1.
     pub first_page: usize,
-    /// Larger pages than this are cut to it in silence, besides the provider's own limit.
+    /// Larger pages are silently cut to this size, in addition to the provider's own limit.
     pub page_size_max: Option<usize>,
-    /// Pages have this size, whatever is asked for.
+    /// All pages have this size, independent of the request.
     pub page_size_always: Option<usize>,
-    /// In which order lists come.
+    /// The order of lists.
     pub order: ListOrder,
-    /// No more than so many records of a list can be reached, though all are counted.
+    /// Only this many records of a list can be reached, though all are counted.
     pub reachable_max: Option<usize>,
-    /// Whoever asks for a page beyond the last one is shown the last one.
+    /// A request for a page beyond the last one returns the last one.
     pub repeats_last_page: bool,
-    /// KonPro's last page carries a token, too; what it leads to is empty.
+    /// KonPro's last page carries a token too, which leads to an empty page.
     pub token_on_last_page: bool,
-    /// A record at the very end of a time filter's range, on either side, does not match.
+    /// A record exactly at either end of a time filter's range does not match.
     pub exclusive_bounds: bool,
     /// KonPro sends tokens for further pages and expects them (default: page numbers alone).
     pub token_paging: bool,
@@ -137,39 +137,39 @@ pub struct Quirks {
     pub konpro_shape: KonproShape,
     /// KonPro's creation times are milliseconds instead of seconds.
     pub epoch_milliseconds: bool,
-    /// Which time the filter compares.
+    /// The time that the filter compares.
     pub filter_meaning: FilterMeaning,
-    /// What the total says.
+    /// The list's count of matching records.
     pub total: Total,
     /// How far the `Date` header is ahead of the simulator's clock, seconds.
     pub clock_skew_seconds: i64,
     /// An `ended_at` of `null` is written as the text `"null"`, as in an official example.
     pub null_end_as_text: bool,
-    /// Numbers of records are written as text.
+    /// Numbers in records are written as strings.
     pub numbers_as_text: bool,
-    /// RealtimeKit's calls in a window; more are refused until the window ends.
+    /// RealtimeKit's calls per window; further calls are refused until the window ends.
     pub calls_per_window: u32,
     /// Length of that window, seconds.
     pub calls_window_seconds: i64,
-    /// In which form transcripts come.
+    /// The format of transcripts.
     pub transcript_format: TranscriptFormat,
-    /// In which form chats come.
+    /// The format of chats.
     pub chat_format: ChatFormat,
     /// Chat files begin with a byte order mark.
     pub chat_bom: bool,
     /// Lines of chat files end with CR and LF.
     pub chat_crlf: bool,
-    /// How long a link lives, seconds; below zero it is dead when it is given.
+    /// Lifetime of a link, seconds; with a negative value it has already expired.
     pub link_lifetime_seconds: i64,
-    /// Where the list of participants tells its row numbers.
+    /// The position of the row numbers in the list of participants.
     pub participants_paging: ParticipantsPaging,
     /// The shape of reports.
     pub peer_report: PeerReport,
-    /// Where RealtimeKit's table of days has its borders, hours ahead of UTC.
+    /// UTC offset of the day boundaries in RealtimeKit's daily totals, hours.
     pub day_offset_hours: i64,
-    /// How long after a meeting's end its generated files are ready; each has its own time unless set.
+    /// Time from a meeting's end until its generated files are ready; each meeting has its own time unless set.
     pub files_ready_after: Option<TimeDelta>,
-    /// How long after it was first ready a generated transcript is replaced by a longer one, if at all.
+    /// Time from the first version of a generated transcript until a longer one replaces it, if ever.
     pub transcript_replaced_after: Option<TimeDelta>,
 }
 
@@ -209,7 +209,7 @@ impl Default for Quirks {
 }
 
 impl Quirks {
-    /// The total as JSON; `None` where the key is to be left out.
+    /// Returns the total as JSON; `None` if the key is to be left out.
     pub(super) fn total_json(&self, total: usize) -> Option<String> {
         match self.total {
             Total::Right => Some(total.to_string()),
@@ -220,7 +220,7 @@ impl Quirks {
         }
     }
 
-    /// Rewrites a record as these habits want it. Records that are no objects stay as they are.
+    /// Rewrites a record according to these quirks. Records that are no objects stay unchanged.
     pub(super) fn reshape(&self, json: String) -> String {
         if !(self.epoch_milliseconds || self.null_end_as_text || self.numbers_as_text) {
             return json;
@@ -245,7 +245,7 @@ impl Quirks {
 
 type Members = BTreeMap<String, Box<RawValue>>;
 
-/// Edits the members of an object undecoded; whatever is no object stays as it is.
+/// Edits the raw members of an object; any other JSON stays unchanged.
 pub(super) fn edit_members(json: String, edit: impl FnOnce(&mut Members)) -> String {
     let Ok(mut members) = serde_json::from_str::<Members>(&json) else { return json };
     edit(&mut members);

@@ -1,7 +1,7 @@
-//! Generated sessions on a line of time.
+//! Generated sessions in order of time.
 //!
-//! Each session's whole life is decided when it is made; what is visible is a question of the instant.
-//! Knows no provider.
+//! The course of each session is decided when it is generated; the visible part depends on the instant. This module
+//! does not depend on providers.
 
 use std::fmt::Debug;
 
@@ -11,11 +11,11 @@ use crate::demo::simulator::feed::{Bounds, Entry, Feed};
 use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::world::ProviderTruth;
 
-/// A session whose whole life is decided.
+/// A session whose whole course is decided.
 pub(super) trait Life: Debug + Send + Sync + 'static {
     fn id(&self) -> &str;
     fn created_at(&self) -> DateTime<Utc>;
-    /// When the last change up to `now` was. Two equal answers mean that the record is the same.
+    /// Returns the time of the last change up to `now`. Two equal results mean that the record is the same.
     fn updated_at(&self, now: DateTime<Utc>) -> DateTime<Utc>;
     fn render(&self, now: DateTime<Utc>) -> String;
     fn truth<'a>(existing: impl Iterator<Item = &'a Self>, now: DateTime<Utc>) -> ProviderTruth;
@@ -31,7 +31,7 @@ impl<T: Life> Timeline<T> {
     }
 }
 
-/// A session as the index knows it.
+/// Returns a session's entry in the index.
 pub(super) fn entry(key: usize, session: &impl Life, now: DateTime<Utc>) -> Entry {
     Entry { key, created_at: session.created_at(), updated_at: session.updated_at(now) }
 }

@@ -1,8 +1,8 @@
 //! A generated past and near future of three providers.
 //!
-//! Everything that will ever happen is decided when the world is made, from a seed; what is visible is a
-//! question of the instant asked about. So the same world can be asked again, from several processes,
-//! and always knows the true figures. Its sessions start, go on and end as real time passes.
+//! All events are decided from a seed when the world is generated; the visible part depends on the instant of the
+//! request. So the same world gives the same answers at any time and in several processes, and always knows the
+//! correct totals. Its sessions start, continue and end as real time passes.
 
 use std::sync::Arc;
 
@@ -20,12 +20,12 @@ use crate::demo::simulator::meetings::{self, Meetings};
 use crate::demo::simulator::rhythm::Span;
 use crate::demo::simulator::timeline::Timeline;
 
-/// How many sessions of one provider.
+/// Number of sessions of one provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Volume {
     /// In the past.
     pub history: usize,
-    /// In each hour to come; the last minutes before the present have as many.
+    /// Sessions in each future hour; the last minutes before the present have the same rate.
     pub per_hour_ahead: u32,
 }
 
@@ -34,7 +34,7 @@ pub struct Volume {
 pub struct Shape {
     /// How far back it goes, days.
     pub history_days: u32,
-    /// How far ahead it goes, hours. Later nothing new starts.
+    /// How far ahead it goes, hours. No session starts later.
     pub hours_ahead: u32,
     /// Avatar sessions at KonPro.
     pub avatars: Volume,
@@ -56,13 +56,13 @@ impl Default for Shape {
     }
 }
 
-/// The figures of one provider as a perfect reader would have them. `None` is "not applicable".
+/// The correct totals of one provider. `None` means "not applicable".
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ProviderTruth {
     /// Sessions that exist.
     pub sessions: u64,
-    /// What the provider meters, minutes, exact; as text in JSON. KonPro's seconds are added up first and
-    /// divided last.
+    /// Minutes that the provider meters, exact; as text in JSON. KonPro's seconds are added up first and divided
+    /// last.
     #[serde(serialize_with = "as_text")]
     pub minutes_consumed: Option<Decimal>,
     /// Chats completed and not flagged unresolved.
@@ -73,21 +73,22 @@ pub struct ProviderTruth {
     pub open: Option<u64>,
     /// Messages of all chats.
     pub messages: Option<u64>,
-    /// Presences in meetings, those still inside included; whoever comes twice is two.
+    /// Presences in meetings, including those that have not ended; a participant who joins twice counts twice.
     pub participants: Option<u64>,
-    /// Their durations as the provider gives them, minutes, exact; as text in JSON. Those still inside have 0.
+    /// Their durations as the provider gives them, minutes, exact; as text in JSON. Presences that have not ended
+    /// have 0.
     #[serde(serialize_with = "as_text")]
     pub participant_minutes: Option<Decimal>,
-    /// Messages in the chat files that can be had now: the meeting has ended, the file is ready, and has
-    /// not yet vanished. So are the next four. A reader who was there earlier may have more.
+    /// Messages in the chat files available now: the meeting has ended, and the file is ready and has not been
+    /// deleted. The next four fields count available files in the same way. A reader that came earlier may have more.
     pub chat_messages: Option<u64>,
-    /// Transcripts with content that can be had now.
+    /// Transcripts with content, available now.
     pub transcripts: Option<u64>,
     /// Their segments.
     pub transcript_segments: Option<u64>,
-    /// Their words, counted as those that are stored.
+    /// Words of their segments, counted in the same way as stored words.
     pub transcript_words: Option<u64>,
-    /// Summaries that can be had now.
+    /// Summaries available now.
     pub summaries: Option<u64>,
 }
 
@@ -96,7 +97,7 @@ fn as_text<S: Serializer>(number: &Option<Decimal>, serializer: S) -> Result<S::
     number.map(|number| number.to_string()).serialize(serializer)
 }
 
-/// The figures of all providers.
+/// The correct totals of all providers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Truth {
     /// Avatars.
@@ -116,15 +117,15 @@ pub struct World {
 }
 
 impl World {
-    /// Makes a world around `now`. The same shape, seed and `now` make the same world, so whoever wants
-    /// to go on with its data later keeps all three.
+    /// Generates a world around `now`. The same shape, seed and `now` give the same world, so a caller that continues
+    /// with its data later stores all three.
     pub fn generate(shape: &Shape, seed: u64, now: DateTime<Utc>) -> Self {
         let span = Span {
             from: now - TimeDelta::days(i64::from(shape.history_days)),
             now,
             to: now + TimeDelta::hours(i64::from(shape.hours_ahead)),
         };
-        // A generator each, so that one provider's volume does not change another's sessions.
+        // One generator for each provider, so that one provider's volume does not change another's sessions.
         let rng = |provider: u64| SmallRng::seed_from_u64(seed.wrapping_mul(3).wrapping_add(provider));
         Self {
             avatars: Arc::new(Avatars::new(avatars::generate(&mut rng(0), shape.avatars, span))),
@@ -133,7 +134,7 @@ impl World {
         }
     }
 
-    /// What `platform` lists in this world.
+    /// Returns the feed of `platform`.
     pub fn feed(&self, platform: Platform) -> Arc<dyn Feed> {
         match platform {
             Platform::Konpro => Arc::clone(&self.avatars) as Arc<dyn Feed>,
@@ -142,7 +143,7 @@ impl World {
         }
     }
 
-    /// The true figures at `now`, with providers of the usual habits.
+    /// Returns the correct totals at `now`, for providers with the default quirks.
     pub fn truth(&self, now: DateTime<Utc>) -> Truth {
         let truth = |platform| self.feed(platform).truth(now).unwrap_or_default();
         Truth {

@@ -1,7 +1,7 @@
-//! From tables to the answer: rows without holes, totals, sub-totals and what changed.
+//! Assembly of the answer from tables: rows without gaps, totals, sub-totals and changes.
 //!
-//! The period a question is compared with gives the same tables as the question itself; a figure and its counterpart
-//! meet here and nowhere else. Groups of either side stand in both, so that what vanished is seen.
+//! The compared period gives the same tables as the request itself. A value and its counterpart meet only here.
+//! Groups of either side are in both, so that groups that disappeared are visible.
 
 use std::collections::BTreeMap;
 
@@ -24,24 +24,24 @@ use crate::query::metrics::table::{Feeding, Table};
 use crate::query::metrics::{MAX_ROWS, MetricQuery, explain, hindsight, warnings};
 use crate::query::range::TimeRange;
 
-/// What an answer is made with besides its question.
+/// The inputs of an answer besides its request.
 #[derive(Clone, Copy)]
 pub(super) struct Parts<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) sources: &'a [&'a Source],
     pub(super) fold: Option<&'a Fold>,
     pub(super) now: DateTime<Utc>,
-    /// What was not over then is not over.
+    /// The instant of knowledge: a bucket that was not over then counts as not over.
     pub(super) known_at: DateTime<Utc>,
     pub(super) stale_after: TimeDelta,
-    /// Of figures of money.
+    /// Currency of values of money.
     pub(super) currency: Option<&'a str>,
 }
 
-/// A question over one range, and what was read for it.
+/// A query over one range, and the data read for it.
 pub(super) type Read<'a> = (&'a MetricQuery, &'a Findings);
 
-/// Puts the answer together.
+/// Assembles the answer.
 pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>) -> Result<Answer, ReadError> {
     let (query, findings) = now;
     let rows = Compared::of(parts, &query.rows_view(), now, before, |findings| &findings.rows);
@@ -79,7 +79,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
     })
 }
 
-/// A view of a question and of the period it is compared with.
+/// A view of a query and of the period it is compared with.
 struct Compared<'a> {
     query: &'a MetricQuery,
     view: View,
@@ -142,14 +142,14 @@ impl<'a> Compared<'a> {
         rows
     }
 
-    /// The only row of the whole.
+    /// Returns the only row of a view of the whole range.
     fn total(&self) -> BTreeMap<&'static str, Value> {
         let group = Group::new();
         let (_, feeding, fed_before) = self.fed(&group);
         self.values(&group, &feeding, fed_before.as_ref(), 0)
     }
 
-    /// How far the period compared with is proven as a whole.
+    /// Returns the status of the previous period as a whole.
     fn before_status(&self) -> Option<BucketStatus> {
         let before = self.before.as_ref()?;
         Some(before.status(&before.feeding(&Group::new()), 0))
@@ -159,7 +159,7 @@ impl<'a> Compared<'a> {
         (group, self.now.feeding(group), self.before.as_ref().map(|before| before.feeding(group)))
     }
 
-    /// The counterpart of a bucket: the whole's is the whole.
+    /// Returns the index of a bucket's counterpart; the whole range corresponds to the whole period.
     fn counterpart(&self, place: usize) -> Option<usize> {
         if self.view.is_whole {
             return Some(0);
@@ -199,7 +199,7 @@ impl<'a> Compared<'a> {
     }
 }
 
-/// The dimensions of a view, as the question holds them.
+/// Returns the dimensions of a view, borrowed from the query.
 fn dimensions_of<'a>(view: &View, query: &'a MetricQuery) -> &'a [Dimension] {
     match view.dimensions.len() {
         0 => &[],

@@ -1,25 +1,25 @@
-//! Which bucket a session belongs to that reaches over several.
+//! Attribution: the bucket of a session that spans several buckets.
 //!
-//! The three ways give the same total for sessions that have ended. Metrics that are anchored on a single instant of
-//! their own (a message, a joining) are the same whichever is asked for. Only the word is decided here.
+//! The three ways give the same total for sessions that have ended. Metrics with their own single instant (a message,
+//! a joining) do not depend on the attribution. This module only defines the names.
 
-/// Where what a session gave is counted.
+/// The bucket in which the contribution of a session is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Attribution {
-    /// All of it in the bucket in which the session began.
+    /// The bucket in which the session began.
     #[default]
     Start,
-    /// All of it in the bucket in which it ended.
+    /// The bucket in which the session ended.
     End,
-    /// Each bucket has the part that lies in it.
+    /// Each bucket counts the part that lies in it.
     Spread,
 }
 
 impl Attribution {
-    /// All of them.
+    /// All attributions.
     pub const ALL: [Self; 3] = [Self::Start, Self::End, Self::Spread];
 
-    /// The name in questions and answers.
+    /// Returns the name in requests and answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Start => "start",
@@ -28,7 +28,7 @@ impl Attribution {
         }
     }
 
-    /// The attribution of that name.
+    /// Returns the attribution of that name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|attribution| attribution.as_str() == text)
     }

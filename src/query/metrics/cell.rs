@@ -1,8 +1,8 @@
-//! What one figure may claim.
+//! Rules for zero, null and its reasons in a metric value.
 //!
-//! Zero, unknown and not applicable are three things. A figure is 0 only where every stream that feeds it
-//! is complete past the end of its bucket; what is known so far is given otherwise, and null with a reason
-//! where nothing is. Providers without the notion add nothing and make nothing unknown.
+//! Zero, unknown and not applicable are three different things. A value is 0 only if every stream behind it is
+//! complete past the end of its bucket. Otherwise the value known so far is returned, or null with a reason if
+//! nothing is known. Sources to which the metric does not apply add nothing and make nothing unknown.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -15,8 +15,8 @@ use crate::query::metrics::status::BucketStatus;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
 
-/// The figure of a metric in a bucket: `feeding` are the sources behind it, `sums` what each of them added,
-/// `along_time` what was read for all of them along time.
+/// Returns the value of a metric in a bucket. `feeding` are the sources behind it, `sums` is the part of each,
+/// `along_time` is the value over time that was read for all of them together.
 pub fn value<'a>(
     metric: &Metric,
     feeding: &[&'a Source],
@@ -40,7 +40,7 @@ pub fn value<'a>(
         total.add(sums);
     }
     if let Some(value) = along_time.filter(|_| metric.additivity.is_along_time()) {
-        // nobody there, beside some of whom nothing is known, is no zero
+        // A peak of 0 beside sessions of unknown attendance is unknown, not 0.
         total.add(Sums { value, known: value.min(Decimal::ONE), unknown: 0 });
     }
     let status = BucketStatus::of(&proving(&applicable), bucket, now);
@@ -52,14 +52,14 @@ pub fn value<'a>(
         | Additivity::Distinct => sum(total, status),
         Additivity::RatioOfSums => ratio(total, status),
         Additivity::Percentile => percentile(total, status),
-        // of what was never asked for nobody can be late
+        // A time before the history has no late data, so it gives no value.
         Additivity::MaximumAsOf if status == BucketStatus::BeforeHistory => Value::missing(status.as_str()),
         Additivity::MaximumAsOf => measured(total, status),
     };
     Value { unknown_count: Some(total.unknown).filter(|count| *count > 0), ..figure }
 }
 
-/// The sources whose completeness counts: those still polled, if there are any.
+/// Returns the sources whose completeness counts: the enabled ones, if there are any.
 pub fn proving<'a>(feeding: &[&'a Source]) -> Vec<&'a Source> {
     let enabled: Vec<&Source> = feeding.iter().copied().filter(|source| source.is_enabled).collect();
     if enabled.is_empty() { feeding.to_vec() } else { enabled }
@@ -90,14 +90,14 @@ fn ratio(total: Sums, status: BucketStatus) -> Value {
     }
 }
 
-/// A value that a share of all values does not exceed.
+/// Returns the value of a percentile.
 fn percentile(total: Sums, status: BucketStatus) -> Value {
     let is_low = total.known < LOW_SAMPLE.into();
     let figure = measured(total, status);
     Value { low_sample: figure.value.and(is_low.then_some(true)), ..figure }
 }
 
-/// What can be zero wherever anything was measured, and is nothing elsewhere.
+/// Returns a value that can be zero if anything was measured, and null otherwise.
 fn measured(total: Sums, status: BucketStatus) -> Value {
     match status {
         _ if !total.known.is_zero() => Value { value: Some(Number(total.value)), ..Value::default() },

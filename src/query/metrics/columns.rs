@@ -1,9 +1,9 @@
-//! Which columns a piece of a metric's SQL names.
+//! Column names in the SQL of a metric.
 //!
-//! The registry is the only place that says what a metric is made of; whoever must know more of it (whether a plan can
-//! stay with one table, whether what it needs was kept) reads it from the SQL, and does not write it down again.
+//! Only the registry defines what a metric is made of. Other code that needs to know more (whether a plan can use one
+//! table alone, whether the needed data were kept) reads it from the SQL and does not repeat it.
 
-/// The columns named in `sql`, each with the alias of its rows; `s.outcome` is `("s", "outcome")`.
+/// Returns the columns named in `sql`, each with the alias of its table; `s.outcome` gives `("s", "outcome")`.
 pub(super) fn columns(sql: &str) -> impl Iterator<Item = (&str, &str)> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let named = sql.match_indices('.').map(move |(dot, _)| {
@@ -11,11 +11,11 @@ pub(super) fn columns(sql: &str) -> impl Iterator<Item = (&str, &str)> {
         let column = sql[dot + 1..].split(|c: char| !is_word(c)).next().unwrap_or_default();
         (alias, column)
     });
-    // 0.5 is no column
+    // A number such as 0.5 is no column.
     named.filter(|(alias, _)| alias.starts_with(|c: char| c.is_ascii_lowercase()))
 }
 
-/// Whether `sql` names rows under `alias`.
+/// Returns whether `sql` uses the alias `alias`.
 pub(super) fn names(sql: &str, alias: &str) -> bool {
     columns(sql).any(|(own, _)| own == alias)
 }

@@ -1,8 +1,8 @@
-//! The period a question is compared with, and what changed since.
+//! The period that a query is compared with, and the changes since.
 //!
 //! Each bucket has at most one counterpart, and the buckets of the period tile it, so that its total is the sum of
-//! theirs. Periods that are as long as each other are compared piece by piece, shifted; months and years have odd
-//! lengths, so their days are found by their dates, and a day the other month does not have is compared with nothing.
+//! theirs. Periods of equal length are compared bucket by bucket, shifted. Months and years differ in length, so
+//! their days are matched by date, and a day that the other month lacks has no counterpart.
 
 use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
@@ -18,22 +18,22 @@ use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::shift::Shift;
 
-/// With what a question is compared.
+/// The kind of period to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompareTo {
     /// The period of the same length before.
     PreviousPeriod,
     /// The same dates a year before.
     PreviousYear,
-    /// This one.
+    /// This period.
     Custom(TimeRange),
 }
 
 impl CompareTo {
-    /// The names in questions and answers.
+    /// The names in requests and answers.
     pub const NAMES: [&str; 3] = ["previous_period", "previous_year", "custom"];
 
-    /// The name in questions and answers.
+    /// Returns the name in requests and answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::PreviousPeriod => "previous_period",
@@ -43,48 +43,48 @@ impl CompareTo {
     }
 }
 
-/// How a comparison was asked for.
+/// The requested comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
-    /// With what.
+    /// The kind of period.
     pub to: CompareTo,
-    /// Whether each day is compared with one of the same weekday.
+    /// Whether each day is compared with a day of the same weekday.
     pub by_weekday: bool,
     /// Whether only as much of the period counts as has passed of the range.
     pub same_elapsed: bool,
-    /// Whether the range is one of days, whatever months it covers.
+    /// Whether the range is a number of days, even if it covers whole months.
     pub is_of_days: bool,
 }
 
-/// The period a question is compared with.
+/// The period that a query is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
-    /// How it was asked for.
+    /// The request.
     pub wanted: Wanted,
     /// The period.
     pub range: TimeRange,
-    /// The period in pieces, in order.
+    /// The buckets of the period, in order.
     pub buckets: Vec<TimeRange>,
-    /// For each bucket of the question its counterpart's place among `buckets`.
+    /// For each bucket of the query, the index of its counterpart in `buckets`.
     pub counterparts: Vec<Option<usize>>,
 }
 
-/// The range of a question and how it was cut.
+/// The range of a query and its buckets.
 #[derive(Debug, Clone, Copy)]
 pub struct Pieces<'a> {
-    /// When.
+    /// The range.
     pub range: TimeRange,
-    /// In pieces, in order.
+    /// Its buckets, in order.
     pub buckets: &'a [TimeRange],
-    /// How it was cut.
+    /// The granularity of the buckets.
     pub granularity: Granularity,
-    /// Whose calendar.
+    /// The zone of the calendar.
     pub zone: Tz,
 }
 
 impl Comparison {
-    /// The comparison that is wanted, at `now`; `None` where the period is empty: nothing of the range has passed, and
-    /// only that should count.
+    /// Returns the requested comparison at `now`; `None` if the period is empty, because nothing of the range has
+    /// passed and only the same share should count.
     pub fn of(wanted: Wanted, pieces: Pieces<'_>, now: DateTime<Utc>) -> Option<Self> {
         let Pieces { range, zone, .. } = pieces;
         let (shift, previous) = period(wanted, range, zone);
@@ -107,7 +107,7 @@ impl Comparison {
     }
 }
 
-/// How far back, and the whole period.
+/// Returns how far back the period is, and the whole period.
 fn period(wanted: Wanted, range: TimeRange, zone: Tz) -> (Shift, TimeRange) {
     let length = Shift::length(range, zone, wanted.is_of_days);
     let shift = match (wanted.to, wanted.by_weekday) {
@@ -117,7 +117,7 @@ fn period(wanted: Wanted, range: TimeRange, zone: Tz) -> (Shift, TimeRange) {
         (CompareTo::PreviousYear, true) => Shift::Days(52 * 7),
         (CompareTo::Custom(custom), by_weekday) => {
             let weekday = |at| i64::from(local_date(zone, at).weekday().num_days_from_monday());
-            // the nearest day that is the same day of the week
+            // The nearest day that is the same day of the week.
             let turn = (weekday(range.from) - weekday(custom.from) + 3).rem_euclid(7) - 3;
             let turn = Shift::Days(if by_weekday { -turn } else { 0 });
             let custom = TimeRange { from: turn.back(custom.from, zone), to: turn.back(custom.to, zone) };
@@ -125,11 +125,11 @@ fn period(wanted: Wanted, range: TimeRange, zone: Tz) -> (Shift, TimeRange) {
         }
     };
     let from = shift.back(range.from, zone);
-    // in the hour that comes twice, local clocks may show less at the end than at the beginning
+    // In the hour that occurs twice, local clocks may show an earlier time at the end than at the beginning.
     (shift, TimeRange { from, to: shift.back(range.to, zone).max(from) })
 }
 
-/// The period in pieces, and which of them belongs to which bucket of the question.
+/// Returns the buckets of the period, and the counterpart of each bucket of the query.
 fn paired(
     wanted: Wanted,
     shift: Shift,
@@ -151,14 +151,14 @@ fn paired(
             let start = shift.exactly_back(bucket.from, zone)?;
             own.binary_search_by(|own| own.from.cmp(&start)).ok()
         };
-        // where clocks go back an hour comes twice: one of them has the counterpart
+        // When clocks go back, an hour occurs twice; only one of the two has the counterpart.
         found.filter(|place| !std::mem::replace(&mut taken[*place], true))
     };
     let counterparts = buckets.iter().enumerate().map(counterpart).collect();
     (own, counterparts)
 }
 
-/// Each bucket that far back. Where clocks went back on one side and not on the other, a piece has no counterpart.
+/// Returns each bucket, shifted back. If clocks went back on one side only, a bucket has no counterpart.
 fn shifted(shift: Shift, previous: TimeRange, pieces: Pieces<'_>) -> (Vec<TimeRange>, Vec<Option<usize>>) {
     let mut own = Vec::with_capacity(pieces.buckets.len());
     let mut from = previous.from;
@@ -174,25 +174,26 @@ fn shifted(shift: Shift, previous: TimeRange, pieces: Pieces<'_>) -> (Vec<TimeRa
     (own, counterparts)
 }
 
-/// What a figure was in the period before, and how it changed.
+/// The value in the previous period, and the change since.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Change {
-    /// The figure of the period before; null: see `previous_reason`.
+    /// The value in the previous period; null: see `previous_reason`.
     pub previous: Option<Number>,
-    /// Why there is none: as `reason`, or `no_counterpart`: the period has no such bucket, or it has not come so far.
+    /// Why there is none: as `reason`, or `no_counterpart`: the previous period has no such bucket, or it lies beyond
+    /// the part that counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_reason: Option<&'static str>,
-    /// By how much the figure is more; null where one of the two is.
+    /// Difference between the value and the previous one; null if either is null.
     pub change: Option<Number>,
-    /// The change as a share of the figure before (of its size, where it is negative); null where that is 0.
+    /// The change as a share of the absolute previous value; null if that is 0.
     pub change_ratio: Option<Number>,
-    /// Of a rate: the change in percentage points.
+    /// Change of a rate in percentage points.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_points: Option<Number>,
 }
 
 impl Change {
-    /// From the figure before to that of now; `None`: the figure has no counterpart.
+    /// Computes the change from the previous value to the current one; `None`: there is no counterpart.
     pub fn of(metric: &Metric, now: &Value, before: Option<&Value>) -> Self {
         let Some(before) = before else {
             return Self { previous_reason: Some("no_counterpart"), ..Self::default() };
@@ -209,7 +210,7 @@ impl Change {
     }
 }
 
-/// Whether the figure is a share of a whole, so that its change is told in points.
+/// Returns whether the metric is a share of a whole, so that its change is given in percentage points.
 fn is_rate(metric: &Metric) -> bool {
     metric.additivity == Additivity::RatioOfSums && (metric.id.ends_with("_rate") || metric.id.ends_with("_share"))
 }

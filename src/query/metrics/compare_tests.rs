@@ -1,4 +1,4 @@
-//! Periods and their counterparts, worked out on a calendar, and what holds for all of them.
+//! Tests of periods and their counterparts: examples from a calendar, and properties of all of them.
 
 use chrono::TimeDelta;
 use chrono_tz::Europe::Berlin;
@@ -32,15 +32,15 @@ fn periods_by_name() {
     is(of(BEFORE, "2026-10-01", "2027-01-01"), "2026-07-01", "2026-10-01");
     let by_weekday = Wanted { by_weekday: true, ..BEFORE };
     is(of(by_weekday, "2026-11-18", "2026-11-21"), "2026-11-11", "2026-11-14");
-    // 31 days: five weeks back
+    // 31 days: five weeks back.
     is(of(by_weekday, "2026-10-01", "2026-11-01"), "2026-08-27", "2026-09-27");
     let year = Wanted { to: CompareTo::PreviousYear, ..BEFORE };
     is(of(year, "2026-11-18", "2026-11-21"), "2025-11-18", "2025-11-21");
-    // a Wednesday to a Wednesday
+    // A Wednesday is compared with a Wednesday.
     is(of(Wanted { by_weekday: true, ..year }, "2026-11-18", "2026-11-21"), "2025-11-19", "2025-11-22");
     let custom = CompareTo::Custom(TimeRange { from: day("2026-06-01"), to: day("2026-06-03") });
     is(of(Wanted { to: custom, ..BEFORE }, "2026-11-18", "2026-11-21"), "2026-06-01", "2026-06-03");
-    // the Wednesday nearest to Monday the 1st
+    // The Wednesday nearest to Monday the 1st.
     is(of(Wanted { to: custom, by_weekday: true, ..BEFORE }, "2026-11-18", "2026-11-21"), "2026-06-03", "2026-06-05");
 }
 
@@ -51,7 +51,7 @@ fn days_of_months_are_compared_by_their_date() {
     assert_eq!(march.counterparts[27], Some(27));
     assert_eq!(march.counterparts[28..], [None, None, None]);
     let february = compared(BEFORE, "2026-02-01", "2026-03-01", Granularity::Day, day("2027-01-01")).unwrap();
-    // the last days of January are in the total alone
+    // The last days of January are in the total alone.
     assert_eq!((february.buckets.len(), february.counterparts.last().unwrap()), (31, &Some(27)));
     let year = Wanted { to: CompareTo::PreviousYear, ..BEFORE };
     let leap = compared(year, "2024-02-28", "2024-03-02", Granularity::Day, day("2027-01-01")).unwrap();
@@ -60,7 +60,7 @@ fn days_of_months_are_compared_by_their_date() {
 
 #[test]
 fn hours_of_odd_days_have_at_most_one_counterpart() {
-    // 25 hours against 24, and 24 against 25
+    // 25 hours against 24, and 24 against 25.
     let long = compared(BEFORE, "2026-10-25", "2026-10-26", Granularity::Hour, day("2027-01-01")).unwrap();
     assert_eq!((long.buckets.len(), long.counterparts.iter().flatten().count()), (24, 24));
     let after = compared(BEFORE, "2026-10-26", "2026-10-27", Granularity::Hour, day("2027-01-01")).unwrap();
@@ -104,7 +104,7 @@ proptest! {
             let date = chrono::NaiveDate::from_ymd_opt(1970, 1, 1).unwrap() + TimeDelta::days(day);
             start_of_day(zone, date)
         };
-        // whole days, and ranges that begin and end at odd minutes
+        // Whole days, and ranges that begin and end at odd minutes.
         let odd = TimeDelta::minutes(into_day * 437);
         let range = TimeRange { from: midnight(start) + odd, to: midnight(start + days) + odd };
         let custom = TimeRange { from: midnight(start - 700), to: midnight(start - 700 + days / 2 + 1) };
@@ -121,7 +121,7 @@ proptest! {
                 prop_assert_eq!(pair[0].to, pair[1].from);
             }
             let taken: Vec<usize> = comparison.counterparts.iter().flatten().copied().collect();
-            // in the order of the buckets, none twice, none that is not there
+            // Counterparts are in the order of the buckets, without repeats, and exist.
             prop_assert!(taken.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", taken);
             prop_assert!(taken.iter().all(|place| *place < comparison.buckets.len()));
             if !same_elapsed && to == CompareTo::PreviousPeriod && !by_weekday {

@@ -1,7 +1,8 @@
-//! The list of metrics as analysts read it: `analytics.metric_definitions`.
+//! The list of metrics for analysts: `analytics.metric_definitions`.
 //!
-//! Written from the registry whenever the schema is brought to this version: one statement, and only what changed. A
-//! metric whose meaning changed has a new version; the earlier ones stay, with the time since which they held.
+//! It is written from the registry whenever the schema is migrated to this version: one statement, and only what
+//! changed. A metric whose meaning changed has a new version. Earlier versions stay, with the time since which they
+//! applied.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -10,7 +11,7 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::registry::{Metric, metrics};
 use crate::query::{ReadError, reading};
 
-/// Writes the definitions of this version; how many of them changed.
+/// Writes the definitions of this version, and returns how many of them changed.
 pub async fn write(pool: &PgPool, now: DateTime<Utc>) -> Result<u64, ReadError> {
     let all: Vec<&Metric> = metrics().collect();
     let column = |of: fn(&Metric) -> &'static str| all.iter().map(|metric| of(metric)).collect::<Vec<&str>>();
@@ -55,7 +56,7 @@ pub async fn write(pool: &PgPool, now: DateTime<Utc>) -> Result<u64, ReadError> 
     Ok(written.rows_affected())
 }
 
-/// What a metric can be grouped by.
+/// Returns the dimensions that a metric can be grouped by.
 pub fn dimensions(metric: &Metric) -> Vec<&'static str> {
     let possible = Dimension::ALL.into_iter().filter(|dimension| metric.can_be_grouped_by(*dimension));
     possible.map(Dimension::as_str).collect()

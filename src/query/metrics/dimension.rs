@@ -1,20 +1,21 @@
-//! What figures can be grouped by.
+//! Dimensions: the attributes that metric values can be grouped by.
 //!
-//! A dimension has a home: the source, the session, or rows of one kind only. A session has many presences, speakers and
-//! steps: grouped by one of these, figures whose rows have the dimension are told row by row, and sessions are counted
-//! once in each group, so that groups overlap and must not be added; sums over sessions are refused. One line each.
+//! A dimension belongs to the source, to the session, or to rows of one kind only. A session has many presences,
+//! speakers and steps. Grouped by one of these, metrics whose rows have the dimension are computed row by row, and
+//! sessions are counted once in each group, so that groups overlap and must not be added; sums over sessions are
+//! refused. One line each.
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::Needs;
 
-/// Whose property a dimension is.
+/// The entity that a dimension belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Home {
     /// The source.
     Source,
     /// The session.
     Session,
-    /// The time that puts a row into a bucket, on the clock of the question's zone.
+    /// The time that puts a row into a bucket, on the clock of the query's zone.
     Clock,
     /// A presence in a session.
     Presence,
@@ -26,38 +27,38 @@ pub enum Home {
     Speaker,
     /// A message.
     Message,
-    /// A person, some weeks after the first session.
+    /// A person, in the weeks after the person's first session.
     Cohort,
 }
 
 macro_rules! dimensions {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $home:ident, $column:expr, $needs:expr;)+) => {
-        /// What figures can be grouped by.
+        /// The attributes that metric values can be grouped by.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Dimension {
             $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Dimension {
-            /// All of them.
+            /// All dimensions.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
 
-            /// The name in questions and answers.
+            /// Returns the name in requests and answers.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// Whose property it is.
+            /// Returns the entity that it belongs to.
             pub fn home(self) -> Home {
                 match self { $(Self::$variant => Home::$home,)+ }
             }
 
-            /// The column of a row that has it; `None` where it belongs to the source.
+            /// Returns its column in the rows; `None` if it belongs to the source.
             pub(super) fn column(self) -> Option<&'static str> {
                 match self { $(Self::$variant => $column,)+ }
             }
 
-            /// What a source must have for a value of it.
+            /// Returns what a source must have to know its values.
             pub(super) fn needs(self) -> Needs {
                 match self { $(Self::$variant => $needs,)+ }
             }
@@ -76,7 +77,7 @@ dimensions! {
     Source = "source", Source, None, Needs::Nothing;
     /// Way of contact.
     Channel = "channel", Session, Some("s.channel"), Needs::Nothing;
-    /// What became of the session.
+    /// Outcome of the session.
     Outcome = "outcome", Session, Some("s.outcome"), Needs::Nothing;
     /// Avatar, chat, meeting or livestream.
     SessionKind = "session_kind", Session, Some("s.session_kind"), Needs::Nothing;
@@ -84,23 +85,23 @@ dimensions! {
     SessionState = "session_state", Session, Some("s.session_state"), Needs::Nothing;
     /// What the metered minutes of the session measure.
     MinutesBasis = "minutes_basis", Session, Some("s.minutes_basis"), Needs::Minutes;
-    /// Day of the week in the question's zone, 1 (Monday) to 7.
+    /// Day of the week in the query's zone, 1 (Monday) to 7.
     LocalWeekday = "local_weekday", Clock, Some("to_char(a.at at time zone t.zone, 'ID')"), Needs::Nothing;
-    /// Hour of the day in the question's zone, 00 to 23.
+    /// Hour of the day in the query's zone, 00 to 23.
     LocalHour = "local_hour", Clock, Some("to_char(a.at at time zone t.zone, 'HH24')"), Needs::Nothing;
     /// Avatar that was shown.
     AvatarId = "avatar_id", Session, Some("s.avatar_id"), Needs::Launches;
-    /// Voice it spoke with.
+    /// Voice of the avatar.
     VoiceName = "voice_name", Session, Some("s.voice_name"), Needs::Launches;
-    /// Kind of key the session was made with.
+    /// Kind of key that the session was created with.
     ApiKeyType = "api_key_type", Session, Some("s.api_key_type"), Needs::Launches;
     /// Workspace of the chat.
     WorkspaceId = "workspace_id", Session, Some("s.workspace_id"), Needs::Chats;
-    /// Feed it came by.
+    /// Feed that the chat came from.
     FeedId = "feed_id", Session, Some("s.feed_id"), Needs::Chats;
-    /// Skill that served it.
+    /// Skill that handled the chat.
     SkillType = "skill_type", Session, Some("s.skill_type"), Needs::Chats;
-    /// What it was about.
+    /// Subject of the chat.
     SubIntentType = "sub_intent_type", Session, Some("s.sub_intent_type"), Needs::Chats;
     /// App of the meeting.
     AppId = "app_id", Session, Some("s.app_id"), Needs::Meetings;
@@ -110,9 +111,9 @@ dimensions! {
     SessionType = "session_type", Session, Some("s.session_type"), Needs::Meetings;
     /// Why billed minutes differ from those of the participants.
     UnexplainedClass = "unexplained_class", Session, Some("s.unexplained_minutes_class"), PARTICIPANTS;
-    /// How far the session's transcript has come.
+    /// State of the session's transcript.
     TranscriptState = "transcript_state", Session, Some("s.transcript_state"), TRANSCRIPT;
-    /// What a participant was allowed to do.
+    /// Permissions of a participant.
     PresetName = "preset_name", Presence, Some("p.preset_name"), PARTICIPANTS;
     /// Country of a participant, ISO 3166 alpha-2.
     CountryCode = "country_code", Report, Some("q.country_code"), QUALITY;
@@ -120,33 +121,33 @@ dimensions! {
     DeviceOs = "device_os", Report, Some("q.device_os"), QUALITY;
     /// Kind of network of a participant.
     NetworkType = "network_type", Report, Some("q.network_type"), QUALITY;
-    /// Kind of step a chat took through the AI's skills.
+    /// Kind of step of a chat through the AI's skills.
     TrailStep = "trail_step", Trail, Some("d.step_type"), Needs::Chats;
-    /// Who wrote a message: user, assistant, participant or unknown.
+    /// Author of a message: user, assistant, participant or unknown.
     SenderRole = "sender_role", Message, Some("m.sender_role"), Needs::Messages;
-    /// Pseudonym of who spoke.
+    /// Pseudonym of the speaker.
     SpeakerId = "speaker_id", Speaker, Some("w.speaker_id"), TRANSCRIPT;
     /// Weeks since the person's first session, 1 to 12.
     AgeWeeks = "age_weeks", Cohort, Some("c.age_weeks::text"), Needs::People;
-    /// Picture quality an avatar was started with through this service.
+    /// Video quality of an avatar started through this service.
     LaunchQuality = "launch_quality", Session, Some("s.launch_quality"), Needs::Launches;
-    /// Its voice.
+    /// Voice of an avatar started through this service.
     LaunchVoice = "launch_voice", Session, Some("s.launch_voice"), Needs::Launches;
-    /// Its speech-to-text.
+    /// Speech-to-text provider of an avatar started through this service.
     LaunchSttProvider = "launch_stt_provider", Session, Some("s.launch_stt_provider"), Needs::Launches;
-    /// Its idle time-out, seconds.
+    /// Idle time-out of an avatar started through this service, seconds.
     LaunchIdleTimeout = "launch_idle_timeout_seconds", Session, Some("s.launch_idle_timeout_seconds::text"), Needs::Launches;
-    /// The longest it may take, seconds.
+    /// Longest duration of an avatar session started through this service, seconds.
     LaunchDurationLimit = "launch_duration_limit_seconds", Session, Some("s.launch_duration_limit_seconds::text"), Needs::Launches;
 }
 
 impl Dimension {
-    /// The dimension of that name.
+    /// Returns the dimension of that name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|dimension| dimension.as_str() == text)
     }
 
-    /// Whether a session can have several values of it, so that a whole is not the sum of its groups.
+    /// Returns whether a session can have several values of it, so that a total is not the sum of its groups.
     pub fn is_overlapping(self) -> bool {
         matches!(self.home(), Home::Presence | Home::Report | Home::Trail | Home::Speaker | Home::Cohort)
     }

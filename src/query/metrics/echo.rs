@@ -1,6 +1,6 @@
-//! A question as it was understood, in the words in which it can be asked again.
+//! The request as it was understood, in terms that can be requested again.
 //!
-//! Names of ranges and defaults are gone: the echo has the instants and the choices they led to.
+//! Names of ranges and defaults are resolved: the echo has the instants and the choices they led to.
 
 use crate::query::calendar::in_zone;
 use crate::query::metrics::MetricQuery;

@@ -1,8 +1,8 @@
-//! Figures that are swept along time: they are read for each cell by itself.
+//! Metrics along time (peaks and averages of concurrency): each value is read separately.
 //!
-//! The most at once in a whole is not the sum of the most of its groups. Whoever wants a total, a sub-total or the
-//! rest of a list asks here again, with the question narrowed to just that. Knows which metrics these are, and who
-//! reads them; what they mean stands in the registry.
+//! The peak of a whole is not the sum of the peaks of its groups. Totals, sub-totals and the rest group are therefore
+//! read here with separate queries, narrowed to that part. This module knows which metrics these are and reads them;
+//! the registry defines their meaning.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +16,17 @@ use crate::query::metrics::sweep::Level;
 use crate::query::metrics::{MetricQuery, sweep};
 use crate::query::snapshot::Snapshot;
 
-/// Whether figures of a metric are read here: those that are swept along time.
+/// Returns whether values of a metric are read here: those along time.
 pub fn is_exact(metric: &Metric) -> bool {
     metric.additivity.is_along_time()
 }
 
-/// Whether a scan reads the figures of a metric group by group, so that they stand for their group and no other.
+/// Returns whether a scan reads the values of a metric group by group, so that they are valid only for that group.
 pub fn is_by_group(metric: &Metric) -> bool {
     !is_exact(metric) && !metric.additivity.adds_up()
 }
 
-/// The most of each metric and group in all buckets together.
+/// Returns the highest value of each metric and group over all buckets.
 pub(super) fn most_of(levels: &[(Group, Level)]) -> Vec<(Group, Level)> {
     let mut most: BTreeMap<(&Group, usize), &Level> = BTreeMap::new();
     for (group, level) in levels {
@@ -38,7 +38,7 @@ pub(super) fn most_of(levels: &[(Group, Level)]) -> Vec<(Group, Level)> {
     most.into_iter().map(|((group, _), level)| (group.clone(), Level { bucket: 0, ..level.clone() })).collect()
 }
 
-/// Reads those metrics of a question that are no sums; those of the same rows in one sweep.
+/// Reads the metrics of a query along time; metrics of the same rows are read together.
 pub async fn read(
     snapshot: &Snapshot,
     query: &MetricQuery,

@@ -1,40 +1,40 @@
-//! Which sessions a question is about: conditions on what a session belongs to.
+//! Filters of metrics: conditions on attributes of a session.
 //!
-//! A condition speaks of a dimension in the words of the answer, so that a row of an answer can be asked about again.
-//! Platform and account are no conditions on rows: they choose sources, and rows of other sources are never read. A
-//! source that can hold nothing of what is asked for makes no figure zero; that is decided here too.
+//! A condition names a dimension as the answer does, so that a row of an answer can be requested again. Platform and
+//! account are no conditions on rows: they select sources, and rows of other sources are never read. A source that
+//! cannot have matching sessions does not make a value zero; that is decided here too.
 
 use crate::query::catalog::{Source, SourceFilter};
 use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::registry::Applicability;
 use crate::query::metrics::statement::Statement;
 
-/// Which sessions a question is about. Nothing said means all.
+/// Filter of sessions. Empty means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MetricFilter {
-    /// Of which sources.
+    /// Selected sources.
     pub sources: SourceFilter,
-    /// What must be true of each session.
+    /// Conditions on each session.
     pub conditions: Vec<Condition>,
-    /// Whether sessions count that are gone at the provider.
+    /// Whether sessions that were deleted at the provider are counted.
     pub includes_deleted: bool,
 }
 
 /// A condition on the sessions that count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
-    /// On what.
+    /// The dimension tested.
     pub field: Dimension,
-    /// What must be true of it.
+    /// The test.
     pub test: Test,
 }
 
-/// What must be true of a field.
+/// A test of a dimension's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Test {
     /// It is one of these.
     In(Vec<String>),
-    /// It is none of these; having no value is none of these too.
+    /// It is none of these; a missing value passes.
     NotIn(Vec<String>),
     /// It has no value.
     IsNull,
@@ -43,7 +43,7 @@ pub enum Test {
 }
 
 impl Test {
-    /// The name of the comparison.
+    /// Returns the name of the comparison.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::In(_) => "in",
@@ -53,7 +53,7 @@ impl Test {
         }
     }
 
-    /// The values it names.
+    /// Returns the values it compares with.
     pub fn values(&self) -> &[String] {
         match self {
             Self::In(values) | Self::NotIn(values) => values,
@@ -62,18 +62,18 @@ impl Test {
     }
 }
 
-/// Whether sessions can be chosen by a dimension: each has one value of it.
+/// Returns whether sessions can be filtered by a dimension: each session has one value of it.
 pub fn is_filterable(dimension: Dimension) -> bool {
     matches!(dimension.home(), Home::Source | Home::Session)
 }
 
 impl MetricFilter {
-    /// What the conditions are on.
+    /// Returns the dimensions tested.
     pub fn fields(&self) -> impl Iterator<Item = Dimension> {
         self.conditions.iter().map(|condition| condition.field)
     }
 
-    /// Whether a source can have anything that fulfils all conditions.
+    /// Returns whether a source can have sessions that fulfil all conditions.
     pub fn can_be_met_by(&self, source: &Source) -> bool {
         self.conditions.iter().all(|Condition { field, test }| match (field, test) {
             (Dimension::Outcome, Test::In(outcomes)) => source.can_hold(&[], outcomes),
@@ -83,7 +83,7 @@ impl MetricFilter {
         })
     }
 
-    /// Adds the conditions to a statement that has the sessions under the name `s`.
+    /// Adds the conditions to a statement in which sessions have the alias `s`.
     pub(super) fn push(&self, sql: &mut Statement) {
         for Condition { field, test } in &self.conditions {
             let Some(column) = field.column() else { continue };

@@ -1,8 +1,9 @@
-//! One function for each ratio, as analysts call it: `analytics.resolution_rate(from, to, step, zone)`.
+//! SQL functions of ratios for analysts: `analytics.resolution_rate(from, to, step, zone)`.
 //!
-//! Both parts of a ratio must be of the same rows and the same time, which is easily got wrong by hand. The functions are
-//! written from the registry whenever the schema is brought to this version, and only where they differ from it: so they
-//! are the figures of the API by construction. Whether a bucket is complete they do not know; `stream_freshness` does.
+//! Both parts of a ratio must cover the same rows and the same time, which is easy to get wrong by hand. The
+//! functions are generated from the registry whenever the schema is migrated to this version, and replaced only if
+//! they differ: so they return the same values as the API. They do not know whether a bucket is complete;
+//! `stream_freshness` does.
 
 use chrono::DateTime;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -18,12 +19,12 @@ use crate::query::metrics::{MetricFilter, MetricQuery};
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
-/// Only one process writes them at a time.
+/// Advisory lock, so that only one process writes the functions at a time.
 const LOCK: i64 = 0x7472_6962_7261_7465;
 
 const WHAT: &str = "the functions of ratios";
 
-/// Writes the functions that are missing or say something else than the registry; how many these were.
+/// Writes the functions that are missing or differ from the registry, and returns how many.
 pub async fn write(pool: &PgPool) -> Result<u64, ReadError> {
     let mut tx = pool.begin().await.map_err(reading(WHAT))?;
     sqlx::query!("select pg_advisory_xact_lock($1)", LOCK).execute(&mut *tx).await.map_err(reading(WHAT))?;
@@ -42,7 +43,7 @@ pub async fn write(pool: &PgPool) -> Result<u64, ReadError> {
         if there.iter().any(|row| is_same(&row.id, &row.body) && row.comment.as_deref() == Some(&comment)) {
             continue;
         }
-        // written from constants of the registry alone
+        // The text consists of constants of the registry alone.
         sqlx::raw_sql(AssertSqlSafe(create(metric, &body, &comment))).execute(&mut *tx).await.map_err(reading(WHAT))?;
         written += 1;
     }
@@ -50,7 +51,7 @@ pub async fn write(pool: &PgPool) -> Result<u64, ReadError> {
     Ok(written)
 }
 
-/// The metrics that have a function.
+/// Returns the metrics that have a function.
 pub fn ratios() -> impl Iterator<Item = &'static Metric> {
     metrics().filter(|metric| metric.additivity == Additivity::RatioOfSums)
 }
@@ -93,7 +94,7 @@ fn body(metric: &'static Metric) -> String {
     push_counts(&mut sql, metric, &pass, &counts);
     let mut unknown = "coalesce(told.unknown_count, 0)".to_owned();
     if metric.is_unknown_by_start {
-        // what was never read is missing where its session began
+        // Data that were never read count as missing at the start of their session.
         sql.push("\n), never_read as (");
         let missing = format!("count(*) filter (where {}) as unknown_count", metric.is_unknown_sql);
         push_counts(&mut sql, metric, &Pass::first(), &missing);
@@ -116,7 +117,7 @@ select cut.bucket_start, cut.bucket_end, src.provider, src.source, coalesce(told
     sql.literal(chrono_tz::UTC)
 }
 
-/// Counts the rows of a pass by bucket and source.
+/// Adds a query that counts the rows of a pass by bucket and source.
 fn push_counts(sql: &mut Statement, metric: &'static Metric, pass: &Pass, counts: &str) {
     let at = time(pass);
     sql.push("\n  select b.bucket, s.source_id, ").push(counts);
@@ -132,7 +133,7 @@ fn push_counts(sql: &mut Statement, metric: &'static Metric, pass: &Pass, counts
     sql.push("\n   group by 1, 2");
 }
 
-/// The metric over all sessions; when is an argument of the function.
+/// Returns a query of the metric over all sessions; the range is an argument of the function.
 fn question(metric: &'static Metric) -> MetricQuery {
     MetricQuery {
         metrics: vec![metric],

@@ -1,8 +1,8 @@
-//! Groups: which row of an answer a figure belongs to, and which sources stand behind that row.
+//! Groups: the row of an answer that a value belongs to, and the sources behind that row.
 //!
-//! A group is one value for each dimension. Values of the source come from the catalog, those of rows from what was
-//! read. Where only the greatest groups are shown, the rest of a dimension is one group more, so that the parts still
-//! make up the whole.
+//! A group is one value for each dimension. Values of the source come from the catalog, values of rows from the data
+//! read. If only the largest groups are shown, the rest of a dimension is one more group, so that the groups still
+//! add up to the whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,18 +11,18 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::registry::Applicability;
 use crate::query::metrics::scan::Contribution;
 
-/// The value of a dimension in a group. What has none comes after what has one, and the rest last.
+/// The value of a dimension in a group. Missing values sort after named ones, and the rest group sorts last.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Member {
     /// This value.
     Named(String),
     /// No value.
     Nothing,
-    /// All values that are not shown by themselves.
+    /// All values that are not shown separately.
     Other,
 }
 
-/// The value of each dimension asked for, in their order.
+/// The value of each requested dimension, in their order.
 pub(super) type Group = Vec<Member>;
 
 impl Member {
@@ -30,7 +30,7 @@ impl Member {
         value.map_or(Self::Nothing, Self::Named)
     }
 
-    /// As it stands in the answer.
+    /// Returns the value as shown in the answer.
     pub(super) fn shown(&self) -> Option<String> {
         match self {
             Self::Named(name) => Some(name.clone()),
@@ -44,11 +44,11 @@ impl Member {
     }
 }
 
-/// The values of a dimension that are shown by themselves; the rest is one group.
+/// The values of a dimension that are shown separately; the rest is one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fold {
     pub(super) dimension: Dimension,
-    /// Each with its rank.
+    /// The values, each with its rank.
     pub(super) kept: BTreeMap<Member, usize>,
 }
 
@@ -62,13 +62,13 @@ impl Fold {
 /// How rows are grouped.
 #[derive(Clone, Copy)]
 pub(super) struct Grouping<'a> {
-    /// Where rows may come from.
+    /// Sources of the rows.
     pub(super) sources: &'a [&'a Source],
-    /// By what the rows were read.
+    /// Dimensions that the rows were read by.
     pub(super) read_by: &'a [Dimension],
-    /// By what they are grouped; all of it among `read_by`.
+    /// Dimensions that they are grouped by; a subset of `read_by`.
     pub(super) dimensions: &'a [Dimension],
-    /// What is not shown by itself.
+    /// Values that are shown separately.
     pub(super) fold: Option<&'a Fold>,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Grouping<'a> {
         self.sources.iter().copied().find(|source| source.source_id == source_id)
     }
 
-    /// All dimensions but one.
+    /// Returns all dimensions but the one at `place`.
     pub(super) fn without(&self, place: usize) -> Vec<Dimension> {
         let others = self.dimensions.iter().enumerate().filter(|(at, _)| *at != place);
         others.map(|(_, dimension)| *dimension).collect()
@@ -87,7 +87,7 @@ impl<'a> Grouping<'a> {
         self.grouped(self.source(contribution.source_id), &contribution.dimensions)
     }
 
-    /// The group of a source and of the values a row has, which are none where no row was found.
+    /// Returns the group of a source and of a row's values; without a row there are no values.
     fn grouped(&self, source: Option<&Source>, of_row: &[Option<String>]) -> Group {
         let of_rows = || self.read_by.iter().filter(|dimension| dimension.column().is_some());
         let value = |dimension: &Dimension| match dimension {
@@ -99,7 +99,7 @@ impl<'a> Grouping<'a> {
         self.dimensions.iter().map(member).collect()
     }
 
-    /// Groups that stand in the answer whatever was found: every source that is polled, or the whole.
+    /// Returns the groups that are in the answer even without rows: every enabled source, or the whole.
     pub(super) fn known_groups<T>(&self, found: &BTreeMap<Group, T>) -> BTreeSet<Group> {
         let is_of_source = |d: &Dimension| matches!(d, Dimension::Provider | Dimension::Source);
         if self.dimensions.is_empty() {
@@ -125,7 +125,7 @@ impl<'a> Grouping<'a> {
         })
     }
 
-    /// Whether a member stands for what has no value, alone or among the rest.
+    /// Returns whether a member stands for missing values, alone or among the rest.
     fn holds_nothing(&self, member: &Member) -> bool {
         match member {
             Member::Named(_) => false,
@@ -141,14 +141,14 @@ impl<'a> Grouping<'a> {
         }
     }
 
-    /// The sources behind a group: those that are polled, and those that gave something. Who gave to what is no sum is
-    /// not known, so all of them may have.
+    /// Returns the sources behind a group: the enabled ones, and those that contributed. Values along time do not
+    /// record which source contributed, so all sources may have.
     pub(super) fn feeding(&self, group: &Group, gave: &BTreeSet<i32>, has_exact: bool) -> Vec<&'a Source> {
         let of_group: Vec<&Source> =
             self.sources.iter().copied().filter(|source| self.is_fed_by(group, source)).collect();
         let feeds = |source: &&Source| source.is_enabled || has_exact || gave.contains(&source.source_id);
         let feeding: Vec<&Source> = of_group.iter().copied().filter(feeds).collect();
-        // what is polled no more and gave nothing still has the notion
+        // A source that is disabled and contributed nothing can still have the metric.
         if feeding.is_empty() { of_group } else { feeding }
     }
 }

@@ -1,8 +1,8 @@
-//! Figures by hour of the week: what hours were read one after the other, laid over each other.
+//! Metric values by hour of the week: consecutive hours, combined by weekday and hour.
 //!
-//! An hour of the week came as often as the calendar of the zone had it, and clocks that change leave some out or bring
-//! them twice; so an average is weighted by the time that passed, and it is said how many hours stand behind it. Hours
-//! that are not known yet are counted apart and are in no figure.
+//! The calendar of the zone decides how often an hour of the week occurs, and clock changes leave out or repeat some
+//! hours. So an average is weighted by the elapsed time, and the number of hours behind it is reported. Hours that
+//! are not known yet are counted separately and are in no value.
 
 use std::collections::BTreeMap;
 
@@ -20,21 +20,21 @@ use crate::query::number::Number;
 /// One hour of the week of one group.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct HourOfWeek {
-    /// The group: one value for each dimension asked for.
+    /// The group: one value for each requested dimension.
     pub dimensions: BTreeMap<&'static str, Option<String>>,
     /// ISO: 1 is Monday, 7 is Sunday.
     #[schema(example = 1)]
     pub weekday: u32,
-    /// Hour that clocks of the zone show, 0 to 23.
+    /// Hour on local clocks, 0 to 23.
     #[schema(example = 9)]
     pub hour: u32,
-    /// How often the hour came in the range, as far as it has come.
+    /// Number of times the hour occurred in the range so far.
     #[schema(example = 4)]
     pub hour_count: u32,
-    /// How many of these are proven complete.
+    /// Number of these that are proven complete.
     #[schema(example = 4)]
     pub complete_hour_count: u32,
-    /// Metric → figure: of a peak the highest, of an average the mean weighted by time.
+    /// Metric → value: the highest of a peak, the time-weighted mean of an average.
     pub values: BTreeMap<&'static str, Value>,
 }
 
@@ -42,7 +42,7 @@ pub struct HourOfWeek {
 struct Laid {
     hour_count: u32,
     complete_hour_count: u32,
-    /// By metric: the highest, the sum over time, the time, and why there is none.
+    /// By metric: the highest value, the sum over time, the time, and why there is no value.
     figures: BTreeMap<&'static str, Figure>,
 }
 
@@ -55,13 +55,13 @@ struct Figure {
     reason: Option<&'static str>,
 }
 
-/// Lays the hours of an answer to a question cut by the hour over each other, at `now`.
+/// Combines the rows of an hourly answer by hour of the week, at `now`.
 pub fn by_hour_of_week(query: &MetricQuery, answer: &Answer, now: DateTime<Utc>) -> Vec<HourOfWeek> {
     type Place = (Vec<(bool, Option<String>)>, u32, u32);
     let groups = answer.rows.len() / query.buckets.len().max(1);
     let mut laid: BTreeMap<Place, Laid> = BTreeMap::new();
     for (place, row) in answer.rows.iter().enumerate() {
-        // rows come by bucket, and each bucket has every group
+        // Rows are ordered by bucket, and each bucket has every group.
         let Some(bucket) = query.buckets.get(place / groups.max(1)).filter(|bucket| bucket.from < now) else {
             continue;
         };

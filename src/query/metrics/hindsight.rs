@@ -1,9 +1,9 @@
-//! Figures as they were known at an earlier time.
+//! Metric values as they were known at an earlier time.
 //!
-//! What a session was like is told by its stored changes: the function `analytics.sessions_as_known_at` gives each
-//! session with the oldest value that was replaced later. Only the columns it has are kept, so only metrics made of
-//! these columns of sessions can be asked for; which ones these are is read from their SQL, and not written down again.
-//! It costs one range scan, as the present does, and one look at all changes since.
+//! Earlier states of a session come from its recorded changes: the function `analytics.sessions_as_known_at` returns
+//! each session with the oldest value that was replaced later. Only the columns it returns are recorded, so only
+//! metrics that use these columns of sessions can be requested; the list of these metrics is derived from their SQL.
+//! The cost is one range scan, as for current values, and one read of all changes since.
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::answer::Warning;
@@ -45,7 +45,7 @@ const KEPT: [&str; 29] = [
     "is_deleted_at_provider",
 ];
 
-/// Whether figures of this metric can be told as they were known earlier.
+/// Returns whether values of this metric are available as they were known earlier.
 pub fn is_kept(metric: &Metric) -> bool {
     let Metric { value_sql, known_sql, unknown_sql, is_unknown_sql, .. } = metric;
     let amount_sql = metric.amount_sql.unwrap_or_default();
@@ -55,17 +55,18 @@ pub fn is_kept(metric: &Metric) -> bool {
         && [*value_sql, *known_sql, *unknown_sql, *is_unknown_sql, amount_sql].into_iter().all(names_only_kept)
 }
 
-/// Whether what it says of a session was kept.
+/// Returns whether earlier values of a dimension are recorded.
 pub fn is_dimension_kept(dimension: Dimension) -> bool {
     dimension.column().is_none_or(names_only_kept)
 }
 
-/// The metrics that can be asked for.
+/// Returns the metrics that can be requested.
 pub fn kept() -> impl Iterator<Item = &'static Metric> {
     metrics().filter(|metric| is_kept(metric))
 }
 
-/// Whether all columns of `s` in a piece of SQL are kept, and it names no other rows; `t` and `a` hold instants.
+/// Returns whether all columns of `s` in a piece of SQL are recorded, and it uses no other rows; `t` and `a` hold
+/// instants.
 fn names_only_kept(sql: &str) -> bool {
     columns(sql).all(|(alias, column)| match alias {
         "s" => KEPT.contains(&column),
@@ -73,7 +74,7 @@ fn names_only_kept(sql: &str) -> bool {
     })
 }
 
-/// The sessions under the name `s`: as they are, or as they were known.
+/// Adds the sessions with the alias `s`: as they are, or as they were known.
 pub(super) fn push_sessions(sql: &mut Statement, query: &MetricQuery) {
     match query.as_known_at {
         None => _ = sql.push("analytics.sessions s"),
@@ -81,7 +82,7 @@ pub(super) fn push_sessions(sql: &mut Statement, query: &MetricQuery) {
     }
 }
 
-/// What a reader of an old figure should know.
+/// Returns the warning for values as of an earlier time.
 pub(super) fn warning(query: &MetricQuery) -> Option<Warning> {
     query.as_known_at.map(|_| Warning {
         code: "as_known_at",

@@ -1,13 +1,13 @@
-//! Figures: what a metric means, and how a question about several of them is answered.
+//! Metrics: their definitions, and the answer to a query for several of them.
 //!
-//! A question names metrics, dimensions, a range and its buckets. [`scan`] reads numbers from the database, one statement
-//! for those that have rows and time in common (which ones is said in `pass`, how in `select` and `source`, how far it must
-//! reach in `reach`), and [`exact`] what is swept along time. [`reader`] knows which of these are needed, [`table`] puts
-//! sources together into groups and buckets, [`top`] and [`compare`] say which groups and which period, and [`assemble`]
-//! makes the answer.
-//! [`cell`] decides what a figure may claim, and [`status`] how far its bucket is proven. [`explain`] says where a figure
-//! comes from, [`hindsight`] what it was at an earlier time. [`registry`] is the only place that knows what is measured,
-//! [`dimension`] by what; [`definitions`] and [`functions`] write it down for analysts.
+//! A query names metrics, dimensions, a range and its buckets. [`scan`] reads numbers from the database, one
+//! statement for metrics with the same rows and time (`pass` groups the metrics, `select` and `source` write the SQL,
+//! `reach` leaves out what need not be read), and [`exact`] reads metrics along time. [`reader`] decides which of
+//! these are needed, [`table`] combines sources into groups and buckets, [`top`] and [`compare`] choose the groups
+//! and the period, and [`assemble`] builds the answer.
+//! [`cell`] has the rules for null and zero, and [`status`] states how far a bucket is proven. [`explain`] explains
+//! where a value comes from, [`hindsight`] reads it as of an earlier time. Only [`registry`] defines what is measured
+//! and [`dimension`] the groupings; [`definitions`] and [`functions`] publish them for analysts.
 
 pub mod answer;
 pub mod assemble;
@@ -58,63 +58,65 @@ use crate::query::range::TimeRange;
 use crate::query::rate_cards;
 use crate::query::snapshot::Snapshot;
 
-/// Most metrics of a question.
+/// Most metrics of a query.
 pub const MAX_METRICS: usize = 10;
-/// Most dimensions of a question.
+/// Most dimensions of a query.
 pub const MAX_DIMENSIONS: usize = 4;
 /// Most rows of an answer: buckets times the groups found.
 pub const MAX_ROWS: usize = 100_000;
 
-/// A question about figures, valid by construction.
+/// A query for metric values, valid by construction.
 #[derive(Debug, Clone)]
 pub struct MetricQuery {
-    /// What to measure.
+    /// The metrics.
     pub metrics: Vec<&'static Metric>,
-    /// What to group by.
+    /// The dimensions to group by.
     pub dimensions: Vec<Dimension>,
-    /// When.
+    /// The range.
     pub range: TimeRange,
-    /// The range in pieces, in order.
+    /// The buckets of the range, in order.
     pub buckets: Vec<TimeRange>,
-    /// How it was cut.
+    /// The granularity of the buckets.
     pub granularity: Granularity,
-    /// Whose calendar.
+    /// The zone of the calendar.
     pub zone: Tz,
-    /// The name of the zone in the database's own table of zones.
+    /// The name of the zone in the database's time zone table.
     pub zone_name: &'static str,
-    /// Which sessions.
+    /// The filter of sessions.
     pub filter: MetricFilter,
-    /// The figures as they were known then; `None`: as they are known now.
+    /// The instant as of whose knowledge values are read; `None`: as known now.
     pub as_known_at: Option<DateTime<Utc>>,
-    /// Where sessions that reach over several buckets are counted.
+    /// Where sessions that span several buckets are counted.
     pub attribution: Attribution,
-    /// By what sub-totals are wanted; some of the dimensions.
+    /// Dimensions of the sub-totals; a subset of `dimensions`.
     pub totals_by: Vec<Dimension>,
-    /// Which groups are shown by themselves; `None`: all.
+    /// The groups that are shown separately; `None`: all.
     pub top: Option<Top>,
-    /// With what it is compared.
+    /// The period to compare with.
     pub comparison: Option<Comparison>,
 }
 
 impl MetricQuery {
-    /// Those dimensions that belong to rows and not to the source.
+    /// Returns the dimensions that belong to rows and not to the source.
     pub(super) fn row_dimensions(&self) -> impl Iterator<Item = Dimension> {
         self.dimensions.iter().copied().filter(|dimension| dimension.column().is_some())
     }
 
-    /// The sources that can hold what is asked for; the others neither feed a figure nor make it zero.
+    /// Returns the sources that can have matching sessions; the others neither contribute to a value nor make it
+    /// zero.
     pub fn sources<'a>(&self, catalog: &'a Catalog) -> Vec<&'a Source> {
         let mut sources = catalog.select(&self.filter.sources);
         sources.retain(|source| self.filter.can_be_met_by(source));
         sources
     }
 
-    /// Those of the sources that can tell one of the metrics, on which the answer rests; where none can, all of them.
+    /// Returns the sources to which at least one of the metrics applies, which the answer is based on; if there are
+    /// none, all sources.
     pub fn telling<'a>(&self, sources: &[&'a Source]) -> Vec<&'a Source> {
         telling(&self.metrics, sources)
     }
 
-    /// The same question about the period it is compared with.
+    /// Returns the same query for the period it is compared with.
     fn before(&self, comparison: &Comparison) -> Self {
         let Comparison { range, buckets, .. } = comparison;
         Self { range: *range, buckets: buckets.clone(), comparison: None, ..self.clone() }
@@ -127,13 +129,13 @@ fn telling<'a>(metrics: &[&Metric], sources: &[&'a Source]) -> Vec<&'a Source> {
     if telling.is_empty() { sources.to_vec() } else { telling }
 }
 
-/// The currency of the figures, where some are money and there are prices.
+/// Returns the currency of the values, if some are money and there are prices.
 async fn currency(snapshot: &Snapshot, metrics: &[&Metric]) -> Result<Option<String>, ReadError> {
     let has_money = metrics.iter().any(|metric| metric.unit == MONEY);
     if has_money { rate_cards::currency(snapshot).await } else { Ok(None) }
 }
 
-/// Answers a question, as the catalog and the present allow.
+/// Answers a query. The catalog and `now` decide what may be stated.
 pub async fn answer(
     snapshot: &Snapshot,
     catalog: &Catalog,
@@ -142,7 +144,7 @@ pub async fn answer(
     stale_after: TimeDelta,
 ) -> Result<Answer, ReadError> {
     let sources = query.sources(catalog);
-    // what was not over then was not known then
+    // A bucket that was not over at that instant was not fully known then.
     let known_at = query.as_known_at.unwrap_or(now);
     let reader = Reader { snapshot, sources: &sources, now: known_at };
     let scanned = reader.scan(query).await?;

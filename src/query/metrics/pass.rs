@@ -1,9 +1,9 @@
-//! Which metrics of a question are read together.
+//! Passes: the metrics of a query that are read together.
 //!
-//! A pass is one statement. Metrics share one where they have the same rows and the same time; sums are read source by
-//! source, so that they can be put together afterwards, and what is no sum is read group by group, over those sources
-//! only for which it means something. The first pass counts sessions by their start, for the coverage and for what was
-//! never read, whatever is asked.
+//! A pass is one statement. Metrics share a pass if they have the same rows and the same time. Sums are read source
+//! by source, so that they can be combined afterwards. Other metrics are read group by group, over only those sources
+//! to which they apply. The first pass always counts sessions by their start, for the coverage and for data that were
+//! never read.
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::attribution::Attribution;
@@ -12,20 +12,20 @@ use crate::query::metrics::registry::{Anchor, Metric, Needs, Rows};
 /// One statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pass {
-    /// What its rows are.
+    /// The kind of its rows.
     pub(super) rows: Rows,
-    /// The time that puts them into buckets.
+    /// The time that puts rows into buckets.
     pub(super) anchor: Anchor,
-    /// Whether each bucket has the part of a session that lies in it.
+    /// Whether each bucket counts the part of a session that lies in it.
     pub(super) is_spread: bool,
-    /// Of what is no sum: what its sources must have. `None`: sums, by source.
+    /// For metrics that are no sums: what their sources must have. `None`: sums, by source.
     pub(super) alone: Option<Needs>,
-    /// The places in the question of the metrics it reads.
+    /// The indexes in the query of the metrics it reads.
     pub(super) metrics: Vec<usize>,
 }
 
 impl Pass {
-    /// The passes of a question.
+    /// Returns the passes of a query.
     pub(super) fn all(query: &MetricQuery) -> Vec<Self> {
         let mut passes = vec![Self::first()];
         for (place, metric) in query.metrics.iter().enumerate().filter(|(_, metric)| is_scanned(metric)) {
@@ -38,12 +38,12 @@ impl Pass {
         passes
     }
 
-    /// Sessions by their start.
+    /// Returns the pass of sessions by their start.
     pub(super) fn first() -> Self {
         Self { rows: Rows::Sessions, anchor: Anchor::StartedAt, is_spread: false, alone: None, metrics: Vec::new() }
     }
 
-    /// The pass that reads the only metric of a question.
+    /// Returns the pass that reads the only metric of a query.
     pub(super) fn of_one(query: &MetricQuery) -> Self {
         match query.metrics.first() {
             Some(metric) => Self { metrics: vec![0], ..Self::of(metric, query.attribution) },
@@ -51,7 +51,7 @@ impl Pass {
         }
     }
 
-    /// The pass a metric is read by, with no metrics.
+    /// Returns the pass that reads a metric, with no metrics in it.
     pub(super) fn of(metric: &Metric, attribution: Attribution) -> Self {
         let attribution = if metric.can_be_attributed(attribution) { attribution } else { Attribution::Start };
         Self {
@@ -67,20 +67,20 @@ impl Pass {
         (self.rows, self.anchor, self.is_spread, self.alone) == (other.rows, other.anchor, other.is_spread, other.alone)
     }
 
-    /// Whether it counts the sessions that began, and those of them that were never read.
+    /// Returns whether it counts the sessions that began, and those of them whose data were never read.
     pub(super) fn is_first(&self) -> bool {
         self.is_shared_with(&Self::first())
     }
 
-    /// The metrics it tells of that are read elsewhere: what was never read has no time of its own, and is missing where
-    /// its session began.
+    /// Returns the metrics of other passes whose missing data it counts: data that were never read have no time, and
+    /// are missing at the start of their session.
     pub(super) fn missed(&self, query: &MetricQuery) -> Vec<usize> {
         let is_missed = |place: &usize| query.metrics[*place].is_unknown_by_start;
         if self.is_first() { (0..query.metrics.len()).filter(is_missed).collect() } else { Vec::new() }
     }
 }
 
-/// Whether it is read by a pass; what is swept along time is read elsewhere.
+/// Returns whether a pass reads the metric; metrics along time are read elsewhere.
 fn is_scanned(metric: &Metric) -> bool {
     !metric.additivity.is_along_time()
 }

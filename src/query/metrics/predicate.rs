@@ -1,20 +1,20 @@
-//! Which sessions a figure counts: what never counts, and what a question chooses.
+//! Conditions on the sessions that a metric counts: those that never count, and the filter of the query.
 //!
-//! Whoever reads a figure, the rows behind it or what was left out of it says so in these words and no others, with the
-//! sessions under the name `s`.
+//! Values, the rows behind them and their exclusions all use these conditions and no others, with the alias `s` for
+//! sessions.
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::registry::Rows;
 use crate::query::metrics::statement::Statement;
 
-/// Which sessions count at all, and which of them are asked for.
+/// Adds the conditions for sessions that count and that pass the filter.
 pub(super) fn push_filter(sql: &mut Statement, query: &MetricQuery) {
     push_counted(sql, query);
     push_choice(sql, query);
 }
 
-/// The same of other rows: people are not chosen by their sessions, but come by such as count; what belongs to a source is
-/// not chosen at all.
+/// Adds the same conditions for other rows. People are not filtered by their sessions, but only sessions that count
+/// are used; rows that belong to a source are not filtered at all.
 pub(super) fn push_filter_of(sql: &mut Statement, query: &MetricQuery, rows: Rows) {
     if rows.are_of_sessions() {
         push_filter(sql, query);
@@ -23,7 +23,7 @@ pub(super) fn push_filter_of(sql: &mut Statement, query: &MetricQuery, rows: Row
     }
 }
 
-/// Which sessions count at all.
+/// Adds the condition for sessions that count.
 fn push_counted(sql: &mut Statement, query: &MetricQuery) {
     sql.push(" and not s.is_part_of_session");
     if !query.filter.includes_deleted {
@@ -31,7 +31,7 @@ fn push_counted(sql: &mut Statement, query: &MetricQuery) {
     }
 }
 
-/// Which sessions are asked for.
+/// Adds the filter of the query.
 pub(super) fn push_choice(sql: &mut Statement, query: &MetricQuery) {
     query.filter.push(sql);
 }

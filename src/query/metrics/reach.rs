@@ -1,9 +1,8 @@
-//! What a pass need not read.
+//! The tables and ranges that a pass need not read.
 //!
-//! What a question names decides how it is read. Of the views every column is there, and a join of which no column is
-//! named costs nothing; but whether rows can be told without their sessions, and whether each bucket can be a range scan
-//! of its own, the planner does not find out by itself. It is read from the SQL of what is asked, and not written down
-//! a second time.
+//! The columns that a query names decide how it is read. Postgres removes joins of the views whose columns are not
+//! named. It does not find out whether rows can be read without their sessions, or whether each bucket can be a range
+//! scan of its own. Both are derived from the SQL of the metrics, so that they are not defined twice.
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::columns::columns;
@@ -14,13 +13,13 @@ use crate::query::metrics::select::column;
 use crate::query::metrics::statement::Statement;
 use crate::query::range::TimeRange;
 
-/// How far a pass reaches.
+/// The tables and ranges that a pass reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reach {
-    /// The name under which the rows and their source stand where they are read without their sessions.
+    /// The alias of the rows if they are read without their sessions.
     pub(super) bare: Option<&'static str>,
-    /// Whether each bucket is a range scan of its own: only one table is read. A single bucket is the range, whose ends the
-    /// planner then sees, so that it may share the work among processes.
+    /// Whether each bucket is a separate range scan: only one table is read. With a single bucket the range is used,
+    /// whose ends the planner sees, so that it can use parallel workers.
     pub(super) is_by_bucket: bool,
 }
 
@@ -30,7 +29,7 @@ impl Reach {
             let mut named = numbers(query, pass).chain(query.row_dimensions().map(|dimension| column(dimension, pass)));
             let is_of_rows = |(alias, _): (&str, &str)| alias == *name || matches!(alias, "b" | "a" | "t");
             named.all(|sql| columns(sql).all(is_of_rows))
-                // a question that chooses sessions must look at them
+                // The filter of a query needs the sessions.
                 && query.filter.fields().all(|field| field.column().is_none())
         });
         let is_by_bucket = match pass.rows {
@@ -41,12 +40,12 @@ impl Reach {
         Self { bare, is_by_bucket: is_by_bucket && buckets.len() > 1 }
     }
 
-    /// The name under which a row's source stands.
+    /// Returns the alias that has a row's source.
     pub(super) fn owner(self) -> &'static str {
         self.bare.unwrap_or("s")
     }
 
-    /// The rows without their sessions; whether it was possible.
+    /// Adds the rows without their sessions; returns whether this is possible.
     pub(super) fn push_bare_rows(self, sql: &mut Statement, pass: &Pass) -> bool {
         match (self.bare, pass.rows) {
             (Some(_), Rows::Messages) => _ = sql.push("analytics.messages m"),
@@ -56,11 +55,12 @@ impl Reach {
         true
     }
 
-    /// Leaves out those whose session does not count; whether it was possible without the sessions.
+    /// Adds the condition for sessions that count; returns whether this is possible without the sessions.
     pub(super) fn push_bare_filter(self, sql: &mut Statement, query: &MetricQuery, pass: &Pass) -> bool {
         let includes_deleted = query.filter.includes_deleted;
         match (self.bare, pass.rows) {
-            // few are left out, and an index holds them: to look for these is less than to look up every session
+            // Few sessions do not count, and an index lists them: a lookup there is cheaper than a lookup of every
+            // session.
             (Some(_), Rows::Messages) => {
                 sql.push(" and not exists (select from analytics.sessions s where s.source_id = m.source_id and s.session_id = m.session_id and ");
                 sql.push(if includes_deleted {
@@ -79,7 +79,7 @@ impl Reach {
     }
 }
 
-/// The name of rows that can be told without their sessions.
+/// Returns the alias of rows that can be read without their sessions.
 fn bare_name(rows: Rows) -> Option<&'static str> {
     match rows {
         Rows::Messages => Some("m"),
@@ -88,27 +88,27 @@ fn bare_name(rows: Rows) -> Option<&'static str> {
     }
 }
 
-/// The SQL of the numbers a pass reads.
+/// Returns the SQL of the numbers that a pass reads.
 fn numbers<'a>(query: &'a MetricQuery, pass: &'a Pass) -> impl Iterator<Item = &'static str> + 'a {
     let read = pass.metrics.iter().map(|place| query.metrics[*place]);
     read.flat_map(|metric| [metric.value_sql, metric.known_sql, metric.unknown_sql])
 }
 
-/// Whether nothing but the sessions themselves is read, by a time of theirs.
+/// Returns whether only sessions are read, by one of their own times.
 fn is_of_sessions_alone(query: &MetricQuery, pass: &Pass) -> bool {
     let is_plain = !pass.is_spread && pass.alone.is_none();
     let is_by_time = matches!(pass.anchor, Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt);
     is_plain
         && is_by_time
         && numbers(query, pass).all(names_own_only)
-        // coverage looks at every metric
+        // Coverage uses every metric.
         && (!pass.is_first() || query.metrics.iter().all(|metric| names_own_only(metric.is_unknown_sql)))
         && query.row_dimensions().chain(query.filter.fields()).all(|field| field.column().is_none_or(names_own_only))
-        // changes are looked through once for the range, and not for each bucket
+        // Changes are read once for the range, and not for each bucket.
         && query.as_known_at.is_none()
 }
 
-/// Columns of `analytics.sessions` that stand in the row of the session or of its source.
+/// Columns of `analytics.sessions` that come from the row of the session or of its source.
 const OWN: [&str; 17] = [
     "started_at",
     "ended_at",
@@ -129,7 +129,7 @@ const OWN: [&str; 17] = [
     "message_support",
 ];
 
-/// Whether a piece of SQL names no other rows than the session, and of it only such columns.
+/// Returns whether a piece of SQL uses only the session, and of it only these columns.
 fn names_own_only(sql: &str) -> bool {
     columns(sql).all(|(alias, column)| match alias {
         "s" => OWN.contains(&column),
@@ -137,7 +137,7 @@ fn names_own_only(sql: &str) -> bool {
     })
 }
 
-/// Whether a question groups by the time of its rows.
+/// Returns whether a query groups by the time of its rows.
 fn names_clock(query: &MetricQuery) -> bool {
     query.row_dimensions().filter_map(Dimension::column).flat_map(columns).any(|(alias, _)| alias == "a")
 }

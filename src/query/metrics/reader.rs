@@ -1,8 +1,8 @@
-//! Passes over the data: which of them a question needs.
+//! Reads of a query: which passes over the data it needs.
 //!
-//! One pass gives the rows. Totals, sub-totals and the rest of a list are made from its sums wherever these can be
-//! added; where they cannot (a session stands in several groups, a figure is no sum) the narrower question is asked by
-//! itself. A period to compare with is read in the same way.
+//! One pass gives the rows. Totals, sub-totals and the rest group are computed from its sums if these can be added.
+//! Otherwise (a session is in several groups, a metric is no sum) a narrower query is read separately. The period to
+//! compare with is read in the same way.
 
 use chrono::{DateTime, Utc};
 
@@ -18,7 +18,7 @@ use crate::query::metrics::scan::{self, Contribution, Scanned};
 use crate::query::metrics::sweep::Level;
 use crate::query::snapshot::Snapshot;
 
-/// Where a question is read.
+/// The source of the data of a query.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub(super) snapshot: &'a Snapshot,
@@ -26,34 +26,34 @@ pub(super) struct Reader<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-/// What a question is looked at by: some of its dimensions, in its buckets or as one.
+/// A view of a query: some of its dimensions, in its buckets or over the whole range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct View {
     pub(super) dimensions: Vec<Dimension>,
     pub(super) is_whole: bool,
 }
 
-/// All that a view needs besides the sums of the first pass.
+/// The data of a view besides the sums of the first pass.
 #[derive(Debug, Default)]
 pub(super) struct Extra {
-    /// The view by itself, where the numbers of the first pass cannot be added.
+    /// A separate read of the view, if the numbers of the first pass cannot be added.
     pub(super) scanned: Option<Scanned>,
-    /// What is no sum, over all that is not shown by itself.
+    /// Values that are no sums, over the groups that are not shown separately.
     pub(super) rest: Option<Rest>,
-    /// What is swept along time, by group and bucket.
+    /// Values along time, by group and bucket.
     pub(super) exact: Vec<(Group, Level)>,
 }
 
-/// A dimension's values that are not shown by themselves, as one.
+/// The values of a dimension that are not shown separately, combined.
 #[derive(Debug)]
 pub(super) struct Rest {
     /// Their numbers, by all other dimensions of the view.
     pub(super) scanned: Scanned,
-    /// The place of the dimension in the view.
+    /// The index of the dimension in the view.
     pub(super) place: usize,
 }
 
-/// All that was read for a question over one range.
+/// All data read for a query over one range.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) scanned: Scanned,
@@ -63,31 +63,30 @@ pub(super) struct Findings {
 }
 
 impl MetricQuery {
-    /// The rows of the answer.
+    /// Returns the view of the answer's rows.
     pub(super) fn rows_view(&self) -> View {
         View { dimensions: self.dimensions.clone(), is_whole: false }
     }
 
-    /// One figure for all, or for each group of some dimensions.
+    /// Returns a view of the whole range, for all sessions or for each group of some dimensions.
     pub(super) fn whole_view(dimensions: &[Dimension]) -> View {
         View { dimensions: dimensions.to_vec(), is_whole: true }
     }
 
-    /// The question that is asked by itself for a view.
+    /// Returns the narrower query for a view.
     fn narrowed(&self, view: &View) -> Self {
         let buckets = if view.is_whole { vec![self.range] } else { self.buckets.clone() };
         Self { dimensions: view.dimensions.clone(), buckets, ..self.clone() }
     }
 
-    /// Whether a metric is read by groups and is no sum.
+    /// Returns whether a metric is read by groups because it is no sum.
     fn has_figures_by_group(&self) -> bool {
         self.metrics.iter().any(|metric| exact::is_by_group(metric))
     }
 }
 
 impl Scanned {
-    /// Adds what can be added, from the pass of a question, to that of a narrower one: each number is told by what the
-    /// narrower one asks for.
+    /// Adds the sums of a query to those of a narrower one, reduced to the dimensions of the narrower one.
     fn take_sums(&mut self, of: &Self, query: &MetricQuery, narrowed: &MetricQuery) {
         let places: Vec<usize> = narrowed
             .row_dimensions()
@@ -101,20 +100,20 @@ impl Scanned {
     }
 }
 
-/// Whether what is swept along time need not be swept again for a whole: the most of it is that of its buckets.
+/// Returns whether the total along time follows from the buckets: a maximum is the largest of its buckets.
 fn is_told_by_buckets(query: &MetricQuery, view: &View) -> bool {
     let mut swept = query.metrics.iter().filter(|metric| exact::is_exact(metric));
     view.is_whole && query.dimensions.is_empty() && swept.all(|metric| metric.additivity == Additivity::Maximum)
 }
 
 impl Reader<'_> {
-    /// The first pass: numbers by everything that is asked for.
+    /// Reads the first pass: numbers by all dimensions of the query.
     pub(super) async fn scan(&self, query: &MetricQuery) -> Result<Scanned, ReadError> {
         let source_ids: Vec<i32> = self.sources.iter().map(|source| source.source_id).collect();
         scan::read(self.snapshot, query, &source_ids, self.now).await
     }
 
-    /// All other passes.
+    /// Reads all other passes.
     pub(super) async fn rest(
         &self,
         query: &MetricQuery,
@@ -134,7 +133,7 @@ impl Reader<'_> {
         Ok(Findings { scanned, rows, totals, subtotals })
     }
 
-    /// What a view needs of its own, besides the numbers of the first pass.
+    /// Reads the data that a view needs besides the numbers of the first pass.
     pub(super) async fn extra(
         &self,
         query: &MetricQuery,
@@ -173,7 +172,7 @@ impl Reader<'_> {
         Ok(extra)
     }
 
-    /// What is no sum, over all that is not shown by itself.
+    /// Reads the values that are no sums, over the groups that are not shown separately.
     async fn read_rest(
         &self,
         narrowed: &MetricQuery,

@@ -1,9 +1,9 @@
 //! Numbers from the database: one statement for each pass.
 //!
-//! Rows come back by bucket and source, and by those dimensions of the question that belong to rows. Of sums each source
-//! gives its own; of what is no sum a group gives one number, under one of its sources. Provider, applicability and bases
-//! belong to the source and are never read per session. What is swept along time is read in
-//! [`crate::query::metrics::sweep`].
+//! Rows are grouped by bucket and source, and by the dimensions of the query that belong to rows. For sums, each
+//! source has its own number; for other metrics, a group has one number, under one of its sources. Provider,
+//! applicability and bases belong to the source and are never read per session. [`crate::query::metrics::sweep`]
+//! reads metrics along time.
 
 use chrono::{DateTime, Utc};
 
@@ -22,9 +22,9 @@ use crate::query::{ReadError, reading};
 pub struct Sums {
     /// The value, or a ratio's numerator.
     pub value: Decimal,
-    /// Rows it rests on, or a ratio's denominator.
+    /// Rows behind the value, or a ratio's denominator.
     pub known: Decimal,
-    /// Rows that should have told it and did not.
+    /// Rows that lack the data for the value.
     pub unknown: i64,
 }
 
@@ -37,20 +37,21 @@ impl Sums {
     }
 }
 
-/// One metric in one bucket: of one source, or, where it is no sum, of one group.
+/// One metric in one bucket: of one source or, for metrics that are no sums, of one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contribution {
-    /// Place of the bucket in the question.
+    /// Index of the bucket in the query.
     pub bucket: usize,
-    /// The source; where it is no sum, one of those that gave to it.
+    /// The source; for metrics that are no sums, one of the sources that contributed.
     pub source_id: i32,
-    /// The values of the question's dimensions that belong to rows, in their order.
+    /// The values of the query's dimensions that belong to rows, in their order.
     pub dimensions: Vec<Option<String>>,
-    /// Place of the metric in the question.
+    /// Index of the metric in the query.
     pub metric: usize,
     /// Its numbers.
     pub sums: Sums,
-    /// Whether it may be added to what other sources gave, whatever the metric is: what was never read always may.
+    /// Whether it may be added to contributions of other sources, even if the metric is no sum: counts of data that
+    /// were never read always may.
     pub adds_up: bool,
 }
 
@@ -59,22 +60,22 @@ pub struct Contribution {
 pub struct Started {
     /// The source.
     pub source_id: i32,
-    /// How many.
+    /// Number of sessions.
     pub count: i64,
-    /// Those of them that did not tell one of the metrics asked for.
+    /// Sessions that lack the data for one of the requested metrics.
     pub unknown: i64,
 }
 
-/// All that was read for a question.
+/// All data read for a query.
 #[derive(Debug, Clone, Default)]
 pub struct Scanned {
     /// Sums.
     pub contributions: Vec<Contribution>,
-    /// Sessions, for the coverage; a source may come several times.
+    /// Sessions, for the coverage; a source may occur several times.
     pub started: Vec<Started>,
 }
 
-/// Reads the numbers of a question over these sources, at `now`.
+/// Reads the numbers of a query over these sources, at `now`.
 pub async fn read(
     snapshot: &Snapshot,
     query: &MetricQuery,
@@ -84,7 +85,7 @@ pub async fn read(
     read_passes(snapshot, query, source_ids, now, Pass::all(query)).await
 }
 
-/// Reads only what is no sum.
+/// Reads only the metrics that are no sums.
 pub(super) async fn read_alone(
     snapshot: &Snapshot,
     query: &MetricQuery,

@@ -1,9 +1,10 @@
-//! The statement of a pass: what is selected, and how its rows are grouped.
+//! The statement of a pass: its columns and groups.
 //!
-//! Under `t` stand the instant and the zone of the question, under `b` the bucket, under `s` the session. Sessions alone
-//! are read bucket by bucket, each a range scan of its own, and so is what can be told without its sessions: which that
-//! is says [`Reach`]. With other tables beside them the planner, who cannot know how far a bucket reaches, would read
-//! these whole for each bucket: then the range is read once, and its rows are told apart by where they lie in it.
+//! The alias `t` has the instant and the zone of the query, `b` the bucket, `s` the session. If only sessions are
+//! read, or rows that need no sessions, each bucket is a separate range scan; [`Reach`] decides this. A join with
+//! other tables defeats per-bucket range scans, since the planner cannot estimate the length of a bucket and would
+//! read these tables whole for each bucket. In this case the range is read once and rows are assigned with
+//! `width_bucket`.
 
 use chrono::{DateTime, Utc};
 
@@ -17,7 +18,7 @@ use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, columns};
 use crate::query::range::TimeRange;
 
-/// The statement of a pass over these sources, at `now`.
+/// Returns the statement of a pass over these sources, at `now`.
 pub(super) fn statement(
     query: &MetricQuery,
     pass: &Pass,
@@ -48,15 +49,15 @@ pub(super) fn statement(
     sql
 }
 
-/// The rows; without their sessions where these need not be looked at.
+/// Adds the rows, without their sessions if these are not needed.
 fn push_needed_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass, reach: Option<Reach>) {
     if !reach.is_some_and(|reach| reach.push_bare_rows(sql, pass)) {
         push_rows(sql, query, pass);
     }
 }
 
-/// The rows a figure of one bucket is made from, of all sources and before any condition on them. What their SQL does
-/// not name is left out, so that people can read it.
+/// Adds the rows of a value of one bucket, of all sources and before any condition on them. Unused parts are left
+/// out, so that the SQL stays readable.
 pub(super) fn push_figure_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass, now: DateTime<Utc>) {
     if is_named(query, pass, "t") {
         push_present(sql, query, now);
@@ -71,7 +72,7 @@ fn push_present(sql: &mut Statement, query: &MetricQuery, now: DateTime<Utc>) {
     sql.push_bind(query.zone_name).push("::text as zone) t cross join ");
 }
 
-/// Whether the SQL of a pass names what stands under `alias`.
+/// Returns whether the SQL of a pass uses `alias`.
 fn is_named(query: &MetricQuery, pass: &Pass, alias: &str) -> bool {
     let is_in = |sql: &str| columns::names(sql, alias);
     let mut read = pass.metrics.iter().map(|place| query.metrics[*place]);
@@ -82,8 +83,8 @@ fn is_named(query: &MetricQuery, pass: &Pass, alias: &str) -> bool {
         || query.row_dimensions().any(|dimension| is_in(column(dimension, pass)))
 }
 
-/// The rows of the range and, where that is of interest, the buckets they lie in, up to the conditions on them. All of
-/// what they belong to is there where no `reach` is given.
+/// Adds the rows of the range and, if needed, their buckets, up to the conditions on them. Without a `reach`, all
+/// joined tables are included.
 fn push_in_range(
     sql: &mut Statement,
     query: &MetricQuery,
@@ -119,13 +120,13 @@ fn push_in_range(
         sql.push(" and ").push(time(pass)).push(" < ").push_bind(to);
         let has_sessions = reach.is_none_or(|reach| reach.bare.is_none());
         if has_sessions && matches!(pass.rows, Rows::Visits | Rows::Cohorts) {
-            // the same instant; the planner knows it of equal values and not of ranges
+            // The same instant: the planner derives equal values through joins, but not ranges.
             sql.push(" and s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);
         }
     }
 }
 
-/// The bucket a row lies in.
+/// Adds the bucket that a row lies in.
 fn push_bucket_of_row(sql: &mut Statement, query: &MetricQuery, pass: &Pass, buckets: &[TimeRange]) {
     let starts: Vec<_> = buckets.iter().map(|bucket| bucket.from).collect();
     if buckets.len() > 1 {
@@ -138,8 +139,8 @@ fn push_bucket_of_row(sql: &mut Statement, query: &MetricQuery, pass: &Pass, buc
     }
 }
 
-/// How much of a session is over at the ends of a bucket: the parts add up to the whole, to the last digit. Who runs
-/// is spread until now, a chat nobody completed until its last message; what has no length is where it began.
+/// The part of a session that lies in a bucket; the parts add up to the whole, to the last digit. A live session is
+/// spread until now, an uncompleted chat until its last message; a session without a length counts where it began.
 const SPREAD: &str = " cross join lateral (select coalesce(s.ended_at, s.started_at + s.duration_seconds * interval '1 second',
    case when s.session_state in ('live', 'open') then greatest(s.started_at, t.now) else s.started_at end) as ended_at) e
  cross join lateral (select
@@ -156,13 +157,13 @@ fn push_buckets(sql: &mut Statement, buckets: &[TimeRange]) {
     sql.push("::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)");
 }
 
-/// Which rows count, and which of them are asked for.
+/// Adds the conditions for rows that count and that pass the filter.
 fn push_choice(sql: &mut Statement, query: &MetricQuery, pass: &Pass, source_ids: &[i32], reach: Reach) {
     if !reach.push_bare_filter(sql, query, pass) {
         push_filter_of(sql, query, pass.rows);
     }
     let owner = reach.owner();
-    // sessions by their end are found source by source
+    // Sessions by their end are looked up source by source.
     let is_by_source = !query.filter.sources.is_empty() || pass.anchor == Anchor::EndedAt;
     if is_by_source || pass.alone.is_some() || !pass.rows.are_of_sessions() {
         sql.push(" and ").push(owner).push(".source_id = any(").push_bind(source_ids.to_vec()).push(")");
@@ -191,7 +192,7 @@ fn push_groups(sql: &mut Statement, query: &MetricQuery, pass: &Pass, reach: Rea
     sql.push(" group by ").push(groups.join(", ")).push(if is_by_bucket { ") x" } else { "" });
 }
 
-/// What is no sum stands under one of the sources of its group.
+/// Returns the source column; metrics that are no sums have one of the sources of their group.
 fn source_column(pass: &Pass, reach: Reach) -> String {
     let owner = reach.owner();
     if pass.alone.is_some() { format!("min({owner}.source_id)") } else { format!("{owner}.source_id") }
@@ -212,7 +213,8 @@ fn push_columns(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     }
 }
 
-/// The three numbers of a metric, as a pass tells them: the value, what it rests on, and how many did not tell it.
+/// Returns the SQL of the three numbers of a metric in a pass: the value, the rows behind it, and the rows without
+/// data.
 pub(super) fn numbers(metric: &Metric, pass: &Pass) -> [String; 3] {
     let Metric { value_sql, known_sql, unknown_sql, is_unknown_sql, amount_sql, .. } = metric;
     let known = format!("({known_sql})::numeric");
@@ -220,14 +222,14 @@ pub(super) fn numbers(metric: &Metric, pass: &Pass) -> [String; 3] {
         Some(amount) => [
             format!("round(sum(({amount}) * f.part), 12)"),
             known,
-            // a session is unknown once, where it began
+            // A session is unknown once, where it began.
             format!("count(*) filter (where s.started_at >= b.bucket_start and ({is_unknown_sql}))"),
         ],
         None => [(*value_sql).to_owned(), known, (*unknown_sql).to_owned()],
     }
 }
 
-/// The column of a dimension; null where the rows of the pass do not have it.
+/// Returns the column of a dimension; null if the rows of the pass do not have it.
 pub(super) fn column(dimension: Dimension, pass: &Pass) -> &'static str {
     let has_it = match dimension.home() {
         Home::Source => false,
@@ -242,7 +244,7 @@ pub(super) fn column(dimension: Dimension, pass: &Pass) -> &'static str {
     dimension.column().filter(|_| has_it).unwrap_or("null::text")
 }
 
-/// How many sessions there are, and how many of them did not tell one of the metrics.
+/// Adds the number of sessions, and the number of those that lack the data for one of the metrics.
 fn push_coverage(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     if !pass.is_first() {
         sql.push(", null::bigint as started, null::bigint as unknown");
@@ -252,7 +254,7 @@ fn push_coverage(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     for metric in &query.metrics {
         sql.push(" or (").push(metric.is_unknown_sql);
         if metric.needs == Needs::Minutes {
-            // looked up once, and not for each session: the plain figures are read from an index alone
+            // Looked up once, and not for each session: simple values are read with an index-only scan.
             sql.push(" and s.source_id = any(array(select src.source_id from analytics.sources src");
             sql.push(" where src.minutes_basis is not null))");
         }

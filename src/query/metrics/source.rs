@@ -1,7 +1,6 @@
-//! Where the rows of a pass come from: the tables and joins behind each kind of rows.
+//! The rows of a pass: the tables and joins for each kind of rows.
 //!
-//! Whatever a question groups sessions by that a session has several of is brought in here too, each value once for a
-//! session.
+//! Dimensions of which a session has several values are joined here too, each value once per session.
 
 use crate::model::stream::Stream;
 use crate::query::metrics::columns::columns;
@@ -11,7 +10,7 @@ use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Metric, Needs, Ro
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, hindsight};
 
-/// The column of time that puts a row into a bucket. What is told of an instant has none.
+/// Returns the time column that puts a row into a bucket. States at an instant do not use it.
 pub(super) fn time(pass: &Pass) -> &'static str {
     match (pass.rows, pass.anchor) {
         (Rows::Visits | Rows::Cohorts, _) => "v.started_at",
@@ -26,7 +25,7 @@ pub(super) fn time(pass: &Pass) -> &'static str {
     }
 }
 
-/// The rows, with the session under `s`.
+/// Adds the rows, with the alias `s` for the session.
 pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     let has = |home: Home| query.dimensions.iter().any(|dimension| dimension.home() == home);
     let is_asked = |stream| pass.metrics.iter().any(|place| query.metrics[*place].needs == Needs::PerSession(stream));
@@ -76,17 +75,17 @@ pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     if pass.rows == Rows::Sessions {
         push_several(sql, &query.dimensions);
     }
-    // coverage looks at every metric
+    // Coverage uses every metric.
     let is_looked_at = |at: usize| pass.is_first() || pass.metrics.contains(&at);
     if (0..query.metrics.len()).any(|at| is_looked_at(at) && query.metrics[at].is_of_money()) {
         sql.push(COST_OF_SESSION);
     }
 }
 
-/// How many weeks people are followed.
+/// Number of weeks that cohorts are followed.
 const OLDEST_COHORT_WEEKS: &str = "12";
 
-/// Sessions that were open at `c.at`: begun, and neither ended nor completed by then.
+/// Sessions that were open at `c.at`: they had begun, and had neither ended nor been completed.
 const OPEN_SESSIONS: &str = "analytics.sessions s join lateral (select
    (s.session_kind = 'chat' or coalesce(s.live_participants, 1) = 0) and s.ended_at is null
    and c.at - greatest(s.started_at, least(s.last_activity_at, c.at)) > interval '24 hours' as is_stale) o
@@ -101,17 +100,19 @@ const ALL_SPEAKERS: &str = " cross join lateral (
           sum(k.speaking_seconds) as all_speaking_seconds
      from analytics.session_speakers(s.source_id, s.session_id) k) w";
 
-/// Whether a metric needs to know how long was spoken: words are counted with their transcript.
+/// Returns whether a metric needs the speaking time. Words need no speaking time: they are stored with the
+/// transcript.
 fn names_speaking(metric: &Metric) -> bool {
     columns(metric.value_sql).any(|named| named == ("w", "speaking_seconds"))
 }
 
-/// Streams that walk a list; what is fetched session by session proves no range.
+/// Streams with lists; per-session streams prove no range.
 const STREAMS: &str = "(select f.complete_through, f.provider, f.source, src.source_id
    from analytics.stream_freshness f join analytics.sources src using (source)
   where f.stream = 'sessions' and f.is_enabled) s";
 
-/// What a session has several of, each value that is asked for once; a session without any has none of it.
+/// Adds the dimensions of which a session has several values, each distinct value once; a session without any keeps
+/// one row with nulls.
 fn push_several(sql: &mut Statement, dimensions: &[Dimension]) {
     let of = |home: Home| dimensions.iter().copied().filter(move |dimension| dimension.home() == home);
     let of_presence: Vec<&str> = of(Home::Presence).map(Dimension::as_str).collect();

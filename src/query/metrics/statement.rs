@@ -1,8 +1,8 @@
-//! A statement whose values can be bound or written out.
+//! SQL statements whose values can be bound or written as literals.
 //!
-//! What the service asks the database and what it shows as "the SQL" must be one text: it is built once, and read
-//! either with its values as parameters or, for people, with its values as literals. Values are never part of the text
-//! otherwise, so a value cannot become SQL. Knows no metric.
+//! The SQL that the service runs and the SQL that it shows must be the same text. It is built once, and rendered
+//! either with its values as parameters or, for display, with its values as literals. Values never become part of the
+//! text in another way, so a value cannot become SQL. This module does not depend on metrics.
 
 use std::fmt::Write;
 
@@ -14,16 +14,16 @@ use sqlx::{Postgres, QueryBuilder};
 
 use crate::query::snapshot::Snapshot;
 
-/// A value of a statement.
+/// A value in a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
-    /// A text.
+    /// A string.
     Text(String),
-    /// Any of these texts.
+    /// Any of these strings.
     Texts(Vec<String>),
     /// A whole number.
     Integer(i64),
-    /// Any of these numbers of sources.
+    /// Any of these source ids.
     Integers(Vec<i32>),
     /// An exact decimal.
     Decimal(Decimal),
@@ -53,19 +53,19 @@ enum Piece {
     Value(Operand),
 }
 
-/// A statement as it is built: pieces of SQL and values.
+/// A statement under construction: pieces of SQL and values.
 #[derive(Debug, Clone, Default)]
 pub struct Statement {
     pieces: Vec<Piece>,
 }
 
 impl Statement {
-    /// A statement that begins so.
+    /// Creates a statement that begins with `sql`.
     pub fn new(sql: &str) -> Self {
         Self { pieces: vec![Piece::Sql(sql.to_owned())] }
     }
 
-    /// Goes on with constant SQL.
+    /// Appends constant SQL.
     pub fn push(&mut self, sql: impl AsRef<str>) -> &mut Self {
         if let Some(Piece::Sql(last)) = self.pieces.last_mut() {
             last.push_str(sql.as_ref());
@@ -75,19 +75,20 @@ impl Statement {
         self
     }
 
-    /// Goes on with a value.
+    /// Appends a value.
     pub fn push_bind(&mut self, value: impl Into<Operand>) -> &mut Self {
         self.pieces.push(Piece::Value(value.into()));
         self
     }
 
-    /// Goes on with all of another statement.
+    /// Appends another statement.
     pub fn append(&mut self, other: Self) -> &mut Self {
         self.pieces.extend(other.pieces);
         self
     }
 
-    /// Asks the database, with the values bound. Planned for them: a plan kept for all ranges would fit none.
+    /// Runs the statement with bound values. It is planned for these values, since a generic plan would fit no range
+    /// well.
     pub async fn fetch_all(self, snapshot: &Snapshot) -> Result<Vec<PgRow>, sqlx::Error> {
         snapshot.fetch_all(self.bound()).await
     }
@@ -109,7 +110,7 @@ impl Statement {
         sql
     }
 
-    /// The text with its values written out; instants with the offset of `zone`.
+    /// Returns the text with its values as literals; instants have the offset of `zone`.
     pub fn literal(&self, zone: Tz) -> String {
         let mut text = String::new();
         for piece in &self.pieces {
@@ -135,7 +136,7 @@ fn push_literal(text: &mut String, value: &Operand, zone: Tz) {
 }
 
 fn push_display(text: &mut String, value: impl std::fmt::Display) {
-    // writing into a text cannot fail
+    // Writing to a `String` cannot fail.
     let _ = write!(text, "{value}");
 }
 
@@ -148,7 +149,7 @@ fn push_array(text: &mut String, values: impl Iterator<Item = String>, type_name
     }
 }
 
-/// A text as a literal that means the same whatever `standard_conforming_strings` says.
+/// Returns a string literal that does not depend on `standard_conforming_strings`.
 pub fn quoted(value: &str) -> String {
     let doubled = value.replace('\'', "''");
     if doubled.contains('\\') { format!("e'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }

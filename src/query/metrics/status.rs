@@ -1,7 +1,7 @@
-//! How far a bucket is proven: what a figure in it may claim.
+//! Status of a bucket: how far it is proven, which decides what its values may state.
 //!
-//! It looks only at what the catalog says of the sources behind a bucket, never at the sums in it: an empty
-//! bucket and a bucket nobody has read yet look the same from there.
+//! It uses only the catalog's facts about the sources behind a bucket, never the sums in it: the sums of an empty
+//! bucket and of a bucket that was not read yet are the same.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -10,26 +10,26 @@ use utoipa::ToSchema;
 use crate::query::catalog::Source;
 use crate::query::range::TimeRange;
 
-/// How far a bucket is proven by the streams that feed it.
+/// How far a bucket is proven by the streams behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BucketStatus {
-    /// All streams are proven complete over it: a zero is a zero.
+    /// All streams are proven complete over the bucket: a zero is a real zero.
     Complete,
-    /// It ends in the future.
+    /// The bucket ends in the future.
     InProgress,
-    /// It has ended; a stream is not proven complete over it yet.
+    /// The bucket has ended; a stream is not proven complete over it yet.
     AwaitingSync,
-    /// A range in it could not be proven complete.
+    /// A range in the bucket could not be proven complete.
     HasGap,
-    /// A range in it could not be proven complete, and an operator accepts that.
+    /// A range in the bucket could not be proven complete, and an operator accepts that.
     AcceptedGap,
-    /// It lies before all that is asked for.
+    /// The bucket lies before all requested history.
     BeforeHistory,
 }
 
 impl BucketStatus {
-    /// The word for it, which is also the reason of a figure that is missing because of it.
+    /// Returns its name, which is also the reason of a value that is missing because of it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",
@@ -41,8 +41,8 @@ impl BucketStatus {
         }
     }
 
-    /// The status of a bucket fed by these sources. Sources whose history begins after it do not count, unless none is
-    /// left, or a backfill has proven some of it.
+    /// Returns the status of a bucket for these sources. Sources whose history begins after it do not count, unless
+    /// none is left, or a backfill has proven part of the bucket.
     pub fn of(sources: &[&Source], bucket: TimeRange, now: DateTime<Utc>) -> Self {
         let touches = |range: &TimeRange| range.from < bucket.to && range.to > bucket.from;
         let is_backfilled = |source: &Source| source.streams.iter().any(|stream| stream.proven.iter().any(touches));
@@ -61,7 +61,7 @@ impl BucketStatus {
             return Self::InProgress;
         }
         let is_unpolled = sources.is_empty() || feeding().any(|source| source.streams.is_empty());
-        // a hole long ago says nothing about a bucket that lies in a proven range of its own
+        // An earlier gap does not affect a bucket that lies in a separate proven range.
         let is_proven = feeding().all(|source| {
             let from = if source.history_from < bucket.to { bucket.from.max(source.history_from) } else { bucket.from };
             let covers = |range: &TimeRange| range.from <= from && range.to >= bucket.to;

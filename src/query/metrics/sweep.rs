@@ -1,9 +1,9 @@
-//! How many at once: sessions or presences counted along time.
+//! Concurrency: the number of simultaneous sessions or presences.
 //!
-//! One adds when it begins and takes when it ends; the running sum is how many there are. What happens in one instant
-//! is added first, so that who leaves makes room for who joins. Each bucket gets a change of zero at its start, which
-//! carries in what began before it. The most is the highest sum of a bucket, the average the sum weighted by how long
-//! it stood. No figure here may be added to another: groups and the whole are swept each by themselves.
+//! Each start adds one and each end subtracts one; the running sum is the concurrency. Changes of the same instant
+//! are summed first, so that an end makes room for a start. Each bucket gets a change of zero at its start, which
+//! carries in the sum from before. The peak is the highest sum of a bucket, the average is weighted by time. These
+//! values must not be added: each group and the whole are computed separately.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -19,21 +19,21 @@ use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
-/// A figure read along time, of a bucket of a group.
+/// A value along time, of a bucket and a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Level {
-    /// Place of the metric in the question.
+    /// Index of the metric in the query.
     pub metric: usize,
-    /// Place of the bucket in the question.
+    /// Index of the bucket in the query.
     pub bucket: usize,
-    /// The group: the value of each dimension of the question, in their order.
+    /// The group: the value of each dimension of the query, in their order.
     pub dimensions: Vec<Option<String>>,
-    /// How many.
+    /// The value.
     pub value: Decimal,
 }
 
-/// Reads those metrics of a question whose rows are `rows` along time, over these sources, at `now`: whoever is still
-/// there is there until now.
+/// Reads the metrics along time of a query whose rows are `rows`, over these sources. Rows without an end last until
+/// `now`.
 pub async fn read(
     snapshot: &Snapshot,
     query: &MetricQuery,
@@ -64,8 +64,8 @@ fn take(levels: &mut Vec<Level>, row: &PgRow, query: &MetricQuery, rows: Rows) -
     Ok(())
 }
 
-/// The groups are always as many columns as a question may have dimensions, the rest of them null: so the statement
-/// is one text.
+/// There are always as many group columns as a query may have dimensions, the unused ones null, so that the statement
+/// has one text.
 const LEVELS: &str = "
 ), change (g1, g2, g3, g4, at, step) as (
   select g1, g2, g3, g4, began_at, 1 from presence
@@ -86,14 +86,14 @@ const AVERAGE: &str = "
        round(sum(p.level * extract(epoch from greatest(least(p.next_at, cut.counted_to) - p.at, interval '0')))
              / nullif(extract(epoch from greatest(cut.counted_to - cut.bucket_start, interval '0')), 0), 12)";
 
-/// No presence outlasts its session by more: older sessions are not looked into.
+/// Longest time by which a presence outlasts its session; sessions that ended earlier are not read.
 const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
 
-/// The figures of a question, by bucket and group.
+/// Returns the statement for the values of a query, by bucket and group.
 pub(super) fn statement(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     let TimeRange { from, to } = query.range;
     let mut sql = levels(query, rows, source_ids, now);
-    // the most is cheap, the average of exact numbers is not
+    // The peak is cheap to compute, an average of exact numbers is not.
     let is_averaged =
         query.metrics.iter().any(|asked| asked.additivity == Additivity::TimeAverage && asked.rows == rows);
     sql.push(FIGURES).push(if is_averaged { AVERAGE } else { "null::numeric" });
@@ -106,10 +106,11 @@ pub(super) fn statement(query: &MetricQuery, rows: Rows, source_ids: &[i32], now
     sql
 }
 
-/// How many there are from each change on, by group: the statement goes on with what is asked of `level`.
+/// Returns the start of a statement with the concurrency after each change, by group; the caller continues it with a
+/// query of `level`.
 pub(super) fn levels(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     let starts: Vec<_> = query.buckets.iter().map(|bucket| bucket.from).collect();
-    // time that has not come is in no average
+    // Future time is in no average.
     let ends: Vec<_> = query.buckets.iter().map(|bucket| bucket.to.min(now)).collect();
     let mut sql = Statement::new("with cut (bucket_start, counted_to, bucket) as (select * from unnest(");
     sql.push_bind(starts).push("::timestamptz[], ").push_bind(ends).push("::timestamptz[]) with ordinality");
@@ -123,12 +124,12 @@ pub(super) fn levels(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: D
     sql
 }
 
-/// When a row begins.
+/// Returns the column of a row's start.
 pub(super) fn began(rows: Rows) -> &'static str {
     if rows == Rows::Presences { "p.joined_at" } else { "s.started_at" }
 }
 
-/// The rows that touch a range, and when they end, under the name `stay`.
+/// Adds the rows that touch a range, with their ends under the alias `stay`.
 pub(super) fn push_stays(
     sql: &mut Statement,
     query: &MetricQuery,
@@ -164,7 +165,7 @@ pub(super) fn push_stays(
     push_filter(sql, query);
 }
 
-/// The column of a dimension.
+/// Returns the column of a dimension.
 pub(super) fn column(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Provider => "s.provider",

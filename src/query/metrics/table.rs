@@ -1,7 +1,7 @@
-//! A table of figures: groups by buckets, without holes.
+//! Tables of metric values: groups by buckets, without gaps.
 //!
-//! Buckets and sources do not overlap, so a cell is the sum of what every source gave to it, and a whole that of its
-//! cells. Rows, totals and sub-totals are such tables, and so is the period a question is compared with.
+//! Buckets and sources do not overlap, so a cell is the sum of the contributions of all sources, and a total is the
+//! sum of the cells. Rows, totals and sub-totals are such tables, and so is the period to compare with.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,14 +20,14 @@ use crate::query::metrics::sweep::Level;
 use crate::query::metrics::telling;
 use crate::query::range::TimeRange;
 
-/// What was found of a group, by place of its bucket.
+/// The data of a group, by index of the bucket.
 #[derive(Default)]
 struct Cells<'a> {
     sums: BTreeMap<usize, Vec<&'a Contribution>>,
     exact: BTreeMap<usize, Vec<&'a Level>>,
 }
 
-/// Figures by group and bucket.
+/// Metric values by group and bucket.
 pub(super) struct Table<'a> {
     grouping: Grouping<'a>,
     metrics: &'a [&'static Metric],
@@ -40,7 +40,8 @@ pub(super) struct Table<'a> {
 pub(super) type Feeding<'a> = Vec<&'a Source>;
 
 impl<'a> Table<'a> {
-    /// From the sums of the first pass and what the view needed of its own. A whole has one bucket.
+    /// Creates a table from the sums of the first pass and the other data of the view. A view of the whole range has
+    /// one bucket.
     pub(super) fn of(
         grouping: Grouping<'a>,
         metrics: &'a [&'static Metric],
@@ -57,7 +58,7 @@ impl<'a> Table<'a> {
         };
         for contribution in &extra.scanned.as_ref().unwrap_or(scanned).contributions {
             let group = grouping.group(contribution);
-            // what is no sum of groups is read for them as one
+            // Values that are no sums of groups are read for the rest group separately.
             if contribution.adds_up || !group.contains(&Member::Other) {
                 give(group, contribution);
             }
@@ -81,12 +82,12 @@ impl<'a> Table<'a> {
         Self { grouping, metrics, buckets, now, cells }
     }
 
-    /// Its groups, in order.
+    /// Returns the groups, in order.
     pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
         self.cells.keys()
     }
 
-    /// Adds groups that stand in another table.
+    /// Adds the groups of another table.
     pub(super) fn take_groups(&mut self, other: &Table<'_>) {
         for group in other.groups() {
             if !self.cells.contains_key(group) {
@@ -95,21 +96,21 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The sources behind a group.
+    /// Returns the sources behind a group.
     pub(super) fn feeding(&self, group: &Group) -> Feeding<'a> {
         let Some(cells) = self.cells.get(group) else { return self.grouping.feeding(group, &BTreeSet::new(), false) };
         let gave = cells.sums.values().flatten().map(|contribution| contribution.source_id).collect();
         self.grouping.feeding(group, &gave, !cells.exact.is_empty())
     }
 
-    /// How far a bucket is proven for a group.
+    /// Returns the status of a bucket for a group.
     pub(super) fn status(&self, feeding: &[&Source], place: usize) -> BucketStatus {
-        // who cannot tell any of the figures makes none of them less complete
+        // Sources to which none of the metrics applies do not make a bucket less complete.
         let telling = telling(self.metrics, feeding);
         BucketStatus::of(&cell::proving(&telling), self.buckets[place], self.now)
     }
 
-    /// The figures of a group in a bucket, in the order of the metrics.
+    /// Returns the values of a group in a bucket, in the order of the metrics.
     pub(super) fn values(&self, group: &Group, feeding: &[&Source], place: usize) -> Vec<Value> {
         let cells = self.cells.get(group);
         let sums = cells.and_then(|cells| cells.sums.get(&place)).map_or(&[][..], Vec::as_slice);
@@ -123,12 +124,12 @@ impl<'a> Table<'a> {
         self.metrics.iter().enumerate().map(value).collect()
     }
 
-    /// What the minutes of the whole table measure.
+    /// Returns the bases of the minutes in the table.
     pub(super) fn bases(&self) -> Vec<String> {
         self.bases_of(self.cells.values().flat_map(|cells| cells.sums.values()).flatten().copied())
     }
 
-    /// Whether a cell adds minutes that measure different things.
+    /// Returns whether a cell adds minutes of different bases.
     pub(super) fn has_mixed_cells(&self) -> bool {
         let mut cells = self.cells.values().flat_map(|cells| cells.sums.values());
         cells.any(|given| self.bases_of(given.iter().copied()).len() > 1)

@@ -1,7 +1,7 @@
-//! The greatest groups of a dimension; all others are one group, `other`.
+//! Top groups: the largest groups of a dimension; all others form one group, `other`.
 //!
-//! Groups are ranked by one figure over the whole range, so that the same ones stand in every bucket. Whatever cannot
-//! be said of a group (null) ranks below whatever can; equals rank by name, so that an answer is the same twice.
+//! Groups are ranked by one metric over the whole range, so that the same groups are shown in every bucket. Groups
+//! without a value (null) rank last; equal groups rank by name, so that answers are reproducible.
 
 use std::cmp::Ordering;
 
@@ -15,21 +15,21 @@ use crate::query::metrics::registry::Metric;
 use crate::query::metrics::scan::Scanned;
 use crate::query::metrics::table::Table;
 
-/// Most groups that can be shown by themselves.
+/// Most groups that can be shown separately.
 pub const MAX_TOP: usize = 1_000;
 
-/// Which groups are shown by themselves.
+/// Selection of the groups that are shown separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Top {
-    /// The dimension, one of the question's.
+    /// The dimension, one of the query's.
     pub dimension: Dimension,
-    /// The metric they are ranked by, one of the question's.
+    /// The metric that ranks them, one of the query's.
     pub by: &'static Metric,
-    /// How many.
+    /// Number of groups.
     pub count: usize,
 }
 
-/// Ranks the groups of a question.
+/// Ranks the groups of a query.
 pub(super) async fn rank(
     reader: &Reader<'_>,
     query: &MetricQuery,

@@ -1,7 +1,7 @@
-//! What a reader should know before using the figures.
+//! Warnings about metric values.
 //!
-//! A warning says what was added, left out or compared although it is not quite alike; it changes no figure. Each names
-//! the metrics it concerns and what to do.
+//! A warning states what was added, left out or compared although it is not quite alike; it changes no value. Each
+//! names the metrics it concerns and what to do.
 
 use chrono::{DateTime, Utc};
 
@@ -11,7 +11,7 @@ use crate::query::metrics::answer::Warning;
 use crate::query::metrics::registry::{Applicability, Metric, Needs};
 use crate::query::metrics::status::BucketStatus;
 
-/// What the data behind the figures lacks.
+/// Returns warnings about the data behind the values.
 pub(super) fn of_data(
     query: &MetricQuery,
     sources: &[&Source],
@@ -40,7 +40,7 @@ pub(super) fn of_data(
     warnings
 }
 
-/// Sources that have what a metric needs and are not asked for it.
+/// Returns warnings about sources that have the data a metric needs but do not fetch them.
 fn unread(query: &MetricQuery, sources: &[&Source]) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = Vec::new();
     for metric in &query.metrics {
@@ -58,7 +58,7 @@ fn unread(query: &MetricQuery, sources: &[&Source]) -> Vec<Warning> {
     warnings
 }
 
-/// Sessions that stand in several groups.
+/// Returns a warning about sessions that are in several groups.
 fn overlaps(query: &MetricQuery) -> Option<Warning> {
     let overlaps = |metric: &&&Metric| query.dimensions.iter().any(|dimension| metric.overlaps_in(*dimension));
     let metrics: Vec<&'static str> = query.metrics.iter().filter(overlaps).map(|metric| metric.id).collect();
@@ -72,7 +72,7 @@ fn overlaps(query: &MetricQuery) -> Option<Warning> {
     })
 }
 
-/// What makes a comparison unfair: `before` is how far the period compared with is proven.
+/// Returns warnings about an unequal comparison; `before` is the status of the period compared with.
 pub(super) fn of_comparison(query: &MetricQuery, before: Option<BucketStatus>, now: DateTime<Utc>) -> Vec<Warning> {
     let Some((comparison, status)) = query.comparison.as_ref().zip(before) else { return Vec::new() };
     let mut warnings = Vec::new();

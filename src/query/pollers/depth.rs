@@ -1,8 +1,8 @@
-//! The health of what is fetched session by session: the work list, and the last pass over it.
+//! The health of per-session streams: the work list, and the last pass over it.
 //!
-//! That a file was never made, or vanished, is knowledge about a session and no failure of the stream: it is
-//! counted and shown. What a fault kept from being read is owed, and makes the stream incomplete until it is read or
-//! given up; so does a large share of what was given up.
+//! A file that was never made, or has disappeared, is a fact about the session and no failure of the stream: it is
+//! counted and shown. Content that an error kept from being read is owed. It makes the stream incomplete until it is
+//! read or given up; a large share of given-up tasks does so too.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -14,37 +14,37 @@ use crate::query::pollers::state::PollerState;
 use crate::query::pollers::{AcceptedWindows, CurrentRun, IncompleteWindows, LastError, Pause, Poller};
 use crate::query::{ReadError, reading};
 
-/// The work list of one per-session stream: sessions by what is known of their artifact.
+/// The work list of one per-session stream: numbers of sessions by the state of their artifact.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Tasks {
-    /// Not found so far; still asked for.
+    /// Not found so far; still retried.
     pub pending: i64,
     /// Stored.
     pub available: i64,
-    /// It was there and holds nothing.
+    /// The artifact existed and was empty.
     pub empty: i64,
-    /// Asked for in time and never made for this session.
+    /// Requested in time and never made for this session.
     pub not_enabled: i64,
-    /// Gone when it could first be read.
+    /// No longer available when it could first be read.
     pub expired: i64,
-    /// It was there and could not be read; given up.
+    /// The artifact existed and could not be read; given up.
     pub failed: i64,
-    /// Pending ones whose last try met an error and not just an absence.
+    /// Pending tasks whose last try failed with an error, not just an absence.
     pub troubled: i64,
     /// Due now.
     pub due: i64,
-    /// Since when the oldest of them is due.
+    /// Due time of the oldest due task.
     pub oldest_due_at: Option<DateTime<Utc>>,
-    /// What is owed: a fault kept it from being read, and it is neither read nor given up. By class of the last try.
+    /// Owed content: an error kept it from being read, and it is neither read nor given up. By class of the last try.
     pub owed: Vec<Owed>,
-    /// When the first of what is owed is tried next.
+    /// The earliest next try of owed content.
     pub owed_next_try_at: Option<DateTime<Utc>>,
-    /// What was given up, by state and class.
+    /// Tasks that were given up, by state and class.
     pub given_up: Vec<GivenUp>,
-    /// Of the tasks tried within 30 days, the share that was given up because of a fault, 0 to 1; null: none was tried.
+    /// Share of the tasks tried within 30 days that were given up because of an error, 0 to 1; null: none was tried.
     #[schema(example = 0.02)]
     pub lost_share: Option<f64>,
-    /// What an operator can do about what was given up; null: nothing needs to be done.
+    /// Advice for operators about the tasks given up; null: nothing needs to be done.
     pub advice: Option<&'static str>,
 }
 
@@ -86,7 +86,7 @@ struct Facts {
     last_success_at: Option<DateTime<Utc>>,
 }
 
-/// The per-session streams of all sources, by source, at `now`.
+/// Returns the per-session streams of all sources, by source, at `now`.
 pub(super) async fn list(
     pool: &PgPool,
     now: DateTime<Utc>,
@@ -129,7 +129,7 @@ impl Facts {
         Losses { tried: self.tried_count, lost: self.lost_count }
     }
 
-    /// When the last pass ended: tasks that came due before may have been left to the next.
+    /// Returns when the last pass ended: tasks that came due before may have been left to the next.
     fn idle_since(&self, due_at: DateTime<Utc>) -> DateTime<Utc> {
         self.run_finished_at.unwrap_or(due_at)
     }
@@ -142,7 +142,7 @@ impl Facts {
     ) -> Poller {
         let state = self.state(now, stalled_after);
         let owed = Owed::list(&self.owed_classes, &self.owed_counts);
-        // what only waits for a second reading that nothing is there is no reason to act
+        // Tasks that only wait for a second confirmation of an absence need no action.
         let is_failing = match state {
             PollerState::Incomplete => owed.iter().any(Owed::is_fault) || self.losses().are_many(),
             other => other.is_failing(),
@@ -182,7 +182,7 @@ impl Facts {
             last_run_rejects: None,
             incomplete_windows: IncompleteWindows { count: 0, first: Vec::new() },
             accepted_windows: AcceptedWindows::default(),
-            // the account's, which its lists tell
+            // The quota belongs to the account; the list streams report it.
             quota: None,
             tasks: Some(tasks),
             last_error: self.error_class.map(|class| LastError {

@@ -1,7 +1,7 @@
-//! The health of polling: one answer for each stream of each source.
+//! The health of polling: one entry for each stream of each source.
 //!
-//! Nothing of it is stored. It is worked out from facts when somebody asks, so that a poller that died
-//! cannot leave a good report behind. What the facts mean is decided in [`state`].
+//! Nothing of it is stored. It is computed from facts at each request, so that a poller that died cannot leave a good
+//! report behind. [`state`] interprets the facts.
 
 mod depth;
 mod owed;
@@ -26,7 +26,7 @@ use crate::query::pollers::rejects::LastRunRejects;
 use crate::query::pollers::state::PollerState;
 use crate::query::{ReadError, reading};
 
-/// How the polling of one stream stands.
+/// Health of the polling of one stream.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Poller {
     /// Slug of the source.
@@ -38,9 +38,9 @@ pub struct Poller {
     /// Kind of record polled.
     #[schema(example = "sessions")]
     pub stream: String,
-    /// The one word for it.
+    /// Summary of the health.
     pub state: PollerState,
-    /// Whether somebody should look.
+    /// Whether an operator should look at it.
     pub is_failing: bool,
     /// When a run last began; null: never.
     pub last_attempt_at: Option<DateTime<Utc>>,
@@ -48,40 +48,40 @@ pub struct Poller {
     pub last_success_at: Option<DateTime<Utc>>,
     /// Everything before this instant is stored; null: nothing is proven yet.
     pub complete_through: Option<DateTime<Utc>>,
-    /// How long ago that is, seconds.
+    /// Age of `complete_through`, seconds.
     pub lag_seconds: Option<i64>,
-    /// The oldest instant at which the state of what is stored was last seen, over all history; null: for some of it that
-    /// is not known.
+    /// The oldest instant at which the state of the stored records was last checked, over all history; null: unknown
+    /// for some of the records.
     pub state_as_of: Option<DateTime<Utc>>,
-    /// When it is polled next by schedule, never before the provider allows; null: it will not be.
+    /// When it is polled next by schedule, never before the provider allows; null: it is not polled.
     pub next_run_at: Option<DateTime<Utc>>,
-    /// The provider wants no call before this.
+    /// The provider accepts no call before this instant.
     pub parked_until: Option<DateTime<Utc>>,
-    /// Runs that failed in a row.
+    /// Number of consecutive failed runs.
     pub consecutive_failures: i32,
-    /// Since when and by whom it is paused; null: it is polled.
+    /// The pause, with its start and author; null: it is polled.
     pub paused: Option<Pause>,
     /// The run that has not ended.
     pub run: Option<CurrentRun>,
-    /// Who may write the stream now.
+    /// The current right to write the stream.
     pub lease: Option<Lease>,
     /// Records that could not be normalized and wait for a fix.
     pub open_reject_count: i64,
-    /// How many records of the last run that ended could not be normalized; null: none has ended, or it is no list.
+    /// Records of the last ended run that could not be normalized; null: none has ended, or the stream is no list.
     pub last_run_rejects: Option<LastRunRejects>,
     /// Ranges known not to be complete.
     pub incomplete_windows: IncompleteWindows,
-    /// Ranges known not to be complete that an operator accepts: they make nothing failing.
+    /// Incomplete ranges that an operator accepts; they do not make the stream failing.
     pub accepted_windows: AcceptedWindows,
-    /// The work list, where it is fetched session by session; null for lists.
+    /// The work list of a per-session stream; null for lists.
     pub tasks: Option<Tasks>,
-    /// What is left of the calls its account may make; null: the provider said nothing of it yet.
+    /// Calls left to its account; null: the provider has not reported any.
     pub quota: Option<CallQuota>,
-    /// The last error, until another takes its place.
+    /// The last error, until another replaces it.
     pub last_error: Option<LastError>,
 }
 
-/// What the database knows about one stream.
+/// Facts of the database about one stream.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
     source: String,
@@ -129,8 +129,8 @@ pub(crate) struct Facts {
     quota_blocked_until: Option<DateTime<Utc>>,
 }
 
-/// All streams, by source, at `now`. A run without a sign of life for `stalled_after` has stalled;
-/// `advice` says what to do about a class of errors.
+/// Returns all streams, by source, at `now`. A run without a heartbeat for `stalled_after` has stalled; `advice`
+/// returns the advice for a class of errors.
 pub async fn list(
     pool: &PgPool,
     now: DateTime<Utc>,
@@ -146,7 +146,7 @@ pub async fn list(
         of_sessions.quota = list.and_then(|list| list.quota.clone());
         pollers.push(of_sessions);
     }
-    // a source's lists before what is fetched for their sessions: the sort is stable
+    // List streams come before per-session streams of the same source: the sort is stable.
     pollers.sort_by(|one, other| one.source.cmp(&other.source));
     Ok(pollers)
 }
@@ -197,7 +197,7 @@ impl Facts {
         if !self.is_enabled || self.paused_at.is_some() {
             return None;
         }
-        // a parked stream is polled as soon as the provider allows, whatever its schedule
+        // A parked stream is polled as soon as the provider allows, independent of its schedule.
         if let Some(until) = self.parked_until.filter(|until| *until > now) {
             return Some(until);
         }
@@ -207,8 +207,8 @@ impl Facts {
         parse_schedule(&self.schedule).ok()?.find_next_occurrence(&now.trunc_subsecs(0), false).ok()
     }
 
-    /// Since when a run should have begun that did not: the second tick after the last attempt. One may
-    /// have come while that was under way.
+    /// Returns since when a run is overdue: the second tick after the last attempt. One tick may have passed during
+    /// that attempt.
     pub(crate) fn overdue_since(&self) -> Option<DateTime<Utc>> {
         let schedule = parse_schedule(&self.schedule).ok()?;
         let expected = schedule.find_next_occurrence(&self.last_attempt_at.or(self.registered_at)?, false).ok()?;

@@ -1,25 +1,25 @@
-//! What the tasks of a per-session stream owe, what was given up, and when that is too much.
+//! Owed and given-up tasks of a per-session stream, and the limit for them.
 
 use chrono::TimeDelta;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Tasks tried within this time are judged.
+/// Only tasks tried within this time count for the limit.
 pub(super) const JUDGED: TimeDelta = TimeDelta::days(30);
-/// Fewer losses than this are no pattern.
+/// Fewer losses than this are ignored.
 const FEW: i64 = 5;
-/// A larger share of losses, percent, is a fault of the stream.
+/// A larger share of losses, percent, makes the stream incomplete.
 const MOST_PERCENT: i64 = 5;
-/// The classes of tries that met nothing, and no fault.
+/// The classes of tries that found nothing, without an error.
 const ABSENCES: [&str; 3] = ["not_found", "no_link", "zero_bytes"];
 
-/// Tasks whose content a fault kept from being read.
+/// Tasks whose content an error kept from being read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Owed {
-    /// What their last tries met.
+    /// Result of their last tries.
     #[schema(example = "file_cut")]
     pub class: String,
-    /// How many they are.
+    /// Number of tasks.
     #[schema(example = 2)]
     pub count: i64,
 }
@@ -29,7 +29,7 @@ impl Owed {
         classes.iter().zip(counts).map(|(class, count)| Self { class: class.clone(), count: *count }).collect()
     }
 
-    /// Whether a fault is behind it, and not an answer that nothing is there which a second reading is to confirm.
+    /// Returns whether an error is behind it, and not an absence that a second try is to confirm.
     pub(super) fn is_fault(&self) -> bool {
         !ABSENCES.contains(&self.class.as_str())
     }
@@ -38,13 +38,13 @@ impl Owed {
 /// Tasks that were given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct GivenUp {
-    /// `failed`, `expired`, `empty`, or `available` for content of which a part is missing.
+    /// `failed`, `expired`, `empty`, or `available` for content with a missing part.
     #[schema(example = "failed")]
     pub state: String,
-    /// What their last tries met.
+    /// Result of their last tries.
     #[schema(example = "file_cut")]
     pub class: String,
-    /// How many they are.
+    /// Number of tasks.
     #[schema(example = 1)]
     pub count: i64,
 }
@@ -56,7 +56,7 @@ impl GivenUp {
     }
 }
 
-/// How many of the tasks tried lately were given up because of a fault.
+/// Number of recently tried tasks that were given up because of an error.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Losses {
     pub(super) tried: i64,
@@ -64,7 +64,7 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    /// Whether so much was lost that an operator should look.
+    /// Returns whether an operator should look at the losses.
     pub(super) fn are_many(self) -> bool {
         self.lost >= FEW && self.lost * 100 > self.tried * MOST_PERCENT
     }

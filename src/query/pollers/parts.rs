@@ -1,15 +1,15 @@
-//! The parts of what is told about one stream: its run, its lease, its pause, its gaps, its last error.
+//! Parts of a stream's health: its run, its lease, its pause, its gaps, its last error.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// That somebody lets a stream rest.
+/// The pause of a stream by an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Pause {
-    /// Since when.
+    /// When it was paused.
     pub since: DateTime<Utc>,
-    /// Who: address of the caller.
+    /// Who paused it: address of the caller.
     #[schema(example = "127.0.0.1:50214")]
     pub by: String,
 }
@@ -27,7 +27,7 @@ pub struct CurrentRun {
     pub id: i64,
     /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it last gave a sign of life.
+    /// When it last sent a heartbeat.
     pub heartbeat_at: DateTime<Utc>,
     /// Pages read so far.
     pub pages: i32,
@@ -40,20 +40,20 @@ pub struct CurrentRun {
 pub struct Lease {
     /// Name of the holder.
     pub owner: String,
-    /// When it runs out.
+    /// When it expires.
     pub until: DateTime<Utc>,
 }
 
-/// Ranges known not to be complete.
+/// Ranges known to be incomplete.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct IncompleteWindows {
-    /// How many there are.
+    /// Number of ranges.
     pub count: i64,
     /// The first few.
     pub first: Vec<IncompleteWindow>,
 }
 
-/// A range known not to be complete.
+/// A range known to be incomplete.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct IncompleteWindow {
     /// Its beginning.
@@ -64,36 +64,36 @@ pub struct IncompleteWindow {
     pub reason: Option<String>,
 }
 
-/// Ranges known not to be complete that an operator accepts.
+/// Incomplete ranges that an operator accepts.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct AcceptedWindows {
-    /// How many there are.
+    /// Number of ranges.
     pub count: i64,
     /// The first few.
     pub first: Vec<AcceptedWindow>,
 }
 
-/// A range known not to be complete that an operator accepts.
+/// An incomplete range that an operator accepts.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AcceptedWindow {
     /// Its beginning.
     pub from: DateTime<Utc>,
     /// Its end.
     pub to: DateTime<Utc>,
-    /// Why, in the words of the operator.
+    /// The operator's reason.
     pub note: String,
 }
 
-/// What last went wrong.
+/// The last error.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LastError {
-    /// Kind of error, for programs.
+    /// Class of the error, for programs.
     #[schema(example = "auth_failed")]
     pub class: String,
-    /// What happened, in words.
+    /// Description of the error.
     pub detail: Option<String>,
-    /// When.
+    /// When it occurred.
     pub at: Option<DateTime<Utc>>,
-    /// What the operator can do.
+    /// Advice for operators.
     pub advice: Option<&'static str>,
 }

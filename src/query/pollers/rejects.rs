@@ -1,6 +1,6 @@
-//! How many records of the last run could not be normalized.
+//! Records of the last run that could not be normalized.
 //!
-//! A run with many of them is not complete; one with few is, and the few must be seen all the same.
+//! A run with many of them is not complete. A run with few of them is, but they must still be visible.
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::query::pollers::Facts;
 
-/// Records of the last run that ended which could not be normalized.
+/// Records of the last ended run that could not be normalized.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LastRunRejects {
     /// Number of the run.
@@ -18,7 +18,7 @@ pub struct LastRunRejects {
     pub rejected_count: i64,
     /// Records the provider sent.
     pub record_count: i64,
-    /// Share of the two, 0 to 1; null: it sent none.
+    /// `rejected_count` divided by `record_count`, 0 to 1; null: the provider sent none.
     #[schema(example = 0.015)]
     pub rejected_share: Option<f64>,
 }

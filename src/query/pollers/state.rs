@@ -1,7 +1,7 @@
-//! One word for how a stream is polled, from facts alone.
+//! The state of a stream's polling, derived from facts alone.
 //!
-//! The order of the questions is the meaning: what a person decided comes before what a run does, a run
-//! under way before how the last one ended, and a run that stands still is never called running.
+//! The order of the checks matters: an operator's decision comes before a run, a current run before the result of the
+//! last one, and a run without a heartbeat never counts as running.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -9,17 +9,17 @@ use utoipa::ToSchema;
 
 use crate::query::pollers::Facts;
 
-/// How a stream is polled.
+/// State of a stream's polling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PollerState {
-    /// It waits for its schedule; the last run was fine, or there was none.
+    /// It waits for its schedule; the last run was complete, or there was none.
     Idle,
-    /// A run is under way.
+    /// A run is in progress.
     Running,
-    /// The provider asked for patience.
+    /// The provider asked to wait.
     RateLimited,
-    /// The last run failed; it is tried again.
+    /// The last run failed; it is retried.
     BackingOff,
     /// The provider refused the credential.
     AuthFailed,
@@ -27,16 +27,16 @@ pub enum PollerState {
     ConfigError,
     /// Some range could not be proven complete; in per-session streams, content is owed, or much was given up.
     Incomplete,
-    /// A run began and gives no sign of life, or none begins though it should have.
+    /// A run began and sends no heartbeat, or no run begins although one is due.
     Stalled,
-    /// Somebody paused it.
+    /// An operator paused it.
     Paused,
     /// Its source is no longer configured.
     Disabled,
 }
 
 impl PollerState {
-    /// What the facts mean at `now`.
+    /// Derives the state from the facts at `now`.
     pub(crate) fn of(facts: &Facts, now: DateTime<Utc>, stalled_after: TimeDelta) -> Self {
         if !facts.is_enabled {
             return Self::Disabled;
@@ -65,7 +65,7 @@ impl PollerState {
         }
     }
 
-    /// The word for it.
+    /// Returns its name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Idle => "idle",
@@ -81,7 +81,7 @@ impl PollerState {
         }
     }
 
-    /// Whether somebody should look.
+    /// Returns whether an operator should look at it.
     pub fn is_failing(self) -> bool {
         match self {
             Self::BackingOff | Self::AuthFailed | Self::ConfigError | Self::Incomplete | Self::Stalled => true,

@@ -1,7 +1,7 @@
-//! A feed of records given to the letter, for tests.
+//! A feed of verbatim records, for tests.
 //!
-//! What a provider must never send is written down here word for word: records, participants, files,
-//! reports. All of it can be changed between two requests. Knows no meaning of what it holds.
+//! Tests put in content that a provider must never send: records, participants, files, reports. All of it can be
+//! changed between two requests. The feed does not interpret its content.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,31 +11,31 @@ use serde_json::json;
 
 use super::{Entry, Feed, File, FileKind, FileRequest, FileState, Launch, Report};
 
-/// A record given to the letter.
+/// A verbatim record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixedRecord {
-    /// By what [`FixedFeed::replace`], [`FixedFeed::remove`] and the detail call find it. The JSON may
-    /// say something else, and several records may share it.
+    /// Id by which [`FixedFeed::replace`], [`FixedFeed::remove`] and the detail call find the record. The JSON may
+    /// have another id, and several records may share one.
     pub id: String,
-    /// What time filters and sorting go by.
+    /// Time that time filters and sorting use.
     pub created_at: DateTime<Utc>,
-    /// What filters by change go by.
+    /// Time that filters by change use.
     pub updated_at: DateTime<Utc>,
-    /// The record. It is put into answers unread: it need not be an object, nor JSON.
+    /// The record. It is put into answers unparsed: it need not be an object, nor JSON.
     pub json: String,
 }
 
-/// A file given to the letter. Which form was asked for makes no difference to it.
+/// A verbatim file. The requested format does not change it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum FixedFile {
-    /// There is none (404).
+    /// There is no file (404).
     #[default]
     Absent,
     /// The call is answered without a link.
     NoLink,
-    /// There is one.
+    /// There is a file.
     Content {
-        /// Its bytes; none at all is possible.
+        /// Its bytes; may be empty.
         bytes: Vec<u8>,
         /// Absent before this instant.
         ready_from: Option<DateTime<Utc>>,
@@ -43,21 +43,21 @@ pub enum FixedFile {
 }
 
 impl FixedFile {
-    /// A file that is there from the beginning.
+    /// Returns a file that is available from the beginning.
     pub fn ready(bytes: impl Into<Vec<u8>>) -> Self {
         Self::Content { bytes: bytes.into(), ready_from: None }
     }
 
-    /// A file that is there from `ready_from` on.
+    /// Returns a file that is available from `ready_from` on.
     pub fn ready_from(ready_from: DateTime<Utc>, bytes: impl Into<Vec<u8>>) -> Self {
         Self::Content { bytes: bytes.into(), ready_from: Some(ready_from) }
     }
 }
 
-/// What a session holds besides its record, to the letter.
+/// Verbatim content of a session besides its record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Depth {
-    /// Records of the participants' list, each put into answers unread, in this order.
+    /// Records of the participants' list, put into answers unparsed, in this order.
     pub participants: Vec<String>,
     /// The chat file.
     pub chat: FixedFile,
@@ -65,10 +65,9 @@ pub struct Depth {
     pub transcript: FixedFile,
     /// The summary.
     pub summary: FixedFile,
-    /// What `POST …/summary` turns the summary into; without it the call is refused, as without a
-    /// transcript.
+    /// The summary after `POST …/summary`. `None` refuses the call, as a provider does without a transcript.
     pub summary_on_request: Option<FixedFile>,
-    /// By peer id, the `data` of the report's answer. A peer that is not named is 404.
+    /// The `data` of the report's answer, by peer id. A peer that is not listed is 404.
     pub peer_reports: BTreeMap<String, String>,
 }
 
@@ -89,31 +88,31 @@ struct Held {
     depths: BTreeMap<String, Depth>,
 }
 
-/// Records given to the letter. They are there at every instant, and change only by these calls, which
-/// any thread may make between two pages.
+/// Verbatim records. They exist at every instant, and change only by these calls, which any thread may make between
+/// two pages.
 #[derive(Debug, Default)]
 pub struct FixedFeed(Mutex<Held>);
 
 impl FixedFeed {
-    /// A feed of these records. Of equal creation times the order given holds.
+    /// Creates a feed of these records. Records of equal creation time keep the given order.
     pub fn new(records: impl IntoIterator<Item = FixedRecord>) -> Self {
         Self(Mutex::new(Held { records: records.into_iter().enumerate().collect(), depths: BTreeMap::new() }))
     }
 
-    /// The same feed, with this behind the session of that id. A session with nothing behind it has an
-    /// empty list of participants and no files.
+    /// Returns the feed with `depth` for the session of that id. A session without a depth has an empty list of
+    /// participants and no files.
     #[must_use]
     pub fn with_depth(self, id: &str, depth: Depth) -> Self {
         self.set_depth(id, depth);
         self
     }
 
-    /// Puts this behind the session of that id.
+    /// Sets the content of the session of that id.
     pub fn set_depth(&self, id: &str, depth: Depth) {
         self.held().depths.insert(id.to_owned(), depth);
     }
 
-    /// Changes what is behind the session of that id; it begins as nothing.
+    /// Changes the content of the session of that id, which starts empty.
     pub fn edit_depth(&self, id: &str, edit: impl FnOnce(&mut Depth)) {
         edit(self.held().depths.entry(id.to_owned()).or_default());
     }
@@ -125,19 +124,19 @@ impl FixedFeed {
         records.insert(key, record);
     }
 
-    /// Puts `record` in the place of the first one of its id; `false` where there is none.
+    /// Replaces the first record of the same id; returns `false` if there is none.
     pub fn replace(&self, record: FixedRecord) -> bool {
         let records = &mut self.held().records;
         let found = records.values_mut().find(|held| held.id == record.id);
         found.map(|held| *held = record).is_some()
     }
 
-    /// The first record of that id.
+    /// Returns the first record of that id.
     pub fn get(&self, id: &str) -> Option<FixedRecord> {
         self.held().records.values().find(|held| held.id == id).cloned()
     }
 
-    /// Removes all records of that id; `false` where there is none.
+    /// Removes all records of that id; returns `false` if there is none.
     pub fn remove(&self, id: &str) -> bool {
         let records = &mut self.held().records;
         let before = records.len();
@@ -145,12 +144,12 @@ impl FixedFeed {
         records.len() < before
     }
 
-    /// How many records it holds.
+    /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.held().records.len()
     }
 
-    /// Whether it holds none.
+    /// Returns whether there are no records.
     pub fn is_empty(&self) -> bool {
         self.held().records.is_empty()
     }
@@ -159,7 +158,7 @@ impl FixedFeed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What `read` finds behind the session of that key.
+    /// Returns the result of `read` on the content of the session with that key.
     fn behind<T>(&self, key: usize, read: impl FnOnce(&mut Depth) -> T) -> Option<T> {
         let mut held = self.held();
         let id = held.records.get(&key)?.id.clone();

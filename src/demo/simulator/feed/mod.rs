@@ -1,9 +1,9 @@
-//! What a simulated provider lists.
+//! The records that a simulated provider lists.
 //!
-//! A feed is asked for an index first and for single records after that, so that a page costs as much as
-//! its own records and not as much as the history. What a session holds besides its record (participants,
-//! files, reports) is asked for session by session. [`FixedFeed`] holds all of it to the letter, whatever
-//! it is: tests put into it what no honest provider would send. Knows no provider's paths or envelopes.
+//! A feed returns an index first and single records after that, so that the cost of a page depends on its own records
+//! and not on the length of the history. The other content of a session (participants, files, reports) is requested
+//! session by session. [`FixedFeed`] returns all of it verbatim: tests put into it content that no correct provider
+//! would send. Feeds do not depend on a provider's paths or envelopes.
 
 mod fixed;
 
@@ -15,7 +15,7 @@ pub use self::fixed::{Depth, FixedFeed, FixedFile, FixedRecord};
 use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::world::ProviderTruth;
 
-/// A record as the index knows it.
+/// A record in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// Its number within the feed; it never changes.
@@ -29,35 +29,35 @@ pub struct Entry {
 /// Bounds of a time filter, both inclusive.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bounds {
-    /// Nothing before.
+    /// Earliest instant.
     pub from: Option<DateTime<Utc>>,
-    /// Nothing after.
+    /// Latest instant.
     pub to: Option<DateTime<Utc>>,
 }
 
 impl Bounds {
-    /// Whether an instant lies within.
+    /// Returns whether an instant lies within.
     pub fn hold(&self, at: DateTime<Utc>) -> bool {
         self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at <= to)
     }
 }
 
-/// Which file of a session.
+/// A file of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {
-    /// What was written.
+    /// Messages written in the session.
     Chat,
-    /// What was said.
+    /// Words spoken in the session.
     Transcript,
-    /// What it was about.
+    /// Summary of the session.
     Summary,
 }
 
 impl FileKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Chat, Self::Transcript, Self::Summary];
 
-    /// Its name in paths.
+    /// Returns its name in paths.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Chat => "chat",
@@ -67,23 +67,23 @@ impl FileKind {
     }
 }
 
-/// What is asked of a session's files, and when, and of a provider with which habits.
+/// A request for a file of a session: the time of the request and the provider's quirks.
 #[derive(Debug, Clone, Copy)]
 pub struct FileRequest<'a> {
     /// Which file.
     pub kind: FileKind,
-    /// In which form, as the caller wrote it: `CSV`, `JSON`, `SRT`, `VTT`. Matters to transcripts.
+    /// Format as the caller wrote it: `CSV`, `JSON`, `SRT`, `VTT`. Applies to transcripts only.
     pub format: &'a str,
-    /// The present.
+    /// Time of the request.
     pub now: DateTime<Utc>,
-    /// The habits.
+    /// The provider's quirks.
     pub quirks: &'a Quirks,
 }
 
-/// What a call for a file's link finds.
+/// Result of a call for a file's link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileState {
-    /// Nothing (404): not ready, never made, or gone.
+    /// No file (404): not ready, never made, or deleted.
     Absent,
     /// An answer without a link.
     NoLink,
@@ -94,7 +94,7 @@ pub enum FileState {
 /// A file as its host sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
-    /// What the host calls it.
+    /// Content type that the host sends.
     pub content_type: &'static str,
     /// The content.
     pub bytes: Vec<u8>,
@@ -103,95 +103,94 @@ pub struct File {
 /// A report about one presence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// The answer's `data` to the letter.
+    /// The exact `data` of the answer.
     Verbatim(String),
-    /// What the answer is made of.
+    /// The parts of the answer.
     Parts {
         /// The session.
         session_id: String,
         /// The presence as JSON, events included.
         presence: String,
-        /// Statistics as JSON; an empty object where there are none.
+        /// Statistics as JSON; an empty object if there are none.
         statistics: String,
     },
 }
 
-/// A session somebody starts by a call.
+/// A session that an API call starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launch {
     /// Its id.
     pub id: String,
-    /// Whom it shows.
+    /// The avatar it shows.
     pub avatar_id: String,
-    /// With which voice.
+    /// The voice it uses.
     pub voice_name: Option<String>,
-    /// How long it lasts once it is connected, seconds.
+    /// Length of the session after it is connected, seconds.
     pub lasts_seconds: i64,
 }
 
-/// Records of one provider, as they are at an instant.
+/// The records of one provider, as they are at an instant.
 pub trait Feed: Send + Sync + Debug {
-    /// Everything that is there at `now`, oldest creation first.
+    /// Returns everything that exists at `now`, oldest creation first.
     fn index(&self, now: DateTime<Utc>) -> Vec<Entry>;
 
-    /// The same within bounds on the creation, both inclusive. A feed that is sorted need not look at the rest: with a
-    /// million records a page would otherwise cost as much as all of them.
+    /// Returns the entries whose creation is within `bounds`, both ends inclusive. A sorted feed should override
+    /// this: otherwise a page of a million records costs as much as all of them.
     fn created_between(&self, bounds: Bounds, now: DateTime<Utc>) -> Vec<Entry> {
         let mut entries = self.index(now);
         entries.retain(|entry| bounds.hold(entry.created_at));
         entries
     }
 
-    /// The record of that id, if it is there at `now`.
+    /// Returns the key of the record with that id, if it exists at `now`.
     fn find(&self, id: &str, now: DateTime<Utc>) -> Option<usize>;
 
-    /// The record as JSON at `now`, all parts included; `None` where it was removed meanwhile.
+    /// Returns the complete record as JSON at `now`; `None` if it has been removed.
     fn render(&self, key: usize, now: DateTime<Utc>) -> Option<String>;
 
-    /// The presences in session `key` as JSON, the first to join first; `with_events` adds their events.
+    /// Returns the presences in session `key` as JSON, in order of joining; `with_events` adds their events.
     fn presences(&self, key: usize, now: DateTime<Utc>, with_events: bool) -> Vec<String> {
         let _ = (key, now, with_events);
         Vec::new()
     }
 
-    /// What a call for a file's link finds.
+    /// Returns the state of a file, as a call for its link finds it.
     fn file_state(&self, key: usize, request: FileRequest<'_>) -> FileState {
         let _ = (key, request);
         FileState::Absent
     }
 
-    /// The file, where [`Feed::file_state`] says that it is ready.
+    /// Returns the file, if [`Feed::file_state`] says that it is ready.
     fn file(&self, key: usize, request: FileRequest<'_>) -> Option<File> {
         let _ = (key, request);
         None
     }
 
-    /// Asks for a summary of session `key` to be made; `false` where there is no transcript to make it of.
+    /// Requests a summary of session `key`; returns `false` if there is no transcript to make it from.
     fn request_summary(&self, key: usize, request: FileRequest<'_>) -> bool {
         let _ = (key, request);
         false
     }
 
-    /// The report about a presence; `None` where nobody knows it.
+    /// Returns the report about a presence; `None` if the presence is unknown.
     fn report(&self, peer_id: &str, now: DateTime<Utc>) -> Option<Report> {
         let _ = (peer_id, now);
         None
     }
 
-    /// Starts a session; `false` where this cannot be done.
+    /// Starts a session; returns `false` if the feed cannot.
     fn start(&self, launch: &Launch, now: DateTime<Utc>) -> bool {
         let _ = (launch, now);
         false
     }
 
-    /// The figures a perfect reader would have at `now` of a provider with these habits, where the feed
-    /// knows them.
+    /// Returns the correct totals at `now` for a provider with these quirks, if the feed knows them.
     fn truth_with(&self, now: DateTime<Utc>, quirks: &Quirks) -> Option<ProviderTruth> {
         let _ = (now, quirks);
         None
     }
 
-    /// The same of a provider with the usual habits.
+    /// Returns the correct totals for a provider with the default quirks.
     fn truth(&self, now: DateTime<Utc>) -> Option<ProviderTruth> {
         self.truth_with(now, &Quirks::default())
     }

@@ -1,8 +1,8 @@
 //! KonPro's answers: `GET /v1/streaming/sessions` and `POST /v1/streaming/new`.
 //!
-//! A Python service by the look of its errors: wrong parameters are 422 with the place of each, other
-//! errors carry an `error` object. Newest sessions come first. By token or by page number is a quirk, as
-//! is the form of the list; its documents say both.
+//! Its errors look like those of a Python service: wrong parameters give 422 with the location of each, other errors
+//! carry an `error` object. Newest sessions come first. Paging by token or by page number is a quirk, as is the form
+//! of the list; KonPro's documents describe both.
 
 mod start;
 
@@ -20,7 +20,7 @@ const DEFAULT_PAGE_SIZE: usize = 10;
 const MAX_PAGE_SIZE: usize = 100;
 const STATUSES: [&str; 3] = ["new", "connecting", "connected"];
 
-/// Answers a call with a good key.
+/// Answers a call with a valid key.
 pub(super) fn answer(call: &Call<'_>) -> Reply {
     let answer = match (call.path, call.posted) {
         (PATH, None) => list(call),
@@ -31,7 +31,7 @@ pub(super) fn answer(call: &Call<'_>) -> Reply {
     answer.unwrap_or_else(|refusal| refusal)
 }
 
-/// The answer to a missing or wrong key.
+/// Returns the answer to a missing or wrong key.
 pub(super) fn unauthorized(is_key_sent: bool) -> Reply {
     let (code, message) = if is_key_sent {
         ("INVALID_API_KEY", "API key is invalid or expired")
@@ -41,7 +41,7 @@ pub(super) fn unauthorized(is_key_sent: bool) -> Reply {
     error(401, code, message)
 }
 
-/// The answer to too many calls.
+/// Returns the answer to too many calls.
 pub(super) fn too_many() -> Reply {
     error(429, "RATE_LIMIT_EXCEEDED", "Too many requests")
 }
@@ -105,7 +105,7 @@ fn three_fields(json: String) -> String {
     })
 }
 
-/// `"eyJwIjoyfQ=="`, quotes included, for the page of index 1.
+/// Returns `"eyJwIjoyfQ=="`, quotes included, for the page of index 1.
 fn token_of(index: usize) -> String {
     format!("\"{}\"", STANDARD.encode(format!("{{\"p\":{}}}", index + 1)))
 }
@@ -134,7 +134,7 @@ fn whole(call: &Call<'_>, name: &str, least: usize, most: usize) -> Result<Optio
     }
 }
 
-/// Only the documented form: whole seconds and `Z`.
+/// Parses a time; accepts only the documented form: whole seconds and `Z`.
 fn instant(call: &Call<'_>, name: &str) -> Result<Option<DateTime<Utc>>, Reply> {
     let Some(text) = call.parameter(name) else { return Ok(None) };
     match NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%SZ") {

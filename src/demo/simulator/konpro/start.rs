@@ -1,7 +1,7 @@
 //! KonPro's call that starts a session: `POST /v1/streaming/new`.
 //!
-//! The answer carries what the caller needs to join, once: an address and two tokens. What it was started
-//! with beyond avatar and voice is told to nobody again.
+//! The answer carries, once, what the caller needs to join: an address and two tokens. Later answers return none of
+//! the other parameters than avatar and voice.
 
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ use crate::demo::simulator::feed::Launch;
 use crate::demo::simulator::listing::{Call, Reply};
 use crate::demo::simulator::rhythm::{seeded, uuid_v1};
 
-/// How long a session may last, seconds.
+/// Longest duration of a session, seconds.
 const DURATION_LIMIT_SECONDS: i64 = 600;
 const DEFAULT_IDLE_SECONDS: i64 = 120;
-/// Members that are one of some words.
+/// Members that accept a fixed set of words.
 const WORDS: [(&[&str], &[&str]); 4] = [
     (&["quality"], &["high", "medium", "low"]),
     (&["video_encoding"], &["H264", "VP8"]),
@@ -22,10 +22,10 @@ const WORDS: [(&[&str], &[&str]); 4] = [
 ];
 /// Members that are objects.
 const OBJECTS: [&str; 3] = ["voice", "stt_settings", "livekit_settings"];
-/// Members that are texts.
+/// Members that are strings.
 const TEXTS: [&str; 3] = ["avatar_id", "knowledge_base", "knowledge_base_id"];
 
-/// Answers the call, or refuses it with the place of the first fault.
+/// Answers the call, or refuses it with the location of the first error.
 pub(super) fn answer(call: &Call<'_>, posted: &[u8]) -> Result<Reply, Reply> {
     let Ok(body) = serde_json::from_slice::<Value>(posted) else {
         return Err(invalid(&[], "JSON decode error", "json_invalid"));
@@ -41,7 +41,7 @@ pub(super) fn answer(call: &Call<'_>, posted: &[u8]) -> Result<Reply, Reply> {
         id: id.clone(),
         avatar_id: body["avatar_id"].as_str().unwrap_or("default").to_owned(),
         voice_name: body["voice"]["voice_id"].as_str().map(str::to_owned),
-        // nobody talks to it, so it ends by itself
+        // Without participants the session ends by itself.
         lasts_seconds: if runs_on { DURATION_LIMIT_SECONDS } else { idle_seconds.min(DURATION_LIMIT_SECONDS) },
     };
     if !call.feed.start(&launch, call.now) {
@@ -57,8 +57,8 @@ pub(super) fn answer(call: &Call<'_>, posted: &[u8]) -> Result<Reply, Reply> {
     Ok(Reply::json(200, json!({"code": 100, "message": "success", "data": data}).to_string()))
 }
 
-/// Looks at what the documents give ranges for, and returns the idle time-out, seconds. Unknown members are
-/// let pass.
+/// Checks the members for which the documents give ranges, and returns the idle time-out, seconds. Unknown members
+/// are ignored.
 fn check(body: &Value) -> Result<i64, Reply> {
     let given = |place: &[&str]| {
         let value = place.iter().try_fold(body, |value, name| value.get(name));

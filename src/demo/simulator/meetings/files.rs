@@ -1,7 +1,8 @@
-//! Which files a meeting leaves behind, from when to when, and the feed of all meetings.
+//! Availability of a meeting's files, and the feed of all meetings.
 //!
-//! Files come some time after the end and vanish a week after it. Some are never made, some have no link,
-//! some are empty; a summary that was not made can be asked for. Nothing but such wishes is kept.
+//! Files become available some time after the end of a meeting and disappear a week after it. Some are never made,
+//! some have no link, some are empty; a summary that was not made can be requested. Only such requests are stored;
+//! the rest is computed.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,13 +19,13 @@ use crate::demo::simulator::timeline::{Life, Timeline};
 use crate::demo::simulator::world::ProviderTruth;
 use crate::model::message::word_count;
 
-/// How long after the end files are kept.
+/// How long files are kept after the end.
 const KEPT: TimeDelta = TimeDelta::days(7);
-/// How long a summary takes that was asked for.
+/// How long a requested summary takes.
 const SUMMARY_TAKES: TimeDelta = TimeDelta::seconds(90);
 const MARKDOWN_SHARE: f64 = 0.8;
 
-/// What becomes of a file.
+/// The planned outcome of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Plan {
     Never,
@@ -33,7 +34,7 @@ enum Plan {
     Content,
 }
 
-/// All three files, and how long after the end they come.
+/// The plans of all three files, and how long after the end they are made.
 #[derive(Debug)]
 struct Plans {
     chat: Plan,
@@ -74,13 +75,13 @@ impl Meeting {
         self.after_creation(self.ended_ms)
     }
 
-    /// When the files were made, if that is done.
+    /// Returns when the files were made; `None` if they are not yet.
     fn made_at(&self, plans: &Plans, request: FileRequest<'_>) -> Option<DateTime<Utc>> {
         let made_at = self.ended_at() + request.quirks.files_ready_after.unwrap_or(plans.ready_after);
         Some(made_at).filter(|made_at| *made_at <= request.now)
     }
 
-    /// What there is of a file. `asked_at`: when somebody asked for a summary.
+    /// Returns the state of a file. `asked_at` is when a summary was requested.
     fn find_file(&self, request: FileRequest<'_>, asked_at: Option<DateTime<Utc>>) -> (FileState, Plan) {
         let absent = (FileState::Absent, Plan::Never);
         if request.now >= self.ended_at() + KEPT {
@@ -120,16 +121,16 @@ impl Meeting {
     }
 }
 
-/// All meetings of a world, and the summaries that were asked for meanwhile.
+/// All meetings of a world, and the summaries requested since.
 #[derive(Debug)]
 pub(in crate::demo::simulator) struct Meetings {
     timeline: Timeline<Meeting>,
-    /// By key, when it was asked for first.
+    /// Time of the first request, by key of the meeting.
     asked: Mutex<BTreeMap<usize, DateTime<Utc>>>,
 }
 
 impl Meetings {
-    /// Nothing asked for yet.
+    /// Creates a feed without requested summaries.
     pub(in crate::demo::simulator) fn new(meetings: Vec<Meeting>) -> Self {
         Self { timeline: Timeline(meetings), asked: Mutex::default() }
     }

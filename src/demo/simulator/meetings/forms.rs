@@ -1,7 +1,7 @@
-//! Files as the provider writes them: chats in two forms, transcripts in five.
+//! Files in the provider's formats: chats in two, transcripts in five.
 //!
-//! What is written is given; how it is quoted, counted and laid out is decided here. Of the forms only JSON
-//! says when somebody stopped speaking and who it was, only CSV has both ids.
+//! The texts are given; this module decides quoting, times and layout. Of the formats, only JSON has both the end of an
+//! utterance and the ids of its speaker: CSV has no end, SRT and VTT have only the speaker's name.
 
 use std::fmt::Write as _;
 
@@ -17,17 +17,17 @@ const CHAT_COLUMNS: &str =
     "id,participantId,sessionId,meetingId,displayName,pinned,isEdited,payloadType,payload,createdAt";
 const TRANSCRIPT_COLUMNS: &str = "Timestamp,Participant ID,User ID,Custom Participant ID,Participant Name,Transcript";
 
-/// A field of a CSV record, in quotes.
+/// Returns a field of a CSV record in quotes.
 fn quoted(field: &str) -> String {
     format!("\"{}\"", field.replace('"', "\"\""))
 }
 
-/// The same, in quotes where it needs them.
+/// Returns a field of a CSV record, in quotes if it needs them.
 fn csv(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) { quoted(field) } else { field.to_owned() }
 }
 
-/// `00:01:05,000`, with this character before the milliseconds.
+/// Returns a time such as `00:01:05,000`, with `point` before the milliseconds.
 fn cue_time(ms: i64, point: char) -> String {
     let seconds = ms / 1_000;
     format!("{:02}:{:02}:{:02}{point}{:03}", seconds / 3_600, seconds / 60 % 60, seconds % 60, ms % 1_000)
@@ -38,7 +38,7 @@ impl Meeting {
         self.stays[presence].person.name().unwrap_or_default()
     }
 
-    /// The chat file of these lines.
+    /// Returns the chat file of these lines.
     pub(super) fn chat_file(&self, lines: &[Line], request: FileRequest<'_>) -> File {
         if request.quirks.chat_format == ChatFormat::Json {
             let messages: Vec<serde_json::Value> = lines.iter().map(|line| self.chat_object(line)).collect();
@@ -76,10 +76,10 @@ impl Meeting {
         })
     }
 
-    /// The transcript of these segments, in the form asked for or in the one the provider prefers.
+    /// Returns the transcript of these segments, in the requested format or in the one that a quirk prescribes.
     pub(super) fn transcript_file(&self, segments: &[Segment], request: FileRequest<'_>) -> File {
         let format = request.quirks.transcript_format;
-        // what milliseconds are counted from
+        // The instant from which milliseconds count.
         let origin_ms = if format == TranscriptFormat::EpochTimes { self.started_at().timestamp_millis() } else { 0 };
         let (content_type, text) = match (format, request.format) {
             (TranscriptFormat::AlwaysHeaderlessCsv, _) => ("text/csv", self.headerless_csv(segments, 0)),
@@ -118,7 +118,7 @@ impl Meeting {
     fn json(&self, segments: &[Segment], origin_ms: i64) -> String {
         let object = |segment: &Segment| {
             let stay = &self.stays[segment.presence];
-            // it is written when somebody speaks, and then not all have left
+            // The file is written while the first presence is still inside, so that one has no end.
             let left_at = if segment.presence == 0 { String::new() } else { iso(self.after_creation(stay.left_ms)) };
             json!({
                 "startTime": origin_ms + segment.start_ms, "endTime": origin_ms + segment.end_ms,
@@ -133,7 +133,7 @@ impl Meeting {
         json!(segments.iter().map(object).collect::<Vec<_>>()).to_string()
     }
 
-    /// `name: text`. The text may hold a colon too, so that the name cannot be left out.
+    /// Returns `name: text`. The name is required, because the text may contain a colon too.
     fn cue(&self, segment: &Segment) -> String {
         let name = self.stays[segment.presence].person.name();
         format!("{}: {}", name.as_deref().unwrap_or("Unknown"), segment.text)
@@ -143,7 +143,7 @@ impl Meeting {
         let mut text = String::new();
         for (number, segment) in segments.iter().enumerate() {
             let (start, end) = (cue_time(segment.start_ms, ','), cue_time(segment.end_ms, ','));
-            // writing to a text cannot fail
+            // Writing to a `String` cannot fail.
             let _ = write!(text, "{}\n{start} --> {end}\n{}\n\n", number + 1, self.cue(segment));
         }
         text

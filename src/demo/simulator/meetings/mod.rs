@@ -1,10 +1,10 @@
 //! Generated RealtimeKit sessions: video meetings and livestreams.
 //!
-//! Who takes part, what is said and written, and how well it travels is made on demand, by chance that
-//! depends on the meeting alone. Minutes are those of all participants together. While a meeting is live they are brought up to date
-//! once a minute and whenever somebody comes or leaves, and final with its end, which comes a keep-alive
-//! time after the last one left. Some records carry fields no document names, and of a few meetings more is
-//! metered than their participants explain.
+//! Participants, messages, speech and quality are generated on demand, from random numbers that depend on the meeting
+//! alone. Minutes are the sum over all participants. While a meeting is live, they are updated once a minute and
+//! whenever a participant joins or leaves. They are final with the end of the meeting, which follows the last leaving
+//! by a keep-alive time. Some records carry undocumented fields, and a few meetings are metered for more than their
+//! participants explain.
 
 mod files;
 mod forms;
@@ -42,14 +42,14 @@ const TITLES: [&str; 9] = [
     "Legacy room",
 ];
 const ROOMS: usize = 40;
-/// How often the minutes of a live meeting are brought up to date, milliseconds.
+/// How often the minutes of a live meeting are updated, milliseconds.
 const METERED_EVERY_MS: i64 = 60_000;
-/// From the end until the record says so, milliseconds.
+/// Time from the end until the record shows it, milliseconds.
 const CLOSING_MS: i64 = 1_000;
-/// How long before the creation of its record a session begins, milliseconds.
+/// How long a session starts before the creation of its record, milliseconds.
 const STARTED_BEFORE_CREATION_MS: i64 = 10;
 
-/// What several sessions are held in.
+/// A meeting in the provider's sense: several sessions are held in it.
 #[derive(Debug)]
 struct Room {
     associated_id: String,
@@ -58,17 +58,17 @@ struct Room {
     transcription: Transcription,
 }
 
-/// Whether what is said in a room is written down.
+/// Whether a room's speech is transcribed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Transcription {
     On,
-    /// The call for a transcript is answered with 404.
+    /// A call for a transcript returns 404.
     OffNotFound,
-    /// It is answered without a link.
+    /// A call for a transcript returns no link.
     OffNoLink,
 }
 
-/// From joining to leaving, after the creation, milliseconds.
+/// One stay in a session. Times are milliseconds after the creation.
 #[derive(Debug, Clone, Copy)]
 struct Stay {
     joined_ms: i64,
@@ -82,9 +82,9 @@ pub(super) struct Meeting {
     id: String,
     room: Arc<Room>,
     created_at: DateTime<Utc>,
-    /// The first to join first.
+    /// In order of joining.
     stays: Vec<Stay>,
-    /// Metered with the end, though no participant explains it, milliseconds.
+    /// Milliseconds metered at the end that no participant explains.
     unexplained_ms: i64,
     ended_ms: i64,
     has_undocumented: bool,
@@ -92,7 +92,7 @@ pub(super) struct Meeting {
     is_recorded: bool,
 }
 
-/// All sessions of a world, oldest first.
+/// Returns all sessions of a world, oldest first.
 pub(super) fn generate(rng: &mut SmallRng, volume: Volume, span: Span) -> Vec<Meeting> {
     let rooms: Vec<Arc<Room>> = (0..ROOMS).map(|number| Arc::new(room(rng, number))).collect();
     let starts = starts(rng, volume, span);
@@ -106,7 +106,7 @@ pub(super) fn generate(rng: &mut SmallRng, volume: Volume, span: Span) -> Vec<Me
 fn room(rng: &mut SmallRng, number: usize) -> Room {
     let letters =
         |rng: &mut SmallRng| -> String { (0..6).map(|_| char::from(rng.random_range(b'a'..=b'z'))).collect() };
-    // The older interface named rooms instead of numbering them.
+    // The older API used names instead of UUIDs as ids of rooms.
     let is_v1 = number % 13 == 12;
     let associated_id = if is_v1 { format!("{}-{}", letters(rng), letters(rng)) } else { uuid_v4(rng) };
     let title = format!("{} {}", pick(rng, &TITLES), number + 1);
@@ -150,10 +150,10 @@ fn one(rng: &mut SmallRng, created_at: DateTime<Utc>, room: Arc<Room>) -> Meetin
     }
 }
 
-/// Who is there from when to when. Everybody is somebody else, and some drop out and come back.
+/// Returns the stays in order of joining. Each participant is another person, and some drop out and return.
 fn stays(id: &str, presences: &[(i64, i64)]) -> Vec<Stay> {
     let rng = &mut seeded(&["stays", id]);
-    // no two steps of such a walk end at the same number
+    // These steps visit all numbers before one repeats.
     let (first, step) = (rng.random_range(0..PEOPLE), pick(rng, &[1, 7, 11, 13, 17, 19, 23]));
     let mut stays = Vec::with_capacity(presences.len() + 1);
     for (number, (joined_ms, left_ms)) in presences.iter().copied().enumerate() {
@@ -171,18 +171,18 @@ fn stays(id: &str, presences: &[(i64, i64)]) -> Vec<Stay> {
     stays
 }
 
-/// A meeting as it was when it was last metered.
+/// A meeting as of its last metering.
 struct Seen {
     has_ended: bool,
     updated_ms: i64,
     inside: usize,
     most_inside: usize,
     joined: usize,
-    /// In ten-thousandths, the precision the provider has.
+    /// In ten-thousandths, the provider's precision.
     minutes: Decimal,
 }
 
-/// Milliseconds as minutes, to the ten-thousandth.
+/// Returns milliseconds as minutes, to the ten-thousandth.
 fn minutes(ms: i64) -> Decimal {
     Decimal::new((ms + 3) / 6, 4)
 }
@@ -206,7 +206,7 @@ impl Meeting {
         }
     }
 
-    /// The last full minute, or the last coming or leaving after it; a second after the end for good.
+    /// Returns the last full minute, or the last joining or leaving after it; after the end, the time of closing.
     fn updated_ms(&self, now: DateTime<Utc>) -> i64 {
         let age_ms = (now - self.created_at).num_milliseconds().max(0);
         let closed_ms = self.ended_ms + CLOSING_MS;
@@ -222,7 +222,7 @@ impl Meeting {
         self.created_at + TimeDelta::milliseconds(offset_ms)
     }
 
-    /// Fields that two public clients decode and no document names.
+    /// Adds fields that two public clients decode and no document names.
     fn write_undocumented(&self, json: &mut String, seen: &Seen) {
         let minutes = seen.minutes.normalize();
         let (recording, recorded) = match (self.is_recorded, seen.has_ended) {

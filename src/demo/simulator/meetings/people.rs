@@ -1,11 +1,11 @@
-//! Who meets: a pool of people that come again and again.
+//! The participants of meetings: a pool of people that return.
 //!
-//! Everything about a person follows from its number, so that meetings hold numbers alone. Most have the
-//! customer's own id; guests have none, and a few of those no name. Some live behind a bad line.
+//! All data of a person derive from a number, so that meetings store numbers alone. Most people have the customer's
+//! own id; guests have none, and some guests have no name. Some have a bad connection.
 
 use crate::demo::simulator::rhythm::{seeded, uuid_v4};
 
-/// How many people there are.
+/// Number of people in the pool.
 pub(super) const PEOPLE: usize = 120;
 
 const GIVEN: [&str; 20] = [
@@ -16,7 +16,7 @@ const FAMILY: [&str; 17] = [
     "Souza", "Okafor", "Martin", "Patel", "Kaya", "Haddad", "Groß", "Novák", "Petrov", "Tanaka", "Mensah", "Dubois",
     "García", "O'Neill", "Eze", "Sharma", "Nguyễn",
 ];
-/// Names as people write them who test what software does with names.
+/// Unusual names, as testers of name handling choose them.
 const ODD: [&str; 6] = ["Chloé, \"CC\" Martin", "田中 友子", "نور حداد", "=Ben", "Ana 👩‍💻", "Lab #2"];
 const COUNTRIES: [(&str, &str, &str); 8] = [
     ("PT", "Porto", "Europe/Lisbon"),
@@ -36,17 +36,17 @@ const SYSTEMS: [(&str, bool, &str); 5] = [
     ("Android", true, "15"),
 ];
 
-/// One of the people, by number below [`PEOPLE`].
+/// A person, by number below [`PEOPLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Person(pub(super) usize);
 
 impl Person {
-    /// The customer's own id; guests have none.
+    /// Returns the customer's own id; guests have none.
     pub(super) fn custom_id(self) -> Option<String> {
         (self.0 % 12 != 11).then(|| format!("crm-{}", 1001 + self.0))
     }
 
-    /// The name shown; of the guests, every fifth has none.
+    /// Returns the display name; every fifth guest has none.
     pub(super) fn name(self) -> Option<String> {
         if self.0 % 60 == 59 {
             return None;
@@ -57,22 +57,22 @@ impl Person {
         Some(format!("{} {}", GIVEN[self.0 % GIVEN.len()], FAMILY[self.0 % FAMILY.len()]))
     }
 
-    /// The provider's id, the same in all sessions of a meeting.
+    /// Returns the provider's id, the same in all sessions of a meeting.
     pub(super) fn user_id(self, meeting: &str) -> String {
         uuid_v4(&mut seeded(&["user", meeting, &self.0.to_string()]))
     }
 
-    /// Country code, city, time zone.
+    /// Returns country code, city and time zone.
     pub(super) fn place(self) -> (&'static str, &'static str, &'static str) {
         COUNTRIES[self.0 % COUNTRIES.len()]
     }
 
-    /// Operating system, whether it is mobile, version.
+    /// Returns the operating system, whether it is mobile, and its version.
     pub(super) fn system(self) -> (&'static str, bool, &'static str) {
         SYSTEMS[self.0 % SYSTEMS.len()]
     }
 
-    /// Whether this person's line is a bad one.
+    /// Returns whether this person has a bad connection.
     pub(super) fn has_bad_line(self) -> bool {
         self.0 % 15 == 4
     }

@@ -1,7 +1,6 @@
-//! A meeting's participants, as the provider tells them.
+//! A meeting's participants, in the provider's format.
 //!
-//! Each joining is a presence with an id of its own. Those who are still inside have no end, and no
-//! duration yet.
+//! Each joining is a presence with its own id. Presences that have not ended have no end and no duration yet.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -9,19 +8,20 @@ use serde_json::json;
 use super::{Meeting, Stay, minutes};
 use crate::demo::simulator::rhythm::{iso, seeded, uuid_v4};
 
-/// Digits of a meeting's id that its presences' ids begin with: a presence alone leads to its meeting.
+/// Number of leading digits that the ids of presences share with their meeting, so that a presence's id identifies
+/// its meeting.
 const SHARED_DIGITS: usize = 8;
-/// From joining to its record, milliseconds.
+/// Time from joining until the record is written, milliseconds.
 const WRITTEN_AFTER_MS: i64 = 9;
 
 impl Meeting {
-    /// The id of presence `number`.
+    /// Returns the id of presence `number`.
     pub(super) fn peer_id(&self, number: usize) -> String {
         let own = uuid_v4(&mut seeded(&["peer", &self.id, &number.to_string()]));
         format!("{}{}", &self.id[..SHARED_DIGITS], &own[SHARED_DIGITS..])
     }
 
-    /// The number of the presence of that id.
+    /// Returns the number of the presence with that id.
     pub(super) fn presence_of(&self, peer_id: &str) -> Option<usize> {
         if peer_id.get(..SHARED_DIGITS) != self.id.get(..SHARED_DIGITS) {
             return None;
@@ -29,18 +29,18 @@ impl Meeting {
         (0..self.stays.len()).find(|number| self.peer_id(*number) == peer_id)
     }
 
-    /// The presences that have begun.
+    /// Returns the presences that have begun.
     pub(super) fn begun(&self, now: DateTime<Utc>) -> impl Iterator<Item = (usize, &Stay)> {
         let age_ms = (now - self.created_at).num_milliseconds();
         self.stays.iter().enumerate().take_while(move |(_, stay)| stay.joined_ms <= age_ms)
     }
 
-    /// When `stay` ended, if it has.
+    /// Returns when `stay` ended, if it has.
     pub(super) fn left_at(&self, stay: &Stay, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         Some(self.after_creation(stay.left_ms)).filter(|left_at| *left_at <= now)
     }
 
-    /// What somebody may do.
+    /// Returns the name of the participant's permissions.
     pub(super) fn preset(&self, number: usize) -> &'static str {
         match (self.room.is_livestream, number) {
             (true, 0) => "livestream_host",
@@ -50,7 +50,7 @@ impl Meeting {
         }
     }
 
-    /// A presence as JSON.
+    /// Returns a presence as JSON.
     pub(super) fn presence(&self, number: usize, stay: &Stay, now: DateTime<Utc>, with_events: bool) -> String {
         let peer_id = self.peer_id(number);
         let user_id = stay.person.user_id(&self.room.associated_id);

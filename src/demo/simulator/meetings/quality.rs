@@ -1,7 +1,7 @@
-//! How well sound and picture travelled: the statistics behind a presence.
+//! Connection quality: the statistics of a presence.
 //!
-//! Good lines and bad ones, by person. The rest is what real reports are full of: addresses, places,
-//! devices, samples. Some presences have no statistics at all, and none has any before it is over.
+//! Each person has a good or a bad connection. The rest fills the report as real ones are filled: addresses, places,
+//! devices, samples. Some presences have no statistics at all, and none has any before it has ended.
 
 use chrono::{DateTime, Utc};
 use rand::RngExt;
@@ -13,16 +13,16 @@ use crate::demo::simulator::rhythm::{iso, seeded};
 
 /// Presences shorter than this are not measured, milliseconds.
 const LEAST_MEASURED_MS: i64 = 20_000;
-/// Share of presences without statistics, besides the short ones.
+/// Share of presences without statistics, in addition to the short ones.
 const UNMEASURED_SHARE: f64 = 0.1;
 
-/// A number with so many decimals.
+/// Returns a value rounded to `decimals`.
 fn rounded(value: f64, decimals: i32) -> f64 {
     let scale = 10_f64.powi(decimals);
     (value * scale).round() / scale
 }
 
-/// Opinion score of a line, and its packet loss and round trip.
+/// Opinion score (MOS), packet loss and round-trip time of a connection.
 #[derive(Debug, Clone, Copy)]
 struct Line {
     mos: f64,
@@ -45,7 +45,7 @@ impl Line {
         json!({"avg": self.mos, "p50": at(0.1), "p75": at(0.15), "p90": at(0.2)})
     }
 
-    /// Shares of samples with as much loss and more.
+    /// Returns the average loss and the share of samples at or above each threshold.
     fn loss(self) -> Value {
         let share = |least: f64| rounded(((self.loss - least / 2.0) / least).clamp(0.0, 1.0), 3);
         json!({
@@ -64,7 +64,7 @@ impl Line {
 }
 
 impl Meeting {
-    /// Statistics of a presence as JSON; an empty object where there are none.
+    /// Returns the statistics of a presence as JSON; an empty object if there are none.
     pub(super) fn statistics(&self, number: usize, stay: &Stay, now: DateTime<Utc>) -> String {
         let rng = &mut seeded(&["quality", &self.id, &number.to_string()]);
         let is_measured = stay.left_ms - stay.joined_ms >= LEAST_MEASURED_MS && !rng.random_bool(UNMEASURED_SHARE);
@@ -132,7 +132,7 @@ impl Meeting {
                 "quality_mos": received.mos(), "packet_loss": received.loss(), "frame_per_second": {"avg": fps},
             },
         });
-        // viewers of a livestream send no picture
+        // Viewers of a livestream send no video.
         if !self.room.is_livestream || number == 0 {
             quality["video_producer_cumulative"] = json!({
                 "quality_mos": sent.mos(), "packet_loss": sent.loss(), "rtt": sent.rtt(),

@@ -1,9 +1,9 @@
-//! What people say and write in generated meetings.
+//! Texts of generated meetings.
 //!
-//! Sentences that a reader of files stumbles over: commas, quotes, line breaks, emoji, several scripts, and
-//! texts that a spreadsheet would take for a formula. `{}` stands for a number. Knows no meeting.
+//! They contain what readers of files get wrong: commas, quotes, line breaks, emoji, several scripts, and texts that
+//! a spreadsheet would take for a formula. `{}` stands for a number. This module does not depend on meetings.
 
-/// What is said.
+/// Spoken sentences.
 pub(super) static SPOKEN: [&str; 32] = [
     "Good afternoon, shall we start?",
     "Can everybody hear me?",
@@ -39,7 +39,7 @@ pub(super) static SPOKEN: [&str; 32] = [
     "We'll stop here. Thank you all, and have a good evening!",
 ];
 
-/// What is written beside it.
+/// Written messages.
 pub(super) static WRITTEN: [&str; 14] = [
     "Hello everyone 👋",
     "Line one\nline two, with a comma and a \"quote\"",
@@ -57,7 +57,7 @@ pub(super) static WRITTEN: [&str; 14] = [
     "Thanks! ❤️",
 ];
 
-/// What a summary is put together from.
+/// Sentences of summaries.
 pub(super) static POINTS: [&str; 8] = [
     "Two small blockers were raised.",
     "The rollout moves to the week after next.",

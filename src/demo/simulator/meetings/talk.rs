@@ -1,7 +1,7 @@
-//! What is said and written in a meeting, made on demand from the meeting's own chance.
+//! Speech and messages of a meeting, generated on demand from random numbers of the meeting.
 //!
-//! The same meeting always tells the same; nothing of it is kept. Whoever speaks or writes is inside at
-//! that moment. Offsets count from the start of the session.
+//! The same meeting always has the same content; nothing is stored. A person who speaks or writes is inside at that
+//! moment. Offsets count from the start of the session.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;
@@ -11,13 +11,13 @@ use super::spoken::{POINTS, SPOKEN, WRITTEN};
 use super::{Meeting, STARTED_BEFORE_CREATION_MS, Stay};
 use crate::demo::simulator::rhythm::{pick, seeded, uuid_v4};
 
-/// Most utterances of a meeting: a long one is not written down to its end.
+/// Most utterances of a transcript: a long meeting is not transcribed to its end.
 const MOST_SEGMENTS: usize = 600;
 
-/// Something said.
+/// An utterance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Segment {
-    /// From the start of the session, milliseconds.
+    /// Milliseconds from the start of the session.
     pub(super) start_ms: i64,
     pub(super) end_ms: i64,
     /// Number of the speaker's presence.
@@ -25,7 +25,7 @@ pub(super) struct Segment {
     pub(super) text: String,
 }
 
-/// Something written.
+/// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) id: String,
@@ -44,12 +44,12 @@ fn phrase(rng: &mut SmallRng, phrases: &[&str]) -> String {
 }
 
 impl Meeting {
-    /// When the session began.
+    /// Returns when the session began.
     pub(super) fn started_at(&self) -> DateTime<Utc> {
         self.after_creation(-STARTED_BEFORE_CREATION_MS)
     }
 
-    /// Somebody who is inside at `at_ms` after the creation; those who came first speak most.
+    /// Returns a presence that is inside at `at_ms` after the creation; those who came first speak most.
     fn somebody(&self, rng: &mut SmallRng, at_ms: i64) -> Option<usize> {
         let is_inside = |stay: &Stay| stay.joined_ms <= at_ms && at_ms < stay.left_ms;
         let inside: Vec<usize> = (0..self.stays.len()).filter(|number| is_inside(&self.stays[*number])).collect();
@@ -57,7 +57,7 @@ impl Meeting {
         (most > 0).then(|| inside[rng.random_range(0..most).min(rng.random_range(0..most))])
     }
 
-    /// Everything that was said. A transcript that was replaced goes on a little longer.
+    /// Returns all utterances. A replaced transcript has one more.
     pub(super) fn segments(&self, is_replaced: bool) -> Vec<Segment> {
         let rng = &mut seeded(&["talk", &self.id]);
         let last_ms = self.stays.iter().map(|stay| stay.left_ms).max().unwrap_or(0);
@@ -74,7 +74,7 @@ impl Meeting {
                     text,
                 });
             }
-            // now and then somebody does not wait
+            // Some utterances start at the same time as the one before.
             at_ms += if rng.random_bool(0.05) { 0 } else { lasts_ms + rng.random_range(200..14_000) };
         }
         if let Some(last) = segments.last().filter(|_| is_replaced).cloned() {
@@ -88,7 +88,7 @@ impl Meeting {
         segments
     }
 
-    /// Everything that was written.
+    /// Returns all messages.
     pub(super) fn lines(&self) -> Vec<Line> {
         let rng = &mut seeded(&["chat", &self.id]);
         let last_ms = self.stays.iter().map(|stay| stay.left_ms).max().unwrap_or(0);
@@ -122,7 +122,7 @@ impl Meeting {
         })
     }
 
-    /// What it was about, as markdown or as plain text.
+    /// Returns the summary, as Markdown or as plain text.
     pub(super) fn summary(&self, is_markdown: bool) -> String {
         let rng = &mut seeded(&["summary", &self.id]);
         let points: Vec<String> = (0..rng.random_range(2..6)).map(|_| phrase(rng, &POINTS)).collect();

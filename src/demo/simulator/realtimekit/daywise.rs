@@ -1,6 +1,7 @@
-//! RealtimeKit's table of days: `GET …/analytics/daywise`.
+//! RealtimeKit's daily totals: `GET …/analytics/daywise`.
 //!
-//! Days are those of the creation; in which zone is a quirk, since nobody says. Without dates it covers the last thirty.
+//! A session belongs to the day of its creation. The time zone of days is undocumented, and therefore a quirk.
+//! Without dates the answer covers the last thirty days.
 
 use std::collections::BTreeMap;
 

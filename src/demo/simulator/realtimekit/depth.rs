@@ -1,6 +1,6 @@
 //! RealtimeKit's answers about one session: participants, links to files, summaries, reports.
 //!
-//! Names of members are spelt now this way, now that, as in the documents. Links lead to another host.
+//! Names of members are spelt inconsistently, as in the documents. Links lead to another host.
 
 use serde_json::{Value, json};
 
@@ -11,12 +11,12 @@ use crate::demo::simulator::quirks::{ParticipantsPaging, PeerReport};
 use crate::demo::simulator::rhythm::iso;
 use crate::demo::simulator::server::{SignedLink, sign};
 
-/// The key of the session of that id.
+/// Returns the key of the session with that id.
 fn session(call: &Call<'_>, id: &str) -> Result<usize, Reply> {
     call.feed.find(id, call.now).ok_or_else(not_found)
 }
 
-/// A member of a record as text; nothing where there is none.
+/// Returns a member of a record as text.
 fn member(json: &str, name: &str) -> String {
     let record: Value = serde_json::from_str(json).unwrap_or_default();
     let value = &record[name];
@@ -34,7 +34,7 @@ pub(super) fn participants(call: &Call<'_>, id: &str) -> Result<Reply, Reply> {
     }
     match one_of(call, "sort_by", &["joinedAt", "duration"])? {
         Some("duration") => {
-            // never negative, so bits sort as numbers
+            // Never negative, so bits sort as numbers.
             records.sort_by_cached_key(|json| member(json, "duration").parse::<f64>().unwrap_or(0.0).to_bits());
         }
         Some(_) => records.sort_by_cached_key(|json| member(json, "joined_at")),
@@ -122,7 +122,7 @@ pub(super) fn peer_report(call: &Call<'_>, peer_id: &str) -> Result<Reply, Reply
     }
     let shape = call.quirks.peer_report;
     if let (PeerReport::Nested, Some(members)) = (shape, participant.as_object_mut()) {
-        // the newer shape calls the preset a role
+        // The newer shape calls the preset a role.
         let preset = members.remove("preset_name").unwrap_or_default();
         members.insert("role".to_owned(), preset);
     }
@@ -135,7 +135,7 @@ pub(super) fn peer_report(call: &Call<'_>, peer_id: &str) -> Result<Reply, Reply
     Ok(success(&data.to_string()))
 }
 
-/// The part of a report that a filter leaves.
+/// Returns the part of a report that a filter selects.
 fn only(statistics: &Value, filter: &str) -> Value {
     match filter {
         "quality_stats" => json!({"quality": statistics["quality"]}),

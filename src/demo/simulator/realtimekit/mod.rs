@@ -1,8 +1,8 @@
-//! RealtimeKit's answers: the list of sessions, one session, and what is behind it.
+//! RealtimeKit's answers: the list of sessions, one session, and its other records.
 //!
-//! Three envelopes are met: its own, a bare message, and Cloudflare's general one for what the gateway
-//! refuses. Row numbers of a page count from 1, both ends included; whether pages do is a quirk. Large
-//! pages are cut in silence. Every answer tells what is left of the calls.
+//! Errors have three envelopes: RealtimeKit's own, a bare message, and Cloudflare's general one for requests that the
+//! gateway refuses. Row numbers of a page count from 1, both ends included; whether page numbers do is a quirk. Large
+//! pages are cut silently. Every answer includes the number of calls left.
 
 mod daywise;
 mod depth;
@@ -17,7 +17,7 @@ use crate::demo::simulator::quirks::Quirks;
 const DEFAULT_PER_PAGE: usize = 20;
 const MAX_PER_PAGE: usize = 100;
 
-/// Answers a call with a good key.
+/// Answers a call with a valid key.
 pub(super) fn answer(call: &Call<'_>) -> Reply {
     let parts: Vec<&str> = call.path.trim_start_matches('/').split('/').collect();
     if let (["accounts", _, "realtime", "kit", _, "analytics", "daywise"], None) = (parts.as_slice(), call.posted) {
@@ -45,7 +45,7 @@ pub(super) fn answer(call: &Call<'_>) -> Reply {
     answer.unwrap_or_else(|refusal| refusal)
 }
 
-/// The answer to a missing key (the service's own form) or a wrong one (the gateway's).
+/// Returns the answer to a missing key (the service's own format) or a wrong one (the gateway's).
 pub(super) fn unauthorized(is_key_sent: bool) -> Reply {
     if is_key_sent {
         return gateway_error(401, 10000, "Authentication error");
@@ -53,12 +53,12 @@ pub(super) fn unauthorized(is_key_sent: bool) -> Reply {
     Reply::json(401, r#"{"message":"Unauthorized"}"#)
 }
 
-/// The answer to too many calls.
+/// Returns the answer to too many calls.
 pub(super) fn too_many() -> Reply {
     gateway_error(429, 10429, "Rate limited")
 }
 
-/// Headers of every answer: calls left, seconds until they are all back, and the quota.
+/// Returns the headers of every answer: calls left, seconds until the window ends, and the quota.
 pub(super) fn quota_headers(left: u32, reset_seconds: i64, quirks: &Quirks) -> [(String, String); 2] {
     let (quota, window) = (quirks.calls_per_window, quirks.calls_window_seconds);
     [
@@ -90,7 +90,7 @@ fn detail(call: &Call<'_>, id: &str) -> Result<Reply, Reply> {
     found.map(|json| success(&call.quirks.reshape(json))).ok_or_else(not_found)
 }
 
-/// Which page is asked for, from 0, and how many rows it may have.
+/// Returns the requested page, from 0, and its size.
 fn page_asked_for(call: &Call<'_>) -> Result<(usize, usize), Reply> {
     let first_page = call.quirks.first_page;
     let index = whole(call, "page_no")?.unwrap_or(first_page).saturating_sub(first_page);
@@ -98,7 +98,7 @@ fn page_asked_for(call: &Call<'_>) -> Result<(usize, usize), Reply> {
     Ok((index, call.clamp_size(per_page, MAX_PER_PAGE)))
 }
 
-/// The row numbers of a page, and how many rows there are.
+/// Returns the row numbers of a page, and the number of rows.
 fn paging(call: &Call<'_>, page: &ListPage) -> String {
     let (start, end) = if page.len == 0 { (0, 0) } else { (page.offset + 1, page.offset + page.len) };
     let total = call.quirks.total_json(page.total);
@@ -125,7 +125,7 @@ fn list(call: &Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::json(200, format!(r#"{{"success":true,"data":{{{sessions}}},"paging":{paging}}}"#)))
 }
 
-/// Renders all that match; nothing that is polled regularly sorts by minutes.
+/// Sorts by minutes. Renders all matching records; regular polls do not use this order.
 fn sort_by_minutes(call: &Call<'_>, entries: &mut [Entry]) {
     let minutes = |entry: &Entry| {
         let text = call.member(entry.key, "minutes_consumed");

@@ -1,4 +1,4 @@
-//! What every listener of a simulated provider has: a script of accidents, and a book of requests.
+//! The state of a listener: a script of faults, and a log of requests.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,33 +16,33 @@ pub(in crate::demo::simulator) struct Desk {
     requests: Mutex<VecDeque<RequestRecord>>,
 }
 
-/// What is behind a lock, whoever died holding it.
+/// Locks a mutex, even if a thread panicked while it held the lock.
 pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Desk {
-    /// The latest requests, oldest first.
+    /// Returns the latest requests, oldest first.
     pub(in crate::demo::simulator) fn requests(&self) -> Vec<RequestRecord> {
         hold(&self.requests).iter().cloned().collect()
     }
 
-    /// Replaces what is still to go wrong.
+    /// Replaces the remaining faults.
     pub(in crate::demo::simulator) fn script(&self, faults: Vec<Fault>) {
         *hold(&self.script) = Script::new(faults);
     }
 
-    /// Adds to it.
+    /// Adds a fault.
     pub(in crate::demo::simulator) fn fault(&self, fault: Fault) {
         hold(&self.script).push(fault);
     }
 
-    /// Counts a request and says what happens to it.
+    /// Counts a request and returns the effect on it.
     pub(super) fn next_effect(&self, path: &str) -> Option<Effect> {
         hold(&self.script).next_effect(path)
     }
 
-    /// Does what comes before the answer.
+    /// Applies the effects that come before the answer.
     pub(super) async fn before_answer(effect: Option<&Effect>) {
         match effect {
             Some(Effect::Delay(delay)) => tokio::time::sleep(*delay).await,
@@ -51,7 +51,7 @@ impl Desk {
         }
     }
 
-    /// Writes a request down, with those headers that `is_kept` names.
+    /// Records a request, with the headers for which `is_kept` returns `true`.
     pub(super) fn write_down(
         &self,
         (head, body): (&Parts, &[u8]),

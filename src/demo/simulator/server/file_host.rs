@@ -1,7 +1,7 @@
 //! The host of the files that links lead to: an object store with signed links.
 //!
-//! It asks for no key: whoever has the link has the file, until the link expires. Errors are XML. All
-//! headers of a request are written down, so that it can be shown what was sent along.
+//! It requires no key: a valid link gives access until it expires. Errors are XML. All headers of a request are
+//! recorded, so that tests can check what was sent.
 
 use std::sync::Arc;
 
@@ -21,14 +21,14 @@ use crate::demo::simulator::listing::Reply;
 /// First part of every path.
 const BUCKET: &str = "rtk-files";
 
-/// A link and the instant from which it leads nowhere.
+/// A link and the instant at which it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::demo::simulator) struct SignedLink {
     pub(in crate::demo::simulator) url: String,
     pub(in crate::demo::simulator) expires_at: DateTime<Utc>,
 }
 
-/// A link to a file of session `id`, given at the time and with the habits of `request`.
+/// Returns a link to a file of session `id`, made at the time and with the quirks of `request`.
 pub(in crate::demo::simulator) fn sign(base_url: &str, id: &str, request: FileRequest<'_>) -> SignedLink {
     let expires_at = request.now + TimeDelta::seconds(request.quirks.link_lifetime_seconds);
     let path = format!("/{BUCKET}/{id}/{}", request.kind.as_str());
@@ -51,7 +51,7 @@ fn xml_error(status: u16, code: &str, message: &str) -> Reply {
     Reply { status, headers, body: body.into_bytes() }
 }
 
-/// The file behind a path and a query, or the reason why not.
+/// Returns the file for a path and a query, or an error.
 fn find(site: &Site, path: &str, query: &[(String, String)], now: DateTime<Utc>) -> Reply {
     let parameter = |name| query.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value.as_str());
     let format = parameter("format");
@@ -79,7 +79,7 @@ fn find(site: &Site, path: &str, query: &[(String, String)], now: DateTime<Utc>)
     Reply { status: 200, headers, body: file.bytes }
 }
 
-/// Answers until `stop`.
+/// Serves until `stop`.
 pub(super) async fn serve(listener: tokio::net::TcpListener, site: Arc<Site>, stop: CancellationToken) {
     let router = Router::new().fallback(handle).with_state(site);
     let _ = axum::serve(quiet(listener), router).with_graceful_shutdown(stop.cancelled_owned()).await;

@@ -1,8 +1,8 @@
 //! The HTTP side of a simulated provider: one handler for all paths.
 //!
-//! A request is written down, meets the fault that is due, has its key checked, is answered by its
-//! provider's file, and the answer gets its `Date`. Bodies are damaged last of all. RealtimeKit's files are
-//! on a host of their own. Knows no path besides `/truth` and no record.
+//! The handler records a request, applies the fault that is due, checks the key, lets the provider's file answer, and
+//! adds the `Date`. Faults damage bodies last. RealtimeKit's files are on a separate host. The only path handled here
+//! is `/truth`; records are handled elsewhere.
 
 mod desk;
 mod file_host;
@@ -32,11 +32,11 @@ use crate::demo::simulator::listing::{Bend, Call, Reply};
 use crate::demo::simulator::quirks::Quirks;
 use crate::demo::simulator::{Platform, SimulatorSettings, konpro, konvo, realtimekit};
 
-/// Headers that are written down.
+/// Headers that are recorded.
 const HEADERS_OF_INTEREST: [&str; 8] =
     ["authorization", "x-api-key", "accept", "content-type", "idempotency-key", "user-agent", "referer", "cookie"];
 
-/// Calls that start something are small; more than this is not read.
+/// Bodies of calls that start something are small; more than this is not read.
 const MOST_BODY_BYTES: usize = 1 << 20;
 
 /// One simulated provider.
@@ -44,19 +44,19 @@ const MOST_BODY_BYTES: usize = 1 << 20;
 pub(super) struct Site {
     settings: SimulatorSettings,
     quirks: Mutex<Quirks>,
-    /// Of its interface.
+    /// The listener of the provider's API.
     pub(super) api: Desk,
-    /// Of its host of files.
+    /// The listener of the file host.
     pub(super) files: Desk,
     files_base_url: String,
-    /// Start of the window in which calls are counted, and how many came.
+    /// Start of the window in which calls are counted, and the number of calls in it.
     calls: Mutex<Option<(DateTime<Utc>, u32)>>,
-    /// Number of the last thing started.
+    /// Number of the latest `POST`.
     serial: AtomicU64,
 }
 
 impl Site {
-    /// A provider whose files are found at `files_base_url`.
+    /// Creates a provider whose files are at `files_base_url`.
     pub(super) fn new(settings: SimulatorSettings, files_base_url: String) -> Self {
         Self {
             quirks: Mutex::new(settings.quirks.clone()),
@@ -77,7 +77,7 @@ impl Site {
         hold(&self.quirks).clone()
     }
 
-    /// Writes a request down and returns its answer, faults included except for damage to the body.
+    /// Records a request and returns its answer, with all faults but damage to the body.
     fn answer(&self, request: &Asked<'_>, effect: Option<&Effect>) -> Reply {
         let (now, quirks) = (request.now, request.quirks);
         let mut reply = match effect {
@@ -137,7 +137,8 @@ impl Site {
         reply
     }
 
-    /// For RealtimeKit: how many calls were left before this one, and in how many seconds all are back.
+    /// Counts a call to RealtimeKit. Returns how many calls were left before it, and the seconds until the window
+    /// ends.
     fn count_call(&self, now: DateTime<Utc>, quirks: &Quirks) -> Option<(u32, i64)> {
         (self.settings.platform == Platform::Realtimekit).then_some(())?;
         let mut calls = hold(&self.calls);
@@ -201,7 +202,7 @@ fn http_date(at: DateTime<Utc>) -> String {
     httpdate::fmt_http_date(SystemTime::from(at))
 }
 
-/// A request, and when it came to a provider of which habits.
+/// A request, the time it arrived, and the provider's quirks.
 #[derive(Debug, Clone, Copy)]
 struct Asked<'a> {
     head: &'a Parts,
@@ -210,14 +211,14 @@ struct Asked<'a> {
     quirks: &'a Quirks,
 }
 
-/// A listener whose small answers do not wait for company.
+/// Returns a listener without Nagle's algorithm, so that small answers are sent at once.
 fn quiet(listener: tokio::net::TcpListener) -> impl Listener<Addr = std::net::SocketAddr> {
     listener.tap_io(|connection| {
         let _ = connection.set_nodelay(true);
     })
 }
 
-/// Answers until `stop`; files too, where there is a listener for them.
+/// Serves until `stop`, including files if there is a listener for them.
 pub(super) async fn serve(
     listener: tokio::net::TcpListener,
     files: Option<tokio::net::TcpListener>,

@@ -1,4 +1,4 @@
-//! Answers as HTTP, damaged if that is what happens to them.
+//! Conversion of answers to HTTP, damaged if a fault says so.
 
 use std::convert::Infallible;
 use std::io;
@@ -12,10 +12,10 @@ use futures_util::{StreamExt as _, stream};
 use crate::demo::simulator::faults::Effect;
 use crate::demo::simulator::listing::Reply;
 
-/// Padding is sent in pieces of this size, so that a large body costs no memory here.
+/// Padding is sent in pieces of this size, so that a large body needs little memory.
 static PADDING: [u8; 64 * 1024] = [b' '; 64 * 1024];
 
-/// The answer with its body.
+/// Returns the answer with its body.
 pub(super) fn respond(reply: Reply, effect: Option<&Effect>) -> Response {
     let length = reply.body.len();
     let body = match effect {
@@ -38,24 +38,24 @@ pub(super) fn respond(reply: Reply, effect: Option<&Effect>) -> Response {
     response
 }
 
-/// The first half, and then the end of the connection.
+/// Returns the first half of a body, followed by the end of the connection.
 fn cut(body: &[u8]) -> Body {
     let half = Bytes::copy_from_slice(&body[..body.len() / 2]);
     let end = async {
-        // The half must be on its way first, else the caller sees no answer at all.
+        // The half must be sent first; otherwise the caller receives no answer at all.
         tokio::time::sleep(Duration::from_millis(30)).await;
         Err(io::Error::from(io::ErrorKind::ConnectionAborted))
     };
     Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(end)))
 }
 
-/// White space, which JSON allows, before the body.
+/// Returns the body with white space before it, which JSON allows.
 fn padded(body: Vec<u8>, bytes: usize) -> Body {
     let padding = stream::repeat(Bytes::from_static(&PADDING)).take(bytes.div_ceil(PADDING.len()));
     Body::from_stream(padding.chain(stream::iter([Bytes::from(body)])).map(Ok::<_, Infallible>))
 }
 
-/// Piece by piece.
+/// Returns the body piece by piece.
 fn drip(body: Vec<u8>, piece_bytes: usize, pause: Duration) -> Body {
     let body = Bytes::from(body);
     let starts = (0..body.len()).step_by(piece_bytes.max(1));

@@ -1,7 +1,7 @@
-//! What became of a figure since an earlier time: sessions that came, changed and went, and the figure as it was.
+//! Changes of a metric value since an earlier time: sessions added, changed and removed, and the earlier value.
 //!
-//! It rests on the changes that are written down of sessions. What a figure was can be said only where it is made of
-//! what is kept ([`crate::query::metrics::hindsight`]); which sessions came or changed can always be said.
+//! It is based on the recorded changes of sessions. The earlier value is available only if the metric uses recorded
+//! fields alone ([`crate::query::metrics::hindsight`]); the sessions added or changed are always available.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -14,26 +14,26 @@ use crate::query::metrics::statement::Statement;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
-/// What became of a figure since.
+/// Changes of a metric value since an earlier time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Changes {
-    /// Since when.
+    /// The earlier time.
     pub since: DateTime<Utc>,
-    /// The figure as it was known then; absent where what it is made of is not kept (`not_kept`).
+    /// The value as it was known then; absent if the fields it depends on are not recorded (`not_kept`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_then: Option<Value>,
-    /// `not_kept`: earlier values of what the figure is made of are not written down.
+    /// `not_kept`: earlier values of the fields that the metric depends on are not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_kept")]
     pub reason: Option<&'static str>,
-    /// Sessions in the figure that were first seen since.
+    /// Sessions behind the value that were first seen since.
     pub sessions_new: i64,
-    /// Sessions in the figure that were known then and have changed since.
+    /// Sessions behind the value that were known then and have changed since.
     pub sessions_changed: i64,
-    /// Sessions that were in the figure then and are not any more; absent where that is not kept.
+    /// Sessions that were counted then and are not counted any more; absent if that is not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions_gone: Option<i64>,
-    /// What changed about `sessions_changed`, most first.
+    /// Fields of `sessions_changed` that changed, most frequent first.
     pub fields: Vec<ChangedField>,
 }
 
@@ -43,12 +43,12 @@ pub struct ChangedField {
     /// The field, as in `analytics.session_changes`.
     #[schema(example = "outcome")]
     pub field: String,
-    /// In how many of these sessions.
+    /// Number of these sessions.
     pub session_count: i64,
 }
 
 impl Changes {
-    /// Nothing that belongs to a session.
+    /// Returns no changes, for metrics whose rows belong to no session.
     fn none(since: DateTime<Utc>) -> Self {
         let (value_then, reason, sessions_gone, fields) = (None, None, None, Vec::new());
         Self { since, value_then, reason, sessions_new: 0, sessions_changed: 0, sessions_gone, fields }
@@ -57,7 +57,7 @@ impl Changes {
 
 const WHAT: &str = "what changed about a figure";
 
-/// What became of the figure since; `value_then` is the figure as it was known, where it can be.
+/// Returns the changes since an instant; `value_then` is the value as it was known, if available.
 pub(super) async fn since(
     snapshot: &Snapshot,
     subject: &Subject<'_>,
@@ -90,7 +90,7 @@ pub(super) async fn since(
     })
 }
 
-/// Begins a statement with all changes since, of the sources asked about.
+/// Begins a statement with all changes since an instant, of the sources in question.
 fn with_changed(subject: &Subject<'_>, since: DateTime<Utc>) -> Statement {
     let mut sql = Statement::new(
         "with changed as (select c.source_id, c.provider_session_id, c.field from analytics.session_changes c where c.changed_at > ",
@@ -99,7 +99,7 @@ fn with_changed(subject: &Subject<'_>, since: DateTime<Utc>) -> Statement {
     sql
 }
 
-/// The sessions in the figure, as `cell`.
+/// Returns the sessions behind the value, as `cell`.
 fn push_cell(subject: &Subject<'_>, now: DateTime<Utc>) -> Statement {
     let mut sql =
         Statement::new(", cell as (select distinct s.source_id, s.session_id, s.provider_session_id, s.first_seen_at");
@@ -108,7 +108,7 @@ fn push_cell(subject: &Subject<'_>, now: DateTime<Utc>) -> Statement {
     sql
 }
 
-/// What is swept along time stands for the sessions that began in its range.
+/// Adds the sessions behind the value; for metrics along time, the sessions that began in the range.
 fn push_sessions(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc>) {
     if subject.metric.additivity.is_along_time() {
         subject.push_started(sql, Counting::Counted, Naming::Number, now);
@@ -135,7 +135,7 @@ async fn fields(
     rows.iter().map(field).collect::<Result<_, sqlx::Error>>().map_err(reading(WHAT))
 }
 
-/// Sessions that were in the figure and are not any more: only those that have changed can be.
+/// Counts the sessions that were counted then and are not any more. Only changed sessions can be among them.
 async fn gone(
     snapshot: &Snapshot,
     subject: &Subject<'_>,

@@ -1,10 +1,10 @@
-//! What moved a figure: its change since the previous period, by each thing it can be grouped by.
+//! Drivers: the change of a value since the previous period, by each dimension.
 //!
-//! The parts of one dimension add up to the change exactly. A sum's part is what the group gained. A ratio moves in two
-//! ways: because groups became better or worse (rate), and because the better or worse ones became more or fewer (mix);
-//! each is taken at the mean of the two periods, so that no order of the periods is preferred and nothing is left over.
-//! All is rounded to the digits of the answer; what rounding leaves goes to the largest part. `remainder` is worked out
-//! from the numbers shown, and is not 0 only where rows stand in several groups.
+//! The parts of one dimension add up to the change exactly. In a sum, the part of a group is its own change. A ratio
+//! changes in two ways: because the ratios of groups change (rate), and because the shares of groups change (mix).
+//! Each is taken at the mean of the two periods, so that the order of the periods does not matter and nothing is left
+//! over. All parts are rounded to the digits of the answer; the largest part takes the rounding difference.
+//! `remainder` is computed from the rounded numbers, and is not 0 only if rows are in several groups.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Serialize;
@@ -14,40 +14,40 @@ use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::scan::Sums;
 use crate::query::number::Number;
 
-/// Groups shown for a dimension; the rest are put together.
+/// Number of groups shown for a dimension; the rest are combined.
 const MAX_SHOWN: usize = 20;
 
-/// What the groups of one dimension have to do with the change.
+/// The change by the groups of one dimension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Drivers {
-    /// What it is grouped by.
+    /// The dimension.
     #[schema(example = "channel")]
     pub dimension: &'static str,
-    /// The groups, those that moved the figure most first; at most 20.
+    /// The groups, largest contribution first; at most 20.
     pub groups: Vec<Driver>,
-    /// What all further groups have to do with it together; absent: there are none.
+    /// All further groups combined; absent: there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other: Option<Other>,
-    /// The change minus all parts: 0, unless rows stand in several groups.
+    /// The change minus all parts: 0, unless rows are in several groups.
     pub remainder: Number,
 }
 
-/// What one group has to do with the change.
+/// The contribution of one group to the change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Driver {
-    /// The group; null is a group of its own.
+    /// The group; null is a separate group.
     #[schema(example = "whatsapp")]
     pub group: Option<String>,
-    /// Its figure in the range; null: it has none.
+    /// Its value in the range; null: it has none.
     pub value: Option<Number>,
-    /// Its figure in the previous period.
+    /// Its value in the previous period.
     pub previous: Option<Number>,
-    /// Its part in the change.
+    /// Its contribution to the change.
     pub contribution: Number,
-    /// Of a ratio: how much of it comes from the group's own figure.
+    /// For a ratio: the part of the contribution from the group's own ratio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Number>,
-    /// Of a ratio: how much of it comes from the group's share.
+    /// For a ratio: the part of the contribution from the group's share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mix: Option<Number>,
 }
@@ -55,22 +55,22 @@ pub struct Driver {
 /// Groups that are not shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Other {
-    /// How many.
+    /// Number of groups.
     pub group_count: usize,
-    /// Their part in the change.
+    /// Their contribution to the change.
     pub contribution: Number,
 }
 
 /// A group in the previous period and in the range.
 pub(super) type Periods = (Option<String>, Sums, Sums);
 
-/// The difference of two figures as they are shown.
+/// Returns the difference of two values as they are shown.
 pub(super) fn change(previous: Decimal, current: Decimal) -> Decimal {
     rounded(current) - rounded(previous)
 }
 
-/// The parts that the groups of `dimension` have in the change of a figure that adds up, or whose parts do; `whole` is
-/// all of it in the two periods.
+/// Returns the contributions of the groups of `dimension` to the change of a sum or a ratio; `before` and `after` are
+/// the totals of the two periods.
 pub(super) fn of(
     dimension: &'static str,
     groups: &[Periods],
@@ -110,32 +110,32 @@ pub(super) fn of(
     Some(Drivers { dimension, groups: drivers, other, remainder })
 }
 
-/// A group's figure; `None`: it has none.
+/// Returns a group's value; `None`: it has none.
 fn figure(sums: Sums, is_ratio: bool) -> Option<Decimal> {
     if is_ratio { sums.value.checked_div(sums.known) } else { Some(sums.value) }
 }
 
-/// What a group's own figure and what its share did to a ratio, each group and whole in two periods.
+/// Returns the effects of a group's own ratio and of its share on a ratio, given group and whole in two periods.
 fn effects(previous: (Sums, Sums), current: (Sums, Sums)) -> (Decimal, Decimal) {
     let two = Decimal::TWO;
     let share = |(group, whole): (Sums, Sums)| group.known.checked_div(whole.known).unwrap_or_default();
     let height = |(group, whole): (Sums, Sums)| group.value.checked_div(whole.known).unwrap_or_default();
     let whole = |(_, whole): (Sums, Sums)| whole.value.checked_div(whole.known).unwrap_or_default();
     let own = |(group, _): (Sums, Sums)| group.value.checked_div(group.known);
-    // shares add up to 1 in both periods, so that any level may be taken off: with this one, more of a group that is
-    // worse than the whole counts as a loss
+    // Shares add up to 1 in both periods, so that any constant level may be subtracted. With this one, growth of a
+    // group that is worse than the whole counts as a loss.
     let level = (whole(previous) + whole(current)) / two;
     let (share_before, share_after) = (share(previous), share(current));
     let all = height(current) - height(previous) - level * (share_after - share_before);
     let rate = match (own(previous), own(current)) {
         (Some(before), Some(after)) => (share_before + share_after) / two * (after - before),
-        // it was not there, or is there no more: its share alone has changed
+        // The group is missing in one of the periods: only its share has changed.
         _ => Decimal::ZERO,
     };
     (rate, all - rate)
 }
 
-/// Gives what rounding has left over to the largest part. More than rounding can leave is left where it is.
+/// Adds the rounding difference to the largest part. A difference too large for rounding stays a remainder.
 fn settle(drivers: &mut [Driver], change: Decimal) {
     let left: Decimal = change - drivers.iter().map(|driver| driver.contribution.0).sum::<Decimal>();
     let most = Decimal::new(i64::try_from(drivers.len()).unwrap_or(i64::MAX).saturating_add(1), Number::DIGITS);
@@ -164,7 +164,7 @@ mod tests {
         (Some(name.to_owned()), sums(previous.0, previous.1), sums(current.0, current.1))
     }
 
-    /// Of groups that do not overlap.
+    /// Drivers of groups that do not overlap.
     fn parts(groups: &[Periods], additivity: Additivity) -> Option<Drivers> {
         let mut whole = (Sums::default(), Sums::default());
         for (_, previous, current) in groups {
@@ -188,16 +188,16 @@ mod tests {
 
     #[test]
     fn a_ratio_moves_by_rate_and_by_mix() {
-        // 8 of 10 and 2 of 10: 0.5; then 8 of 10 and 6 of 30: 0.35, though neither group changed: all of it is mix
+        // 8 of 10 and 2 of 10: 0.5; then 8 of 10 and 6 of 30: 0.35. Neither group's ratio changed: all of it is mix.
         let same = [group("good", (8, 10), (8, 10)), group("poor", (2, 10), (6, 30))];
         let found = parts(&same, Additivity::RatioOfSums).unwrap();
         let poor = found.groups.iter().find(|driver| driver.group.as_deref() == Some("poor")).unwrap();
-        // share 0.5 -> 0.75 at 0.2, which is 0.225 below the mean level of 0.425
+        // Share 0.5 -> 0.75 at 0.2, which is 0.225 below the mean level of 0.425.
         assert_eq!((poor.rate, poor.mix), (Some(number("0")), Some(number("-0.05625"))));
         let good = found.groups.iter().find(|driver| driver.group.as_deref() == Some("good")).unwrap();
-        // share 0.5 -> 0.25 at 0.8, which is 0.375 above it
+        // Share 0.5 -> 0.25 at 0.8, which is 0.375 above it.
         assert_eq!((good.contribution, found.remainder), (number("-0.09375"), number("0")));
-        // the same shares, and one group gets worse: all of it is rate
+        // The same shares, and one group gets worse: all of it is rate.
         let worse = parts(&[group("a", (8, 10), (6, 10)), group("b", (2, 10), (2, 10))], Additivity::RatioOfSums);
         let worse = worse.unwrap();
         assert_eq!((worse.groups[0].rate, worse.groups[0].mix), (Some(number("-0.1")), Some(number("0"))));
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!((found.groups.len(), other.group_count, other.contribution), (20, 10, number("55")));
         assert_eq!(found.remainder, number("0"));
         assert_eq!(parts(&[group("a", (1, 2), (0, 0))], Additivity::RatioOfSums), None);
-        // two groups share a row: the parts are more than the change
+        // Two groups share a row: the parts are more than the change.
         let whole = (sums(0, 0), sums(3, 3));
         let double = of("tag", &[group("a", (0, 0), (2, 2)), group("b", (0, 0), (2, 2))], whole, Additivity::Sum);
         assert_eq!(double.unwrap().remainder, number("-1"));
@@ -222,7 +222,7 @@ mod tests {
         fn parts_add_up_to_the_change_to_the_last_digit(
             counts in proptest::collection::vec((0_i64..500, 0_i64..500, 0_i64..500, 0_i64..500), 1..40),
         ) {
-            // a numerator is a part of its denominator
+            // A numerator is a part of its denominator.
             let groups: Vec<Periods> = counts.iter().enumerate()
                 .map(|(n, (a, b, c, d))| group(&n.to_string(), (*a, a + b), (*c, c + d))).collect();
             if let Some(found) = parts(&groups, Additivity::RatioOfSums) {

@@ -1,8 +1,8 @@
-//! What is in the range and not in the figure, by reason.
+//! Rows in the range that a metric value excludes, by reason.
 //!
-//! Rows that never count are found with the figure's own rows and without its rule of counting; sessions that another
-//! provider has, or that are not decided yet, where they began. What nobody has seen yet cannot be counted: it is told
-//! as stretches of time that are not proven.
+//! Rows that never count are found with the value's own rows, without its rule of counting. Sessions to which the
+//! metric does not apply, or that are not decided yet, are found by their start. Sessions that were not read yet
+//! cannot be counted: they are reported as time ranges that are not proven.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -18,52 +18,52 @@ use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
-/// An open chat without a sign of life for so long is stale.
+/// An open chat without activity for this long is stale.
 const STALE_AFTER: TimeDelta = TimeDelta::hours(24);
-/// Stretches told; a source without any proof has one, so this is far off.
+/// Most ranges reported. A source without any proof has one, so this is seldom reached.
 const MAX_STRETCHES: usize = 100;
 
-/// What is not in the figure, by reason.
+/// Rows excluded from the value, by reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LeftOut {
-    /// Sessions that began in the range and are not decided, with a sign of life in the last 24 hours. Only of metrics
-    /// of outcomes.
+    /// Undecided sessions that began in the range, with activity in the last 24 hours. Only for metrics of outcomes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open: Option<i64>,
-    /// The same, without a sign of life for 24 hours.
+    /// Undecided sessions that began in the range, without activity in the last 24 hours. Only for metrics of
+    /// outcomes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_open: Option<i64>,
-    /// Those that should have told the figure and did not; as `unknown_count` of the figure.
+    /// Sessions or presences that lack the data the metric needs; as `unknown_count` of the value.
     pub unknown: i64,
-    /// Sessions that began in the range at sources that have no such notion, or of which it is not read.
+    /// Sessions that began in the range at sources to which the metric does not apply, or that do not fetch its data.
     pub not_applicable: i64,
-    /// Records of the sources that could not be normalized, of any time.
+    /// Records of the sources, of any time, that could not be normalized.
     pub rejected: i64,
     /// Sessions in the range that the provider deleted.
     pub deleted: i64,
-    /// Breakout rooms in the range: their parents stand for them.
+    /// Breakout rooms in the range; their parent sessions are counted instead.
     pub breakout_rooms: i64,
-    /// Stretches of the range, up to now, that are not proven complete: nobody knows what is missing there.
+    /// Parts of the range, up to now, that are not proven complete: data may be missing there.
     pub out_of_coverage: Vec<Stretch>,
 }
 
-/// A stretch of time that is not proven complete.
+/// A time range that is not proven complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Stretch {
     /// Slug of the source.
     #[schema(example = "rtk-prod")]
     pub source: String,
-    /// First instant.
+    /// First instant inside.
     pub from: DateTime<Utc>,
     /// First instant after it.
     pub to: DateTime<Utc>,
-    /// `before_history`: nothing so old is asked for; `has_gap`: reading failed; `accepted_gap`: the same, and an operator
-    /// accepts it; `awaiting_sync`: not read yet.
+    /// `before_history`: older data are not requested; `has_gap`: reading failed; `accepted_gap`: reading failed and
+    /// an operator accepts it; `awaiting_sync`: not read yet.
     #[schema(example = "awaiting_sync")]
     pub reason: &'static str,
 }
 
-/// What is left out of a figure of which `unknown` did not tell.
+/// Returns the rows excluded from a value; `unknown` is the value's count of rows without data.
 pub(super) async fn of(
     snapshot: &Snapshot,
     subject: &Subject<'_>,
@@ -86,7 +86,7 @@ pub(super) async fn of(
     })
 }
 
-/// Sessions in the range that were deleted, and breakout rooms.
+/// Counts deleted sessions and breakout rooms in the range.
 async fn never_counted(
     snapshot: &Snapshot,
     subject: &Subject<'_>,
@@ -99,7 +99,7 @@ async fn never_counted(
         "select count(distinct (s.source_id, s.session_id)) filter (where s.is_deleted_at_provider) as deleted,
                 count(distinct (s.source_id, s.session_id)) filter (where s.is_part_of_session",
     );
-    // each in one of the two
+    // Each session is counted in one of the two.
     sql.push(if subject.query.filter.includes_deleted { "" } else { " and not s.is_deleted_at_provider" });
     sql.push(") as breakout_rooms");
     if subject.metric.additivity.is_along_time() {
@@ -115,7 +115,7 @@ async fn never_counted(
     counts.map_err(reading(what))
 }
 
-/// Sessions that began in the range: at sources that cannot tell the metric, and open ones of those that can.
+/// Counts sessions that began in the range: those at sources without the metric, and open ones at the other sources.
 async fn elsewhere(
     snapshot: &Snapshot,
     subject: &Subject<'_>,
@@ -143,7 +143,7 @@ async fn elsewhere(
     counts.map_err(reading(what))
 }
 
-/// What of the range, as far as it has passed, is not proven by the sources that are still polled.
+/// Returns the parts of the range, up to now, that the enabled sources have not proven.
 fn stretches(sources: &[&Source], range: TimeRange, now: DateTime<Utc>) -> Vec<Stretch> {
     let mut found = Vec::new();
     for source in sources.iter().filter(|source| source.is_enabled) {

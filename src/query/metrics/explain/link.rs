@@ -1,7 +1,7 @@
-//! The way from a figure to the rows behind it: an address that repeats the question.
+//! Links from a metric value to the rows behind it: a URL that repeats the request.
 //!
-//! Given once with an answer, as a template (RFC 6570), and filled in for a figure that is explained. The only place
-//! here that knows an address, so that whoever has a figure need not put it together.
+//! An answer has one link, as a template (RFC 6570); an explained value has it filled in. Only this module knows the
+//! URL, so that callers need not build it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -17,12 +17,12 @@ use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::filter::{Condition, Test, is_filterable};
 use crate::query::metrics::group::{Fold, Member};
 
-/// The template of the rows behind any figure of the answer to `query`.
+/// Returns the link template for all values of the answer to `query`.
 pub fn template(query: &MetricQuery) -> String {
     format!("/v1/metrics/rows?{}{{&metrics,from,to,group}}", choice(query))
 }
 
-/// The same of what is not shown by itself; `None`: there is no condition that says it.
+/// Returns the link template for the groups that are not shown separately; `None` if no condition selects them.
 pub(in crate::query::metrics) fn template_of_rest(
     query: &MetricQuery,
     fold: &Fold,
@@ -51,7 +51,7 @@ pub(in crate::query::metrics) fn template_of_rest(
     Some(template(&query))
 }
 
-/// The address of the rows behind one figure.
+/// Returns the link to the rows behind one value.
 pub(super) fn of(subject: &Subject<'_>) -> String {
     if let Some(list) = subject.metric.rows.listed_at() {
         return list.to_owned();
@@ -69,7 +69,7 @@ pub(super) fn of(subject: &Subject<'_>) -> String {
     text
 }
 
-/// What all figures of a question have in common.
+/// Returns the query parameters that all values of a request share.
 fn choice(query: &MetricQuery) -> String {
     let filter = &query.filter;
     let mut text = format!("zone={}", encoded(query.zone.name()));
@@ -104,7 +104,7 @@ fn choice(query: &MetricQuery) -> String {
     text
 }
 
-/// Values as a comma list, or, where that would say something else, as a JSON array.
+/// Returns values as a comma-separated list or, if that would be ambiguous, as a JSON array.
 fn listed(values: &[String]) -> String {
     let is_plain =
         |value: &String| value.trim() == value && !value.is_empty() && !value.contains(',') && !value.starts_with('[');
@@ -112,11 +112,11 @@ fn listed(values: &[String]) -> String {
 }
 
 fn push(text: &mut String, name: &str, value: &str) {
-    // writing into a text cannot fail
+    // Writing to a `String` cannot fail.
     let _ = write!(text, "&{name}={}", encoded(value));
 }
 
-/// Percent-encoded, all but what no address gives a meaning.
+/// Percent-encodes a value, except characters without a special meaning in a query string.
 fn encoded(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {

@@ -1,9 +1,9 @@
-//! A figure that explains itself.
+//! Explanations of metric values.
 //!
-//! [`explain`] says of one figure what it is made of, what was left out and why, what became of it since yesterday, what
-//! moved it against the previous period, and the SQL that yields it; [`rows()`] gives the sessions, messages or presences
-//! behind it. All of it is read from the rows the figure is made from ([`subject`]), and the figure itself comes from
-//! the same answer as any other: nothing is worked out a second way.
+//! [`explain`] returns the composition of one value, the rows it excludes and why, its changes since yesterday, the
+//! drivers of its change since the previous period, and the SQL that computes it. [`rows()`] returns the sessions,
+//! messages or presences behind it. All of this uses the rows that the value is computed from ([`subject`]), and the
+//! value itself comes from a normal metrics query, so that the two cannot differ.
 
 mod changes;
 mod drivers;
@@ -40,56 +40,57 @@ use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::{answer, cell, currency, hindsight};
 use crate::query::snapshot::Snapshot;
 
-/// Changes since so long ago are told where a question does not say.
+/// Default age of the changes that are reported.
 pub const CHANGED_WITHIN: TimeDelta = TimeDelta::hours(24);
 
-/// A figure, and why it is what it is.
+/// A metric value and its explanation.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Explanation {
     /// The metric.
     #[schema(example = "resolution_rate")]
     pub metric: &'static str,
-    /// Grows when it changes its meaning.
+    /// Version of the definition; increases when its meaning changes.
     #[schema(example = 1)]
     pub definition_version: u16,
-    /// Its name for people.
+    /// Display name.
     pub label: &'static str,
-    /// What is counted.
+    /// Unit of the value.
     pub unit: &'static str,
-    /// Of money: its currency, ISO 4217. Absent: it is no money, or there are no prices.
+    /// Currency of money, ISO 4217. Absent: the unit is not money, or there are no prices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    /// What it means.
+    /// Meaning of the metric.
     pub description: &'static str,
-    /// How it is worked out.
+    /// How it is computed.
     pub formula: &'static str,
     /// When it is null.
     pub null_rule: &'static str,
     /// The range, and how far it is proven.
     pub bucket: Bucket,
-    /// The figure.
+    /// The value.
     pub figure: Value,
-    /// What it is made of.
+    /// Composition of the value.
     pub parts: Parts,
-    /// What is in the range and not in it.
+    /// Rows in the range that the value excludes.
     pub left_out: LeftOut,
-    /// What became of it since.
+    /// Changes since an earlier time.
     pub changed: Changes,
-    /// The previous period, and what moved the figure since; absent for a figure of the past (`as_known_at`).
+    /// The previous period, and the drivers of the change since; absent for a past value (`as_known_at`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
-    /// One statement over the schema `analytics` that yields the figure.
+    /// One SQL statement over the schema `analytics` that computes the value.
     pub sql: String,
-    /// Where the sessions, messages, presences or people behind it are; of what belongs to no session, where it is listed.
+    /// Link to the sessions, messages, presences or people behind the value; for metrics whose rows belong to no
+    /// session, link to the list of those rows.
     #[schema(
         example = "/v1/metrics/rows?zone=Europe/Berlin&metrics=sessions&from=2026-11-18T00:00:00%2B01:00&to=2026-11-19T00:00:00%2B01:00"
     )]
     pub rows: String,
-    /// How far the data is complete.
+    /// Completeness of the data.
     pub freshness: Freshness,
 }
 
-/// Explains a figure as the catalog, which must reach back over the previous period, and the present allow.
+/// Explains a value. The catalog must cover the previous period as well as the range.
 pub async fn explain(
     snapshot: &Snapshot,
     catalog: &Catalog,
@@ -143,22 +144,22 @@ pub async fn explain(
     })
 }
 
-/// What is asked about a figure.
+/// Options of an explanation.
 #[derive(Debug, Clone)]
 pub struct Explaining {
-    /// Changes since then.
+    /// Start of the changes to report.
     pub since: DateTime<Utc>,
-    /// Drivers by these dimensions; empty: by all the metric can be grouped by.
+    /// Dimensions of the drivers; empty: all dimensions that the metric can be grouped by.
     pub dimensions: Vec<Dimension>,
-    /// Whether the range was asked for in days, whatever months it covers.
+    /// Whether the range was requested as a number of days, even if it covers whole months.
     pub is_of_days: bool,
-    /// The present.
+    /// The current time.
     pub now: DateTime<Utc>,
-    /// When freshness is called stale.
+    /// Age at which data count as stale.
     pub stale_after: TimeDelta,
 }
 
-/// The figure, as any question is answered.
+/// Returns the value, computed by a normal query.
 pub(super) async fn figure(
     snapshot: &Snapshot,
     catalog: &Catalog,
@@ -175,7 +176,7 @@ pub(super) async fn figure(
     let mut rows = answer.rows.into_iter();
     let row = rows.find(|row| row.dimensions.iter().all(|(name, value)| is_asked(name, value)));
     let value = row.and_then(|mut row| row.values.remove(subject.metric.id));
-    // a group of which nothing was found is no row there
+    // A group for which no data were found has no row in the answer.
     let polled: Vec<&Source> = subject.sources.iter().copied().filter(|source| source.is_enabled).collect();
     let nothing = || {
         let known_at = subject.query.as_known_at.unwrap_or(now);

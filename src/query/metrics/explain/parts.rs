@@ -1,7 +1,6 @@
-//! What a figure is made of, by what tells its parts apart best: outcomes, classes, states, or providers.
+//! Composition of a value: its parts by outcome, class, state or provider.
 //!
-//! Which one that is follows from the columns in the metric's SQL, so that a new metric is explained without a word
-//! here.
+//! The columns in the metric's SQL decide which of these is used, so that a new metric needs no code here.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,37 +11,37 @@ use crate::query::metrics::registry::{Additivity, Metric, Rows};
 use crate::query::metrics::scan::Sums;
 use crate::query::number::Number;
 
-/// What a figure is made of.
+/// Composition of a metric value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Parts {
-    /// What tells the parts apart.
+    /// The dimension of the parts.
     #[schema(example = "outcome")]
     pub by: &'static str,
-    /// The parts; of sums and ratios they add up to the figure's.
+    /// The parts; for sums and ratios they add up to the value.
     pub items: Vec<Part>,
 }
 
 /// One part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Part {
-    /// The class; null is a class of its own.
+    /// The class; null is a separate class.
     #[schema(example = "resolved")]
     pub class: Option<String>,
-    /// What it adds to the figure; where nothing can be added, its own. Absent: a ratio, or nothing was measured.
+    /// The class's contribution to the value; if values cannot be added, its own value. Absent: a ratio, or no data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Number>,
-    /// Of a ratio: what it adds to the part above.
+    /// For a ratio: the class's contribution to the numerator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub numerator: Option<Number>,
-    /// Of a ratio: what it adds to the part below.
+    /// For a ratio: the class's contribution to the denominator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denominator: Option<Number>,
-    /// Those of the class that should have told the figure and did not; absent: none.
+    /// Sessions or presences of the class that lack the data the metric needs; absent: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown_count: Option<i64>,
 }
 
-/// What tells the parts of a metric apart best.
+/// Returns the most informative dimension for the parts of a metric.
 pub(super) fn dimension(metric: &Metric) -> Dimension {
     let names = |column: &str| [metric.value_sql, metric.known_sql].iter().any(|sql| sql.contains(column));
     let best = if names("s.outcome") {
@@ -59,13 +58,13 @@ pub(super) fn dimension(metric: &Metric) -> Dimension {
     if metric.can_be_grouped_by(best) { best } else { Dimension::Provider }
 }
 
-/// Whether nothing was measured: a percentile of nothing is not 0, nor is a sum of which nobody told a part.
+/// Returns whether there are no data: then a percentile is not 0, nor is a sum of which every part is unknown.
 fn is_none(metric: &Metric, sums: Sums) -> bool {
     let is_measured = matches!(metric.additivity, Additivity::Percentile | Additivity::MaximumAsOf);
     sums.known.is_zero() && (is_measured || sums.unknown > 0)
 }
 
-/// The parts, of which `groups` are the sums.
+/// Returns the composition; `groups` are the sums of the parts.
 pub(super) fn of(metric: &Metric, by: Dimension, groups: Vec<GroupSums>) -> Parts {
     let is_ratio = metric.additivity == Additivity::RatioOfSums;
     let items = groups.into_iter().filter_map(|(class, sums)| {

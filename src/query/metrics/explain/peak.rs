@@ -1,6 +1,6 @@
-//! What a figure along time rests on: who was there; of a maximum, in the instant at which it was reached first.
+//! Rows behind a metric along time: everything present in the range, or, for a maximum, when it was first reached.
 //!
-//! All of it comes from the sweep that reads the figure itself, cut down to one group.
+//! All of it comes from the query that reads the value itself, narrowed to one group.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Row;
@@ -12,7 +12,7 @@ use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
-/// When the maximum was reached first; `None`: nothing was there.
+/// Returns when the maximum was first reached; `None`: nothing was present.
 pub(super) async fn first(
     snapshot: &Snapshot,
     subject: &Subject<'_>,
@@ -30,14 +30,14 @@ pub(super) async fn first(
     rows.first().map(|row| row.try_get("at")).transpose().map_err(reading("when a maximum was reached"))
 }
 
-/// Those who were there at an instant.
+/// Adds the rows present at an instant.
 pub(super) fn push_present(sql: &mut Statement, subject: &Subject<'_>, at: DateTime<Utc>, now: DateTime<Utc>) {
-    // the instant alone: whoever leaves in it has left
+    // The instant alone: a presence that ends in it is not included.
     let instant = TimeRange { from: at, to: at + TimeDelta::microseconds(1) };
     push_stays(sql, subject, instant, now);
 }
 
-/// Those who were there in a range.
+/// Adds the rows present in a range.
 pub(super) fn push_stays(sql: &mut Statement, subject: &Subject<'_>, range: TimeRange, now: DateTime<Utc>) {
     sweep::push_stays(sql, &subject.query, subject.metric.rows, &subject.telling_ids(), range, now);
     for (dimension, value) in &subject.group {

@@ -1,8 +1,8 @@
-//! What one row gives to a figure, as SQL.
+//! The contribution of one row to a value, as SQL.
 //!
-//! Of sums it is the figure's own sum over that row alone. A percentile rests on the one or two values it lies between,
-//! with the weights of the interpolation; of different people the first row of each counts. The values and the people
-//! are read from the metric's own SQL, so that nothing is said of them twice.
+//! For sums it is the metric's own sum over that row alone. A percentile depends on the one or two values it lies
+//! between, with the weights of the interpolation. In a distinct count the first row of each person counts. The
+//! values and the persons are read from the metric's own SQL, so that they are defined only once.
 
 use chrono::{DateTime, Utc};
 
@@ -13,8 +13,8 @@ use crate::query::metrics::select::numbers;
 use crate::query::metrics::source::time;
 use crate::query::metrics::statement::Statement;
 
-/// Selects `at`, `source_id`, `session_id`, `row_id`, `value`, `known` and `unknown` of the rows after `after` that say
-/// anything of the figure.
+/// Selects `at`, `source_id`, `session_id`, `row_id`, `value`, `known` and `unknown` of the rows after `after` that
+/// contribute to the value or lack its data.
 pub(super) fn push(sql: &mut Statement, subject: &Subject<'_>, after: Option<&RowPosition>, now: DateTime<Utc>) {
     match (percentile(subject.metric), distinct(subject.metric)) {
         (Some(ranked), _) => push_ranked(sql, subject, &ranked, now),
@@ -29,7 +29,7 @@ pub(super) fn push(sql: &mut Statement, subject: &Subject<'_>, after: Option<&Ro
     push_after(sql, ["at", "source_id", "session_id", "row_id"], after);
 }
 
-/// Only what comes after the end of a page.
+/// Adds the condition for rows after the end of a page.
 pub(super) fn push_after(sql: &mut Statement, key: [&str; 4], after: Option<&RowPosition>) {
     let Some(after) = after else { return };
     sql.push(" and (").push(key.join(", ")).push(") > (");
@@ -37,7 +37,7 @@ pub(super) fn push_after(sql: &mut Statement, key: [&str; 4], after: Option<&Row
     sql.push_bind(after.session_id).push(", ").push_bind(after.row_id.clone()).push(")");
 }
 
-/// One row for each row of the figure, with its own numbers and `more`.
+/// Adds a query with one row for each row behind the value, with its own numbers and `more`.
 fn push_rows(sql: &mut Statement, subject: &Subject<'_>, more: &str, now: DateTime<Utc>) {
     let pass = subject.pass();
     let [value, known, unknown] = numbers(subject.metric, &pass);
@@ -48,7 +48,7 @@ fn push_rows(sql: &mut Statement, subject: &Subject<'_>, more: &str, now: DateTi
     sql.push(" group by 1, 2, 3, 4");
 }
 
-/// Which row of a session a row is; empty: the session is the row.
+/// Returns the SQL of a row's id within its session; empty: the session is the row.
 pub(super) fn row_id(rows: Rows) -> &'static str {
     match rows {
         Rows::Messages => "m.provider_message_id",
@@ -59,7 +59,7 @@ pub(super) fn row_id(rows: Rows) -> &'static str {
     }
 }
 
-/// A percentile's share of all values, and the values.
+/// The share of a percentile, and the SQL of its values.
 struct Ranked {
     share: String,
     value: String,
@@ -73,7 +73,7 @@ fn percentile(metric: &Metric) -> Option<Ranked> {
     Some(Ranked { share: share.to_owned(), value }).filter(|_| metric.additivity == Additivity::Percentile)
 }
 
-/// Those who count once, and which of their rows count.
+/// The SQL of what is counted once, and of which rows count.
 struct First {
     who: String,
     counts: String,
@@ -87,12 +87,12 @@ fn distinct(metric: &Metric) -> Option<First> {
     Some(first).filter(|_| metric.additivity == Additivity::Distinct)
 }
 
-/// The condition of a filter that follows an aggregate.
+/// Returns the condition of a filter that follows an aggregate.
 fn chosen(told: &str) -> Option<&str> {
     told.strip_prefix(" filter (where ").and_then(inside).map(|(condition, _)| condition)
 }
 
-/// What stands before the parenthesis that closes, and what after it.
+/// Splits at the closing parenthesis: returns the text before it and the text after it.
 fn inside(sql: &str) -> Option<(&str, &str)> {
     let mut depth = 0;
     let closing = sql.char_indices().find(|(_, c)| {
@@ -102,7 +102,8 @@ fn inside(sql: &str) -> Option<(&str, &str)> {
     closing.map(|(at, _)| (&sql[..at], &sql[at + 1..]))
 }
 
-/// The row at the place of the percentile and the next one, by their weights; the first takes what rounding leaves.
+/// Adds the row at the position of the percentile and the next one, with their weights; the first takes the rounding
+/// difference.
 fn push_ranked(sql: &mut Statement, subject: &Subject<'_>, Ranked { share, value }: &Ranked, now: DateTime<Utc>) {
     sql.push(
         "select * from (select at, source_id, session_id, row_id, known, unknown,
@@ -117,7 +118,7 @@ fn push_ranked(sql: &mut Statement, subject: &Subject<'_>, Ranked { share, value
     sql.push(") g) u) w) v) y");
 }
 
-/// The first row of everybody that counts.
+/// Adds the first row of each person that counts.
 fn push_first(sql: &mut Statement, subject: &Subject<'_>, First { who, counts }: &First, now: DateTime<Utc>) {
     sql.push(
         "select * from (select at, source_id, session_id, row_id, known, unknown,

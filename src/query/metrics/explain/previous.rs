@@ -1,7 +1,7 @@
-//! The previous period: as long as the range and right before it, by the calendar of the zone.
+//! The previous period: as long as the range and directly before it, by the calendar of the zone.
 //!
-//! It is the one a question is compared with: days are counted as days, months as months. Of a range that has not passed yet
-//! only as much is compared as has: half a day against a whole one would always be a loss.
+//! It is the period that a comparison uses: days are counted as days, months as months. If the range is not over,
+//! only the same share of the period is compared: half a day against a whole one would always be a loss.
 
 use chrono::{DateTime, SubsecRound, Timelike, Utc};
 use chrono_tz::Tz;
@@ -24,29 +24,30 @@ use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 
-/// The figure before, and what moved it since.
+/// The value of the previous period, and the drivers of the change since.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Previous {
     /// First instant of the previous period.
     #[schema(example = "2026-11-11T00:00:00+01:00")]
     pub from: String,
-    /// First instant after it. Of a range that still runs, the same part has passed.
+    /// First instant after it. If the range is not over, the period is cut to the same elapsed time.
     #[schema(example = "2026-11-18T00:00:00+01:00")]
     pub to: String,
-    /// The figure in it.
+    /// The value in the previous period.
     pub figure: Value,
-    /// The change since, of figures that add up or whose parts do; null: one of the two is null.
+    /// The change since, for sums and ratios; null: one of the two values is null.
     pub change: Option<Number>,
-    /// Why there are no drivers: `no_figure` (one of the two is null) or `not_additive` (the figure is no sum of parts).
+    /// Why there are no drivers: `no_figure` (one of the two values is null) or `not_additive` (the value is no sum
+    /// of parts).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_additive")]
     pub reason: Option<&'static str>,
-    /// What moved it, a set for each dimension; each adds up to the change.
+    /// Drivers of the change, one set for each dimension; each set adds up to the change.
     pub drivers: Vec<Drivers>,
 }
 
-/// The previous period of a range, the same as that of a question compared with its previous period, and as much of it as
-/// has passed of the range. `is_of_days`: the range was asked for in days, whatever months it covers.
+/// Returns the previous period of a range, as a comparison with `previous_period` uses it, cut to the elapsed time of
+/// the range. `is_of_days`: the range was requested as a number of days, even if it covers whole months.
 pub fn before(range: TimeRange, is_of_days: bool, zone: Tz, now: DateTime<Utc>) -> TimeRange {
     let minute = now.trunc_subsecs(0).with_second(0).unwrap_or(now);
     let is_running = range.from < now && now < range.to;
@@ -57,7 +58,7 @@ pub fn before(range: TimeRange, is_of_days: bool, zone: Tz, now: DateTime<Utc>) 
     TimeRange { from: previous.from, to: previous.to.min(range.from) }
 }
 
-/// What moved the figure, which is `current`, since the previous period.
+/// Returns the drivers of the change from the previous period to `current`.
 pub(super) async fn of(
     snapshot: &Snapshot,
     catalog: &Catalog,
@@ -97,7 +98,7 @@ async fn sets(
 ) -> Result<Vec<Drivers>, ReadError> {
     let range = subject.query.range;
     let between = TimeRange { from: previous.to, to: range.from };
-    // buckets must touch: what lies between the two is read and not looked at
+    // Buckets must touch: the time between the two is read and ignored.
     let mut buckets = vec![previous, range];
     if between.from < between.to {
         buckets.insert(1, between);
@@ -127,11 +128,11 @@ async fn sets(
     Ok(sets)
 }
 
-/// Whether a dimension says anything of the figure: it can be grouped by it, and some source can have it.
+/// Returns whether to report drivers by a dimension: the metric can be grouped by it, and some source can have it.
 fn is_told(subject: &Subject<'_>, dimension: Dimension, asked: &[Dimension]) -> bool {
     let has_it = || subject.telling.iter().any(|source| dimension.needs().of(source) != Applicability::NotApplicable);
     let is_of_group = subject.group.iter().any(|(other, _)| *other == dimension);
-    // groups that share sessions have no parts in a change; whoever asks for them is told the remainder
+    // Groups that share sessions do not add up to the change; they are reported on request only, with the remainder.
     (asked.is_empty() && !subject.metric.shares_sessions_in(dimension) || asked.contains(&dimension))
         && subject.metric.can_be_grouped_by(dimension)
         && !is_of_group
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn days_are_days_and_hours_are_hours() {
         let later = "2026-12-01T00:00:00Z";
-        // the day after the clocks went back: the one before has 25 hours
+        // The day after the clocks went back: the day before has 25 hours.
         assert_eq!(previous("2026-10-25T23:00:00Z", "2026-10-26T23:00:00Z", later), "24T22:00 25T23:00");
         assert_eq!(previous("2026-11-18T10:00:00Z", "2026-11-18T13:00:00Z", later), "18T07:00 18T10:00");
     }

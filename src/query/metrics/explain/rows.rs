@@ -1,9 +1,10 @@
-//! The rows behind a figure, each with what it adds.
+//! The rows behind a metric value, each with its contribution.
 //!
-//! A row's part comes from the figure's own SQL ([`piece`]), so rows and figure cannot disagree. Parts are
-//! rounded to the digits of the answer one after the other, with what rounding left over carried on to the next row
-//! and, in the cursor, to the next page: so all parts together are the figure to the last digit. The rows of a maximum
-//! are those that were there when it was reached first; to an average over time each adds its share of the time.
+//! The contribution of a row comes from the metric's own SQL ([`piece`]), so rows and value cannot disagree.
+//! Contributions are rounded to the digits of the answer one after the other. The rounding difference is carried on
+//! to the next row and, in the cursor, to the next page, so that all contributions add up to the value to the last
+//! digit. The rows of a maximum are those present when it was first reached; for an average over time, each row
+//! contributes its share of the time.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -22,7 +23,7 @@ use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
-/// Where a page ends: the sort key of its last row, and what rounding has left over up to there.
+/// End of a page: the sort key of its last row, and the rounding difference up to there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowPosition {
     /// The row's time.
@@ -31,23 +32,23 @@ pub struct RowPosition {
     pub source_id: i32,
     /// Its session.
     pub session_id: i64,
-    /// Which row of the session.
+    /// Id of the row within the session.
     pub row_id: String,
-    /// What was not given out yet, less than a last digit.
+    /// The rounding difference, less than one unit of the last digit.
     pub carried: String,
 }
 
 impl RowPosition {
-    /// What is carried on; a cursor that somebody else wrote carries nothing that could matter.
+    /// Returns the rounding difference; a manipulated cursor cannot carry one that matters.
     fn carried(&self) -> Decimal {
         self.carried.parse::<Decimal>().ok().filter(|left| left.abs() < Decimal::ONE).unwrap_or_default()
     }
 }
 
-/// A session, message or presence that a figure rests on.
+/// A session, message or presence that contributes to a value.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ContributingRow {
-    /// The time that puts it into the range: the metric's anchor.
+    /// The time that puts the row into the range: the metric's anchor.
     pub at: DateTime<Utc>,
     /// The session; see `/v1/sessions/{session_id}`.
     pub session_id: i64,
@@ -57,7 +58,7 @@ pub struct ContributingRow {
     /// Kind of platform.
     #[schema(example = "konvo")]
     pub provider: String,
-    /// The provider's id, to the letter.
+    /// The provider's id, unchanged.
     pub provider_session_id: String,
     /// `avatar`, `chat`, `meeting` or `livestream`.
     #[schema(example = "chat")]
@@ -70,23 +71,23 @@ pub struct ContributingRow {
     pub outcome: String,
     /// Way of contact.
     pub channel: Option<String>,
-    /// Which message (the provider's id), presence (our number), reply (its place) or person (a pseudonym) of the session;
-    /// absent: the session is the row.
+    /// Id of the message (the provider's), presence (ours), reply (its position) or person (a pseudonym) within the
+    /// session; absent: the session is the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_id: Option<String>,
-    /// What it adds to the figure, of a ratio to the part above; all of them together are the figure.
+    /// Contribution to the value, for a ratio to the numerator; all contributions add up to the value.
     pub contribution: Number,
-    /// Of a ratio: what it adds to the part below.
+    /// For a ratio: contribution to the denominator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denominator: Option<Number>,
-    /// It should have told the figure and did not.
+    /// Whether the row lacks the data that the metric needs.
     pub is_unknown: bool,
-    /// Where a page that ends here goes on.
+    /// The end of a page whose last row is this one.
     #[serde(skip)]
     pub position: RowPosition,
 }
 
-/// Up to `limit` rows of the figure, in the order of their time, after `after`.
+/// Returns up to `limit` rows of the value, in the order of their time, after `after`.
 pub async fn rows(
     snapshot: &Snapshot,
     subject: &Subject<'_>,
@@ -118,8 +119,8 @@ pub async fn rows(
         .map_err(reading("the rows of a figure"))
 }
 
-/// The rows of a figure along time; false: there are none. Each adds one to a maximum, and to an average the share of the
-/// time that it was there.
+/// Adds the rows of a metric along time; returns false if there are none. Each row contributes one to a maximum, and
+/// to an average its share of the time.
 async fn push_there(
     sql: &mut Statement,
     snapshot: &Snapshot,
@@ -139,7 +140,7 @@ async fn push_there(
         if range.from >= range.to {
             return Ok(false);
         }
-        // a share of a long range has more digits than a decimal of ours holds
+        // A share of a long range can have more digits than a `Decimal` holds.
         sql.push("round(extract(epoch from least(stay.ended_at, ")
             .push_bind(range.to)
             .push(") - greatest(")

@@ -1,8 +1,8 @@
-//! The SQL of a figure, for people: one statement over `analytics`, with its values written out.
+//! The SQL of a metric value, for readers: one statement over `analytics` with literal values.
 //!
-//! It is put together from the rows, the filter and the sums the figure itself is read with, so that it yields the same
-//! number in psql. What the service knows and the rows do not (that a range is not proven yet, that a provider has no
-//! such notion) stands in it as a comment, and makes the figure null where it is null.
+//! It is built from the rows, the filter and the sums that the value itself is read with, so that it returns the same
+//! number in psql. Knowledge that is not in the rows (that a range is not proven yet, that the metric does not apply
+//! to a provider) appears as a comment in the statement, and makes the value null where it is null.
 
 use chrono::{DateTime, Utc};
 
@@ -13,7 +13,7 @@ use crate::query::metrics::select::numbers;
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::sweep;
 
-/// The statement that yields `figure`, to be run by whoever may read `analytics`.
+/// Returns the statement that computes `figure`, for a role that may read `analytics`.
 pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> String {
     let metric = subject.metric;
     let header = format!("-- {} ({}): {}\n", metric.label, metric.id, metric.formula);
@@ -69,7 +69,7 @@ pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> S
     format!("{header}{note}{};\n", laid_out(&sql.literal(subject.query.zone)))
 }
 
-/// How many should have told the figure and did not; what was never read is looked for where its session began.
+/// Adds the count of rows without data; data that were never read count at the start of their session.
 fn push_unknown(sql: &mut Statement, subject: &Subject<'_>, unknown: &str, now: DateTime<Utc>) {
     let metric = subject.metric;
     sql.push(unknown);
@@ -84,7 +84,7 @@ fn push_unknown(sql: &mut Statement, subject: &Subject<'_>, unknown: &str, now: 
 fn push_along_time(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc>) {
     let figure = if subject.metric.additivity == Additivity::TimeAverage { "average" } else { "peak" };
     sql.push("max(").push(figure).push(")::numeric as value, ");
-    // nobody there, beside some of whom nothing is known, is no zero
+    // A peak of 0 beside sessions of unknown attendance is unknown, not 0.
     sql.push("coalesce(ceil(max(").push(figure).push(")), 0)::numeric as known_count, (select count(*) filter (where ");
     sql.push(subject.metric.is_unknown_sql).push(")");
     subject.push_started(sql, Counting::Counted, Naming::Slug, now);
@@ -100,7 +100,7 @@ fn push_along_time(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc
     }
 }
 
-/// Breaks a statement into lines before its clauses. Texts are left alone, and what stands deep inside parentheses.
+/// Breaks a statement into lines before its clauses. String literals and deeply nested text stay unchanged.
 pub(super) fn laid_out(sql: &str) -> String {
     const CLAUSES: [&str; 10] = [
         "select ",
@@ -129,7 +129,7 @@ pub(super) fn laid_out(sql: &str) -> String {
             text.push('\n');
             let is_part = !["select ", "union all "].iter().any(|clause| sql[at..].starts_with(clause));
             text.push_str(&"  ".repeat(depth + usize::from(is_part)));
-            // the `join` of a `left join` stays with it
+            // The `join` of a `left join` stays with it.
             after_join = at + if sql[at..].starts_with("left ") || sql[at..].starts_with("cross ") { 8 } else { 1 };
         }
         match c {
@@ -138,7 +138,7 @@ pub(super) fn laid_out(sql: &str) -> String {
             ')' if !in_text => depth = depth.saturating_sub(1),
             _ => {}
         }
-        // white space of the source is not kept, but that of texts is
+        // White space of the source is collapsed, except in string literals.
         is_after_space = !in_text && c.is_whitespace();
         if is_after_space {
             if !text.ends_with([' ', '\n']) {

@@ -1,8 +1,8 @@
-//! The figure that is asked about: one metric, one range, all sessions or those of one group.
+//! The value to explain: one metric, one range, all sessions or those of one group.
 //!
-//! Whatever is said about a figure is read from the rows the figure itself is made from: the rows and the filter come
-//! from the scan, and this file adds the range, the group and the sources that can tell the metric. Sources are bound by
-//! number, which indexes know, and shown by name, which people know.
+//! Every explanation reads the rows that the value itself is computed from: the rows and the filter come from the
+//! scan, and this module adds the range, the group and the sources to which the metric applies. Queries use source
+//! ids, for which there are indexes; the displayed SQL uses slugs.
 
 use std::collections::BTreeMap;
 
@@ -22,46 +22,46 @@ use crate::query::metrics::{MetricQuery, scan};
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 
-/// The value of a dimension; null is a value of its own.
+/// The value of a dimension; null is a separate value.
 pub type GroupValue = (Dimension, Option<String>);
 
-/// A figure, with the sources behind it.
+/// A metric value, with the sources behind it.
 #[derive(Debug, Clone)]
 pub struct Subject<'a> {
-    /// The metric, its range and what it is filtered by. Cut into one bucket; the dimensions are those of the group.
+    /// The metric, its range and its filter, in one bucket; the dimensions are those of the group.
     pub query: MetricQuery,
-    /// Which group of that question; empty: all of it.
+    /// The group; empty: all sessions.
     pub group: Vec<GroupValue>,
     /// The metric.
     pub metric: &'static Metric,
-    /// The sources asked about.
+    /// The sources selected by the filter.
     pub sources: Vec<&'a Source>,
-    /// Those of them that can tell the metric.
+    /// The selected sources to which the metric applies.
     pub telling: Vec<&'a Source>,
 }
 
 /// How sources are named in a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {
-    /// As the database finds them.
+    /// By id, which is indexed.
     Number,
-    /// As people know them.
+    /// By slug, which people know.
     Slug,
 }
 
-/// Which sessions a statement is about.
+/// The sessions that a statement covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counting {
-    /// Those that count.
+    /// Sessions that count.
     Counted,
-    /// All, with those that never count.
+    /// All sessions, including those that never count.
     All,
 }
 
 /// The sums of a group, one for each bucket.
 pub(super) type GroupSums = (Option<String>, Vec<Sums>);
 
-/// Whether a source can have rows in a group.
+/// Returns whether a source can have rows in a group.
 fn may_have(source: &Source, dimension: Dimension, value: Option<&String>) -> bool {
     match dimension {
         Dimension::Provider => value == Some(&source.provider),
@@ -72,7 +72,7 @@ fn may_have(source: &Source, dimension: Dimension, value: Option<&String>) -> bo
 }
 
 impl<'a> Subject<'a> {
-    /// The figure of `metric` in the range and with the filter of `query`.
+    /// Creates the value of `metric` for the range and the filter of `query`.
     pub fn new(catalog: &'a Catalog, query: &MetricQuery, metric: &'static Metric, group: Vec<GroupValue>) -> Self {
         let query = MetricQuery {
             metrics: vec![metric],
@@ -90,13 +90,13 @@ impl<'a> Subject<'a> {
         Self { query, group, metric, sources, telling }
     }
 
-    /// The same figure in another range.
+    /// Returns the same metric and group for another range.
     pub(super) fn within(&self, range: TimeRange) -> Self {
         let query = MetricQuery { range, buckets: vec![range], ..self.query.clone() };
         Self { query, ..self.clone() }
     }
 
-    /// The same figure as it was known.
+    /// Returns the same metric and group as known at `at`.
     pub(super) fn as_known_at(&self, at: DateTime<Utc>) -> Self {
         let query = MetricQuery { as_known_at: Some(at), ..self.query.clone() };
         Self { query, ..self.clone() }
@@ -106,17 +106,17 @@ impl<'a> Subject<'a> {
         self.telling.iter().map(|source| source.source_id).collect()
     }
 
-    /// The rows the figure is made from, with all conditions.
+    /// Adds the rows that the value is computed from, with all conditions.
     pub(super) fn push_rows(&self, sql: &mut Statement, counting: Counting, naming: Naming, now: DateTime<Utc>) {
         self.push_pass(sql, &self.pass(), counting, naming, now);
     }
 
-    /// The sessions that began in the range.
+    /// Adds the sessions that began in the range.
     pub(super) fn push_started(&self, sql: &mut Statement, counting: Counting, naming: Naming, now: DateTime<Utc>) {
         self.push_pass(sql, &Pass::first(), counting, naming, now);
     }
 
-    /// How the metric is read.
+    /// Returns how the metric is read.
     pub(super) fn pass(&self) -> Pass {
         Pass::of_one(&self.query)
     }
@@ -129,7 +129,7 @@ impl<'a> Subject<'a> {
             Counting::All => {}
         }
         for (dimension, value) in self.group.iter().filter(|(dimension, _)| dimension.column().is_some()) {
-            // what these rows do not have is null
+            // Dimensions that these rows lack are null.
             let column = column(*dimension, pass);
             match value {
                 Some(value) => _ = sql.push(" and ").push(column).push(" = ").push_bind(value.clone()),
@@ -149,7 +149,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The sums of the figure by `dimension`, in each of `buckets`, which must touch.
+    /// Reads the sums of the value by `dimension`, in each of `buckets`, which must touch.
     pub(super) async fn sums_by(
         &self,
         snapshot: &Snapshot,

@@ -1,35 +1,35 @@
-//! When a row counts, and how figures of different cells go together.
+//! The time at which a row counts, and how values of different cells combine.
 //!
-//! Two properties of a metric that decide how it is read: the time that puts its rows into a bucket, and whether what
-//! was read of two cells may be added. Knows no SQL but the names of columns.
+//! These two properties of a metric decide how it is read: the time that puts its rows into a bucket, and whether the
+//! values of two cells may be added. Names of columns are the only SQL here.
 
 /// The time that puts a row into a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
-    /// When the session, or the run, began.
+    /// Start of the session or the run.
     StartedAt,
-    /// When the chat was completed.
+    /// Completion of the chat.
     CompletedAt,
-    /// When the message was sent.
+    /// Time the message was sent.
     SentAt,
-    /// When the presence began.
+    /// Start of the presence.
     JoinedAt,
-    /// When the session ended.
+    /// End of the session.
     EndedAt,
-    /// The end of the bucket, or now if that is earlier: what is true then.
+    /// End of the bucket, or now if that is earlier; the state at that instant counts.
     AsOf,
-    /// When the person came first.
+    /// First visit of the person.
     FirstVisitAt,
-    /// When the record was first met.
+    /// Time the record was first seen.
     FirstSeenAt,
-    /// When the change became known.
+    /// Time the change became known.
     ChangedAt,
-    /// When the window that was compared begins.
+    /// Start of the compared window.
     WindowFrom,
 }
 
 impl Anchor {
-    /// All of them.
+    /// All anchors.
     pub const ALL: [Self; 10] = [
         Self::StartedAt,
         Self::CompletedAt,
@@ -43,7 +43,7 @@ impl Anchor {
         Self::WindowFrom,
     ];
 
-    /// The name of the column.
+    /// Returns the name of the column.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::StartedAt => "started_at",
@@ -60,29 +60,29 @@ impl Anchor {
     }
 }
 
-/// How figures of different cells go together.
+/// How values of different cells combine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Additivity {
-    /// They may be added.
+    /// Values may be added.
     Sum,
-    /// Their parts may be added, never the figures.
+    /// Numerators and denominators may be added, never the values.
     RatioOfSums,
-    /// Nothing may be added: the most of a whole is not the sum of the most of its parts. Swept along time.
+    /// Nothing may be added: the peak of a whole is not the sum of the peaks of its parts. Read along time.
     Maximum,
-    /// May be added over groups; over time it is weighted by the length of the buckets. Swept along time.
+    /// May be added over groups; over time it is weighted by the length of the buckets. Read along time.
     TimeAverage,
-    /// The same as a maximum, of a state at one instant.
+    /// Like a maximum, of a state at one instant.
     MaximumAsOf,
-    /// A state at one instant: it may be added over groups, and over time only the last one holds.
+    /// A state at one instant: it may be added over groups; over time only the last one counts.
     StateAsOf,
-    /// Different people: nobody counts twice, so nothing may be added.
+    /// Distinct people: a person counts once, so nothing may be added.
     Distinct,
-    /// A value that a share of all values does not exceed: nothing may be added.
+    /// A percentile: nothing may be added.
     Percentile,
 }
 
 impl Additivity {
-    /// The word for it.
+    /// Returns its name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sum => "sum",
@@ -95,12 +95,12 @@ impl Additivity {
         }
     }
 
-    /// Whether it is swept along time.
+    /// Returns whether it is read along time.
     pub fn is_along_time(self) -> bool {
         matches!(self, Self::Maximum | Self::TimeAverage)
     }
 
-    /// Whether the whole is what its parts add up to, source by source and bucket by bucket.
+    /// Returns whether parts add up to the whole, source by source and bucket by bucket.
     pub fn adds_up(self) -> bool {
         matches!(self, Self::Sum | Self::RatioOfSums)
     }

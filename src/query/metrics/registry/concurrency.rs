@@ -1,13 +1,13 @@
-//! Metrics of how many there were at once.
+//! Metrics of concurrency.
 //!
-//! They are read along time and are no sums over rows: what a cell has of them is swept for the cell, and the whole
-//! for the whole. Sessions count from their start to their effective end, presences from joining to leaving.
+//! They are read along time and are no sums over rows: each cell and the whole are read separately. Sessions count
+//! from their start to their effective end, presences from joining to leaving.
 
 use crate::query::metrics::registry::people::PRESENCE;
 use crate::query::metrics::registry::volume::COUNT;
 use crate::query::metrics::registry::{Additivity, Metric};
 
-/// Sessions along time.
+/// Base of metrics of sessions along time.
 const ALONG_TIME: Metric = Metric {
     null_rule: "Sessions that began in the range and ended nobody knows when are left out and in unknown_count.",
     is_unknown_sql: "s.ended_at is null and s.session_state not in ('live', 'open', 'never_started')",
@@ -17,7 +17,7 @@ const ALONG_TIME: Metric = Metric {
     ..COUNT
 };
 
-/// Metrics of how many there were at once.
+/// Metrics of concurrency.
 pub(super) static METRICS: [Metric; 3] = [
     Metric {
         id: "peak_concurrent_sessions",

@@ -1,12 +1,12 @@
-//! Metrics of the data itself: how complete and how fresh it is, what was refused, what changed afterwards.
+//! Metrics of the data itself: completeness, freshness, rejects and late changes.
 //!
-//! Their rows belong to a source and to no session (but for late changes): they are grouped by provider and source, and
-//! no choice of sessions means anything to them.
+//! Their rows belong to a source and to no session (except late changes): they are grouped by provider and source,
+//! and filters of sessions do not apply to them.
 
 use crate::query::metrics::registry::volume::COUNT;
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Rows};
 
-/// What the others are made from.
+/// Base of the other metrics here.
 const DATA: Metric = Metric { amount_sql: None, can_overlap: false, ..COUNT };
 
 /// Metrics of the data itself.

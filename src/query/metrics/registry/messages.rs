@@ -1,12 +1,12 @@
-//! Metrics of messages, turns and speed.
+//! Metrics of messages, turns and response times.
 //!
-//! What is counted over time goes by when messages were sent; what is said of a chat by when it began, from counters
-//! that were written with its messages. No message is read for them, and no text for any.
+//! Metrics of messages count by the time of sending. Metrics of chats count by the start of the chat and use counters
+//! that were written with its messages, so that they read no messages. No metric reads texts.
 
 use crate::query::metrics::registry::volume::COUNT;
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
 
-/// A metric of messages, in the bucket in which they were sent.
+/// Base of metrics of messages, in the bucket in which they were sent.
 const MESSAGE: Metric = Metric {
     anchor: Anchor::SentAt,
     needs: Needs::Messages,
@@ -17,7 +17,7 @@ const MESSAGE: Metric = Metric {
     ..COUNT
 };
 
-/// Words of messages: media has none.
+/// Base of metrics of words; media have none.
 const WORDS: Metric = Metric {
     unit: "words",
     null_rule: "Messages without text have no words and count for nothing. Sessions that began in the range and whose messages never came are in unknown_count.",
@@ -26,7 +26,7 @@ const WORDS: Metric = Metric {
     ..MESSAGE
 };
 
-/// A ratio over chats, in the bucket in which they began.
+/// Base of ratios over chats, in the bucket in which they began.
 const PER_CHAT: Metric = Metric {
     unit: "ratio",
     null_rule: "Chats whose messages were never fetched are in unknown_count and in neither part.",
@@ -38,7 +38,7 @@ const PER_CHAT: Metric = Metric {
     ..COUNT
 };
 
-/// How long a reply took.
+/// Base of metrics of the first response time.
 const FIRST_RESPONSE: Metric = Metric {
     unit: "seconds",
     additivity: Additivity::Percentile,
@@ -58,7 +58,7 @@ const REPLY_TIME: Metric = Metric {
     ..PER_CHAT
 };
 
-/// Metrics of messages, turns and speed.
+/// Metrics of messages, turns and response times.
 pub(super) static METRICS: [Metric; 13] = [
     Metric {
         id: "messages",

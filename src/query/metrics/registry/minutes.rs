@@ -1,7 +1,8 @@
-//! Metrics of time: what providers meter, what the clock says, what people spent.
+//! Metrics of time: metered minutes, clock time, and time spent by participants.
 //!
-//! These are different quantities and are never mixed silently; every answer lists the bases it added. Sums of minutes
-//! are refused by what a session has several of, since a session's minutes would be added once for each.
+//! These are different quantities and are never mixed silently; every answer lists the bases it added. Sums of
+//! minutes cannot be grouped by dimensions of which a session has several values, since its minutes would be added
+//! once for each.
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
@@ -9,17 +10,17 @@ use crate::query::metrics::registry::{Additivity, Metric, Needs};
 
 const PARTICIPANTS: Needs = Needs::PerSession(Stream::Participants);
 
-/// Sessions whose length is a length: over, and begun.
+/// Counts sessions whose length is final: they have started and ended.
 const IS_OVER: &str =
     "count(s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true)";
 const IS_OVER_UNKNOWN: &str =
     "count(*) filter (where not s.is_provisional and s.is_never_started is not true and s.duration_seconds is null)";
 const LENGTH_NULL_RULE: &str = "Sessions that run, open chats and sessions that never started are left out. Ended ones whose length is not known are in unknown_count.";
 
-/// A sum of minutes over sessions.
+/// Base of sums of minutes over sessions.
 const MINUTES: Metric = Metric { unit: "minutes", can_overlap: false, ..COUNT };
 
-/// A length of sessions at which a share of them lies.
+/// Base of percentiles of session length.
 const LENGTH: Metric = Metric {
     unit: "seconds",
     null_rule: LENGTH_NULL_RULE,
@@ -31,7 +32,7 @@ const LENGTH: Metric = Metric {
     ..COUNT
 };
 
-/// What is metered and sold.
+/// Base of metrics of metered minutes.
 const METERED: Metric = Metric {
     needs: Needs::Minutes,
     value_sql: "round(sum(s.minutes_consumed), 12)",

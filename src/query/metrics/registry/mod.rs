@@ -1,11 +1,11 @@
-//! The registry: what can be measured, and what each figure means.
+//! The registry: the definitions of all metrics.
 //!
-//! Everything that speaks of a metric is made from its line here: the list the API gives, the text of the
-//! API's description, `analytics.metric_definitions`, and the SQL. Each metric is three numbers over the rows of a cell
-//! (sessions, messages, presences, people): the value, what it rests on, and how many rows should have told it and did
-//! not. Where they are sums they may be added over sources and buckets that do not overlap, and a total is exactly the
-//! sum of its parts; a ratio is made from sums at the very end and never averaged. What is no sum (a percentile, a
-//! maximum, different people, a state) is read for each cell and for the total by itself. One family a file.
+//! Everything about a metric is generated from its entry here: the list in the API, the text of the OpenAPI
+//! description, `analytics.metric_definitions`, and the SQL. Each metric is three numbers over the rows of a cell
+//! (sessions, messages, presences, people): the value, the number of rows behind it, and the number of rows that lack
+//! its data. Sums may be added over sources and buckets that do not overlap, and a total is exactly the sum of its
+//! parts; a ratio is computed from sums at the very end and never averaged. Other metrics (a percentile, a maximum,
+//! distinct people, a state) are read separately for each cell and for the total. One family per file.
 
 pub mod anchor;
 mod concurrency;
@@ -35,48 +35,48 @@ use crate::query::metrics::dimension::{Dimension, Home};
 /// One metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
-    /// Its name in questions and answers.
+    /// Name in requests and answers.
     pub id: &'static str,
-    /// Grows when it changes its meaning.
+    /// Version; increases when the meaning changes.
     pub version: u16,
-    /// Its name for people.
+    /// Display name.
     pub label: &'static str,
-    /// What is counted.
+    /// Unit of the value.
     pub unit: &'static str,
-    /// What it means.
+    /// Meaning of the metric.
     pub description: &'static str,
-    /// How it is worked out, over the views of `analytics`.
+    /// How it is computed, over the views of `analytics`.
     pub formula: &'static str,
-    /// When a figure is null, beyond data that is not complete yet.
+    /// When a value is null, other than for incomplete data.
     pub null_rule: &'static str,
-    /// Which time puts a row into a bucket.
+    /// The time that puts a row into a bucket.
     pub anchor: Anchor,
-    /// How figures go together.
+    /// How values combine.
     pub additivity: Additivity,
     /// What a provider must have.
     pub needs: Needs,
-    /// What its rows are.
+    /// The kind of its rows.
     pub rows: Rows,
-    /// SQL aggregate, numeric: the figure, or the ratio's numerator. Of what is swept: not used.
+    /// SQL aggregate, numeric: the value, or the ratio's numerator. Not used for metrics along time.
     pub value_sql: &'static str,
-    /// SQL aggregate, a number: the rows the value rests on; the ratio's denominator.
+    /// SQL aggregate, a number: the rows behind the value; the ratio's denominator.
     pub known_sql: &'static str,
-    /// SQL aggregate, bigint: the rows that should have told the value and did not.
+    /// SQL aggregate, bigint: the rows that lack the data for the value.
     pub unknown_sql: &'static str,
-    /// SQL condition on a session: it should have told the value and did not.
+    /// SQL condition on a session: it lacks the data for the value.
     pub is_unknown_sql: &'static str,
-    /// What is unknown is counted where sessions began, since rows that were never read have no time.
+    /// Whether unknown rows count at the start of their session, since rows that were never read have no time.
     pub is_unknown_by_start: bool,
-    /// SQL expression over a session: what it gives to the sum, null where it gives nothing. `None`: a part of it
-    /// would mean nothing.
+    /// SQL expression over a session: its contribution to the sum, null if it contributes nothing. `None`: a part of
+    /// a session has no meaning.
     pub amount_sql: Option<&'static str>,
-    /// A session may count in several groups, because it is counted and not added up.
+    /// Whether a session may count in several groups, because it is counted and not added up.
     pub can_overlap: bool,
 }
 
 impl Metric {
-    /// Whether it can be grouped by `dimension`: its rows must have one value of it, or must be sessions that may count
-    /// in several groups.
+    /// Returns whether it can be grouped by `dimension`: its rows must have one value of it, or must be sessions that
+    /// may count in several groups.
     pub fn can_be_grouped_by(&self, dimension: Dimension) -> bool {
         let is_swept = self.additivity.is_along_time();
         let may_overlap = self.rows == Rows::Sessions && self.can_overlap && !is_swept;
@@ -93,7 +93,7 @@ impl Metric {
         }
     }
 
-    /// Whether a session counts in several groups of `dimension`, so that groups must not be added.
+    /// Returns whether a session counts in several groups of `dimension`, so that groups must not be added.
     pub fn overlaps_in(&self, dimension: Dimension) -> bool {
         match dimension.home() {
             Home::Presence | Home::Report | Home::Trail => self.rows == Rows::Sessions,
@@ -102,18 +102,19 @@ impl Metric {
         }
     }
 
-    /// Whether groups of `dimension` tell of the same rows, so that they do not make up the whole: what speakers said does.
+    /// Returns whether groups of `dimension` share rows, so that they do not add up to the whole; the words of
+    /// speakers do.
     pub fn shares_sessions_in(&self, dimension: Dimension) -> bool {
         self.overlaps_in(dimension) && dimension.home() != Home::Speaker
     }
 
-    /// Whether a figure of the past may change because time goes by, or because of what is no session's.
+    /// Returns whether a value of the past may change as time passes, or because of data that belong to no session.
     pub fn depends_on_now(&self) -> bool {
         let sql = [self.value_sql, self.known_sql, self.unknown_sql, self.is_unknown_sql];
         !self.is_of_sessions() || self.anchor == Anchor::AsOf || sql.into_iter().any(|sql| names(sql, "t"))
     }
 
-    /// Whether it can be counted elsewhere than where its session began.
+    /// Returns whether it can be counted elsewhere than at the start of its session.
     pub fn can_be_attributed(&self, attribution: Attribution) -> bool {
         let is_by_start = self.rows == Rows::Sessions && self.anchor == Anchor::StartedAt;
         match attribution {
@@ -123,30 +124,30 @@ impl Metric {
         }
     }
 
-    /// Whether its rows have an instant of their own, so that it is the same wherever sessions are counted.
+    /// Returns whether its rows have their own time, so that it does not depend on the attribution.
     pub fn has_own_time(&self) -> bool {
         let is_of_session = matches!(self.anchor, Anchor::StartedAt | Anchor::EndedAt) && self.is_of_sessions();
         !is_of_session
     }
 
-    /// Whether it is worked out from what sessions cost, which [`COST_OF_SESSION`] tells.
+    /// Returns whether it is computed from the cost of sessions, which [`COST_OF_SESSION`] gives.
     pub fn is_of_money(&self) -> bool {
         money::METRICS.iter().any(|metric| metric.id == self.id)
     }
 
-    /// Whether it is what is asked of sessions, so that questions may choose sessions for it.
+    /// Returns whether its rows belong to sessions, so that filters of sessions apply.
     pub fn is_of_sessions(&self) -> bool {
         self.rows.are_of_sessions()
     }
 }
 
-/// A transcript may come this long after its session ended without being missed.
+/// Time after the end of a session during which a missing transcript does not count as missing.
 pub const TRANSCRIPT_GRACE: TimeDelta = TimeDelta::hours(24);
 
 /// A percentile of fewer values is marked.
 pub const LOW_SAMPLE: i64 = 20;
 
-/// All metrics.
+/// Returns all metrics.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
     let families: [&'static [Metric]; 10] = [
         &volume::METRICS,
@@ -163,7 +164,7 @@ pub fn metrics() -> impl Iterator<Item = &'static Metric> {
     families.into_iter().flatten()
 }
 
-/// The metric of that name.
+/// Returns the metric of that name.
 pub fn metric(id: &str) -> Option<&'static Metric> {
     metrics().find(|metric| metric.id == id)
 }

@@ -1,12 +1,12 @@
-//! Metrics of money: what sessions cost by the rate cards that stand.
+//! Metrics of money: the cost of sessions by the current rate cards.
 //!
-//! What is sold of a session, how it is rounded and which card prices it is decided in the view
-//! `analytics.session_costs` alone; here it is only added up. A session without a price is unknown and never free.
+//! Only the view `analytics.session_costs` decides what is sold of a session, how it is rounded and which card prices
+//! it; here it is added up. A session without a price is unknown and never free.
 
 use crate::query::metrics::registry::volume::COUNT;
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs};
 
-/// The unit of amounts of money: which currency that is, each answer says.
+/// The unit of amounts of money; each answer states the currency.
 pub const MONEY: &str = "money";
 
 /// A sum of money, in the currency of the rate cards.
@@ -91,8 +91,7 @@ pub(super) static METRICS: [Metric; 5] = [
     },
 ];
 
-/// What the cost of a session `s` comes to: joined as `c` where a question is about money. Minutes of which a part is not
-/// known are not known.
+/// Joins the cost of a session `s` as `c`, for queries about money. Minutes of which a part is unknown are unknown.
 pub const COST_OF_SESSION: &str = " left join lateral (
     select sum(x.list_cost) as cost, coalesce(bool_and(x.list_cost is not null), false) as is_priced,
            case when s.minutes_consumed is not null

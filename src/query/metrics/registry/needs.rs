@@ -1,15 +1,15 @@
-//! What a provider must have for a metric to mean anything there.
+//! Requirements of metrics: what a provider must have for a metric to apply.
 //!
-//! A source without the notion is in neither part of a figure: it adds nothing, and makes nothing unknown. The same
-//! condition is told twice, of a source that was read and in SQL, so that a statement read by an analyst leaves out
-//! the same sources; a test compares the two.
+//! A source without it is in neither part of a value: it adds nothing, and makes nothing unknown. The condition
+//! exists twice, as code for a loaded source and as SQL, so that a statement shown to an analyst excludes the same
+//! sources; a test compares the two.
 
 use crate::model::session::SessionKind;
 use crate::model::source::MessageSupport;
 use crate::model::stream::Stream;
 use crate::query::catalog::Source;
 
-/// What a provider must have for a metric to mean anything there.
+/// What a provider must have for a metric to apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing: every provider has sessions.
@@ -20,7 +20,7 @@ pub enum Needs {
     Outcomes,
     /// Messages.
     Messages,
-    /// What is fetched session by session. Meetings and livestreams have it.
+    /// A stream that is fetched session by session. Meetings and livestreams have it.
     PerSession(Stream),
     /// Avatars, which can be launched through this service.
     Launches,
@@ -30,25 +30,25 @@ pub enum Needs {
     Meetings,
     /// People: the contacts of chats, the participants of meetings.
     People,
-    /// A list of the steps that mean a human took over, of providers of chats.
+    /// For providers of chats: a configured list of the steps that mean that a human took over.
     HumanSteps,
 }
 
-/// Whether a metric means anything for a source.
+/// Whether a metric applies to a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applicability {
-    /// It can be told.
+    /// It applies.
     Applicable,
-    /// The provider has no such notion.
+    /// The provider has no such data.
     NotApplicable,
-    /// The provider has it, but it is not read.
+    /// The provider has the data, but they are not fetched.
     NotFetched,
-    /// It would take a list that nobody has given.
+    /// It requires a list that is not configured.
     NotConfigured,
 }
 
 impl Needs {
-    /// All of them.
+    /// All requirements.
     pub const ALL: [Self; 13] = [
         Self::Nothing,
         Self::Minutes,
@@ -65,7 +65,7 @@ impl Needs {
         Self::HumanSteps,
     ];
 
-    /// Whether a source has it.
+    /// Returns whether a source fulfils it.
     pub fn of(self, source: &Source) -> Applicability {
         let has_kind = |kind: SessionKind| source.session_kinds.iter().any(|name| name == kind.as_str());
         let is_fetched = |stream: Stream| source.session_streams.iter().any(|name| name == stream.as_str());
@@ -95,7 +95,8 @@ impl Needs {
         if has { Applicability::Applicable } else { Applicability::NotApplicable }
     }
 
-    /// The same as a condition on a row of `analytics.sources` under the name `src`; `None`: every source has it.
+    /// Returns the same as a condition on a row of `analytics.sources` with the alias `src`; `None`: every source
+    /// fulfils it.
     pub fn condition_sql(self) -> Option<&'static str> {
         match self {
             Self::Nothing => None,
@@ -115,7 +116,7 @@ impl Needs {
         }
     }
 
-    /// A short name for it, as `analytics.metric_definitions` takes it.
+    /// Returns its short name in `analytics.metric_definitions`.
     pub fn code(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -131,7 +132,7 @@ impl Needs {
         }
     }
 
-    /// What it is, for people.
+    /// Returns its display name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Nothing => "every provider",
@@ -150,7 +151,7 @@ impl Needs {
         }
     }
 
-    /// The warning about sources that have it and are not asked for it: its code, and what is missing.
+    /// Returns the warning about sources that do not fetch it: its code, and the missing data.
     pub fn not_fetched(self) -> (&'static str, &'static str) {
         match self {
             Self::PerSession(Stream::Transcript) => ("transcripts_not_fetched", "Transcripts"),

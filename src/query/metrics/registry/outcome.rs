@@ -1,8 +1,8 @@
-//! Metrics of outcome: what was resolved, for good, and how long it took.
+//! Metrics of outcome: resolution, whether it lasted, and how long it took.
 //!
-//! Rates are over conversations that were completed in the range, so that both parts are of one set; the rate of a
-//! cohort is over those that began in it, and rises as they are completed. Whether a resolution held can only be said
-//! once there was time to come back.
+//! Rates are over conversations completed in the range, so that both parts cover one set. The rate of a cohort is
+//! over conversations that began in the range, and rises as they are completed. Whether a resolution lasted is known
+//! only after the person had time to come back.
 
 use crate::query::metrics::registry::volume::{COUNT, STATE};
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs};
@@ -11,7 +11,7 @@ const RESOLVED: &str = "(count(*) filter (where s.outcome = 'resolved'))::numeri
 const UNRESOLVED: &str = "(count(*) filter (where s.outcome = 'unresolved'))::numeric";
 const DECIDED: &str = "count(*) filter (where s.outcome in ('resolved', 'unresolved'))";
 
-/// A metric of resolution: they differ in one sum.
+/// Base of metrics of resolution, which differ in one sum.
 const RESOLUTION: Metric = Metric {
     null_rule: "Only completed sessions with a known outcome count. Sessions whose outcome the provider did not say are in unknown_count; where none has one, the figure is null.",
     anchor: Anchor::CompletedAt,
@@ -25,8 +25,8 @@ const RESOLUTION: Metric = Metric {
 
 const RATE: Metric = Metric { unit: "ratio", additivity: Additivity::RatioOfSums, ..RESOLUTION };
 
-/// Whether the person came back within a week: another session of the same person at the same account. A week is 168
-/// hours: seven days would be as long as the zone of whoever reads makes them.
+/// SQL for whether the person came back within a week: another session of the same person at the same account. A week
+/// is 168 hours; the length of seven days would depend on the zone of the database session.
 macro_rules! came_back {
     ($before:literal, $after:literal) => {
         concat!(
@@ -37,7 +37,7 @@ macro_rules! came_back {
     };
 }
 
-/// A time between two instants of resolved chats, at which a share of them lies.
+/// Base of percentiles of a time between two instants of resolved chats.
 const TIME_TO_RESOLUTION: Metric = Metric {
     unit: "seconds",
     null_rule: "Only resolved sessions count; those still open have no such time yet. It holds the time a customer took to answer too.",
@@ -46,7 +46,7 @@ const TIME_TO_RESOLUTION: Metric = Metric {
     ..RESOLUTION
 };
 
-/// A rate that needs humans to be recognised.
+/// Base of rates that need human steps to be configured.
 const HANDOFF: Metric = Metric {
     null_rule: "Null with the reason handoff_mapping_missing where human_steps of the source does not say which steps, skills or origins of messages are human: it is never guessed. Completed sessions whose way is not known are in unknown_count and in neither part.",
     needs: Needs::HumanSteps,

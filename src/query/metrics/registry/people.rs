@@ -1,8 +1,9 @@
-//! Metrics of people: who was there, how often, how long.
+//! Metrics of people: their number, frequency and duration of visits.
 //!
-//! A person is a pseudonym that the same account gives the same person; of somebody nobody knows each presence counts as
-//! one. Different people are counted for each cell and for the whole by itself: nobody counts twice in either. They are told
-//! apart as texts, byte by byte: as pairs they would take three times as long to sort.
+//! A person is a pseudonym, the same for the same person at the same account. Each presence of an unidentified
+//! participant counts as one person. Distinct people are counted separately for each cell and for the whole, so that
+//! a person counts once in either. They are compared as text, byte by byte: pairs would take three times as long to
+//! sort.
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
@@ -11,7 +12,7 @@ use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
 const PARTICIPANTS: Needs = Needs::PerSession(Stream::Participants);
 const NO_PARTICIPANTS: &str = "s.session_kind in ('meeting', 'livestream') and s.participant_count is null";
 
-/// A metric of presences, in the bucket in which they began.
+/// Base of metrics of presences, in the bucket in which they began.
 pub(super) const PRESENCE: Metric = Metric {
     anchor: Anchor::JoinedAt,
     needs: PARTICIPANTS,
@@ -22,7 +23,7 @@ pub(super) const PRESENCE: Metric = Metric {
     ..COUNT
 };
 
-/// A ratio over sessions with participants.
+/// Base of ratios over sessions with participants.
 const PER_SESSION: Metric = Metric {
     unit: "ratio",
     null_rule: "Sessions whose participants were never fetched are in unknown_count and in neither part.",
@@ -35,7 +36,7 @@ const PER_SESSION: Metric = Metric {
     ..COUNT
 };
 
-/// Different people.
+/// Base of metrics of distinct people.
 const PEOPLE: Metric = Metric {
     unit: "people",
     additivity: Additivity::Distinct,

@@ -1,13 +1,13 @@
-//! Metrics of media quality: how well the people in a meeting were heard and seen.
+//! Metrics of media quality: audio and video of the participants of meetings.
 //!
-//! Means are weighted by how long a presence was, so that a minute of bad sound weighs the same in a short and in a long
-//! one. A presence without a report is unknown; `quality_coverage_rate` says how many have one.
+//! Means are weighted by the length of a presence, so that a minute of bad sound weighs the same in a short and in a
+//! long one. A presence without a report is unknown; `quality_coverage_rate` gives the share that has one.
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::people::PRESENCE;
 use crate::query::metrics::registry::{Additivity, Metric, Needs};
 
-/// Mean opinion score: presences weighted by their length.
+/// Base of mean opinion scores: presences weighted by their length.
 const QUALITY: Metric = Metric {
     unit: "mean opinion score, 1 to 5",
     null_rule: "A presence without a score or without a length is in unknown_count and in neither part; so is a session whose participants were never fetched.",

@@ -1,7 +1,7 @@
-//! What one row of a metric is, and where such rows come from.
+//! The rows of metrics: what one row is, and where such rows come from.
 //!
-//! Rows decide what a metric can be grouped by, and which metrics of a question are read in one scan. Under the name `s`
-//! stand sessions, or, where rows belong to a source and to no session, these rows themselves.
+//! Rows decide what a metric can be grouped by, and which metrics of a query are read in one scan. The alias `s`
+//! stands for sessions or, if rows belong to a source and to no session, for these rows themselves.
 
 /// What one row of a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub enum Rows {
     Sessions,
     /// Messages.
     Messages,
-    /// Replies of chats: one for each turn of the customer that was replied to.
+    /// Replies in chats: one for each turn of the customer that received a reply.
     Replies,
     /// Presences in sessions.
     Presences,
@@ -18,13 +18,13 @@ pub enum Rows {
     Speakers,
     /// Visits: a person in a session.
     Visits,
-    /// People, once for each week after they came first.
+    /// People, once for each week after their first visit.
     Cohorts,
     /// Late changes of minutes.
     Changes,
     /// Records that could not be read.
     Rejects,
-    /// Values nobody expected.
+    /// Unexpected provider values.
     Drift,
     /// Runs of pollers.
     Runs,
@@ -35,12 +35,13 @@ pub enum Rows {
 }
 
 impl Rows {
-    /// Whether each belongs to a session, so that it has what sessions have and can be chosen by it.
+    /// Returns whether each row belongs to a session, so that it has the session's attributes and can be filtered by
+    /// them.
     pub fn are_of_sessions(self) -> bool {
         !matches!(self, Self::Cohorts | Self::Rejects | Self::Drift | Self::Runs | Self::Comparisons | Self::Streams)
     }
 
-    /// Where they are listed, if they belong to no session; `None`: they do.
+    /// Returns where rows that belong to no session are listed; `None`: they belong to sessions.
     pub fn listed_at(self) -> Option<&'static str> {
         match self {
             Self::Rejects => Some("/v1/sync/rejections"),
@@ -59,7 +60,7 @@ impl Rows {
         }
     }
 
-    /// What it is, for people.
+    /// Returns the display name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sessions => "sessions",

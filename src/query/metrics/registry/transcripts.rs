@@ -1,13 +1,13 @@
-//! Metrics of transcripts, summaries and of the way a chat took.
+//! Metrics of transcripts, summaries and trails of chats.
 //!
-//! What is fetched session by session and was never fetched is unknown, and never zero. What was said goes by when its
-//! session ended, since nothing is there before.
+//! Data that are fetched session by session and were never fetched are unknown, never zero. Metrics of speech count
+//! by the end of the session, since a transcript does not exist before.
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
 
-/// A metric of transcripts, in the bucket in which their session ended.
+/// Base of metrics of transcripts, in the bucket in which their session ended.
 const TRANSCRIPT: Metric = Metric {
     anchor: Anchor::EndedAt,
     needs: Needs::PerSession(Stream::Transcript),
@@ -19,7 +19,7 @@ const TRANSCRIPT: Metric = Metric {
     ..COUNT
 };
 
-/// Length of the way a chat took.
+/// Base of metrics of the length of a chat's trail.
 const TRAIL: Metric = Metric {
     unit: "steps",
     null_rule: "Chats whose state was not fetched are in unknown_count; an empty step counts as one.",

@@ -1,12 +1,11 @@
-//! Metrics of volume and life: how many sessions there are, which came about, which run.
+//! Metrics of volume and state: how many sessions there are, how many connected, how many are live.
 //!
-//! What is asked of an instant (which run, which wait for an end that nobody gives) is told for the end of each bucket,
-//! or for now if that is earlier; sessions are then found by when they began and ended, so that it can be told of
-//! the past too.
+//! States (live, waiting for a missing end) are given for the end of each bucket, or for now if that is earlier. They
+//! are computed from when sessions began and ended, so that they are available for the past too.
 
 use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
 
-/// What the others are made from.
+/// Base of all other metrics.
 pub(super) const COUNT: Metric = Metric {
     id: "sessions",
     version: 1,
@@ -28,7 +27,7 @@ pub(super) const COUNT: Metric = Metric {
     can_overlap: true,
 };
 
-/// What is true at an instant.
+/// Base of metrics of a state at an instant.
 pub(super) const STATE: Metric = Metric {
     anchor: Anchor::AsOf,
     additivity: Additivity::StateAsOf,
@@ -39,7 +38,7 @@ pub(super) const STATE: Metric = Metric {
 
 const NEVER_STARTED_UNKNOWN: &str = "count(*) filter (where s.is_never_started is null)";
 
-/// Metrics of volume and life.
+/// Metrics of volume and state.
 pub(super) static METRICS: [Metric; 7] = [
     COUNT,
     Metric {
