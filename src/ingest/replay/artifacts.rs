@@ -164,7 +164,9 @@ impl Work<'_> {
             let Ok(peer) = ProviderRecordId::parse(&part.name) else { continue };
             // a presence without a report at the provider is stored without bytes
             if let Some((Artifact::Quality(report), _)) = self.read(part, Some(&peer))? {
-                by_time.entry(part.fetched_at).or_default().push(report);
+                // a report that holds nothing is asked for again, and its row keeps when that was last
+                let at = if report.quality.is_some() { part.fetched_at } else { part.last_fetched_at };
+                by_time.entry(at).or_default().push(report);
             }
         }
         let mut rebuilt = Rebuilt::Unchanged;
