@@ -169,9 +169,9 @@ impl Work<'_> {
                 by_time.entry(at).or_default().push(report);
             }
         }
+        let is_something = by_time.values().flatten().any(|report| report.quality.is_some());
         let mut rebuilt = Rebuilt::Unchanged;
         for (at, reports) in by_time {
-            let is_something = reports.iter().any(|report| report.quality.is_some());
             let saved = self.save(Found::Quality(&reports), None, &[], &People::new(), at, is_something).await?;
             if saved != Rebuilt::Unchanged {
                 rebuilt = saved;
