@@ -193,21 +193,19 @@ impl CallBudget {
         let taken = turn.take().filter(|taken| taken.at.elapsed() < TAKEN_FOR);
         if let Some(mut taken) = taken
             && self.told_to_wait_until(clock.now()).is_none()
+            && let Some(number) = taken.numbers.next()
         {
-            if let Some(number) = taken.numbers.next() {
-                *turn = Some(taken);
-                return Ok(number);
-            }
+            *turn = Some(taken);
+            return Ok(number);
         }
         let mut waited_for = None;
         loop {
             let now = clock.now();
-            let decision = match self.told_to_wait_until(now) {
-                Some(until) => Decision::Blocked { until },
-                None => {
-                    let wanted = queue.waiting.load(Ordering::Relaxed);
-                    self.ledger.reserve(priority, wanted, now).await.map_err(Refusal::Unknown)?
-                }
+            let decision = if let Some(until) = self.told_to_wait_until(now) {
+                Decision::Blocked { until }
+            } else {
+                let wanted = queue.waiting.load(Ordering::Relaxed);
+                self.ledger.reserve(priority, wanted, now).await.map_err(Refusal::Unknown)?
             };
             let wait = match decision {
                 Decision::Granted { number, count } => {

@@ -284,7 +284,7 @@ async fn f85_p13_a_large_meeting_without_any_report_is_asked_for_each_a_few_time
     feed.set_depth("old", Depth { participants: participants.collect(), ..Depth::default() });
     let (world, simulator) = world_of(feed, Quirks::default()).await;
     for day in 1..=3 {
-        tokio::time::timeout(Duration::from_secs(60), world.poll()).await.expect("the poll ends");
+        tokio::time::timeout(Duration::from_mins(1), world.poll()).await.expect("the poll ends");
         let asked = simulator.requests().iter().filter(|request| request.path_and_query.contains("p-44")).count();
         assert!((day..=3 * day).contains(&asked), "day {day}: asked for {asked} times");
         world.clock.set(world.clock.now() + TimeDelta::days(1));
