@@ -149,3 +149,20 @@ fn names_say_what_a_file_is() {
         );
     }
 }
+
+/// Pronouns that leave out who acts.
+const REFUSED_WORDS: [&str; 6] = ["whoever", "whatever", "whom", "nobody", "somebody", "anew"];
+
+#[test]
+fn comments_name_who_acts_and_keep_the_width_of_the_code() {
+    for (path, text) in sources() {
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("//")) {
+            let place = format!("{}:{}", path.display(), number + 1);
+            assert!(line.chars().count() <= 120, "{place} is wider than 120 characters");
+            let refused = line.to_lowercase();
+            let refused =
+                refused.split(|letter: char| !letter.is_alphabetic()).find(|word| REFUSED_WORDS.contains(word));
+            assert_eq!(refused, None, "{place}: say who acts");
+        }
+    }
+}
