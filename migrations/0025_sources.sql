@@ -12,8 +12,8 @@ alter table core.sources add column credential_fingerprint text;
 -- Whether requests_per_minute is a ceiling that an operator set; else it is the rate that holds where the provider
 -- states none.
 alter table ingest.call_budgets add column is_set_by_hand boolean not null default false;
--- The pace by the provider's stated policies alone. It replaces the other one until lifted_until, by the pollers' clock:
--- a policy that is no longer stated stops lifting the pace after one of its windows. Null: nothing lifts it.
+-- The pace by the provider's stated policies alone. It replaces the other one until lifted_until, by the pollers'
+-- clock: a policy that is no longer stated stops lifting the pace after one of its windows. Null: nothing lifts it.
 alter table ingest.call_budgets add column lifted_until core.instant;
 alter table ingest.call_budgets add column lifted_spacing_us bigint check (lifted_spacing_us > 0);
 alter table ingest.call_budgets add column lifted_burst int check (lifted_burst > 0);
@@ -59,8 +59,8 @@ as $$
 $$;
 
 -- Takes as many of the wanted calls as may begin now, or says how long to wait for the first: exactly one of
--- call_number, wait_us and stated_until is not null. The calls taken have the numbers from call_number on. No row: there
--- is no such budget. Urgent calls may empty the bucket; depth leaves a fifth of it, backfill half.
+-- call_number, wait_us and stated_until is not null. The calls taken have the numbers from call_number on. No row:
+-- there is no such budget. Urgent calls may empty the bucket; depth leaves a fifth of it, backfill half.
 drop function ingest.reserve_call;
 create function ingest.reserve_call(of_budget text, priority text, app_now timestamptz, wanted bigint,
                                     db_now timestamptz default clock_timestamp())
@@ -123,9 +123,10 @@ end
 $$;
 
 -- Keeps what the answer to a call said. What is left of a window is kept as the number of the last call that may be
--- made in it: so calls under way are counted, of all instances. A lower limit holds at once, a higher one when the lower
--- one was not stated for one of its windows: gateways that state two limits in turn never lift the pace. Where a limit
--- falls and nothing says what is left, calls wait until the window that saw the old pace has room under the new limit.
+-- made in it: so calls under way are counted, of all instances. A lower limit holds at once, a higher one when the
+-- lower one was not stated for one of its windows: gateways that state two limits in turn never lift the pace. Where a
+-- limit falls and nothing says what is left, calls wait until the window that saw the old pace has room under the new
+-- limit.
 create or replace function ingest.observe_call(of_budget text, answered_call bigint, app_now timestamptz,
                                                block_until timestamptz, names text[], quotas bigint[], windows bigint[],
                                                remainings bigint[], resets timestamptz[])
