@@ -5,16 +5,14 @@
 //! call may be made. A [`Ledger`] stores this state: in this process ([`bucket`]) or where several instances share
 //! it. [`headers`] reads what the provider states about its limits.
 //!
-//! Callers of one process queue here. The first caller of each priority asks the ledger for all that wait behind
-//! it, so that many calls cost one round trip. A call is taken only when it begins, never in advance, so that a
-//! refusal of another instance's call stops it in time. Stated limits are written to the ledger in the same bundled
-//! way.
+//! Callers of one process queue here, so that only the first of each priority asks the ledger. A call is taken only
+//! when it begins, never in advance, so that a refusal of another instance's call stops it in time. Stated limits are
+//! written to the ledger for many answers at once; a refusal is written at once.
 
 pub mod bucket;
 pub mod headers;
 
-use std::ops::Range;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -106,7 +104,7 @@ pub enum Refusal {
 pub struct CallBudget {
     ledger: Arc<dyn Ledger>,
     /// One queue for each priority.
-    queues: [Queue; 3],
+    turns: [tokio::sync::Mutex<()>; 3],
     said: Mutex<Said>,
     writing: tokio::sync::Mutex<()>,
     /// A wait stated to this process; it is obeyed even when the ledger cannot be written.
@@ -114,9 +112,6 @@ pub struct CallBudget {
     /// Last known time between two calls at the steady rate.
     spacing_ms: AtomicU64,
 }
-
-/// A call taken for a waiting caller must begin within this time, or it is lost.
-const TAKEN_FOR: Duration = Duration::from_millis(100);
 
 /// While half of a quota is left, answers that repeat the same limits are written once in this time.
 const WRITTEN_AGAIN: Duration = Duration::from_millis(200);
@@ -130,42 +125,12 @@ struct Said {
     written: Option<(Instant, Observation)>,
 }
 
-/// The queue of one priority.
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: AtomicI64,
-    turn: tokio::sync::Mutex<Option<Taken>>,
-}
-
-/// Calls that the previous first caller took for those behind it.
-#[derive(Debug)]
-struct Taken {
-    numbers: Range<i64>,
-    at: Instant,
-}
-
-/// A caller in a queue; dropping it leaves the queue, so it also does so when its wait is cancelled.
-struct Waiting<'a>(&'a AtomicI64);
-
-impl<'a> Waiting<'a> {
-    fn begin(count: &'a AtomicI64) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl CallBudget {
     /// Creates a budget whose state is stored in `ledger`.
     pub fn new(ledger: Arc<dyn Ledger>) -> Self {
         Self {
             ledger,
-            queues: Default::default(),
+            turns: Default::default(),
             said: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
             blocked_until: Mutex::default(),
@@ -186,32 +151,19 @@ impl CallBudget {
             let wait = TimeDelta::from_std(wait).unwrap_or_else(|_| TimeDelta::zero());
             Refusal::Until(clock.now() + wait)
         };
-        let queue = &self.queues[priority as usize];
-        let _waiting = Waiting::begin(&queue.waiting);
-        let turn = timeout(self.patience(), queue.turn.lock()).await;
-        let mut turn = turn.map_err(|_| come_again(PATIENCE))?;
-        let taken = turn.take().filter(|taken| taken.at.elapsed() < TAKEN_FOR);
-        if let Some(mut taken) = taken
-            && self.told_to_wait_until(clock.now()).is_none()
-            && let Some(number) = taken.numbers.next()
-        {
-            *turn = Some(taken);
-            return Ok(number);
-        }
+        let turn = timeout(self.patience(), self.turns[priority as usize].lock()).await;
+        let _turn = turn.map_err(|_| come_again(PATIENCE))?;
         let mut waited_for = None;
         loop {
             let now = clock.now();
             let decision = if let Some(until) = self.told_to_wait_until(now) {
                 Decision::Blocked { until }
             } else {
-                let wanted = queue.waiting.load(Ordering::Relaxed);
-                self.ledger.reserve(priority, wanted, now).await.map_err(Refusal::Unknown)?
+                // one: calls taken for others could begin after another instance was refused
+                self.ledger.reserve(priority, 1, now).await.map_err(Refusal::Unknown)?
             };
             let wait = match decision {
-                Decision::Granted { number, count } => {
-                    *turn = Some(Taken { numbers: number + 1..number + count, at: Instant::now() });
-                    return Ok(number);
-                }
+                Decision::Granted { number, .. } => return Ok(number),
                 Decision::Wait { wait, spacing } => {
                     let spacing_ms = u64::try_from(spacing.as_millis()).unwrap_or(u64::MAX);
                     self.spacing_ms.store(spacing_ms, Ordering::Relaxed);
@@ -247,8 +199,9 @@ impl CallBudget {
             return;
         }
         if let Some(until) = said.blocked_until {
-            let mut blocked = self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
-            *blocked = (*blocked).max(Some(until));
+            self.wait_until(until);
+            // other instances learn of a refusal at once: it waits for no other write
+            return self.write(number, said, now).await;
         }
         {
             let mut kept = self.said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,13 +223,23 @@ impl CallBudget {
         let _turn = self.writing.lock().await;
         let unwritten = std::mem::take(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner).unwritten);
         for (number, said) in unwritten {
-            if let Err(error) = self.ledger.observe(number, &said, now).await {
-                tracing::warn!(error = %error, "what a provider said about its limits could not be kept");
-            } else {
-                let written = Some((Instant::now(), said));
+            self.write(number, &said, now).await;
+        }
+    }
+
+    async fn write(&self, number: i64, said: &Observation, now: DateTime<Utc>) {
+        match self.ledger.observe(number, said, now).await {
+            Ok(()) => {
+                let written = Some((Instant::now(), said.clone()));
                 self.said.lock().unwrap_or_else(PoisonError::into_inner).written = written;
             }
+            Err(error) => tracing::warn!(error = %error, "what a provider said about its limits could not be kept"),
         }
+    }
+
+    fn wait_until(&self, until: DateTime<Utc>) {
+        let mut blocked = self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *blocked = (*blocked).max(Some(until));
     }
 
     fn told_to_wait_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
