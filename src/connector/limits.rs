@@ -6,8 +6,7 @@
 //! it. [`headers`] reads what the provider states about its limits.
 //!
 //! Callers of one process queue here, so that only the first of each priority asks the ledger. A call is taken only
-//! when it begins, never in advance, so that a refusal of another instance's call stops it in time. Stated limits are
-//! written to the ledger for many answers at once; a refusal is written at once.
+//! when it begins, never in advance, so that a refusal of another instance's call stops it in time.
 
 pub mod bucket;
 pub mod headers;
@@ -55,10 +54,8 @@ impl Priority {
 pub enum Decision {
     /// Call now.
     Granted {
-        /// Number of the first call taken; grows with every call of the budget.
+        /// Number of the call; grows with every grant of the budget.
         number: i64,
-        /// Number of calls taken, consecutively numbered.
-        count: i64,
     },
     /// A token is available after `wait`, unless a caller of higher priority takes it.
     Wait {
@@ -83,8 +80,8 @@ pub struct LedgerError(pub String);
 /// callers' `now`.
 #[async_trait]
 pub trait Ledger: Send + Sync + std::fmt::Debug {
-    /// Takes between one and `wanted` calls, or returns how long to wait. Never waits itself.
-    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError>;
+    /// Takes a call, or returns how long to wait. Never waits itself.
+    async fn reserve(&self, priority: Priority, now: DateTime<Utc>) -> Result<Decision, LedgerError>;
 
     /// Stores what the answer to call `number` stated.
     async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) -> Result<(), LedgerError>;
@@ -105,37 +102,16 @@ pub struct CallBudget {
     ledger: Arc<dyn Ledger>,
     /// One queue for each priority.
     turns: [tokio::sync::Mutex<()>; 3],
-    said: Mutex<Said>,
-    writing: tokio::sync::Mutex<()>,
     /// A wait stated to this process; it is obeyed even when the ledger cannot be written.
     blocked_until: Mutex<Option<DateTime<Utc>>>,
     /// Last known time between two calls at the steady rate.
     spacing_ms: AtomicU64,
 }
 
-/// While half of a quota is left, answers that repeat the same limits are written once in this time.
-const WRITTEN_AGAIN: Duration = Duration::from_millis(200);
-
-/// Limits stated by answers.
-#[derive(Debug, Default)]
-struct Said {
-    /// Not yet written, each with the highest call number of its answers.
-    unwritten: Vec<(i64, Observation)>,
-    /// The last one written.
-    written: Option<(Instant, Observation)>,
-}
-
 impl CallBudget {
     /// Creates a budget whose state is stored in `ledger`.
     pub fn new(ledger: Arc<dyn Ledger>) -> Self {
-        Self {
-            ledger,
-            turns: Default::default(),
-            said: Mutex::default(),
-            writing: tokio::sync::Mutex::default(),
-            blocked_until: Mutex::default(),
-            spacing_ms: AtomicU64::new(0),
-        }
+        Self { ledger, turns: Default::default(), blocked_until: Mutex::default(), spacing_ms: AtomicU64::new(0) }
     }
 
     /// Creates a budget for this process alone: this many calls a minute, and four fifths of each quota the
@@ -159,11 +135,10 @@ impl CallBudget {
             let decision = if let Some(until) = self.told_to_wait_until(now) {
                 Decision::Blocked { until }
             } else {
-                // one: calls taken for others could begin after another instance was refused
-                self.ledger.reserve(priority, 1, now).await.map_err(Refusal::Unknown)?
+                self.ledger.reserve(priority, now).await.map_err(Refusal::Unknown)?
             };
             let wait = match decision {
-                Decision::Granted { number, .. } => return Ok(number),
+                Decision::Granted { number } => return Ok(number),
                 Decision::Wait { wait, spacing } => {
                     let spacing_ms = u64::try_from(spacing.as_millis()).unwrap_or(u64::MAX);
                     self.spacing_ms.store(spacing_ms, Ordering::Relaxed);
@@ -192,48 +167,17 @@ impl CallBudget {
         PATIENCE.max(Duration::from_millis(self.spacing_ms.load(Ordering::Relaxed)).saturating_mul(4))
     }
 
-    /// Stores what the answer to call `number` stated, together with what other answers stated meanwhile. If the
-    /// ledger cannot be written now, later answers write it.
+    /// Stores what the answer to call `number` stated. If the ledger cannot be written now, later answers
+    /// write it.
     pub async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) {
         if said.is_silent() {
             return;
         }
         if let Some(until) = said.blocked_until {
             self.wait_until(until);
-            // other instances learn of a refusal at once: it waits for no other write
-            return self.write(number, said, now).await;
         }
-        {
-            let mut kept = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_recent = kept
-                .written
-                .as_ref()
-                .is_some_and(|(at, last)| at.elapsed() < WRITTEN_AGAIN && last.states_the_same(said));
-            if is_recent && said.leaves_half() {
-                return;
-            }
-            match kept.unwritten.last_mut().filter(|(_, last)| last.states_the_same(said)) {
-                Some((last_number, last)) => {
-                    last.absorb(said);
-                    *last_number = number.max(*last_number);
-                }
-                None => kept.unwritten.push((number, said.clone())),
-            }
-        }
-        let _turn = self.writing.lock().await;
-        let unwritten = std::mem::take(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner).unwritten);
-        for (number, said) in unwritten {
-            self.write(number, &said, now).await;
-        }
-    }
-
-    async fn write(&self, number: i64, said: &Observation, now: DateTime<Utc>) {
-        match self.ledger.observe(number, said, now).await {
-            Ok(()) => {
-                let written = Some((Instant::now(), said.clone()));
-                self.said.lock().unwrap_or_else(PoisonError::into_inner).written = written;
-            }
-            Err(error) => tracing::warn!(error = %error, "what a provider said about its limits could not be kept"),
+        if let Err(error) = self.ledger.observe(number, said, now).await {
+            tracing::warn!(error = %error, "what a provider said about its limits could not be kept");
         }
     }
 
