@@ -37,7 +37,7 @@ pub(crate) struct MetricQuestion {
     /// Shows the greatest groups separately and the others as one (`is_other`). Default: shows all groups.
     #[schema(required = false)]
     top: QuestionTop,
-    /// Largest allowed age of the data, an ISO 8601 duration. Where a stream behind the answer is complete only
+    /// Largest allowed age of the data, an ISO 8601 duration. If a stream behind the response is complete only
     /// up to an earlier time, the response is a 503.
     #[schema(required = false, example = "PT15M")]
     require_fresh: String,
