@@ -28,7 +28,7 @@ pub struct Drift {
     /// JSON pointer into the record, without list positions; empty: the whole record, or its envelope.
     #[schema(example = "/status/closed_by")]
     pub path: String,
-    /// The value, if it is a word of a closed list, or what is wrong with it; null: it may be personal and is only in
+    /// The value, if it is a word of a closed list, or its fault; null: it may be personal and is only in
     /// the raw records.
     pub value: Option<String>,
     /// When it was first seen.
@@ -101,5 +101,5 @@ pub async fn list(
         sql.push(")))");
     }
     sql.push(" order by first_seen_at desc, source, stream, kind, path, coalesce(value, '') limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await.map_err(reading("what nobody expected"))
+    sql.build_query_as().fetch_all(pool).await.map_err(reading("the unknown provider values"))
 }

@@ -62,5 +62,5 @@ pub async fn list(
     )
     .fetch_all(pool)
     .await
-    .map_err(reading("messages"))
+    .map_err(reading("the messages"))
 }

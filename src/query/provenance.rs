@@ -14,7 +14,7 @@ use crate::query::{ReadError, reading};
 /// Provenance of a session's values.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Provenance {
-    /// Our number for the session.
+    /// Number of the session.
     pub session_id: i64,
     /// Slug of the source.
     #[schema(example = "konvo-eu")]
@@ -123,5 +123,5 @@ pub async fn changes(
     )
     .fetch_all(pool)
     .await
-    .map_err(reading("what changed about a session"))
+    .map_err(reading("the changes of a session"))
 }

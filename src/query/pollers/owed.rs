@@ -76,7 +76,7 @@ impl Losses {
 
     pub(super) fn advice(self) -> Option<&'static str> {
         self.are_many().then_some(
-            "Much of this stream could not be read and was given up. Once the provider is well, have it tried again: \
+            "Many tasks of this stream could not be read and were given up. Once the provider is healthy, retry them: \
              `tributary replay --artifacts`, or POST /v1/sync/sources/{slug}/artifacts/retry.",
         )
     }
