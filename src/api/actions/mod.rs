@@ -102,7 +102,7 @@ struct Wish {
     session: Option<(i64, String)>,
 }
 
-/// What to do about a request.
+/// Next step for a request.
 enum Beginning {
     /// Make the call, under this number.
     Call(i64),

@@ -153,9 +153,8 @@ fn check_unit(source: &Source, unit: &str, pattern: &str, rounding: &str, told: 
         told.note("unit", "not_applicable", format!("`{slug}` has no outcomes: price its `session` or `minute`."));
     }
     if pattern != ANY_PRESET && (unit != "minute" || !source.has_meetings()) {
-        let detail = format!(
-            "Only minutes of meetings have presets: omit it, or use `{ANY_PRESET}`, for a {unit} of `{slug}`."
-        );
+        let detail =
+            format!("Only minutes of meetings have presets: omit it, or use `{ANY_PRESET}`, for a {unit} of `{slug}`.");
         told.note("preset_pattern", "not_applicable", detail);
     }
     if rounding != "none" && unit != "minute" {
@@ -165,16 +164,15 @@ fn check_unit(source: &Source, unit: &str, pattern: &str, rounding: &str, told: 
 
 fn check_with_others(card: &RateCard, others: &[(usize, RateCard)], told: &mut Faults) {
     if let Some((place, _)) = others.iter().find(|(_, other)| card.collides_with(other)) {
-        let detail = format!("It overlaps /cards/{place}, which prices the same: end one of the two when the other begins.");
+        let detail =
+            format!("It overlaps /cards/{place}, which prices the same: end one of the two when the other begins.");
         told.note("valid_from", "overlapping_cards", detail);
     }
     let currencies: BTreeMap<&str, &str> =
         others.iter().map(|(_, other)| (other.scenario.as_str(), other.currency.as_str())).collect();
     if let Some(currency) = currencies.get(card.scenario.as_str()).filter(|currency| **currency != card.currency) {
-        let detail = format!(
-            "The cards of scenario `{}` must have one currency; other cards have {currency}.",
-            card.scenario
-        );
+        let detail =
+            format!("The cards of scenario `{}` must have one currency; other cards have {currency}.", card.scenario);
         told.note("currency", "mixed_currencies", detail);
     }
 }
@@ -250,7 +248,11 @@ fn step(fields: &Map<String, Value>, rounding: &str, told: &mut Faults) -> Optio
     let value = fields.get("step_minutes").filter(|value| !value.is_null());
     if rounding != "step" {
         if value.is_some() {
-            told.note("step_minutes", "not_applicable", "`step_minutes` is allowed only with `rounding` `step`; omit it.");
+            told.note(
+                "step_minutes",
+                "not_applicable",
+                "`step_minutes` is allowed only with `rounding` `step`; omit it.",
+            );
         }
         return None;
     }

@@ -43,7 +43,7 @@ pub(crate) struct EstimateRequest {
     /// A named range, as in `/v1/metrics/query`. One of `range` and `from` is required.
     #[schema(required = false, example = "previous_month")]
     range: String,
-    /// IANA name of the time zone whose days are meant.
+    /// IANA name of the time zone of the local days.
     #[schema(required = false, example = "Europe/Berlin")]
     zone: String,
     /// Slugs of sources. Default: all.
@@ -246,7 +246,7 @@ impl<'a> Question<'a> {
         }
         let when = time(fields, &mut told).read(state.default_zone, state.clock.now(), &mut told);
         if when.range.is_none() && ["from", "to", "range"].iter().all(|name| !fields.contains_key(*name)) {
-            told.note("range", "missing_field", "A range is required: `range` such as \"previous_month\", or `from` and `to`.");
+            told.note("range", "missing_field", "Give a `range` such as \"previous_month\", or `from` and `to`.");
         }
         let sources = sources(catalog, fields, &mut told);
         let scenario = text(fields, "scenario", Some("what-if"), &mut told).unwrap_or_default();

@@ -114,7 +114,7 @@ impl FormParameter {
     }
 }
 
-/// Why a table could not be written.
+/// Reason why a table could not be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TableError {
     /// The Parquet writer refused the columns or a value.

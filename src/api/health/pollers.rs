@@ -40,13 +40,13 @@ pub(crate) struct Pollers {
 /// Computed on request, never stored. `state` is one word: `idle`, `running`, `rate_limited`, `backing_off`,
 /// `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run sends no
 /// heartbeat), `paused` or `disabled`. Failing are `backing_off`, `auth_failed`, `config_error`, `incomplete` and
-/// `stalled`. `last_error.advice` says what to do.
+/// `stalled`. `last_error.advice` states the remedy.
 ///
-/// Streams that are fetched per session have a work list (`tasks`). A file that was never made or has vanished is
-/// counted there and is no failure. A file that a fault kept from being read is owed (`tasks.owed`): the stream is
-/// `incomplete` until the file is read or given up, and failing unless all that is owed is a second reading that
-/// nothing is there. `tasks.given_up` counts the files given up; where that is more than 5 % of the tasks tried within
-/// 30 days (`tasks.lost_share`), the stream is `incomplete` and failing, and `tasks.advice` says what to do.
+/// Streams that are fetched per session have a work list (`tasks`). A file that was never made or no longer exists is
+/// counted there and is no failure. A file that could not be read because of a fault is owed (`tasks.owed`): the stream
+/// is `incomplete` until the file is read or given up, and failing unless each owed file only needs a second try that
+/// confirms its absence. `tasks.given_up` counts the files given up; if these are more than 5 % of the tasks tried
+/// within 30 days (`tasks.lost_share`), the stream is `incomplete` and failing, and `tasks.advice` states the remedy.
 /// `state_as_of` is the time up to which changes of stored sessions are known. A long overdue ring of the past makes
 /// its stream `incomplete`.
 #[utoipa::path(

@@ -61,7 +61,7 @@ pub(crate) struct ExplainBody {
     /// Conditions; only sessions that meet all of them count.
     #[schema(required = false)]
     filters: Vec<QuestionFilter>,
-    /// True: sessions that are gone at the provider count.
+    /// True: sessions that no longer exist at the provider count.
     #[schema(required = false)]
     include_deleted: bool,
     /// As in `/v1/metrics/query`; default `start`.

@@ -24,7 +24,7 @@ pub(crate) struct FigureChoice {
     /// The group: the `dimensions` of a row of `/v1/metrics/query`, as JSON. Default: all sessions.
     #[param(example = json!("{\"channel\":\"whatsapp\"}"))]
     group: Option<String>,
-    /// `true`: sessions that are gone at the provider count.
+    /// `true`: sessions that no longer exist at the provider count.
     #[param(example = false)]
     include_deleted: Option<String>,
     /// As in `/v1/metrics/query`; default `start`.

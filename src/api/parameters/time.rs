@@ -30,7 +30,7 @@ pub(crate) struct TimeParameters {
     /// RFC 3339. Default: the end of today.
     #[param(example = "2026-11-21")]
     to: Option<String>,
-    /// IANA name of the time zone whose days are meant. Default: the service's own.
+    /// IANA name of the time zone of the local days. Default: the service's own.
     #[param(example = "Europe/Berlin")]
     zone: Option<String>,
 }

@@ -87,7 +87,11 @@ pub(crate) async fn read_transcript(
     let after = given.after(&question, &mut faults);
     let form = chosen(&headers, &[JSON, VTT, TEXT]);
     if form.as_ref().is_ok_and(|form| *form != JSON) && given.is_said() {
-        faults.note("limit", "conflicting_parameters", "The text forms contain the whole transcript: omit `limit` and `cursor`.");
+        faults.note(
+            "limit",
+            "conflicting_parameters",
+            "The text forms contain the whole transcript: omit `limit` and `cursor`.",
+        );
     }
     faults.refuse()?;
     let form = form?;

@@ -71,8 +71,8 @@ impl From<Control> for ControlledStream {
 /// Pause polling
 ///
 /// Pauses a source, or one stream of it, until it is resumed. A run under way ends `cancelled` before its next
-/// page is saved; saved pages stay, and nothing is deleted. A stream that is paused already keeps its first
-/// time of pause. The body is empty or `{}`.
+/// page is saved; saved pages stay, and nothing is deleted. The pause time of a stream that is already paused does
+/// not change. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/pause", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),

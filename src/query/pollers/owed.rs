@@ -13,7 +13,7 @@ const MOST_PERCENT: i64 = 5;
 /// The classes of tries that found nothing, without an error.
 const ABSENCES: [&str; 3] = ["not_found", "no_link", "zero_bytes"];
 
-/// Tasks whose content an error kept from being read.
+/// Tasks whose content could not be read because of an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Owed {
     /// Result of their last tries.

@@ -46,7 +46,8 @@ fn to(said: &CompareSaid, zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> 
     };
     if to.text == "custom" {
         if said.from.is_none() || said.until.is_none() {
-            let detail = "A custom period needs both ends: compare_from and compare_to, or in a body compare.range with from and to.";
+            let detail = "A custom period needs both ends: compare_from and compare_to, or in a body compare.range with \
+                          from and to.";
             faults.note(&to.at, "missing_period", detail);
             return None;
         }

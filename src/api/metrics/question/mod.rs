@@ -150,7 +150,7 @@ fn pieces(
             return None;
         }
         let next = Granularity::finest_allowed(range, zone).as_str();
-        let detail = format!("The range has more than {max} buckets; use granularity={next} or a shorter range.");
+        let detail = format!("The range has more than {max} buckets; use granularity={next} or a coarser one.");
         faults.note_near(&draft.place_of_granularity(), "too_many_buckets", detail, vec![next.to_owned()]);
     }
     Some((granularity, buckets?))

@@ -63,7 +63,7 @@ pub(crate) struct ShapeParameters {
     /// Metric that ranks the groups; default: the first.
     #[param(example = "sessions")]
     top_by: Option<String>,
-    /// `true`: sessions that are gone at the provider count.
+    /// `true`: sessions that no longer exist at the provider count.
     #[param(example = false)]
     include_deleted: Option<String>,
     /// Largest allowed age of the data, an ISO 8601 duration. If a stream behind the response is complete only

@@ -9,7 +9,7 @@ use crate::model::source::MessageSupport;
 use crate::model::stream::Stream;
 use crate::query::catalog::Source;
 
-/// What a provider must have for a metric to apply.
+/// Data that a provider must have for a metric to apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing: every provider has sessions.
