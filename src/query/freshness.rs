@@ -26,7 +26,7 @@ pub struct Freshness {
     /// `stale` if a stream is further behind than allowed.
     pub state: FreshnessState,
     /// Everything before this instant is stored, over all streams involved and since their history begins; null: one
-    /// of them has proven nothing yet. Ranges that an operator accepts do not delay it.
+    /// of them has no proven range yet. Ranges that an operator accepts do not delay it.
     pub complete_through: Option<DateTime<Utc>>,
     /// The oldest instant at which the state of the stored records was last checked, over the requested range and all
     /// streams involved: outcomes, ends and minutes that changed later may not be stored yet. Null: unknown for some
