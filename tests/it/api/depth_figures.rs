@@ -227,7 +227,7 @@ async fn a_session_is_not_counted_once_for_each_presence() {
     assert_eq!(faults[0]["code"], "overlapping_dimension");
     let detail = faults[0]["detail"].as_str().unwrap();
     assert!(detail.starts_with("`minutes_consumed` cannot be grouped by `preset_name`"), "{detail}");
-    assert!(detail.contains("or for participants, "), "{detail}");
+    assert!(detail.contains("or query participants, "), "{detail}");
     api.problem("/v1/metrics/query?metrics=transcript_coverage_rate&dimensions=speaker_id", 422).await;
     let list = api.get("/v1/metrics").await;
     let dimensions = |id: &str| {

@@ -100,7 +100,7 @@ async fn a_transcript_comes_in_the_form_that_is_accepted() {
     assert!(refused.text.contains("application/json, text/vtt, text/plain"), "{}", refused.text);
     let none = api.send("GET", "/v1/sessions/65/transcript", &[("accept", "text/vtt")]).await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
-    assert!(none.text.contains("the provider has it no longer"), "{}", none.text);
+    assert!(none.text.contains("the provider no longer has it"), "{}", none.text);
     let paged = api.send("GET", "/v1/sessions/61/transcript?limit=1", &[("accept", "text/vtt")]).await;
     assert_eq!(paged.status, StatusCode::UNPROCESSABLE_ENTITY);
 }

@@ -168,7 +168,7 @@ async fn wishes_that_make_no_sense_are_refused_with_the_way_out() {
     let api = stage.world.api().await;
     let (status, problem) = api.post("/v1/sync/sources/konvoo/pause", &[]).await;
     assert_eq!(status, 404);
-    assert_eq!(problem["detail"], "There is no source of this slug. Did you mean `konvo`?");
+    assert_eq!(problem["detail"], "There is no source with this slug. Did you mean `konvo`?");
     let (status, problem) = api.post("/v1/sync/sources/konvo/pause?stream=transcript", &[]).await;
     assert_eq!((status, &problem["errors"][0]["parameter"]), (422, &json!("stream")), "{problem:#}");
     assert_eq!(problem["errors"][0]["allowed"], json!(["sessions"]));
