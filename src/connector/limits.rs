@@ -73,7 +73,7 @@ pub enum Decision {
 
 /// An error of the ledger itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the database could not be asked for the call budget: {0}")]
+#[error("the call budget could not be read from the database: {0}")]
 pub struct LedgerError(pub String);
 
 /// Storage for the state of a budget. Rates follow the ledger's own clock; instants stated by a provider follow the
@@ -177,7 +177,7 @@ impl CallBudget {
             self.wait_until(until);
         }
         if let Err(error) = self.ledger.observe(number, said, now).await {
-            tracing::warn!(error = %error, "what a provider said about its limits could not be kept");
+            tracing::warn!(error = %error, "the limits that a provider stated could not be stored");
         }
     }
 

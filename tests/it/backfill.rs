@@ -309,7 +309,7 @@ async fn a_unit_with_a_missing_record_is_cut_down_to_a_minute_and_stays_doubtful
     let [unit] = outcome.troubled_units.as_slice() else { panic!("one unit is doubtful: {outcome:#?}") };
     assert_eq!((unit.state.as_str(), unit.window_from), ("doubtful", at("2026-02-10T00:00:00Z")));
     let doubt = unit.doubt.clone().unwrap_or_default();
-    assert!(doubt.contains("the provider counts 2 records, the list held 1"), "{doubt}");
+    assert!(doubt.contains("the provider counts 2 records, the list contains 1"), "{doubt}");
     let unproven_seconds = "select (extract(epoch from interval '28 days')
                                     - sum(extract(epoch from window_to - window_from)))::bigint
                               from ingest.windows where is_complete and window_to <= '2026-03-01'";
@@ -378,8 +378,8 @@ async fn a_range_that_makes_no_sense_is_refused_by_name() {
     let _provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
     for (source, from, to, named) in [
         ("konpro", "2026-02-02T00:00:00Z", "2026-02-01T00:00:00Z", "--to"),
-        ("konpro", "2026-02-02T00:00:00Z", "2026-12-01T00:00:00Z", "lies in the future"),
-        ("kopro", "2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z", "configured are: konpro"),
+        ("konpro", "2026-02-02T00:00:00Z", "2026-12-01T00:00:00Z", "is in the future"),
+        ("kopro", "2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z", "the configured sources are: konpro"),
     ] {
         let error = backfill(&world, &args(source, from, to)).await.expect_err("it is refused");
         assert!(format!("{error:#}").contains(named), "{error:#}");

@@ -130,7 +130,7 @@ fn says_in_one_sentence_what_is_missing() {
     let bin_dir = Some(folder("no-binaries"));
     let data_dir = folder("postgres-none");
     let error = Server::start(&ServerSettings { bin_dir, ..settings(data_dir) }).expect_err("nothing there");
-    assert!(error.to_string().contains("does not hold `initdb` and `postgres`"), "{error}");
+    assert!(error.to_string().contains("does not contain `initdb` and `postgres`"), "{error}");
     assert!(PostgresError::NoBinaries.to_string().contains("apt install postgresql"));
 }
 

@@ -296,7 +296,7 @@ async fn f51_readings_that_hold_other_records_prove_nothing(platform: Platform) 
     world.poll_elsewhere(platform.as_str(), &server.url);
     let line = world.poll_one().await;
     assert_eq!(line.result, "incomplete", "{line:?}");
-    assert!(line.detail.unwrap_or_default().contains("no second reading held the same records"));
+    assert!(line.detail.unwrap_or_default().contains("no second reading returned the same records"));
     assert!(readings.load(Ordering::Relaxed) >= 3);
 }
 

@@ -98,7 +98,7 @@ async fn f76_pollers_behind_pgbouncer_in_transaction_mode_work_or_are_refused() 
         let mut poll = stage.start(&["poll"], "");
         assert!(!poll.ended().await.success());
         assert!(
-            poll.log().contains("PgBouncer 1.21 or later with max_prepared_statements above 0 is needed"),
+            poll.log().contains("use PgBouncer 1.21 or later with max_prepared_statements above 0"),
             "{}",
             poll.log()
         );

@@ -138,7 +138,7 @@ async fn sources_are_renamed_on_the_command_line_and_a_dry_run_changes_nothing()
     let (is_well, refusal) = run(&["serve", "--role", "poller"]);
     assert!(!is_well && refusal.contains("tributary sources rename konvo konvo-eu"), "{refusal}");
     let (is_well, plan) = run(&["sources", "rename", "konvo", "konvo-eu"]);
-    assert!(is_well && plan.contains("20  core.sessions") && plan.contains("Nothing was done"), "{plan}");
+    assert!(is_well && plan.contains("20  core.sessions") && plan.contains("Nothing was changed"), "{plan}");
     let slug = "select string_agg(source_slug, ',') from core.sources";
     assert_eq!(stage.world.text(slug).await.as_deref(), Some("konvo"));
     let (is_well, done) = run(&["sources", "rename", "konvo", "konvo-eu", "--yes", "--json"]);
