@@ -1,4 +1,4 @@
-//! Backfills as a user runs them: beside the live poll, cut off and resumed, shared, paused, doubtful.
+//! Backfills as a user runs them: beside the live poll, interrupted and resumed, shared, paused, doubtful.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -65,7 +65,7 @@ async fn backfill(world: &World, args: &BackfillArgs) -> anyhow::Result<Backfill
     backfilling::work(&app, pool, args, &operator(), CancellationToken::new(), Progress::silent()).await
 }
 
-/// What the live poll remembers of its stream.
+/// The stored position of the live poll.
 async fn live_position(world: &World) -> Option<String> {
     world
         .text(
@@ -136,7 +136,7 @@ async fn a21_a_backfill_cut_off_midway_goes_on_and_repeats_no_proven_unit() {
     world.poll_one().await;
     provider.script(vec![Fault::new(Effect::Delay(Duration::from_millis(25))).forever()]);
     let february = args("konvo", FEBRUARY[0], FEBRUARY[1]);
-    // dropped like a killed process: nothing is given back
+    // dropped like a killed process: nothing is released
     let mut wait = 250;
     loop {
         let cut = tokio::time::timeout(Duration::from_millis(wait), backfill(&world, &february)).await;
@@ -201,7 +201,7 @@ async fn two_processes_share_a_backfill_and_one_that_is_killed_leaves_its_part_t
     std::fs::create_dir_all(&folder).expect("a folder");
     let mut doomed = child(&world, &folder).spawn().expect("it starts");
     let other = child(&world, &folder).spawn().expect("it starts");
-    // both at work
+    // both are working
     let owners = "select count(distinct claim_owner) from ingest.backfill_units where claimed_until > now()";
     let started = std::time::Instant::now();
     while world.number(owners).await < 2 {
@@ -254,7 +254,7 @@ async fn a20_the_live_poll_runs_beside_a_backfill() {
     let (outcome, ()) = tokio::join!(backfill(&world, &february), polls);
     assert!(outcome.as_ref().is_ok_and(|outcome| outcome.is_proven), "{outcome:?}");
     assert_eq!(world.number("select count(*) from core.sessions").await, 172);
-    // February touches the history of the poll: what is proven is one range
+    // February touches the history of the poll: the proven ranges merge
     let windows = "select string_agg(window_from::date || ' ' || is_complete, ',') from ingest.windows";
     assert_eq!(world.text(windows).await.as_deref(), Some("2026-02-01 true"));
     let lost = "select count(*) from ingest.runs where verdict is distinct from 'complete'";
@@ -320,7 +320,7 @@ async fn a_unit_with_a_missing_record_is_cut_down_to_a_minute_and_stays_doubtful
         0,
         "the poll is not blamed"
     );
-    // the same command tries the one unit again, and no other
+    // the same command retries only that unit
     let again = backfill(&world, &args("konpro", FEBRUARY[0], FEBRUARY[1])).await.expect("it runs");
     assert_eq!((again.backfill.backfill_id, again.backfill.proven_count), (outcome.backfill.backfill_id, 27));
 }
@@ -348,7 +348,7 @@ async fn a_provider_that_is_down_ends_a_backfill_which_then_goes_on() {
     let provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
     world.poll_one().await;
     let before = live_position(&world).await;
-    // the plan is made; then the credential is refused
+    // the plan is stored; then the credential is refused
     provider.script(vec![Fault::new(Effect::json(401, "{}")).from_request(6).forever()]);
     let february = args("konpro", FEBRUARY[0], FEBRUARY[1]);
     let outcome = backfill(&world, &february).await.expect("it runs");
@@ -395,7 +395,7 @@ async fn what_is_left_is_told_by_the_range_and_not_by_how_long_nobody_worked() {
     let planned = BackfillArgs { detach: true, ..args("konpro", FEBRUARY[0], FEBRUARY[1]) };
     let found = backfill(&world, &planned).await.expect("it is planned").backfill;
     assert_eq!((found.unit_count, found.eta_seconds), (28, None));
-    // seventy seconds for a week, of which one day was cut into its hours
+    // seventy seconds for a week, of which one day was split into its hours
     let week = "with cut as (
              insert into ingest.backfill_units (backfill_id, window_from, window_to)
              select backfill_id, window_from + hours * interval '1 hour', window_from + (hours + 1) * interval '1 hour'
@@ -419,7 +419,7 @@ async fn what_is_left_is_told_by_the_range_and_not_by_how_long_nobody_worked() {
     let eta = async || api.ok("/v1/sync/backfills").await["items"][0]["eta_seconds"].as_i64();
     world.clock.set(noon() + TimeDelta::seconds(70));
     assert_eq!(eta().await, Some(210), "three weeks are left");
-    // three days later somebody goes on
+    // three days later the work continues
     let later = noon() + TimeDelta::days(3);
     world.clock.set(later);
     assert_eq!(backfill(&world, &planned).await.expect("it goes on").backfill.eta_seconds, None);
@@ -443,7 +443,7 @@ async fn what_was_never_read_is_not_missing() {
     let mut world = World::new().await.with_settings(TODAY_ONLY);
     let provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
     world.poll_one().await;
-    // the second half of February, and the days up to the history, are nobody's business
+    // the second half of February, and the days up to the history, are not compared
     let outcome = backfill(&world, &args("konpro", FEBRUARY[0], "2026-02-15T00:00:00Z")).await.expect("it runs");
     assert!(outcome.is_proven, "{outcome:#?}");
     let asked_before = provider.requests().len();
@@ -453,7 +453,7 @@ async fn what_was_never_read_is_not_missing() {
     assert_eq!(world.number("select count(*) from core.sessions").await, 60);
     let asked = provider.requests()[asked_before..].to_vec();
     assert!(!asked.iter().any(|request| request.path_and_query.contains("2026-02-2")), "{asked:#?}");
-    // whoever names a range means all of it
+    // a given range is compared as a whole
     let named = ReconcileArgs { from: Some(at(FEBRUARY[0])), to: Some(at(FEBRUARY[1])), ..all };
     let reports = reconciling::reconcile(&world.app(), &named, "ada", CancellationToken::new()).await.expect("it runs");
     assert_eq!((reports[0].is_equal, reports[0].healed_count), (true, 56), "{reports:#?}");

@@ -1,4 +1,4 @@
-//! Bad configuration: all faults at once, each naming its key and the way out.
+//! Bad configuration: all faults at once, each with its key and remedy.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! F20: wherever an answer points, the key does not go there.
+//! F20: the key is never sent to the target of a redirect.
 
 use std::time::Duration;
 

@@ -49,7 +49,7 @@ async fn the_sample_gives_the_messages_read_by_hand() {
 
 #[tokio::test]
 async fn f62_columns_are_found_by_name() {
-    // Another order and case, a byte order mark, CRLF, a column more and most missing.
+    // Another order and case, a byte order mark, CRLF, one more column and most missing.
     let file =
         "\u{feff}Created_At,PAYLOAD,Mood,Id\r\n2026-03-02T14:00:01Z,\"a\r\nb\",good,m1\r\n\r\n1772460002000,c,,m2\r\n";
     let page = page(file).await;

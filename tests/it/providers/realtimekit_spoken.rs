@@ -1,4 +1,4 @@
-//! Files of what was said in a meeting: transcripts in each form, and summaries.
+//! Transcripts in each form, and summaries.
 
 use tributary::model::artifact::{Artifact, ArtifactPage};
 use tributary::model::transcript::{SummaryFormat, Transcript, TranscriptFormat, TranscriptSegment};
