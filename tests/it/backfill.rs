@@ -280,7 +280,7 @@ async fn a_paused_backfill_stops_and_a_resumed_one_ends() {
     let (outcome, ()) = tokio::join!(backfill(&world, &february), pause);
     let outcome = outcome.expect("it runs");
     assert_eq!((outcome.is_proven, outcome.backfill.state.as_str()), (false, "paused"), "{outcome:#?}");
-    assert_eq!(outcome.backfill.active_count, 0, "nobody holds a unit");
+    assert_eq!(outcome.backfill.active_count, 0, "no unit is claimed");
     let (status, told) = api.tell("/v1/sync/backfills/1/resume").await;
     assert_eq!((status, told["is_changed"].as_bool()), (200, Some(true)), "{told:#}");
     provider.script(Vec::new());

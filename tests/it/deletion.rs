@@ -209,7 +209,7 @@ async fn a_record_that_cannot_be_read_is_there_all_the_same() {
     assert_eq!(world.text(FLAGGED).await.as_deref(), Some("gone"));
     feed.insert(unreadable(bad_time));
     poll_at(&world, 31).await;
-    assert_eq!((world.text(FLAGGED).await, world.text(MISSED).await), (None, None), "whoever is rejected is there");
+    assert_eq!((world.text(FLAGGED).await, world.text(MISSED).await), (None, None), "a rejected session is not missing");
 }
 
 #[tokio::test]
@@ -268,7 +268,7 @@ async fn a_meeting_nobody_knows_any_more_does_not_stay_live_for_ever() {
     };
     let before = asked(&provider);
     poll_at(&world, 312).await;
-    assert_eq!(asked(&provider), before, "nobody asks for it any more");
+    assert_eq!(asked(&provider), before, "no call asks for it any more");
 }
 
 #[tokio::test]

@@ -655,7 +655,7 @@ async fn one_session_that_is_refused_keeps_no_other_from_being_fetched() {
     sqlx::query("update ingest.artifact_tasks set state = 'pending', next_try_at = '2026-01-01' where stream = 'chat'")
         .execute(&world.db.pool)
         .await
-        .expect("asked for anew");
+        .expect("requested again");
     let lines = world.poll().await;
     assert!(lines.iter().any(|line| line.stream == "chat" && line.result == "incomplete"), "{lines:?}");
     let left = "select count(*) from ingest.artifact_tasks where stream = 'chat' and next_try_at = '2026-01-01'";

@@ -347,9 +347,9 @@ async fn sessions_without_an_end_are_taken_to_have_one_where_a_rule_gives_it() {
         (107, Some("27 12:05")), // live
         (208, Some("26 10:50")), // half an hour after the last message, a day ago
         (209, Some("27 12:05")), // open
-        (210, None),             // nobody knows
+        (210, None),             // unknown
         (307, Some("27 12:05")),
-        (308, Some("25 11:30")), // nobody has been in it for two days
+        (308, Some("25 11:30")), // empty for two days
     ];
     assert_eq!(ends, must_be.map(|(id, end)| (id, end.map(str::to_owned))));
     let stale: Vec<i64> = sqlx::query_scalar(

@@ -127,7 +127,7 @@ async fn f83_sigterm_ends_a_poller_that_waits_for_an_hour() {
     let began = std::time::Instant::now();
     assert!(poller.end().await.success(), "{}", poller.log());
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    assert_eq!(providers.simulators[0].1.requests().len(), 1, "nobody asked again");
+    assert_eq!(providers.simulators[0].1.requests().len(), 1, "no second call was made");
 }
 
 /// Two pollers, one killed at a random instant, the other continues: so many times, each time from nothing.

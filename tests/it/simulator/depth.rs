@@ -596,7 +596,7 @@ async fn konpro_starts_a_session_and_lists_it() {
     let later =
         list["data"].as_array().expect("a list").iter().find(|s| s["session_id"] == answer["data"]["session_id"]);
     let later = later.expect("still listed");
-    assert_eq!((&later["status"], &later["duration"]), (&"connected".into(), &60.into()), "nobody talked to it");
+    assert_eq!((&later["status"], &later["duration"]), (&"connected".into(), &60.into()), "no user talked to it");
     assert_eq!(world.truth(noon()).konpro.sessions, before + 1);
     for wrong in [
         json!({"quality": "best"}),

@@ -153,7 +153,7 @@ async fn an_account_that_was_stored_twice_is_merged_and_counted_once() {
     assert!(lines[0].is_complete() && lines[0].inserted == 0, "{lines:?}");
     let from_raw = tributary::app::replaying::from_raw(&second, None, tokio_util::sync::CancellationToken::new());
     let before = world.text(PEOPLE).await;
-    from_raw.await.expect("it is made anew");
+    from_raw.await.expect("it is rebuilt");
     assert_eq!(world.text(PEOPLE).await, before, "and what raw records say agrees");
 }
 
