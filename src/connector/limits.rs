@@ -73,7 +73,7 @@ pub enum Decision {
 
 /// An error of the ledger itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the call budget could not be read from the database: {0}")]
+#[error("the call budget in the database is unavailable: {0}")]
 pub struct LedgerError(pub String);
 
 /// Storage for the state of a budget. Rates follow the ledger's own clock; instants stated by a provider follow the

@@ -209,7 +209,7 @@ async fn a_record_that_cannot_be_read_is_there_all_the_same() {
     assert_eq!(world.text(FLAGGED).await.as_deref(), Some("gone"));
     feed.insert(unreadable(bad_time));
     poll_at(&world, 31).await;
-    assert_eq!((world.text(FLAGGED).await, world.text(MISSED).await), (None, None), "a rejected session is not missing");
+    assert_eq!((world.text(FLAGGED).await, world.text(MISSED).await), (None, None), "a reject is not missing");
 }
 
 #[tokio::test]

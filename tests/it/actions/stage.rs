@@ -252,7 +252,7 @@ impl Process {
                 let _logs = tracing::dispatcher::set_default(&logs);
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
                 runtime.block_on(async {
-                    let on_ready = |address| tell.send(address).expect("a receiver waits");
+                    let on_ready = |address| tell.send(address).expect("a receiver");
                     tokio::select! {
                         served = serving::serve(&app, Role::Api, killed, Reloads::none(), on_ready) => served.expect("it serves"),
                         () = kill.cancelled() => {}

@@ -244,7 +244,7 @@ async fn serve(app: App, role: Role) -> (String, tokio_util::sync::DropGuard) {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         runtime.expect("a runtime").block_on(async {
-            serving::serve(&app, role, stopped, Reloads::none(), |address| tell.send(address).expect("a receiver waits"))
+            serving::serve(&app, role, stopped, Reloads::none(), |address| tell.send(address).expect("a receiver"))
                 .await
                 .expect("it serves");
         });
