@@ -78,7 +78,7 @@ pub enum Decision {
 
 /// An error of the ledger itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the database could not be asked for the call budget: {0}")]
+#[error("the call budget in the database is unavailable: {0}")]
 pub struct LedgerError(pub String);
 
 /// Storage for the state of a budget. Rates follow the ledger's own clock; instants stated by a provider follow the
@@ -244,7 +244,7 @@ impl CallBudget {
             Ok(()) => {
                 *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), said.clone()))
             }
-            Err(error) => tracing::warn!(error = %error, "the call budget could not store a provider's limits"),
+            Err(error) => tracing::warn!(error = %error, "the limits that a provider stated could not be stored"),
         }
     }
 

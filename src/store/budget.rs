@@ -175,6 +175,6 @@ pub async fn observe(
     )
     .fetch_one(pool)
     .await
-    .map_err(StoreError::doing("keeping a provider's limits"))?;
+    .map_err(StoreError::doing("storing a provider's limits"))?;
     Ok(())
 }

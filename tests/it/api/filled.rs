@@ -1,8 +1,8 @@
-//! What the schema's change works out of data that is stored already: the same as what is written with new data.
+//! The values that a migration computes from stored data are the same as those written with new data.
 
 use super::*;
 
-/// The statements of the change that fill what was stored before.
+/// The statements of the migration that fill in values of stored rows.
 fn filling() -> Vec<&'static str> {
     let text = include_str!("../../../migrations/0013_figures.sql");
     let begins = ["with said as (", "with persons as (", "update core.people k"];
@@ -46,6 +46,6 @@ async fn what_is_stored_already_gets_the_values_worked_out_by_hand() {
         sqlx::raw_sql(statement).execute(api.pool()).await.unwrap();
     }
     let filled = [texts(&api, STATS).await, texts(&api, STAYS).await, texts(&api, VISITS).await];
-    // whoever was in a session the provider deleted was there: of anna the 2nd is the first all the same
+    // participants of a session that the provider deleted still took part: the 2nd is anna's first day
     assert_eq!(filled, by_hand);
 }
