@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// Modules by rank. A module may name only modules of a lower rank; `app`, `demo` and `main` stand in
-/// this order, each above the last.
+/// Modules by rank. A module may name only modules of a lower rank; `app`, `demo`, `verbs` and `main`
+/// stand in this order, each above the last.
 const RANKS: [(&str, u32); 16] = [
     ("model", 0),
     ("config", 0),
@@ -17,10 +17,10 @@ const RANKS: [(&str, u32); 16] = [
     ("providers", 2),
     ("ingest", 2),
     ("api", 2),
-    ("dashboard", 2),
     ("app", 3),
     ("demo", 4),
-    ("main", 5),
+    ("verbs", 5),
+    ("main", 6),
 ];
 
 /// Dependencies within rank 0: plain data may use plain data.

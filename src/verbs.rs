@@ -1,23 +1,25 @@
-//! The commands: parses arguments, calls the library, reports. Everything else is in the library.
+//! The verbs of the command line: parses arguments, calls the rooms, reports.
+//!
+//! They are part of the library, so that the compiler builds each future once and not again for the binary.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, Parser, Subcommand};
-use sqlx::postgres::PgConnectOptions;
-use tributary::app::polling::Selection;
-use tributary::app::reloading::Reloads;
-use tributary::app::serving::{self, Role};
-use tributary::app::{
+use crate::app::polling::Selection;
+use crate::app::reloading::Reloads;
+use crate::app::serving::{self, Role};
+use crate::app::{
     self, App, backfilling, checking, polling, pruning, reconciling, replay_verb, say, source_changes, windows,
 };
-use tributary::clock::{Dice, SystemClock};
-use tributary::db::Purpose;
-use tributary::demo;
-use tributary::demo::postgres::{Server, ServerSettings};
-use tributary::model::stream::Stream;
+use crate::clock::{Dice, SystemClock};
+use crate::db::Purpose;
+use crate::demo;
+use crate::demo::postgres::{Server, ServerSettings};
+use crate::model::stream::Stream;
+use clap::{Args, Parser, Subcommand};
+use sqlx::postgres::PgConnectOptions;
 
 /// Polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers queries across
 /// all of them.
@@ -98,16 +100,17 @@ struct PruneArgs {
     json: bool,
 }
 
+/// Runs the verb of the command line; returns the exit code of the process.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-fn main() -> ExitCode {
+pub fn run_command_line() -> ExitCode {
     let cli = Cli::parse();
     let environment: BTreeMap<String, String> = std::env::vars().collect();
     let level = match &cli.verb {
         Verb::Serve(_) => "info",
         _ => "warn",
     };
-    tributary::failpoint::arm();
-    let _log = tributary::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level);
+    crate::failpoint::arm();
+    let _log = crate::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level);
     match run(cli, &environment) {
         Ok(code) => code,
         // the error chain on one line without a backtrace: this text is for operators
@@ -122,7 +125,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
     let path = cli.config.as_deref();
     match cli.verb {
         Verb::Openapi => {
-            say(&format!("{}\n", tributary::api::document().to_pretty_json()?))?;
+            say(&format!("{}\n", crate::api::document().to_pretty_json()?))?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Demo(args) => demo::run(&args, environment),
