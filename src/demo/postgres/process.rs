@@ -175,6 +175,8 @@ fn server_command(binaries: &Binaries, place: &Place, durable: bool) -> Result<C
     set("unix_socket_permissions", "0700");
     set("max_connections", "60");
     set("shared_buffers", "128MB");
+    // compiling a query over the views takes longer than running it
+    set("jit", "off");
     set("timezone", "UTC");
     set("log_timezone", "UTC");
     if !durable {

@@ -163,6 +163,7 @@ fn container(runner: u32) -> String {
             .with_wait_for(WaitFor::message_on_stderr("database system is ready to accept connections"))
             .with_env_var("POSTGRES_PASSWORD", "test")
             .with_env_var("POSTGRES_INITDB_ARGS", "--no-sync")
+            .with_cmd(["postgres", "-c", "fsync=off", "-c", "jit=off"])
             .start()
             .await
             .expect("a Postgres container starts");
@@ -196,7 +197,8 @@ fn container(runner: u32) -> String {
     url
 }
 
-/// Starts a private cluster under an unprivileged account, watched by a shell that ends it with the runner.
+/// Starts a private cluster under an unprivileged account, watched by a shell that ends it with the runner. JIT is
+/// off: compiling a query over the views takes longer than running it.
 #[expect(clippy::zombie_processes, reason = "it watches over the server and outlives this process on purpose")]
 fn cluster(folder: &Path, runner: u32) -> String {
     let binaries = binaries().expect("no Postgres binaries found: install postgresql, or set DATABASE_URL");
@@ -221,7 +223,7 @@ fn cluster(folder: &Path, runner: u32) -> String {
     assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
     let serve = format!(
         "'{bin}/postgres' -D data -c listen_addresses= -c unix_socket_directories='{home}' -c max_connections=300 \
-         -c fsync=off -c synchronous_commit=off -c full_page_writes=off >log 2>&1 & server=$!; \
+         -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c jit=off >log 2>&1 & server=$!; \
          while [ -d /proc/{runner} ] || kill -0 {runner} 2>/dev/null; do sleep 1; done; \
          kill -INT $server; wait $server; cd /; rm -rf '{home}'",
         bin = binaries.display(),
