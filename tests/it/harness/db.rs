@@ -131,7 +131,7 @@ fn given_url() -> Option<String> {
 /// Returns the server that all processes of this run share: the first one starts it and writes its address.
 fn shared_url() -> String {
     let runner = std::os::unix::process::parent_id();
-    let folder = std::env::temp_dir().join(format!("tributary-test-{runner}"));
+    let folder = memory_folder().unwrap_or_else(std::env::temp_dir).join(format!("tributary-test-{runner}"));
     let _ = std::fs::create_dir(&folder);
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("a folder of our own");
     let mut lock = File::options().create(true).truncate(false).read(true).write(true).open(folder.join("lock"));
@@ -144,6 +144,14 @@ fn shared_url() -> String {
         lock.write_all(url.as_bytes()).expect("the address is kept");
     }
     url
+}
+
+/// Returns a folder in memory, if it has room: each test creates and drops a database, that is hundreds of files.
+fn memory_folder() -> Option<PathBuf> {
+    const ROOM_BYTES: u64 = 4 << 30;
+    let folder = Path::new("/dev/shm");
+    let room = rustix::fs::statvfs(folder).ok()?;
+    (room.f_bavail.saturating_mul(room.f_frsize) >= ROOM_BYTES).then(|| folder.to_owned())
 }
 
 fn docker_answers() -> bool {
@@ -223,7 +231,7 @@ fn cluster(folder: &Path, runner: u32) -> String {
     assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
     let serve = format!(
         "'{bin}/postgres' -D data -c listen_addresses= -c unix_socket_directories='{home}' -c max_connections=300 \
-         -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c jit=off >log 2>&1 & server=$!; \
+         -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c jit=off -c max_wal_size=512MB >log 2>&1 & server=$!; \
          while [ -d /proc/{runner} ] || kill -0 {runner} 2>/dev/null; do sleep 1; done; \
          kill -INT $server; wait $server; cd /; rm -rf '{home}'",
         bin = binaries.display(),
