@@ -12,7 +12,7 @@ mod explain;
 mod families;
 mod figures;
 mod filled;
-mod hindsight;
+mod as_of;
 mod ledger;
 mod levels;
 mod lists;

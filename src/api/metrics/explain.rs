@@ -18,7 +18,7 @@ use crate::api::json_body::JsonBody;
 use crate::api::metrics::figure::{FigureChoice, FigureParameters, Values, choose, subject};
 use crate::api::metrics::question::described::{QuestionFilter, QuestionTime};
 use crate::api::metrics::question::draft::Draft;
-use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter, texts};
+use crate::api::metrics::question::parameters::{FieldParameters, AsOfParameter, texts};
 use crate::api::metrics::question::{Understood, body, understand};
 use crate::api::parameters::time::{TimeParameters, instant};
 use crate::api::parameters::{Asked, Faults, Place, Said, parameter_groups};
@@ -86,7 +86,7 @@ pub(crate) struct ExplainBody {
 /// `analytics` that returns the value and runs in psql unchanged; `rows`, the link to the rows behind it.
 #[utoipa::path(
     get, path = "/v1/metrics/explain", tag = "figures",
-    params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, ExplainChoice),
+    params(FigureChoice, TimeParameters, AsOfParameter, FieldParameters, ExplainChoice),
     responses((status = 200, description = "The explanation.", body = Explanation, example = json!(example())), ReadProblems)
 )]
 pub(crate) async fn read_explanation(

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 
 use crate::api::metrics::question::Understood;
 use crate::api::metrics::question::draft::Draft;
-use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter, texts};
+use crate::api::metrics::question::parameters::{FieldParameters, AsOfParameter, texts};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Faults, Place, Said, parameter_groups};
 use crate::query::metrics::dimension::Dimension;
@@ -34,7 +34,7 @@ pub(crate) struct FigureChoice {
 
 parameter_groups! {
     /// Parameters that identify a metric value.
-    FigureParameters { choice: FigureChoice, time: TimeParameters, hindsight: HindsightParameter, fields: FieldParameters }
+    FigureParameters { choice: FigureChoice, time: TimeParameters, as_of: AsOfParameter, fields: FieldParameters }
 }
 
 /// The values of a group, in the order of its dimensions.
@@ -50,7 +50,7 @@ impl FigureParameters {
             filters: self.fields.said(),
             includes_deleted: said("include_deleted", &self.choice.include_deleted),
             attribution: said("attribution", &self.choice.attribution),
-            as_known_at: self.hindsight.said(),
+            as_known_at: self.as_of.said(),
             ..Draft::default()
         };
         let text = self.choice.group.as_deref();

@@ -19,7 +19,7 @@ use crate::api::metrics::question::body;
 use crate::api::metrics::question::described::MetricQuestion;
 use crate::api::metrics::question::draft::Draft;
 use crate::api::metrics::question::parameters::{
-    FieldParameters, GranularityParameter, HindsightParameter, MetricParameters, ShapeParameters, texts,
+    FieldParameters, GranularityParameter, AsOfParameter, MetricParameters, ShapeParameters, texts,
 };
 use crate::api::metrics::{example, respond};
 use crate::api::parameters::time::TimeParameters;
@@ -52,7 +52,7 @@ parameter_groups! {
 /// one and the `change`. `If-None-Match` with the `ETag` of an earlier response costs one small look-up.
 #[utoipa::path(
     get, path = "/v1/metrics/query", tag = "figures",
-    params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
+    params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, AsOfParameter, FormParameter),
     responses(
         (status = 200, description = "The values. As a table: a row for each bucket and group; beside each value its `_unknown_count` and `_reason`.", content(
             (Answer = "application/json", example = json!(example())),

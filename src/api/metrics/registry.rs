@@ -18,7 +18,7 @@ use crate::query::freshness::Freshness;
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::definitions::dimensions;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::hindsight;
+use crate::query::metrics::as_of;
 use crate::query::metrics::registry::{Applicability, Metric, metric, metrics};
 
 /// The definition of a metric.
@@ -89,7 +89,7 @@ impl MetricDefinition {
             dimensions: dimensions(metric),
             overlapping_dimensions: overlapping.map(Dimension::as_str).collect(),
             attributions: attributions.map(Attribution::as_str).collect(),
-            is_kept: hindsight::is_kept(metric),
+            is_kept: as_of::is_kept(metric),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::api::formats::cell::{Column, columns, head, rows as cells};
 use crate::api::formats::{Form, FormParameter, describe, table};
 use crate::api::metrics::figure::{FigureChoice, FigureParameters, subject};
 use crate::api::metrics::question::draft::Draft;
-use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter};
+use crate::api::metrics::question::parameters::{FieldParameters, AsOfParameter};
 use crate::api::metrics::question::understand;
 use crate::api::page::{List, Page};
 use crate::api::parameters::time::TimeParameters;
@@ -61,7 +61,7 @@ fn check_rows(draft: &Draft, faults: &mut Faults) {
 /// first row of each. By time, oldest first. `rows_link` of a response links here. A table is one page too.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
-    params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, PageParameters, FormParameter),
+    params(FigureChoice, TimeParameters, AsOfParameter, FieldParameters, PageParameters, FormParameter),
     responses(
         (status = 200, description = "A page of rows. The Link header names the next page.", content((List<ContributingRow> = "application/json", example = json!({
             "items": [{"at": "2026-11-18T13:00:00Z", "session_id": 32, "source": "konvo-eu", "provider": "konvo",

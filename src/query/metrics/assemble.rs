@@ -21,7 +21,7 @@ use crate::query::metrics::registry::{Applicability, Needs};
 use crate::query::metrics::scan::Started;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::table::{Feeding, Table};
-use crate::query::metrics::{MAX_ROWS, MetricQuery, explain, hindsight, warnings};
+use crate::query::metrics::{MAX_ROWS, MetricQuery, explain, as_of, warnings};
 use crate::query::range::TimeRange;
 
 /// The inputs of an answer besides its request.
@@ -56,7 +56,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
     let whole = findings.totals.scanned.as_ref().unwrap_or(&findings.scanned);
     let bases = totals.now.bases();
     let mut warnings = warnings::of_data(query, parts.sources, &bases, rows.now.has_mixed_cells());
-    warnings.extend(hindsight::warning(query));
+    warnings.extend(as_of::warning(query));
     warnings.extend(warnings::of_comparison(query, totals.before_status(), parts.now));
     Ok(Answer {
         rows: rows.rows(parts),

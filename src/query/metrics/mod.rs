@@ -6,7 +6,7 @@
 //! these are needed, [`table`] combines sources into groups and buckets, [`top`] and [`compare`] choose the groups
 //! and the period, and [`assemble`] builds the answer.
 //! [`cell`] has the rules for null and zero, and [`status`] states how far a bucket is proven. [`explain`] explains
-//! where a value comes from, [`hindsight`] reads it as of an earlier time. Only [`registry`] defines what is measured
+//! where a value comes from, [`as_of`] reads it as of an earlier time. Only [`registry`] defines what is measured
 //! and [`dimension`] the groupings; [`definitions`] and [`functions`] publish them for analysts.
 
 pub mod answer;
@@ -24,7 +24,7 @@ pub mod filter;
 pub mod functions;
 mod group;
 pub mod heat;
-pub mod hindsight;
+pub mod as_of;
 mod pass;
 mod predicate;
 mod reach;

@@ -8,7 +8,7 @@ use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Metric, Needs, Rows};
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::{MetricQuery, hindsight};
+use crate::query::metrics::{MetricQuery, as_of};
 
 /// Returns the time column that puts a row into a bucket. States at an instant do not use it.
 pub(super) fn time(pass: &Pass) -> &'static str {
@@ -31,10 +31,10 @@ pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     let is_asked = |stream| pass.metrics.iter().any(|place| query.metrics[*place].needs == Needs::PerSession(stream));
     match pass.rows {
         Rows::Sessions if pass.anchor == Anchor::AsOf => _ = sql.push(OPEN_SESSIONS),
-        Rows::Sessions => hindsight::push_sessions(sql, query),
+        Rows::Sessions => as_of::push_sessions(sql, query),
         Rows::Messages => _ = sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)"),
         Rows::Replies => {
-            hindsight::push_sessions(sql, query);
+            as_of::push_sessions(sql, query);
             sql.push(" cross join lateral unnest(s.reply_seconds) with ordinality r (seconds, place)");
         }
         Rows::Presences => {
@@ -46,15 +46,15 @@ pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
             }
         }
         Rows::Speakers if query.dimensions.contains(&Dimension::SpeakerId) => {
-            hindsight::push_sessions(sql, query);
+            as_of::push_sessions(sql, query);
             sql.push(SPEAKERS);
         }
         Rows::Speakers if pass.metrics.iter().any(|place| names_speaking(query.metrics[*place])) => {
-            hindsight::push_sessions(sql, query);
+            as_of::push_sessions(sql, query);
             sql.push(ALL_SPEAKERS);
         }
         Rows::Speakers => {
-            hindsight::push_sessions(sql, query);
+            as_of::push_sessions(sql, query);
             sql.push(" cross join lateral (select s.transcript_word_count as words) w");
         }
         Rows::Visits => _ = sql.push("analytics.visits v join analytics.sessions s using (source_id, session_id)"),

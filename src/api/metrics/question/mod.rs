@@ -8,7 +8,7 @@ mod comparing;
 mod conditions;
 pub(crate) mod described;
 pub(crate) mod draft;
-mod hindsight;
+mod as_of;
 pub(crate) mod parameters;
 mod shape;
 
@@ -82,7 +82,7 @@ pub(crate) async fn understand(
     conditions::check(&draft.filters, &metrics, &mut faults);
     filter.includes_deleted = draft.includes_deleted.as_ref().is_some_and(|said| flag(said, &mut faults));
     let told_by = dimensions.iter().copied().chain(filter.conditions.iter().map(|condition| condition.field));
-    let as_known_at = hindsight::read(draft, &metrics, told_by, (zone, now), &mut faults);
+    let as_known_at = as_of::read(draft, &metrics, told_by, (zone, now), &mut faults);
     let (Some(range), Some((granularity, buckets))) = (range, cut) else {
         return Err(faults.into_error()); // each has noted a fault
     };

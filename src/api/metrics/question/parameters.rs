@@ -74,14 +74,14 @@ pub(crate) struct ShapeParameters {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct HindsightParameter {
+pub(crate) struct AsOfParameter {
     /// Instant (RFC 3339) as of whose knowledge the values are computed: sessions first seen later are left out, later
     /// changes are undone. Only for metrics whose session data has a history; see `is_kept` in `/v1/metrics`.
     #[param(example = "2026-11-19T12:00:00Z")]
     as_known_at: Option<String>,
 }
 
-impl HindsightParameter {
+impl AsOfParameter {
     pub(crate) fn said(&self) -> Option<Said> {
         self.as_known_at.as_ref().map(|text| Said::by_parameter("as_known_at", text))
     }
@@ -101,7 +101,7 @@ parameter_groups! {
         time: TimeParameters,
         cut: GranularityParameter,
         shape: ShapeParameters,
-        hindsight: HindsightParameter,
+        as_of: AsOfParameter,
         fields: FieldParameters,
         form: FormParameter,
     }
@@ -212,7 +212,7 @@ impl MetricParameters {
                 at: Place::from("top"),
             }),
             require_fresh: said("require_fresh", &shape.require_fresh),
-            as_known_at: self.hindsight.said(),
+            as_known_at: self.as_of.said(),
             ..Draft::default()
         }
     }

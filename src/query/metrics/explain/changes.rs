@@ -1,7 +1,7 @@
 //! Changes of a metric value since an earlier time: sessions added, changed and removed, and the earlier value.
 //!
 //! It is based on the recorded changes of sessions. The earlier value is available only if the metric uses recorded
-//! fields alone ([`crate::query::metrics::hindsight`]); the sessions added or changed are always available.
+//! fields alone ([`crate::query::metrics::as_of`]); the sessions added or changed are always available.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

@@ -13,7 +13,7 @@ use crate::query::catalog::Source;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
 use crate::query::metrics::registry::Needs;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::{hindsight, predicate};
+use crate::query::metrics::{as_of, predicate};
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
@@ -129,7 +129,7 @@ async fn elsewhere(
         .push(")) as not_applicable, count(*) filter (where is_open and not is_stale) as open, ");
     sql.push("count(*) filter (where is_open and is_stale) as stale_open");
     sql.push(" from ");
-    hindsight::push_sessions(&mut sql, &subject.query);
+    as_of::push_sessions(&mut sql, &subject.query);
     sql.push(" cross join lateral (select s.outcome = 'open' and s.source_id = any(").push_bind(subject.telling_ids());
     sql.push(") as is_open, coalesce(s.last_activity_at, s.started_at) < ").push_bind(known_at - STALE_AFTER);
     sql.push(" as is_stale) o where s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);

@@ -37,7 +37,7 @@ use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Bucket, Value};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::{answer, cell, currency, hindsight};
+use crate::query::metrics::{answer, cell, currency, as_of};
 use crate::query::snapshot::Snapshot;
 
 /// Default age of the changes that are reported.
@@ -102,7 +102,7 @@ pub async fn explain(
     let known_at = subject.query.as_known_at.unwrap_or(now);
     let figure = figure(snapshot, catalog, subject, now).await?;
     let mut told_by = subject.group.iter().map(|(dimension, _)| *dimension).chain(subject.query.filter.fields());
-    let value_then = if hindsight::is_kept(metric) && told_by.all(hindsight::is_dimension_kept) {
+    let value_then = if as_of::is_kept(metric) && told_by.all(as_of::is_dimension_kept) {
         Some(self::figure(snapshot, catalog, &subject.as_known_at(since), now).await?)
     } else {
         None
