@@ -35,7 +35,7 @@ mod select;
 mod source;
 pub mod statement;
 pub mod status;
-pub mod sweep;
+pub mod concurrency;
 mod table;
 pub mod top;
 mod warnings;

@@ -16,7 +16,7 @@ use crate::query::metrics::reader::{Extra, Rest};
 use crate::query::metrics::registry::{Metric, Needs};
 use crate::query::metrics::scan::{Contribution, Scanned};
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::sweep::Level;
+use crate::query::metrics::concurrency::ConcurrencyValue;
 use crate::query::metrics::telling;
 use crate::query::range::TimeRange;
 
@@ -24,7 +24,7 @@ use crate::query::range::TimeRange;
 #[derive(Default)]
 struct Cells<'a> {
     sums: BTreeMap<usize, Vec<&'a Contribution>>,
-    exact: BTreeMap<usize, Vec<&'a Level>>,
+    exact: BTreeMap<usize, Vec<&'a ConcurrencyValue>>,
 }
 
 /// Metric values by group and bucket.

@@ -17,7 +17,7 @@ use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::explain::{peak, piece};
 use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::sweep;
+use crate::query::metrics::concurrency;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
@@ -129,7 +129,7 @@ async fn push_there(
     now: DateTime<Utc>,
 ) -> Result<bool, ReadError> {
     let rows = subject.metric.rows;
-    let (began, row_id) = (sweep::began(rows), piece::row_id(rows));
+    let (began, row_id) = (concurrency::began(rows), piece::row_id(rows));
     sql.push("select ").push(began).push(" as at, s.source_id, s.session_id, ").push(row_id).push(" as row_id, ");
     if subject.metric.additivity == Additivity::Maximum {
         let Some(at) = peak::first(snapshot, subject, now).await? else { return Ok(false) };

@@ -78,14 +78,14 @@ impl Metric {
     /// Returns whether it can be grouped by `dimension`: its rows must have one value of it, or must be sessions that
     /// may count in several groups.
     pub fn can_be_grouped_by(&self, dimension: Dimension) -> bool {
-        let is_swept = self.additivity.is_along_time();
-        let may_overlap = self.rows == Rows::Sessions && self.can_overlap && !is_swept;
+        let is_along_time = self.additivity.is_along_time();
+        let may_overlap = self.rows == Rows::Sessions && self.can_overlap && !is_along_time;
         match dimension.home() {
             Home::Source => true,
             Home::Session => self.rows.are_of_sessions(),
-            Home::Clock => self.rows.are_of_sessions() && self.anchor != Anchor::AsOf && !is_swept,
+            Home::Clock => self.rows.are_of_sessions() && self.anchor != Anchor::AsOf && !is_along_time,
             Home::Presence => self.rows == Rows::Presences || may_overlap,
-            Home::Report => self.rows == Rows::Presences && !is_swept || may_overlap,
+            Home::Report => self.rows == Rows::Presences && !is_along_time || may_overlap,
             Home::Trail => may_overlap,
             Home::Speaker => self.rows == Rows::Speakers,
             Home::Message => self.rows == Rows::Messages,

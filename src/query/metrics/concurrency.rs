@@ -21,7 +21,7 @@ use crate::query::{ReadError, reading};
 
 /// A value along time, of a bucket and a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Level {
+pub struct ConcurrencyValue {
     /// Index of the metric in the query.
     pub metric: usize,
     /// Index of the bucket in the query.
@@ -40,7 +40,7 @@ pub async fn read(
     rows: Rows,
     source_ids: &[i32],
     now: DateTime<Utc>,
-) -> Result<Vec<Level>, ReadError> {
+) -> Result<Vec<ConcurrencyValue>, ReadError> {
     let found = statement(query, rows, source_ids, now).fetch_all(snapshot).await;
     let mut levels = Vec::new();
     for row in found.map_err(reading("the concurrency"))? {
@@ -49,7 +49,7 @@ pub async fn read(
     Ok(levels)
 }
 
-fn take(levels: &mut Vec<Level>, row: &PgRow, query: &MetricQuery, rows: Rows) -> Result<(), sqlx::Error> {
+fn take(levels: &mut Vec<ConcurrencyValue>, row: &PgRow, query: &MetricQuery, rows: Rows) -> Result<(), sqlx::Error> {
     let bucket = usize::try_from(row.try_get::<i32, _>("bucket")?).unwrap_or(1) - 1;
     let dimensions = (0..query.dimensions.len()).map(|place| row.try_get(place));
     let dimensions = dimensions.collect::<Result<Vec<Option<String>>, _>>()?;
@@ -59,7 +59,7 @@ fn take(levels: &mut Vec<Level>, row: &PgRow, query: &MetricQuery, rows: Rows) -
             Additivity::TimeAverage => row.try_get("average")?,
             _ => None,
         };
-        levels.extend(value.map(|value| Level { metric, bucket, dimensions: dimensions.clone(), value }));
+        levels.extend(value.map(|value| ConcurrencyValue { metric, bucket, dimensions: dimensions.clone(), value }));
     }
     Ok(())
 }
