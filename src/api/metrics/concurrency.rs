@@ -27,7 +27,7 @@ use crate::query::bucket::Granularity;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Answer, QueryEcho, Value, Warning};
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::heat::{HourOfWeek, by_hour_of_week};
+use crate::query::metrics::hour_of_week::{HourOfWeek, by_hour_of_week};
 use crate::query::metrics::registry::Metric;
 use crate::query::metrics::{MAX_DIMENSIONS, answer};
 use crate::query::snapshot::Snapshot;
@@ -52,7 +52,8 @@ parameter_groups! {
 
 /// Concurrent sessions by hour of the week.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct HeatMap {
+#[schema(as = HeatMap)]
+pub(crate) struct HoursOfWeek {
     /// One item for each group and hour of the week in the range, by group, weekday and hour.
     items: Vec<HourOfWeek>,
     /// Warnings about the values.
@@ -71,7 +72,7 @@ pub(crate) enum ConcurrencyAnswer {
     /// By bucket.
     Buckets(Answer),
     /// With `by=hour_of_week`.
-    HourOfWeek(HeatMap),
+    HourOfWeek(HoursOfWeek),
 }
 
 /// The grouping of a query.
@@ -170,7 +171,7 @@ pub(crate) async fn read_concurrency(
     let codes: Vec<&'static str> = answer.warnings.iter().map(|warning| warning.code).collect();
     let response = if form == Form::Json {
         let Answer { warnings, freshness, query, .. } = answer;
-        tag.answer(HeatMap { items, warnings, freshness, query })
+        tag.answer(HoursOfWeek { items, warnings, freshness, query })
     } else {
         let (head, rows) = heat_table(&items, &query.metrics, &query.dimensions);
         tag.mark(table(form, head, &rows)?)

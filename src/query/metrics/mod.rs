@@ -23,7 +23,7 @@ pub mod explain;
 pub mod filter;
 pub mod functions;
 mod group;
-pub mod heat;
+pub mod hour_of_week;
 pub mod as_of;
 mod pass;
 mod predicate;

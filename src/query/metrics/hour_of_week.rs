@@ -57,9 +57,9 @@ struct Figure {
 
 /// Combines the rows of an hourly answer by hour of the week, at `now`.
 pub fn by_hour_of_week(query: &MetricQuery, answer: &Answer, now: DateTime<Utc>) -> Vec<HourOfWeek> {
-    type Place = (Vec<(bool, Option<String>)>, u32, u32);
+    type HourKey = (Vec<(bool, Option<String>)>, u32, u32);
     let groups = answer.rows.len() / query.buckets.len().max(1);
-    let mut laid: BTreeMap<Place, Laid> = BTreeMap::new();
+    let mut laid: BTreeMap<HourKey, Laid> = BTreeMap::new();
     for (place, row) in answer.rows.iter().enumerate() {
         // Rows are ordered by bucket, and each bucket has every group.
         let Some(bucket) = query.buckets.get(place / groups.max(1)).filter(|bucket| bucket.from < now) else {
