@@ -5,14 +5,14 @@
 //! `reach` leaves out what need not be read), and [`exact`] reads metrics along time. [`reader`] decides which of
 //! these are needed, [`table`] combines sources into groups and buckets, [`top`] and [`compare`] choose the groups
 //! and the period, and [`assemble`] builds the answer.
-//! [`cell`] has the rules for null and zero, and [`status`] states how far a bucket is proven. [`explain`] explains
+//! [`null_rules`] has the rules for null and zero, and [`status`] states how far a bucket is proven. [`explain`] explains
 //! where a value comes from, [`as_of`] reads it as of an earlier time. Only [`registry`] defines what is measured
 //! and [`dimension`] the groupings; [`definitions`] and [`functions`] publish them for analysts.
 
 pub mod answer;
 pub mod assemble;
 pub mod attribution;
-pub mod cell;
+pub mod null_rules;
 mod columns;
 pub mod compare;
 pub mod definitions;

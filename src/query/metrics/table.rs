@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use crate::query::catalog::Source;
 use crate::query::metrics::answer::Value;
-use crate::query::metrics::cell;
+use crate::query::metrics::null_rules;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::group::{Group, Grouping, Member};
 use crate::query::metrics::reader::{Extra, Rest};
@@ -107,7 +107,7 @@ impl<'a> Table<'a> {
     pub(super) fn status(&self, feeding: &[&Source], place: usize) -> BucketStatus {
         // Sources to which none of the metrics applies do not make a bucket less complete.
         let telling = telling(self.metrics, feeding);
-        BucketStatus::of(&cell::proving(&telling), self.buckets[place], self.now)
+        BucketStatus::of(&null_rules::proving(&telling), self.buckets[place], self.now)
     }
 
     /// Returns the values of a group in a bucket, in the order of the metrics.
@@ -119,7 +119,7 @@ impl<'a> Table<'a> {
             let sums = sums.iter().filter(|given| given.metric == metric_place);
             let sums = sums.map(|given| (given.source_id, given.sums));
             let exact = exact.iter().find(|given| given.metric == metric_place).map(|given| given.value);
-            cell::value(metric, feeding, sums, exact, self.buckets[place], self.now)
+            null_rules::value(metric, feeding, sums, exact, self.buckets[place], self.now)
         };
         self.metrics.iter().enumerate().map(value).collect()
     }

@@ -37,7 +37,7 @@ use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Bucket, Value};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::{answer, cell, currency, as_of};
+use crate::query::metrics::{answer, currency, null_rules, as_of};
 use crate::query::snapshot::Snapshot;
 
 /// Default age of the changes that are reported.
@@ -117,7 +117,7 @@ pub async fn explain(
         None => Some(previous::of(snapshot, catalog, subject, &figure, question).await?),
         Some(_) => None,
     };
-    let status = BucketStatus::of(&cell::proving(&subject.telling), subject.query.range, known_at);
+    let status = BucketStatus::of(&null_rules::proving(&subject.telling), subject.query.range, known_at);
     let zone = subject.query.zone;
     Ok(Explanation {
         metric: metric.id,
@@ -180,7 +180,7 @@ pub(super) async fn figure(
     let polled: Vec<&Source> = subject.sources.iter().copied().filter(|source| source.is_enabled).collect();
     let nothing = || {
         let known_at = subject.query.as_known_at.unwrap_or(now);
-        cell::value(subject.metric, &polled, std::iter::empty(), None, subject.query.range, known_at)
+        null_rules::value(subject.metric, &polled, std::iter::empty(), None, subject.query.range, known_at)
     };
     Ok(value.unwrap_or_else(nothing))
 }
