@@ -11,7 +11,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::predicate::push_filter;
+use crate::query::metrics::counted_sessions::push_filter;
 use crate::query::metrics::registry::{Additivity, Rows};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MAX_DIMENSIONS, MetricQuery};

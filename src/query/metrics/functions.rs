@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use crate::query::bucket::Granularity;
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::predicate::push_filter_of;
+use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::registry::{Additivity, Metric, Rows, metrics};
 use crate::query::metrics::source::{push_rows, time};
 use crate::query::metrics::statement::{Statement, quoted};

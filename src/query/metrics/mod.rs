@@ -26,7 +26,7 @@ mod group;
 pub mod hour_of_week;
 pub mod as_of;
 mod pass;
-mod predicate;
+mod counted_sessions;
 mod reach;
 mod reader;
 pub mod registry;

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::query::metrics::dimension::{Dimension, Home};
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::predicate::push_filter_of;
+use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::reach::Reach;
 use crate::query::metrics::registry::{Anchor, Metric, Needs, Rows};
 use crate::query::metrics::source::{push_rows, time};

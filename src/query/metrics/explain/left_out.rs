@@ -13,7 +13,7 @@ use crate::query::catalog::Source;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
 use crate::query::metrics::registry::Needs;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::{as_of, predicate};
+use crate::query::metrics::{as_of, counted_sessions};
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
@@ -133,7 +133,7 @@ async fn elsewhere(
     sql.push(" cross join lateral (select s.outcome = 'open' and s.source_id = any(").push_bind(subject.telling_ids());
     sql.push(") as is_open, coalesce(s.last_activity_at, s.started_at) < ").push_bind(known_at - STALE_AFTER);
     sql.push(" as is_stale) o where s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);
-    predicate::push_filter(&mut sql, &subject.query);
+    counted_sessions::push_filter(&mut sql, &subject.query);
     sql.push(" and s.source_id = any(").push_bind(all).push(")");
     let what = "the exclusions of a metric value";
     let rows = sql.fetch_all(snapshot).await.map_err(reading(what))?;

@@ -13,7 +13,7 @@ use crate::query::bucket::Granularity;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::predicate::{push_choice, push_filter_of};
+use crate::query::metrics::counted_sessions::{push_choice, push_filter_of};
 use crate::query::metrics::registry::{Applicability, Metric};
 use crate::query::metrics::scan::Sums;
 use crate::query::metrics::select::{column, push_figure_rows};
