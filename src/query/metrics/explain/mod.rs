@@ -7,11 +7,11 @@
 
 mod changes;
 mod drivers;
-mod left_out;
-mod link;
-mod parts;
+mod exclusions;
+mod links;
+mod composition;
 mod peak;
-mod piece;
+mod contribution;
 mod previous;
 mod rows;
 mod sql;
@@ -23,10 +23,10 @@ use utoipa::ToSchema;
 
 pub use self::changes::{ChangedField, Changes};
 pub use self::drivers::{Driver, Drivers, Other};
-pub use self::left_out::{LeftOut, Stretch};
-pub use self::link::template;
-pub(super) use self::link::template_of_rest;
-pub use self::parts::{Part, Parts};
+pub use self::exclusions::{Exclusions, Stretch};
+pub use self::links::template;
+pub(super) use self::links::template_of_rest;
+pub use self::composition::{Part, Composition};
 pub use self::previous::{Previous, before};
 pub use self::rows::{ContributingRow, RowPosition, rows};
 pub use self::subject::{GroupValue, Subject};
@@ -70,9 +70,9 @@ pub struct Explanation {
     /// The value.
     pub figure: Value,
     /// Composition of the value.
-    pub parts: Parts,
+    pub parts: Composition,
     /// Rows in the range that the value excludes.
-    pub left_out: LeftOut,
+    pub left_out: Exclusions,
     /// Changes since an earlier time.
     pub changed: Changes,
     /// The previous period, and the drivers of the change since; absent for a past value (`as_known_at`).
@@ -107,7 +107,7 @@ pub async fn explain(
     } else {
         None
     };
-    let by = parts::dimension(metric);
+    let by = composition::dimension(metric);
     let groups = if metric.additivity.is_along_time() {
         Vec::new()
     } else {
@@ -133,12 +133,12 @@ pub async fn explain(
             end: in_zone(zone, subject.query.range.to),
             status,
         },
-        parts: parts::of(metric, by, groups),
-        left_out: left_out::of(snapshot, subject, figure.unknown_count.unwrap_or(0), now).await?,
+        parts: composition::of(metric, by, groups),
+        left_out: exclusions::of(snapshot, subject, figure.unknown_count.unwrap_or(0), now).await?,
         changed: changes::since(snapshot, subject, since, value_then, known_at).await?,
         previous,
         sql: sql::of(subject, &figure, known_at),
-        rows: link::of(subject),
+        rows: links::of(subject),
         freshness: Freshness::over(catalog, &subject.sources, Some(subject.query.range), now, stale_after),
         figure,
     })

@@ -25,7 +25,8 @@ const MAX_STRETCHES: usize = 100;
 
 /// Rows excluded from the value, by reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct LeftOut {
+#[schema(as = LeftOut)]
+pub struct Exclusions {
     /// Undecided sessions that began in the range, with activity in the last 24 hours. Only for metrics of outcomes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open: Option<i64>,
@@ -69,12 +70,12 @@ pub(super) async fn of(
     subject: &Subject<'_>,
     unknown: i64,
     now: DateTime<Utc>,
-) -> Result<LeftOut, ReadError> {
+) -> Result<Exclusions, ReadError> {
     let (deleted, breakout_rooms) = never_counted(snapshot, subject, now).await?;
     let (not_applicable, open, stale_open) = elsewhere(snapshot, subject, now).await?;
     let decides = subject.metric.needs == Needs::Outcomes;
     let rejects = |source: &&Source| source.streams.iter().map(|stream| stream.open_reject_count).sum::<i64>();
-    Ok(LeftOut {
+    Ok(Exclusions {
         open: decides.then_some(open),
         stale_open: decides.then_some(stale_open),
         unknown,

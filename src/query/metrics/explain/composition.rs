@@ -13,7 +13,8 @@ use crate::query::number::Number;
 
 /// Composition of a metric value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Parts {
+#[schema(as = Parts)]
+pub struct Composition {
     /// The dimension of the parts.
     #[schema(example = "outcome")]
     pub by: &'static str,
@@ -65,7 +66,7 @@ fn is_none(metric: &Metric, sums: Sums) -> bool {
 }
 
 /// Returns the composition; `groups` are the sums of the parts.
-pub(super) fn of(metric: &Metric, by: Dimension, groups: Vec<GroupSums>) -> Parts {
+pub(super) fn of(metric: &Metric, by: Dimension, groups: Vec<GroupSums>) -> Composition {
     let is_ratio = metric.additivity == Additivity::RatioOfSums;
     let items = groups.into_iter().filter_map(|(class, sums)| {
         let sums = sums.first().copied().filter(|sums| *sums != Sums::default())?;
@@ -77,5 +78,5 @@ pub(super) fn of(metric: &Metric, by: Dimension, groups: Vec<GroupSums>) -> Part
             unknown_count: Some(sums.unknown).filter(|count| *count > 0),
         })
     });
-    Parts { by: by.as_str(), items: items.collect() }
+    Composition { by: by.as_str(), items: items.collect() }
 }
