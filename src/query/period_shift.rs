@@ -12,7 +12,7 @@ use crate::query::range::TimeRange;
 
 /// A shift back in time. Negative days shift forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shift {
+pub enum PeriodShift {
     /// Whole months.
     Months(u32),
     /// Local days.
@@ -21,7 +21,7 @@ pub enum Shift {
     Exact(TimeDelta),
 }
 
-impl Shift {
+impl PeriodShift {
     /// Returns the length of a range. `is_of_days`: count days even for whole months, as in `last_30_days`.
     pub fn length(range: TimeRange, zone: Tz, is_of_days: bool) -> Self {
         let (from, to) = (local_date(zone, range.from), local_date(zone, range.to));
@@ -112,33 +112,33 @@ mod tests {
 
     #[test]
     fn a_range_is_as_long_as_the_calendar_says() {
-        assert_eq!(Shift::length(range("2026-02-01", "2026-03-01"), Berlin, false), Shift::Months(1));
-        assert_eq!(Shift::length(range("2026-02-01", "2026-03-01"), Berlin, true), Shift::Days(28));
-        assert_eq!(Shift::length(range("2025-01-01", "2027-01-01"), Berlin, false), Shift::Months(24));
+        assert_eq!(PeriodShift::length(range("2026-02-01", "2026-03-01"), Berlin, false), PeriodShift::Months(1));
+        assert_eq!(PeriodShift::length(range("2026-02-01", "2026-03-01"), Berlin, true), PeriodShift::Days(28));
+        assert_eq!(PeriodShift::length(range("2025-01-01", "2027-01-01"), Berlin, false), PeriodShift::Months(24));
         // The day of 25 hours.
-        assert_eq!(Shift::length(range("2026-10-25", "2026-10-26"), Berlin, false), Shift::Days(1));
+        assert_eq!(PeriodShift::length(range("2026-10-25", "2026-10-26"), Berlin, false), PeriodShift::Days(1));
         let hours = TimeRange { from: day("2026-10-25"), to: day("2026-10-25") + TimeDelta::hours(5) };
-        assert_eq!(Shift::length(hours, Berlin, false), Shift::Exact(TimeDelta::hours(5)));
+        assert_eq!(PeriodShift::length(hours, Berlin, false), PeriodShift::Exact(TimeDelta::hours(5)));
     }
 
     #[test]
     fn clocks_show_the_same_time_that_far_back() {
-        assert_eq!(Shift::Days(1).back(day("2026-10-26"), Berlin), day("2026-10-25"));
-        assert_eq!(Shift::Days(-3).back(day("2026-10-24"), Berlin), day("2026-10-27"));
-        assert_eq!(Shift::Months(1).back(day("2026-03-28"), Berlin), day("2026-02-28"));
-        assert_eq!(Shift::Months(1).back(day("2026-03-31"), Berlin), day("2026-03-01"));
-        assert_eq!(Shift::Months(1).exactly_back(day("2026-03-31"), Berlin), None);
-        assert_eq!(Shift::Months(12).exactly_back(day("2024-02-29"), Berlin), None);
-        assert_eq!(Shift::Months(12).exactly_back(day("2024-03-01"), Berlin), Some(day("2023-03-01")));
+        assert_eq!(PeriodShift::Days(1).back(day("2026-10-26"), Berlin), day("2026-10-25"));
+        assert_eq!(PeriodShift::Days(-3).back(day("2026-10-24"), Berlin), day("2026-10-27"));
+        assert_eq!(PeriodShift::Months(1).back(day("2026-03-28"), Berlin), day("2026-02-28"));
+        assert_eq!(PeriodShift::Months(1).back(day("2026-03-31"), Berlin), day("2026-03-01"));
+        assert_eq!(PeriodShift::Months(1).exactly_back(day("2026-03-31"), Berlin), None);
+        assert_eq!(PeriodShift::Months(12).exactly_back(day("2024-02-29"), Berlin), None);
+        assert_eq!(PeriodShift::Months(12).exactly_back(day("2024-03-01"), Berlin), Some(day("2023-03-01")));
     }
 
     #[test]
     fn weeks_are_whole_and_long_enough() {
         let at = day("2026-03-01");
-        assert_eq!(Shift::Days(3).in_weeks(at, Berlin), Shift::Days(7));
-        assert_eq!(Shift::Days(14).in_weeks(at, Berlin), Shift::Days(14));
+        assert_eq!(PeriodShift::Days(3).in_weeks(at, Berlin), PeriodShift::Days(7));
+        assert_eq!(PeriodShift::Days(14).in_weeks(at, Berlin), PeriodShift::Days(14));
         // February has 28 days.
-        assert_eq!(Shift::Months(1).in_weeks(at, Berlin), Shift::Days(28));
-        assert_eq!(Shift::Exact(TimeDelta::hours(5)).in_weeks(at, Berlin), Shift::Days(7));
+        assert_eq!(PeriodShift::Months(1).in_weeks(at, Berlin), PeriodShift::Days(28));
+        assert_eq!(PeriodShift::Exact(TimeDelta::hours(5)).in_weeks(at, Berlin), PeriodShift::Days(7));
     }
 }
