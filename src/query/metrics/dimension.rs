@@ -10,7 +10,7 @@ use crate::query::metrics::registry::Needs;
 
 /// The entity that a dimension belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Home {
+pub enum Level {
     /// The source.
     Source,
     /// The session.
@@ -32,7 +32,7 @@ pub enum Home {
 }
 
 macro_rules! dimensions {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $home:ident, $column:expr, $needs:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $level:ident, $column:expr, $needs:expr;)+) => {
         /// The attributes that metric values can be grouped by.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Dimension {
@@ -49,8 +49,8 @@ macro_rules! dimensions {
             }
 
             /// Returns the entity that it belongs to.
-            pub fn home(self) -> Home {
-                match self { $(Self::$variant => Home::$home,)+ }
+            pub fn level(self) -> Level {
+                match self { $(Self::$variant => Level::$level,)+ }
             }
 
             /// Returns its column in the rows; `None` if it belongs to the source.
@@ -149,6 +149,6 @@ impl Dimension {
 
     /// Returns whether a session can have several values of it, so that a total is not the sum of its groups.
     pub fn is_overlapping(self) -> bool {
-        matches!(self.home(), Home::Presence | Home::Report | Home::Trail | Home::Speaker | Home::Cohort)
+        matches!(self.level(), Level::Presence | Level::Report | Level::Trail | Level::Speaker | Level::Cohort)
     }
 }

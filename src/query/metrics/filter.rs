@@ -5,7 +5,7 @@
 //! cannot have matching sessions does not make a value zero; that is decided here too.
 
 use crate::query::catalog::{Source, SourceFilter};
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::registry::Applicability;
 use crate::query::metrics::statement::Statement;
 
@@ -64,7 +64,7 @@ impl Test {
 
 /// Returns whether sessions can be filtered by a dimension: each session has one value of it.
 pub fn is_filterable(dimension: Dimension) -> bool {
-    matches!(dimension.home(), Home::Source | Home::Session)
+    matches!(dimension.level(), Level::Source | Level::Session)
 }
 
 impl MetricFilter {

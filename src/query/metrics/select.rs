@@ -8,7 +8,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::reach::Reach;
@@ -113,7 +113,7 @@ fn push_in_range(
         if is_bucket_named {
             push_bucket_of_row(sql, query, pass, buckets);
         }
-        if query.dimensions.iter().any(|dimension| dimension.home() == Home::Clock) {
+        if query.dimensions.iter().any(|dimension| dimension.level() == Level::Clock) {
             sql.push(" cross join lateral (select ").push(time(pass)).push(" as at) a");
         }
         sql.push(" where ").push(time(pass)).push(" >= ").push_bind(from);
@@ -231,15 +231,15 @@ pub(super) fn numbers(metric: &Metric, pass: &Pass) -> [String; 3] {
 
 /// Returns the column of a dimension; null if the rows of the pass do not have it.
 pub(super) fn column(dimension: Dimension, pass: &Pass) -> &'static str {
-    let has_it = match dimension.home() {
-        Home::Source => false,
-        Home::Session => pass.rows.are_of_sessions(),
-        Home::Clock => pass.anchor != Anchor::AsOf && !pass.is_spread,
-        Home::Presence | Home::Report => matches!(pass.rows, Rows::Presences | Rows::Sessions),
-        Home::Trail => pass.rows == Rows::Sessions,
-        Home::Speaker => pass.rows == Rows::Speakers,
-        Home::Message => pass.rows == Rows::Messages,
-        Home::Cohort => pass.rows == Rows::Cohorts,
+    let has_it = match dimension.level() {
+        Level::Source => false,
+        Level::Session => pass.rows.are_of_sessions(),
+        Level::Clock => pass.anchor != Anchor::AsOf && !pass.is_spread,
+        Level::Presence | Level::Report => matches!(pass.rows, Rows::Presences | Rows::Sessions),
+        Level::Trail => pass.rows == Rows::Sessions,
+        Level::Speaker => pass.rows == Rows::Speakers,
+        Level::Message => pass.rows == Rows::Messages,
+        Level::Cohort => pass.rows == Rows::Cohorts,
     };
     dimension.column().filter(|_| has_it).unwrap_or("null::text")
 }

@@ -4,7 +4,7 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::columns::columns;
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Metric, Needs, Rows};
 use crate::query::metrics::statement::Statement;
@@ -27,7 +27,7 @@ pub(super) fn time(pass: &Pass) -> &'static str {
 
 /// Adds the rows, with the alias `s` for the session.
 pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
-    let has = |home: Home| query.dimensions.iter().any(|dimension| dimension.home() == home);
+    let has = |level: Level| query.dimensions.iter().any(|dimension| dimension.level() == level);
     let is_asked = |stream| pass.metrics.iter().any(|place| query.metrics[*place].needs == Needs::PerSession(stream));
     match pass.rows {
         Rows::Sessions if pass.anchor == Anchor::AsOf => _ = sql.push(OPEN_SESSIONS),
@@ -39,7 +39,7 @@ pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
         }
         Rows::Presences => {
             sql.push("analytics.participants p join analytics.sessions s using (source_id, session_id)");
-            if is_asked(Stream::Quality) || has(Home::Report) {
+            if is_asked(Stream::Quality) || has(Level::Report) {
                 sql.push(
                     " left join analytics.participant_quality q using (source_id, session_id, provider_participant_id)",
                 );
@@ -60,7 +60,7 @@ pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
         Rows::Visits => _ = sql.push("analytics.visits v join analytics.sessions s using (source_id, session_id)"),
         Rows::Cohorts => {
             sql.push("analytics.visits v join analytics.sessions s on s.source_id = v.source_id and s.session_id = v.session_id and v.started_at = v.first_visit_at");
-            let last = if has(Home::Cohort) { OLDEST_COHORT_WEEKS } else { "1" };
+            let last = if has(Level::Cohort) { OLDEST_COHORT_WEEKS } else { "1" };
             sql.push(" cross join generate_series(1, ").push(last).push(") c (age_weeks)");
         }
         Rows::Changes => {
@@ -114,9 +114,9 @@ const STREAMS: &str = "(select f.complete_through, f.provider, f.source, src.sou
 /// Adds the dimensions of which a session has several values, each distinct value once; a session without any keeps
 /// one row with nulls.
 fn push_several(sql: &mut Statement, dimensions: &[Dimension]) {
-    let of = |home: Home| dimensions.iter().copied().filter(move |dimension| dimension.home() == home);
-    let of_presence: Vec<&str> = of(Home::Presence).map(Dimension::as_str).collect();
-    let of_report: Vec<&str> = of(Home::Report).map(Dimension::as_str).collect();
+    let of = |level: Level| dimensions.iter().copied().filter(move |dimension| dimension.level() == level);
+    let of_presence: Vec<&str> = of(Level::Presence).map(Dimension::as_str).collect();
+    let of_report: Vec<&str> = of(Level::Report).map(Dimension::as_str).collect();
     if !of_presence.is_empty() || !of_report.is_empty() {
         let columns: Vec<&str> = of_presence.iter().chain(&of_report).copied().collect();
         sql.push(" left join lateral (select distinct ")
@@ -133,7 +133,7 @@ fn push_several(sql: &mut Statement, dimensions: &[Dimension]) {
         let columns: Vec<String> = of_report.iter().map(|column| format!("p.{column}")).collect();
         sql.push(" cross join lateral (select ").push(columns.join(", ")).push(") q");
     }
-    if of(Home::Trail).next().is_some() {
+    if of(Level::Trail).next().is_some() {
         sql.push(" left join lateral (select distinct x.step_type from analytics.session_trail_steps x");
         sql.push(" where x.source_id = s.source_id and x.session_id = s.session_id) d on true");
     }

@@ -25,7 +25,7 @@ use crate::query::catalog::Catalog;
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::compare::Pieces;
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::registry::{self, Metric};
 use crate::query::range::TimeRange;
 
@@ -176,7 +176,7 @@ fn attribution(said: &Said, metrics: &[&Metric], dimensions: &[Dimension], fault
         );
         faults.note(&said.at, "not_attributable", detail);
     }
-    let of_clock = dimensions.iter().filter(|dimension| dimension.home() == Home::Clock);
+    let of_clock = dimensions.iter().filter(|dimension| dimension.level() == Level::Clock);
     for dimension in of_clock.filter(|_| attribution == Some(Attribution::Spread)) {
         let name = dimension.as_str();
         let detail = format!("A session that is spread over time has no single `{name}`; omit one of the two.");

@@ -4,7 +4,7 @@
 
 use crate::api::metrics::question::draft::Draft;
 use crate::api::parameters::{Faults, Said};
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::exact::{is_by_group, is_exact};
 use crate::query::metrics::filter::is_filterable;
 use crate::query::metrics::registry::{self, Metric};
@@ -55,7 +55,7 @@ pub(super) fn check_groups(draft: &Draft, metrics: &[&'static Metric], dimension
             let possible: Vec<&str> =
                 registry::metrics().filter(|metric| is_told_by(metric, *dimension)).map(|metric| metric.id).collect();
             let (id, name) = (metric.id, dimension.as_str());
-            let (code, why) = if metric.is_of_sessions() && dimension.home() != Home::Clock {
+            let (code, why) = if metric.is_of_sessions() && dimension.level() != Level::Clock {
                 ("overlapping_dimension", "a session has several values and would count in each group".to_owned())
             } else {
                 ("not_groupable", format!("{} do not have it", metric.rows.as_str()))

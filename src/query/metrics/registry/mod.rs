@@ -30,7 +30,7 @@ pub use crate::query::metrics::registry::rows::Rows;
 
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::columns::names;
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::dimension::{Dimension, Level};
 
 /// One metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,24 +80,24 @@ impl Metric {
     pub fn can_be_grouped_by(&self, dimension: Dimension) -> bool {
         let is_along_time = self.additivity.is_along_time();
         let may_overlap = self.rows == Rows::Sessions && self.can_overlap && !is_along_time;
-        match dimension.home() {
-            Home::Source => true,
-            Home::Session => self.rows.are_of_sessions(),
-            Home::Clock => self.rows.are_of_sessions() && self.anchor != Anchor::AsOf && !is_along_time,
-            Home::Presence => self.rows == Rows::Presences || may_overlap,
-            Home::Report => self.rows == Rows::Presences && !is_along_time || may_overlap,
-            Home::Trail => may_overlap,
-            Home::Speaker => self.rows == Rows::Speakers,
-            Home::Message => self.rows == Rows::Messages,
-            Home::Cohort => self.rows == Rows::Cohorts,
+        match dimension.level() {
+            Level::Source => true,
+            Level::Session => self.rows.are_of_sessions(),
+            Level::Clock => self.rows.are_of_sessions() && self.anchor != Anchor::AsOf && !is_along_time,
+            Level::Presence => self.rows == Rows::Presences || may_overlap,
+            Level::Report => self.rows == Rows::Presences && !is_along_time || may_overlap,
+            Level::Trail => may_overlap,
+            Level::Speaker => self.rows == Rows::Speakers,
+            Level::Message => self.rows == Rows::Messages,
+            Level::Cohort => self.rows == Rows::Cohorts,
         }
     }
 
     /// Returns whether a session counts in several groups of `dimension`, so that groups must not be added.
     pub fn overlaps_in(&self, dimension: Dimension) -> bool {
-        match dimension.home() {
-            Home::Presence | Home::Report | Home::Trail => self.rows == Rows::Sessions,
-            Home::Speaker | Home::Cohort => true,
+        match dimension.level() {
+            Level::Presence | Level::Report | Level::Trail => self.rows == Rows::Sessions,
+            Level::Speaker | Level::Cohort => true,
             _ => false,
         }
     }
@@ -105,7 +105,7 @@ impl Metric {
     /// Returns whether groups of `dimension` share rows, so that they do not add up to the whole; the words of
     /// speakers do.
     pub fn shares_sessions_in(&self, dimension: Dimension) -> bool {
-        self.overlaps_in(dimension) && dimension.home() != Home::Speaker
+        self.overlaps_in(dimension) && dimension.level() != Level::Speaker
     }
 
     /// Returns whether a value of the past may change as time passes, or because of data that belong to no session.
