@@ -80,7 +80,7 @@ impl MetricDefinition {
             unit: metric.unit,
             description: metric.description,
             formula: metric.formula,
-            anchor: metric.anchor.as_str(),
+            anchor: metric.time_column.as_str(),
             additivity: metric.additivity.as_str(),
             null_rule: metric.null_rule,
             applies_to: metric.needs.as_str(),

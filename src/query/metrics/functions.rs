@@ -156,7 +156,7 @@ fn question(metric: &'static Metric) -> MetricQuery {
 mod tests {
     use super::*;
     use crate::query::metrics::columns;
-    use crate::query::metrics::registry::Anchor;
+    use crate::query::metrics::registry::TimeColumn;
 
     #[test]
     fn ratios_need_nothing_that_their_functions_do_not_have() {
@@ -165,7 +165,7 @@ mod tests {
             for sql in [value_sql, known_sql, unknown_sql, is_unknown_sql] {
                 assert!(!columns::names(sql, "b") && !columns::names(sql, "a"), "{}: {sql}", metric.id);
             }
-            assert_ne!(metric.anchor, Anchor::AsOf, "{}", metric.id);
+            assert_ne!(metric.time_column, TimeColumn::AsOf, "{}", metric.id);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::query::metrics::MetricQuery;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{Anchor, Rows};
+use crate::query::metrics::registry::{TimeColumn, Rows};
 use crate::query::metrics::select::column;
 use crate::query::metrics::statement::Statement;
 use crate::query::range::TimeRange;
@@ -97,7 +97,7 @@ fn numbers<'a>(query: &'a MetricQuery, pass: &'a Pass) -> impl Iterator<Item = &
 /// Returns whether only sessions are read, by one of their own times.
 fn is_of_sessions_alone(query: &MetricQuery, pass: &Pass) -> bool {
     let is_plain = !pass.is_spread && pass.alone.is_none();
-    let is_by_time = matches!(pass.anchor, Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt);
+    let is_by_time = matches!(pass.time_column, TimeColumn::StartedAt | TimeColumn::CompletedAt | TimeColumn::EndedAt);
     is_plain
         && is_by_time
         && numbers(query, pass).all(names_own_only)

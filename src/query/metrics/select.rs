@@ -12,7 +12,7 @@ use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::reach::Reach;
-use crate::query::metrics::registry::{Anchor, Metric, Needs, Rows};
+use crate::query::metrics::registry::{TimeColumn, Metric, Needs, Rows};
 use crate::query::metrics::source::{push_rows, time};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, columns};
@@ -76,7 +76,7 @@ fn push_present(sql: &mut Statement, query: &MetricQuery, now: DateTime<Utc>) {
 fn is_named(query: &MetricQuery, pass: &Pass, alias: &str) -> bool {
     let is_in = |sql: &str| columns::names(sql, alias);
     let mut read = pass.metrics.iter().map(|place| query.metrics[*place]);
-    pass.anchor == Anchor::AsOf
+    pass.time_column == TimeColumn::AsOf
         || pass.is_spread
         || read.any(|metric| [metric.value_sql, metric.known_sql, metric.unknown_sql].into_iter().any(is_in))
         || pass.is_first() && query.metrics.iter().any(|metric| is_in(metric.is_unknown_sql))
@@ -94,7 +94,7 @@ fn push_in_range(
     reach: Option<Reach>,
 ) {
     let (from, to) = (query.range.from, query.range.to);
-    if pass.anchor == Anchor::AsOf {
+    if pass.time_column == TimeColumn::AsOf {
         push_buckets(sql, buckets);
         sql.push(" cross join lateral (select least(b.bucket_end, t.now) as at) c cross join ");
         push_rows(sql, query, pass);
@@ -164,7 +164,7 @@ fn push_choice(sql: &mut Statement, query: &MetricQuery, pass: &Pass, source_ids
     }
     let owner = reach.owner();
     // Sessions by their end are looked up source by source.
-    let is_by_source = !query.filter.sources.is_empty() || pass.anchor == Anchor::EndedAt;
+    let is_by_source = !query.filter.sources.is_empty() || pass.time_column == TimeColumn::EndedAt;
     if is_by_source || pass.alone.is_some() || !pass.rows.are_of_sessions() {
         sql.push(" and ").push(owner).push(".source_id = any(").push_bind(source_ids.to_vec()).push(")");
     }
@@ -234,7 +234,7 @@ pub(super) fn column(dimension: Dimension, pass: &Pass) -> &'static str {
     let has_it = match dimension.level() {
         Level::Source => false,
         Level::Session => pass.rows.are_of_sessions(),
-        Level::Clock => pass.anchor != Anchor::AsOf && !pass.is_spread,
+        Level::Clock => pass.time_column != TimeColumn::AsOf && !pass.is_spread,
         Level::Presence | Level::Report => matches!(pass.rows, Rows::Presences | Rows::Sessions),
         Level::Trail => pass.rows == Rows::Sessions,
         Level::Speaker => pass.rows == Rows::Speakers,

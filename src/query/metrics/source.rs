@@ -6,22 +6,22 @@ use crate::model::stream::Stream;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Metric, Needs, Rows};
+use crate::query::metrics::registry::{TimeColumn, COST_OF_SESSION, Metric, Needs, Rows};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, as_of};
 
 /// Returns the time column that puts a row into a bucket. States at an instant do not use it.
 pub(super) fn time(pass: &Pass) -> &'static str {
-    match (pass.rows, pass.anchor) {
+    match (pass.rows, pass.time_column) {
         (Rows::Visits | Rows::Cohorts, _) => "v.started_at",
-        (_, Anchor::StartedAt | Anchor::AsOf | Anchor::FirstVisitAt) => "s.started_at",
-        (_, Anchor::CompletedAt) => "s.completed_at",
-        (_, Anchor::SentAt) => "m.sent_at",
-        (_, Anchor::JoinedAt) => "p.joined_at",
-        (_, Anchor::EndedAt) => "s.ended_at",
-        (_, Anchor::FirstSeenAt) => "s.first_seen_at",
-        (_, Anchor::ChangedAt) => "h.changed_at",
-        (_, Anchor::WindowFrom) => "s.window_from",
+        (_, TimeColumn::StartedAt | TimeColumn::AsOf | TimeColumn::FirstVisitAt) => "s.started_at",
+        (_, TimeColumn::CompletedAt) => "s.completed_at",
+        (_, TimeColumn::SentAt) => "m.sent_at",
+        (_, TimeColumn::JoinedAt) => "p.joined_at",
+        (_, TimeColumn::EndedAt) => "s.ended_at",
+        (_, TimeColumn::FirstSeenAt) => "s.first_seen_at",
+        (_, TimeColumn::ChangedAt) => "h.changed_at",
+        (_, TimeColumn::WindowFrom) => "s.window_from",
     }
 }
 
@@ -30,7 +30,7 @@ pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     let has = |level: Level| query.dimensions.iter().any(|dimension| dimension.level() == level);
     let is_asked = |stream| pass.metrics.iter().any(|place| query.metrics[*place].needs == Needs::PerSession(stream));
     match pass.rows {
-        Rows::Sessions if pass.anchor == Anchor::AsOf => _ = sql.push(OPEN_SESSIONS),
+        Rows::Sessions if pass.time_column == TimeColumn::AsOf => _ = sql.push(OPEN_SESSIONS),
         Rows::Sessions => as_of::push_sessions(sql, query),
         Rows::Messages => _ = sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)"),
         Rows::Replies => {

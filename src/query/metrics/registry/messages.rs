@@ -4,11 +4,11 @@
 //! that were written with its messages, so that they read no messages. No metric reads texts.
 
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Needs, Rows};
 
 /// Base of metrics of messages, in the bucket in which they were sent.
 const MESSAGE: Metric = Metric {
-    anchor: Anchor::SentAt,
+    time_column: TimeColumn::SentAt,
     needs: Needs::Messages,
     rows: Rows::Messages,
     is_unknown_by_start: true,

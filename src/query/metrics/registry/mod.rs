@@ -7,7 +7,8 @@
 //! parts; a ratio is computed from sums at the very end and never averaged. Other metrics (a percentile, a maximum,
 //! distinct people, a state) are read separately for each cell and for the total. One family per file.
 
-pub mod anchor;
+pub mod additivity;
+pub mod time_column;
 mod concurrency;
 mod data;
 mod messages;
@@ -23,7 +24,8 @@ mod volume;
 
 use chrono::TimeDelta;
 
-pub use crate::query::metrics::registry::anchor::{Additivity, Anchor};
+pub use crate::query::metrics::registry::additivity::Additivity;
+pub use crate::query::metrics::registry::time_column::TimeColumn;
 pub use crate::query::metrics::registry::money::{COST_OF_SESSION, MONEY};
 pub use crate::query::metrics::registry::needs::{Applicability, Needs};
 pub use crate::query::metrics::registry::rows::Rows;
@@ -50,7 +52,7 @@ pub struct Metric {
     /// Reasons for a null value, other than incomplete data.
     pub null_rule: &'static str,
     /// The time that puts a row into a bucket.
-    pub anchor: Anchor,
+    pub time_column: TimeColumn,
     /// Combination of values.
     pub additivity: Additivity,
     /// Data that a provider must have.
@@ -83,7 +85,7 @@ impl Metric {
         match dimension.level() {
             Level::Source => true,
             Level::Session => self.rows.are_of_sessions(),
-            Level::Clock => self.rows.are_of_sessions() && self.anchor != Anchor::AsOf && !is_along_time,
+            Level::Clock => self.rows.are_of_sessions() && self.time_column != TimeColumn::AsOf && !is_along_time,
             Level::Presence => self.rows == Rows::Presences || may_overlap,
             Level::Report => self.rows == Rows::Presences && !is_along_time || may_overlap,
             Level::Trail => may_overlap,
@@ -111,12 +113,12 @@ impl Metric {
     /// Returns whether a value of the past may change as time passes, or because of data that belong to no session.
     pub fn depends_on_now(&self) -> bool {
         let sql = [self.value_sql, self.known_sql, self.unknown_sql, self.is_unknown_sql];
-        !self.is_of_sessions() || self.anchor == Anchor::AsOf || sql.into_iter().any(|sql| names(sql, "t"))
+        !self.is_of_sessions() || self.time_column == TimeColumn::AsOf || sql.into_iter().any(|sql| names(sql, "t"))
     }
 
     /// Returns whether it can be counted elsewhere than at the start of its session.
     pub fn can_be_attributed(&self, attribution: Attribution) -> bool {
-        let is_by_start = self.rows == Rows::Sessions && self.anchor == Anchor::StartedAt;
+        let is_by_start = self.rows == Rows::Sessions && self.time_column == TimeColumn::StartedAt;
         match attribution {
             Attribution::Start => true,
             Attribution::End => is_by_start && !self.additivity.is_along_time(),
@@ -126,7 +128,7 @@ impl Metric {
 
     /// Returns whether its rows have their own time, so that it does not depend on the attribution.
     pub fn has_own_time(&self) -> bool {
-        let is_of_session = matches!(self.anchor, Anchor::StartedAt | Anchor::EndedAt) && self.is_of_sessions();
+        let is_of_session = matches!(self.time_column, TimeColumn::StartedAt | TimeColumn::EndedAt) && self.is_of_sessions();
         !is_of_session
     }
 

@@ -4,7 +4,7 @@
 //! it; here it is added up. A session without a price is unknown and never free.
 
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs};
+use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Needs};
 
 /// The unit of amounts of money; each answer states the currency.
 pub const MONEY: &str = "money";
@@ -80,7 +80,7 @@ pub(super) static METRICS: [Metric; 5] = [
         description: "Cost of all sessions completed in the range, resolved or not, per resolved session.",
         formula: "sum(list_cost) / count(outcome = 'resolved')",
         null_rule: "Sessions without a price for everything, or of unknown outcome, are in unknown_count and in neither part; without a resolved session, the value is null.",
-        anchor: Anchor::CompletedAt,
+        time_column: TimeColumn::CompletedAt,
         additivity: Additivity::RatioOfSums,
         needs: Needs::Outcomes,
         value_sql: "round(sum(c.cost) filter (where c.is_priced and s.outcome in ('resolved', 'unresolved')), 12)",

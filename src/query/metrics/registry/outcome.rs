@@ -5,7 +5,7 @@
 //! only after the person had time to come back.
 
 use crate::query::metrics::registry::volume::{COUNT, STATE};
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs};
+use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Needs};
 
 const RESOLVED: &str = "(count(*) filter (where s.outcome = 'resolved'))::numeric";
 const UNRESOLVED: &str = "(count(*) filter (where s.outcome = 'unresolved'))::numeric";
@@ -14,7 +14,7 @@ const DECIDED: &str = "count(*) filter (where s.outcome in ('resolved', 'unresol
 /// Base of metrics of resolution, which differ in one sum.
 const RESOLUTION: Metric = Metric {
     null_rule: "Only completed sessions with a known outcome count. Sessions without a reported outcome are in unknown_count; if no session has one, the value is null.",
-    anchor: Anchor::CompletedAt,
+    time_column: TimeColumn::CompletedAt,
     needs: Needs::Outcomes,
     known_sql: DECIDED,
     unknown_sql: "count(*) filter (where s.outcome = 'unknown')",
@@ -104,7 +104,7 @@ pub(super) static METRICS: [Metric; 16] = [
         description: "Sessions resolved by now among those that began in the range and whose status is known, from 0 to 1. It rises as chats are completed; cohort_matured_rate gives the completed share.",
         formula: "count(outcome = 'resolved') / count(outcome in ('resolved', 'unresolved', 'open'))",
         null_rule: "Sessions without a reported outcome are in unknown_count and in neither part.",
-        anchor: Anchor::StartedAt,
+        time_column: TimeColumn::StartedAt,
         value_sql: RESOLVED,
         known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved', 'open'))",
         ..RATE
@@ -115,7 +115,7 @@ pub(super) static METRICS: [Metric; 16] = [
         description: "Sessions completed by now among those that began in the range and whose status is known, from 0 to 1; below 0.95, a rate of the cohort is not final.",
         formula: "count(outcome in ('resolved', 'unresolved')) / count(outcome in ('resolved', 'unresolved', 'open'))",
         null_rule: "Sessions without a reported outcome are in unknown_count and in neither part.",
-        anchor: Anchor::StartedAt,
+        time_column: TimeColumn::StartedAt,
         value_sql: "(count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric",
         known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved', 'open'))",
         ..RATE
@@ -209,7 +209,7 @@ pub(super) static METRICS: [Metric; 16] = [
         description: "Share of the chats that began in the range that are still open, without activity for 24 hours, and whose last message is not the customer's, from 0 to 1.",
         formula: "count(outcome = 'open' and nothing for 24 hours and last_sender_role <> 'user') / count(message_count)",
         null_rule: "Chats whose messages were never fetched are in unknown_count and in neither part.",
-        anchor: Anchor::StartedAt,
+        time_column: TimeColumn::StartedAt,
         needs: Needs::Chats,
         value_sql: "(count(*) filter (where s.outcome = 'open' and s.last_sender_role <> 'user' and t.now - greatest(s.started_at, s.last_activity_at) > interval '24 hours'))::numeric",
         known_sql: "count(s.message_count)",

@@ -7,14 +7,14 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Needs, Rows};
 
 const PARTICIPANTS: Needs = Needs::PerSession(Stream::Participants);
 const NO_PARTICIPANTS: &str = "s.session_kind in ('meeting', 'livestream') and s.participant_count is null";
 
 /// Base of metrics of presences, in the bucket in which they began.
 pub(super) const PRESENCE: Metric = Metric {
-    anchor: Anchor::JoinedAt,
+    time_column: TimeColumn::JoinedAt,
     needs: PARTICIPANTS,
     rows: Rows::Presences,
     is_unknown_sql: NO_PARTICIPANTS,
@@ -171,7 +171,7 @@ pub(super) static METRICS: [Metric; 11] = [
         description: "Share of the people whose first session began in the range that have another one a given number of weeks later, from 0 to 1: in the first week after (days 8 to 14), or by age_weeks in each of twelve weeks.",
         formula: "count(distinct person_id with a session in [first + n weeks, first + n + 1 weeks)) / count(distinct person_id with first + n + 1 weeks <= now)",
         null_rule: "People whose week is not over yet are in unknown_count and in neither part; if no such week is over, the value is null.",
-        anchor: Anchor::FirstVisitAt,
+        time_column: TimeColumn::FirstVisitAt,
         additivity: Additivity::RatioOfSums,
         rows: Rows::Cohorts,
         value_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now and exists (select 1 from analytics.visits later where later.source_id = v.source_id and later.person_id = v.person_id and later.started_at >= v.first_visit_at + c.age_weeks * interval '168 hours' and later.started_at < v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' and not later.is_part_of_session and not later.is_deleted_at_provider))::numeric",

@@ -5,11 +5,11 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Needs, Rows};
 
 /// Base of metrics of transcripts, in the bucket in which their session ended.
 const TRANSCRIPT: Metric = Metric {
-    anchor: Anchor::EndedAt,
+    time_column: TimeColumn::EndedAt,
     needs: Needs::PerSession(Stream::Transcript),
     rows: Rows::Speakers,
     unknown_sql: "count(*) filter (where s.transcript_word_count is null and s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)",
