@@ -46,7 +46,7 @@ pub(crate) fn base() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
     let mut text = CONVENTIONS.to_owned();
     for metric in metrics() {
-        let (anchor, needs) = (metric.time_column.as_str(), metric.needs.as_str());
+        let (anchor, needs) = (metric.time_column.as_str(), metric.requires.as_str());
         let _ = write!(
             text,
             "\n**`{}`** ({}): {} `{}`, by `{anchor}`, for {needs}. {}\n",

@@ -67,7 +67,7 @@ pub(crate) struct MetricDefinition {
 
 impl MetricDefinition {
     fn of(metric: &Metric, catalog: &Catalog) -> Self {
-        let told = catalog.sources.iter().filter(|s| metric.needs.of(s) == Applicability::Applicable);
+        let told = catalog.sources.iter().filter(|s| metric.requires.of(s) == Applicability::Applicable);
         let mut providers: Vec<String> = told.map(|source| source.provider.clone()).collect();
         let overlapping = Dimension::ALL.into_iter().filter(|d| metric.can_be_grouped_by(*d) && metric.overlaps_in(*d));
         let attributions = Attribution::ALL.into_iter().filter(|wanted| metric.can_be_attributed(*wanted));
@@ -83,7 +83,7 @@ impl MetricDefinition {
             anchor: metric.time_column.as_str(),
             additivity: metric.additivity.as_str(),
             null_rule: metric.null_rule,
-            applies_to: metric.needs.as_str(),
+            applies_to: metric.requires.as_str(),
             providers,
             rows: metric.rows.as_str(),
             dimensions: dimensions(metric),

@@ -17,7 +17,7 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::echo::echo;
 use crate::query::metrics::group::{Fold, Group, Grouping, Member};
 use crate::query::metrics::reader::{Extra, Findings, View};
-use crate::query::metrics::registry::{Applicability, Needs};
+use crate::query::metrics::registry::{Applicability, Requires};
 use crate::query::metrics::scan::Started;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::table::{Feeding, Table};
@@ -64,7 +64,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
         subtotals,
         coverage: coverage(query, parts.sources, &whole.started),
         warnings,
-        bases: query.metrics.iter().any(|metric| metric.needs == Needs::Minutes).then_some(bases),
+        bases: query.metrics.iter().any(|metric| metric.requires == Requires::Minutes).then_some(bases),
         currency: parts.currency.map(ToOwned::to_owned),
         rows_link: explain::template(query),
         freshness: Freshness::over(
@@ -213,7 +213,7 @@ fn coverage(query: &MetricQuery, sources: &[&Source], started: &[Started]) -> Co
     for of_source in started {
         let source = sources.iter().find(|source| source.source_id == of_source.source_id);
         let has_notion = source.is_some_and(|source| {
-            query.metrics.iter().any(|metric| metric.needs.of(source) != Applicability::NotApplicable)
+            query.metrics.iter().any(|metric| metric.requires.of(source) != Applicability::NotApplicable)
         });
         if has_notion {
             coverage.eligible += of_source.count;

@@ -49,7 +49,7 @@ pub async fn read(
     for rows in [Rows::Sessions, Rows::Presences] {
         let has_this_grain = |metric: &&&Metric| is_exact(metric) && metric.rows == rows;
         let Some(metric) = query.metrics.iter().find(has_this_grain) else { continue };
-        let told = sources.iter().filter(|source| metric.needs.of(source) == Applicability::Applicable);
+        let told = sources.iter().filter(|source| metric.requires.of(source) == Applicability::Applicable);
         let told: Vec<i32> = told.map(|source| source.source_id).collect();
         levels.extend(concurrency::read(snapshot, query, rows, &told, now).await?);
     }

@@ -110,7 +110,7 @@ select cut.bucket_start, cut.bucket_end, src.provider, src.source, coalesce(told
     if metric.is_unknown_by_start {
         sql.push("\n  left join never_read using (bucket, source_id)");
     }
-    if let Some(condition) = metric.needs.condition_sql() {
+    if let Some(condition) = metric.requires.condition_sql() {
         sql.push("\n where ").push(condition);
     }
     sql.push("\n order by cut.bucket_start, src.source");

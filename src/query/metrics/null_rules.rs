@@ -25,13 +25,13 @@ pub fn value<'a>(
     bucket: TimeRange,
     now: DateTime<Utc>,
 ) -> Value {
-    let is = |wanted: Applicability| move |source: &&'a Source| metric.needs.of(source) == wanted;
+    let is = |wanted: Applicability| move |source: &&'a Source| metric.requires.of(source) == wanted;
     let applicable: Vec<&Source> = feeding.iter().copied().filter(is(Applicability::Applicable)).collect();
     if applicable.is_empty() {
         let has = |wanted| feeding.iter().any(is(wanted));
-        return Value::missing(match metric.needs {
+        return Value::missing(match metric.requires {
             _ if has(Applicability::NotFetched) => "not_fetched",
-            _ if has(Applicability::NotConfigured) => metric.needs.not_fetched().0,
+            _ if has(Applicability::NotConfigured) => metric.requires.not_fetched().0,
             _ => "not_applicable",
         });
     }

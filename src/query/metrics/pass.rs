@@ -7,7 +7,7 @@
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::attribution::Attribution;
-use crate::query::metrics::registry::{TimeColumn, Metric, Needs, Rows};
+use crate::query::metrics::registry::{TimeColumn, Metric, Requires, Rows};
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) struct Pass {
     /// Whether each bucket counts the part of a session that lies in it.
     pub(super) is_spread: bool,
     /// For metrics that are no sums: what their sources must have. `None`: sums, by source.
-    pub(super) alone: Option<Needs>,
+    pub(super) alone: Option<Requires>,
     /// The indexes in the query of the metrics it reads.
     pub(super) metrics: Vec<usize>,
 }
@@ -58,7 +58,7 @@ impl Pass {
             rows: metric.rows,
             time_column: if attribution == Attribution::End { TimeColumn::EndedAt } else { metric.time_column },
             is_spread: attribution == Attribution::Spread,
-            alone: (!metric.additivity.adds_up()).then_some(metric.needs),
+            alone: (!metric.additivity.adds_up()).then_some(metric.requires),
             metrics: Vec::new(),
         }
     }

@@ -12,7 +12,7 @@ use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::reach::Reach;
-use crate::query::metrics::registry::{TimeColumn, Metric, Needs, Rows};
+use crate::query::metrics::registry::{TimeColumn, Metric, Requires, Rows};
 use crate::query::metrics::source::{push_rows, time};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, columns};
@@ -168,7 +168,7 @@ fn push_choice(sql: &mut Statement, query: &MetricQuery, pass: &Pass, source_ids
     if is_by_source || pass.alone.is_some() || !pass.rows.are_of_sessions() {
         sql.push(" and ").push(owner).push(".source_id = any(").push_bind(source_ids.to_vec()).push(")");
     }
-    if let Some(condition) = pass.alone.and_then(Needs::condition_sql) {
+    if let Some(condition) = pass.alone.and_then(Requires::condition_sql) {
         sql.push(" and ").push(owner).push(".source_id in (select src.source_id from analytics.sources src where ");
         sql.push(condition).push(")");
     }
@@ -253,7 +253,7 @@ fn push_coverage(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     sql.push(", count(*) as started, count(*) filter (where false");
     for metric in &query.metrics {
         sql.push(" or (").push(metric.is_unknown_sql);
-        if metric.needs == Needs::Minutes {
+        if metric.requires == Requires::Minutes {
             // Looked up once, and not for each session: simple values are read with an index-only scan.
             sql.push(" and s.source_id = any(array(select src.source_id from analytics.sources src");
             sql.push(" where src.minutes_basis is not null))");

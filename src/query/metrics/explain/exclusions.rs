@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::query::catalog::Source;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
-use crate::query::metrics::registry::Needs;
+use crate::query::metrics::registry::Requires;
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{as_of, counted_sessions};
 use crate::query::range::TimeRange;
@@ -73,7 +73,7 @@ pub(super) async fn of(
 ) -> Result<Exclusions, ReadError> {
     let (deleted, breakout_rooms) = never_counted(snapshot, subject, now).await?;
     let (not_applicable, open, stale_open) = elsewhere(snapshot, subject, now).await?;
-    let decides = subject.metric.needs == Needs::Outcomes;
+    let decides = subject.metric.requires == Requires::Outcomes;
     let rejects = |source: &&Source| source.streams.iter().map(|stream| stream.open_reject_count).sum::<i64>();
     Ok(Exclusions {
         open: decides.then_some(open),

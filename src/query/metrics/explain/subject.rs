@@ -67,7 +67,7 @@ fn may_have(source: &Source, dimension: Dimension, value: Option<&String>) -> bo
         Dimension::Provider => value == Some(&source.provider),
         Dimension::Source => value == Some(&source.source),
         Dimension::Outcome => source.can_hold(&[], value.map_or(&[][..], std::slice::from_ref)),
-        other => value.is_none() || other.needs().of(source) != Applicability::NotApplicable,
+        other => value.is_none() || other.requires().of(source) != Applicability::NotApplicable,
     }
 }
 
@@ -86,7 +86,7 @@ impl<'a> Subject<'a> {
         };
         let mut sources = query.sources(catalog);
         sources.retain(|source| group.iter().all(|(dimension, value)| may_have(source, *dimension, value.as_ref())));
-        let telling = sources.iter().copied().filter(|s| metric.needs.of(s) == Applicability::Applicable).collect();
+        let telling = sources.iter().copied().filter(|s| metric.requires.of(s) == Applicability::Applicable).collect();
         Self { query, group, metric, sources, telling }
     }
 

@@ -14,7 +14,7 @@ mod data;
 mod messages;
 mod minutes;
 mod money;
-pub mod needs;
+pub mod requires;
 mod outcome;
 mod people;
 mod quality;
@@ -27,7 +27,7 @@ use chrono::TimeDelta;
 pub use crate::query::metrics::registry::additivity::Additivity;
 pub use crate::query::metrics::registry::time_column::TimeColumn;
 pub use crate::query::metrics::registry::money::{COST_OF_SESSION, MONEY};
-pub use crate::query::metrics::registry::needs::{Applicability, Needs};
+pub use crate::query::metrics::registry::requires::{Applicability, Requires};
 pub use crate::query::metrics::registry::rows::Rows;
 
 use crate::query::metrics::attribution::Attribution;
@@ -56,7 +56,7 @@ pub struct Metric {
     /// Combination of values.
     pub additivity: Additivity,
     /// Data that a provider must have.
-    pub needs: Needs,
+    pub requires: Requires,
     /// The kind of its rows.
     pub rows: Rows,
     /// SQL aggregate, numeric: the value, or the ratio's numerator. Not used for metrics along time.

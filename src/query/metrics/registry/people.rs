@@ -7,15 +7,15 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Needs, Rows};
+use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Rows};
 
-const PARTICIPANTS: Needs = Needs::PerSession(Stream::Participants);
+const PARTICIPANTS: Requires = Requires::PerSession(Stream::Participants);
 const NO_PARTICIPANTS: &str = "s.session_kind in ('meeting', 'livestream') and s.participant_count is null";
 
 /// Base of metrics of presences, in the bucket in which they began.
 pub(super) const PRESENCE: Metric = Metric {
     time_column: TimeColumn::JoinedAt,
-    needs: PARTICIPANTS,
+    requires: PARTICIPANTS,
     rows: Rows::Presences,
     is_unknown_sql: NO_PARTICIPANTS,
     is_unknown_by_start: true,
@@ -28,7 +28,7 @@ const PER_SESSION: Metric = Metric {
     unit: "ratio",
     null_rule: "Sessions whose participants were never fetched are in unknown_count and in neither part.",
     additivity: Additivity::RatioOfSums,
-    needs: PARTICIPANTS,
+    requires: PARTICIPANTS,
     unknown_sql: "count(*) - count(s.participant_count)",
     is_unknown_sql: NO_PARTICIPANTS,
     amount_sql: None,
@@ -40,7 +40,7 @@ const PER_SESSION: Metric = Metric {
 const PEOPLE: Metric = Metric {
     unit: "people",
     additivity: Additivity::Distinct,
-    needs: Needs::People,
+    requires: Requires::People,
     rows: Rows::Visits,
     known_sql: "count(*)",
     is_unknown_by_start: true,

@@ -11,7 +11,7 @@ use crate::query::catalog::Source;
 
 /// Data that a provider must have for a metric to apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
+pub enum Requires {
     /// Nothing: every provider has sessions.
     Nothing,
     /// Metered minutes.
@@ -47,7 +47,7 @@ pub enum Applicability {
     NotConfigured,
 }
 
-impl Needs {
+impl Requires {
     /// All requirements.
     pub const ALL: [Self; 13] = [
         Self::Nothing,
