@@ -45,7 +45,7 @@ struct Position {
 /// Refuses metrics whose rows belong to no session, and names the endpoint that lists them.
 fn check_rows(draft: &Draft, faults: &mut Faults) {
     for said in &draft.metrics {
-        if let Some(list) = metric(&said.text).and_then(|metric| metric.rows.listed_at()) {
+        if let Some(list) = metric(&said.text).and_then(|metric| metric.grain.listed_at()) {
             let detail = format!("The rows of `{}` belong to no session; {list} lists them.", said.text);
             faults.note(&said.at, "no_rows", detail);
         }

@@ -9,7 +9,7 @@ use crate::query::metrics::MetricQuery;
 use crate::query::metrics::answer::Warning;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{TimeColumn, Metric, Rows, metrics};
+use crate::query::metrics::registry::{TimeColumn, Metric, Grain, metrics};
 use crate::query::metrics::statement::Statement;
 
 /// The columns of `analytics.sessions_as_known_at`.
@@ -49,7 +49,7 @@ const KEPT: [&str; 29] = [
 pub fn is_kept(metric: &Metric) -> bool {
     let Metric { value_sql, known_sql, unknown_sql, is_unknown_sql, .. } = metric;
     let amount_sql = metric.amount_sql.unwrap_or_default();
-    metric.rows == Rows::Sessions
+    metric.grain == Grain::Sessions
         && !metric.additivity.is_along_time()
         && matches!(metric.time_column, TimeColumn::StartedAt | TimeColumn::CompletedAt | TimeColumn::EndedAt)
         && [*value_sql, *known_sql, *unknown_sql, *is_unknown_sql, amount_sql].into_iter().all(names_only_kept)

@@ -12,7 +12,7 @@ use sqlx::postgres::PgRow;
 
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::counted_sessions::push_filter;
-use crate::query::metrics::registry::{Additivity, Rows};
+use crate::query::metrics::registry::{Additivity, Grain};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MAX_DIMENSIONS, MetricQuery};
 use crate::query::range::TimeRange;
@@ -37,23 +37,23 @@ pub struct ConcurrencyValue {
 pub async fn read(
     snapshot: &Snapshot,
     query: &MetricQuery,
-    rows: Rows,
+    grain: Grain,
     source_ids: &[i32],
     now: DateTime<Utc>,
 ) -> Result<Vec<ConcurrencyValue>, ReadError> {
-    let found = statement(query, rows, source_ids, now).fetch_all(snapshot).await;
+    let found = statement(query, grain, source_ids, now).fetch_all(snapshot).await;
     let mut levels = Vec::new();
     for row in found.map_err(reading("the concurrency"))? {
-        take(&mut levels, &row, query, rows).map_err(reading("the concurrency"))?;
+        take(&mut levels, &row, query, grain).map_err(reading("the concurrency"))?;
     }
     Ok(levels)
 }
 
-fn take(levels: &mut Vec<ConcurrencyValue>, row: &PgRow, query: &MetricQuery, rows: Rows) -> Result<(), sqlx::Error> {
+fn take(levels: &mut Vec<ConcurrencyValue>, row: &PgRow, query: &MetricQuery, grain: Grain) -> Result<(), sqlx::Error> {
     let bucket = usize::try_from(row.try_get::<i32, _>("bucket")?).unwrap_or(1) - 1;
     let dimensions = (0..query.dimensions.len()).map(|place| row.try_get(place));
     let dimensions = dimensions.collect::<Result<Vec<Option<String>>, _>>()?;
-    for (metric, asked) in query.metrics.iter().enumerate().filter(|(_, metric)| metric.rows == rows) {
+    for (metric, asked) in query.metrics.iter().enumerate().filter(|(_, metric)| metric.grain == grain) {
         let value: Option<Decimal> = match asked.additivity {
             Additivity::Maximum => row.try_get("peak")?,
             Additivity::TimeAverage => row.try_get("average")?,
@@ -90,12 +90,12 @@ const AVERAGE: &str = "
 const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
 
 /// Returns the statement for the values of a query, by bucket and group.
-pub(super) fn statement(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
+pub(super) fn statement(query: &MetricQuery, grain: Grain, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     let TimeRange { from, to } = query.range;
-    let mut sql = levels(query, rows, source_ids, now);
+    let mut sql = levels(query, grain, source_ids, now);
     // The peak is cheap to compute, an average of exact numbers is not.
     let is_averaged =
-        query.metrics.iter().any(|asked| asked.additivity == Additivity::TimeAverage && asked.rows == rows);
+        query.metrics.iter().any(|asked| asked.additivity == Additivity::TimeAverage && asked.grain == grain);
     sql.push(FIGURES).push(if is_averaged { AVERAGE } else { "null::numeric" });
     sql.push(" as average from placed p join cut using (bucket) where p.at >= ")
         .push_bind(from)
@@ -108,7 +108,7 @@ pub(super) fn statement(query: &MetricQuery, rows: Rows, source_ids: &[i32], now
 
 /// Returns the start of a statement with the concurrency after each change, by group; the caller continues it with a
 /// query of `level`.
-pub(super) fn levels(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
+pub(super) fn levels(query: &MetricQuery, grain: Grain, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     let starts: Vec<_> = query.buckets.iter().map(|bucket| bucket.from).collect();
     // Future time is in no average.
     let ends: Vec<_> = query.buckets.iter().map(|bucket| bucket.to.min(now)).collect();
@@ -118,28 +118,28 @@ pub(super) fn levels(query: &MetricQuery, rows: Rows, source_ids: &[i32], now: D
     for place in 0..MAX_DIMENSIONS {
         sql.push(query.dimensions.get(place).map_or("null::text", |dimension| column(*dimension))).push(", ");
     }
-    sql.push(began(rows)).push(", stay.ended_at");
-    push_stays(&mut sql, query, rows, source_ids, query.range, now);
+    sql.push(began(grain)).push(", stay.ended_at");
+    push_stays(&mut sql, query, grain, source_ids, query.range, now);
     sql.push(LEVELS);
     sql
 }
 
 /// Returns the column of a row's start.
-pub(super) fn began(rows: Rows) -> &'static str {
-    if rows == Rows::Presences { "p.joined_at" } else { "s.started_at" }
+pub(super) fn began(grain: Grain) -> &'static str {
+    if grain == Grain::Presences { "p.joined_at" } else { "s.started_at" }
 }
 
 /// Adds the rows that touch a range, with their ends under the alias `stay`.
 pub(super) fn push_stays(
     sql: &mut Statement,
     query: &MetricQuery,
-    rows: Rows,
+    grain: Grain,
     source_ids: &[i32],
     TimeRange { from, to }: TimeRange,
     now: DateTime<Utc>,
 ) {
-    let began = began(rows);
-    let (before_end, may_run) = if rows == Rows::Presences {
+    let began = began(grain);
+    let (before_end, may_run) = if grain == Grain::Presences {
         sql.push(
             " from analytics.participants p
                join analytics.sessions s using (source_id, session_id)

@@ -4,7 +4,7 @@
 //! sessions.
 
 use crate::query::metrics::MetricQuery;
-use crate::query::metrics::registry::Rows;
+use crate::query::metrics::registry::Grain;
 use crate::query::metrics::statement::Statement;
 
 /// Adds the conditions for sessions that count and that pass the filter.
@@ -15,10 +15,10 @@ pub(super) fn push_filter(sql: &mut Statement, query: &MetricQuery) {
 
 /// Adds the same conditions for other rows. People are not filtered by their sessions, but only sessions that count
 /// are used; rows that belong to a source are not filtered at all.
-pub(super) fn push_filter_of(sql: &mut Statement, query: &MetricQuery, rows: Rows) {
-    if rows.are_of_sessions() {
+pub(super) fn push_filter_of(sql: &mut Statement, query: &MetricQuery, grain: Grain) {
+    if grain.are_of_sessions() {
         push_filter(sql, query);
-    } else if rows == Rows::Cohorts {
+    } else if grain == Grain::Cohorts {
         push_counted(sql, query);
     }
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::query::ReadError;
 use crate::query::catalog::Source;
 use crate::query::metrics::group::Group;
-use crate::query::metrics::registry::{Applicability, Metric, Rows};
+use crate::query::metrics::registry::{Applicability, Metric, Grain};
 use crate::query::metrics::concurrency::ConcurrencyValue;
 use crate::query::metrics::{MetricQuery, concurrency};
 use crate::query::snapshot::Snapshot;
@@ -46,12 +46,12 @@ pub async fn read(
     now: DateTime<Utc>,
 ) -> Result<Vec<ConcurrencyValue>, ReadError> {
     let mut levels = Vec::new();
-    for rows in [Rows::Sessions, Rows::Presences] {
-        let has_this_grain = |metric: &&&Metric| is_exact(metric) && metric.rows == rows;
+    for grain in [Grain::Sessions, Grain::Presences] {
+        let has_this_grain = |metric: &&&Metric| is_exact(metric) && metric.grain == grain;
         let Some(metric) = query.metrics.iter().find(has_this_grain) else { continue };
         let told = sources.iter().filter(|source| metric.requires.of(source) == Applicability::Applicable);
         let told: Vec<i32> = told.map(|source| source.source_id).collect();
-        levels.extend(concurrency::read(snapshot, query, rows, &told, now).await?);
+        levels.extend(concurrency::read(snapshot, query, grain, &told, now).await?);
     }
     Ok(levels)
 }

@@ -7,13 +7,13 @@
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::attribution::Attribution;
-use crate::query::metrics::registry::{TimeColumn, Metric, Requires, Rows};
+use crate::query::metrics::registry::{TimeColumn, Metric, Requires, Grain};
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pass {
     /// The kind of its rows.
-    pub(super) rows: Rows,
+    pub(super) grain: Grain,
     /// The time that puts rows into buckets.
     pub(super) time_column: TimeColumn,
     /// Whether each bucket counts the part of a session that lies in it.
@@ -40,7 +40,7 @@ impl Pass {
 
     /// Returns the pass of sessions by their start.
     pub(super) fn first() -> Self {
-        Self { rows: Rows::Sessions, time_column: TimeColumn::StartedAt, is_spread: false, alone: None, metrics: Vec::new() }
+        Self { grain: Grain::Sessions, time_column: TimeColumn::StartedAt, is_spread: false, alone: None, metrics: Vec::new() }
     }
 
     /// Returns the pass that reads the only metric of a query.
@@ -55,7 +55,7 @@ impl Pass {
     pub(super) fn of(metric: &Metric, attribution: Attribution) -> Self {
         let attribution = if metric.can_be_attributed(attribution) { attribution } else { Attribution::Start };
         Self {
-            rows: metric.rows,
+            grain: metric.grain,
             time_column: if attribution == Attribution::End { TimeColumn::EndedAt } else { metric.time_column },
             is_spread: attribution == Attribution::Spread,
             alone: (!metric.additivity.adds_up()).then_some(metric.requires),
@@ -64,7 +64,7 @@ impl Pass {
     }
 
     fn is_shared_with(&self, other: &Self) -> bool {
-        (self.rows, self.time_column, self.is_spread, self.alone) == (other.rows, other.time_column, other.is_spread, other.alone)
+        (self.grain, self.time_column, self.is_spread, self.alone) == (other.grain, other.time_column, other.is_spread, other.alone)
     }
 
     /// Returns whether it counts the sessions that began, and those of them whose data were never read.

@@ -12,7 +12,7 @@ use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::reach::Reach;
-use crate::query::metrics::registry::{TimeColumn, Metric, Requires, Rows};
+use crate::query::metrics::registry::{TimeColumn, Metric, Requires, Grain};
 use crate::query::metrics::source::{push_rows, time};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, columns};
@@ -119,7 +119,7 @@ fn push_in_range(
         sql.push(" where ").push(time(pass)).push(" >= ").push_bind(from);
         sql.push(" and ").push(time(pass)).push(" < ").push_bind(to);
         let has_sessions = reach.is_none_or(|reach| reach.bare.is_none());
-        if has_sessions && matches!(pass.rows, Rows::Visits | Rows::Cohorts) {
+        if has_sessions && matches!(pass.grain, Grain::Visits | Grain::Cohorts) {
             // The same instant: the planner derives equal values through joins, but not ranges.
             sql.push(" and s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);
         }
@@ -160,12 +160,12 @@ fn push_buckets(sql: &mut Statement, buckets: &[TimeRange]) {
 /// Adds the conditions for rows that count and that pass the filter.
 fn push_choice(sql: &mut Statement, query: &MetricQuery, pass: &Pass, source_ids: &[i32], reach: Reach) {
     if !reach.push_bare_filter(sql, query, pass) {
-        push_filter_of(sql, query, pass.rows);
+        push_filter_of(sql, query, pass.grain);
     }
     let owner = reach.owner();
     // Sessions by their end are looked up source by source.
     let is_by_source = !query.filter.sources.is_empty() || pass.time_column == TimeColumn::EndedAt;
-    if is_by_source || pass.alone.is_some() || !pass.rows.are_of_sessions() {
+    if is_by_source || pass.alone.is_some() || !pass.grain.are_of_sessions() {
         sql.push(" and ").push(owner).push(".source_id = any(").push_bind(source_ids.to_vec()).push(")");
     }
     if let Some(condition) = pass.alone.and_then(Requires::condition_sql) {
@@ -233,13 +233,13 @@ pub(super) fn numbers(metric: &Metric, pass: &Pass) -> [String; 3] {
 pub(super) fn column(dimension: Dimension, pass: &Pass) -> &'static str {
     let has_it = match dimension.level() {
         Level::Source => false,
-        Level::Session => pass.rows.are_of_sessions(),
+        Level::Session => pass.grain.are_of_sessions(),
         Level::Clock => pass.time_column != TimeColumn::AsOf && !pass.is_spread,
-        Level::Presence | Level::Report => matches!(pass.rows, Rows::Presences | Rows::Sessions),
-        Level::Trail => pass.rows == Rows::Sessions,
-        Level::Speaker => pass.rows == Rows::Speakers,
-        Level::Message => pass.rows == Rows::Messages,
-        Level::Cohort => pass.rows == Rows::Cohorts,
+        Level::Presence | Level::Report => matches!(pass.grain, Grain::Presences | Grain::Sessions),
+        Level::Trail => pass.grain == Grain::Sessions,
+        Level::Speaker => pass.grain == Grain::Speakers,
+        Level::Message => pass.grain == Grain::Messages,
+        Level::Cohort => pass.grain == Grain::Cohorts,
     };
     dimension.column().filter(|_| has_it).unwrap_or("null::text")
 }

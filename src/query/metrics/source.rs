@@ -6,14 +6,14 @@ use crate::model::stream::Stream;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{TimeColumn, COST_OF_SESSION, Metric, Requires, Rows};
+use crate::query::metrics::registry::{TimeColumn, COST_OF_SESSION, Metric, Requires, Grain};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, as_of};
 
 /// Returns the time column that puts a row into a bucket. States at an instant do not use it.
 pub(super) fn time(pass: &Pass) -> &'static str {
-    match (pass.rows, pass.time_column) {
-        (Rows::Visits | Rows::Cohorts, _) => "v.started_at",
+    match (pass.grain, pass.time_column) {
+        (Grain::Visits | Grain::Cohorts, _) => "v.started_at",
         (_, TimeColumn::StartedAt | TimeColumn::AsOf | TimeColumn::FirstVisitAt) => "s.started_at",
         (_, TimeColumn::CompletedAt) => "s.completed_at",
         (_, TimeColumn::SentAt) => "m.sent_at",
@@ -29,15 +29,15 @@ pub(super) fn time(pass: &Pass) -> &'static str {
 pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     let has = |level: Level| query.dimensions.iter().any(|dimension| dimension.level() == level);
     let is_asked = |stream| pass.metrics.iter().any(|place| query.metrics[*place].requires == Requires::PerSession(stream));
-    match pass.rows {
-        Rows::Sessions if pass.time_column == TimeColumn::AsOf => _ = sql.push(OPEN_SESSIONS),
-        Rows::Sessions => as_of::push_sessions(sql, query),
-        Rows::Messages => _ = sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)"),
-        Rows::Replies => {
+    match pass.grain {
+        Grain::Sessions if pass.time_column == TimeColumn::AsOf => _ = sql.push(OPEN_SESSIONS),
+        Grain::Sessions => as_of::push_sessions(sql, query),
+        Grain::Messages => _ = sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)"),
+        Grain::Replies => {
             as_of::push_sessions(sql, query);
             sql.push(" cross join lateral unnest(s.reply_seconds) with ordinality r (seconds, place)");
         }
-        Rows::Presences => {
+        Grain::Presences => {
             sql.push("analytics.participants p join analytics.sessions s using (source_id, session_id)");
             if is_asked(Stream::Quality) || has(Level::Report) {
                 sql.push(
@@ -45,34 +45,34 @@ pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
                 );
             }
         }
-        Rows::Speakers if query.dimensions.contains(&Dimension::SpeakerId) => {
+        Grain::Speakers if query.dimensions.contains(&Dimension::SpeakerId) => {
             as_of::push_sessions(sql, query);
             sql.push(SPEAKERS);
         }
-        Rows::Speakers if pass.metrics.iter().any(|place| names_speaking(query.metrics[*place])) => {
+        Grain::Speakers if pass.metrics.iter().any(|place| names_speaking(query.metrics[*place])) => {
             as_of::push_sessions(sql, query);
             sql.push(ALL_SPEAKERS);
         }
-        Rows::Speakers => {
+        Grain::Speakers => {
             as_of::push_sessions(sql, query);
             sql.push(" cross join lateral (select s.transcript_word_count as words) w");
         }
-        Rows::Visits => _ = sql.push("analytics.visits v join analytics.sessions s using (source_id, session_id)"),
-        Rows::Cohorts => {
+        Grain::Visits => _ = sql.push("analytics.visits v join analytics.sessions s using (source_id, session_id)"),
+        Grain::Cohorts => {
             sql.push("analytics.visits v join analytics.sessions s on s.source_id = v.source_id and s.session_id = v.session_id and v.started_at = v.first_visit_at");
             let last = if has(Level::Cohort) { OLDEST_COHORT_WEEKS } else { "1" };
             sql.push(" cross join generate_series(1, ").push(last).push(") c (age_weeks)");
         }
-        Rows::Changes => {
+        Grain::Changes => {
             sql.push("analytics.session_changes h join analytics.sessions s on s.source_id = h.source_id and s.session_id = h.session_id and h.field = 'provider_minutes'");
         }
-        Rows::Rejects => _ = sql.push("analytics.rejected_records s"),
-        Rows::Drift => _ = sql.push("analytics.provider_drift s"),
-        Rows::Runs => _ = sql.push("analytics.sync_runs s"),
-        Rows::Comparisons => _ = sql.push("analytics.reconciliation s"),
-        Rows::Streams => _ = sql.push(STREAMS),
+        Grain::Rejects => _ = sql.push("analytics.rejected_records s"),
+        Grain::Drift => _ = sql.push("analytics.provider_drift s"),
+        Grain::Runs => _ = sql.push("analytics.sync_runs s"),
+        Grain::Comparisons => _ = sql.push("analytics.reconciliation s"),
+        Grain::Streams => _ = sql.push(STREAMS),
     }
-    if pass.rows == Rows::Sessions {
+    if pass.grain == Grain::Sessions {
         push_several(sql, &query.dimensions);
     }
     // Coverage uses every metric.

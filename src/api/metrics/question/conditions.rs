@@ -53,7 +53,7 @@ pub(super) fn check(filters: &[FilterSaid], metrics: &[&Metric], faults: &mut Fa
             let (id, name) = (metric.id, &said.field.text);
             let detail = format!(
                 "`{id}` counts {}, which have no `{name}`; filter by provider or source, or query `{id}` separately.",
-                metric.rows.as_str()
+                metric.grain.as_str()
             );
             faults.note(&said.at, "not_of_sessions", detail);
         }

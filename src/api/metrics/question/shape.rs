@@ -58,7 +58,7 @@ pub(super) fn check_groups(draft: &Draft, metrics: &[&'static Metric], dimension
             let (code, why) = if metric.is_of_sessions() && dimension.level() != Level::Clock {
                 ("overlapping_dimension", "a session has several values and would count in each group".to_owned())
             } else {
-                ("not_groupable", format!("{} do not have it", metric.rows.as_str()))
+                ("not_groupable", format!("{} do not have it", metric.grain.as_str()))
             };
             let detail = format!(
                 "`{id}` cannot be grouped by `{name}`: {why}. Omit `{name}`, or query {}.",

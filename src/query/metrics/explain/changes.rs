@@ -66,7 +66,7 @@ pub(super) async fn since(
     now: DateTime<Utc>,
 ) -> Result<Changes, ReadError> {
     let is_kept = value_then.is_some();
-    if subject.metric.rows.listed_at().is_some() {
+    if subject.metric.grain.listed_at().is_some() {
         return Ok(Changes { reason: Some("not_kept"), ..Changes::none(since) });
     }
     let mut sql = push_cell(subject, now);

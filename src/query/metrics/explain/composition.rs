@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::subject::GroupSums;
-use crate::query::metrics::registry::{Additivity, Metric, Rows};
+use crate::query::metrics::registry::{Additivity, Metric, Grain};
 use crate::query::metrics::scan::Sums;
 use crate::query::number::Number;
 
@@ -51,7 +51,7 @@ pub(super) fn dimension(metric: &Metric) -> Dimension {
         Dimension::UnexplainedClass
     } else if names("s.transcript_state") {
         Dimension::TranscriptState
-    } else if metric.rows == Rows::Presences && !metric.additivity.is_along_time() {
+    } else if metric.grain == Grain::Presences && !metric.additivity.is_along_time() {
         Dimension::PresetName
     } else {
         Dimension::Provider

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::query::metrics::explain::rows::RowPosition;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
-use crate::query::metrics::registry::{Additivity, Metric, Rows};
+use crate::query::metrics::registry::{Additivity, Metric, Grain};
 use crate::query::metrics::select::numbers;
 use crate::query::metrics::source::time;
 use crate::query::metrics::statement::Statement;
@@ -42,19 +42,19 @@ fn push_rows(sql: &mut Statement, subject: &Subject<'_>, more: &str, now: DateTi
     let pass = subject.pass();
     let [value, known, unknown] = numbers(subject.metric, &pass);
     sql.push("select ").push(time(&pass)).push(" as at, s.source_id, s.session_id, ");
-    sql.push(row_id(subject.metric.rows)).push(" as row_id, (").push(value).push(")::numeric as value, ");
+    sql.push(row_id(subject.metric.grain)).push(" as row_id, (").push(value).push(")::numeric as value, ");
     sql.push(known).push(" as known, (").push(unknown).push(")::bigint as unknown").push(more);
     subject.push_rows(sql, Counting::Counted, Naming::Number, now);
     sql.push(" group by 1, 2, 3, 4");
 }
 
 /// Returns the SQL of a row's id within its session; empty: the session is the row.
-pub(super) fn row_id(rows: Rows) -> &'static str {
-    match rows {
-        Rows::Messages => "m.provider_message_id",
-        Rows::Presences => "p.participant_id::text",
-        Rows::Replies => "r.place::text",
-        Rows::Visits | Rows::Cohorts => "v.visitor",
+pub(super) fn row_id(grain: Grain) -> &'static str {
+    match grain {
+        Grain::Messages => "m.provider_message_id",
+        Grain::Presences => "p.participant_id::text",
+        Grain::Replies => "r.place::text",
+        Grain::Visits | Grain::Cohorts => "v.visitor",
         _ => "''::text",
     }
 }

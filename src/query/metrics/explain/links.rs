@@ -53,7 +53,7 @@ pub(in crate::query::metrics) fn template_of_rest(
 
 /// Returns the link to the rows behind one value.
 pub(super) fn of(subject: &Subject<'_>) -> String {
-    if let Some(list) = subject.metric.rows.listed_at() {
+    if let Some(list) = subject.metric.grain.listed_at() {
         return list.to_owned();
     }
     let (zone, range) = (subject.query.zone, subject.query.range);

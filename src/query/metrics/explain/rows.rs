@@ -128,8 +128,8 @@ async fn push_there(
     after: Option<&RowPosition>,
     now: DateTime<Utc>,
 ) -> Result<bool, ReadError> {
-    let rows = subject.metric.rows;
-    let (began, row_id) = (concurrency::began(rows), contribution::row_id(rows));
+    let grain = subject.metric.grain;
+    let (began, row_id) = (concurrency::began(grain), contribution::row_id(grain));
     sql.push("select ").push(began).push(" as at, s.source_id, s.session_id, ").push(row_id).push(" as row_id, ");
     if subject.metric.additivity == Additivity::Maximum {
         let Some(at) = peak::first(snapshot, subject, now).await? else { return Ok(false) };

@@ -89,7 +89,7 @@ fn push_along_time(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc
     sql.push(subject.metric.is_unknown_sql).push(")");
     subject.push_started(sql, Counting::Counted, Naming::Slug, now);
     sql.push(") as unknown_count from (");
-    sql.append(concurrency::statement(&subject.query, subject.metric.rows, &subject.telling_ids(), now))
+    sql.append(concurrency::statement(&subject.query, subject.metric.grain, &subject.telling_ids(), now))
         .push(") swept where true");
     for (place, (_, value)) in subject.group.iter().enumerate() {
         let column = format!(" and g{}", place + 1);

@@ -124,8 +124,8 @@ impl<'a> Subject<'a> {
     fn push_pass(&self, sql: &mut Statement, pass: &Pass, counting: Counting, naming: Naming, now: DateTime<Utc>) {
         push_figure_rows(sql, &self.query, pass, now);
         match counting {
-            Counting::Counted => push_filter_of(sql, &self.query, pass.rows),
-            Counting::All if pass.rows.are_of_sessions() => push_choice(sql, &self.query),
+            Counting::Counted => push_filter_of(sql, &self.query, pass.grain),
+            Counting::All if pass.grain.are_of_sessions() => push_choice(sql, &self.query),
             Counting::All => {}
         }
         for (dimension, value) in self.group.iter().filter(|(dimension, _)| dimension.column().is_some()) {

@@ -4,7 +4,7 @@
 //! and filters of sessions do not apply to them.
 
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Rows};
+use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Grain};
 
 /// Base of the other metrics here.
 const DATA: Metric = Metric { amount_sql: None, can_overlap: false, ..COUNT };
@@ -20,7 +20,7 @@ pub(super) static METRICS: [Metric; 6] = [
         null_rule: "Streams without a proven range are in unknown_count; null in buckets that have not begun.",
         time_column: TimeColumn::AsOf,
         additivity: Additivity::MaximumAsOf,
-        rows: Rows::Streams,
+        grain: Grain::Streams,
         value_sql: "round(max(greatest(extract(epoch from c.at - s.complete_through), 0)), 6)",
         known_sql: "count(s.complete_through)",
         unknown_sql: "count(*) - count(s.complete_through)",
@@ -35,7 +35,7 @@ pub(super) static METRICS: [Metric; 6] = [
         null_rule: "Null if no window was compared with the provider; windows without a count from the provider are in unknown_count.",
         time_column: TimeColumn::WindowFrom,
         additivity: Additivity::RatioOfSums,
-        rows: Rows::Comparisons,
+        grain: Grain::Comparisons,
         value_sql: "coalesce(sum(s.stored_session_count) filter (where s.provider_session_count is not null), 0)",
         known_sql: "coalesce(sum(s.provider_session_count), 0)",
         unknown_sql: "count(*) - count(s.provider_session_count)",
@@ -48,7 +48,7 @@ pub(super) static METRICS: [Metric; 6] = [
         description: "Records that were first fetched in the range, could not be read and are not resolved.",
         formula: "count(resolved_at is null) of analytics.rejected_records",
         time_column: TimeColumn::FirstSeenAt,
-        rows: Rows::Rejects,
+        grain: Grain::Rejects,
         value_sql: "(count(*) filter (where s.resolved_at is null))::numeric",
         ..DATA
     },
@@ -59,7 +59,7 @@ pub(super) static METRICS: [Metric; 6] = [
         description: "Records with a value outside the list of known values, by the time at which the value was first seen.",
         formula: "sum(record_count) of analytics.provider_drift where kind = 'unknown_value'",
         time_column: TimeColumn::FirstSeenAt,
-        rows: Rows::Drift,
+        grain: Grain::Drift,
         value_sql: "coalesce(sum(s.record_count) filter (where s.kind = 'unknown_value'), 0)::numeric",
         ..DATA
     },
@@ -71,7 +71,7 @@ pub(super) static METRICS: [Metric; 6] = [
         formula: "count(verdict = 'complete') / count(verdict <> 'cancelled') of analytics.sync_runs",
         null_rule: "Null where no run ended.",
         additivity: Additivity::RatioOfSums,
-        rows: Rows::Runs,
+        grain: Grain::Runs,
         value_sql: "(count(*) filter (where s.verdict = 'complete'))::numeric",
         known_sql: "count(*) filter (where s.verdict <> 'cancelled')",
         ..DATA
@@ -84,7 +84,7 @@ pub(super) static METRICS: [Metric; 6] = [
         formula: "sum(new_value - old_value) of analytics.session_changes, field provider_minutes, changed after the session's day",
         null_rule: "A session that is first seen late is not a change.",
         time_column: TimeColumn::ChangedAt,
-        rows: Rows::Changes,
+        grain: Grain::Changes,
         value_sql: "coalesce(round(sum(coalesce(h.new_value::numeric, 0) - coalesce(h.old_value::numeric, 0)) filter (where h.changed_at >= (date_trunc('day', s.started_at at time zone t.zone) + interval '1 day') at time zone t.zone), 12), 0)",
         ..DATA
     },

@@ -4,13 +4,13 @@
 //! that were written with its messages, so that they read no messages. No metric reads texts.
 
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Rows};
+use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Grain};
 
 /// Base of metrics of messages, in the bucket in which they were sent.
 const MESSAGE: Metric = Metric {
     time_column: TimeColumn::SentAt,
     requires: Requires::Messages,
-    rows: Rows::Messages,
+    grain: Grain::Messages,
     is_unknown_by_start: true,
     is_unknown_sql: "s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled'",
     amount_sql: None,
@@ -50,7 +50,7 @@ const FIRST_RESPONSE: Metric = Metric {
 const REPLY_TIME: Metric = Metric {
     unit: "seconds",
     additivity: Additivity::Percentile,
-    rows: Rows::Replies,
+    grain: Grain::Replies,
     null_rule: "Turns without a reply or without times are left out. Chats whose messages were never fetched are in unknown_count.",
     known_sql: "count(r.seconds)",
     unknown_sql: "0::bigint",

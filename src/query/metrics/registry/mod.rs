@@ -18,7 +18,7 @@ pub mod requires;
 mod outcome;
 mod people;
 mod quality;
-pub mod rows;
+pub mod grain;
 mod transcripts;
 mod volume;
 
@@ -28,7 +28,7 @@ pub use crate::query::metrics::registry::additivity::Additivity;
 pub use crate::query::metrics::registry::time_column::TimeColumn;
 pub use crate::query::metrics::registry::money::{COST_OF_SESSION, MONEY};
 pub use crate::query::metrics::registry::requires::{Applicability, Requires};
-pub use crate::query::metrics::registry::rows::Rows;
+pub use crate::query::metrics::registry::grain::Grain;
 
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::columns::names;
@@ -58,7 +58,7 @@ pub struct Metric {
     /// Data that a provider must have.
     pub requires: Requires,
     /// The kind of its rows.
-    pub rows: Rows,
+    pub grain: Grain,
     /// SQL aggregate, numeric: the value, or the ratio's numerator. Not used for metrics along time.
     pub value_sql: &'static str,
     /// SQL aggregate, a number: the rows behind the value; the ratio's denominator.
@@ -81,24 +81,24 @@ impl Metric {
     /// may count in several groups.
     pub fn can_be_grouped_by(&self, dimension: Dimension) -> bool {
         let is_along_time = self.additivity.is_along_time();
-        let may_overlap = self.rows == Rows::Sessions && self.can_overlap && !is_along_time;
+        let may_overlap = self.grain == Grain::Sessions && self.can_overlap && !is_along_time;
         match dimension.level() {
             Level::Source => true,
-            Level::Session => self.rows.are_of_sessions(),
-            Level::Clock => self.rows.are_of_sessions() && self.time_column != TimeColumn::AsOf && !is_along_time,
-            Level::Presence => self.rows == Rows::Presences || may_overlap,
-            Level::Report => self.rows == Rows::Presences && !is_along_time || may_overlap,
+            Level::Session => self.grain.are_of_sessions(),
+            Level::Clock => self.grain.are_of_sessions() && self.time_column != TimeColumn::AsOf && !is_along_time,
+            Level::Presence => self.grain == Grain::Presences || may_overlap,
+            Level::Report => self.grain == Grain::Presences && !is_along_time || may_overlap,
             Level::Trail => may_overlap,
-            Level::Speaker => self.rows == Rows::Speakers,
-            Level::Message => self.rows == Rows::Messages,
-            Level::Cohort => self.rows == Rows::Cohorts,
+            Level::Speaker => self.grain == Grain::Speakers,
+            Level::Message => self.grain == Grain::Messages,
+            Level::Cohort => self.grain == Grain::Cohorts,
         }
     }
 
     /// Returns whether a session counts in several groups of `dimension`, so that groups must not be added.
     pub fn overlaps_in(&self, dimension: Dimension) -> bool {
         match dimension.level() {
-            Level::Presence | Level::Report | Level::Trail => self.rows == Rows::Sessions,
+            Level::Presence | Level::Report | Level::Trail => self.grain == Grain::Sessions,
             Level::Speaker | Level::Cohort => true,
             _ => false,
         }
@@ -118,7 +118,7 @@ impl Metric {
 
     /// Returns whether it can be counted elsewhere than at the start of its session.
     pub fn can_be_attributed(&self, attribution: Attribution) -> bool {
-        let is_by_start = self.rows == Rows::Sessions && self.time_column == TimeColumn::StartedAt;
+        let is_by_start = self.grain == Grain::Sessions && self.time_column == TimeColumn::StartedAt;
         match attribution {
             Attribution::Start => true,
             Attribution::End => is_by_start && !self.additivity.is_along_time(),
@@ -139,7 +139,7 @@ impl Metric {
 
     /// Returns whether its rows belong to sessions, so that filters of sessions apply.
     pub fn is_of_sessions(&self) -> bool {
-        self.rows.are_of_sessions()
+        self.grain.are_of_sessions()
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Rows};
+use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Grain};
 
 const PARTICIPANTS: Requires = Requires::PerSession(Stream::Participants);
 const NO_PARTICIPANTS: &str = "s.session_kind in ('meeting', 'livestream') and s.participant_count is null";
@@ -16,7 +16,7 @@ const NO_PARTICIPANTS: &str = "s.session_kind in ('meeting', 'livestream') and s
 pub(super) const PRESENCE: Metric = Metric {
     time_column: TimeColumn::JoinedAt,
     requires: PARTICIPANTS,
-    rows: Rows::Presences,
+    grain: Grain::Presences,
     is_unknown_sql: NO_PARTICIPANTS,
     is_unknown_by_start: true,
     amount_sql: None,
@@ -41,7 +41,7 @@ const PEOPLE: Metric = Metric {
     unit: "people",
     additivity: Additivity::Distinct,
     requires: Requires::People,
-    rows: Rows::Visits,
+    grain: Grain::Visits,
     known_sql: "count(*)",
     is_unknown_by_start: true,
     is_unknown_sql: NO_PARTICIPANTS,
@@ -173,7 +173,7 @@ pub(super) static METRICS: [Metric; 11] = [
         null_rule: "People whose week is not over yet are in unknown_count and in neither part; if no such week is over, the value is null.",
         time_column: TimeColumn::FirstVisitAt,
         additivity: Additivity::RatioOfSums,
-        rows: Rows::Cohorts,
+        grain: Grain::Cohorts,
         value_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now and exists (select 1 from analytics.visits later where later.source_id = v.source_id and later.person_id = v.person_id and later.started_at >= v.first_visit_at + c.age_weeks * interval '168 hours' and later.started_at < v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' and not later.is_part_of_session and not later.is_deleted_at_provider))::numeric",
         known_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now)",
         unknown_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' > t.now)",

@@ -5,13 +5,13 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Rows};
+use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Grain};
 
 /// Base of metrics of transcripts, in the bucket in which their session ended.
 const TRANSCRIPT: Metric = Metric {
     time_column: TimeColumn::EndedAt,
     requires: Requires::PerSession(Stream::Transcript),
-    rows: Rows::Speakers,
+    grain: Grain::Speakers,
     unknown_sql: "count(*) filter (where s.transcript_word_count is null and s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)",
     is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and s.ended_at is not null and s.transcript_word_count is null and s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0",
     amount_sql: None,
@@ -42,7 +42,7 @@ pub(super) static METRICS: [Metric; 7] = [
         formula: "count(transcript_state = 'available') / count(participant_count >= 1)",
         null_rule: "Sessions of unknown attendance are in unknown_count and in neither part.",
         additivity: Additivity::RatioOfSums,
-        rows: Rows::Sessions,
+        grain: Grain::Sessions,
         value_sql: "(count(*) filter (where s.transcript_state = 'available' and coalesce(s.participant_count, s.total_participants) >= 1))::numeric",
         known_sql: "count(*) filter (where coalesce(s.participant_count, s.total_participants) >= 1 and not (s.transcript_state = 'pending' and s.ended_at > t.now - interval '24 hours'))",
         unknown_sql: "count(*) filter (where coalesce(s.participant_count, s.total_participants) is null)",
@@ -59,7 +59,7 @@ pub(super) static METRICS: [Metric; 7] = [
         null_rule: "Sessions without a transcript are in neither part.",
         additivity: Additivity::RatioOfSums,
         requires: Requires::PerSession(Stream::Summary),
-        rows: Rows::Sessions,
+        grain: Grain::Sessions,
         value_sql: "(count(*) filter (where s.summary_state = 'available' and s.transcript_state = 'available'))::numeric",
         known_sql: "count(*) filter (where s.transcript_state = 'available')",
         unknown_sql: "0::bigint",
@@ -98,7 +98,7 @@ pub(super) static METRICS: [Metric; 7] = [
         formula: "count(is_connected and message_count = 0 and transcript_word_count = 0)",
         null_rule: "Meetings for which this is unknown, because the chat or the transcript is missing, are in unknown_count: a meeting without a transcript does not count as silent. A known message or word proves that the meeting was not silent.",
         requires: Requires::PerSession(Stream::Transcript),
-        rows: Rows::Sessions,
+        grain: Grain::Sessions,
         value_sql: "(count(*) filter (where s.is_connected and coalesce(s.message_count, case when s.chat_state = 'not_enabled' then 0 end) = 0 and s.transcript_word_count = 0))::numeric",
         known_sql: "count(*) filter (where not s.is_connected or s.message_count > 0 or s.transcript_word_count > 0 or coalesce(s.message_count, case when s.chat_state = 'not_enabled' then 0 end) = 0 and s.transcript_word_count = 0)",
         unknown_sql: "count(*) filter (where not coalesce(not s.is_connected or s.message_count > 0 or s.transcript_word_count > 0 or coalesce(s.message_count, case when s.chat_state = 'not_enabled' then 0 end) = 0 and s.transcript_word_count = 0, false))",

@@ -3,7 +3,7 @@
 //! States (live, waiting for a missing end) are given for the end of each bucket, or for now if that is earlier. They
 //! are computed from when sessions began and ended, so that they are available for the past too.
 
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Rows};
+use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Grain};
 
 /// Base of all other metrics.
 pub(super) const COUNT: Metric = Metric {
@@ -17,7 +17,7 @@ pub(super) const COUNT: Metric = Metric {
     time_column: TimeColumn::StartedAt,
     additivity: Additivity::Sum,
     requires: Requires::Nothing,
-    rows: Rows::Sessions,
+    grain: Grain::Sessions,
     value_sql: "count(*)::numeric",
     known_sql: "count(*)",
     unknown_sql: "0::bigint",

@@ -5,7 +5,7 @@
 
 /// Kind of the rows of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rows {
+pub enum Grain {
     /// Sessions.
     Sessions,
     /// Messages.
@@ -34,7 +34,7 @@ pub enum Rows {
     Streams,
 }
 
-impl Rows {
+impl Grain {
     /// Returns whether each row belongs to a session, so that it has the session's attributes and can be filtered by
     /// them.
     pub fn are_of_sessions(self) -> bool {
