@@ -85,7 +85,7 @@ impl MetricDefinition {
             null_rule: metric.null_rule,
             applies_to: metric.requires.as_str(),
             providers,
-            grain: metric.grain.as_str(),
+            rows: metric.grain.as_str(),
             dimensions: dimensions(metric),
             overlapping_dimensions: overlapping.map(Dimension::as_str).collect(),
             attributions: attributions.map(Attribution::as_str).collect(),

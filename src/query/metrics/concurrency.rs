@@ -32,7 +32,7 @@ pub struct ConcurrencyValue {
     pub value: Decimal,
 }
 
-/// Reads the metrics along time of a query whose rows are `rows`, over these sources. Rows without an end last until
+/// Reads the metrics along time of a query of one grain, over these sources. Rows without an end last until
 /// `now`.
 pub async fn read(
     snapshot: &Snapshot,

@@ -13,10 +13,10 @@ pub(super) fn push_filter(sql: &mut Statement, query: &MetricQuery) {
     push_choice(sql, query);
 }
 
-/// Adds the same conditions for other rows. People are not filtered by their sessions, but only sessions that count
+/// Adds the same conditions for a grain. People are not filtered by their sessions, but only sessions that count
 /// are used; rows that belong to a source are not filtered at all.
 pub(super) fn push_filter_of(sql: &mut Statement, query: &MetricQuery, grain: Grain) {
-    if grain.are_of_sessions() {
+    if grain.is_of_sessions() {
         push_filter(sql, query);
     } else if grain == Grain::Cohorts {
         push_counted(sql, query);

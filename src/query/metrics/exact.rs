@@ -38,7 +38,7 @@ pub(super) fn most_of(levels: &[(Group, ConcurrencyValue)]) -> Vec<(Group, Concu
     most.into_iter().map(|((group, _), level)| (group.clone(), ConcurrencyValue { bucket: 0, ..level.clone() })).collect()
 }
 
-/// Reads the metrics of a query along time; metrics of the same rows are read together.
+/// Reads the metrics of a query along time; metrics of the same grain are read together.
 pub async fn read(
     snapshot: &Snapshot,
     query: &MetricQuery,

@@ -12,7 +12,7 @@ use crate::query::metrics::registry::{TimeColumn, Metric, Requires, Grain};
 /// One statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pass {
-    /// The kind of its rows.
+    /// What one of its rows is.
     pub(super) grain: Grain,
     /// The time that puts rows into buckets.
     pub(super) time_column: TimeColumn,

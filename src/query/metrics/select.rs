@@ -165,7 +165,7 @@ fn push_choice(sql: &mut Statement, query: &MetricQuery, pass: &Pass, source_ids
     let owner = reach.owner();
     // Sessions by their end are looked up source by source.
     let is_by_source = !query.filter.sources.is_empty() || pass.time_column == TimeColumn::EndedAt;
-    if is_by_source || pass.alone.is_some() || !pass.grain.are_of_sessions() {
+    if is_by_source || pass.alone.is_some() || !pass.grain.is_of_sessions() {
         sql.push(" and ").push(owner).push(".source_id = any(").push_bind(source_ids.to_vec()).push(")");
     }
     if let Some(condition) = pass.alone.and_then(Requires::condition_sql) {
@@ -233,7 +233,7 @@ pub(super) fn numbers(metric: &Metric, pass: &Pass) -> [String; 3] {
 pub(super) fn column(dimension: Dimension, pass: &Pass) -> &'static str {
     let has_it = match dimension.level() {
         Level::Source => false,
-        Level::Session => pass.grain.are_of_sessions(),
+        Level::Session => pass.grain.is_of_sessions(),
         Level::Clock => pass.time_column != TimeColumn::AsOf && !pass.is_spread,
         Level::Presence | Level::Report => matches!(pass.grain, Grain::Presences | Grain::Sessions),
         Level::Trail => pass.grain == Grain::Sessions,

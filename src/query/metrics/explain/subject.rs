@@ -125,7 +125,7 @@ impl<'a> Subject<'a> {
         push_figure_rows(sql, &self.query, pass, now);
         match counting {
             Counting::Counted => push_filter_of(sql, &self.query, pass.grain),
-            Counting::All if pass.grain.are_of_sessions() => push_choice(sql, &self.query),
+            Counting::All if pass.grain.is_of_sessions() => push_choice(sql, &self.query),
             Counting::All => {}
         }
         for (dimension, value) in self.group.iter().filter(|(dimension, _)| dimension.column().is_some()) {

@@ -1,9 +1,9 @@
-//! The rows of metrics: what one row is, and where such rows come from.
+//! Grains: what one row of a metric is.
 //!
-//! Rows decide what a metric can be grouped by, and which metrics of a query are read in one scan. The alias `s`
+//! The grain decides what a metric can be grouped by, and which metrics of a query are read in one scan. The alias `s`
 //! stands for sessions or, if rows belong to a source and to no session, for these rows themselves.
 
-/// Kind of the rows of a metric.
+/// What one row of a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grain {
     /// Sessions.
@@ -37,7 +37,7 @@ pub enum Grain {
 impl Grain {
     /// Returns whether each row belongs to a session, so that it has the session's attributes and can be filtered by
     /// them.
-    pub fn are_of_sessions(self) -> bool {
+    pub fn is_of_sessions(self) -> bool {
         !matches!(self, Self::Cohorts | Self::Rejects | Self::Drift | Self::Runs | Self::Comparisons | Self::Streams)
     }
 

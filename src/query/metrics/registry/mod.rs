@@ -57,7 +57,7 @@ pub struct Metric {
     pub additivity: Additivity,
     /// Data that a provider must have.
     pub requires: Requires,
-    /// The kind of its rows.
+    /// What one of its rows is.
     pub grain: Grain,
     /// SQL aggregate, numeric: the value, or the ratio's numerator. Not used for metrics along time.
     pub value_sql: &'static str,
@@ -84,8 +84,8 @@ impl Metric {
         let may_overlap = self.grain == Grain::Sessions && self.can_overlap && !is_along_time;
         match dimension.level() {
             Level::Source => true,
-            Level::Session => self.grain.are_of_sessions(),
-            Level::Clock => self.grain.are_of_sessions() && self.time_column != TimeColumn::AsOf && !is_along_time,
+            Level::Session => self.grain.is_of_sessions(),
+            Level::Clock => self.grain.is_of_sessions() && self.time_column != TimeColumn::AsOf && !is_along_time,
             Level::Presence => self.grain == Grain::Presences || may_overlap,
             Level::Report => self.grain == Grain::Presences && !is_along_time || may_overlap,
             Level::Trail => may_overlap,
@@ -139,7 +139,7 @@ impl Metric {
 
     /// Returns whether its rows belong to sessions, so that filters of sessions apply.
     pub fn is_of_sessions(&self) -> bool {
-        self.grain.are_of_sessions()
+        self.grain.is_of_sessions()
     }
 }
 
