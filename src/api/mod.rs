@@ -10,7 +10,7 @@ pub mod actions;
 pub(crate) mod conditional;
 pub(crate) mod costs;
 pub(crate) mod description;
-pub(crate) mod documented;
+pub(crate) mod problem_responses;
 pub(crate) mod drift;
 pub(crate) mod formats;
 pub(crate) mod freshness;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::api::ApiState;
-use crate::api::documented::ReadProblems;
+use crate::api::problem_responses::ReadProblems;
 use crate::api::page::{List, Page};
 use crate::api::parameters::values::{PageParameters, words};
 use crate::api::parameters::{Asked, parameter_groups};

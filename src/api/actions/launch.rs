@@ -19,7 +19,7 @@ use crate::api::ApiState;
 use crate::api::actions::launch_body::StreamingSessionRequest;
 use crate::api::actions::request::ActionRequest;
 use crate::api::actions::{Beginning, Wish, begin, call, fail, succeed, to_its_end};
-use crate::api::documented::ActionProblems;
+use crate::api::problem_responses::ActionProblems;
 use crate::api::parameters::nearest::nearest;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ApiError, Fault};

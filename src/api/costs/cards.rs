@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::costs::card_body::{CardReader, DEFAULT_SCENARIO};
-use crate::api::documented::{PriceProblems, ReadProblems};
+use crate::api::problem_responses::{PriceProblems, ReadProblems};
 use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::ApiError;

@@ -16,7 +16,7 @@ use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::costs::card_body::{CardReader, DEFAULT_SCENARIO, text};
 use crate::api::costs::cards::RateCardBody;
-use crate::api::documented::PriceProblems;
+use crate::api::problem_responses::PriceProblems;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{ApiError, Fault};

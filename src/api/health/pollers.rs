@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiState;
-use crate::api::documented::ReadProblems;
+use crate::api::problem_responses::ReadProblems;
 use crate::api::parameters::Asked;
 use crate::api::parameters::values::switch;
 use crate::api::problem::{ApiError, Problem};

@@ -6,7 +6,7 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::documented::PlainProblems;
+use crate::api::problem_responses::PlainProblems;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 

@@ -11,10 +11,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiState;
 use crate::api::conditional::EntityTag;
-use crate::api::documented::FigureProblems;
+use crate::api::problem_responses::FigureProblems;
 use crate::api::formats::cell::{Cell, Field, Head, Kind};
 use crate::api::formats::{Form, FormParameter, describe, table};
-use crate::api::metrics::question::draft::Draft;
+use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::parameters::{
     FieldParameters, GranularityParameter, MetricParameters, ShapeParameters, texts,
 };
@@ -103,15 +103,15 @@ impl ByParameter {
 }
 
 /// Refuses parameters that an answer by hour of the week cannot show.
-fn check_laid(draft: &Draft, faults: &mut Faults) {
-    if let Some(said) = draft.granularity.as_ref().filter(|said| said.text != "hour") {
+fn check_laid(raw_query: &RawQuery, faults: &mut Faults) {
+    if let Some(said) = raw_query.granularity.as_ref().filter(|said| said.text != "hour") {
         let detail = "By hour of the week, the granularity is always `hour`: omit `granularity`.";
         faults.note(&said.at, "conflicting_parameters", detail);
     }
     let places = [
-        draft.compare.as_ref().map(|said| &said.at),
-        draft.top.as_ref().map(|said| &said.at),
-        draft.totals_by.first().map(|said| &said.at),
+        raw_query.compare.as_ref().map(|said| &said.at),
+        raw_query.top.as_ref().map(|said| &said.at),
+        raw_query.totals_by.first().map(|said| &said.at),
     ];
     for at in places.into_iter().flatten() {
         let detail = format!("`by=hour_of_week` does not support `{at}`: omit it, or query by bucket.");
@@ -151,13 +151,13 @@ pub(crate) async fn read_concurrency(
     Asked { given, mut faults }: Asked<ConcurrencyParameters>,
 ) -> Result<Response, ApiError> {
     let By { dimensions, is_hour_of_week } = given.by.read(&mut faults);
-    let draft = Draft { metrics: texts("metrics", Some(METRICS)), dimensions, ..given.common.draft() };
+    let raw_query = RawQuery { metrics: texts("metrics", Some(METRICS)), dimensions, ..given.common.raw_query() };
     if !is_hour_of_week {
-        return respond(&state, &headers, &draft, Granularity::Hour, &given.common.form, faults).await;
+        return respond(&state, &headers, &raw_query, Granularity::Hour, &given.common.form, faults).await;
     }
-    check_laid(&draft, &mut faults);
+    check_laid(&raw_query, &mut faults);
     let form = given.common.form.read(&headers, &mut faults);
-    let understood = understand(&state, &draft, Granularity::Hour, MAX_HOURS, faults).await?;
+    let understood = understand(&state, &raw_query, Granularity::Hour, MAX_HOURS, faults).await?;
     let form = form?;
     let freshness = freshness(&state, &understood)?;
     let Understood { query, catalog, now, .. } = understood;

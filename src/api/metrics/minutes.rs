@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::api::ApiState;
-use crate::api::documented::FigureProblems;
+use crate::api::problem_responses::FigureProblems;
 use crate::api::formats::FormParameter;
 use crate::api::metrics::question::parameters::{
     FieldParameters, GranularityParameter, AsOfParameter, MetricParameters, ShapeParameters,

@@ -12,12 +12,12 @@ use utoipa::IntoParams;
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::api::ApiState;
-use crate::api::documented::{AskProblems, FigureProblems};
+use crate::api::problem_responses::{AskProblems, FigureProblems};
 use crate::api::formats::FormParameter;
 use crate::api::json_body::JsonBody;
 use crate::api::metrics::question::body;
-use crate::api::metrics::question::described::MetricQuestion;
-use crate::api::metrics::question::draft::Draft;
+use crate::api::metrics::question::schema::MetricQuestion;
+use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::parameters::{
     FieldParameters, GranularityParameter, AsOfParameter, MetricParameters, ShapeParameters, texts,
 };
@@ -70,8 +70,8 @@ pub(crate) async fn query_metrics(
 ) -> Result<Response, ApiError> {
     let metrics = texts("metrics", given.choice.metrics.as_deref());
     let dimensions = texts("dimensions", given.choice.dimensions.as_deref());
-    let draft = Draft { metrics, dimensions, ..given.common.draft() };
-    respond(&state, &headers, &draft, Granularity::None, &given.common.form, faults).await
+    let raw_query = RawQuery { metrics, dimensions, ..given.common.raw_query() };
+    respond(&state, &headers, &raw_query, Granularity::None, &given.common.form, faults).await
 }
 
 /// Query metrics (body)
@@ -102,8 +102,8 @@ pub(crate) async fn ask_metrics(
     Asked { given, mut faults }: Asked<FormParameter>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
-    let draft = body::read(&body, &mut faults);
-    respond(&state, &headers, &draft, Granularity::None, &given, faults).await
+    let raw_query = body::read(&body, &mut faults);
+    respond(&state, &headers, &raw_query, Granularity::None, &given, faults).await
 }
 
 /// Allowed methods: those that the router knows, and QUERY.

@@ -11,11 +11,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::api::ApiState;
-use crate::api::documented::TableProblems;
+use crate::api::problem_responses::TableProblems;
 use crate::api::formats::cell::{Column, columns, head, rows as cells};
 use crate::api::formats::{Form, FormParameter, describe, table};
 use crate::api::metrics::figure::{FigureChoice, FigureParameters, subject};
-use crate::api::metrics::question::draft::Draft;
+use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::parameters::{FieldParameters, AsOfParameter};
 use crate::api::metrics::question::understand;
 use crate::api::page::{List, Page};
@@ -43,8 +43,8 @@ struct Position {
 }
 
 /// Refuses metrics whose rows belong to no session, and names the endpoint that lists them.
-fn check_rows(draft: &Draft, faults: &mut Faults) {
-    for said in &draft.metrics {
+fn check_rows(raw_query: &RawQuery, faults: &mut Faults) {
+    for said in &raw_query.metrics {
         if let Some(list) = metric(&said.text).and_then(|metric| metric.grain.listed_at()) {
             let detail = format!("The rows of `{}` belong to no session; {list} lists them.", said.text);
             faults.note(&said.at, "no_rows", detail);
@@ -79,8 +79,8 @@ pub(crate) async fn list_rows(
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<RowParameters>,
 ) -> Result<Response, ApiError> {
-    let (draft, values) = given.figure.draft(&mut faults);
-    check_rows(&draft, &mut faults);
+    let (raw_query, values) = given.figure.raw_query(&mut faults);
+    check_rows(&raw_query, &mut faults);
     // bound to the parameters as given, not to the instants they meant at the time
     let question = format!("rows {:?}", given.figure);
     let after = given.page.after::<Position>(&question, &mut faults);
@@ -90,7 +90,7 @@ pub(crate) async fn list_rows(
             check_instant(Some(at), &mut faults);
         }
     }
-    let mut understood = understand(&state, &draft, Granularity::None, MAX_BUCKETS, faults).await?;
+    let mut understood = understand(&state, &raw_query, Granularity::None, MAX_BUCKETS, faults).await?;
     let form = form?;
     let after = after.map(|Position { range: (from, to), row }| {
         understood.query.range = TimeRange { from, to };

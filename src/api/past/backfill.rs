@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
-use crate::api::documented::{ActionProblems, FindProblems};
+use crate::api::problem_responses::{ActionProblems, FindProblems};
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::past::BackfillId;
 use crate::api::problem::ApiError;

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::api::ApiState;
-use crate::api::documented::FindProblems;
+use crate::api::problem_responses::FindProblems;
 use crate::api::parameters::session_id::SessionId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;

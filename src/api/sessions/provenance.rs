@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::ApiState;
-use crate::api::documented::FindProblems;
+use crate::api::problem_responses::FindProblems;
 use crate::api::page::Page;
 use crate::api::parameters::Asked;
 use crate::api::parameters::session_id::SessionId;

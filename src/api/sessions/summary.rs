@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::ApiState;
-use crate::api::documented::FindProblems;
+use crate::api::problem_responses::FindProblems;
 use crate::api::parameters::session_id::SessionId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;

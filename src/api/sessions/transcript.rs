@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::api::ApiState;
 use crate::api::accept::{JSON, chosen};
-use crate::api::documented::FindProblems;
+use crate::api::problem_responses::FindProblems;
 use crate::api::page::Page;
 use crate::api::parameters::Asked;
 use crate::api::parameters::session_id::SessionId;

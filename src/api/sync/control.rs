@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
-use crate::api::documented::ControlProblems;
+use crate::api::problem_responses::ControlProblems;
 use crate::api::parameters::Asked;
 use crate::api::parameters::nearest::nearest;
 use crate::api::parameters::values::words;

@@ -14,7 +14,7 @@ use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Answer, Bucket, Coverage, MetricRow, Value};
 use crate::query::metrics::compare::Change;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::echo::echo;
+use crate::query::metrics::request_echo::request_echo;
 use crate::query::metrics::group::{Fold, Group, Grouping, Member};
 use crate::query::metrics::reader::{Extra, Findings, View};
 use crate::query::metrics::registry::{Applicability, Requires};
@@ -75,7 +75,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
             parts.stale_after,
         ),
         definitions: query.metrics.iter().map(|metric| (metric.id, metric.version)).collect(),
-        query: echo(query),
+        query: request_echo(query),
     })
 }
 

@@ -17,7 +17,7 @@ mod columns;
 pub mod compare;
 pub mod definitions;
 pub mod dimension;
-mod echo;
+mod request_echo;
 pub mod exact;
 pub mod explain;
 pub mod filter;

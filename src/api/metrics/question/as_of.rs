@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::api::metrics::question::draft::Draft;
+use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::parameters::Faults;
 use crate::api::parameters::time::instant;
 use crate::query::metrics::dimension::Dimension;
@@ -15,13 +15,13 @@ use crate::query::metrics::registry::Metric;
 
 /// Reads the instant and checks it against the metrics, and the dimensions of groups and filters.
 pub(super) fn read(
-    draft: &Draft,
+    raw_query: &RawQuery,
     metrics: &[&'static Metric],
     dimensions: impl Iterator<Item = Dimension>,
     (zone, now): (Tz, DateTime<Utc>),
     faults: &mut Faults,
 ) -> Option<DateTime<Utc>> {
-    let said = draft.as_known_at.as_ref()?;
+    let said = raw_query.as_known_at.as_ref()?;
     let at = instant(said, zone, faults);
     if at.is_some_and(|at| at > now) {
         let detail = "This instant is in the future; give an instant of the past.";

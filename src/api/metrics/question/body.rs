@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::api::metrics::question::draft::{CompareSaid, Draft, FilterSaid, TopSaid};
+use crate::api::metrics::question::raw_query::{CompareSaid, RawQuery, FilterSaid, TopSaid};
 use crate::api::parameters::time::TimeSaid;
 use crate::api::parameters::{Faults, Place, Said};
 
@@ -25,19 +25,19 @@ pub(crate) const FIELDS: [&str; 11] = [
 ];
 
 /// Reads a body.
-pub(crate) fn read(body: &Value, faults: &mut Faults) -> Draft {
-    let mut draft = Draft { is_body: true, ..Draft::default() };
-    let Some(question) = Object::of(body, String::new(), &FIELDS, faults) else { return draft };
-    draft.metrics = question.texts("metrics", faults).unwrap_or_default();
-    draft.dimensions = question.texts("dimensions", faults).unwrap_or_default();
-    draft.totals_by = question.texts("totals_by", faults).unwrap_or_default();
-    draft.includes_deleted = question.flag("include_deleted", faults);
-    draft.attribution = question.text("attribution", faults);
-    draft.require_fresh = question.text("require_fresh", faults);
-    draft.as_known_at = question.text("as_known_at", faults);
+pub(crate) fn read(body: &Value, faults: &mut Faults) -> RawQuery {
+    let mut raw_query = RawQuery { is_body: true, ..RawQuery::default() };
+    let Some(question) = Object::of(body, String::new(), &FIELDS, faults) else { return raw_query };
+    raw_query.metrics = question.texts("metrics", faults).unwrap_or_default();
+    raw_query.dimensions = question.texts("dimensions", faults).unwrap_or_default();
+    raw_query.totals_by = question.texts("totals_by", faults).unwrap_or_default();
+    raw_query.includes_deleted = question.flag("include_deleted", faults);
+    raw_query.attribution = question.text("attribution", faults);
+    raw_query.require_fresh = question.text("require_fresh", faults);
+    raw_query.as_known_at = question.text("as_known_at", faults);
     if let Some(time) = question.object("time", &["range", "from", "to", "zone", "granularity"], faults) {
-        draft.granularity = time.text("granularity", faults);
-        draft.time = TimeSaid {
+        raw_query.granularity = time.text("granularity", faults);
+        raw_query.time = TimeSaid {
             range: time.text("range", faults),
             from: time.text("from", faults),
             to: time.text("to", faults),
@@ -47,7 +47,7 @@ pub(crate) fn read(body: &Value, faults: &mut Faults) -> Draft {
     if let Some(compare) = question.object("compare", &["to", "range", "align", "elapsed"], faults) {
         let range = compare.object("range", &["from", "to"], faults);
         let end = |name, faults: &mut Faults| range.as_ref().and_then(|range| range.text(name, faults));
-        draft.compare = Some(CompareSaid {
+        raw_query.compare = Some(CompareSaid {
             to: compare.text("to", faults),
             from: end("from", faults),
             until: end("to", faults),
@@ -57,15 +57,15 @@ pub(crate) fn read(body: &Value, faults: &mut Faults) -> Draft {
         });
     }
     if let Some(top) = question.object("top", &["dimension", "by", "n"], faults) {
-        draft.top = Some(TopSaid {
+        raw_query.top = Some(TopSaid {
             dimension: top.text("dimension", faults),
             by: top.text("by", faults),
             count: top.number("n", faults),
             at: Place::Pointer("/top".to_owned()),
         });
     }
-    draft.filters = filters(&question, faults);
-    draft
+    raw_query.filters = filters(&question, faults);
+    raw_query
 }
 
 fn filters(question: &Object<'_>, faults: &mut Faults) -> Vec<FilterSaid> {

@@ -4,7 +4,7 @@
 //! values are open lists, since providers invent them. Where all values are known, "none of these" becomes "one
 //! of the others".
 
-use crate::api::metrics::question::draft::FilterSaid;
+use crate::api::metrics::question::raw_query::FilterSaid;
 use crate::api::parameters::{Faults, Said};
 use crate::model::outcome::Outcome;
 use crate::model::session::SessionKind;

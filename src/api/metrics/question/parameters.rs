@@ -12,7 +12,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::api::formats::FormParameter;
-use crate::api::metrics::question::draft::{CompareSaid, Draft, FilterSaid, TopSaid};
+use crate::api::metrics::question::raw_query::{CompareSaid, RawQuery, FilterSaid, TopSaid};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::list;
 use crate::api::parameters::{Place, Said, parameter_groups};
@@ -184,12 +184,12 @@ pub(crate) fn texts(name: &str, text: Option<&str>) -> Vec<Said> {
 
 impl MetricParameters {
     /// Returns the query as given, without metrics and dimensions, which the caller adds.
-    pub(crate) fn draft(&self) -> Draft {
+    pub(crate) fn raw_query(&self) -> RawQuery {
         let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| Said::by_parameter(name, text));
         let shape = &self.shape;
         let compare = [&shape.compare, &shape.compare_from, &shape.compare_to, &shape.align, &shape.elapsed];
         let top = [&shape.top, &shape.top_dimension, &shape.top_by];
-        Draft {
+        RawQuery {
             is_body: false,
             time: self.time.said(),
             granularity: said("granularity", &self.cut.granularity),
@@ -213,7 +213,7 @@ impl MetricParameters {
             }),
             require_fresh: said("require_fresh", &shape.require_fresh),
             as_known_at: self.as_of.said(),
-            ..Draft::default()
+            ..RawQuery::default()
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::api::parameters::{Place, Said};
 
 /// A query as given.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Draft {
+pub(crate) struct RawQuery {
     /// Whether the query came as a body.
     pub(crate) is_body: bool,
     pub(crate) metrics: Vec<Said>,
@@ -59,7 +59,7 @@ pub(crate) struct TopSaid {
     pub(crate) at: Place,
 }
 
-impl Draft {
+impl RawQuery {
     /// Returns the place of a field that was left out: its name is the same in both forms.
     pub(super) fn place(&self, name: &str) -> Place {
         if self.is_body { Place::Pointer(format!("/{name}")) } else { Place::from(name) }

@@ -36,14 +36,14 @@ pub(crate) struct ActionProblems;
 pub(crate) struct ReplayProblems;
 
 /// A status and its meaning, for the API's description.
-type Documented = (&'static str, &'static str);
+type StatusMeaning = (&'static str, &'static str);
 
-const INVALID: Documented = (
+const INVALID: StatusMeaning = (
     "422",
     "The request has faults: an unknown parameter, or values that cannot be read. All of them are in `errors`.",
 );
-const INTERNAL: Documented = ("500", "Internal error; the log states the cause under the id in `instance`.");
-const UNAVAILABLE: Documented = (
+const INTERNAL: StatusMeaning = ("500", "Internal error; the log states the cause under the id in `instance`.");
+const UNAVAILABLE: StatusMeaning = (
     "503",
     "The database does not respond (`database_unavailable`, see Retry-After), or the query takes too long (`query_too_expensive`).",
 );
@@ -55,16 +55,16 @@ pub(crate) struct FigureProblems;
 #[derive(Debug)]
 pub(crate) struct AskProblems;
 
-const TOO_OLD: Documented = (
+const TOO_OLD: StatusMeaning = (
     "503",
     "The database does not respond (`database_unavailable`, see Retry-After), the query takes too long (`query_too_expensive`), or \
      the data is older than `require_fresh` allows (`not_fresh_enough`, see Retry-After).",
 );
-const NOT_ACCEPTABLE: Documented =
+const NOT_ACCEPTABLE: StatusMeaning =
     ("406", "None of the available forms is accepted (`not_acceptable`); the detail lists them.");
-const NOT_FOUND: Documented = ("404", "Not found.");
+const NOT_FOUND: StatusMeaning = ("404", "Not found.");
 
-const INVALID_ACTION: Documented = (
+const INVALID_ACTION: StatusMeaning = (
     "422",
     "Nothing was started: the body has faults, all in `errors` with their JSON pointers (`invalid_body`), or the idempotency key \
      belongs to another request (`idempotency_key_reused`).",
@@ -76,7 +76,7 @@ pub(crate) struct ControlProblems;
 
 impl IntoResponses for ControlProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        documented(&[
+        responses_of(&[
             ("403", "A page of another origin sent the request (`cross_site_request`)."),
             ("404", "There is no source with this slug; the response may suggest a similar one."),
             (
@@ -99,7 +99,7 @@ pub(crate) struct WindowProblems;
 
 impl IntoResponses for WindowProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        documented(&[
+        responses_of(&[
             ("403", "A page of another origin sent the request (`cross_site_request`)."),
             ("404", "There is no source with this slug; the response may suggest a similar one."),
             ("409", "No doubtful or no accepted window touches the range (`no_such_window`); nothing was changed."),
@@ -118,7 +118,7 @@ pub(crate) struct PriceProblems;
 
 impl IntoResponses for PriceProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        documented(&[
+        responses_of(&[
             ("403", "A page of another origin sent the request (`cross_site_request`)."),
             ("413", "The body is too large."),
             ("415", "The body is not declared as `application/json`."),
@@ -131,19 +131,19 @@ impl IntoResponses for PriceProblems {
 
 impl IntoResponses for TableProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        documented(&[NOT_ACCEPTABLE, INVALID, INTERNAL, UNAVAILABLE])
+        responses_of(&[NOT_ACCEPTABLE, INVALID, INTERNAL, UNAVAILABLE])
     }
 }
 
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        documented(&[INVALID, INTERNAL, UNAVAILABLE])
+        responses_of(&[INVALID, INTERNAL, UNAVAILABLE])
     }
 }
 
 impl IntoResponses for FigureProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        documented(&[NOT_ACCEPTABLE, INVALID, INTERNAL, TOO_OLD])
+        responses_of(&[NOT_ACCEPTABLE, INVALID, INTERNAL, TOO_OLD])
     }
 }
 
@@ -151,24 +151,24 @@ impl IntoResponses for AskProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         let too_large = ("413", "The body is too large.");
         let not_json = ("415", "The body is not declared as `application/json`.");
-        documented(&[NOT_ACCEPTABLE, too_large, not_json, INVALID, INTERNAL, TOO_OLD])
+        responses_of(&[NOT_ACCEPTABLE, too_large, not_json, INVALID, INTERNAL, TOO_OLD])
     }
 }
 
 impl IntoResponses for FindProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        documented(&[NOT_FOUND, INVALID, INTERNAL, UNAVAILABLE])
+        responses_of(&[NOT_FOUND, INVALID, INTERNAL, UNAVAILABLE])
     }
 }
 
 impl IntoResponses for PlainProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        documented(&[INVALID, INTERNAL])
+        responses_of(&[INVALID, INTERNAL])
     }
 }
 
 /// Problems of a call that starts something, besides those of every read.
-const ACTION: [Documented; 7] = [
+const ACTION: [StatusMeaning; 7] = [
     (
         "403",
         "Nothing was started: the source does not allow it (`actions_disabled`), or a page of another origin sent the request (`cross_site_request`).",
@@ -192,7 +192,7 @@ const ACTION: [Documented; 7] = [
 ];
 
 /// Problems of replaying a rejected record, besides those of every read.
-const REPLAY: [Documented; 4] = [
+const REPLAY: [StatusMeaning; 4] = [
     ("403", "Nothing was done: a page of another origin sent the request (`cross_site_request`)."),
     ("409", "Nothing was done: the record's source is not configured in this process (`source_not_configured`)."),
     ("415", "Nothing was done: the body is not declared as `application/json`."),
@@ -201,21 +201,21 @@ const REPLAY: [Documented; 4] = [
 
 impl IntoResponses for ReplayProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        let mut all = documented(&[NOT_FOUND, INTERNAL, UNAVAILABLE]);
-        all.extend(documented(&REPLAY));
+        let mut all = responses_of(&[NOT_FOUND, INTERNAL, UNAVAILABLE]);
+        all.extend(responses_of(&REPLAY));
         all
     }
 }
 
 impl IntoResponses for ActionProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        let mut all = documented(&[NOT_FOUND, INVALID_ACTION, INTERNAL]);
-        all.extend(documented(&ACTION));
+        let mut all = responses_of(&[NOT_FOUND, INVALID_ACTION, INTERNAL]);
+        all.extend(responses_of(&ACTION));
         all
     }
 }
 
-fn documented(problems: &[Documented]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+fn responses_of(problems: &[StatusMeaning]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
     let response = |description: &str| {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         ResponseBuilder::new().description(description).content(PROBLEM_JSON, content).build()

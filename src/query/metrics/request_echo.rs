@@ -8,7 +8,7 @@ use crate::query::metrics::answer::{CompareEcho, FilterEcho, QueryEcho, TopEcho}
 use crate::query::metrics::compare::Comparison;
 use crate::query::metrics::filter::MetricFilter;
 
-pub(super) fn echo(query: &MetricQuery) -> QueryEcho {
+pub(super) fn request_echo(query: &MetricQuery) -> QueryEcho {
     QueryEcho {
         metrics: query.metrics.iter().map(|metric| metric.id).collect(),
         dimensions: query.dimensions.iter().map(|dimension| dimension.as_str()).collect(),
