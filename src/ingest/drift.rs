@@ -39,7 +39,7 @@ impl Run<'_> {
             }
         }
         let (pool, began_at) = (&self.poller.pool, self.began_at);
-        let settled = self.persist(|| self.fields.settle(pool, &self.hold, began_at)).await;
+        let settled = self.persist(|| self.fields.settle(pool, &self.guard, began_at)).await;
         self.missing_fields = settled.map_err(Halt::Store)?;
         outcome
     }

@@ -46,7 +46,7 @@ use crate::model::id::{SourceId, SourceSlug};
 use crate::model::person::PersonKey;
 use crate::model::stream::Stream;
 use crate::store::claim;
-use crate::store::hold::Hold;
+use crate::store::write_guard::WriteGuard;
 use crate::store::lease::{self, Claim, Claimant};
 use crate::store::run::{Progress, Verdict};
 use crate::store::{StoreError, lateness, run as journal, source as facts};
@@ -207,7 +207,7 @@ async fn run(
     let overlap = lateness::overlap(&poller.pool, source.id, stream, policy.overlap, poller.clock.now()).await?;
     let policy = StreamPolicy { overlap, ..policy };
     let now = poller.clock.now();
-    let taken_back = claim::take_back(&poller.pool, &Hold::Lease(lease), now + FURTHEST_AHEAD, now).await?;
+    let taken_back = claim::take_back(&poller.pool, &WriteGuard::Lease(lease), now + FURTHEST_AHEAD, now).await?;
     let is_by_creation = lists_by_creation(&facts::facts(&poller.pool, source.id).await?);
     let targets = plan::targets(poller, source, stream, &policy, is_by_creation).await?;
     let mut run = Run::start(poller, source, lease, &targets.present).await?;

@@ -26,7 +26,7 @@ use crate::model::time::Window;
 use crate::store::artifact::SessionStream;
 
 use crate::store::field_presence::{FieldBook, MissingField};
-use crate::store::hold::Hold;
+use crate::store::write_guard::WriteGuard;
 use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Pace, Progress, Tally};
@@ -45,7 +45,7 @@ pub(super) struct Run<'a> {
     /// The connector: calls about the past have their own, with lower priority.
     connector: &'a dyn Connector,
     /// The right to write.
-    pub(super) hold: Hold,
+    pub(super) guard: WriteGuard,
     /// Cancelled when the run is to end after the page in flight.
     stop: CancellationToken,
     pub(super) id: i64,
@@ -106,7 +106,7 @@ impl Run<'_> {
     }
 
     fn stream(&self) -> Stream {
-        self.hold.place().stream
+        self.guard.place().stream
     }
 
     /// Fetches a page, unless the service is stopped first.
@@ -127,7 +127,7 @@ impl Run<'_> {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Halt::Cancelled),
-            () = self.keeper.lapsed() => Err(Halt::Store(self.hold.lost())),
+            () = self.keeper.lapsed() => Err(Halt::Store(self.guard.lost())),
             answer = call => answer.map_err(Halt::Pull),
         }
     }
@@ -138,7 +138,7 @@ impl Run<'_> {
         let now = self.poller.clock.now();
         let is_due = self.pace.is_due();
         let context = SaveContext {
-            hold: &self.hold,
+            guard: &self.guard,
             run_id: self.id,
             tally: is_due.then(|| self.tally()),
             source_slug: &self.source.pseudonym_slug,
@@ -164,11 +164,11 @@ impl Run<'_> {
     /// Marks a window as not proven. A past unit is marked itself, because the windows of the stream belong to the
     /// poll and keep their proof. A ring that is not read to its end stays due.
     pub(super) async fn deny(&mut self, finding: &Finding) -> Result<(), Halt> {
-        if self.is_ring || matches!(self.hold, Hold::Unit(_)) {
+        if self.is_ring || matches!(self.guard, WriteGuard::Unit(_)) {
             return Ok(());
         }
         let (pool, now) = (&self.poller.pool, self.poller.clock.now());
-        let denied = self.persist(|| window::deny(pool, &self.hold, finding, self.id, now)).await;
+        let denied = self.persist(|| window::deny(pool, &self.guard, finding, self.id, now)).await;
         denied.map_err(Halt::Store)
     }
 
@@ -196,7 +196,7 @@ impl Run<'_> {
     {
         let trusted = || async {
             // a process that was suspended past its lease knows without asking that the lease is lost
-            if self.keeper.is_trusted() { write().await } else { Err(self.hold.lost()) }
+            if self.keeper.is_trusted() { write().await } else { Err(self.guard.lost()) }
         };
         persist(self.poller, self.source, &self.stop, trusted).await
     }

@@ -7,18 +7,18 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use crate::store::hold::Hold;
+use crate::store::write_guard::WriteGuard;
 use crate::store::{StoreError, state_coverage};
 
 /// Trims windows that end beyond `limit` to `now`. Returns the end of the furthest one trimmed.
 pub async fn take_back(
     pool: &PgPool,
-    hold: &Hold,
+    guard: &WriteGuard,
     limit: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
     let failed = StoreError::doing("trimming completeness windows that end in the future");
-    let place = hold.place();
+    let place = guard.place();
     let furthest = sqlx::query_scalar!(
         "select max(window_to) from ingest.windows
           where source_id = $1 and stream = $2 and is_complete and window_to > $3",
@@ -33,7 +33,7 @@ pub async fn take_back(
         return Ok(None);
     }
     let mut tx = pool.begin().await.map_err(&failed)?;
-    hold.guard(&mut tx).await?;
+    guard.check(&mut tx).await?;
     sqlx::query!(
         "delete from ingest.windows where source_id = $1 and stream = $2 and is_complete and window_from >= $3",
         place.source_id.0,

@@ -31,7 +31,7 @@ pub(super) async fn named_again(
     // an unreadable record exists all the same
     let rejected = page.rejects.iter().filter_map(|reject| reject.provider_record_id.as_ref());
     let rejected: Vec<&str> = rejected.map(ProviderRecordId::as_str).collect();
-    back.extend(absence::missed(tx, context.hold.place(), &rejected, context.fetched_at).await?);
+    back.extend(absence::missed(tx, context.guard.place(), &rejected, context.fetched_at).await?);
     back.sort_unstable();
     back.dedup();
     Ok(back)
@@ -44,7 +44,7 @@ pub(super) async fn settle(
     records: &[Prepared<'_>],
     back: &[String],
 ) -> Result<(), StoreError> {
-    let place = context.hold.place();
+    let place = context.guard.place();
     let back: Vec<&str> = back.iter().map(String::as_str).collect();
     absence::forget(tx, place, &back).await?;
     absence::mark(tx, place, &back, false, context.now).await?;
@@ -61,7 +61,7 @@ pub(super) async fn miss(
     context: &SaveContext<'_>,
     missing: &[ProviderRecordId],
 ) -> Result<bool, StoreError> {
-    let place = context.hold.place();
+    let place = context.guard.place();
     let gone = absence::sight(tx, place, missing, context.run_id, context.now).await?;
     let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
     let before = change::before(tx, place, &gone).await?;

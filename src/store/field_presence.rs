@@ -15,7 +15,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::field::FieldPresence;
 use crate::store::field_presence::usual::{Counts, Field};
-use crate::store::hold::Hold;
+use crate::store::write_guard::WriteGuard;
 use crate::store::{Place, StoreError};
 
 /// Unknown fields listed with a missing one: one of them may be its new name.
@@ -115,7 +115,7 @@ impl FieldBook {
     pub async fn settle(
         &self,
         pool: &PgPool,
-        hold: &Hold,
+        guard: &WriteGuard,
         began_at: DateTime<Utc>,
     ) -> Result<Vec<MissingField>, StoreError> {
         let after = self.after(began_at);
@@ -130,8 +130,8 @@ impl FieldBook {
         }
         let failed = StoreError::doing("storing which fields are usual");
         let mut tx = pool.begin().await.map_err(&failed)?;
-        hold.guard(&mut tx).await?;
-        write(&mut tx, hold.place(), &changed).await.map_err(&failed)?;
+        guard.check(&mut tx).await?;
+        write(&mut tx, guard.place(), &changed).await.map_err(&failed)?;
         let mut missing = Vec::new();
         for (path, field) in &after {
             let Some(since) = field.missing_since else { continue };
@@ -142,7 +142,7 @@ impl FieldBook {
                 record_count: field.recent.all(),
                 earlier_present_count: field.earlier.present,
                 earlier_count: field.earlier.all(),
-                unknown_fields: unknown_fields(&mut tx, hold.place(), since).await.map_err(&failed)?,
+                unknown_fields: unknown_fields(&mut tx, guard.place(), since).await.map_err(&failed)?,
             });
         }
         tx.commit().await.map_err(&failed)?;

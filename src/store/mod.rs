@@ -17,7 +17,7 @@ pub mod budget;
 pub mod claim;
 pub mod control;
 pub mod field_presence;
-pub mod hold;
+pub mod write_guard;
 pub mod hole;
 pub mod lateness;
 pub mod lease;

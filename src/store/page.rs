@@ -16,7 +16,7 @@ use crate::model::session::MAPPING_VERSION;
 use crate::store::artifact::SessionStream;
 use crate::store::change::{self, Stamp};
 use crate::store::field_presence::FieldBook;
-use crate::store::hold::Hold;
+use crate::store::write_guard::WriteGuard;
 use crate::store::order::{self, OLDEST_PAGE};
 use crate::store::page::rows::Way;
 use crate::store::page::seen::Known;
@@ -29,7 +29,7 @@ use crate::store::{StoreError, bulk, deletion, lateness, oddity, reject, source,
 #[derive(Debug, Clone, Copy)]
 pub struct SaveContext<'a> {
     /// The right to write.
-    pub hold: &'a Hold,
+    pub guard: &'a WriteGuard,
     /// The run it belongs to.
     pub run_id: i64,
     /// Counts of the run before this page, if it is time to write its progress; `None`: a later page writes it, or
@@ -56,7 +56,7 @@ impl SaveContext<'_> {
 
     /// Whether stored records are read again.
     pub(super) fn is_replay(&self) -> bool {
-        self.hold.is_replay()
+        self.guard.is_replay()
     }
 }
 
@@ -157,15 +157,15 @@ async fn try_save(
     finding: Option<&Finding>,
     way: Way,
 ) -> Result<Progress, StoreError> {
-    let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
-    let place = hold.place();
+    let SaveContext { guard, run_id, fetched_at, now, .. } = *context;
+    let place = guard.place();
     let failed = StoreError::doing("saving a page");
     failpoint::reach("page.before_write");
     let begun = if context.is_replay() { bulk::begin_durable(pool).await } else { bulk::begin(pool).await };
     let mut tx = begun.map_err(&failed)?;
-    let seen = seen::read(&mut tx, hold, records).await?;
+    let seen = seen::read(&mut tx, guard, records).await?;
     // the holder of the lease needs no further lock
-    if finding.is_some() && !matches!(hold, Hold::Lease(_)) {
+    if finding.is_some() && !matches!(guard, WriteGuard::Lease(_)) {
         window::take_turn(&mut tx, place).await?;
     }
     let known = &seen.known;

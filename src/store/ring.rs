@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 
 use crate::model::ring::Ring;
-use crate::store::hold::Hold;
+use crate::store::write_guard::WriteGuard;
 use crate::store::{Place, StoreError};
 
 /// A pass may begin this much early, since polls do not start to the second.
@@ -57,11 +57,11 @@ pub async fn standings(pool: &PgPool, place: Place) -> Result<BTreeMap<Ring, Sta
 }
 
 /// Records that a pass began at `since`.
-pub async fn begin(pool: &PgPool, hold: &Hold, ring: Ring, since: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn begin(pool: &PgPool, guard: &WriteGuard, ring: Ring, since: DateTime<Utc>) -> Result<(), StoreError> {
     let failed = StoreError::doing("recording the start of a ring");
-    let place = hold.place();
+    let place = guard.place();
     let mut tx = pool.begin().await.map_err(&failed)?;
-    hold.guard(&mut tx).await?;
+    guard.check(&mut tx).await?;
     sqlx::query!(
         "insert into ingest.rings as r (source_id, stream, ring, pass_started_at) values ($1, $2, $3, $4)
          on conflict (source_id, stream, ring) do update set pass_started_at = excluded.pass_started_at
@@ -80,16 +80,16 @@ pub async fn begin(pool: &PgPool, hold: &Hold, ring: Ring, since: DateTime<Utc>)
 /// Records that the pass that began at `since` has read all of its ring.
 pub async fn finish(
     pool: &PgPool,
-    hold: &Hold,
+    guard: &WriteGuard,
     rings: &[(Ring, DateTime<Utc>)],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let failed = StoreError::doing("recording the end of a ring");
-    let place = hold.place();
+    let place = guard.place();
     let (names, since): (Vec<String>, Vec<DateTime<Utc>>) =
         rings.iter().map(|(ring, since)| (ring.as_str().to_owned(), *since)).unzip();
     let mut tx = pool.begin().await.map_err(&failed)?;
-    hold.guard(&mut tx).await?;
+    guard.check(&mut tx).await?;
     sqlx::query!(
         "insert into ingest.rings (source_id, stream, ring, as_of, finished_at)
          select $1, $2, passes.ring, passes.since, $5 from unnest($3::text[], $4::timestamptz[]) passes(ring, since)

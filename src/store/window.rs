@@ -6,7 +6,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
-use crate::store::hold::Hold;
+use crate::store::write_guard::WriteGuard;
 use crate::store::{Place, StoreError, version};
 
 /// A proof or denial of completeness of a window.
@@ -65,15 +65,15 @@ pub async fn complete_through(
 /// Writes a denial on its own; a proof is written with the last page of its window.
 pub async fn deny(
     pool: &PgPool,
-    hold: &Hold,
+    guard: &WriteGuard,
     finding: &Finding,
     run_id: i64,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let failed = StoreError::doing("marking a window incomplete");
     let mut tx = pool.begin().await.map_err(&failed)?;
-    hold.guard(&mut tx).await?;
-    record(&mut tx, hold.place(), finding, (run_id, now), false).await?;
+    guard.check(&mut tx).await?;
+    record(&mut tx, guard.place(), finding, (run_id, now), false).await?;
     tx.commit().await.map_err(&failed)
 }
 

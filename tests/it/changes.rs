@@ -13,7 +13,7 @@ use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::model::time::Window;
 use tributary::store::field_presence::FieldBook;
-use tributary::store::hold::Hold;
+use tributary::store::write_guard::WriteGuard;
 use tributary::store::lease::{self, Claim, Claimant};
 use tributary::store::page::{self, SaveContext};
 use tributary::store::run::{self as journal, Progress};
@@ -239,7 +239,7 @@ async fn save(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Result<P
     let window = Window { from: now - TimeDelta::hours(1), to: now };
     let run_id = journal::start(pool, &lease, &window, now).await.expect("a run");
     let context = SaveContext {
-        hold: &Hold::Lease(lease),
+        guard: &WriteGuard::Lease(lease),
         run_id,
         tally: None,
         source_slug: "konpro",
@@ -258,7 +258,7 @@ async fn save(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Result<P
 pub(crate) async fn replay(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Progress {
     let place = Place { source_id: SourceId(1), stream: Stream::Sessions };
     let context = SaveContext {
-        hold: &Hold::Replay(place),
+        guard: &WriteGuard::Replay(place),
         run_id: 1,
         tally: None,
         source_slug: "konpro",

@@ -16,7 +16,7 @@ use crate::store::StoreError;
 use crate::store::artifact::SessionStream;
 use crate::store::artifact::rebuild::{self, Part, Rebuilt};
 use crate::store::field_presence::FieldBook;
-use crate::store::hold::Hold;
+use crate::store::write_guard::WriteGuard;
 use crate::store::page::{self, SaveContext};
 use crate::store::reject::{self, Resolution, StoredReject};
 use crate::store::replay as kept;
@@ -77,7 +77,7 @@ async fn session(
     let id = record.session.provider_session_id.clone();
     let streams: Vec<SessionStream> = source.session_streams.iter().map(PlannedStream::listed).collect();
     let context = SaveContext {
-        hold: &Hold::Replay(stored.place),
+        guard: &WriteGuard::Replay(stored.place),
         run_id: stored.run_id,
         tally: None,
         source_slug: &source.pseudonym_slug,

@@ -15,7 +15,7 @@ use crate::model::page::{Page, Record};
 use crate::model::stream::Stream;
 use crate::store::artifact::SessionStream;
 use crate::store::field_presence::FieldBook;
-use crate::store::hold::Hold;
+use crate::store::write_guard::WriteGuard;
 use crate::store::page::{self, SaveContext};
 use crate::store::replay::{self as kept, After, Beginning, StoredRecord};
 use crate::store::{Place, StoreError};
@@ -139,7 +139,7 @@ impl Chunk<'_> {
         let count = |n: i64| u64::try_from(n).unwrap_or_default();
         for ((fetched_at, is_known), (run_id, page)) in groups {
             let context = SaveContext {
-                hold: &Hold::Replay(place),
+                guard: &WriteGuard::Replay(place),
                 run_id,
                 tally: None,
                 source_slug: &self.source.pseudonym_slug,

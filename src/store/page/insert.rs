@@ -22,7 +22,7 @@ pub(super) async fn sessions(
     bodies: &[RawRecord<'_>],
     visits: &person::Visits<'_>,
 ) -> Result<(), StoreError> {
-    let place = context.hold.place();
+    let place = context.guard.place();
     let bodies = unless_many(tx, context, bodies).await?;
     let carried = carried(rows);
     let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| SessionStats::of(messages)).collect();
@@ -101,7 +101,7 @@ async fn unless_many<'a>(
     if batch::is_one(bodies, |record| record.body.len()) {
         return Ok(bodies);
     }
-    raw::insert(tx, context.hold.place(), None, bodies, context.run_id, context.fetched_at).await?;
+    raw::insert(tx, context.guard.place(), None, bodies, context.run_id, context.fetched_at).await?;
     Ok(&[])
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn keep_bytes(
         return Ok(());
     }
     let bodies: Vec<RawRecord<'_>> = older.iter().map(|record| record.body(&seen.known)).collect();
-    raw::insert(tx, context.hold.place(), None, &bodies, context.run_id, context.fetched_at).await
+    raw::insert(tx, context.guard.place(), None, &bodies, context.run_id, context.fetched_at).await
 }
 
 /// Writes records; returns those that were written, and rejects for those that were refused.
@@ -71,7 +71,7 @@ async fn write(
     if records.is_empty() {
         return Ok(());
     }
-    let place = context.hold.place();
+    let place = context.guard.place();
     let source_id = place.source_id;
     let (mut rows, mut others) = (Vec::new(), Vec::new());
     for record in records.iter().copied() {
@@ -111,7 +111,7 @@ async fn add(
     let bodies: Vec<RawRecord<'_>> = rows.iter().map(|(_, record)| record.body(&nothing)).collect();
     insert::sessions(tx, context, rows, &bodies, &visits).await?;
     failpoint::reach("page.after_raw");
-    message::insert(tx, context.hold.place().source_id, &insert::carried(rows)).await
+    message::insert(tx, context.guard.place().source_id, &insert::carried(rows)).await
 }
 
 /// Writes sessions that may be stored; returns them with their numbers.
@@ -121,8 +121,8 @@ async fn change<'a, 'r>(
     records: &[&'a Prepared<'r>],
     known: &HashMap<String, Known>,
 ) -> Result<Vec<(i64, &'a Prepared<'r>)>, StoreError> {
-    let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
-    let place = hold.place();
+    let SaveContext { guard, run_id, fetched_at, now, .. } = *context;
+    let place = guard.place();
     let source_id = place.source_id;
     let moved = Moved::of(records, known);
     person::meet(tx, source_id, &moved.visits, now).await?;

@@ -13,7 +13,7 @@ use crate::store::{Place, StoreError};
 
 /// The right under which something is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
+pub enum WriteGuard {
     /// The lease of the stream.
     Lease(Lease),
     /// The claim on a past window.
@@ -22,7 +22,7 @@ pub enum Hold {
     Replay(Place),
 }
 
-impl Hold {
+impl WriteGuard {
     /// Returns the source and stream it applies to.
     pub fn place(&self) -> Place {
         match self {
@@ -50,7 +50,7 @@ impl Hold {
 
     /// Fails with [`StoreError::LeaseLost`] or [`StoreError::UnitLost`] where another process now holds the right,
     /// and with [`StoreError::Paused`] where an operator paused the stream.
-    pub(super) async fn guard(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
+    pub(super) async fn check(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         match self {
             Self::Lease(lease) => lease.guard_unpaused(tx).await,
             Self::Unit(unit) => unit.guard(tx).await,
