@@ -45,7 +45,7 @@ use crate::ingest::run::Run;
 use crate::model::id::{SourceId, SourceSlug};
 use crate::model::person::PersonKey;
 use crate::model::stream::Stream;
-use crate::store::claim;
+use crate::store::trim_windows;
 use crate::store::write_guard::WriteGuard;
 use crate::store::lease::{self, Claim, Claimant};
 use crate::store::run::{Progress, Verdict};
@@ -207,11 +207,11 @@ async fn run(
     let overlap = lateness::overlap(&poller.pool, source.id, stream, policy.overlap, poller.clock.now()).await?;
     let policy = StreamPolicy { overlap, ..policy };
     let now = poller.clock.now();
-    let taken_back = claim::take_back(&poller.pool, &WriteGuard::Lease(lease), now + FURTHEST_AHEAD, now).await?;
+    let trimmed_from = trim_windows::trim(&poller.pool, &WriteGuard::Lease(lease), now + FURTHEST_AHEAD, now).await?;
     let is_by_creation = lists_by_creation(&facts::facts(&poller.pool, source.id).await?);
     let targets = plan::targets(poller, source, stream, &policy, is_by_creation).await?;
     let mut run = Run::start(poller, source, lease, &targets.present).await?;
-    run.doubts.extend(taken_back.map(|end| format!("a completeness window up to {end}, in the future, was trimmed")));
+    run.doubts.extend(trimmed_from.map(|end| format!("a completeness window up to {end}, in the future, was trimmed")));
     let mut outcome = run.cover(&targets.in_order(), &policy).await;
     // a list that cannot be read to its end must not keep live sessions live for ever
     if let OpenSet::ByDetail { settling } = policy.open_set

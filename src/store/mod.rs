@@ -14,7 +14,7 @@ pub mod action;
 pub mod artifact;
 pub mod backfill;
 pub mod budget;
-pub mod claim;
+pub mod trim_windows;
 pub mod control;
 pub mod field_presence;
 pub mod write_guard;

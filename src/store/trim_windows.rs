@@ -11,7 +11,7 @@ use crate::store::write_guard::WriteGuard;
 use crate::store::{StoreError, state_coverage};
 
 /// Trims windows that end beyond `limit` to `now`. Returns the end of the furthest one trimmed.
-pub async fn take_back(
+pub async fn trim(
     pool: &PgPool,
     guard: &WriteGuard,
     limit: DateTime<Utc>,
