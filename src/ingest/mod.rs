@@ -12,7 +12,7 @@ mod account;
 pub mod artifact;
 pub mod budget;
 mod control;
-mod drift;
+mod field_presence;
 mod keeper;
 mod list_end;
 mod patience;

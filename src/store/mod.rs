@@ -47,7 +47,7 @@ mod counters;
 mod deletion;
 mod extension;
 mod message;
-mod oddity;
+mod drift;
 mod order;
 mod person;
 mod progress;

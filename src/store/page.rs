@@ -23,7 +23,7 @@ use crate::store::page::seen::Known;
 use crate::store::raw::{self, Hash, RawRecord};
 use crate::store::run::{self, Progress, Tally};
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, bulk, deletion, lateness, oddity, reject, source, version};
+use crate::store::{StoreError, bulk, deletion, lateness, drift, reject, source, version};
 
 /// Context of saving a page.
 #[derive(Debug, Clone, Copy)]
@@ -188,7 +188,7 @@ async fn try_save(
         reject::resolve(&mut tx, place, readable, now).await?;
     }
     if !written.is_empty() {
-        oddity::count(&mut tx, place, &page.oddities, now).await?;
+        drift::count(&mut tx, place, &page.drift, now).await?;
     }
     source::learn(&mut tx, place.source_id, &page.facts, now).await?;
     let inserted: Vec<_> = written.iter().filter(|record| !known.contains_key(record.id())).collect();

@@ -26,7 +26,7 @@ use tributary::connector::http::{ApiClient, HttpLimits, Priority, http_client};
 use tributary::connector::limits::CallBudget;
 use tributary::connector::{Connector, ConnectorSettings};
 use tributary::model::id::SourceSlug;
-use tributary::model::page::{Cursor, Oddity, Page, PageRequest};
+use tributary::model::page::{Cursor, DriftItem, Page, PageRequest};
 use tributary::model::session::Session;
 use tributary::model::stream::Stream;
 use tributary::model::time::Window;
@@ -122,10 +122,10 @@ pub(crate) fn short_ids(pages: &[Page]) -> Vec<&str> {
 }
 
 /// Counts the records with this deviation; the response around them counts as one more.
-pub(crate) fn oddity(page: &Page, kind: &'static str, path: &str, value: &str) -> usize {
-    let oddity = Oddity { kind, path: path.to_owned(), value: value.to_owned() };
-    let of_records = page.records.iter().map(|record| &record.oddities);
-    of_records.chain([&page.oddities]).filter(|oddities| oddities.contains(&oddity)).count()
+pub(crate) fn drift(page: &Page, kind: &'static str, path: &str, value: &str) -> usize {
+    let drift = DriftItem { kind, path: path.to_owned(), value: value.to_owned() };
+    let of_records = page.records.iter().map(|record| &record.drift);
+    of_records.chain([&page.drift]).filter(|drift| drift.contains(&drift)).count()
 }
 
 #[test]

@@ -195,7 +195,7 @@ impl Attempt<'_> {
             ArtifactAnswer::Absent(absence) => return Ok(Outcome::Absent(absence)),
             ArtifactAnswer::Content(page) => *page,
         };
-        let ArtifactPage { artifact, raw, rejects, oddities, facts, .. } = page;
+        let ArtifactPage { artifact, raw, rejects, drift, facts, .. } = page;
         let holds_nothing = rejects.is_empty()
             && match &artifact {
                 Artifact::Chat(messages) => messages.is_empty(),
@@ -204,7 +204,7 @@ impl Attempt<'_> {
                 Artifact::Participants(_) | Artifact::Quality(_) => false,
             };
         gathered.file = Some((artifact, raw));
-        (gathered.rejects, gathered.oddities, gathered.facts) = (rejects, oddities, facts);
+        (gathered.rejects, gathered.drift, gathered.facts) = (rejects, drift, facts);
         Ok(if holds_nothing { Outcome::FoundEmpty } else { Outcome::Found })
     }
 }

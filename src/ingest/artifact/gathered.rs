@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::ingest::artifact::outcome::Outcome;
 use crate::model::artifact::Artifact;
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Oddity, Reject};
+use crate::model::page::{DriftItem, Reject};
 use crate::model::participant::Participant;
 use crate::model::quality::PeerReport;
 use crate::model::stream::Stream;
@@ -21,7 +21,7 @@ pub(super) struct Gathered {
     pub(super) reports: Vec<PeerReport>,
     pub(super) file: Option<(Artifact, Option<Vec<u8>>)>,
     pub(super) rejects: Vec<Reject>,
-    pub(super) oddities: Vec<Oddity>,
+    pub(super) drift: Vec<DriftItem>,
     pub(super) facts: BTreeMap<&'static str, String>,
     pub(super) total: Option<u64>,
     /// Permit to hold more than the usual amount of memory.
@@ -57,7 +57,7 @@ impl Gathered {
     pub(super) fn begin_list(&mut self) {
         self.participants.clear();
         self.rejects.clear();
-        self.oddities.clear();
+        self.drift.clear();
     }
 
     pub(super) fn len(&self) -> usize {
@@ -97,7 +97,7 @@ impl Gathered {
             found,
             raw: self.file.as_ref().and_then(|(_, raw)| raw.as_deref()),
             rejects: &self.rejects,
-            oddities: &self.oddities,
+            drift: &self.drift,
             facts: &self.facts,
         }
     }

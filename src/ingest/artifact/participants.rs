@@ -83,7 +83,7 @@ impl Attempt<'_> {
                     gathered.rejects.push(reject);
                 }
             }
-            gathered.oddities.extend(page.oddities);
+            gathered.drift.extend(page.drift);
             gathered.facts.extend(page.facts);
             let next = end.follow(
                 PageEnd {

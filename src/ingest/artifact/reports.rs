@@ -24,13 +24,13 @@ impl Attempt<'_> {
             failures_in_a_row = if answer.is_ok() { 0 } else { failures_in_a_row + 1 };
             match answer {
                 Ok(ArtifactAnswer::Content(page)) => {
-                    let ArtifactPage { artifact: Artifact::Quality(report), rejects, oddities, facts, .. } = *page
+                    let ArtifactPage { artifact: Artifact::Quality(report), rejects, drift, facts, .. } = *page
                     else {
                         return Err(PullError::contract("quality", "the connector returned another artifact"));
                     };
                     gathered.reports.push(report);
                     gathered.rejects.extend(rejects);
-                    gathered.oddities.extend(oddities);
+                    gathered.drift.extend(drift);
                     gathered.facts.extend(facts);
                 }
                 Ok(ArtifactAnswer::Absent(_)) => gathered.reports.push(PeerReport {

@@ -109,8 +109,8 @@ impl Chunk<'_> {
             Some(before) => before.session.followed_by(newer.session),
             None => newer.session,
         };
-        // oddities were counted when the record was fetched
-        folded.record = Some(Record { raw: newer.raw, session, oddities: Vec::new(), alone });
+        // drift was counted when the record was fetched
+        folded.record = Some(Record { raw: newer.raw, session, drift: Vec::new(), alone });
     }
 
     async fn save(self, place: Place, told: &mut StreamReplay) -> Result<(), StoreError> {

@@ -97,8 +97,8 @@ impl Connector for KonPro {
     }
 
     fn read_record(&self, stored: StoredBytes<'_>) -> Result<Record, Reject> {
-        let read = listing::record_of(stored.bytes, |raw, oddities| {
-            normalize::session(raw, stored.now, stored.is_partial, oddities)
+        let read = listing::record_of(stored.bytes, |raw, drift| {
+            normalize::session(raw, stored.now, stored.is_partial, drift)
         });
         read.map_err(|reject| Reject { is_partial: stored.is_partial, ..reject })
     }
@@ -119,7 +119,7 @@ impl Connector for KonPro {
 fn page_of(answer: SessionsAnswer, position: &Position, now: DateTime<Utc>) -> Page {
     let is_active_list = answer.is_active_list;
     let onward = onward(&answer, position);
-    let mut page = answer.listing.into_page(|raw, oddities| normalize::session(raw, now, is_active_list, oddities));
+    let mut page = answer.listing.into_page(|raw, drift| normalize::session(raw, now, is_active_list, drift));
     for reject in &mut page.rejects {
         reject.is_partial = is_active_list;
     }

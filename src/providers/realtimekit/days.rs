@@ -31,7 +31,7 @@ pub(super) async fn table(
         }
         answer => answer?,
     };
-    let ignored = listing::oddities_of(&answer);
+    let ignored = listing::drift_of(&answer);
     let rows = || {
         let envelope = members(&answer.body)?;
         let data = members(envelope.get("data")?.get())?;

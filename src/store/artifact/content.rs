@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::model::message::Message;
-use crate::model::page::{Oddity, Reject};
+use crate::model::page::{DriftItem, Reject};
 use crate::model::participant::Participant;
 use crate::model::person::PersonKey;
 use crate::model::quality::PeerReport;
@@ -72,8 +72,8 @@ pub struct Content<'a> {
     pub raw: Option<&'a [u8]>,
     /// Records in it that could not be normalized.
     pub rejects: &'a [Reject],
-    /// Oddities.
-    pub oddities: &'a [Oddity],
+    /// DriftItems.
+    pub drift: &'a [DriftItem],
     /// Facts learnt about the source.
     pub facts: &'a BTreeMap<&'static str, String>,
 }

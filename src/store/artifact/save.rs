@@ -19,7 +19,7 @@ use crate::store::artifact::settle::{self, Settled};
 use crate::store::artifact::{Decision, Saved, Task, chat, quality, speaker, speech};
 use crate::store::raw::Hash;
 use crate::store::run::Progress;
-use crate::store::{Place, StoreError, oddity, reject, source, version};
+use crate::store::{Place, StoreError, drift, reject, source, version};
 
 /// Start of a save's transaction. What a server crash loses is fetched again: an artifact and the state of its task
 /// are lost together. All statements look up by key; without statistics, the planner might scan tables.
@@ -151,8 +151,8 @@ async fn write(
     for stream in Stream::PER_SESSION {
         let of_stream = || fresh.iter().filter(|(context, _)| context.task.stream == stream);
         if let Some(now) = of_stream().map(|(context, _)| context.now).max() {
-            let oddities = of_stream().flat_map(|(_, content)| content.oddities);
-            oddity::count(tx, Place { source_id, stream }, oddities, now).await?;
+            let drift = of_stream().flat_map(|(_, content)| content.drift);
+            drift::count(tx, Place { source_id, stream }, drift, now).await?;
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::store::artifact;
 use crate::store::page::seen::{Known, Seen};
 use crate::store::page::{Prepared, SaveContext, insert};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{StoreError, extension, message, oddity, order, person, session, trail};
+use crate::store::{StoreError, extension, message, drift, order, person, session, trail};
 
 /// Write mode of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +89,8 @@ async fn write(
     }
     failpoint::reach("page.mid_upsert");
     extension::upsert(tx, source_id, &rows, &seen.known, is_new).await?;
-    let oddities = records.iter().flat_map(|record| &record.record.oddities);
-    oddity::count(tx, place, oddities, context.now).await?;
+    let drift = records.iter().flat_map(|record| &record.record.drift);
+    drift::count(tx, place, drift, context.now).await?;
     let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
     artifact::enlist(tx, source_id, &ids, context.session_streams, context.now).await
 }

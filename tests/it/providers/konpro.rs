@@ -118,7 +118,7 @@ async fn an_unknown_status_is_kept_and_counted() {
     let session = &page.records[0].session;
     assert_eq!((session.state, session.provider_status.as_deref()), (SessionState::Unknown, Some("closed")));
     assert_eq!(session.duration_seconds, Some(dec("612")));
-    assert_eq!(oddity(&page, "unknown_value", "/status", "closed"), 1);
+    assert_eq!(drift(&page, "unknown_value", "/status", "closed"), 1);
 }
 
 #[tokio::test]

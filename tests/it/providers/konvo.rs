@@ -148,7 +148,7 @@ async fn unknown_words_are_kept_and_counted() {
     );
     assert_eq!(session.channel.as_deref(), Some("webchat"));
     assert_eq!(session.extension.as_ref().unwrap().values[4].as_deref(), Some("UNSEEN_SKILL"));
-    assert_eq!(oddity(&page, "unknown_value", "/messages/initiator_origin", "SOMETHING_NEW"), 1);
+    assert_eq!(drift(&page, "unknown_value", "/messages/initiator_origin", "SOMETHING_NEW"), 1);
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn messages_may_hold_anything() {
     let page = one_page(BODY).await;
     let session = &page.records[0].session;
     assert_eq!((session.outcome, session.duration_seconds), (Outcome::Resolved, None));
-    assert_eq!(oddity(&page, "unreadable_value", "/status/completed_at", "before created_at"), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/status/completed_at", "before created_at"), 1);
     let messages = session.messages.as_ref().unwrap();
     assert_eq!(messages.len(), 2);
     assert!(messages[0].provider_message_id.as_str().starts_with("sha256:"));
@@ -204,9 +204,9 @@ async fn messages_may_hold_anything() {
         (messages[1].position, messages[1].body.as_deref().unwrap().replace('\u{fffd}', "?")),
         (2, "a?b???c".to_owned())
     );
-    assert_eq!(oddity(&page, "unreadable_value", "/messages/message_id", "duplicate"), 1);
-    assert_eq!(oddity(&page, "unreadable_value", "/messages/message_id", "missing"), 1);
-    assert_eq!(oddity(&page, "unreadable_value", "/messages", ""), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/messages/message_id", "duplicate"), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/messages/message_id", "missing"), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/messages", ""), 1);
     let trail = session.trail.as_ref().unwrap();
     let kinds: Vec<_> = trail.iter().map(|step| step.step_type.as_deref()).collect();
     assert_eq!(kinds, [Some("FAQ"), None, Some("END")]);

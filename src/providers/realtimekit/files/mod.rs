@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::connector::mend;
-use crate::connector::record::{Oddities, elements, members};
+use crate::connector::record::{DriftItems, elements, members};
 use crate::model::artifact::{Artifact, ArtifactPage};
 use crate::model::page::Reject;
 use crate::providers::realtimekit::client::FileKind;
@@ -44,8 +44,8 @@ struct Rows<T> {
 
 /// Reads a file of a session that began at `started_at`. `None`: the file is empty, which differs from an empty list.
 pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> Result<Option<ArtifactPage>, Fault> {
-    let oddities = Oddities::default();
-    let mut text = text(bytes, &oddities);
+    let drift = DriftItems::default();
+    let mut text = text(bytes, &drift);
     if text.trim().is_empty() {
         return Ok(None);
     }
@@ -53,30 +53,30 @@ pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> R
         return Err(Fault::ErrorPage);
     }
     if let Some(mended) = mended(&text).filter(|_| kind != FileKind::Summary) {
-        oddities.count("replaced_text", "", "");
+        drift.count("replaced_text", "", "");
         text = mended;
     }
     let (artifact, rejects) = match kind {
         FileKind::Chat => {
-            let rows = chat::messages(&text, &oddities)?;
+            let rows = chat::messages(&text, &drift)?;
             (Artifact::Chat(rows.good), rows.rejects)
         }
         FileKind::Transcript => {
-            let (transcript, rejects) = transcript::transcript(&text, started_at, &oddities)?;
+            let (transcript, rejects) = transcript::transcript(&text, started_at, &drift)?;
             (Artifact::Transcript(transcript), rejects)
         }
         FileKind::Summary => (Artifact::Summary(summary::summary(text)?), Vec::new()),
     };
-    Ok(Some(ArtifactPage { rejects, oddities: oddities.into_inner(), ..ArtifactPage::of(artifact) }))
+    Ok(Some(ArtifactPage { rejects, drift: drift.into_inner(), ..ArtifactPage::of(artifact) }))
 }
 
 /// Returns the bytes as text without a byte order mark. Invalid UTF-8 and NUL are replaced and counted.
-fn text(bytes: &[u8], oddities: &Oddities) -> String {
+fn text(bytes: &[u8], drift: &DriftItems) -> String {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
     let has_nul = text.contains('\0');
     if has_nul || matches!(text, std::borrow::Cow::Owned(_)) {
-        oddities.count("replaced_text", "", "");
+        drift.count("replaced_text", "", "");
     }
     if has_nul { text.replace('\0', "\u{fffd}") } else { text.into_owned() }
 }

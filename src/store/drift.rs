@@ -5,28 +5,28 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use crate::model::page::Oddity;
+use crate::model::page::DriftItem;
 use crate::store::{Place, StoreError};
 
-/// Most different oddities of one stream that are stored: a provider that uses data as keys must not fill the table.
+/// Most different items of one stream that are stored: a provider that uses data as keys must not fill the table.
 const MAX_KINDS: i64 = 1_000;
 
 pub(super) async fn count(
     tx: &mut PgConnection,
     place: Place,
-    oddities: impl IntoIterator<Item = &Oddity>,
+    items: impl IntoIterator<Item = &DriftItem>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let mut counts: BTreeMap<&Oddity, i64> = BTreeMap::new();
-    for oddity in oddities {
-        *counts.entry(oddity).or_default() += 1;
+    let mut counts: BTreeMap<&DriftItem, i64> = BTreeMap::new();
+    for item in items {
+        *counts.entry(item).or_default() += 1;
     }
     if counts.is_empty() {
         return Ok(());
     }
-    let kinds: Vec<&str> = counts.keys().map(|oddity| oddity.kind).collect();
-    let paths: Vec<&str> = counts.keys().map(|oddity| oddity.path.as_str()).collect();
-    let values: Vec<&str> = counts.keys().map(|oddity| oddity.value.as_str()).collect();
+    let kinds: Vec<&str> = counts.keys().map(|item| item.kind).collect();
+    let paths: Vec<&str> = counts.keys().map(|item| item.path.as_str()).collect();
+    let values: Vec<&str> = counts.keys().map(|item| item.value.as_str()).collect();
     let numbers: Vec<i64> = counts.values().copied().collect();
     sqlx::query!(
         "insert into ingest.oddities as o (source_id, stream, kind, path, value, record_count, first_seen_at,
