@@ -12,7 +12,7 @@ use crate::model::id::ProviderRecordId;
 use crate::model::page::Page;
 use crate::store::page::seen::Known;
 use crate::store::page::{Prepared, SaveContext};
-use crate::store::{StoreError, absence, change, order};
+use crate::store::{StoreError, absence, change, newer_wins};
 
 /// Returns the sessions named by this page that were missing before.
 pub(super) async fn named_again(
@@ -23,7 +23,7 @@ pub(super) async fn named_again(
     known: &HashMap<String, Known>,
 ) -> Result<Vec<String>, StoreError> {
     let is_back = |known: &Known| match known.last_missed_at {
-        Some(missed_at) => !order::is_before(context.fetched_at, missed_at, context.now),
+        Some(missed_at) => !newer_wins::is_before(context.fetched_at, missed_at, context.now),
         None => known.is_deleted && !context.is_replay(),
     };
     let named = records.iter().map(Prepared::id).filter(|id| known.get(*id).is_some_and(is_back));

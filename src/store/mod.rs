@@ -48,7 +48,7 @@ mod deletion;
 mod extension;
 mod message;
 mod drift;
-mod order;
+mod newer_wins;
 mod person;
 mod progress;
 mod raw;

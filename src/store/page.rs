@@ -17,7 +17,7 @@ use crate::store::artifact::SessionStream;
 use crate::store::change::{self, Stamp};
 use crate::store::field_presence::FieldBook;
 use crate::store::write_guard::WriteGuard;
-use crate::store::order::{self, OLDEST_PAGE};
+use crate::store::newer_wins::{self, OLDEST_PAGE};
 use crate::store::page::rows::Way;
 use crate::store::page::seen::Known;
 use crate::store::raw::{self, Hash, RawRecord};
@@ -103,7 +103,7 @@ impl<'a> Prepared<'a> {
             id: self.id().into(),
             body: &self.record.raw,
             hash: self.raw_hash,
-            is_partial: order::is_partial(self, known),
+            is_partial: newer_wins::is_partial(self, known),
         }
     }
 }
@@ -169,7 +169,7 @@ async fn try_save(
         window::take_turn(&mut tx, place).await?;
     }
     let known = &seen.known;
-    let sorted = order::sort(records, known, fetched_at, now);
+    let sorted = newer_wins::sort(records, known, fetched_at, now);
     let back = deletion::named_again(&mut tx, context, page, records, known).await?;
     let changing = sorted.fresh.iter().map(|record| record.id()).filter(|id| known.contains_key(*id));
     let changing: Vec<&str> = changing.chain(back.iter().map(String::as_str)).collect();

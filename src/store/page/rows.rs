@@ -12,7 +12,7 @@ use crate::store::artifact;
 use crate::store::page::seen::{Known, Seen};
 use crate::store::page::{Prepared, SaveContext, insert};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{StoreError, extension, message, drift, order, person, session, trail};
+use crate::store::{StoreError, extension, message, drift, newer_wins, person, session, trail};
 
 /// Write mode of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +157,7 @@ impl<'a> Moved<'a> {
         let mut moved = Self { visits: person::Visits::new(), people: Vec::new(), sessions: Vec::new() };
         for record in records {
             let stored = known.get(record.id());
-            let is_partial = order::is_partial(record, known);
+            let is_partial = newer_wins::is_partial(record, known);
             let own: DateTime<Utc> = record.record.session.started_at;
             let started_at = stored.filter(|_| is_partial).map_or(own, |stored| stored.started_at);
             let person = record.person();
