@@ -43,7 +43,7 @@ mod batch;
 mod bulk;
 mod change;
 mod copy;
-mod counters;
+mod session_stats;
 mod deletion;
 mod extension;
 mod message;
@@ -53,7 +53,7 @@ mod person;
 mod progress;
 mod raw;
 mod session;
-mod trail;
+mod konvo_trail;
 mod version;
 
 use std::borrow::Cow;

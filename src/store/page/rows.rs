@@ -12,7 +12,7 @@ use crate::store::artifact;
 use crate::store::page::seen::{Known, Seen};
 use crate::store::page::{Prepared, SaveContext, insert};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{StoreError, extension, message, drift, newer_wins, person, session, trail};
+use crate::store::{StoreError, extension, message, drift, newer_wins, person, session, konvo_trail};
 
 /// Write mode of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +135,7 @@ async fn change<'a, 'r>(
     person::date_with(tx, source_id, &moved.people, &moved.sessions).await?;
     // sessions assumed to be new may be stored all the same
     let stored: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-    trail::replace(tx, source_id, &rows, &stored).await?;
+    konvo_trail::replace(tx, source_id, &rows, &stored).await?;
     // messages that all recent records lack are not deleted
     let listing = rows.iter().filter(|(_, record)| !(record.lacks_message_field && known.contains_key(record.id())));
     let carried: Vec<(i64, &[Message])> = insert::carried(&listing.copied().collect::<Vec<_>>());
