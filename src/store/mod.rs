@@ -32,7 +32,7 @@ pub mod reject;
 pub mod replay;
 pub mod ring;
 pub mod run;
-pub mod secret;
+pub mod pseudonym_key;
 pub mod source;
 pub mod source_change;
 pub mod state_coverage;
@@ -54,7 +54,7 @@ mod progress;
 mod raw;
 mod session;
 mod konvo_trail;
-mod version;
+mod data_version;
 
 use std::borrow::Cow;
 

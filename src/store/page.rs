@@ -23,7 +23,7 @@ use crate::store::page::seen::Known;
 use crate::store::raw::{self, Hash, RawRecord};
 use crate::store::run::{self, Progress, Tally};
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, bulk, deletion, lateness, drift, reject, source, version};
+use crate::store::{StoreError, bulk, deletion, lateness, drift, reject, source, data_version};
 
 /// Context of saving a page.
 #[derive(Debug, Clone, Copy)]
@@ -212,7 +212,7 @@ async fn try_save(
     let is_writing = !written.is_empty() || !back.is_empty() || has_gone;
     match finding {
         Some(finding) => window::record(&mut tx, place, finding, (run_id, now), is_writing).await?,
-        None if is_writing => version::raise(&mut tx, place).await?,
+        None if is_writing => data_version::raise(&mut tx, place).await?,
         None => {}
     }
     failpoint::reach("page.before_commit");

@@ -12,7 +12,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::PgPool;
 
 use crate::model::id::SourceId;
-use crate::store::{Place, StoreError, person, session, version};
+use crate::store::{Place, StoreError, person, session, data_version};
 
 /// One version of a record.
 #[derive(Debug, Clone)]
@@ -214,7 +214,7 @@ pub async fn remove_unsupported(pool: &PgPool, place: Place) -> Result<u64, Stor
     .map_err(&failed)?;
     let removed = session::remove(&mut tx, place.source_id, &ids).await?;
     if removed > 0 {
-        version::raise(&mut tx, place).await?;
+        data_version::raise(&mut tx, place).await?;
     }
     tx.commit().await.map_err(&failed)?;
     Ok(removed)

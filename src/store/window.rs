@@ -7,7 +7,7 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::store::write_guard::WriteGuard;
-use crate::store::{Place, StoreError, version};
+use crate::store::{Place, StoreError, data_version};
 
 /// A proof or denial of completeness of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +122,7 @@ pub(super) async fn record(
 ) -> Result<(), StoreError> {
     let window = finding.window;
     if window.from >= window.to {
-        return if is_writing { version::raise(tx, place).await } else { Ok(()) };
+        return if is_writing { data_version::raise(tx, place).await } else { Ok(()) };
     }
     sqlx::query_file!(
         "src/store/window_record.sql",

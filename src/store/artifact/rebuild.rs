@@ -18,7 +18,7 @@ use crate::store::artifact::save::write_rows;
 use crate::store::artifact::settle::resolve_rejects;
 use crate::store::artifact::{Content, Found, Owed, SaveContext, Task, enlist, quality};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{Place, StoreError, person, reject, version};
+use crate::store::{Place, StoreError, person, reject, data_version};
 
 /// The newest version of one record of an artifact.
 #[derive(Debug, Clone)]
@@ -253,7 +253,7 @@ pub async fn save(
     .await
     .map_err(&failed)?;
     enlist::wake(&mut tx, task.source_id, &[task.session_id], context.now).await?;
-    version::raise(&mut tx, place).await?;
+    data_version::raise(&mut tx, place).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(Rebuilt::Written)
 }

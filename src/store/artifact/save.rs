@@ -19,7 +19,7 @@ use crate::store::artifact::settle::{self, Settled};
 use crate::store::artifact::{Decision, Saved, Task, chat, quality, speaker, speech};
 use crate::store::raw::Hash;
 use crate::store::run::Progress;
-use crate::store::{Place, StoreError, drift, reject, source, version};
+use crate::store::{Place, StoreError, drift, reject, source, data_version};
 
 /// Start of a save's transaction. What a server crash loses is fetched again: an artifact and the state of its task
 /// are lost together. All statements look up by key; without statistics, the planner might scan tables.
@@ -65,7 +65,7 @@ pub async fn save_all(
     settle::settle(&mut tx, source_id, &settled).await?;
     journal::advance(&mut tx, passes, first.context.now).await?;
     let streams: BTreeSet<Stream> = ours.iter().map(|one| one.context.task.stream).collect();
-    version::raise_each(&mut tx, source_id, &streams).await?;
+    data_version::raise_each(&mut tx, source_id, &streams).await?;
     failpoint::reach("artifact.before_commit");
     tx.commit().await.map_err(&failed)?;
     failpoint::reach("artifact.after_commit");
@@ -218,7 +218,7 @@ pub async fn settle_refused(
     let session = task.session.provider_session_id.as_str();
     reject::insert(&mut tx, place, Some(session), &rejects, run_id, now).await?;
     settle::settle(&mut tx, task.source_id, &[Settled { context: *context, decision, fresh_hash: None }]).await?;
-    version::raise(&mut tx, place).await?;
+    data_version::raise(&mut tx, place).await?;
     tx.commit().await.map_err(&failed)?;
     let rejected_count = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
     Ok((Saved::Written, Progress { rejected_count, ..Progress::default() }))

@@ -8,7 +8,7 @@ use crate::model::person::PersonKey;
 use crate::store::StoreError;
 
 /// Returns the stored key; generates one of 32 bytes the first time. Safe when several instances start at once.
-pub async fn person_key(pool: &PgPool, now: DateTime<Utc>) -> Result<Option<PersonKey>, StoreError> {
+pub async fn load(pool: &PgPool, now: DateTime<Utc>) -> Result<Option<PersonKey>, StoreError> {
     let failed = StoreError::doing("reading the key for pseudonyms");
     // two version-4 UUIDs hold 244 random bits from the server's strong generator
     sqlx::query!(
