@@ -3,7 +3,7 @@
 //! The same bytes are one reject, however often they are received. It is resolved when the record is received in a
 //! readable form, or when a later version of the code replays it. This module does not interpret reasons.
 
-mod again;
+mod retry;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -12,7 +12,7 @@ use crate::model::id::ProviderRecordId;
 use crate::model::page::Reject;
 use crate::store::{Place, StoreError, raw};
 
-pub use self::again::{Resolution, StoredReject, find, keep_open, open, record, settle};
+pub use self::retry::{Resolution, StoredReject, find, keep_open, open, record, settle};
 
 /// Stores new rejects; the same bytes on every poll are one reject. `session` is the session they belong to, in
 /// per-session streams.

@@ -13,7 +13,7 @@ use crate::ingest::walk::parts_for;
 use crate::ingest::{Poller, Source};
 use crate::model::time::Window;
 use crate::store::StoreError;
-use crate::store::backfill::end::{self, Again, UnitRun};
+use crate::store::backfill::end::{self, Retry, UnitRun};
 use crate::store::backfill::{Backfill, Claimed, Purpose, Unit, UnitEnd};
 use crate::store::reconciliation::Comparison;
 use crate::store::run::{Finish, Verdict};
@@ -149,11 +149,11 @@ impl Trouble {
 enum Last {
     Finish(UnitEnd, Option<Box<Comparison>>),
     Split(Vec<Window>),
-    GiveBack(Again),
+    GiveBack(Retry),
 }
 
-fn again(after: Duration) -> Last {
-    Last::GiveBack(Again { after, is_counted: false })
+fn retry(after: Duration) -> Last {
+    Last::GiveBack(Retry { after, is_counted: false })
 }
 
 fn not_compared(claimed: &Claimed, reason: &str) -> Last {
@@ -181,24 +181,24 @@ fn decide(
     };
     let is_comparison = backfill.purpose == Purpose::Reconcile;
     Ok(match Trouble::of(&halt) {
-        Trouble::Stopped => (again(Duration::ZERO), Worked::On),
+        Trouble::Stopped => (retry(Duration::ZERO), Worked::On),
         Trouble::Wait(until) => {
             let wait = (until - now).to_std().unwrap_or_default().max(Duration::from_millis(200));
-            (again(wait), Worked::On)
+            (retry(wait), Worked::On)
         }
         // a window that was not compared today is compared by the next reconciliation; the others need not wait for
         // it
         Trouble::Final(reason) if is_comparison => (not_compared(claimed, &reason), Worked::GaveUp(reason)),
         Trouble::Outage(reason) if is_comparison => (not_compared(claimed, &reason), Worked::Outage(reason)),
         Trouble::Local(reason) if is_comparison => (not_compared(claimed, &reason), Worked::On),
-        Trouble::Final(reason) => (again(Duration::ZERO), Worked::GaveUp(reason)),
-        Trouble::Outage(reason) => (again(Duration::from_secs(1)), Worked::Outage(reason)),
+        Trouble::Final(reason) => (retry(Duration::ZERO), Worked::GaveUp(reason)),
+        Trouble::Outage(reason) => (retry(Duration::from_secs(1)), Worked::Outage(reason)),
         Trouble::Local(reason) if claimed.attempts >= MAX_ATTEMPTS => {
             (Last::Finish(UnitEnd::Failed(reason), None), Worked::On)
         }
         Trouble::Local(_) => {
             let after = Duration::from_secs(1) * u32::try_from(claimed.attempts).unwrap_or(1);
-            (Last::GiveBack(Again { after, is_counted: true }), Worked::On)
+            (Last::GiveBack(Retry { after, is_counted: true }), Worked::On)
         }
     })
 }
@@ -215,6 +215,6 @@ async fn write(
         (Last::Finish(end, compared), run) => end::finish(pool, unit, end, run, compared.as_deref(), now).await,
         (Last::Split(parts), Some(run)) => end::split(pool, unit, parts, run, now).await,
         (Last::Split(_), None) => Ok(()),
-        (Last::GiveBack(again), run) => end::give_back(pool, unit, *again, run, now).await,
+        (Last::GiveBack(retry), run) => end::give_back(pool, unit, *retry, run, now).await,
     }
 }
