@@ -26,7 +26,8 @@ pub mod rebuild;
 mod save;
 mod settle;
 mod speaker;
-mod speech;
+mod summary;
+mod transcript;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;

@@ -16,7 +16,7 @@ use crate::store::artifact::journal::{self, PassProgress};
 use crate::store::artifact::kept_records::{self, Records};
 use crate::store::artifact::participant::{self, ParticipantList};
 use crate::store::artifact::settle::{self, Settled};
-use crate::store::artifact::{Decision, Saved, Task, chat, quality, speaker, speech};
+use crate::store::artifact::{Decision, Saved, Task, chat, quality, speaker, summary, transcript};
 use crate::store::raw::Hash;
 use crate::store::run::Progress;
 use crate::store::{Place, StoreError, drift, reject, source, data_version};
@@ -187,8 +187,8 @@ pub(super) async fn write_rows(
     speaker::name_again(tx, source_id, &lists.iter().map(|list| list.context).collect::<Vec<_>>()).await?;
     chat::replace(tx, source_id, &chats).await?;
     let transcripts = speaker::named(tx, source_id, transcripts).await?;
-    speech::replace_transcripts(tx, source_id, &transcripts).await?;
-    speech::replace_summaries(tx, source_id, &summaries).await?;
+    transcript::replace(tx, source_id, &transcripts).await?;
+    summary::replace(tx, source_id, &summaries).await?;
     quality::upsert(tx, source_id, &reports).await.map(drop)
 }
 

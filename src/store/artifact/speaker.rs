@@ -14,7 +14,7 @@ use crate::model::speaker;
 use crate::model::stream::Stream;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::store::artifact::SaveContext;
-use crate::store::artifact::speech::speaker_id;
+use crate::store::artifact::transcript::speaker_id;
 use crate::store::{Place, StoreError, data_version};
 
 /// Returns transcripts with their speakers named by the stored participants.
