@@ -16,7 +16,7 @@ use crate::model::stream::Stream;
 use crate::store::artifact::presence_check::is_there;
 use crate::store::artifact::save::write_rows;
 use crate::store::artifact::settle::resolve_rejects;
-use crate::store::artifact::{Content, Found, Owed, SaveContext, Task, enlist, quality};
+use crate::store::artifact::{Content, Found, Owed, SaveContext, Task, enqueue, quality};
 use crate::store::raw::{self, RawRecord};
 use crate::store::{Place, StoreError, person, reject, data_version};
 
@@ -252,7 +252,7 @@ pub async fn save(
     .execute(&mut *tx)
     .await
     .map_err(&failed)?;
-    enlist::wake(&mut tx, task.source_id, &[task.session_id], context.now).await?;
+    enqueue::wake(&mut tx, task.source_id, &[task.session_id], context.now).await?;
     data_version::raise(&mut tx, place).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(Rebuilt::Written)

@@ -92,7 +92,7 @@ async fn write(
     let drift = records.iter().flat_map(|record| &record.record.drift);
     drift::count(tx, place, drift, context.now).await?;
     let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-    artifact::enlist(tx, source_id, &ids, context.session_streams, context.now).await
+    artifact::enqueue(tx, source_id, &ids, context.session_streams, context.now).await
 }
 
 /// Writes sessions that are new.

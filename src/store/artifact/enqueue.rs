@@ -16,7 +16,7 @@ const CHUNK: i64 = 2_000;
 
 /// Enqueues the tasks of these sessions. A task whose session has ended since, or ended at another time than assumed,
 /// becomes due again; all others stay.
-pub(in crate::store) async fn enlist(
+pub(in crate::store) async fn enqueue(
     tx: &mut PgConnection,
     source_id: SourceId,
     session_ids: &[i64],
@@ -36,7 +36,7 @@ pub(in crate::store) async fn enlist(
     };
     let while_live: Vec<bool> = streams.iter().map(|stream| stream.while_live).collect();
     sqlx::query_file!(
-        "src/store/artifact/enlist.sql",
+        "src/store/artifact/enqueue.sql",
         source_id.0,
         session_ids,
         &names as &[&str],
@@ -123,7 +123,7 @@ async fn relink(
 }
 
 /// Enqueues tasks for the sessions stored before: the first time a source runs with these streams.
-pub async fn enlist_stored(
+pub async fn enqueue_stored(
     pool: &PgPool,
     source_id: SourceId,
     streams: &[SessionStream],
@@ -132,14 +132,14 @@ pub async fn enlist_stored(
     let failed = StoreError::doing("enqueuing artifact tasks for stored sessions");
     let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
     let wanted = names.join(",");
-    let enlisted = sqlx::query_scalar!(
+    let enqueued = sqlx::query_scalar!(
         "select value from ingest.source_facts where source_id = $1 and name = 'enlisted_streams'",
         source_id.0
     )
     .fetch_optional(pool)
     .await
     .map_err(&failed)?;
-    if enlisted.as_deref() == Some(&wanted) || (enlisted.is_none() && wanted.is_empty()) {
+    if enqueued.as_deref() == Some(&wanted) || (enqueued.is_none() && wanted.is_empty()) {
         return Ok(());
     }
     let mut below = i64::MAX;
@@ -157,7 +157,7 @@ pub async fn enlist_stored(
         let Some(lowest) = ids.last().copied() else { break };
         below = lowest;
         let mut connection = pool.acquire().await.map_err(&failed)?;
-        enlist(&mut connection, source_id, &ids, streams, now).await?;
+        enqueue(&mut connection, source_id, &ids, streams, now).await?;
     }
     sqlx::query!(
         "insert into ingest.source_facts (source_id, name, value, learnt_at) values ($1, 'enlisted_streams', $2, $3)
