@@ -115,7 +115,7 @@ pub async fn work(
     let (source, planned) = if let Some(backfill_id) = args.resume {
         command(app, &pool, backfill_id, Command::Resume, operator).await?;
         let planned = state::find(&pool, backfill_id).await?.context("the backfill no longer exists")?;
-        let source = sources.iter().find(|source| source.id == planned.place.source_id);
+        let source = sources.iter().find(|source| source.id == planned.stream_key.source_id);
         (source.with_context(|| format!("the source of backfill {backfill_id} is not configured"))?, planned)
     } else {
         let source = named(&sources, args.source.as_deref())?;

@@ -86,12 +86,12 @@ impl RejectReplays for Desk {
         let pool = &self.poller.pool;
         let stored = reject::find(pool, reject_id).await?.ok_or(ReplayError::NotFound)?;
         let sources = self.configured();
-        let source = sources.iter().find(|source| source.id == stored.place.source_id);
+        let source = sources.iter().find(|source| source.id == stored.stream_key.source_id);
         let source = source.ok_or_else(|| ReplayError::NotConfigured(stored.source.clone()))?;
         let target = format!("reject {reject_id}");
         let operation = Operation {
             source_id: Some(source.id),
-            stream: Some(stored.place.stream),
+            stream: Some(stored.stream_key.stream),
             kind: "replay",
             target: Some(&target),
             operator,

@@ -106,7 +106,7 @@ impl Run<'_> {
     }
 
     fn stream(&self) -> Stream {
-        self.guard.place().stream
+        self.guard.stream_key().stream
     }
 
     /// Fetches a page, unless the service is stopped first.

@@ -9,15 +9,15 @@ use sqlx::PgConnection;
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::{Place, StoreError};
+use crate::store::{StreamKey, StoreError};
 
 /// Increments the version of a stream.
-pub(super) async fn raise(tx: &mut PgConnection, place: Place) -> Result<(), StoreError> {
+pub(super) async fn raise(tx: &mut PgConnection, stream_key: StreamKey) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into ingest.data_versions as v (source_id, stream, version) values ($1, $2, 1)
          on conflict (source_id, stream) do update set version = v.version + 1",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
     )
     .execute(tx)
     .await

@@ -6,14 +6,14 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::model::page::DriftItem;
-use crate::store::{Place, StoreError};
+use crate::store::{StreamKey, StoreError};
 
 /// Most different items of one stream that are stored: a provider that uses data as keys must not fill the table.
 const MAX_KINDS: i64 = 1_000;
 
 pub(super) async fn count(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     items: impl IntoIterator<Item = &DriftItem>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -42,8 +42,8 @@ pub(super) async fn count(
          on conflict (source_id, stream, kind, path, value) do update
             set record_count = o.record_count + excluded.record_count,
                 last_seen_at = greatest(o.last_seen_at, excluded.last_seen_at)",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         &kinds as &[&str],
         &paths as &[&str],
         &values as &[&str],

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::{Place, StoreError};
+use crate::store::{StreamKey, StoreError};
 
 /// A last start this far ahead of the present was written with a wrong clock, and does not block a run.
 const WRONG_CLOCK: TimeDelta = TimeDelta::minutes(1);
@@ -163,8 +163,8 @@ pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<Instant, StoreError> 
 
 impl Lease {
     /// Returns its source and stream.
-    pub(super) fn place(&self) -> Place {
-        Place { source_id: self.source_id, stream: self.stream }
+    pub(super) fn stream_key(&self) -> StreamKey {
+        StreamKey { source_id: self.source_id, stream: self.stream }
     }
 
     /// Returns token and fence, for a statement that compares them itself.

@@ -158,7 +158,7 @@ async fn try_save(
     way: Way,
 ) -> Result<Progress, StoreError> {
     let SaveContext { guard, run_id, fetched_at, now, .. } = *context;
-    let place = guard.place();
+    let stream_key = guard.stream_key();
     let failed = StoreError::doing("saving a page");
     failpoint::reach("page.before_write");
     let begun = if context.is_replay() { bulk::begin_durable(pool).await } else { bulk::begin(pool).await };
@@ -166,36 +166,36 @@ async fn try_save(
     let seen = seen::read(&mut tx, guard, records).await?;
     // the holder of the lease needs no further lock
     if finding.is_some() && !matches!(guard, WriteGuard::Lease(_)) {
-        window::take_turn(&mut tx, place).await?;
+        window::take_turn(&mut tx, stream_key).await?;
     }
     let known = &seen.known;
     let sorted = newer_wins::sort(records, known, fetched_at, now);
     let back = deletion::named_again(&mut tx, context, page, records, known).await?;
     let changing = sorted.fresh.iter().map(|record| record.id()).filter(|id| known.contains_key(*id));
     let changing: Vec<&str> = changing.chain(back.iter().map(String::as_str)).collect();
-    let before = change::before(&mut tx, place, &changing).await?;
+    let before = change::before(&mut tx, stream_key, &changing).await?;
     let (written, refused) = rows::write_all(&mut tx, context, sorted.fresh, &seen, way).await?;
     rows::keep_bytes(&mut tx, context, &sorted.older, &seen).await?;
     deletion::settle(&mut tx, context, records, &back).await?;
-    change::record(&mut tx, place, &before, context.stamp()).await?;
+    change::record(&mut tx, stream_key, &before, context.stamp()).await?;
     let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
-    reject::insert(&mut tx, place, None, &rejects, run_id, now).await?;
+    reject::insert(&mut tx, stream_key, None, &rejects, run_id, now).await?;
     // an older version that can be read does not resolve the reject of a newer one
     if seen.has_rejects && !context.is_replay() {
         let refused: Vec<&str> =
             rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str())).collect();
         let readable = records.iter().map(Prepared::id).filter(|id| !refused.contains(id)).collect();
-        reject::resolve(&mut tx, place, readable, now).await?;
+        reject::resolve(&mut tx, stream_key, readable, now).await?;
     }
     if !written.is_empty() {
-        drift::count(&mut tx, place, &page.drift, now).await?;
+        drift::count(&mut tx, stream_key, &page.drift, now).await?;
     }
-    source::learn(&mut tx, place.source_id, &page.facts, now).await?;
+    source::learn(&mut tx, stream_key.source_id, &page.facts, now).await?;
     let inserted: Vec<_> = written.iter().filter(|record| !known.contains_key(record.id())).collect();
     // the first load of a range measures only its last page, where an earlier run may have read it
     if seen.is_proven && !context.is_replay() && (!known.is_empty() || finding.is_some()) {
         let created: Vec<_> = inserted.iter().map(|record| record.record.session.created_at).collect();
-        lateness::measure(&mut tx, place, &created, now).await?;
+        lateness::measure(&mut tx, stream_key, &created, now).await?;
     }
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let progress = Progress {
@@ -211,8 +211,8 @@ async fn try_save(
     let has_gone = deletion::miss(&mut tx, context, &page.missing).await?;
     let is_writing = !written.is_empty() || !back.is_empty() || has_gone;
     match finding {
-        Some(finding) => window::record(&mut tx, place, finding, (run_id, now), is_writing).await?,
-        None if is_writing => data_version::raise(&mut tx, place).await?,
+        Some(finding) => window::record(&mut tx, stream_key, finding, (run_id, now), is_writing).await?,
+        None if is_writing => data_version::raise(&mut tx, stream_key).await?,
         None => {}
     }
     failpoint::reach("page.before_commit");

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::model::ring::Ring;
 use crate::store::write_guard::WriteGuard;
-use crate::store::{Place, StoreError};
+use crate::store::{StreamKey, StoreError};
 
 /// A pass may begin this much early, since polls do not start to the second.
 const EARLY: TimeDelta = TimeDelta::minutes(1);
@@ -41,12 +41,12 @@ impl Standing {
 }
 
 /// Returns the state of the rings of a stream. A ring that never began is left out.
-pub async fn standings(pool: &PgPool, place: Place) -> Result<BTreeMap<Ring, Standing>, StoreError> {
+pub async fn standings(pool: &PgPool, stream_key: StreamKey) -> Result<BTreeMap<Ring, Standing>, StoreError> {
     let rows = sqlx::query!(
         r#"select ring, pass_started_at as "pass_started_at: DateTime<Utc>", as_of as "as_of: DateTime<Utc>"
              from ingest.rings where source_id = $1 and stream = $2"#,
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
     )
     .fetch_all(pool)
     .await
@@ -59,15 +59,15 @@ pub async fn standings(pool: &PgPool, place: Place) -> Result<BTreeMap<Ring, Sta
 /// Records that a pass began at `since`.
 pub async fn begin(pool: &PgPool, guard: &WriteGuard, ring: Ring, since: DateTime<Utc>) -> Result<(), StoreError> {
     let failed = StoreError::doing("recording the start of a ring");
-    let place = guard.place();
+    let stream_key = guard.stream_key();
     let mut tx = pool.begin().await.map_err(&failed)?;
     guard.check(&mut tx).await?;
     sqlx::query!(
         "insert into ingest.rings as r (source_id, stream, ring, pass_started_at) values ($1, $2, $3, $4)
          on conflict (source_id, stream, ring) do update set pass_started_at = excluded.pass_started_at
           where r.pass_started_at is distinct from excluded.pass_started_at",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         ring.as_str(),
         since,
     )
@@ -85,7 +85,7 @@ pub async fn finish(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let failed = StoreError::doing("recording the end of a ring");
-    let place = guard.place();
+    let stream_key = guard.stream_key();
     let (names, since): (Vec<String>, Vec<DateTime<Utc>>) =
         rings.iter().map(|(ring, since)| (ring.as_str().to_owned(), *since)).unzip();
     let mut tx = pool.begin().await.map_err(&failed)?;
@@ -95,8 +95,8 @@ pub async fn finish(
          select $1, $2, passes.ring, passes.since, $5 from unnest($3::text[], $4::timestamptz[]) passes(ring, since)
          on conflict (source_id, stream, ring) do update
             set pass_started_at = null, as_of = excluded.as_of, finished_at = excluded.finished_at",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         &names,
         &since,
         now,

@@ -18,12 +18,12 @@ pub async fn trim(
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
     let failed = StoreError::doing("trimming completeness windows that end in the future");
-    let place = guard.place();
+    let stream_key = guard.stream_key();
     let furthest = sqlx::query_scalar!(
         "select max(window_to) from ingest.windows
           where source_id = $1 and stream = $2 and is_complete and window_to > $3",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         limit,
     )
     .fetch_one(pool)
@@ -36,8 +36,8 @@ pub async fn trim(
     guard.check(&mut tx).await?;
     sqlx::query!(
         "delete from ingest.windows where source_id = $1 and stream = $2 and is_complete and window_from >= $3",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         now,
     )
     .execute(&mut *tx)
@@ -46,14 +46,14 @@ pub async fn trim(
     sqlx::query!(
         "update ingest.windows set window_to = $3
           where source_id = $1 and stream = $2 and is_complete and window_to > $3",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         now,
     )
     .execute(&mut *tx)
     .await
     .map_err(&failed)?;
-    state_coverage::forget_future(&mut tx, place, now).await?;
+    state_coverage::forget_future(&mut tx, stream_key, now).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(furthest)
 }

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::store::backfill::Unit;
 use crate::store::lease::Lease;
-use crate::store::{Place, StoreError};
+use crate::store::{StreamKey, StoreError};
 
 /// The right under which something is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,16 +19,16 @@ pub enum WriteGuard {
     /// The claim on a past window.
     Unit(Unit),
     /// None: stored records are read again with the current code.
-    Replay(Place),
+    Replay(StreamKey),
 }
 
 impl WriteGuard {
     /// Returns the source and stream it applies to.
-    pub fn place(&self) -> Place {
+    pub fn stream_key(&self) -> StreamKey {
         match self {
-            Self::Lease(lease) => lease.place(),
-            Self::Unit(unit) => unit.place,
-            Self::Replay(place) => *place,
+            Self::Lease(lease) => lease.stream_key(),
+            Self::Unit(unit) => unit.stream_key,
+            Self::Replay(stream_key) => *stream_key,
         }
     }
 
@@ -42,8 +42,8 @@ impl WriteGuard {
         match self {
             Self::Lease(lease) => lease.lost(),
             Self::Unit(unit) => unit.lost(),
-            Self::Replay(place) => {
-                StoreError::LeaseLost { source_id: place.source_id.0, stream: place.stream.as_str() }
+            Self::Replay(stream_key) => {
+                StoreError::LeaseLost { source_id: stream_key.source_id.0, stream: stream_key.stream.as_str() }
             }
         }
     }
@@ -54,7 +54,7 @@ impl WriteGuard {
         match self {
             Self::Lease(lease) => lease.guard_unpaused(tx).await,
             Self::Unit(unit) => unit.guard(tx).await,
-            Self::Replay(place) => keep_source(tx, place.source_id).await,
+            Self::Replay(stream_key) => keep_source(tx, stream_key.source_id).await,
         }
     }
 }

@@ -17,7 +17,7 @@ use tributary::store::write_guard::WriteGuard;
 use tributary::store::lease::{self, Claim, Claimant};
 use tributary::store::page::{self, SaveContext};
 use tributary::store::run::{self as journal, Progress};
-use tributary::store::{Place, StoreError};
+use tributary::store::{StreamKey, StoreError};
 
 use crate::harness::{API_KEY, World, at, noon, plain_feed, records};
 use crate::providers::connect_with;
@@ -256,9 +256,9 @@ async fn save(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Result<P
 
 /// Saves a page that was requested at `fetched_at` once more, as a replay of stored records.
 pub(crate) async fn replay(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Progress {
-    let place = Place { source_id: SourceId(1), stream: Stream::Sessions };
+    let stream_key = StreamKey { source_id: SourceId(1), stream: Stream::Sessions };
     let context = SaveContext {
-        guard: &WriteGuard::Replay(place),
+        guard: &WriteGuard::Replay(stream_key),
         run_id: 1,
         tally: None,
         source_slug: "konpro",

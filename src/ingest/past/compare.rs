@@ -56,7 +56,7 @@ pub(super) async fn compare<'a>(
     claimed: &Claimed,
     slot: &mut Option<Run<'a>>,
 ) -> Result<Outcome, Halt> {
-    let Some(policy) = source.past.policy(backfill.place.stream) else {
+    let Some(policy) = source.past.policy(backfill.stream_key.stream) else {
         return Ok(Outcome::Ended(UnitEnd::Failed("the provider has no such stream".to_owned()), None));
     };
     let learnt = facts::facts(&poller.pool, source.id).await.map_err(Halt::Store)?;
@@ -241,7 +241,7 @@ impl<'a> Comparing<'a, '_> {
 
     async fn counted(&self, window: &Window) -> Result<(Option<i64>, Option<&'static str>), Halt> {
         let request = PageRequest { window, cursor: None, now: self.poller.clock.now() };
-        let call = self.source.past.count(self.backfill.place.stream, request);
+        let call = self.source.past.count(self.backfill.stream_key.stream, request);
         let count = tokio::select! {
             biased;
             () = self.poller.stop.cancelled() => return Err(Halt::Cancelled),

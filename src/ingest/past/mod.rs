@@ -24,7 +24,7 @@ use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::backfill::{Backfill, BackfillState, claim, state};
 use crate::store::operation::Operator;
-use crate::store::{Place, StoreError};
+use crate::store::{StreamKey, StoreError};
 
 /// Interval at which a poller looks for past units.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -83,7 +83,7 @@ async fn lane(poller: &Poller, source: &Source, backfill: &Backfill, is_patient:
             if state != BackfillState::Running || !is_patient {
                 return Ok(Ended::Over(state));
             }
-            if state::is_stream_paused(&poller.pool, backfill.place).await? {
+            if state::is_stream_paused(&poller.pool, backfill.stream_key).await? {
                 return Ok(Ended::StreamPaused);
             }
             tokio::select! {
@@ -122,13 +122,13 @@ pub(super) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
 }
 
 async fn look(poller: &Poller, source: &Source) -> Result<(), StoreError> {
-    let place = Place { source_id: source.id, stream: Stream::Sessions };
-    if is_due(poller, source, place).await? {
+    let stream_key = StreamKey { source_id: source.id, stream: Stream::Sessions };
+    if is_due(poller, source, stream_key).await? {
         let operator = Operator { requested_by: format!("schedule of {}", poller.owner), request_id: None };
         let proven = planning::reconcilable(poller, source).await?;
         planning::plan_reconciliation(poller, source, &proven, States::Due, &operator).await?;
     }
-    for backfill_id in state::running(&poller.pool, place).await? {
+    for backfill_id in state::running(&poller.pool, stream_key).await? {
         let Some(backfill) = state::find(&poller.pool, backfill_id).await? else { continue };
         let ended = work_off(poller, source, &backfill, 1, false).await?;
         tracing::info!(source = %source.slug, backfill_id, purpose = backfill.purpose.as_str(), ended = ?ended, "worked on a backfill");
@@ -137,10 +137,10 @@ async fn look(poller: &Poller, source: &Source) -> Result<(), StoreError> {
 }
 
 /// Whether an instant of the schedule has passed since the last reconciliation, scheduled or manual.
-async fn is_due(poller: &Poller, source: &Source, place: Place) -> Result<bool, StoreError> {
+async fn is_due(poller: &Poller, source: &Source, stream_key: StreamKey) -> Result<bool, StoreError> {
     let schedule = source.reconcile_schedule.as_deref().and_then(|text| crate::clock::parse_schedule(text).ok());
     let Some(schedule) = schedule else { return Ok(false) };
-    let Some(last) = state::last_reconciled(&poller.pool, place).await? else { return Ok(false) };
+    let Some(last) = state::last_reconciled(&poller.pool, stream_key).await? else { return Ok(false) };
     let next = schedule.find_next_occurrence(&last, false);
     Ok(next.is_ok_and(|next| next <= poller.clock.now()))
 }

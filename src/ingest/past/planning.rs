@@ -16,7 +16,7 @@ use crate::model::stream::Stream;
 use crate::model::time::{Window, sane_range, to_micros};
 use crate::store::backfill::{self, Backfill, Plan, PlannedUnit, Purpose};
 use crate::store::operation::{Operation, Operator};
-use crate::store::{Place, StoreError, source as facts, state_coverage, window as windows};
+use crate::store::{StreamKey, StoreError, source as facts, state_coverage, window as windows};
 
 /// Age after which a session counts as settled: it is stored, or it is missing.
 pub const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -45,8 +45,8 @@ pub enum PlanError {
     Pull(PullError),
 }
 
-fn place(source: &Source) -> Place {
-    Place { source_id: source.id, stream: Stream::Sessions }
+fn stream_key(source: &Source) -> StreamKey {
+    StreamKey { source_id: source.id, stream: Stream::Sessions }
 }
 
 /// Returns the backfill of `range`: the unfinished one, or a new one.
@@ -57,7 +57,7 @@ pub async fn plan_backfill(
     operator: &Operator,
 ) -> Result<(Backfill, bool), PlanError> {
     if let Some(unfinished) =
-        backfill::reopen(&poller.pool, place(source), Purpose::Backfill, range, poller.clock.now()).await?
+        backfill::reopen(&poller.pool, stream_key(source), Purpose::Backfill, range, poller.clock.now()).await?
     {
         return Ok((unfinished, true));
     }
@@ -65,7 +65,7 @@ pub async fn plan_backfill(
     let windows = if is_unfiltered { vec![range] } else { cut(range, |_| Step::Day) };
     let units: Vec<PlannedUnit> =
         windows.into_iter().map(|window| PlannedUnit { window, day: None, compares_states: false }).collect();
-    let plan = Plan { place: place(source), purpose: Purpose::Backfill, range, units: &units, is_unfiltered };
+    let plan = Plan { stream_key: stream_key(source), purpose: Purpose::Backfill, range, units: &units, is_unfiltered };
     Ok((write_down(poller, source, &plan, operator).await?, false))
 }
 
@@ -104,7 +104,7 @@ pub async fn plan_reconciliation(
         compares_states,
     };
     let units: Vec<PlannedUnit> = windows.iter().zip(compared).map(unit).collect();
-    let plan = Plan { place: place(source), purpose: Purpose::Reconcile, range, units: &units, is_unfiltered };
+    let plan = Plan { stream_key: stream_key(source), purpose: Purpose::Reconcile, range, units: &units, is_unfiltered };
     write_down(poller, source, &plan, operator).await.map(Some)
 }
 
@@ -121,7 +121,7 @@ async fn compared_by_state(
         return Ok(vec![is_by_creation; windows.len()]);
     }
     let since = poller.clock.now() - Ring::Weekly.period().unwrap_or_default();
-    state_coverage::due(pool, place(source), windows, since).await
+    state_coverage::due(pool, stream_key(source), windows, since).await
 }
 
 async fn write_down(

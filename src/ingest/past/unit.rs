@@ -82,7 +82,7 @@ async fn read<'a>(
     claimed: &Claimed,
     slot: &mut Option<Run<'a>>,
 ) -> Result<Outcome, Halt> {
-    let Some(mut policy) = source.past.policy(backfill.place.stream) else {
+    let Some(mut policy) = source.past.policy(backfill.stream_key.stream) else {
         return Ok(Outcome::Ended(UnitEnd::Failed("the provider has no such stream".to_owned()), None));
     };
     if backfill.is_unfiltered {
@@ -172,7 +172,7 @@ fn decide(
     let halt = match outcome {
         Ok(Outcome::Ended(end, compared)) => return Ok((Last::Finish(end, compared), Worked::On)),
         Ok(Outcome::TooMuch(total)) => {
-            let policy = source.past.policy(backfill.place.stream);
+            let policy = source.past.policy(backfill.stream_key.stream);
             let parts = policy.map_or(2, |policy| parts_for(total, &policy));
             return Ok((Last::Split(claimed.window.split(parts)), Worked::On));
         }

@@ -43,7 +43,7 @@ impl<'a> Run<'a> {
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
         let guard = WriteGuard::Lease(lease);
         let accepted = hole::accepted(&poller.pool, lease.source_id, lease.stream).await?;
-        let fields = FieldBook::load(&poller.pool, guard.place(), &source.dropped_fields).await?;
+        let fields = FieldBook::load(&poller.pool, guard.stream_key(), &source.dropped_fields).await?;
         let keeper = Keeper::of_lease(&poller.pool, lease);
         let run = Self::new(poller, source, guard, (run_id, to_micros(now)), keeper);
         Ok(Self { fields, accepted, database_clock, ..run })
@@ -61,7 +61,7 @@ impl<'a> Run<'a> {
         let now = poller.clock.now();
         let run_id = claim::start_run(&poller.pool, &unit, purpose.as_str(), window, now).await?;
         tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
-        let fields = FieldBook::load(&poller.pool, unit.place, &source.dropped_fields).await?;
+        let fields = FieldBook::load(&poller.pool, unit.stream_key, &source.dropped_fields).await?;
         let stop = poller.stop.child_token();
         let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
         let run = Self::new(poller, source, WriteGuard::Unit(unit), (run_id, to_micros(now)), keeper);

@@ -19,7 +19,7 @@ use crate::store::artifact::settle::{self, Settled};
 use crate::store::artifact::{Decision, Saved, Task, chat, quality, speaker, summary, transcript};
 use crate::store::raw::Hash;
 use crate::store::run::Progress;
-use crate::store::{Place, StoreError, drift, reject, source, data_version};
+use crate::store::{StreamKey, StoreError, drift, reject, source, data_version};
 
 /// Start of a save's transaction. What a server crash loses is fetched again: an artifact and the state of its task
 /// are lost together. All statements look up by key; without statistics, the planner might scan tables.
@@ -140,9 +140,9 @@ async fn write(
         fresh.iter().map(|(context, content)| (*context, content.found)).collect();
     write_rows(tx, source_id, &found).await?;
     for (context, content) in fresh.iter().filter(|(_, content)| !content.rejects.is_empty()) {
-        let place = Place { source_id, stream: context.task.stream };
+        let stream_key = StreamKey { source_id, stream: context.task.stream };
         let session = context.task.session.provider_session_id.as_str();
-        reject::insert(tx, place, Some(session), content.rejects, context.run_id, context.now).await?;
+        reject::insert(tx, stream_key, Some(session), content.rejects, context.run_id, context.now).await?;
     }
     let is_replaced = |content: &Content<'_>| !matches!(content.found, Found::Quality(_));
     let came: Vec<(SaveContext<'_>, &[Reject])> =
@@ -152,7 +152,7 @@ async fn write(
         let of_stream = || fresh.iter().filter(|(context, _)| context.task.stream == stream);
         if let Some(now) = of_stream().map(|(context, _)| context.now).max() {
             let drift = of_stream().flat_map(|(_, content)| content.drift);
-            drift::count(tx, Place { source_id, stream }, drift, now).await?;
+            drift::count(tx, StreamKey { source_id, stream }, drift, now).await?;
         }
     }
     Ok(())
@@ -205,7 +205,7 @@ pub async fn settle_refused(
     if settle::hold(&mut tx, task.source_id, &[*context]).await?.is_empty() {
         return Ok((Saved::ClaimLost, Progress::default()));
     }
-    let place = Place { source_id: task.source_id, stream: task.stream };
+    let stream_key = StreamKey { source_id: task.source_id, stream: task.stream };
     let refused = |(id, body): &(Option<&ProviderRecordId>, &[u8])| Reject {
         raw: body.to_vec(),
         provider_record_id: id.cloned(),
@@ -216,9 +216,9 @@ pub async fn settle_refused(
     };
     let rejects: Vec<Reject> = bodies.iter().map(refused).collect();
     let session = task.session.provider_session_id.as_str();
-    reject::insert(&mut tx, place, Some(session), &rejects, run_id, now).await?;
+    reject::insert(&mut tx, stream_key, Some(session), &rejects, run_id, now).await?;
     settle::settle(&mut tx, task.source_id, &[Settled { context: *context, decision, fresh_hash: None }]).await?;
-    data_version::raise(&mut tx, place).await?;
+    data_version::raise(&mut tx, stream_key).await?;
     tx.commit().await.map_err(&failed)?;
     let rejected_count = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
     Ok((Saved::Written, Progress { rejected_count, ..Progress::default() }))

@@ -15,7 +15,7 @@ use crate::model::stream::Stream;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::store::artifact::SaveContext;
 use crate::store::artifact::transcript::speaker_id;
-use crate::store::{Place, StoreError, data_version};
+use crate::store::{StreamKey, StoreError, data_version};
 
 /// Returns transcripts with their speakers named by the stored participants.
 pub(super) async fn named<'a>(
@@ -85,7 +85,7 @@ pub(super) async fn name_again(
         }
     }
     if has_changed {
-        data_version::raise(tx, Place { source_id, stream: Stream::Transcript }).await?;
+        data_version::raise(tx, StreamKey { source_id, stream: Stream::Transcript }).await?;
     }
     Ok(())
 }

@@ -152,7 +152,7 @@ pub async fn finish(
     .await
     .map_err(&failed)?;
     if let Some(compared) = compared {
-        reconciliation::record(&mut tx, unit.place, backfill_id, run.map(|run| run.run_id), compared, now).await?;
+        reconciliation::record(&mut tx, unit.stream_key, backfill_id, run.map(|run| run.run_id), compared, now).await?;
     }
     close_if_over(&mut tx, backfill_id, now).await.map_err(&failed)?;
     tx.commit().await.map_err(&failed)

@@ -22,7 +22,7 @@ pub(super) async fn sessions(
     bodies: &[RawRecord<'_>],
     visits: &person::Visits<'_>,
 ) -> Result<(), StoreError> {
-    let place = context.guard.place();
+    let stream_key = context.guard.stream_key();
     let bodies = unless_many(tx, context, bodies).await?;
     let carried = carried(rows);
     let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| SessionStats::of(messages)).collect();
@@ -32,12 +32,12 @@ pub(super) async fn sessions(
     let of = session::Columns { records: &records };
     sqlx::query_file!(
         "src/store/page/insert.sql",
-        place.source_id.0,
+        stream_key.source_id.0,
         context.now,
         &visits.keys().copied().collect::<Vec<_>>() as &[&str],
         &visits.values().map(|visit| visit.kind).collect::<Vec<_>>() as &[&str],
         &visits.values().map(|visit| visit.first_at).collect::<Vec<_>>(),
-        place.stream.as_str(),
+        stream_key.stream.as_str(),
         context.fetched_at,
         context.run_id,
         &bodies.iter().map(|record| &*record.id).collect::<Vec<_>>() as &[&str],
@@ -101,7 +101,7 @@ async fn unless_many<'a>(
     if batch::is_one(bodies, |record| record.body.len()) {
         return Ok(bodies);
     }
-    raw::insert(tx, context.guard.place(), None, bodies, context.run_id, context.fetched_at).await?;
+    raw::insert(tx, context.guard.stream_key(), None, bodies, context.run_id, context.fetched_at).await?;
     Ok(&[])
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn keep_bytes(
         return Ok(());
     }
     let bodies: Vec<RawRecord<'_>> = older.iter().map(|record| record.body(&seen.known)).collect();
-    raw::insert(tx, context.guard.place(), None, &bodies, context.run_id, context.fetched_at).await
+    raw::insert(tx, context.guard.stream_key(), None, &bodies, context.run_id, context.fetched_at).await
 }
 
 /// Writes records; returns those that were written, and rejects for those that were refused.
@@ -71,8 +71,8 @@ async fn write(
     if records.is_empty() {
         return Ok(());
     }
-    let place = context.guard.place();
-    let source_id = place.source_id;
+    let stream_key = context.guard.stream_key();
+    let source_id = stream_key.source_id;
     let (mut rows, mut others) = (Vec::new(), Vec::new());
     for record in records.iter().copied() {
         match seen.numbers.get(record.id()).filter(|_| way == Way::New) {
@@ -90,7 +90,7 @@ async fn write(
     failpoint::reach("page.mid_upsert");
     extension::upsert(tx, source_id, &rows, &seen.known, is_new).await?;
     let drift = records.iter().flat_map(|record| &record.record.drift);
-    drift::count(tx, place, drift, context.now).await?;
+    drift::count(tx, stream_key, drift, context.now).await?;
     let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
     artifact::enqueue(tx, source_id, &ids, context.session_streams, context.now).await
 }
@@ -111,7 +111,7 @@ async fn add(
     let bodies: Vec<RawRecord<'_>> = rows.iter().map(|(_, record)| record.body(&nothing)).collect();
     insert::sessions(tx, context, rows, &bodies, &visits).await?;
     failpoint::reach("page.after_raw");
-    message::insert(tx, context.guard.place().source_id, &insert::carried(rows)).await
+    message::insert(tx, context.guard.stream_key().source_id, &insert::carried(rows)).await
 }
 
 /// Writes sessions that may be stored; returns them with their numbers.
@@ -122,12 +122,12 @@ async fn change<'a, 'r>(
     known: &HashMap<String, Known>,
 ) -> Result<Vec<(i64, &'a Prepared<'r>)>, StoreError> {
     let SaveContext { guard, run_id, fetched_at, now, .. } = *context;
-    let place = guard.place();
-    let source_id = place.source_id;
+    let stream_key = guard.stream_key();
+    let source_id = stream_key.source_id;
     let moved = Moved::of(records, known);
     person::meet(tx, source_id, &moved.visits, now).await?;
     let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body(known)).collect();
-    raw::insert(tx, place, None, &bodies, run_id, fetched_at).await?;
+    raw::insert(tx, stream_key, None, &bodies, run_id, fetched_at).await?;
     failpoint::reach("page.after_raw");
     let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;
     let rows: Vec<(i64, &'a Prepared<'r>)> =

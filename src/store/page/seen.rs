@@ -41,7 +41,7 @@ pub(in crate::store) struct Seen {
 
 /// Compares and locks the right to write, and reads the stored state of `records`.
 pub(super) async fn read(tx: &mut PgConnection, guard: &WriteGuard, records: &[Prepared<'_>]) -> Result<Seen, StoreError> {
-    let place = guard.place();
+    let stream_key = guard.stream_key();
     let (lease, unit) = match guard {
         WriteGuard::Lease(lease) => (Some(lease.grant()), None),
         WriteGuard::Unit(unit) => (None, Some((unit.unit_id, unit.token))),
@@ -56,8 +56,8 @@ pub(super) async fn read(tx: &mut PgConnection, guard: &WriteGuard, records: &[P
     let created = records.iter().map(|record| record.record.session.created_at);
     let rows = sqlx::query_file!(
         "src/store/page/seen.sql",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         token,
         fence,
         unit_id,
@@ -74,7 +74,7 @@ pub(super) async fn read(tx: &mut PgConnection, guard: &WriteGuard, records: &[P
         match guard {
             WriteGuard::Lease(lease) if row.is_paused.is_none() => return Err(lease.lost()),
             WriteGuard::Lease(_) if row.is_paused == Some(true) => {
-                let (source_id, stream) = (place.source_id.0, place.stream.as_str());
+                let (source_id, stream) = (stream_key.source_id.0, stream_key.stream.as_str());
                 return Err(StoreError::Paused { source_id, stream });
             }
             WriteGuard::Unit(unit) if !row.has_unit => return Err(unit.lost()),

@@ -10,7 +10,7 @@ use crate::model::id::SourceId;
 use crate::model::page::Reject;
 use crate::model::stream::Stream;
 use crate::store::operation::{self, Operation};
-use crate::store::{Place, StoreError};
+use crate::store::{StreamKey, StoreError};
 
 /// A stored reject.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub struct StoredReject {
     /// Slug of its source.
     pub source: String,
     /// Its source and stream.
-    pub place: Place,
+    pub stream_key: StreamKey,
     /// The record's id, where it could be read.
     pub provider_record_id: Option<String>,
     /// The session it belongs to, in per-session streams.
@@ -82,7 +82,7 @@ struct Row {
 impl Row {
     fn into_reject(self) -> Option<StoredReject> {
         Some(StoredReject {
-            place: Place { source_id: SourceId(self.source_id), stream: Stream::parse(&self.stream)? },
+            stream_key: StreamKey { source_id: SourceId(self.source_id), stream: Stream::parse(&self.stream)? },
             reject_id: self.reject_id,
             source: self.source,
             provider_record_id: self.provider_record_id,
@@ -156,7 +156,7 @@ pub async fn settle(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.rejects set resolved_at = $3, resolution = $4 where source_id = $1 and reject_id = $2",
-        reject.place.source_id.0,
+        reject.stream_key.source_id.0,
         reject.reject_id,
         now,
         resolution.as_str(),
@@ -174,7 +174,7 @@ pub async fn keep_open(pool: &PgPool, reject: &StoredReject, why: &Reject) -> Re
             set reason_code = $3, json_pointer = $4, detail = $5, resolved_at = null, resolution = null
           where source_id = $1 and reject_id = $2
             and (reason_code, json_pointer, detail, resolved_at) is distinct from ($3, $4, $5, null)",
-        reject.place.source_id.0,
+        reject.stream_key.source_id.0,
         reject.reject_id,
         why.reason_code,
         why.json_pointer,
