@@ -484,7 +484,7 @@ async fn a_scheduled_reconciliation_compares_the_states_that_may_have_changed() 
     };
     let stream_key = StreamKey { source_id: SourceId(1), stream: Stream::Sessions };
     let windows = [day(50), day(40), day(30)];
-    let due = |since| state_coverage::due(&world.db.pool, place, &windows, since);
+    let due = |since| state_coverage::due(&world.db.pool, stream_key, &windows, since);
     assert_eq!(due(noon() - TimeDelta::days(7)).await.expect("an answer"), [false, true, false]);
     assert_eq!(due(noon() + TimeDelta::hours(1)).await.expect("an answer"), [true, true, true]);
 }
