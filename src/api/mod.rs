@@ -5,9 +5,9 @@
 //! decides what a query means; [`problem`] alone decides what an error says. All but [`actions`], [`sync`], the
 //! replay of rejects and prices only reads, and nothing here knows providers or how data comes in.
 
-pub(crate) mod accept;
+pub(crate) mod content_negotiation;
 pub mod actions;
-pub(crate) mod conditional;
+pub(crate) mod etag;
 pub(crate) mod costs;
 pub(crate) mod description;
 pub(crate) mod problem_responses;

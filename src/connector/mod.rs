@@ -29,7 +29,7 @@ pub mod download;
 pub mod error;
 pub mod http;
 pub mod limits;
-pub mod mend;
+pub mod json_repair;
 pub mod own_resources;
 pub mod record;
 

@@ -126,7 +126,7 @@ pub(super) fn list_or_null<'a>(answer: &Answer, list: &'a RawValue) -> Option<(V
 
 /// Returns what `read` finds in the answer or, if that is nothing, in the answer with its invalid JSON repaired.
 pub(super) fn read_or_mend<T>(answer: &Answer, read: impl Fn(&Answer) -> Option<T>) -> Option<T> {
-    read(answer).or_else(|| read(&answer.mended()?))
+    read(answer).or_else(|| read(&answer.repaired()?))
 }
 
 /// Reads a count in an envelope: total or offset. An invalid count is `None` and counted as drift.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiState;
-use crate::api::conditional::EntityTag;
+use crate::api::etag::EntityTag;
 use crate::api::problem_responses::FigureProblems;
 use crate::api::formats::cell::{Cell, Field, Head, Kind};
 use crate::api::formats::{Form, FormParameter, describe, table};

@@ -20,7 +20,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Timelike, Utc};
 use serde_json::{Value, json};
 
 use crate::api::ApiState;
-use crate::api::conditional::EntityTag;
+use crate::api::etag::EntityTag;
 use crate::api::formats::{Form, FormParameter, describe, figures, table, with_currency};
 use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::parameters::{MetricParameters, texts};

@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use utoipa::IntoParams;
 
 use crate::api::ApiState;
-use crate::api::conditional::EntityTag;
+use crate::api::etag::EntityTag;
 use crate::api::problem_responses::TableProblems;
 use crate::api::formats::cell::{Column, columns, head, rows};
 use crate::api::formats::whole::{Pages, send};

@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::ApiState;
-use crate::api::accept::{JSON, chosen};
+use crate::api::content_negotiation::{JSON, chosen};
 use crate::api::problem_responses::FindProblems;
 use crate::api::page::Page;
 use crate::api::parameters::Asked;

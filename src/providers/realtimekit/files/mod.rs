@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::connector::mend;
+use crate::connector::json_repair;
 use crate::connector::record::{DriftItems, elements, members};
 use crate::model::artifact::{Artifact, ArtifactPage};
 use crate::model::page::Reject;
@@ -52,9 +52,9 @@ pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> R
     if is_error_page(&text) {
         return Err(Fault::ErrorPage);
     }
-    if let Some(mended) = mended(&text).filter(|_| kind != FileKind::Summary) {
+    if let Some(repaired) = repaired(&text).filter(|_| kind != FileKind::Summary) {
         drift.count("replaced_text", "", "");
-        text = mended;
+        text = repaired;
     }
     let (artifact, rejects) = match kind {
         FileKind::Chat => {
@@ -83,10 +83,10 @@ fn text(bytes: &[u8], drift: &DriftItems) -> String {
 
 /// Returns the text with each broken element turned into a text, where it is a JSON list with any: one broken element
 /// does not affect others. A truncated list stays broken.
-fn mended(text: &str) -> Option<String> {
+fn repaired(text: &str) -> Option<String> {
     let is_json = text.trim_start().starts_with(['[', '{']);
     let is_broken = || serde_json::from_str::<IgnoredAny>(text).is_err();
-    if is_json && is_broken() { mend::mended(text) } else { None }
+    if is_json && is_broken() { json_repair::repaired(text) } else { None }
 }
 
 /// Whether the text is HTML of a gateway or XML of an object store; no expected file begins like that.

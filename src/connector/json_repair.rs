@@ -15,7 +15,7 @@ use serde::de::IgnoredAny;
 const MAX_DEPTH: usize = 128;
 
 /// Returns `text` with its invalid values repaired; `None` where there are none, or where repair is impossible.
-pub fn mended(text: &str) -> Option<String> {
+pub fn repaired(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 64);
     // for each open list the offset in `out` where its current element began; `None` for each open object
     let mut open: Vec<Option<usize>> = Vec::new();
@@ -141,7 +141,7 @@ fn plain(c: char, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::mended;
+    use super::repaired;
 
     #[test]
     fn only_what_is_broken_changes() {
@@ -153,7 +153,7 @@ mod tests {
             (r#"[{"a":[1,,x y],}, 2,]"#, r#"["{\"a\":[1,null,\"\\\"x\\\" \\\"y\\\"\"],}", 2]"#),
             ("[0x1F,+1,.5,01,1e400,-0]", r#"["0x1F","+1",".5","01",1e400,-0]"#),
         ] {
-            assert_eq!(mended(broken).as_deref(), Some(whole));
+            assert_eq!(repaired(broken).as_deref(), Some(whole));
         }
     }
 
@@ -170,7 +170,7 @@ mod tests {
             "]",
             "[}",
         ] {
-            assert_eq!(mended(text), None, "{text}");
+            assert_eq!(repaired(text), None, "{text}");
         }
     }
 }
