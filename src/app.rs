@@ -9,7 +9,7 @@ pub mod polling;
 pub mod progress;
 pub mod pruning;
 pub mod reconciling;
-mod reject_desk;
+mod replay_service;
 pub mod reloading;
 pub mod replay_verb;
 pub mod replaying;

@@ -61,12 +61,12 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
         };
         budget::register(pool, &registration, app.clock.now()).await?;
     }
-    let workshop = Workshop::new(app, Some(pool))?;
+    let factory = ConnectorFactory::new(app, Some(pool))?;
     let mut sources = Vec::with_capacity(configured.len());
     for (index, (source, id)) in configured.iter().zip(ids).enumerate() {
         let facts = source::facts(pool, id).await?;
-        let past = workshop.connect_with(index, facts.clone(), Priority::Backfill)?;
-        let connector = workshop.connect(index, facts)?;
+        let past = factory.connect_with(index, facts.clone(), Priority::Backfill)?;
+        let connector = factory.connect(index, facts)?;
         let session_streams = PlannedStream::of(connector.as_ref(), &source.session_streams);
         sources.push(Source {
             id,
@@ -86,7 +86,7 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
 }
 
 /// Creates connectors for the configured sources.
-pub(super) struct Workshop<'a> {
+pub(super) struct ConnectorFactory<'a> {
     app: &'a App,
     client: reqwest::Client,
     limits: HttpLimits,
@@ -95,8 +95,8 @@ pub(super) struct Workshop<'a> {
     budgets: BTreeMap<usize, Arc<CallBudget>>,
 }
 
-impl<'a> Workshop<'a> {
-    /// Creates a workshop. Calls are counted in the database of `pool`, where the budgets are registered, or by
+impl<'a> ConnectorFactory<'a> {
+    /// Creates a factory. Calls are counted in the database of `pool`, where the budgets are registered, or by
     /// this process alone. Fails where the machine has no certificate store.
     pub(super) fn new(app: &'a App, pool: Option<&PgPool>) -> anyhow::Result<Self> {
         let http = app.config.http;

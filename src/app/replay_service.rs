@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::rejections::{RejectReplays, ReplayError};
 use crate::app::App;
-use crate::app::sources::Workshop;
+use crate::app::sources::ConnectorFactory;
 use crate::ingest::artifact::PlannedStream;
 use crate::ingest::{Poller, Source, replay};
 use crate::model::replay::ReplayOutcome;
@@ -18,13 +18,13 @@ use crate::store::operation::{Operation, Operator};
 use crate::store::{action, reject, source};
 
 /// Replays single rejects, for the API.
-pub(super) struct Desk {
+pub(super) struct ReplayService {
     poller: Poller,
     sources: RwLock<Arc<Vec<Source>>>,
 }
 
-impl Desk {
-    /// Creates a desk that uses the connectors of `polled`, and makes its own for all other configured sources.
+impl ReplayService {
+    /// Creates a service that uses the connectors of `polled`, and makes its own for all other configured sources.
     pub(super) async fn open(
         app: &App,
         pool: &PgPool,
@@ -47,14 +47,14 @@ impl Desk {
     }
 
     async fn sources(app: &App, pool: &PgPool, polled: &[Source]) -> anyhow::Result<Vec<Source>> {
-        let workshop = Workshop::new(app, Some(pool))?;
+        let factory = ConnectorFactory::new(app, Some(pool))?;
         let mut sources = Vec::new();
         for (index, configured) in app.config.sources.iter().enumerate() {
             // a source that was never polled has no rejects either
             let Some(id) = action::source_id(pool, configured.slug.as_str()).await? else { continue };
             let connector = match polled.iter().find(|polled| polled.id == id) {
                 Some(polled) => Arc::clone(&polled.connector),
-                None => workshop.connect(index, BTreeMap::new())?,
+                None => factory.connect(index, BTreeMap::new())?,
             };
             sources.push(Source {
                 id,
@@ -74,14 +74,14 @@ impl Desk {
     }
 }
 
-impl fmt::Debug for Desk {
+impl fmt::Debug for ReplayService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.configured().iter().map(|source| &source.slug)).finish()
     }
 }
 
 #[async_trait]
-impl RejectReplays for Desk {
+impl RejectReplays for ReplayService {
     async fn replay(&self, reject_id: i64, operator: &Operator) -> Result<ReplayOutcome, ReplayError> {
         let pool = &self.poller.pool;
         let stored = reject::find(pool, reject_id).await?.ok_or(ReplayError::NotFound)?;
