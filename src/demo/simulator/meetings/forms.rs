@@ -11,7 +11,7 @@ use super::Meeting;
 use super::talk::{Line, Segment};
 use crate::demo::simulator::feed::{File, FileRequest};
 use crate::demo::simulator::quirks::{ChatFormat, TranscriptFormat};
-use crate::demo::simulator::rhythm::iso;
+use crate::demo::simulator::distributions::iso;
 
 const CHAT_COLUMNS: &str =
     "id,participantId,sessionId,meetingId,displayName,pinned,isEdited,payloadType,payload,createdAt";

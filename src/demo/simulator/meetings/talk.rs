@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 
 use super::spoken::{POINTS, SPOKEN, WRITTEN};
 use super::{Meeting, STARTED_BEFORE_CREATION_MS, Stay};
-use crate::demo::simulator::rhythm::{pick, seeded, uuid_v4};
+use crate::demo::simulator::distributions::{pick, seeded, uuid_v4};
 
 /// Most utterances of a transcript: a long meeting is not transcribed to its end.
 const MOST_SEGMENTS: usize = 600;

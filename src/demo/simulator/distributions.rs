@@ -36,7 +36,7 @@ pub(super) fn starts(rng: &mut SmallRng, volume: Volume, span: Span) -> Vec<Date
     let lively = evenly(volume, LIVELY).min(volume.history / 4);
     let ahead = evenly(volume, span.to - span.now);
     let mut starts: Vec<DateTime<Utc>> = Vec::with_capacity(volume.history + ahead);
-    starts.extend((lively..volume.history).map(|_| by_rhythm(rng, span.from, span.now)));
+    starts.extend((lively..volume.history).map(|_| by_hour_and_day(rng, span.from, span.now)));
     starts.extend((0..lively).map(|_| between(rng, span.now - LIVELY, span.now)));
     starts.sort();
     starts.extend((0..ahead).map(|_| between(rng, span.now, span.to)));
@@ -54,7 +54,7 @@ fn evenly(volume: Volume, length: TimeDelta) -> usize {
     usize::try_from(i64::from(volume.per_hour_ahead) * length.num_minutes() / 60).unwrap_or(0)
 }
 
-fn by_rhythm(rng: &mut SmallRng, from: DateTime<Utc>, to: DateTime<Utc>) -> DateTime<Utc> {
+fn by_hour_and_day(rng: &mut SmallRng, from: DateTime<Utc>, to: DateTime<Utc>) -> DateTime<Utc> {
     loop {
         let at = between(rng, from, to);
         let weekday = WEEKDAYS[at.weekday().num_days_from_monday() as usize];

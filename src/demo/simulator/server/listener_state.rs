@@ -11,7 +11,7 @@ use crate::demo::simulator::{RequestRecord, Simulator};
 
 /// The state of one listener.
 #[derive(Debug, Default)]
-pub(in crate::demo::simulator) struct Desk {
+pub(in crate::demo::simulator) struct ListenerState {
     script: Mutex<Script>,
     requests: Mutex<VecDeque<RequestRecord>>,
 }
@@ -21,7 +21,7 @@ pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Desk {
+impl ListenerState {
     /// Returns the latest requests, oldest first.
     pub(in crate::demo::simulator) fn requests(&self) -> Vec<RequestRecord> {
         hold(&self.requests).iter().cloned().collect()
