@@ -64,7 +64,7 @@ impl ReplayService {
                 history_from: configured.history_from,
                 schedule: configured.schedule.clone(),
                 session_streams: PlannedStream::of(connector.as_ref(), &configured.session_streams),
-                past: Arc::clone(&connector),
+                backfill_connector: Arc::clone(&connector),
                 connector,
                 reconcile_schedule: configured.reconcile_schedule.clone(),
                 dropped_fields: configured.dropped_fields.clone(),

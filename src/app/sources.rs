@@ -65,7 +65,7 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
     let mut sources = Vec::with_capacity(configured.len());
     for (index, (source, id)) in configured.iter().zip(ids).enumerate() {
         let facts = source::facts(pool, id).await?;
-        let past = factory.connect_with(index, facts.clone(), Priority::Backfill)?;
+        let backfill_connector = factory.connect_with(index, facts.clone(), Priority::Backfill)?;
         let connector = factory.connect(index, facts)?;
         let session_streams = PlannedStream::of(connector.as_ref(), &source.session_streams);
         sources.push(Source {

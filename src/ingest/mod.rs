@@ -16,7 +16,9 @@ mod field_presence;
 mod keeper;
 mod list_end;
 mod patience;
-pub mod past;
+pub mod backfill;
+pub mod reconcile;
+mod units;
 mod plan;
 pub mod replay;
 mod reread;
@@ -94,7 +96,7 @@ pub struct Source {
     /// The connector.
     pub connector: Arc<dyn Connector>,
     /// The connector for past periods: its calls have the lowest priority in the budget.
-    pub past: Arc<dyn Connector>,
+    pub backfill_connector: Arc<dyn Connector>,
     /// Schedule of comparisons with the provider's counts: six cron fields, UTC. `None`: only on request.
     pub reconcile_schedule: Option<String>,
     /// Streams fetched for each known session.

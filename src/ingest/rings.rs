@@ -44,7 +44,7 @@ impl Run<'_> {
     pub(super) async fn read_rings(&mut self, policy: &StreamPolicy, extent: Extent) -> Result<(), Halt> {
         let (pool, now, is_full) = (&self.poller.pool, self.began_at, extent == Extent::Full);
         let standings = ring::standings(pool, self.guard.stream_key()).await.map_err(Halt::Store)?;
-        self.turn_to_the_past((!is_full).then(|| self.share()));
+        self.use_backfill_connector((!is_full).then(|| self.share()));
         let doubts = std::mem::take(&mut self.doubts);
         let (mut finished, mut unfinished) = (Vec::new(), Vec::new());
         let (mut has_read, mut trouble) = (false, None);

@@ -90,8 +90,8 @@ pub(super) struct Run<'a> {
 
 impl Run<'_> {
     /// Switches to the past: calls of the lowest priority, and this share of the run.
-    pub(super) fn turn_to_the_past(&mut self, share: Option<Share>) {
-        self.connector = &*self.source.past;
+    pub(super) fn use_backfill_connector(&mut self, share: Option<Share>) {
+        self.connector = &*self.source.backfill_connector;
         self.is_ring = true;
         self.share = share;
         self.cuts_left = MAX_CUTS;

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ingest::control::{self, Bell, Bells};
-use crate::ingest::{Polled, Poller, Source, artifact, past, run_if_due};
+use crate::ingest::{Polled, Poller, Source, artifact, backfill, run_if_due};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 
@@ -127,7 +127,7 @@ impl Schedule {
             let work = artifact::work(Arc::clone(&poller), Arc::clone(&source), sessions);
             tasks.spawn(self.tracker.track_future(work));
         }
-        tasks.spawn(self.tracker.track_future(past::work(Arc::clone(&poller), Arc::clone(&source))));
+        tasks.spawn(self.tracker.track_future(backfill::work(Arc::clone(&poller), Arc::clone(&source))));
         tasks.spawn(self.tracker.track_future(work(poller, Arc::clone(&source), ticks)));
         self.workers.insert(source.id, Workers { tick: job, stop, tasks });
         Ok(())

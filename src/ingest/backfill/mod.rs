@@ -1,13 +1,10 @@
-//! Past periods: ranges that are read again (backfill), and ranges that are compared with the provider's counts
-//! (reconciliation).
+//! Backfill: past ranges are read again, and the units of all plans are processed.
 //!
-//! Both are planned once ([`planning`]) as units in the database, and processed by any free worker: the command
-//! that requested it, and every poller of the source. A unit is read by the ordinary walk, under its own claim,
-//! with calls of the lowest priority in the budget. The live position belongs to the poller and is not touched; a
-//! range that a unit proves is recorded as proven.
+//! A backfill ([`planning`]) or a reconciliation ([`crate::ingest::reconcile`]) is planned once as units in the
+//! database, and processed by any free worker: the command that requested it, and every poller of the source. A unit is
+//! read by the ordinary walk, under its own claim, with calls of the lowest priority in the budget. The live position
+//! belongs to the poller and is not touched; a range that a unit proves is recorded as proven.
 
-mod compare;
-mod daytable;
 pub mod planning;
 mod unit;
 
@@ -17,8 +14,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
-use crate::ingest::past::planning::States;
-use crate::ingest::past::unit::Worked;
+use crate::ingest::backfill::unit::Worked;
+use crate::ingest::reconcile::planning::{self as reconciliation, States};
 use crate::ingest::patience::persist;
 use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
@@ -46,16 +43,16 @@ pub enum Ended {
     GaveUp(String),
 }
 
-/// Processes a backfill with `lanes` units at a time. With `is_patient`, it also waits for units that other workers
+/// Processes a backfill with `lanes` units at a time. With `waits_for_others`, it also waits for units that other workers
 /// hold or that are not due yet.
 pub async fn work_off(
     poller: &Poller,
     source: &Source,
     backfill: &Backfill,
     lanes: usize,
-    is_patient: bool,
+    waits_for_others: bool,
 ) -> Result<Ended, StoreError> {
-    let lanes = (0..lanes.max(1)).map(|_| lane(poller, source, backfill, is_patient));
+    let lanes = (0..lanes.max(1)).map(|_| lane(poller, source, backfill, waits_for_others));
     let mut ended = Ok(Ended::Over(BackfillState::Running));
     for lane in join_all(lanes).await {
         // a lane that gave up or failed has a more useful result than one that found nothing left
@@ -69,7 +66,7 @@ pub async fn work_off(
     ended
 }
 
-async fn lane(poller: &Poller, source: &Source, backfill: &Backfill, is_patient: bool) -> Result<Ended, StoreError> {
+async fn lane(poller: &Poller, source: &Source, backfill: &Backfill, waits_for_others: bool) -> Result<Ended, StoreError> {
     let mut outages_in_a_row = 0;
     loop {
         if poller.stop.is_cancelled() {
@@ -80,7 +77,7 @@ async fn lane(poller: &Poller, source: &Source, backfill: &Backfill, is_patient:
         let Some(claimed) = claimed else {
             let found = state::find(&poller.pool, backfill.backfill_id).await?;
             let state = found.map_or(BackfillState::Cancelled, |found| found.state);
-            if state != BackfillState::Running || !is_patient {
+            if state != BackfillState::Running || !waits_for_others {
                 return Ok(Ended::Over(state));
             }
             if state::is_stream_paused(&poller.pool, backfill.stream_key).await? {
@@ -125,8 +122,8 @@ async fn look(poller: &Poller, source: &Source) -> Result<(), StoreError> {
     let stream_key = StreamKey { source_id: source.id, stream: Stream::Sessions };
     if is_due(poller, source, stream_key).await? {
         let operator = Operator { requested_by: format!("schedule of {}", poller.owner), request_id: None };
-        let proven = planning::reconcilable(poller, source).await?;
-        planning::plan_reconciliation(poller, source, &proven, States::Due, &operator).await?;
+        let proven = reconciliation::reconcilable(poller, source).await?;
+        reconciliation::plan_reconciliation(poller, source, &proven, States::Due, &operator).await?;
     }
     for backfill_id in state::running(&poller.pool, stream_key).await? {
         let Some(backfill) = state::find(&poller.pool, backfill_id).await? else { continue };

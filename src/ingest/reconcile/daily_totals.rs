@@ -30,7 +30,7 @@ pub(super) async fn figures(
     let Some((first, last)) = days.first().zip(days.last()) else { return Ok(Vec::new()) };
     let range = Window { from: first.from, to: last.to };
     let request = PageRequest { window: &range, cursor: None, now: poller.clock.now() };
-    let table = match source.past.days(Stream::Sessions, request).await {
+    let table = match source.backfill_connector.days(Stream::Sessions, request).await {
         Ok(Some(table)) => table,
         Ok(None) => return Ok(Vec::new()),
         Err(error) => {

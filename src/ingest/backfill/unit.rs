@@ -5,9 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::connector::error::{Action, PullError, PullErrorKind};
-use crate::ingest::past::compare;
+use crate::ingest::reconcile::compare;
 use crate::ingest::patience::persist;
 use crate::ingest::run::Run;
+use crate::ingest::units::UnitOutcome;
 use crate::ingest::verdict::{self, Halt};
 use crate::ingest::walk::parts_for;
 use crate::ingest::{Poller, Source};
@@ -30,14 +31,6 @@ pub(super) enum Worked {
     Outage(String),
     /// Further units would fail too; holds the reason.
     GaveUp(String),
-}
-
-/// Result of a unit whose calls were answered.
-pub(super) enum Outcome {
-    /// It is finished.
-    Ended(UnitEnd, Option<Box<Comparison>>),
-    /// It holds so many records that its parts become units of their own.
-    TooMuch(u64),
 }
 
 /// Processes a claimed unit. Errors where the database fails; the claim then expires.
@@ -81,9 +74,9 @@ async fn read<'a>(
     backfill: &Backfill,
     claimed: &Claimed,
     slot: &mut Option<Run<'a>>,
-) -> Result<Outcome, Halt> {
-    let Some(mut policy) = source.past.policy(backfill.stream_key.stream) else {
-        return Ok(Outcome::Ended(UnitEnd::Failed("the provider has no such stream".to_owned()), None));
+) -> Result<UnitOutcome, Halt> {
+    let Some(mut policy) = source.backfill_connector.policy(backfill.stream_key.stream) else {
+        return Ok(UnitOutcome::Ended(UnitEnd::Failed("the provider has no such stream".to_owned()), None));
     };
     if backfill.is_unfiltered {
         policy.split_above_records = u64::MAX;
@@ -91,17 +84,17 @@ async fn read<'a>(
     let started = Run::start_unit(poller, source, claimed.unit, backfill.purpose, &claimed.window).await;
     let run = slot.insert(started.map_err(Halt::Store)?);
     if let Some(total) = run.cover_unit(claimed.window, &policy).await? {
-        return Ok(Outcome::TooMuch(total));
+        return Ok(UnitOutcome::TooMuch(total));
     }
     let end = verdict::doubt(run).map_or(UnitEnd::Proven, UnitEnd::Doubtful);
-    Ok(Outcome::Ended(end, None))
+    Ok(UnitOutcome::Ended(end, None))
 }
 
 /// Returns how the run of the unit ended, for the journal.
-fn conclude(run: &Run<'_>, outcome: &Result<Outcome, Halt>) -> Finish {
+fn conclude(run: &Run<'_>, outcome: &Result<UnitOutcome, Halt>) -> Finish {
     match outcome {
-        Ok(Outcome::Ended(..)) => verdict::judge(run, Ok(())),
-        Ok(Outcome::TooMuch(total)) => {
+        Ok(UnitOutcome::Ended(..)) => verdict::judge(run, Ok(())),
+        Ok(UnitOutcome::TooMuch(total)) => {
             let reason = format!("the window holds {total} records and was split");
             Finish { verdict: Verdict::Incomplete, reason: Some(reason), ..verdict::judge(run, Ok(())) }
         }
@@ -167,12 +160,12 @@ fn decide(
     backfill: &Backfill,
     claimed: &Claimed,
     now: DateTime<Utc>,
-    outcome: Result<Outcome, Halt>,
+    outcome: Result<UnitOutcome, Halt>,
 ) -> Result<(Last, Worked), StoreError> {
     let halt = match outcome {
-        Ok(Outcome::Ended(end, compared)) => return Ok((Last::Finish(end, compared), Worked::On)),
-        Ok(Outcome::TooMuch(total)) => {
-            let policy = source.past.policy(backfill.stream_key.stream);
+        Ok(UnitOutcome::Ended(end, compared)) => return Ok((Last::Finish(end, compared), Worked::On)),
+        Ok(UnitOutcome::TooMuch(total)) => {
+            let policy = source.backfill_connector.policy(backfill.stream_key.stream);
             let parts = policy.map_or(2, |policy| parts_for(total, &policy));
             return Ok((Last::Split(claimed.window.split(parts)), Worked::On));
         }

@@ -9,9 +9,9 @@
 use std::collections::HashSet;
 
 use crate::connector::{StreamPolicy, lists_by_creation};
-use crate::ingest::past::daytable;
-use crate::ingest::past::unit::Outcome;
+use crate::ingest::reconcile::daily_totals;
 use crate::ingest::run::Run;
+use crate::ingest::units::UnitOutcome;
 use crate::ingest::verdict::Halt;
 use crate::ingest::walk::SHORTEST_SPLIT;
 use crate::ingest::{Poller, Source};
@@ -27,7 +27,7 @@ const LARGEST_READ: i64 = 1_000;
 const PARTS: u32 = 8;
 
 /// Returns the comparison of a window for which the provider could not be asked.
-pub(super) fn failed(window: Window, reason: &str) -> Comparison {
+pub(in crate::ingest) fn failed(window: Window, reason: &str) -> Comparison {
     Comparison { state: ComparisonState::Failed, reason: Some(reason.to_owned()), ..empty(window) }
 }
 
@@ -49,15 +49,15 @@ fn empty(window: Window) -> Comparison {
 }
 
 /// Compares the window of a unit; `slot` receives the run that repaired it, if one was needed.
-pub(super) async fn compare<'a>(
+pub(in crate::ingest) async fn compare<'a>(
     poller: &'a Poller,
     source: &'a Source,
     backfill: &Backfill,
     claimed: &Claimed,
     slot: &mut Option<Run<'a>>,
-) -> Result<Outcome, Halt> {
-    let Some(policy) = source.past.policy(backfill.stream_key.stream) else {
-        return Ok(Outcome::Ended(UnitEnd::Failed("the provider has no such stream".to_owned()), None));
+) -> Result<UnitOutcome, Halt> {
+    let Some(policy) = source.backfill_connector.policy(backfill.stream_key.stream) else {
+        return Ok(UnitOutcome::Ended(UnitEnd::Failed("the provider has no such stream".to_owned()), None));
     };
     let learnt = facts::facts(&poller.pool, source.id).await.map_err(Halt::Store)?;
     let is_by_change = !lists_by_creation(&learnt);
@@ -67,7 +67,7 @@ pub(super) async fn compare<'a>(
         (ComparisonState::Match | ComparisonState::Healed, _) => UnitEnd::Proven,
         (_, reason) => UnitEnd::Doubtful(reason.clone().unwrap_or_default()),
     };
-    Ok(Outcome::Ended(end, Some(Box::new(compared))))
+    Ok(UnitOutcome::Ended(end, Some(Box::new(compared))))
 }
 
 fn stale(count: usize) -> Option<String> {
@@ -216,15 +216,15 @@ impl<'a> Comparing<'a, '_> {
     /// Compares minutes: a day with equal session counts may still hold fewer minutes, and is then read again too.
     async fn compare_minutes(&mut self, are_counts_equal: bool, compared: &mut Comparison) -> Result<(), Halt> {
         let Some(DayFigures { minutes: theirs, offset_hours, .. }) = self.claimed.day else { return Ok(()) };
-        let day = daytable::shifted(&compared.window, offset_hours.unwrap_or(0));
+        let day = daily_totals::shifted(&compared.window, offset_hours.unwrap_or(0));
         let mut ours = self.stored(&day).await?.minutes;
-        if offset_hours.is_some() && are_counts_equal && !daytable::are_alike(theirs, ours) {
+        if offset_hours.is_some() && are_counts_equal && !daily_totals::are_alike(theirs, ours) {
             self.read_again(day, compared).await?;
             ours = self.stored(&day).await?.minutes;
         }
         let state = match offset_hours {
             None => "unverifiable",
-            Some(_) if daytable::are_alike(theirs, ours) => "match",
+            Some(_) if daily_totals::are_alike(theirs, ours) => "match",
             Some(_) => "differs",
         };
         compared.minutes = Some(MinutesComparison { provider: theirs, ours, state, offset_hours });
@@ -241,7 +241,7 @@ impl<'a> Comparing<'a, '_> {
 
     async fn counted(&self, window: &Window) -> Result<(Option<i64>, Option<&'static str>), Halt> {
         let request = PageRequest { window, cursor: None, now: self.poller.clock.now() };
-        let call = self.source.past.count(self.backfill.stream_key.stream, request);
+        let call = self.source.backfill_connector.count(self.backfill.stream_key.stream, request);
         let count = tokio::select! {
             biased;
             () = self.poller.stop.cancelled() => return Err(Halt::Cancelled),
