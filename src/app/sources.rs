@@ -76,7 +76,7 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
             history_from: source.history_from,
             schedule: source.schedule.clone(),
             connector,
-            past,
+            backfill_connector,
             reconcile_schedule: source.reconcile_schedule.clone(),
             session_streams,
             dropped_fields: source.dropped_fields.clone(),

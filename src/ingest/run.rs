@@ -1,7 +1,7 @@
 //! One run: its state, and how it fetches, saves and ends.
 //!
 //! The run of a poll holds the lease of its stream and ends by writing the stream's facts. The run of a past unit
-//! holds the claim on its unit and touches none of these facts; [`crate::ingest::past`] ends it.
+//! holds the claim on its unit and touches none of these facts; [`crate::ingest::backfill`] ends it.
 
 mod begin;
 

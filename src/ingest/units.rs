@@ -60,7 +60,7 @@ pub(super) async fn ignores_filter(poller: &Poller, source: &Source) -> Result<b
     let (first, _) = sane_range();
     let window = Window { from: first, to: first + TimeDelta::days(1) };
     let request = PageRequest { window: &window, cursor: None, now: poller.clock.now() };
-    let count = source.past.count(Stream::Sessions, request).await?;
+    let count = source.backfill_connector.count(Stream::Sessions, request).await?;
     Ok(count.total.is_some_and(|total| total > 0))
 }
 

@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
         let stop = poller.stop.child_token();
         let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
         let run = Self::new(poller, source, WriteGuard::Unit(unit), (run_id, to_micros(now)), keeper);
-        Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, fields, database_clock, ..run })
+        Ok(Self { connector: &*source.backfill_connector, cuts_left: MAX_CUTS_OF_UNIT, stop, fields, database_clock, ..run })
     }
 
     fn new(
