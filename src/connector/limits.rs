@@ -28,7 +28,7 @@ use crate::connector::limits::headers::Observation;
 
 /// Longest wait of a caller; a caller that would wait longer gets the instant at which to try again, and keeps no
 /// reservation.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Order in which calls are made when the budget is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,8 +178,8 @@ impl CallBudget {
         };
         let queue = &self.queues[priority as usize];
         let _waiting = Waiting::begin(&queue.waiting);
-        let turn = timeout(self.patience(), queue.turn.lock()).await;
-        let mut turn = turn.map_err(|_| come_again(PATIENCE))?;
+        let turn = timeout(self.longest_wait(), queue.turn.lock()).await;
+        let mut turn = turn.map_err(|_| come_again(LONGEST_WAIT))?;
         let taken = turn.take().filter(|taken| taken.at.elapsed() < TAKEN_FOR);
         if let Some(mut taken) = taken
             && self.told_to_wait_until(clock.now()).is_none()
@@ -214,7 +214,7 @@ impl CallBudget {
                     (until - now).to_std().unwrap_or_default()
                 }
             };
-            if started.elapsed() + wait > self.patience() {
+            if started.elapsed() + wait > self.longest_wait() {
                 return Err(match decision {
                     Decision::Blocked { until } => Refusal::Until(until),
                     _ => come_again(wait),
@@ -226,8 +226,8 @@ impl CallBudget {
 
     /// Returns the longest wait. At a low steady rate it covers a few calls, or else a list of two pages would
     /// never be read to its end.
-    fn patience(&self) -> Duration {
-        PATIENCE.max(Duration::from_millis(self.spacing_ms.load(Ordering::Relaxed)).saturating_mul(4))
+    fn longest_wait(&self) -> Duration {
+        LONGEST_WAIT.max(Duration::from_millis(self.spacing_ms.load(Ordering::Relaxed)).saturating_mul(4))
     }
 
     /// Stores what the answer to call `number` stated. While calls are plentiful, an answer that repeats the limits

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use crate::store::budget::{self, Reservation, StatedQuota};
 
 /// How long to wait for an unavailable database.
-const PATIENCE: Duration = Duration::from_secs(20);
+const RETRY_FOR: Duration = Duration::from_secs(20);
 /// The first wait between two tries; it doubles each time,
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// up to this.
@@ -37,7 +37,7 @@ impl Ledger for SharedLedger {
         // an unavailable database is waited for as when a page is saved: the provider is not at fault
         let reservation = loop {
             match budget::reserve(&self.pool, &self.key, priority.as_str(), wanted, now).await {
-                Err(error) if error.is_transient() && began.elapsed() < PATIENCE => {
+                Err(error) if error.is_transient() && began.elapsed() < RETRY_FOR => {
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }

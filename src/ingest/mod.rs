@@ -15,7 +15,7 @@ mod control;
 mod field_presence;
 mod keeper;
 mod list_end;
-mod patience;
+mod write_retry;
 pub mod backfill;
 pub mod reconcile;
 mod units;

@@ -16,7 +16,7 @@ use crate::connector::error::PullError;
 use crate::failpoint;
 use crate::ingest::account::AccountWitness;
 use crate::ingest::keeper::Keeper;
-use crate::ingest::patience::persist;
+use crate::ingest::write_retry::persist;
 use crate::ingest::rings::Share;
 use crate::ingest::verdict::{self, Halt};
 use crate::ingest::{Poller, RunSummary, Source};

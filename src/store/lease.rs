@@ -20,7 +20,7 @@ use crate::store::{StreamKey, StoreError};
 const WRONG_CLOCK: TimeDelta = TimeDelta::minutes(1);
 
 /// Other writes about the stream are short; a process that is suspended in the middle of one must not block this one.
-const LOCK_PATIENCE: &str = "set local lock_timeout = '2s'";
+const LOCK_TIMEOUT: &str = "set local lock_timeout = '2s'";
 
 /// The right to advance a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub async fn claim(
     let failed = StoreError::doing("claiming a stream");
     let asked_at = Instant::now();
     let mut tx = pool.begin().await.map_err(&failed)?;
-    sqlx::query(LOCK_PATIENCE).execute(&mut *tx).await.map_err(&failed)?;
+    sqlx::query(LOCK_TIMEOUT).execute(&mut *tx).await.map_err(&failed)?;
     let granted = sqlx::query!(
         r#"with free as (
            select source_id, stream from ingest.streams

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use crate::ingest::backfill::unit::Worked;
 use crate::ingest::reconcile::planning::{self as reconciliation, States};
-use crate::ingest::patience::persist;
+use crate::ingest::write_retry::persist;
 use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::backfill::{Backfill, BackfillState, claim, state};

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::ingest::reconcile::compare;
-use crate::ingest::patience::persist;
+use crate::ingest::write_retry::persist;
 use crate::ingest::run::Run;
 use crate::ingest::units::UnitOutcome;
 use crate::ingest::verdict::{self, Halt};

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use crate::ingest::{Poller, Source};
 use crate::store::StoreError;
 
-/// How long a write waits for an unavailable database.
-const WRITE_PATIENCE: Duration = Duration::from_secs(20);
+/// How long a write is retried.
+const RETRY_FOR: Duration = Duration::from_secs(20);
 /// The first wait is drawn between zero and this; the bound doubles each time.
 const FIRST_WRITE_WAIT: Duration = Duration::from_millis(150);
 /// Upper bound of any single wait.
@@ -29,7 +29,7 @@ where
     let mut cap = FIRST_WRITE_WAIT;
     loop {
         let error = match write().await {
-            Err(error) if error.is_transient() && started.elapsed() < WRITE_PATIENCE => error,
+            Err(error) if error.is_transient() && started.elapsed() < RETRY_FOR => error,
             other => return other,
         };
         tracing::warn!(source = %source.slug, cause = error.cause(), "the database is unavailable, retrying");
