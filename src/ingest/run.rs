@@ -15,7 +15,7 @@ use crate::connector::Connector;
 use crate::connector::error::PullError;
 use crate::failpoint;
 use crate::ingest::account::AccountWitness;
-use crate::ingest::keeper::Keeper;
+use crate::ingest::lease_renewal::LeaseRenewal;
 use crate::ingest::write_retry::persist;
 use crate::ingest::rings::Share;
 use crate::ingest::verdict::{self, Halt};
@@ -83,7 +83,7 @@ pub(super) struct Run<'a> {
     pub(super) account: AccountWitness,
     /// Streams enqueued for each saved session.
     session_streams: Vec<SessionStream>,
-    keeper: Keeper,
+    renewal: LeaseRenewal,
     /// The database's clock, and the monotonic instant at which it was read.
     database_clock: Option<(DateTime<Utc>, Instant)>,
 }
@@ -127,7 +127,7 @@ impl Run<'_> {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Halt::Cancelled),
-            () = self.keeper.lapsed() => Err(Halt::Store(self.guard.lost())),
+            () = self.renewal.lapsed() => Err(Halt::Store(self.guard.lost())),
             answer = call => answer.map_err(Halt::Pull),
         }
     }
@@ -196,7 +196,7 @@ impl Run<'_> {
     {
         let trusted = || async {
             // a process that was suspended past its lease knows without asking that the lease is lost
-            if self.keeper.is_trusted() { write().await } else { Err(self.guard.lost()) }
+            if self.renewal.is_trusted() { write().await } else { Err(self.guard.lost()) }
         };
         persist(self.poller, self.source, &self.stop, trusted).await
     }
@@ -211,7 +211,7 @@ impl Run<'_> {
         let pool = &self.poller.pool;
         let write = || journal::finish(pool, lease, self.id, &finish, now);
         // the journal row belongs to this run, even if the lease is lost
-        let is_final = has_waited || !self.keeper.is_trusted();
+        let is_final = has_waited || !self.renewal.is_trusted();
         let written = if is_final { write().await } else { self.persist(write).await };
         if let Err(error) = written {
             finish = verdict::judge(&self, Err(&Halt::Store(error)));

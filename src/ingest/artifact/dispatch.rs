@@ -12,7 +12,7 @@ use crate::ingest::artifact::attempt::{self, Finished, Tried};
 use crate::ingest::artifact::backlog::Backlog;
 use crate::ingest::artifact::batch::{self, Batch, Kept};
 use crate::ingest::artifact::claiming::{self, Claim};
-use crate::ingest::artifact::keeper::Keeper;
+use crate::ingest::artifact::claim_renewal::ClaimRenewal;
 use crate::ingest::artifact::summary::StreamSummary;
 use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
@@ -51,7 +51,7 @@ pub(super) struct Pass<'a> {
     /// Whether the provider allows no more calls.
     is_closed: bool,
     failed: Option<StoreError>,
-    keeper: Keeper,
+    renewal: ClaimRenewal,
 }
 
 impl<'a> Pass<'a> {
@@ -71,7 +71,7 @@ impl<'a> Pass<'a> {
             ends_at: poller.clock.now() + LONGEST,
             is_closed: false,
             failed: None,
-            keeper: Keeper::start(poller, source),
+            renewal: ClaimRenewal::start(poller, source),
         }
     }
 
@@ -129,7 +129,7 @@ impl<'a> Pass<'a> {
         }
         // the remaining claims are released
         let now = poller.clock.now();
-        let left: Vec<Task> = self.keeper.tasks();
+        let left: Vec<Task> = self.renewal.tasks();
         let untried = Untried { due_at: now, owed_for: None };
         let left: Vec<(&Task, Untried)> = left.iter().map(|task| (task, untried)).collect();
         let given_back = queue::give_back(&poller.pool, &left, now).await;
@@ -193,7 +193,7 @@ impl<'a> Pass<'a> {
             self.summaries.insert(stream, StreamSummary::new(stream, run_id));
         }
         for one in &claimed.tasks {
-            self.keeper.hold(&one.task);
+            self.renewal.add(&one.task);
         }
         self.backlog.add(claimed.tasks, &claimed.places);
         let now = self.poller.clock.now();
@@ -222,7 +222,7 @@ impl<'a> Pass<'a> {
             Err(error) => return self.fail(error),
         };
         for one in kept {
-            self.keeper.let_go(one.key);
+            self.renewal.remove(one.key);
             if let Some(progress) = one.progress {
                 let of_run = PassProgress { run_id: one.run_id, ..PassProgress::default() };
                 self.progress.entry(one.run_id).or_insert(of_run).add(&progress);

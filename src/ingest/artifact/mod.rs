@@ -13,7 +13,7 @@ mod batch;
 mod claiming;
 mod dispatch;
 mod gathered;
-mod keeper;
+mod claim_renewal;
 mod outcome;
 mod participants;
 pub mod pass;

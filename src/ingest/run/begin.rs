@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::ingest::account::AccountWitness;
 use crate::ingest::artifact::PlannedStream;
-use crate::ingest::keeper::Keeper;
+use crate::ingest::lease_renewal::LeaseRenewal;
 use crate::ingest::run::{MAX_CUTS, Run};
 use crate::ingest::{Poller, Source};
 use crate::model::time::{Window, to_micros};
@@ -44,8 +44,8 @@ impl<'a> Run<'a> {
         let guard = WriteGuard::Lease(lease);
         let accepted = hole::accepted(&poller.pool, lease.source_id, lease.stream).await?;
         let fields = FieldBook::load(&poller.pool, guard.stream_key(), &source.dropped_fields).await?;
-        let keeper = Keeper::of_lease(&poller.pool, lease);
-        let run = Self::new(poller, source, guard, (run_id, to_micros(now)), keeper);
+        let renewal = LeaseRenewal::of_lease(&poller.pool, lease);
+        let run = Self::new(poller, source, guard, (run_id, to_micros(now)), renewal);
         Ok(Self { fields, accepted, database_clock, ..run })
     }
 
@@ -63,8 +63,8 @@ impl<'a> Run<'a> {
         tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
         let fields = FieldBook::load(&poller.pool, unit.stream_key, &source.dropped_fields).await?;
         let stop = poller.stop.child_token();
-        let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
-        let run = Self::new(poller, source, WriteGuard::Unit(unit), (run_id, to_micros(now)), keeper);
+        let renewal = LeaseRenewal::of_unit(&poller.pool, unit, stop.clone());
+        let run = Self::new(poller, source, WriteGuard::Unit(unit), (run_id, to_micros(now)), renewal);
         Ok(Self { connector: &*source.backfill_connector, cuts_left: MAX_CUTS_OF_UNIT, stop, fields, database_clock, ..run })
     }
 
@@ -73,7 +73,7 @@ impl<'a> Run<'a> {
         source: &'a Source,
         guard: WriteGuard,
         (id, began_at): (i64, DateTime<Utc>),
-        keeper: Keeper,
+        renewal: LeaseRenewal,
     ) -> Self {
         Self {
             poller,
@@ -100,7 +100,7 @@ impl<'a> Run<'a> {
             listed: None,
             account: AccountWitness::default(),
             session_streams: source.session_streams.iter().map(PlannedStream::listed).collect(),
-            keeper,
+            renewal,
             database_clock: None,
         }
     }

@@ -21,22 +21,22 @@ use crate::store::lease::{self, Lease};
 const UNIT_RENEWAL: Duration = Duration::from_secs(2);
 
 /// Renews until dropped.
-pub(super) struct Keeper {
+pub(super) struct LeaseRenewal {
     /// `None` for a unit, whose run is stopped through its token when its claim is lost.
     trusted_until: Option<watch::Receiver<Instant>>,
     task: JoinHandle<()>,
 }
 
-impl Keeper {
+impl LeaseRenewal {
     /// Starts renewing a stream's lease.
     pub(super) fn of_lease(pool: &PgPool, lease: Lease) -> Self {
         let (tell, trusted_until) = watch::channel(lease.trusted_until());
-        Self { trusted_until: Some(trusted_until), task: tokio::spawn(keep_lease(pool.clone(), lease, tell)) }
+        Self { trusted_until: Some(trusted_until), task: tokio::spawn(renew_lease(pool.clone(), lease, tell)) }
     }
 
     /// Starts renewing the claim on a unit; cancels `stop` once the claim is lost.
     pub(super) fn of_unit(pool: &PgPool, unit: Unit, stop: CancellationToken) -> Self {
-        Self { trusted_until: None, task: tokio::spawn(keep_unit(pool.clone(), unit, stop)) }
+        Self { trusted_until: None, task: tokio::spawn(renew_unit(pool.clone(), unit, stop)) }
     }
 
     /// Whether the right is valid as far as known without asking the database.
@@ -57,7 +57,7 @@ impl Keeper {
     }
 }
 
-async fn keep_unit(pool: PgPool, unit: Unit, stop: CancellationToken) {
+async fn renew_unit(pool: PgPool, unit: Unit, stop: CancellationToken) {
     let mut ticks = interval(UNIT_RENEWAL);
     ticks.tick().await;
     loop {
@@ -70,7 +70,7 @@ async fn keep_unit(pool: PgPool, unit: Unit, stop: CancellationToken) {
     }
 }
 
-async fn keep_lease(pool: PgPool, lease: Lease, tell: watch::Sender<Instant>) {
+async fn renew_lease(pool: PgPool, lease: Lease, tell: watch::Sender<Instant>) {
     let (usual, soon): (Duration, Duration) = (lease.duration() / 3, lease.duration() / 15);
     let mut wait = usual;
     loop {
@@ -94,7 +94,7 @@ async fn keep_lease(pool: PgPool, lease: Lease, tell: watch::Sender<Instant>) {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for LeaseRenewal {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -11,12 +11,12 @@ use crate::store::artifact::queue::{self, ClaimKey};
 
 /// Renews the held claims. A claim that cannot be renewed costs at most duplicate work, because saving compares the
 /// claim.
-pub(super) struct Keeper {
+pub(super) struct ClaimRenewal {
     held: Arc<Mutex<BTreeMap<ClaimKey, Task>>>,
     task: JoinHandle<()>,
 }
 
-impl Keeper {
+impl ClaimRenewal {
     /// Starts renewal without any claims.
     pub(super) fn start(poller: &Poller, source: &Source) -> Self {
         let held: Arc<Mutex<BTreeMap<ClaimKey, Task>>> = Arc::default();
@@ -38,12 +38,12 @@ impl Keeper {
     }
 
     /// Starts renewing the claim of a task.
-    pub(super) fn hold(&self, task: &Task) {
+    pub(super) fn add(&self, task: &Task) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(task.key(), task.clone());
     }
 
     /// Stops renewing a claim.
-    pub(super) fn let_go(&self, key: ClaimKey) {
+    pub(super) fn remove(&self, key: ClaimKey) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
@@ -53,7 +53,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for ClaimRenewal {
     fn drop(&mut self) {
         self.task.abort();
     }
