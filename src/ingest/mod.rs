@@ -26,7 +26,7 @@ mod rings;
 mod run;
 pub mod schedule;
 mod sweep;
-mod trace;
+mod completeness;
 mod verdict;
 mod walk;
 

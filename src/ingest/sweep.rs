@@ -9,7 +9,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ingest::run::Run;
-use crate::ingest::trace::Trace;
+use crate::ingest::completeness::WalkRecord;
 use crate::ingest::verdict::Halt;
 use crate::model::id::ProviderRecordId;
 use crate::model::time::Window;
@@ -24,25 +24,25 @@ const BEFORE: TimeDelta = TimeDelta::seconds(1);
 pub(super) const BEHIND: TimeDelta = TimeDelta::minutes(10);
 
 impl Run<'_> {
-    /// Returns the stored sessions of `window` that the list read in `trace`, begun at `begun_at`, did not hold.
+    /// Returns the stored sessions of `window` that the list read in `walked`, begun at `begun_at`, did not hold.
     pub(super) async fn missing(
         &self,
         window: &Window,
-        trace: &Trace,
+        walked: &WalkRecord,
         begun_at: DateTime<Utc>,
     ) -> Result<Vec<ProviderRecordId>, Halt> {
-        if !trace.end.is_counted() || trace.has_nameless || !lists_within(window, trace.created) {
+        if !walked.end.is_counted() || walked.has_nameless || !lists_within(window, walked.created) {
             return Ok(Vec::new());
         }
         let inner = Window { from: window.from + MARGIN, to: window.to - MARGIN };
         // a provider with limited retention lists nothing before some instant
-        let first = trace.created.map_or(inner.to, |(first, _)| first);
+        let first = walked.created.map_or(inner.to, |(first, _)| first);
         let inner = if self.is_ring { Window { from: inner.from.max(first), ..inner } } else { inner };
         if inner.from >= inner.to {
             return Ok(Vec::new());
         }
         let (pool, source) = (&self.poller.pool, self.source);
-        let missing = absence::missing(pool, source.id, &inner, begun_at, |id| trace.holds(id)).await;
+        let missing = absence::missing(pool, source.id, &inner, begun_at, |id| walked.holds(id)).await;
         let missing = missing.map_err(Halt::Store)?;
         Ok(self.believed(missing.ids, missing.stored_count))
     }

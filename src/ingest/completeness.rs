@@ -19,7 +19,7 @@ const REJECTS_BORNE: usize = 10;
 
 /// The record of a walk.
 #[derive(Debug)]
-pub(super) struct Trace {
+pub(super) struct WalkRecord {
     pub(super) end: ListEnd,
     /// Sessions created from here on belong to the next run: two readings need not agree about them.
     compared_until: DateTime<Utc>,
@@ -31,7 +31,7 @@ pub(super) struct Trace {
     pub(super) has_nameless: bool,
 }
 
-impl Trace {
+impl WalkRecord {
     /// Begins a walk over `window`; `read_before` is the reading of the walk before it.
     pub(super) fn after(read_before: Option<Reading>, window: &Window) -> Self {
         Self {
