@@ -21,11 +21,11 @@ pub mod reconcile;
 mod units;
 mod plan;
 pub mod replay;
-mod reread;
+mod refresh_open;
 mod rings;
 mod run;
 pub mod schedule;
-mod sweep;
+mod missing_sessions;
 mod completeness;
 mod verdict;
 mod walk;
@@ -219,7 +219,7 @@ async fn run(
     if let OpenSet::ByDetail { settling } = policy.open_set
         && verdict::leaves_calls_open(&outcome)
     {
-        outcome = outcome.and(run.read_again(targets.present.from, settling).await);
+        outcome = outcome.and(run.refresh_open(targets.present.from, settling).await);
     }
     if is_by_creation && outcome.is_ok() {
         outcome = run.read_rings(&policy, extent).await;

@@ -6,7 +6,7 @@ use crate::connector::StreamPolicy;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::ingest::list_end::Reading;
 use crate::ingest::run::Run;
-use crate::ingest::sweep::BEHIND;
+use crate::ingest::missing_sessions::BEHIND;
 use crate::ingest::completeness::WalkRecord;
 use crate::ingest::verdict::Halt;
 use crate::model::page::{Page, Record};

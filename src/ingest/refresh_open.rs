@@ -34,7 +34,7 @@ struct Gathered {
 
 impl Run<'_> {
     /// Refreshes the open sessions created before `listed_from`.
-    pub(super) async fn read_again(&mut self, listed_from: DateTime<Utc>, settling: TimeDelta) -> Result<(), Halt> {
+    pub(super) async fn refresh_open(&mut self, listed_from: DateTime<Utc>, settling: TimeDelta) -> Result<(), Halt> {
         let now = self.poller.clock.now();
         let range = OpenRange {
             created_before: listed_from,
@@ -49,7 +49,7 @@ impl Run<'_> {
         let mut outcome = Ok(());
         let mut last = None;
         for id in open.iter().take(MAX_SESSIONS) {
-            outcome = self.read_one(id, request, &mut gathered).await;
+            outcome = self.refresh_one(id, request, &mut gathered).await;
             if outcome.is_err() {
                 break;
             }
@@ -71,7 +71,7 @@ impl Run<'_> {
         outcome
     }
 
-    async fn read_one(
+    async fn refresh_one(
         &mut self,
         id: &ProviderRecordId,
         request: PageRequest<'_>,
