@@ -114,7 +114,7 @@ pub trait Connector: Send + Sync {
 
     /// Returns the provider's own daily totals for the window, where it has them. Where its days begin is up to the
     /// provider.
-    async fn days(&self, stream: Stream, request: PageRequest<'_>) -> Result<Option<Vec<DayTotal>>, PullError> {
+    async fn daily_totals(&self, stream: Stream, request: PageRequest<'_>) -> Result<Option<Vec<DayTotal>>, PullError> {
         let _ = (stream, request);
         Ok(None)
     }

@@ -30,20 +30,20 @@ pub(super) async fn figures(
     let Some((first, last)) = days.first().zip(days.last()) else { return Ok(Vec::new()) };
     let range = Window { from: first.from, to: last.to };
     let request = PageRequest { window: &range, cursor: None, now: poller.clock.now() };
-    let table = match source.backfill_connector.days(Stream::Sessions, request).await {
-        Ok(Some(table)) => table,
+    let totals = match source.backfill_connector.daily_totals(Stream::Sessions, request).await {
+        Ok(Some(totals)) => totals,
         Ok(None) => return Ok(Vec::new()),
         Err(error) => {
             tracing::info!(source = %source.slug, error = %error, "the provider's daily totals could not be read");
             return Ok(Vec::new());
         }
     };
-    let table: BTreeMap<NaiveDate, DayTotal> = table.into_iter().map(|total| (total.day, total)).collect();
+    let totals: BTreeMap<NaiveDate, DayTotal> = totals.into_iter().map(|total| (total.day, total)).collect();
     let around = Window { from: range.from - TimeDelta::days(1), to: range.to + TimeDelta::days(1) };
     let hours = reconciliation::by_hour(&poller.pool, source.id, &around).await?;
-    let offset_hours = border(&days, &table, &hours);
+    let offset_hours = border(&days, &totals, &hours);
     let figures = |day: &Window| {
-        let total = table.get(&day.from.date_naive())?;
+        let total = totals.get(&day.from.date_naive())?;
         let count = i64::try_from(total.session_count).unwrap_or(i64::MAX);
         Some((*day, DayFigures { count, minutes: total.minutes, offset_hours }))
     };
@@ -69,11 +69,11 @@ pub(super) fn are_alike(theirs: Decimal, ours: Decimal) -> bool {
 /// Returns the offset by which most days agree; prefers UTC among equals.
 fn border(
     days: &[Window],
-    table: &BTreeMap<NaiveDate, DayTotal>,
+    totals: &BTreeMap<NaiveDate, DayTotal>,
     hours: &[(DateTime<Utc>, i64, Decimal)],
 ) -> Option<i32> {
     let told: Vec<(&Window, &DayTotal)> =
-        days.iter().filter_map(|day| Some((day, table.get(&day.from.date_naive())?))).collect();
+        days.iter().filter_map(|day| Some((day, totals.get(&day.from.date_naive())?))).collect();
     let agreeing = |offset: i32| {
         let agrees = |(day, total): &&(&Window, &DayTotal)| {
             let day = shifted(day, offset);

@@ -14,7 +14,7 @@ use crate::providers::listing;
 use crate::providers::realtimekit::client;
 
 /// Returns the totals of the days that touch `window`; `None` where the provider has none, or none that can be read.
-pub(super) async fn table(
+pub(super) async fn read(
     api: &ApiClient,
     sessions_path: &str,
     window: &Window,
