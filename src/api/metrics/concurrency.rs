@@ -108,12 +108,12 @@ fn check_laid(raw_query: &RawQuery, faults: &mut Faults) {
         let detail = "By hour of the week, the granularity is always `hour`: omit `granularity`.";
         faults.note(&said.at, "conflicting_parameters", detail);
     }
-    let places = [
+    let locations = [
         raw_query.compare.as_ref().map(|said| &said.at),
         raw_query.top.as_ref().map(|said| &said.at),
         raw_query.totals_by.first().map(|said| &said.at),
     ];
-    for at in places.into_iter().flatten() {
+    for at in locations.into_iter().flatten() {
         let detail = format!("`by=hour_of_week` does not support `{at}`: omit it, or query by bucket.");
         faults.note(at, "conflicting_parameters", detail);
     }

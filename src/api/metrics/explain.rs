@@ -21,7 +21,7 @@ use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::parameters::{FieldParameters, AsOfParameter, texts};
 use crate::api::metrics::question::{Understood, body, understand};
 use crate::api::parameters::time::{TimeParameters, instant};
-use crate::api::parameters::{Asked, Faults, Place, Said, parameter_groups};
+use crate::api::parameters::{Asked, Faults, FaultLocation, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::catalog::Catalog;
@@ -115,7 +115,7 @@ pub(crate) async fn ask_explanation(
     JsonBody(mut body): JsonBody,
 ) -> Result<Json<Explanation>, ApiError> {
     let mut faults = Faults::default();
-    let at = |name: &str| Place::Pointer(format!("/{name}"));
+    let at = |name: &str| FaultLocation::Pointer(format!("/{name}"));
     let mut own = |name: &str| body.as_object_mut().and_then(|members| members.remove(name));
     let (group, since, drivers) = (own("group"), own("changed_since"), own("drivers"));
     for name in NOT_OF_ONE_FIGURE {
@@ -136,8 +136,8 @@ pub(crate) async fn ask_explanation(
             Vec::new()
         }
     };
-    let place = |place: usize| Place::Pointer(format!("/drivers/{place}"));
-    let drivers = named.iter().enumerate().filter_map(|(at, name)| text(place(at), name, &mut faults)).collect();
+    let location = |index: usize| FaultLocation::Pointer(format!("/drivers/{index}"));
+    let drivers = named.iter().enumerate().filter_map(|(at, name)| text(location(at), name, &mut faults)).collect();
     let mut raw_query = body::read(&body, &mut faults);
     let values = choose(&mut raw_query, group.as_ref(), &at("group"), &mut faults);
     respond(&state, Asking { raw_query, values, since, drivers }, faults).await
@@ -209,7 +209,7 @@ fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
     dimension
 }
 
-fn text(at: Place, value: &Value, faults: &mut Faults) -> Option<Said> {
+fn text(at: FaultLocation, value: &Value, faults: &mut Faults) -> Option<Said> {
     let text = value.as_str().map(ToOwned::to_owned);
     if text.is_none() {
         faults.note(&at, "wrong_type", "The value must be a text.");

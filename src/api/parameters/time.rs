@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::api::parameters::nearest::nearest;
-use crate::api::parameters::{Faults, Place, Said};
+use crate::api::parameters::{Faults, FaultLocation, Said};
 use crate::model::time::{sane, sane_range};
 use crate::query::calendar::start_of_day;
 use crate::query::range::{NAMES, TimeRange};
@@ -148,7 +148,7 @@ pub(crate) fn between(
         return Some(range);
     }
     // the end of today is after the earliest time, so at least one end was given
-    let at = from.or(to).map_or(Place::from("from"), |said| said.at.clone());
+    let at = from.or(to).map_or(FaultLocation::from("from"), |said| said.at.clone());
     let written =
         |said: Option<&Said>, otherwise: &str| said.map_or(otherwise.to_owned(), |said| format!("`{}`", said.text));
     let (from, to) = (written(from, "the beginning"), written(to, "the end of today"));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::api::metrics::question::raw_query::{CompareSaid, RawQuery, FilterSaid, TopSaid};
 use crate::api::parameters::time::TimeSaid;
-use crate::api::parameters::{Faults, Place, Said};
+use crate::api::parameters::{Faults, FaultLocation, Said};
 
 /// Fields of the body.
 pub(crate) const FIELDS: [&str; 11] = [
@@ -53,7 +53,7 @@ pub(crate) fn read(body: &Value, faults: &mut Faults) -> RawQuery {
             until: end("to", faults),
             align: compare.text("align", faults),
             elapsed: compare.text("elapsed", faults),
-            at: compare.place("to"),
+            at: compare.location("to"),
         });
     }
     if let Some(top) = question.object("top", &["dimension", "by", "n"], faults) {
@@ -61,7 +61,7 @@ pub(crate) fn read(body: &Value, faults: &mut Faults) -> RawQuery {
             dimension: top.text("dimension", faults),
             by: top.text("by", faults),
             count: top.number("n", faults),
-            at: Place::Pointer("/top".to_owned()),
+            at: FaultLocation::Pointer("/top".to_owned()),
         });
     }
     raw_query.filters = filters(&question, faults);
@@ -75,12 +75,12 @@ fn filters(question: &Object<'_>, faults: &mut Faults) -> Vec<FilterSaid> {
         let Some(filter) = Object::of(value, pointer.clone(), &["field", "op", "values"], faults) else { continue };
         let Some(field) = filter.text("field", faults) else {
             if !filter.map.contains_key("field") {
-                faults.note(filter.place("field"), "missing_field", "The condition has no `field`; name a dimension.");
+                faults.note(filter.location("field"), "missing_field", "The condition has no `field`; name a dimension.");
             }
             continue;
         };
         let (op, values) = (filter.text("op", faults), filter.texts("values", faults));
-        filters.push(FilterSaid { field, op, values, at: Place::Pointer(pointer) });
+        filters.push(FilterSaid { field, op, values, at: FaultLocation::Pointer(pointer) });
     }
     filters
 }
@@ -95,7 +95,7 @@ impl<'v> Object<'v> {
     fn of(value: &'v Value, pointer: String, known: &[&str], faults: &mut Faults) -> Option<Self> {
         let Value::Object(map) = value else {
             faults.note(
-                Place::Pointer(pointer),
+                FaultLocation::Pointer(pointer),
                 "wrong_type",
                 format!("The value must be an object, not {}.", kind(value)),
             );
@@ -103,14 +103,14 @@ impl<'v> Object<'v> {
         };
         for name in map.keys().filter(|name| !known.contains(&name.as_str())) {
             let escaped = name.replace('~', "~0").replace('/', "~1");
-            let at = Place::Pointer(format!("{pointer}/{escaped}"));
+            let at = FaultLocation::Pointer(format!("{pointer}/{escaped}"));
             faults.note_unknown(at, "unknown_field", name, known.iter().copied());
         }
         Some(Self { map, pointer })
     }
 
-    fn place(&self, name: &str) -> Place {
-        Place::Pointer(format!("{}/{name}", self.pointer))
+    fn location(&self, name: &str) -> FaultLocation {
+        FaultLocation::Pointer(format!("{}/{name}", self.pointer))
     }
 
     fn object(&self, name: &str, known: &[&str], faults: &mut Faults) -> Option<Self> {
@@ -121,7 +121,7 @@ impl<'v> Object<'v> {
         match self.map.get(name)? {
             Value::Array(values) => Some(values),
             other => {
-                faults.note(self.place(name), "wrong_type", format!("The value must be a list, not {}.", kind(other)));
+                faults.note(self.location(name), "wrong_type", format!("The value must be a list, not {}.", kind(other)));
                 None
             }
         }
@@ -131,7 +131,7 @@ impl<'v> Object<'v> {
     fn texts(&self, name: &str, faults: &mut Faults) -> Option<Vec<Said>> {
         let mut texts: Vec<Said> = Vec::new();
         for (place, value) in self.list(name, faults)?.iter().enumerate() {
-            let at = Place::Pointer(format!("{}/{name}/{place}", self.pointer));
+            let at = FaultLocation::Pointer(format!("{}/{name}/{place}", self.pointer));
             // a group value is a text in every response, even where it is a number
             let said = match value {
                 Value::Number(number) => Some(Said { at, text: number.to_string() }),
@@ -143,15 +143,15 @@ impl<'v> Object<'v> {
     }
 
     fn text(&self, name: &str, faults: &mut Faults) -> Option<Said> {
-        usable(self.place(name), self.map.get(name)?, faults)
+        usable(self.location(name), self.map.get(name)?, faults)
     }
 
     fn number(&self, name: &str, faults: &mut Faults) -> Option<Said> {
         match self.map.get(name)? {
-            Value::Number(number) => Some(Said { at: self.place(name), text: number.to_string() }),
+            Value::Number(number) => Some(Said { at: self.location(name), text: number.to_string() }),
             other => {
                 faults.note(
-                    self.place(name),
+                    self.location(name),
                     "wrong_type",
                     format!("The value must be a number, not {}.", kind(other)),
                 );
@@ -162,17 +162,17 @@ impl<'v> Object<'v> {
 
     fn flag(&self, name: &str, faults: &mut Faults) -> Option<Said> {
         match self.map.get(name)? {
-            Value::Bool(flag) => Some(Said { at: self.place(name), text: flag.to_string() }),
+            Value::Bool(flag) => Some(Said { at: self.location(name), text: flag.to_string() }),
             other => {
                 let detail = format!("The value must be true or false, not {}.", kind(other));
-                faults.note(self.place(name), "wrong_type", detail);
+                faults.note(self.location(name), "wrong_type", detail);
                 None
             }
         }
     }
 }
 
-fn usable(at: Place, value: &Value, faults: &mut Faults) -> Option<Said> {
+fn usable(at: FaultLocation, value: &Value, faults: &mut Faults) -> Option<Said> {
     match value {
         Value::String(text) if text.trim().is_empty() || text.contains('\0') => {
             faults.note(&at, "empty_value", "The value is not usable; omit it instead.");

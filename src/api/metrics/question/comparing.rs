@@ -31,7 +31,7 @@ pub(super) fn comparison(
     let minute = DateTime::from_timestamp(now.timestamp() / 60 * 60, 0).unwrap_or(now);
     let comparison = Comparison::of(wanted, asked, minute);
     if comparison.is_none() {
-        let at = raw_query.compare.as_ref().map_or_else(|| raw_query.place("compare"), |said| said.at.clone());
+        let at = raw_query.compare.as_ref().map_or_else(|| raw_query.location("compare"), |said| said.at.clone());
         let detail = "The periods cannot be compared: the range has not begun, or the compared period is empty.";
         faults.note(&at, "nothing_to_compare", detail);
     }

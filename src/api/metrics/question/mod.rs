@@ -151,7 +151,7 @@ fn pieces(
         }
         let next = Granularity::finest_allowed(range, zone).as_str();
         let detail = format!("The range has more than {max} buckets; use granularity={next} or a coarser one.");
-        faults.note_near(&raw_query.place_of_granularity(), "too_many_buckets", detail, vec![next.to_owned()]);
+        faults.note_near(&raw_query.granularity_location(), "too_many_buckets", detail, vec![next.to_owned()]);
     }
     Some((granularity, buckets?))
 }

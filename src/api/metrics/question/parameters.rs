@@ -15,7 +15,7 @@ use crate::api::formats::FormParameter;
 use crate::api::metrics::question::raw_query::{CompareSaid, RawQuery, FilterSaid, TopSaid};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::list;
-use crate::api::parameters::{Place, Said, parameter_groups};
+use crate::api::parameters::{FaultLocation, Said, parameter_groups};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::is_filterable;
 
@@ -202,14 +202,14 @@ impl MetricParameters {
                 until: said("compare_to", &shape.compare_to),
                 align: said("align", &shape.align),
                 elapsed: said("elapsed", &shape.elapsed),
-                at: Place::from("compare"),
+                at: FaultLocation::from("compare"),
             }),
             totals_by: texts("totals_by", shape.totals_by.as_deref()),
             top: top.iter().any(|text| text.is_some()).then(|| TopSaid {
                 dimension: said("top_dimension", &shape.top_dimension),
                 by: said("top_by", &shape.top_by),
                 count: said("top", &shape.top),
-                at: Place::from("top"),
+                at: FaultLocation::from("top"),
             }),
             require_fresh: said("require_fresh", &shape.require_fresh),
             as_known_at: self.as_of.said(),

@@ -1,10 +1,10 @@
-//! A metric query as given: texts and their places, before any check.
+//! A metric query as given: texts and their locations, before any check.
 //!
 //! Both URL parameters and a JSON body become this type, so that the same rules read both, and a fault is
-//! reported at the place where it was made.
+//! reported at the location where it was made.
 
 use crate::api::parameters::time::TimeSaid;
-use crate::api::parameters::{Place, Said};
+use crate::api::parameters::{FaultLocation, Said};
 
 /// A query as given.
 #[derive(Debug, Clone, Default)]
@@ -33,8 +33,8 @@ pub(crate) struct FilterSaid {
     pub(crate) op: Option<Said>,
     /// `None`: none were given.
     pub(crate) values: Option<Vec<Said>>,
-    /// Place of the whole condition.
-    pub(crate) at: Place,
+    /// Location of the whole condition.
+    pub(crate) at: FaultLocation,
 }
 
 /// A comparison as given.
@@ -45,8 +45,8 @@ pub(crate) struct CompareSaid {
     pub(crate) until: Option<Said>,
     pub(crate) align: Option<Said>,
     pub(crate) elapsed: Option<Said>,
-    /// Place of `to`.
-    pub(crate) at: Place,
+    /// Location of `to`.
+    pub(crate) at: FaultLocation,
 }
 
 /// The greatest groups as requested.
@@ -55,21 +55,21 @@ pub(crate) struct TopSaid {
     pub(crate) dimension: Option<Said>,
     pub(crate) by: Option<Said>,
     pub(crate) count: Option<Said>,
-    /// Place of the whole field.
-    pub(crate) at: Place,
+    /// Location of the whole field.
+    pub(crate) at: FaultLocation,
 }
 
 impl RawQuery {
-    /// Returns the place of a field that was left out: its name is the same in both forms.
-    pub(super) fn place(&self, name: &str) -> Place {
-        if self.is_body { Place::Pointer(format!("/{name}")) } else { Place::from(name) }
+    /// Returns the location of a field that was left out: its name is the same in both forms.
+    pub(super) fn location(&self, name: &str) -> FaultLocation {
+        if self.is_body { FaultLocation::Pointer(format!("/{name}")) } else { FaultLocation::from(name) }
     }
 
-    /// Returns the place of the granularity.
-    pub(super) fn place_of_granularity(&self) -> Place {
+    /// Returns the location of the granularity.
+    pub(super) fn granularity_location(&self) -> FaultLocation {
         match &self.granularity {
             Some(said) => said.at.clone(),
-            None if self.is_body => Place::Pointer("/time/granularity".to_owned()),
+            None if self.is_body => FaultLocation::Pointer("/time/granularity".to_owned()),
             None => "granularity".into(),
         }
     }

@@ -14,11 +14,11 @@ use crate::query::metrics::{MAX_DIMENSIONS, MAX_METRICS};
 pub(super) fn metrics(raw_query: &RawQuery, faults: &mut Faults) -> Vec<&'static Metric> {
     if raw_query.metrics.is_empty() {
         let code = if raw_query.is_body { "missing_field" } else { "missing_parameter" };
-        faults.note(raw_query.place("metrics"), code, "Name at least one metric; see /v1/metrics.");
+        faults.note(raw_query.location("metrics"), code, "Name at least one metric; see /v1/metrics.");
     }
     if raw_query.metrics.len() > MAX_METRICS {
         let detail = format!("A query can have at most {MAX_METRICS} metrics; query the others separately.");
-        faults.note(raw_query.place("metrics"), "too_many_metrics", detail);
+        faults.note(raw_query.location("metrics"), "too_many_metrics", detail);
     }
     let mut found = Vec::new();
     for said in &raw_query.metrics {
@@ -35,7 +35,7 @@ pub(super) fn metrics(raw_query: &RawQuery, faults: &mut Faults) -> Vec<&'static
 pub(super) fn dimensions(raw_query: &RawQuery, faults: &mut Faults) -> Vec<Dimension> {
     if raw_query.dimensions.len() > MAX_DIMENSIONS {
         let detail = format!("Values can be grouped by at most {MAX_DIMENSIONS} dimensions.");
-        faults.note(raw_query.place("dimensions"), "too_many_dimensions", detail);
+        faults.note(raw_query.location("dimensions"), "too_many_dimensions", detail);
     }
     raw_query.dimensions.iter().filter_map(|said| dimension(said, faults)).collect()
 }
@@ -64,7 +64,7 @@ pub(super) fn check_groups(raw_query: &RawQuery, metrics: &[&'static Metric], di
                 "`{id}` cannot be grouped by `{name}`: {why}. Omit `{name}`, or query {}.",
                 possible.join(", ")
             );
-            faults.note(place_of(raw_query, &raw_query.dimensions, name), code, detail);
+            faults.note(location_of(raw_query, &raw_query.dimensions, name), code, detail);
         }
     }
 }
@@ -75,9 +75,9 @@ fn is_told_by(metric: &Metric, dimension: Dimension) -> bool {
     metric.can_be_grouped_by(dimension) && !is_counted_in_each
 }
 
-/// Returns the place of a dimension in the query.
-fn place_of(raw_query: &RawQuery, said: &[Said], name: &str) -> crate::api::parameters::Place {
-    said.iter().find(|said| said.text == name).map_or_else(|| raw_query.place("dimensions"), |said| said.at.clone())
+/// Returns the location of a dimension in the query.
+fn location_of(raw_query: &RawQuery, said: &[Said], name: &str) -> crate::api::parameters::FaultLocation {
+    said.iter().find(|said| said.text == name).map_or_else(|| raw_query.location("dimensions"), |said| said.at.clone())
 }
 
 pub(super) fn totals_by(raw_query: &RawQuery, dimensions: &[Dimension], faults: &mut Faults) -> Vec<Dimension> {
@@ -147,7 +147,7 @@ fn check_rest(raw_query: &RawQuery, metrics: &[&'static Metric], dimension: Dime
             "`{}` has no value for all other groups of `{name}` as one: its groups do not add up. Omit `top`.",
             metric.id
         );
-        let at = raw_query.top.as_ref().map_or_else(|| raw_query.place("top"), |said| said.at.clone());
+        let at = raw_query.top.as_ref().map_or_else(|| raw_query.location("top"), |said| said.at.clone());
         faults.note(&at, "rest_not_possible", detail);
     }
 }
