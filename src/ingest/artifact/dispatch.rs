@@ -157,13 +157,13 @@ impl<'a> Pass<'a> {
             self.backlog.look_again();
         }
         let streams: Vec<Stream> = self.streams.iter().map(|planned| planned.stream).collect();
-        let places = self.backlog.places(&streams);
-        if places.is_empty() && !is_time {
+        let limits = self.backlog.claim_limits(&streams);
+        if limits.is_empty() && !is_time {
             return None;
         }
         self.looked_at = Instant::now();
         let runs = self.summaries.iter().map(|(stream, summary)| (*stream, summary.run_id)).collect();
-        Some(Claim { places, runs })
+        Some(Claim { limits, runs })
     }
 
     fn is_batch_due(&self, is_idle: bool) -> bool {
@@ -195,7 +195,7 @@ impl<'a> Pass<'a> {
         for one in &claimed.tasks {
             self.renewal.add(&one.task);
         }
-        self.backlog.add(claimed.tasks, &claimed.places);
+        self.backlog.add(claimed.tasks, &claimed.limits);
         let now = self.poller.clock.now();
         for paused in self.backlog.take(&claimed.paused) {
             self.batch.add(Finished::untried(paused, now));
