@@ -22,7 +22,7 @@ const MAX_SOCKET_PATH_BYTES: usize = 103;
 
 /// The folders of one cluster, locked for this process alone.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ClusterFolder {
     /// The folder that contains the others.
     pub(super) root: PathBuf,
     /// Postgres's own data folder.
@@ -37,7 +37,7 @@ pub(super) struct Place {
     _lock: File,
 }
 
-impl Place {
+impl ClusterFolder {
     /// Creates the folders and takes the lock.
     pub(super) fn claim(wanted: &Path, account: Account) -> Result<Self, PostgresError> {
         let wanted = std::path::absolute(wanted).map_err(PostgresError::io("resolve", wanted))?;
