@@ -50,7 +50,7 @@ parameter_groups! {
 
 /// End of a page: the range of the first page, and the sort key of the last row.
 #[derive(Debug, Serialize, Deserialize)]
-struct Position {
+struct KeysetPosition {
     range: Option<(DateTime<Utc>, DateTime<Utc>)>,
     key: LedgerKey,
 }
@@ -100,7 +100,7 @@ pub(crate) async fn list_ledger(
     // bound to the time parameters as given: a named range moves on between pages
     let question = format!("ledger {:?} {filter:?} {kinds:?}", given.time);
     let mut filter = SessionFilter { started: range, ..filter };
-    let after = given.page.after::<Position>(&question, &mut faults).map(|position| {
+    let after = given.page.after::<KeysetPosition>(&question, &mut faults).map(|position| {
         filter.started = position.range.map(|(from, to)| TimeRange { from, to });
         position.key
     });
@@ -121,7 +121,7 @@ pub(crate) async fn list_ledger(
     let mut items = whole.read(after, limit + 1).await?;
     let page = Page::cut(&mut items, limit, |last| {
         let range = started.map(|range| (range.from, range.to));
-        cursor::encode(&question, &Position { range, key: WholeLedger::key(last) })
+        cursor::encode(&question, &KeysetPosition { range, key: WholeLedger::key(last) })
     });
     let next = page.next.clone();
     let response = if form == Form::Json {

@@ -37,7 +37,7 @@ parameter_groups! {
 
 /// End of a page.
 #[derive(Debug, Serialize, Deserialize)]
-struct Position {
+struct KeysetPosition {
     range: (DateTime<Utc>, DateTime<Utc>),
     row: RowPosition,
 }
@@ -83,16 +83,16 @@ pub(crate) async fn list_rows(
     check_rows(&raw_query, &mut faults);
     // bound to the parameters as given, not to the instants they meant at the time
     let question = format!("rows {:?}", given.figure);
-    let after = given.page.after::<Position>(&question, &mut faults);
+    let after = given.page.after::<KeysetPosition>(&question, &mut faults);
     let (form, limit) = (given.form.read(&headers, &mut faults), given.page.limit(&mut faults));
-    if let Some(Position { range: (from, to), row }) = &after {
+    if let Some(KeysetPosition { range: (from, to), row }) = &after {
         for at in [*from, *to, row.at] {
             check_instant(Some(at), &mut faults);
         }
     }
     let mut understood = understand(&state, &raw_query, Granularity::None, MAX_BUCKETS, faults).await?;
     let form = form?;
-    let after = after.map(|Position { range: (from, to), row }| {
+    let after = after.map(|KeysetPosition { range: (from, to), row }| {
         understood.query.range = TimeRange { from, to };
         row
     });
@@ -103,7 +103,7 @@ pub(crate) async fn list_rows(
     let mut items = rows(&Snapshot::take(&state.pool).await?, &subject, after, limit + 1, now).await?;
     let page = Page::cut(&mut items, limit, |last| {
         let range = (subject.query.range.from, subject.query.range.to);
-        cursor::encode(&question, &Position { range, row: last.position.clone() })
+        cursor::encode(&question, &KeysetPosition { range, row: last.position.clone() })
     });
     let range = Some(subject.query.range);
     let freshness = Freshness::over(catalog, &subject.sources, range, now, state.health.stale_after);
