@@ -11,7 +11,7 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::connector::record::{self, Fields, DriftItems};
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::field::{FieldPresence, WatchedField};
-use crate::model::outcome::Outcome;
+use crate::model::session_outcome::SessionOutcome;
 use crate::model::page::Reject;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
 use crate::model::time;
@@ -81,7 +81,7 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, drift: &D
         kind: SessionKind::Avatar,
         provider_status,
         state,
-        outcome: Outcome::NotApplicable,
+        outcome: SessionOutcome::NotApplicable,
         is_flagged_unresolved: None,
         channel: None,
         person: None,

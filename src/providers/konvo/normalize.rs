@@ -14,7 +14,7 @@ use crate::connector::record::{Fields, DriftItems};
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, SenderRole, TrailStep};
-use crate::model::outcome::Outcome;
+use crate::model::session_outcome::SessionOutcome;
 use crate::model::page::{Page, Reject};
 use crate::model::person::PersonRef;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
@@ -101,7 +101,7 @@ pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> 
             Some(false) => SessionState::Open,
             None => SessionState::Unknown,
         },
-        outcome: Outcome::from_flags(completed, unresolved),
+        outcome: SessionOutcome::from_flags(completed, unresolved),
         is_flagged_unresolved: unresolved,
         channel,
         person: person(&fields),

@@ -11,7 +11,7 @@ use crate::connector::record::{Fields, DriftItems};
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::id::ProviderRecordId;
-use crate::model::outcome::Outcome;
+use crate::model::session_outcome::SessionOutcome;
 use crate::model::page::Reject;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
 
@@ -107,7 +107,7 @@ pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> 
         kind: kind(&fields, session_type.as_deref()),
         provider_status,
         state,
-        outcome: Outcome::NotApplicable,
+        outcome: SessionOutcome::NotApplicable,
         is_flagged_unresolved: None,
         channel: None,
         person: None,

@@ -2,7 +2,7 @@
 
 use tributary::connector::FACT_FILTER_MEANING;
 use tributary::model::message::SenderRole;
-use tributary::model::outcome::Outcome;
+use tributary::model::session_outcome::SessionOutcome;
 use tributary::model::page::PageRequest;
 use tributary::model::session::{EndSource, SessionState};
 
@@ -129,7 +129,7 @@ async fn samples_give_the_values_worked_out_by_hand() {
 async fn what_was_not_asked_for_is_unknown() {
     let page = one_page(sample!("bare-no-flags")).await;
     let session = &page.records[0].session;
-    assert_eq!((session.outcome, session.state), (Outcome::Unknown, SessionState::Unknown));
+    assert_eq!((session.outcome, session.state), (SessionOutcome::Unknown, SessionState::Unknown));
     assert_eq!((&session.messages, &session.trail), (&None, &None));
     assert_eq!((session.duration_seconds, session.is_flagged_unresolved), (None, None));
     let page = one_page(sample!("empty")).await;
@@ -160,7 +160,7 @@ async fn the_filters_meaning_is_learnt_from_a_late_change() {
     let page = fetch_at(&*connector, &after_creation, None, NOW).await.unwrap();
     assert_eq!(page.facts[FACT_FILTER_MEANING], "updated");
     let session = &page.records[0].session;
-    assert_eq!((session.outcome, session.duration_seconds), (Outcome::Resolved, Some(dec("576000"))));
+    assert_eq!((session.outcome, session.duration_seconds), (SessionOutcome::Resolved, Some(dec("576000"))));
     // A window with its creation, or after its change, proves nothing.
     let after_change = Window { from: at("2026-03-05T00:00:00Z"), to: at("2026-04-01T00:00:00Z") };
     for window in [window(), after_change] {
@@ -194,7 +194,7 @@ async fn messages_may_hold_anything() {
           7]}]}"#;
     let page = one_page(BODY).await;
     let session = &page.records[0].session;
-    assert_eq!((session.outcome, session.duration_seconds), (Outcome::Resolved, None));
+    assert_eq!((session.outcome, session.duration_seconds), (SessionOutcome::Resolved, None));
     assert_eq!(drift(&page, "unreadable_value", "/status/completed_at", "before created_at"), 1);
     let messages = session.messages.as_ref().unwrap();
     assert_eq!(messages.len(), 2);

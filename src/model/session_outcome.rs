@@ -2,7 +2,7 @@
 
 /// The outcome of a conversation, as far as its provider reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum SessionOutcome {
     /// Completed, and not flagged unresolved.
     Resolved,
     /// Completed, and flagged unresolved.
@@ -15,7 +15,7 @@ pub enum Outcome {
     NotApplicable,
 }
 
-impl Outcome {
+impl SessionOutcome {
     /// Returns the value in `core.sessions.outcome`.
     pub fn as_str(self) -> &'static str {
         match self {
