@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use crate::ingest::artifact::attempt::{Ending, Finished};
-use crate::ingest::artifact::outcome::Outcome;
+use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
 use crate::ingest::{Poller, Source};
 use crate::store::StoreError;
 use crate::store::artifact::journal::PassProgress;
@@ -152,7 +152,7 @@ async fn save_refused(
     let (class, detail) = (class.to_owned(), detail.to_owned());
     // refused bytes are refused again; a later version may be able to save what crashes now
     let is_lasting = matches!(trouble, Trouble::Database(_));
-    let failed = Outcome::Failed { class: class.clone(), detail: detail.clone(), is_lasting };
+    let failed = AttemptOutcome::Failed { class: class.clone(), detail: detail.clone(), is_lasting };
     let decision = one.decide(&failed);
     let bodies = if matches!(trouble, Trouble::Crash) { Vec::new() } else { one.gathered.bodies() };
     let (_, progress) =

@@ -14,7 +14,7 @@ mod claiming;
 mod dispatch;
 mod gathered;
 mod claim_renewal;
-mod outcome;
+mod attempt_outcome;
 mod participants;
 pub mod pass;
 mod reports;

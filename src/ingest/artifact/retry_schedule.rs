@@ -39,7 +39,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::connector::ArtifactPolicy;
 use crate::ingest::artifact::ages::next_age;
-use crate::ingest::artifact::outcome::{Moment, Outcome};
+use crate::ingest::artifact::attempt_outcome::{Moment, AttemptOutcome};
 use crate::model::artifact::{Absence, ArtifactState};
 use crate::model::stream::Stream;
 use crate::store::artifact::{Decision, Owed, Task};
@@ -75,54 +75,54 @@ const LONGEST_REFUSED: TimeDelta = TimeDelta::hours(1);
 const MOST_REFUSALS: i32 = 30;
 
 /// Decides the next state of the task.
-pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, moment: Moment) -> Decision {
+pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &AttemptOutcome, moment: Moment) -> Decision {
     let by_age = next_age(task, policy, moment.now);
     let table = Table { task, policy, moment, by_age };
     let has_content = matches!(task.state, ArtifactState::Available | ArtifactState::Empty);
     match outcome {
-        Outcome::Found => Table::known(ArtifactState::Available, table.settles_at(), None),
+        AttemptOutcome::Found => Table::known(ArtifactState::Available, table.settles_at(), None),
         // the round continues: it began when it was due
-        Outcome::MoreToAsk => Decision {
+        AttemptOutcome::MoreToAsk => Decision {
             state: task.state,
             next_try_at: Some(task.due_at),
             reason: task.reason.clone(),
             detail: None,
             owed: task.owed,
         },
-        Outcome::FoundEmpty => {
+        AttemptOutcome::FoundEmpty => {
             // data that the provider fills in late looks empty at first
             let next = by_age.filter(|at| task.counts_from().is_none_or(|from| *at <= from + policy.settles_after));
             let state = if task.state == ArtifactState::Available { task.state } else { ArtifactState::Empty };
             Table::known(state, next, Some("no_content"))
         }
-        Outcome::FoundPart { detail } => table.fault("incomplete", detail, Some(ArtifactState::Available)),
-        Outcome::FoundWithout(absence) => table.absent(*absence, Some(ArtifactState::Available)),
+        AttemptOutcome::FoundPart { detail } => table.fault("incomplete", detail, Some(ArtifactState::Available)),
+        AttemptOutcome::FoundWithout(absence) => table.absent(*absence, Some(ArtifactState::Available)),
         // data stored once is kept, even if the provider deletes it
-        Outcome::Absent(absence) if has_content && task.owed.faults_since().is_none() => {
+        AttemptOutcome::Absent(absence) if has_content && task.owed.faults_since().is_none() => {
             Table::known(task.state, table.settles_at(), Some(absence.as_str()))
         }
-        Outcome::Absent(absence) => table.absent(*absence, has_content.then_some(task.state)),
-        Outcome::Failed { class, detail, is_lasting: true } => {
+        AttemptOutcome::Absent(absence) => table.absent(*absence, has_content.then_some(task.state)),
+        AttemptOutcome::Failed { class, detail, is_lasting: true } => {
             table.lasting(class, detail, has_content.then_some(task.state))
         }
-        Outcome::Failed { class, detail, is_lasting: false } => {
+        AttemptOutcome::Failed { class, detail, is_lasting: false } => {
             table.fault(class, detail, has_content.then_some(task.state))
         }
-        Outcome::Refused { class, detail, until } => table.refused(class, detail, *until, has_content),
+        AttemptOutcome::Refused { class, detail, until } => table.refused(class, detail, *until, has_content),
     }
 }
 
 /// Returns whether a try confirms (`Some(true)`) or disproves (`Some(false)`) the absence that the previous tries
 /// found.
-pub(super) fn confirms_absence(task: &Task, outcome: &Outcome) -> Option<bool> {
+pub(super) fn confirms_absence(task: &Task, outcome: &AttemptOutcome) -> Option<bool> {
     let absences = [Absence::NotFound, Absence::NoLink, Absence::LinkDead, Absence::ZeroBytes];
     let was_absent = absences.iter().any(|absence| task.reason.as_deref() == Some(absence.as_str()));
     if task.owed.since.is_none() || !was_absent {
         return None;
     }
     match outcome {
-        Outcome::Absent(absence) => Some(task.reason.as_deref() == Some(absence.as_str())),
-        Outcome::Found | Outcome::FoundEmpty => Some(false),
+        AttemptOutcome::Absent(absence) => Some(task.reason.as_deref() == Some(absence.as_str())),
+        AttemptOutcome::Found | AttemptOutcome::FoundEmpty => Some(false),
         _ => None,
     }
 }

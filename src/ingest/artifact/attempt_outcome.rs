@@ -7,7 +7,7 @@ use crate::model::artifact::Absence;
 
 /// Outcome of a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum AttemptOutcome {
     /// Something was stored.
     Found,
     /// It was there and well-formed, and has no content.
@@ -43,7 +43,7 @@ pub(super) enum Outcome {
     },
 }
 
-impl Outcome {
+impl AttemptOutcome {
     /// Returns the outcome of a refused call.
     pub(super) fn refused(error: &PullError) -> Self {
         let class = error.kind.policy().class;
