@@ -15,7 +15,7 @@ use crate::connector::body::LargeAnswers;
 use crate::connector::download::target::Reach;
 use crate::connector::download::{DownloadLimits, Downloader};
 use crate::connector::http::{ApiClient, HttpLimits, Priority, http_client};
-use crate::connector::limits::bucket::{Bucket, LocalLedger};
+use crate::connector::limits::token_bucket::{TokenBucket, LocalLedger};
 use crate::connector::limits::{CallBudget, Ledger};
 use crate::connector::{Connector, ConnectorSettings, ProviderEntry};
 use crate::ingest::Source;
@@ -168,7 +168,7 @@ fn call_budget(shared: &SharedBudget, pool: Option<&PgPool>) -> CallBudget {
     let ledger: Arc<dyn Ledger> = if let Some(pool) = pool {
         Arc::new(SharedLedger { pool: pool.clone(), key: shared.key.clone() })
     } else {
-        let bucket = if shared.ceiling.is_some() { Bucket::new } else { Bucket::unless_stated };
+        let bucket = if shared.ceiling.is_some() { TokenBucket::new } else { TokenBucket::unless_stated };
         Arc::new(LocalLedger::new(bucket(shared.requests_per_minute(), shared.share_permille)))
     };
     CallBudget::new(ledger)

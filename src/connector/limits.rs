@@ -10,7 +10,7 @@
 //! refusal of another instance's call stops it in time. Stated limits are written when they are news, or when calls
 //! grow short.
 
-pub mod bucket;
+pub mod token_bucket;
 pub mod headers;
 
 use std::ops::Range;
@@ -23,7 +23,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::Clock;
-use crate::connector::limits::bucket::{Bucket, LocalLedger};
+use crate::connector::limits::token_bucket::{TokenBucket, LocalLedger};
 use crate::connector::limits::headers::Observation;
 
 /// Longest wait of a caller; a caller that would wait longer gets the instant at which to try again, and keeps no
@@ -166,7 +166,7 @@ impl CallBudget {
     /// Creates a budget for this process alone: this many calls a minute, and four fifths of each quota the
     /// provider states.
     pub fn per_minute(requests_per_minute: u32) -> Self {
-        Self::new(Arc::new(LocalLedger::new(Bucket::new(requests_per_minute, bucket::DEFAULT_SHARE_PERMILLE))))
+        Self::new(Arc::new(LocalLedger::new(TokenBucket::new(requests_per_minute, token_bucket::DEFAULT_SHARE_PERMILLE))))
     }
 
     /// Waits for a call, takes it and returns its number. Refuses at once where the wait would be too long.

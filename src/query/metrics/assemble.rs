@@ -11,7 +11,7 @@ use crate::query::ReadError;
 use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer::{Answer, Bucket, Coverage, MetricRow, Value};
+use crate::query::metrics::answer::{Answer, TimeBucket, Coverage, MetricRow, Value};
 use crate::query::metrics::compare::Change;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::request_echo::request_echo;
@@ -167,7 +167,7 @@ impl<'a> Compared<'a> {
         self.query.comparison.as_ref()?.counterparts.get(place).copied().flatten()
     }
 
-    fn previous_bucket(&self, fed_before: Option<&Feeding<'_>>, place: usize) -> Option<Bucket> {
+    fn previous_bucket(&self, fed_before: Option<&Feeding<'_>>, place: usize) -> Option<TimeBucket> {
         let comparison = self.query.comparison.as_ref()?;
         let (before, place) = (self.before.as_ref()?, self.counterpart(place)?);
         let range = if self.view.is_whole { comparison.range } else { *comparison.buckets.get(place)? };
@@ -193,9 +193,9 @@ impl<'a> Compared<'a> {
             .collect()
     }
 
-    fn bucket(&self, range: TimeRange, status: BucketStatus) -> Bucket {
+    fn bucket(&self, range: TimeRange, status: BucketStatus) -> TimeBucket {
         let zone = self.query.zone;
-        Bucket { start: in_zone(zone, range.from), end: in_zone(zone, range.to), status }
+        TimeBucket { start: in_zone(zone, range.from), end: in_zone(zone, range.to), status }
     }
 }
 

@@ -6,7 +6,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use sqlx::Row;
 use tributary::connector::http::Priority;
 use tributary::connector::limits::Decision;
-use tributary::connector::limits::bucket::Bucket;
+use tributary::connector::limits::token_bucket::TokenBucket;
 use tributary::connector::limits::headers::{Observation, QuotaSaid};
 
 use super::*;
@@ -28,7 +28,7 @@ pub(super) fn stated(quota: i64, window_seconds: i64) -> Observation {
 }
 
 /// Returns the microseconds at which calls requested at `asks` were granted.
-fn granted(bucket: &mut Bucket, asks: &[(i64, usize)]) -> Vec<i64> {
+fn granted(bucket: &mut TokenBucket, asks: &[(i64, usize)]) -> Vec<i64> {
     let mut tick = 0;
     let mut granted = Vec::new();
     for (pause, priority) in asks {
@@ -55,7 +55,7 @@ proptest! {
         window_seconds in 1_i64..400,
         asks in prop::collection::vec((0_i64..300_000, 0_usize..3), 1..800),
     ) {
-        let mut bucket = Bucket::new(per_minute, 800);
+        let mut bucket = TokenBucket::new(per_minute, 800);
         bucket.observe(0, &stated(quota, window_seconds), noon());
         let granted = granted(&mut bucket, &asks);
         prop_assert!(!granted.is_empty());
@@ -67,7 +67,7 @@ proptest! {
     #[test]
     fn headers_of_any_form_are_survived(policy in "[ -~]{0,60}", left in "[ -~]{0,60}") {
         let said = Observation::read(&headers(&[("ratelimit-policy", &policy), ("ratelimit", &left)]), noon());
-        let mut bucket = Bucket::new(60, 800);
+        let mut bucket = TokenBucket::new(60, 800);
         bucket.observe(1, &said, noon());
         let _ = bucket.reserve(Priority::Live, 0, noon());
     }
@@ -76,7 +76,7 @@ proptest! {
 #[test]
 fn whoever_always_asks_gets_nearly_all_of_it() {
     for (quota, window_seconds) in [(1_200, 300), (250, 10), (1_000, 60), (100, 60)] {
-        let mut bucket = Bucket::new(100_000, 800);
+        let mut bucket = TokenBucket::new(100_000, 800);
         bucket.observe(0, &stated(quota, window_seconds), noon());
         let windows = 4;
         let asks: Vec<(i64, usize)> = (0..windows * window_seconds * 200).map(|_| (5_000, 1)).collect();
@@ -88,7 +88,7 @@ fn whoever_always_asks_gets_nearly_all_of_it() {
 #[test]
 fn urgent_calls_find_something_left_and_a_burst_of_one_serves_all() {
     let takes = |per_minute, priority| {
-        let mut bucket = Bucket::new(per_minute, 800);
+        let mut bucket = TokenBucket::new(per_minute, 800);
         (0..1_000).filter(|_| matches!(bucket.reserve(priority, 0, noon()), Decision::Granted { .. })).count()
     };
     assert_eq!(PRIORITIES.map(|priority| takes(960, priority)), [24, 19, 12]);
@@ -98,9 +98,9 @@ fn urgent_calls_find_something_left_and_a_burst_of_one_serves_all() {
 
 #[test]
 fn what_is_left_counts_the_calls_under_way() {
-    let mut bucket = Bucket::new(100_000, 800);
+    let mut bucket = TokenBucket::new(100_000, 800);
     let mut tick = 0;
-    let mut take = |bucket: &mut Bucket| {
+    let mut take = |bucket: &mut TokenBucket| {
         tick += 1_000_000;
         bucket.reserve(Priority::Live, tick, noon())
     };
@@ -195,17 +195,17 @@ fn some_observation(state: &mut u64, now: DateTime<Utc>) -> Observation {
 async fn the_database_decides_as_the_process_does() {
     let db = TestDatabase::new().await;
     register(&db, 900).await;
-    compare(&db, Bucket::new(900, 800)).await;
+    compare(&db, TokenBucket::new(900, 800)).await;
 }
 
 #[tokio::test]
 async fn the_database_follows_what_is_stated_as_the_process_does() {
     let db = TestDatabase::new().await;
     register_rate(&db, 300, false).await;
-    compare(&db, Bucket::unless_stated(300, 800)).await;
+    compare(&db, TokenBucket::unless_stated(300, 800)).await;
 }
 
-async fn compare(db: &TestDatabase, mut bucket: Bucket) {
+async fn compare(db: &TestDatabase, mut bucket: TokenBucket) {
     let begun = at("2026-03-10T12:00:00Z");
     let ledger = SharedLedger { pool: db.pool.clone(), key: KEY.to_owned() };
     let (mut tick_us, mut state, mut grants) = (0, 7, 0);

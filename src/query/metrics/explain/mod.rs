@@ -34,7 +34,7 @@ use crate::query::ReadError;
 use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer::{Bucket, Value};
+use crate::query::metrics::answer::{TimeBucket, Value};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::{answer, currency, null_rules, as_of};
@@ -66,7 +66,7 @@ pub struct Explanation {
     /// Reasons for a null value, besides data that is not complete yet.
     pub null_rule: &'static str,
     /// The range, and how far it is proven.
-    pub bucket: Bucket,
+    pub bucket: TimeBucket,
     /// The value.
     pub figure: Value,
     /// Composition of the value.
@@ -128,7 +128,7 @@ pub async fn explain(
         description: metric.description,
         formula: metric.formula,
         null_rule: metric.null_rule,
-        bucket: Bucket {
+        bucket: TimeBucket {
             start: in_zone(zone, subject.query.range.from),
             end: in_zone(zone, subject.query.range.to),
             status,

@@ -84,7 +84,7 @@ struct Quota {
 
 /// The state of a budget. Ticks are microseconds of any clock that does not stand still.
 #[derive(Debug, Clone)]
-pub struct Bucket {
+pub struct TokenBucket {
     /// The pace of the configured or default rate.
     own: Pace,
     is_set_by_hand: bool,
@@ -101,7 +101,7 @@ pub struct Bucket {
     quotas: BTreeMap<String, Quota>,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// Creates a bucket for at most this many calls a minute, and this share in thousandths of each quota the
     /// provider states.
     pub fn new(requests_per_minute: u32, share_permille: u32) -> Self {
@@ -244,13 +244,13 @@ fn micros(number: i64) -> Duration {
 /// A ledger in the memory of one process.
 #[derive(Debug)]
 pub struct LocalLedger {
-    bucket: Mutex<Bucket>,
+    bucket: Mutex<TokenBucket>,
     begun: Instant,
 }
 
 impl LocalLedger {
     /// Creates a ledger from `bucket`.
-    pub fn new(bucket: Bucket) -> Self {
+    pub fn new(bucket: TokenBucket) -> Self {
         Self { bucket: Mutex::new(bucket), begun: Instant::now() }
     }
 }
