@@ -54,7 +54,7 @@ impl Priority {
 
 /// Answer of a ledger to a caller that wants to make calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum CallDecision {
     /// Call now.
     Granted {
         /// Number of the first call taken; grows with every call of the budget.
@@ -86,7 +86,7 @@ pub struct LedgerError(pub String);
 #[async_trait]
 pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Takes between one and `wanted` calls, or returns how long to wait. Never waits itself.
-    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError>;
+    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<CallDecision, LedgerError>;
 
     /// Stores what the answer to call `number` stated.
     async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) -> Result<(), LedgerError>;
@@ -192,31 +192,31 @@ impl CallBudget {
         loop {
             let now = clock.now();
             let decision = if let Some(until) = self.told_to_wait_until(now) {
-                Decision::Blocked { until }
+                CallDecision::Blocked { until }
             } else {
                 let wanted = queue.waiting.load(Ordering::Relaxed);
                 self.ledger.reserve(priority, wanted, now).await.map_err(Refusal::Unknown)?
             };
             let wait = match decision {
-                Decision::Granted { number, count } => {
+                CallDecision::Granted { number, count } => {
                     *turn = Some(Taken { numbers: number + 1..number + count, at: Instant::now() });
                     return Ok(number);
                 }
-                Decision::Wait { wait, spacing } => {
+                CallDecision::Wait { wait, spacing } => {
                     let spacing_ms = u64::try_from(spacing.as_millis()).unwrap_or(u64::MAX);
                     self.spacing_ms.store(spacing_ms, Ordering::Relaxed);
                     wait
                 }
                 // a block that remains after its instant was awaited means that the clock stands still
-                Decision::Blocked { until } if waited_for == Some(until) => return Err(Refusal::Until(until)),
-                Decision::Blocked { until } => {
+                CallDecision::Blocked { until } if waited_for == Some(until) => return Err(Refusal::Until(until)),
+                CallDecision::Blocked { until } => {
                     waited_for = Some(until);
                     (until - now).to_std().unwrap_or_default()
                 }
             };
             if started.elapsed() + wait > self.longest_wait() {
                 return Err(match decision {
-                    Decision::Blocked { until } => Refusal::Until(until),
+                    CallDecision::Blocked { until } => Refusal::Until(until),
                     _ => come_again(wait),
                 });
             }

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use tokio::time::Instant;
 
 use crate::connector::limits::headers::Observation;
-use crate::connector::limits::{Decision, Ledger, LedgerError, Priority};
+use crate::connector::limits::{CallDecision, Ledger, LedgerError, Priority};
 use crate::store::StoreError;
 use crate::store::budget::{self, Reservation, StatedQuota};
 
@@ -32,7 +32,7 @@ pub struct SharedLedger {
 
 #[async_trait]
 impl Ledger for SharedLedger {
-    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError> {
+    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<CallDecision, LedgerError> {
         let (began, mut wait) = (Instant::now(), FIRST_WAIT);
         // an unavailable database is waited for as when a page is saved: the provider is not at fault
         let reservation = loop {
@@ -45,11 +45,11 @@ impl Ledger for SharedLedger {
             }
         };
         Ok(match reservation.ok_or_else(|| LedgerError("it is not registered".to_owned()))? {
-            Reservation::Granted { number, count } => Decision::Granted { number, count },
+            Reservation::Granted { number, count } => CallDecision::Granted { number, count },
             Reservation::Wait { wait_us, spacing_us } => {
-                Decision::Wait { wait: micros(wait_us), spacing: micros(spacing_us) }
+                CallDecision::Wait { wait: micros(wait_us), spacing: micros(spacing_us) }
             }
-            Reservation::Blocked(until) => Decision::Blocked { until },
+            Reservation::Blocked(until) => CallDecision::Blocked { until },
         })
     }
 

@@ -20,7 +20,7 @@ use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::query::catalog::Catalog;
 use tributary::store::artifact::queue::{self, ClaimLimit};
-use tributary::store::artifact::{self, Decision, Member, Owed, SaveContext, Saved, journal};
+use tributary::store::artifact::{self, TaskDecision, Member, Owed, SaveContext, Saved, journal};
 
 use crate::harness::orphans::remove_sessions;
 use crate::harness::records::record;
@@ -686,7 +686,7 @@ async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
     let tasks = queue::claim(pool, source_id, &limits, Duration::from_mins(1), now).await.expect("claims");
     let run_id = journal::start(pool, source_id, Stream::Summary, now).await.expect("a pass");
     let person_key = PersonKey::new(vec![7; 32]).expect("a key");
-    let decision = Decision {
+    let decision = TaskDecision {
         state: ArtifactState::Expired,
         next_try_at: None,
         reason: None,

@@ -21,7 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use crate::connector::limits::headers::{Observation, QuotaSaid, SAME_WINDOW};
-use crate::connector::limits::{Decision, Ledger, LedgerError, Priority};
+use crate::connector::limits::{CallDecision, Ledger, LedgerError, Priority};
 
 /// Default share of a provider's quota, in thousandths; the rest is left to the customer's own calls.
 pub const DEFAULT_SHARE_PERMILLE: u32 = 800;
@@ -133,11 +133,11 @@ impl TokenBucket {
     }
 
     /// Takes a call, or returns how long to wait.
-    pub fn reserve(&mut self, priority: Priority, tick_us: i64, now: DateTime<Utc>) -> Decision {
+    pub fn reserve(&mut self, priority: Priority, tick_us: i64, now: DateTime<Utc>) -> CallDecision {
         let used_up = self.quotas.values().filter(|quota| quota.last_call <= self.call_count);
         let stated = used_up.map(|quota| quota.resets_at).chain([self.blocked_until]).flatten();
         if let Some(until) = stated.filter(|until| *until > now).max() {
-            return Decision::Blocked { until };
+            return CallDecision::Blocked { until };
         }
         let pace = self.pace_at(now);
         let Pace { spacing_us, burst } = pace;
@@ -150,11 +150,11 @@ impl TokenBucket {
             if priority == Priority::Live {
                 self.live_until_us = open_at_us + LIVE_GRACE_US;
             }
-            return Decision::Wait { wait: micros(open_at_us - tick_us), spacing: micros(spacing_us) };
+            return CallDecision::Wait { wait: micros(open_at_us - tick_us), spacing: micros(spacing_us) };
         }
         self.full_at_us = self.full_at_us.max(tick_us) + spacing_us;
         self.call_count += 1;
-        Decision::Granted { number: self.call_count, count: 1 }
+        CallDecision::Granted { number: self.call_count, count: 1 }
     }
 
     /// Stores what the answer to call `number` stated.
@@ -257,7 +257,7 @@ impl LocalLedger {
 
 #[async_trait]
 impl Ledger for LocalLedger {
-    async fn reserve(&self, priority: Priority, _wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError> {
+    async fn reserve(&self, priority: Priority, _wanted: i64, now: DateTime<Utc>) -> Result<CallDecision, LedgerError> {
         let tick_us = i64::try_from(self.begun.elapsed().as_micros()).unwrap_or(i64::MAX / 2);
         Ok(self.bucket.lock().unwrap_or_else(PoisonError::into_inner).reserve(priority, tick_us, now))
     }

@@ -15,7 +15,7 @@ use crate::ingest::{Poller, Source};
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::page::Cursor;
 use crate::model::stream::Stream;
-use crate::store::artifact::Decision;
+use crate::store::artifact::TaskDecision;
 use crate::store::artifact::queue::Untried;
 
 /// When the provider could not be reached, the task is due again after this.
@@ -42,7 +42,7 @@ pub(super) enum Tried {
 /// State of a task after a try.
 pub(super) enum Ending {
     /// The decided state.
-    Decided(Decision),
+    Decided(TaskDecision),
     /// The try does not count, and the task is due again later.
     Untried(Untried),
 }
@@ -67,7 +67,7 @@ impl<'a> Finished<'a> {
     }
 
     /// Decides the task for another outcome, where nothing that the try fetched can be stored.
-    pub(super) fn decide(&self, outcome: &AttemptOutcome) -> Decision {
+    pub(super) fn decide(&self, outcome: &AttemptOutcome) -> TaskDecision {
         retry_schedule::decide(&self.claimed.task, self.claimed.policy, outcome, self.moment)
     }
 }
@@ -163,7 +163,7 @@ impl Attempt<'_> {
         Moment { now, chance, is_usual_absence: self.is_usual_absence }
     }
 
-    fn decide(&self, outcome: &AttemptOutcome) -> Decision {
+    fn decide(&self, outcome: &AttemptOutcome) -> TaskDecision {
         retry_schedule::decide(&self.claimed.task, self.claimed.policy, outcome, self.moment())
     }
 

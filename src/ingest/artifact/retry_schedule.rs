@@ -42,7 +42,7 @@ use crate::ingest::artifact::ages::next_age;
 use crate::ingest::artifact::attempt_outcome::{Moment, AttemptOutcome};
 use crate::model::artifact::{Absence, ArtifactState};
 use crate::model::stream::Stream;
-use crate::store::artifact::{Decision, Owed, Task};
+use crate::store::artifact::{TaskDecision, Owed, Task};
 
 /// Upper bounds of the waits before the second and the third try.
 const QUICK: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(12)];
@@ -75,14 +75,14 @@ const LONGEST_REFUSED: TimeDelta = TimeDelta::hours(1);
 const MOST_REFUSALS: i32 = 30;
 
 /// Decides the next state of the task.
-pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &AttemptOutcome, moment: Moment) -> Decision {
+pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &AttemptOutcome, moment: Moment) -> TaskDecision {
     let by_age = next_age(task, policy, moment.now);
     let table = Table { task, policy, moment, by_age };
     let has_content = matches!(task.state, ArtifactState::Available | ArtifactState::Empty);
     match outcome {
         AttemptOutcome::Found => Table::known(ArtifactState::Available, table.settles_at(), None),
         // the round continues: it began when it was due
-        AttemptOutcome::MoreToAsk => Decision {
+        AttemptOutcome::MoreToAsk => TaskDecision {
             state: task.state,
             next_try_at: Some(task.due_at),
             reason: task.reason.clone(),
@@ -138,9 +138,9 @@ struct Table<'a> {
 
 impl Table<'_> {
     /// Returns the decision for an answer: nothing is owed.
-    fn known(state: ArtifactState, next_try_at: Option<DateTime<Utc>>, reason: Option<&str>) -> Decision {
+    fn known(state: ArtifactState, next_try_at: Option<DateTime<Utc>>, reason: Option<&str>) -> TaskDecision {
         let reason = reason.map(str::to_owned);
-        Decision { state, next_try_at, reason, detail: None, owed: Owed::default() }
+        TaskDecision { state, next_try_at, reason, detail: None, owed: Owed::default() }
     }
 
     /// Returns what is owed after one more try that ended with `reason`.
@@ -163,10 +163,10 @@ impl Table<'_> {
         owed: Owed,
         next_try_at: Option<DateTime<Utc>>,
         states: (Option<ArtifactState>, ArtifactState),
-    ) -> Decision {
+    ) -> TaskDecision {
         let (stored, given_up) = states;
         let open = if next_try_at.is_some() { ArtifactState::Pending } else { given_up };
-        Decision {
+        TaskDecision {
             state: stored.unwrap_or(open),
             next_try_at,
             reason: Some(reason.to_owned()),
@@ -175,7 +175,7 @@ impl Table<'_> {
         }
     }
 
-    fn fault(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> Decision {
+    fn fault(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> TaskDecision {
         let owed = self.after(reason, true);
         let span = owed.since.map_or(TimeDelta::zero(), |since| self.moment.now - since);
         let has_ended = self.task.counts_from().is_some();
@@ -186,13 +186,13 @@ impl Table<'_> {
         Self::unread(reason, Some(detail), owed, next, (stored, ArtifactState::Failed))
     }
 
-    fn lasting(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> Decision {
+    fn lasting(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> TaskDecision {
         let owed = self.after(reason, true);
         let next = self.by_age.or_else(|| self.confirm_at(&owed));
         Self::unread(reason, Some(detail), owed, next, (stored, ArtifactState::Failed))
     }
 
-    fn absent(&self, absence: Absence, stored: Option<ArtifactState>) -> Decision {
+    fn absent(&self, absence: Absence, stored: Option<ArtifactState>) -> TaskDecision {
         let (task, now) = (self.task, self.moment.now);
         let is_made = task.counts_from().is_some_and(|from| now >= from + self.policy.settles_after);
         let is_late_link = is_made && absence == Absence::LinkDead;
@@ -216,7 +216,7 @@ impl Table<'_> {
         Self::unread(absence.as_str(), None, owed, next, (stored, given_up(task, absence)))
     }
 
-    fn refused(&self, class: &str, detail: &str, until: Option<DateTime<Utc>>, has_content: bool) -> Decision {
+    fn refused(&self, class: &str, detail: &str, until: Option<DateTime<Utc>>, has_content: bool) -> TaskDecision {
         let (task, now) = (self.task, self.moment.now);
         // a rate limit may hit any call: only a task that meets it repeatedly goes behind the others
         let is_chance = until.is_some() && task.attempts <= 2;

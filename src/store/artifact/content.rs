@@ -10,7 +10,7 @@ use crate::model::participant::Participant;
 use crate::model::person::PersonKey;
 use crate::model::quality::PeerReport;
 use crate::model::transcript::{Summary, Transcript};
-use crate::store::artifact::{Decision, Task};
+use crate::store::artifact::{TaskDecision, Task};
 use crate::store::raw::{self, RawRecord};
 
 /// Version of the rules that turn artifacts into rows. Increment it when a rule changes, so that a fetched artifact
@@ -40,7 +40,7 @@ pub struct Member<'a> {
     /// Its content; `None`: nothing to store.
     pub content: Option<Content<'a>>,
     /// The decision about its task.
-    pub decision: &'a Decision,
+    pub decision: &'a TaskDecision,
 }
 
 /// A found artifact.

@@ -107,7 +107,7 @@ impl Owed {
 
 /// State of a task after a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub struct TaskDecision {
     /// The new state.
     pub state: ArtifactState,
     /// The next try; `None`: the task is settled.

@@ -16,7 +16,7 @@ use crate::store::artifact::journal::{self, PassProgress};
 use crate::store::artifact::kept_records::{self, Records};
 use crate::store::artifact::participant::{self, ParticipantList};
 use crate::store::artifact::settle::{self, Settled};
-use crate::store::artifact::{Decision, Saved, Task, chat, quality, speaker, summary, transcript};
+use crate::store::artifact::{TaskDecision, Saved, Task, chat, quality, speaker, summary, transcript};
 use crate::store::raw::Hash;
 use crate::store::run::Progress;
 use crate::store::{StreamKey, StoreError, drift, reject, source, data_version};
@@ -197,7 +197,7 @@ pub async fn settle_refused(
     pool: &PgPool,
     context: &SaveContext<'_>,
     bodies: &[(Option<&ProviderRecordId>, &[u8])],
-    decision: &Decision,
+    decision: &TaskDecision,
 ) -> Result<SaveOutcome, StoreError> {
     let failed = StoreError::doing("storing a refused artifact");
     let SaveContext { task, run_id, now, .. } = *context;

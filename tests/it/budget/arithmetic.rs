@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use sqlx::Row;
 use tributary::connector::http::Priority;
-use tributary::connector::limits::Decision;
+use tributary::connector::limits::CallDecision;
 use tributary::connector::limits::token_bucket::TokenBucket;
 use tributary::connector::limits::headers::{Observation, QuotaSaid};
 
@@ -33,7 +33,7 @@ fn granted(bucket: &mut TokenBucket, asks: &[(i64, usize)]) -> Vec<i64> {
     let mut granted = Vec::new();
     for (pause, priority) in asks {
         tick += pause;
-        if matches!(bucket.reserve(PRIORITIES[*priority], tick, noon()), Decision::Granted { .. }) {
+        if matches!(bucket.reserve(PRIORITIES[*priority], tick, noon()), CallDecision::Granted { .. }) {
             granted.push(tick);
         }
     }
@@ -89,7 +89,7 @@ fn whoever_always_asks_gets_nearly_all_of_it() {
 fn urgent_calls_find_something_left_and_a_burst_of_one_serves_all() {
     let takes = |per_minute, priority| {
         let mut bucket = TokenBucket::new(per_minute, 800);
-        (0..1_000).filter(|_| matches!(bucket.reserve(priority, 0, noon()), Decision::Granted { .. })).count()
+        (0..1_000).filter(|_| matches!(bucket.reserve(priority, 0, noon()), CallDecision::Granted { .. })).count()
     };
     assert_eq!(PRIORITIES.map(|priority| takes(960, priority)), [24, 19, 12]);
     assert_eq!(PRIORITIES.map(|priority| takes(80, priority)), [2, 1, 1]);
@@ -109,24 +109,24 @@ fn what_is_left_counts_the_calls_under_way() {
         Observation::read(&headers(&pairs), noon())
     };
     for _ in 0..3 {
-        assert!(matches!(take(&mut bucket), Decision::Granted { .. }));
+        assert!(matches!(take(&mut bucket), CallDecision::Granted { .. }));
     }
     // 25 are left, 20 of them not ours; calls 2 and 3 are in flight
     bucket.observe(1, &said("\"default\";r=25;t=30"), noon());
     let mut more = 0;
     let until = loop {
         match take(&mut bucket) {
-            Decision::Granted { .. } => more += 1,
-            Decision::Blocked { until } => break until,
-            Decision::Wait { .. } => {}
+            CallDecision::Granted { .. } => more += 1,
+            CallDecision::Blocked { until } => break until,
+            CallDecision::Wait { .. } => {}
         }
     };
     assert_eq!((more, until), (3, noon() + TimeDelta::seconds(30)));
     // a late response of the same window cannot restore calls, the next window does
     bucket.observe(6, &said("\"default\";r=90;t=30"), noon());
-    assert!(matches!(take(&mut bucket), Decision::Blocked { .. }));
+    assert!(matches!(take(&mut bucket), CallDecision::Blocked { .. }));
     bucket.observe(6, &said("\"default\";r=99;t=60"), noon());
-    let mut granted = (0..4).map(|_| take(&mut bucket)).filter(|taken| matches!(taken, Decision::Granted { .. }));
+    let mut granted = (0..4).map(|_| take(&mut bucket)).filter(|taken| matches!(taken, CallDecision::Granted { .. }));
     assert!(granted.next().is_some());
 }
 
@@ -215,10 +215,10 @@ async fn compare(db: &TestDatabase, mut bucket: TokenBucket) {
         let priority = PRIORITIES[usize::try_from(chance(&mut state) % 3).unwrap()];
         let wanted = i64::try_from(chance(&mut state) % 4 + 1).unwrap();
         let first = bucket.reserve(priority, tick_us, instant);
-        let mut taken = i64::from(matches!(first, Decision::Granted { .. }));
+        let mut taken = i64::from(matches!(first, CallDecision::Granted { .. }));
         while (1..wanted).contains(&taken) && {
             // what is no grant may keep a token for a caller that did not ask: it is tried on a copy
-            matches!(bucket.clone().reserve(priority, tick_us, instant), Decision::Granted { .. })
+            matches!(bucket.clone().reserve(priority, tick_us, instant), CallDecision::Granted { .. })
         } {
             let _ = bucket.reserve(priority, tick_us, instant);
             taken += 1;
@@ -234,9 +234,9 @@ async fn compare(db: &TestDatabase, mut bucket: TokenBucket) {
             .unwrap();
         let there: (Option<i64>, Option<i64>, Option<DateTime<Utc>>) = (row.get(0), row.get(1), row.get(2));
         let here = match first {
-            Decision::Granted { number, .. } => (Some(number), None, None),
-            Decision::Wait { wait, .. } => (None, Some(i64::try_from(wait.as_micros()).unwrap()), None),
-            Decision::Blocked { until } => (None, None, Some(until)),
+            CallDecision::Granted { number, .. } => (Some(number), None, None),
+            CallDecision::Wait { wait, .. } => (None, Some(i64::try_from(wait.as_micros()).unwrap()), None),
+            CallDecision::Blocked { until } => (None, None, Some(until)),
         };
         assert_eq!((here, taken), (there, row.get(3)), "step {step}, {wanted} wanted");
         if let Some(number) = here.0 {

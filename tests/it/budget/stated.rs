@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::json;
 use tributary::connector::http::Priority;
-use tributary::connector::limits::Decision;
+use tributary::connector::limits::CallDecision;
 use tributary::connector::limits::token_bucket::TokenBucket;
 use tributary::connector::limits::headers::Observation;
 use tributary::demo::simulator::Platform;
@@ -19,7 +19,7 @@ fn granted(bucket: &mut TokenBucket, from: DateTime<Utc>, seconds: i64) -> usize
     let first = (from - noon()).num_microseconds().unwrap();
     let ticks = (0..seconds * 50).map(|step| first + step * 20_000);
     let at = |tick| noon() + TimeDelta::microseconds(tick);
-    let is_granted = |tick: &i64| matches!(bucket.reserve(Priority::Live, *tick, at(*tick)), Decision::Granted { .. });
+    let is_granted = |tick: &i64| matches!(bucket.reserve(Priority::Live, *tick, at(*tick)), CallDecision::Granted { .. });
     ticks.filter(is_granted).count()
 }
 
@@ -92,7 +92,7 @@ fn p11_a_limit_that_falls_holds_over_the_window_that_saw_the_higher_one() {
             let quota = if step < 15_000 { 3_500 } else { 1_200 };
             bucket.observe(2, &stated(quota, 300), now);
         }
-        if matches!(bucket.reserve(Priority::Live, tick, now), Decision::Granted { .. }) {
+        if matches!(bucket.reserve(Priority::Live, tick, now), CallDecision::Granted { .. }) {
             ticks.push(tick);
         }
     }
@@ -132,7 +132,7 @@ proptest! {
             if number % 7 == 3 {
                 bucket.observe(1, &stated(quota, window_seconds), now);
             }
-            if matches!(bucket.reserve(Priority::Live, tick, now), Decision::Granted { .. }) {
+            if matches!(bucket.reserve(Priority::Live, tick, now), CallDecision::Granted { .. }) {
                 ticks.push((number, tick));
             }
         }
