@@ -12,7 +12,7 @@ use crate::app::budgets::{SharedBudget, budgets};
 use crate::app::{App, accounts};
 use crate::config::{ProviderDefaults, SourceConfig};
 use crate::connector::body::LargeAnswers;
-use crate::connector::download::target::Reach;
+use crate::connector::download::target::AddressPolicy;
 use crate::connector::download::{DownloadLimits, Downloader};
 use crate::connector::http::{ApiClient, HttpLimits, Priority, http_client};
 use crate::connector::limits::token_bucket::{TokenBucket, LocalLedger};
@@ -137,7 +137,7 @@ impl<'a> ConnectorFactory<'a> {
             max_file_bytes: http.max_file_bytes,
             ..DownloadLimits::default()
         };
-        let downloads = Downloader::new(limits, Reach::of(&source.base_url), Arc::clone(&self.app.dice));
+        let downloads = Downloader::new(limits, AddressPolicy::of(&source.base_url), Arc::clone(&self.app.dice));
         let downloads = downloads.context("the HTTP client needs a certificate store")?;
         let api = ApiClient {
             http: self.client.clone(),

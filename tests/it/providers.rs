@@ -19,7 +19,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use tributary::clock::{Dice, SystemClock};
-use tributary::connector::download::target::Reach;
+use tributary::connector::download::target::AddressPolicy;
 use tributary::connector::download::{DownloadLimits, Downloader};
 use tributary::connector::error::PullError;
 use tributary::connector::http::{ApiClient, HttpLimits, Priority, http_client};
@@ -71,7 +71,7 @@ pub(crate) fn connect_with(
             clock: Arc::new(SystemClock),
             dice: Arc::new(Dice::seeded(1)),
         },
-        downloads: Downloader::new(downloads, Reach::Loopback, Arc::new(Dice::seeded(1))).unwrap(),
+        downloads: Downloader::new(downloads, AddressPolicy::Loopback, Arc::new(Dice::seeded(1))).unwrap(),
     };
     change(&mut settings);
     (entry.connect)(settings)
