@@ -197,7 +197,7 @@ fn a_fault_of_a_young_session_is_tried_as_soon_and_for_as_long_as_the_provider_k
 }
 
 #[test]
-fn part_of_a_list_is_owed_until_ten_tries_over_a_day_whatever_the_age() {
+fn part_of_a_list_is_owed_until_ten_tries_over_a_day_at_any_age() {
     let part = AttemptOutcome::FoundPart { detail: "3 of 4".to_owned() };
     for first in ["03", "20"] {
         let mut task = task(PENDING, "02T14:02:01");

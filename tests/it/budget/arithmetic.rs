@@ -74,7 +74,7 @@ proptest! {
 }
 
 #[test]
-fn whoever_always_asks_gets_nearly_all_of_it() {
+fn a_constant_caller_gets_nearly_all_of_it() {
     for (quota, window_seconds) in [(1_200, 300), (250, 10), (1_000, 60), (100, 60)] {
         let mut bucket = TokenBucket::new(100_000, 800);
         bucket.observe(0, &stated(quota, window_seconds), noon());
