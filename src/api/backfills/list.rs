@@ -11,7 +11,7 @@ use crate::api::problem_responses::ReadProblems;
 use crate::api::page::{List, Page};
 use crate::api::parameters::values::{PageParameters, words};
 use crate::api::parameters::{Asked, parameter_groups};
-use crate::api::past::backfill::example;
+use crate::api::backfills::one::example;
 use crate::api::problem::ApiError;
 use crate::query::backfills::{self, Backfill, BackfillFilter, STATES};
 use crate::query::catalog::{Catalog, SourceFilter};

@@ -9,7 +9,7 @@ use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::problem_responses::{ActionProblems, FindProblems};
 use crate::api::parameters::{Asked, NoParameters};
-use crate::api::past::BackfillId;
+use crate::api::backfills::BackfillId;
 use crate::api::problem::ApiError;
 use crate::query::backfills::{self, Backfill, BackfillUnit};
 use crate::store::backfill::state::{self, Command, Commanded};

@@ -1,12 +1,10 @@
-//! The past over HTTP: backfills, comparisons with the providers' counts, and proven ranges.
+//! Backfills over HTTP.
 //!
-//! Backfills are started on the command line; here they are watched, paused and resumed. Every change is
+//! They are started on the command line; here they are watched, paused and resumed. Every change is
 //! recorded in the journal of operations, and a page of another origin may change nothing.
 
-pub(crate) mod backfill;
-pub(crate) mod backfills;
-pub(crate) mod reconciliation;
-pub(crate) mod windows;
+pub(crate) mod list;
+pub(crate) mod one;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
