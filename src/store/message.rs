@@ -1,4 +1,4 @@
-//! Messages of chats, and their counters.
+//! Messages of chats, and their statistics.
 //!
 //! The received messages replace the stored ones: messages no longer listed are deleted, and only changes are
 //! written.
@@ -73,7 +73,7 @@ async fn write(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &Me
 }
 
 /// Replaces the messages of each session in `carried` with the received ones. `updated` are the sessions that were
-/// stored before; `count` computes a session's counters.
+/// stored before; `count` computes a session's statistics.
 pub(super) async fn replace(
     tx: &mut PgConnection,
     source_id: SourceId,

@@ -1,9 +1,9 @@
 //! Reading of stored raw records: in the order in which they were fetched, with the stored metadata of their bytes.
 //!
 //! Rebuilding rows needs every version of a record, since a later one may name only a part. The result is saved like
-//! any page, by [`crate::store::page::save`], under [`crate::store::write_guard::WriteGuard::Replay`]. This module adds only the
-//! steps of a replay: it sets the times of restored sessions, and removes sessions without a raw record. It does not
-//! interpret the bytes.
+//! any page, by [`crate::store::page::save`], under [`crate::store::write_guard::WriteGuard::Replay`]. This module adds
+//! only the steps of a replay: it sets the times of restored sessions, and removes sessions without a raw record. It
+//! does not interpret the bytes.
 
 use std::collections::BTreeMap;
 

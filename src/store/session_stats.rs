@@ -1,6 +1,6 @@
-//! Counters of a session's messages, written with them.
+//! Statistics of a session's messages, written with them.
 //!
-//! They are computed once, so that no query reads messages for them. Unchanged counters are not written again.
+//! They are computed once, so that no query reads messages for them. Unchanged statistics are not written again.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -10,7 +10,7 @@ use crate::model::id::SourceId;
 use crate::model::message::{Flow, Message, SessionStats};
 use crate::store::StoreError;
 
-/// Counters of sessions, as the columns of one statement.
+/// Statistics of sessions, as the columns of one statement.
 #[derive(Debug)]
 pub(super) struct Columns<'a> {
     pub(super) ids: Vec<i64>,
@@ -41,7 +41,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Writes the counters of each session in `carried`, as computed by `count`.
+/// Writes the statistics of each session in `carried`, as computed by `count`.
 pub(super) async fn write(
     tx: &mut PgConnection,
     source_id: SourceId,

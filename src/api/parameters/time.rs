@@ -35,7 +35,7 @@ pub(crate) struct TimeParameters {
     zone: Option<String>,
 }
 
-/// A time range as given, with the places of its parts.
+/// A time range as given, with the locations of its parts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TimeSaid {
     /// Named range.
@@ -63,7 +63,7 @@ impl TimeParameters {
         self.said().is_said()
     }
 
-    /// Returns the parameters as given, with their places.
+    /// Returns the parameters as given, with their locations.
     pub(crate) fn said(&self) -> TimeSaid {
         let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| Said::by_parameter(name, text));
         TimeSaid {

@@ -30,7 +30,7 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// Returns the binaries to run `place` with.
+    /// Returns the binaries to run the cluster in `folder` with.
     pub(super) fn find(settings: &ServerSettings, folder: &ClusterFolder) -> Result<Self, PostgresError> {
         let found = match &settings.bin_dir {
             Some(folder) => vec![Self::within(folder).ok_or_else(|| PostgresError::NotABinDir(folder.clone()))?],

@@ -43,8 +43,8 @@ pub enum Ended {
     GaveUp(String),
 }
 
-/// Processes a backfill with `lanes` units at a time. With `waits_for_others`, it also waits for units that other workers
-/// hold or that are not due yet.
+/// Processes a backfill with `lanes` units at a time. With `waits_for_others`, it also waits for units that other
+/// workers hold or that are not due yet.
 pub async fn work_off(
     poller: &Poller,
     source: &Source,

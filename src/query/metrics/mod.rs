@@ -1,11 +1,11 @@
 //! Metrics: their definitions, and the answer to a query for several of them.
 //!
 //! A query names metrics, dimensions, a range and its buckets. [`scan`] reads numbers from the database, one
-//! statement for metrics with the same rows and time (`pass` groups the metrics, `select` and `source` write the SQL,
-//! `reach` leaves out what need not be read), and [`exact`] reads metrics along time. [`reader`] decides which of
-//! these are needed, [`table`] combines sources into groups and buckets, [`top`] and [`compare`] choose the groups
+//! statement for metrics with the same grain and time column (`pass` groups the metrics, `select` and `source` write
+//! the SQL, `reach` leaves out what need not be read), and [`exact`] reads metrics along time. [`reader`] decides which
+//! of these are needed, [`table`] combines sources into groups and buckets, [`top`] and [`compare`] choose the groups
 //! and the period, and [`assemble`] builds the answer.
-//! [`null_rules`] has the rules for null and zero, and [`status`] states how far a bucket is proven. [`explain`] explains
+//! [`null_rules`] decides between null and zero, and [`status`] states how far a bucket is proven. [`explain`] explains
 //! where a value comes from, [`as_of`] reads it as of an earlier time. Only [`registry`] defines what is measured
 //! and [`dimension`] the groupings; [`definitions`] and [`functions`] publish them for analysts.
 

@@ -14,7 +14,7 @@ use crate::store::page::{Prepared, SaveContext};
 use crate::store::raw::RawRecord;
 use crate::store::{StoreError, batch, session_stats, person, raw, session, konvo_trail};
 
-/// Writes the sessions `rows`, none of which was stored at the lookup, with people, bytes, counters and steps.
+/// Writes the sessions `rows`, none of which was stored at the lookup, with people, bytes, statistics and steps.
 pub(super) async fn sessions(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,

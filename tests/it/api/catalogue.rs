@@ -47,7 +47,7 @@ async fn ask(api: &Api, ids: &[&str], choice: &str) -> BTreeMap<String, Value> {
 async fn what_a_metric_needs_is_the_same_in_sql() {
     let api = Api::in_depth().await;
     let catalog = Catalog::load(api.pool(), None).await.unwrap();
-    for needs in Needs::ALL {
+    for needs in Requires::ALL {
         let Some(condition) = needs.condition_sql() else { continue };
         let sql = format!("select source_id from analytics.sources src where {condition} order by 1");
         let in_sql: Vec<i32> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(api.pool()).await.unwrap();
