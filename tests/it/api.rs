@@ -14,7 +14,7 @@ mod figures;
 mod filled;
 mod as_of;
 mod ledger;
-mod levels;
+mod concurrency;
 mod lists;
 mod operation;
 mod parts;
