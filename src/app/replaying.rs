@@ -33,7 +33,7 @@ pub struct RejectLine {
     pub outcome: &'static str,
     /// Code of the reason why it is still rejected.
     pub reason_code: Option<String>,
-    /// StreamKey in the record.
+    /// Location in the record.
     pub json_pointer: Option<String>,
     /// Description of the reason, for people.
     pub detail: Option<String>,

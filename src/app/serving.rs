@@ -115,7 +115,7 @@ pub async fn serve(
     let polls = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&polls).await?;
     let mut service = Service::start(app, role, polls, &stop, &tracker).await?;
-    let parts = (service.actions.clone(), service.replays.clone().map(|replay_service| replay_service as Arc<dyn RejectReplays>));
+    let parts = (service.actions.clone(), service.replays.clone().map(|replays| replays as Arc<dyn RejectReplays>));
     let changes = SourceChanges { pool: service.polls.clone(), person_key: app.person_key(&service.polls).await? };
     let work = async {
         if let Some(listener) = listener {

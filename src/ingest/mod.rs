@@ -209,11 +209,11 @@ async fn run(
     let overlap = lateness::overlap(&poller.pool, source.id, stream, policy.overlap, poller.clock.now()).await?;
     let policy = StreamPolicy { overlap, ..policy };
     let now = poller.clock.now();
-    let trimmed_from = trim_windows::trim(&poller.pool, &WriteGuard::Lease(lease), now + FURTHEST_AHEAD, now).await?;
+    let trimmed_end = trim_windows::trim(&poller.pool, &WriteGuard::Lease(lease), now + FURTHEST_AHEAD, now).await?;
     let is_by_creation = lists_by_creation(&facts::facts(&poller.pool, source.id).await?);
     let targets = plan::targets(poller, source, stream, &policy, is_by_creation).await?;
     let mut run = Run::start(poller, source, lease, &targets.present).await?;
-    run.doubts.extend(trimmed_from.map(|end| format!("a completeness window up to {end}, in the future, was trimmed")));
+    run.doubts.extend(trimmed_end.map(|end| format!("a completeness window up to {end}, in the future, was trimmed")));
     let mut outcome = run.cover(&targets.in_order(), &policy).await;
     // a list that cannot be read to its end must not keep live sessions live for ever
     if let OpenSet::ByDetail { settling } = policy.open_set
