@@ -12,7 +12,7 @@ use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::api::parameters::{Faults, FaultLocation};
+use crate::api::parameters::{FaultLocation, Faults};
 use crate::api::problem::{ActionProblem, ApiError};
 
 /// Largest body, bytes: a query names at most some hundred values.

@@ -15,7 +15,7 @@ use crate::connector::body::LargeAnswers;
 use crate::connector::download::target::AddressPolicy;
 use crate::connector::download::{DownloadLimits, Downloader};
 use crate::connector::http::{ApiClient, HttpLimits, Priority, http_client};
-use crate::connector::limits::token_bucket::{TokenBucket, LocalLedger};
+use crate::connector::limits::token_bucket::{LocalLedger, TokenBucket};
 use crate::connector::limits::{CallBudget, Ledger};
 use crate::connector::{Connector, ConnectorSettings, ProviderEntry};
 use crate::ingest::Source;

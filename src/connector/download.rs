@@ -15,7 +15,7 @@ use reqwest::{Response, StatusCode, Url};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock::Dice;
-use crate::connector::download::target::{GuardedResolver, AddressPolicy, Refused};
+use crate::connector::download::target::{AddressPolicy, GuardedResolver, Refused};
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::http::backoff;
 use crate::connector::own_resources;

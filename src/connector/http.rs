@@ -20,7 +20,7 @@ use crate::connector::authorization;
 use crate::connector::body::{self, LargeAnswers};
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::limits::headers::{Observation, provider_date, retry_after};
-use crate::connector::limits::{CallBudget, LONGEST_WAIT, Refusal};
+use crate::connector::limits::{CallBudget, MAX_QUEUE_WAIT, Refusal};
 use crate::connector::{json_repair, own_resources};
 use crate::model::page::Room;
 
@@ -289,5 +289,5 @@ pub(super) fn backoff(dice: &Dice, tries: u32) -> Duration {
 }
 
 fn is_soon(wait: TimeDelta) -> bool {
-    wait.to_std().unwrap_or_default() <= LONGEST_WAIT
+    wait.to_std().unwrap_or_default() <= MAX_QUEUE_WAIT
 }

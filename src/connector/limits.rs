@@ -23,12 +23,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::Clock;
-use crate::connector::limits::token_bucket::{TokenBucket, LocalLedger};
 use crate::connector::limits::headers::Observation;
+use crate::connector::limits::token_bucket::{LocalLedger, TokenBucket};
 
 /// Longest wait of a caller; a caller that would wait longer gets the instant at which to try again, and keeps no
 /// reservation.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(10);
+pub const MAX_QUEUE_WAIT: Duration = Duration::from_secs(10);
 
 /// Order in which calls are made when the budget is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,7 +166,10 @@ impl CallBudget {
     /// Creates a budget for this process alone: this many calls a minute, and four fifths of each quota the
     /// provider states.
     pub fn per_minute(requests_per_minute: u32) -> Self {
-        Self::new(Arc::new(LocalLedger::new(TokenBucket::new(requests_per_minute, token_bucket::DEFAULT_SHARE_PERMILLE))))
+        Self::new(Arc::new(LocalLedger::new(TokenBucket::new(
+            requests_per_minute,
+            token_bucket::DEFAULT_SHARE_PERMILLE,
+        ))))
     }
 
     /// Waits for a call, takes it and returns its number. Refuses at once where the wait would be too long.
@@ -178,8 +181,8 @@ impl CallBudget {
         };
         let queue = &self.queues[priority as usize];
         let _waiting = Waiting::begin(&queue.waiting);
-        let turn = timeout(self.longest_wait(), queue.turn.lock()).await;
-        let mut turn = turn.map_err(|_| come_again(LONGEST_WAIT))?;
+        let turn = timeout(self.max_queue_wait(), queue.turn.lock()).await;
+        let mut turn = turn.map_err(|_| come_again(MAX_QUEUE_WAIT))?;
         let taken = turn.take().filter(|taken| taken.at.elapsed() < TAKEN_FOR);
         if let Some(mut taken) = taken
             && self.told_to_wait_until(clock.now()).is_none()
@@ -214,7 +217,7 @@ impl CallBudget {
                     (until - now).to_std().unwrap_or_default()
                 }
             };
-            if started.elapsed() + wait > self.longest_wait() {
+            if started.elapsed() + wait > self.max_queue_wait() {
                 return Err(match decision {
                     CallDecision::Blocked { until } => Refusal::Until(until),
                     _ => come_again(wait),
@@ -226,8 +229,8 @@ impl CallBudget {
 
     /// Returns the longest wait. At a low steady rate it covers a few calls, or else a list of two pages would
     /// never be read to its end.
-    fn longest_wait(&self) -> Duration {
-        LONGEST_WAIT.max(Duration::from_millis(self.spacing_ms.load(Ordering::Relaxed)).saturating_mul(4))
+    fn max_queue_wait(&self) -> Duration {
+        MAX_QUEUE_WAIT.max(Duration::from_millis(self.spacing_ms.load(Ordering::Relaxed)).saturating_mul(4))
     }
 
     /// Stores what the answer to call `number` stated. While calls are plentiful, an answer that repeats the limits

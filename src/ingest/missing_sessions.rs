@@ -8,8 +8,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::ingest::run::Run;
 use crate::ingest::completeness::WalkRecord;
+use crate::ingest::run::Run;
 use crate::ingest::verdict::Halt;
 use crate::model::id::ProviderRecordId;
 use crate::model::time::Window;

@@ -47,10 +47,10 @@ use crate::ingest::run::Run;
 use crate::model::id::{SourceId, SourceSlug};
 use crate::model::person::PersonKey;
 use crate::model::stream::Stream;
-use crate::store::trim_windows;
-use crate::store::write_guard::WriteGuard;
 use crate::store::lease::{self, Claim, Claimant};
 use crate::store::run::{Progress, Verdict};
+use crate::store::trim_windows;
+use crate::store::write_guard::WriteGuard;
 use crate::store::{StoreError, lateness, run as journal, source as facts};
 
 /// Completeness windows that end further ahead than this are trimmed. A nearer one may be due to a clock that was

@@ -16,9 +16,9 @@ use crate::connector::error::PullError;
 use crate::failpoint;
 use crate::ingest::account::AccountWitness;
 use crate::ingest::lease_renewal::LeaseRenewal;
-use crate::ingest::write_retry::persist;
 use crate::ingest::rings::Share;
 use crate::ingest::verdict::{self, Halt};
+use crate::ingest::write_retry::persist;
 use crate::ingest::{Poller, RunSummary, Source};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::stream::Stream;
@@ -26,11 +26,11 @@ use crate::model::time::Window;
 use crate::store::artifact::SessionStream;
 
 use crate::store::field_presence::{FieldBook, MissingField};
-use crate::store::write_guard::WriteGuard;
 use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Pace, Progress, Tally};
 use crate::store::window::{self, Finding};
+use crate::store::write_guard::WriteGuard;
 use crate::store::{StoreError, statistics, window as windows};
 
 /// Splits of doubtful windows in one poll; the next one continues where this one stopped.

@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 
 use crate::connector::StreamPolicy;
 use crate::connector::error::{PullError, PullErrorKind};
-use crate::ingest::list_end::Reading;
-use crate::ingest::run::Run;
-use crate::ingest::missing_sessions::BEHIND;
 use crate::ingest::completeness::WalkRecord;
+use crate::ingest::list_end::Reading;
+use crate::ingest::missing_sessions::BEHIND;
+use crate::ingest::run::Run;
 use crate::ingest::verdict::Halt;
 use crate::model::page::{Page, Record};
 use crate::model::time::Window;

@@ -7,8 +7,8 @@ use crate::model::extension::Extension;
 use crate::model::field::FieldPresence;
 use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, TrailStep};
-use crate::model::session_outcome::SessionOutcome;
 use crate::model::person::PersonRef;
+use crate::model::session_outcome::SessionOutcome;
 
 /// Version of the rules that turn records into sessions. Raise it when a rule changes: stored sessions are then
 /// rewritten the next time they are read.

@@ -16,7 +16,7 @@ use crate::connector::CheckReport;
 use crate::connector::body::message_in;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::{Answer, ApiClient};
-use crate::connector::record::{Fields, DriftItems, elements, lossy_text, members};
+use crate::connector::record::{DriftItems, Fields, elements, lossy_text, members};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Count, Cursor, Page, Record, Reject, Room};
 use crate::model::session::Session;

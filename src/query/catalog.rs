@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
-use crate::model::session_outcome::SessionOutcome;
 use crate::model::session::SessionKind;
+use crate::model::session_outcome::SessionOutcome;
 use crate::model::stream::Stream;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};

@@ -11,7 +11,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::time::Window;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Two readings closer together than this count as one.
 pub const APART: TimeDelta = TimeDelta::minutes(5);

@@ -13,7 +13,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::action::{ActionKind, ActionOutcome, LaunchLimits, LaunchSettings};
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
-use crate::store::{StreamKey, StoreError, data_version};
+use crate::store::{StoreError, StreamKey, data_version};
 
 /// Time for which a key returns its first call.
 pub const KEY_LIFETIME: TimeDelta = TimeDelta::hours(24);

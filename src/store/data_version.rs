@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Increments the version of a stream.
 pub(super) async fn raise(tx: &mut PgConnection, stream_key: StreamKey) -> Result<(), StoreError> {

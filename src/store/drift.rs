@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::model::page::DriftItem;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Most different items of one stream that are stored: a provider that uses data as keys must not fill the table.
 const MAX_KINDS: i64 = 1_000;

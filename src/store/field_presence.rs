@@ -16,7 +16,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::field::FieldPresence;
 use crate::store::field_presence::usual::{Counts, Field};
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Unknown fields listed with a missing one: one of them may be its new name.
 const MAX_NAMED: i64 = 3;
@@ -182,7 +182,11 @@ async fn write(tx: &mut PgConnection, stream_key: StreamKey, fields: &[(&str, Fi
 }
 
 /// Returns the unknown fields of the stream first seen since then, most frequent first.
-async fn unknown_fields(tx: &mut PgConnection, stream_key: StreamKey, since: DateTime<Utc>) -> Result<Vec<String>, sqlx::Error> {
+async fn unknown_fields(
+    tx: &mut PgConnection,
+    stream_key: StreamKey,
+    since: DateTime<Utc>,
+) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
         "select path from ingest.oddities
           where source_id = $1 and stream = $2 and kind = 'unknown_field' and first_seen_at >= $3

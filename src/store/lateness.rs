@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Upper limit of the overlap.
 pub const LONGEST_OVERLAP: TimeDelta = TimeDelta::hours(48);

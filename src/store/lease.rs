@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// A last start this far ahead of the present was written with a wrong clock, and does not block a run.
 const WRONG_CLOCK: TimeDelta = TimeDelta::minutes(1);

@@ -16,14 +16,14 @@ use crate::model::session::MAPPING_VERSION;
 use crate::store::artifact::SessionStream;
 use crate::store::change::{self, Stamp};
 use crate::store::field_presence::FieldBook;
-use crate::store::write_guard::WriteGuard;
 use crate::store::newer_wins::{self, OLDEST_PAGE};
 use crate::store::page::rows::Way;
 use crate::store::page::seen::Known;
 use crate::store::raw::{self, Hash, RawRecord};
 use crate::store::run::{self, Progress, Tally};
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, bulk, deletion, lateness, drift, reject, source, data_version};
+use crate::store::write_guard::WriteGuard;
+use crate::store::{StoreError, bulk, data_version, deletion, drift, lateness, reject, source};
 
 /// Context of saving a page.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use crate::store::batch::batches;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// A content hash: the first 16 bytes of SHA-256. With 128 bits, accidental collisions are practically impossible.
 pub(super) type Hash = [u8; 16];

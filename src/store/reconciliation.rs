@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::time::Window;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Most ids stored of each kind.
 pub const MAX_IDS: usize = 100;

@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 
 use crate::model::id::ProviderRecordId;
 use crate::model::page::Reject;
-use crate::store::{StreamKey, StoreError, raw};
+use crate::store::{StoreError, StreamKey, raw};
 
 pub use self::retry::{Resolution, StoredReject, find, keep_open, open, record, settle};
 

@@ -12,7 +12,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::PgPool;
 
 use crate::model::id::SourceId;
-use crate::store::{StreamKey, StoreError, person, session, data_version};
+use crate::store::{StoreError, StreamKey, data_version, person, session};
 
 /// One version of a record.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::model::ring::Ring;
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// A pass may begin this much early, since polls do not start to the second.
 const EARLY: TimeDelta = TimeDelta::minutes(1);

@@ -8,10 +8,14 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::time::Window;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Deletes ranges seen later than `now`, which a fast clock has written.
-pub(super) async fn forget_future(tx: &mut PgConnection, stream_key: StreamKey, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) async fn forget_future(
+    tx: &mut PgConnection,
+    stream_key: StreamKey,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from ingest.state_coverage where source_id = $1 and stream = $2 and seen_at > $3",
         stream_key.source_id.0,
@@ -52,7 +56,11 @@ pub async fn unseen(
 
 /// Returns where the open sessions were created whose state was last seen before `since`: ranges from the first to
 /// the last of them, oldest first. Sessions that are near enough to be listed on about one page are in one range.
-pub async fn unseen_open(pool: &PgPool, stream_key: StreamKey, since: DateTime<Utc>) -> Result<Vec<Window>, StoreError> {
+pub async fn unseen_open(
+    pool: &PgPool,
+    stream_key: StreamKey,
+    since: DateTime<Utc>,
+) -> Result<Vec<Window>, StoreError> {
     let rows = sqlx::query!(
         r#"with unseen as materialized (
                 select range_agg(tstzrange(range_from, range_to)) as ranges from ingest.state_ranges

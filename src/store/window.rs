@@ -7,7 +7,7 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StreamKey, StoreError, data_version};
+use crate::store::{StoreError, StreamKey, data_version};
 
 /// A proof or denial of completeness of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::store::backfill::Unit;
 use crate::store::lease::Lease;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// The right under which something is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

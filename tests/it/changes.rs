@@ -13,11 +13,11 @@ use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::model::time::Window;
 use tributary::store::field_presence::FieldBook;
-use tributary::store::write_guard::WriteGuard;
 use tributary::store::lease::{self, Claim, Claimant};
 use tributary::store::page::{self, SaveContext};
 use tributary::store::run::{self as journal, Progress};
-use tributary::store::{StreamKey, StoreError};
+use tributary::store::write_guard::WriteGuard;
+use tributary::store::{StoreError, StreamKey};
 
 use crate::harness::{API_KEY, World, at, noon, plain_feed, records};
 use crate::providers::connect_with;

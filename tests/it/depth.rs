@@ -20,7 +20,7 @@ use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::query::catalog::Catalog;
 use tributary::store::artifact::queue::{self, ClaimLimit};
-use tributary::store::artifact::{self, TaskDecision, Member, Owed, SaveContext, Saved, journal};
+use tributary::store::artifact::{self, Member, Owed, SaveContext, Saved, TaskDecision, journal};
 
 use crate::harness::orphans::remove_sessions;
 use crate::harness::records::record;

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::api::parameters::Faults;
 use crate::api::problem::Fault;
-use crate::model::session_outcome::SessionOutcome;
 use crate::model::rate_card::{ACTUAL, ANY_PRESET, ROUNDINGS, RateCard, UNITS};
+use crate::model::session_outcome::SessionOutcome;
 use crate::model::time::sane;
 use crate::query::calendar::start_of_day;
 use crate::query::catalog::{Catalog, Source};

@@ -11,18 +11,18 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiState;
 use crate::api::etag::EntityTag;
-use crate::api::problem_responses::FigureProblems;
 use crate::api::formats::cell::{Cell, Field, Head, Kind};
 use crate::api::formats::{Form, FormParameter, describe, table};
-use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::parameters::{
     FieldParameters, GranularityParameter, MetricParameters, ShapeParameters, texts,
 };
+use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::{Understood, understand};
 use crate::api::metrics::{freshness, normal_form, respond};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::FigureProblems;
 use crate::query::bucket::Granularity;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Answer, QueryEcho, Value, Warning};

@@ -8,10 +8,10 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use crate::api::metrics::question::Understood;
+use crate::api::metrics::question::parameters::{AsOfParameter, FieldParameters, texts};
 use crate::api::metrics::question::raw_query::RawQuery;
-use crate::api::metrics::question::parameters::{FieldParameters, AsOfParameter, texts};
 use crate::api::parameters::time::TimeParameters;
-use crate::api::parameters::{Faults, FaultLocation, Said, parameter_groups};
+use crate::api::parameters::{FaultLocation, Faults, Said, parameter_groups};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::{GroupValue, Subject};
 
@@ -61,7 +61,12 @@ impl FigureParameters {
 }
 
 /// Restricts the query to one group of one metric; returns the values of the group.
-pub(crate) fn choose(raw_query: &mut RawQuery, group: Option<&Value>, at: &FaultLocation, faults: &mut Faults) -> Values {
+pub(crate) fn choose(
+    raw_query: &mut RawQuery,
+    group: Option<&Value>,
+    at: &FaultLocation,
+    faults: &mut Faults,
+) -> Values {
     if let [_, second, ..] = raw_query.metrics.as_slice() {
         faults.note(&second.at, "too_many_metrics", "One value at a time: name exactly one metric.");
     }

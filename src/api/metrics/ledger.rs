@@ -12,7 +12,6 @@ use utoipa::IntoParams;
 
 use crate::api::ApiState;
 use crate::api::etag::EntityTag;
-use crate::api::problem_responses::TableProblems;
 use crate::api::formats::cell::{Column, columns, head, rows};
 use crate::api::formats::whole::{Pages, send};
 use crate::api::formats::{Form, FormParameter, describe, table};
@@ -22,6 +21,7 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::{PageParameters, check_instant, words};
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::TableProblems;
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::cursor;

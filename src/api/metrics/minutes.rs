@@ -8,15 +8,15 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::api::ApiState;
-use crate::api::problem_responses::FigureProblems;
 use crate::api::formats::FormParameter;
 use crate::api::metrics::question::parameters::{
-    FieldParameters, GranularityParameter, AsOfParameter, MetricParameters, ShapeParameters,
+    AsOfParameter, FieldParameters, GranularityParameter, MetricParameters, ShapeParameters,
 };
 use crate::api::metrics::{example, respond_by_provider};
 use crate::api::parameters::Asked;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::FigureProblems;
 use crate::query::metrics::answer::Answer;
 
 const METRICS: &str = "minutes_consumed,elapsed_minutes";

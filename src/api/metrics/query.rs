@@ -12,19 +12,19 @@ use utoipa::IntoParams;
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::api::ApiState;
-use crate::api::problem_responses::{AskProblems, FigureProblems};
 use crate::api::formats::FormParameter;
 use crate::api::json_body::JsonBody;
 use crate::api::metrics::question::body;
-use crate::api::metrics::question::schema::MetricQuestion;
-use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::parameters::{
-    FieldParameters, GranularityParameter, AsOfParameter, MetricParameters, ShapeParameters, texts,
+    AsOfParameter, FieldParameters, GranularityParameter, MetricParameters, ShapeParameters, texts,
 };
+use crate::api::metrics::question::raw_query::RawQuery;
+use crate::api::metrics::question::schema::MetricQuestion;
 use crate::api::metrics::{example, respond};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::{AskProblems, FigureProblems};
 use crate::query::bucket::Granularity;
 use crate::query::metrics::answer::Answer;
 

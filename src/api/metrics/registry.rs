@@ -9,16 +9,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::ApiState;
-use crate::api::problem_responses::ReadProblems;
 use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::ReadProblems;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
+use crate::query::metrics::as_of;
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::definitions::dimensions;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::as_of;
 use crate::query::metrics::registry::{Applicability, Metric, metric, metrics};
 
 /// The definition of a metric.

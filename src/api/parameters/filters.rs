@@ -8,8 +8,8 @@ use utoipa::IntoParams;
 
 use crate::api::parameters::Faults;
 use crate::api::parameters::values::{list, words};
-use crate::model::session_outcome::SessionOutcome;
 use crate::model::session::{SessionKind, SessionState};
+use crate::model::session_outcome::SessionOutcome;
 use crate::query::catalog::{Catalog, SourceFilter};
 
 /// Parameters that choose sessions.
@@ -51,8 +51,13 @@ impl FilterParameters {
 
     /// Reads outcomes.
     pub(crate) fn outcomes(&self, faults: &mut Faults) -> Vec<String> {
-        let outcomes =
-            [SessionOutcome::Resolved, SessionOutcome::Unresolved, SessionOutcome::Open, SessionOutcome::Unknown, SessionOutcome::NotApplicable];
+        let outcomes = [
+            SessionOutcome::Resolved,
+            SessionOutcome::Unresolved,
+            SessionOutcome::Open,
+            SessionOutcome::Unknown,
+            SessionOutcome::NotApplicable,
+        ];
         words("outcome", self.outcome.as_deref(), &outcomes.map(SessionOutcome::as_str), faults)
     }
 

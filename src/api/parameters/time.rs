@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::api::parameters::nearest::nearest;
-use crate::api::parameters::{Faults, FaultLocation, Said};
+use crate::api::parameters::{FaultLocation, Faults, Said};
 use crate::model::time::{sane, sane_range};
 use crate::query::calendar::start_of_day;
 use crate::query::range::{NAMES, TimeRange};

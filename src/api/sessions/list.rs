@@ -13,7 +13,6 @@ use utoipa::IntoParams;
 
 use crate::api::ApiState;
 use crate::api::etag::EntityTag;
-use crate::api::problem_responses::TableProblems;
 use crate::api::formats::cell::{Column, columns, head, rows};
 use crate::api::formats::whole::{Pages, send};
 use crate::api::formats::{Form, FormParameter, describe, table};
@@ -23,6 +22,7 @@ use crate::api::parameters::time::{TimeParameters, When, between};
 use crate::api::parameters::values::{PageParameters, check_instant, list, switch};
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::TableProblems;
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::cursor;

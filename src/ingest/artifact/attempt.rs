@@ -7,9 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt as _;
 
 use crate::connector::error::{Action, PullError, PullErrorKind};
+use crate::ingest::artifact::attempt_outcome::{AttemptOutcome, Moment};
 use crate::ingest::artifact::backlog::Claimed;
 use crate::ingest::artifact::gathered::Gathered;
-use crate::ingest::artifact::attempt_outcome::{Moment, AttemptOutcome};
 use crate::ingest::artifact::retry_schedule;
 use crate::ingest::{Poller, Source};
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};

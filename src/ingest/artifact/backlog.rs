@@ -82,14 +82,13 @@ impl<'a> Backlog<'a> {
     /// task for it, or has nothing else due.
     pub(super) fn claim_limits(&self, streams: &[Stream]) -> Vec<ClaimLimit> {
         let open = || streams.iter().copied().filter(|stream| !self.closed.contains(stream));
-        let is_short = |stream: Stream| {
-            self.has_slot(stream) && !self.exhausted.contains(&stream) && self.waiting_of(stream) == 0
-        };
+        let is_short =
+            |stream: Stream| self.has_slot(stream) && !self.exhausted.contains(&stream) && self.waiting_of(stream) == 0;
         if !open().any(is_short) {
             return Vec::new();
         }
-        let limits =
-            open().map(|stream| ClaimLimit { stream, count: WAITING_OF_A_STREAM.saturating_sub(self.waiting_of(stream)) });
+        let limits = open()
+            .map(|stream| ClaimLimit { stream, count: WAITING_OF_A_STREAM.saturating_sub(self.waiting_of(stream)) });
         limits.filter(|one| one.count > 0).collect()
     }
 

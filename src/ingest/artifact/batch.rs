@@ -16,7 +16,7 @@ use crate::ingest::{Poller, Source};
 use crate::store::StoreError;
 use crate::store::artifact::journal::PassProgress;
 use crate::store::artifact::queue::{self, ClaimKey};
-use crate::store::artifact::{self, TaskDecision, Member, SaveContext, Saved};
+use crate::store::artifact::{self, Member, SaveContext, Saved, TaskDecision};
 use crate::store::run::Progress;
 
 /// Most tries saved together.

@@ -4,8 +4,8 @@
 
 use crate::connector::error::PullError;
 use crate::ingest::artifact::attempt::Attempt;
-use crate::ingest::artifact::gathered::{Gathered, part};
 use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
+use crate::ingest::artifact::gathered::{Gathered, part};
 use crate::ingest::list_end::{ListEnd, PageEnd, Reading, fingerprint};
 use crate::model::artifact::{Artifact, ArtifactAnswer};
 use crate::model::page::Cursor;

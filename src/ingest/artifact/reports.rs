@@ -2,8 +2,8 @@
 
 use crate::connector::error::PullError;
 use crate::ingest::artifact::attempt::Attempt;
-use crate::ingest::artifact::gathered::Gathered;
 use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
+use crate::ingest::artifact::gathered::Gathered;
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage};
 use crate::model::quality::PeerReport;
 use crate::store::artifact::quality::MissingReports;
@@ -24,8 +24,7 @@ impl Attempt<'_> {
             failures_in_a_row = if answer.is_ok() { 0 } else { failures_in_a_row + 1 };
             match answer {
                 Ok(ArtifactAnswer::Content(page)) => {
-                    let ArtifactPage { artifact: Artifact::Quality(report), rejects, drift, facts, .. } = *page
-                    else {
+                    let ArtifactPage { artifact: Artifact::Quality(report), rejects, drift, facts, .. } = *page else {
                         return Err(PullError::contract("quality", "the connector returned another artifact"));
                     };
                     gathered.reports.push(report);
@@ -57,7 +56,11 @@ impl Attempt<'_> {
 }
 
 /// Combines the fetched reports of a session with those stored before into an outcome.
-fn judge(stored: &MissingReports, gathered: &Gathered, failure: Option<PullError>) -> Result<AttemptOutcome, PullError> {
+fn judge(
+    stored: &MissingReports,
+    gathered: &Gathered,
+    failure: Option<PullError>,
+) -> Result<AttemptOutcome, PullError> {
     let fresh = gathered.reports.iter().filter(|report| report.quality.is_some()).count();
     let fresh = i64::try_from(fresh).unwrap_or(i64::MAX);
     let (with, without) = (stored.with_report + fresh, stored.without_report - fresh);

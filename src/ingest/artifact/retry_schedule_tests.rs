@@ -120,7 +120,10 @@ fn what_we_had_made_is_as_young_as_the_request() {
     asked.session.ended_at = asked.session.ended_at.map(|ended_at| ended_at - TimeDelta::days(240));
     asked.requested_at = Some(at("02T14:00:00"));
     asked.expires_at = None;
-    assert_eq!(after(&asked, &AttemptOutcome::Found, "02T14:02:00"), (ArtifactState::Available, Some(at("02T16:00:00"))));
+    assert_eq!(
+        after(&asked, &AttemptOutcome::Found, "02T14:02:00"),
+        (ArtifactState::Available, Some(at("02T16:00:00")))
+    );
     assert_eq!(step(&mut asked, &MISSING, "02T14:01:00"), (PENDING, Some(at("02T14:02:00")), false));
     assert_eq!(step(&mut asked, &MISSING, "02T14:02:00"), (PENDING, Some(at("02T14:10:00")), false));
     assert_eq!(step(&mut asked, &MISSING, "09T14:00:00"), (ArtifactState::NotEnabled, None, false));
@@ -129,11 +132,17 @@ fn what_we_had_made_is_as_young_as_the_request() {
 #[test]
 fn what_was_found_is_looked_at_once_more_and_never_forgotten() {
     let pending = task(PENDING, "02T14:02:01");
-    assert_eq!(after(&pending, &AttemptOutcome::Found, "02T14:10:00"), (ArtifactState::Available, Some(at("02T16:00:00"))));
+    assert_eq!(
+        after(&pending, &AttemptOutcome::Found, "02T14:10:00"),
+        (ArtifactState::Available, Some(at("02T16:00:00")))
+    );
     assert_eq!(after(&pending, &AttemptOutcome::Found, "02T16:00:00"), (ArtifactState::Available, None));
     let available = task(ArtifactState::Available, "02T14:02:01");
     assert_eq!(after(&available, &MISSING, "02T16:00:00"), (ArtifactState::Available, None));
-    assert_eq!(after(&pending, &AttemptOutcome::FoundEmpty, "02T14:02:01"), (ArtifactState::Empty, Some(at("02T14:10:00"))));
+    assert_eq!(
+        after(&pending, &AttemptOutcome::FoundEmpty, "02T14:02:01"),
+        (ArtifactState::Empty, Some(at("02T14:10:00")))
+    );
     assert_eq!(after(&pending, &AttemptOutcome::FoundEmpty, "02T16:00:00"), (ArtifactState::Empty, None));
     // it had content before, which is kept
     assert_eq!(after(&available, &AttemptOutcome::FoundEmpty, "02T16:00:00"), (ArtifactState::Available, None));
@@ -273,7 +282,8 @@ fn what_is_refused_is_kept_for_later_and_never_lost_by_waiting() {
     assert_eq!(after(&often(9), &refused, "12T14:00:00").1, Some(at("13T11:20:00")));
     assert_eq!(after(&often(30), &refused, "12T14:00:00"), (ArtifactState::Failed, None));
     // a stated instant says nothing about the session the first time, and uses up no try
-    let limited = AttemptOutcome::Refused { class: "rate_limited", detail: "no".to_owned(), until: Some(at("02T14:30:00")) };
+    let limited =
+        AttemptOutcome::Refused { class: "rate_limited", detail: "no".to_owned(), until: Some(at("02T14:30:00")) };
     assert_eq!(after(&pending, &limited, "02T14:20:00").1, Some(at("02T14:30:00")));
     assert_eq!(after(&often(3), &limited, "02T14:20:00").1, Some(at("02T14:50:00")));
     let mut waiting = pending.clone();

@@ -21,7 +21,7 @@ use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::backfill::{Backfill, BackfillState, claim, state};
 use crate::store::operation::Operator;
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Interval at which a poller looks for past units.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -66,7 +66,12 @@ pub async fn work_off(
     ended
 }
 
-async fn lane(poller: &Poller, source: &Source, backfill: &Backfill, waits_for_others: bool) -> Result<Ended, StoreError> {
+async fn lane(
+    poller: &Poller,
+    source: &Source,
+    backfill: &Backfill,
+    waits_for_others: bool,
+) -> Result<Ended, StoreError> {
     let mut outages_in_a_row = 0;
     loop {
         if poller.stop.is_cancelled() {

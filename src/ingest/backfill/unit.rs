@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::ingest::reconcile::compare;
-use crate::ingest::write_retry::persist;
 use crate::ingest::run::Run;
 use crate::ingest::units::UnitOutcome;
 use crate::ingest::verdict::{self, Halt};
 use crate::ingest::walk::parts_for;
+use crate::ingest::write_retry::persist;
 use crate::ingest::{Poller, Source};
 use crate::model::time::Window;
 use crate::store::StoreError;

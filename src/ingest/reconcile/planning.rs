@@ -62,7 +62,8 @@ pub async fn plan_reconciliation(
         compares_states,
     };
     let units: Vec<PlannedUnit> = windows.iter().zip(compared).map(unit).collect();
-    let plan = Plan { stream_key: stream_key(source), purpose: Purpose::Reconcile, range, units: &units, is_unfiltered };
+    let plan =
+        Plan { stream_key: stream_key(source), purpose: Purpose::Reconcile, range, units: &units, is_unfiltered };
     create(poller, source, &plan, operator).await.map(Some)
 }
 

@@ -16,10 +16,10 @@ use crate::store::StoreError;
 use crate::store::artifact::SessionStream;
 use crate::store::artifact::rebuild::{self, Part, Rebuilt};
 use crate::store::field_presence::FieldBook;
-use crate::store::write_guard::WriteGuard;
 use crate::store::page::{self, SaveContext};
 use crate::store::reject::{self, Resolution, StoredReject};
 use crate::store::replay as kept;
+use crate::store::write_guard::WriteGuard;
 
 /// Rejects read at once.
 const CHUNK: i64 = 100;

@@ -15,10 +15,10 @@ use crate::model::page::{Page, Record};
 use crate::model::stream::Stream;
 use crate::store::artifact::SessionStream;
 use crate::store::field_presence::FieldBook;
-use crate::store::write_guard::WriteGuard;
 use crate::store::page::{self, SaveContext};
 use crate::store::replay::{self as kept, After, Beginning, StoredRecord};
-use crate::store::{StreamKey, StoreError};
+use crate::store::write_guard::WriteGuard;
+use crate::store::{StoreError, StreamKey};
 
 /// Records read at once.
 const CHUNK: i64 = 200;

@@ -11,9 +11,9 @@ use crate::ingest::{Poller, Source};
 use crate::model::time::{Window, to_micros};
 use crate::store::backfill::{Purpose, Unit, claim};
 use crate::store::field_presence::FieldBook;
-use crate::store::write_guard::WriteGuard;
 use crate::store::lease::Lease;
 use crate::store::run::{self as journal, Pace, Progress};
+use crate::store::write_guard::WriteGuard;
 use crate::store::{StoreError, hole, present};
 
 /// Splits of doubtful windows in the run of a unit: from a month down to a minute, with some reserve, since no
@@ -65,7 +65,14 @@ impl<'a> Run<'a> {
         let stop = poller.stop.child_token();
         let renewal = LeaseRenewal::of_unit(&poller.pool, unit, stop.clone());
         let run = Self::new(poller, source, WriteGuard::Unit(unit), (run_id, to_micros(now)), renewal);
-        Ok(Self { connector: &*source.backfill_connector, cuts_left: MAX_CUTS_OF_UNIT, stop, fields, database_clock, ..run })
+        Ok(Self {
+            connector: &*source.backfill_connector,
+            cuts_left: MAX_CUTS_OF_UNIT,
+            stop,
+            fields,
+            database_clock,
+            ..run
+        })
     }
 
     fn new(

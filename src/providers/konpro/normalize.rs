@@ -8,12 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::connector::record::{self, Fields, DriftItems};
+use crate::connector::record::{self, DriftItems, Fields};
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::field::{FieldPresence, WatchedField};
-use crate::model::session_outcome::SessionOutcome;
 use crate::model::page::Reject;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+use crate::model::session_outcome::SessionOutcome;
 use crate::model::time;
 
 /// Age after which a session that has not connected counts as never started.

@@ -7,13 +7,13 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use crate::connector::record::{Fields, DriftItems};
+use crate::connector::record::{DriftItems, Fields};
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::id::ProviderRecordId;
-use crate::model::session_outcome::SessionOutcome;
 use crate::model::page::Reject;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+use crate::model::session_outcome::SessionOutcome;
 
 /// RealtimeKit's own columns.
 static EXTENSION: ExtensionTable = ExtensionTable {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use crate::connector::record::{Fields, DriftItems};
+use crate::connector::record::{DriftItems, Fields};
 use crate::model::page::Reject;
 use crate::model::participant::Participant;
 

@@ -6,7 +6,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::connector::record::{Fields, DriftItems};
+use crate::connector::record::{DriftItems, Fields};
 use crate::model::id::ProviderRecordId;
 use crate::model::quality::{MediaQuality, PeerQuality, PeerReport};
 use crate::providers::realtimekit::participant::FIELDS;

@@ -9,7 +9,7 @@ use crate::query::metrics::MetricQuery;
 use crate::query::metrics::answer::Warning;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{TimeColumn, Metric, Grain, metrics};
+use crate::query::metrics::registry::{Grain, Metric, TimeColumn, metrics};
 use crate::query::metrics::statement::Statement;
 
 /// The columns of `analytics.sessions_as_known_at`.

@@ -11,17 +11,17 @@ use crate::query::ReadError;
 use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer::{Answer, TimeBucket, Coverage, MetricRow, Value};
+use crate::query::metrics::answer::{Answer, Coverage, MetricRow, TimeBucket, Value};
 use crate::query::metrics::compare::Change;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::request_echo::request_echo;
 use crate::query::metrics::group::{Fold, Group, Grouping, Member};
 use crate::query::metrics::reader::{Extra, Findings, View};
 use crate::query::metrics::registry::{Applicability, Requires};
+use crate::query::metrics::request_echo::request_echo;
 use crate::query::metrics::scan::Started;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::table::{Feeding, Table};
-use crate::query::metrics::{MAX_ROWS, MetricQuery, explain, as_of, warnings};
+use crate::query::metrics::{MAX_ROWS, MetricQuery, as_of, explain, warnings};
 use crate::query::range::TimeRange;
 
 /// The inputs of an answer besides its request.

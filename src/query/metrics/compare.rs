@@ -15,8 +15,8 @@ use crate::query::calendar::local_date;
 use crate::query::metrics::answer::Value;
 use crate::query::metrics::registry::{Additivity, Metric};
 use crate::query::number::Number;
-use crate::query::range::TimeRange;
 use crate::query::period_shift::PeriodShift;
+use crate::query::range::TimeRange;
 
 /// The kind of period to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use rust_decimal::Decimal;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::counted_sessions::push_filter;
+use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::registry::{Additivity, Grain};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MAX_DIMENSIONS, MetricQuery};

@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 
 use crate::query::ReadError;
 use crate::query::catalog::Source;
-use crate::query::metrics::group::Group;
-use crate::query::metrics::registry::{Applicability, Metric, Grain};
 use crate::query::metrics::concurrency::ConcurrencyValue;
+use crate::query::metrics::group::Group;
+use crate::query::metrics::registry::{Applicability, Grain, Metric};
 use crate::query::metrics::{MetricQuery, concurrency};
 use crate::query::snapshot::Snapshot;
 
@@ -35,7 +35,9 @@ pub(super) fn most_of(levels: &[(Group, ConcurrencyValue)]) -> Vec<(Group, Concu
             *so_far = level;
         }
     }
-    most.into_iter().map(|((group, _), level)| (group.clone(), ConcurrencyValue { bucket: 0, ..level.clone() })).collect()
+    most.into_iter()
+        .map(|((group, _), level)| (group.clone(), ConcurrencyValue { bucket: 0, ..level.clone() }))
+        .collect()
 }
 
 /// Reads the metrics of a query along time; metrics of the same grain are read together.

@@ -10,9 +10,9 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::query::bucket::Granularity;
 use crate::query::metrics::attribution::Attribution;
-use crate::query::metrics::pass::Pass;
 use crate::query::metrics::counted_sessions::push_filter_of;
-use crate::query::metrics::registry::{Additivity, Metric, Grain, metrics};
+use crate::query::metrics::pass::Pass;
+use crate::query::metrics::registry::{Additivity, Grain, Metric, metrics};
 use crate::query::metrics::source::{push_rows, time};
 use crate::query::metrics::statement::{Statement, quoted};
 use crate::query::metrics::{MetricFilter, MetricQuery};

@@ -124,7 +124,8 @@ impl MetricQuery {
 }
 
 fn telling<'a>(metrics: &[&Metric], sources: &[&'a Source]) -> Vec<&'a Source> {
-    let can_tell = |source: &&Source| metrics.iter().any(|metric| metric.requires.of(source) == Applicability::Applicable);
+    let can_tell =
+        |source: &&Source| metrics.iter().any(|metric| metric.requires.of(source) == Applicability::Applicable);
     let telling: Vec<&Source> = sources.iter().copied().filter(can_tell).collect();
     if telling.is_empty() { sources.to_vec() } else { telling }
 }

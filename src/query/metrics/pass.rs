@@ -7,7 +7,7 @@
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::attribution::Attribution;
-use crate::query::metrics::registry::{TimeColumn, Metric, Requires, Grain};
+use crate::query::metrics::registry::{Grain, Metric, Requires, TimeColumn};
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,13 @@ impl Pass {
 
     /// Returns the pass of sessions by their start.
     pub(super) fn first() -> Self {
-        Self { grain: Grain::Sessions, time_column: TimeColumn::StartedAt, is_spread: false, alone: None, metrics: Vec::new() }
+        Self {
+            grain: Grain::Sessions,
+            time_column: TimeColumn::StartedAt,
+            is_spread: false,
+            alone: None,
+            metrics: Vec::new(),
+        }
     }
 
     /// Returns the pass that reads the only metric of a query.
@@ -64,7 +70,8 @@ impl Pass {
     }
 
     fn is_shared_with(&self, other: &Self) -> bool {
-        (self.grain, self.time_column, self.is_spread, self.alone) == (other.grain, other.time_column, other.is_spread, other.alone)
+        (self.grain, self.time_column, self.is_spread, self.alone)
+            == (other.grain, other.time_column, other.is_spread, other.alone)
     }
 
     /// Returns whether it counts the sessions that began, and those of them whose data were never read.

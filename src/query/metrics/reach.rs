@@ -8,7 +8,7 @@ use crate::query::metrics::MetricQuery;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{TimeColumn, Grain};
+use crate::query::metrics::registry::{Grain, TimeColumn};
 use crate::query::metrics::select::column;
 use crate::query::metrics::statement::Statement;
 use crate::query::range::TimeRange;

@@ -9,13 +9,13 @@ use chrono::{DateTime, Utc};
 use crate::query::ReadError;
 use crate::query::catalog::Source;
 use crate::query::metrics::MetricQuery;
+use crate::query::metrics::concurrency::ConcurrencyValue;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::exact;
 use crate::query::metrics::filter::{Condition, Test};
 use crate::query::metrics::group::{Fold, Group, Member};
 use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::scan::{self, Contribution, Scanned};
-use crate::query::metrics::concurrency::ConcurrencyValue;
 use crate::query::snapshot::Snapshot;
 
 /// The source of the data of a query.

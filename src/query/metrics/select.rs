@@ -8,11 +8,11 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::reach::Reach;
-use crate::query::metrics::registry::{TimeColumn, Metric, Requires, Grain};
+use crate::query::metrics::registry::{Grain, Metric, Requires, TimeColumn};
 use crate::query::metrics::source::{push_rows, time};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, columns};

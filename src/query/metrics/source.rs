@@ -6,7 +6,7 @@ use crate::model::stream::Stream;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{TimeColumn, COST_OF_SESSION, Metric, Requires, Grain};
+use crate::query::metrics::registry::{COST_OF_SESSION, Grain, Metric, Requires, TimeColumn};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, as_of};
 
@@ -28,7 +28,8 @@ pub(super) fn time(pass: &Pass) -> &'static str {
 /// Adds the rows, with the alias `s` for the session.
 pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     let has = |level: Level| query.dimensions.iter().any(|dimension| dimension.level() == level);
-    let is_asked = |stream| pass.metrics.iter().any(|place| query.metrics[*place].requires == Requires::PerSession(stream));
+    let is_asked =
+        |stream| pass.metrics.iter().any(|place| query.metrics[*place].requires == Requires::PerSession(stream));
     match pass.grain {
         Grain::Sessions if pass.time_column == TimeColumn::AsOf => _ = sql.push(OPEN_SESSIONS),
         Grain::Sessions => as_of::push_sessions(sql, query),

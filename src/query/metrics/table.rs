@@ -9,14 +9,14 @@ use chrono::{DateTime, Utc};
 
 use crate::query::catalog::Source;
 use crate::query::metrics::answer::Value;
-use crate::query::metrics::null_rules;
+use crate::query::metrics::concurrency::ConcurrencyValue;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::group::{Group, Grouping, Member};
+use crate::query::metrics::null_rules;
 use crate::query::metrics::reader::{Extra, Rest};
 use crate::query::metrics::registry::{Metric, Requires};
 use crate::query::metrics::scan::{Contribution, Scanned};
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::concurrency::ConcurrencyValue;
 use crate::query::metrics::telling;
 use crate::query::range::TimeRange;
 
@@ -136,7 +136,8 @@ impl<'a> Table<'a> {
     }
 
     fn bases_of(&self, given: impl Iterator<Item = &'a Contribution>) -> Vec<String> {
-        let is_minutes = |c: &&Contribution| self.metrics[c.metric].requires == Requires::Minutes && !c.sums.known.is_zero();
+        let is_minutes =
+            |c: &&Contribution| self.metrics[c.metric].requires == Requires::Minutes && !c.sums.known.is_zero();
         let sources = given.filter(is_minutes).filter_map(|given| self.grouping.source(given.source_id));
         sources.filter_map(|source| source.minutes_basis.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }

@@ -10,7 +10,7 @@ use crate::model::participant::Participant;
 use crate::model::person::PersonKey;
 use crate::model::quality::PeerReport;
 use crate::model::transcript::{Summary, Transcript};
-use crate::store::artifact::{TaskDecision, Task};
+use crate::store::artifact::{Task, TaskDecision};
 use crate::store::raw::{self, RawRecord};
 
 /// Version of the rules that turn artifacts into rows. Increment it when a rule changes, so that a fetched artifact

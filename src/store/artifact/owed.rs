@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::operation::{self, Operation};
-use crate::store::{StreamKey, StoreError, data_version};
+use crate::store::{StoreError, StreamKey, data_version};
 
 /// Owed tasks of one stream with the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]

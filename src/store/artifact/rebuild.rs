@@ -18,7 +18,7 @@ use crate::store::artifact::save::write_rows;
 use crate::store::artifact::settle::resolve_rejects;
 use crate::store::artifact::{Content, Found, Owed, SaveContext, Task, enqueue, quality};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{StreamKey, StoreError, person, reject, data_version};
+use crate::store::{StoreError, StreamKey, data_version, person, reject};
 
 /// The newest version of one record of an artifact.
 #[derive(Debug, Clone)]

@@ -16,10 +16,10 @@ use crate::store::artifact::journal::{self, PassProgress};
 use crate::store::artifact::kept_records::{self, Records};
 use crate::store::artifact::participant::{self, ParticipantList};
 use crate::store::artifact::settle::{self, Settled};
-use crate::store::artifact::{TaskDecision, Saved, Task, chat, quality, speaker, summary, transcript};
+use crate::store::artifact::{Saved, Task, TaskDecision, chat, quality, speaker, summary, transcript};
 use crate::store::raw::Hash;
 use crate::store::run::Progress;
-use crate::store::{StreamKey, StoreError, drift, reject, source, data_version};
+use crate::store::{StoreError, StreamKey, data_version, drift, reject, source};
 
 /// Start of a save's transaction. What a server crash loses is fetched again: an artifact and the state of its task
 /// are lost together. All statements look up by key; without statistics, the planner might scan tables.

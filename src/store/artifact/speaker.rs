@@ -15,7 +15,7 @@ use crate::model::stream::Stream;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::store::artifact::SaveContext;
 use crate::store::artifact::transcript::speaker_id;
-use crate::store::{StreamKey, StoreError, data_version};
+use crate::store::{StoreError, StreamKey, data_version};
 
 /// Returns transcripts with their speakers named by the stored participants.
 pub(super) async fn named<'a>(

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::model::time::Window;
 use crate::store::operation::{self, Operation};
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 pub use self::claim::Claimed;
 pub use self::end::UnitEnd;

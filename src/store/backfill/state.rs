@@ -5,7 +5,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::store::backfill::{Backfill, BackfillState, read};
 use crate::store::operation::{self, Operation};
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// A command of an operator on a backfill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::model::message::{Message, SessionStats};
 use crate::model::session::{EndSource, MAPPING_VERSION};
 use crate::store::page::{Prepared, SaveContext};
 use crate::store::raw::RawRecord;
-use crate::store::{StoreError, batch, session_stats, person, raw, session, konvo_trail};
+use crate::store::{StoreError, batch, konvo_trail, person, raw, session, session_stats};
 
 /// Writes the sessions `rows`, none of which was stored at the lookup, with people, bytes, statistics and steps.
 pub(super) async fn sessions(
@@ -27,7 +27,8 @@ pub(super) async fn sessions(
     let carried = carried(rows);
     let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| SessionStats::of(messages)).collect();
     let columns = session_stats::Columns::new(carried.iter().map(|(id, _)| *id).collect(), &stats);
-    let steps = konvo_trail::Columns::of(rows.iter().filter_map(|(id, r)| Some((*id, r.record.session.trail.as_deref()?))));
+    let steps =
+        konvo_trail::Columns::of(rows.iter().filter_map(|(id, r)| Some((*id, r.record.session.trail.as_deref()?))));
     let records: Vec<&Prepared<'_>> = rows.iter().map(|(_, record)| *record).collect();
     let of = session::Columns { records: &records };
     sqlx::query_file!(

@@ -12,7 +12,7 @@ use crate::store::artifact;
 use crate::store::page::seen::{Known, Seen};
 use crate::store::page::{Prepared, SaveContext, insert};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{StoreError, extension, message, drift, newer_wins, person, session, konvo_trail};
+use crate::store::{StoreError, drift, extension, konvo_trail, message, newer_wins, person, session};
 
 /// Write mode of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

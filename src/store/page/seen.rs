@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::store::StoreError;
-use crate::store::write_guard::WriteGuard;
 use crate::store::page::Prepared;
 use crate::store::raw::Hash;
+use crate::store::write_guard::WriteGuard;
 
 /// Stored state of a session.
 #[derive(Debug, Clone)]
@@ -40,7 +40,11 @@ pub(in crate::store) struct Seen {
 }
 
 /// Compares and locks the right to write, and reads the stored state of `records`.
-pub(super) async fn read(tx: &mut PgConnection, guard: &WriteGuard, records: &[Prepared<'_>]) -> Result<Seen, StoreError> {
+pub(super) async fn read(
+    tx: &mut PgConnection,
+    guard: &WriteGuard,
+    records: &[Prepared<'_>],
+) -> Result<Seen, StoreError> {
     let stream_key = guard.stream_key();
     let (lease, unit) = match guard {
         WriteGuard::Lease(lease) => (Some(lease.grant()), None),

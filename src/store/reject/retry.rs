@@ -10,7 +10,7 @@ use crate::model::id::SourceId;
 use crate::model::page::Reject;
 use crate::model::stream::Stream;
 use crate::store::operation::{self, Operation};
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// A stored reject.
 #[derive(Debug, Clone)]

@@ -15,7 +15,7 @@ use crate::model::time::Window;
 use crate::store::source_change::execute;
 use crate::store::source_change::tables::SourceTable;
 use crate::store::window::{self, Finding};
-use crate::store::{StreamKey, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Returns how many sessions both sources hold.
 pub(super) async fn stored_twice(tx: &mut PgConnection, from: i32, into: i32) -> Result<i64, StoreError> {

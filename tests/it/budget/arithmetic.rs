@@ -6,8 +6,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use sqlx::Row;
 use tributary::connector::http::Priority;
 use tributary::connector::limits::CallDecision;
-use tributary::connector::limits::token_bucket::TokenBucket;
 use tributary::connector::limits::headers::{Observation, QuotaSaid};
+use tributary::connector::limits::token_bucket::TokenBucket;
 
 use super::*;
 use crate::harness::at;

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde_json::json;
 use tributary::connector::http::Priority;
 use tributary::connector::limits::CallDecision;
-use tributary::connector::limits::token_bucket::TokenBucket;
 use tributary::connector::limits::headers::Observation;
+use tributary::connector::limits::token_bucket::TokenBucket;
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::quirks::Quirks;
 
@@ -19,7 +19,8 @@ fn granted(bucket: &mut TokenBucket, from: DateTime<Utc>, seconds: i64) -> usize
     let first = (from - noon()).num_microseconds().unwrap();
     let ticks = (0..seconds * 50).map(|step| first + step * 20_000);
     let at = |tick| noon() + TimeDelta::microseconds(tick);
-    let is_granted = |tick: &i64| matches!(bucket.reserve(Priority::Live, *tick, at(*tick)), CallDecision::Granted { .. });
+    let is_granted =
+        |tick: &i64| matches!(bucket.reserve(Priority::Live, *tick, at(*tick)), CallDecision::Granted { .. });
     ticks.filter(is_granted).count()
 }
 

@@ -2,9 +2,9 @@
 
 use rust_decimal::Decimal;
 use tributary::connector::error::PullErrorKind;
-use tributary::model::session_outcome::SessionOutcome;
 use tributary::model::page::PageRequest;
 use tributary::model::session::{EndSource, SessionKind, SessionState};
+use tributary::model::session_outcome::SessionOutcome;
 use tributary::model::time::Window;
 
 use super::server::{Server, json};

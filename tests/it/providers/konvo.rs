@@ -2,9 +2,9 @@
 
 use tributary::connector::FACT_FILTER_MEANING;
 use tributary::model::message::SenderRole;
-use tributary::model::session_outcome::SessionOutcome;
 use tributary::model::page::PageRequest;
 use tributary::model::session::{EndSource, SessionState};
+use tributary::model::session_outcome::SessionOutcome;
 
 use super::server::{Server, json};
 use super::*;

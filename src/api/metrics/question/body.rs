@@ -5,9 +5,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::api::metrics::question::raw_query::{CompareSaid, RawQuery, FilterSaid, TopSaid};
+use crate::api::metrics::question::raw_query::{CompareSaid, FilterSaid, RawQuery, TopSaid};
 use crate::api::parameters::time::TimeSaid;
-use crate::api::parameters::{Faults, FaultLocation, Said};
+use crate::api::parameters::{FaultLocation, Faults, Said};
 
 /// Fields of the body.
 pub(crate) const FIELDS: [&str; 11] = [
@@ -75,7 +75,11 @@ fn filters(question: &Object<'_>, faults: &mut Faults) -> Vec<FilterSaid> {
         let Some(filter) = Object::of(value, pointer.clone(), &["field", "op", "values"], faults) else { continue };
         let Some(field) = filter.text("field", faults) else {
             if !filter.map.contains_key("field") {
-                faults.note(filter.location("field"), "missing_field", "The condition has no `field`; name a dimension.");
+                faults.note(
+                    filter.location("field"),
+                    "missing_field",
+                    "The condition has no `field`; name a dimension.",
+                );
             }
             continue;
         };
@@ -121,7 +125,11 @@ impl<'v> Object<'v> {
         match self.map.get(name)? {
             Value::Array(values) => Some(values),
             other => {
-                faults.note(self.location(name), "wrong_type", format!("The value must be a list, not {}.", kind(other)));
+                faults.note(
+                    self.location(name),
+                    "wrong_type",
+                    format!("The value must be a list, not {}.", kind(other)),
+                );
                 None
             }
         }

@@ -6,8 +6,8 @@
 
 use crate::api::metrics::question::raw_query::FilterSaid;
 use crate::api::parameters::{Faults, Said};
-use crate::model::session_outcome::SessionOutcome;
 use crate::model::session::SessionKind;
+use crate::model::session_outcome::SessionOutcome;
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::{Condition, MetricFilter, Test, is_filterable};
@@ -106,8 +106,14 @@ fn known_values(field: Dimension, catalog: &Catalog) -> Option<Vec<String>> {
         Dimension::Provider => catalog.providers().into_iter().map(ToOwned::to_owned).collect(),
         Dimension::Source => catalog.sources.iter().map(|source| source.source.clone()).collect(),
         Dimension::Outcome => words(
-            &[SessionOutcome::Resolved, SessionOutcome::Unresolved, SessionOutcome::Open, SessionOutcome::Unknown, SessionOutcome::NotApplicable]
-                .map(SessionOutcome::as_str),
+            &[
+                SessionOutcome::Resolved,
+                SessionOutcome::Unresolved,
+                SessionOutcome::Open,
+                SessionOutcome::Unknown,
+                SessionOutcome::NotApplicable,
+            ]
+            .map(SessionOutcome::as_str),
         ),
         Dimension::SessionKind => words(
             &[SessionKind::Avatar, SessionKind::Chat, SessionKind::Meeting, SessionKind::Livestream]

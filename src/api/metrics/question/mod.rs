@@ -62,7 +62,8 @@ pub(crate) async fn understand(
     shape::check_groups(raw_query, &metrics, &dimensions, &mut faults);
     let totals_by = shape::totals_by(raw_query, &dimensions, &mut faults);
     let top = shape::top(raw_query, &metrics, &dimensions, &mut faults);
-    let attribution = raw_query.attribution.as_ref().and_then(|said| attribution(said, &metrics, &dimensions, &mut faults));
+    let attribution =
+        raw_query.attribution.as_ref().and_then(|said| attribution(said, &metrics, &dimensions, &mut faults));
     let require_fresh = raw_query.require_fresh.as_ref().and_then(|said| length(said, &mut faults));
     let granularity = self::granularity(raw_query, granularity, &mut faults);
     let cut = range.and_then(|range| pieces(raw_query, range, zone, granularity, max_buckets, &mut faults));
@@ -106,7 +107,12 @@ pub(crate) async fn understand(
 }
 
 /// Returns the database's name of the zone; notes a fault where it has no such zone.
-async fn zone_name(state: &ApiState, raw_query: &RawQuery, zone: Tz, faults: &mut Faults) -> Result<&'static str, ApiError> {
+async fn zone_name(
+    state: &ApiState,
+    raw_query: &RawQuery,
+    zone: Tz,
+    faults: &mut Faults,
+) -> Result<&'static str, ApiError> {
     let name = state.zones.name(&state.pool, zone).await?;
     if name.is_none() {
         let at = raw_query.time.zone.as_ref().map_or_else(|| "zone".into(), |said| said.at.clone());
@@ -144,8 +150,12 @@ fn pieces(
     if buckets.is_none() {
         // where more buckets than usual are allowed, no other granularity helps
         if max > MAX_BUCKETS {
-            let at =
-                raw_query.time.range.as_ref().or(raw_query.time.from.as_ref()).map_or_else(|| "range".into(), |s| s.at.clone());
+            let at = raw_query
+                .time
+                .range
+                .as_ref()
+                .or(raw_query.time.from.as_ref())
+                .map_or_else(|| "range".into(), |s| s.at.clone());
             faults.note(&at, "range_too_long", format!("The range has more than {max} hours; request a shorter one."));
             return None;
         }

@@ -12,7 +12,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::api::formats::FormParameter;
-use crate::api::metrics::question::raw_query::{CompareSaid, RawQuery, FilterSaid, TopSaid};
+use crate::api::metrics::question::raw_query::{CompareSaid, FilterSaid, RawQuery, TopSaid};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::list;
 use crate::api::parameters::{FaultLocation, Said, parameter_groups};

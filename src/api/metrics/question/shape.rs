@@ -49,7 +49,12 @@ fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
 }
 
 /// Refuses a metric whose rows would fall into several groups, and names the alternatives.
-pub(super) fn check_groups(raw_query: &RawQuery, metrics: &[&'static Metric], dimensions: &[Dimension], faults: &mut Faults) {
+pub(super) fn check_groups(
+    raw_query: &RawQuery,
+    metrics: &[&'static Metric],
+    dimensions: &[Dimension],
+    faults: &mut Faults,
+) {
     for dimension in dimensions {
         for metric in metrics.iter().filter(|metric| !metric.can_be_grouped_by(*dimension)) {
             let possible: Vec<&str> =

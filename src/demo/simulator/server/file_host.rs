@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::respond::respond;
-use super::{ListenerState, Infallible, Site, http_date, quiet};
+use super::{Infallible, ListenerState, Site, http_date, quiet};
 use crate::demo::simulator::faults::Effect;
 use crate::demo::simulator::feed::{FileKind, FileRequest};
 use crate::demo::simulator::listing::Reply;

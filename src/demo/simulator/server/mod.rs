@@ -23,9 +23,9 @@ use axum::serve::{Listener, ListenerExt as _};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::file_host::{SignedLink, sign};
 pub(super) use self::listener_state::ListenerState;
 use self::listener_state::hold;
-pub(super) use self::file_host::{SignedLink, sign};
 use self::respond::respond;
 use crate::demo::simulator::faults::{Effect, RetryAfter};
 use crate::demo::simulator::listing::{Bend, Call, Reply};

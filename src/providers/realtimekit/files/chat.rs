@@ -33,8 +33,7 @@ impl Cells<'_> {
 
 /// Reads the file.
 pub(super) fn messages(text: &str, drift: &DriftItems) -> Result<Rows<Message>, Fault> {
-    let rows =
-        if text.trim_start().starts_with(['[', '{']) { json(text, drift)? } else { separated(text, drift)? };
+    let rows = if text.trim_start().starts_with(['[', '{']) { json(text, drift)? } else { separated(text, drift)? };
     let (mut good, mut rejects): (Vec<Message>, Vec<Reject>) = (Vec::new(), Vec::new());
     let (mut places, mut copies) = (HashMap::new(), HashMap::new());
     for (position, row) in rows.into_iter().enumerate() {

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::value::RawValue;
 
-use crate::connector::record::{Fields, DriftItems, decimal};
+use crate::connector::record::{DriftItems, Fields, decimal};
 use crate::model::page::Reject;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::model::{speaker, time};

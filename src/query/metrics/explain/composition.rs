@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::subject::GroupSums;
-use crate::query::metrics::registry::{Additivity, Metric, Grain};
+use crate::query::metrics::registry::{Additivity, Grain, Metric};
 use crate::query::metrics::scan::Sums;
 use crate::query::number::Number;
 

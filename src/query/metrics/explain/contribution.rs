@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::query::metrics::explain::rows::RowPosition;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
-use crate::query::metrics::registry::{Additivity, Metric, Grain};
+use crate::query::metrics::registry::{Additivity, Grain, Metric};
 use crate::query::metrics::select::numbers;
 use crate::query::metrics::source::time;
 use crate::query::metrics::statement::Statement;

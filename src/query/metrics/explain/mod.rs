@@ -22,11 +22,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::changes::{ChangedField, Changes};
+pub use self::composition::{Composition, Part};
 pub use self::drivers::{Driver, Drivers, Other};
 pub use self::exclusions::{Exclusions, Stretch};
 pub use self::links::template;
 pub(super) use self::links::template_of_rest;
-pub use self::composition::{Part, Composition};
 pub use self::previous::{Previous, before};
 pub use self::rows::{ContributingRow, RowPosition, rows};
 pub use self::subject::{GroupValue, Subject};
@@ -37,7 +37,7 @@ use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{TimeBucket, Value};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::{answer, currency, null_rules, as_of};
+use crate::query::metrics::{answer, as_of, currency, null_rules};
 use crate::query::snapshot::Snapshot;
 
 /// Default age of the changes that are reported.

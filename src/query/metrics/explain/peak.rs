@@ -5,9 +5,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Row;
 
+use crate::query::metrics::concurrency;
 use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::concurrency;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};

@@ -13,11 +13,11 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
+use crate::query::metrics::concurrency;
 use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::explain::{contribution, peak};
 use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::concurrency;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;

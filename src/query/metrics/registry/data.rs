@@ -4,7 +4,7 @@
 //! and filters of sessions do not apply to them.
 
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Grain};
+use crate::query::metrics::registry::{Additivity, Grain, Metric, TimeColumn};
 
 /// Base of the other metrics here.
 const DATA: Metric = Metric { amount_sql: None, can_overlap: false, ..COUNT };

@@ -4,7 +4,7 @@
 //! that were written with its messages, so that they read no messages. No metric reads texts.
 
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Grain};
+use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
 
 /// Base of metrics of messages, in the bucket in which they were sent.
 const MESSAGE: Metric = Metric {

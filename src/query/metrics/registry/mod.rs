@@ -25,10 +25,10 @@ mod volume;
 use chrono::TimeDelta;
 
 pub use crate::query::metrics::registry::additivity::Additivity;
-pub use crate::query::metrics::registry::time_column::TimeColumn;
+pub use crate::query::metrics::registry::grain::Grain;
 pub use crate::query::metrics::registry::money::{COST_OF_SESSION, MONEY};
 pub use crate::query::metrics::registry::requires::{Applicability, Requires};
-pub use crate::query::metrics::registry::grain::Grain;
+pub use crate::query::metrics::registry::time_column::TimeColumn;
 
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::columns::names;
@@ -128,7 +128,8 @@ impl Metric {
 
     /// Returns whether its rows have their own time, so that it does not depend on the attribution.
     pub fn has_own_time(&self) -> bool {
-        let is_of_session = matches!(self.time_column, TimeColumn::StartedAt | TimeColumn::EndedAt) && self.is_of_sessions();
+        let is_of_session =
+            matches!(self.time_column, TimeColumn::StartedAt | TimeColumn::EndedAt) && self.is_of_sessions();
         !is_of_session
     }
 

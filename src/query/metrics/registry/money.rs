@@ -4,7 +4,7 @@
 //! it; here it is added up. A session without a price is unknown and never free.
 
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires};
+use crate::query::metrics::registry::{Additivity, Metric, Requires, TimeColumn};
 
 /// The unit of amounts of money; each answer states the currency.
 pub const MONEY: &str = "money";

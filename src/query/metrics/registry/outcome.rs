@@ -5,7 +5,7 @@
 //! only after the person had time to come back.
 
 use crate::query::metrics::registry::volume::{COUNT, STATE};
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires};
+use crate::query::metrics::registry::{Additivity, Metric, Requires, TimeColumn};
 
 const RESOLVED: &str = "(count(*) filter (where s.outcome = 'resolved'))::numeric";
 const UNRESOLVED: &str = "(count(*) filter (where s.outcome = 'unresolved'))::numeric";

@@ -7,7 +7,7 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Grain};
+use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
 
 const PARTICIPANTS: Requires = Requires::PerSession(Stream::Participants);
 const NO_PARTICIPANTS: &str = "s.session_kind in ('meeting', 'livestream') and s.participant_count is null";

@@ -5,7 +5,7 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Grain};
+use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
 
 /// Base of metrics of transcripts, in the bucket in which their session ended.
 const TRANSCRIPT: Metric = Metric {

@@ -3,7 +3,7 @@
 //! States (live, waiting for a missing end) are given for the end of each bucket, or for now if that is earlier. They
 //! are computed from when sessions began and ended, so that they are available for the past too.
 
-use crate::query::metrics::registry::{Additivity, TimeColumn, Metric, Requires, Grain};
+use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
 
 /// Base of all other metrics.
 pub(super) const COUNT: Metric = Metric {
