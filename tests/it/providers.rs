@@ -125,7 +125,7 @@ pub(crate) fn short_ids(pages: &[Page]) -> Vec<&str> {
 pub(crate) fn drift(page: &Page, kind: &'static str, path: &str, value: &str) -> usize {
     let drift = DriftItem { kind, path: path.to_owned(), value: value.to_owned() };
     let of_records = page.records.iter().map(|record| &record.drift);
-    of_records.chain([&page.drift]).filter(|drift| drift.contains(&drift)).count()
+    of_records.chain([&page.drift]).filter(|found| found.contains(&drift)).count()
 }
 
 #[test]
