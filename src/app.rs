@@ -9,7 +9,7 @@ pub mod polling;
 pub mod progress;
 pub mod pruning;
 pub mod reconciling;
-mod reject_desk;
+mod replay_service;
 pub mod reloading;
 pub mod replay_verb;
 pub mod replaying;
@@ -38,7 +38,7 @@ use crate::db::{self, Purpose, Route};
 use crate::ingest::Poller;
 use crate::model::person::PersonKey;
 use crate::query::metrics::{definitions, functions};
-use crate::store::secret;
+use crate::store::pseudonym_key;
 
 pub use self::sources::{connect_sources, provider_defaults};
 
@@ -125,7 +125,7 @@ impl App {
         let configured = configured.and_then(|key| PersonKey::new(key.expose_secret().as_bytes().to_vec()));
         match configured {
             Some(key) => Ok(key),
-            None => secret::person_key(pool, self.clock.now())
+            None => pseudonym_key::load(pool, self.clock.now())
                 .await?
                 .context("the stored key for pseudonyms is too short; remove it from ingest.secrets"),
         }

@@ -15,13 +15,13 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// Longest wait at the start for a server that does not respond.
-const START_PATIENCE: Duration = Duration::from_secs(30);
+const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 
 /// The reason why there is no usable database.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     /// The server did not respond in time.
-    #[error("Postgres at {address} did not respond within {} s; is it running, and is the address right?", START_PATIENCE.as_secs())]
+    #[error("Postgres at {address} did not respond within {} s; is it running, and is the address right?", CONNECT_WITHIN.as_secs())]
     Unreachable {
         /// Host and port, or socket; no user and no password.
         address: String,
@@ -139,7 +139,7 @@ pub async fn connect(
         if !is_starting {
             return Err(DbError::Refused { address, source });
         }
-        if started.elapsed() > START_PATIENCE {
+        if started.elapsed() > CONNECT_WITHIN {
             return Err(DbError::Unreachable { address, source });
         }
         tracing::warn!(address, "Postgres does not respond yet, retrying");

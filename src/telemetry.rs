@@ -17,7 +17,7 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Most lines that wait to be written.
 const QUEUE_LINES: usize = 1_024;
 /// Longest wait for the last lines at the end of the process.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
 /// Keeps the log running; dropping it writes the waiting lines.
 #[must_use = "dropped at once, it ends the log"]
@@ -110,14 +110,14 @@ impl Drop for LogGuard {
         let mut order = Order::End;
         // a full queue gets some time to empty, but a blocked log does not keep the process alive
         while let Err(TrySendError::Full(back)) = self.queue.sender.try_send(order) {
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > FLUSH_WITHIN {
                 return;
             }
             order = back;
             std::thread::sleep(Duration::from_millis(5));
         }
         let Some(writer) = self.writer.take() else { return };
-        while !writer.is_finished() && started.elapsed() < PATIENCE {
+        while !writer.is_finished() && started.elapsed() < FLUSH_WITHIN {
             std::thread::sleep(Duration::from_millis(2));
         }
     }

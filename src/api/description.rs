@@ -46,10 +46,10 @@ pub(crate) fn base() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
     let mut text = CONVENTIONS.to_owned();
     for metric in metrics() {
-        let (anchor, needs) = (metric.anchor.as_str(), metric.needs.as_str());
+        let (time_column, requires) = (metric.time_column.as_str(), metric.requires.as_str());
         let _ = write!(
             text,
-            "\n**`{}`** ({}): {} `{}`, by `{anchor}`, for {needs}. {}\n",
+            "\n**`{}`** ({}): {} `{}`, by `{time_column}`, for {requires}. {}\n",
             metric.id, metric.unit, metric.description, metric.formula, metric.null_rule
         );
     }

@@ -10,11 +10,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::api::ApiState;
-use crate::api::documented::ReadProblems;
 use crate::api::page::{List, Page};
 use crate::api::parameters::values::{PageParameters, check_instant, words};
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::ReadProblems;
 use crate::model::stream::Stream;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::cursor;

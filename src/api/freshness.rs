@@ -7,9 +7,9 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::api::ApiState;
-use crate::api::documented::ReadProblems;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::ReadProblems;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 

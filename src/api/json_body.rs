@@ -12,7 +12,7 @@ use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::api::parameters::{Faults, Place};
+use crate::api::parameters::{FaultLocation, Faults};
 use crate::api::problem::{ActionProblem, ApiError};
 
 /// Largest body, bytes: a query names at most some hundred values.
@@ -46,7 +46,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
             } else {
                 ("not_json", format!("The body is not valid JSON: line {line}, column {column}."))
             };
-            faults.note(Place::Pointer(String::new()), code, detail);
+            faults.note(FaultLocation::Pointer(String::new()), code, detail);
             faults.into_error()
         })
     }

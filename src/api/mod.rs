@@ -5,12 +5,12 @@
 //! decides what a query means; [`problem`] alone decides what an error says. All but [`actions`], [`sync`], the
 //! replay of rejects and prices only reads, and nothing here knows providers or how data comes in.
 
-pub(crate) mod accept;
+pub(crate) mod content_negotiation;
 pub mod actions;
-pub(crate) mod conditional;
+pub(crate) mod etag;
 pub(crate) mod costs;
 pub(crate) mod description;
-pub(crate) mod documented;
+pub(crate) mod problem_responses;
 pub(crate) mod drift;
 pub(crate) mod formats;
 pub(crate) mod freshness;
@@ -19,7 +19,9 @@ pub(crate) mod json_body;
 pub(crate) mod metrics;
 pub(crate) mod page;
 pub(crate) mod parameters;
-pub(crate) mod past;
+pub(crate) mod backfills;
+pub(crate) mod reconciliation;
+pub(crate) mod windows;
 pub mod problem;
 pub mod rejections;
 pub mod request_id;
@@ -111,12 +113,12 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(rejections::one::read_rejection))
         .routes(routes!(rejections::replay::replay_rejection))
         .routes(routes!(drift::list_drift))
-        .routes(routes!(past::windows::list_windows))
-        .routes(routes!(past::backfills::list_backfills))
-        .routes(routes!(past::backfill::read_backfill))
-        .routes(routes!(past::backfill::pause_backfill))
-        .routes(routes!(past::backfill::resume_backfill))
-        .routes(routes!(past::reconciliation::list_reconciliations))
+        .routes(routes!(windows::list_windows))
+        .routes(routes!(backfills::list::list_backfills))
+        .routes(routes!(backfills::one::read_backfill))
+        .routes(routes!(backfills::one::pause_backfill))
+        .routes(routes!(backfills::one::resume_backfill))
+        .routes(routes!(reconciliation::list_reconciliations))
         .routes(routes!(sync::control::pause_source))
         .routes(routes!(sync::control::resume_source))
         .routes(routes!(sync::control::start_runs))

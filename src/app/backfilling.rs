@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::app::progress::Progress;
 use crate::db::Purpose;
 use crate::ingest::Source;
-use crate::ingest::past::{self, Ended, planning};
+use crate::ingest::backfill::{self, Ended, planning};
 use crate::model::time::{self, Window};
 use crate::query::backfills::{self, Backfill, BackfillFilter, BackfillUnit};
 use crate::store::backfill::state::{self, Command, Commanded};
@@ -115,7 +115,7 @@ pub async fn work(
     let (source, planned) = if let Some(backfill_id) = args.resume {
         command(app, &pool, backfill_id, Command::Resume, operator).await?;
         let planned = state::find(&pool, backfill_id).await?.context("the backfill no longer exists")?;
-        let source = sources.iter().find(|source| source.id == planned.place.source_id);
+        let source = sources.iter().find(|source| source.id == planned.stream_key.source_id);
         (source.with_context(|| format!("the source of backfill {backfill_id} is not configured"))?, planned)
     } else {
         let source = named(&sources, args.source.as_deref())?;
@@ -134,7 +134,7 @@ pub async fn work(
     }
     let detail = {
         let shown = progress.follow(&pool, Arc::clone(&app.clock), planned.backfill_id);
-        let ended = past::work_off(&poller, source, &planned, usize::from(args.parallel), true);
+        let ended = backfill::work_off(&poller, source, &planned, usize::from(args.parallel), true);
         tokio::select! {
             ended = ended => explain(ended?, planned.backfill_id),
             () = shown => None,

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use crate::app::App;
-use crate::app::sources::{Workshop, refusals};
+use crate::app::sources::{ConnectorFactory, refusals};
 use crate::connector::error::PullError;
 use crate::connector::{CheckReport, Connector};
 use crate::db::{self, Purpose};
@@ -44,9 +44,9 @@ pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
             finding: "no source is configured: add a [[sources]] section".to_owned(),
         });
     }
-    let workshop = Workshop::new(app, None)?;
+    let factory = ConnectorFactory::new(app, None)?;
     for (index, source) in app.config.sources.iter().enumerate() {
-        let connector = workshop.connect(index, BTreeMap::new())?;
+        let connector = factory.connect(index, BTreeMap::new())?;
         lines.push(check_source(app, source.slug.as_str(), connector.as_ref()).await);
     }
     Ok(lines)

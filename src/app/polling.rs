@@ -129,7 +129,7 @@ async fn fetch_depth(
     wanted: &[PlannedStream],
 ) -> Result<Vec<StreamSummary>, StoreError> {
     let all: Vec<_> = source.session_streams.iter().map(PlannedStream::listed).collect();
-    artifact::enlist_stored(&poller.pool, source.id, &all, poller.clock.now()).await?;
+    artifact::enqueue_stored(&poller.pool, source.id, &all, poller.clock.now()).await?;
     pass::run_all(poller, source, wanted).await
 }
 

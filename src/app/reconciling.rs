@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::app::backfilling::parse_instant;
 use crate::db::Purpose;
-use crate::ingest::past::planning::{SETTLED_AFTER, States};
-use crate::ingest::past::{self, Ended, planning};
+use crate::ingest::backfill::{self, Ended};
+use crate::ingest::reconcile::planning::{self, SETTLED_AFTER, States};
 use crate::ingest::{Poller, Source};
 use crate::model::time::Window;
 use crate::query::reconciliations::{self, Reconciliation, ReconciliationFilter};
@@ -146,7 +146,7 @@ async fn one(
     let Some(planned) = planning::plan_reconciliation(poller, source, &ranges, States::All, operator).await? else {
         return Ok(unanswered(slug, "there is nothing to compare".to_owned()));
     };
-    let detail = match past::work_off(poller, source, &planned, 1, true).await? {
+    let detail = match backfill::work_off(poller, source, &planned, 1, true).await? {
         Ended::Over(_) => None,
         Ended::Stopped => Some("stopped before the end".to_owned()),
         Ended::StreamPaused => Some("the whole stream is paused; resume the stream first".to_owned()),

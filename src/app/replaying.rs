@@ -33,7 +33,7 @@ pub struct RejectLine {
     pub outcome: &'static str,
     /// Code of the reason why it is still rejected.
     pub reason_code: Option<String>,
-    /// Place in the record.
+    /// Location in the record.
     pub json_pointer: Option<String>,
     /// Description of the reason, for people.
     pub detail: Option<String>,
@@ -106,7 +106,7 @@ pub async fn rejects(app: &App, only: Option<&str>, stop: CancellationToken) -> 
             lines.push(RejectLine {
                 reject_id: stored.reject_id,
                 source: stored.source.clone(),
-                stream: stored.place.stream.as_str(),
+                stream: stored.stream_key.stream.as_str(),
                 outcome: outcome.as_str(),
                 reason_code: why.map(|why| why.reason_code.to_owned()),
                 json_pointer: why.map(|why| why.json_pointer.clone()),

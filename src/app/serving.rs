@@ -17,9 +17,9 @@ use tokio_util::task::TaskTracker;
 use crate::api::actions::{ActionAccess, Allowed};
 use crate::api::rejections::RejectReplays;
 use crate::api::{self, ApiState, HealthSettings};
-use crate::app::reject_desk::Desk;
 use crate::app::reloading::Reloads;
-use crate::app::sources::Workshop;
+use crate::app::replay_service::ReplayService;
+use crate::app::sources::ConnectorFactory;
 use crate::app::{App, pruning};
 use crate::db::Purpose;
 use crate::ingest::{self, Source, schedule::Schedule};
@@ -48,7 +48,7 @@ pub(super) struct Service {
     /// Connections of the pollers.
     pub(super) polls: PgPool,
     actions: ActionAccess,
-    replays: Option<Arc<Desk>>,
+    replays: Option<Arc<ReplayService>>,
     schedule: Option<Schedule>,
 }
 
@@ -66,7 +66,7 @@ impl Service {
         actions.replace(allowed(app, &polls, &sources)?);
         let replays = match role {
             Role::Poller => None,
-            Role::All | Role::Api => Some(Arc::new(Desk::open(app, &polls, &sources, stop).await?)),
+            Role::All | Role::Api => Some(Arc::new(ReplayService::open(app, &polls, &sources, stop).await?)),
         };
         let mut schedule = None;
         if role != Role::Api {
@@ -115,7 +115,7 @@ pub async fn serve(
     let polls = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&polls).await?;
     let mut service = Service::start(app, role, polls, &stop, &tracker).await?;
-    let parts = (service.actions.clone(), service.replays.clone().map(|desk| desk as Arc<dyn RejectReplays>));
+    let parts = (service.actions.clone(), service.replays.clone().map(|replays| replays as Arc<dyn RejectReplays>));
     let changes = SourceChanges { pool: service.polls.clone(), person_key: app.person_key(&service.polls).await? };
     let work = async {
         if let Some(listener) = listener {
@@ -151,13 +151,13 @@ async fn listen(app: &App) -> anyhow::Result<TcpListener> {
 /// Returns the sources that allow actions. A process that polls uses the connectors of its polls; one that only
 /// answers makes its own.
 fn allowed(app: &App, pool: &PgPool, polled: &[Source]) -> anyhow::Result<Allowed> {
-    let workshop = Workshop::new(app, Some(pool))?;
+    let factory = ConnectorFactory::new(app, Some(pool))?;
     let mut allowed = Allowed::new();
     for (index, source) in app.config.sources.iter().enumerate().filter(|(_, source)| source.are_actions_enabled) {
         let polled = polled.iter().find(|polled| polled.slug == source.slug);
         let connector = match polled {
             Some(polled) => Arc::clone(&polled.connector),
-            None => workshop.connect(index, BTreeMap::new())?,
+            None => factory.connect(index, BTreeMap::new())?,
         };
         allowed.insert(source.slug.to_string(), connector.actions());
     }

@@ -67,7 +67,7 @@ pub struct How {
 
 /// The result of a change, or of its dry run.
 #[derive(Debug, Serialize)]
-struct Outcome<'a> {
+struct ChangeReport<'a> {
     change: &'static str,
     source: &'a str,
     other: Option<&'a str>,
@@ -123,7 +123,7 @@ async fn change(
     };
     if how.json {
         let Changed { operation_id, rows, sessions_stored_twice } = changed;
-        let outcome = Outcome {
+        let outcome = ChangeReport {
             change: change.kind(),
             source: slug,
             other,

@@ -12,10 +12,10 @@ use crate::app::budgets::{SharedBudget, budgets};
 use crate::app::{App, accounts};
 use crate::config::{ProviderDefaults, SourceConfig};
 use crate::connector::body::LargeAnswers;
-use crate::connector::download::target::Reach;
+use crate::connector::download::target::AddressPolicy;
 use crate::connector::download::{DownloadLimits, Downloader};
 use crate::connector::http::{ApiClient, HttpLimits, Priority, http_client};
-use crate::connector::limits::bucket::{Bucket, LocalLedger};
+use crate::connector::limits::token_bucket::{LocalLedger, TokenBucket};
 use crate::connector::limits::{CallBudget, Ledger};
 use crate::connector::{Connector, ConnectorSettings, ProviderEntry};
 use crate::ingest::Source;
@@ -61,12 +61,12 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
         };
         budget::register(pool, &registration, app.clock.now()).await?;
     }
-    let workshop = Workshop::new(app, Some(pool))?;
+    let factory = ConnectorFactory::new(app, Some(pool))?;
     let mut sources = Vec::with_capacity(configured.len());
     for (index, (source, id)) in configured.iter().zip(ids).enumerate() {
         let facts = source::facts(pool, id).await?;
-        let past = workshop.connect_with(index, facts.clone(), Priority::Backfill)?;
-        let connector = workshop.connect(index, facts)?;
+        let backfill_connector = factory.connect_with(index, facts.clone(), Priority::Backfill)?;
+        let connector = factory.connect(index, facts)?;
         let session_streams = PlannedStream::of(connector.as_ref(), &source.session_streams);
         sources.push(Source {
             id,
@@ -76,7 +76,7 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
             history_from: source.history_from,
             schedule: source.schedule.clone(),
             connector,
-            past,
+            backfill_connector,
             reconcile_schedule: source.reconcile_schedule.clone(),
             session_streams,
             dropped_fields: source.dropped_fields.clone(),
@@ -86,7 +86,7 @@ pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Sou
 }
 
 /// Creates connectors for the configured sources.
-pub(super) struct Workshop<'a> {
+pub(super) struct ConnectorFactory<'a> {
     app: &'a App,
     client: reqwest::Client,
     limits: HttpLimits,
@@ -95,8 +95,8 @@ pub(super) struct Workshop<'a> {
     budgets: BTreeMap<usize, Arc<CallBudget>>,
 }
 
-impl<'a> Workshop<'a> {
-    /// Creates a workshop. Calls are counted in the database of `pool`, where the budgets are registered, or by
+impl<'a> ConnectorFactory<'a> {
+    /// Creates a factory. Calls are counted in the database of `pool`, where the budgets are registered, or by
     /// this process alone. Fails where the machine has no certificate store.
     pub(super) fn new(app: &'a App, pool: Option<&PgPool>) -> anyhow::Result<Self> {
         let http = app.config.http;
@@ -137,7 +137,7 @@ impl<'a> Workshop<'a> {
             max_file_bytes: http.max_file_bytes,
             ..DownloadLimits::default()
         };
-        let downloads = Downloader::new(limits, Reach::of(&source.base_url), Arc::clone(&self.app.dice));
+        let downloads = Downloader::new(limits, AddressPolicy::of(&source.base_url), Arc::clone(&self.app.dice));
         let downloads = downloads.context("the HTTP client needs a certificate store")?;
         let api = ApiClient {
             http: self.client.clone(),
@@ -168,7 +168,7 @@ fn call_budget(shared: &SharedBudget, pool: Option<&PgPool>) -> CallBudget {
     let ledger: Arc<dyn Ledger> = if let Some(pool) = pool {
         Arc::new(SharedLedger { pool: pool.clone(), key: shared.key.clone() })
     } else {
-        let bucket = if shared.ceiling.is_some() { Bucket::new } else { Bucket::unless_stated };
+        let bucket = if shared.ceiling.is_some() { TokenBucket::new } else { TokenBucket::unless_stated };
         Arc::new(LocalLedger::new(bucket(shared.requests_per_minute(), shared.share_permille)))
     };
     CallBudget::new(ledger)

@@ -15,7 +15,7 @@ use reqwest::{Response, StatusCode, Url};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock::Dice;
-use crate::connector::download::target::{GuardedResolver, Reach, Refused};
+use crate::connector::download::target::{AddressPolicy, GuardedResolver, Refused};
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::http::backoff;
 use crate::connector::own_resources;
@@ -57,7 +57,7 @@ impl Default for DownloadLimits {
 pub struct Downloader {
     http: reqwest::Client,
     limits: DownloadLimits,
-    reach: Reach,
+    policy: AddressPolicy,
     dice: Arc<Dice>,
 }
 
@@ -78,10 +78,10 @@ struct Failure {
 }
 
 impl Downloader {
-    /// Creates a separate client that goes no further than `reach`. Errors when the machine has no certificate
+    /// Creates a separate client that goes no further than `policy` permits. Errors when the machine has no certificate
     /// store.
     #[expect(clippy::disallowed_methods, reason = "it must not be the client that carries credentials")]
-    pub fn new(limits: DownloadLimits, reach: Reach, dice: Arc<Dice>) -> Result<Self, reqwest::Error> {
+    pub fn new(limits: DownloadLimits, policy: AddressPolicy, dice: Arc<Dice>) -> Result<Self, reqwest::Error> {
         // A second installation fails and is harmless: the first crypto provider stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -90,11 +90,11 @@ impl Downloader {
             .referer(false)
             // a proxy would resolve the name again and could see other addresses than those checked
             .no_proxy()
-            .dns_resolver(Arc::new(GuardedResolver { reach }))
+            .dns_resolver(Arc::new(GuardedResolver { policy }))
             .connect_timeout(limits.connect_timeout)
             .read_timeout(limits.read_timeout)
             .build()?;
-        Ok(Self { http, limits, reach, dice })
+        Ok(Self { http, limits, policy, dice })
     }
 
     /// Returns the same downloader with a lower cap.
@@ -138,7 +138,7 @@ impl Downloader {
         let started = Instant::now();
         let mut url = Url::parse(link.trim()).map_err(|_| contract("it is not a link"))?;
         for _ in 0..=MAX_REDIRECTS {
-            self.reach.check(&url).map_err(refused)?;
+            self.policy.check(&url).map_err(refused)?;
             let sent = timeout_at(started + self.limits.grace, self.http.get(url.clone()).send()).await;
             let response = sent.map_err(|_| late(None))?.map_err(|error| unreached(&error))?;
             let status = response.status();

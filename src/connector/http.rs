@@ -20,8 +20,8 @@ use crate::connector::authorization;
 use crate::connector::body::{self, LargeAnswers};
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::limits::headers::{Observation, provider_date, retry_after};
-use crate::connector::limits::{CallBudget, PATIENCE, Refusal};
-use crate::connector::{mend, own_resources};
+use crate::connector::limits::{CallBudget, MAX_QUEUE_WAIT, Refusal};
+use crate::connector::{json_repair, own_resources};
 use crate::model::page::Room;
 
 pub use crate::connector::limits::Priority;
@@ -127,8 +127,8 @@ impl Answer {
     /// Returns the answer with its invalid JSON values rewritten, so that other values remain readable; `None`
     /// where there are none.
     #[must_use]
-    pub fn mended(&self) -> Option<Self> {
-        Some(Self { body: mend::mended(&self.body)?, was_replaced: true, ..self.clone() })
+    pub fn repaired(&self) -> Option<Self> {
+        Some(Self { body: json_repair::repaired(&self.body)?, was_replaced: true, ..self.clone() })
     }
 }
 
@@ -289,5 +289,5 @@ pub(super) fn backoff(dice: &Dice, tries: u32) -> Duration {
 }
 
 fn is_soon(wait: TimeDelta) -> bool {
-    wait.to_std().unwrap_or_default() <= PATIENCE
+    wait.to_std().unwrap_or_default() <= MAX_QUEUE_WAIT
 }

@@ -10,7 +10,7 @@
 //! refusal of another instance's call stops it in time. Stated limits are written when they are news, or when calls
 //! grow short.
 
-pub mod bucket;
+pub mod token_bucket;
 pub mod headers;
 
 use std::ops::Range;
@@ -23,12 +23,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::Clock;
-use crate::connector::limits::bucket::{Bucket, LocalLedger};
 use crate::connector::limits::headers::Observation;
+use crate::connector::limits::token_bucket::{LocalLedger, TokenBucket};
 
 /// Longest wait of a caller; a caller that would wait longer gets the instant at which to try again, and keeps no
 /// reservation.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const MAX_QUEUE_WAIT: Duration = Duration::from_secs(10);
 
 /// Order in which calls are made when the budget is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,7 +54,7 @@ impl Priority {
 
 /// Answer of a ledger to a caller that wants to make calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum CallDecision {
     /// Call now.
     Granted {
         /// Number of the first call taken; grows with every call of the budget.
@@ -86,7 +86,7 @@ pub struct LedgerError(pub String);
 #[async_trait]
 pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Takes between one and `wanted` calls, or returns how long to wait. Never waits itself.
-    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError>;
+    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<CallDecision, LedgerError>;
 
     /// Stores what the answer to call `number` stated.
     async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) -> Result<(), LedgerError>;
@@ -166,7 +166,10 @@ impl CallBudget {
     /// Creates a budget for this process alone: this many calls a minute, and four fifths of each quota the
     /// provider states.
     pub fn per_minute(requests_per_minute: u32) -> Self {
-        Self::new(Arc::new(LocalLedger::new(Bucket::new(requests_per_minute, bucket::DEFAULT_SHARE_PERMILLE))))
+        Self::new(Arc::new(LocalLedger::new(TokenBucket::new(
+            requests_per_minute,
+            token_bucket::DEFAULT_SHARE_PERMILLE,
+        ))))
     }
 
     /// Waits for a call, takes it and returns its number. Refuses at once where the wait would be too long.
@@ -178,8 +181,8 @@ impl CallBudget {
         };
         let queue = &self.queues[priority as usize];
         let _waiting = Waiting::begin(&queue.waiting);
-        let turn = timeout(self.patience(), queue.turn.lock()).await;
-        let mut turn = turn.map_err(|_| come_again(PATIENCE))?;
+        let turn = timeout(self.max_queue_wait(), queue.turn.lock()).await;
+        let mut turn = turn.map_err(|_| come_again(MAX_QUEUE_WAIT))?;
         let taken = turn.take().filter(|taken| taken.at.elapsed() < TAKEN_FOR);
         if let Some(mut taken) = taken
             && self.told_to_wait_until(clock.now()).is_none()
@@ -192,31 +195,31 @@ impl CallBudget {
         loop {
             let now = clock.now();
             let decision = if let Some(until) = self.told_to_wait_until(now) {
-                Decision::Blocked { until }
+                CallDecision::Blocked { until }
             } else {
                 let wanted = queue.waiting.load(Ordering::Relaxed);
                 self.ledger.reserve(priority, wanted, now).await.map_err(Refusal::Unknown)?
             };
             let wait = match decision {
-                Decision::Granted { number, count } => {
+                CallDecision::Granted { number, count } => {
                     *turn = Some(Taken { numbers: number + 1..number + count, at: Instant::now() });
                     return Ok(number);
                 }
-                Decision::Wait { wait, spacing } => {
+                CallDecision::Wait { wait, spacing } => {
                     let spacing_ms = u64::try_from(spacing.as_millis()).unwrap_or(u64::MAX);
                     self.spacing_ms.store(spacing_ms, Ordering::Relaxed);
                     wait
                 }
                 // a block that remains after its instant was awaited means that the clock stands still
-                Decision::Blocked { until } if waited_for == Some(until) => return Err(Refusal::Until(until)),
-                Decision::Blocked { until } => {
+                CallDecision::Blocked { until } if waited_for == Some(until) => return Err(Refusal::Until(until)),
+                CallDecision::Blocked { until } => {
                     waited_for = Some(until);
                     (until - now).to_std().unwrap_or_default()
                 }
             };
-            if started.elapsed() + wait > self.patience() {
+            if started.elapsed() + wait > self.max_queue_wait() {
                 return Err(match decision {
-                    Decision::Blocked { until } => Refusal::Until(until),
+                    CallDecision::Blocked { until } => Refusal::Until(until),
                     _ => come_again(wait),
                 });
             }
@@ -226,8 +229,8 @@ impl CallBudget {
 
     /// Returns the longest wait. At a low steady rate it covers a few calls, or else a list of two pages would
     /// never be read to its end.
-    fn patience(&self) -> Duration {
-        PATIENCE.max(Duration::from_millis(self.spacing_ms.load(Ordering::Relaxed)).saturating_mul(4))
+    fn max_queue_wait(&self) -> Duration {
+        MAX_QUEUE_WAIT.max(Duration::from_millis(self.spacing_ms.load(Ordering::Relaxed)).saturating_mul(4))
     }
 
     /// Stores what the answer to call `number` stated. While calls are plentiful, an answer that repeats the limits

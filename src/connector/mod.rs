@@ -9,7 +9,7 @@
 //!   may be called again with the same cursor at any time and must not remember its position.
 //! - **A missing list is an error, never an empty page.** An empty page means that the provider sent an empty list.
 //! - **Every record is returned.** Each record of the answer is in the page, as a session or as a reject, with its
-//!   bytes. Unknown values are kept and counted as oddities.
+//!   bytes. Unknown values are kept and counted as drift.
 //! - **The provider states the end.** `next` is `None` only when the provider's own values (offsets, token, total,
 //!   an empty list) say that nothing follows; a short page alone is not an end. Where only the total says so,
 //!   `past_end` names the page after it: the caller decides whether to trust the total.
@@ -29,7 +29,7 @@ pub mod download;
 pub mod error;
 pub mod http;
 pub mod limits;
-pub mod mend;
+pub mod json_repair;
 pub mod own_resources;
 pub mod record;
 
@@ -114,7 +114,7 @@ pub trait Connector: Send + Sync {
 
     /// Returns the provider's own daily totals for the window, where it has them. Where its days begin is up to the
     /// provider.
-    async fn days(&self, stream: Stream, request: PageRequest<'_>) -> Result<Option<Vec<DayTotal>>, PullError> {
+    async fn daily_totals(&self, stream: Stream, request: PageRequest<'_>) -> Result<Option<Vec<DayTotal>>, PullError> {
         let _ = (stream, request);
         Ok(None)
     }

@@ -6,7 +6,7 @@
 //! without its key or its time is refused.
 //! This module knows JSON, and no provider.
 
-mod oddities;
+mod drift;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::model::id::ProviderRecordId;
 use crate::model::page::Reject;
 use crate::model::time;
 
-pub use self::oddities::Oddities;
+pub use self::drift::DriftItems;
 
 /// The largest accepted amount: minutes or seconds of two thousand years. Sums of larger ones would not fit an
 /// exact number.
@@ -97,12 +97,12 @@ pub struct Fields<'a> {
     members: Members<'a>,
     raw: &'a str,
     path: String,
-    oddities: &'a Oddities,
+    drift: &'a DriftItems,
 }
 
 impl<'a> Fields<'a> {
     /// Opens a record; returns a reject where it is no object.
-    pub fn open(raw: &'a str, oddities: &'a Oddities) -> Result<Self, Reject> {
+    pub fn open(raw: &'a str, drift: &'a DriftItems) -> Result<Self, Reject> {
         let Some(members) = members(raw) else {
             return Err(Reject {
                 raw: raw.as_bytes().to_vec(),
@@ -113,7 +113,7 @@ impl<'a> Fields<'a> {
                 is_partial: false,
             });
         };
-        Ok(Self { members, raw, path: String::new(), oddities })
+        Ok(Self { members, raw, path: String::new(), drift })
     }
 
     /// Returns the object in field `name`; `None` where it is absent, null or something else.
@@ -124,7 +124,7 @@ impl<'a> Fields<'a> {
             self.odd("unreadable_value", name, "");
         }
         let path = format!("{}/{name}", self.path);
-        Some(Fields { members: found?, raw: raw.get(), path, oddities: self.oddities })
+        Some(Fields { members: found?, raw: raw.get(), path, drift: self.drift })
     }
 
     /// Returns the list in field `name`, each element undecoded; `None` where it is absent, null or no list.
@@ -137,14 +137,14 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// Opens an element of the list `name`; counts an oddity where it is no object.
+    /// Opens an element of the list `name`; counts drift where it is no object.
     pub fn element(&self, name: &str, raw: &'a RawValue) -> Option<Fields<'a>> {
         let path = format!("{}/{name}", self.path);
         let Some(members) = members(raw.get()) else {
-            self.oddities.count("unreadable_value", &path, "");
+            self.drift.count("unreadable_value", &path, "");
             return None;
         };
-        Some(Fields { members, raw: raw.get(), path, oddities: self.oddities })
+        Some(Fields { members, raw: raw.get(), path, drift: self.drift })
     }
 
     /// Whether the field is present, null or not: "not asked" differs from "none".
@@ -188,7 +188,7 @@ impl<'a> Fields<'a> {
         number
     }
 
-    /// Returns an exact number from 0 to [`LARGEST_AMOUNT`]; any other is counted as an oddity and left out.
+    /// Returns an exact number from 0 to [`LARGEST_AMOUNT`]; any other is counted as drift and left out.
     pub fn amount(&self, name: &str) -> Option<Decimal> {
         let number = self.decimal(name)?;
         if number.is_sign_negative() && !number.is_zero() {
@@ -282,7 +282,7 @@ impl<'a> Fields<'a> {
     }
 
     fn odd(&self, kind: &'static str, name: &str, value: &str) {
-        self.oddities.count(kind, &format!("{}/{name}", self.path), value);
+        self.drift.count(kind, &format!("{}/{name}", self.path), value);
     }
 
     fn reject(&self, code: &'static str, name: &str, detail: &str, id: Option<&ProviderRecordId>) -> Reject {

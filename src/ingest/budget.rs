@@ -10,12 +10,12 @@ use sqlx::PgPool;
 use tokio::time::Instant;
 
 use crate::connector::limits::headers::Observation;
-use crate::connector::limits::{Decision, Ledger, LedgerError, Priority};
+use crate::connector::limits::{CallDecision, Ledger, LedgerError, Priority};
 use crate::store::StoreError;
 use crate::store::budget::{self, Reservation, StatedQuota};
 
 /// How long to wait for an unavailable database.
-const PATIENCE: Duration = Duration::from_secs(20);
+const RETRY_FOR: Duration = Duration::from_secs(20);
 /// The first wait between two tries; it doubles each time,
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// up to this.
@@ -32,12 +32,12 @@ pub struct SharedLedger {
 
 #[async_trait]
 impl Ledger for SharedLedger {
-    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError> {
+    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<CallDecision, LedgerError> {
         let (began, mut wait) = (Instant::now(), FIRST_WAIT);
         // an unavailable database is waited for as when a page is saved: the provider is not at fault
         let reservation = loop {
             match budget::reserve(&self.pool, &self.key, priority.as_str(), wanted, now).await {
-                Err(error) if error.is_transient() && began.elapsed() < PATIENCE => {
+                Err(error) if error.is_transient() && began.elapsed() < RETRY_FOR => {
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }
@@ -45,11 +45,11 @@ impl Ledger for SharedLedger {
             }
         };
         Ok(match reservation.ok_or_else(|| LedgerError("it is not registered".to_owned()))? {
-            Reservation::Granted { number, count } => Decision::Granted { number, count },
+            Reservation::Granted { number, count } => CallDecision::Granted { number, count },
             Reservation::Wait { wait_us, spacing_us } => {
-                Decision::Wait { wait: micros(wait_us), spacing: micros(spacing_us) }
+                CallDecision::Wait { wait: micros(wait_us), spacing: micros(spacing_us) }
             }
-            Reservation::Blocked(until) => Decision::Blocked { until },
+            Reservation::Blocked(until) => CallDecision::Blocked { until },
         })
     }
 

@@ -12,19 +12,21 @@ mod account;
 pub mod artifact;
 pub mod budget;
 mod control;
-mod drift;
-mod keeper;
+mod field_presence;
+mod lease_renewal;
 mod list_end;
-mod patience;
-pub mod past;
+mod write_retry;
+pub mod backfill;
+pub mod reconcile;
+mod units;
 mod plan;
 pub mod replay;
-mod reread;
+mod refresh_open;
 mod rings;
 mod run;
 pub mod schedule;
-mod sweep;
-mod trace;
+mod missing_sessions;
+mod completeness;
 mod verdict;
 mod walk;
 
@@ -45,10 +47,10 @@ use crate::ingest::run::Run;
 use crate::model::id::{SourceId, SourceSlug};
 use crate::model::person::PersonKey;
 use crate::model::stream::Stream;
-use crate::store::claim;
-use crate::store::hold::Hold;
 use crate::store::lease::{self, Claim, Claimant};
 use crate::store::run::{Progress, Verdict};
+use crate::store::trim_windows;
+use crate::store::write_guard::WriteGuard;
 use crate::store::{StoreError, lateness, run as journal, source as facts};
 
 /// Completeness windows that end further ahead than this are trimmed. A nearer one may be due to a clock that was
@@ -94,7 +96,7 @@ pub struct Source {
     /// The connector.
     pub connector: Arc<dyn Connector>,
     /// The connector for past periods: its calls have the lowest priority in the budget.
-    pub past: Arc<dyn Connector>,
+    pub backfill_connector: Arc<dyn Connector>,
     /// Schedule of comparisons with the provider's counts: six cron fields, UTC. `None`: only on request.
     pub reconcile_schedule: Option<String>,
     /// Streams fetched for each known session.
@@ -207,17 +209,17 @@ async fn run(
     let overlap = lateness::overlap(&poller.pool, source.id, stream, policy.overlap, poller.clock.now()).await?;
     let policy = StreamPolicy { overlap, ..policy };
     let now = poller.clock.now();
-    let taken_back = claim::take_back(&poller.pool, &Hold::Lease(lease), now + FURTHEST_AHEAD, now).await?;
+    let trimmed_end = trim_windows::trim(&poller.pool, &WriteGuard::Lease(lease), now + FURTHEST_AHEAD, now).await?;
     let is_by_creation = lists_by_creation(&facts::facts(&poller.pool, source.id).await?);
     let targets = plan::targets(poller, source, stream, &policy, is_by_creation).await?;
     let mut run = Run::start(poller, source, lease, &targets.present).await?;
-    run.doubts.extend(taken_back.map(|end| format!("a completeness window up to {end}, in the future, was trimmed")));
+    run.doubts.extend(trimmed_end.map(|end| format!("a completeness window up to {end}, in the future, was trimmed")));
     let mut outcome = run.cover(&targets.in_order(), &policy).await;
     // a list that cannot be read to its end must not keep live sessions live for ever
     if let OpenSet::ByDetail { settling } = policy.open_set
         && verdict::leaves_calls_open(&outcome)
     {
-        outcome = outcome.and(run.read_again(targets.present.from, settling).await);
+        outcome = outcome.and(run.refresh_open(targets.present.from, settling).await);
     }
     if is_by_creation && outcome.is_ok() {
         outcome = run.read_rings(&policy, extent).await;

@@ -43,8 +43,8 @@ impl Run<'_> {
     /// Reads the rings. Errors in a full reading, and where the run itself must end.
     pub(super) async fn read_rings(&mut self, policy: &StreamPolicy, extent: Extent) -> Result<(), Halt> {
         let (pool, now, is_full) = (&self.poller.pool, self.began_at, extent == Extent::Full);
-        let standings = ring::standings(pool, self.hold.place()).await.map_err(Halt::Store)?;
-        self.turn_to_the_past((!is_full).then(|| self.share()));
+        let standings = ring::standings(pool, self.guard.stream_key()).await.map_err(Halt::Store)?;
+        self.use_backfill_connector((!is_full).then(|| self.share()));
         let doubts = std::mem::take(&mut self.doubts);
         let (mut finished, mut unfinished) = (Vec::new(), Vec::new());
         let (mut has_read, mut trouble) = (false, None);
@@ -54,7 +54,7 @@ impl Run<'_> {
             let Some(since) = pass else { continue };
             let mut left = self.unread(ring, since).await?;
             if !left.is_empty() && trouble.is_none() && !(has_read && self.is_share_spent()) {
-                self.persist(|| ring::begin(pool, &self.hold, ring, since)).await.map_err(Halt::Store)?;
+                self.persist(|| ring::begin(pool, &self.guard, ring, since)).await.map_err(Halt::Store)?;
                 has_read = true;
                 match self.cover_ring(ring, since, policy, extent).await {
                     Err(Halt::Pull(error)) => trouble = Some(error),
@@ -68,7 +68,7 @@ impl Run<'_> {
                 unfinished.push((ring, at));
             }
         }
-        self.persist(|| ring::finish(pool, &self.hold, &finished, now)).await.map_err(Halt::Store)?;
+        self.persist(|| ring::finish(pool, &self.guard, &finished, now)).await.map_err(Halt::Store)?;
         let found = std::mem::replace(&mut self.doubts, doubts);
         if let Some(error) = &trouble {
             tracing::info!(source = %self.source.slug, error = %error, "the next run continues to read the rings");
@@ -124,14 +124,14 @@ impl Run<'_> {
 
     /// Returns the ranges of a ring that were last seen before `since`, the newest first.
     async fn unread(&self, ring: Ring, since: DateTime<Utc>) -> Result<Vec<Window>, Halt> {
-        let (pool, place) = (&self.poller.pool, self.hold.place());
+        let (pool, stream_key) = (&self.poller.pool, self.guard.stream_key());
         let (first, last) = sane_range();
         let reach = Window { from: ring.reach().map_or(first, |reach| self.began_at - reach), to: last };
-        let unseen = state_coverage::unseen(pool, place, &reach, since).await.map_err(Halt::Store)?;
+        let unseen = state_coverage::unseen(pool, stream_key, &reach, since).await.map_err(Halt::Store)?;
         if ring != Ring::Daily || unseen.is_empty() {
             return Ok(unseen);
         }
-        let open = state_coverage::unseen_open(pool, place, since).await.map_err(Halt::Store)?;
+        let open = state_coverage::unseen_open(pool, stream_key, since).await.map_err(Halt::Store)?;
         let around = open.iter().rev().map(|open| Window { from: open.from - MARGIN, to: open.to + MARGIN });
         let common = |one: &Window, other: &Window| Window { from: one.from.max(other.from), to: one.to.min(other.to) };
         let targets = around.flat_map(|around| unseen.iter().map(move |part| common(&around, part)));

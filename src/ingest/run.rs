@@ -1,7 +1,7 @@
 //! One run: its state, and how it fetches, saves and ends.
 //!
 //! The run of a poll holds the lease of its stream and ends by writing the stream's facts. The run of a past unit
-//! holds the claim on its unit and touches none of these facts; [`crate::ingest::past`] ends it.
+//! holds the claim on its unit and touches none of these facts; [`crate::ingest::backfill`] ends it.
 
 mod begin;
 
@@ -15,10 +15,10 @@ use crate::connector::Connector;
 use crate::connector::error::PullError;
 use crate::failpoint;
 use crate::ingest::account::AccountWitness;
-use crate::ingest::keeper::Keeper;
-use crate::ingest::patience::persist;
+use crate::ingest::lease_renewal::LeaseRenewal;
 use crate::ingest::rings::Share;
 use crate::ingest::verdict::{self, Halt};
+use crate::ingest::write_retry::persist;
 use crate::ingest::{Poller, RunSummary, Source};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::stream::Stream;
@@ -26,11 +26,11 @@ use crate::model::time::Window;
 use crate::store::artifact::SessionStream;
 
 use crate::store::field_presence::{FieldBook, MissingField};
-use crate::store::hold::Hold;
 use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
 use crate::store::run::{self as journal, Pace, Progress, Tally};
 use crate::store::window::{self, Finding};
+use crate::store::write_guard::WriteGuard;
 use crate::store::{StoreError, statistics, window as windows};
 
 /// Splits of doubtful windows in one poll; the next one continues where this one stopped.
@@ -45,7 +45,7 @@ pub(super) struct Run<'a> {
     /// The connector: calls about the past have their own, with lower priority.
     connector: &'a dyn Connector,
     /// The right to write.
-    pub(super) hold: Hold,
+    pub(super) guard: WriteGuard,
     /// Cancelled when the run is to end after the page in flight.
     stop: CancellationToken,
     pub(super) id: i64,
@@ -83,15 +83,15 @@ pub(super) struct Run<'a> {
     pub(super) account: AccountWitness,
     /// Streams enqueued for each saved session.
     session_streams: Vec<SessionStream>,
-    keeper: Keeper,
+    renewal: LeaseRenewal,
     /// The database's clock, and the monotonic instant at which it was read.
     database_clock: Option<(DateTime<Utc>, Instant)>,
 }
 
 impl Run<'_> {
     /// Switches to the past: calls of the lowest priority, and this share of the run.
-    pub(super) fn turn_to_the_past(&mut self, share: Option<Share>) {
-        self.connector = &*self.source.past;
+    pub(super) fn use_backfill_connector(&mut self, share: Option<Share>) {
+        self.connector = &*self.source.backfill_connector;
         self.is_ring = true;
         self.share = share;
         self.cuts_left = MAX_CUTS;
@@ -106,7 +106,7 @@ impl Run<'_> {
     }
 
     fn stream(&self) -> Stream {
-        self.hold.place().stream
+        self.guard.stream_key().stream
     }
 
     /// Fetches a page, unless the service is stopped first.
@@ -127,7 +127,7 @@ impl Run<'_> {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Halt::Cancelled),
-            () = self.keeper.lapsed() => Err(Halt::Store(self.hold.lost())),
+            () = self.renewal.lapsed() => Err(Halt::Store(self.guard.lost())),
             answer = call => answer.map_err(Halt::Pull),
         }
     }
@@ -138,7 +138,7 @@ impl Run<'_> {
         let now = self.poller.clock.now();
         let is_due = self.pace.is_due();
         let context = SaveContext {
-            hold: &self.hold,
+            guard: &self.guard,
             run_id: self.id,
             tally: is_due.then(|| self.tally()),
             source_slug: &self.source.pseudonym_slug,
@@ -164,11 +164,11 @@ impl Run<'_> {
     /// Marks a window as not proven. A past unit is marked itself, because the windows of the stream belong to the
     /// poll and keep their proof. A ring that is not read to its end stays due.
     pub(super) async fn deny(&mut self, finding: &Finding) -> Result<(), Halt> {
-        if self.is_ring || matches!(self.hold, Hold::Unit(_)) {
+        if self.is_ring || matches!(self.guard, WriteGuard::Unit(_)) {
             return Ok(());
         }
         let (pool, now) = (&self.poller.pool, self.poller.clock.now());
-        let denied = self.persist(|| window::deny(pool, &self.hold, finding, self.id, now)).await;
+        let denied = self.persist(|| window::deny(pool, &self.guard, finding, self.id, now)).await;
         denied.map_err(Halt::Store)
     }
 
@@ -196,7 +196,7 @@ impl Run<'_> {
     {
         let trusted = || async {
             // a process that was suspended past its lease knows without asking that the lease is lost
-            if self.keeper.is_trusted() { write().await } else { Err(self.hold.lost()) }
+            if self.renewal.is_trusted() { write().await } else { Err(self.guard.lost()) }
         };
         persist(self.poller, self.source, &self.stop, trusted).await
     }
@@ -211,7 +211,7 @@ impl Run<'_> {
         let pool = &self.poller.pool;
         let write = || journal::finish(pool, lease, self.id, &finish, now);
         // the journal row belongs to this run, even if the lease is lost
-        let is_final = has_waited || !self.keeper.is_trusted();
+        let is_final = has_waited || !self.renewal.is_trusted();
         let written = if is_final { write().await } else { self.persist(write).await };
         if let Err(error) = written {
             finish = verdict::judge(&self, Err(&Halt::Store(error)));

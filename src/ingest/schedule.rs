@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ingest::control::{self, Bell, Bells};
-use crate::ingest::{Polled, Poller, Source, artifact, past, run_if_due};
+use crate::ingest::{Polled, Poller, Source, artifact, backfill, run_if_due};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 
@@ -29,7 +29,7 @@ const JITTER: Duration = Duration::from_millis(1_500);
 const SOONEST: Duration = Duration::from_secs(5);
 
 /// Time limit for the workers of a source to end when its settings change.
-const PATIENCE: Duration = Duration::from_secs(30);
+const END_WITHIN: Duration = Duration::from_secs(30);
 
 /// Ticks until dropped or stopped.
 pub struct Schedule {
@@ -95,7 +95,7 @@ impl Schedule {
             }
         };
         // a slower worker still holds its lease, which makes the new worker wait
-        if tokio::time::timeout(PATIENCE, all_ended).await.is_err() {
+        if tokio::time::timeout(END_WITHIN, all_ended).await.is_err() {
             tracing::warn!("the workers of changed sources have not ended in time");
         }
         for source in sources {
@@ -127,7 +127,7 @@ impl Schedule {
             let work = artifact::work(Arc::clone(&poller), Arc::clone(&source), sessions);
             tasks.spawn(self.tracker.track_future(work));
         }
-        tasks.spawn(self.tracker.track_future(past::work(Arc::clone(&poller), Arc::clone(&source))));
+        tasks.spawn(self.tracker.track_future(backfill::work(Arc::clone(&poller), Arc::clone(&source))));
         tasks.spawn(self.tracker.track_future(work(poller, Arc::clone(&source), ticks)));
         self.workers.insert(source.id, Workers { tick: job, stop, tasks });
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::connector::error::{Action, PullError};
 use crate::connector::own_resources;
-use crate::ingest::drift;
+use crate::ingest::field_presence;
 use crate::ingest::run::Run;
 use crate::store::StoreError;
 use crate::store::run::{Finish, Verdict};
@@ -74,14 +74,14 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
             finish.parked_until = error.retry_at();
             finish
         }
-        Ok(()) => match (drift::described(&run.missing_fields), doubt(run)) {
+        Ok(()) => match (field_presence::described(&run.missing_fields), doubt(run)) {
             (None, None) => finish(Verdict::Complete, None, None),
             (None, Some(doubt)) => {
                 finish(Verdict::Incomplete, Some(doubt.clone()), Some(("incomplete".to_owned(), doubt)))
             }
-            (Some(drift), doubt) => {
-                let reason = doubt.map_or_else(|| drift.clone(), |doubt| format!("{drift}; and {doubt}"));
-                finish(Verdict::Incomplete, Some(reason.clone()), Some((drift::CLASS.to_owned(), reason)))
+            (Some(missing), doubt) => {
+                let reason = doubt.map_or_else(|| missing.clone(), |doubt| format!("{missing}; and {doubt}"));
+                finish(Verdict::Incomplete, Some(reason.clone()), Some((field_presence::CLASS.to_owned(), reason)))
             }
         },
     }
@@ -94,7 +94,7 @@ pub(super) fn advice_for(class: &str) -> Option<&'static str> {
             "The received records are stored, and only proven ranges count as complete. The range is read again \
              automatically; if this persists, compare the provider's own count.",
         ),
-        drift::CLASS => Some(drift::ADVICE),
+        field_presence::CLASS => Some(field_presence::ADVICE),
         "same_account" => Some(
             "Nothing of the source is stored while its account is stored under another slug; the error names the way out.",
         ),

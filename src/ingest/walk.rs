@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 
 use crate::connector::StreamPolicy;
 use crate::connector::error::{PullError, PullErrorKind};
+use crate::ingest::completeness::WalkRecord;
 use crate::ingest::list_end::Reading;
+use crate::ingest::missing_sessions::BEHIND;
 use crate::ingest::run::Run;
-use crate::ingest::sweep::BEHIND;
-use crate::ingest::trace::Trace;
 use crate::ingest::verdict::Halt;
 use crate::model::page::{Page, Record};
 use crate::model::time::Window;
@@ -215,13 +215,13 @@ impl Run<'_> {
         let is_whole = self.is_list_of_whole(whole, &window, &page);
         let claimed = reached(whole.filter(|_| is_whole).map_or(window, |whole| whole.window));
         let may_split = claimed.span() <= window.span();
-        let mut trace = Trace::after(read_before, &window);
+        let mut walked = WalkRecord::after(read_before, &window);
         loop {
             self.compare_account(&page).await?;
             self.note(&page);
-            let next = trace.follow(&page);
+            let next = walked.follow(&page);
             let is_crowded = may_split
-                && trace.end.page_count == 1
+                && walked.end.page_count == 1
                 && split_above.zip(page.total).is_some_and(|(limit, total)| total > limit);
             match next {
                 Some(_) if is_crowded => {
@@ -240,25 +240,25 @@ impl Run<'_> {
                     let (saved, fetched) = tokio::join!(save, run.fetch(&window, Some(&cursor), now));
                     self.count(&saved?).await;
                     page = match fetched {
-                        Err(Halt::Pull(error)) if trace.ends_with(&error) => Page::default(),
+                        Err(Halt::Pull(error)) if walked.ends_with(&error) => Page::default(),
                         fetched => fetched?,
                     };
                 }
-                None if trace.end.may_be_cut_off() && may_split && self.may_cut(split_above) => {
+                None if walked.end.may_be_cut_off() && may_split && self.may_cut(split_above) => {
                     self.cuts_left -= 1;
                     let saved = self.save(&page, None).await?;
                     self.count(&saved).await;
-                    return Ok(Walked::TooMuch { total: trace.end.distinct() });
+                    return Ok(Walked::TooMuch { total: walked.end.distinct() });
                 }
                 None => {
-                    let finding = trace.finding(claimed, &page);
+                    let finding = walked.finding(claimed, &page);
                     let proof = finding.doubt.is_none().then_some(&finding);
                     if proof.is_some() {
-                        page.missing = self.missing(&claimed, &trace, now).await?;
+                        page.missing = self.missing(&claimed, &walked, now).await?;
                     }
                     let saved = self.save(&page, proof).await?;
                     self.count(&saved).await;
-                    let end = &trace.end;
+                    let end = &walked.end;
                     let is_miscount = !end.is_guarded() && page.unprovable.is_none() && end.miscount().is_some();
                     return Ok(Walked::Ended { finding, is_miscount, reading: end.reading() });
                 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::model::id::ProviderRecordId;
 use crate::model::message::Message;
-use crate::model::page::{Cursor, Oddity, Reject};
+use crate::model::page::{Cursor, DriftItem, Reject};
 use crate::model::participant::Participant;
 use crate::model::quality::PeerReport;
 use crate::model::transcript::{Summary, Transcript};
@@ -68,7 +68,7 @@ pub struct ArtifactPage {
     /// Records that could not be normalized, with their bytes.
     pub rejects: Vec<Reject>,
     /// Unexpected fields and values.
-    pub oddities: Vec<Oddity>,
+    pub drift: Vec<DriftItem>,
     /// Start of the next page; `None` once the provider says that the list has ended.
     pub next: Option<Cursor>,
     /// Start of the next page, where only the provider's count says that the list has ended.
@@ -88,7 +88,7 @@ impl ArtifactPage {
             artifact,
             raw: None,
             rejects: Vec::new(),
-            oddities: Vec::new(),
+            drift: Vec::new(),
             next: None,
             past_end: None,
             page_size: 0,

@@ -61,7 +61,7 @@ pub struct TrailStep {
     pub step: String,
 }
 
-/// Counters of one session, computed once, so that no query has to read messages for them.
+/// Statistics of one session, computed once, so that no query has to read messages for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionStats {
     /// Number of all messages.

@@ -16,7 +16,7 @@ pub mod extension;
 pub mod field;
 pub mod id;
 pub mod message;
-pub mod outcome;
+pub mod session_outcome;
 pub mod page;
 pub mod participant;
 pub mod person;

@@ -38,7 +38,7 @@ pub struct Record {
     /// The session made from the bytes.
     pub session: Session,
     /// Unexpected fields and values in it.
-    pub oddities: Vec<Oddity>,
+    pub drift: Vec<DriftItem>,
     /// State and end by these bytes alone, where the session combines several versions; `None`: those of the session.
     pub alone: Option<(SessionState, Option<DateTime<Utc>>)>,
 }
@@ -69,7 +69,7 @@ pub struct Reject {
 
 /// An unexpected field or value of a record; stored and counted, never fatal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Oddity {
+pub struct DriftItem {
     /// Kind: `unknown_field`, `unknown_value`, `unreadable_value`, `replaced_text`, `stray_quote`.
     pub kind: &'static str,
     /// Path in the record, RFC 6901, list positions left out.
@@ -105,7 +105,7 @@ pub struct Page {
     /// Records that could not be normalized.
     pub rejects: Vec<Reject>,
     /// Unexpected fields and values in the response's envelope.
-    pub oddities: Vec<Oddity>,
+    pub drift: Vec<DriftItem>,
     /// Start of the next page; `None` once the provider says that the list has ended.
     pub next: Option<Cursor>,
     /// Start of the next page, where only the provider's count says that the list has ended.

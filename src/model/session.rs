@@ -7,8 +7,8 @@ use crate::model::extension::Extension;
 use crate::model::field::FieldPresence;
 use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, TrailStep};
-use crate::model::outcome::Outcome;
 use crate::model::person::PersonRef;
+use crate::model::session_outcome::SessionOutcome;
 
 /// Version of the rules that turn records into sessions. Raise it when a rule changes: stored sessions are then
 /// rewritten the next time they are read.
@@ -98,7 +98,7 @@ pub struct Session {
     /// State.
     pub state: SessionState,
     /// Outcome.
-    pub outcome: Outcome,
+    pub outcome: SessionOutcome,
     /// Whether the provider flags it unresolved, completed or not; `None`: not stated.
     pub is_flagged_unresolved: Option<bool>,
     /// Channel, such as `whatsapp`, verbatim.
@@ -181,7 +181,7 @@ impl Session {
         // an end belongs to its duration, and an open session has no end
         let is_open = part.state == SessionState::Open;
         let has_end = is_open || part.ended_at.is_some();
-        let is_judged = !matches!(part.outcome, Outcome::Unknown | Outcome::NotApplicable);
+        let is_judged = !matches!(part.outcome, SessionOutcome::Unknown | SessionOutcome::NotApplicable);
         Self {
             provider_status: part.provider_status.or(self.provider_status),
             state: if part.state == SessionState::Unknown { self.state } else { part.state },

@@ -16,7 +16,7 @@ use crate::connector::CheckReport;
 use crate::connector::body::message_in;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::{Answer, ApiClient};
-use crate::connector::record::{Fields, Oddities, elements, lossy_text, members};
+use crate::connector::record::{DriftItems, Fields, elements, lossy_text, members};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Count, Cursor, Page, Record, Reject, Room};
 use crate::model::session::Session;
@@ -34,8 +34,8 @@ pub(super) struct Listing {
     pub(super) total: Option<u64>,
     /// The provider's clock.
     pub(super) provider_now: Option<DateTime<Utc>>,
-    /// Oddities of the answer so far.
-    pub(super) oddities: Oddities,
+    /// DriftItems of the answer so far.
+    pub(super) drift: DriftItems,
     /// The error to return if the list was `null`.
     pub(super) null: Option<PullError>,
     /// Memory permit, held as long as the records are.
@@ -77,19 +77,19 @@ impl Listing {
     }
 
     /// Normalizes every record; each one becomes a session or a reject of the page.
-    pub(super) fn into_page(self, normalize: impl Fn(&str, &Oddities) -> Result<Session, Reject>) -> Page {
+    pub(super) fn into_page(self, normalize: impl Fn(&str, &DriftItems) -> Result<Session, Reject>) -> Page {
         let mut page = Page { total: self.total, provider_now: self.provider_now, room: self.room, ..Page::default() };
         for raw in self.records {
-            let oddities = Oddities::default();
-            match normalize(raw.get(), &oddities) {
+            let drift = DriftItems::default();
+            match normalize(raw.get(), &drift) {
                 Ok(session) => {
                     let raw = String::from(Box::<str>::from(raw)).into_bytes();
-                    page.records.push(Record { raw, session, oddities: oddities.into_inner(), alone: None });
+                    page.records.push(Record { raw, session, drift: drift.into_inner(), alone: None });
                 }
                 Err(reject) => page.rejects.push(reject),
             }
         }
-        page.oddities = self.oddities.into_inner();
+        page.drift = self.drift.into_inner();
         page
     }
 }
@@ -97,21 +97,21 @@ impl Listing {
 /// Reads a stored record again. Its bytes are valid text unless they were written by another program.
 pub(super) fn record_of(
     bytes: &[u8],
-    normalize: impl Fn(&str, &Oddities) -> Result<Session, Reject>,
+    normalize: impl Fn(&str, &DriftItems) -> Result<Session, Reject>,
 ) -> Result<Record, Reject> {
-    let oddities = Oddities::default();
-    let session = normalize(&String::from_utf8_lossy(bytes), &oddities)
+    let drift = DriftItems::default();
+    let session = normalize(&String::from_utf8_lossy(bytes), &drift)
         .map_err(|reject| Reject { raw: bytes.to_vec(), ..reject })?;
-    Ok(Record { raw: bytes.to_vec(), session, oddities: oddities.into_inner(), alone: None })
+    Ok(Record { raw: bytes.to_vec(), session, drift: drift.into_inner(), alone: None })
 }
 
-/// Returns the initial oddities of an answer: counts bytes that were not UTF-8.
-pub(super) fn oddities_of(answer: &Answer) -> Oddities {
-    let oddities = Oddities::default();
+/// Returns the initial drift of an answer: counts bytes that were not UTF-8.
+pub(super) fn drift_of(answer: &Answer) -> DriftItems {
+    let drift = DriftItems::default();
     if answer.was_replaced {
-        oddities.count("replaced_text", "", "");
+        drift.count("replaced_text", "", "");
     }
-    oddities
+    drift
 }
 
 /// Returns the elements of a list. `null` gives an empty list, with the error for [`Listing::into_page_of_list`]; any
@@ -126,10 +126,10 @@ pub(super) fn list_or_null<'a>(answer: &Answer, list: &'a RawValue) -> Option<(V
 
 /// Returns what `read` finds in the answer or, if that is nothing, in the answer with its invalid JSON repaired.
 pub(super) fn read_or_mend<T>(answer: &Answer, read: impl Fn(&Answer) -> Option<T>) -> Option<T> {
-    read(answer).or_else(|| read(&answer.mended()?))
+    read(answer).or_else(|| read(&answer.repaired()?))
 }
 
-/// Reads a count in an envelope: total or offset. An invalid count is `None` and counted as an oddity.
+/// Reads a count in an envelope: total or offset. An invalid count is `None` and counted as drift.
 pub(super) fn envelope_count(envelope: &Fields<'_>, name: &str) -> Option<u64> {
     use rust_decimal::prelude::ToPrimitive;
     let count = envelope.decimal(name)?;

@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
-use crate::model::outcome::Outcome;
 use crate::model::session::SessionKind;
+use crate::model::session_outcome::SessionOutcome;
 use crate::model::stream::Stream;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
@@ -59,7 +59,7 @@ impl Source {
     /// any.
     pub fn can_hold(&self, session_kinds: &[String], outcomes: &[String]) -> bool {
         let is_kind = session_kinds.is_empty() || session_kinds.iter().any(|kind| self.session_kinds.contains(kind));
-        let may_be = |outcome: &String| (outcome == Outcome::NotApplicable.as_str()) != self.has_outcomes;
+        let may_be = |outcome: &String| (outcome == SessionOutcome::NotApplicable.as_str()) != self.has_outcomes;
         is_kind && (outcomes.is_empty() || outcomes.iter().any(may_be))
     }
 }

@@ -34,7 +34,7 @@ pub mod rejections;
 pub mod rings;
 pub mod runs;
 pub mod sessions;
-pub mod shift;
+pub mod period_shift;
 pub mod snapshot;
 pub mod stored_sources;
 pub mod summaries;

@@ -40,7 +40,7 @@ pub struct TimelineEvent {
 
 /// Sort key of an event.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Place {
+pub struct EventKey {
     /// Time of the event.
     pub at: DateTime<Utc>,
     rank: i32,
@@ -50,8 +50,8 @@ pub struct Place {
 
 impl TimelineEvent {
     /// Returns its sort key.
-    pub fn place(&self) -> Place {
-        Place { at: self.at, rank: self.rank, position: self.position.unwrap_or(0), id: self.id.clone() }
+    pub fn key(&self) -> EventKey {
+        EventKey { at: self.at, rank: self.rank, position: self.position.unwrap_or(0), id: self.id.clone() }
     }
 }
 
@@ -59,10 +59,10 @@ impl TimelineEvent {
 pub async fn list(
     pool: &PgPool,
     of: &Parts,
-    after: Option<Place>,
+    after: Option<EventKey>,
     limit: i64,
 ) -> Result<Vec<TimelineEvent>, ReadError> {
-    let first = Place { at: DateTime::UNIX_EPOCH, rank: -1, position: 0, id: String::new() };
+    let first = EventKey { at: DateTime::UNIX_EPOCH, rank: -1, position: 0, id: String::new() };
     let after = after.unwrap_or(first);
     sqlx::query_as!(
         TimelineEvent,

@@ -11,7 +11,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::time::Window;
-use crate::store::{Place, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Two readings closer together than this count as one.
 pub const APART: TimeDelta = TimeDelta::minutes(5);
@@ -73,7 +73,7 @@ pub async fn missing(
 /// Records that the sessions `ids` were missing, and returns those that are treated as deleted from now on.
 pub(super) async fn sight(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     ids: &[ProviderRecordId],
     run_id: i64,
     now: DateTime<Utc>,
@@ -96,7 +96,7 @@ pub(super) async fn sight(
                                     then excluded.last_missed_at end
             where a.deleted_at is null and a.last_missed_run_id <> excluded.last_missed_run_id
         returning a.provider_session_id, a.deleted_at is not null as "is_gone!""#,
-        place.source_id.0,
+        stream_key.source_id.0,
         &ids as &[&str],
         now,
         run_id,
@@ -111,7 +111,7 @@ pub(super) async fn sight(
 /// Returns those of the sessions `ids` that were missing before `fetched_at`: a record names them, so they are back.
 pub(super) async fn missed(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     ids: &[&str],
     fetched_at: DateTime<Utc>,
 ) -> Result<Vec<String>, StoreError> {
@@ -121,7 +121,7 @@ pub(super) async fn missed(
     sqlx::query_scalar!(
         "select provider_session_id from ingest.absences
           where source_id = $1 and provider_session_id = any($2) and last_missed_at <= $3",
-        place.source_id.0,
+        stream_key.source_id.0,
         ids as &[&str],
         fetched_at,
     )
@@ -131,13 +131,13 @@ pub(super) async fn missed(
 }
 
 /// Deletes the records that the sessions `ids` were missing.
-pub(super) async fn forget(tx: &mut PgConnection, place: Place, ids: &[&str]) -> Result<(), StoreError> {
+pub(super) async fn forget(tx: &mut PgConnection, stream_key: StreamKey, ids: &[&str]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
     sqlx::query!(
         "delete from ingest.absences where source_id = $1 and provider_session_id = any($2)",
-        place.source_id.0,
+        stream_key.source_id.0,
         ids as &[&str],
     )
     .execute(tx)
@@ -149,7 +149,7 @@ pub(super) async fn forget(tx: &mut PgConnection, place: Place, ids: &[&str]) ->
 /// Marks the stored sessions `ids` as deleted at the provider or not.
 pub(super) async fn mark(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     ids: &[&str],
     is_deleted: bool,
     now: DateTime<Utc>,
@@ -160,7 +160,7 @@ pub(super) async fn mark(
     sqlx::query!(
         "update core.sessions set is_deleted_at_provider = $3, last_changed_at = $4
           where source_id = $1 and provider_session_id = any($2) and is_deleted_at_provider <> $3",
-        place.source_id.0,
+        stream_key.source_id.0,
         ids as &[&str],
         is_deleted,
         now,
@@ -173,14 +173,14 @@ pub(super) async fn mark(
 
 /// Keeps the sessions among `ids` that are treated as deleted in that state, even if an old record of theirs is
 /// stored.
-pub(super) async fn keep_deleted(tx: &mut PgConnection, place: Place, ids: &[&str]) -> Result<(), StoreError> {
+pub(super) async fn keep_deleted(tx: &mut PgConnection, stream_key: StreamKey, ids: &[&str]) -> Result<(), StoreError> {
     sqlx::query!(
         "update core.sessions s set is_deleted_at_provider = true, last_changed_at = a.deleted_at
            from ingest.absences a
           where a.source_id = $1 and a.provider_session_id = any($2) and a.deleted_at is not null
             and s.source_id = a.source_id and s.provider_session_id = a.provider_session_id
             and not s.is_deleted_at_provider",
-        place.source_id.0,
+        stream_key.source_id.0,
         ids as &[&str],
     )
     .execute(tx)

@@ -13,7 +13,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::action::{ActionKind, ActionOutcome, LaunchLimits, LaunchSettings};
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
-use crate::store::{Place, StoreError, version};
+use crate::store::{StoreError, StreamKey, data_version};
 
 /// Time for which a key returns its first call.
 pub const KEY_LIFETIME: TimeDelta = TimeDelta::hours(24);
@@ -198,12 +198,12 @@ pub async fn end(pool: &PgPool, action_id: i64, end: &ActionEnd<'_>) -> Result<(
         Trace::Nothing => {}
         Trace::Summary { source_id, session_id } => {
             ask_for_summary(&mut tx, source_id, session_id, end.now).await.map_err(&failed)?;
-            version::raise(&mut tx, Place { source_id, stream: Stream::Summary }).await?;
+            data_version::raise(&mut tx, StreamKey { source_id, stream: Stream::Summary }).await?;
         }
         Trace::Launch { source_id, .. } => {
             keep_launch(&mut tx, &end.trace).await.map_err(&failed)?;
             // metrics can be grouped by how a session was launched
-            version::raise(&mut tx, Place { source_id, stream: Stream::Sessions }).await?;
+            data_version::raise(&mut tx, StreamKey { source_id, stream: Stream::Sessions }).await?;
         }
     }
     tx.commit().await.map_err(&failed)

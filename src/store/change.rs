@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::store::lateness::{self, Kind};
-use crate::store::{Place, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// The values of sessions before a write.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) struct Stamp {
 }
 
 /// Reads the values of the stored sessions among `ids`.
-pub(super) async fn before(tx: &mut PgConnection, place: Place, ids: &[&str]) -> Result<Before, StoreError> {
+pub(super) async fn before(tx: &mut PgConnection, stream_key: StreamKey, ids: &[&str]) -> Result<Before, StoreError> {
     if ids.is_empty() {
         return Ok(Before::default());
     }
@@ -38,7 +38,7 @@ pub(super) async fn before(tx: &mut PgConnection, place: Place, ids: &[&str]) ->
         r#"select provider_session_id as "id!", figures::text as "figures!" from ingest.session_figures
             where source_id = $1 and provider_session_id = any($2)
             order by provider_session_id"#,
-        place.source_id.0,
+        stream_key.source_id.0,
         ids as &[&str],
     )
     .fetch_all(tx)
@@ -51,7 +51,7 @@ pub(super) async fn before(tx: &mut PgConnection, place: Place, ids: &[&str]) ->
 /// Records what has changed since, and how long after their end sessions still changed.
 pub(super) async fn record(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     before: &Before,
     stamp: Stamp,
 ) -> Result<(), StoreError> {
@@ -82,7 +82,7 @@ pub(super) async fn record(
              from changed c
              join before b on b.id = c.provider_session_id
             where c.field <> 'is_deleted_at_provider' and b.figures ->> 'ended_at' is not null"#,
-        place.source_id.0,
+        stream_key.source_id.0,
         &before.ids,
         &before.figures,
         stamp.now,
@@ -92,5 +92,5 @@ pub(super) async fn record(
     .fetch_one(&mut *tx)
     .await
     .map_err(StoreError::doing("recording changes of sessions"))?;
-    lateness::note(tx, place, Kind::Changed, late.sessions, late.seconds, stamp.now).await
+    lateness::note(tx, stream_key, Kind::Changed, late.sessions, late.seconds, stamp.now).await
 }

@@ -12,7 +12,7 @@ use crate::model::id::ProviderRecordId;
 use crate::model::page::Page;
 use crate::store::page::seen::Known;
 use crate::store::page::{Prepared, SaveContext};
-use crate::store::{StoreError, absence, change, order};
+use crate::store::{StoreError, absence, change, newer_wins};
 
 /// Returns the sessions named by this page that were missing before.
 pub(super) async fn named_again(
@@ -23,7 +23,7 @@ pub(super) async fn named_again(
     known: &HashMap<String, Known>,
 ) -> Result<Vec<String>, StoreError> {
     let is_back = |known: &Known| match known.last_missed_at {
-        Some(missed_at) => !order::is_before(context.fetched_at, missed_at, context.now),
+        Some(missed_at) => !newer_wins::is_before(context.fetched_at, missed_at, context.now),
         None => known.is_deleted && !context.is_replay(),
     };
     let named = records.iter().map(Prepared::id).filter(|id| known.get(*id).is_some_and(is_back));
@@ -31,7 +31,7 @@ pub(super) async fn named_again(
     // an unreadable record exists all the same
     let rejected = page.rejects.iter().filter_map(|reject| reject.provider_record_id.as_ref());
     let rejected: Vec<&str> = rejected.map(ProviderRecordId::as_str).collect();
-    back.extend(absence::missed(tx, context.hold.place(), &rejected, context.fetched_at).await?);
+    back.extend(absence::missed(tx, context.guard.stream_key(), &rejected, context.fetched_at).await?);
     back.sort_unstable();
     back.dedup();
     Ok(back)
@@ -44,13 +44,13 @@ pub(super) async fn settle(
     records: &[Prepared<'_>],
     back: &[String],
 ) -> Result<(), StoreError> {
-    let place = context.hold.place();
+    let stream_key = context.guard.stream_key();
     let back: Vec<&str> = back.iter().map(String::as_str).collect();
-    absence::forget(tx, place, &back).await?;
-    absence::mark(tx, place, &back, false, context.now).await?;
+    absence::forget(tx, stream_key, &back).await?;
+    absence::mark(tx, stream_key, &back, false, context.now).await?;
     if context.is_replay() {
         let ids: Vec<&str> = records.iter().map(Prepared::id).collect();
-        absence::keep_deleted(tx, place, &ids).await?;
+        absence::keep_deleted(tx, stream_key, &ids).await?;
     }
     Ok(())
 }
@@ -61,11 +61,11 @@ pub(super) async fn miss(
     context: &SaveContext<'_>,
     missing: &[ProviderRecordId],
 ) -> Result<bool, StoreError> {
-    let place = context.hold.place();
-    let gone = absence::sight(tx, place, missing, context.run_id, context.now).await?;
+    let stream_key = context.guard.stream_key();
+    let gone = absence::sight(tx, stream_key, missing, context.run_id, context.now).await?;
     let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
-    let before = change::before(tx, place, &gone).await?;
-    absence::mark(tx, place, &gone, true, context.now).await?;
-    change::record(tx, place, &before, context.stamp()).await?;
+    let before = change::before(tx, stream_key, &gone).await?;
+    absence::mark(tx, stream_key, &gone, true, context.now).await?;
+    change::record(tx, stream_key, &before, context.stamp()).await?;
     Ok(!gone.is_empty())
 }

@@ -8,7 +8,7 @@ use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::id::SourceId;
 use crate::store::page::Prepared;
 use crate::store::page::seen::Known;
-use crate::store::{StoreError, order};
+use crate::store::{StoreError, newer_wins};
 
 /// Writes the extension rows of sessions; a record that is partial or lacks a usual field leaves its row unchanged.
 /// `is_new`: none of them is stored.
@@ -21,7 +21,7 @@ pub(super) async fn upsert(
 ) -> Result<(), StoreError> {
     let rows: Vec<(i64, &Extension)> = rows
         .iter()
-        .filter(|(_, record)| !order::is_partial(record, known))
+        .filter(|(_, record)| !newer_wins::is_partial(record, known))
         .filter(|(_, record)| !(record.lacks_field && known.contains_key(record.id())))
         .filter_map(|(id, record)| Some((*id, record.record.session.extension.as_ref()?)))
         .collect();

@@ -15,8 +15,8 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::field::FieldPresence;
 use crate::store::field_presence::usual::{Counts, Field};
-use crate::store::hold::Hold;
-use crate::store::{Place, StoreError};
+use crate::store::write_guard::WriteGuard;
+use crate::store::{StoreError, StreamKey};
 
 /// Unknown fields listed with a missing one: one of them may be its new name.
 const MAX_NAMED: i64 = 3;
@@ -50,12 +50,12 @@ pub struct FieldBook {
 impl FieldBook {
     /// Loads the knowledge at the beginning of a run. Fields that are `dropped` for good are left out: a record need
     /// not have them.
-    pub async fn load(pool: &PgPool, place: Place, dropped: &[String]) -> Result<Self, StoreError> {
+    pub async fn load(pool: &PgPool, stream_key: StreamKey, dropped: &[String]) -> Result<Self, StoreError> {
         let rows = sqlx::query!(
             "select field, earlier_present, earlier_absent, recent_present, recent_absent, recent_from, missing_since
                from ingest.field_presence where source_id = $1 and stream = $2",
-            place.source_id.0,
-            place.stream.as_str(),
+            stream_key.source_id.0,
+            stream_key.stream.as_str(),
         )
         .fetch_all(pool)
         .await
@@ -115,7 +115,7 @@ impl FieldBook {
     pub async fn settle(
         &self,
         pool: &PgPool,
-        hold: &Hold,
+        guard: &WriteGuard,
         began_at: DateTime<Utc>,
     ) -> Result<Vec<MissingField>, StoreError> {
         let after = self.after(began_at);
@@ -130,8 +130,8 @@ impl FieldBook {
         }
         let failed = StoreError::doing("storing which fields are usual");
         let mut tx = pool.begin().await.map_err(&failed)?;
-        hold.guard(&mut tx).await?;
-        write(&mut tx, hold.place(), &changed).await.map_err(&failed)?;
+        guard.check(&mut tx).await?;
+        write(&mut tx, guard.stream_key(), &changed).await.map_err(&failed)?;
         let mut missing = Vec::new();
         for (path, field) in &after {
             let Some(since) = field.missing_since else { continue };
@@ -142,7 +142,7 @@ impl FieldBook {
                 record_count: field.recent.all(),
                 earlier_present_count: field.earlier.present,
                 earlier_count: field.earlier.all(),
-                unknown_fields: unknown_fields(&mut tx, hold.place(), since).await.map_err(&failed)?,
+                unknown_fields: unknown_fields(&mut tx, guard.stream_key(), since).await.map_err(&failed)?,
             });
         }
         tx.commit().await.map_err(&failed)?;
@@ -150,7 +150,7 @@ impl FieldBook {
     }
 }
 
-async fn write(tx: &mut PgConnection, place: Place, fields: &[(&str, Field)]) -> Result<(), sqlx::Error> {
+async fn write(tx: &mut PgConnection, stream_key: StreamKey, fields: &[(&str, Field)]) -> Result<(), sqlx::Error> {
     fn column<T>(fields: &[(&str, Field)], of: impl Fn(&Field) -> T) -> Vec<T> {
         fields.iter().map(|(_, field)| of(field)).collect()
     }
@@ -166,8 +166,8 @@ async fn write(tx: &mut PgConnection, place: Place, fields: &[(&str, Field)]) ->
             set earlier_present = excluded.earlier_present, earlier_absent = excluded.earlier_absent,
                 recent_present = excluded.recent_present, recent_absent = excluded.recent_absent,
                 recent_from = excluded.recent_from, missing_since = excluded.missing_since",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         &fields.iter().map(|(path, _)| *path).collect::<Vec<_>>() as &[&str],
         &column(fields, |field| field.earlier.present),
         &column(fields, |field| field.earlier.absent),
@@ -182,13 +182,17 @@ async fn write(tx: &mut PgConnection, place: Place, fields: &[(&str, Field)]) ->
 }
 
 /// Returns the unknown fields of the stream first seen since then, most frequent first.
-async fn unknown_fields(tx: &mut PgConnection, place: Place, since: DateTime<Utc>) -> Result<Vec<String>, sqlx::Error> {
+async fn unknown_fields(
+    tx: &mut PgConnection,
+    stream_key: StreamKey,
+    since: DateTime<Utc>,
+) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
         "select path from ingest.oddities
           where source_id = $1 and stream = $2 and kind = 'unknown_field' and first_seen_at >= $3
           order by record_count desc, path limit $4",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         since,
         MAX_NAMED,
     )

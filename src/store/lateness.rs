@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::{Place, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Upper limit of the overlap.
 pub const LONGEST_OVERLAP: TimeDelta = TimeDelta::hours(48);
@@ -41,7 +41,7 @@ impl Kind {
 /// was proven. Runs before the page's own proof is written.
 pub(super) async fn measure(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     created: &[DateTime<Utc>],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -55,8 +55,8 @@ pub(super) async fn measure(
                                   and w.window_from <= c.at and c.at < w.window_to
             cross join lateral (select ceil(extract(epoch from w.window_to - c.at))::bigint as seconds) late
             group by 1"#,
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         created,
         LONGEST_OVERLAP.num_seconds(),
     )
@@ -65,7 +65,7 @@ pub(super) async fn measure(
     .map_err(StoreError::doing("measuring how late sessions appear"))?;
     for row in late {
         let kind = if row.is_near { Kind::Appeared } else { Kind::FoundLater };
-        note(tx, place, kind, row.count, row.seconds, now).await?;
+        note(tx, stream_key, kind, row.count, row.seconds, now).await?;
     }
     Ok(())
 }
@@ -73,7 +73,7 @@ pub(super) async fn measure(
 /// Counts `count` late records, whose largest delay is `seconds`.
 pub(super) async fn note(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     kind: Kind,
     count: i64,
     seconds: i64,
@@ -88,8 +88,8 @@ pub(super) async fn note(
          on conflict (source_id, stream, kind, day) do update
             set record_count = l.record_count + excluded.record_count,
                 largest_seconds = greatest(l.largest_seconds, excluded.largest_seconds)",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         kind.as_str(),
         now.date_naive(),
         count,

@@ -14,13 +14,13 @@ use uuid::Uuid;
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::{Place, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// A last start this far ahead of the present was written with a wrong clock, and does not block a run.
 const WRONG_CLOCK: TimeDelta = TimeDelta::minutes(1);
 
 /// Other writes about the stream are short; a process that is suspended in the middle of one must not block this one.
-const LOCK_PATIENCE: &str = "set local lock_timeout = '2s'";
+const LOCK_TIMEOUT: &str = "set local lock_timeout = '2s'";
 
 /// The right to advance a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub async fn claim(
     let failed = StoreError::doing("claiming a stream");
     let asked_at = Instant::now();
     let mut tx = pool.begin().await.map_err(&failed)?;
-    sqlx::query(LOCK_PATIENCE).execute(&mut *tx).await.map_err(&failed)?;
+    sqlx::query(LOCK_TIMEOUT).execute(&mut *tx).await.map_err(&failed)?;
     let granted = sqlx::query!(
         r#"with free as (
            select source_id, stream from ingest.streams
@@ -163,8 +163,8 @@ pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<Instant, StoreError> 
 
 impl Lease {
     /// Returns its source and stream.
-    pub(super) fn place(&self) -> Place {
-        Place { source_id: self.source_id, stream: self.stream }
+    pub(super) fn stream_key(&self) -> StreamKey {
+        StreamKey { source_id: self.source_id, stream: self.stream }
     }
 
     /// Returns token and fence, for a statement that compares them itself.

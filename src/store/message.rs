@@ -1,4 +1,4 @@
-//! Messages of chats, and their counters.
+//! Messages of chats, and their statistics.
 //!
 //! The received messages replace the stored ones: messages no longer listed are deleted, and only changes are
 //! written.
@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::model::message::{Message, SessionStats, word_count};
 use crate::store::batch::batches;
-use crate::store::{StoreError, copy, counters};
+use crate::store::{StoreError, copy, session_stats};
 
 /// Messages written by one statement.
 const BATCH_ROWS: usize = 4_000;
@@ -73,7 +73,7 @@ async fn write(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &Me
 }
 
 /// Replaces the messages of each session in `carried` with the received ones. `updated` are the sessions that were
-/// stored before; `count` computes a session's counters.
+/// stored before; `count` computes a session's statistics.
 pub(super) async fn replace(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -88,7 +88,7 @@ pub(super) async fn replace(
     let stale: Vec<i64> = carried.iter().map(|(id, _)| *id).filter(|id| updated.contains(id)).collect();
     delete_missing(tx, source_id, &stale, &messages).await?;
     write(tx, source_id, &messages).await?;
-    counters::write(tx, source_id, carried, count).await
+    session_stats::write(tx, source_id, carried, count).await
 }
 
 /// Deletes the messages that the provider no longer lists in a session that it listed with messages.

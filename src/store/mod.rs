@@ -14,10 +14,10 @@ pub mod action;
 pub mod artifact;
 pub mod backfill;
 pub mod budget;
-pub mod claim;
+pub mod trim_windows;
 pub mod control;
 pub mod field_presence;
-pub mod hold;
+pub mod write_guard;
 pub mod hole;
 pub mod lateness;
 pub mod lease;
@@ -32,7 +32,7 @@ pub mod reject;
 pub mod replay;
 pub mod ring;
 pub mod run;
-pub mod secret;
+pub mod pseudonym_key;
 pub mod source;
 pub mod source_change;
 pub mod state_coverage;
@@ -43,35 +43,35 @@ mod batch;
 mod bulk;
 mod change;
 mod copy;
-mod counters;
+mod session_stats;
 mod deletion;
 mod extension;
 mod message;
-mod oddity;
-mod order;
+mod drift;
+mod newer_wins;
 mod person;
 mod progress;
 mod raw;
 mod session;
-mod trail;
-mod version;
+mod konvo_trail;
+mod data_version;
 
 use std::borrow::Cow;
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 
-/// Source and stream of a record.
+/// A stream of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct StreamKey {
     /// The source.
     pub source_id: SourceId,
     /// The stream.
     pub stream: Stream,
 }
 
-impl Place {
-    /// Returns the place that a row names; `None` for a stream unknown to this version.
+impl StreamKey {
+    /// Returns the key that a row names; `None` for a stream unknown to this version.
     pub(crate) fn of(source_id: i32, stream: &str) -> Option<Self> {
         Some(Self { source_id: SourceId(source_id), stream: Stream::parse(stream)? })
     }
@@ -132,9 +132,9 @@ impl StoreError {
         let Self::Database { source, .. } = self else { return self.to_string() };
         let Some(database) = source.as_database_error() else { return format!("{self}: {source}") };
         let code = database.code().unwrap_or_default();
-        let place = database.constraint().or_else(|| database.table()).unwrap_or_default();
+        let relation = database.constraint().or_else(|| database.table()).unwrap_or_default();
         // the message of a refused value may quote it; all others concern the server
-        let message = if self.is_data() { place } else { database.message() };
+        let message = if self.is_data() { relation } else { database.message() };
         format!("{self}: {code} {message}").trim_end().to_owned()
     }
 

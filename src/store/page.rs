@@ -16,20 +16,20 @@ use crate::model::session::MAPPING_VERSION;
 use crate::store::artifact::SessionStream;
 use crate::store::change::{self, Stamp};
 use crate::store::field_presence::FieldBook;
-use crate::store::hold::Hold;
-use crate::store::order::{self, OLDEST_PAGE};
+use crate::store::newer_wins::{self, OLDEST_PAGE};
 use crate::store::page::rows::Way;
 use crate::store::page::seen::Known;
 use crate::store::raw::{self, Hash, RawRecord};
 use crate::store::run::{self, Progress, Tally};
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, bulk, deletion, lateness, oddity, reject, source, version};
+use crate::store::write_guard::WriteGuard;
+use crate::store::{StoreError, bulk, data_version, deletion, drift, lateness, reject, source};
 
 /// Context of saving a page.
 #[derive(Debug, Clone, Copy)]
 pub struct SaveContext<'a> {
     /// The right to write.
-    pub hold: &'a Hold,
+    pub guard: &'a WriteGuard,
     /// The run it belongs to.
     pub run_id: i64,
     /// Counts of the run before this page, if it is time to write its progress; `None`: a later page writes it, or
@@ -56,7 +56,7 @@ impl SaveContext<'_> {
 
     /// Whether stored records are read again.
     pub(super) fn is_replay(&self) -> bool {
-        self.hold.is_replay()
+        self.guard.is_replay()
     }
 }
 
@@ -103,7 +103,7 @@ impl<'a> Prepared<'a> {
             id: self.id().into(),
             body: &self.record.raw,
             hash: self.raw_hash,
-            is_partial: order::is_partial(self, known),
+            is_partial: newer_wins::is_partial(self, known),
         }
     }
 }
@@ -157,45 +157,45 @@ async fn try_save(
     finding: Option<&Finding>,
     way: Way,
 ) -> Result<Progress, StoreError> {
-    let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
-    let place = hold.place();
+    let SaveContext { guard, run_id, fetched_at, now, .. } = *context;
+    let stream_key = guard.stream_key();
     let failed = StoreError::doing("saving a page");
     failpoint::reach("page.before_write");
     let begun = if context.is_replay() { bulk::begin_durable(pool).await } else { bulk::begin(pool).await };
     let mut tx = begun.map_err(&failed)?;
-    let seen = seen::read(&mut tx, hold, records).await?;
+    let seen = seen::read(&mut tx, guard, records).await?;
     // the holder of the lease needs no further lock
-    if finding.is_some() && !matches!(hold, Hold::Lease(_)) {
-        window::take_turn(&mut tx, place).await?;
+    if finding.is_some() && !matches!(guard, WriteGuard::Lease(_)) {
+        window::take_turn(&mut tx, stream_key).await?;
     }
     let known = &seen.known;
-    let sorted = order::sort(records, known, fetched_at, now);
+    let sorted = newer_wins::sort(records, known, fetched_at, now);
     let back = deletion::named_again(&mut tx, context, page, records, known).await?;
     let changing = sorted.fresh.iter().map(|record| record.id()).filter(|id| known.contains_key(*id));
     let changing: Vec<&str> = changing.chain(back.iter().map(String::as_str)).collect();
-    let before = change::before(&mut tx, place, &changing).await?;
+    let before = change::before(&mut tx, stream_key, &changing).await?;
     let (written, refused) = rows::write_all(&mut tx, context, sorted.fresh, &seen, way).await?;
     rows::keep_bytes(&mut tx, context, &sorted.older, &seen).await?;
     deletion::settle(&mut tx, context, records, &back).await?;
-    change::record(&mut tx, place, &before, context.stamp()).await?;
+    change::record(&mut tx, stream_key, &before, context.stamp()).await?;
     let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
-    reject::insert(&mut tx, place, None, &rejects, run_id, now).await?;
+    reject::insert(&mut tx, stream_key, None, &rejects, run_id, now).await?;
     // an older version that can be read does not resolve the reject of a newer one
     if seen.has_rejects && !context.is_replay() {
         let refused: Vec<&str> =
             rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str())).collect();
         let readable = records.iter().map(Prepared::id).filter(|id| !refused.contains(id)).collect();
-        reject::resolve(&mut tx, place, readable, now).await?;
+        reject::resolve(&mut tx, stream_key, readable, now).await?;
     }
     if !written.is_empty() {
-        oddity::count(&mut tx, place, &page.oddities, now).await?;
+        drift::count(&mut tx, stream_key, &page.drift, now).await?;
     }
-    source::learn(&mut tx, place.source_id, &page.facts, now).await?;
+    source::learn(&mut tx, stream_key.source_id, &page.facts, now).await?;
     let inserted: Vec<_> = written.iter().filter(|record| !known.contains_key(record.id())).collect();
     // the first load of a range measures only its last page, where an earlier run may have read it
     if seen.is_proven && !context.is_replay() && (!known.is_empty() || finding.is_some()) {
         let created: Vec<_> = inserted.iter().map(|record| record.record.session.created_at).collect();
-        lateness::measure(&mut tx, place, &created, now).await?;
+        lateness::measure(&mut tx, stream_key, &created, now).await?;
     }
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let progress = Progress {
@@ -211,8 +211,8 @@ async fn try_save(
     let has_gone = deletion::miss(&mut tx, context, &page.missing).await?;
     let is_writing = !written.is_empty() || !back.is_empty() || has_gone;
     match finding {
-        Some(finding) => window::record(&mut tx, place, finding, (run_id, now), is_writing).await?,
-        None if is_writing => version::raise(&mut tx, place).await?,
+        Some(finding) => window::record(&mut tx, stream_key, finding, (run_id, now), is_writing).await?,
+        None if is_writing => data_version::raise(&mut tx, stream_key).await?,
         None => {}
     }
     failpoint::reach("page.before_commit");

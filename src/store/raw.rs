@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use crate::store::batch::batches;
-use crate::store::{Place, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// A content hash: the first 16 bytes of SHA-256. With 128 bits, accidental collisions are practically impossible.
 pub(super) type Hash = [u8; 16];
@@ -41,7 +41,7 @@ pub(super) struct RawRecord<'a> {
 /// newest. `session` is the session they belong to, in per-session streams.
 pub(super) async fn insert(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     session: Option<&str>,
     records: &[RawRecord<'_>],
     run_id: i64,
@@ -60,8 +60,8 @@ pub(super) async fn insert(
              on conflict (source_id, stream, provider_record_id, content_hash) do update
                 set last_fetched_at = excluded.last_fetched_at, is_partial = excluded.is_partial, gone_at = null
               where k.last_fetched_at < excluded.last_fetched_at",
-            place.source_id.0,
-            place.stream.as_str(),
+            stream_key.source_id.0,
+            stream_key.stream.as_str(),
             &ids as &[&str],
             &hashes as &[&[u8]],
             &bodies as &[&[u8]],

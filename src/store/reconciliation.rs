@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::time::Window;
-use crate::store::{Place, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Most ids stored of each kind.
 pub const MAX_IDS: usize = 100;
@@ -240,7 +240,7 @@ pub async fn changed_by(pool: &PgPool, source_id: SourceId, run_id: i64) -> Resu
 /// Stores a comparison, within the transaction that ends its unit.
 pub(super) async fn record(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     backfill_id: i64,
     run_id: Option<i64>,
     compared: &Comparison,
@@ -257,8 +257,8 @@ pub(super) async fn record(
                  stale_count, stale_ids)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
                  $23, $24)",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         compared.window.from,
         compared.window.to,
         now,

@@ -3,22 +3,22 @@
 //! The same bytes are one reject, however often they are received. It is resolved when the record is received in a
 //! readable form, or when a later version of the code replays it. This module does not interpret reasons.
 
-mod again;
+mod retry;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::model::id::ProviderRecordId;
 use crate::model::page::Reject;
-use crate::store::{Place, StoreError, raw};
+use crate::store::{StoreError, StreamKey, raw};
 
-pub use self::again::{Resolution, StoredReject, find, keep_open, open, record, settle};
+pub use self::retry::{Resolution, StoredReject, find, keep_open, open, record, settle};
 
 /// Stores new rejects; the same bytes on every poll are one reject. `session` is the session they belong to, in
 /// per-session streams.
 pub(super) async fn insert(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     session: Option<&str>,
     rejects: &[Reject],
     run_id: i64,
@@ -29,7 +29,7 @@ pub(super) async fn insert(
         return Ok(());
     }
     let hashes: Vec<Vec<u8>> = rejects.iter().map(|reject| raw::hash(&[&reject.raw]).to_vec()).collect();
-    let known = known(tx, place, &hashes, now).await?;
+    let known = known(tx, stream_key, &hashes, now).await?;
     let fresh: Vec<(&Reject, &[u8])> = rejects
         .iter()
         .zip(&hashes)
@@ -55,8 +55,8 @@ pub(super) async fn insert(
            from unnest($3::bytea[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[], $12::bool[])
                 r(hash, id, body, code, pointer, detail, is_partial)
          on conflict (source_id, stream, content_hash) do nothing",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         &hashes as &[&[u8]],
         &ids as &[Option<&str>],
         &bodies as &[&[u8]],
@@ -77,7 +77,7 @@ pub(super) async fn insert(
 /// Returns the stored rejects among `hashes`, which were received again.
 async fn known(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     hashes: &[Vec<u8>],
     now: DateTime<Utc>,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
@@ -85,8 +85,8 @@ async fn known(
     // looked up first: `on conflict` would use up a sequence number for each of them on every poll
     let known = sqlx::query_scalar!(
         "select content_hash from ingest.rejects where source_id = $1 and stream = $2 and content_hash = any($3)",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         hashes,
     )
     .fetch_all(&mut *tx)
@@ -100,8 +100,8 @@ async fn known(
                 seen_count = seen_count + 1
           where source_id = $1 and stream = $2 and content_hash = any($3)
             and (resolved_at is not null or last_seen_at <= $4::timestamptz - interval '1 hour')",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         hashes,
         now,
     )
@@ -114,7 +114,7 @@ async fn known(
 /// Closes the open rejects of the records `ids`, which were received again and could be read.
 pub(super) async fn resolve(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     ids: Vec<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -124,8 +124,8 @@ pub(super) async fn resolve(
     sqlx::query!(
         "update ingest.rejects set resolved_at = $4, resolution = 'came_again'
           where source_id = $1 and stream = $2 and resolved_at is null and provider_record_id = any($3)",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         &ids as &[&str],
         now,
     )

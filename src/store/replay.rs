@@ -1,9 +1,9 @@
 //! Reading of stored raw records: in the order in which they were fetched, with the stored metadata of their bytes.
 //!
 //! Rebuilding rows needs every version of a record, since a later one may name only a part. The result is saved like
-//! any page, by [`crate::store::page::save`], under [`crate::store::hold::Hold::Replay`]. This module adds only the
-//! steps of a replay: it sets the times of restored sessions, and removes sessions without a raw record. It does not
-//! interpret the bytes.
+//! any page, by [`crate::store::page::save`], under [`crate::store::write_guard::WriteGuard::Replay`]. This module adds
+//! only the steps of a replay: it sets the times of restored sessions, and removes sessions without a raw record. It
+//! does not interpret the bytes.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::PgPool;
 
 use crate::model::id::SourceId;
-use crate::store::{Place, StoreError, person, session, version};
+use crate::store::{StoreError, StreamKey, data_version, person, session};
 
 /// One version of a record.
 #[derive(Debug, Clone)]
@@ -43,12 +43,12 @@ pub struct After {
 }
 
 /// Returns the number of distinct stored records of a stream.
-pub async fn count(pool: &PgPool, place: Place) -> Result<i64, StoreError> {
+pub async fn count(pool: &PgPool, stream_key: StreamKey) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
         r#"select count(distinct provider_record_id) as "count!" from ingest.raw_records
             where source_id = $1 and stream = $2"#,
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
     )
     .fetch_one(pool)
     .await
@@ -59,7 +59,7 @@ pub async fn count(pool: &PgPool, place: Place) -> Result<i64, StoreError> {
 /// may be long. Records are ordered by their newest versions.
 pub async fn each_version(
     pool: &PgPool,
-    place: Place,
+    stream_key: StreamKey,
     after: Option<&After>,
     limit: i64,
     mut take: impl FnMut(StoredRecord),
@@ -84,8 +84,8 @@ pub async fn each_version(
              join ingest.raw_records v on v.source_id = $1 and v.stream = $2
                                       and v.provider_record_id = n.provider_record_id
             order by n.last_fetched_at, v.provider_record_id, v.last_fetched_at, v.content_hash"#,
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         after.map(|after| after.newest_at) as Option<DateTime<Utc>>,
         after.map_or("", |after| &after.id),
         limit,
@@ -197,7 +197,7 @@ pub async fn unsupported(pool: &PgPool, source_id: SourceId) -> Result<Unsupport
 
 /// Removes the sessions without a raw record, with all their data. A poll stores both in one transaction, so that its
 /// sessions always have their record.
-pub async fn remove_unsupported(pool: &PgPool, place: Place) -> Result<u64, StoreError> {
+pub async fn remove_unsupported(pool: &PgPool, stream_key: StreamKey) -> Result<u64, StoreError> {
     let failed = StoreError::doing("removing sessions without a raw record");
     let mut tx = pool.begin().await.map_err(&failed)?;
     let ids = sqlx::query_scalar!(
@@ -207,14 +207,14 @@ pub async fn remove_unsupported(pool: &PgPool, place: Place) -> Result<u64, Stor
                              where r.source_id = s.source_id and r.stream = 'sessions'
                                and r.provider_record_id = s.provider_session_id)
             for update of s",
-        place.source_id.0,
+        stream_key.source_id.0,
     )
     .fetch_all(&mut *tx)
     .await
     .map_err(&failed)?;
-    let removed = session::remove(&mut tx, place.source_id, &ids).await?;
+    let removed = session::remove(&mut tx, stream_key.source_id, &ids).await?;
     if removed > 0 {
-        version::raise(&mut tx, place).await?;
+        data_version::raise(&mut tx, stream_key).await?;
     }
     tx.commit().await.map_err(&failed)?;
     Ok(removed)

@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 
 use crate::model::ring::Ring;
-use crate::store::hold::Hold;
-use crate::store::{Place, StoreError};
+use crate::store::write_guard::WriteGuard;
+use crate::store::{StoreError, StreamKey};
 
 /// A pass may begin this much early, since polls do not start to the second.
 const EARLY: TimeDelta = TimeDelta::minutes(1);
@@ -41,12 +41,12 @@ impl Standing {
 }
 
 /// Returns the state of the rings of a stream. A ring that never began is left out.
-pub async fn standings(pool: &PgPool, place: Place) -> Result<BTreeMap<Ring, Standing>, StoreError> {
+pub async fn standings(pool: &PgPool, stream_key: StreamKey) -> Result<BTreeMap<Ring, Standing>, StoreError> {
     let rows = sqlx::query!(
         r#"select ring, pass_started_at as "pass_started_at: DateTime<Utc>", as_of as "as_of: DateTime<Utc>"
              from ingest.rings where source_id = $1 and stream = $2"#,
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
     )
     .fetch_all(pool)
     .await
@@ -57,17 +57,17 @@ pub async fn standings(pool: &PgPool, place: Place) -> Result<BTreeMap<Ring, Sta
 }
 
 /// Records that a pass began at `since`.
-pub async fn begin(pool: &PgPool, hold: &Hold, ring: Ring, since: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn begin(pool: &PgPool, guard: &WriteGuard, ring: Ring, since: DateTime<Utc>) -> Result<(), StoreError> {
     let failed = StoreError::doing("recording the start of a ring");
-    let place = hold.place();
+    let stream_key = guard.stream_key();
     let mut tx = pool.begin().await.map_err(&failed)?;
-    hold.guard(&mut tx).await?;
+    guard.check(&mut tx).await?;
     sqlx::query!(
         "insert into ingest.rings as r (source_id, stream, ring, pass_started_at) values ($1, $2, $3, $4)
          on conflict (source_id, stream, ring) do update set pass_started_at = excluded.pass_started_at
           where r.pass_started_at is distinct from excluded.pass_started_at",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         ring.as_str(),
         since,
     )
@@ -80,23 +80,23 @@ pub async fn begin(pool: &PgPool, hold: &Hold, ring: Ring, since: DateTime<Utc>)
 /// Records that the pass that began at `since` has read all of its ring.
 pub async fn finish(
     pool: &PgPool,
-    hold: &Hold,
+    guard: &WriteGuard,
     rings: &[(Ring, DateTime<Utc>)],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let failed = StoreError::doing("recording the end of a ring");
-    let place = hold.place();
+    let stream_key = guard.stream_key();
     let (names, since): (Vec<String>, Vec<DateTime<Utc>>) =
         rings.iter().map(|(ring, since)| (ring.as_str().to_owned(), *since)).unzip();
     let mut tx = pool.begin().await.map_err(&failed)?;
-    hold.guard(&mut tx).await?;
+    guard.check(&mut tx).await?;
     sqlx::query!(
         "insert into ingest.rings (source_id, stream, ring, as_of, finished_at)
          select $1, $2, passes.ring, passes.since, $5 from unnest($3::text[], $4::timestamptz[]) passes(ring, since)
          on conflict (source_id, stream, ring) do update
             set pass_started_at = null, as_of = excluded.as_of, finished_at = excluded.finished_at",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         &names,
         &since,
         now,

@@ -9,7 +9,7 @@ use crate::model::id::SourceId;
 use crate::model::session::{MAPPING_VERSION, Session};
 use crate::store::page::Prepared;
 use crate::store::page::seen::Known;
-use crate::store::{StoreError, order, person};
+use crate::store::{StoreError, newer_wins, person};
 
 /// Writes sessions and returns their numbers by the provider's id. A partial record adds its values, and clears no
 /// stored value. The sessions were requested at `fetched_at`.
@@ -21,7 +21,7 @@ pub(super) async fn upsert(
     (fetched_at, now): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<HashMap<String, i64>, StoreError> {
     let (partial, whole): (Vec<_>, Vec<&Prepared<'_>>) =
-        records.iter().partition(|record| order::is_partial(record, known));
+        records.iter().partition(|record| newer_wins::is_partial(record, known));
     let (lacking, full): (Vec<_>, Vec<&Prepared<'_>>) = whole.iter().partition(|record| record.lacks_field);
     let mut ids = write(tx, source_id, &full, Scope::Full, (fetched_at, now)).await?;
     ids.extend(write(tx, source_id, &partial, Scope::Partial, (fetched_at, now)).await?);

@@ -8,14 +8,18 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::time::Window;
-use crate::store::{Place, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Deletes ranges seen later than `now`, which a fast clock has written.
-pub(super) async fn forget_future(tx: &mut PgConnection, place: Place, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) async fn forget_future(
+    tx: &mut PgConnection,
+    stream_key: StreamKey,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from ingest.state_coverage where source_id = $1 and stream = $2 and seen_at > $3",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         now,
     )
     .execute(tx)
@@ -27,7 +31,7 @@ pub(super) async fn forget_future(tx: &mut PgConnection, place: Place, now: Date
 /// Returns the parts of `reach` that are proven complete and were last seen before `since`, newest first.
 pub async fn unseen(
     pool: &PgPool,
-    place: Place,
+    stream_key: StreamKey,
     reach: &Window,
     since: DateTime<Utc>,
 ) -> Result<Vec<Window>, StoreError> {
@@ -38,8 +42,8 @@ pub async fn unseen(
                     where source_id = $1 and stream = $2 and range_from < $4 and range_to > $3
                       and coalesce(seen_at, '-infinity') < $5) unseen
             order by 1 desc"#,
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         reach.from,
         reach.to,
         since,
@@ -52,7 +56,11 @@ pub async fn unseen(
 
 /// Returns where the open sessions were created whose state was last seen before `since`: ranges from the first to
 /// the last of them, oldest first. Sessions that are near enough to be listed on about one page are in one range.
-pub async fn unseen_open(pool: &PgPool, place: Place, since: DateTime<Utc>) -> Result<Vec<Window>, StoreError> {
+pub async fn unseen_open(
+    pool: &PgPool,
+    stream_key: StreamKey,
+    since: DateTime<Utc>,
+) -> Result<Vec<Window>, StoreError> {
     let rows = sqlx::query!(
         r#"with unseen as materialized (
                 select range_agg(tstzrange(range_from, range_to)) as ranges from ingest.state_ranges
@@ -77,8 +85,8 @@ pub async fn unseen_open(pool: &PgPool, place: Place, since: DateTime<Utc>) -> R
                 numbered as (
                 select created_at, count(*) filter (where begins) over (order by created_at) as number from marked)
            select min(created_at) as "first!", max(created_at) as "last!" from numbered group by number order by 1"#,
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         since,
     )
     .fetch_all(pool)
@@ -90,7 +98,7 @@ pub async fn unseen_open(pool: &PgPool, place: Place, since: DateTime<Utc>) -> R
 /// Returns which of `windows` hold sessions that can still change, or were last seen before `since`.
 pub async fn due(
     pool: &PgPool,
-    place: Place,
+    stream_key: StreamKey,
     windows: &[Window],
     since: DateTime<Utc>,
 ) -> Result<Vec<bool>, StoreError> {
@@ -106,8 +114,8 @@ pub async fn due(
                   or coalesce(tstzrange(w.window_from, w.window_to) && (select ranges from unseen), false) as "is_due!"
              from unnest($3::timestamptz[], $4::timestamptz[]) with ordinality w(window_from, window_to, number)
             order by w.number"#,
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         &from,
         &to,
         since,

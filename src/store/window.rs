@@ -6,8 +6,8 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
-use crate::store::hold::Hold;
-use crate::store::{Place, StoreError, version};
+use crate::store::write_guard::WriteGuard;
+use crate::store::{StoreError, StreamKey, data_version};
 
 /// A proof or denial of completeness of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,15 +65,15 @@ pub async fn complete_through(
 /// Writes a denial on its own; a proof is written with the last page of its window.
 pub async fn deny(
     pool: &PgPool,
-    hold: &Hold,
+    guard: &WriteGuard,
     finding: &Finding,
     run_id: i64,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let failed = StoreError::doing("marking a window incomplete");
     let mut tx = pool.begin().await.map_err(&failed)?;
-    hold.guard(&mut tx).await?;
-    record(&mut tx, hold.place(), finding, (run_id, now), false).await?;
+    guard.check(&mut tx).await?;
+    record(&mut tx, guard.stream_key(), finding, (run_id, now), false).await?;
     tx.commit().await.map_err(&failed)
 }
 
@@ -98,11 +98,11 @@ pub async fn doubtful(
 
 /// Serializes transactions that write proofs of a stream: two that concurrently prove adjacent ranges would not see
 /// each other, and leave two ranges instead of one. Locked before any session is written, as the lease is.
-pub(super) async fn take_turn(tx: &mut PgConnection, place: Place) -> Result<(), StoreError> {
+pub(super) async fn take_turn(tx: &mut PgConnection, stream_key: StreamKey) -> Result<(), StoreError> {
     sqlx::query!(
         r#"select 1 as "one!" from ingest.streams where source_id = $1 and stream = $2 for no key update"#,
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
     )
     .fetch_optional(tx)
     .await
@@ -115,19 +115,19 @@ pub(super) async fn take_turn(tx: &mut PgConnection, place: Place) -> Result<(),
 /// outside remain gaps. The state of a proven range counts as seen.
 pub(super) async fn record(
     tx: &mut PgConnection,
-    place: Place,
+    stream_key: StreamKey,
     finding: &Finding,
     (run_id, now): (i64, DateTime<Utc>),
     is_writing: bool,
 ) -> Result<(), StoreError> {
     let window = finding.window;
     if window.from >= window.to {
-        return if is_writing { version::raise(tx, place).await } else { Ok(()) };
+        return if is_writing { data_version::raise(tx, stream_key).await } else { Ok(()) };
     }
     sqlx::query_file!(
         "src/store/window_record.sql",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         window.from,
         window.to,
         finding.doubt.is_none(),

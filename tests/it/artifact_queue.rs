@@ -12,7 +12,7 @@ use tributary::demo::simulator::quirks::Quirks;
 use tributary::demo::simulator::world::{Shape, Volume, World as Generated};
 use tributary::model::id::SourceId;
 use tributary::model::stream::Stream;
-use tributary::store::artifact::queue::{self, CLAIM_BEGIN, Places};
+use tributary::store::artifact::queue::{self, CLAIM_BEGIN, ClaimLimit};
 use uuid::Uuid;
 
 use crate::harness::db::TestDatabase;
@@ -55,8 +55,8 @@ impl TestDatabase {
         sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.expect("it is executed");
     }
 
-    async fn claim(&self, places: &[Places], now: &str) -> Vec<(Stream, i64)> {
-        let claimed = queue::claim(&self.pool, SourceId(1), places, Duration::from_mins(1), at(now)).await;
+    async fn claim(&self, limits: &[ClaimLimit], now: &str) -> Vec<(Stream, i64)> {
+        let claimed = queue::claim(&self.pool, SourceId(1), limits, Duration::from_mins(1), at(now)).await;
         let mut claimed = claimed.expect("claims");
         claimed.sort_by_key(|task| task.urgency(at(now)));
         claimed.iter().map(|task| (task.stream, task.session_id)).collect()
@@ -87,8 +87,8 @@ impl TestDatabase {
     }
 }
 
-fn places(count: usize) -> Vec<Places> {
-    Stream::PER_SESSION.iter().map(|stream| Places { stream: *stream, count }).collect()
+fn limits(count: usize) -> Vec<ClaimLimit> {
+    Stream::PER_SESSION.iter().map(|stream| ClaimLimit { stream: *stream, count }).collect()
 }
 
 #[tokio::test]
@@ -147,12 +147,12 @@ async fn a_claim_takes_what_is_lost_soon_and_then_the_newest() {
         "update ingest.artifact_tasks set expires_at = '2026-04-01 02:00Z' where stream = 'chat' and session_id = 2",
     )
     .await;
-    let one = |stream: Stream, count| vec![Places { stream, count }];
+    let one = |stream: Stream, count| vec![ClaimLimit { stream, count }];
     let chats = |ids: &[i64]| ids.iter().map(|id| (Stream::Chat, *id)).collect::<Vec<_>>();
     let now = "2026-04-01T00:00:00Z";
     assert_eq!(db.claim(&one(Stream::Chat, 4), now).await, chats(&[3, 2, 10, 9]));
     assert_eq!(db.claim(&one(Stream::Chat, 3), now).await, chats(&[8, 7, 6]));
-    let both = db.claim(&places(3), now).await;
+    let both = db.claim(&limits(3), now).await;
     assert_eq!(both.iter().filter(|(stream, _)| *stream == Stream::Chat).count(), 3);
     assert_eq!(
         both.iter().filter(|(stream, _)| *stream == Stream::Summary).map(|(_, id)| *id).collect::<Vec<_>>(),
@@ -163,7 +163,7 @@ async fn a_claim_takes_what_is_lost_soon_and_then_the_newest() {
         .await;
     assert_eq!(db.claim(&one(Stream::Chat, 9), now).await, chats(&[7]));
     assert_eq!(db.claim(&one(Stream::Summary, 9), now).await.len(), 7);
-    assert!(db.claim(&places(9), now).await.is_empty(), "all are claimed");
+    assert!(db.claim(&limits(9), now).await.is_empty(), "all are claimed");
 }
 
 /// Meetings of the last six days, all of whose files are ready.

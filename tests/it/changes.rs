@@ -13,11 +13,11 @@ use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::model::time::Window;
 use tributary::store::field_presence::FieldBook;
-use tributary::store::hold::Hold;
 use tributary::store::lease::{self, Claim, Claimant};
 use tributary::store::page::{self, SaveContext};
 use tributary::store::run::{self as journal, Progress};
-use tributary::store::{Place, StoreError};
+use tributary::store::write_guard::WriteGuard;
+use tributary::store::{StoreError, StreamKey};
 
 use crate::harness::{API_KEY, World, at, noon, plain_feed, records};
 use crate::providers::connect_with;
@@ -239,7 +239,7 @@ async fn save(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Result<P
     let window = Window { from: now - TimeDelta::hours(1), to: now };
     let run_id = journal::start(pool, &lease, &window, now).await.expect("a run");
     let context = SaveContext {
-        hold: &Hold::Lease(lease),
+        guard: &WriteGuard::Lease(lease),
         run_id,
         tally: None,
         source_slug: "konpro",
@@ -256,9 +256,9 @@ async fn save(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Result<P
 
 /// Saves a page that was requested at `fetched_at` once more, as a replay of stored records.
 pub(crate) async fn replay(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Progress {
-    let place = Place { source_id: SourceId(1), stream: Stream::Sessions };
+    let stream_key = StreamKey { source_id: SourceId(1), stream: Stream::Sessions };
     let context = SaveContext {
-        hold: &Hold::Replay(place),
+        guard: &WriteGuard::Replay(stream_key),
         run_id: 1,
         tally: None,
         source_slug: "konpro",

@@ -142,8 +142,8 @@ async fn f30_f39_p05_a_bad_record_costs_no_other(platform: Platform) {
     assert_eq!(answer["warnings"][0]["code"], "rejected_records", "{answer:#}");
 
     // the same record arrives again and can be read
-    let mended = records::record(platform, "no-time", noon() - chrono::TimeDelta::minutes(20));
-    assert!(feed.replace(FixedRecord { id: "bad-3".to_owned(), ..mended }));
+    let repaired = records::record(platform, "no-time", noon() - chrono::TimeDelta::minutes(20));
+    assert!(feed.replace(FixedRecord { id: "bad-3".to_owned(), ..repaired }));
     let before = world.number("select count(*) from ingest.rejects").await;
     let line = world.poll_one().await;
     assert_eq!(line.inserted, 1, "{line:?}");

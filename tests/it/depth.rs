@@ -19,8 +19,8 @@ use tributary::model::id::SourceId;
 use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::query::catalog::Catalog;
-use tributary::store::artifact::queue::{self, Places};
-use tributary::store::artifact::{self, Decision, Member, Owed, SaveContext, Saved, journal};
+use tributary::store::artifact::queue::{self, ClaimLimit};
+use tributary::store::artifact::{self, Member, Owed, SaveContext, Saved, TaskDecision, journal};
 
 use crate::harness::orphans::remove_sessions;
 use crate::harness::records::record;
@@ -493,7 +493,7 @@ async fn two_instances_share_the_work() {
 }
 
 #[tokio::test]
-async fn whoever_lost_the_claim_writes_nothing() {
+async fn a_worker_that_lost_the_claim_writes_nothing() {
     let segment = json!([{"startTime": 1000, "endTime": 2000, "sentence": "Too late", "peerData": {"id": "p"}}]);
     let (world, simulator, _) =
         world_with(Depth { transcript: FixedFile::ready(segment.to_string()), ..Depth::default() }).await;
@@ -682,11 +682,11 @@ async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
     let source_id =
         SourceId(i32::try_from(world.number("select source_id::bigint from core.sources").await).expect("one"));
     let now = world.clock.now() + TimeDelta::days(365);
-    let places = [Places { stream: Stream::Summary, count: 3 }];
-    let tasks = queue::claim(pool, source_id, &places, Duration::from_mins(1), now).await.expect("claims");
+    let limits = [ClaimLimit { stream: Stream::Summary, count: 3 }];
+    let tasks = queue::claim(pool, source_id, &limits, Duration::from_mins(1), now).await.expect("claims");
     let run_id = journal::start(pool, source_id, Stream::Summary, now).await.expect("a pass");
     let person_key = PersonKey::new(vec![7; 32]).expect("a key");
-    let decision = Decision {
+    let decision = TaskDecision {
         state: ArtifactState::Expired,
         next_try_at: None,
         reason: None,

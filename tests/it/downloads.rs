@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tributary::clock::Dice;
-use tributary::connector::download::target::{Reach, is_public};
+use tributary::connector::download::target::{AddressPolicy, is_public};
 use tributary::connector::download::{Download, DownloadLimits, Downloader};
 use tributary::connector::error::{PullError, PullErrorKind};
 
@@ -20,8 +20,8 @@ fn limits() -> DownloadLimits {
     DownloadLimits { max_file_bytes: 100_000, ..DownloadLimits::default() }
 }
 
-fn downloader(limits: DownloadLimits, reach: Reach) -> Downloader {
-    Downloader::new(limits, reach, Arc::new(Dice::seeded(3))).unwrap()
+fn downloader(limits: DownloadLimits, policy: AddressPolicy) -> Downloader {
+    Downloader::new(limits, policy, Arc::new(Dice::seeded(3))).unwrap()
 }
 
 /// A host that responds byte by byte: it writes the pieces with pauses between them, and then closes the connection.
@@ -108,7 +108,7 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 }
 
 async fn fetch(host: &Host) -> Result<Download, PullError> {
-    downloader(limits(), Reach::Loopback).fetch(&host.link(), "transcript file").await
+    downloader(limits(), AddressPolicy::Loopback).fetch(&host.link(), "transcript file").await
 }
 
 /// Returns the failure, which contains nothing of the link.
@@ -235,7 +235,7 @@ async fn f17_a_drip_does_not_hold_us() {
     for slow in [drip, head_only] {
         let host = Host::start(move |_| slow.clone()).await;
         let limits = DownloadLimits { grace: Duration::from_millis(300), ..limits() };
-        let (downloader, link) = (downloader(limits, Reach::Loopback), host.link());
+        let (downloader, link) = (downloader(limits, AddressPolicy::Loopback), host.link());
         let result = downloader.fetch(&link, "transcript file");
         let result = tokio::time::timeout(Duration::from_secs(20), result).await.expect("it ends");
         assert_eq!(failure(result).kind, PullErrorKind::Transient);
@@ -246,7 +246,7 @@ async fn f17_a_drip_does_not_hold_us() {
         .collect();
     let host = Host::start(move |_| steady.clone()).await;
     let limits = DownloadLimits { grace: Duration::from_millis(900), bytes_per_second: 1_000, ..limits() };
-    let file = downloader(limits, Reach::Loopback).fetch(&host.link(), "transcript file").await.unwrap();
+    let file = downloader(limits, AddressPolicy::Loopback).fetch(&host.link(), "transcript file").await.unwrap();
     assert_eq!(file.body.len(), 60_000);
 }
 
@@ -279,7 +279,7 @@ async fn f20_redirects_are_few_and_checked_like_the_link() {
 async fn a_source_outside_reaches_nothing_inside() {
     let host = Host::start(|_| whole(b"inside")).await;
     let port = host.address.split(':').next_back().unwrap();
-    let downloader = downloader(limits(), Reach::Public);
+    let downloader = downloader(limits(), AddressPolicy::Public);
     for link in [
         // names that resolve to private addresses
         format!("https://localhost:{port}/bucket"),
@@ -306,12 +306,12 @@ async fn a_source_outside_reaches_nothing_inside() {
 
 #[test]
 fn the_reach_follows_the_source() {
-    let reach = |url: &str| Reach::of(&url.parse().unwrap());
+    let policy = |url: &str| AddressPolicy::of(&url.parse().unwrap());
     for loopback in ["http://127.0.0.1:8080/x", "http://localhost", "https://[::1]/", "https://127.1"] {
-        assert_eq!(reach(loopback), Reach::Loopback, "{loopback}");
+        assert_eq!(policy(loopback), AddressPolicy::Loopback, "{loopback}");
     }
     for public in ["https://api.cloudflare.com/client/v4", "https://localhost.evil.test", "https://10.0.0.1"] {
-        assert_eq!(reach(public), Reach::Public, "{public}");
+        assert_eq!(policy(public), AddressPolicy::Public, "{public}");
     }
 }
 

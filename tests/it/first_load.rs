@@ -25,11 +25,11 @@ use tributary::model::person::PersonKey;
 use tributary::model::stream::Stream;
 use tributary::model::time::Window;
 use tributary::store::field_presence::FieldBook;
-use tributary::store::hold::Hold;
 use tributary::store::lease::{self, Claim, Claimant, Lease};
 use tributary::store::page::{self, SaveContext};
 use tributary::store::run::{self as journal, Progress};
 use tributary::store::window::Finding;
+use tributary::store::write_guard::WriteGuard;
 
 use self::proxy::Proxy;
 use crate::harness::orphans::{assert_no_orphans, orphans, parts_of_sessions};
@@ -62,7 +62,7 @@ impl Writer {
 
     async fn save(&self, pool: &PgPool, page: &Page, finding: Option<&Finding>) -> Progress {
         let context = SaveContext {
-            hold: &Hold::Lease(self.lease),
+            guard: &WriteGuard::Lease(self.lease),
             run_id: self.run_id,
             tally: None,
             source_slug: "konvo",

@@ -19,14 +19,14 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use tributary::clock::{Dice, SystemClock};
-use tributary::connector::download::target::Reach;
+use tributary::connector::download::target::AddressPolicy;
 use tributary::connector::download::{DownloadLimits, Downloader};
 use tributary::connector::error::PullError;
 use tributary::connector::http::{ApiClient, HttpLimits, Priority, http_client};
 use tributary::connector::limits::CallBudget;
 use tributary::connector::{Connector, ConnectorSettings};
 use tributary::model::id::SourceSlug;
-use tributary::model::page::{Cursor, Oddity, Page, PageRequest};
+use tributary::model::page::{Cursor, DriftItem, Page, PageRequest};
 use tributary::model::session::Session;
 use tributary::model::stream::Stream;
 use tributary::model::time::Window;
@@ -71,7 +71,7 @@ pub(crate) fn connect_with(
             clock: Arc::new(SystemClock),
             dice: Arc::new(Dice::seeded(1)),
         },
-        downloads: Downloader::new(downloads, Reach::Loopback, Arc::new(Dice::seeded(1))).unwrap(),
+        downloads: Downloader::new(downloads, AddressPolicy::Loopback, Arc::new(Dice::seeded(1))).unwrap(),
     };
     change(&mut settings);
     (entry.connect)(settings)
@@ -122,10 +122,10 @@ pub(crate) fn short_ids(pages: &[Page]) -> Vec<&str> {
 }
 
 /// Counts the records with this deviation; the response around them counts as one more.
-pub(crate) fn oddity(page: &Page, kind: &'static str, path: &str, value: &str) -> usize {
-    let oddity = Oddity { kind, path: path.to_owned(), value: value.to_owned() };
-    let of_records = page.records.iter().map(|record| &record.oddities);
-    of_records.chain([&page.oddities]).filter(|oddities| oddities.contains(&oddity)).count()
+pub(crate) fn drift(page: &Page, kind: &'static str, path: &str, value: &str) -> usize {
+    let drift = DriftItem { kind, path: path.to_owned(), value: value.to_owned() };
+    let of_records = page.records.iter().map(|record| &record.drift);
+    of_records.chain([&page.drift]).filter(|found| found.contains(&drift)).count()
 }
 
 #[test]

@@ -136,7 +136,7 @@ async fn a_replay_in_place_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a17_rows_of_an_older_mapping_are_made_anew_and_keep_their_numbers() {
+async fn a17_rows_of_an_older_mapping_are_rebuilt_and_keep_their_numbers() {
     let (world, _simulators) = polled().await;
     let polled = world.dump().await;
     let numbers =

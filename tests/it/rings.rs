@@ -471,7 +471,7 @@ async fn a_scheduled_reconciliation_compares_the_states_that_may_have_changed() 
     use tributary::model::id::SourceId;
     use tributary::model::stream::Stream;
     use tributary::model::time::Window;
-    use tributary::store::{Place, state_coverage};
+    use tributary::store::{StreamKey, state_coverage};
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konvo, 3);
     feed.insert(open_chat("open", noon() - TimeDelta::days(40)));
@@ -482,9 +482,9 @@ async fn a_scheduled_reconciliation_compares_the_states_that_may_have_changed() 
         let from = noon() - TimeDelta::days(days) - TimeDelta::hours(12);
         Window { from, to: from + TimeDelta::days(1) }
     };
-    let place = Place { source_id: SourceId(1), stream: Stream::Sessions };
+    let stream_key = StreamKey { source_id: SourceId(1), stream: Stream::Sessions };
     let windows = [day(50), day(40), day(30)];
-    let due = |since| state_coverage::due(&world.db.pool, place, &windows, since);
+    let due = |since| state_coverage::due(&world.db.pool, stream_key, &windows, since);
     assert_eq!(due(noon() - TimeDelta::days(7)).await.expect("an answer"), [false, true, false]);
     assert_eq!(due(noon() + TimeDelta::hours(1)).await.expect("an answer"), [true, true, true]);
 }

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::api::parameters::Faults;
 use crate::api::problem::Fault;
-use crate::model::outcome::Outcome;
 use crate::model::rate_card::{ACTUAL, ANY_PRESET, ROUNDINGS, RateCard, UNITS};
+use crate::model::session_outcome::SessionOutcome;
 use crate::model::time::sane;
 use crate::query::calendar::start_of_day;
 use crate::query::catalog::{Catalog, Source};
@@ -149,7 +149,7 @@ fn check_unit(source: &Source, unit: &str, pattern: &str, rounding: &str, told: 
             format!("`{slug}` meters no minutes: price its `session` or `resolution`."),
         );
     }
-    if unit == "resolution" && !source.can_hold(&[], &[Outcome::Resolved.as_str().to_owned()]) {
+    if unit == "resolution" && !source.can_hold(&[], &[SessionOutcome::Resolved.as_str().to_owned()]) {
         told.note("unit", "not_applicable", format!("`{slug}` has no outcomes: price its `session` or `minute`."));
     }
     if pattern != ANY_PRESET && (unit != "minute" || !source.has_meetings()) {

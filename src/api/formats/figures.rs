@@ -8,7 +8,7 @@ use chrono::DateTime;
 
 use crate::api::formats::cell::{Cell, Field, Head, Kind};
 use crate::query::metrics::MetricQuery;
-use crate::query::metrics::answer::{Answer, Bucket, MetricRow, Value};
+use crate::query::metrics::answer::{Answer, MetricRow, TimeBucket, Value};
 use crate::query::metrics::compare::Change;
 use crate::query::metrics::registry::Additivity;
 
@@ -50,8 +50,9 @@ pub(crate) fn table(answer: &Answer, query: &MetricQuery) -> (Head, Vec<Vec<Cell
 
 fn cells(row: &MetricRow, query: &MetricQuery) -> Vec<Cell> {
     let instant = |text: &str| DateTime::parse_from_rfc3339(text).map_or(Cell::Null, Cell::Instant);
-    let bucket =
-        |bucket: &Bucket| [instant(&bucket.start), instant(&bucket.end), Cell::Text(bucket.status.as_str().to_owned())];
+    let bucket = |bucket: &TimeBucket| {
+        [instant(&bucket.start), instant(&bucket.end), Cell::Text(bucket.status.as_str().to_owned())]
+    };
     let mut cells = Vec::from(bucket(&row.bucket));
     if query.comparison.is_some() {
         cells.extend(row.previous_bucket.as_ref().map_or([Cell::Null, Cell::Null, Cell::Null], bucket));

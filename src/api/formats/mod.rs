@@ -20,7 +20,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::accept::{JSON, chosen};
+use crate::api::content_negotiation::{JSON, chosen};
 use crate::api::formats::cell::{Cell, Head};
 use crate::api::parameters::Faults;
 use crate::api::problem::ApiError;

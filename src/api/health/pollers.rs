@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiState;
-use crate::api::documented::ReadProblems;
 use crate::api::parameters::Asked;
 use crate::api::parameters::values::switch;
 use crate::api::problem::{ApiError, Problem};
+use crate::api::problem_responses::ReadProblems;
 use crate::query::pollers::{self, Poller};
 use crate::query::readiness::contract_version;
 

@@ -6,9 +6,9 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::documented::PlainProblems;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::PlainProblems;
 
 /// A live process.
 #[derive(Debug, Serialize, ToSchema)]

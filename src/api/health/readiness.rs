@@ -10,9 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::ApiState;
-use crate::api::documented::PlainProblems;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ApiError, Problem};
+use crate::api::problem_responses::PlainProblems;
 use crate::query::readiness::{CONTRACT_VERSION, contract_version};
 
 /// A process that is ready.

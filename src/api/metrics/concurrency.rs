@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiState;
-use crate::api::conditional::EntityTag;
-use crate::api::documented::FigureProblems;
+use crate::api::etag::EntityTag;
 use crate::api::formats::cell::{Cell, Field, Head, Kind};
 use crate::api::formats::{Form, FormParameter, describe, table};
-use crate::api::metrics::question::draft::Draft;
 use crate::api::metrics::question::parameters::{
     FieldParameters, GranularityParameter, MetricParameters, ShapeParameters, texts,
 };
+use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::{Understood, understand};
 use crate::api::metrics::{freshness, normal_form, respond};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::FigureProblems;
 use crate::query::bucket::Granularity;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Answer, QueryEcho, Value, Warning};
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::heat::{HourOfWeek, by_hour_of_week};
+use crate::query::metrics::hour_of_week::{HourOfWeek, by_hour_of_week};
 use crate::query::metrics::registry::Metric;
 use crate::query::metrics::{MAX_DIMENSIONS, answer};
 use crate::query::snapshot::Snapshot;
@@ -52,7 +52,8 @@ parameter_groups! {
 
 /// Concurrent sessions by hour of the week.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct HeatMap {
+#[schema(as = HeatMap)]
+pub(crate) struct HoursOfWeek {
     /// One item for each group and hour of the week in the range, by group, weekday and hour.
     items: Vec<HourOfWeek>,
     /// Warnings about the values.
@@ -71,7 +72,7 @@ pub(crate) enum ConcurrencyAnswer {
     /// By bucket.
     Buckets(Answer),
     /// With `by=hour_of_week`.
-    HourOfWeek(HeatMap),
+    HourOfWeek(HoursOfWeek),
 }
 
 /// The grouping of a query.
@@ -102,17 +103,17 @@ impl ByParameter {
 }
 
 /// Refuses parameters that an answer by hour of the week cannot show.
-fn check_laid(draft: &Draft, faults: &mut Faults) {
-    if let Some(said) = draft.granularity.as_ref().filter(|said| said.text != "hour") {
+fn check_laid(raw_query: &RawQuery, faults: &mut Faults) {
+    if let Some(said) = raw_query.granularity.as_ref().filter(|said| said.text != "hour") {
         let detail = "By hour of the week, the granularity is always `hour`: omit `granularity`.";
         faults.note(&said.at, "conflicting_parameters", detail);
     }
-    let places = [
-        draft.compare.as_ref().map(|said| &said.at),
-        draft.top.as_ref().map(|said| &said.at),
-        draft.totals_by.first().map(|said| &said.at),
+    let locations = [
+        raw_query.compare.as_ref().map(|said| &said.at),
+        raw_query.top.as_ref().map(|said| &said.at),
+        raw_query.totals_by.first().map(|said| &said.at),
     ];
-    for at in places.into_iter().flatten() {
+    for at in locations.into_iter().flatten() {
         let detail = format!("`by=hour_of_week` does not support `{at}`: omit it, or query by bucket.");
         faults.note(at, "conflicting_parameters", detail);
     }
@@ -150,13 +151,13 @@ pub(crate) async fn read_concurrency(
     Asked { given, mut faults }: Asked<ConcurrencyParameters>,
 ) -> Result<Response, ApiError> {
     let By { dimensions, is_hour_of_week } = given.by.read(&mut faults);
-    let draft = Draft { metrics: texts("metrics", Some(METRICS)), dimensions, ..given.common.draft() };
+    let raw_query = RawQuery { metrics: texts("metrics", Some(METRICS)), dimensions, ..given.common.raw_query() };
     if !is_hour_of_week {
-        return respond(&state, &headers, &draft, Granularity::Hour, &given.common.form, faults).await;
+        return respond(&state, &headers, &raw_query, Granularity::Hour, &given.common.form, faults).await;
     }
-    check_laid(&draft, &mut faults);
+    check_laid(&raw_query, &mut faults);
     let form = given.common.form.read(&headers, &mut faults);
-    let understood = understand(&state, &draft, Granularity::Hour, MAX_HOURS, faults).await?;
+    let understood = understand(&state, &raw_query, Granularity::Hour, MAX_HOURS, faults).await?;
     let form = form?;
     let freshness = freshness(&state, &understood)?;
     let Understood { query, catalog, now, .. } = understood;
@@ -170,7 +171,7 @@ pub(crate) async fn read_concurrency(
     let codes: Vec<&'static str> = answer.warnings.iter().map(|warning| warning.code).collect();
     let response = if form == Form::Json {
         let Answer { warnings, freshness, query, .. } = answer;
-        tag.answer(HeatMap { items, warnings, freshness, query })
+        tag.answer(HoursOfWeek { items, warnings, freshness, query })
     } else {
         let (head, rows) = heat_table(&items, &query.metrics, &query.dimensions);
         tag.mark(table(form, head, &rows)?)

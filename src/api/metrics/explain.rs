@@ -13,16 +13,16 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiState;
-use crate::api::documented::{AskProblems, ReadProblems};
 use crate::api::json_body::JsonBody;
 use crate::api::metrics::figure::{FigureChoice, FigureParameters, Values, choose, subject};
-use crate::api::metrics::question::described::{QuestionFilter, QuestionTime};
-use crate::api::metrics::question::draft::Draft;
-use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter, texts};
+use crate::api::metrics::question::parameters::{AsOfParameter, FieldParameters, texts};
+use crate::api::metrics::question::raw_query::RawQuery;
+use crate::api::metrics::question::schema::{QuestionFilter, QuestionTime};
 use crate::api::metrics::question::{Understood, body, understand};
 use crate::api::parameters::time::{TimeParameters, instant};
-use crate::api::parameters::{Asked, Faults, Place, Said, parameter_groups};
+use crate::api::parameters::{Asked, FaultLocation, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::{AskProblems, ReadProblems};
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
@@ -86,17 +86,17 @@ pub(crate) struct ExplainBody {
 /// `analytics` that returns the value and runs in psql unchanged; `rows`, the link to the rows behind it.
 #[utoipa::path(
     get, path = "/v1/metrics/explain", tag = "figures",
-    params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, ExplainChoice),
+    params(FigureChoice, TimeParameters, AsOfParameter, FieldParameters, ExplainChoice),
     responses((status = 200, description = "The explanation.", body = Explanation, example = json!(example())), ReadProblems)
 )]
 pub(crate) async fn read_explanation(
     State(state): State<ApiState>,
     Asked { given, mut faults }: Asked<ExplainParameters>,
 ) -> Result<Json<Explanation>, ApiError> {
-    let (draft, values) = given.figure.draft(&mut faults);
+    let (raw_query, values) = given.figure.raw_query(&mut faults);
     let since = given.choice.changed_since.as_ref().map(|text| Said::by_parameter("changed_since", text));
     let drivers = texts("drivers", given.choice.drivers.as_deref());
-    respond(&state, Asking { draft, values, since, drivers }, faults).await
+    respond(&state, Asking { raw_query, values, since, drivers }, faults).await
 }
 
 /// Explain a metric value (body)
@@ -115,7 +115,7 @@ pub(crate) async fn ask_explanation(
     JsonBody(mut body): JsonBody,
 ) -> Result<Json<Explanation>, ApiError> {
     let mut faults = Faults::default();
-    let at = |name: &str| Place::Pointer(format!("/{name}"));
+    let at = |name: &str| FaultLocation::Pointer(format!("/{name}"));
     let mut own = |name: &str| body.as_object_mut().and_then(|members| members.remove(name));
     let (group, since, drivers) = (own("group"), own("changed_since"), own("drivers"));
     for name in NOT_OF_ONE_FIGURE {
@@ -136,11 +136,11 @@ pub(crate) async fn ask_explanation(
             Vec::new()
         }
     };
-    let place = |place: usize| Place::Pointer(format!("/drivers/{place}"));
-    let drivers = named.iter().enumerate().filter_map(|(at, name)| text(place(at), name, &mut faults)).collect();
-    let mut draft = body::read(&body, &mut faults);
-    let values = choose(&mut draft, group.as_ref(), &at("group"), &mut faults);
-    respond(&state, Asking { draft, values, since, drivers }, faults).await
+    let location = |index: usize| FaultLocation::Pointer(format!("/drivers/{index}"));
+    let drivers = named.iter().enumerate().filter_map(|(at, name)| text(location(at), name, &mut faults)).collect();
+    let mut raw_query = body::read(&body, &mut faults);
+    let values = choose(&mut raw_query, group.as_ref(), &at("group"), &mut faults);
+    respond(&state, Asking { raw_query, values, since, drivers }, faults).await
 }
 
 /// Fields of a query about many values that a query about one value may not have.
@@ -148,7 +148,7 @@ const NOT_OF_ONE_FIGURE: [&str; 5] = ["dimensions", "compare", "totals_by", "top
 
 /// An explanation as it was requested.
 struct Asking {
-    draft: Draft,
+    raw_query: RawQuery,
     values: Values,
     since: Option<Said>,
     drivers: Vec<Said>,
@@ -156,18 +156,18 @@ struct Asking {
 
 async fn respond(
     state: &ApiState,
-    Asking { draft, values, since, drivers }: Asking,
+    Asking { raw_query, values, since, drivers }: Asking,
     mut faults: Faults,
 ) -> Result<Json<Explanation>, ApiError> {
     let now = state.clock.now();
     let question = Explaining {
         since: since.map_or(now - CHANGED_WITHIN, |said| instant_before(&said, state, now, &mut faults)),
         dimensions: drivers.iter().filter_map(|said| dimension(said, &mut faults)).collect(),
-        is_of_days: draft.time.is_of_days(),
+        is_of_days: raw_query.time.is_of_days(),
         now,
         stale_after: state.health.stale_after,
     };
-    let mut understood = understand(state, &draft, Granularity::None, MAX_BUCKETS, faults).await?;
+    let mut understood = understand(state, &raw_query, Granularity::None, MAX_BUCKETS, faults).await?;
     check_drivers(&understood, &drivers)?;
     // far enough back for the period of comparison
     let range = understood.query.range;
@@ -209,7 +209,7 @@ fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
     dimension
 }
 
-fn text(at: Place, value: &Value, faults: &mut Faults) -> Option<Said> {
+fn text(at: FaultLocation, value: &Value, faults: &mut Faults) -> Option<Said> {
     let text = value.as_str().map(ToOwned::to_owned);
     if text.is_none() {
         faults.note(&at, "wrong_type", "The value must be a text.");

@@ -8,10 +8,10 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use crate::api::metrics::question::Understood;
-use crate::api::metrics::question::draft::Draft;
-use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter, texts};
+use crate::api::metrics::question::parameters::{AsOfParameter, FieldParameters, texts};
+use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::parameters::time::TimeParameters;
-use crate::api::parameters::{Faults, Place, Said, parameter_groups};
+use crate::api::parameters::{FaultLocation, Faults, Said, parameter_groups};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::{GroupValue, Subject};
 
@@ -34,7 +34,7 @@ pub(crate) struct FigureChoice {
 
 parameter_groups! {
     /// Parameters that identify a metric value.
-    FigureParameters { choice: FigureChoice, time: TimeParameters, hindsight: HindsightParameter, fields: FieldParameters }
+    FigureParameters { choice: FigureChoice, time: TimeParameters, as_of: AsOfParameter, fields: FieldParameters }
 }
 
 /// The values of a group, in the order of its dimensions.
@@ -42,27 +42,32 @@ pub(crate) type Values = Vec<Option<String>>;
 
 impl FigureParameters {
     /// Returns the query as it was given, and the values of the group.
-    pub(crate) fn draft(&self, faults: &mut Faults) -> (Draft, Values) {
+    pub(crate) fn raw_query(&self, faults: &mut Faults) -> (RawQuery, Values) {
         let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| Said::by_parameter(name, text));
-        let mut draft = Draft {
+        let mut raw_query = RawQuery {
             metrics: texts("metrics", self.choice.metrics.as_deref()),
             time: self.time.said(),
             filters: self.fields.said(),
             includes_deleted: said("include_deleted", &self.choice.include_deleted),
             attribution: said("attribution", &self.choice.attribution),
-            as_known_at: self.hindsight.said(),
-            ..Draft::default()
+            as_known_at: self.as_of.said(),
+            ..RawQuery::default()
         };
         let text = self.choice.group.as_deref();
         let group = text.map(|text| serde_json::from_str(text).unwrap_or(Value::Null));
-        let values = choose(&mut draft, group.as_ref(), &"group".into(), faults);
-        (draft, values)
+        let values = choose(&mut raw_query, group.as_ref(), &"group".into(), faults);
+        (raw_query, values)
     }
 }
 
 /// Restricts the query to one group of one metric; returns the values of the group.
-pub(crate) fn choose(draft: &mut Draft, group: Option<&Value>, at: &Place, faults: &mut Faults) -> Values {
-    if let [_, second, ..] = draft.metrics.as_slice() {
+pub(crate) fn choose(
+    raw_query: &mut RawQuery,
+    group: Option<&Value>,
+    at: &FaultLocation,
+    faults: &mut Faults,
+) -> Values {
+    if let [_, second, ..] = raw_query.metrics.as_slice() {
         faults.note(&second.at, "too_many_metrics", "One value at a time: name exactly one metric.");
     }
     let Some(group) = group else { return Vec::new() };
@@ -73,7 +78,7 @@ pub(crate) fn choose(draft: &mut Draft, group: Option<&Value>, at: &Place, fault
     };
     let mut values = Vec::new();
     for (name, value) in members {
-        draft.dimensions.push(Said { at: at.clone(), text: name.clone() });
+        raw_query.dimensions.push(Said { at: at.clone(), text: name.clone() });
         match value {
             Value::Null => values.push(None),
             Value::String(text) if !text.contains('\0') => values.push(Some(text.clone())),

@@ -11,8 +11,7 @@ use sqlx::PgPool;
 use utoipa::IntoParams;
 
 use crate::api::ApiState;
-use crate::api::conditional::EntityTag;
-use crate::api::documented::TableProblems;
+use crate::api::etag::EntityTag;
 use crate::api::formats::cell::{Column, columns, head, rows};
 use crate::api::formats::whole::{Pages, send};
 use crate::api::formats::{Form, FormParameter, describe, table};
@@ -22,6 +21,7 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::{PageParameters, check_instant, words};
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::TableProblems;
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::cursor;
@@ -50,7 +50,7 @@ parameter_groups! {
 
 /// End of a page: the range of the first page, and the sort key of the last row.
 #[derive(Debug, Serialize, Deserialize)]
-struct Position {
+struct KeysetPosition {
     range: Option<(DateTime<Utc>, DateTime<Utc>)>,
     key: LedgerKey,
 }
@@ -100,7 +100,7 @@ pub(crate) async fn list_ledger(
     // bound to the time parameters as given: a named range moves on between pages
     let question = format!("ledger {:?} {filter:?} {kinds:?}", given.time);
     let mut filter = SessionFilter { started: range, ..filter };
-    let after = given.page.after::<Position>(&question, &mut faults).map(|position| {
+    let after = given.page.after::<KeysetPosition>(&question, &mut faults).map(|position| {
         filter.started = position.range.map(|(from, to)| TimeRange { from, to });
         position.key
     });
@@ -121,7 +121,7 @@ pub(crate) async fn list_ledger(
     let mut items = whole.read(after, limit + 1).await?;
     let page = Page::cut(&mut items, limit, |last| {
         let range = started.map(|range| (range.from, range.to));
-        cursor::encode(&question, &Position { range, key: WholeLedger::key(last) })
+        cursor::encode(&question, &KeysetPosition { range, key: WholeLedger::key(last) })
     });
     let next = page.next.clone();
     let response = if form == Form::Json {

@@ -8,15 +8,15 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::api::ApiState;
-use crate::api::documented::FigureProblems;
 use crate::api::formats::FormParameter;
 use crate::api::metrics::question::parameters::{
-    FieldParameters, GranularityParameter, HindsightParameter, MetricParameters, ShapeParameters,
+    AsOfParameter, FieldParameters, GranularityParameter, MetricParameters, ShapeParameters,
 };
 use crate::api::metrics::{example, respond_by_provider};
 use crate::api::parameters::Asked;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::FigureProblems;
 use crate::query::metrics::answer::Answer;
 
 const METRICS: &str = "minutes_consumed,elapsed_minutes";
@@ -26,7 +26,7 @@ const METRICS: &str = "minutes_consumed,elapsed_minutes";
 /// `minutes_consumed` (metered by providers, with the bases that were added) and `elapsed_minutes` (wall clock) by
 /// provider, and by day unless `granularity` is given. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
-    get, path = "/v1/minutes", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
+    get, path = "/v1/minutes", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, AsOfParameter, FormParameter),
     responses(
         (status = 200, description = "The minutes. As a table: a row for each bucket and group.", content(
             (Answer = "application/json", example = json!(example())),

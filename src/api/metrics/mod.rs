@@ -20,10 +20,10 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Timelike, Utc};
 use serde_json::{Value, json};
 
 use crate::api::ApiState;
-use crate::api::conditional::EntityTag;
+use crate::api::etag::EntityTag;
 use crate::api::formats::{Form, FormParameter, describe, figures, table, with_currency};
-use crate::api::metrics::question::draft::Draft;
 use crate::api::metrics::question::parameters::{MetricParameters, texts};
+use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::{Understood, understand};
 use crate::api::parameters::Faults;
 use crate::api::problem::ApiError;
@@ -45,21 +45,21 @@ pub(crate) async fn respond_by_provider(
     faults: Faults,
 ) -> Result<Response, ApiError> {
     let (metrics, dimensions) = (texts("metrics", Some(metrics)), texts("dimensions", Some("provider")));
-    let draft = Draft { metrics, dimensions, ..given.draft() };
-    respond(state, headers, &draft, Granularity::Day, &given.form, faults).await
+    let raw_query = RawQuery { metrics, dimensions, ..given.raw_query() };
+    respond(state, headers, &raw_query, Granularity::Day, &given.form, faults).await
 }
 
 /// Answers a metric query; `granularity` is the default of a query that names none.
 pub(crate) async fn respond(
     state: &ApiState,
     headers: &HeaderMap,
-    draft: &Draft,
+    raw_query: &RawQuery,
     granularity: Granularity,
     form: &FormParameter,
     mut faults: Faults,
 ) -> Result<Response, ApiError> {
     let form = form.read(headers, &mut faults);
-    let understood = understand(state, draft, granularity, MAX_BUCKETS, faults).await?;
+    let understood = understand(state, raw_query, granularity, MAX_BUCKETS, faults).await?;
     let form = form?;
     let freshness = freshness(state, &understood)?;
     let Understood { query, catalog, now, .. } = understood;

@@ -12,19 +12,19 @@ use utoipa::IntoParams;
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::api::ApiState;
-use crate::api::documented::{AskProblems, FigureProblems};
 use crate::api::formats::FormParameter;
 use crate::api::json_body::JsonBody;
 use crate::api::metrics::question::body;
-use crate::api::metrics::question::described::MetricQuestion;
-use crate::api::metrics::question::draft::Draft;
 use crate::api::metrics::question::parameters::{
-    FieldParameters, GranularityParameter, HindsightParameter, MetricParameters, ShapeParameters, texts,
+    AsOfParameter, FieldParameters, GranularityParameter, MetricParameters, ShapeParameters, texts,
 };
+use crate::api::metrics::question::raw_query::RawQuery;
+use crate::api::metrics::question::schema::MetricQuestion;
 use crate::api::metrics::{example, respond};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::{AskProblems, FigureProblems};
 use crate::query::bucket::Granularity;
 use crate::query::metrics::answer::Answer;
 
@@ -52,7 +52,7 @@ parameter_groups! {
 /// one and the `change`. `If-None-Match` with the `ETag` of an earlier response costs one small look-up.
 #[utoipa::path(
     get, path = "/v1/metrics/query", tag = "figures",
-    params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
+    params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, AsOfParameter, FormParameter),
     responses(
         (status = 200, description = "The values. As a table: a row for each bucket and group; beside each value its `_unknown_count` and `_reason`.", content(
             (Answer = "application/json", example = json!(example())),
@@ -70,8 +70,8 @@ pub(crate) async fn query_metrics(
 ) -> Result<Response, ApiError> {
     let metrics = texts("metrics", given.choice.metrics.as_deref());
     let dimensions = texts("dimensions", given.choice.dimensions.as_deref());
-    let draft = Draft { metrics, dimensions, ..given.common.draft() };
-    respond(&state, &headers, &draft, Granularity::None, &given.common.form, faults).await
+    let raw_query = RawQuery { metrics, dimensions, ..given.common.raw_query() };
+    respond(&state, &headers, &raw_query, Granularity::None, &given.common.form, faults).await
 }
 
 /// Query metrics (body)
@@ -102,8 +102,8 @@ pub(crate) async fn ask_metrics(
     Asked { given, mut faults }: Asked<FormParameter>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
-    let draft = body::read(&body, &mut faults);
-    respond(&state, &headers, &draft, Granularity::None, &given, faults).await
+    let raw_query = body::read(&body, &mut faults);
+    respond(&state, &headers, &raw_query, Granularity::None, &given, faults).await
 }
 
 /// Allowed methods: those that the router knows, and QUERY.

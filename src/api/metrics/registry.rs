@@ -9,16 +9,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::ApiState;
-use crate::api::documented::ReadProblems;
 use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::ReadProblems;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
+use crate::query::metrics::as_of;
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::definitions::dimensions;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::hindsight;
 use crate::query::metrics::registry::{Applicability, Metric, metric, metrics};
 
 /// The definition of a metric.
@@ -67,7 +67,7 @@ pub(crate) struct MetricDefinition {
 
 impl MetricDefinition {
     fn of(metric: &Metric, catalog: &Catalog) -> Self {
-        let told = catalog.sources.iter().filter(|s| metric.needs.of(s) == Applicability::Applicable);
+        let told = catalog.sources.iter().filter(|s| metric.requires.of(s) == Applicability::Applicable);
         let mut providers: Vec<String> = told.map(|source| source.provider.clone()).collect();
         let overlapping = Dimension::ALL.into_iter().filter(|d| metric.can_be_grouped_by(*d) && metric.overlaps_in(*d));
         let attributions = Attribution::ALL.into_iter().filter(|wanted| metric.can_be_attributed(*wanted));
@@ -80,16 +80,16 @@ impl MetricDefinition {
             unit: metric.unit,
             description: metric.description,
             formula: metric.formula,
-            anchor: metric.anchor.as_str(),
+            anchor: metric.time_column.as_str(),
             additivity: metric.additivity.as_str(),
             null_rule: metric.null_rule,
-            applies_to: metric.needs.as_str(),
+            applies_to: metric.requires.as_str(),
             providers,
-            rows: metric.rows.as_str(),
+            rows: metric.grain.as_str(),
             dimensions: dimensions(metric),
             overlapping_dimensions: overlapping.map(Dimension::as_str).collect(),
             attributions: attributions.map(Attribution::as_str).collect(),
-            is_kept: hindsight::is_kept(metric),
+            is_kept: as_of::is_kept(metric),
         }
     }
 }

@@ -8,15 +8,15 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::api::ApiState;
-use crate::api::documented::FigureProblems;
 use crate::api::formats::FormParameter;
 use crate::api::metrics::question::parameters::{
-    FieldParameters, GranularityParameter, HindsightParameter, MetricParameters, ShapeParameters,
+    AsOfParameter, FieldParameters, GranularityParameter, MetricParameters, ShapeParameters,
 };
 use crate::api::metrics::{example, respond_by_provider};
 use crate::api::parameters::Asked;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::FigureProblems;
 use crate::query::metrics::answer::Answer;
 
 const METRICS: &str = "resolved_sessions,unresolved_sessions,resolution_rate";
@@ -26,7 +26,7 @@ const METRICS: &str = "resolved_sessions,unresolved_sessions,resolution_rate";
 /// Resolved and unresolved sessions and their rate, by provider and by the day of completion unless
 /// `granularity` is given. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
-    get, path = "/v1/resolution", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
+    get, path = "/v1/resolution", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, AsOfParameter, FormParameter),
     responses(
         (status = 200, description = "The parts and the rate. As a table: a row for each bucket and group.", content(
             (Answer = "application/json", example = json!(example())),

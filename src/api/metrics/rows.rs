@@ -11,18 +11,18 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::api::ApiState;
-use crate::api::documented::TableProblems;
 use crate::api::formats::cell::{Column, columns, head, rows as cells};
 use crate::api::formats::{Form, FormParameter, describe, table};
 use crate::api::metrics::figure::{FigureChoice, FigureParameters, subject};
-use crate::api::metrics::question::draft::Draft;
-use crate::api::metrics::question::parameters::{FieldParameters, HindsightParameter};
+use crate::api::metrics::question::parameters::{AsOfParameter, FieldParameters};
+use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::understand;
 use crate::api::page::{List, Page};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::{PageParameters, check_instant};
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::TableProblems;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::cursor;
 use crate::query::freshness::Freshness;
@@ -37,15 +37,15 @@ parameter_groups! {
 
 /// End of a page.
 #[derive(Debug, Serialize, Deserialize)]
-struct Position {
+struct KeysetPosition {
     range: (DateTime<Utc>, DateTime<Utc>),
     row: RowPosition,
 }
 
 /// Refuses metrics whose rows belong to no session, and names the endpoint that lists them.
-fn check_rows(draft: &Draft, faults: &mut Faults) {
-    for said in &draft.metrics {
-        if let Some(list) = metric(&said.text).and_then(|metric| metric.rows.listed_at()) {
+fn check_rows(raw_query: &RawQuery, faults: &mut Faults) {
+    for said in &raw_query.metrics {
+        if let Some(list) = metric(&said.text).and_then(|metric| metric.grain.listed_at()) {
             let detail = format!("The rows of `{}` belong to no session; {list} lists them.", said.text);
             faults.note(&said.at, "no_rows", detail);
         }
@@ -61,7 +61,7 @@ fn check_rows(draft: &Draft, faults: &mut Faults) {
 /// first row of each. By time, oldest first. `rows_link` of a response links here. A table is one page too.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
-    params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, PageParameters, FormParameter),
+    params(FigureChoice, TimeParameters, AsOfParameter, FieldParameters, PageParameters, FormParameter),
     responses(
         (status = 200, description = "A page of rows. The Link header names the next page.", content((List<ContributingRow> = "application/json", example = json!({
             "items": [{"at": "2026-11-18T13:00:00Z", "session_id": 32, "source": "konvo-eu", "provider": "konvo",
@@ -79,20 +79,20 @@ pub(crate) async fn list_rows(
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<RowParameters>,
 ) -> Result<Response, ApiError> {
-    let (draft, values) = given.figure.draft(&mut faults);
-    check_rows(&draft, &mut faults);
+    let (raw_query, values) = given.figure.raw_query(&mut faults);
+    check_rows(&raw_query, &mut faults);
     // bound to the parameters as given, not to the instants they meant at the time
     let question = format!("rows {:?}", given.figure);
-    let after = given.page.after::<Position>(&question, &mut faults);
+    let after = given.page.after::<KeysetPosition>(&question, &mut faults);
     let (form, limit) = (given.form.read(&headers, &mut faults), given.page.limit(&mut faults));
-    if let Some(Position { range: (from, to), row }) = &after {
+    if let Some(KeysetPosition { range: (from, to), row }) = &after {
         for at in [*from, *to, row.at] {
             check_instant(Some(at), &mut faults);
         }
     }
-    let mut understood = understand(&state, &draft, Granularity::None, MAX_BUCKETS, faults).await?;
+    let mut understood = understand(&state, &raw_query, Granularity::None, MAX_BUCKETS, faults).await?;
     let form = form?;
-    let after = after.map(|Position { range: (from, to), row }| {
+    let after = after.map(|KeysetPosition { range: (from, to), row }| {
         understood.query.range = TimeRange { from, to };
         row
     });
@@ -103,7 +103,7 @@ pub(crate) async fn list_rows(
     let mut items = rows(&Snapshot::take(&state.pool).await?, &subject, after, limit + 1, now).await?;
     let page = Page::cut(&mut items, limit, |last| {
         let range = (subject.query.range.from, subject.query.range.to);
-        cursor::encode(&question, &Position { range, row: last.position.clone() })
+        cursor::encode(&question, &KeysetPosition { range, row: last.position.clone() })
     });
     let range = Some(subject.query.range);
     let freshness = Freshness::over(catalog, &subject.sources, range, now, state.health.stale_after);

@@ -1,52 +1,52 @@
 //! The faults of a request, collected, so that all are reported at once.
 //!
-//! A fault has a place: a URL parameter, or a JSON pointer into the body. The same rules read both, so they
-//! receive each text with its place.
+//! A fault has a location: a URL parameter, or a JSON pointer into the body. The same rules read both, so they
+//! receive each text with its location.
 
 use crate::api::parameters::nearest::nearest;
 use crate::api::problem::{ApiError, Fault};
 
 pub(super) const UNKNOWN_PARAMETER: &str = "unknown_parameter";
 
-/// A place in a request.
+/// A location in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum FaultLocation {
     /// A parameter or header.
     Parameter(String),
     /// A JSON pointer into the body.
     Pointer(String),
 }
 
-impl From<&str> for Place {
+impl From<&str> for FaultLocation {
     fn from(parameter: &str) -> Self {
         Self::Parameter(parameter.to_owned())
     }
 }
 
-impl From<&String> for Place {
+impl From<&String> for FaultLocation {
     fn from(parameter: &String) -> Self {
         Self::Parameter(parameter.clone())
     }
 }
 
-impl From<&Self> for Place {
-    fn from(place: &Self) -> Self {
-        place.clone()
+impl From<&Self> for FaultLocation {
+    fn from(location: &Self) -> Self {
+        location.clone()
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for FaultLocation {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (Self::Parameter(text) | Self::Pointer(text)) = self;
         to.write_str(text)
     }
 }
 
-/// A text from a request, and its place.
+/// A text from a request, and its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Said {
-    /// Place.
-    pub(crate) at: Place,
+    /// Location.
+    pub(crate) at: FaultLocation,
     /// Text.
     pub(crate) text: String,
 }
@@ -71,14 +71,14 @@ impl Faults {
     }
 
     /// Notes a fault.
-    pub(crate) fn note(&mut self, at: impl Into<Place>, code: &'static str, detail: impl Into<String>) {
+    pub(crate) fn note(&mut self, at: impl Into<FaultLocation>, code: &'static str, detail: impl Into<String>) {
         self.push(at.into(), code, detail.into(), Vec::new(), Vec::new());
     }
 
     /// Notes a value that is not among the allowed ones.
     pub(crate) fn note_unknown<'a>(
         &mut self,
-        at: impl Into<Place>,
+        at: impl Into<FaultLocation>,
         code: &'static str,
         given: &str,
         allowed: impl IntoIterator<Item = &'a str>,
@@ -97,13 +97,13 @@ impl Faults {
     }
 
     /// Notes a value with too many allowed values to list; names the nearest ones.
-    pub(crate) fn note_near(&mut self, at: &Place, code: &'static str, detail: String, near: Vec<String>) {
+    pub(crate) fn note_near(&mut self, at: &FaultLocation, code: &'static str, detail: String, near: Vec<String>) {
         self.push(at.clone(), code, detail, Vec::new(), near);
     }
 
     fn push(
         &mut self,
-        at: Place,
+        at: FaultLocation,
         code: &'static str,
         detail: String,
         mut allowed: Vec<String>,
@@ -117,8 +117,8 @@ impl Faults {
             allowed.clear();
         }
         let (parameter, pointer) = match at {
-            Place::Parameter(name) => (name, None),
-            Place::Pointer(pointer) => (String::new(), Some(pointer)),
+            FaultLocation::Parameter(name) => (name, None),
+            FaultLocation::Pointer(pointer) => (String::new(), Some(pointer)),
         };
         self.0.push(Fault { parameter, pointer, code, detail, allowed, did_you_mean });
     }

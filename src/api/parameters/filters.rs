@@ -8,8 +8,8 @@ use utoipa::IntoParams;
 
 use crate::api::parameters::Faults;
 use crate::api::parameters::values::{list, words};
-use crate::model::outcome::Outcome;
 use crate::model::session::{SessionKind, SessionState};
+use crate::model::session_outcome::SessionOutcome;
 use crate::query::catalog::{Catalog, SourceFilter};
 
 /// Parameters that choose sessions.
@@ -51,9 +51,14 @@ impl FilterParameters {
 
     /// Reads outcomes.
     pub(crate) fn outcomes(&self, faults: &mut Faults) -> Vec<String> {
-        let outcomes =
-            [Outcome::Resolved, Outcome::Unresolved, Outcome::Open, Outcome::Unknown, Outcome::NotApplicable];
-        words("outcome", self.outcome.as_deref(), &outcomes.map(Outcome::as_str), faults)
+        let outcomes = [
+            SessionOutcome::Resolved,
+            SessionOutcome::Unresolved,
+            SessionOutcome::Open,
+            SessionOutcome::Unknown,
+            SessionOutcome::NotApplicable,
+        ];
+        words("outcome", self.outcome.as_deref(), &outcomes.map(SessionOutcome::as_str), faults)
     }
 
     /// Reads kinds of sessions.

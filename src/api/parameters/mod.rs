@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 use utoipa::openapi::path::ParameterIn;
 
-pub(crate) use crate::api::parameters::faults::{Faults, Place, Said};
+pub(crate) use crate::api::parameters::faults::{FaultLocation, Faults, Said};
 
 use crate::api::parameters::faults::UNKNOWN_PARAMETER;
 use crate::api::problem::ApiError;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::api::parameters::nearest::nearest;
-use crate::api::parameters::{Faults, Place, Said};
+use crate::api::parameters::{FaultLocation, Faults, Said};
 use crate::model::time::{sane, sane_range};
 use crate::query::calendar::start_of_day;
 use crate::query::range::{NAMES, TimeRange};
@@ -35,7 +35,7 @@ pub(crate) struct TimeParameters {
     zone: Option<String>,
 }
 
-/// A time range as given, with the places of its parts.
+/// A time range as given, with the locations of its parts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TimeSaid {
     /// Named range.
@@ -63,7 +63,7 @@ impl TimeParameters {
         self.said().is_said()
     }
 
-    /// Returns the parameters as given, with their places.
+    /// Returns the parameters as given, with their locations.
     pub(crate) fn said(&self) -> TimeSaid {
         let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| Said::by_parameter(name, text));
         TimeSaid {
@@ -148,7 +148,7 @@ pub(crate) fn between(
         return Some(range);
     }
     // the end of today is after the earliest time, so at least one end was given
-    let at = from.or(to).map_or(Place::from("from"), |said| said.at.clone());
+    let at = from.or(to).map_or(FaultLocation::from("from"), |said| said.at.clone());
     let written =
         |said: Option<&Said>, otherwise: &str| said.map_or(otherwise.to_owned(), |said| format!("`{}`", said.text));
     let (from, to) = (written(from, "the beginning"), written(to, "the end of today"));

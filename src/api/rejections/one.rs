@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::api::ApiState;
-use crate::api::documented::FindProblems;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::FindProblems;
 use crate::api::rejections::{RejectId, no_reject};
 use crate::query::rejections::{self, Rejection};
 

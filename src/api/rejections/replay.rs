@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 
 use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
-use crate::api::documented::ReplayProblems;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ActionProblem, ApiError};
+use crate::api::problem_responses::ReplayProblems;
 use crate::api::rejections::{RejectId, ReplayError, no_reject};
 use crate::model::replay::ReplayOutcome;
 use crate::store::operation::Operator;

@@ -12,8 +12,7 @@ use sqlx::PgPool;
 use utoipa::IntoParams;
 
 use crate::api::ApiState;
-use crate::api::conditional::EntityTag;
-use crate::api::documented::TableProblems;
+use crate::api::etag::EntityTag;
 use crate::api::formats::cell::{Column, columns, head, rows};
 use crate::api::formats::whole::{Pages, send};
 use crate::api::formats::{Form, FormParameter, describe, table};
@@ -23,6 +22,7 @@ use crate::api::parameters::time::{TimeParameters, When, between};
 use crate::api::parameters::values::{PageParameters, check_instant, list, switch};
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::TableProblems;
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::cursor;
@@ -32,7 +32,7 @@ use crate::query::sessions::{self, Session, SessionFilter, SessionKey, SessionOr
 
 /// End of a page: the range of the first page, and the sort key of the last row.
 #[derive(Debug, Serialize, Deserialize)]
-struct Position {
+struct KeysetPosition {
     range: Option<(DateTime<Utc>, DateTime<Utc>)>,
     key: SessionKey,
 }
@@ -161,7 +161,7 @@ pub(crate) async fn list_sessions(
     // the cursor carries the range of the first page
     let question = format!("sessions {:?} {filter:?} {order:?}", given.when());
     let mut filter = SessionFilter { started, ..filter };
-    let after = given.page.after::<Position>(&question, &mut faults).map(|position| {
+    let after = given.page.after::<KeysetPosition>(&question, &mut faults).map(|position| {
         filter.started = position.range.map(|(from, to)| TimeRange { from, to });
         position.key
     });
@@ -186,7 +186,7 @@ pub(crate) async fn list_sessions(
     let mut items = sessions::list(&state.pool, &filter, order, after, limit + 1).await?;
     let page = Page::cut(&mut items, limit, |last| {
         let range = filter.started.map(|range| (range.from, range.to));
-        cursor::encode(&question, &Position { range, key: (last.started_at, last.session_id) })
+        cursor::encode(&question, &KeysetPosition { range, key: (last.started_at, last.session_id) })
     });
     let next = page.next.clone();
     let response = if form == Form::Json {

@@ -7,10 +7,10 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::api::ApiState;
-use crate::api::documented::FindProblems;
 use crate::api::parameters::session_id::SessionId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::FindProblems;
 use crate::query::sessions::{self, Session};
 
 /// Session

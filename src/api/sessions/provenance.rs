@@ -9,12 +9,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::ApiState;
-use crate::api::documented::FindProblems;
 use crate::api::page::Page;
 use crate::api::parameters::Asked;
 use crate::api::parameters::session_id::SessionId;
 use crate::api::parameters::values::PageParameters;
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::FindProblems;
 use crate::api::sessions::parts_of;
 use crate::query::cursor;
 use crate::query::freshness::Freshness;

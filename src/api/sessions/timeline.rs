@@ -10,18 +10,18 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::ApiState;
-use crate::api::documented::FindProblems;
 use crate::api::page::Page;
 use crate::api::parameters::Asked;
 use crate::api::parameters::session_id::SessionId;
 use crate::api::parameters::values::{PageParameters, check_instant};
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::FindProblems;
 use crate::api::sessions::parts_of;
 use crate::model::stream::Stream;
 use crate::query::availability::{Availability, Parts};
 use crate::query::cursor;
 use crate::query::freshness::Freshness;
-use crate::query::timeline::{self, Place, TimelineEvent};
+use crate::query::timeline::{self, EventKey, TimelineEvent};
 
 /// A page of a timeline.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,12 +91,12 @@ pub(crate) async fn read_timeline(
 ) -> Result<Response, ApiError> {
     let question = format!("timeline {session_id}");
     let limit = given.limit(&mut faults);
-    let after: Option<Place> = given.after(&question, &mut faults);
-    check_instant(after.as_ref().map(|place| place.at), &mut faults);
+    let after: Option<EventKey> = given.after(&question, &mut faults);
+    check_instant(after.as_ref().map(|key| key.at), &mut faults);
     faults.refuse()?;
     let (parts, freshness) = parts_of(&state, session_id).await?;
     let mut items = timeline::list(&state.pool, &parts, after, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &last.place()));
+    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &last.key()));
     let next = page.next.clone();
     let untimed_count = timeline::untimed_count(&state.pool, &parts).await?;
     let answer = Timeline { items, parts: TimelineParts::from(&parts), untimed_count, page, freshness };

@@ -12,13 +12,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::ApiState;
-use crate::api::accept::{JSON, chosen};
-use crate::api::documented::FindProblems;
+use crate::api::content_negotiation::{JSON, chosen};
 use crate::api::page::Page;
 use crate::api::parameters::Asked;
 use crate::api::parameters::session_id::SessionId;
 use crate::api::parameters::values::PageParameters;
 use crate::api::problem::ApiError;
+use crate::api::problem_responses::FindProblems;
 use crate::api::sessions::{cues, parts_of};
 use crate::model::stream::Stream;
 use crate::query::availability::{Availability, Parts};

@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 
 use crate::api::ApiState;
 use crate::api::actions::request::{ActionRequest, body_fault};
-use crate::api::documented::ControlProblems;
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{ApiError, Fault};
+use crate::api::problem_responses::ControlProblems;
 use crate::api::sync::control::no_source;
 use crate::model::artifact::{GIVEN_UP_STATES, RETRY_STATES};
 use crate::model::id::SourceId;

@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 
 use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
-use crate::api::documented::WindowProblems;
 use crate::api::parameters::time::instant;
 use crate::api::parameters::{Asked, Faults, NoParameters, Said};
 use crate::api::problem::{ActionProblem, ApiError};
+use crate::api::problem_responses::WindowProblems;
 use crate::api::sync::control::no_source;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;

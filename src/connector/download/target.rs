@@ -11,7 +11,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Addresses that downloads of a source may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum AddressPolicy {
     /// Public addresses, by https.
     Public,
     /// Also this machine, and there also http.
@@ -35,8 +35,8 @@ pub enum Refused {
     Address,
 }
 
-impl Reach {
-    /// Returns the reach for a source at `base_url`.
+impl AddressPolicy {
+    /// Returns the policy for a source at `base_url`.
     pub fn of(base_url: &Url) -> Self {
         if is_this_machine(base_url) { Self::Loopback } else { Self::Public }
     }
@@ -79,15 +79,15 @@ fn literal_address(url: &Url) -> Option<IpAddr> {
 /// Resolves names to permitted addresses only; errors where a name has none.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GuardedResolver {
-    pub(super) reach: Reach,
+    pub(super) policy: AddressPolicy,
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.reach;
+        let policy = self.policy;
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let allowed: Vec<SocketAddr> = found.into_iter().filter(|found| reach.allows(found.ip())).collect();
+            let allowed: Vec<SocketAddr> = found.into_iter().filter(|found| policy.allows(found.ip())).collect();
             if allowed.is_empty() {
                 return Err(Refused::Address.into());
             }

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::demo::postgres::place::Place;
+use crate::demo::postgres::cluster_folder::ClusterFolder;
 use crate::demo::postgres::{PostgresError, ServerSettings};
 
 /// Folders whose subfolders are versions: the folder, the text before the version, and the path of the binaries
@@ -30,13 +30,13 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// Returns the binaries to run `place` with.
-    pub(super) fn find(settings: &ServerSettings, place: &Place) -> Result<Self, PostgresError> {
+    /// Returns the binaries to run the cluster in `folder` with.
+    pub(super) fn find(settings: &ServerSettings, folder: &ClusterFolder) -> Result<Self, PostgresError> {
         let found = match &settings.bin_dir {
             Some(folder) => vec![Self::within(folder).ok_or_else(|| PostgresError::NotABinDir(folder.clone()))?],
             None => settings.search_path.iter().cloned().chain(usual()).filter_map(|dir| Self::within(&dir)).collect(),
         };
-        let Some(wanted) = place.cluster_version() else {
+        let Some(wanted) = folder.cluster_version() else {
             return found.into_iter().next().ok_or(PostgresError::NoBinaries);
         };
         if found.is_empty() {
@@ -51,7 +51,7 @@ impl Binaries {
             versions.push(version);
         }
         versions.dedup();
-        Err(PostgresError::WrongVersion { data_dir: place.cluster.clone(), wanted, found: versions.join(", ") })
+        Err(PostgresError::WrongVersion { data_dir: folder.cluster.clone(), wanted, found: versions.join(", ") })
     }
 
     /// Returns both programs if the folder has both. Links are resolved, because the server looks for its own files

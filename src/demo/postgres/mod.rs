@@ -8,7 +8,7 @@
 
 mod account;
 mod binaries;
-mod place;
+mod cluster_folder;
 mod process;
 
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::demo::postgres::account::Account;
 use crate::demo::postgres::binaries::Binaries;
-use crate::demo::postgres::place::Place;
+use crate::demo::postgres::cluster_folder::ClusterFolder;
 use crate::demo::postgres::process::Postmaster;
 
 /// The superuser of the cluster.
@@ -129,7 +129,7 @@ impl PostgresError {
 #[derive(Debug)]
 pub struct Server {
     postmaster: Postmaster,
-    place: Place,
+    folder: ClusterFolder,
 }
 
 impl Server {
@@ -139,25 +139,25 @@ impl Server {
     /// Call it from a thread that lives as long as the app, that is from `main` before the async runtime starts: on
     /// Linux the kernel stops the server when the *thread* that started it ends.
     pub fn start(settings: &ServerSettings) -> Result<Self, PostgresError> {
-        let place = Place::claim(&settings.data_dir, Account::for_children()?)?;
-        let binaries = Binaries::find(settings, &place)?;
-        process::stop_survivor(&place)?;
-        if !place.has_cluster() {
-            process::init_cluster(&binaries, &place, settings.durable)?;
+        let folder = ClusterFolder::claim(&settings.data_dir, Account::for_children()?)?;
+        let binaries = Binaries::find(settings, &folder)?;
+        process::stop_survivor(&folder)?;
+        if !folder.has_cluster() {
+            process::init_cluster(&binaries, &folder, settings.durable)?;
         }
-        let postmaster = Postmaster::start(&binaries, &place, settings.durable)?;
-        Ok(Self { postmaster, place })
+        let postmaster = Postmaster::start(&binaries, &folder, settings.durable)?;
+        Ok(Self { postmaster, folder })
     }
 
     /// Returns the folder in use. It differs from the requested folder if this process is root and the account that
     /// runs Postgres cannot reach the requested one.
     pub fn data_dir(&self) -> &Path {
-        &self.place.root
+        &self.folder.root
     }
 
     /// Returns the folder of the socket.
     pub fn socket_dir(&self) -> &Path {
-        &self.place.socket_dir
+        &self.folder.socket_dir
     }
 
     /// Returns the process number of the server.
@@ -168,7 +168,7 @@ impl Server {
     /// Returns the options to connect to the service's database; see [`Self::create_database`].
     pub fn connect_options(&self) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
-            .socket(&self.place.socket_dir)
+            .socket(&self.folder.socket_dir)
             .port(PORT)
             .username(SUPERUSER)
             .database(DATABASE)

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::demo::postgres::account::Ending;
 use crate::demo::postgres::binaries::Binaries;
-use crate::demo::postgres::place::Place;
+use crate::demo::postgres::cluster_folder::ClusterFolder;
 use crate::demo::postgres::{PORT, PostgresError, SUPERUSER};
 
 /// A server that ends at its start is retried for this long: children of a killed server hold its memory and its lock
@@ -32,13 +32,13 @@ const PAUSE: Duration = Duration::from_millis(5);
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Creates a cluster. It is renamed to its final name when complete, so that an interrupted one is never used.
-pub(super) fn init_cluster(binaries: &Binaries, place: &Place, durable: bool) -> Result<(), PostgresError> {
-    let unfinished = place.root.join("cluster.unfinished");
+pub(super) fn init_cluster(binaries: &Binaries, folder: &ClusterFolder, durable: bool) -> Result<(), PostgresError> {
+    let unfinished = folder.root.join("cluster.unfinished");
     if unfinished.exists() {
         std::fs::remove_dir_all(&unfinished).map_err(PostgresError::io("remove", &unfinished))?;
     }
-    place.account.make_private_dir(&unfinished)?;
-    let mut command = place.account.command(&binaries.initdb, &unfinished, Ending::Kill);
+    folder.account.make_private_dir(&unfinished)?;
+    let mut command = folder.account.command(&binaries.initdb, &unfinished, Ending::Kill);
     command.arg("-D").arg(&unfinished).args(["-U", SUPERUSER, "--auth=trust", "-E", "UTF8", "--no-locale"]);
     if !durable {
         command.arg("--no-sync");
@@ -47,34 +47,34 @@ pub(super) fn init_cluster(binaries: &Binaries, place: &Place, durable: bool) ->
     if !output.status.success() {
         return Err(PostgresError::Initdb(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
-    std::fs::rename(&unfinished, &place.cluster).map_err(PostgresError::io("rename", &unfinished))
+    std::fs::rename(&unfinished, &folder.cluster).map_err(PostgresError::io("rename", &unfinished))
 }
 
 /// Stops a server that still runs on these folders although this process holds the lock: its app was killed.
-pub(super) fn stop_survivor(place: &Place) -> Result<(), PostgresError> {
-    let Some((pid, _)) = pid_file(place) else { return Ok(()) };
+pub(super) fn stop_survivor(folder: &ClusterFolder) -> Result<(), PostgresError> {
+    let Some((pid, _)) = pid_file(folder) else { return Ok(()) };
     let Some(handle) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
     for signal in [Signal::INT, Signal::KILL] {
         let began = Instant::now();
-        while runs_on(pid, place) && began.elapsed() < SURVIVOR_STOPS_WITHIN {
+        while runs_on(pid, folder) && began.elapsed() < SURVIVOR_STOPS_WITHIN {
             let _ = kill_process(handle, signal); // an error means that it has ended already
             sleep(PAUSE * 10);
         }
     }
-    if runs_on(pid, place) { Err(PostgresError::Survivor(pid)) } else { Ok(()) }
+    if runs_on(pid, folder) { Err(PostgresError::Survivor(pid)) } else { Ok(()) }
 }
 
 /// Returns the process number in the first line of `postmaster.pid`, and whether the eighth line says `ready`.
-fn pid_file(place: &Place) -> Option<(u32, bool)> {
-    let text = std::fs::read_to_string(place.cluster.join("postmaster.pid")).ok()?;
+fn pid_file(folder: &ClusterFolder) -> Option<(u32, bool)> {
+    let text = std::fs::read_to_string(folder.cluster.join("postmaster.pid")).ok()?;
     let mut lines = text.lines().map(str::trim);
     Some((lines.next()?.parse().ok()?, lines.nth(6) == Some("ready")))
 }
 
 /// Returns whether the process is a server of this cluster. The number alone is no proof, because the system reuses
 /// it; a process that has ended but was not waited for has no command line.
-fn runs_on(pid: u32, place: &Place) -> bool {
-    let cluster = place.cluster.to_string_lossy();
+fn runs_on(pid: u32, folder: &ClusterFolder) -> bool {
+    let cluster = folder.cluster.to_string_lossy();
     let command_line = if Path::new("/proc/self/cmdline").exists() {
         std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
     } else {
@@ -93,8 +93,8 @@ pub(super) struct Postmaster {
 
 impl Postmaster {
     /// Starts the server and waits until it accepts connections.
-    pub(super) fn start(binaries: &Binaries, place: &Place, durable: bool) -> Result<Self, PostgresError> {
-        let mut command = server_command(binaries, place, durable)?;
+    pub(super) fn start(binaries: &Binaries, folder: &ClusterFolder, durable: bool) -> Result<Self, PostgresError> {
+        let mut command = server_command(binaries, folder, durable)?;
         let spawn = |command: &mut Command| {
             let child = command.spawn().map_err(PostgresError::io("run", &binaries.postgres))?;
             Ok::<_, PostgresError>(Self { child, stopped: false })
@@ -105,19 +105,19 @@ impl Postmaster {
             let ended = postmaster.child.try_wait().map_err(PostgresError::io("wait for", &binaries.postgres))?;
             if let Some(status) = ended {
                 postmaster.stopped = true;
-                if began.elapsed() > RETRY_FOR || !in_the_way_for_a_moment(place) {
-                    let (log, last_words) = (place.log.clone(), place.last_words());
+                if began.elapsed() > RETRY_FOR || !in_the_way_for_a_moment(folder) {
+                    let (log, last_words) = (folder.log.clone(), folder.last_words());
                     return Err(PostgresError::Exited { status, last_words, log });
                 }
                 sleep(RETRY_PAUSE);
                 postmaster = spawn(&mut command)?;
             }
             // A file that a killed server left behind says `ready` too.
-            if pid_file(place) == Some((postmaster.pid(), true)) {
+            if pid_file(folder) == Some((postmaster.pid(), true)) {
                 return Ok(postmaster);
             }
             if began.elapsed() > READY_WITHIN {
-                return Err(PostgresError::NotReady { seconds: READY_WITHIN.as_secs(), log: place.log.clone() });
+                return Err(PostgresError::NotReady { seconds: READY_WITHIN.as_secs(), log: folder.log.clone() });
             }
             sleep(PAUSE);
         }
@@ -154,24 +154,24 @@ impl Drop for Postmaster {
 }
 
 /// Returns whether a start failed for a reason that passes by itself.
-fn in_the_way_for_a_moment(place: &Place) -> bool {
-    let text = std::fs::read(&place.log).unwrap_or_default();
+fn in_the_way_for_a_moment(folder: &ClusterFolder) -> bool {
+    let text = std::fs::read(&folder.log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let mut last = text.lines().rev().take(4);
     last.any(|line| line.contains("already exists") || line.contains("still in use") || line.contains("in use by"))
 }
 
-fn server_command(binaries: &Binaries, place: &Place, durable: bool) -> Result<Command, PostgresError> {
-    let log = File::options().create(true).write(true).truncate(true).open(&place.log);
-    let log = log.map_err(PostgresError::io("open", &place.log))?;
-    let mut command = place.account.command(&binaries.postgres, &place.root, Ending::Interrupt);
-    command.arg("-D").arg(&place.cluster).stdout(Stdio::null()).stderr(log);
+fn server_command(binaries: &Binaries, folder: &ClusterFolder, durable: bool) -> Result<Command, PostgresError> {
+    let log = File::options().create(true).write(true).truncate(true).open(&folder.log);
+    let log = log.map_err(PostgresError::io("open", &folder.log))?;
+    let mut command = folder.account.command(&binaries.postgres, &folder.root, Ending::Interrupt);
+    command.arg("-D").arg(&folder.cluster).stdout(Stdio::null()).stderr(log);
     let mut set = |name: &str, value: &str| {
         command.arg("-c").arg(format!("{name}={value}"));
     };
     set("listen_addresses", "");
     set("port", &PORT.to_string());
-    set("unix_socket_directories", &quoted(&place.socket_dir));
+    set("unix_socket_directories", &quoted(&folder.socket_dir));
     set("unix_socket_permissions", "0700");
     set("max_connections", "60");
     set("shared_buffers", "128MB");

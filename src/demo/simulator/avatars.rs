@@ -13,9 +13,9 @@ use rand::rngs::SmallRng;
 use rust_decimal::Decimal;
 use serde_json::json;
 
+use crate::demo::simulator::distributions::{Span, pick, skewed_ms, starts, uuid_v1};
 use crate::demo::simulator::feed::{Bounds, Entry, Feed, Launch};
 use crate::demo::simulator::quirks::Quirks;
-use crate::demo::simulator::rhythm::{Span, pick, skewed_ms, starts, uuid_v1};
 use crate::demo::simulator::timeline::{Life, Timeline, entry};
 use crate::demo::simulator::world::{ProviderTruth, Volume};
 

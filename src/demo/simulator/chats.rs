@@ -12,8 +12,8 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 use serde_json::json;
 
+use crate::demo::simulator::distributions::{Span, iso, pick, skewed_ms, starts, uuid_v4};
 use crate::demo::simulator::phrases::LANGUAGES;
-use crate::demo::simulator::rhythm::{Span, iso, pick, skewed_ms, starts, uuid_v4};
 use crate::demo::simulator::timeline::Life;
 use crate::demo::simulator::world::{ProviderTruth, Volume};
 

@@ -19,7 +19,7 @@ mod listing;
 mod meetings;
 mod phrases;
 mod realtimekit;
-mod rhythm;
+mod distributions;
 mod server;
 mod timeline;
 

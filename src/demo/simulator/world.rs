@@ -15,9 +15,9 @@ use serde::{Serialize, Serializer};
 use crate::demo::simulator::Platform;
 use crate::demo::simulator::avatars::{self, Avatars};
 use crate::demo::simulator::chats::{self, Chat};
+use crate::demo::simulator::distributions::Span;
 use crate::demo::simulator::feed::Feed;
 use crate::demo::simulator::meetings::{self, Meetings};
-use crate::demo::simulator::rhythm::Span;
 use crate::demo::simulator::timeline::Timeline;
 
 /// Number of sessions of one provider.

@@ -7,15 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt as _;
 
 use crate::connector::error::{Action, PullError, PullErrorKind};
+use crate::ingest::artifact::attempt_outcome::{AttemptOutcome, Moment};
 use crate::ingest::artifact::backlog::Claimed;
 use crate::ingest::artifact::gathered::Gathered;
-use crate::ingest::artifact::outcome::{Moment, Outcome};
 use crate::ingest::artifact::retry_schedule;
 use crate::ingest::{Poller, Source};
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::page::Cursor;
 use crate::model::stream::Stream;
-use crate::store::artifact::Decision;
+use crate::store::artifact::TaskDecision;
 use crate::store::artifact::queue::Untried;
 
 /// When the provider could not be reached, the task is due again after this.
@@ -42,7 +42,7 @@ pub(super) enum Tried {
 /// State of a task after a try.
 pub(super) enum Ending {
     /// The decided state.
-    Decided(Decision),
+    Decided(TaskDecision),
     /// The try does not count, and the task is due again later.
     Untried(Untried),
 }
@@ -52,7 +52,7 @@ pub(super) struct Finished<'a> {
     pub(super) claimed: Claimed<'a>,
     pub(super) gathered: Gathered,
     /// The outcome with which the fetched parts are stored; `None`: nothing is stored.
-    pub(super) outcome: Option<Outcome>,
+    pub(super) outcome: Option<AttemptOutcome>,
     pub(super) ending: Ending,
     /// The end of the try.
     pub(super) moment: Moment,
@@ -67,7 +67,7 @@ impl<'a> Finished<'a> {
     }
 
     /// Decides the task for another outcome, where nothing that the try fetched can be stored.
-    pub(super) fn decide(&self, outcome: &Outcome) -> Decision {
+    pub(super) fn decide(&self, outcome: &AttemptOutcome) -> TaskDecision {
         retry_schedule::decide(&self.claimed.task, self.claimed.policy, outcome, self.moment)
     }
 }
@@ -99,7 +99,7 @@ pub(super) async fn run_guarded<'a>(
         Ok(Err(_)) => ("crashed", "the try crashed; the log names the place"),
         Err(_) => ("transient", "the try took too long"),
     };
-    let failed = Outcome::Failed { class: class.to_owned(), detail: detail.to_owned(), is_lasting: false };
+    let failed = AttemptOutcome::Failed { class: class.to_owned(), detail: detail.to_owned(), is_lasting: false };
     let ending = Ending::Decided(attempt.decide(&failed));
     let failure = Some((class.to_owned(), detail.to_owned()));
     let tried = Tried::Decided { failure, confirms_absence: None };
@@ -107,7 +107,7 @@ pub(super) async fn run_guarded<'a>(
 }
 
 impl Attempt<'_> {
-    async fn run(&self) -> (Gathered, Option<Outcome>, Ending, Tried) {
+    async fn run(&self) -> (Gathered, Option<AttemptOutcome>, Ending, Tried) {
         let mut gathered = Gathered::default();
         let asked = match self.claimed.task.stream {
             Stream::Participants => self.participants(&mut gathered).await,
@@ -121,14 +121,14 @@ impl Attempt<'_> {
                 return (gathered, outcome, ending, Tried::Closed(error));
             }
             Err(error) if refuses_the_stream(&error) => {
-                let outcome = Outcome::refused(&error);
+                let outcome = AttemptOutcome::refused(&error);
                 let ending = Ending::Decided(self.decide(&outcome));
                 return (gathered, Some(outcome), ending, Tried::Refused(error));
             }
             Err(error) if error.kind == PullErrorKind::NotFound && gathered.len() == 0 => {
-                Outcome::Absent(Absence::NotFound)
+                AttemptOutcome::Absent(Absence::NotFound)
             }
-            Err(error) => Outcome::Failed {
+            Err(error) => AttemptOutcome::Failed {
                 class: error.kind.policy().class.to_owned(),
                 is_lasting: error.kind == PullErrorKind::TooLarge,
                 detail: error.to_string(),
@@ -136,7 +136,7 @@ impl Attempt<'_> {
         };
         let confirms_absence = retry_schedule::confirms_absence(&self.claimed.task, &outcome);
         let failure = match &outcome {
-            Outcome::Failed { class, detail, .. } => Some((class.clone(), detail.clone())),
+            AttemptOutcome::Failed { class, detail, .. } => Some((class.clone(), detail.clone())),
             _ => None,
         };
         let ending = Ending::Decided(self.decide(&outcome));
@@ -145,14 +145,14 @@ impl Attempt<'_> {
 
     /// Keeps what was fetched and asks for the rest when calls are allowed again. A task whose call was rate
     /// limited goes behind the others, because it may be the one that always causes it.
-    fn wait(&self, gathered: &Gathered, error: &PullError) -> (Option<Outcome>, Ending) {
+    fn wait(&self, gathered: &Gathered, error: &PullError) -> (Option<AttemptOutcome>, Ending) {
         let outcome = if error.http_status.is_some() {
-            Outcome::refused(error)
+            AttemptOutcome::refused(error)
         } else if gathered.reports.is_empty() {
             let due_at = error.retry_at().unwrap_or(self.poller.clock.now() + AFTER_OUTAGE);
             return (None, Ending::Untried(Untried { due_at, owed_for: Some(error.kind.policy().class) }));
         } else {
-            Outcome::MoreToAsk
+            AttemptOutcome::MoreToAsk
         };
         let ending = Ending::Decided(self.decide(&outcome));
         (Some(outcome), ending)
@@ -163,7 +163,7 @@ impl Attempt<'_> {
         Moment { now, chance, is_usual_absence: self.is_usual_absence }
     }
 
-    fn decide(&self, outcome: &Outcome) -> Decision {
+    fn decide(&self, outcome: &AttemptOutcome) -> TaskDecision {
         retry_schedule::decide(&self.claimed.task, self.claimed.policy, outcome, self.moment())
     }
 
@@ -183,7 +183,7 @@ impl Attempt<'_> {
         self.source.connector.fetch_artifact(self.claimed.task.stream, request).await
     }
 
-    async fn file(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
+    async fn file(&self, gathered: &mut Gathered) -> Result<AttemptOutcome, PullError> {
         let answer = match self.ask(None, None, false).await {
             Err(error) if error.kind == PullErrorKind::TooLarge => {
                 gathered.hold(&self.poller.large).await;
@@ -192,10 +192,10 @@ impl Attempt<'_> {
             answer => answer?,
         };
         let page = match answer {
-            ArtifactAnswer::Absent(absence) => return Ok(Outcome::Absent(absence)),
+            ArtifactAnswer::Absent(absence) => return Ok(AttemptOutcome::Absent(absence)),
             ArtifactAnswer::Content(page) => *page,
         };
-        let ArtifactPage { artifact, raw, rejects, oddities, facts, .. } = page;
+        let ArtifactPage { artifact, raw, rejects, drift, facts, .. } = page;
         let holds_nothing = rejects.is_empty()
             && match &artifact {
                 Artifact::Chat(messages) => messages.is_empty(),
@@ -204,8 +204,8 @@ impl Attempt<'_> {
                 Artifact::Participants(_) | Artifact::Quality(_) => false,
             };
         gathered.file = Some((artifact, raw));
-        (gathered.rejects, gathered.oddities, gathered.facts) = (rejects, oddities, facts);
-        Ok(if holds_nothing { Outcome::FoundEmpty } else { Outcome::Found })
+        (gathered.rejects, gathered.drift, gathered.facts) = (rejects, drift, facts);
+        Ok(if holds_nothing { AttemptOutcome::FoundEmpty } else { AttemptOutcome::Found })
     }
 }
 

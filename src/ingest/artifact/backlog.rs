@@ -11,13 +11,13 @@ use crate::connector::ArtifactPolicy;
 use crate::model::stream::Stream;
 use crate::store::artifact::Task;
 use crate::store::artifact::quality::MissingReports;
-use crate::store::artifact::queue::Places;
+use crate::store::artifact::queue::ClaimLimit;
 
-/// Tasks tried at once: a slow file takes one of these places.
+/// Tasks tried at once: a slow file takes one of these slots.
 pub(super) const AT_ONCE: usize = 8;
-/// Places for one stream at most: a provider that hangs on one kind of call does not block the others.
+/// Slots for one stream at most: a provider that hangs on one kind of call does not block the others.
 const AT_ONCE_OF_A_STREAM: usize = 5;
-/// Most claimed tasks of a stream that wait for a place.
+/// Most claimed tasks of a stream that wait for a slot.
 const WAITING_OF_A_STREAM: usize = 16;
 
 /// A claimed task with the data needed to try it.
@@ -29,7 +29,7 @@ pub(super) struct Claimed<'a> {
     pub(super) reports: MissingReports,
 }
 
-/// Tasks that wait for a place, and tasks that occupy one.
+/// Tasks that wait for a slot, and tasks that occupy one.
 #[derive(Default)]
 pub(super) struct Backlog<'a> {
     waiting: Vec<Claimed<'a>>,
@@ -41,9 +41,9 @@ pub(super) struct Backlog<'a> {
 }
 
 impl<'a> Backlog<'a> {
-    /// Adds the tasks claimed for `places`.
-    pub(super) fn add(&mut self, claimed: Vec<Claimed<'a>>, places: &[Places]) {
-        for Places { stream, count } in places {
+    /// Adds the tasks claimed for `limits`.
+    pub(super) fn add(&mut self, claimed: Vec<Claimed<'a>>, limits: &[ClaimLimit]) {
+        for ClaimLimit { stream, count } in limits {
             if claimed.iter().filter(|one| one.task.stream == *stream).count() < *count {
                 self.exhausted.insert(*stream);
             }
@@ -51,26 +51,26 @@ impl<'a> Backlog<'a> {
         self.waiting.extend(claimed);
     }
 
-    /// Returns the most urgent task whose stream has a free place, and occupies it.
+    /// Returns the most urgent task whose stream has a free slot, and occupies it.
     pub(super) fn start_next(&mut self, now: DateTime<Utc>) -> Option<Claimed<'a>> {
         if self.trying.values().sum::<usize>() >= AT_ONCE {
             return None;
         }
-        let has_place = self.waiting.iter().enumerate().filter(|(_, one)| self.has_place(one.task.stream));
-        let next = has_place.min_by_key(|(_, one)| one.task.urgency(now)).map(|(at, _)| at)?;
+        let has_slot = self.waiting.iter().enumerate().filter(|(_, one)| self.has_slot(one.task.stream));
+        let next = has_slot.min_by_key(|(_, one)| one.task.urgency(now)).map(|(at, _)| at)?;
         let next = self.waiting.swap_remove(next);
         *self.trying.entry(next.task.stream).or_default() += 1;
         Some(next)
     }
 
-    /// Frees the place of a finished task.
+    /// Frees the slot of a finished task.
     pub(super) fn end(&mut self, stream: Stream) {
         if let Some(trying) = self.trying.get_mut(&stream) {
             *trying = trying.saturating_sub(1);
         }
     }
 
-    fn has_place(&self, stream: Stream) -> bool {
+    fn has_slot(&self, stream: Stream) -> bool {
         !self.closed.contains(&stream) && self.trying.get(&stream).copied().unwrap_or_default() < AT_ONCE_OF_A_STREAM
     }
 
@@ -78,19 +78,18 @@ impl<'a> Backlog<'a> {
         self.waiting.iter().filter(|one| one.task.stream == stream).count()
     }
 
-    /// Returns how many tasks of which of `streams` to claim now: none while each stream with a free place has a
+    /// Returns how many tasks of which of `streams` to claim now: none while each stream with a free slot has a
     /// task for it, or has nothing else due.
-    pub(super) fn places(&self, streams: &[Stream]) -> Vec<Places> {
+    pub(super) fn claim_limits(&self, streams: &[Stream]) -> Vec<ClaimLimit> {
         let open = || streams.iter().copied().filter(|stream| !self.closed.contains(stream));
-        let is_short = |stream: Stream| {
-            self.has_place(stream) && !self.exhausted.contains(&stream) && self.waiting_of(stream) == 0
-        };
+        let is_short =
+            |stream: Stream| self.has_slot(stream) && !self.exhausted.contains(&stream) && self.waiting_of(stream) == 0;
         if !open().any(is_short) {
             return Vec::new();
         }
-        let places =
-            open().map(|stream| Places { stream, count: WAITING_OF_A_STREAM.saturating_sub(self.waiting_of(stream)) });
-        places.filter(|one| one.count > 0).collect()
+        let limits = open()
+            .map(|stream| ClaimLimit { stream, count: WAITING_OF_A_STREAM.saturating_sub(self.waiting_of(stream)) });
+        limits.filter(|one| one.count > 0).collect()
     }
 
     /// Marks that tasks of any stream may be due again.

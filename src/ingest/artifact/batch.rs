@@ -11,12 +11,12 @@ use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use crate::ingest::artifact::attempt::{Ending, Finished};
-use crate::ingest::artifact::outcome::Outcome;
+use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
 use crate::ingest::{Poller, Source};
 use crate::store::StoreError;
 use crate::store::artifact::journal::PassProgress;
 use crate::store::artifact::queue::{self, ClaimKey};
-use crate::store::artifact::{self, Decision, Member, SaveContext, Saved};
+use crate::store::artifact::{self, Member, SaveContext, Saved, TaskDecision};
 use crate::store::run::Progress;
 
 /// Most tries saved together.
@@ -81,7 +81,7 @@ pub(super) async fn save(
     passes: &[PassProgress],
 ) -> Result<Vec<Kept>, StoreError> {
     let mut kept = give_back(poller, &batch).await?;
-    let decided: Vec<(&Finished<'_>, &Decision)> =
+    let decided: Vec<(&Finished<'_>, &TaskDecision)> =
         batch.iter().filter_map(|one| Some((one, one.decision()?))).collect();
     let saved = save_together(poller, source, &decided, passes).await;
     match saved {
@@ -109,7 +109,7 @@ enum Trouble {
 async fn save_together(
     poller: &Poller,
     source: &Source,
-    decided: &[(&Finished<'_>, &Decision)],
+    decided: &[(&Finished<'_>, &TaskDecision)],
     passes: &[PassProgress],
 ) -> Result<Vec<Kept>, Trouble> {
     let members: Vec<Member<'_>> = decided
@@ -126,7 +126,7 @@ async fn save_together(
     Ok(kept.collect())
 }
 
-async fn save_alone(poller: &Poller, source: &Source, one: (&Finished<'_>, &Decision)) -> Result<Kept, StoreError> {
+async fn save_alone(poller: &Poller, source: &Source, one: (&Finished<'_>, &TaskDecision)) -> Result<Kept, StoreError> {
     match save_together(poller, source, &[one], &[]).await {
         Ok(saved) => Ok(saved.into_iter().next().unwrap_or_else(|| Kept::of(one.0))),
         Err(Trouble::Database(error)) if !error.is_data() => Err(error),
@@ -152,7 +152,7 @@ async fn save_refused(
     let (class, detail) = (class.to_owned(), detail.to_owned());
     // refused bytes are refused again; a later version may be able to save what crashes now
     let is_lasting = matches!(trouble, Trouble::Database(_));
-    let failed = Outcome::Failed { class: class.clone(), detail: detail.clone(), is_lasting };
+    let failed = AttemptOutcome::Failed { class: class.clone(), detail: detail.clone(), is_lasting };
     let decision = one.decide(&failed);
     let bodies = if matches!(trouble, Trouble::Crash) { Vec::new() } else { one.gathered.bodies() };
     let (_, progress) =
@@ -191,7 +191,7 @@ impl Kept {
 }
 
 impl Finished<'_> {
-    fn decision(&self) -> Option<&Decision> {
+    fn decision(&self) -> Option<&TaskDecision> {
         match &self.ending {
             Ending::Decided(decision) => Some(decision),
             Ending::Untried(_) => None,

@@ -7,21 +7,21 @@ use crate::ingest::artifact::backlog;
 use crate::ingest::artifact::reports::REPORTS_AT_ONCE;
 use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
-use crate::store::artifact::queue::{self, Places};
+use crate::store::artifact::queue::{self, ClaimLimit};
 use crate::store::artifact::{Task, journal, quality};
 use crate::store::{StoreError, control};
 
 /// A claim to make.
 pub(super) struct Claim {
     /// How many tasks to claim of which streams; none where only pauses are looked up.
-    pub(super) places: Vec<Places>,
+    pub(super) limits: Vec<ClaimLimit>,
     /// The runs of the pass so far.
     pub(super) runs: BTreeMap<Stream, i64>,
 }
 
 /// A claim that was made.
 pub(super) struct Claimed<'a> {
-    pub(super) places: Vec<Places>,
+    pub(super) limits: Vec<ClaimLimit>,
     pub(super) tasks: Vec<backlog::Claimed<'a>>,
     /// Runs opened for streams that had none.
     pub(super) opened: Vec<(Stream, i64)>,
@@ -36,11 +36,11 @@ pub(super) async fn claim<'a>(
     streams: &'a [PlannedStream],
     claim: Claim,
 ) -> Result<Claimed<'a>, StoreError> {
-    let Claim { places, mut runs } = claim;
+    let Claim { limits, mut runs } = claim;
     let (pool, now) = (&poller.pool, poller.clock.now());
     let paused = control::paused(pool, source.id).await?;
-    let wanted: Vec<Places> = places.iter().copied().filter(|one| !paused.contains(&one.stream)).collect();
-    let mut claimed = Claimed { places, tasks: Vec::new(), opened: Vec::new(), paused };
+    let wanted: Vec<ClaimLimit> = limits.iter().copied().filter(|one| !paused.contains(&one.stream)).collect();
+    let mut claimed = Claimed { limits, tasks: Vec::new(), opened: Vec::new(), paused };
     if wanted.is_empty() {
         return Ok(claimed);
     }

@@ -11,8 +11,8 @@ use crate::ingest::artifact::PlannedStream;
 use crate::ingest::artifact::attempt::{self, Finished, Tried};
 use crate::ingest::artifact::backlog::Backlog;
 use crate::ingest::artifact::batch::{self, Batch, Kept};
+use crate::ingest::artifact::claim_renewal::ClaimRenewal;
 use crate::ingest::artifact::claiming::{self, Claim};
-use crate::ingest::artifact::keeper::Keeper;
 use crate::ingest::artifact::summary::StreamSummary;
 use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
@@ -51,7 +51,7 @@ pub(super) struct Pass<'a> {
     /// Whether the provider allows no more calls.
     is_closed: bool,
     failed: Option<StoreError>,
-    keeper: Keeper,
+    renewal: ClaimRenewal,
 }
 
 impl<'a> Pass<'a> {
@@ -71,7 +71,7 @@ impl<'a> Pass<'a> {
             ends_at: poller.clock.now() + LONGEST,
             is_closed: false,
             failed: None,
-            keeper: Keeper::start(poller, source),
+            renewal: ClaimRenewal::start(poller, source),
         }
     }
 
@@ -129,7 +129,7 @@ impl<'a> Pass<'a> {
         }
         // the remaining claims are released
         let now = poller.clock.now();
-        let left: Vec<Task> = self.keeper.tasks();
+        let left: Vec<Task> = self.renewal.tasks();
         let untried = Untried { due_at: now, owed_for: None };
         let left: Vec<(&Task, Untried)> = left.iter().map(|task| (task, untried)).collect();
         let given_back = queue::give_back(&poller.pool, &left, now).await;
@@ -157,13 +157,13 @@ impl<'a> Pass<'a> {
             self.backlog.look_again();
         }
         let streams: Vec<Stream> = self.streams.iter().map(|planned| planned.stream).collect();
-        let places = self.backlog.places(&streams);
-        if places.is_empty() && !is_time {
+        let limits = self.backlog.claim_limits(&streams);
+        if limits.is_empty() && !is_time {
             return None;
         }
         self.looked_at = Instant::now();
         let runs = self.summaries.iter().map(|(stream, summary)| (*stream, summary.run_id)).collect();
-        Some(Claim { places, runs })
+        Some(Claim { limits, runs })
     }
 
     fn is_batch_due(&self, is_idle: bool) -> bool {
@@ -193,9 +193,9 @@ impl<'a> Pass<'a> {
             self.summaries.insert(stream, StreamSummary::new(stream, run_id));
         }
         for one in &claimed.tasks {
-            self.keeper.hold(&one.task);
+            self.renewal.add(&one.task);
         }
-        self.backlog.add(claimed.tasks, &claimed.places);
+        self.backlog.add(claimed.tasks, &claimed.limits);
         let now = self.poller.clock.now();
         for paused in self.backlog.take(&claimed.paused) {
             self.batch.add(Finished::untried(paused, now));
@@ -222,7 +222,7 @@ impl<'a> Pass<'a> {
             Err(error) => return self.fail(error),
         };
         for one in kept {
-            self.keeper.let_go(one.key);
+            self.renewal.remove(one.key);
             if let Some(progress) = one.progress {
                 let of_run = PassProgress { run_id: one.run_id, ..PassProgress::default() };
                 self.progress.entry(one.run_id).or_insert(of_run).add(&progress);

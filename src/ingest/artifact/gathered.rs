@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::ingest::artifact::outcome::Outcome;
+use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
 use crate::model::artifact::Artifact;
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Oddity, Reject};
+use crate::model::page::{DriftItem, Reject};
 use crate::model::participant::Participant;
 use crate::model::quality::PeerReport;
 use crate::model::stream::Stream;
@@ -21,7 +21,7 @@ pub(super) struct Gathered {
     pub(super) reports: Vec<PeerReport>,
     pub(super) file: Option<(Artifact, Option<Vec<u8>>)>,
     pub(super) rejects: Vec<Reject>,
-    pub(super) oddities: Vec<Oddity>,
+    pub(super) drift: Vec<DriftItem>,
     pub(super) facts: BTreeMap<&'static str, String>,
     pub(super) total: Option<u64>,
     /// Permit to hold more than the usual amount of memory.
@@ -29,8 +29,8 @@ pub(super) struct Gathered {
 }
 
 /// Returns the outcome for a list that was fetched in part.
-pub(super) fn part(detail: &str) -> Outcome {
-    Outcome::FoundPart { detail: detail.to_owned() }
+pub(super) fn part(detail: &str) -> AttemptOutcome {
+    AttemptOutcome::FoundPart { detail: detail.to_owned() }
 }
 
 impl Gathered {
@@ -57,31 +57,31 @@ impl Gathered {
     pub(super) fn begin_list(&mut self) {
         self.participants.clear();
         self.rejects.clear();
-        self.oddities.clear();
+        self.drift.clear();
     }
 
     pub(super) fn len(&self) -> usize {
         self.participants.len() + self.rejects.len()
     }
 
-    pub(super) fn judge_list(&self) -> Outcome {
+    pub(super) fn judge_list(&self) -> AttemptOutcome {
         let count = u64::try_from(self.len()).unwrap_or(u64::MAX);
         match self.total {
             Some(total) if total > count => part(&format!("{count} of {total} participants were received")),
-            _ if count == 0 => Outcome::FoundEmpty,
-            _ => Outcome::Found,
+            _ if count == 0 => AttemptOutcome::FoundEmpty,
+            _ => AttemptOutcome::Found,
         }
     }
 
     /// Returns the parts to store; `None`: none.
-    pub(super) fn found(&self, stream: Stream, outcome: &Outcome) -> Option<Found<'_>> {
-        if matches!(outcome, Outcome::Failed { .. }) {
+    pub(super) fn found(&self, stream: Stream, outcome: &AttemptOutcome) -> Option<Found<'_>> {
+        if matches!(outcome, AttemptOutcome::Failed { .. }) {
             return None;
         }
         match (stream, self.file.as_ref().map(|(artifact, _)| artifact)) {
             (Stream::Participants, _) => {
-                let is_whole = matches!(outcome, Outcome::Found | Outcome::FoundEmpty);
-                let is_list = is_whole || matches!(outcome, Outcome::FoundPart { .. });
+                let is_whole = matches!(outcome, AttemptOutcome::Found | AttemptOutcome::FoundEmpty);
+                let is_list = is_whole || matches!(outcome, AttemptOutcome::FoundPart { .. });
                 is_list.then_some(Found::Participants { list: &self.participants, is_whole })
             }
             (Stream::Quality, _) => (!self.reports.is_empty()).then_some(Found::Quality(&self.reports)),
@@ -97,7 +97,7 @@ impl Gathered {
             found,
             raw: self.file.as_ref().and_then(|(_, raw)| raw.as_deref()),
             rejects: &self.rejects,
-            oddities: &self.oddities,
+            drift: &self.drift,
             facts: &self.facts,
         }
     }

@@ -4,8 +4,8 @@
 
 use crate::connector::error::PullError;
 use crate::ingest::artifact::attempt::Attempt;
+use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
 use crate::ingest::artifact::gathered::{Gathered, part};
-use crate::ingest::artifact::outcome::Outcome;
 use crate::ingest::list_end::{ListEnd, PageEnd, Reading, fingerprint};
 use crate::model::artifact::{Artifact, ArtifactAnswer};
 use crate::model::page::Cursor;
@@ -22,12 +22,12 @@ enum Read {
     /// The reading reached its end, which is proven unless there is a doubt.
     Ended { doubt: Option<String>, reading: Reading },
     /// There is nothing more to request.
-    Settled(Outcome),
+    Settled(AttemptOutcome),
 }
 
 impl Attempt<'_> {
     /// Reads all pages of the list, and reads it again while it states no count and its readings differ.
-    pub(super) async fn participants(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
+    pub(super) async fn participants(&self, gathered: &mut Gathered) -> Result<AttemptOutcome, PullError> {
         let mut read_before = None;
         let mut doubt = String::new();
         for _ in 0..MAX_READINGS {
@@ -61,7 +61,7 @@ impl Attempt<'_> {
         loop {
             let page = match self.ask(None, cursor.as_ref(), false).await {
                 Err(error) if end.ends_with(&error) => break,
-                Ok(ArtifactAnswer::Absent(absence)) => return Ok(Read::Settled(Outcome::Absent(absence))),
+                Ok(ArtifactAnswer::Absent(absence)) => return Ok(Read::Settled(AttemptOutcome::Absent(absence))),
                 Ok(ArtifactAnswer::Content(page)) => *page,
                 Err(error) => return Err(error),
             };
@@ -83,7 +83,7 @@ impl Attempt<'_> {
                     gathered.rejects.push(reject);
                 }
             }
-            gathered.oddities.extend(page.oddities);
+            gathered.drift.extend(page.drift);
             gathered.facts.extend(page.facts);
             let next = end.follow(
                 PageEnd {

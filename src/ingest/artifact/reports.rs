@@ -2,8 +2,8 @@
 
 use crate::connector::error::PullError;
 use crate::ingest::artifact::attempt::Attempt;
+use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
 use crate::ingest::artifact::gathered::Gathered;
-use crate::ingest::artifact::outcome::Outcome;
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage};
 use crate::model::quality::PeerReport;
 use crate::store::artifact::quality::MissingReports;
@@ -15,7 +15,7 @@ const MAX_FAILURES_IN_A_ROW: u32 = 5;
 
 impl Attempt<'_> {
     /// Fetches the reports of some participants that have none stored.
-    pub(super) async fn reports(&self, gathered: &mut Gathered) -> Result<Outcome, PullError> {
+    pub(super) async fn reports(&self, gathered: &mut Gathered) -> Result<AttemptOutcome, PullError> {
         let missing = &self.claimed.reports;
         let mut has_more = missing.participants.len() > REPORTS_AT_ONCE;
         let (mut failure, mut failures_in_a_row) = (None, 0);
@@ -24,13 +24,12 @@ impl Attempt<'_> {
             failures_in_a_row = if answer.is_ok() { 0 } else { failures_in_a_row + 1 };
             match answer {
                 Ok(ArtifactAnswer::Content(page)) => {
-                    let ArtifactPage { artifact: Artifact::Quality(report), rejects, oddities, facts, .. } = *page
-                    else {
+                    let ArtifactPage { artifact: Artifact::Quality(report), rejects, drift, facts, .. } = *page else {
                         return Err(PullError::contract("quality", "the connector returned another artifact"));
                     };
                     gathered.reports.push(report);
                     gathered.rejects.extend(rejects);
-                    gathered.oddities.extend(oddities);
+                    gathered.drift.extend(drift);
                     gathered.facts.extend(facts);
                 }
                 Ok(ArtifactAnswer::Absent(_)) => gathered.reports.push(PeerReport {
@@ -50,23 +49,27 @@ impl Attempt<'_> {
             }
         }
         if has_more && !gathered.reports.is_empty() {
-            return Ok(Outcome::MoreToAsk);
+            return Ok(AttemptOutcome::MoreToAsk);
         }
         judge(missing, gathered, failure)
     }
 }
 
 /// Combines the fetched reports of a session with those stored before into an outcome.
-fn judge(stored: &MissingReports, gathered: &Gathered, failure: Option<PullError>) -> Result<Outcome, PullError> {
+fn judge(
+    stored: &MissingReports,
+    gathered: &Gathered,
+    failure: Option<PullError>,
+) -> Result<AttemptOutcome, PullError> {
     let fresh = gathered.reports.iter().filter(|report| report.quality.is_some()).count();
     let fresh = i64::try_from(fresh).unwrap_or(i64::MAX);
     let (with, without) = (stored.with_report + fresh, stored.without_report - fresh);
     match failure {
         Some(error) if with == 0 => Err(error),
-        Some(error) => Ok(Outcome::FoundPart { detail: error.to_string() }),
-        None if with + without == 0 && stored.is_list_known => Ok(Outcome::FoundEmpty),
-        None if with == 0 => Ok(Outcome::Absent(Absence::NotFound)),
-        None if without > 0 => Ok(Outcome::FoundWithout(Absence::NotFound)),
-        None => Ok(Outcome::Found),
+        Some(error) => Ok(AttemptOutcome::FoundPart { detail: error.to_string() }),
+        None if with + without == 0 && stored.is_list_known => Ok(AttemptOutcome::FoundEmpty),
+        None if with == 0 => Ok(AttemptOutcome::Absent(Absence::NotFound)),
+        None if without > 0 => Ok(AttemptOutcome::FoundWithout(Absence::NotFound)),
+        None => Ok(AttemptOutcome::Found),
     }
 }

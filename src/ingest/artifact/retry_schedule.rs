@@ -39,10 +39,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::connector::ArtifactPolicy;
 use crate::ingest::artifact::ages::next_age;
-use crate::ingest::artifact::outcome::{Moment, Outcome};
+use crate::ingest::artifact::attempt_outcome::{AttemptOutcome, Moment};
 use crate::model::artifact::{Absence, ArtifactState};
 use crate::model::stream::Stream;
-use crate::store::artifact::{Decision, Owed, Task};
+use crate::store::artifact::{Owed, Task, TaskDecision};
 
 /// Upper bounds of the waits before the second and the third try.
 const QUICK: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(12)];
@@ -75,54 +75,54 @@ const LONGEST_REFUSED: TimeDelta = TimeDelta::hours(1);
 const MOST_REFUSALS: i32 = 30;
 
 /// Decides the next state of the task.
-pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &Outcome, moment: Moment) -> Decision {
+pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &AttemptOutcome, moment: Moment) -> TaskDecision {
     let by_age = next_age(task, policy, moment.now);
     let table = Table { task, policy, moment, by_age };
     let has_content = matches!(task.state, ArtifactState::Available | ArtifactState::Empty);
     match outcome {
-        Outcome::Found => Table::known(ArtifactState::Available, table.settles_at(), None),
+        AttemptOutcome::Found => Table::known(ArtifactState::Available, table.settles_at(), None),
         // the round continues: it began when it was due
-        Outcome::MoreToAsk => Decision {
+        AttemptOutcome::MoreToAsk => TaskDecision {
             state: task.state,
             next_try_at: Some(task.due_at),
             reason: task.reason.clone(),
             detail: None,
             owed: task.owed,
         },
-        Outcome::FoundEmpty => {
+        AttemptOutcome::FoundEmpty => {
             // data that the provider fills in late looks empty at first
             let next = by_age.filter(|at| task.counts_from().is_none_or(|from| *at <= from + policy.settles_after));
             let state = if task.state == ArtifactState::Available { task.state } else { ArtifactState::Empty };
             Table::known(state, next, Some("no_content"))
         }
-        Outcome::FoundPart { detail } => table.fault("incomplete", detail, Some(ArtifactState::Available)),
-        Outcome::FoundWithout(absence) => table.absent(*absence, Some(ArtifactState::Available)),
+        AttemptOutcome::FoundPart { detail } => table.fault("incomplete", detail, Some(ArtifactState::Available)),
+        AttemptOutcome::FoundWithout(absence) => table.absent(*absence, Some(ArtifactState::Available)),
         // data stored once is kept, even if the provider deletes it
-        Outcome::Absent(absence) if has_content && task.owed.faults_since().is_none() => {
+        AttemptOutcome::Absent(absence) if has_content && task.owed.faults_since().is_none() => {
             Table::known(task.state, table.settles_at(), Some(absence.as_str()))
         }
-        Outcome::Absent(absence) => table.absent(*absence, has_content.then_some(task.state)),
-        Outcome::Failed { class, detail, is_lasting: true } => {
+        AttemptOutcome::Absent(absence) => table.absent(*absence, has_content.then_some(task.state)),
+        AttemptOutcome::Failed { class, detail, is_lasting: true } => {
             table.lasting(class, detail, has_content.then_some(task.state))
         }
-        Outcome::Failed { class, detail, is_lasting: false } => {
+        AttemptOutcome::Failed { class, detail, is_lasting: false } => {
             table.fault(class, detail, has_content.then_some(task.state))
         }
-        Outcome::Refused { class, detail, until } => table.refused(class, detail, *until, has_content),
+        AttemptOutcome::Refused { class, detail, until } => table.refused(class, detail, *until, has_content),
     }
 }
 
 /// Returns whether a try confirms (`Some(true)`) or disproves (`Some(false)`) the absence that the previous tries
 /// found.
-pub(super) fn confirms_absence(task: &Task, outcome: &Outcome) -> Option<bool> {
+pub(super) fn confirms_absence(task: &Task, outcome: &AttemptOutcome) -> Option<bool> {
     let absences = [Absence::NotFound, Absence::NoLink, Absence::LinkDead, Absence::ZeroBytes];
     let was_absent = absences.iter().any(|absence| task.reason.as_deref() == Some(absence.as_str()));
     if task.owed.since.is_none() || !was_absent {
         return None;
     }
     match outcome {
-        Outcome::Absent(absence) => Some(task.reason.as_deref() == Some(absence.as_str())),
-        Outcome::Found | Outcome::FoundEmpty => Some(false),
+        AttemptOutcome::Absent(absence) => Some(task.reason.as_deref() == Some(absence.as_str())),
+        AttemptOutcome::Found | AttemptOutcome::FoundEmpty => Some(false),
         _ => None,
     }
 }
@@ -138,9 +138,9 @@ struct Table<'a> {
 
 impl Table<'_> {
     /// Returns the decision for an answer: nothing is owed.
-    fn known(state: ArtifactState, next_try_at: Option<DateTime<Utc>>, reason: Option<&str>) -> Decision {
+    fn known(state: ArtifactState, next_try_at: Option<DateTime<Utc>>, reason: Option<&str>) -> TaskDecision {
         let reason = reason.map(str::to_owned);
-        Decision { state, next_try_at, reason, detail: None, owed: Owed::default() }
+        TaskDecision { state, next_try_at, reason, detail: None, owed: Owed::default() }
     }
 
     /// Returns what is owed after one more try that ended with `reason`.
@@ -163,10 +163,10 @@ impl Table<'_> {
         owed: Owed,
         next_try_at: Option<DateTime<Utc>>,
         states: (Option<ArtifactState>, ArtifactState),
-    ) -> Decision {
+    ) -> TaskDecision {
         let (stored, given_up) = states;
         let open = if next_try_at.is_some() { ArtifactState::Pending } else { given_up };
-        Decision {
+        TaskDecision {
             state: stored.unwrap_or(open),
             next_try_at,
             reason: Some(reason.to_owned()),
@@ -175,7 +175,7 @@ impl Table<'_> {
         }
     }
 
-    fn fault(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> Decision {
+    fn fault(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> TaskDecision {
         let owed = self.after(reason, true);
         let span = owed.since.map_or(TimeDelta::zero(), |since| self.moment.now - since);
         let has_ended = self.task.counts_from().is_some();
@@ -186,13 +186,13 @@ impl Table<'_> {
         Self::unread(reason, Some(detail), owed, next, (stored, ArtifactState::Failed))
     }
 
-    fn lasting(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> Decision {
+    fn lasting(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> TaskDecision {
         let owed = self.after(reason, true);
         let next = self.by_age.or_else(|| self.confirm_at(&owed));
         Self::unread(reason, Some(detail), owed, next, (stored, ArtifactState::Failed))
     }
 
-    fn absent(&self, absence: Absence, stored: Option<ArtifactState>) -> Decision {
+    fn absent(&self, absence: Absence, stored: Option<ArtifactState>) -> TaskDecision {
         let (task, now) = (self.task, self.moment.now);
         let is_made = task.counts_from().is_some_and(|from| now >= from + self.policy.settles_after);
         let is_late_link = is_made && absence == Absence::LinkDead;
@@ -216,7 +216,7 @@ impl Table<'_> {
         Self::unread(absence.as_str(), None, owed, next, (stored, given_up(task, absence)))
     }
 
-    fn refused(&self, class: &str, detail: &str, until: Option<DateTime<Utc>>, has_content: bool) -> Decision {
+    fn refused(&self, class: &str, detail: &str, until: Option<DateTime<Utc>>, has_content: bool) -> TaskDecision {
         let (task, now) = (self.task, self.moment.now);
         // a rate limit may hit any call: only a task that meets it repeatedly goes behind the others
         let is_chance = until.is_some() && task.attempts <= 2;

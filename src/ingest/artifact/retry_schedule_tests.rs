@@ -39,24 +39,24 @@ fn task(state: ArtifactState, first_attempt: &str) -> Task {
 }
 
 /// Makes one try that the task does not remember.
-fn after(task: &Task, outcome: &Outcome, now: &str) -> (ArtifactState, Option<DateTime<Utc>>) {
+fn after(task: &Task, outcome: &AttemptOutcome, now: &str) -> (ArtifactState, Option<DateTime<Utc>>) {
     let decision = decide(task, &POLICY, outcome, moment(now));
     (decision.state, decision.next_try_at)
 }
 
 /// Makes one try that the task remembers. Returns its state, the next try, and whether something is owed.
-fn step(task: &mut Task, outcome: &Outcome, now: &str) -> (ArtifactState, Option<DateTime<Utc>>, bool) {
+fn step(task: &mut Task, outcome: &AttemptOutcome, now: &str) -> (ArtifactState, Option<DateTime<Utc>>, bool) {
     let decision = decide(task, &POLICY, outcome, moment(now));
     (task.state, task.reason, task.owed) = (decision.state, decision.reason, decision.owed);
     task.attempts += 1;
     (decision.state, decision.next_try_at, decision.owed.since.is_some())
 }
 
-const MISSING: Outcome = Outcome::Absent(Absence::NotFound);
+const MISSING: AttemptOutcome = AttemptOutcome::Absent(Absence::NotFound);
 const PENDING: ArtifactState = ArtifactState::Pending;
 
-fn failed() -> Outcome {
-    Outcome::Failed { class: "file_cut".to_owned(), detail: "y".to_owned(), is_lasting: false }
+fn failed() -> AttemptOutcome {
+    AttemptOutcome::Failed { class: "file_cut".to_owned(), detail: "y".to_owned(), is_lasting: false }
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn what_is_missing_is_asked_for_at_every_age_and_given_up_by_name() {
     assert_eq!(next("09T14:00:00"), (ArtifactState::NotEnabled, None, false));
     for (absence, state) in [(Absence::LinkDead, ArtifactState::Expired), (Absence::ZeroBytes, ArtifactState::Empty)] {
         let mut early = task(PENDING, "02T14:02:01");
-        let absent = Outcome::Absent(absence);
+        let absent = AttemptOutcome::Absent(absence);
         assert_eq!(step(&mut early, &absent, "02T14:10:00"), (PENDING, Some(at("02T16:00:00")), false));
         assert_eq!(step(&mut early, &absent, "09T14:00:00"), (state, None, false));
     }
@@ -88,9 +88,9 @@ fn an_old_session_is_read_three_times_and_again_a_day_later() {
     assert_eq!(step(&mut late, &MISSING, "12T09:00:08"), (PENDING, Some(at("13T09:00:00")), true));
     assert_eq!(step(&mut late.clone(), &MISSING, "13T09:00:00"), (ArtifactState::Expired, None, false));
     // a different answer does not confirm
-    let other = Outcome::Absent(Absence::NoLink);
+    let other = AttemptOutcome::Absent(Absence::NoLink);
     assert_eq!(step(&mut late, &other, "13T09:00:00"), (PENDING, Some(at("14T09:00:00")), true));
-    assert_eq!(step(&mut late, &Outcome::Found, "14T09:00:00"), (ArtifactState::Available, None, false));
+    assert_eq!(step(&mut late, &AttemptOutcome::Found, "14T09:00:00"), (ArtifactState::Available, None, false));
     // where many have confirmed their absences, one more is requested only a day later
     let believed = Moment { is_usual_absence: true, ..moment("12T09:00:00") };
     let decision = decide(&task(PENDING, "12T09:00:00"), &POLICY, &MISSING, believed);
@@ -104,7 +104,7 @@ fn a_young_session_first_asked_for_late_gets_its_tries_within_seconds_too() {
     assert_eq!(step(&mut young, &MISSING, "04T09:00:02"), (PENDING, Some(at("04T09:00:08")), false));
     assert_eq!(step(&mut young, &MISSING, "04T09:00:08"), (PENDING, Some(at("05T02:00:00")), false));
     // a dead link says that there is a file, so it is owed
-    let dead = Outcome::Absent(Absence::LinkDead);
+    let dead = AttemptOutcome::Absent(Absence::LinkDead);
     let mut young = task(PENDING, "04T09:00:00");
     assert_eq!(step(&mut young, &dead, "04T09:00:00"), (PENDING, Some(at("04T09:00:02")), true));
     assert_eq!(step(&mut young, &dead, "04T09:00:02"), (PENDING, Some(at("04T09:00:08")), true));
@@ -120,7 +120,10 @@ fn what_we_had_made_is_as_young_as_the_request() {
     asked.session.ended_at = asked.session.ended_at.map(|ended_at| ended_at - TimeDelta::days(240));
     asked.requested_at = Some(at("02T14:00:00"));
     asked.expires_at = None;
-    assert_eq!(after(&asked, &Outcome::Found, "02T14:02:00"), (ArtifactState::Available, Some(at("02T16:00:00"))));
+    assert_eq!(
+        after(&asked, &AttemptOutcome::Found, "02T14:02:00"),
+        (ArtifactState::Available, Some(at("02T16:00:00")))
+    );
     assert_eq!(step(&mut asked, &MISSING, "02T14:01:00"), (PENDING, Some(at("02T14:02:00")), false));
     assert_eq!(step(&mut asked, &MISSING, "02T14:02:00"), (PENDING, Some(at("02T14:10:00")), false));
     assert_eq!(step(&mut asked, &MISSING, "09T14:00:00"), (ArtifactState::NotEnabled, None, false));
@@ -129,14 +132,20 @@ fn what_we_had_made_is_as_young_as_the_request() {
 #[test]
 fn what_was_found_is_looked_at_once_more_and_never_forgotten() {
     let pending = task(PENDING, "02T14:02:01");
-    assert_eq!(after(&pending, &Outcome::Found, "02T14:10:00"), (ArtifactState::Available, Some(at("02T16:00:00"))));
-    assert_eq!(after(&pending, &Outcome::Found, "02T16:00:00"), (ArtifactState::Available, None));
+    assert_eq!(
+        after(&pending, &AttemptOutcome::Found, "02T14:10:00"),
+        (ArtifactState::Available, Some(at("02T16:00:00")))
+    );
+    assert_eq!(after(&pending, &AttemptOutcome::Found, "02T16:00:00"), (ArtifactState::Available, None));
     let available = task(ArtifactState::Available, "02T14:02:01");
     assert_eq!(after(&available, &MISSING, "02T16:00:00"), (ArtifactState::Available, None));
-    assert_eq!(after(&pending, &Outcome::FoundEmpty, "02T14:02:01"), (ArtifactState::Empty, Some(at("02T14:10:00"))));
-    assert_eq!(after(&pending, &Outcome::FoundEmpty, "02T16:00:00"), (ArtifactState::Empty, None));
+    assert_eq!(
+        after(&pending, &AttemptOutcome::FoundEmpty, "02T14:02:01"),
+        (ArtifactState::Empty, Some(at("02T14:10:00")))
+    );
+    assert_eq!(after(&pending, &AttemptOutcome::FoundEmpty, "02T16:00:00"), (ArtifactState::Empty, None));
     // it had content before, which is kept
-    assert_eq!(after(&available, &Outcome::FoundEmpty, "02T16:00:00"), (ArtifactState::Available, None));
+    assert_eq!(after(&available, &AttemptOutcome::FoundEmpty, "02T16:00:00"), (ArtifactState::Available, None));
 }
 
 /// The tries of a permanent fault: ten of them over 25 hours, at any age.
@@ -197,8 +206,8 @@ fn a_fault_of_a_young_session_is_tried_as_soon_and_for_as_long_as_the_provider_k
 }
 
 #[test]
-fn part_of_a_list_is_owed_until_ten_tries_over_a_day_whatever_the_age() {
-    let part = Outcome::FoundPart { detail: "3 of 4".to_owned() };
+fn part_of_a_list_is_owed_until_ten_tries_over_a_day_at_any_age() {
+    let part = AttemptOutcome::FoundPart { detail: "3 of 4".to_owned() };
     for first in ["03", "20"] {
         let mut task = task(PENDING, "02T14:02:01");
         let tries = TRIES.map(|now| match now.split_at(2) {
@@ -222,7 +231,7 @@ fn part_of_a_list_is_owed_until_ten_tries_over_a_day_whatever_the_age() {
 
 #[test]
 fn what_fails_again_with_the_same_bytes_is_asked_for_twice_a_day_apart() {
-    let lasting = Outcome::Failed { class: "too_large".to_owned(), detail: "y".to_owned(), is_lasting: true };
+    let lasting = AttemptOutcome::Failed { class: "too_large".to_owned(), detail: "y".to_owned(), is_lasting: true };
     let mut old = task(PENDING, "20T00:00:00");
     assert_eq!(step(&mut old, &lasting, "20T00:00:00"), (PENDING, Some(at("21T00:00:00")), true));
     assert_eq!(step(&mut old, &lasting, "21T00:00:00"), (ArtifactState::Failed, None, false));
@@ -232,7 +241,7 @@ fn what_fails_again_with_the_same_bytes_is_asked_for_twice_a_day_apart() {
 
 #[test]
 fn parts_of_what_is_known_are_asked_for_again_like_what_is_missing() {
-    let some = Outcome::FoundWithout(Absence::NotFound);
+    let some = AttemptOutcome::FoundWithout(Absence::NotFound);
     let available = ArtifactState::Available;
     let mut old = task(PENDING, "20T00:00:00");
     assert_eq!(step(&mut old, &some, "20T00:00:00"), (available, Some(at("20T00:00:02")), true));
@@ -244,7 +253,7 @@ fn parts_of_what_is_known_are_asked_for_again_like_what_is_missing() {
     round.due_at = at("02T14:01:00");
     step(&mut round, &failed(), "02T14:05:00");
     let before = round.owed;
-    assert_eq!(step(&mut round, &Outcome::MoreToAsk, "02T14:09:00"), (PENDING, Some(at("02T14:01:00")), true));
+    assert_eq!(step(&mut round, &AttemptOutcome::MoreToAsk, "02T14:09:00"), (PENDING, Some(at("02T14:01:00")), true));
     assert_eq!((round.owed, round.reason.as_deref()), (before, Some("file_cut")));
 }
 
@@ -252,9 +261,9 @@ fn parts_of_what_is_known_are_asked_for_again_like_what_is_missing() {
 fn a_session_that_runs_for_days_is_asked_for_less_often() {
     let mut live = task(ArtifactState::Available, "02T13:00:00");
     (live.expires_at, live.session.ended_at) = (None, None);
-    assert_eq!(after(&live, &Outcome::Found, "02T13:30:00").1, Some(at("02T13:35:00")));
+    assert_eq!(after(&live, &AttemptOutcome::Found, "02T13:30:00").1, Some(at("02T13:35:00")));
     // two days: every two hours
-    assert_eq!(after(&live, &Outcome::Found, "04T13:00:00").1, Some(at("04T15:00:00")));
+    assert_eq!(after(&live, &AttemptOutcome::Found, "04T13:00:00").1, Some(at("04T15:00:00")));
 }
 
 #[test]
@@ -265,7 +274,7 @@ fn what_is_refused_is_kept_for_later_and_never_lost_by_waiting() {
         task.attempts = attempts;
         task
     };
-    let refused = Outcome::Refused { class: "auth_failed", detail: "no".to_owned(), until: None };
+    let refused = AttemptOutcome::Refused { class: "auth_failed", detail: "no".to_owned(), until: None };
     assert_eq!(after(&pending, &refused, "02T14:20:00"), (PENDING, Some(at("02T14:25:00"))));
     assert_eq!(after(&often(9), &refused, "02T14:20:00").1, Some(at("02T15:20:00")));
     // not beyond the provider's retention
@@ -273,7 +282,8 @@ fn what_is_refused_is_kept_for_later_and_never_lost_by_waiting() {
     assert_eq!(after(&often(9), &refused, "12T14:00:00").1, Some(at("13T11:20:00")));
     assert_eq!(after(&often(30), &refused, "12T14:00:00"), (ArtifactState::Failed, None));
     // a stated instant says nothing about the session the first time, and uses up no try
-    let limited = Outcome::Refused { class: "rate_limited", detail: "no".to_owned(), until: Some(at("02T14:30:00")) };
+    let limited =
+        AttemptOutcome::Refused { class: "rate_limited", detail: "no".to_owned(), until: Some(at("02T14:30:00")) };
     assert_eq!(after(&pending, &limited, "02T14:20:00").1, Some(at("02T14:30:00")));
     assert_eq!(after(&often(3), &limited, "02T14:20:00").1, Some(at("02T14:50:00")));
     let mut waiting = pending.clone();

@@ -31,7 +31,7 @@ const LONGEST_REST: Duration = Duration::from_mins(5);
 pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>, bell: Arc<Notify>) {
     let listed: Vec<SessionStream> = source.session_streams.iter().map(PlannedStream::listed).collect();
     let mut sleep = SHORTEST_SLEEP.mul_f64(poller.dice.unit());
-    let mut is_enlisted = false;
+    let mut is_enqueued = false;
     let mut rests = Rests::default();
     loop {
         tokio::select! {
@@ -40,9 +40,9 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>, be
             () = bell.notified() => rests.end_what_is_wanted(&poller, &source).await,
             () = tokio::time::sleep(sleep) => {}
         }
-        if !is_enlisted {
-            match artifact::enlist_stored(&poller.pool, source.id, &listed, poller.clock.now()).await {
-                Ok(()) => is_enlisted = true,
+        if !is_enqueued {
+            match artifact::enqueue_stored(&poller.pool, source.id, &listed, poller.clock.now()).await {
+                Ok(()) => is_enqueued = true,
                 Err(error) => {
                     tracing::error!(source = %source.slug, error = ?error, "stored sessions were not enqueued");
                     sleep = AFTER_TROUBLE;

@@ -212,8 +212,8 @@ impl Work<'_> {
     ) -> Result<Rebuilt, StoreError> {
         let StoredArtifact { task, parts, .. } = self.stored;
         let facts = BTreeMap::new();
-        // oddities were counted when the record was fetched
-        let content = Content { found, raw, rejects, oddities: &[], facts: &facts };
+        // drift was counted when the record was fetched
+        let content = Content { found, raw, rejects, drift: &[], facts: &facts };
         let context = SaveContext {
             task,
             run_id: parts.last().map_or(0, |part| part.run_id),

@@ -16,10 +16,10 @@ use crate::store::StoreError;
 use crate::store::artifact::SessionStream;
 use crate::store::artifact::rebuild::{self, Part, Rebuilt};
 use crate::store::field_presence::FieldBook;
-use crate::store::hold::Hold;
 use crate::store::page::{self, SaveContext};
 use crate::store::reject::{self, Resolution, StoredReject};
 use crate::store::replay as kept;
+use crate::store::write_guard::WriteGuard;
 
 /// Rejects read at once.
 const CHUNK: i64 = 100;
@@ -49,7 +49,7 @@ pub async fn all_rejects(
 /// Retries one reject, and stores the result.
 pub async fn reject(poller: &Poller, source: &Source, stored: &StoredReject) -> Result<ReplayOutcome, StoreError> {
     let now = poller.clock.now();
-    let outcome = match stored.place.stream {
+    let outcome = match stored.stream_key.stream {
         Stream::Sessions => session(poller, source, stored, now).await?,
         _ => part(poller, source, stored, now).await?,
     };
@@ -77,7 +77,7 @@ async fn session(
     let id = record.session.provider_session_id.clone();
     let streams: Vec<SessionStream> = source.session_streams.iter().map(PlannedStream::listed).collect();
     let context = SaveContext {
-        hold: &Hold::Replay(stored.place),
+        guard: &WriteGuard::Replay(stored.stream_key),
         run_id: stored.run_id,
         tally: None,
         source_slug: &source.pseudonym_slug,
@@ -112,7 +112,7 @@ async fn part(
     now: DateTime<Utc>,
 ) -> Result<ReplayOutcome, StoreError> {
     let open = |code: &'static str, detail: &str| Ok(ReplayOutcome::StillRejected(still(stored, code, detail)));
-    let stream = stored.place.stream;
+    let stream = stored.stream_key.stream;
     let Some(session) = stored.provider_session_id.as_deref() else {
         return open("no_session", "its session is unknown");
     };
@@ -168,7 +168,7 @@ fn name_of(
     session: &crate::model::artifact::SessionRef,
 ) -> Result<String, Box<Reject>> {
     use crate::model::artifact::{Artifact, ArtifactRequest};
-    match stored.place.stream {
+    match stored.stream_key.stream {
         Stream::Participants => {
             let request = ArtifactRequest {
                 session,

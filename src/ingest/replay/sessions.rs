@@ -15,10 +15,10 @@ use crate::model::page::{Page, Record};
 use crate::model::stream::Stream;
 use crate::store::artifact::SessionStream;
 use crate::store::field_presence::FieldBook;
-use crate::store::hold::Hold;
 use crate::store::page::{self, SaveContext};
 use crate::store::replay::{self as kept, After, Beginning, StoredRecord};
-use crate::store::{Place, StoreError};
+use crate::store::write_guard::WriteGuard;
+use crate::store::{StoreError, StreamKey};
 
 /// Records read at once.
 const CHUNK: i64 = 200;
@@ -30,9 +30,9 @@ pub(super) async fn replay(
     watcher: &dyn Watcher,
 ) -> Result<StreamReplay, StoreError> {
     let pool = &poller.pool;
-    let place = Place { source_id: source.id, stream: Stream::Sessions };
-    let total = u64::try_from(kept::count(pool, place).await?).unwrap_or_default();
-    let fields = FieldBook::load(pool, place, &source.dropped_fields).await?;
+    let stream_key = StreamKey { source_id: source.id, stream: Stream::Sessions };
+    let total = u64::try_from(kept::count(pool, stream_key).await?).unwrap_or_default();
+    let fields = FieldBook::load(pool, stream_key, &source.dropped_fields).await?;
     let mut told = StreamReplay::new(source, Stream::Sessions);
     let mut after: Option<After> = None;
     loop {
@@ -42,13 +42,13 @@ pub(super) async fn replay(
             return Ok(told);
         }
         let mut chunk = Chunk { poller, source, fields: &fields, folded: Vec::new(), people: BTreeMap::new() };
-        kept::each_version(pool, place, after.as_ref(), CHUNK, |version| chunk.take(version)).await?;
+        kept::each_version(pool, stream_key, after.as_ref(), CHUNK, |version| chunk.take(version)).await?;
         let Some(last) = chunk.folded.last() else { break };
         after = Some(After { newest_at: last.newest_at, id: last.id.clone() });
         told.records += chunk.folded.len() as u64;
-        chunk.save(place, &mut told).await?;
+        chunk.save(stream_key, &mut told).await?;
     }
-    remove_unsupported(poller, place, &mut told).await?;
+    remove_unsupported(poller, stream_key, &mut told).await?;
     Ok(told)
 }
 
@@ -109,15 +109,15 @@ impl Chunk<'_> {
             Some(before) => before.session.followed_by(newer.session),
             None => newer.session,
         };
-        // oddities were counted when the record was fetched
-        folded.record = Some(Record { raw: newer.raw, session, oddities: Vec::new(), alone });
+        // drift was counted when the record was fetched
+        folded.record = Some(Record { raw: newer.raw, session, drift: Vec::new(), alone });
     }
 
-    async fn save(self, place: Place, told: &mut StreamReplay) -> Result<(), StoreError> {
+    async fn save(self, stream_key: StreamKey, told: &mut StreamReplay) -> Result<(), StoreError> {
         let pool = &self.poller.pool;
-        kept::restore_people(pool, place.source_id, &self.people).await?;
+        kept::restore_people(pool, stream_key.source_id, &self.people).await?;
         let ids: Vec<&str> = self.folded.iter().map(|folded| folded.id.as_str()).collect();
-        let known: HashSet<String> = kept::known(pool, place.source_id, &ids).await?.into_iter().collect();
+        let known: HashSet<String> = kept::known(pool, stream_key.source_id, &ids).await?.into_iter().collect();
         let beginnings = self.folded.iter().map(|folded| Beginning {
             id: folded.id.clone(),
             first_at: folded.first_at,
@@ -139,7 +139,7 @@ impl Chunk<'_> {
         let count = |n: i64| u64::try_from(n).unwrap_or_default();
         for ((fetched_at, is_known), (run_id, page)) in groups {
             let context = SaveContext {
-                hold: &Hold::Replay(place),
+                guard: &WriteGuard::Replay(stream_key),
                 run_id,
                 tally: None,
                 source_slug: &self.source.pseudonym_slug,
@@ -155,14 +155,14 @@ impl Chunk<'_> {
             told.unchanged += count(saved.unchanged_count);
             told.refused += count(saved.rejected_count);
         }
-        kept::restore_beginnings(pool, place.source_id, &beginnings).await
+        kept::restore_beginnings(pool, stream_key.source_id, &beginnings).await
     }
 }
 
 /// Removes sessions without a raw record. If that is most of the stored ones, the raw records are assumed to be
 /// lost instead.
-async fn remove_unsupported(poller: &Poller, place: Place, told: &mut StreamReplay) -> Result<(), StoreError> {
-    let found = kept::unsupported(&poller.pool, place.source_id).await?;
+async fn remove_unsupported(poller: &Poller, stream_key: StreamKey, told: &mut StreamReplay) -> Result<(), StoreError> {
+    let found = kept::unsupported(&poller.pool, stream_key.source_id).await?;
     if found.sessions == 0 {
         return Ok(());
     }
@@ -173,6 +173,6 @@ async fn remove_unsupported(poller: &Poller, place: Place, told: &mut StreamRepl
         ));
         return Ok(());
     }
-    told.removed = kept::remove_unsupported(&poller.pool, place).await?;
+    told.removed = kept::remove_unsupported(&poller.pool, stream_key).await?;
     Ok(())
 }

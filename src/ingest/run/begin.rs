@@ -5,15 +5,15 @@ use tokio::time::Instant;
 
 use crate::ingest::account::AccountWitness;
 use crate::ingest::artifact::PlannedStream;
-use crate::ingest::keeper::Keeper;
+use crate::ingest::lease_renewal::LeaseRenewal;
 use crate::ingest::run::{MAX_CUTS, Run};
 use crate::ingest::{Poller, Source};
 use crate::model::time::{Window, to_micros};
 use crate::store::backfill::{Purpose, Unit, claim};
 use crate::store::field_presence::FieldBook;
-use crate::store::hold::Hold;
 use crate::store::lease::Lease;
 use crate::store::run::{self as journal, Pace, Progress};
+use crate::store::write_guard::WriteGuard;
 use crate::store::{StoreError, hole, present};
 
 /// Splits of doubtful windows in the run of a unit: from a month down to a minute, with some reserve, since no
@@ -41,11 +41,11 @@ impl<'a> Run<'a> {
         let now = poller.clock.now();
         let run_id = journal::start(&poller.pool, &lease, target, now).await?;
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
-        let hold = Hold::Lease(lease);
+        let guard = WriteGuard::Lease(lease);
         let accepted = hole::accepted(&poller.pool, lease.source_id, lease.stream).await?;
-        let fields = FieldBook::load(&poller.pool, hold.place(), &source.dropped_fields).await?;
-        let keeper = Keeper::of_lease(&poller.pool, lease);
-        let run = Self::new(poller, source, hold, (run_id, to_micros(now)), keeper);
+        let fields = FieldBook::load(&poller.pool, guard.stream_key(), &source.dropped_fields).await?;
+        let renewal = LeaseRenewal::of_lease(&poller.pool, lease);
+        let run = Self::new(poller, source, guard, (run_id, to_micros(now)), renewal);
         Ok(Self { fields, accepted, database_clock, ..run })
     }
 
@@ -61,25 +61,32 @@ impl<'a> Run<'a> {
         let now = poller.clock.now();
         let run_id = claim::start_run(&poller.pool, &unit, purpose.as_str(), window, now).await?;
         tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
-        let fields = FieldBook::load(&poller.pool, unit.place, &source.dropped_fields).await?;
+        let fields = FieldBook::load(&poller.pool, unit.stream_key, &source.dropped_fields).await?;
         let stop = poller.stop.child_token();
-        let keeper = Keeper::of_unit(&poller.pool, unit, stop.clone());
-        let run = Self::new(poller, source, Hold::Unit(unit), (run_id, to_micros(now)), keeper);
-        Ok(Self { connector: &*source.past, cuts_left: MAX_CUTS_OF_UNIT, stop, fields, database_clock, ..run })
+        let renewal = LeaseRenewal::of_unit(&poller.pool, unit, stop.clone());
+        let run = Self::new(poller, source, WriteGuard::Unit(unit), (run_id, to_micros(now)), renewal);
+        Ok(Self {
+            connector: &*source.backfill_connector,
+            cuts_left: MAX_CUTS_OF_UNIT,
+            stop,
+            fields,
+            database_clock,
+            ..run
+        })
     }
 
     fn new(
         poller: &'a Poller,
         source: &'a Source,
-        hold: Hold,
+        guard: WriteGuard,
         (id, began_at): (i64, DateTime<Utc>),
-        keeper: Keeper,
+        renewal: LeaseRenewal,
     ) -> Self {
         Self {
             poller,
             source,
             connector: &*source.connector,
-            hold,
+            guard,
             stop: poller.stop.clone(),
             id,
             began_at,
@@ -100,7 +107,7 @@ impl<'a> Run<'a> {
             listed: None,
             account: AccountWitness::default(),
             session_streams: source.session_streams.iter().map(PlannedStream::listed).collect(),
-            keeper,
+            renewal,
             database_clock: None,
         }
     }

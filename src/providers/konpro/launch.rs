@@ -45,7 +45,7 @@ impl Actions for KonPro {
 }
 
 fn started(answer: &Answer) -> Option<StreamingSession> {
-    let ignored = listing::oddities_of(answer);
+    let ignored = listing::drift_of(answer);
     let envelope = members(&answer.body)?;
     // without an envelope the answer itself is the session
     let data = envelope.get("data").map_or(answer.body.as_str(), |data| data.get());

@@ -48,7 +48,7 @@ struct KonPro {
 
 /// Position of a page in the list.
 #[derive(Debug, Serialize, Deserialize)]
-struct Position {
+struct ListPosition {
     page: PageRef,
     /// Number of records on the previous pages.
     seen: u64,
@@ -68,7 +68,7 @@ impl Connector for KonPro {
         if stream != Stream::Sessions {
             return Err(no_such_stream(stream));
         }
-        let first = Position { page: PageRef::Page(1), seen: 0 };
+        let first = ListPosition { page: PageRef::Page(1), seen: 0 };
         let position = listing::read_position(request.cursor)?.unwrap_or(first);
         let range = listing::wider(request.window, client::BORDER);
         let mut answer = client::list_sessions(&self.api, &range, &position.page, self.page_size).await?;
@@ -97,8 +97,8 @@ impl Connector for KonPro {
     }
 
     fn read_record(&self, stored: StoredBytes<'_>) -> Result<Record, Reject> {
-        let read = listing::record_of(stored.bytes, |raw, oddities| {
-            normalize::session(raw, stored.now, stored.is_partial, oddities)
+        let read = listing::record_of(stored.bytes, |raw, drift| {
+            normalize::session(raw, stored.now, stored.is_partial, drift)
         });
         read.map_err(|reject| Reject { is_partial: stored.is_partial, ..reject })
     }
@@ -116,10 +116,10 @@ impl Connector for KonPro {
     }
 }
 
-fn page_of(answer: SessionsAnswer, position: &Position, now: DateTime<Utc>) -> Page {
+fn page_of(answer: SessionsAnswer, position: &ListPosition, now: DateTime<Utc>) -> Page {
     let is_active_list = answer.is_active_list;
     let onward = onward(&answer, position);
-    let mut page = answer.listing.into_page(|raw, oddities| normalize::session(raw, now, is_active_list, oddities));
+    let mut page = answer.listing.into_page(|raw, drift| normalize::session(raw, now, is_active_list, drift));
     for reject in &mut page.rejects {
         reject.is_partial = is_active_list;
     }
@@ -131,7 +131,7 @@ fn page_of(answer: SessionsAnswer, position: &Position, now: DateTime<Utc>) -> P
 /// Returns where the list continues. A token is preferred to numbers. After the first token, the end is a page
 /// without one; an empty page may come before, unless as many records were received as the vendor counts. By number,
 /// only the count of received records matters: the vendor may have reduced the page size.
-fn onward(answer: &SessionsAnswer, position: &Position) -> Onward {
+fn onward(answer: &SessionsAnswer, position: &ListPosition) -> Onward {
     let rows = answer.listing.rows();
     let total = answer.listing.total;
     let seen = position.seen + rows;
@@ -141,10 +141,10 @@ fn onward(answer: &SessionsAnswer, position: &Position) -> Onward {
     }
     match (&answer.next_token, &position.page) {
         (Some(token), _) => {
-            Onward::Next(listing::write_position(&Position { page: PageRef::Token(token.clone()), seen }))
+            Onward::Next(listing::write_position(&ListPosition { page: PageRef::Token(token.clone()), seen }))
         }
         (None, PageRef::Page(number)) => {
-            let next = Position { page: PageRef::Page(number.saturating_add(1)), seen };
+            let next = ListPosition { page: PageRef::Page(number.saturating_add(1)), seen };
             listing::onward(rows, seen, total, &next)
         }
         (None, PageRef::Token(_)) => Onward::End,

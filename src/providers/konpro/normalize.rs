@@ -8,12 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::connector::record::{self, Fields, Oddities};
+use crate::connector::record::{self, DriftItems, Fields};
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::field::{FieldPresence, WatchedField};
-use crate::model::outcome::Outcome;
 use crate::model::page::Reject;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+use crate::model::session_outcome::SessionOutcome;
 use crate::model::time;
 
 /// Age after which a session that has not connected counts as never started.
@@ -40,13 +40,13 @@ static WATCHED: [WatchedField; 3] = [
 ];
 
 /// Reads one record as of `now`; `is_partial` where it comes from the list of active sessions.
-pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities: &Oddities) -> Result<Session, Reject> {
-    let fields = Fields::open(raw, oddities)?;
+pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, drift: &DriftItems) -> Result<Session, Reject> {
+    let fields = Fields::open(raw, drift)?;
     fields.expect(&FIELDS);
     let provider_session_id = fields.required_id("session_id")?;
     let created_at = fields.required_instant("created_at", &provider_session_id)?;
     let provider_status = fields.text("status");
-    let (duration, end) = length(&fields, created_at, oddities).unzip();
+    let (duration, end) = length(&fields, created_at, drift).unzip();
     let ran_until = end.filter(|end| *end > created_at);
     let state = match state(provider_status.as_deref(), created_at, ran_until, now) {
         SessionState::Unknown => SessionState::Unknown,
@@ -81,7 +81,7 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities:
         kind: SessionKind::Avatar,
         provider_status,
         state,
-        outcome: Outcome::NotApplicable,
+        outcome: SessionOutcome::NotApplicable,
         is_flagged_unresolved: None,
         channel: None,
         person: None,
@@ -110,13 +110,13 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, oddities:
 
 /// Returns the duration in seconds and the resulting end. A duration that leads past every sane instant is a unit
 /// mistake: it is counted and left out.
-fn length(fields: &Fields<'_>, created_at: DateTime<Utc>, oddities: &Oddities) -> Option<(Decimal, DateTime<Utc>)> {
+fn length(fields: &Fields<'_>, created_at: DateTime<Utc>, drift: &DriftItems) -> Option<(Decimal, DateTime<Utc>)> {
     let seconds = fields.amount("duration")?;
     let micros = seconds.checked_mul(Decimal::from(1_000_000)).and_then(|micros| micros.trunc().to_i64());
     let end = micros.and_then(|micros| created_at.checked_add_signed(TimeDelta::microseconds(micros)));
     let end = end.and_then(time::sane);
     if end.is_none() {
-        oddities.count("unreadable_value", "/duration", "");
+        drift.count("unreadable_value", "/duration", "");
     }
     Some((seconds, end?))
 }

@@ -24,7 +24,7 @@ pub(super) struct SessionsAnswer {
 
 /// Returns the vendor's error code where the answer is an error in spite of its status.
 pub(super) fn error_code(answer: &Answer) -> Option<String> {
-    let ignored = listing::oddities_of(answer);
+    let ignored = listing::drift_of(answer);
     let envelope = Fields::open(&answer.body, &ignored).ok()?;
     if let Some(code) = envelope.text("code") {
         return (code != SUCCESS).then_some(code);
@@ -47,15 +47,15 @@ pub(super) fn sessions(answer: &Answer) -> Option<SessionsAnswer> {
     let history = list("data").filter(|(_, null)| null.is_none() || !lists.contains_key("sessions"));
     let is_active_list = history.is_none();
     let (records, null) = history.or_else(|| list("sessions"))?;
-    let oddities = listing::oddities_of(answer);
-    let fields = Fields::open(envelope, &oddities).ok()?;
+    let drift = listing::drift_of(answer);
+    let fields = Fields::open(envelope, &drift).ok()?;
     let total = listing::envelope_count(&fields, "total");
     let next_token = fields.text("next_pagination_token");
     let listing = Listing {
         records: records.into_iter().map(ToOwned::to_owned).collect(),
         total,
         provider_now: answer.provider_now,
-        oddities,
+        drift,
         null,
         room: answer.room.clone(),
     };

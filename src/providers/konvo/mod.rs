@@ -62,7 +62,7 @@ struct Konvo {
 /// Position of a page in the list. The first page has none: it is requested without a number.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Position {
+enum ListPosition {
     /// The second page while the base is not known, with the ids of the first to compare.
     Second { first_ids: Vec<String> },
     /// A page by its number, with the number of records before it.
@@ -97,8 +97,8 @@ impl Connector for Konvo {
         let range = range(&listing::wider(request.window, BORDER), request.now);
         let mut page = match listing::read_position(request.cursor)? {
             None => self.first_page(&range).await?,
-            Some(Position::Numbered { number, seen }) => self.numbered_page(&range, number, seen).await?,
-            Some(Position::Second { first_ids }) => self.second_page(&range, &first_ids).await?,
+            Some(ListPosition::Numbered { number, seen }) => self.numbered_page(&range, number, seen).await?,
+            Some(ListPosition::Second { first_ids }) => self.second_page(&range, &first_ids).await?,
         };
         let from = request.window.from.trunc_subsecs(3);
         if let Some(meaning) = normalize::filter_meaning(&page, from) {
@@ -153,8 +153,8 @@ impl Konvo {
         let listing = self.list(range, None, self.limit).await?.into_page_of_list(true)?;
         let seen = listing.rows();
         let next = match self.page_base() {
-            Some(1) => Position::Numbered { number: 2, seen },
-            _ => Position::Second { first_ids: listing.ids("id") },
+            Some(1) => ListPosition::Numbered { number: 2, seen },
+            _ => ListPosition::Second { first_ids: listing.ids("id") },
         };
         Ok(self.page_of(listing, seen, &next))
     }
@@ -162,7 +162,7 @@ impl Konvo {
     async fn numbered_page(&self, range: &Range, number: u32, seen: u64) -> Result<Page, PullError> {
         let listing = self.list(range, Some(number), self.limit).await?.into_page_of_list(false)?;
         let seen = seen + listing.rows();
-        Ok(self.page_of(listing, seen, &Position::Numbered { number: number.saturating_add(1), seen }))
+        Ok(self.page_of(listing, seen, &ListPosition::Numbered { number: number.saturating_add(1), seen }))
     }
 
     /// Fetches the second page, by either number. An unclear comparison loses nothing: the records are kept but not
@@ -182,10 +182,10 @@ impl Konvo {
             }
             Comparison::Disjoint => {
                 let seen = first_rows + listing.rows();
-                (0, self.page_of(listing, seen, &Position::Numbered { number: 2, seen }))
+                (0, self.page_of(listing, seen, &ListPosition::Numbered { number: 2, seen }))
             }
             Comparison::Unclear => {
-                let next = Position::Numbered { number: 2, seen: first_rows };
+                let next = ListPosition::Numbered { number: 2, seen: first_rows };
                 return Ok(self.page_of(listing, first_rows, &next));
             }
         };
@@ -194,7 +194,7 @@ impl Konvo {
         Ok(page)
     }
 
-    fn page_of(&self, listing: Listing, seen: u64, next: &Position) -> Page {
+    fn page_of(&self, listing: Listing, seen: u64, next: &ListPosition) -> Page {
         let onward = listing::onward(listing.rows(), seen, listing.total, next);
         let mut page = listing.into_page(normalize::session);
         (page.next, page.past_end) = onward.into_cursors();

@@ -10,14 +10,14 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
-use crate::connector::record::{Fields, Oddities};
+use crate::connector::record::{DriftItems, Fields};
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, SenderRole, TrailStep};
-use crate::model::outcome::Outcome;
 use crate::model::page::{Page, Reject};
 use crate::model::person::PersonRef;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+use crate::model::session_outcome::SessionOutcome;
 use crate::providers::konvo::watched;
 use crate::providers::listing::content_id;
 
@@ -63,8 +63,8 @@ const STATE_FIELDS: [&str; 4] = ["session_id", "sub_intent_type", "trail", "type
 const MESSAGE_FIELDS: [&str; 5] = ["created_at", "initiator_origin", "message", "message_id", "session_id"];
 
 /// Reads one record.
-pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject> {
-    let fields = Fields::open(raw, oddities)?;
+pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> {
+    let fields = Fields::open(raw, drift)?;
     fields.expect(&FIELDS);
     let provider_session_id = fields.required_id("id")?;
     let created_at = fields.required_instant("created_at", &provider_session_id)?;
@@ -75,7 +75,7 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
     let flag = |name| status.as_ref().and_then(|status| status.flag(name));
     let instant = |name| status.as_ref().and_then(|status| status.instant(name));
     let (completed, unresolved) = (flag("completed"), flag("unresolved"));
-    let messages = messages(&fields, oddities);
+    let messages = messages(&fields, drift);
     let newest = messages.iter().flatten().filter_map(|message| message.sent_at).max();
     let last_message_at = instant("last_message_date").or(newest);
     let completed_at = instant("completed_at").filter(|_| completed == Some(true));
@@ -84,8 +84,8 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
     if let Some(state) = &state {
         state.expect(&STATE_FIELDS);
     }
-    let trail = state.as_ref().and_then(|state| trail(state, oddities));
-    let channel = channel(&fields, oddities);
+    let trail = state.as_ref().and_then(|state| trail(state, drift));
+    let channel = channel(&fields, drift);
     let present = watched::fields(&watched::Read {
         has_channel: channel.is_some(),
         status: status.is_some().then_some([completed.is_some(), unresolved.is_some(), last_updated.is_some()]),
@@ -101,7 +101,7 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
             Some(false) => SessionState::Open,
             None => SessionState::Unknown,
         },
-        outcome: Outcome::from_flags(completed, unresolved),
+        outcome: SessionOutcome::from_flags(completed, unresolved),
         is_flagged_unresolved: unresolved,
         channel,
         person: person(&fields),
@@ -113,7 +113,7 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
         ended_at_source: completed_at.map(|_| EndSource::Provider),
         completed_at,
         last_activity_at: last_updated.or(last_message_at),
-        duration_seconds: duration_seconds(created_at, completed_at, last_message_at, oddities),
+        duration_seconds: duration_seconds(created_at, completed_at, last_message_at, drift),
         provider_minutes: None,
         max_concurrent_participants: None,
         provider_updated_at: last_updated,
@@ -140,10 +140,10 @@ fn person(fields: &Fields<'_>) -> Option<PersonRef> {
     named("contact", "contact_id").or_else(|| named("external_user", "external_user_id"))
 }
 
-fn channel(fields: &Fields<'_>, oddities: &Oddities) -> Option<String> {
+fn channel(fields: &Fields<'_>, drift: &DriftItems) -> Option<String> {
     let channel = fields.text("channel")?;
     if channel.chars().count() > MAX_CHANNEL_CHARS {
-        oddities.count("unreadable_value", "/channel", "too long");
+        drift.count("unreadable_value", "/channel", "too long");
         return None;
     }
     Some(channel)
@@ -155,7 +155,7 @@ fn duration_seconds(
     created_at: DateTime<Utc>,
     completed_at: Option<DateTime<Utc>>,
     last_message_at: Option<DateTime<Utc>>,
-    oddities: &Oddities,
+    drift: &DriftItems,
 ) -> Option<Decimal> {
     let (end, path) = match completed_at {
         Some(end) => (end, "/status/completed_at"),
@@ -163,7 +163,7 @@ fn duration_seconds(
     };
     let micros = (end - created_at).num_microseconds()?;
     if micros < 0 {
-        oddities.count("unreadable_value", path, "before created_at");
+        drift.count("unreadable_value", path, "before created_at");
         return None;
     }
     Some(Decimal::new(micros, 6).normalize())
@@ -185,14 +185,14 @@ fn extension(fields: &Fields<'_>, state: Option<&Fields<'_>>, trail: Option<&[Tr
 
 /// Returns the messages in the provider's order; of two with the same id the later one counts. `None` where the
 /// record holds no list of them.
-fn messages(fields: &Fields<'_>, oddities: &Oddities) -> Option<Vec<Message>> {
+fn messages(fields: &Fields<'_>, drift: &DriftItems) -> Option<Vec<Message>> {
     let mut messages: Vec<Message> = Vec::new();
     let mut places: HashMap<ProviderRecordId, usize> = HashMap::new();
     for (position, raw) in (0_i32..).zip(fields.list("messages")?) {
         let Some(element) = fields.element("messages", raw) else { continue };
-        let message = message(&element, position, oddities);
+        let message = message(&element, position, drift);
         if let Some(place) = places.get(&message.provider_message_id) {
-            oddities.count("unreadable_value", "/messages/message_id", "duplicate");
+            drift.count("unreadable_value", "/messages/message_id", "duplicate");
             messages[*place] = message;
         } else {
             places.insert(message.provider_message_id.clone(), messages.len());
@@ -203,7 +203,7 @@ fn messages(fields: &Fields<'_>, oddities: &Oddities) -> Option<Vec<Message>> {
     Some(messages)
 }
 
-fn message(element: &Fields<'_>, position: i32, oddities: &Oddities) -> Message {
+fn message(element: &Fields<'_>, position: i32, drift: &DriftItems) -> Message {
     element.expect(&MESSAGE_FIELDS);
     let sent_at = element.instant("created_at");
     let provider_origin = element.text("initiator_origin");
@@ -211,7 +211,7 @@ fn message(element: &Fields<'_>, position: i32, oddities: &Oddities) -> Message 
     let body = element.full_text("message");
     let given = element.text("message_id").and_then(|text| ProviderRecordId::parse(&text).ok());
     let provider_message_id = given.unwrap_or_else(|| {
-        oddities.count("unreadable_value", "/messages/message_id", "missing");
+        drift.count("unreadable_value", "/messages/message_id", "missing");
         let sent_at = sent_at.map(|at| at.to_rfc3339()).unwrap_or_default();
         let origin = provider_origin.as_deref().unwrap_or_default();
         content_id(&[origin, &sent_at, body.as_deref().unwrap_or_default(), &position.to_string()])
@@ -243,10 +243,10 @@ fn sender_role(origin: Option<&str>) -> SenderRole {
 }
 
 /// Returns the trail, where the state has one.
-fn trail(state: &Fields<'_>, oddities: &Oddities) -> Option<Vec<TrailStep>> {
+fn trail(state: &Fields<'_>, drift: &DriftItems) -> Option<Vec<TrailStep>> {
     let steps = state.list("trail")?.into_iter().map(|raw| {
         if nesting(raw.get()) > MAX_STEP_DEPTH {
-            oddities.count("unreadable_value", "/state/trail", "too deep");
+            drift.count("unreadable_value", "/state/trail", "too deep");
             return TrailStep { step_type: None, step: "null".to_owned() };
         }
         let fields = state.element("trail", raw);

@@ -11,13 +11,13 @@ use crate::providers::listing::{self, Listing};
 pub(super) fn sessions(answer: &Answer) -> Option<Listing> {
     let envelope = members(&answer.body)?;
     let (records, null) = listing::list_or_null(answer, envelope.get("result")?)?;
-    let oddities = listing::oddities_of(answer);
-    let total = listing::envelope_count(&Fields::open(&answer.body, &oddities).ok()?, "count");
+    let drift = listing::drift_of(answer);
+    let total = listing::envelope_count(&Fields::open(&answer.body, &drift).ok()?, "count");
     Some(Listing {
         records: records.into_iter().map(ToOwned::to_owned).collect(),
         total,
         provider_now: answer.provider_now,
-        oddities,
+        drift,
         null,
         room: answer.room.clone(),
     })

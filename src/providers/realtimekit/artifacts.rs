@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use crate::connector::ArtifactPolicy;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::no_such_stream;
-use crate::connector::record::Oddities;
+use crate::connector::record::DriftItems;
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::stream::Stream;
 use crate::providers::listing::FACT_PAGE_BASE;
@@ -54,14 +54,14 @@ pub(super) fn read(
     request: &ArtifactRequest<'_>,
 ) -> Result<Option<ArtifactPage>, PullError> {
     let text = String::from_utf8_lossy(bytes);
-    let oddities = Oddities::default();
+    let drift = DriftItems::default();
     let page = match stream {
         Stream::Sessions => return Err(no_such_stream(stream)),
         Stream::Chat => return read_file(FileKind::Chat, bytes, request),
         Stream::Transcript => return read_file(FileKind::Transcript, bytes, request),
         Stream::Summary => return read_file(FileKind::Summary, bytes, request),
         Stream::Participants => {
-            let (list, rejects) = match participant::participant(&text, &oddities) {
+            let (list, rejects) = match participant::participant(&text, &drift) {
                 Ok(participant) => (vec![participant], Vec::new()),
                 Err(reject) => (Vec::new(), vec![reject]),
             };
@@ -69,10 +69,10 @@ pub(super) fn read(
         }
         Stream::Quality => {
             let peer = request.participant.ok_or_else(|| PullError::contract("peer report", NO_PRESENCE))?;
-            ArtifactPage::of(Artifact::Quality(quality::report(peer, text.into_owned(), &oddities)))
+            ArtifactPage::of(Artifact::Quality(quality::report(peer, text.into_owned(), &drift)))
         }
     };
-    Ok(Some(ArtifactPage { oddities: oddities.into_inner(), ..page }))
+    Ok(Some(ArtifactPage { drift: drift.into_inner(), ..page }))
 }
 
 /// Error of a report without a presence.
@@ -106,19 +106,19 @@ impl RealtimeKit {
         };
         let (next, past_end) = step.onward.into_cursors();
         let listing = step.answer.listing;
-        let (total, mut odd) = (listing.total, listing.oddities.into_inner());
+        let (total, mut odd) = (listing.total, listing.drift.into_inner());
         let (mut participants, mut rejects) = (Vec::new(), Vec::new());
         for raw in listing.records {
-            let oddities = Oddities::default();
-            match participant::participant(raw.get(), &oddities) {
+            let drift = DriftItems::default();
+            match participant::participant(raw.get(), &drift) {
                 Ok(participant) => participants.push(participant),
                 Err(reject) => rejects.push(reject),
             }
-            odd.extend(oddities.into_inner());
+            odd.extend(drift.into_inner());
         }
         Ok(ArtifactAnswer::Content(Box::new(ArtifactPage {
             rejects,
-            oddities: odd,
+            drift: odd,
             next,
             past_end,
             page_size: step.page_size,
@@ -161,11 +161,11 @@ impl RealtimeKit {
         let peer = request.participant;
         let peer = peer.ok_or_else(|| PullError::contract("peer report", NO_PRESENCE))?;
         let report = client::report(&self.depth_api, &self.sessions_path, peer).await?;
-        let Some(client::Report { record, oddities }) = report else {
+        let Some(client::Report { record, drift }) = report else {
             return Ok(ArtifactAnswer::Absent(Absence::NotFound));
         };
-        let report = quality::report(peer, record, &oddities);
+        let report = quality::report(peer, record, &drift);
         let page = ArtifactPage::of(Artifact::Quality(report));
-        Ok(ArtifactAnswer::Content(Box::new(ArtifactPage { oddities: oddities.into_inner(), ..page })))
+        Ok(ArtifactAnswer::Content(Box::new(ArtifactPage { drift: drift.into_inner(), ..page })))
     }
 }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::{Answer, ApiClient};
-use crate::connector::record::Oddities;
+use crate::connector::record::DriftItems;
 use crate::model::artifact::Absence;
 use crate::model::id::ProviderRecordId;
 use crate::model::time::Window;
@@ -151,7 +151,7 @@ pub(super) async fn report(
     let Some(answer) = known(async { ask(api, &path?, &query).await }.await)? else { return Ok(None) };
     let record = wire::report(&answer).map(str::to_owned);
     let record = record.ok_or_else(|| listing::contract_error(api, &answer, "there is no object `data`"))?;
-    Ok(Some(Report { record, oddities: listing::oddities_of(&answer) }))
+    Ok(Some(Report { record, drift: listing::drift_of(&answer) }))
 }
 
 /// A received report.
@@ -159,8 +159,8 @@ pub(super) async fn report(
 pub(super) struct Report {
     /// The record.
     pub(super) record: String,
-    /// Oddities of the answer.
-    pub(super) oddities: Oddities,
+    /// DriftItems of the answer.
+    pub(super) drift: DriftItems,
 }
 
 /// Sends a GET; an answer that states a failure is an error.

@@ -22,7 +22,7 @@
 mod actions;
 mod artifacts;
 mod client;
-mod days;
+mod daily_totals;
 mod files;
 mod normalize;
 mod paging;
@@ -119,11 +119,11 @@ impl Connector for RealtimeKit {
         Ok(Count::of(listing.total))
     }
 
-    async fn days(&self, stream: Stream, request: PageRequest<'_>) -> Result<Option<Vec<DayTotal>>, PullError> {
+    async fn daily_totals(&self, stream: Stream, request: PageRequest<'_>) -> Result<Option<Vec<DayTotal>>, PullError> {
         if stream != Stream::Sessions {
             return Err(no_such_stream(stream));
         }
-        days::table(&self.api, &self.sessions_path, request.window).await
+        daily_totals::read(&self.api, &self.sessions_path, request.window).await
     }
 
     async fn fetch_session(&self, id: &ProviderRecordId, _: PageRequest<'_>) -> Result<Page, PullError> {

@@ -7,13 +7,13 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use crate::connector::record::{Fields, Oddities};
+use crate::connector::record::{DriftItems, Fields};
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::id::ProviderRecordId;
-use crate::model::outcome::Outcome;
 use crate::model::page::Reject;
 use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+use crate::model::session_outcome::SessionOutcome;
 
 /// RealtimeKit's own columns.
 static EXTENSION: ExtensionTable = ExtensionTable {
@@ -74,8 +74,8 @@ static WATCHED: [WatchedField; 8] = [
 ];
 
 /// Reads one record.
-pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject> {
-    let fields = Fields::open(raw, oddities)?;
+pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> {
+    let fields = Fields::open(raw, drift)?;
     fields.expect(&FIELDS);
     let provider_session_id = fields.required_id("id")?;
     let created_at = fields.required_instant("created_at", &provider_session_id)?;
@@ -107,11 +107,11 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
         kind: kind(&fields, session_type.as_deref()),
         provider_status,
         state,
-        outcome: Outcome::NotApplicable,
+        outcome: SessionOutcome::NotApplicable,
         is_flagged_unresolved: None,
         channel: None,
         person: None,
-        parent_provider_session_id: parent(&fields, oddities),
+        parent_provider_session_id: parent(&fields, drift),
         group_key: associated_id.clone(),
         created_at,
         started_at,
@@ -119,7 +119,7 @@ pub(super) fn session(raw: &str, oddities: &Oddities) -> Result<Session, Reject>
         ended_at_source: ended_at.map(|_| EndSource::Provider),
         completed_at: None,
         last_activity_at: ended_at.or(updated_at),
-        duration_seconds: ended_at.and_then(|ended_at| duration_seconds(started_at, ended_at, oddities)),
+        duration_seconds: ended_at.and_then(|ended_at| duration_seconds(started_at, ended_at, drift)),
         provider_minutes,
         max_concurrent_participants,
         provider_updated_at: updated_at,
@@ -168,20 +168,20 @@ fn kind(fields: &Fields<'_>, session_type: Option<&str>) -> SessionKind {
 }
 
 /// Returns the parent's id, if it could be the id of a session.
-fn parent(fields: &Fields<'_>, oddities: &Oddities) -> Option<String> {
+fn parent(fields: &Fields<'_>, drift: &DriftItems) -> Option<String> {
     let text = fields.text("parent_session_id")?;
     if ProviderRecordId::parse(&text).is_err() {
-        oddities.count("unreadable_value", "/parent_session_id", "");
+        drift.count("unreadable_value", "/parent_session_id", "");
         return None;
     }
     Some(text)
 }
 
 /// Returns the time from start to end. An end before the beginning is counted and gives no duration.
-fn duration_seconds(started_at: DateTime<Utc>, ended_at: DateTime<Utc>, oddities: &Oddities) -> Option<Decimal> {
+fn duration_seconds(started_at: DateTime<Utc>, ended_at: DateTime<Utc>, drift: &DriftItems) -> Option<Decimal> {
     let micros = (ended_at - started_at).num_microseconds()?;
     if micros < 0 {
-        oddities.count("unreadable_value", "/ended_at", "before started_at");
+        drift.count("unreadable_value", "/ended_at", "before started_at");
         return None;
     }
     Some(Decimal::new(micros, 6).normalize())

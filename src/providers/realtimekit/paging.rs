@@ -38,7 +38,7 @@ pub(super) struct Step {
 
 /// Position of a page in the list.
 #[derive(Debug, Serialize, Deserialize)]
-struct Position {
+struct ListPosition {
     page_no: u32,
     /// Rows of the previous pages.
     seen: u64,
@@ -47,7 +47,7 @@ struct Position {
 impl Paging {
     /// Fetches the page at `cursor`.
     pub(super) async fn fetch(&self, api: &ApiClient, list: &List, cursor: Option<&Cursor>) -> Result<Step, PullError> {
-        let Some(position) = listing::read_position::<Position>(cursor)? else {
+        let Some(position) = listing::read_position::<ListPosition>(cursor)? else {
             return self.first_page(api, list).await;
         };
         let mut answer = self.page(api, list, position.page_no).await?;
@@ -99,7 +99,7 @@ impl Paging {
             // A concurrent walk may have learnt the same.
             let _ = self.base.set(base);
         }
-        Ok(self.step(answer, &Position { page_no: base.or(known).unwrap_or(1), seen: 0 }, learnt_base))
+        Ok(self.step(answer, &ListPosition { page_no: base.or(known).unwrap_or(1), seen: 0 }, learnt_base))
     }
 
     /// Compares with page 0, which is the first page if it holds other records than page 1. If it is refused, empty
@@ -137,10 +137,10 @@ impl Paging {
 
     /// Returns the page and its continuation. The provider's row number gives the progress, since it may have reduced
     /// the page size.
-    fn step(&self, answer: ListAnswer, position: &Position, learnt_base: Option<u32>) -> Step {
+    fn step(&self, answer: ListAnswer, position: &ListPosition, learnt_base: Option<u32>) -> Step {
         let rows = answer.listing.rows();
         let seen = answer.end_offset.unwrap_or(position.seen + rows);
-        let next = Position { page_no: position.page_no.saturating_add(1), seen };
+        let next = ListPosition { page_no: position.page_no.saturating_add(1), seen };
         let onward = listing::onward(rows, seen, answer.listing.total, &next);
         Step { answer, onward, page_size: u64::from(self.page_size), learnt_base }
     }

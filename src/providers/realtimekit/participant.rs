@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use crate::connector::record::{Fields, Oddities};
+use crate::connector::record::{DriftItems, Fields};
 use crate::model::page::Reject;
 use crate::model::participant::Participant;
 
@@ -35,16 +35,16 @@ pub(super) const FIELDS: [&str; 15] = [
 ];
 
 /// Reads one record.
-pub(super) fn participant(raw: &str, oddities: &Oddities) -> Result<Participant, Reject> {
-    let fields = Fields::open(raw, oddities)?;
+pub(super) fn participant(raw: &str, drift: &DriftItems) -> Result<Participant, Reject> {
+    let fields = Fields::open(raw, drift)?;
     fields.expect(&FIELDS);
     let provider_participant_id = fields.required_id("id")?;
-    let instant = |name: &str| instant(&fields, name, oddities);
+    let instant = |name: &str| instant(&fields, name, drift);
     let joined_at = instant("joined_at");
     let left_at = instant("left_at").filter(|left_at| {
         let is_before = joined_at.is_some_and(|joined_at| *left_at < joined_at);
         if is_before {
-            oddities.count("unreadable_value", "/left_at", "before joined_at");
+            drift.count("unreadable_value", "/left_at", "before joined_at");
         }
         !is_before
     });
@@ -57,7 +57,7 @@ pub(super) fn participant(raw: &str, oddities: &Oddities) -> Result<Participant,
         joined_at,
         left_at,
         // A present participant is not measured yet: this zero is no duration.
-        duration_ms: duration_ms(&fields, oddities).filter(|ms| *ms > 0 || left_at.is_some()),
+        duration_ms: duration_ms(&fields, drift).filter(|ms| *ms > 0 || left_at.is_some()),
         created_at: instant("created_at"),
         provider_updated_at: instant("updated_at"),
         raw: raw.as_bytes().to_vec(),
@@ -65,19 +65,19 @@ pub(super) fn participant(raw: &str, oddities: &Oddities) -> Result<Participant,
 }
 
 /// Reads an instant. Some have a stray quote at their end, which is dropped and counted.
-fn instant(fields: &Fields<'_>, name: &str, oddities: &Oddities) -> Option<DateTime<Utc>> {
+fn instant(fields: &Fields<'_>, name: &str, drift: &DriftItems) -> Option<DateTime<Utc>> {
     let at = fields.instant(name)?;
     if fields.text(name).is_some_and(|text| text.contains('"')) {
-        oddities.count("stray_quote", &format!("/{name}"), "");
+        drift.count("stray_quote", &format!("/{name}"), "");
     }
     Some(at)
 }
 
 /// Reads minutes as milliseconds, rounded half up.
-fn duration_ms(fields: &Fields<'_>, oddities: &Oddities) -> Option<i64> {
+fn duration_ms(fields: &Fields<'_>, drift: &DriftItems) -> Option<i64> {
     let minutes = fields.amount("duration")?;
     if minutes > Decimal::from(LONGEST_PRESENCE_MINUTES) {
-        oddities.count("unreadable_value", "/duration", "too large");
+        drift.count("unreadable_value", "/duration", "too large");
         return None;
     }
     let ms = minutes.checked_mul(Decimal::from(60_000))?;

@@ -6,14 +6,14 @@
 
 use rust_decimal::Decimal;
 
-use crate::connector::record::{Fields, Oddities};
+use crate::connector::record::{DriftItems, Fields};
 use crate::model::id::ProviderRecordId;
 use crate::model::quality::{MediaQuality, PeerQuality, PeerReport};
 use crate::providers::realtimekit::participant::FIELDS;
 
 /// Reads the record of the report on `peer`. Without any value there are no statistics.
-pub(super) fn report(peer: &ProviderRecordId, record: String, oddities: &Oddities) -> PeerReport {
-    let quality = Fields::open(&record, oddities).ok().and_then(|fields| {
+pub(super) fn report(peer: &ProviderRecordId, record: String, drift: &DriftItems) -> PeerReport {
+    let quality = Fields::open(&record, drift).ok().and_then(|fields| {
         fields.expect(&FIELDS);
         if fields.text("id").is_some_and(|id| id != peer.as_str()) {
             // Versions of the API differ in whose id this is; the requested one counts.
@@ -22,14 +22,14 @@ pub(super) fn report(peer: &ProviderRecordId, record: String, oddities: &Odditie
         let report = fields.object("peer_report")?;
         // surroundings and single samples have some 500 further fields, which are not used
         report.expect(&["metadata", "quality"]);
-        quality(&report, oddities)
+        quality(&report, drift)
     });
     PeerReport { provider_participant_id: peer.clone(), quality, raw: record.into_bytes() }
 }
 
-fn quality(report: &Fields<'_>, oddities: &Oddities) -> Option<PeerQuality> {
+fn quality(report: &Fields<'_>, drift: &DriftItems) -> Option<PeerQuality> {
     let figures = report.object("quality")?;
-    let media = |name| figures.object(name).map(|figures| media(&figures, name, oddities)).unwrap_or_default();
+    let media = |name| figures.object(name).map(|figures| media(&figures, name, drift)).unwrap_or_default();
     let found = PeerQuality {
         audio_out: media("audio_producer_cumulative"),
         audio_in: media("audio_consumer_cumulative"),
@@ -44,7 +44,7 @@ fn quality(report: &Fields<'_>, oddities: &Oddities) -> Option<PeerQuality> {
 }
 
 /// Reads the values of one medium in one direction.
-fn media(figures: &Fields<'_>, medium: &str, oddities: &Oddities) -> MediaQuality {
+fn media(figures: &Fields<'_>, medium: &str, drift: &DriftItems) -> MediaQuality {
     let mos = Scale { group: "quality_mos", least: Decimal::ONE, most: Decimal::from(5) };
     let loss = Scale { group: "packet_loss", least: Decimal::ZERO, most: Decimal::ONE };
     // A round trip of more than a minute is a mistake.
@@ -55,7 +55,7 @@ fn media(figures: &Fields<'_>, medium: &str, oddities: &Oddities) -> MediaQualit
         let number = figures.object(scale.group)?.decimal(name)?;
         if number < scale.least || number > scale.most {
             let path = format!("/peer_report/quality/{medium}/{}/{name}", scale.group);
-            oddities.count("unreadable_value", &path, "out of scale");
+            drift.count("unreadable_value", &path, "out of scale");
             return None;
         }
         Some(number)

@@ -23,7 +23,7 @@ pub(super) struct ListAnswer {
 
 /// Whether the answer states a failure.
 pub(super) fn is_failure(answer: &Answer) -> bool {
-    let ignored = listing::oddities_of(answer);
+    let ignored = listing::drift_of(answer);
     Fields::open(&answer.body, &ignored).is_ok_and(|envelope| envelope.flag("success") == Some(false))
 }
 
@@ -35,17 +35,17 @@ pub(super) fn list(answer: &Answer, name: &str) -> Option<ListAnswer> {
     let data = if is_null { Members::new() } else { members(whole.get())? };
     let list = if is_null { whole } else { *data.get(name)? };
     let (records, null) = listing::list_or_null(answer, list)?;
-    let oddities = listing::oddities_of(answer);
+    let drift = listing::drift_of(answer);
     let is_object = |raw: &&&RawValue| raw.get().starts_with('{');
     let paging = [&envelope, &data].into_iter().find_map(|holder| holder.get("paging").filter(is_object));
-    let paging = paging.and_then(|raw| Fields::open(raw.get(), &oddities).ok());
+    let paging = paging.and_then(|raw| Fields::open(raw.get(), &drift).ok());
     let number = |name| paging.as_ref().and_then(|paging| listing::envelope_count(paging, name));
     let (total, start_offset, end_offset) = (number("total_count"), number("start_offset"), number("end_offset"));
     let listing = Listing {
         records: records.into_iter().map(ToOwned::to_owned).collect(),
         total,
         provider_now: answer.provider_now,
-        oddities,
+        drift,
         null,
         room: answer.room.clone(),
     };
@@ -61,7 +61,7 @@ pub(super) fn session(answer: &Answer) -> Option<Listing> {
         records: vec![inner.unwrap_or(data).to_owned()],
         total: None,
         provider_now: answer.provider_now,
-        oddities: listing::oddities_of(answer),
+        drift: listing::drift_of(answer),
         null: None,
         room: answer.room.clone(),
     })
@@ -83,7 +83,7 @@ pub(super) fn link(answer: &Answer, name: LinkName) -> Result<Option<String>, &'
     if data == "null" {
         return Ok(None);
     }
-    let ignored = listing::oddities_of(answer);
+    let ignored = listing::drift_of(answer);
     let fields = Fields::open(data, &ignored).map_err(|_| "`data` is not an object")?;
     if let Some(name) = [name.snake, name.camel].into_iter().find(|name| fields.has(name)) {
         return Ok(fields.text(name).map(|link| link.trim().to_owned()));

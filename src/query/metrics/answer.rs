@@ -62,17 +62,18 @@ pub struct MetricRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows_link: Option<String>,
     /// The bucket.
-    pub bucket: Bucket,
+    pub bucket: TimeBucket,
     /// The bucket it is compared with; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous_bucket: Option<Bucket>,
+    pub previous_bucket: Option<TimeBucket>,
     /// Metric → value.
     pub values: BTreeMap<&'static str, Value>,
 }
 
 /// A half-open range of time.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Bucket {
+#[schema(as = Bucket)]
+pub struct TimeBucket {
     /// First instant inside, RFC 3339 with the zone's offset.
     #[schema(example = "2026-11-18T00:00:00+01:00")]
     pub start: String,

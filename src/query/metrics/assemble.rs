@@ -11,17 +11,17 @@ use crate::query::ReadError;
 use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer::{Answer, Bucket, Coverage, MetricRow, Value};
+use crate::query::metrics::answer::{Answer, Coverage, MetricRow, TimeBucket, Value};
 use crate::query::metrics::compare::Change;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::echo::echo;
 use crate::query::metrics::group::{Fold, Group, Grouping, Member};
 use crate::query::metrics::reader::{Extra, Findings, View};
-use crate::query::metrics::registry::{Applicability, Needs};
+use crate::query::metrics::registry::{Applicability, Requires};
+use crate::query::metrics::request_echo::request_echo;
 use crate::query::metrics::scan::Started;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::table::{Feeding, Table};
-use crate::query::metrics::{MAX_ROWS, MetricQuery, explain, hindsight, warnings};
+use crate::query::metrics::{MAX_ROWS, MetricQuery, as_of, explain, warnings};
 use crate::query::range::TimeRange;
 
 /// The inputs of an answer besides its request.
@@ -56,7 +56,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
     let whole = findings.totals.scanned.as_ref().unwrap_or(&findings.scanned);
     let bases = totals.now.bases();
     let mut warnings = warnings::of_data(query, parts.sources, &bases, rows.now.has_mixed_cells());
-    warnings.extend(hindsight::warning(query));
+    warnings.extend(as_of::warning(query));
     warnings.extend(warnings::of_comparison(query, totals.before_status(), parts.now));
     Ok(Answer {
         rows: rows.rows(parts),
@@ -64,7 +64,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
         subtotals,
         coverage: coverage(query, parts.sources, &whole.started),
         warnings,
-        bases: query.metrics.iter().any(|metric| metric.needs == Needs::Minutes).then_some(bases),
+        bases: query.metrics.iter().any(|metric| metric.requires == Requires::Minutes).then_some(bases),
         currency: parts.currency.map(ToOwned::to_owned),
         rows_link: explain::template(query),
         freshness: Freshness::over(
@@ -75,7 +75,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
             parts.stale_after,
         ),
         definitions: query.metrics.iter().map(|metric| (metric.id, metric.version)).collect(),
-        query: echo(query),
+        query: request_echo(query),
     })
 }
 
@@ -167,7 +167,7 @@ impl<'a> Compared<'a> {
         self.query.comparison.as_ref()?.counterparts.get(place).copied().flatten()
     }
 
-    fn previous_bucket(&self, fed_before: Option<&Feeding<'_>>, place: usize) -> Option<Bucket> {
+    fn previous_bucket(&self, fed_before: Option<&Feeding<'_>>, place: usize) -> Option<TimeBucket> {
         let comparison = self.query.comparison.as_ref()?;
         let (before, place) = (self.before.as_ref()?, self.counterpart(place)?);
         let range = if self.view.is_whole { comparison.range } else { *comparison.buckets.get(place)? };
@@ -193,9 +193,9 @@ impl<'a> Compared<'a> {
             .collect()
     }
 
-    fn bucket(&self, range: TimeRange, status: BucketStatus) -> Bucket {
+    fn bucket(&self, range: TimeRange, status: BucketStatus) -> TimeBucket {
         let zone = self.query.zone;
-        Bucket { start: in_zone(zone, range.from), end: in_zone(zone, range.to), status }
+        TimeBucket { start: in_zone(zone, range.from), end: in_zone(zone, range.to), status }
     }
 }
 
@@ -213,7 +213,7 @@ fn coverage(query: &MetricQuery, sources: &[&Source], started: &[Started]) -> Co
     for of_source in started {
         let source = sources.iter().find(|source| source.source_id == of_source.source_id);
         let has_notion = source.is_some_and(|source| {
-            query.metrics.iter().any(|metric| metric.needs.of(source) != Applicability::NotApplicable)
+            query.metrics.iter().any(|metric| metric.requires.of(source) != Applicability::NotApplicable)
         });
         if has_notion {
             coverage.eligible += of_source.count;

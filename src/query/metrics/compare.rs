@@ -15,8 +15,8 @@ use crate::query::calendar::local_date;
 use crate::query::metrics::answer::Value;
 use crate::query::metrics::registry::{Additivity, Metric};
 use crate::query::number::Number;
+use crate::query::period_shift::PeriodShift;
 use crate::query::range::TimeRange;
-use crate::query::shift::Shift;
 
 /// The kind of period to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,20 +108,20 @@ impl Comparison {
 }
 
 /// Returns how far back the period is, and the whole period.
-fn period(wanted: Wanted, range: TimeRange, zone: Tz) -> (Shift, TimeRange) {
-    let length = Shift::length(range, zone, wanted.is_of_days);
+fn period(wanted: Wanted, range: TimeRange, zone: Tz) -> (PeriodShift, TimeRange) {
+    let length = PeriodShift::length(range, zone, wanted.is_of_days);
     let shift = match (wanted.to, wanted.by_weekday) {
         (CompareTo::PreviousPeriod, false) => length,
         (CompareTo::PreviousPeriod, true) => length.in_weeks(range.to, zone),
-        (CompareTo::PreviousYear, false) => Shift::Months(12),
-        (CompareTo::PreviousYear, true) => Shift::Days(52 * 7),
+        (CompareTo::PreviousYear, false) => PeriodShift::Months(12),
+        (CompareTo::PreviousYear, true) => PeriodShift::Days(52 * 7),
         (CompareTo::Custom(custom), by_weekday) => {
             let weekday = |at| i64::from(local_date(zone, at).weekday().num_days_from_monday());
             // The nearest day that is the same day of the week.
             let turn = (weekday(range.from) - weekday(custom.from) + 3).rem_euclid(7) - 3;
-            let turn = Shift::Days(if by_weekday { -turn } else { 0 });
+            let turn = PeriodShift::Days(if by_weekday { -turn } else { 0 });
             let custom = TimeRange { from: turn.back(custom.from, zone), to: turn.back(custom.to, zone) };
-            return (Shift::between(range.from, custom.from, zone), custom);
+            return (PeriodShift::between(range.from, custom.from, zone), custom);
         }
     };
     let from = shift.back(range.from, zone);
@@ -132,13 +132,13 @@ fn period(wanted: Wanted, range: TimeRange, zone: Tz) -> (Shift, TimeRange) {
 /// Returns the buckets of the period, and the counterpart of each bucket of the query.
 fn paired(
     wanted: Wanted,
-    shift: Shift,
+    shift: PeriodShift,
     previous: TimeRange,
     pieces: Pieces<'_>,
 ) -> (Vec<TimeRange>, Vec<Option<usize>>) {
     let Pieces { buckets, granularity, zone, .. } = pieces;
     let is_custom = matches!(wanted.to, CompareTo::Custom(_));
-    if !is_custom && !matches!(shift, Shift::Months(_)) {
+    if !is_custom && !matches!(shift, PeriodShift::Months(_)) {
         return shifted(shift, previous, pieces);
     }
     let own = cut(previous, zone, granularity, usize::MAX).unwrap_or_default();
@@ -159,7 +159,7 @@ fn paired(
 }
 
 /// Returns each bucket, shifted back. If clocks went back on one side only, a bucket has no counterpart.
-fn shifted(shift: Shift, previous: TimeRange, pieces: Pieces<'_>) -> (Vec<TimeRange>, Vec<Option<usize>>) {
+fn shifted(shift: PeriodShift, previous: TimeRange, pieces: Pieces<'_>) -> (Vec<TimeRange>, Vec<Option<usize>>) {
     let mut own = Vec::with_capacity(pieces.buckets.len());
     let mut from = previous.from;
     let mut counterparts = Vec::with_capacity(pieces.buckets.len());

@@ -45,9 +45,9 @@ pub async fn write(pool: &PgPool, now: DateTime<Utc>) -> Result<u64, ReadError> 
         &column(|metric| metric.additivity.as_str()) as &[&str],
         &column(|metric| metric.formula) as &[&str],
         &column(|metric| metric.null_rule) as &[&str],
-        &column(|metric| metric.anchor.as_str()) as &[&str],
-        &column(|metric| metric.needs.code()) as &[&str],
-        &column(|metric| metric.needs.as_str()) as &[&str],
+        &column(|metric| metric.time_column.as_str()) as &[&str],
+        &column(|metric| metric.requires.code()) as &[&str],
+        &column(|metric| metric.requires.as_str()) as &[&str],
         &dimensions,
     )
     .execute(pool)

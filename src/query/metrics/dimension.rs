@@ -6,11 +6,11 @@
 //! refused. One line each.
 
 use crate::model::stream::Stream;
-use crate::query::metrics::registry::Needs;
+use crate::query::metrics::registry::Requires;
 
 /// The entity that a dimension belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Home {
+pub enum Level {
     /// The source.
     Source,
     /// The session.
@@ -32,7 +32,7 @@ pub enum Home {
 }
 
 macro_rules! dimensions {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $home:ident, $column:expr, $needs:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $level:ident, $column:expr, $requires:expr;)+) => {
         /// The attributes that metric values can be grouped by.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Dimension {
@@ -49,8 +49,8 @@ macro_rules! dimensions {
             }
 
             /// Returns the entity that it belongs to.
-            pub fn home(self) -> Home {
-                match self { $(Self::$variant => Home::$home,)+ }
+            pub fn level(self) -> Level {
+                match self { $(Self::$variant => Level::$level,)+ }
             }
 
             /// Returns its column in the rows; `None` if it belongs to the source.
@@ -59,56 +59,56 @@ macro_rules! dimensions {
             }
 
             /// Returns what a source must have to know its values.
-            pub(super) fn needs(self) -> Needs {
-                match self { $(Self::$variant => $needs,)+ }
+            pub(super) fn requires(self) -> Requires {
+                match self { $(Self::$variant => $requires,)+ }
             }
         }
     };
 }
 
-const PARTICIPANTS: Needs = Needs::PerSession(Stream::Participants);
-const TRANSCRIPT: Needs = Needs::PerSession(Stream::Transcript);
-const QUALITY: Needs = Needs::PerSession(Stream::Quality);
+const PARTICIPANTS: Requires = Requires::PerSession(Stream::Participants);
+const TRANSCRIPT: Requires = Requires::PerSession(Stream::Transcript);
+const QUALITY: Requires = Requires::PerSession(Stream::Quality);
 
 dimensions! {
     /// Kind of platform.
-    Provider = "provider", Source, None, Needs::Nothing;
+    Provider = "provider", Source, None, Requires::Nothing;
     /// Slug of the source.
-    Source = "source", Source, None, Needs::Nothing;
+    Source = "source", Source, None, Requires::Nothing;
     /// Way of contact.
-    Channel = "channel", Session, Some("s.channel"), Needs::Nothing;
+    Channel = "channel", Session, Some("s.channel"), Requires::Nothing;
     /// Outcome of the session.
-    Outcome = "outcome", Session, Some("s.outcome"), Needs::Nothing;
+    Outcome = "outcome", Session, Some("s.outcome"), Requires::Nothing;
     /// Avatar, chat, meeting or livestream.
-    SessionKind = "session_kind", Session, Some("s.session_kind"), Needs::Nothing;
+    SessionKind = "session_kind", Session, Some("s.session_kind"), Requires::Nothing;
     /// Live, ended, open, never started or unknown.
-    SessionState = "session_state", Session, Some("s.session_state"), Needs::Nothing;
+    SessionState = "session_state", Session, Some("s.session_state"), Requires::Nothing;
     /// Basis of the metered minutes of the session.
-    MinutesBasis = "minutes_basis", Session, Some("s.minutes_basis"), Needs::Minutes;
+    MinutesBasis = "minutes_basis", Session, Some("s.minutes_basis"), Requires::Minutes;
     /// Day of the week in the query's zone, 1 (Monday) to 7.
-    LocalWeekday = "local_weekday", Clock, Some("to_char(a.at at time zone t.zone, 'ID')"), Needs::Nothing;
+    LocalWeekday = "local_weekday", Clock, Some("to_char(a.at at time zone t.zone, 'ID')"), Requires::Nothing;
     /// Hour of the day in the query's zone, 00 to 23.
-    LocalHour = "local_hour", Clock, Some("to_char(a.at at time zone t.zone, 'HH24')"), Needs::Nothing;
+    LocalHour = "local_hour", Clock, Some("to_char(a.at at time zone t.zone, 'HH24')"), Requires::Nothing;
     /// Avatar that was shown.
-    AvatarId = "avatar_id", Session, Some("s.avatar_id"), Needs::Launches;
+    AvatarId = "avatar_id", Session, Some("s.avatar_id"), Requires::Launches;
     /// Voice of the avatar.
-    VoiceName = "voice_name", Session, Some("s.voice_name"), Needs::Launches;
+    VoiceName = "voice_name", Session, Some("s.voice_name"), Requires::Launches;
     /// Kind of key that the session was created with.
-    ApiKeyType = "api_key_type", Session, Some("s.api_key_type"), Needs::Launches;
+    ApiKeyType = "api_key_type", Session, Some("s.api_key_type"), Requires::Launches;
     /// Workspace of the chat.
-    WorkspaceId = "workspace_id", Session, Some("s.workspace_id"), Needs::Chats;
+    WorkspaceId = "workspace_id", Session, Some("s.workspace_id"), Requires::Chats;
     /// Feed that the chat came from.
-    FeedId = "feed_id", Session, Some("s.feed_id"), Needs::Chats;
+    FeedId = "feed_id", Session, Some("s.feed_id"), Requires::Chats;
     /// Skill that handled the chat.
-    SkillType = "skill_type", Session, Some("s.skill_type"), Needs::Chats;
+    SkillType = "skill_type", Session, Some("s.skill_type"), Requires::Chats;
     /// Subject of the chat.
-    SubIntentType = "sub_intent_type", Session, Some("s.sub_intent_type"), Needs::Chats;
+    SubIntentType = "sub_intent_type", Session, Some("s.sub_intent_type"), Requires::Chats;
     /// App of the meeting.
-    AppId = "app_id", Session, Some("s.app_id"), Needs::Meetings;
+    AppId = "app_id", Session, Some("s.app_id"), Requires::Meetings;
     /// Meeting the session belongs to.
-    MeetingId = "meeting_id", Session, Some("s.meeting_id"), Needs::Meetings;
+    MeetingId = "meeting_id", Session, Some("s.meeting_id"), Requires::Meetings;
     /// The provider's own word for the kind of meeting.
-    SessionType = "session_type", Session, Some("s.session_type"), Needs::Meetings;
+    SessionType = "session_type", Session, Some("s.session_type"), Requires::Meetings;
     /// Reason for the difference between the billed minutes and those of the participants.
     UnexplainedClass = "unexplained_class", Session, Some("s.unexplained_minutes_class"), PARTICIPANTS;
     /// State of the session's transcript.
@@ -122,23 +122,23 @@ dimensions! {
     /// Kind of network of a participant.
     NetworkType = "network_type", Report, Some("q.network_type"), QUALITY;
     /// Kind of step of a chat through the AI's skills.
-    TrailStep = "trail_step", Trail, Some("d.step_type"), Needs::Chats;
+    TrailStep = "trail_step", Trail, Some("d.step_type"), Requires::Chats;
     /// Author of a message: user, assistant, participant or unknown.
-    SenderRole = "sender_role", Message, Some("m.sender_role"), Needs::Messages;
+    SenderRole = "sender_role", Message, Some("m.sender_role"), Requires::Messages;
     /// Pseudonym of the speaker.
     SpeakerId = "speaker_id", Speaker, Some("w.speaker_id"), TRANSCRIPT;
     /// Weeks since the person's first session, 1 to 12.
-    AgeWeeks = "age_weeks", Cohort, Some("c.age_weeks::text"), Needs::People;
+    AgeWeeks = "age_weeks", Cohort, Some("c.age_weeks::text"), Requires::People;
     /// Video quality of an avatar started through this service.
-    LaunchQuality = "launch_quality", Session, Some("s.launch_quality"), Needs::Launches;
+    LaunchQuality = "launch_quality", Session, Some("s.launch_quality"), Requires::Launches;
     /// Voice of an avatar started through this service.
-    LaunchVoice = "launch_voice", Session, Some("s.launch_voice"), Needs::Launches;
+    LaunchVoice = "launch_voice", Session, Some("s.launch_voice"), Requires::Launches;
     /// Speech-to-text provider of an avatar started through this service.
-    LaunchSttProvider = "launch_stt_provider", Session, Some("s.launch_stt_provider"), Needs::Launches;
+    LaunchSttProvider = "launch_stt_provider", Session, Some("s.launch_stt_provider"), Requires::Launches;
     /// Idle time-out of an avatar started through this service, seconds.
-    LaunchIdleTimeout = "launch_idle_timeout_seconds", Session, Some("s.launch_idle_timeout_seconds::text"), Needs::Launches;
+    LaunchIdleTimeout = "launch_idle_timeout_seconds", Session, Some("s.launch_idle_timeout_seconds::text"), Requires::Launches;
     /// Longest duration of an avatar session started through this service, seconds.
-    LaunchDurationLimit = "launch_duration_limit_seconds", Session, Some("s.launch_duration_limit_seconds::text"), Needs::Launches;
+    LaunchDurationLimit = "launch_duration_limit_seconds", Session, Some("s.launch_duration_limit_seconds::text"), Requires::Launches;
 }
 
 impl Dimension {
@@ -149,6 +149,6 @@ impl Dimension {
 
     /// Returns whether a session can have several values of it, so that a total is not the sum of its groups.
     pub fn is_overlapping(self) -> bool {
-        matches!(self.home(), Home::Presence | Home::Report | Home::Trail | Home::Speaker | Home::Cohort)
+        matches!(self.level(), Level::Presence | Level::Report | Level::Trail | Level::Speaker | Level::Cohort)
     }
 }

@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 
 use crate::query::ReadError;
 use crate::query::catalog::Source;
+use crate::query::metrics::concurrency::ConcurrencyValue;
 use crate::query::metrics::group::Group;
-use crate::query::metrics::registry::{Applicability, Metric, Rows};
-use crate::query::metrics::sweep::Level;
-use crate::query::metrics::{MetricQuery, sweep};
+use crate::query::metrics::registry::{Applicability, Grain, Metric};
+use crate::query::metrics::{MetricQuery, concurrency};
 use crate::query::snapshot::Snapshot;
 
 /// Returns whether values of a metric are read here: those along time.
@@ -27,31 +27,33 @@ pub fn is_by_group(metric: &Metric) -> bool {
 }
 
 /// Returns the highest value of each metric and group over all buckets.
-pub(super) fn most_of(levels: &[(Group, Level)]) -> Vec<(Group, Level)> {
-    let mut most: BTreeMap<(&Group, usize), &Level> = BTreeMap::new();
+pub(super) fn most_of(levels: &[(Group, ConcurrencyValue)]) -> Vec<(Group, ConcurrencyValue)> {
+    let mut most: BTreeMap<(&Group, usize), &ConcurrencyValue> = BTreeMap::new();
     for (group, level) in levels {
         let so_far = most.entry((group, level.metric)).or_insert(level);
         if level.value > so_far.value {
             *so_far = level;
         }
     }
-    most.into_iter().map(|((group, _), level)| (group.clone(), Level { bucket: 0, ..level.clone() })).collect()
+    most.into_iter()
+        .map(|((group, _), level)| (group.clone(), ConcurrencyValue { bucket: 0, ..level.clone() }))
+        .collect()
 }
 
-/// Reads the metrics of a query along time; metrics of the same rows are read together.
+/// Reads the metrics of a query along time; metrics of the same grain are read together.
 pub async fn read(
     snapshot: &Snapshot,
     query: &MetricQuery,
     sources: &[&Source],
     now: DateTime<Utc>,
-) -> Result<Vec<Level>, ReadError> {
+) -> Result<Vec<ConcurrencyValue>, ReadError> {
     let mut levels = Vec::new();
-    for rows in [Rows::Sessions, Rows::Presences] {
-        let is_swept = |metric: &&&Metric| is_exact(metric) && metric.rows == rows;
-        let Some(metric) = query.metrics.iter().find(is_swept) else { continue };
-        let told = sources.iter().filter(|source| metric.needs.of(source) == Applicability::Applicable);
+    for grain in [Grain::Sessions, Grain::Presences] {
+        let has_this_grain = |metric: &&&Metric| is_exact(metric) && metric.grain == grain;
+        let Some(metric) = query.metrics.iter().find(has_this_grain) else { continue };
+        let told = sources.iter().filter(|source| metric.requires.of(source) == Applicability::Applicable);
         let told: Vec<i32> = told.map(|source| source.source_id).collect();
-        levels.extend(sweep::read(snapshot, query, rows, &told, now).await?);
+        levels.extend(concurrency::read(snapshot, query, grain, &told, now).await?);
     }
     Ok(levels)
 }

@@ -5,7 +5,7 @@
 //! cannot have matching sessions does not make a value zero; that is decided here too.
 
 use crate::query::catalog::{Source, SourceFilter};
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::registry::Applicability;
 use crate::query::metrics::statement::Statement;
 
@@ -64,7 +64,7 @@ impl Test {
 
 /// Returns whether sessions can be filtered by a dimension: each session has one value of it.
 pub fn is_filterable(dimension: Dimension) -> bool {
-    matches!(dimension.home(), Home::Source | Home::Session)
+    matches!(dimension.level(), Level::Source | Level::Session)
 }
 
 impl MetricFilter {
@@ -78,7 +78,7 @@ impl MetricFilter {
         self.conditions.iter().all(|Condition { field, test }| match (field, test) {
             (Dimension::Outcome, Test::In(outcomes)) => source.can_hold(&[], outcomes),
             (Dimension::SessionKind, Test::In(kinds)) => source.can_hold(kinds, &[]),
-            (field, Test::In(_) | Test::IsNotNull) => field.needs().of(source) != Applicability::NotApplicable,
+            (field, Test::In(_) | Test::IsNotNull) => field.requires().of(source) != Applicability::NotApplicable,
             (_, Test::NotIn(_) | Test::IsNull) => true,
         })
     }

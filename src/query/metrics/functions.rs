@@ -10,9 +10,9 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::query::bucket::Granularity;
 use crate::query::metrics::attribution::Attribution;
+use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::predicate::push_filter_of;
-use crate::query::metrics::registry::{Additivity, Metric, Rows, metrics};
+use crate::query::metrics::registry::{Additivity, Grain, Metric, metrics};
 use crate::query::metrics::source::{push_rows, time};
 use crate::query::metrics::statement::{Statement, quoted};
 use crate::query::metrics::{MetricFilter, MetricQuery};
@@ -110,7 +110,7 @@ select cut.bucket_start, cut.bucket_end, src.provider, src.source, coalesce(told
     if metric.is_unknown_by_start {
         sql.push("\n  left join never_read using (bucket, source_id)");
     }
-    if let Some(condition) = metric.needs.condition_sql() {
+    if let Some(condition) = metric.requires.condition_sql() {
         sql.push("\n where ").push(condition);
     }
     sql.push("\n order by cut.bucket_start, src.source");
@@ -126,10 +126,10 @@ fn push_counts(sql: &mut Statement, metric: &'static Metric, pass: &Pass, counts
     sql.push("\n   cross join (select array_agg(bucket_start order by bucket_start) as starts from cut) edge");
     sql.push("\n   cross join lateral (select width_bucket(").push(at).push(", edge.starts)::bigint as bucket) b");
     sql.push("\n   where ").push(at).push(" >= range_from and ").push(at).push(" < range_to");
-    if matches!(pass.rows, Rows::Visits | Rows::Cohorts) {
+    if matches!(pass.grain, Grain::Visits | Grain::Cohorts) {
         sql.push(" and s.started_at >= range_from and s.started_at < range_to");
     }
-    push_filter_of(sql, &question(metric), pass.rows);
+    push_filter_of(sql, &question(metric), pass.grain);
     sql.push("\n   group by 1, 2");
 }
 
@@ -156,7 +156,7 @@ fn question(metric: &'static Metric) -> MetricQuery {
 mod tests {
     use super::*;
     use crate::query::metrics::columns;
-    use crate::query::metrics::registry::Anchor;
+    use crate::query::metrics::registry::TimeColumn;
 
     #[test]
     fn ratios_need_nothing_that_their_functions_do_not_have() {
@@ -165,7 +165,7 @@ mod tests {
             for sql in [value_sql, known_sql, unknown_sql, is_unknown_sql] {
                 assert!(!columns::names(sql, "b") && !columns::names(sql, "a"), "{}: {sql}", metric.id);
             }
-            assert_ne!(metric.anchor, Anchor::AsOf, "{}", metric.id);
+            assert_ne!(metric.time_column, TimeColumn::AsOf, "{}", metric.id);
         }
     }
 }

@@ -121,7 +121,7 @@ impl<'a> Grouping<'a> {
                 Member::Named(outcome) => source.can_hold(&[], std::slice::from_ref(outcome)),
                 Member::Nothing | Member::Other => true,
             },
-            other => self.holds_nothing(member) || other.needs().of(source) != Applicability::NotApplicable,
+            other => self.holds_nothing(member) || other.requires().of(source) != Applicability::NotApplicable,
         })
     }
 

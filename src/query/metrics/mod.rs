@@ -1,32 +1,32 @@
 //! Metrics: their definitions, and the answer to a query for several of them.
 //!
 //! A query names metrics, dimensions, a range and its buckets. [`scan`] reads numbers from the database, one
-//! statement for metrics with the same rows and time (`pass` groups the metrics, `select` and `source` write the SQL,
-//! `reach` leaves out what need not be read), and [`exact`] reads metrics along time. [`reader`] decides which of
-//! these are needed, [`table`] combines sources into groups and buckets, [`top`] and [`compare`] choose the groups
+//! statement for metrics with the same grain and time column (`pass` groups the metrics, `select` and `source` write
+//! the SQL, `reach` leaves out what need not be read), and [`exact`] reads metrics along time. [`reader`] decides which
+//! of these are needed, [`table`] combines sources into groups and buckets, [`top`] and [`compare`] choose the groups
 //! and the period, and [`assemble`] builds the answer.
-//! [`cell`] has the rules for null and zero, and [`status`] states how far a bucket is proven. [`explain`] explains
-//! where a value comes from, [`hindsight`] reads it as of an earlier time. Only [`registry`] defines what is measured
+//! [`null_rules`] decides between null and zero, and [`status`] states how far a bucket is proven. [`explain`] explains
+//! where a value comes from, [`as_of`] reads it as of an earlier time. Only [`registry`] defines what is measured
 //! and [`dimension`] the groupings; [`definitions`] and [`functions`] publish them for analysts.
 
 pub mod answer;
 pub mod assemble;
 pub mod attribution;
-pub mod cell;
+pub mod null_rules;
 mod columns;
 pub mod compare;
 pub mod definitions;
 pub mod dimension;
-mod echo;
+mod request_echo;
 pub mod exact;
 pub mod explain;
 pub mod filter;
 pub mod functions;
 mod group;
-pub mod heat;
-pub mod hindsight;
+pub mod hour_of_week;
+pub mod as_of;
 mod pass;
-mod predicate;
+mod counted_sessions;
 mod reach;
 mod reader;
 pub mod registry;
@@ -35,7 +35,7 @@ mod select;
 mod source;
 pub mod statement;
 pub mod status;
-pub mod sweep;
+pub mod concurrency;
 mod table;
 pub mod top;
 mod warnings;
@@ -124,7 +124,8 @@ impl MetricQuery {
 }
 
 fn telling<'a>(metrics: &[&Metric], sources: &[&'a Source]) -> Vec<&'a Source> {
-    let can_tell = |source: &&Source| metrics.iter().any(|metric| metric.needs.of(source) == Applicability::Applicable);
+    let can_tell =
+        |source: &&Source| metrics.iter().any(|metric| metric.requires.of(source) == Applicability::Applicable);
     let telling: Vec<&Source> = sources.iter().copied().filter(can_tell).collect();
     if telling.is_empty() { sources.to_vec() } else { telling }
 }

@@ -7,19 +7,19 @@
 
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::attribution::Attribution;
-use crate::query::metrics::registry::{Anchor, Metric, Needs, Rows};
+use crate::query::metrics::registry::{Grain, Metric, Requires, TimeColumn};
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pass {
-    /// The kind of its rows.
-    pub(super) rows: Rows,
+    /// What one of its rows is.
+    pub(super) grain: Grain,
     /// The time that puts rows into buckets.
-    pub(super) anchor: Anchor,
+    pub(super) time_column: TimeColumn,
     /// Whether each bucket counts the part of a session that lies in it.
     pub(super) is_spread: bool,
     /// For metrics that are no sums: what their sources must have. `None`: sums, by source.
-    pub(super) alone: Option<Needs>,
+    pub(super) alone: Option<Requires>,
     /// The indexes in the query of the metrics it reads.
     pub(super) metrics: Vec<usize>,
 }
@@ -40,7 +40,13 @@ impl Pass {
 
     /// Returns the pass of sessions by their start.
     pub(super) fn first() -> Self {
-        Self { rows: Rows::Sessions, anchor: Anchor::StartedAt, is_spread: false, alone: None, metrics: Vec::new() }
+        Self {
+            grain: Grain::Sessions,
+            time_column: TimeColumn::StartedAt,
+            is_spread: false,
+            alone: None,
+            metrics: Vec::new(),
+        }
     }
 
     /// Returns the pass that reads the only metric of a query.
@@ -55,16 +61,17 @@ impl Pass {
     pub(super) fn of(metric: &Metric, attribution: Attribution) -> Self {
         let attribution = if metric.can_be_attributed(attribution) { attribution } else { Attribution::Start };
         Self {
-            rows: metric.rows,
-            anchor: if attribution == Attribution::End { Anchor::EndedAt } else { metric.anchor },
+            grain: metric.grain,
+            time_column: if attribution == Attribution::End { TimeColumn::EndedAt } else { metric.time_column },
             is_spread: attribution == Attribution::Spread,
-            alone: (!metric.additivity.adds_up()).then_some(metric.needs),
+            alone: (!metric.additivity.adds_up()).then_some(metric.requires),
             metrics: Vec::new(),
         }
     }
 
     fn is_shared_with(&self, other: &Self) -> bool {
-        (self.rows, self.anchor, self.is_spread, self.alone) == (other.rows, other.anchor, other.is_spread, other.alone)
+        (self.grain, self.time_column, self.is_spread, self.alone)
+            == (other.grain, other.time_column, other.is_spread, other.alone)
     }
 
     /// Returns whether it counts the sessions that began, and those of them whose data were never read.

@@ -8,7 +8,7 @@ use crate::query::metrics::MetricQuery;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{Anchor, Rows};
+use crate::query::metrics::registry::{Grain, TimeColumn};
 use crate::query::metrics::select::column;
 use crate::query::metrics::statement::Statement;
 use crate::query::range::TimeRange;
@@ -25,16 +25,16 @@ pub(super) struct Reach {
 
 impl Reach {
     pub(super) fn of(query: &MetricQuery, pass: &Pass, buckets: &[TimeRange]) -> Self {
-        let bare = bare_name(pass.rows).filter(|name| {
+        let bare = bare_name(pass.grain).filter(|name| {
             let mut named = numbers(query, pass).chain(query.row_dimensions().map(|dimension| column(dimension, pass)));
             let is_of_rows = |(alias, _): (&str, &str)| alias == *name || matches!(alias, "b" | "a" | "t");
             named.all(|sql| columns(sql).all(is_of_rows))
                 // The filter of a query needs the sessions.
                 && query.filter.fields().all(|field| field.column().is_none())
         });
-        let is_by_bucket = match pass.rows {
-            Rows::Sessions => is_of_sessions_alone(query, pass),
-            Rows::Messages => bare.is_some() && !names_clock(query),
+        let is_by_bucket = match pass.grain {
+            Grain::Sessions => is_of_sessions_alone(query, pass),
+            Grain::Messages => bare.is_some() && !names_clock(query),
             _ => false,
         };
         Self { bare, is_by_bucket: is_by_bucket && buckets.len() > 1 }
@@ -47,9 +47,9 @@ impl Reach {
 
     /// Adds the rows without their sessions; returns whether this is possible.
     pub(super) fn push_bare_rows(self, sql: &mut Statement, pass: &Pass) -> bool {
-        match (self.bare, pass.rows) {
-            (Some(_), Rows::Messages) => _ = sql.push("analytics.messages m"),
-            (Some(_), Rows::Visits) => _ = sql.push("analytics.visits v"),
+        match (self.bare, pass.grain) {
+            (Some(_), Grain::Messages) => _ = sql.push("analytics.messages m"),
+            (Some(_), Grain::Visits) => _ = sql.push("analytics.visits v"),
             _ => return false,
         }
         true
@@ -58,10 +58,10 @@ impl Reach {
     /// Adds the condition for sessions that count; returns whether this is possible without the sessions.
     pub(super) fn push_bare_filter(self, sql: &mut Statement, query: &MetricQuery, pass: &Pass) -> bool {
         let includes_deleted = query.filter.includes_deleted;
-        match (self.bare, pass.rows) {
+        match (self.bare, pass.grain) {
             // Few sessions do not count, and an index lists them: a lookup there is cheaper than a lookup of every
             // session.
-            (Some(_), Rows::Messages) => {
+            (Some(_), Grain::Messages) => {
                 sql.push(" and not exists (select from analytics.sessions s where s.source_id = m.source_id and s.session_id = m.session_id and ");
                 sql.push(if includes_deleted {
                     "s.is_part_of_session)"
@@ -69,7 +69,7 @@ impl Reach {
                     "(s.is_part_of_session or s.is_deleted_at_provider))"
                 });
             }
-            (Some(_), Rows::Visits) => {
+            (Some(_), Grain::Visits) => {
                 sql.push(" and not v.is_part_of_session");
                 sql.push(if includes_deleted { "" } else { " and not v.is_deleted_at_provider" });
             }
@@ -80,10 +80,10 @@ impl Reach {
 }
 
 /// Returns the alias of rows that can be read without their sessions.
-fn bare_name(rows: Rows) -> Option<&'static str> {
-    match rows {
-        Rows::Messages => Some("m"),
-        Rows::Visits => Some("v"),
+fn bare_name(grain: Grain) -> Option<&'static str> {
+    match grain {
+        Grain::Messages => Some("m"),
+        Grain::Visits => Some("v"),
         _ => None,
     }
 }
@@ -97,7 +97,7 @@ fn numbers<'a>(query: &'a MetricQuery, pass: &'a Pass) -> impl Iterator<Item = &
 /// Returns whether only sessions are read, by one of their own times.
 fn is_of_sessions_alone(query: &MetricQuery, pass: &Pass) -> bool {
     let is_plain = !pass.is_spread && pass.alone.is_none();
-    let is_by_time = matches!(pass.anchor, Anchor::StartedAt | Anchor::CompletedAt | Anchor::EndedAt);
+    let is_by_time = matches!(pass.time_column, TimeColumn::StartedAt | TimeColumn::CompletedAt | TimeColumn::EndedAt);
     is_plain
         && is_by_time
         && numbers(query, pass).all(names_own_only)

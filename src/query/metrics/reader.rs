@@ -9,13 +9,13 @@ use chrono::{DateTime, Utc};
 use crate::query::ReadError;
 use crate::query::catalog::Source;
 use crate::query::metrics::MetricQuery;
+use crate::query::metrics::concurrency::ConcurrencyValue;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::exact;
 use crate::query::metrics::filter::{Condition, Test};
 use crate::query::metrics::group::{Fold, Group, Member};
 use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::scan::{self, Contribution, Scanned};
-use crate::query::metrics::sweep::Level;
 use crate::query::snapshot::Snapshot;
 
 /// The source of the data of a query.
@@ -41,7 +41,7 @@ pub(super) struct Extra {
     /// Values that are no sums, over the groups that are not shown separately.
     pub(super) rest: Option<Rest>,
     /// Values along time, by group and bucket.
-    pub(super) exact: Vec<(Group, Level)>,
+    pub(super) exact: Vec<(Group, ConcurrencyValue)>,
 }
 
 /// The values of a dimension that are not shown separately, combined.
@@ -102,8 +102,8 @@ impl Scanned {
 
 /// Returns whether the total along time follows from the buckets: a maximum is the largest of its buckets.
 fn is_told_by_buckets(query: &MetricQuery, view: &View) -> bool {
-    let mut swept = query.metrics.iter().filter(|metric| exact::is_exact(metric));
-    view.is_whole && query.dimensions.is_empty() && swept.all(|metric| metric.additivity == Additivity::Maximum)
+    let mut along_time = query.metrics.iter().filter(|metric| exact::is_exact(metric));
+    view.is_whole && query.dimensions.is_empty() && along_time.all(|metric| metric.additivity == Additivity::Maximum)
 }
 
 impl Reader<'_> {
@@ -155,12 +155,12 @@ impl Reader<'_> {
             extra.scanned = Some(alone);
         }
         let place = fold.and_then(|fold| view.dimensions.iter().position(|dimension| *dimension == fold.dimension));
-        let swept = if is_told_by_buckets(query, view) {
+        let along_time = if is_told_by_buckets(query, view) {
             Vec::new()
         } else {
             exact::read(self.snapshot, &narrowed, self.sources, self.now).await?
         };
-        for figure in swept {
+        for figure in along_time {
             let group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();
             if fold.zip(place).is_none_or(|(fold, place)| fold.kept.contains_key(&group[place])) {
                 extra.exact.push((group, figure));

@@ -2,7 +2,7 @@
 //!
 //! Rows are grouped by bucket and source, and by the dimensions of the query that belong to rows. For sums, each
 //! source has its own number; for other metrics, a group has one number, under one of its sources. Provider,
-//! applicability and bases belong to the source and are never read per session. [`crate::query::metrics::sweep`]
+//! applicability and bases belong to the source and are never read per session. [`crate::query::metrics::concurrency`]
 //! reads metrics along time.
 
 use chrono::{DateTime, Utc};

@@ -8,11 +8,11 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::counted_sessions::push_filter_of;
+use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::predicate::push_filter_of;
 use crate::query::metrics::reach::Reach;
-use crate::query::metrics::registry::{Anchor, Metric, Needs, Rows};
+use crate::query::metrics::registry::{Grain, Metric, Requires, TimeColumn};
 use crate::query::metrics::source::{push_rows, time};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, columns};
@@ -76,7 +76,7 @@ fn push_present(sql: &mut Statement, query: &MetricQuery, now: DateTime<Utc>) {
 fn is_named(query: &MetricQuery, pass: &Pass, alias: &str) -> bool {
     let is_in = |sql: &str| columns::names(sql, alias);
     let mut read = pass.metrics.iter().map(|place| query.metrics[*place]);
-    pass.anchor == Anchor::AsOf
+    pass.time_column == TimeColumn::AsOf
         || pass.is_spread
         || read.any(|metric| [metric.value_sql, metric.known_sql, metric.unknown_sql].into_iter().any(is_in))
         || pass.is_first() && query.metrics.iter().any(|metric| is_in(metric.is_unknown_sql))
@@ -94,7 +94,7 @@ fn push_in_range(
     reach: Option<Reach>,
 ) {
     let (from, to) = (query.range.from, query.range.to);
-    if pass.anchor == Anchor::AsOf {
+    if pass.time_column == TimeColumn::AsOf {
         push_buckets(sql, buckets);
         sql.push(" cross join lateral (select least(b.bucket_end, t.now) as at) c cross join ");
         push_rows(sql, query, pass);
@@ -113,13 +113,13 @@ fn push_in_range(
         if is_bucket_named {
             push_bucket_of_row(sql, query, pass, buckets);
         }
-        if query.dimensions.iter().any(|dimension| dimension.home() == Home::Clock) {
+        if query.dimensions.iter().any(|dimension| dimension.level() == Level::Clock) {
             sql.push(" cross join lateral (select ").push(time(pass)).push(" as at) a");
         }
         sql.push(" where ").push(time(pass)).push(" >= ").push_bind(from);
         sql.push(" and ").push(time(pass)).push(" < ").push_bind(to);
         let has_sessions = reach.is_none_or(|reach| reach.bare.is_none());
-        if has_sessions && matches!(pass.rows, Rows::Visits | Rows::Cohorts) {
+        if has_sessions && matches!(pass.grain, Grain::Visits | Grain::Cohorts) {
             // The same instant: the planner derives equal values through joins, but not ranges.
             sql.push(" and s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);
         }
@@ -160,15 +160,15 @@ fn push_buckets(sql: &mut Statement, buckets: &[TimeRange]) {
 /// Adds the conditions for rows that count and that pass the filter.
 fn push_choice(sql: &mut Statement, query: &MetricQuery, pass: &Pass, source_ids: &[i32], reach: Reach) {
     if !reach.push_bare_filter(sql, query, pass) {
-        push_filter_of(sql, query, pass.rows);
+        push_filter_of(sql, query, pass.grain);
     }
     let owner = reach.owner();
     // Sessions by their end are looked up source by source.
-    let is_by_source = !query.filter.sources.is_empty() || pass.anchor == Anchor::EndedAt;
-    if is_by_source || pass.alone.is_some() || !pass.rows.are_of_sessions() {
+    let is_by_source = !query.filter.sources.is_empty() || pass.time_column == TimeColumn::EndedAt;
+    if is_by_source || pass.alone.is_some() || !pass.grain.is_of_sessions() {
         sql.push(" and ").push(owner).push(".source_id = any(").push_bind(source_ids.to_vec()).push(")");
     }
-    if let Some(condition) = pass.alone.and_then(Needs::condition_sql) {
+    if let Some(condition) = pass.alone.and_then(Requires::condition_sql) {
         sql.push(" and ").push(owner).push(".source_id in (select src.source_id from analytics.sources src where ");
         sql.push(condition).push(")");
     }
@@ -231,15 +231,15 @@ pub(super) fn numbers(metric: &Metric, pass: &Pass) -> [String; 3] {
 
 /// Returns the column of a dimension; null if the rows of the pass do not have it.
 pub(super) fn column(dimension: Dimension, pass: &Pass) -> &'static str {
-    let has_it = match dimension.home() {
-        Home::Source => false,
-        Home::Session => pass.rows.are_of_sessions(),
-        Home::Clock => pass.anchor != Anchor::AsOf && !pass.is_spread,
-        Home::Presence | Home::Report => matches!(pass.rows, Rows::Presences | Rows::Sessions),
-        Home::Trail => pass.rows == Rows::Sessions,
-        Home::Speaker => pass.rows == Rows::Speakers,
-        Home::Message => pass.rows == Rows::Messages,
-        Home::Cohort => pass.rows == Rows::Cohorts,
+    let has_it = match dimension.level() {
+        Level::Source => false,
+        Level::Session => pass.grain.is_of_sessions(),
+        Level::Clock => pass.time_column != TimeColumn::AsOf && !pass.is_spread,
+        Level::Presence | Level::Report => matches!(pass.grain, Grain::Presences | Grain::Sessions),
+        Level::Trail => pass.grain == Grain::Sessions,
+        Level::Speaker => pass.grain == Grain::Speakers,
+        Level::Message => pass.grain == Grain::Messages,
+        Level::Cohort => pass.grain == Grain::Cohorts,
     };
     dimension.column().filter(|_| has_it).unwrap_or("null::text")
 }
@@ -253,7 +253,7 @@ fn push_coverage(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     sql.push(", count(*) as started, count(*) filter (where false");
     for metric in &query.metrics {
         sql.push(" or (").push(metric.is_unknown_sql);
-        if metric.needs == Needs::Minutes {
+        if metric.requires == Requires::Minutes {
             // Looked up once, and not for each session: simple values are read with an index-only scan.
             sql.push(" and s.source_id = any(array(select src.source_id from analytics.sources src");
             sql.push(" where src.minutes_basis is not null))");

@@ -4,75 +4,76 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::columns::columns;
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{Anchor, COST_OF_SESSION, Metric, Needs, Rows};
+use crate::query::metrics::registry::{COST_OF_SESSION, Grain, Metric, Requires, TimeColumn};
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::{MetricQuery, hindsight};
+use crate::query::metrics::{MetricQuery, as_of};
 
 /// Returns the time column that puts a row into a bucket. States at an instant do not use it.
 pub(super) fn time(pass: &Pass) -> &'static str {
-    match (pass.rows, pass.anchor) {
-        (Rows::Visits | Rows::Cohorts, _) => "v.started_at",
-        (_, Anchor::StartedAt | Anchor::AsOf | Anchor::FirstVisitAt) => "s.started_at",
-        (_, Anchor::CompletedAt) => "s.completed_at",
-        (_, Anchor::SentAt) => "m.sent_at",
-        (_, Anchor::JoinedAt) => "p.joined_at",
-        (_, Anchor::EndedAt) => "s.ended_at",
-        (_, Anchor::FirstSeenAt) => "s.first_seen_at",
-        (_, Anchor::ChangedAt) => "h.changed_at",
-        (_, Anchor::WindowFrom) => "s.window_from",
+    match (pass.grain, pass.time_column) {
+        (Grain::Visits | Grain::Cohorts, _) => "v.started_at",
+        (_, TimeColumn::StartedAt | TimeColumn::AsOf | TimeColumn::FirstVisitAt) => "s.started_at",
+        (_, TimeColumn::CompletedAt) => "s.completed_at",
+        (_, TimeColumn::SentAt) => "m.sent_at",
+        (_, TimeColumn::JoinedAt) => "p.joined_at",
+        (_, TimeColumn::EndedAt) => "s.ended_at",
+        (_, TimeColumn::FirstSeenAt) => "s.first_seen_at",
+        (_, TimeColumn::ChangedAt) => "h.changed_at",
+        (_, TimeColumn::WindowFrom) => "s.window_from",
     }
 }
 
 /// Adds the rows, with the alias `s` for the session.
 pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
-    let has = |home: Home| query.dimensions.iter().any(|dimension| dimension.home() == home);
-    let is_asked = |stream| pass.metrics.iter().any(|place| query.metrics[*place].needs == Needs::PerSession(stream));
-    match pass.rows {
-        Rows::Sessions if pass.anchor == Anchor::AsOf => _ = sql.push(OPEN_SESSIONS),
-        Rows::Sessions => hindsight::push_sessions(sql, query),
-        Rows::Messages => _ = sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)"),
-        Rows::Replies => {
-            hindsight::push_sessions(sql, query);
+    let has = |level: Level| query.dimensions.iter().any(|dimension| dimension.level() == level);
+    let is_asked =
+        |stream| pass.metrics.iter().any(|place| query.metrics[*place].requires == Requires::PerSession(stream));
+    match pass.grain {
+        Grain::Sessions if pass.time_column == TimeColumn::AsOf => _ = sql.push(OPEN_SESSIONS),
+        Grain::Sessions => as_of::push_sessions(sql, query),
+        Grain::Messages => _ = sql.push("analytics.messages m join analytics.sessions s using (source_id, session_id)"),
+        Grain::Replies => {
+            as_of::push_sessions(sql, query);
             sql.push(" cross join lateral unnest(s.reply_seconds) with ordinality r (seconds, place)");
         }
-        Rows::Presences => {
+        Grain::Presences => {
             sql.push("analytics.participants p join analytics.sessions s using (source_id, session_id)");
-            if is_asked(Stream::Quality) || has(Home::Report) {
+            if is_asked(Stream::Quality) || has(Level::Report) {
                 sql.push(
                     " left join analytics.participant_quality q using (source_id, session_id, provider_participant_id)",
                 );
             }
         }
-        Rows::Speakers if query.dimensions.contains(&Dimension::SpeakerId) => {
-            hindsight::push_sessions(sql, query);
+        Grain::Speakers if query.dimensions.contains(&Dimension::SpeakerId) => {
+            as_of::push_sessions(sql, query);
             sql.push(SPEAKERS);
         }
-        Rows::Speakers if pass.metrics.iter().any(|place| names_speaking(query.metrics[*place])) => {
-            hindsight::push_sessions(sql, query);
+        Grain::Speakers if pass.metrics.iter().any(|place| names_speaking(query.metrics[*place])) => {
+            as_of::push_sessions(sql, query);
             sql.push(ALL_SPEAKERS);
         }
-        Rows::Speakers => {
-            hindsight::push_sessions(sql, query);
+        Grain::Speakers => {
+            as_of::push_sessions(sql, query);
             sql.push(" cross join lateral (select s.transcript_word_count as words) w");
         }
-        Rows::Visits => _ = sql.push("analytics.visits v join analytics.sessions s using (source_id, session_id)"),
-        Rows::Cohorts => {
+        Grain::Visits => _ = sql.push("analytics.visits v join analytics.sessions s using (source_id, session_id)"),
+        Grain::Cohorts => {
             sql.push("analytics.visits v join analytics.sessions s on s.source_id = v.source_id and s.session_id = v.session_id and v.started_at = v.first_visit_at");
-            let last = if has(Home::Cohort) { OLDEST_COHORT_WEEKS } else { "1" };
+            let last = if has(Level::Cohort) { OLDEST_COHORT_WEEKS } else { "1" };
             sql.push(" cross join generate_series(1, ").push(last).push(") c (age_weeks)");
         }
-        Rows::Changes => {
+        Grain::Changes => {
             sql.push("analytics.session_changes h join analytics.sessions s on s.source_id = h.source_id and s.session_id = h.session_id and h.field = 'provider_minutes'");
         }
-        Rows::Rejects => _ = sql.push("analytics.rejected_records s"),
-        Rows::Drift => _ = sql.push("analytics.provider_drift s"),
-        Rows::Runs => _ = sql.push("analytics.sync_runs s"),
-        Rows::Comparisons => _ = sql.push("analytics.reconciliation s"),
-        Rows::Streams => _ = sql.push(STREAMS),
+        Grain::Rejects => _ = sql.push("analytics.rejected_records s"),
+        Grain::Drift => _ = sql.push("analytics.provider_drift s"),
+        Grain::Runs => _ = sql.push("analytics.sync_runs s"),
+        Grain::Comparisons => _ = sql.push("analytics.reconciliation s"),
+        Grain::Streams => _ = sql.push(STREAMS),
     }
-    if pass.rows == Rows::Sessions {
+    if pass.grain == Grain::Sessions {
         push_several(sql, &query.dimensions);
     }
     // Coverage uses every metric.
@@ -114,9 +115,9 @@ const STREAMS: &str = "(select f.complete_through, f.provider, f.source, src.sou
 /// Adds the dimensions of which a session has several values, each distinct value once; a session without any keeps
 /// one row with nulls.
 fn push_several(sql: &mut Statement, dimensions: &[Dimension]) {
-    let of = |home: Home| dimensions.iter().copied().filter(move |dimension| dimension.home() == home);
-    let of_presence: Vec<&str> = of(Home::Presence).map(Dimension::as_str).collect();
-    let of_report: Vec<&str> = of(Home::Report).map(Dimension::as_str).collect();
+    let of = |level: Level| dimensions.iter().copied().filter(move |dimension| dimension.level() == level);
+    let of_presence: Vec<&str> = of(Level::Presence).map(Dimension::as_str).collect();
+    let of_report: Vec<&str> = of(Level::Report).map(Dimension::as_str).collect();
     if !of_presence.is_empty() || !of_report.is_empty() {
         let columns: Vec<&str> = of_presence.iter().chain(&of_report).copied().collect();
         sql.push(" left join lateral (select distinct ")
@@ -133,7 +134,7 @@ fn push_several(sql: &mut Statement, dimensions: &[Dimension]) {
         let columns: Vec<String> = of_report.iter().map(|column| format!("p.{column}")).collect();
         sql.push(" cross join lateral (select ").push(columns.join(", ")).push(") q");
     }
-    if of(Home::Trail).next().is_some() {
+    if of(Level::Trail).next().is_some() {
         sql.push(" left join lateral (select distinct x.step_type from analytics.session_trail_steps x");
         sql.push(" where x.source_id = s.source_id and x.session_id = s.session_id) d on true");
     }

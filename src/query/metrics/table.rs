@@ -9,14 +9,14 @@ use chrono::{DateTime, Utc};
 
 use crate::query::catalog::Source;
 use crate::query::metrics::answer::Value;
-use crate::query::metrics::cell;
+use crate::query::metrics::concurrency::ConcurrencyValue;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::group::{Group, Grouping, Member};
+use crate::query::metrics::null_rules;
 use crate::query::metrics::reader::{Extra, Rest};
-use crate::query::metrics::registry::{Metric, Needs};
+use crate::query::metrics::registry::{Metric, Requires};
 use crate::query::metrics::scan::{Contribution, Scanned};
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::sweep::Level;
 use crate::query::metrics::telling;
 use crate::query::range::TimeRange;
 
@@ -24,7 +24,7 @@ use crate::query::range::TimeRange;
 #[derive(Default)]
 struct Cells<'a> {
     sums: BTreeMap<usize, Vec<&'a Contribution>>,
-    exact: BTreeMap<usize, Vec<&'a Level>>,
+    exact: BTreeMap<usize, Vec<&'a ConcurrencyValue>>,
 }
 
 /// Metric values by group and bucket.
@@ -107,7 +107,7 @@ impl<'a> Table<'a> {
     pub(super) fn status(&self, feeding: &[&Source], place: usize) -> BucketStatus {
         // Sources to which none of the metrics applies do not make a bucket less complete.
         let telling = telling(self.metrics, feeding);
-        BucketStatus::of(&cell::proving(&telling), self.buckets[place], self.now)
+        BucketStatus::of(&null_rules::proving(&telling), self.buckets[place], self.now)
     }
 
     /// Returns the values of a group in a bucket, in the order of the metrics.
@@ -119,7 +119,7 @@ impl<'a> Table<'a> {
             let sums = sums.iter().filter(|given| given.metric == metric_place);
             let sums = sums.map(|given| (given.source_id, given.sums));
             let exact = exact.iter().find(|given| given.metric == metric_place).map(|given| given.value);
-            cell::value(metric, feeding, sums, exact, self.buckets[place], self.now)
+            null_rules::value(metric, feeding, sums, exact, self.buckets[place], self.now)
         };
         self.metrics.iter().enumerate().map(value).collect()
     }
@@ -136,7 +136,8 @@ impl<'a> Table<'a> {
     }
 
     fn bases_of(&self, given: impl Iterator<Item = &'a Contribution>) -> Vec<String> {
-        let is_minutes = |c: &&Contribution| self.metrics[c.metric].needs == Needs::Minutes && !c.sums.known.is_zero();
+        let is_minutes =
+            |c: &&Contribution| self.metrics[c.metric].requires == Requires::Minutes && !c.sums.known.is_zero();
         let sources = given.filter(is_minutes).filter_map(|given| self.grouping.source(given.source_id));
         sources.filter_map(|source| source.minutes_basis.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }

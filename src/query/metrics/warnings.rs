@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::query::catalog::Source;
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::answer::Warning;
-use crate::query::metrics::registry::{Applicability, Metric, Needs};
+use crate::query::metrics::registry::{Applicability, Metric, Requires};
 use crate::query::metrics::status::BucketStatus;
 
 /// Returns warnings about the data behind the values.
@@ -20,7 +20,7 @@ pub(super) fn of_data(
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if bases.len() > 1 {
-        let metered = query.metrics.iter().filter(|metric| metric.needs == Needs::Minutes);
+        let metered = query.metrics.iter().filter(|metric| metric.requires == Requires::Minutes);
         let what = if has_mixed_cells { "Rows and the total add" } else { "The total adds" };
         warnings.push(Warning {
             code: "mixed_minutes_basis",
@@ -44,9 +44,9 @@ pub(super) fn of_data(
 fn unread(query: &MetricQuery, sources: &[&Source]) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = Vec::new();
     for metric in &query.metrics {
-        let (code, what) = metric.needs.not_fetched();
+        let (code, what) = metric.requires.not_fetched();
         let is_missing = |has| matches!(has, Applicability::NotFetched | Applicability::NotConfigured);
-        let is_unread = |source: &&&Source| source.is_enabled && is_missing(metric.needs.of(source));
+        let is_unread = |source: &&&Source| source.is_enabled && is_missing(metric.requires.of(source));
         let sources: Vec<&str> = sources.iter().filter(is_unread).map(|s| s.source.as_str()).collect();
         if let Some(same) = warnings.iter_mut().find(|warning| warning.code == code) {
             same.metrics.extend((!sources.is_empty()).then_some(metric.id));

@@ -1,4 +1,4 @@
-//! The chat of meetings: stored like the messages of chats, with counters that have no two sides.
+//! The chat of meetings: stored like the messages of chats, with statistics that have no two sides.
 
 use sqlx::PgConnection;
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::model::message::Message;
-use crate::model::page::{Oddity, Reject};
+use crate::model::page::{DriftItem, Reject};
 use crate::model::participant::Participant;
 use crate::model::person::PersonKey;
 use crate::model::quality::PeerReport;
 use crate::model::transcript::{Summary, Transcript};
-use crate::store::artifact::{Decision, Task};
+use crate::store::artifact::{Task, TaskDecision};
 use crate::store::raw::{self, RawRecord};
 
 /// Version of the rules that turn artifacts into rows. Increment it when a rule changes, so that a fetched artifact
@@ -40,7 +40,7 @@ pub struct Member<'a> {
     /// Its content; `None`: nothing to store.
     pub content: Option<Content<'a>>,
     /// The decision about its task.
-    pub decision: &'a Decision,
+    pub decision: &'a TaskDecision,
 }
 
 /// A found artifact.
@@ -72,8 +72,8 @@ pub struct Content<'a> {
     pub raw: Option<&'a [u8]>,
     /// Records in it that could not be normalized.
     pub rejects: &'a [Reject],
-    /// Oddities.
-    pub oddities: &'a [Oddity],
+    /// DriftItems.
+    pub drift: &'a [DriftItem],
     /// Facts learnt about the source.
     pub facts: &'a BTreeMap<&'static str, String>,
 }

@@ -13,7 +13,7 @@
 
 mod chat;
 mod content;
-mod enlist;
+mod enqueue;
 pub mod journal;
 mod kept_records;
 pub mod owed;
@@ -26,7 +26,8 @@ pub mod rebuild;
 mod save;
 mod settle;
 mod speaker;
-mod speech;
+mod summary;
+mod transcript;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -36,8 +37,8 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 
 pub use self::content::{Content, Found, Member, SaveContext};
-pub(super) use self::enlist::enlist;
-pub use self::enlist::enlist_stored;
+pub(super) use self::enqueue::enqueue;
+pub use self::enqueue::enqueue_stored;
 pub use self::save::{SaveOutcome, save_all, settle_refused};
 
 /// A per-session stream of a source, as the task queue needs it.
@@ -106,7 +107,7 @@ impl Owed {
 
 /// State of a task after a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub struct TaskDecision {
     /// The new state.
     pub state: ArtifactState,
     /// The next try; `None`: the task is settled.

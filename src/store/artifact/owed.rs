@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::operation::{self, Operation};
-use crate::store::{Place, StoreError, version};
+use crate::store::{StoreError, StreamKey, data_version};
 
 /// Owed tasks of one stream with the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +132,7 @@ pub async fn retry(
     for stream in filter.streams {
         let count = retry_stream(&mut tx, *stream, filter, operation.now).await?;
         if count > 0 {
-            version::raise(&mut tx, Place { source_id: filter.source_id, stream: *stream }).await?;
+            data_version::raise(&mut tx, StreamKey { source_id: filter.source_id, stream: *stream }).await?;
         }
         made_due.push((*stream, count));
     }

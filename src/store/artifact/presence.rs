@@ -40,10 +40,10 @@ impl Participation {
             *presences.entry(person).or_default() += 1;
         }
         let known: BTreeSet<&String> = people.iter().flatten().collect();
-        let nobody = people.iter().filter(|person| person.is_none()).count();
+        let without_person_count = people.iter().filter(|person| person.is_none()).count();
         Self {
             participant_count: number(list.len()),
-            person_count: number(known.len() + nobody),
+            person_count: number(known.len() + without_person_count),
             unknown_duration_count: number(list.iter().filter(|one| one.duration_ms.is_none()).count()),
             peak_participants: peak(list, ended_at),
             participant_ms: list.iter().filter_map(|one| one.duration_ms).fold(0, i64::saturating_add),

@@ -28,7 +28,7 @@ pub const CLAIM_BEGIN: &str = "begin; set local synchronous_commit = off; set lo
 
 /// Number of tasks of a stream to claim at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Places {
+pub struct ClaimLimit {
     /// The stream.
     pub stream: Stream,
     /// The number.
@@ -45,18 +45,18 @@ pub struct ClaimKey {
     token: Uuid,
 }
 
-/// Claims due tasks, for each stream up to its places: those about to expire first, then those of the newest
+/// Claims due tasks, for each stream up to its limit: those about to expire first, then those of the newest
 /// sessions. The claim lasts `duration` without renewal, which is how long a killed worker blocks its few tasks.
 pub async fn claim(
     pool: &PgPool,
     source_id: SourceId,
-    places: &[Places],
+    limits: &[ClaimLimit],
     duration: Duration,
     now: DateTime<Utc>,
 ) -> Result<Vec<Task>, StoreError> {
     let failed = StoreError::doing("claiming artifact tasks");
-    let names: Vec<&str> = places.iter().map(|one| one.stream.as_str()).collect();
-    let counts: Vec<i64> = places.iter().map(|one| i64::try_from(one.count).unwrap_or(i64::MAX)).collect();
+    let names: Vec<&str> = limits.iter().map(|one| one.stream.as_str()).collect();
+    let counts: Vec<i64> = limits.iter().map(|one| i64::try_from(one.count).unwrap_or(i64::MAX)).collect();
     let token = Uuid::new_v4();
     let mut tx = pool.begin_with(CLAIM_BEGIN).await.map_err(&failed)?;
     let rows = sqlx::query_file_as!(

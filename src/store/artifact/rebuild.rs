@@ -16,9 +16,9 @@ use crate::model::stream::Stream;
 use crate::store::artifact::presence_check::is_there;
 use crate::store::artifact::save::write_rows;
 use crate::store::artifact::settle::resolve_rejects;
-use crate::store::artifact::{Content, Found, Owed, SaveContext, Task, enlist, quality};
+use crate::store::artifact::{Content, Found, Owed, SaveContext, Task, enqueue, quality};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{Place, StoreError, person, reject, version};
+use crate::store::{StoreError, StreamKey, data_version, person, reject};
 
 /// The newest version of one record of an artifact.
 #[derive(Debug, Clone)]
@@ -205,7 +205,7 @@ pub async fn save(
     made: &Made<'_>,
 ) -> Result<Rebuilt, StoreError> {
     let task = &stored.task;
-    let place = Place { source_id: task.source_id, stream: task.stream };
+    let stream_key = StreamKey { source_id: task.source_id, stream: task.stream };
     let failed = StoreError::doing("saving a rebuilt artifact");
     let mut tx = pool.begin().await.map_err(&failed)?;
     if !is_newest(&mut tx, stored).await? {
@@ -218,7 +218,7 @@ pub async fn save(
         return Ok(Rebuilt::Unchanged);
     }
     if let Some(part) = made.taken_in {
-        keep(&mut tx, place, task, part).await?;
+        keep(&mut tx, stream_key, task, part).await?;
     }
     if let Found::Quality(reports) = content.found {
         // reports arrive in parts, so there is no whole to compare
@@ -232,7 +232,7 @@ pub async fn save(
     if content.raw.is_some() {
         // rows of a file: those that can be read now are no longer rejects
         let session = task.session.provider_session_id.as_str();
-        reject::insert(&mut tx, place, Some(session), content.rejects, context.run_id, context.now).await?;
+        reject::insert(&mut tx, stream_key, Some(session), content.rejects, context.run_id, context.now).await?;
         resolve_rejects(&mut tx, task.source_id, &[(*context, content.rejects)]).await?;
     }
     sqlx::query!(
@@ -252,18 +252,18 @@ pub async fn save(
     .execute(&mut *tx)
     .await
     .map_err(&failed)?;
-    enlist::wake(&mut tx, task.source_id, &[task.session_id], context.now).await?;
-    version::raise(&mut tx, place).await?;
+    enqueue::wake(&mut tx, task.source_id, &[task.session_id], context.now).await?;
+    data_version::raise(&mut tx, stream_key).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(Rebuilt::Written)
 }
 
-async fn keep(tx: &mut PgConnection, place: Place, task: &Task, part: &Part) -> Result<(), StoreError> {
+async fn keep(tx: &mut PgConnection, stream_key: StreamKey, task: &Task, part: &Part) -> Result<(), StoreError> {
     let session = task.session.provider_session_id.as_str();
     let id = if part.name.is_empty() { session.to_owned() } else { format!("{session}/{}", part.name) };
     let hash = raw::hash(&[&part.body]);
     let record = RawRecord { id: id.into(), body: &part.body, hash, is_partial: false };
-    raw::insert(tx, place, Some(session), &[record], part.run_id, part.last_fetched_at).await
+    raw::insert(tx, stream_key, Some(session), &[record], part.run_id, part.last_fetched_at).await
 }
 
 /// Locks the task, so that no poll saves meanwhile, and checks that none did.

@@ -16,10 +16,10 @@ use crate::store::artifact::journal::{self, PassProgress};
 use crate::store::artifact::kept_records::{self, Records};
 use crate::store::artifact::participant::{self, ParticipantList};
 use crate::store::artifact::settle::{self, Settled};
-use crate::store::artifact::{Decision, Saved, Task, chat, quality, speaker, speech};
+use crate::store::artifact::{Saved, Task, TaskDecision, chat, quality, speaker, summary, transcript};
 use crate::store::raw::Hash;
 use crate::store::run::Progress;
-use crate::store::{Place, StoreError, oddity, reject, source, version};
+use crate::store::{StoreError, StreamKey, data_version, drift, reject, source};
 
 /// Start of a save's transaction. What a server crash loses is fetched again: an artifact and the state of its task
 /// are lost together. All statements look up by key; without statistics, the planner might scan tables.
@@ -65,7 +65,7 @@ pub async fn save_all(
     settle::settle(&mut tx, source_id, &settled).await?;
     journal::advance(&mut tx, passes, first.context.now).await?;
     let streams: BTreeSet<Stream> = ours.iter().map(|one| one.context.task.stream).collect();
-    version::raise_each(&mut tx, source_id, &streams).await?;
+    data_version::raise_each(&mut tx, source_id, &streams).await?;
     failpoint::reach("artifact.before_commit");
     tx.commit().await.map_err(&failed)?;
     failpoint::reach("artifact.after_commit");
@@ -140,9 +140,9 @@ async fn write(
         fresh.iter().map(|(context, content)| (*context, content.found)).collect();
     write_rows(tx, source_id, &found).await?;
     for (context, content) in fresh.iter().filter(|(_, content)| !content.rejects.is_empty()) {
-        let place = Place { source_id, stream: context.task.stream };
+        let stream_key = StreamKey { source_id, stream: context.task.stream };
         let session = context.task.session.provider_session_id.as_str();
-        reject::insert(tx, place, Some(session), content.rejects, context.run_id, context.now).await?;
+        reject::insert(tx, stream_key, Some(session), content.rejects, context.run_id, context.now).await?;
     }
     let is_replaced = |content: &Content<'_>| !matches!(content.found, Found::Quality(_));
     let came: Vec<(SaveContext<'_>, &[Reject])> =
@@ -151,8 +151,8 @@ async fn write(
     for stream in Stream::PER_SESSION {
         let of_stream = || fresh.iter().filter(|(context, _)| context.task.stream == stream);
         if let Some(now) = of_stream().map(|(context, _)| context.now).max() {
-            let oddities = of_stream().flat_map(|(_, content)| content.oddities);
-            oddity::count(tx, Place { source_id, stream }, oddities, now).await?;
+            let drift = of_stream().flat_map(|(_, content)| content.drift);
+            drift::count(tx, StreamKey { source_id, stream }, drift, now).await?;
         }
     }
     Ok(())
@@ -187,8 +187,8 @@ pub(super) async fn write_rows(
     speaker::name_again(tx, source_id, &lists.iter().map(|list| list.context).collect::<Vec<_>>()).await?;
     chat::replace(tx, source_id, &chats).await?;
     let transcripts = speaker::named(tx, source_id, transcripts).await?;
-    speech::replace_transcripts(tx, source_id, &transcripts).await?;
-    speech::replace_summaries(tx, source_id, &summaries).await?;
+    transcript::replace(tx, source_id, &transcripts).await?;
+    summary::replace(tx, source_id, &summaries).await?;
     quality::upsert(tx, source_id, &reports).await.map(drop)
 }
 
@@ -197,7 +197,7 @@ pub async fn settle_refused(
     pool: &PgPool,
     context: &SaveContext<'_>,
     bodies: &[(Option<&ProviderRecordId>, &[u8])],
-    decision: &Decision,
+    decision: &TaskDecision,
 ) -> Result<SaveOutcome, StoreError> {
     let failed = StoreError::doing("storing a refused artifact");
     let SaveContext { task, run_id, now, .. } = *context;
@@ -205,7 +205,7 @@ pub async fn settle_refused(
     if settle::hold(&mut tx, task.source_id, &[*context]).await?.is_empty() {
         return Ok((Saved::ClaimLost, Progress::default()));
     }
-    let place = Place { source_id: task.source_id, stream: task.stream };
+    let stream_key = StreamKey { source_id: task.source_id, stream: task.stream };
     let refused = |(id, body): &(Option<&ProviderRecordId>, &[u8])| Reject {
         raw: body.to_vec(),
         provider_record_id: id.cloned(),
@@ -216,9 +216,9 @@ pub async fn settle_refused(
     };
     let rejects: Vec<Reject> = bodies.iter().map(refused).collect();
     let session = task.session.provider_session_id.as_str();
-    reject::insert(&mut tx, place, Some(session), &rejects, run_id, now).await?;
+    reject::insert(&mut tx, stream_key, Some(session), &rejects, run_id, now).await?;
     settle::settle(&mut tx, task.source_id, &[Settled { context: *context, decision, fresh_hash: None }]).await?;
-    version::raise(&mut tx, place).await?;
+    data_version::raise(&mut tx, stream_key).await?;
     tx.commit().await.map_err(&failed)?;
     let rejected_count = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
     Ok((Saved::Written, Progress { rejected_count, ..Progress::default() }))

@@ -9,7 +9,7 @@ use crate::model::id::SourceId;
 use crate::model::page::Reject;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact::Decision;
+use crate::store::artifact::TaskDecision;
 use crate::store::artifact::content::SaveContext;
 use crate::store::artifact::queue::ClaimKey;
 use crate::store::raw;
@@ -17,7 +17,7 @@ use crate::store::raw;
 /// The decision about one task.
 pub(super) struct Settled<'a> {
     pub(super) context: SaveContext<'a>,
-    pub(super) decision: &'a Decision,
+    pub(super) decision: &'a TaskDecision,
     /// The hash of the stored content, where that is new.
     pub(super) fresh_hash: Option<&'a [u8]>,
 }

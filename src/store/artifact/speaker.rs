@@ -14,8 +14,8 @@ use crate::model::speaker;
 use crate::model::stream::Stream;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::store::artifact::SaveContext;
-use crate::store::artifact::speech::speaker_id;
-use crate::store::{Place, StoreError, version};
+use crate::store::artifact::transcript::speaker_id;
+use crate::store::{StoreError, StreamKey, data_version};
 
 /// Returns transcripts with their speakers named by the stored participants.
 pub(super) async fn named<'a>(
@@ -85,7 +85,7 @@ pub(super) async fn name_again(
         }
     }
     if has_changed {
-        version::raise(tx, Place { source_id, stream: Stream::Transcript }).await?;
+        data_version::raise(tx, StreamKey { source_id, stream: Stream::Transcript }).await?;
     }
     Ok(())
 }

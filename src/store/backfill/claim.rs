@@ -73,7 +73,7 @@ pub async fn claim(
         offset_hours: row.day_offset_hours,
     });
     Ok(Some(Claimed {
-        unit: Unit { place: backfill.place, unit_id: row.unit_id, token: row.token },
+        unit: Unit { stream_key: backfill.stream_key, unit_id: row.unit_id, token: row.token },
         window: Window { from: row.window_from, to: row.window_to },
         attempts: row.attempts,
         day,
@@ -148,8 +148,8 @@ pub async fn start_run(
     let run_id = sqlx::query_scalar!(
         "insert into ingest.runs (source_id, stream, started_at, heartbeat_at, window_from, window_to, purpose)
          values ($1, $2, $3, $3, $4, $5, $6) returning run_id",
-        unit.place.source_id.0,
-        unit.place.stream.as_str(),
+        unit.stream_key.source_id.0,
+        unit.stream_key.stream.as_str(),
         now,
         window.from,
         window.to,

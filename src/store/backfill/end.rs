@@ -42,7 +42,7 @@ pub async fn close_run(pool: &PgPool, run: &UnitRun<'_>, now: DateTime<Utc>) -> 
 
 /// When a released unit may be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Again {
+pub struct Retry {
     /// Shortest wait.
     pub after: Duration,
     /// Whether the try counts: the unit could not be read, and neither we stopped nor was the provider unavailable.
@@ -53,7 +53,7 @@ pub struct Again {
 pub async fn give_back(
     pool: &PgPool,
     unit: &Unit,
-    again: Again,
+    retry: Retry,
     run: Option<&UnitRun<'_>>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
@@ -70,8 +70,8 @@ pub async fn give_back(
                 attempts = attempts - case when $3 then 0 else 1 end
           where unit_id = $1",
         unit.unit_id,
-        again.after.as_secs_f64(),
-        again.is_counted,
+        retry.after.as_secs_f64(),
+        retry.is_counted,
     )
     .execute(&mut *tx)
     .await
@@ -152,7 +152,7 @@ pub async fn finish(
     .await
     .map_err(&failed)?;
     if let Some(compared) = compared {
-        reconciliation::record(&mut tx, unit.place, backfill_id, run.map(|run| run.run_id), compared, now).await?;
+        reconciliation::record(&mut tx, unit.stream_key, backfill_id, run.map(|run| run.run_id), compared, now).await?;
     }
     close_if_over(&mut tx, backfill_id, now).await.map_err(&failed)?;
     tx.commit().await.map_err(&failed)

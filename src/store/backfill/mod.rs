@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::model::time::Window;
 use crate::store::operation::{self, Operation};
-use crate::store::{Place, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 pub use self::claim::Claimed;
 pub use self::end::UnitEnd;
@@ -23,7 +23,7 @@ pub use self::end::UnitEnd;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unit {
     /// Source and stream.
-    pub place: Place,
+    pub stream_key: StreamKey,
     /// Its number.
     pub unit_id: i64,
     pub(in crate::store) token: Uuid,
@@ -96,7 +96,7 @@ pub struct Backfill {
     /// Its number.
     pub backfill_id: i64,
     /// Source and stream.
-    pub place: Place,
+    pub stream_key: StreamKey,
     /// The purpose.
     pub purpose: Purpose,
     /// The whole range.
@@ -133,7 +133,7 @@ pub struct DayFigures {
 #[derive(Debug)]
 pub struct Plan<'a> {
     /// Source and stream.
-    pub place: Place,
+    pub stream_key: StreamKey,
     /// The purpose.
     pub purpose: Purpose,
     /// The whole range.
@@ -147,7 +147,7 @@ pub struct Plan<'a> {
 /// Returns the unfinished work on exactly this range, if there is any, and reopens its failed units.
 pub async fn reopen(
     pool: &PgPool,
-    place: Place,
+    stream_key: StreamKey,
     purpose: Purpose,
     range: Window,
     now: DateTime<Utc>,
@@ -159,8 +159,8 @@ pub async fn reopen(
           where source_id = $1 and stream = $2 and purpose = $3 and range_from = $4 and range_to = $5
             and state in ('running', 'paused', 'failed')
             for update",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         purpose.as_str(),
         range.from,
         range.to,
@@ -183,15 +183,15 @@ pub async fn create(pool: &PgPool, plan: &Plan<'_>, operation: &Operation<'_>) -
     let now = operation.now;
     let mut tx = pool.begin().await.map_err(&failed)?;
     if plan.purpose == Purpose::Reconcile {
-        abandon(&mut tx, plan.place, now).await?;
+        abandon(&mut tx, plan.stream_key, now).await?;
     }
     let created = sqlx::query_scalar!(
         "insert into ingest.backfills (source_id, stream, purpose, range_from, range_to, state, is_unfiltered,
                                        created_at, resumed_at, requested_by)
          values ($1, $2, $3, $4, $5, 'running', $6, $7, $7, $8)
          on conflict do nothing returning backfill_id",
-        plan.place.source_id.0,
-        plan.place.stream.as_str(),
+        plan.stream_key.source_id.0,
+        plan.stream_key.stream.as_str(),
         plan.purpose.as_str(),
         plan.range.from,
         plan.range.to,
@@ -204,7 +204,7 @@ pub async fn create(pool: &PgPool, plan: &Plan<'_>, operation: &Operation<'_>) -
     .map_err(&failed)?;
     let Some(backfill_id) = created else {
         tx.rollback().await.map_err(&failed)?;
-        let other = reopen(pool, plan.place, plan.purpose, plan.range, now).await?;
+        let other = reopen(pool, plan.stream_key, plan.purpose, plan.range, now).await?;
         return other.ok_or_else(|| failed(sqlx::Error::RowNotFound));
     };
     insert_units(&mut tx, backfill_id, plan.units).await?;
@@ -212,7 +212,7 @@ pub async fn create(pool: &PgPool, plan: &Plan<'_>, operation: &Operation<'_>) -
     tx.commit().await.map_err(&failed)?;
     Ok(Backfill {
         backfill_id,
-        place: plan.place,
+        stream_key: plan.stream_key,
         purpose: plan.purpose,
         range: plan.range,
         state: BackfillState::Running,
@@ -247,15 +247,15 @@ async fn insert_units(tx: &mut PgConnection, backfill_id: i64, units: &[PlannedU
 }
 
 /// Closes earlier reconciliations without workers once a new one begins.
-async fn abandon(tx: &mut PgConnection, place: Place, now: DateTime<Utc>) -> Result<(), StoreError> {
+async fn abandon(tx: &mut PgConnection, stream_key: StreamKey, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.backfills b
             set state = 'cancelled', finished_at = $3, reason = 'a newer reconciliation took its place'
           where source_id = $1 and stream = $2 and purpose = 'reconcile' and state in ('running', 'failed')
             and not exists (select from ingest.backfill_units u
                              where u.backfill_id = b.backfill_id and u.claimed_until > now())",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         now,
     )
     .execute(tx)
@@ -276,7 +276,7 @@ async fn read(tx: &mut PgConnection, backfill_id: i64) -> Result<Option<Backfill
     Ok(row.and_then(|row| {
         Some(Backfill {
             backfill_id,
-            place: Place::of(row.source_id, &row.stream)?,
+            stream_key: StreamKey::of(row.source_id, &row.stream)?,
             purpose: Purpose::parse(&row.purpose),
             range: Window { from: row.range_from, to: row.range_to },
             state: BackfillState::parse(&row.state),

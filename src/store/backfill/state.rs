@@ -5,7 +5,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::store::backfill::{Backfill, BackfillState, read};
 use crate::store::operation::{self, Operation};
-use crate::store::{Place, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// A command of an operator on a backfill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub async fn find(pool: &PgPool, backfill_id: i64) -> Result<Option<Backfill>, S
 }
 
 /// Returns the backfills and reconciliations of a source that wait for a worker, oldest first.
-pub async fn running(pool: &PgPool, place: Place) -> Result<Vec<i64>, StoreError> {
+pub async fn running(pool: &PgPool, stream_key: StreamKey) -> Result<Vec<i64>, StoreError> {
     sqlx::query_scalar!(
         "select b.backfill_id from ingest.backfills b
           where b.source_id = $1 and b.stream = $2 and b.state = 'running'
@@ -59,8 +59,8 @@ pub async fn running(pool: &PgPool, place: Place) -> Result<Vec<i64>, StoreError
                            and coalesce(u.claimed_until, '-infinity') <= now()
                            and coalesce(u.not_before, '-infinity') <= now())
           order by b.backfill_id",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
     )
     .fetch_all(pool)
     .await
@@ -68,12 +68,12 @@ pub async fn running(pool: &PgPool, place: Place) -> Result<Vec<i64>, StoreError
 }
 
 /// Whether an operator paused the whole stream: then its past is not read either.
-pub async fn is_stream_paused(pool: &PgPool, place: Place) -> Result<bool, StoreError> {
+pub async fn is_stream_paused(pool: &PgPool, stream_key: StreamKey) -> Result<bool, StoreError> {
     let paused = sqlx::query_scalar!(
         r#"select exists (select from ingest.controls
                           where source_id = $1 and stream = $2 and paused_at is not null) as "is_paused!""#,
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
     )
     .fetch_one(pool)
     .await
@@ -82,14 +82,14 @@ pub async fn is_stream_paused(pool: &PgPool, place: Place) -> Result<bool, Store
 }
 
 /// Returns when the last reconciliation of a stream was planned, or else when the stream was created.
-pub async fn last_reconciled(pool: &PgPool, place: Place) -> Result<Option<DateTime<Utc>>, StoreError> {
+pub async fn last_reconciled(pool: &PgPool, stream_key: StreamKey) -> Result<Option<DateTime<Utc>>, StoreError> {
     sqlx::query_scalar!(
         r#"select coalesce((select max(b.created_at) from ingest.backfills b
                              where b.source_id = s.source_id and b.stream = s.stream and b.purpose = 'reconcile'),
                            s.registered_at)::timestamptz as "at!"
              from ingest.streams s where s.source_id = $1 and s.stream = $2"#,
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
     )
     .fetch_optional(pool)
     .await

@@ -12,9 +12,9 @@ use crate::model::message::{Message, SessionStats};
 use crate::model::session::{EndSource, MAPPING_VERSION};
 use crate::store::page::{Prepared, SaveContext};
 use crate::store::raw::RawRecord;
-use crate::store::{StoreError, batch, counters, person, raw, session, trail};
+use crate::store::{StoreError, batch, konvo_trail, person, raw, session, session_stats};
 
-/// Writes the sessions `rows`, none of which was stored at the lookup, with people, bytes, counters and steps.
+/// Writes the sessions `rows`, none of which was stored at the lookup, with people, bytes, statistics and steps.
 pub(super) async fn sessions(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
@@ -22,41 +22,42 @@ pub(super) async fn sessions(
     bodies: &[RawRecord<'_>],
     visits: &person::Visits<'_>,
 ) -> Result<(), StoreError> {
-    let place = context.hold.place();
+    let stream_key = context.guard.stream_key();
     let bodies = unless_many(tx, context, bodies).await?;
     let carried = carried(rows);
     let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| SessionStats::of(messages)).collect();
-    let counters = counters::Columns::new(carried.iter().map(|(id, _)| *id).collect(), &stats);
-    let steps = trail::Columns::of(rows.iter().filter_map(|(id, r)| Some((*id, r.record.session.trail.as_deref()?))));
+    let columns = session_stats::Columns::new(carried.iter().map(|(id, _)| *id).collect(), &stats);
+    let steps =
+        konvo_trail::Columns::of(rows.iter().filter_map(|(id, r)| Some((*id, r.record.session.trail.as_deref()?))));
     let records: Vec<&Prepared<'_>> = rows.iter().map(|(_, record)| *record).collect();
     let of = session::Columns { records: &records };
     sqlx::query_file!(
         "src/store/page/insert.sql",
-        place.source_id.0,
+        stream_key.source_id.0,
         context.now,
         &visits.keys().copied().collect::<Vec<_>>() as &[&str],
         &visits.values().map(|visit| visit.kind).collect::<Vec<_>>() as &[&str],
         &visits.values().map(|visit| visit.first_at).collect::<Vec<_>>(),
-        place.stream.as_str(),
+        stream_key.stream.as_str(),
         context.fetched_at,
         context.run_id,
         &bodies.iter().map(|record| &*record.id).collect::<Vec<_>>() as &[&str],
         &bodies.iter().map(|record| &record.hash[..]).collect::<Vec<_>>() as &[&[u8]],
         &bodies.iter().map(|record| record.body).collect::<Vec<_>>() as &[&[u8]],
         &bodies.iter().map(|record| record.is_partial).collect::<Vec<_>>(),
-        &counters.ids,
-        &counters.any(|s| s.message_count),
-        &counters.any(|s| s.user_message_count) as &[Option<i32>],
-        &counters.any(|s| s.assistant_message_count) as &[Option<i32>],
-        &counters.any(|s| s.user_word_count) as &[Option<i32>],
-        &counters.any(|s| s.assistant_word_count) as &[Option<i32>],
-        &counters.any(|s| s.first_response_seconds) as &[Option<Decimal>],
-        &counters.flow(|flow| flow.turn_count) as &[Option<i32>],
-        &counters.flow(|flow| flow.is_unanswered) as &[Option<bool>],
-        &counters.last_roles() as &[Option<&str>],
-        &counters.last_times() as &[Option<DateTime<Utc>>],
-        &counters.flow(|flow| flow.active_seconds) as &[Option<Decimal>],
-        &counters.flow(counters::replies) as &[Option<String>],
+        &columns.ids,
+        &columns.any(|s| s.message_count),
+        &columns.any(|s| s.user_message_count) as &[Option<i32>],
+        &columns.any(|s| s.assistant_message_count) as &[Option<i32>],
+        &columns.any(|s| s.user_word_count) as &[Option<i32>],
+        &columns.any(|s| s.assistant_word_count) as &[Option<i32>],
+        &columns.any(|s| s.first_response_seconds) as &[Option<Decimal>],
+        &columns.flow(|flow| flow.turn_count) as &[Option<i32>],
+        &columns.flow(|flow| flow.is_unanswered) as &[Option<bool>],
+        &columns.last_roles() as &[Option<&str>],
+        &columns.last_times() as &[Option<DateTime<Utc>>],
+        &columns.flow(|flow| flow.active_seconds) as &[Option<Decimal>],
+        &columns.flow(session_stats::replies) as &[Option<String>],
         &steps.ids,
         &steps.numbers,
         &steps.kinds as &[Option<&str>],
@@ -101,7 +102,7 @@ async fn unless_many<'a>(
     if batch::is_one(bodies, |record| record.body.len()) {
         return Ok(bodies);
     }
-    raw::insert(tx, context.hold.place(), None, bodies, context.run_id, context.fetched_at).await?;
+    raw::insert(tx, context.guard.stream_key(), None, bodies, context.run_id, context.fetched_at).await?;
     Ok(&[])
 }
 

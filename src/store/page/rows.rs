@@ -12,7 +12,7 @@ use crate::store::artifact;
 use crate::store::page::seen::{Known, Seen};
 use crate::store::page::{Prepared, SaveContext, insert};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{StoreError, extension, message, oddity, order, person, session, trail};
+use crate::store::{StoreError, drift, extension, konvo_trail, message, newer_wins, person, session};
 
 /// Write mode of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) async fn keep_bytes(
         return Ok(());
     }
     let bodies: Vec<RawRecord<'_>> = older.iter().map(|record| record.body(&seen.known)).collect();
-    raw::insert(tx, context.hold.place(), None, &bodies, context.run_id, context.fetched_at).await
+    raw::insert(tx, context.guard.stream_key(), None, &bodies, context.run_id, context.fetched_at).await
 }
 
 /// Writes records; returns those that were written, and rejects for those that were refused.
@@ -71,8 +71,8 @@ async fn write(
     if records.is_empty() {
         return Ok(());
     }
-    let place = context.hold.place();
-    let source_id = place.source_id;
+    let stream_key = context.guard.stream_key();
+    let source_id = stream_key.source_id;
     let (mut rows, mut others) = (Vec::new(), Vec::new());
     for record in records.iter().copied() {
         match seen.numbers.get(record.id()).filter(|_| way == Way::New) {
@@ -89,10 +89,10 @@ async fn write(
     }
     failpoint::reach("page.mid_upsert");
     extension::upsert(tx, source_id, &rows, &seen.known, is_new).await?;
-    let oddities = records.iter().flat_map(|record| &record.record.oddities);
-    oddity::count(tx, place, oddities, context.now).await?;
+    let drift = records.iter().flat_map(|record| &record.record.drift);
+    drift::count(tx, stream_key, drift, context.now).await?;
     let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-    artifact::enlist(tx, source_id, &ids, context.session_streams, context.now).await
+    artifact::enqueue(tx, source_id, &ids, context.session_streams, context.now).await
 }
 
 /// Writes sessions that are new.
@@ -111,7 +111,7 @@ async fn add(
     let bodies: Vec<RawRecord<'_>> = rows.iter().map(|(_, record)| record.body(&nothing)).collect();
     insert::sessions(tx, context, rows, &bodies, &visits).await?;
     failpoint::reach("page.after_raw");
-    message::insert(tx, context.hold.place().source_id, &insert::carried(rows)).await
+    message::insert(tx, context.guard.stream_key().source_id, &insert::carried(rows)).await
 }
 
 /// Writes sessions that may be stored; returns them with their numbers.
@@ -121,13 +121,13 @@ async fn change<'a, 'r>(
     records: &[&'a Prepared<'r>],
     known: &HashMap<String, Known>,
 ) -> Result<Vec<(i64, &'a Prepared<'r>)>, StoreError> {
-    let SaveContext { hold, run_id, fetched_at, now, .. } = *context;
-    let place = hold.place();
-    let source_id = place.source_id;
+    let SaveContext { guard, run_id, fetched_at, now, .. } = *context;
+    let stream_key = guard.stream_key();
+    let source_id = stream_key.source_id;
     let moved = Moved::of(records, known);
     person::meet(tx, source_id, &moved.visits, now).await?;
     let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body(known)).collect();
-    raw::insert(tx, place, None, &bodies, run_id, fetched_at).await?;
+    raw::insert(tx, stream_key, None, &bodies, run_id, fetched_at).await?;
     failpoint::reach("page.after_raw");
     let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;
     let rows: Vec<(i64, &'a Prepared<'r>)> =
@@ -135,7 +135,7 @@ async fn change<'a, 'r>(
     person::date_with(tx, source_id, &moved.people, &moved.sessions).await?;
     // sessions assumed to be new may be stored all the same
     let stored: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-    trail::replace(tx, source_id, &rows, &stored).await?;
+    konvo_trail::replace(tx, source_id, &rows, &stored).await?;
     // messages that all recent records lack are not deleted
     let listing = rows.iter().filter(|(_, record)| !(record.lacks_message_field && known.contains_key(record.id())));
     let carried: Vec<(i64, &[Message])> = insert::carried(&listing.copied().collect::<Vec<_>>());
@@ -157,7 +157,7 @@ impl<'a> Moved<'a> {
         let mut moved = Self { visits: person::Visits::new(), people: Vec::new(), sessions: Vec::new() };
         for record in records {
             let stored = known.get(record.id());
-            let is_partial = order::is_partial(record, known);
+            let is_partial = newer_wins::is_partial(record, known);
             let own: DateTime<Utc> = record.record.session.started_at;
             let started_at = stored.filter(|_| is_partial).map_or(own, |stored| stored.started_at);
             let person = record.person();

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::store::StoreError;
-use crate::store::hold::Hold;
 use crate::store::page::Prepared;
 use crate::store::raw::Hash;
+use crate::store::write_guard::WriteGuard;
 
 /// Stored state of a session.
 #[derive(Debug, Clone)]
@@ -40,15 +40,19 @@ pub(in crate::store) struct Seen {
 }
 
 /// Compares and locks the right to write, and reads the stored state of `records`.
-pub(super) async fn read(tx: &mut PgConnection, hold: &Hold, records: &[Prepared<'_>]) -> Result<Seen, StoreError> {
-    let place = hold.place();
-    let (lease, unit) = match hold {
-        Hold::Lease(lease) => (Some(lease.grant()), None),
-        Hold::Unit(unit) => (None, Some((unit.unit_id, unit.token))),
-        Hold::Replay(_) => (None, None),
+pub(super) async fn read(
+    tx: &mut PgConnection,
+    guard: &WriteGuard,
+    records: &[Prepared<'_>],
+) -> Result<Seen, StoreError> {
+    let stream_key = guard.stream_key();
+    let (lease, unit) = match guard {
+        WriteGuard::Lease(lease) => (Some(lease.grant()), None),
+        WriteGuard::Unit(unit) => (None, Some((unit.unit_id, unit.token))),
+        WriteGuard::Replay(_) => (None, None),
     };
     if lease.is_none() && unit.is_none() {
-        hold.guard(tx).await?;
+        guard.check(tx).await?;
     }
     let (token, fence) = lease.unzip();
     let (unit_id, unit_token) = unit.unzip();
@@ -56,8 +60,8 @@ pub(super) async fn read(tx: &mut PgConnection, hold: &Hold, records: &[Prepared
     let created = records.iter().map(|record| record.record.session.created_at);
     let rows = sqlx::query_file!(
         "src/store/page/seen.sql",
-        place.source_id.0,
-        place.stream.as_str(),
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
         token,
         fence,
         unit_id,
@@ -71,14 +75,14 @@ pub(super) async fn read(tx: &mut PgConnection, hold: &Hold, records: &[Prepared
     .map_err(StoreError::doing("comparing hashes"))?;
     let mut seen = Seen::default();
     for row in rows {
-        match hold {
-            Hold::Lease(lease) if row.is_paused.is_none() => return Err(lease.lost()),
-            Hold::Lease(_) if row.is_paused == Some(true) => {
-                let (source_id, stream) = (place.source_id.0, place.stream.as_str());
+        match guard {
+            WriteGuard::Lease(lease) if row.is_paused.is_none() => return Err(lease.lost()),
+            WriteGuard::Lease(_) if row.is_paused == Some(true) => {
+                let (source_id, stream) = (stream_key.source_id.0, stream_key.stream.as_str());
                 return Err(StoreError::Paused { source_id, stream });
             }
-            Hold::Unit(unit) if !row.has_unit => return Err(unit.lost()),
-            Hold::Lease(_) | Hold::Unit(_) | Hold::Replay(_) => {}
+            WriteGuard::Unit(unit) if !row.has_unit => return Err(unit.lost()),
+            WriteGuard::Lease(_) | WriteGuard::Unit(_) | WriteGuard::Replay(_) => {}
         }
         (seen.has_rejects, seen.is_proven) = (row.has_rejects, row.is_proven);
         let Some((id, session_id)) = row.id.zip(row.session_id) else { continue };

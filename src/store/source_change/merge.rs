@@ -15,7 +15,7 @@ use crate::model::time::Window;
 use crate::store::source_change::execute;
 use crate::store::source_change::tables::SourceTable;
 use crate::store::window::{self, Finding};
-use crate::store::{Place, StoreError};
+use crate::store::{StoreError, StreamKey};
 
 /// Returns how many sessions both sources hold.
 pub(super) async fn stored_twice(tx: &mut PgConnection, from: i32, into: i32) -> Result<i64, StoreError> {
@@ -258,8 +258,8 @@ impl Both {
                 provider_total: row.provider_total,
                 distinct_count: row.distinct_count.unwrap_or_default(),
             };
-            let place = Place { source_id: SourceId(self.into), stream };
-            window::record(tx, place, &finding, (row.run_id, row.checked_at), false).await?;
+            let stream_key = StreamKey { source_id: SourceId(self.into), stream };
+            window::record(tx, stream_key, &finding, (row.run_id, row.checked_at), false).await?;
         }
         let Self { from, into } = self;
         let judged = format!(

@@ -99,7 +99,7 @@ async fn a_refusal_is_remembered_and_a_postponement_is_not() {
 }
 
 #[tokio::test]
-async fn after_a_crash_nobody_asks_again() {
+async fn after_a_crash_no_call_is_repeated() {
     let stage = Stage::new(Reply::Hangs).await;
     let clock = Arc::new(SettableClock::at(noon()));
     // a second process over the same database, which is killed while the provider is silent

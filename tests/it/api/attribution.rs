@@ -69,7 +69,7 @@ async fn a_day_long_chat_by_its_start_its_end_and_in_parts() {
 }
 
 #[tokio::test]
-async fn parts_add_up_to_the_whole_whatever_the_cut() {
+async fn parts_add_up_to_the_whole_for_every_cut() {
     let api = Api::new().await;
     sqlx::raw_sql(
         "select setseed(0.3);

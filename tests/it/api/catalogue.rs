@@ -6,7 +6,7 @@ use sqlx::Row;
 use tributary::query::catalog::Catalog;
 use tributary::query::metrics::definitions;
 use tributary::query::metrics::dimension::Dimension;
-use tributary::query::metrics::registry::{Applicability, Needs, metrics};
+use tributary::query::metrics::registry::{Applicability, Requires, metrics};
 
 use super::*;
 
@@ -44,17 +44,17 @@ async fn ask(api: &Api, ids: &[&str], choice: &str) -> BTreeMap<String, Value> {
 }
 
 #[tokio::test]
-async fn what_a_metric_needs_is_the_same_in_sql() {
+async fn what_a_metric_requires_is_the_same_in_sql() {
     let api = Api::in_depth().await;
     let catalog = Catalog::load(api.pool(), None).await.unwrap();
-    for needs in Needs::ALL {
-        let Some(condition) = needs.condition_sql() else { continue };
+    for requires in Requires::ALL {
+        let Some(condition) = requires.condition_sql() else { continue };
         let sql = format!("select source_id from analytics.sources src where {condition} order by 1");
         let in_sql: Vec<i32> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(api.pool()).await.unwrap();
-        let told = catalog.sources.iter().filter(|source| needs.of(source) == Applicability::Applicable);
+        let told = catalog.sources.iter().filter(|source| requires.of(source) == Applicability::Applicable);
         let mut told: Vec<i32> = told.map(|source| source.source_id).collect();
         told.sort_unstable();
-        assert_eq!(in_sql, told, "{needs:?}");
+        assert_eq!(in_sql, told, "{requires:?}");
     }
 }
 

@@ -167,8 +167,8 @@ async fn the_talk_is_shared() {
     assert_eq!(share(json!("person-ben")), json!({"value": 0.333_333_333, "numerator": 5, "denominator": 15}));
     assert_eq!(share(json!("person-cleo")), json!({"value": 0.666_666_667, "numerator": 4, "denominator": 6}));
     // Zoe has a name and no pseudonym
-    let nobody = json!({"value": 0.333_333_333, "numerator": 2, "denominator": 6, "unknown_count": 2});
-    assert_eq!(share(Value::Null), nobody);
+    let unknown_share = json!({"value": 0.333_333_333, "numerator": 2, "denominator": 6, "unknown_count": 2});
+    assert_eq!(share(Value::Null), unknown_share);
     let whole = json!({"value": 1, "numerator": 21, "denominator": 21, "unknown_count": 2});
     assert_eq!(answer["totals"]["talk_share"], whole);
     assert_eq!(answer["totals"]["transcript_words"], json!({"value": 45, "unknown_count": 2}));

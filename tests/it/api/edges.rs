@@ -15,7 +15,7 @@ async fn run(api: &Api, sql: &'static str) {
 }
 
 #[tokio::test]
-async fn figures_are_explained_whatever_they_are_chosen_by() {
+async fn figures_are_explained_for_every_choice() {
     let api = world().await;
     let mut asked = 0;
     for dimension in api.get("/v1/metrics/sessions").await["dimensions"].as_array().unwrap() {
@@ -99,7 +99,7 @@ async fn people_of_a_cohort_come_by_sessions_that_count() {
 }
 
 #[tokio::test]
-async fn rows_are_found_whatever_a_value_looks_like() {
+async fn rows_are_found_for_values_of_any_form() {
     let api = world().await;
     run(
         &api,
@@ -269,7 +269,7 @@ async fn what_is_left_out_stands_in_one_place() {
 }
 
 #[tokio::test]
-async fn a_part_of_which_nobody_told_anything_is_no_zero() {
+async fn a_part_without_any_data_is_no_zero() {
     let api = world().await;
     let answer = api.get(&format!("/v1/metrics/explain?metrics=estimated_cost&source=konpro-eu&{NOVEMBER}")).await;
     assert_eq!(answer["figure"]["value"], Value::Null);

@@ -97,7 +97,7 @@ async fn the_rows_of_every_metric_add_up_to_the_figure() {
     let mut told = 0;
     for range in RANGES {
         let figures = figures(&api, range).await;
-        for metric in metrics().filter(|metric| metric.rows.listed_at().is_none()) {
+        for metric in metrics().filter(|metric| metric.grain.listed_at().is_none()) {
             let question = format!("metrics={}&{range}", metric.id);
             let figure = &figures[metric.id];
             let rows = all_rows(&api, &format!("/v1/metrics/rows?{question}"), 4).await;

@@ -298,7 +298,7 @@ async fn what_is_no_sum_is_read_by_itself_for_the_rest_and_for_sub_totals() {
 }
 
 #[tokio::test]
-async fn whoever_must_not_act_on_old_data_is_told_to_wait() {
+async fn a_caller_that_requires_fresh_data_is_asked_to_wait() {
     let api = Api::new().await;
     let path = format!("{QUERY}?metrics=sessions&range=yesterday");
     // complete up to ten minutes ago

@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use sqlx::Row;
 use tributary::connector::http::Priority;
-use tributary::connector::limits::Decision;
-use tributary::connector::limits::bucket::Bucket;
+use tributary::connector::limits::CallDecision;
 use tributary::connector::limits::headers::{Observation, QuotaSaid};
+use tributary::connector::limits::token_bucket::TokenBucket;
 
 use super::*;
 use crate::harness::at;
@@ -28,12 +28,12 @@ pub(super) fn stated(quota: i64, window_seconds: i64) -> Observation {
 }
 
 /// Returns the microseconds at which calls requested at `asks` were granted.
-fn granted(bucket: &mut Bucket, asks: &[(i64, usize)]) -> Vec<i64> {
+fn granted(bucket: &mut TokenBucket, asks: &[(i64, usize)]) -> Vec<i64> {
     let mut tick = 0;
     let mut granted = Vec::new();
     for (pause, priority) in asks {
         tick += pause;
-        if matches!(bucket.reserve(PRIORITIES[*priority], tick, noon()), Decision::Granted { .. }) {
+        if matches!(bucket.reserve(PRIORITIES[*priority], tick, noon()), CallDecision::Granted { .. }) {
             granted.push(tick);
         }
     }
@@ -55,7 +55,7 @@ proptest! {
         window_seconds in 1_i64..400,
         asks in prop::collection::vec((0_i64..300_000, 0_usize..3), 1..800),
     ) {
-        let mut bucket = Bucket::new(per_minute, 800);
+        let mut bucket = TokenBucket::new(per_minute, 800);
         bucket.observe(0, &stated(quota, window_seconds), noon());
         let granted = granted(&mut bucket, &asks);
         prop_assert!(!granted.is_empty());
@@ -67,16 +67,16 @@ proptest! {
     #[test]
     fn headers_of_any_form_are_survived(policy in "[ -~]{0,60}", left in "[ -~]{0,60}") {
         let said = Observation::read(&headers(&[("ratelimit-policy", &policy), ("ratelimit", &left)]), noon());
-        let mut bucket = Bucket::new(60, 800);
+        let mut bucket = TokenBucket::new(60, 800);
         bucket.observe(1, &said, noon());
         let _ = bucket.reserve(Priority::Live, 0, noon());
     }
 }
 
 #[test]
-fn whoever_always_asks_gets_nearly_all_of_it() {
+fn a_constant_caller_gets_nearly_all_of_it() {
     for (quota, window_seconds) in [(1_200, 300), (250, 10), (1_000, 60), (100, 60)] {
-        let mut bucket = Bucket::new(100_000, 800);
+        let mut bucket = TokenBucket::new(100_000, 800);
         bucket.observe(0, &stated(quota, window_seconds), noon());
         let windows = 4;
         let asks: Vec<(i64, usize)> = (0..windows * window_seconds * 200).map(|_| (5_000, 1)).collect();
@@ -88,8 +88,8 @@ fn whoever_always_asks_gets_nearly_all_of_it() {
 #[test]
 fn urgent_calls_find_something_left_and_a_burst_of_one_serves_all() {
     let takes = |per_minute, priority| {
-        let mut bucket = Bucket::new(per_minute, 800);
-        (0..1_000).filter(|_| matches!(bucket.reserve(priority, 0, noon()), Decision::Granted { .. })).count()
+        let mut bucket = TokenBucket::new(per_minute, 800);
+        (0..1_000).filter(|_| matches!(bucket.reserve(priority, 0, noon()), CallDecision::Granted { .. })).count()
     };
     assert_eq!(PRIORITIES.map(|priority| takes(960, priority)), [24, 19, 12]);
     assert_eq!(PRIORITIES.map(|priority| takes(80, priority)), [2, 1, 1]);
@@ -98,9 +98,9 @@ fn urgent_calls_find_something_left_and_a_burst_of_one_serves_all() {
 
 #[test]
 fn what_is_left_counts_the_calls_under_way() {
-    let mut bucket = Bucket::new(100_000, 800);
+    let mut bucket = TokenBucket::new(100_000, 800);
     let mut tick = 0;
-    let mut take = |bucket: &mut Bucket| {
+    let mut take = |bucket: &mut TokenBucket| {
         tick += 1_000_000;
         bucket.reserve(Priority::Live, tick, noon())
     };
@@ -109,24 +109,24 @@ fn what_is_left_counts_the_calls_under_way() {
         Observation::read(&headers(&pairs), noon())
     };
     for _ in 0..3 {
-        assert!(matches!(take(&mut bucket), Decision::Granted { .. }));
+        assert!(matches!(take(&mut bucket), CallDecision::Granted { .. }));
     }
     // 25 are left, 20 of them not ours; calls 2 and 3 are in flight
     bucket.observe(1, &said("\"default\";r=25;t=30"), noon());
     let mut more = 0;
     let until = loop {
         match take(&mut bucket) {
-            Decision::Granted { .. } => more += 1,
-            Decision::Blocked { until } => break until,
-            Decision::Wait { .. } => {}
+            CallDecision::Granted { .. } => more += 1,
+            CallDecision::Blocked { until } => break until,
+            CallDecision::Wait { .. } => {}
         }
     };
     assert_eq!((more, until), (3, noon() + TimeDelta::seconds(30)));
     // a late response of the same window cannot restore calls, the next window does
     bucket.observe(6, &said("\"default\";r=90;t=30"), noon());
-    assert!(matches!(take(&mut bucket), Decision::Blocked { .. }));
+    assert!(matches!(take(&mut bucket), CallDecision::Blocked { .. }));
     bucket.observe(6, &said("\"default\";r=99;t=60"), noon());
-    let mut granted = (0..4).map(|_| take(&mut bucket)).filter(|taken| matches!(taken, Decision::Granted { .. }));
+    let mut granted = (0..4).map(|_| take(&mut bucket)).filter(|taken| matches!(taken, CallDecision::Granted { .. }));
     assert!(granted.next().is_some());
 }
 
@@ -195,17 +195,17 @@ fn some_observation(state: &mut u64, now: DateTime<Utc>) -> Observation {
 async fn the_database_decides_as_the_process_does() {
     let db = TestDatabase::new().await;
     register(&db, 900).await;
-    compare(&db, Bucket::new(900, 800)).await;
+    compare(&db, TokenBucket::new(900, 800)).await;
 }
 
 #[tokio::test]
 async fn the_database_follows_what_is_stated_as_the_process_does() {
     let db = TestDatabase::new().await;
     register_rate(&db, 300, false).await;
-    compare(&db, Bucket::unless_stated(300, 800)).await;
+    compare(&db, TokenBucket::unless_stated(300, 800)).await;
 }
 
-async fn compare(db: &TestDatabase, mut bucket: Bucket) {
+async fn compare(db: &TestDatabase, mut bucket: TokenBucket) {
     let begun = at("2026-03-10T12:00:00Z");
     let ledger = SharedLedger { pool: db.pool.clone(), key: KEY.to_owned() };
     let (mut tick_us, mut state, mut grants) = (0, 7, 0);
@@ -215,10 +215,10 @@ async fn compare(db: &TestDatabase, mut bucket: Bucket) {
         let priority = PRIORITIES[usize::try_from(chance(&mut state) % 3).unwrap()];
         let wanted = i64::try_from(chance(&mut state) % 4 + 1).unwrap();
         let first = bucket.reserve(priority, tick_us, instant);
-        let mut taken = i64::from(matches!(first, Decision::Granted { .. }));
+        let mut taken = i64::from(matches!(first, CallDecision::Granted { .. }));
         while (1..wanted).contains(&taken) && {
             // what is no grant may keep a token for a caller that did not ask: it is tried on a copy
-            matches!(bucket.clone().reserve(priority, tick_us, instant), Decision::Granted { .. })
+            matches!(bucket.clone().reserve(priority, tick_us, instant), CallDecision::Granted { .. })
         } {
             let _ = bucket.reserve(priority, tick_us, instant);
             taken += 1;
@@ -234,9 +234,9 @@ async fn compare(db: &TestDatabase, mut bucket: Bucket) {
             .unwrap();
         let there: (Option<i64>, Option<i64>, Option<DateTime<Utc>>) = (row.get(0), row.get(1), row.get(2));
         let here = match first {
-            Decision::Granted { number, .. } => (Some(number), None, None),
-            Decision::Wait { wait, .. } => (None, Some(i64::try_from(wait.as_micros()).unwrap()), None),
-            Decision::Blocked { until } => (None, None, Some(until)),
+            CallDecision::Granted { number, .. } => (Some(number), None, None),
+            CallDecision::Wait { wait, .. } => (None, Some(i64::try_from(wait.as_micros()).unwrap()), None),
+            CallDecision::Blocked { until } => (None, None, Some(until)),
         };
         assert_eq!((here, taken), (there, row.get(3)), "step {step}, {wanted} wanted");
         if let Some(number) = here.0 {

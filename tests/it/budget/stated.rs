@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::json;
 use tributary::connector::http::Priority;
-use tributary::connector::limits::Decision;
-use tributary::connector::limits::bucket::Bucket;
+use tributary::connector::limits::CallDecision;
 use tributary::connector::limits::headers::Observation;
+use tributary::connector::limits::token_bucket::TokenBucket;
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::quirks::Quirks;
 
@@ -15,11 +15,12 @@ use super::*;
 use crate::harness::World;
 
 /// Returns how many calls are granted in `seconds` from the instant `from` on, requested every 20 ms.
-fn granted(bucket: &mut Bucket, from: DateTime<Utc>, seconds: i64) -> usize {
+fn granted(bucket: &mut TokenBucket, from: DateTime<Utc>, seconds: i64) -> usize {
     let first = (from - noon()).num_microseconds().unwrap();
     let ticks = (0..seconds * 50).map(|step| first + step * 20_000);
     let at = |tick| noon() + TimeDelta::microseconds(tick);
-    let is_granted = |tick: &i64| matches!(bucket.reserve(Priority::Live, *tick, at(*tick)), Decision::Granted { .. });
+    let is_granted =
+        |tick: &i64| matches!(bucket.reserve(Priority::Live, *tick, at(*tick)), CallDecision::Granted { .. });
     ticks.filter(is_granted).count()
 }
 
@@ -32,7 +33,7 @@ fn counted(quota: i64, left: i64, reset_seconds: i64, now: DateTime<Utc>) -> Obs
 
 #[test]
 fn p11_the_budget_rises_to_what_is_stated_and_falls_back_when_it_is_no_longer() {
-    let mut bucket = Bucket::unless_stated(192, 800);
+    let mut bucket = TokenBucket::unless_stated(192, 800);
     let later = |seconds| noon() + TimeDelta::seconds(seconds);
     // 192 a minute, 4 at once: 16 or so in five seconds
     let before = granted(&mut bucket, noon(), 5);
@@ -51,7 +52,7 @@ fn p11_the_budget_rises_to_what_is_stated_and_falls_back_when_it_is_no_longer() 
 
 #[test]
 fn p11_a_ceiling_set_by_hand_stays_one() {
-    let mut bucket = Bucket::new(192, 800);
+    let mut bucket = TokenBucket::new(192, 800);
     bucket.observe(1, &stated(3_500, 300), noon());
     assert!(granted(&mut bucket, noon(), 60) <= 192);
     // and a stricter policy applies all the same
@@ -61,7 +62,7 @@ fn p11_a_ceiling_set_by_hand_stays_one() {
 
 #[test]
 fn p11_of_two_limits_stated_in_turn_the_lower_one_holds() {
-    let mut bucket = Bucket::unless_stated(192, 800);
+    let mut bucket = TokenBucket::unless_stated(192, 800);
     let at = |seconds| noon() + TimeDelta::seconds(seconds);
     let mut calls = 0;
     for round in 0..40 {
@@ -79,7 +80,7 @@ fn p11_of_two_limits_stated_in_turn_the_lower_one_holds() {
 
 #[test]
 fn p11_a_limit_that_falls_holds_over_the_window_that_saw_the_higher_one() {
-    let mut bucket = Bucket::unless_stated(192, 800);
+    let mut bucket = TokenBucket::unless_stated(192, 800);
     bucket.observe(1, &stated(3_500, 300), noon());
     let mut ticks = Vec::new();
     for step in 0..45_000_i64 {
@@ -92,7 +93,7 @@ fn p11_a_limit_that_falls_holds_over_the_window_that_saw_the_higher_one() {
             let quota = if step < 15_000 { 3_500 } else { 1_200 };
             bucket.observe(2, &stated(quota, 300), now);
         }
-        if matches!(bucket.reserve(Priority::Live, tick, now), Decision::Granted { .. }) {
+        if matches!(bucket.reserve(Priority::Live, tick, now), CallDecision::Granted { .. }) {
             ticks.push(tick);
         }
     }
@@ -109,7 +110,7 @@ fn p11_a_limit_that_falls_holds_over_the_window_that_saw_the_higher_one() {
 
 #[test]
 fn a_quota_of_a_day_says_nothing_about_the_minutes() {
-    let mut bucket = Bucket::unless_stated(60, 800);
+    let mut bucket = TokenBucket::unless_stated(60, 800);
     bucket.observe(1, &stated(1_000_000, 86_400), noon());
     assert!(granted(&mut bucket, noon(), 60) <= 60);
 }
@@ -124,7 +125,7 @@ proptest! {
         window_seconds in 1_i64..400,
         asks in prop::collection::vec(0_i64..300_000, 1..800),
     ) {
-        let mut bucket = Bucket::unless_stated(per_minute, 800);
+        let mut bucket = TokenBucket::unless_stated(per_minute, 800);
         let (mut tick, mut ticks) = (0, Vec::new());
         for (number, pause) in asks.iter().enumerate() {
             tick += pause;
@@ -132,7 +133,7 @@ proptest! {
             if number % 7 == 3 {
                 bucket.observe(1, &stated(quota, window_seconds), now);
             }
-            if matches!(bucket.reserve(Priority::Live, tick, now), Decision::Granted { .. }) {
+            if matches!(bucket.reserve(Priority::Live, tick, now), CallDecision::Granted { .. }) {
                 ticks.push((number, tick));
             }
         }

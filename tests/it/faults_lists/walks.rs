@@ -30,7 +30,7 @@ use crate::harness::{API_KEY, noon, records, simulator};
 /// Walks of each provider.
 const CASES: u32 = 14;
 /// Quiet polls after which a stream must be complete again.
-const PATIENCE: usize = 6;
+const QUIET_ROUNDS: usize = 6;
 
 /// A change of the list between two responses.
 #[derive(Debug, Clone, Copy)]
@@ -285,7 +285,7 @@ async fn try_walk(
         if quiet > 0 && lines.last().is_some_and(PollLine::is_complete) {
             break;
         }
-        if quiet == PATIENCE {
+        if quiet == QUIET_ROUNDS {
             return Err(format!("it stands still, and nothing is proven: {lines:?}"));
         }
         stage.clock.set(stage.clock.now() + TimeDelta::minutes(1));

@@ -19,7 +19,7 @@ use tributary::demo::simulator::{Platform, Simulator};
 use crate::harness::{World, simulator};
 
 /// Longest time that a test waits for an event.
-const PATIENCE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Three providers whose data does not change.
 pub(super) struct Providers {
@@ -160,7 +160,7 @@ impl Stage {
                 return;
             }
             assert!(
-                began.elapsed() < PATIENCE,
+                began.elapsed() < DEADLINE,
                 "{number}, never {least}: {sql}\n{}\n{}",
                 self.runs().await,
                 self.logs()
@@ -210,7 +210,7 @@ impl Stage {
             if open == 0 {
                 return;
             }
-            assert!(began.elapsed() < PATIENCE, "{open} left\n{}\n{}", self.runs().await, self.logs());
+            assert!(began.elapsed() < DEADLINE, "{open} left\n{}\n{}", self.runs().await, self.logs());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -342,7 +342,7 @@ impl Poller {
             if let Some(status) = self.child.try_wait().expect("its state") {
                 return status;
             }
-            assert!(began.elapsed() < PATIENCE, "it never ends\n{}", self.log());
+            assert!(began.elapsed() < DEADLINE, "it never ends\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -360,7 +360,7 @@ impl Poller {
         while !std::fs::read_to_string(&stat)
             .is_ok_and(|text| text.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T')))
         {
-            assert!(began.elapsed() < PATIENCE, "it never stops\n{}", self.log());
+            assert!(began.elapsed() < DEADLINE, "it never stops\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

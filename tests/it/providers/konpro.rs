@@ -2,9 +2,9 @@
 
 use rust_decimal::Decimal;
 use tributary::connector::error::PullErrorKind;
-use tributary::model::outcome::Outcome;
 use tributary::model::page::PageRequest;
 use tributary::model::session::{EndSource, SessionKind, SessionState};
+use tributary::model::session_outcome::SessionOutcome;
 use tributary::model::time::Window;
 
 use super::server::{Server, json};
@@ -45,7 +45,7 @@ async fn token_walk_gives_the_values_worked_out_by_hand() {
     assert_eq!(states, [ended, ended, never, never, ended]);
     let first = sessions[0];
     assert_eq!(first.kind, SessionKind::Avatar);
-    assert_eq!(first.outcome, Outcome::NotApplicable);
+    assert_eq!(first.outcome, SessionOutcome::NotApplicable);
     assert_eq!(first.created_at, at("2026-03-02T14:00:00Z"));
     assert_eq!(first.ended_at, Some(at("2026-03-02T14:10:12Z")));
     assert_eq!(first.ended_at_source, Some(EndSource::Duration));
@@ -118,7 +118,7 @@ async fn an_unknown_status_is_kept_and_counted() {
     let session = &page.records[0].session;
     assert_eq!((session.state, session.provider_status.as_deref()), (SessionState::Unknown, Some("closed")));
     assert_eq!(session.duration_seconds, Some(dec("612")));
-    assert_eq!(oddity(&page, "unknown_value", "/status", "closed"), 1);
+    assert_eq!(drift(&page, "unknown_value", "/status", "closed"), 1);
 }
 
 #[tokio::test]

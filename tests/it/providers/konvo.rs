@@ -2,9 +2,9 @@
 
 use tributary::connector::FACT_FILTER_MEANING;
 use tributary::model::message::SenderRole;
-use tributary::model::outcome::Outcome;
 use tributary::model::page::PageRequest;
 use tributary::model::session::{EndSource, SessionState};
+use tributary::model::session_outcome::SessionOutcome;
 
 use super::server::{Server, json};
 use super::*;
@@ -129,7 +129,7 @@ async fn samples_give_the_values_worked_out_by_hand() {
 async fn what_was_not_asked_for_is_unknown() {
     let page = one_page(sample!("bare-no-flags")).await;
     let session = &page.records[0].session;
-    assert_eq!((session.outcome, session.state), (Outcome::Unknown, SessionState::Unknown));
+    assert_eq!((session.outcome, session.state), (SessionOutcome::Unknown, SessionState::Unknown));
     assert_eq!((&session.messages, &session.trail), (&None, &None));
     assert_eq!((session.duration_seconds, session.is_flagged_unresolved), (None, None));
     let page = one_page(sample!("empty")).await;
@@ -148,7 +148,7 @@ async fn unknown_words_are_kept_and_counted() {
     );
     assert_eq!(session.channel.as_deref(), Some("webchat"));
     assert_eq!(session.extension.as_ref().unwrap().values[4].as_deref(), Some("UNSEEN_SKILL"));
-    assert_eq!(oddity(&page, "unknown_value", "/messages/initiator_origin", "SOMETHING_NEW"), 1);
+    assert_eq!(drift(&page, "unknown_value", "/messages/initiator_origin", "SOMETHING_NEW"), 1);
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn the_filters_meaning_is_learnt_from_a_late_change() {
     let page = fetch_at(&*connector, &after_creation, None, NOW).await.unwrap();
     assert_eq!(page.facts[FACT_FILTER_MEANING], "updated");
     let session = &page.records[0].session;
-    assert_eq!((session.outcome, session.duration_seconds), (Outcome::Resolved, Some(dec("576000"))));
+    assert_eq!((session.outcome, session.duration_seconds), (SessionOutcome::Resolved, Some(dec("576000"))));
     // A window with its creation, or after its change, proves nothing.
     let after_change = Window { from: at("2026-03-05T00:00:00Z"), to: at("2026-04-01T00:00:00Z") };
     for window in [window(), after_change] {
@@ -194,8 +194,8 @@ async fn messages_may_hold_anything() {
           7]}]}"#;
     let page = one_page(BODY).await;
     let session = &page.records[0].session;
-    assert_eq!((session.outcome, session.duration_seconds), (Outcome::Resolved, None));
-    assert_eq!(oddity(&page, "unreadable_value", "/status/completed_at", "before created_at"), 1);
+    assert_eq!((session.outcome, session.duration_seconds), (SessionOutcome::Resolved, None));
+    assert_eq!(drift(&page, "unreadable_value", "/status/completed_at", "before created_at"), 1);
     let messages = session.messages.as_ref().unwrap();
     assert_eq!(messages.len(), 2);
     assert!(messages[0].provider_message_id.as_str().starts_with("sha256:"));
@@ -204,9 +204,9 @@ async fn messages_may_hold_anything() {
         (messages[1].position, messages[1].body.as_deref().unwrap().replace('\u{fffd}', "?")),
         (2, "a?b???c".to_owned())
     );
-    assert_eq!(oddity(&page, "unreadable_value", "/messages/message_id", "duplicate"), 1);
-    assert_eq!(oddity(&page, "unreadable_value", "/messages/message_id", "missing"), 1);
-    assert_eq!(oddity(&page, "unreadable_value", "/messages", ""), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/messages/message_id", "duplicate"), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/messages/message_id", "missing"), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/messages", ""), 1);
     let trail = session.trail.as_ref().unwrap();
     let kinds: Vec<_> = trail.iter().map(|step| step.step_type.as_deref()).collect();
     assert_eq!(kinds, [Some("FAQ"), None, Some("END")]);

@@ -146,7 +146,7 @@ async fn samples_give_the_values_worked_out_by_hand() {
     for body in [sample!("sessions.page1.desc"), sample!("sessions.page2.desc.after-new-session")] {
         let server = Server::start(move |_| json(body)).await;
         let page = first_page(&*connect("realtimekit", &server.url)).await.unwrap();
-        assert_eq!((page.records.len(), page.rejects.len(), page.oddities.len()), (3, 0, 0));
+        assert_eq!((page.records.len(), page.rejects.len(), page.drift.len()), (3, 0, 0));
     }
 }
 
@@ -174,7 +174,7 @@ async fn single_sessions_give_the_values_worked_out_by_hand() {
     assert_eq!((session.kind, session.state), (SessionKind::Livestream, SessionState::Unknown));
     assert_eq!(session.parent_provider_session_id.as_deref(), Some("p"));
     assert_eq!(session.started_at, session.created_at);
-    assert_eq!(oddity(&page, "unknown_value", "/status", "SCHEDULED"), 1);
+    assert_eq!(drift(&page, "unknown_value", "/status", "SCHEDULED"), 1);
 }
 
 #[tokio::test]

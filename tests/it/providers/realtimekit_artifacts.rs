@@ -68,8 +68,8 @@ pub(crate) async fn read_file(stream: Stream, bytes: impl Into<Vec<u8>>) -> Resu
 }
 
 pub(crate) fn odd(page: &ArtifactPage, kind: &'static str, path: &str, value: &str) -> usize {
-    let wanted = Oddity { kind, path: path.to_owned(), value: value.to_owned() };
-    page.oddities.iter().filter(|oddity| **oddity == wanted).count()
+    let wanted = DriftItem { kind, path: path.to_owned(), value: value.to_owned() };
+    page.drift.iter().filter(|drift| **drift == wanted).count()
 }
 
 /// Whether a file cannot be read, by any of the error kinds for it.
@@ -400,7 +400,7 @@ async fn a_report_is_read_flat_and_nested() {
         assert_eq!((quality.used_turn, quality.sdk_version.as_deref()), (None, Some("1.2.3")));
         let record: serde_json::Value = serde_json::from_slice(&report.raw).unwrap();
         assert_eq!(record["id"], report.provider_participant_id.as_str());
-        assert!(page.oddities.is_empty() && page.raw.is_none());
+        assert!(page.drift.is_empty() && page.raw.is_none());
     }
 }
 

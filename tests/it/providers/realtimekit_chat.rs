@@ -37,7 +37,7 @@ async fn the_sample_gives_the_messages_read_by_hand() {
         Some(""),
     ];
     assert_eq!(bodies(&page), expected);
-    assert!(page.rejects.is_empty() && page.oddities.is_empty(), "{:?}", page.oddities);
+    assert!(page.rejects.is_empty() && page.drift.is_empty(), "{:?}", page.drift);
     let second = &messages(&page)[1];
     assert_eq!(second.provider_message_id.as_str(), "b102eaa6-491f-43ea-bfa9-30d21589dca3");
     assert_eq!((second.position, second.sent_at), (1, Some(at("2026-03-02T14:05:12.345Z"))));

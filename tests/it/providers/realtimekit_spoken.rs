@@ -61,7 +61,7 @@ async fn each_form_of_the_sample_gives_the_same_segments() {
             let page = page(file).await;
             assert_eq!(transcript(&page).format, format);
             assert_eq!(lines(&page), said(has_end), "{format:?}");
-            assert!(page.rejects.is_empty() && page.oddities.is_empty(), "{:?}", page.oddities);
+            assert!(page.rejects.is_empty() && page.drift.is_empty(), "{:?}", page.drift);
             let last = &transcript(&page).segments[4];
             assert_eq!(last.started_at, Some(at("2026-03-02T14:19:15Z")));
             let is_named = matches!(format, TranscriptFormat::Json | TranscriptFormat::Csv);

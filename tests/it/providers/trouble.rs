@@ -150,7 +150,7 @@ async fn totals_are_read_leniently() {
             let server = Server::start(move |_| json(body.clone())).await;
             let page = first_page(&*connect(provider, &server.url)).await.unwrap();
             assert_eq!((page.total, page.next), (read, None), "{provider}: {total}");
-            assert_eq!(page.oddities.len(), usize::from(matches!(total, "-1" | "[]")), "{provider}: {total}");
+            assert_eq!(page.drift.len(), usize::from(matches!(total, "-1" | "[]")), "{provider}: {total}");
         }
     }
 }

@@ -82,11 +82,11 @@ async fn wild_values_in_a_konpro_record() {
     let minutes: Vec<_> = page.records.iter().map(|record| record.session.provider_minutes).collect();
     assert_eq!(minutes, [Some(dec("10.2")), None, None, None]);
     assert_eq!(page.records[0].session.group_key.as_deref(), Some("a\u{fffd}b"));
-    assert_eq!(oddity(&page, "replaced_text", "/avatar_id", ""), 1);
-    assert_eq!(oddity(&page, "replaced_text", "/voice_name", ""), 1);
-    assert_eq!(oddity(&page, "unreadable_value", "/duration", ""), 1);
-    assert_eq!(oddity(&page, "unreadable_value", "/duration", "too large"), 1);
-    assert_eq!(oddity(&page, "unreadable_value", "/duration", "negative"), 1);
+    assert_eq!(drift(&page, "replaced_text", "/avatar_id", ""), 1);
+    assert_eq!(drift(&page, "replaced_text", "/voice_name", ""), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/duration", ""), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/duration", "too large"), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/duration", "negative"), 1);
 }
 
 #[tokio::test]
@@ -104,16 +104,16 @@ async fn wild_values_in_a_realtimekit_record() {
     assert_eq!(sessions[0].created_at, at("2026-03-01T09:00:00.5Z"));
     assert_eq!(sessions[0].provider_minutes, Some(dec("2.3434")));
     assert_eq!((sessions[0].duration_seconds, sessions[1].duration_seconds), (None, None));
-    assert_eq!(oddity(&page, "unreadable_value", "/ended_at", "before started_at"), 2);
-    assert_eq!(oddity(&page, "unreadable_value", "/max_concurrent_participants", ""), 1);
-    assert_eq!(oddity(&page, "unreadable_value", "/total_participants", "negative"), 1);
-    assert_eq!(oddity(&page, "unknown_value", "/type", "huddle"), 1);
-    assert_eq!(oddity(&page, "unknown_value", "/status", "PAUSED"), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/ended_at", "before started_at"), 2);
+    assert_eq!(drift(&page, "unreadable_value", "/max_concurrent_participants", ""), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/total_participants", "negative"), 1);
+    assert_eq!(drift(&page, "unknown_value", "/type", "huddle"), 1);
+    assert_eq!(drift(&page, "unknown_value", "/status", "PAUSED"), 1);
     assert_eq!(sessions[0].extension.as_ref().unwrap().values[4].as_deref(), Some("1"));
     // 18 digits after the point, so that no number of a view is too wide for common tools
     assert_eq!(sessions[1].provider_minutes, Some(dec("0.123456789012345679")));
     assert_eq!(sessions[2].ended_at, None);
-    assert_eq!(oddity(&page, "unreadable_value", "/ended_at", ""), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/ended_at", ""), 1);
 }
 
 #[tokio::test]
@@ -127,8 +127,8 @@ async fn what_the_database_would_refuse_is_left_out_of_a_konvo_record() {
     assert_eq!(page.records.len(), 2);
     let session = &page.records[0].session;
     assert_eq!(session.channel, None);
-    assert_eq!(oddity(&page, "unreadable_value", "/channel", "too long"), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/channel", "too long"), 1);
     let steps: Vec<&str> = session.trail.as_ref().unwrap().iter().map(|step| step.step.as_str()).collect();
     assert_eq!(steps, [r#"{"a":"[[[[\""}"#, "null"]);
-    assert_eq!(oddity(&page, "unreadable_value", "/state/trail", "too deep"), 1);
+    assert_eq!(drift(&page, "unreadable_value", "/state/trail", "too deep"), 1);
 }

@@ -5,9 +5,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::api::metrics::question::draft::{CompareSaid, Draft, FilterSaid, TopSaid};
+use crate::api::metrics::question::raw_query::{CompareSaid, FilterSaid, RawQuery, TopSaid};
 use crate::api::parameters::time::TimeSaid;
-use crate::api::parameters::{Faults, Place, Said};
+use crate::api::parameters::{FaultLocation, Faults, Said};
 
 /// Fields of the body.
 pub(crate) const FIELDS: [&str; 11] = [
@@ -25,19 +25,19 @@ pub(crate) const FIELDS: [&str; 11] = [
 ];
 
 /// Reads a body.
-pub(crate) fn read(body: &Value, faults: &mut Faults) -> Draft {
-    let mut draft = Draft { is_body: true, ..Draft::default() };
-    let Some(question) = Object::of(body, String::new(), &FIELDS, faults) else { return draft };
-    draft.metrics = question.texts("metrics", faults).unwrap_or_default();
-    draft.dimensions = question.texts("dimensions", faults).unwrap_or_default();
-    draft.totals_by = question.texts("totals_by", faults).unwrap_or_default();
-    draft.includes_deleted = question.flag("include_deleted", faults);
-    draft.attribution = question.text("attribution", faults);
-    draft.require_fresh = question.text("require_fresh", faults);
-    draft.as_known_at = question.text("as_known_at", faults);
+pub(crate) fn read(body: &Value, faults: &mut Faults) -> RawQuery {
+    let mut raw_query = RawQuery { is_body: true, ..RawQuery::default() };
+    let Some(question) = Object::of(body, String::new(), &FIELDS, faults) else { return raw_query };
+    raw_query.metrics = question.texts("metrics", faults).unwrap_or_default();
+    raw_query.dimensions = question.texts("dimensions", faults).unwrap_or_default();
+    raw_query.totals_by = question.texts("totals_by", faults).unwrap_or_default();
+    raw_query.includes_deleted = question.flag("include_deleted", faults);
+    raw_query.attribution = question.text("attribution", faults);
+    raw_query.require_fresh = question.text("require_fresh", faults);
+    raw_query.as_known_at = question.text("as_known_at", faults);
     if let Some(time) = question.object("time", &["range", "from", "to", "zone", "granularity"], faults) {
-        draft.granularity = time.text("granularity", faults);
-        draft.time = TimeSaid {
+        raw_query.granularity = time.text("granularity", faults);
+        raw_query.time = TimeSaid {
             range: time.text("range", faults),
             from: time.text("from", faults),
             to: time.text("to", faults),
@@ -47,25 +47,25 @@ pub(crate) fn read(body: &Value, faults: &mut Faults) -> Draft {
     if let Some(compare) = question.object("compare", &["to", "range", "align", "elapsed"], faults) {
         let range = compare.object("range", &["from", "to"], faults);
         let end = |name, faults: &mut Faults| range.as_ref().and_then(|range| range.text(name, faults));
-        draft.compare = Some(CompareSaid {
+        raw_query.compare = Some(CompareSaid {
             to: compare.text("to", faults),
             from: end("from", faults),
             until: end("to", faults),
             align: compare.text("align", faults),
             elapsed: compare.text("elapsed", faults),
-            at: compare.place("to"),
+            at: compare.location("to"),
         });
     }
     if let Some(top) = question.object("top", &["dimension", "by", "n"], faults) {
-        draft.top = Some(TopSaid {
+        raw_query.top = Some(TopSaid {
             dimension: top.text("dimension", faults),
             by: top.text("by", faults),
             count: top.number("n", faults),
-            at: Place::Pointer("/top".to_owned()),
+            at: FaultLocation::Pointer("/top".to_owned()),
         });
     }
-    draft.filters = filters(&question, faults);
-    draft
+    raw_query.filters = filters(&question, faults);
+    raw_query
 }
 
 fn filters(question: &Object<'_>, faults: &mut Faults) -> Vec<FilterSaid> {
@@ -75,12 +75,16 @@ fn filters(question: &Object<'_>, faults: &mut Faults) -> Vec<FilterSaid> {
         let Some(filter) = Object::of(value, pointer.clone(), &["field", "op", "values"], faults) else { continue };
         let Some(field) = filter.text("field", faults) else {
             if !filter.map.contains_key("field") {
-                faults.note(filter.place("field"), "missing_field", "The condition has no `field`; name a dimension.");
+                faults.note(
+                    filter.location("field"),
+                    "missing_field",
+                    "The condition has no `field`; name a dimension.",
+                );
             }
             continue;
         };
         let (op, values) = (filter.text("op", faults), filter.texts("values", faults));
-        filters.push(FilterSaid { field, op, values, at: Place::Pointer(pointer) });
+        filters.push(FilterSaid { field, op, values, at: FaultLocation::Pointer(pointer) });
     }
     filters
 }
@@ -95,7 +99,7 @@ impl<'v> Object<'v> {
     fn of(value: &'v Value, pointer: String, known: &[&str], faults: &mut Faults) -> Option<Self> {
         let Value::Object(map) = value else {
             faults.note(
-                Place::Pointer(pointer),
+                FaultLocation::Pointer(pointer),
                 "wrong_type",
                 format!("The value must be an object, not {}.", kind(value)),
             );
@@ -103,14 +107,14 @@ impl<'v> Object<'v> {
         };
         for name in map.keys().filter(|name| !known.contains(&name.as_str())) {
             let escaped = name.replace('~', "~0").replace('/', "~1");
-            let at = Place::Pointer(format!("{pointer}/{escaped}"));
+            let at = FaultLocation::Pointer(format!("{pointer}/{escaped}"));
             faults.note_unknown(at, "unknown_field", name, known.iter().copied());
         }
         Some(Self { map, pointer })
     }
 
-    fn place(&self, name: &str) -> Place {
-        Place::Pointer(format!("{}/{name}", self.pointer))
+    fn location(&self, name: &str) -> FaultLocation {
+        FaultLocation::Pointer(format!("{}/{name}", self.pointer))
     }
 
     fn object(&self, name: &str, known: &[&str], faults: &mut Faults) -> Option<Self> {
@@ -121,7 +125,11 @@ impl<'v> Object<'v> {
         match self.map.get(name)? {
             Value::Array(values) => Some(values),
             other => {
-                faults.note(self.place(name), "wrong_type", format!("The value must be a list, not {}.", kind(other)));
+                faults.note(
+                    self.location(name),
+                    "wrong_type",
+                    format!("The value must be a list, not {}.", kind(other)),
+                );
                 None
             }
         }
@@ -131,7 +139,7 @@ impl<'v> Object<'v> {
     fn texts(&self, name: &str, faults: &mut Faults) -> Option<Vec<Said>> {
         let mut texts: Vec<Said> = Vec::new();
         for (place, value) in self.list(name, faults)?.iter().enumerate() {
-            let at = Place::Pointer(format!("{}/{name}/{place}", self.pointer));
+            let at = FaultLocation::Pointer(format!("{}/{name}/{place}", self.pointer));
             // a group value is a text in every response, even where it is a number
             let said = match value {
                 Value::Number(number) => Some(Said { at, text: number.to_string() }),
@@ -143,15 +151,15 @@ impl<'v> Object<'v> {
     }
 
     fn text(&self, name: &str, faults: &mut Faults) -> Option<Said> {
-        usable(self.place(name), self.map.get(name)?, faults)
+        usable(self.location(name), self.map.get(name)?, faults)
     }
 
     fn number(&self, name: &str, faults: &mut Faults) -> Option<Said> {
         match self.map.get(name)? {
-            Value::Number(number) => Some(Said { at: self.place(name), text: number.to_string() }),
+            Value::Number(number) => Some(Said { at: self.location(name), text: number.to_string() }),
             other => {
                 faults.note(
-                    self.place(name),
+                    self.location(name),
                     "wrong_type",
                     format!("The value must be a number, not {}.", kind(other)),
                 );
@@ -162,17 +170,17 @@ impl<'v> Object<'v> {
 
     fn flag(&self, name: &str, faults: &mut Faults) -> Option<Said> {
         match self.map.get(name)? {
-            Value::Bool(flag) => Some(Said { at: self.place(name), text: flag.to_string() }),
+            Value::Bool(flag) => Some(Said { at: self.location(name), text: flag.to_string() }),
             other => {
                 let detail = format!("The value must be true or false, not {}.", kind(other));
-                faults.note(self.place(name), "wrong_type", detail);
+                faults.note(self.location(name), "wrong_type", detail);
                 None
             }
         }
     }
 }
 
-fn usable(at: Place, value: &Value, faults: &mut Faults) -> Option<Said> {
+fn usable(at: FaultLocation, value: &Value, faults: &mut Faults) -> Option<Said> {
     match value {
         Value::String(text) if text.trim().is_empty() || text.contains('\0') => {
             faults.note(&at, "empty_value", "The value is not usable; omit it instead.");

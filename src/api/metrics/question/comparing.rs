@@ -5,23 +5,23 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::api::metrics::question::draft::{CompareSaid, Draft};
+use crate::api::metrics::question::raw_query::{CompareSaid, RawQuery};
 use crate::api::parameters::time::between;
 use crate::api::parameters::{Faults, Said};
 use crate::query::metrics::compare::{CompareTo, Comparison, Pieces, Wanted};
 
 /// Reads the requested comparison, if any.
-pub(super) fn wanted(draft: &Draft, zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> Option<Wanted> {
-    let said = draft.compare.as_ref()?;
+pub(super) fn wanted(raw_query: &RawQuery, zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> Option<Wanted> {
+    let said = raw_query.compare.as_ref()?;
     let by_weekday = one_of(said.align.as_ref(), ["calendar", "weekday"], faults);
     let same_elapsed = one_of(said.elapsed.as_ref(), ["full", "same"], faults);
     let to = to(said, zone, now, faults);
-    Some(Wanted { to: to?, by_weekday, same_elapsed, is_of_days: draft.time.is_of_days() })
+    Some(Wanted { to: to?, by_weekday, same_elapsed, is_of_days: raw_query.time.is_of_days() })
 }
 
 /// Returns the period of comparison.
 pub(super) fn comparison(
-    draft: &Draft,
+    raw_query: &RawQuery,
     wanted: Wanted,
     asked: Pieces<'_>,
     now: DateTime<Utc>,
@@ -31,7 +31,7 @@ pub(super) fn comparison(
     let minute = DateTime::from_timestamp(now.timestamp() / 60 * 60, 0).unwrap_or(now);
     let comparison = Comparison::of(wanted, asked, minute);
     if comparison.is_none() {
-        let at = draft.compare.as_ref().map_or_else(|| draft.place("compare"), |said| said.at.clone());
+        let at = raw_query.compare.as_ref().map_or_else(|| raw_query.location("compare"), |said| said.at.clone());
         let detail = "The periods cannot be compared: the range has not begun, or the compared period is empty.";
         faults.note(&at, "nothing_to_compare", detail);
     }

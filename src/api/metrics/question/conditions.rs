@@ -4,10 +4,10 @@
 //! values are open lists, since providers invent them. Where all values are known, "none of these" becomes "one
 //! of the others".
 
-use crate::api::metrics::question::draft::FilterSaid;
+use crate::api::metrics::question::raw_query::FilterSaid;
 use crate::api::parameters::{Faults, Said};
-use crate::model::outcome::Outcome;
 use crate::model::session::SessionKind;
+use crate::model::session_outcome::SessionOutcome;
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::{Condition, MetricFilter, Test, is_filterable};
@@ -53,7 +53,7 @@ pub(super) fn check(filters: &[FilterSaid], metrics: &[&Metric], faults: &mut Fa
             let (id, name) = (metric.id, &said.field.text);
             let detail = format!(
                 "`{id}` counts {}, which have no `{name}`; filter by provider or source, or query `{id}` separately.",
-                metric.rows.as_str()
+                metric.grain.as_str()
             );
             faults.note(&said.at, "not_of_sessions", detail);
         }
@@ -106,8 +106,14 @@ fn known_values(field: Dimension, catalog: &Catalog) -> Option<Vec<String>> {
         Dimension::Provider => catalog.providers().into_iter().map(ToOwned::to_owned).collect(),
         Dimension::Source => catalog.sources.iter().map(|source| source.source.clone()).collect(),
         Dimension::Outcome => words(
-            &[Outcome::Resolved, Outcome::Unresolved, Outcome::Open, Outcome::Unknown, Outcome::NotApplicable]
-                .map(Outcome::as_str),
+            &[
+                SessionOutcome::Resolved,
+                SessionOutcome::Unresolved,
+                SessionOutcome::Open,
+                SessionOutcome::Unknown,
+                SessionOutcome::NotApplicable,
+            ]
+            .map(SessionOutcome::as_str),
         ),
         Dimension::SessionKind => words(
             &[SessionKind::Avatar, SessionKind::Chat, SessionKind::Meeting, SessionKind::Livestream]

@@ -6,9 +6,9 @@
 pub(crate) mod body;
 mod comparing;
 mod conditions;
-pub(crate) mod described;
-pub(crate) mod draft;
-mod hindsight;
+pub(crate) mod schema;
+pub(crate) mod raw_query;
+mod as_of;
 pub(crate) mod parameters;
 mod shape;
 
@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::api::ApiState;
-use crate::api::metrics::question::draft::Draft;
+use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::parameters::time::When;
 use crate::api::parameters::{Faults, Said, duration};
 use crate::api::problem::ApiError;
@@ -25,7 +25,7 @@ use crate::query::catalog::Catalog;
 use crate::query::metrics::MetricQuery;
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::compare::Pieces;
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::registry::{self, Metric};
 use crate::query::range::TimeRange;
 
@@ -47,26 +47,27 @@ pub(crate) struct Understood {
 /// Reads a query; `granularity` is the default, `max_buckets` the largest number of buckets.
 pub(crate) async fn understand(
     state: &ApiState,
-    draft: &Draft,
+    raw_query: &RawQuery,
     granularity: Granularity,
     max_buckets: usize,
     mut faults: Faults,
 ) -> Result<Understood, ApiError> {
     let now = state.clock.now();
-    let When { range, zone } = draft.time.read(state.default_zone, now, &mut faults);
-    let zone_name = zone_name(state, draft, zone, &mut faults).await?;
-    let default_range = || TimeRange::named(DEFAULT_RANGE, now, zone).filter(|_| !draft.time.is_said());
+    let When { range, zone } = raw_query.time.read(state.default_zone, now, &mut faults);
+    let zone_name = zone_name(state, raw_query, zone, &mut faults).await?;
+    let default_range = || TimeRange::named(DEFAULT_RANGE, now, zone).filter(|_| !raw_query.time.is_said());
     let range = range.or_else(default_range);
-    let metrics = shape::metrics(draft, &mut faults);
-    let dimensions = shape::dimensions(draft, &mut faults);
-    shape::check_groups(draft, &metrics, &dimensions, &mut faults);
-    let totals_by = shape::totals_by(draft, &dimensions, &mut faults);
-    let top = shape::top(draft, &metrics, &dimensions, &mut faults);
-    let attribution = draft.attribution.as_ref().and_then(|said| attribution(said, &metrics, &dimensions, &mut faults));
-    let require_fresh = draft.require_fresh.as_ref().and_then(|said| length(said, &mut faults));
-    let granularity = self::granularity(draft, granularity, &mut faults);
-    let cut = range.and_then(|range| pieces(draft, range, zone, granularity, max_buckets, &mut faults));
-    let wanted = comparing::wanted(draft, zone, now, &mut faults);
+    let metrics = shape::metrics(raw_query, &mut faults);
+    let dimensions = shape::dimensions(raw_query, &mut faults);
+    shape::check_groups(raw_query, &metrics, &dimensions, &mut faults);
+    let totals_by = shape::totals_by(raw_query, &dimensions, &mut faults);
+    let top = shape::top(raw_query, &metrics, &dimensions, &mut faults);
+    let attribution =
+        raw_query.attribution.as_ref().and_then(|said| attribution(said, &metrics, &dimensions, &mut faults));
+    let require_fresh = raw_query.require_fresh.as_ref().and_then(|said| length(said, &mut faults));
+    let granularity = self::granularity(raw_query, granularity, &mut faults);
+    let cut = range.and_then(|range| pieces(raw_query, range, zone, granularity, max_buckets, &mut faults));
+    let wanted = comparing::wanted(raw_query, zone, now, &mut faults);
     let asked = range.zip(cut.as_ref()).map(|(range, (granularity, buckets))| Pieces {
         range,
         buckets,
@@ -74,15 +75,15 @@ pub(crate) async fn understand(
         zone,
     });
     let comparison =
-        asked.zip(wanted).and_then(|(asked, wanted)| comparing::comparison(draft, wanted, asked, now, &mut faults));
+        asked.zip(wanted).and_then(|(asked, wanted)| comparing::comparison(raw_query, wanted, asked, now, &mut faults));
     let all = comparison.as_ref().map(|comparison| comparison.range).into_iter().chain(range);
     let all = all.reduce(|a, b| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) });
     let catalog = Catalog::load(&state.pool, all).await?;
-    let mut filter = conditions::read(&draft.filters, &catalog, &mut faults);
-    conditions::check(&draft.filters, &metrics, &mut faults);
-    filter.includes_deleted = draft.includes_deleted.as_ref().is_some_and(|said| flag(said, &mut faults));
+    let mut filter = conditions::read(&raw_query.filters, &catalog, &mut faults);
+    conditions::check(&raw_query.filters, &metrics, &mut faults);
+    filter.includes_deleted = raw_query.includes_deleted.as_ref().is_some_and(|said| flag(said, &mut faults));
     let told_by = dimensions.iter().copied().chain(filter.conditions.iter().map(|condition| condition.field));
-    let as_known_at = hindsight::read(draft, &metrics, told_by, (zone, now), &mut faults);
+    let as_known_at = as_of::read(raw_query, &metrics, told_by, (zone, now), &mut faults);
     let (Some(range), Some((granularity, buckets))) = (range, cut) else {
         return Err(faults.into_error()); // each has noted a fault
     };
@@ -106,10 +107,15 @@ pub(crate) async fn understand(
 }
 
 /// Returns the database's name of the zone; notes a fault where it has no such zone.
-async fn zone_name(state: &ApiState, draft: &Draft, zone: Tz, faults: &mut Faults) -> Result<&'static str, ApiError> {
+async fn zone_name(
+    state: &ApiState,
+    raw_query: &RawQuery,
+    zone: Tz,
+    faults: &mut Faults,
+) -> Result<&'static str, ApiError> {
     let name = state.zones.name(&state.pool, zone).await?;
     if name.is_none() {
-        let at = draft.time.zone.as_ref().map_or_else(|| "zone".into(), |said| said.at.clone());
+        let at = raw_query.time.zone.as_ref().map_or_else(|| "zone".into(), |said| said.at.clone());
         let detail = format!("The database has no time zone that matches `{zone}`: install its time zone data.");
         faults.note(&at, "zone_not_in_database", detail);
     }
@@ -117,8 +123,8 @@ async fn zone_name(state: &ApiState, draft: &Draft, zone: Tz, faults: &mut Fault
 }
 
 /// Reads the granularity; `None` means `auto`.
-fn granularity(draft: &Draft, default: Granularity, faults: &mut Faults) -> Option<Granularity> {
-    let Some(said) = &draft.granularity else { return Some(default) };
+fn granularity(raw_query: &RawQuery, default: Granularity, faults: &mut Faults) -> Option<Granularity> {
+    let Some(said) = &raw_query.granularity else { return Some(default) };
     if said.text == "auto" {
         return None;
     }
@@ -132,7 +138,7 @@ fn granularity(draft: &Draft, default: Granularity, faults: &mut Faults) -> Opti
 
 /// Cuts the range into buckets, or proposes a granularity that is allowed.
 fn pieces(
-    draft: &Draft,
+    raw_query: &RawQuery,
     range: TimeRange,
     zone: Tz,
     granularity: Option<Granularity>,
@@ -144,14 +150,18 @@ fn pieces(
     if buckets.is_none() {
         // where more buckets than usual are allowed, no other granularity helps
         if max > MAX_BUCKETS {
-            let at =
-                draft.time.range.as_ref().or(draft.time.from.as_ref()).map_or_else(|| "range".into(), |s| s.at.clone());
+            let at = raw_query
+                .time
+                .range
+                .as_ref()
+                .or(raw_query.time.from.as_ref())
+                .map_or_else(|| "range".into(), |s| s.at.clone());
             faults.note(&at, "range_too_long", format!("The range has more than {max} hours; request a shorter one."));
             return None;
         }
         let next = Granularity::finest_allowed(range, zone).as_str();
         let detail = format!("The range has more than {max} buckets; use granularity={next} or a coarser one.");
-        faults.note_near(&draft.place_of_granularity(), "too_many_buckets", detail, vec![next.to_owned()]);
+        faults.note_near(&raw_query.granularity_location(), "too_many_buckets", detail, vec![next.to_owned()]);
     }
     Some((granularity, buckets?))
 }
@@ -176,7 +186,7 @@ fn attribution(said: &Said, metrics: &[&Metric], dimensions: &[Dimension], fault
         );
         faults.note(&said.at, "not_attributable", detail);
     }
-    let of_clock = dimensions.iter().filter(|dimension| dimension.home() == Home::Clock);
+    let of_clock = dimensions.iter().filter(|dimension| dimension.level() == Level::Clock);
     for dimension in of_clock.filter(|_| attribution == Some(Attribution::Spread)) {
         let name = dimension.as_str();
         let detail = format!("A session that is spread over time has no single `{name}`; omit one of the two.");

@@ -12,10 +12,10 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::api::formats::FormParameter;
-use crate::api::metrics::question::draft::{CompareSaid, Draft, FilterSaid, TopSaid};
+use crate::api::metrics::question::raw_query::{CompareSaid, FilterSaid, RawQuery, TopSaid};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::values::list;
-use crate::api::parameters::{Place, Said, parameter_groups};
+use crate::api::parameters::{FaultLocation, Said, parameter_groups};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::is_filterable;
 
@@ -74,14 +74,14 @@ pub(crate) struct ShapeParameters {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct HindsightParameter {
+pub(crate) struct AsOfParameter {
     /// Instant (RFC 3339) as of whose knowledge the values are computed: sessions first seen later are left out, later
     /// changes are undone. Only for metrics whose session data has a history; see `is_kept` in `/v1/metrics`.
     #[param(example = "2026-11-19T12:00:00Z")]
     as_known_at: Option<String>,
 }
 
-impl HindsightParameter {
+impl AsOfParameter {
     pub(crate) fn said(&self) -> Option<Said> {
         self.as_known_at.as_ref().map(|text| Said::by_parameter("as_known_at", text))
     }
@@ -101,7 +101,7 @@ parameter_groups! {
         time: TimeParameters,
         cut: GranularityParameter,
         shape: ShapeParameters,
-        hindsight: HindsightParameter,
+        as_of: AsOfParameter,
         fields: FieldParameters,
         form: FormParameter,
     }
@@ -184,12 +184,12 @@ pub(crate) fn texts(name: &str, text: Option<&str>) -> Vec<Said> {
 
 impl MetricParameters {
     /// Returns the query as given, without metrics and dimensions, which the caller adds.
-    pub(crate) fn draft(&self) -> Draft {
+    pub(crate) fn raw_query(&self) -> RawQuery {
         let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| Said::by_parameter(name, text));
         let shape = &self.shape;
         let compare = [&shape.compare, &shape.compare_from, &shape.compare_to, &shape.align, &shape.elapsed];
         let top = [&shape.top, &shape.top_dimension, &shape.top_by];
-        Draft {
+        RawQuery {
             is_body: false,
             time: self.time.said(),
             granularity: said("granularity", &self.cut.granularity),
@@ -202,18 +202,18 @@ impl MetricParameters {
                 until: said("compare_to", &shape.compare_to),
                 align: said("align", &shape.align),
                 elapsed: said("elapsed", &shape.elapsed),
-                at: Place::from("compare"),
+                at: FaultLocation::from("compare"),
             }),
             totals_by: texts("totals_by", shape.totals_by.as_deref()),
             top: top.iter().any(|text| text.is_some()).then(|| TopSaid {
                 dimension: said("top_dimension", &shape.top_dimension),
                 by: said("top_by", &shape.top_by),
                 count: said("top", &shape.top),
-                at: Place::from("top"),
+                at: FaultLocation::from("top"),
             }),
             require_fresh: said("require_fresh", &shape.require_fresh),
-            as_known_at: self.hindsight.said(),
-            ..Draft::default()
+            as_known_at: self.as_of.said(),
+            ..RawQuery::default()
         }
     }
 }

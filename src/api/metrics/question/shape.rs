@@ -2,26 +2,26 @@
 //!
 //! A query whose rows would count a session twice is refused with an alternative; so is one that would be too wide.
 
-use crate::api::metrics::question::draft::Draft;
+use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::parameters::{Faults, Said};
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::exact::{is_by_group, is_exact};
 use crate::query::metrics::filter::is_filterable;
 use crate::query::metrics::registry::{self, Metric};
 use crate::query::metrics::top::{MAX_TOP, Top};
 use crate::query::metrics::{MAX_DIMENSIONS, MAX_METRICS};
 
-pub(super) fn metrics(draft: &Draft, faults: &mut Faults) -> Vec<&'static Metric> {
-    if draft.metrics.is_empty() {
-        let code = if draft.is_body { "missing_field" } else { "missing_parameter" };
-        faults.note(draft.place("metrics"), code, "Name at least one metric; see /v1/metrics.");
+pub(super) fn metrics(raw_query: &RawQuery, faults: &mut Faults) -> Vec<&'static Metric> {
+    if raw_query.metrics.is_empty() {
+        let code = if raw_query.is_body { "missing_field" } else { "missing_parameter" };
+        faults.note(raw_query.location("metrics"), code, "Name at least one metric; see /v1/metrics.");
     }
-    if draft.metrics.len() > MAX_METRICS {
+    if raw_query.metrics.len() > MAX_METRICS {
         let detail = format!("A query can have at most {MAX_METRICS} metrics; query the others separately.");
-        faults.note(draft.place("metrics"), "too_many_metrics", detail);
+        faults.note(raw_query.location("metrics"), "too_many_metrics", detail);
     }
     let mut found = Vec::new();
-    for said in &draft.metrics {
+    for said in &raw_query.metrics {
         if let Some(metric) = registry::metric(&said.text) {
             found.push(metric);
         } else {
@@ -32,12 +32,12 @@ pub(super) fn metrics(draft: &Draft, faults: &mut Faults) -> Vec<&'static Metric
     found
 }
 
-pub(super) fn dimensions(draft: &Draft, faults: &mut Faults) -> Vec<Dimension> {
-    if draft.dimensions.len() > MAX_DIMENSIONS {
+pub(super) fn dimensions(raw_query: &RawQuery, faults: &mut Faults) -> Vec<Dimension> {
+    if raw_query.dimensions.len() > MAX_DIMENSIONS {
         let detail = format!("Values can be grouped by at most {MAX_DIMENSIONS} dimensions.");
-        faults.note(draft.place("dimensions"), "too_many_dimensions", detail);
+        faults.note(raw_query.location("dimensions"), "too_many_dimensions", detail);
     }
-    draft.dimensions.iter().filter_map(|said| dimension(said, faults)).collect()
+    raw_query.dimensions.iter().filter_map(|said| dimension(said, faults)).collect()
 }
 
 fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
@@ -49,22 +49,27 @@ fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
 }
 
 /// Refuses a metric whose rows would fall into several groups, and names the alternatives.
-pub(super) fn check_groups(draft: &Draft, metrics: &[&'static Metric], dimensions: &[Dimension], faults: &mut Faults) {
+pub(super) fn check_groups(
+    raw_query: &RawQuery,
+    metrics: &[&'static Metric],
+    dimensions: &[Dimension],
+    faults: &mut Faults,
+) {
     for dimension in dimensions {
         for metric in metrics.iter().filter(|metric| !metric.can_be_grouped_by(*dimension)) {
             let possible: Vec<&str> =
                 registry::metrics().filter(|metric| is_told_by(metric, *dimension)).map(|metric| metric.id).collect();
             let (id, name) = (metric.id, dimension.as_str());
-            let (code, why) = if metric.is_of_sessions() && dimension.home() != Home::Clock {
+            let (code, why) = if metric.is_of_sessions() && dimension.level() != Level::Clock {
                 ("overlapping_dimension", "a session has several values and would count in each group".to_owned())
             } else {
-                ("not_groupable", format!("{} do not have it", metric.rows.as_str()))
+                ("not_groupable", format!("{} do not have it", metric.grain.as_str()))
             };
             let detail = format!(
                 "`{id}` cannot be grouped by `{name}`: {why}. Omit `{name}`, or query {}.",
                 possible.join(", ")
             );
-            faults.note(place_of(draft, &draft.dimensions, name), code, detail);
+            faults.note(location_of(raw_query, &raw_query.dimensions, name), code, detail);
         }
     }
 }
@@ -75,14 +80,14 @@ fn is_told_by(metric: &Metric, dimension: Dimension) -> bool {
     metric.can_be_grouped_by(dimension) && !is_counted_in_each
 }
 
-/// Returns the place of a dimension in the query.
-fn place_of(draft: &Draft, said: &[Said], name: &str) -> crate::api::parameters::Place {
-    said.iter().find(|said| said.text == name).map_or_else(|| draft.place("dimensions"), |said| said.at.clone())
+/// Returns the location of a dimension in the query.
+fn location_of(raw_query: &RawQuery, said: &[Said], name: &str) -> crate::api::parameters::FaultLocation {
+    said.iter().find(|said| said.text == name).map_or_else(|| raw_query.location("dimensions"), |said| said.at.clone())
 }
 
-pub(super) fn totals_by(draft: &Draft, dimensions: &[Dimension], faults: &mut Faults) -> Vec<Dimension> {
+pub(super) fn totals_by(raw_query: &RawQuery, dimensions: &[Dimension], faults: &mut Faults) -> Vec<Dimension> {
     let mut totals_by = Vec::new();
-    for said in &draft.totals_by {
+    for said in &raw_query.totals_by {
         if let Some(dimension) = dimensions.iter().find(|dimension| dimension.as_str() == said.text) {
             totals_by.push(*dimension);
         } else {
@@ -94,12 +99,12 @@ pub(super) fn totals_by(draft: &Draft, dimensions: &[Dimension], faults: &mut Fa
 }
 
 pub(super) fn top(
-    draft: &Draft,
+    raw_query: &RawQuery,
     metrics: &[&'static Metric],
     dimensions: &[Dimension],
     faults: &mut Faults,
 ) -> Option<Top> {
-    let said = draft.top.as_ref()?;
+    let said = raw_query.top.as_ref()?;
     let count = said.count.as_ref().and_then(|said| said.text.parse::<usize>().ok());
     let count = count.filter(|count| (1..=MAX_TOP).contains(count));
     if count.is_none() {
@@ -132,12 +137,12 @@ pub(super) fn top(
             found
         }
     };
-    check_rest(draft, metrics, dimension?, faults);
+    check_rest(raw_query, metrics, dimension?, faults);
     Some(Top { dimension: dimension?, by: by?, count: count? })
 }
 
 /// Refuses metrics that cannot be computed for all other groups as one.
-fn check_rest(draft: &Draft, metrics: &[&'static Metric], dimension: Dimension, faults: &mut Faults) {
+fn check_rest(raw_query: &RawQuery, metrics: &[&'static Metric], dimension: Dimension, faults: &mut Faults) {
     let name = dimension.as_str();
     let cannot = |metric: &&&Metric| {
         metric.overlaps_in(dimension) || !is_filterable(dimension) && (is_exact(metric) || is_by_group(metric))
@@ -147,7 +152,7 @@ fn check_rest(draft: &Draft, metrics: &[&'static Metric], dimension: Dimension, 
             "`{}` has no value for all other groups of `{name}` as one: its groups do not add up. Omit `top`.",
             metric.id
         );
-        let at = draft.top.as_ref().map_or_else(|| draft.place("top"), |said| said.at.clone());
+        let at = raw_query.top.as_ref().map_or_else(|| raw_query.location("top"), |said| said.at.clone());
         faults.note(&at, "rest_not_possible", detail);
     }
 }

@@ -6,9 +6,9 @@
 use rand::RngExt;
 use serde_json::{Value, json};
 
+use crate::demo::simulator::distributions::{seeded, uuid_v1};
 use crate::demo::simulator::feed::Launch;
 use crate::demo::simulator::listing::{Call, Reply};
-use crate::demo::simulator::rhythm::{seeded, uuid_v1};
 
 /// Longest duration of a session, seconds.
 const DURATION_LIMIT_SECONDS: i64 = 600;

@@ -12,9 +12,9 @@ use rand::RngExt;
 use rust_decimal::Decimal;
 
 use super::{Meeting, Transcription, minutes};
+use crate::demo::simulator::distributions::seeded;
 use crate::demo::simulator::feed::{Bounds, Entry, Feed, File, FileKind, FileRequest, FileState, Report};
 use crate::demo::simulator::quirks::Quirks;
-use crate::demo::simulator::rhythm::seeded;
 use crate::demo::simulator::timeline::{Life, Timeline};
 use crate::demo::simulator::world::ProviderTruth;
 use crate::model::message::word_count;

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::Meeting;
 use super::talk::{Line, Segment};
+use crate::demo::simulator::distributions::iso;
 use crate::demo::simulator::feed::{File, FileRequest};
 use crate::demo::simulator::quirks::{ChatFormat, TranscriptFormat};
-use crate::demo::simulator::rhythm::iso;
 
 const CHAT_COLUMNS: &str =
     "id,participantId,sessionId,meetingId,displayName,pinned,isEdited,payloadType,payload,createdAt";

@@ -25,7 +25,7 @@ use serde_json::json;
 
 pub(super) use self::files::Meetings;
 use self::people::{PEOPLE, Person};
-use crate::demo::simulator::rhythm::{Span, iso, pick, seeded, skewed_ms, starts, uuid_v4};
+use crate::demo::simulator::distributions::{Span, iso, pick, seeded, skewed_ms, starts, uuid_v4};
 use crate::demo::simulator::timeline::Life;
 use crate::demo::simulator::world::{ProviderTruth, Volume};
 

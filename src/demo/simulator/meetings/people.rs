@@ -3,7 +3,7 @@
 //! All data of a person derive from a number, so that meetings store numbers alone. Most people have the customer's
 //! own id; guests have none, and some guests have no name. Some have a bad connection.
 
-use crate::demo::simulator::rhythm::{seeded, uuid_v4};
+use crate::demo::simulator::distributions::{seeded, uuid_v4};
 
 /// Number of people in the pool.
 pub(super) const PEOPLE: usize = 120;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{Meeting, Stay, minutes};
-use crate::demo::simulator::rhythm::{iso, seeded, uuid_v4};
+use crate::demo::simulator::distributions::{iso, seeded, uuid_v4};
 
 /// Number of leading digits that the ids of presences share with their meeting, so that a presence's id identifies
 /// its meeting.

@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 use serde_json::{Value, json};
 
 use super::{Meeting, Stay};
-use crate::demo::simulator::rhythm::{iso, seeded};
+use crate::demo::simulator::distributions::{iso, seeded};
 
 /// Presences shorter than this are not measured, milliseconds.
 const LEAST_MEASURED_MS: i64 = 20_000;

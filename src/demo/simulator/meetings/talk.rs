@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 
 use super::spoken::{POINTS, SPOKEN, WRITTEN};
 use super::{Meeting, STARTED_BEFORE_CREATION_MS, Stay};
-use crate::demo::simulator::rhythm::{pick, seeded, uuid_v4};
+use crate::demo::simulator::distributions::{pick, seeded, uuid_v4};
 
 /// Most utterances of a transcript: a long meeting is not transcribed to its end.
 const MOST_SEGMENTS: usize = 600;
@@ -50,7 +50,7 @@ impl Meeting {
     }
 
     /// Returns a presence that is inside at `at_ms` after the creation; those who came first speak most.
-    fn somebody(&self, rng: &mut SmallRng, at_ms: i64) -> Option<usize> {
+    fn participant_at(&self, rng: &mut SmallRng, at_ms: i64) -> Option<usize> {
         let is_inside = |stay: &Stay| stay.joined_ms <= at_ms && at_ms < stay.left_ms;
         let inside: Vec<usize> = (0..self.stays.len()).filter(|number| is_inside(&self.stays[*number])).collect();
         let most = inside.len().min(if self.room.is_livestream { 3 } else { 8 });
@@ -65,7 +65,7 @@ impl Meeting {
         while at_ms < last_ms && segments.len() < MOST_SEGMENTS {
             let text = phrase(rng, &SPOKEN);
             let lasts_ms = 400 + 55 * i64::try_from(text.chars().count()).unwrap_or(0) + rng.random_range(0..900);
-            if let Some(presence) = self.somebody(rng, at_ms) {
+            if let Some(presence) = self.participant_at(rng, at_ms) {
                 let left_ms = self.stays[presence].left_ms;
                 segments.push(Segment {
                     start_ms: at_ms + STARTED_BEFORE_CREATION_MS,
@@ -101,7 +101,7 @@ impl Meeting {
     }
 
     fn line(&self, rng: &mut SmallRng, at_ms: i64) -> Option<Line> {
-        let presence = self.somebody(rng, at_ms)?;
+        let presence = self.participant_at(rng, at_ms)?;
         let number: u32 = rng.random_range(1..100);
         let (payload_type, payload) = match rng.random_range(0..20) {
             0 => ("IMAGE_MESSAGE", format!("https://example.com/image-{number}.png")),

@@ -5,10 +5,10 @@
 use serde_json::{Value, json};
 
 use super::{error, not_found, one_of, page_asked_for, paging, success};
+use crate::demo::simulator::distributions::iso;
 use crate::demo::simulator::feed::{FileKind, FileRequest, FileState, Report};
 use crate::demo::simulator::listing::{Call, Reply};
 use crate::demo::simulator::quirks::{ParticipantsPaging, PeerReport};
-use crate::demo::simulator::rhythm::iso;
 use crate::demo::simulator::server::{SignedLink, sign};
 
 /// Returns the key of the session with that id.

@@ -4,7 +4,7 @@
 //! gateway refuses. Row numbers of a page count from 1, both ends included; whether page numbers do is a quirk. Large
 //! pages are cut silently. Every answer includes the number of calls left.
 
-mod daywise;
+mod daily_totals;
 mod depth;
 
 use chrono::{DateTime, Utc};
@@ -21,7 +21,7 @@ const MAX_PER_PAGE: usize = 100;
 pub(super) fn answer(call: &Call<'_>) -> Reply {
     let parts: Vec<&str> = call.path.trim_start_matches('/').split('/').collect();
     if let (["accounts", _, "realtime", "kit", _, "analytics", "daywise"], None) = (parts.as_slice(), call.posted) {
-        return daywise::answer(call).unwrap_or_else(|refusal| refusal);
+        return daily_totals::answer(call).unwrap_or_else(|refusal| refusal);
     }
     let below = match parts.as_slice() {
         ["accounts", _, "realtime", "kit", _, "sessions", below @ ..] => Some(below),

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::respond::respond;
-use super::{Desk, Infallible, Site, http_date, quiet};
+use super::{Infallible, ListenerState, Site, http_date, quiet};
 use crate::demo::simulator::faults::Effect;
 use crate::demo::simulator::feed::{FileKind, FileRequest};
 use crate::demo::simulator::listing::Reply;
@@ -86,9 +86,9 @@ pub(super) async fn serve(listener: tokio::net::TcpListener, site: Arc<Site>, st
 }
 
 async fn handle(State(site): State<Arc<Site>>, request: Request) -> Result<Response, Infallible> {
-    let desk: &Desk = &site.files;
-    let effect = desk.next_effect(request.uri().path());
-    Desk::before_answer(effect.as_ref()).await;
+    let state: &ListenerState = &site.files;
+    let effect = state.next_effect(request.uri().path());
+    ListenerState::before_answer(effect.as_ref()).await;
     let now = site.settings.clock.now();
     let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).map(|query| query.0).unwrap_or_default();
     let mut reply = match &effect {
@@ -100,6 +100,6 @@ async fn handle(State(site): State<Arc<Site>>, request: Request) -> Result<Respo
     };
     reply.headers.push(("date".to_owned(), http_date(now)));
     let (head, _) = request.into_parts();
-    desk.write_down((&head, &[]), |_| true, (now, reply.status));
+    state.write_down((&head, &[]), |_| true, (now, reply.status));
     Ok(respond(reply, effect.as_ref()))
 }

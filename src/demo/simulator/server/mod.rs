@@ -4,7 +4,7 @@
 //! adds the `Date`. Faults damage bodies last. RealtimeKit's files are on a separate host. The only path handled here
 //! is `/truth`; records are handled elsewhere.
 
-mod desk;
+mod listener_state;
 mod file_host;
 mod respond;
 
@@ -23,9 +23,9 @@ use axum::serve::{Listener, ListenerExt as _};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::desk::Desk;
-use self::desk::hold;
 pub(super) use self::file_host::{SignedLink, sign};
+pub(super) use self::listener_state::ListenerState;
+use self::listener_state::hold;
 use self::respond::respond;
 use crate::demo::simulator::faults::{Effect, RetryAfter};
 use crate::demo::simulator::listing::{Bend, Call, Reply};
@@ -45,9 +45,9 @@ pub(super) struct Site {
     settings: SimulatorSettings,
     quirks: Mutex<Quirks>,
     /// The listener of the provider's API.
-    pub(super) api: Desk,
+    pub(super) api: ListenerState,
     /// The listener of the file host.
-    pub(super) files: Desk,
+    pub(super) files: ListenerState,
     files_base_url: String,
     /// Start of the window in which calls are counted, and the number of calls in it.
     calls: Mutex<Option<(DateTime<Utc>, u32)>>,
@@ -61,8 +61,8 @@ impl Site {
         Self {
             quirks: Mutex::new(settings.quirks.clone()),
             settings,
-            api: Desk::default(),
-            files: Desk::default(),
+            api: ListenerState::default(),
+            files: ListenerState::default(),
             files_base_url,
             calls: Mutex::default(),
             serial: AtomicU64::new(0),
@@ -242,7 +242,7 @@ async fn handle(State(site): State<Arc<Site>>, request: Request<axum::body::Body
         return Ok(respond(reply, None));
     }
     let effect = site.api.next_effect(request.uri().path());
-    Desk::before_answer(effect.as_ref()).await;
+    ListenerState::before_answer(effect.as_ref()).await;
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, MOST_BODY_BYTES).await.unwrap_or_default();
     let (now, quirks) = (site.settings.clock.now(), site.quirks());

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use crate::connector::record::{Oddities, decimal, lossy_text, members};
+use crate::connector::record::{DriftItems, decimal, lossy_text, members};
 use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, SenderRole};
 use crate::model::page::Reject;
@@ -32,14 +32,13 @@ impl Cells<'_> {
 }
 
 /// Reads the file.
-pub(super) fn messages(text: &str, oddities: &Oddities) -> Result<Rows<Message>, Fault> {
-    let rows =
-        if text.trim_start().starts_with(['[', '{']) { json(text, oddities)? } else { separated(text, oddities)? };
+pub(super) fn messages(text: &str, drift: &DriftItems) -> Result<Rows<Message>, Fault> {
+    let rows = if text.trim_start().starts_with(['[', '{']) { json(text, drift)? } else { separated(text, drift)? };
     let (mut good, mut rejects): (Vec<Message>, Vec<Reject>) = (Vec::new(), Vec::new());
     let (mut places, mut copies) = (HashMap::new(), HashMap::new());
     for (position, row) in rows.into_iter().enumerate() {
         let position = i32::try_from(position).unwrap_or(i32::MAX);
-        let message = match row.and_then(|cells| message(&cells, position, &mut copies, oddities)) {
+        let message = match row.and_then(|cells| message(&cells, position, &mut copies, drift)) {
             Ok(message) => message,
             Err(reject) => {
                 rejects.push(reject);
@@ -49,7 +48,7 @@ pub(super) fn messages(text: &str, oddities: &Oddities) -> Result<Rows<Message>,
         let place = *places.entry(message.provider_message_id.clone()).or_insert(good.len());
         if let Some(earlier) = good.get_mut(place) {
             // The later one is the edited one.
-            oddities.count("unreadable_value", "/id", "duplicate");
+            drift.count("unreadable_value", "/id", "duplicate");
             *earlier = message;
         } else {
             good.push(message);
@@ -73,13 +72,13 @@ const COLUMNS: [&str; 10] = [
 ];
 
 /// Counts unknown columns.
-fn expect(names: &[String], oddities: &Oddities) {
+fn expect(names: &[String], drift: &DriftItems) {
     for name in names.iter().filter(|name| COLUMNS.binary_search(&name.as_str()).is_err()).take(20) {
-        oddities.count("unknown_field", &format!("/{}", name.chars().take(80).collect::<String>()), "");
+        drift.count("unknown_field", &format!("/{}", name.chars().take(80).collect::<String>()), "");
     }
 }
 
-fn separated<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<'a>, Reject>>, Fault> {
+fn separated<'a>(text: &'a str, drift: &DriftItems) -> Result<Vec<Result<Cells<'a>, Reject>>, Fault> {
     let recognize = |rows: &[table::Row<'_>]| {
         let names = table::header(rows.first()?);
         let time = names.iter().position(|name| name == "createdat");
@@ -91,7 +90,7 @@ fn separated<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<
     if ends_too_early(text, &rows, &form.names) {
         return Err(Fault::Broken("its last row is cut off"));
     }
-    expect(&form.names, oddities);
+    expect(&form.names, drift);
     let names: Rc<[String]> = form.names.into();
     let cells = |row: table::Row<'a>| {
         let values = row.cells.into_iter().map(Some).collect();
@@ -129,7 +128,7 @@ fn spelling(time: &str) -> String {
     time.trim().replace(|c: char| c.is_ascii_digit(), "0")
 }
 
-fn json<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<'a>, Reject>>, Fault> {
+fn json<'a>(text: &'a str, drift: &DriftItems) -> Result<Vec<Result<Cells<'a>, Reject>>, Fault> {
     let rows = json_list(text)?.into_iter().map(RawValue::get).map(|raw| {
         let Some(members) = members(raw) else {
             return Err(reject(raw, "not_an_object", "", "the record is not a JSON object"));
@@ -138,18 +137,18 @@ fn json<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<'a>, 
         if !names.iter().any(|name| name == "payload") {
             return Err(reject(raw, "missing_field", "/payload", "the value is missing"));
         }
-        expect(&names, oddities);
-        let values = members.iter().map(|(name, member)| value(member.get(), name, oddities));
+        expect(&names, drift);
+        let values = members.iter().map(|(name, member)| value(member.get(), name, drift));
         Ok(Cells { names, values: values.collect(), raw })
     });
     Ok(rows.collect())
 }
 
 /// Returns a value as text. A number keeps its spelling, and so does an object, which describes a file.
-fn value(json: &str, name: &str, oddities: &Oddities) -> Option<String> {
+fn value(json: &str, name: &str, drift: &DriftItems) -> Option<String> {
     let Some((text, is_replaced)) = lossy_text(json) else { return (json != "null").then(|| json.to_owned()) };
     if is_replaced {
-        oddities.count("replaced_text", &format!("/{name}"), "");
+        drift.count("replaced_text", &format!("/{name}"), "");
     }
     Some(text)
 }
@@ -158,7 +157,7 @@ fn message(
     cells: &Cells<'_>,
     position: i32,
     copies: &mut HashMap<ProviderRecordId, u32>,
-    oddities: &Oddities,
+    drift: &DriftItems,
 ) -> Result<Message, Reject> {
     let text = |name: &str| cells.get(name).map(str::to_owned);
     let said = |name: &str| text(name).filter(|text| !text.trim().is_empty() && text != "null");
@@ -167,11 +166,11 @@ fn message(
     let provider_message_id = if let Some(id) = said("id") {
         ProviderRecordId::parse(&id).map_err(|error| reject(cells.raw, "unusable_id", "/id", &error.to_string()))?
     } else {
-        oddities.count("unreadable_value", "/id", "missing");
+        drift.count("unreadable_value", "/id", "missing");
         let parts = [text("participantid"), text("createdat"), payload_type.clone(), payload.clone()];
         own_id(&parts.map(Option::unwrap_or_default), copies)
     };
-    let sent_at = said("createdat").and_then(|time| instant(&time, oddities));
+    let sent_at = said("createdat").and_then(|time| instant(&time, drift));
     Ok(Message {
         provider_message_id,
         position,
@@ -179,7 +178,7 @@ fn message(
         sender_role: SenderRole::Participant,
         provider_origin: None,
         provider_participant_id: said("participantid"),
-        body: payload.filter(|_| is_text(payload_type.as_deref(), oddities)),
+        body: payload.filter(|_| is_text(payload_type.as_deref(), drift)),
         payload_type,
     })
 }
@@ -192,22 +191,22 @@ fn own_id(parts: &[String; 4], copies: &mut HashMap<ProviderRecordId, u32>) -> P
     content_id(&[sender, at, kind, payload, &count.to_string()])
 }
 
-fn instant(text: &str, oddities: &Oddities) -> Option<DateTime<Utc>> {
+fn instant(text: &str, drift: &DriftItems) -> Option<DateTime<Utc>> {
     let at = time::from_text(text);
     if at.is_none() {
-        oddities.count("unreadable_value", "/createdAt", "");
+        drift.count("unreadable_value", "/createdAt", "");
     }
     at
 }
 
 /// Whether the payload is written text. Images and files are sent as links, which give access to them. A payload
 /// without a type is text, as in all chats without types.
-fn is_text(payload_type: Option<&str>, oddities: &Oddities) -> bool {
+fn is_text(payload_type: Option<&str>, drift: &DriftItems) -> bool {
     match payload_type.map(|kind| kind.trim().to_ascii_uppercase()).as_deref() {
         None | Some("TEXT_MESSAGE") => true,
         Some("IMAGE_MESSAGE" | "FILE_MESSAGE") => false,
         Some(_) => {
-            oddities.count("unknown_value", "/payloadType", payload_type.unwrap_or_default());
+            drift.count("unknown_value", "/payloadType", payload_type.unwrap_or_default());
             false
         }
     }

@@ -15,8 +15,8 @@ use chrono::{DateTime, Utc};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::connector::mend;
-use crate::connector::record::{Oddities, elements, members};
+use crate::connector::json_repair;
+use crate::connector::record::{DriftItems, elements, members};
 use crate::model::artifact::{Artifact, ArtifactPage};
 use crate::model::page::Reject;
 use crate::providers::realtimekit::client::FileKind;
@@ -44,49 +44,49 @@ struct Rows<T> {
 
 /// Reads a file of a session that began at `started_at`. `None`: the file is empty, which differs from an empty list.
 pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> Result<Option<ArtifactPage>, Fault> {
-    let oddities = Oddities::default();
-    let mut text = text(bytes, &oddities);
+    let drift = DriftItems::default();
+    let mut text = text(bytes, &drift);
     if text.trim().is_empty() {
         return Ok(None);
     }
     if is_error_page(&text) {
         return Err(Fault::ErrorPage);
     }
-    if let Some(mended) = mended(&text).filter(|_| kind != FileKind::Summary) {
-        oddities.count("replaced_text", "", "");
-        text = mended;
+    if let Some(repaired) = repaired(&text).filter(|_| kind != FileKind::Summary) {
+        drift.count("replaced_text", "", "");
+        text = repaired;
     }
     let (artifact, rejects) = match kind {
         FileKind::Chat => {
-            let rows = chat::messages(&text, &oddities)?;
+            let rows = chat::messages(&text, &drift)?;
             (Artifact::Chat(rows.good), rows.rejects)
         }
         FileKind::Transcript => {
-            let (transcript, rejects) = transcript::transcript(&text, started_at, &oddities)?;
+            let (transcript, rejects) = transcript::transcript(&text, started_at, &drift)?;
             (Artifact::Transcript(transcript), rejects)
         }
         FileKind::Summary => (Artifact::Summary(summary::summary(text)?), Vec::new()),
     };
-    Ok(Some(ArtifactPage { rejects, oddities: oddities.into_inner(), ..ArtifactPage::of(artifact) }))
+    Ok(Some(ArtifactPage { rejects, drift: drift.into_inner(), ..ArtifactPage::of(artifact) }))
 }
 
 /// Returns the bytes as text without a byte order mark. Invalid UTF-8 and NUL are replaced and counted.
-fn text(bytes: &[u8], oddities: &Oddities) -> String {
+fn text(bytes: &[u8], drift: &DriftItems) -> String {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
     let has_nul = text.contains('\0');
     if has_nul || matches!(text, std::borrow::Cow::Owned(_)) {
-        oddities.count("replaced_text", "", "");
+        drift.count("replaced_text", "", "");
     }
     if has_nul { text.replace('\0', "\u{fffd}") } else { text.into_owned() }
 }
 
 /// Returns the text with each broken element turned into a text, where it is a JSON list with any: one broken element
 /// does not affect others. A truncated list stays broken.
-fn mended(text: &str) -> Option<String> {
+fn repaired(text: &str) -> Option<String> {
     let is_json = text.trim_start().starts_with(['[', '{']);
     let is_broken = || serde_json::from_str::<IgnoredAny>(text).is_err();
-    if is_json && is_broken() { mend::mended(text) } else { None }
+    if is_json && is_broken() { json_repair::repaired(text) } else { None }
 }
 
 /// Whether the text is HTML of a gateway or XML of an object store; no expected file begins like that.

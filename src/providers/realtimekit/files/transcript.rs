@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::value::RawValue;
 
-use crate::connector::record::{Fields, Oddities, decimal};
+use crate::connector::record::{DriftItems, Fields, decimal};
 use crate::model::page::Reject;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::model::{speaker, time};
@@ -27,28 +27,28 @@ const PLAIN_COLUMNS: usize = 6;
 pub(super) fn transcript(
     text: &str,
     started_at: DateTime<Utc>,
-    oddities: &Oddities,
+    drift: &DriftItems,
 ) -> Result<(Transcript, Vec<Reject>), Fault> {
     let times = Times { started_at };
     let mut language_code = None;
     let (format, rows) = if text.trim_start().starts_with(['[', '{']) {
-        (TranscriptFormat::Json, json(text, &times, oddities)?)
+        (TranscriptFormat::Json, json(text, &times, drift)?)
     } else if let Some(form) = subtitles::form(text) {
         let subtitles = subtitles::read(text, form)?;
         language_code = subtitles.language_code;
-        let segments = subtitles.cues.good.into_iter().map(|cue| of_cue(cue, &times, oddities));
+        let segments = subtitles.cues.good.into_iter().map(|cue| of_cue(cue, &times, drift));
         let mut segments: Vec<TranscriptSegment> = segments.collect();
         speaker::name_speakers(&mut segments, &[]);
         (form, Rows { good: segments, rejects: subtitles.cues.rejects })
     } else {
-        (TranscriptFormat::Csv, separated(text, &times, oddities)?)
+        (TranscriptFormat::Csv, separated(text, &times, drift)?)
     };
     Ok((Transcript { format, language_code, segments: rows.good }, rows.rejects))
 }
 
-fn json(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<TranscriptSegment>, Fault> {
+fn json(text: &str, times: &Times, drift: &DriftItems) -> Result<Rows<TranscriptSegment>, Fault> {
     let segment = |raw: &str| {
-        let fields = Fields::open(raw, oddities)?;
+        let fields = Fields::open(raw, drift)?;
         fields.expect(&["endTime", "peerData", "sentence", "startTime"]);
         let body = fields.full_text("sentence");
         let body = body.ok_or_else(|| reject(raw, "missing_field", "/sentence", "the value is missing"))?;
@@ -58,9 +58,9 @@ fn json(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<Transcrip
         }
         let said = |name: &str| peer.as_ref().and_then(|peer| peer.text(name));
         let mut segment = times.segment(
-            fields.text("startTime").as_deref().and_then(|text| times.read(text, "/startTime", oddities)),
-            fields.text("endTime").as_deref().and_then(|text| times.read(text, "/endTime", oddities)),
-            oddities,
+            fields.text("startTime").as_deref().and_then(|text| times.read(text, "/startTime", drift)),
+            fields.text("endTime").as_deref().and_then(|text| times.read(text, "/endTime", drift)),
+            drift,
         );
         segment.provider_participant_id = said("id");
         segment.provider_user_id = said("userId");
@@ -75,7 +75,7 @@ fn json(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<Transcrip
 const COLUMNS: [&str; PLAIN_COLUMNS] =
     ["timestamp", "participantid", "userid", "customparticipantid", "participantname", "transcript"];
 
-fn separated(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<TranscriptSegment>, Fault> {
+fn separated(text: &str, times: &Times, drift: &DriftItems) -> Result<Rows<TranscriptSegment>, Fault> {
     let recognize = |rows: &[table::Row<'_>]| {
         let names = table::header(rows.first()?);
         if let Some(time) = names.iter().position(|name| name == "timestamp")
@@ -95,21 +95,21 @@ fn separated(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<Tran
         let cell =
             |name: &str| form.names.iter().position(|known| known == name).and_then(|place| row.cells.get(place));
         let said = |name: &str| cell(name).filter(|text| !text.trim().is_empty() && *text != "null").cloned();
-        let start = said("timestamp").and_then(|text| times.read(&text, "/timestamp", oddities));
+        let start = said("timestamp").and_then(|text| times.read(&text, "/timestamp", drift));
         Ok(TranscriptSegment {
             provider_participant_id: said("participantid"),
             provider_user_id: said("userid"),
             custom_participant_id: said("customparticipantid"),
             speaker_label: said("participantname"),
             body: cell("transcript").cloned().unwrap_or_default(),
-            ..times.segment(start, None, oddities)
+            ..times.segment(start, None, drift)
         })
     };
     Ok(sorted(rows.into_iter().map(segment)))
 }
 
-fn of_cue(cue: subtitles::Cue, times: &Times, oddities: &Oddities) -> TranscriptSegment {
-    let segment = times.segment(times.after(cue.start_ms), cue.end_ms.and_then(|ms| times.after(ms)), oddities);
+fn of_cue(cue: subtitles::Cue, times: &Times, drift: &DriftItems) -> TranscriptSegment {
+    let segment = times.segment(times.after(cue.start_ms), cue.end_ms.and_then(|ms| times.after(ms)), drift);
     TranscriptSegment { speaker_label: cue.speaker, body: cue.text, ..segment }
 }
 
@@ -151,22 +151,22 @@ impl Times {
         Some(Moment { offset_ms: (at - self.started_at).num_milliseconds(), at: Some(at) })
     }
 
-    /// Returns the moment that a text denotes; counts an oddity where it denotes none.
-    fn read(&self, text: &str, path: &str, oddities: &Oddities) -> Option<Moment> {
+    /// Returns the moment that a text denotes; counts drift where it denotes none.
+    fn read(&self, text: &str, path: &str, drift: &DriftItems) -> Option<Moment> {
         let moment = self.moment(text);
         if moment.is_none() {
-            oddities.count("unreadable_value", path, "");
+            drift.count("unreadable_value", path, "");
         }
         moment
     }
 
     /// Creates a segment with its times only. An end before the start is dropped.
     #[expect(clippy::unused_self, reason = "a session's times make its segments")]
-    fn segment(&self, start: Option<Moment>, end: Option<Moment>, oddities: &Oddities) -> TranscriptSegment {
+    fn segment(&self, start: Option<Moment>, end: Option<Moment>, drift: &DriftItems) -> TranscriptSegment {
         let end_offset_ms = end.map(|end| end.offset_ms).filter(|end| {
             let is_before = start.is_some_and(|start| *end < start.offset_ms);
             if is_before {
-                oddities.count("unreadable_value", "/endTime", "before startTime");
+                drift.count("unreadable_value", "/endTime", "before startTime");
             }
             !is_before
         });

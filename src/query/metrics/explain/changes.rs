@@ -1,7 +1,7 @@
 //! Changes of a metric value since an earlier time: sessions added, changed and removed, and the earlier value.
 //!
 //! It is based on the recorded changes of sessions. The earlier value is available only if the metric uses recorded
-//! fields alone ([`crate::query::metrics::hindsight`]); the sessions added or changed are always available.
+//! fields alone ([`crate::query::metrics::as_of`]); the sessions added or changed are always available.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -66,7 +66,7 @@ pub(super) async fn since(
     now: DateTime<Utc>,
 ) -> Result<Changes, ReadError> {
     let is_kept = value_then.is_some();
-    if subject.metric.rows.listed_at().is_some() {
+    if subject.metric.grain.listed_at().is_some() {
         return Ok(Changes { reason: Some("not_kept"), ..Changes::none(since) });
     }
     let mut sql = push_cell(subject, now);

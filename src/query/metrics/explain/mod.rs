@@ -7,11 +7,11 @@
 
 mod changes;
 mod drivers;
-mod left_out;
-mod link;
-mod parts;
+mod exclusions;
+mod links;
+mod composition;
 mod peak;
-mod piece;
+mod contribution;
 mod previous;
 mod rows;
 mod sql;
@@ -22,11 +22,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::changes::{ChangedField, Changes};
+pub use self::composition::{Composition, Part};
 pub use self::drivers::{Driver, Drivers, Other};
-pub use self::left_out::{LeftOut, Stretch};
-pub use self::link::template;
-pub(super) use self::link::template_of_rest;
-pub use self::parts::{Part, Parts};
+pub use self::exclusions::{Exclusions, Stretch};
+pub use self::links::template;
+pub(super) use self::links::template_of_rest;
 pub use self::previous::{Previous, before};
 pub use self::rows::{ContributingRow, RowPosition, rows};
 pub use self::subject::{GroupValue, Subject};
@@ -34,10 +34,10 @@ use crate::query::ReadError;
 use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer::{Bucket, Value};
+use crate::query::metrics::answer::{TimeBucket, Value};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::{answer, cell, currency, hindsight};
+use crate::query::metrics::{answer, as_of, currency, null_rules};
 use crate::query::snapshot::Snapshot;
 
 /// Default age of the changes that are reported.
@@ -66,13 +66,13 @@ pub struct Explanation {
     /// Reasons for a null value, besides data that is not complete yet.
     pub null_rule: &'static str,
     /// The range, and how far it is proven.
-    pub bucket: Bucket,
+    pub bucket: TimeBucket,
     /// The value.
     pub figure: Value,
     /// Composition of the value.
-    pub parts: Parts,
+    pub parts: Composition,
     /// Rows in the range that the value excludes.
-    pub left_out: LeftOut,
+    pub left_out: Exclusions,
     /// Changes since an earlier time.
     pub changed: Changes,
     /// The previous period, and the drivers of the change since; absent for a past value (`as_known_at`).
@@ -102,12 +102,12 @@ pub async fn explain(
     let known_at = subject.query.as_known_at.unwrap_or(now);
     let figure = figure(snapshot, catalog, subject, now).await?;
     let mut told_by = subject.group.iter().map(|(dimension, _)| *dimension).chain(subject.query.filter.fields());
-    let value_then = if hindsight::is_kept(metric) && told_by.all(hindsight::is_dimension_kept) {
+    let value_then = if as_of::is_kept(metric) && told_by.all(as_of::is_dimension_kept) {
         Some(self::figure(snapshot, catalog, &subject.as_known_at(since), now).await?)
     } else {
         None
     };
-    let by = parts::dimension(metric);
+    let by = composition::dimension(metric);
     let groups = if metric.additivity.is_along_time() {
         Vec::new()
     } else {
@@ -117,7 +117,7 @@ pub async fn explain(
         None => Some(previous::of(snapshot, catalog, subject, &figure, question).await?),
         Some(_) => None,
     };
-    let status = BucketStatus::of(&cell::proving(&subject.telling), subject.query.range, known_at);
+    let status = BucketStatus::of(&null_rules::proving(&subject.telling), subject.query.range, known_at);
     let zone = subject.query.zone;
     Ok(Explanation {
         metric: metric.id,
@@ -128,17 +128,17 @@ pub async fn explain(
         description: metric.description,
         formula: metric.formula,
         null_rule: metric.null_rule,
-        bucket: Bucket {
+        bucket: TimeBucket {
             start: in_zone(zone, subject.query.range.from),
             end: in_zone(zone, subject.query.range.to),
             status,
         },
-        parts: parts::of(metric, by, groups),
-        left_out: left_out::of(snapshot, subject, figure.unknown_count.unwrap_or(0), now).await?,
+        parts: composition::of(metric, by, groups),
+        left_out: exclusions::of(snapshot, subject, figure.unknown_count.unwrap_or(0), now).await?,
         changed: changes::since(snapshot, subject, since, value_then, known_at).await?,
         previous,
         sql: sql::of(subject, &figure, known_at),
-        rows: link::of(subject),
+        rows: links::of(subject),
         freshness: Freshness::over(catalog, &subject.sources, Some(subject.query.range), now, stale_after),
         figure,
     })
@@ -180,7 +180,7 @@ pub(super) async fn figure(
     let polled: Vec<&Source> = subject.sources.iter().copied().filter(|source| source.is_enabled).collect();
     let nothing = || {
         let known_at = subject.query.as_known_at.unwrap_or(now);
-        cell::value(subject.metric, &polled, std::iter::empty(), None, subject.query.range, known_at)
+        null_rules::value(subject.metric, &polled, std::iter::empty(), None, subject.query.range, known_at)
     };
     Ok(value.unwrap_or_else(nothing))
 }

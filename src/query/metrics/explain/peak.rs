@@ -5,9 +5,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Row;
 
+use crate::query::metrics::concurrency;
 use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::sweep;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
@@ -19,7 +19,7 @@ pub(super) async fn first(
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, ReadError> {
     let TimeRange { from, to } = subject.query.range;
-    let mut sql = sweep::levels(&subject.query, subject.metric.rows, &subject.telling_ids(), now);
+    let mut sql = concurrency::levels(&subject.query, subject.metric.grain, &subject.telling_ids(), now);
     sql.push(" select at from level where at >= ").push_bind(from).push(" and at < ").push_bind(to);
     sql.push(" and level > 0");
     for (place, (_, value)) in subject.group.iter().enumerate() {
@@ -39,9 +39,9 @@ pub(super) fn push_present(sql: &mut Statement, subject: &Subject<'_>, at: DateT
 
 /// Adds the rows present in a range.
 pub(super) fn push_stays(sql: &mut Statement, subject: &Subject<'_>, range: TimeRange, now: DateTime<Utc>) {
-    sweep::push_stays(sql, &subject.query, subject.metric.rows, &subject.telling_ids(), range, now);
+    concurrency::push_stays(sql, &subject.query, subject.metric.grain, &subject.telling_ids(), range, now);
     for (dimension, value) in &subject.group {
-        push_equal(sql, sweep::column(*dimension), value.as_deref());
+        push_equal(sql, concurrency::column(*dimension), value.as_deref());
     }
 }
 

@@ -130,7 +130,8 @@ async fn sets(
 
 /// Returns whether to report drivers by a dimension: the metric can be grouped by it, and some source can have it.
 fn is_told(subject: &Subject<'_>, dimension: Dimension, asked: &[Dimension]) -> bool {
-    let has_it = || subject.telling.iter().any(|source| dimension.needs().of(source) != Applicability::NotApplicable);
+    let has_it =
+        || subject.telling.iter().any(|source| dimension.requires().of(source) != Applicability::NotApplicable);
     let is_of_group = subject.group.iter().any(|(other, _)| *other == dimension);
     // Groups that share sessions do not add up to the change; they are reported on request only, with the remainder.
     (asked.is_empty() && !subject.metric.shares_sessions_in(dimension) || asked.contains(&dimension))

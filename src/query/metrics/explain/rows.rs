@@ -1,6 +1,6 @@
 //! The rows behind a metric value, each with its contribution.
 //!
-//! The contribution of a row comes from the metric's own SQL ([`piece`]), so rows and value cannot disagree.
+//! The contribution of a row comes from the metric's own SQL ([`contribution`]), so rows and value cannot disagree.
 //! Contributions are rounded to the digits of the answer one after the other. The rounding difference is carried on
 //! to the next row and, in the cursor, to the next page, so that all contributions add up to the value to the last
 //! digit. The rows of a maximum are those present when it was first reached; for an average over time, each row
@@ -13,11 +13,11 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
+use crate::query::metrics::concurrency;
 use crate::query::metrics::explain::subject::Subject;
-use crate::query::metrics::explain::{peak, piece};
+use crate::query::metrics::explain::{contribution, peak};
 use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::sweep;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
@@ -105,7 +105,7 @@ pub async fn rows(
             return Ok(Vec::new());
         }
     } else {
-        piece::push(&mut sql, subject, after.as_ref(), known_at);
+        contribution::push(&mut sql, subject, after.as_ref(), known_at);
     }
     sql.push(" order by at, source_id, session_id, row_id limit ").push_bind(limit);
     sql.push(") x join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id");
@@ -128,8 +128,8 @@ async fn push_there(
     after: Option<&RowPosition>,
     now: DateTime<Utc>,
 ) -> Result<bool, ReadError> {
-    let rows = subject.metric.rows;
-    let (began, row_id) = (sweep::began(rows), piece::row_id(rows));
+    let grain = subject.metric.grain;
+    let (began, row_id) = (concurrency::began(grain), contribution::row_id(grain));
     sql.push("select ").push(began).push(" as at, s.source_id, s.session_id, ").push(row_id).push(" as row_id, ");
     if subject.metric.additivity == Additivity::Maximum {
         let Some(at) = peak::first(snapshot, subject, now).await? else { return Ok(false) };
@@ -150,7 +150,7 @@ async fn push_there(
         sql.push("1::numeric as known, 0::bigint as unknown");
         peak::push_stays(sql, subject, range, now);
     }
-    piece::push_after(sql, [began, "s.source_id", "s.session_id", row_id], after);
+    contribution::push_after(sql, [began, "s.source_id", "s.session_id", row_id], after);
     Ok(true)
 }
 

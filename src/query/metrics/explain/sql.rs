@@ -7,11 +7,11 @@
 use chrono::{DateTime, Utc};
 
 use crate::query::metrics::answer::Value;
+use crate::query::metrics::concurrency;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
 use crate::query::metrics::registry::Additivity;
 use crate::query::metrics::select::numbers;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::sweep;
 
 /// Returns the statement that computes `figure`, for a role that may read `analytics`.
 pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> String {
@@ -89,7 +89,7 @@ fn push_along_time(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc
     sql.push(subject.metric.is_unknown_sql).push(")");
     subject.push_started(sql, Counting::Counted, Naming::Slug, now);
     sql.push(") as unknown_count from (");
-    sql.append(sweep::statement(&subject.query, subject.metric.rows, &subject.telling_ids(), now))
+    sql.append(concurrency::statement(&subject.query, subject.metric.grain, &subject.telling_ids(), now))
         .push(") swept where true");
     for (place, (_, value)) in subject.group.iter().enumerate() {
         let column = format!(" and g{}", place + 1);

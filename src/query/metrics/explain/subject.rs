@@ -11,9 +11,9 @@ use chrono::{DateTime, Utc};
 use crate::query::ReadError;
 use crate::query::bucket::Granularity;
 use crate::query::catalog::{Catalog, Source};
+use crate::query::metrics::counted_sessions::{push_choice, push_filter_of};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::predicate::{push_choice, push_filter_of};
 use crate::query::metrics::registry::{Applicability, Metric};
 use crate::query::metrics::scan::Sums;
 use crate::query::metrics::select::{column, push_figure_rows};
@@ -67,7 +67,7 @@ fn may_have(source: &Source, dimension: Dimension, value: Option<&String>) -> bo
         Dimension::Provider => value == Some(&source.provider),
         Dimension::Source => value == Some(&source.source),
         Dimension::Outcome => source.can_hold(&[], value.map_or(&[][..], std::slice::from_ref)),
-        other => value.is_none() || other.needs().of(source) != Applicability::NotApplicable,
+        other => value.is_none() || other.requires().of(source) != Applicability::NotApplicable,
     }
 }
 
@@ -86,7 +86,7 @@ impl<'a> Subject<'a> {
         };
         let mut sources = query.sources(catalog);
         sources.retain(|source| group.iter().all(|(dimension, value)| may_have(source, *dimension, value.as_ref())));
-        let telling = sources.iter().copied().filter(|s| metric.needs.of(s) == Applicability::Applicable).collect();
+        let telling = sources.iter().copied().filter(|s| metric.requires.of(s) == Applicability::Applicable).collect();
         Self { query, group, metric, sources, telling }
     }
 
@@ -124,8 +124,8 @@ impl<'a> Subject<'a> {
     fn push_pass(&self, sql: &mut Statement, pass: &Pass, counting: Counting, naming: Naming, now: DateTime<Utc>) {
         push_figure_rows(sql, &self.query, pass, now);
         match counting {
-            Counting::Counted => push_filter_of(sql, &self.query, pass.rows),
-            Counting::All if pass.rows.are_of_sessions() => push_choice(sql, &self.query),
+            Counting::Counted => push_filter_of(sql, &self.query, pass.grain),
+            Counting::All if pass.grain.is_of_sessions() => push_choice(sql, &self.query),
             Counting::All => {}
         }
         for (dimension, value) in self.group.iter().filter(|(dimension, _)| dimension.column().is_some()) {

@@ -4,13 +4,13 @@
 //! that were written with its messages, so that they read no messages. No metric reads texts.
 
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
 
 /// Base of metrics of messages, in the bucket in which they were sent.
 const MESSAGE: Metric = Metric {
-    anchor: Anchor::SentAt,
-    needs: Needs::Messages,
-    rows: Rows::Messages,
+    time_column: TimeColumn::SentAt,
+    requires: Requires::Messages,
+    grain: Grain::Messages,
     is_unknown_by_start: true,
     is_unknown_sql: "s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled'",
     amount_sql: None,
@@ -21,7 +21,7 @@ const MESSAGE: Metric = Metric {
 const WORDS: Metric = Metric {
     unit: "words",
     null_rule: "Messages without text have no words and do not count. Sessions that began in the range and whose messages were never fetched are in unknown_count.",
-    needs: Needs::Chats,
+    requires: Requires::Chats,
     is_unknown_sql: "s.session_kind = 'chat' and s.message_count is null",
     ..MESSAGE
 };
@@ -31,7 +31,7 @@ const PER_CHAT: Metric = Metric {
     unit: "ratio",
     null_rule: "Chats whose messages were never fetched are in unknown_count and in neither part.",
     additivity: Additivity::RatioOfSums,
-    needs: Needs::Chats,
+    requires: Requires::Chats,
     unknown_sql: "count(*) filter (where s.session_kind = 'chat' and s.message_count is null)",
     is_unknown_sql: "s.session_kind = 'chat' and s.message_count is null",
     amount_sql: None,
@@ -50,7 +50,7 @@ const FIRST_RESPONSE: Metric = Metric {
 const REPLY_TIME: Metric = Metric {
     unit: "seconds",
     additivity: Additivity::Percentile,
-    rows: Rows::Replies,
+    grain: Grain::Replies,
     null_rule: "Turns without a reply or without times are left out. Chats whose messages were never fetched are in unknown_count.",
     known_sql: "count(r.seconds)",
     unknown_sql: "0::bigint",
@@ -77,7 +77,7 @@ pub(super) static METRICS: [Metric; 13] = [
         formula: "sum(message_count) / count(message_count)",
         null_rule: "Sessions whose messages were never fetched are in unknown_count and in neither part.",
         additivity: Additivity::RatioOfSums,
-        needs: Needs::Messages,
+        requires: Requires::Messages,
         value_sql: "sum(s.message_count)::numeric",
         known_sql: "count(s.message_count)",
         unknown_sql: "count(*) filter (where s.message_count is null and s.chat_state is distinct from 'not_enabled')",
@@ -162,7 +162,7 @@ pub(super) static METRICS: [Metric; 13] = [
         description: "Words per message that was sent in the range and has text.",
         formula: "sum(word_count) / count(word_count) of analytics.messages",
         additivity: Additivity::RatioOfSums,
-        needs: Needs::Messages,
+        requires: Requires::Messages,
         value_sql: "sum(m.word_count)::numeric",
         known_sql: "count(m.word_count)",
         is_unknown_sql: MESSAGE.is_unknown_sql,

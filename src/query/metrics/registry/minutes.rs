@@ -6,9 +6,9 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Metric, Needs};
+use crate::query::metrics::registry::{Additivity, Metric, Requires};
 
-const PARTICIPANTS: Needs = Needs::PerSession(Stream::Participants);
+const PARTICIPANTS: Requires = Requires::PerSession(Stream::Participants);
 
 /// Counts sessions whose length is final: they have started and ended.
 const IS_OVER: &str =
@@ -34,7 +34,7 @@ const LENGTH: Metric = Metric {
 
 /// Base of metrics of metered minutes.
 const METERED: Metric = Metric {
-    needs: Needs::Minutes,
+    requires: Requires::Minutes,
     value_sql: "round(sum(s.minutes_consumed), 12)",
     known_sql: "count(s.minutes_consumed)",
     unknown_sql: "count(*) - count(s.minutes_consumed)",
@@ -79,7 +79,7 @@ pub(super) static METRICS: [Metric; 10] = [
         description: "Sum of the lengths of all presences in sessions that began in the range. Presences without a length are left out.",
         formula: "sum(participant_minutes)",
         null_rule: "unknown_count contains presences without a length in ended sessions, sessions whose participants were never fetched, and running sessions without lengths yet; if no session has any, the value is null.",
-        needs: PARTICIPANTS,
+        requires: PARTICIPANTS,
         value_sql: "round(sum(s.participant_minutes), 12)",
         known_sql: "count(s.participant_minutes)",
         unknown_sql: "coalesce(sum(case when s.participant_count is null or s.is_provisional then (s.participant_minutes is null)::int else s.unknown_duration_count end), 0)::bigint",
@@ -93,7 +93,7 @@ pub(super) static METRICS: [Metric; 10] = [
         description: "Active time of chats: the gaps between their messages, each counted as at most 5 minutes. A chat of three days is thus comparable with one of ten minutes; a single message is 0.",
         formula: "sum(active_seconds) / 60",
         null_rule: "Chats whose messages were never fetched are in unknown_count and not in the sum; if no chat has any, the value is null.",
-        needs: Needs::Chats,
+        requires: Requires::Chats,
         value_sql: "round(sum(s.active_seconds) / 60, 12)",
         known_sql: "count(s.active_seconds)",
         unknown_sql: "count(*) filter (where s.session_kind = 'chat' and s.active_seconds is null)",
@@ -140,7 +140,7 @@ pub(super) static METRICS: [Metric; 10] = [
         description: "Metered minutes minus the lengths of the presences that the provider lists, signed. Classes by unexplained_class: still_live, rounding (less than a minute for each presence), participants_missing (fewer presences than the provider counts, or some without a length), other.",
         formula: "sum(minutes_consumed - participant_minutes)",
         null_rule: "Sessions for which one of the two is unknown are in unknown_count and not in the sum.",
-        needs: PARTICIPANTS,
+        requires: PARTICIPANTS,
         value_sql: "round(sum(s.unexplained_minutes), 12)",
         known_sql: "count(s.unexplained_minutes)",
         unknown_sql: "count(*) - count(s.unexplained_minutes)",

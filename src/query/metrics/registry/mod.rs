@@ -7,30 +7,32 @@
 //! parts; a ratio is computed from sums at the very end and never averaged. Other metrics (a percentile, a maximum,
 //! distinct people, a state) are read separately for each cell and for the total. One family per file.
 
-pub mod anchor;
+pub mod additivity;
+pub mod time_column;
 mod concurrency;
 mod data;
 mod messages;
 mod minutes;
 mod money;
-pub mod needs;
+pub mod requires;
 mod outcome;
 mod people;
 mod quality;
-pub mod rows;
+pub mod grain;
 mod transcripts;
 mod volume;
 
 use chrono::TimeDelta;
 
-pub use crate::query::metrics::registry::anchor::{Additivity, Anchor};
+pub use crate::query::metrics::registry::additivity::Additivity;
+pub use crate::query::metrics::registry::grain::Grain;
 pub use crate::query::metrics::registry::money::{COST_OF_SESSION, MONEY};
-pub use crate::query::metrics::registry::needs::{Applicability, Needs};
-pub use crate::query::metrics::registry::rows::Rows;
+pub use crate::query::metrics::registry::requires::{Applicability, Requires};
+pub use crate::query::metrics::registry::time_column::TimeColumn;
 
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::columns::names;
-use crate::query::metrics::dimension::{Dimension, Home};
+use crate::query::metrics::dimension::{Dimension, Level};
 
 /// One metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +52,13 @@ pub struct Metric {
     /// Reasons for a null value, other than incomplete data.
     pub null_rule: &'static str,
     /// The time that puts a row into a bucket.
-    pub anchor: Anchor,
+    pub time_column: TimeColumn,
     /// Combination of values.
     pub additivity: Additivity,
     /// Data that a provider must have.
-    pub needs: Needs,
-    /// The kind of its rows.
-    pub rows: Rows,
+    pub requires: Requires,
+    /// What one of its rows is.
+    pub grain: Grain,
     /// SQL aggregate, numeric: the value, or the ratio's numerator. Not used for metrics along time.
     pub value_sql: &'static str,
     /// SQL aggregate, a number: the rows behind the value; the ratio's denominator.
@@ -78,26 +80,26 @@ impl Metric {
     /// Returns whether it can be grouped by `dimension`: its rows must have one value of it, or must be sessions that
     /// may count in several groups.
     pub fn can_be_grouped_by(&self, dimension: Dimension) -> bool {
-        let is_swept = self.additivity.is_along_time();
-        let may_overlap = self.rows == Rows::Sessions && self.can_overlap && !is_swept;
-        match dimension.home() {
-            Home::Source => true,
-            Home::Session => self.rows.are_of_sessions(),
-            Home::Clock => self.rows.are_of_sessions() && self.anchor != Anchor::AsOf && !is_swept,
-            Home::Presence => self.rows == Rows::Presences || may_overlap,
-            Home::Report => self.rows == Rows::Presences && !is_swept || may_overlap,
-            Home::Trail => may_overlap,
-            Home::Speaker => self.rows == Rows::Speakers,
-            Home::Message => self.rows == Rows::Messages,
-            Home::Cohort => self.rows == Rows::Cohorts,
+        let is_along_time = self.additivity.is_along_time();
+        let may_overlap = self.grain == Grain::Sessions && self.can_overlap && !is_along_time;
+        match dimension.level() {
+            Level::Source => true,
+            Level::Session => self.grain.is_of_sessions(),
+            Level::Clock => self.grain.is_of_sessions() && self.time_column != TimeColumn::AsOf && !is_along_time,
+            Level::Presence => self.grain == Grain::Presences || may_overlap,
+            Level::Report => self.grain == Grain::Presences && !is_along_time || may_overlap,
+            Level::Trail => may_overlap,
+            Level::Speaker => self.grain == Grain::Speakers,
+            Level::Message => self.grain == Grain::Messages,
+            Level::Cohort => self.grain == Grain::Cohorts,
         }
     }
 
     /// Returns whether a session counts in several groups of `dimension`, so that groups must not be added.
     pub fn overlaps_in(&self, dimension: Dimension) -> bool {
-        match dimension.home() {
-            Home::Presence | Home::Report | Home::Trail => self.rows == Rows::Sessions,
-            Home::Speaker | Home::Cohort => true,
+        match dimension.level() {
+            Level::Presence | Level::Report | Level::Trail => self.grain == Grain::Sessions,
+            Level::Speaker | Level::Cohort => true,
             _ => false,
         }
     }
@@ -105,18 +107,18 @@ impl Metric {
     /// Returns whether groups of `dimension` share rows, so that they do not add up to the whole; the words of
     /// speakers do.
     pub fn shares_sessions_in(&self, dimension: Dimension) -> bool {
-        self.overlaps_in(dimension) && dimension.home() != Home::Speaker
+        self.overlaps_in(dimension) && dimension.level() != Level::Speaker
     }
 
     /// Returns whether a value of the past may change as time passes, or because of data that belong to no session.
     pub fn depends_on_now(&self) -> bool {
         let sql = [self.value_sql, self.known_sql, self.unknown_sql, self.is_unknown_sql];
-        !self.is_of_sessions() || self.anchor == Anchor::AsOf || sql.into_iter().any(|sql| names(sql, "t"))
+        !self.is_of_sessions() || self.time_column == TimeColumn::AsOf || sql.into_iter().any(|sql| names(sql, "t"))
     }
 
     /// Returns whether it can be counted elsewhere than at the start of its session.
     pub fn can_be_attributed(&self, attribution: Attribution) -> bool {
-        let is_by_start = self.rows == Rows::Sessions && self.anchor == Anchor::StartedAt;
+        let is_by_start = self.grain == Grain::Sessions && self.time_column == TimeColumn::StartedAt;
         match attribution {
             Attribution::Start => true,
             Attribution::End => is_by_start && !self.additivity.is_along_time(),
@@ -126,7 +128,8 @@ impl Metric {
 
     /// Returns whether its rows have their own time, so that it does not depend on the attribution.
     pub fn has_own_time(&self) -> bool {
-        let is_of_session = matches!(self.anchor, Anchor::StartedAt | Anchor::EndedAt) && self.is_of_sessions();
+        let is_of_session =
+            matches!(self.time_column, TimeColumn::StartedAt | TimeColumn::EndedAt) && self.is_of_sessions();
         !is_of_session
     }
 
@@ -137,7 +140,7 @@ impl Metric {
 
     /// Returns whether its rows belong to sessions, so that filters of sessions apply.
     pub fn is_of_sessions(&self) -> bool {
-        self.rows.are_of_sessions()
+        self.grain.is_of_sessions()
     }
 }
 

@@ -4,7 +4,7 @@
 //! it; here it is added up. A session without a price is unknown and never free.
 
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs};
+use crate::query::metrics::registry::{Additivity, Metric, Requires, TimeColumn};
 
 /// The unit of amounts of money; each answer states the currency.
 pub const MONEY: &str = "money";
@@ -17,7 +17,7 @@ const COST: Metric = Metric {
     description: "Cost of the sessions that began in the range, by the rate cards in force when they began (scenario actual), in the one currency of these cards. If only a part of a session has a price, that part is added and the session is in unknown_count; unpriced_minutes gives the missing quantity.",
     formula: "sum(list_cost) of analytics.session_costs",
     null_rule: "Sessions with a part that no card prices, or of unknown quantity, are in unknown_count; if no session has a price, the value is null.",
-    needs: Needs::Nothing,
+    requires: Requires::Nothing,
     value_sql: "round(sum(c.cost), 12)",
     known_sql: "count(c.cost)",
     unknown_sql: "count(*) filter (where not c.is_priced)",
@@ -37,7 +37,7 @@ pub(super) static METRICS: [Metric; 5] = [
         description: "Metered minutes, of sessions that began in the range, that no rate card prices. They are missing from estimated_cost; a card with price 0 states that they cost nothing.",
         formula: "sum(consumed_quantity) of analytics.session_costs where pricing_unit = 'minute' and list_unit_price is null",
         null_rule: "Sessions without minutes, or whose unpriced minutes are partly unknown, are in unknown_count and not in the sum; if no session has any, the value is null.",
-        needs: Needs::Minutes,
+        requires: Requires::Minutes,
         value_sql: "round(sum(c.unpriced_minutes), 12)",
         known_sql: "count(c.unpriced_minutes)",
         unknown_sql: "count(*) - count(c.unpriced_minutes)",
@@ -51,7 +51,7 @@ pub(super) static METRICS: [Metric; 5] = [
         description: "Metered minutes of sessions that began in the range, rounded by the rate card in force; minutes that no card prices are not rounded.",
         formula: "sum(pricing_quantity) of analytics.session_costs where pricing_unit = 'minute'",
         null_rule: "Sessions whose minutes are unknown in whole or in part are in unknown_count and not in the sum; if no session has all its minutes known, the value is null.",
-        needs: Needs::Minutes,
+        requires: Requires::Minutes,
         value_sql: "round(sum(c.rounded_minutes), 12)",
         known_sql: "count(c.rounded_minutes)",
         unknown_sql: "count(*) - count(c.rounded_minutes)",
@@ -66,7 +66,7 @@ pub(super) static METRICS: [Metric; 5] = [
         formula: "sum(list_cost) / sum(minutes_consumed)",
         null_rule: "Sessions without a price for everything or without minutes are in unknown_count and in neither part.",
         additivity: Additivity::RatioOfSums,
-        needs: Needs::Minutes,
+        requires: Requires::Minutes,
         value_sql: "round(sum(c.cost) filter (where c.is_priced and s.minutes_consumed is not null), 12)",
         known_sql: "round(sum(s.minutes_consumed) filter (where c.is_priced), 12)",
         unknown_sql: "count(*) filter (where not c.is_priced or s.minutes_consumed is null)",
@@ -80,9 +80,9 @@ pub(super) static METRICS: [Metric; 5] = [
         description: "Cost of all sessions completed in the range, resolved or not, per resolved session.",
         formula: "sum(list_cost) / count(outcome = 'resolved')",
         null_rule: "Sessions without a price for everything, or of unknown outcome, are in unknown_count and in neither part; without a resolved session, the value is null.",
-        anchor: Anchor::CompletedAt,
+        time_column: TimeColumn::CompletedAt,
         additivity: Additivity::RatioOfSums,
-        needs: Needs::Outcomes,
+        requires: Requires::Outcomes,
         value_sql: "round(sum(c.cost) filter (where c.is_priced and s.outcome in ('resolved', 'unresolved')), 12)",
         known_sql: "count(*) filter (where c.is_priced and s.outcome = 'resolved')",
         unknown_sql: "count(*) filter (where not c.is_priced or s.outcome = 'unknown')",

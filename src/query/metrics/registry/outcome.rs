@@ -5,7 +5,7 @@
 //! only after the person had time to come back.
 
 use crate::query::metrics::registry::volume::{COUNT, STATE};
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs};
+use crate::query::metrics::registry::{Additivity, Metric, Requires, TimeColumn};
 
 const RESOLVED: &str = "(count(*) filter (where s.outcome = 'resolved'))::numeric";
 const UNRESOLVED: &str = "(count(*) filter (where s.outcome = 'unresolved'))::numeric";
@@ -14,8 +14,8 @@ const DECIDED: &str = "count(*) filter (where s.outcome in ('resolved', 'unresol
 /// Base of metrics of resolution, which differ in one sum.
 const RESOLUTION: Metric = Metric {
     null_rule: "Only completed sessions with a known outcome count. Sessions without a reported outcome are in unknown_count; if no session has one, the value is null.",
-    anchor: Anchor::CompletedAt,
-    needs: Needs::Outcomes,
+    time_column: TimeColumn::CompletedAt,
+    requires: Requires::Outcomes,
     known_sql: DECIDED,
     unknown_sql: "count(*) filter (where s.outcome = 'unknown')",
     is_unknown_sql: "s.has_outcomes and s.outcome = 'unknown'",
@@ -49,7 +49,7 @@ const TIME_TO_RESOLUTION: Metric = Metric {
 /// Base of rates that need human steps to be configured.
 const HANDOFF: Metric = Metric {
     null_rule: "Null with the reason handoff_mapping_missing if human_steps of the source does not list which steps, skills or origins of messages are human: these are never guessed. Completed sessions for which a handoff is unknown are in unknown_count and in neither part.",
-    needs: Needs::HumanSteps,
+    requires: Requires::HumanSteps,
     known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.is_handed_off is not null)",
     unknown_sql: "count(*) filter (where s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and s.is_handed_off is null)",
     is_unknown_sql: "s.has_outcomes and (s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and s.is_handed_off is null)",
@@ -104,7 +104,7 @@ pub(super) static METRICS: [Metric; 16] = [
         description: "Sessions resolved by now among those that began in the range and whose status is known, from 0 to 1. It rises as chats are completed; cohort_matured_rate gives the completed share.",
         formula: "count(outcome = 'resolved') / count(outcome in ('resolved', 'unresolved', 'open'))",
         null_rule: "Sessions without a reported outcome are in unknown_count and in neither part.",
-        anchor: Anchor::StartedAt,
+        time_column: TimeColumn::StartedAt,
         value_sql: RESOLVED,
         known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved', 'open'))",
         ..RATE
@@ -115,7 +115,7 @@ pub(super) static METRICS: [Metric; 16] = [
         description: "Sessions completed by now among those that began in the range and whose status is known, from 0 to 1; below 0.95, a rate of the cohort is not final.",
         formula: "count(outcome in ('resolved', 'unresolved')) / count(outcome in ('resolved', 'unresolved', 'open'))",
         null_rule: "Sessions without a reported outcome are in unknown_count and in neither part.",
-        anchor: Anchor::StartedAt,
+        time_column: TimeColumn::StartedAt,
         value_sql: "(count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric",
         known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved', 'open'))",
         ..RATE
@@ -199,7 +199,7 @@ pub(super) static METRICS: [Metric; 16] = [
         label: "Open chats",
         description: "Chats that were open at the end of the bucket, or are open now: begun and not completed.",
         formula: "count(started_at <= t and (completed_at > t or outcome = 'open'))",
-        needs: Needs::Outcomes,
+        requires: Requires::Outcomes,
         value_sql: "(count(*) filter (where s.completed_at is not null or s.outcome = 'open'))::numeric",
         ..STATE
     },
@@ -209,8 +209,8 @@ pub(super) static METRICS: [Metric; 16] = [
         description: "Share of the chats that began in the range that are still open, without activity for 24 hours, and whose last message is not the customer's, from 0 to 1.",
         formula: "count(outcome = 'open' and nothing for 24 hours and last_sender_role <> 'user') / count(message_count)",
         null_rule: "Chats whose messages were never fetched are in unknown_count and in neither part.",
-        anchor: Anchor::StartedAt,
-        needs: Needs::Chats,
+        time_column: TimeColumn::StartedAt,
+        requires: Requires::Chats,
         value_sql: "(count(*) filter (where s.outcome = 'open' and s.last_sender_role <> 'user' and t.now - greatest(s.started_at, s.last_activity_at) > interval '24 hours'))::numeric",
         known_sql: "count(s.message_count)",
         unknown_sql: "count(*) - count(s.message_count)",

@@ -7,16 +7,16 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
 
-const PARTICIPANTS: Needs = Needs::PerSession(Stream::Participants);
+const PARTICIPANTS: Requires = Requires::PerSession(Stream::Participants);
 const NO_PARTICIPANTS: &str = "s.session_kind in ('meeting', 'livestream') and s.participant_count is null";
 
 /// Base of metrics of presences, in the bucket in which they began.
 pub(super) const PRESENCE: Metric = Metric {
-    anchor: Anchor::JoinedAt,
-    needs: PARTICIPANTS,
-    rows: Rows::Presences,
+    time_column: TimeColumn::JoinedAt,
+    requires: PARTICIPANTS,
+    grain: Grain::Presences,
     is_unknown_sql: NO_PARTICIPANTS,
     is_unknown_by_start: true,
     amount_sql: None,
@@ -28,7 +28,7 @@ const PER_SESSION: Metric = Metric {
     unit: "ratio",
     null_rule: "Sessions whose participants were never fetched are in unknown_count and in neither part.",
     additivity: Additivity::RatioOfSums,
-    needs: PARTICIPANTS,
+    requires: PARTICIPANTS,
     unknown_sql: "count(*) - count(s.participant_count)",
     is_unknown_sql: NO_PARTICIPANTS,
     amount_sql: None,
@@ -40,8 +40,8 @@ const PER_SESSION: Metric = Metric {
 const PEOPLE: Metric = Metric {
     unit: "people",
     additivity: Additivity::Distinct,
-    needs: Needs::People,
-    rows: Rows::Visits,
+    requires: Requires::People,
+    grain: Grain::Visits,
     known_sql: "count(*)",
     is_unknown_by_start: true,
     is_unknown_sql: NO_PARTICIPANTS,
@@ -171,9 +171,9 @@ pub(super) static METRICS: [Metric; 11] = [
         description: "Share of the people whose first session began in the range that have another one a given number of weeks later, from 0 to 1: in the first week after (days 8 to 14), or by age_weeks in each of twelve weeks.",
         formula: "count(distinct person_id with a session in [first + n weeks, first + n + 1 weeks)) / count(distinct person_id with first + n + 1 weeks <= now)",
         null_rule: "People whose week is not over yet are in unknown_count and in neither part; if no such week is over, the value is null.",
-        anchor: Anchor::FirstVisitAt,
+        time_column: TimeColumn::FirstVisitAt,
         additivity: Additivity::RatioOfSums,
-        rows: Rows::Cohorts,
+        grain: Grain::Cohorts,
         value_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now and exists (select 1 from analytics.visits later where later.source_id = v.source_id and later.person_id = v.person_id and later.started_at >= v.first_visit_at + c.age_weeks * interval '168 hours' and later.started_at < v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' and not later.is_part_of_session and not later.is_deleted_at_provider))::numeric",
         known_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now)",
         unknown_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' > t.now)",

@@ -5,14 +5,14 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::people::PRESENCE;
-use crate::query::metrics::registry::{Additivity, Metric, Needs};
+use crate::query::metrics::registry::{Additivity, Metric, Requires};
 
 /// Base of mean opinion scores: presences weighted by their length.
 const QUALITY: Metric = Metric {
     unit: "mean opinion score, 1 to 5",
     null_rule: "A presence without a score or without a length is in unknown_count and in neither part; so is a session whose participants were never fetched.",
     additivity: Additivity::RatioOfSums,
-    needs: Needs::PerSession(Stream::Quality),
+    requires: Requires::PerSession(Stream::Quality),
     ..PRESENCE
 };
 

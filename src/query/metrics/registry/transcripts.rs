@@ -5,13 +5,13 @@
 
 use crate::model::stream::Stream;
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
 
 /// Base of metrics of transcripts, in the bucket in which their session ended.
 const TRANSCRIPT: Metric = Metric {
-    anchor: Anchor::EndedAt,
-    needs: Needs::PerSession(Stream::Transcript),
-    rows: Rows::Speakers,
+    time_column: TimeColumn::EndedAt,
+    requires: Requires::PerSession(Stream::Transcript),
+    grain: Grain::Speakers,
     unknown_sql: "count(*) filter (where s.transcript_word_count is null and s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)",
     is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and s.ended_at is not null and s.transcript_word_count is null and s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0",
     amount_sql: None,
@@ -23,7 +23,7 @@ const TRANSCRIPT: Metric = Metric {
 const TRAIL: Metric = Metric {
     unit: "steps",
     null_rule: "Chats whose state was not fetched are in unknown_count; an empty step counts as one.",
-    needs: Needs::Chats,
+    requires: Requires::Chats,
     known_sql: "count(s.trail_length)",
     unknown_sql: "count(*) filter (where s.session_kind = 'chat' and s.trail_length is null)",
     is_unknown_sql: "s.session_kind = 'chat' and s.trail_length is null",
@@ -42,7 +42,7 @@ pub(super) static METRICS: [Metric; 7] = [
         formula: "count(transcript_state = 'available') / count(participant_count >= 1)",
         null_rule: "Sessions of unknown attendance are in unknown_count and in neither part.",
         additivity: Additivity::RatioOfSums,
-        rows: Rows::Sessions,
+        grain: Grain::Sessions,
         value_sql: "(count(*) filter (where s.transcript_state = 'available' and coalesce(s.participant_count, s.total_participants) >= 1))::numeric",
         known_sql: "count(*) filter (where coalesce(s.participant_count, s.total_participants) >= 1 and not (s.transcript_state = 'pending' and s.ended_at > t.now - interval '24 hours'))",
         unknown_sql: "count(*) filter (where coalesce(s.participant_count, s.total_participants) is null)",
@@ -58,8 +58,8 @@ pub(super) static METRICS: [Metric; 7] = [
         formula: "count(summary_state = 'available' and transcript_state = 'available') / count(transcript_state = 'available')",
         null_rule: "Sessions without a transcript are in neither part.",
         additivity: Additivity::RatioOfSums,
-        needs: Needs::PerSession(Stream::Summary),
-        rows: Rows::Sessions,
+        requires: Requires::PerSession(Stream::Summary),
+        grain: Grain::Sessions,
         value_sql: "(count(*) filter (where s.summary_state = 'available' and s.transcript_state = 'available'))::numeric",
         known_sql: "count(*) filter (where s.transcript_state = 'available')",
         unknown_sql: "0::bigint",
@@ -97,8 +97,8 @@ pub(super) static METRICS: [Metric; 7] = [
         description: "Meetings that ended in the range and had a participant, but no message and no word in the transcript.",
         formula: "count(is_connected and message_count = 0 and transcript_word_count = 0)",
         null_rule: "Meetings for which this is unknown, because the chat or the transcript is missing, are in unknown_count: a meeting without a transcript does not count as silent. A known message or word proves that the meeting was not silent.",
-        needs: Needs::PerSession(Stream::Transcript),
-        rows: Rows::Sessions,
+        requires: Requires::PerSession(Stream::Transcript),
+        grain: Grain::Sessions,
         value_sql: "(count(*) filter (where s.is_connected and coalesce(s.message_count, case when s.chat_state = 'not_enabled' then 0 end) = 0 and s.transcript_word_count = 0))::numeric",
         known_sql: "count(*) filter (where not s.is_connected or s.message_count > 0 or s.transcript_word_count > 0 or coalesce(s.message_count, case when s.chat_state = 'not_enabled' then 0 end) = 0 and s.transcript_word_count = 0)",
         unknown_sql: "count(*) filter (where not coalesce(not s.is_connected or s.message_count > 0 or s.transcript_word_count > 0 or coalesce(s.message_count, case when s.chat_state = 'not_enabled' then 0 end) = 0 and s.transcript_word_count = 0, false))",

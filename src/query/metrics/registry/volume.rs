@@ -3,7 +3,7 @@
 //! States (live, waiting for a missing end) are given for the end of each bucket, or for now if that is earlier. They
 //! are computed from when sessions began and ended, so that they are available for the past too.
 
-use crate::query::metrics::registry::{Additivity, Anchor, Metric, Needs, Rows};
+use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
 
 /// Base of all other metrics.
 pub(super) const COUNT: Metric = Metric {
@@ -14,10 +14,10 @@ pub(super) const COUNT: Metric = Metric {
     description: "Conversations, meetings and avatar streams that began in the range. Breakout rooms and sessions the provider deleted are left out, here and everywhere.",
     formula: "count(*)",
     null_rule: "Never null for complete data.",
-    anchor: Anchor::StartedAt,
+    time_column: TimeColumn::StartedAt,
     additivity: Additivity::Sum,
-    needs: Needs::Nothing,
-    rows: Rows::Sessions,
+    requires: Requires::Nothing,
+    grain: Grain::Sessions,
     value_sql: "count(*)::numeric",
     known_sql: "count(*)",
     unknown_sql: "0::bigint",
@@ -29,7 +29,7 @@ pub(super) const COUNT: Metric = Metric {
 
 /// Base of metrics of a state at an instant.
 pub(super) const STATE: Metric = Metric {
-    anchor: Anchor::AsOf,
+    time_column: TimeColumn::AsOf,
     additivity: Additivity::StateAsOf,
     null_rule: "State at the end of each bucket, or now if that is earlier; null in buckets that have not begun. Never add buckets.",
     amount_sql: None,

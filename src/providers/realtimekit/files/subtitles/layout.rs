@@ -20,7 +20,7 @@ pub(super) enum Block<'a> {
 
 /// Position of a cue, in line numbers.
 #[derive(Debug, Clone, Copy)]
-struct CuePlace {
+struct CueLines {
     /// Its first line: name or number, or else its times.
     begin: usize,
     /// The line of its times.
@@ -34,7 +34,7 @@ pub(super) struct Layout<'a> {
     is_vtt: bool,
     /// Number of header lines, which only `WebVTT` has.
     head: usize,
-    cues: Vec<CuePlace>,
+    cues: Vec<CueLines>,
 }
 
 fn is_blank(line: &str) -> bool {
@@ -58,7 +58,7 @@ impl<'a> Layout<'a> {
         let mut layout = Self { lines, is_vtt, head, cues: Vec::new() };
         for times in (head..lines.len()).filter(|line| times::is_timing(lines[*line])) {
             let begin = layout.name(times).unwrap_or(times);
-            layout.cues.push(CuePlace { begin, times });
+            layout.cues.push(CueLines { begin, times });
         }
         layout
     }

@@ -1,0 +1,86 @@
+//! `GET /v1/reconciliation`: stored data compared with the providers' counts, window by window, with history.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::api::ApiState;
+use crate::api::page::{List, Page};
+use crate::api::parameters::values::{PageParameters, switch, words};
+use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::problem::ApiError;
+use crate::api::problem_responses::ReadProblems;
+use crate::query::catalog::{Catalog, SourceFilter};
+use crate::query::cursor;
+use crate::query::freshness::Freshness;
+use crate::query::reconciliations::{self, Reconciliation, ReconciliationFilter, STATES};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReconciliationChoice {
+    /// Slugs of sources, comma-separated.
+    #[param(example = "rtk-prod")]
+    source: Option<String>,
+    /// `match`, `healed`, `differs`, `unverifiable`, `failed`; comma-separated.
+    #[param(example = "differs,failed")]
+    state: Option<String>,
+    /// `true`: only the newest comparison of each window. Default: all comparisons.
+    #[param(value_type = Option<bool>, example = true)]
+    latest: Option<String>,
+}
+
+parameter_groups! {
+    ReconciliationParameters { choice: ReconciliationChoice, page: PageParameters }
+}
+
+/// Reconciliation results
+///
+/// Comparisons of the stored data with the provider's own counts, newest first. A window that differed was read
+/// again: `healed` names the missing sessions that were fetched, `differs` states the remaining difference. If a
+/// list is sorted by creation, equal counts do not prove equal states: windows are read again, and
+/// `stale_state` names the sessions whose state had changed. RealtimeKit's daily totals are compared too; the start
+/// of its days is not documented, so the zone that fits most days is used and named.
+#[utoipa::path(
+    get, path = "/v1/reconciliation", tag = "data", params(ReconciliationChoice, PageParameters),
+    responses(
+        (status = 200, description = "A page of comparisons. The Link header names the next page.", body = List<Reconciliation>, example = json!({
+            "items": [{
+                "reconciliation_id": 812, "source": "rtk-prod", "provider": "realtimekit", "stream": "sessions",
+                "window_from": "2026-11-18T00:00:00Z", "window_to": "2026-11-19T00:00:00Z", "checked_at": "2026-11-20T03:30:02Z",
+                "state": "healed", "reason": null, "provider_sessions": 180, "stored_sessions_before": 179, "stored_sessions": 180,
+                "missing_count": 1, "healed_count": 1, "surplus_count": 0, "stale_state_count": 0, "rejected_count": 0,
+                "missing": ["3f0c2d4e-6a62-4ed5-8a5e-0d0a5b7f7f11"], "surplus": [], "stale_state": [], "provider_minutes": 9120, "stored_minutes": 9120,
+                "minutes_state": "match", "day_offset_hours": 0, "is_latest": true
+            }],
+            "page": {"has_more": true, "next": "WzEyMywgNDcxMV0"},
+            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
+        })),
+        ReadProblems
+    )
+)]
+pub(crate) async fn list_reconciliations(
+    State(state): State<ApiState>,
+    OriginalUri(uri): OriginalUri,
+    Asked { given, mut faults }: Asked<ReconciliationParameters>,
+) -> Result<Response, ApiError> {
+    let catalog = Catalog::load(&state.pool, None).await?;
+    let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
+    let mut filter = ReconciliationFilter {
+        sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
+        states: words("state", given.choice.state.as_deref(), &STATES, &mut faults),
+        only_latest: switch("latest", given.choice.latest.as_deref(), &mut faults),
+        ..ReconciliationFilter::default()
+    };
+    let limit = given.page.limit(&mut faults);
+    let question = format!("reconciliation {filter:?}");
+    filter.before_reconciliation_id = given.page.after(&question, &mut faults);
+    faults.refuse()?;
+    let mut items = reconciliations::list(&state.pool, &filter, limit + 1).await?;
+    let page = Page::cut(&mut items, limit, |compared| cursor::encode(&question, &compared.reconciliation_id));
+    let next = page.next.clone();
+    let sources = catalog.select(&SourceFilter { sources: filter.sources, providers: Vec::new() });
+    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
+    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+}

@@ -1,0 +1,77 @@
+//! The state of a listener: a script of faults, and a log of requests.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
+
+use crate::demo::simulator::faults::{Effect, Fault, Script};
+use crate::demo::simulator::{RequestRecord, Simulator};
+
+/// The state of one listener.
+#[derive(Debug, Default)]
+pub(in crate::demo::simulator) struct ListenerState {
+    script: Mutex<Script>,
+    requests: Mutex<VecDeque<RequestRecord>>,
+}
+
+/// Locks a mutex, even if a thread panicked while it held the lock.
+pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ListenerState {
+    /// Returns the latest requests, oldest first.
+    pub(in crate::demo::simulator) fn requests(&self) -> Vec<RequestRecord> {
+        hold(&self.requests).iter().cloned().collect()
+    }
+
+    /// Replaces the remaining faults.
+    pub(in crate::demo::simulator) fn script(&self, faults: Vec<Fault>) {
+        *hold(&self.script) = Script::new(faults);
+    }
+
+    /// Adds a fault.
+    pub(in crate::demo::simulator) fn fault(&self, fault: Fault) {
+        hold(&self.script).push(fault);
+    }
+
+    /// Counts a request and returns the effect on it.
+    pub(super) fn next_effect(&self, path: &str) -> Option<Effect> {
+        hold(&self.script).next_effect(path)
+    }
+
+    /// Applies the effects that come before the answer.
+    pub(super) async fn before_answer(effect: Option<&Effect>) {
+        match effect {
+            Some(Effect::Delay(delay)) => tokio::time::sleep(*delay).await,
+            Some(Effect::Before(action)) => action(),
+            _ => {}
+        }
+    }
+
+    /// Records a request, with the headers for which `is_kept` returns `true`.
+    pub(super) fn write_down(
+        &self,
+        (head, body): (&Parts, &[u8]),
+        is_kept: impl Fn(&str) -> bool,
+        (at, status): (DateTime<Utc>, u16),
+    ) {
+        let kept = head.headers.iter().filter(|(name, _)| is_kept(name.as_str()));
+        let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let record = RequestRecord {
+            method: head.method.to_string(),
+            path_and_query: head.uri.to_string(),
+            headers: kept.map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+            body: String::from_utf8_lossy(body).into_owned(),
+            at,
+            status,
+        };
+        let mut requests = hold(&self.requests);
+        if requests.len() == Simulator::KEPT_REQUESTS {
+            requests.pop_front();
+        }
+        requests.push_back(record);
+    }
+}
