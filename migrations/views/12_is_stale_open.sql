@@ -1,0 +1,9 @@
+create or replace function analytics.is_stale_open(session_state text, started_at timestamptz, last_activity_at timestamptz,
+                                        live_participants int, at timestamptz) returns boolean
+  language sql stable parallel safe
+  return (session_state = 'open' or session_state = 'live' and coalesce(live_participants, 1) = 0)
+         and at - greatest(started_at, last_activity_at) > interval '24 hours';
+
+comment on function analytics.is_stale_open is
+  'Whether a session still counts as open at an instant although nothing has happened for 24 hours: an open chat, or '
+  'a live meeting that nobody is in. Never null.';

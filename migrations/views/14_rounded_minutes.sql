@@ -1,0 +1,10 @@
+create or replace function analytics.rounded_minutes(minutes numeric, by_connection numeric, rounding text, step_minutes int)
+  returns numeric language sql immutable parallel safe
+  return case rounding
+    when 'ceil_per_connection' then by_connection
+    when 'ceil_per_session' then ceil(minutes)
+    when 'step' then ceil(minutes / step_minutes) * step_minutes
+    else minutes end;
+
+comment on function analytics.rounded_minutes is
+  'Minutes as they are sold, by the rounding of a rate card; null: as they are.';
