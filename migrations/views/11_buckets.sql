@@ -1,4 +1,6 @@
-create or replace function analytics.buckets(bucket_from timestamptz, bucket_to timestamptz, step interval, zone text)
+-- Buckets of the API and of analysts: one rule for clock changes.
+create or replace function analytics.buckets(bucket_from timestamptz, bucket_to timestamptz, step interval,
+                                             zone text)
   returns table (bucket_start timestamptz, bucket_end timestamptz)
   language sql stable
 begin atomic
@@ -8,8 +10,8 @@ begin atomic
    where step < interval '1 day'
   union all
   -- From a day up: local dates, counted from the first one (31 January + 2 months is 31 March). A date begins at its
-  -- first instant: where clocks fall back over midnight that is the earlier of two, where they jump over it the end
-  -- of the jump, and a date that a zone left out has none.
+  -- first instant: the earlier of two midnights where clocks fall back over midnight, the end of the jump where they
+  -- jump over it. A date that a zone skipped has no bucket.
   select cut.bucket_start, cut.bucket_end
     from (select start as bucket_start, lead(start, 1, bucket_to) over (order by start) as bucket_end
             from (select distinct greatest(bucket_from,
@@ -26,5 +28,5 @@ begin atomic
 end;
 
 comment on function analytics.buckets is
-  'Half-open buckets of a range, without holes. Steps below a day are absolute; from a day up they follow the '
+  'Half-open buckets of a range, without holes. Steps below a day are absolute; steps of a day or more follow the '
   'calendar of the zone.';

@@ -1,3 +1,4 @@
+-- Only `*` is special in a pattern.
 create or replace function analytics.fits_pattern(preset_name text, pattern text) returns boolean
   language sql immutable parallel safe
   return pattern = '*' or coalesce(

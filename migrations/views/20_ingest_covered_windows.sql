@@ -1,3 +1,4 @@
+-- Proven ranges and the accepted holes between them, merged: what counts as complete.
 create or replace view ingest.covered_windows as
 select stream.source_id, stream.stream, lower(stretch) as window_from, upper(stretch) as window_to
   from (select known.source_id, known.stream, range_agg(tstzrange(known.window_from, known.window_to)) as stretches

@@ -1,3 +1,5 @@
+-- A list that goes by time of change names each change, so its state is as old as the end of what is proven. A list
+-- that goes by creation is as old as the last reading of each range; null: not read since its creation was proven.
 create or replace view ingest.state_ranges as
 with lists as (
   select w.source_id, w.stream, w.window_from::timestamptz as window_from, w.window_to::timestamptz as window_to,
@@ -25,4 +27,5 @@ select l.source_id, l.stream, lower(hole), upper(hole), null
                         and c.window_from < l.window_to and c.window_to > l.window_from), '{}')) hole
  where not l.is_by_change;
 
-comment on view ingest.state_ranges is 'What is proven complete, cut by when its state was last seen.';
+comment on view ingest.state_ranges is
+  'Ranges that are proven complete, split by the time when their state was last seen.';

@@ -1,3 +1,5 @@
+-- The fields of a session that metrics depend on: a change of one is recorded in ingest.session_changes. They hold
+-- nothing personal but the pseudonym, and no text.
 create or replace view ingest.session_figures as
 select s.source_id, s.session_id, s.provider_session_id, s.provider_updated_at,
        jsonb_build_object(

@@ -1,3 +1,5 @@
+-- A stream is complete up to the end of the covered range that contains the start of the source's history. Whether that
+-- is recent enough is computed when the view is read.
 create or replace view analytics.stream_freshness as
 select src.source_slug as source, src.provider, st.stream,
        w.window_to as complete_through,
@@ -27,18 +29,19 @@ select src.source_slug as source, src.provider, st.stream,
         limit 1) w on true;
 
 comment on view analytics.stream_freshness is
-  'How far each stream of each source is proven complete, and how its last run ended.';
+  'Freshness of each stream: the instant up to which it is proven complete, and the verdict of its last run.';
 comment on column analytics.stream_freshness.source is 'Slug of the source.';
-comment on column analytics.stream_freshness.provider is 'konpro, konvo or realtimekit.';
-comment on column analytics.stream_freshness.stream is 'Kind of record polled.';
+comment on column analytics.stream_freshness.provider is 'Provider of the source.';
+comment on column analytics.stream_freshness.stream is 'Kind of record that is polled.';
 comment on column analytics.stream_freshness.complete_through is
-  'Everything before this instant is proven to be stored, but for the ranges in accepted_holes; null: nothing is '
+  'All records before this instant are proven to be stored, except in the ranges of accepted_holes; null: nothing is '
   'proven yet.';
-comment on column analytics.stream_freshness.last_success_at is 'When a run last ended complete; null: never.';
-comment on column analytics.stream_freshness.last_attempt_at is 'When a run last began; null: never.';
+comment on column analytics.stream_freshness.last_success_at is
+  'End of the last run with verdict complete; null: never.';
+comment on column analytics.stream_freshness.last_attempt_at is 'Start of the last run; null: never.';
 comment on column analytics.stream_freshness.last_verdict is
   'complete, incomplete, failed, rate_limited, cancelled or never_ran.';
-comment on column analytics.stream_freshness.history_from is 'Nothing older is asked for.';
+comment on column analytics.stream_freshness.history_from is 'Start of the history: older records are not requested.';
 comment on column analytics.stream_freshness.open_reject_count is
   'Records that could not be normalized and wait for a fix.';
 comment on column analytics.stream_freshness.is_enabled is 'Whether the source is still configured.';
@@ -46,8 +49,8 @@ comment on column analytics.stream_freshness.freshness_state is
   'fresh (proven up to half an hour ago or less), stale, unproven (nothing is proven yet), disabled (no longer '
   'polled), not_applicable (fetched session by session: see session_artifacts).';
 comment on column analytics.stream_freshness.lag_seconds is
-  'How far complete_through lies behind the present, seconds; null: nothing is proven yet.';
-comment on column analytics.stream_freshness.source_id is 'Our number for the source.';
+  'Seconds from complete_through to now; null: nothing is proven yet.';
+comment on column analytics.stream_freshness.source_id is 'Number of the source in this database.';
 comment on column analytics.stream_freshness.state_as_of is
-  'The oldest instant at which the state of what is stored was last seen, over all history: what changed later may '
-  'not be stored yet. Null: some of it was never seen again, or nothing is proven.';
+  'Oldest instant at which the state of stored sessions was last seen, over all history: later changes may not be '
+  'stored yet. Null: some sessions were never read again, or nothing is proven.';

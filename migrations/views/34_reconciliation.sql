@@ -1,3 +1,4 @@
+-- The newest result of each window; earlier ones stay in ingest.reconciliations.
 create or replace view analytics.reconciliation as
 select distinct on (r.source_id, r.stream, r.window_from, r.window_to)
        r.window_from::timestamptz as window_from, r.window_to::timestamptz as window_to, r.source_id,
@@ -11,30 +12,32 @@ select distinct on (r.source_id, r.stream, r.window_from, r.window_to)
  order by r.source_id, r.stream, r.window_from, r.window_to, r.reconciliation_id desc;
 
 comment on view analytics.reconciliation is
-  'The providers own counts against ours, one row per source and window: the newest comparison.';
+  'Reconciliation results: the provider''s counts compared with the stored ones. One row per source and window, the '
+  'newest comparison.';
 comment on column analytics.reconciliation.window_from is 'First instant of the window, by creation of sessions.';
-comment on column analytics.reconciliation.window_to is 'First instant after it.';
-comment on column analytics.reconciliation.source_id is 'The source.';
+comment on column analytics.reconciliation.window_to is 'First instant after the range.';
+comment on column analytics.reconciliation.source_id is 'Number of the source.';
 comment on column analytics.reconciliation.source is 'Slug of the source.';
-comment on column analytics.reconciliation.provider is 'konpro, konvo or realtimekit.';
+comment on column analytics.reconciliation.provider is 'Provider of the source.';
 comment on column analytics.reconciliation.stream is 'Kind of record.';
-comment on column analytics.reconciliation.checked_at is 'When it was compared.';
+comment on column analytics.reconciliation.checked_at is 'Time of the comparison.';
 comment on column analytics.reconciliation.state is
-  'match, healed (differed and was brought in line), differs, unverifiable (the provider gave no count) or failed (it '
-  'could not be asked).';
-comment on column analytics.reconciliation.reason is 'Why it is not equal, or what was found.';
+  'match, healed (differed and was corrected), differs, unverifiable (the provider gave no count) or failed (the '
+  'request failed).';
+comment on column analytics.reconciliation.reason is 'Reason why the counts differ, or the finding.';
 comment on column analytics.reconciliation.provider_session_count is
-  'Sessions the provider counts; null: it gave no count.';
-comment on column analytics.reconciliation.stored_session_count is 'Sessions stored, after healing.';
+  'Sessions that the provider counts; null: it gave no count.';
+comment on column analytics.reconciliation.stored_session_count is 'Stored sessions, after the correction.';
 comment on column analytics.reconciliation.missing_session_count is 'Sessions still missing; null: unknown.';
 comment on column analytics.reconciliation.healed_session_count is
-  'Sessions that were missing and were brought back by this comparison.';
-comment on column analytics.reconciliation.surplus_session_count is 'Sessions stored that the provider does not list.';
-comment on column analytics.reconciliation.rejected_count is 'Records the provider lists that could not be normalized.';
+  'Sessions that were missing and that this comparison stored again.';
+comment on column analytics.reconciliation.surplus_session_count is 'Stored sessions that the provider does not list.';
+comment on column analytics.reconciliation.rejected_count is
+  'Records that the provider lists and that could not be normalized.';
 comment on column analytics.reconciliation.provider_minutes is
-  'Minutes of that day by the providers table of days; null: it has none.';
+  'Minutes of that day by the provider''s daily totals; null: it has none.';
 comment on column analytics.reconciliation.stored_minutes is
-  'Minutes stored of the same day, whose border may differ from UTC; null: not compared.';
+  'Minutes stored of the same day, whose start may differ from UTC; null: not compared.';
 comment on column analytics.reconciliation.minutes_state is 'match, differs or unverifiable; null: not compared.';
 comment on column analytics.reconciliation.stale_session_count is
   'Stored sessions whose state had changed at the provider since they were last read; this comparison brought them up '

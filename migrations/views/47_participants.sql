@@ -1,3 +1,5 @@
+-- A presence has an end if the provider gives one, or its length. The end of the session does not stand in for it: it
+-- would invent minutes and peaks.
 create or replace view analytics.participants as
 select p.joined_at::timestamptz as joined_at, p.participant_id, p.session_id, p.source_id,
        src.source_slug as source, src.provider, p.provider_participant_id,
@@ -15,27 +17,29 @@ select p.joined_at::timestamptz as joined_at, p.participant_id, p.session_id, p.
   join core.sessions s on s.source_id = p.source_id and s.session_id = p.session_id;
 
 comment on view analytics.participants is
-  'One row for each time somebody joined a session; the same person twice is two rows with one person_id. No names '
-  '(see analytics_pii.participants).';
-comment on column analytics.participants.joined_at is 'When the presence began; null: not said.';
-comment on column analytics.participants.participant_id is 'Our number of the presence.';
-comment on column analytics.participants.session_id is 'The session.';
-comment on column analytics.participants.source_id is 'Its source.';
+  'One row for each presence in a session; a person who joins twice has two rows with one person_id. No names (see '
+  'analytics_pii.participants).';
+comment on column analytics.participants.joined_at is 'Time when the presence began; null: not reported.';
+comment on column analytics.participants.participant_id is 'Number of the presence in this database.';
+comment on column analytics.participants.session_id is 'Number of the session.';
+comment on column analytics.participants.source_id is 'Number of its source.';
 comment on column analytics.participants.source is 'Slug of the source.';
-comment on column analytics.participants.provider is 'konpro, konvo or realtimekit.';
+comment on column analytics.participants.provider is 'Provider of the source.';
 comment on column analytics.participants.provider_participant_id is
-  'The providers id of the presence (peer); new on each join.';
+  'The provider''s id of the presence (peer); new on each join.';
 comment on column analytics.participants.left_at is
-  'When the person left; null: still there, or not known. Where only the length is given, joined_at plus the length.';
+  'Time when the person left; null: still there, or not known. Where the provider gives only the length, joined_at '
+  'plus the length.';
 comment on column analytics.participants.is_left_at_derived is
   'True where the provider gave no end, and left_at is joined_at plus the length it gave.';
-comment on column analytics.participants.duration_seconds is 'Length by the provider, seconds, exact; null: not said.';
-comment on column analytics.participants.person_id is 'Pseudonym of the person; null: nobody knows who it was.';
-comment on column analytics.participants.preset_name is 'What the person was allowed to do; null: not said.';
+comment on column analytics.participants.duration_seconds is
+  'The provider''s length, seconds, exact; null: not reported.';
+comment on column analytics.participants.person_id is 'Pseudonym of the person; null: not known.';
+comment on column analytics.participants.preset_name is 'Preset that sets the person''s rights; null: not reported.';
 comment on column analytics.participants.is_rejoin is 'True where the same person was in this session before.';
 comment on column analytics.participants.session_kind is 'meeting or livestream.';
 comment on column analytics.participants.is_provisional is 'True while the session runs: the row may still change.';
-comment on column analytics.participants.is_part_of_session is 'True for a breakout room: leave it out of sums.';
+comment on column analytics.participants.is_part_of_session is 'True for a breakout room; metrics leave it out.';
 comment on column analytics.participants.is_deleted_at_provider is
-  'True once the provider no longer lists the session; leave it out of figures.';
-comment on column analytics.participants.provider_updated_at is 'The providers own change time; null: not said.';
+  'True once the provider no longer lists the session; metrics leave it out.';
+comment on column analytics.participants.provider_updated_at is 'The provider''s own change time; null: not reported.';

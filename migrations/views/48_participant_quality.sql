@@ -1,3 +1,4 @@
+-- The join to the presence is on a unique key: a query that names none of its columns does not pay for it.
 create or replace view analytics.participant_quality as
 select p.joined_at::timestamptz as joined_at, p.participant_id, q.session_id, q.source_id,
        src.source_slug as source, src.provider, q.provider_participant_id, q.has_report,
@@ -21,18 +22,18 @@ select p.joined_at::timestamptz as joined_at, p.participant_id, q.session_id, q.
                                and p.provider_participant_id = q.provider_participant_id;
 
 comment on view analytics.participant_quality is
-  'One row for each presence whose quality report was asked for. No address, no place below the country.';
-comment on column analytics.participant_quality.joined_at is 'When the presence began.';
-comment on column analytics.participant_quality.participant_id is 'The presence, joins participants.';
-comment on column analytics.participant_quality.session_id is 'The session.';
-comment on column analytics.participant_quality.source_id is 'Its source.';
+  'One row for each presence whose quality report was requested. No address, no place below the country.';
+comment on column analytics.participant_quality.joined_at is 'Time when the presence began.';
+comment on column analytics.participant_quality.participant_id is 'Number of the presence; joins participants.';
+comment on column analytics.participant_quality.session_id is 'Number of the session.';
+comment on column analytics.participant_quality.source_id is 'Number of its source.';
 comment on column analytics.participant_quality.source is 'Slug of the source.';
-comment on column analytics.participant_quality.provider is 'konpro, konvo or realtimekit.';
-comment on column analytics.participant_quality.provider_participant_id is 'The providers id of the presence.';
+comment on column analytics.participant_quality.provider is 'Provider of the source.';
+comment on column analytics.participant_quality.provider_participant_id is 'The provider''s id of the presence.';
 comment on column analytics.participant_quality.has_report is
-  'False: the provider has no statistics of it, and all figures are null. No row: never asked.';
+  'False: the provider has no statistics for it, and all values are null. No row: never requested.';
 comment on column analytics.participant_quality.audio_mos_avg is
-  'Sound sent, mean opinion score 1 to 5, average; the same as audio_out_mos_avg. What others heard of this person.';
+  'Sound sent, as others heard it: mean opinion score 1 to 5, average; the same as audio_out_mos_avg.';
 comment on column analytics.participant_quality.audio_out_mos_avg is
   'Sound sent: mean opinion score 1 to 5, average; null: not measured.';
 comment on column analytics.participant_quality.audio_out_mos_p50 is 'Sound sent: mean opinion score, median.';
@@ -95,11 +96,11 @@ comment on column analytics.participant_quality.video_in_packet_loss_avg is
 comment on column analytics.participant_quality.video_in_rtt_ms_avg is
   'Picture received: round trip, milliseconds, average.';
 comment on column analytics.participant_quality.video_in_fps_avg is 'Picture received: pictures a second, average.';
-comment on column analytics.participant_quality.country_code is 'Country, ISO 3166 alpha-2; null: not said.';
+comment on column analytics.participant_quality.country_code is 'Country, ISO 3166 alpha-2; null: not reported.';
 comment on column analytics.participant_quality.device_os is 'Operating system, without version.';
 comment on column analytics.participant_quality.is_mobile is 'Whether it was a mobile device.';
 comment on column analytics.participant_quality.network_type is 'Kind of network: 4g, wifi.';
 comment on column analytics.participant_quality.used_turn is 'Whether media went through a relay.';
 comment on column analytics.participant_quality.sdk_name is 'Name of the client library.';
 comment on column analytics.participant_quality.sdk_version is 'Version of the client library.';
-comment on column analytics.participant_quality.fetched_at is 'When the report was fetched.';
+comment on column analytics.participant_quality.fetched_at is 'Time when the report was fetched.';

@@ -1,7 +1,8 @@
+-- The text and the name of the speaker are personal: see analytics_pii.
 create or replace view analytics.transcript_segments as
 select t.started_at::timestamptz as started_at, t.session_id, t.source_id, src.source_slug as source, src.provider,
        t.position, t.offset_ms * 0.001 as offset_seconds, t.end_offset_ms * 0.001 as end_offset_seconds,
-       -- the presence, where the form says it; else the only one of the person
+       -- the presence, where the format has it; else the person's only presence
        coalesce(p.participant_id,
                 (select case when count(*) = 1 then min(only_one.participant_id) end
                    from core.participants only_one
@@ -16,24 +17,25 @@ select t.started_at::timestamptz as started_at, t.session_id, t.source_id, src.s
   left join core.sessions s on s.source_id = t.source_id and s.session_id = t.session_id;
 
 comment on view analytics.transcript_segments is
-  'One row per utterance, without its text and the speakers name (see analytics_pii.transcript_segments).';
-comment on column analytics.transcript_segments.started_at is 'When it was said; null: not readable.';
-comment on column analytics.transcript_segments.session_id is 'The session.';
-comment on column analytics.transcript_segments.source_id is 'Its source.';
+  'One row per utterance, without its text and the speaker''s name (see analytics_pii.transcript_segments).';
+comment on column analytics.transcript_segments.started_at is 'Time of the utterance; null: not readable.';
+comment on column analytics.transcript_segments.session_id is 'Number of the session.';
+comment on column analytics.transcript_segments.source_id is 'Number of its source.';
 comment on column analytics.transcript_segments.source is 'Slug of the source.';
-comment on column analytics.transcript_segments.provider is 'konpro, konvo or realtimekit.';
+comment on column analytics.transcript_segments.provider is 'Provider of the source.';
 comment on column analytics.transcript_segments.position is 'Place in the transcript, from 0.';
 comment on column analytics.transcript_segments.offset_seconds is
-  'From the start of the session, seconds; null: not readable.';
+  'Start of the utterance, seconds from the start of the session; null: not readable.';
 comment on column analytics.transcript_segments.end_offset_seconds is
-  'Where it ends, seconds from the start; null: the form does not say.';
+  'End of the utterance, seconds from the start of the session; null: the format has none.';
 comment on column analytics.transcript_segments.participant_id is
-  'Presence of the speaker; null: not known, or one of several of the same person.';
+  'Number of the speaker''s presence; null: not known, or one of several of the same person.';
 comment on column analytics.transcript_segments.speaker_id is
-  'Pseudonym of the speaker, the person_id of participants where known; null: not said.';
+  'Pseudonym of the speaker, the person_id of participants where known; null: not reported.';
 comment on column analytics.transcript_segments.word_count is
-  'Words by the segmentation of Unicode (UAX 29); of scripts without spaces each ideograph or cluster of letters.';
+  'Words by the segmentation of Unicode (UAX 29); in scripts without spaces, each ideograph or cluster of letters is '
+  'a word.';
 comment on column analytics.transcript_segments.char_count is 'Characters.';
-comment on column analytics.transcript_segments.is_part_of_session is 'True for a breakout room: leave it out of sums.';
+comment on column analytics.transcript_segments.is_part_of_session is 'True for a breakout room; metrics leave it out.';
 comment on column analytics.transcript_segments.is_deleted_at_provider is
-  'True once the provider no longer lists the session; leave it out of figures.';
+  'True once the provider no longer lists the session; metrics leave it out.';

@@ -1,3 +1,4 @@
+-- By the rules of is_timed and speaking_seconds: time where it is known for the whole session, else characters.
 create or replace function analytics.session_speakers(of_source int, of_session bigint)
   returns table (speaker_id text, word_count bigint, char_count bigint, is_timed boolean, speaking_seconds numeric,
                  all_speaking_seconds numeric)
@@ -16,6 +17,6 @@ begin atomic
 end;
 
 comment on function analytics.session_speakers is
-  'Who spoke how much in a session, one row for each speaker: words, characters, and speaking_seconds beside those of '
-  'all speakers. is_timed: these are times; else ten characters stand for a second. A speaker_id of null: not said '
-  'who spoke.';
+  'Speakers of a session, one row each: words, characters, speaking_seconds, and the speaking_seconds of all '
+  'speakers. Where is_timed is false, ten characters count as a second. A null speaker_id: the speaker is not '
+  'reported.';

@@ -1,3 +1,4 @@
+-- Sessions that their provider no longer returns: missed, or counted as deleted.
 create or replace view analytics.session_absences as
 select a.first_missed_at::timestamptz as first_missed_at, s.session_id, a.source_id, src.source_slug as source,
        src.provider, a.provider_session_id, a.last_missed_at::timestamptz as last_missed_at, a.missed_count,
@@ -7,15 +8,15 @@ select a.first_missed_at::timestamptz as first_missed_at, s.session_id, a.source
   left join core.sessions s on s.source_id = a.source_id and s.provider_session_id = a.provider_session_id;
 
 comment on view analytics.session_absences is
-  'Stored sessions that their provider was asked for and did not have. A row goes when its session comes back.';
-comment on column analytics.session_absences.first_missed_at is 'When it was missed first.';
-comment on column analytics.session_absences.session_id is 'The session.';
-comment on column analytics.session_absences.source_id is 'Its source.';
+  'Stored sessions that their provider no longer returned. A row is deleted when its session comes back.';
+comment on column analytics.session_absences.first_missed_at is 'Time when it was first missed.';
+comment on column analytics.session_absences.session_id is 'Number of the session.';
+comment on column analytics.session_absences.source_id is 'Number of its source.';
 comment on column analytics.session_absences.source is 'Slug of the source.';
-comment on column analytics.session_absences.provider is 'konpro, konvo or realtimekit.';
-comment on column analytics.session_absences.provider_session_id is 'The providers id, to the letter.';
+comment on column analytics.session_absences.provider is 'Provider of the source.';
+comment on column analytics.session_absences.provider_session_id is 'The provider''s id, verbatim.';
 comment on column analytics.session_absences.last_missed_at is
-  'When it was missed last; once it is taken for deleted nobody looks for it any more.';
-comment on column analytics.session_absences.missed_count is 'How many runs missed it.';
+  'Time when it was last missed. A session that counts as deleted is no longer looked for.';
+comment on column analytics.session_absences.missed_count is 'Number of runs that missed it.';
 comment on column analytics.session_absences.deleted_at is
-  'Since when it is taken for deleted and left out of figures; null: not yet.';
+  'Time since when it counts as deleted and metrics leave it out; null: not yet.';

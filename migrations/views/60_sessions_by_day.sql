@@ -1,3 +1,4 @@
+-- No roll-up table: each day is one range scan, exact in any zone. Sums are rounded once, from exact numbers.
 create or replace function analytics.sessions_by_day(range_from timestamptz, range_to timestamptz, zone text)
   returns table (day_start timestamptz, day date, source_id int, source text, provider text, session_kind text,
                  channel text, session_count bigint, ended_session_count bigint, never_started_session_count bigint,
@@ -37,6 +38,6 @@ begin atomic
 end;
 
 comment on function analytics.sessions_by_day is
-  'Sessions by the day they began in, in an IANA time zone: what may be added over days, sources, kinds and channels, '
-  'and nothing else. Breakout rooms and deleted sessions are left out. A day without sessions has no row. Columns as '
-  'in sessions_daily.';
+  'Sessions by the day they began in, in an IANA time zone. All values may be added over days, sources, kinds and '
+  'channels. Breakout rooms and deleted sessions are left out. A day without sessions has no row. Columns as in '
+  'sessions_daily.';

@@ -1,3 +1,6 @@
+-- Sessions without changes since the instant are found by their own times, as in sessions; the others are as many as
+-- there are changes since. One statement without variables, so that the planner inlines it and a condition on a time
+-- reaches the index.
 create or replace function analytics.sessions_as_known_at(known_at timestamptz)
   returns table (
     started_at timestamptz, session_id bigint, source_id int, source text, provider text, provider_session_id text,
@@ -19,14 +22,14 @@ begin atomic
          s.message_count, s.has_outcomes, s.message_support, s.first_seen_at,
          s.is_deleted_at_provider
     from analytics.sessions s
-   -- while a session is live, how its clock goes on is not written down: what it showed then is not known
+   -- the progress of a live session is not recorded, so its length at the instant is not known
    cross join lateral (select s.session_state = 'live' and s.last_changed_at > known_at as is_so) ran_on
    where s.first_seen_at <= known_at
      and not exists (select from analytics.session_changes c
                       where c.source_id = s.source_id and c.provider_session_id = s.provider_session_id
                         and c.changed_at > known_at)
   union all
-  -- of a field that changed several times since, the first change says what it was
+  -- of a field that changed several times since, the first change has its value at the instant
   select case when was.fields ? 'started_at' then (was.fields ->> 'started_at')::timestamptz else s.started_at end,
          s.session_id, s.source_id, s.source, s.provider, s.provider_session_id, s.session_kind,
          case when was.fields ? 'provider_status' then was.fields ->> 'provider_status' else s.provider_status end,
@@ -72,7 +75,7 @@ begin atomic
 end;
 
 comment on function analytics.sessions_as_known_at is
-  'Sessions as they were known at an instant: those first seen later are left out, what changed later has its old '
-  'value. Minutes, length and last activity of a session that was live then and went on are null: they are not '
-  'written down at every poll. Columns mean what they mean in sessions; what changes are not written down of is not '
-  'among them.';
+  'Sessions as they were known at an instant. Sessions first stored later are left out, and fields that changed later '
+  'have their earlier value. Minutes, length and last activity of a session that was live at the instant and '
+  'continued are null: their progress is not recorded. Columns mean what they mean in sessions; columns without '
+  'recorded changes are left out.';

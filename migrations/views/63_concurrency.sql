@@ -1,3 +1,5 @@
+-- Changes of one along time, summed: ends before starts, since the changes of one instant are added first. Each bucket
+-- begins with a change of zero, which carries the level of earlier sessions into it.
 create or replace function analytics.concurrency(range_from timestamptz, range_to timestamptz, step interval,
                                       zone text default 'UTC', only_source text default null)
   returns table (bucket_start timestamptz, bucket_end timestamptz, provider text, peak int, average numeric)
@@ -27,7 +29,8 @@ begin atomic
            lead(change.at) over (partition by change.provider order by change.at) as next_at
       from change group by change.provider, change.at
   ), placed as (
-    select level.*, width_bucket(level.at, (select array_agg(cut.bucket_start order by cut.bucket_start) from cut)) as bucket
+    select level.*, width_bucket(level.at, (select array_agg(cut.bucket_start order by cut.bucket_start) from cut))
+             as bucket
       from level where level.at >= range_from and level.at < range_to
   )
   select cut.bucket_start, cut.bucket_end, placed.provider, max(placed.level)::int,
@@ -41,7 +44,7 @@ begin atomic
 end;
 
 comment on function analytics.concurrency is
-  'Most sessions at once and their average in each bucket, by provider. Sessions count from started_at to '
-  'effective_ended_at; of no length, of unknown end, breakout rooms and deleted ones do not. The part of a bucket '
-  'that has not come does not count; a bucket that has not begun has no average. Peaks must not be added: the peak of '
-  'two providers is not the sum of theirs.';
+  'Greatest and average number of simultaneous sessions in each bucket, by provider. A session counts from started_at '
+  'to effective_ended_at. Sessions without length or known end, breakout rooms and deleted sessions do not count. The '
+  'future part of a bucket does not count; a bucket in the future has no average. Peaks must not be added: the peak '
+  'of two providers is not the sum of their peaks.';

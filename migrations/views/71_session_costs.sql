@@ -1,3 +1,5 @@
+-- Names follow FOCUS. Minutes of a meeting are sold presence by presence, if a card in force at its start names presets
+-- or rounds each presence; else as the provider meters them. Quotients are rounded to 18 digits where they are made.
 create or replace view analytics.session_costs as
 with card as (
   select c.rate_card_id, c.source_id, c.unit, c.unit_price, c.currency, c.preset_pattern, c.rounding, c.step_minutes,
@@ -6,7 +8,7 @@ with card as (
    where c.replaced_at is null and c.scenario = 'actual'
      and coalesce(current_setting('tributary.rate_cards', true), '') = ''
   union all
-  -- what if: other cards for one transaction, as a list of objects
+  -- a what-if query sets other cards for one transaction, as a list of objects
   select -w.place, w.source_id, w.unit, w.unit_price, w.currency, w.preset_pattern, w.rounding, w.step_minutes,
          w.valid_from, coalesce(w.valid_to, 'infinity'::timestamptz)
     from jsonb_to_recordset(coalesce(nullif(current_setting('tributary.rate_cards', true), ''), '[]')::jsonb)
@@ -37,11 +39,11 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
                   and s.started_at >= fit.valid_from and s.started_at < fit.valid_to) as rate_card_id
         where s.minutes_basis is not null and not way.is_by_connection
        union all
-       -- who was there is not known yet: then neither is the price
+       -- presences are not known yet, so neither is the price
        select 'minute', null, s.minutes_consumed, ceil(s.minutes_consumed), null
         where way.is_by_connection and s.participant_count is null
        union all
-       -- no presence: that is free at any price
+       -- a meeting without presences costs nothing at any price
        select 'minute', null, 0, 0,
               (select min(fit.rate_card_id) from card fit
                 where fit.source_id = s.source_id and fit.unit = 'minute'
@@ -61,7 +63,7 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
           and p.source_id = s.source_id and p.session_id = s.session_id
         group by p.preset_name, fit.rate_card_id, p.duration_seconds is null
        union all
-       -- none sold is known to be none
+       -- a session that is not sold has a quantity of 0; an unknown outcome has none
        select fit.unit, null, sale.quantity, sale.quantity, fit.rate_card_id
          from card fit
         cross join lateral (
@@ -73,32 +75,32 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
   left join card on card.rate_card_id = sold.rate_card_id;
 
 comment on view analytics.session_costs is
-  'What is sold of each session and for how much, by the rate cards that stand. A session has a row for each unit '
-  'that is priced, and for its metered minutes also where nothing prices them; none at all where nothing is sold. The '
-  'setting tributary.rate_cards, a JSON list of cards, replaces the cards for a what-if.';
-comment on column analytics.session_costs.started_at is 'When the session began; decides which card is in force.';
-comment on column analytics.session_costs.completed_at is 'When a chat was completed.';
-comment on column analytics.session_costs.session_id is 'The session.';
-comment on column analytics.session_costs.source_id is 'Its source.';
+  'Quantities sold of each session and their cost, by the rate cards in force. A session has one row for each unit '
+  'that is priced, and one for its metered minutes even where no card prices them; no row where nothing is sold. The '
+  'setting tributary.rate_cards, a JSON list of cards, replaces the cards for a what-if query.';
+comment on column analytics.session_costs.started_at is 'Time when the session began; decides which card is in force.';
+comment on column analytics.session_costs.completed_at is 'Time when a chat was completed.';
+comment on column analytics.session_costs.session_id is 'Number of the session.';
+comment on column analytics.session_costs.source_id is 'Number of its source.';
 comment on column analytics.session_costs.source is 'Slug of the source.';
-comment on column analytics.session_costs.provider is 'konpro, konvo or realtimekit.';
+comment on column analytics.session_costs.provider is 'Provider of the source.';
 comment on column analytics.session_costs.session_kind is 'avatar, chat, meeting or livestream.';
 comment on column analytics.session_costs.channel is 'As in sessions.';
 comment on column analytics.session_costs.outcome is 'As in sessions.';
 comment on column analytics.session_costs.pricing_unit is 'minute, session or resolution.';
 comment on column analytics.session_costs.preset_name is
   'Preset of the participants whose minutes these are; null: not sold by preset, or not known.';
-comment on column analytics.session_costs.consumed_quantity is 'How much was used, in pricing_unit; null: not known.';
-comment on column analytics.session_costs.pricing_rounding is 'Rounding of the card; null: nothing prices it.';
+comment on column analytics.session_costs.consumed_quantity is 'Quantity used, in pricing_unit; null: not known.';
+comment on column analytics.session_costs.pricing_rounding is 'Rounding of the card; null: no card prices it.';
 comment on column analytics.session_costs.pricing_quantity is
-  'How much is sold, after rounding, without a card as used; null: not known.';
-comment on column analytics.session_costs.list_unit_price is 'Price of one; null: nothing prices it.';
+  'Quantity sold, after rounding; without a card, the quantity used; null: not known.';
+comment on column analytics.session_costs.list_unit_price is 'Price of one unit; null: no card prices it.';
 comment on column analytics.session_costs.list_cost is
   'pricing_quantity times list_unit_price, rounded to 18 digits after the point; null: no price, or quantity not '
-  'known. Null is not zero.';
-comment on column analytics.session_costs.billing_currency is 'ISO 4217; null: nothing prices it.';
-comment on column analytics.session_costs.rate_card_id is 'The card; null: nothing prices it.';
+  'known, which is not zero.';
+comment on column analytics.session_costs.billing_currency is 'ISO 4217; null: no card prices it.';
+comment on column analytics.session_costs.rate_card_id is 'Number of the rate card; null: no card prices it.';
 comment on column analytics.session_costs.is_provisional is 'True while the session runs or is open.';
-comment on column analytics.session_costs.is_part_of_session is 'True for a breakout room: leave it out of sums.';
+comment on column analytics.session_costs.is_part_of_session is 'True for a breakout room; metrics leave it out.';
 comment on column analytics.session_costs.is_deleted_at_provider is
-  'True once the provider no longer lists the session; leave it out of sums.';
+  'True once the provider no longer lists the session; sums leave it out.';

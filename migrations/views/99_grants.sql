@@ -1,1 +1,0 @@
-grant execute on all functions in schema analytics to tributary_analyst, tributary_analyst_pii;
