@@ -39,6 +39,21 @@ comment on schema analytics is
   'be removed is called deprecated in its comment for one release first.';
 comment on schema analytics_pii is 'Texts, names and contacts, for analysts who may see them.';
 
+-- Finite, and between 2000 and 2100: client libraries may fail on `infinity` and on years before Christ.
+create domain core.instant as timestamptz
+  check (value >= '2000-01-01 00:00:00+00' and value < '2100-01-01 00:00:00+00');
+
+-- The lock that lets one process at a time migrate, by `lock table`. Only the owner of the schema can take it. The
+-- service creates it before this file.
+create table if not exists ingest.migration_lock ();
+
+-- The applied text of each file in views/. A file whose text differs is applied again.
+create table ingest.view_versions (
+  view_name   text primary key,       -- name of the file, without its extension
+  text_hash   bytea not null,         -- SHA-256
+  replaced_at core.instant not null default now()
+);
+
 -- Roles belong to the whole server, and the service's user may lack the right to create them. Then the migration
 -- succeeds without them, and an administrator creates them as docs/analysts.md says.
 do $$
@@ -70,10 +85,6 @@ begin
     alter default privileges in schema analytics grant execute on functions to tributary_analyst_pii;
   end if;
 end $$;
-
--- Finite, and between 2000 and 2100: client libraries may fail on `infinity` and on years before Christ.
-create domain core.instant as timestamptz
-  check (value >= '2000-01-01 00:00:00+00' and value < '2100-01-01 00:00:00+00');
 
 
 -- 2. Sources ---------------------------------------------------------------------------------------------------------
