@@ -57,9 +57,8 @@ pub async fn migrate_within(pool: &PgPool, limit: Duration) -> Result<(), Migrat
 
 /// Returns the versions of the numbered files that the database has. Refuses the schema of an unreleased version.
 async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, MigrationError> {
-    let is_new: bool = sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is null")
-        .fetch_one(&mut *connection)
-        .await?;
+    let is_new: bool =
+        sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is null").fetch_one(&mut *connection).await?;
     if is_new {
         return Ok(Vec::new());
     }

@@ -101,14 +101,20 @@ async fn a_view_that_would_lose_a_column_is_refused_and_nothing_changes() {
 #[tokio::test]
 async fn a_database_of_an_unreleased_version_is_refused_with_a_way_out() {
     let db = TestDatabase::new().await;
-    run(&db, "update public._sqlx_migrations set checksum = '\\x00' where version = 1; drop table ingest.migration_lock")
-        .await;
+    run(
+        &db,
+        "update public._sqlx_migrations set checksum = '\\x00' where version = 1; drop table ingest.migration_lock",
+    )
+    .await;
     for refused in [migrate(&db.pool).await, pending_migrations(&db.pool).await.map(|_| ())] {
         let error = refused.expect_err("it cannot be migrated");
         assert!(matches!(error, MigrationError::UnreleasedSchema), "{error:?}");
         assert!(error.to_string().contains("load into an empty database"), "{error}");
     }
-    assert_eq!(text(&db, "select coalesce(to_regclass('ingest.migration_lock')::text, 'untouched')").await, "untouched");
+    assert_eq!(
+        text(&db, "select coalesce(to_regclass('ingest.migration_lock')::text, 'untouched')").await,
+        "untouched"
+    );
 }
 
 #[tokio::test]
@@ -139,7 +145,9 @@ async fn an_analyst_cannot_hold_up_a_start() {
     let create = format!("create role {login} login password 'analyst' in role tributary_analyst_pii");
     sqlx::raw_sql(AssertSqlSafe(create)).execute(&db.pool).await.expect("a login");
     let mut analyst = session(&db.options.clone().username(&login).password("analyst"), "bi-tool").await;
-    for table in ["ingest.migration_lock", "ingest.view_versions", "ingest.metric_definitions", "public._sqlx_migrations"] {
+    for table in
+        ["ingest.migration_lock", "ingest.view_versions", "ingest.metric_definitions", "public._sqlx_migrations"]
+    {
         for mode in ["access share", "exclusive"] {
             let lock = format!("begin; lock table {table} in {mode} mode");
             let denied = sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut analyst).await.expect_err("no right");
