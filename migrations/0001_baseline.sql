@@ -206,16 +206,18 @@ as $$
          is distinct from (pace.burst, pace.spacing_us, lifted.burst, lifted.spacing_us, lifted.until)
 $$;
 
--- Reserves a call, or returns how long to wait: exactly one of call_number, wait_us and stated_until is not null. No
--- row: there is no such budget. Urgent calls may empty the bucket; depth leaves a fifth of it, backfill half.
-create function ingest.reserve_call(of_budget text, priority text, app_now timestamptz,
+-- Reserves as many of the wanted calls as may begin now, or returns how long to wait for the first: exactly one of
+-- call_number, wait_us and stated_until is not null. The calls taken have the numbers from call_number on. No row:
+-- there is no such budget. Urgent calls may empty the bucket; depth leaves a fifth of it, backfill half.
+create function ingest.reserve_call(of_budget text, priority text, app_now timestamptz, wanted bigint,
                                     db_now timestamptz default clock_timestamp())
-  returns table (call_number bigint, wait_us bigint, step_us bigint, stated_until timestamptz)
+  returns table (call_number bigint, taken bigint, wait_us bigint, step_us bigint, stated_until timestamptz)
   language plpgsql
 as $$
 declare
   b ingest.call_budgets;
   kept bigint;
+  calls bigint;
   open_at timestamptz;
   until timestamptz;
 begin
@@ -236,7 +238,7 @@ begin
            where q.budget_key = of_budget and q.last_call <= b.call_count) stated
    where stated.at > app_now;
   if until is not null then
-    return query select null::bigint, null::bigint, b.spacing_us, until;
+    return query select null::bigint, 0::bigint, null::bigint, b.spacing_us, until;
     return;
   end if;
   kept := least(case priority when 'live' then 0 when 'depth' then (b.burst + 4) / 5 else (b.burst + 1) / 2 end,
@@ -249,14 +251,21 @@ begin
     if priority = 'live' then
       update ingest.call_budgets c set live_until = open_at + interval '200 milliseconds' where c.budget_key = of_budget;
     end if;
-    return query select null::bigint, (extract(epoch from open_at - db_now) * 1000000)::bigint, b.spacing_us,
-                        null::timestamptz;
+    return query select null::bigint, 0::bigint, (extract(epoch from open_at - db_now) * 1000000)::bigint,
+                        b.spacing_us, null::timestamptz;
     return;
   end if;
+  -- the bucket holds what time refilled, and a provider's window what is left of it
+  select least(wanted, b.burst - kept - case when b.full_at > db_now
+                 then ceil(extract(epoch from b.full_at - db_now) * 1000000 / b.spacing_us)::bigint else 0 end,
+               min(q.last_call - b.call_count)) into calls
+    from ingest.call_quotas q
+   where q.budget_key = of_budget and q.resets_at > app_now;
   update ingest.call_budgets c
-     set full_at = greatest(c.full_at, db_now) + b.spacing_us * interval '1 microsecond', call_count = c.call_count + 1
+     set full_at = greatest(c.full_at, db_now) + calls * b.spacing_us * interval '1 microsecond',
+         call_count = c.call_count + calls
    where c.budget_key = of_budget;
-  return query select b.call_count + 1, null::bigint, b.spacing_us, null::timestamptz;
+  return query select b.call_count + 1, calls, null::bigint, b.spacing_us, null::timestamptz;
 end
 $$;
 

@@ -87,10 +87,10 @@ impl App {
         let database = match (&config.database.url, embedded) {
             (_, Some(options)) => options,
             (Some(url), None) => {
-                PgConnectOptions::from_str(url.expose_secret()).context("database.url is no Postgres address")?
+                PgConnectOptions::from_str(url.expose_secret()).context("database.url is not a Postgres address")?
             }
             (None, None) => bail!(
-                "no database is configured: set database.url, or DATABASE_URL, or run `tributary demo`, which brings its own"
+                "no database is configured: set database.url, or DATABASE_URL, or run `tributary demo`, which starts its own"
             ),
         };
         Ok(Self { config, database, clock, dice })
@@ -106,7 +106,7 @@ impl App {
     /// A pool for `purpose`, unless the process is told to stop while the database does not answer.
     pub async fn pool_unless_stopped(&self, purpose: Purpose, stop: &CancellationToken) -> anyhow::Result<PgPool> {
         tokio::select! {
-            () = stop.cancelled() => bail!("stopped before the database answered"),
+            () = stop.cancelled() => bail!("stopped before the database responded"),
             pool = self.pool(purpose) => pool,
         }
     }

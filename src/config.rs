@@ -177,7 +177,7 @@ impl Config {
         if let Some(key) = &person_key
             && secrecy::ExposeSecret::expose_secret(key).len() < crate::model::person::PersonKey::MIN_BYTES
         {
-            privacy.fault(&mut faults, "person_key_env", "the secret is shorter than 16 bytes", "make a longer one");
+            privacy.fault(&mut faults, "person_key_env", "the secret is shorter than 16 bytes", "use a longer secret");
         }
         privacy.finish(&mut faults);
         let sources = source::read_all(root.sections("sources", &mut faults), input, &mut faults);
@@ -196,7 +196,7 @@ fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<Conf
     if let Some(url) = &url
         && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))
     {
-        section.fault(faults, "url", "it is no Postgres address", "write postgres://user@host:5432/database");
+        section.fault(faults, "url", "it is not a Postgres address", "write postgres://user@host:5432/database");
     }
     let max_connections = section.whole("max_connections", 1..=200, 10, faults);
     let raw_days = section.whole("raw_retention_days", 0..=36_500, 0, faults);
@@ -205,7 +205,7 @@ fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<Conf
     let pooler = section.text("pooler", faults).unwrap_or_else(|| "none".to_owned());
     if !["none", "transaction"].contains(&pooler.as_str()) {
         let problem = format!("there is no mode `{pooler}`");
-        let remedy = "write \"transaction\" for a pooler in transaction mode, \"none\" for all else";
+        let remedy = "write \"transaction\" for a pooler in transaction mode, \"none\" otherwise";
         section.fault(faults, "pooler", &problem, remedy);
     }
     section.finish(faults);
@@ -233,7 +233,7 @@ fn server(mut section: Section, faults: &mut Vec<ConfigFault>) -> ServerConfig {
         let problem = format!("the mode `{auth}` does not exist in this version");
         section.fault(faults, "auth", &problem, "write auth = \"open\" and listen on a loopback address");
     } else if !listen.ip().is_loopback() {
-        let problem = format!("{listen} can be reached from outside, and auth = \"open\" asks nobody who they are");
+        let problem = format!("{listen} can be reached from outside, and auth = \"open\" authenticates no caller");
         section.fault(faults, "listen", &problem, "listen on 127.0.0.1, behind a proxy that authenticates");
     }
     section.finish(faults);

@@ -26,7 +26,7 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     /// The server did not respond in time.
-    #[error("Postgres at {address} did not answer within {} s; is it running, and is the address right?", START_PATIENCE.as_secs())]
+    #[error("Postgres at {address} did not respond within {} s; is it running, and is the address right?", START_PATIENCE.as_secs())]
     Unreachable {
         /// Host and port, or socket; no user and no password.
         address: String,
@@ -45,7 +45,7 @@ pub enum DbError {
     },
     /// A pooler between us and the server drops session settings.
     #[error(
-        "Postgres at {address} does not keep the settings of a session: a pooler stands in between; \
+        "Postgres at {address} does not keep session settings, so a pooler is in between: \
          set database.pooler = \"transaction\", or give the server's own address"
     )]
     HiddenPooler {
@@ -54,8 +54,8 @@ pub enum DbError {
     },
     /// The pooler loses prepared statements.
     #[error(
-        "the pooler at {address} loses prepared statements between transactions, so answers could be mixed up: \
-         PgBouncer 1.21 or later with max_prepared_statements above 0 is needed, or its session mode, or the server's own address"
+        "the pooler at {address} loses prepared statements between transactions, so results could be mixed up: \
+         use PgBouncer 1.21 or later with max_prepared_statements above 0, or its session mode, or the server's own address"
     )]
     UnsafePooler {
         /// Host and port, or socket; no user and no password.
@@ -144,7 +144,7 @@ pub async fn connect(
         if started.elapsed() > START_PATIENCE {
             return Err(DbError::Unreachable { address, source });
         }
-        tracing::warn!(address, "Postgres does not answer yet, trying again");
+        tracing::warn!(address, "Postgres does not respond yet, retrying");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

@@ -96,7 +96,10 @@ fn write_lines(lines: &Receiver<Order>, lost: &AtomicU64) {
         let _ = stderr.write_all(&line);
         let lost = lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            let _ = writeln!(stderr, r#"{{"level":"WARN","message":"{lost} log lines were lost: nobody read them"}}"#);
+            let _ = writeln!(
+                stderr,
+                r#"{{"level":"WARN","message":"{lost} log lines were lost: they were not read in time"}}"#
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What something costs: wall time, CPU of this process and of the server, WAL, rows.
+//! Costs of an operation: wall time, CPU of this process and of the server, WAL, rows.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use sqlx::PgPool;
 
-/// Clock ticks a second in `/proc`: the same on every Linux.
+/// Clock ticks a second in `/proc`: 100 on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The head of a table of costs.
 pub(crate) const HEAD: &str = "  wall s   own CPU s   server CPU s    WAL MB   rows written";
 
-/// What something cost.
+/// The costs of an operation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
-    /// Seconds.
+    /// Wall time, seconds.
     pub(crate) wall: f64,
     /// CPU seconds of this process.
     pub(crate) own: f64,
@@ -23,7 +23,7 @@ pub(crate) struct Cost {
     pub(crate) server: f64,
     /// Megabytes.
     pub(crate) wal: f64,
-    /// Rows inserted, updated and deleted, the server's own tables included.
+    /// Rows inserted, updated and deleted, including the server's own tables.
     pub(crate) rows: i64,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Cost {
     }
 }
 
-/// The beginning of what is measured.
+/// The state at the start of a measurement.
 pub(crate) struct Meter<'a> {
     pool: &'a PgPool,
     server_pid: u32,
@@ -55,7 +55,7 @@ impl<'a> Meter<'a> {
         Ok(Self { pool, server_pid, started: Instant::now(), own, server, lsn, rows })
     }
 
-    /// Ends it.
+    /// Ends the measurement.
     pub(crate) async fn stop(self) -> anyhow::Result<Cost> {
         let wall = self.started.elapsed().as_secs_f64();
         let own = cpu_of(std::process::id())? - self.own;
@@ -70,7 +70,7 @@ impl<'a> Meter<'a> {
     }
 }
 
-/// Counters are told within a second after a transaction.
+/// Returns the written rows. The server reports its counters within a second after a transaction.
 async fn rows_written(pool: &PgPool) -> anyhow::Result<i64> {
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let written = sqlx::query_scalar(
@@ -79,7 +79,7 @@ async fn rows_written(pool: &PgPool) -> anyhow::Result<i64> {
     Ok(written.fetch_one(pool).await?)
 }
 
-/// CPU seconds of the server: its processes that run, and those that it has seen end.
+/// CPU seconds of the server: of its running processes, and of those that have ended.
 fn cpu_of_server(pid: u32) -> anyhow::Result<f64> {
     let mut ticks = 0;
     for entry in std::fs::read_dir("/proc").context("there is no /proc")? {
@@ -103,7 +103,7 @@ fn seconds(ticks: u32) -> f64 {
     f64::from(ticks) / TICKS_PER_SECOND
 }
 
-/// A process as `/proc` tells of it; times in ticks.
+/// A process as in `/proc`; times in ticks.
 struct Stat {
     pid: u32,
     parent: u32,
@@ -113,7 +113,7 @@ struct Stat {
 
 fn stat(pid: u32) -> Option<Stat> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // the name in brackets may hold anything
+    // the name in brackets may contain any character
     let (_, rest) = text.rsplit_once(')')?;
     let fields: Vec<u32> = rest.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
     let at = |index: usize| fields.get(index).copied();

@@ -18,7 +18,7 @@ use crate::cost::{Cost, Meter};
 use crate::providers::{API_KEY, Providers};
 use crate::proxy::Proxy;
 
-/// Tables a first load writes, parents first.
+/// Tables that a first load writes, parents first.
 pub(crate) const TABLES: [&str; 16] = [
     "core.people",
     "core.sessions",
@@ -38,11 +38,11 @@ pub(crate) const TABLES: [&str; 16] = [
     "ingest.raw_records",
 ];
 
-/// The way to the database.
+/// How the poller reaches the database.
 pub(crate) enum Route<'a> {
-    /// Its socket.
+    /// Through the server's socket.
     Direct(Box<PgConnectOptions>),
-    /// A proxy.
+    /// Through a proxy.
     Through(&'a Proxy),
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Makes the database anew, and starts the providers.
+    /// Recreates the database, and starts the providers.
     pub(crate) async fn prepare(server: &Server, shape: &Shape, lists_only: bool) -> anyhow::Result<Self> {
         let options = server.connect_options();
         let outside =
@@ -66,7 +66,7 @@ impl Load {
         server.create_database().await?;
         let pool = PgPoolOptions::new().max_connections(2).connect_with(options.clone()).await?;
         tributary::db::migrate(&pool).await?;
-        // the present stands still, so that the second poll meets the same records
+        // the clock stands still, so that the second poll reads the same records
         #[expect(clippy::disallowed_methods, reason = "a bench begins now")]
         let clock: Arc<dyn Clock> = Arc::new(SettableClock::at(chrono::Utc::now()));
         let providers = Providers::start(shape, clock.now())?;
@@ -74,7 +74,7 @@ impl Load {
         Ok(Self { options, server_pid: server.pid(), pool, clock, toml, _providers: providers })
     }
 
-    /// The first load; what it cost, and how many pages and files it read.
+    /// Runs the first load; returns its cost, and the number of pages and files that it read.
     pub(crate) async fn first(&self, route: Route<'_>) -> anyhow::Result<(Cost, u64)> {
         let options = match route {
             Route::Direct(options) => *options,
@@ -89,7 +89,7 @@ impl Load {
         Ok((cost, lines.iter().map(|line| line.pages).sum()))
     }
 
-    /// Reads everything again; the rows stored, and what it cost.
+    /// Reads everything again; returns the number of stored rows and the cost.
     pub(crate) async fn again(&self) -> anyhow::Result<(i64, Cost)> {
         // nothing is proven any more, so that everything is read again
         sqlx::query("delete from ingest.windows").execute(&self.pool).await?;
@@ -120,8 +120,8 @@ impl Load {
         Ok((cost, lines))
     }
 
-    /// The same rows by `copy` in its binary form into tables with the same columns, checks and indexes: a ceiling that
-    /// no poll can reach, since it gets its rows ready-made.
+    /// Copies the same rows in binary form into tables with the same columns, checks and indexes: an upper limit that
+    /// no poll can reach, because these rows need no preparation.
     pub(crate) async fn copy(&self) -> anyhow::Result<Cost> {
         let pool = &self.pool;
         sqlx::query("create schema bench").execute(pool).await?;

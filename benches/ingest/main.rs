@@ -1,11 +1,11 @@
-//! What a whole first load costs, beside `copy` of the same rows into the same indexed tables, all in one run on one
-//! private server that syncs what it commits.
+//! The cost of a whole first load, beside `copy` of the same rows into the same indexed tables, in one run on one
+//! private server with synchronous commits.
 //!
 //! `cargo bench --bench ingest [-- --avatars N --chats N --meetings N] [--lists-only] [--delay-ms N] [--growth]`.
-//! Real HTTP on loopback; the providers are simulated by a process of their own, so that the CPU time of this one is the
-//! poller's. What is fetched session by session is part of the load, unless `--lists-only`. `--delay-ms` loads once more
-//! through a proxy that makes each round trip to the database that much longer. `--growth` loads 500, 2,000 and 8,000
-//! meetings and nothing else. It prints tables; it judges nothing. Linux only: CPU times come from `/proc`.
+//! Real HTTP on loopback; a separate process simulates the providers, so that the CPU time of this process is the
+//! poller's. Session artifacts are part of the load, unless `--lists-only` is given. `--delay-ms` loads once more
+//! through a proxy that delays each round trip to the database by so much. `--growth` only loads 500, 2,000 and 8,000
+//! meetings. The bench prints tables and judges nothing. Linux only: CPU times come from `/proc`.
 
 mod cost;
 mod load;
@@ -26,7 +26,7 @@ use crate::proxy::Proxy;
 /// Meetings of each step of `--growth`.
 const GROWTH: [usize; 3] = [500, 2_000, 8_000];
 
-/// What was asked for on the command line.
+/// The options of the command line.
 struct Options {
     counts: BTreeMap<&'static str, usize>,
     lists_only: bool,
@@ -129,7 +129,7 @@ async fn measure(server: &Server, options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Milliseconds for each of `count`.
+/// Returns the milliseconds for each of `count`.
 fn per(cost: &Cost, count: usize) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     let count = count as f64;

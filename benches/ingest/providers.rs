@@ -1,4 +1,4 @@
-//! The providers, simulated by a process of their own.
+//! The simulated providers, in a separate process.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,19 +14,19 @@ use tributary::demo::simulator::quirks::Quirks;
 use tributary::demo::simulator::world::{Shape, World};
 use tributary::demo::simulator::{Platform, Simulator, SimulatorSettings};
 
-/// The first argument of the process that simulates.
+/// First argument of the simulating process.
 pub(crate) const VERB: &str = "simulate-providers";
 /// The key that the simulated providers accept.
 pub(crate) const API_KEY: &str = "bench";
 
-/// The process that simulates; it ends when this is dropped.
+/// The simulating process; it ends when this is dropped.
 pub(crate) struct Providers {
     child: Child,
     addresses: BTreeMap<&'static str, String>,
 }
 
 impl Providers {
-    /// Starts it, with a world of `shape` that stands still at `now`.
+    /// Starts the process, with a world of `shape` that stands still at `now`.
     pub(crate) fn start(shape: &Shape, now: DateTime<Utc>) -> anyhow::Result<Self> {
         let counts = [shape.avatars, shape.chats, shape.meetings].map(|volume| volume.history.to_string());
         let mut child = Command::new(std::env::current_exe()?)
@@ -47,7 +47,7 @@ impl Providers {
         Ok(Self { child, addresses })
     }
 
-    /// A configuration that polls them.
+    /// Returns a configuration that polls the providers.
     pub(crate) fn toml(&self, lists_only: bool) -> anyhow::Result<String> {
         let streams = if lists_only { "session_streams = []\n" } else { "" };
         let mut toml = String::new();
@@ -65,13 +65,13 @@ impl Providers {
 
 impl Drop for Providers {
     fn drop(&mut self) {
-        // the end of its input ends it
+        // the process ends at the end of its input
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }
 
-/// The process that simulates: prints an address a line, and goes on until its input ends.
+/// Runs the simulating process: prints an address a line, and runs until its input ends.
 pub(crate) fn simulate(words: &[String]) -> anyhow::Result<()> {
     let [avatars, chats, meetings, days, now] = words else { bail!("five values are wanted") };
     let shape =

@@ -1,4 +1,4 @@
-//! Distance to the database: a proxy that holds back what passes, and counts round trips.
+//! A proxy that simulates distance to the database: it delays the traffic and counts round trips.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,14 +10,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::spawn;
 use std::time::{Duration, Instant};
 
-/// A listener before the server's socket. Threads and not tasks: their sleep is exact to some microseconds.
+/// A listener in front of the server's socket. It uses threads instead of tasks, whose sleep is less exact.
 pub(crate) struct Proxy {
     address: SocketAddr,
     round_trips: Arc<AtomicU64>,
 }
 
 impl Proxy {
-    /// Listens; each round trip takes `delay` longer, half of it on each way.
+    /// Listens; each round trip takes `delay` longer, half of it in each direction.
     pub(crate) fn start(socket_dir: &Path, delay: Duration) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let (address, round_trips) = (listener.local_addr()?, Arc::new(AtomicU64::new(0)));
@@ -31,12 +31,12 @@ impl Proxy {
         Ok(Self { address, round_trips })
     }
 
-    /// Where it listens.
+    /// Returns the address of the proxy.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How often the poller sent something after it was answered.
+    /// Returns how often the poller sent something after a response.
     pub(crate) fn round_trips(&self) -> u64 {
         self.round_trips.load(Ordering::Relaxed)
     }
@@ -58,7 +58,7 @@ fn connect(client: TcpStream, socket: &PathBuf, delay: Duration, counter: &Arc<A
     Ok(())
 }
 
-/// Passes what `from` sends on to `to`, each piece `delay` after it came.
+/// Passes the data of `from` on to `to`, each piece `delay` after it arrived.
 fn pass<R, W>(mut from: R, to: W, delay: Duration, note: impl Fn() + Send + 'static)
 where
     R: Read + Send + 'static,
@@ -87,7 +87,7 @@ fn hand_over<W: Write + Shut>(receiver: &Receiver<(Instant, Vec<u8>)>, mut to: W
     to.shut();
 }
 
-/// Ends what is sent.
+/// Ends the sending direction.
 trait Shut {
     fn shut(&self);
 }

@@ -1,20 +1,20 @@
-//! The questions, and the best SQL by hand for each.
+//! The queries, and the best handwritten SQL for each.
 //!
-//! By hand the buckets are given as `b (bucket, a, z)`, and what never counts is left out in the cheapest way that is
-//! right for all data and not for this world alone. The columns of a row are the figures, in the order of the metrics.
+//! The handwritten SQL gets the buckets as `b (bucket, a, z)`, and excludes uncounted rows in the cheapest way that is
+//! right for all data, not only for this world. The columns of a row are the values, in the order of the metrics.
 
-/// A question, and what it is compared with.
+/// A query, and the SQL that it is compared with.
 pub(crate) struct Question {
     pub(crate) name: &'static str,
-    /// The question without its range.
+    /// The query without its range.
     pub(crate) path: &'static str,
-    /// What is compared, row by row as one sum: numerators of ratios, values of all else.
+    /// The compared columns, each summed over all rows: numerators of ratios, otherwise values.
     pub(crate) metrics: &'static [&'static str],
-    /// `{b}` are the buckets, `{counted}` what counts of sessions `s`, `{from}` and `{to}` the ends of the range.
+    /// `{b}` are the buckets, `{counted}` is the condition for sessions `s`, `{from}` and `{to}` are the range's ends.
     pub(crate) by_hand: &'static str,
     pub(crate) from: &'static str,
     pub(crate) to: &'static str,
-    /// How far buckets reach.
+    /// Length of the buckets.
     pub(crate) step: &'static str,
 }
 
@@ -73,7 +73,7 @@ const COST: &str = "select a.cost from {b} cross join lateral (
        and s.started_at >= c.valid_from and (c.valid_to is null or s.started_at < c.valid_to)
      where s.started_at >= b.a and s.started_at < b.z and {counted}) a";
 
-/// All of them.
+/// All queries.
 pub(crate) const QUESTIONS: [Question; 12] = [
     Question {
         name: "30 days, by day and provider: sessions, minutes",
@@ -170,13 +170,13 @@ pub(crate) const QUESTIONS: [Question; 12] = [
 const COUNTED: &str = "s.parent_provider_session_id is null and not s.is_deleted_at_provider";
 
 impl Question {
-    /// The address of the question.
+    /// Returns the address of the query.
     pub(crate) fn uri(&self) -> String {
         let Self { path, from, to, .. } = self;
         format!("/v1/metrics/query?{path}&from={from}&to={to}&zone=Europe/Berlin")
     }
 
-    /// The SQL by hand.
+    /// Returns the handwritten SQL.
     pub(crate) fn sql(&self) -> String {
         let end = |day: &str| format!("timestamp '{day}' at time zone 'Europe/Berlin'");
         let (from, to) = (end(self.from), end(self.to));

@@ -1,8 +1,8 @@
 -- A year and more of three sources, each proven complete up to the present: {sessions} sessions, a third of them of
 -- each source, those of chats with people, counters and messages that have a text.
 --
--- More by day than by night, in the order of time as polls give it. What one row refers to is there by construction,
--- so it is not looked up again for each.
+-- More by day than by night, ordered by time as by polls. The rows that a row refers to exist by construction,
+-- so they are not looked up again for each.
 set session_replication_role = replica;
 
 insert into core.sources (source_slug, provider, account_ref, minutes_basis, has_outcomes, message_support, history_from,
@@ -29,7 +29,7 @@ select at, at, case when not is_open then at + length end, case when p = 1 and n
        case when p <> 1 then 'not_applicable' when is_open then 'open' when n % 10 < 2 then 'unresolved' else 'resolved' end,
        seconds, case when p <> 1 then round(seconds / 60, 4) end, 'id-' || n,
        case when p = 1 then (array['whatsapp', 'webchat', 'email', 'voice'])[1 + n % 4] end,
-       -- a person comes about eight times, and one chat in eleven is nobody's
+       -- a person comes about eight times, and one chat in eleven has no person
        case when p = 1 and n % 11 > 0 then 'person-' || (n * 7919) % ({sessions} / 24 + 1) end, '\x00', '\x00'
   from (select n, n % 3 as p, n % 3 = 1 and n % 50 = 0 as is_open, (30 + (n * 7919) % 1800)::numeric as seconds,
                timestamptz '2025-10-16 12:00Z' + interval '400 days' * (n::float8 / {sessions})
@@ -63,7 +63,7 @@ select s.session_id, s.source_id, 2 * turns, turns, turns, 14 * turns, 14 * turn
  cross join lateral (select (1 + s.session_id % 4)::int as turns) t
  where s.session_kind = 'chat';
 
--- a minute of what is metered, and a chat that was resolved
+-- a metered minute, and a resolved chat
 insert into core.rate_cards (valid_from, recorded_at, unit_price, source_id, scenario, unit, currency, preset_pattern, rounding)
 select '2025-01-01Z', '2025-01-01Z', case provider when 'konpro' then 0.1 when 'konvo' then 0.9 else 0.002 end, source_id,
        'actual', case provider when 'konvo' then 'resolution' else 'minute' end, 'EUR', '*', 'none'

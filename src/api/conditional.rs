@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::query::catalog::Catalog;
 
-/// How long a client may reuse a response without revalidation, seconds.
+/// Time for which a client may reuse a response without revalidation, seconds.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=15");
 
 /// The weak entity tag of a response.

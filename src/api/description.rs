@@ -20,11 +20,11 @@ use crate::query::metrics::registry::metrics;
     tags(
         (name = "figures", description = "Minutes, resolution and other metrics, by time, provider, source, channel and outcome."),
         (name = "sessions", description = "Conversations, meetings and avatar streams, one by one."),
-        (name = "data", description = "Where the data comes from, and how far it is complete."),
-        (name = "sync", description = "What operators tell the pollers: rest, go on, run now; and the journal of it."),
+        (name = "data", description = "Origin of the data, and how far it is complete."),
+        (name = "sync", description = "Operator commands to the pollers: pause, resume, run now; and their journal."),
         (name = "actions", description = "Calls that start something at a provider and cost money there, and their journal. Off unless a source allows them."),
-        (name = "costs", description = "Prices, and what sessions cost by them or would cost by others."),
-        (name = "health", description = "Whether the service and its polling are well.")
+        (name = "costs", description = "Prices, and the cost of sessions by these or by other prices."),
+        (name = "health", description = "Health of the service and of its polling.")
     )
 )]
 struct Frame;
@@ -32,11 +32,11 @@ struct Frame;
 const CONVENTIONS: &str = "\
 Sessions of several conversation platforms in one form, polled and normalized.
 
-Instants are RFC 3339; ranges are half-open. Every answer says in `freshness` how far the data behind it is proven \
-complete. Zero, unknown and not applicable are three things: a figure is 0 only where every stream that feeds it is \
-complete past the end of its bucket; else it is what is known so far, or null with a `reason`. Lists are read page by \
-page with `cursor`. Unknown parameters are refused. Errors are RFC 9457 problems that name every fault at once. A \
-`Request-Id` is taken from the request or made, and stands on every answer.
+Instants are RFC 3339; ranges are half-open. `freshness` in every response states how far the data behind it is proven \
+complete. Zero, unknown and not applicable are three things: a value is 0 only if every stream that feeds it is \
+complete past the end of its bucket; otherwise it is the value known so far, or null with a `reason`. Lists are read \
+page by page with `cursor`. Unknown parameters are refused. Errors are RFC 9457 problems that name every fault at \
+once. Every response has a `Request-Id`, taken from the request or generated.
 
 ## Metrics
 ";

@@ -40,12 +40,12 @@ type Documented = (&'static str, &'static str);
 
 const INVALID: Documented = (
     "422",
-    "The question has faults: an unknown parameter, or values that are not understood. All of them are in `errors`.",
+    "The request has faults: an unknown parameter, or values that cannot be read. All of them are in `errors`.",
 );
-const INTERNAL: Documented = ("500", "Something went wrong here; the log has the cause under the id in `instance`.");
+const INTERNAL: Documented = ("500", "Internal error; the log states the cause under the id in `instance`.");
 const UNAVAILABLE: Documented = (
     "503",
-    "The database does not answer (`database_unavailable`, see Retry-After), or the question takes too long (`query_too_expensive`).",
+    "The database does not respond (`database_unavailable`, see Retry-After), or the query takes too long (`query_too_expensive`).",
 );
 /// Documents the problems of a metric query whose response has several forms.
 #[derive(Debug)]
@@ -57,12 +57,12 @@ pub(crate) struct AskProblems;
 
 const TOO_OLD: Documented = (
     "503",
-    "The database does not answer (`database_unavailable`, see Retry-After), the question takes too long (`query_too_expensive`), or \
+    "The database does not respond (`database_unavailable`, see Retry-After), the query takes too long (`query_too_expensive`), or \
      the data is older than `require_fresh` allows (`not_fresh_enough`, see Retry-After).",
 );
 const NOT_ACCEPTABLE: Documented =
-    ("406", "None of the forms is accepted (`not_acceptable`); the detail lists those there are.");
-const NOT_FOUND: Documented = ("404", "There is no such thing.");
+    ("406", "None of the available forms is accepted (`not_acceptable`); the detail lists them.");
+const NOT_FOUND: Documented = ("404", "Not found.");
 
 const INVALID_ACTION: Documented = (
     "422",
@@ -77,18 +77,18 @@ pub(crate) struct ControlProblems;
 impl IntoResponses for ControlProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         documented(&[
-            ("403", "A page of another origin asked (`cross_site_request`)."),
-            ("404", "There is no source of this slug; perhaps the answer knows which was meant."),
+            ("403", "A page of another origin sent the request (`cross_site_request`)."),
+            ("404", "There is no source with this slug; the response may suggest a similar one."),
             (
                 "409",
-                "To run now: the stream is paused (`stream_paused`), or the source is no longer configured (`source_not_polled`). \
-                 To rename, merge or remove: the source is in use, or the new slug is (`source_not_changed`).",
+                "Run now: the stream is paused (`stream_paused`), or the source is no longer configured (`source_not_polled`). \
+                 Rename, merge, remove: the source or the new slug is in use (`source_not_changed`).",
             ),
             ("413", "The body is too large; it must be empty."),
-            ("415", "The body is not declared as `application/json`, which it must be also where it is empty."),
+            ("415", "The body is not declared as `application/json`; this is required even if it is empty."),
             INVALID,
             INTERNAL,
-            ("503", "The database does not answer (`database_unavailable`, see Retry-After)."),
+            ("503", "The database does not respond (`database_unavailable`, see Retry-After)."),
         ])
     }
 }
@@ -100,14 +100,14 @@ pub(crate) struct WindowProblems;
 impl IntoResponses for WindowProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         documented(&[
-            ("403", "A page of another origin asked (`cross_site_request`)."),
-            ("404", "There is no source of this slug; perhaps the answer knows which was meant."),
+            ("403", "A page of another origin sent the request (`cross_site_request`)."),
+            ("404", "There is no source with this slug; the response may suggest a similar one."),
             ("409", "No doubtful or no accepted window touches the range (`no_such_window`); nothing was changed."),
             ("413", "The body is too large."),
             ("415", "The body is not declared as `application/json`."),
             ("422", "The body has faults (`invalid_body`), all in `errors` with their JSON pointers."),
             INTERNAL,
-            ("503", "The database does not answer (`database_unavailable`, see Retry-After)."),
+            ("503", "The database does not respond (`database_unavailable`, see Retry-After)."),
         ])
     }
 }
@@ -119,7 +119,7 @@ pub(crate) struct PriceProblems;
 impl IntoResponses for PriceProblems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         documented(&[
-            ("403", "A page of another origin asked (`cross_site_request`)."),
+            ("403", "A page of another origin sent the request (`cross_site_request`)."),
             ("413", "The body is too large."),
             ("415", "The body is not declared as `application/json`."),
             ("422", "The body has faults (`invalid_body`), all in `errors` with their JSON pointers."),
@@ -171,32 +171,32 @@ impl IntoResponses for PlainProblems {
 const ACTION: [Documented; 7] = [
     (
         "403",
-        "Nothing was started: the source does not allow it (`actions_disabled`), or a page of another origin asked (`cross_site_request`).",
+        "Nothing was started: the source does not allow it (`actions_disabled`), or a page of another origin sent the request (`cross_site_request`).",
     ),
     (
         "409",
-        "Nothing was started now: the provider has no such call (`not_offered`), the session still runs (`session_not_ended`), \
+        "Nothing was started: the provider has no such call (`not_offered`), the session is still running (`session_not_ended`), \
          or the idempotency key belongs to a call under way (`action_in_flight`) or with an unknown outcome (`outcome_still_unknown`).",
     ),
     ("413", "Nothing was started: the body is too large."),
     ("415", "Nothing was started: the body is not declared as `application/json`."),
-    ("502", "Nothing was started: the provider refused (`provider_refused`); its words are in `detail`."),
+    ("502", "Nothing was started: the provider refused (`provider_refused`); `detail` quotes its message."),
     (
         "503",
-        "Nothing was started: the provider (`provider_not_now`) or the database (`database_unavailable`) wants patience; see Retry-After.",
+        "Nothing was started: the provider (`provider_not_now`) or the database (`database_unavailable`) is temporarily unavailable; see Retry-After.",
     ),
     (
         "504",
-        "**It may have been started** (`outcome_unknown`): the answer was lost or cannot be read. Look at the provider before asking again.",
+        "**It may have been started** (`outcome_unknown`): the provider's response was lost or cannot be read. Check at the provider before you retry.",
     ),
 ];
 
 /// Problems of replaying a rejected record, besides those of every read.
 const REPLAY: [Documented; 4] = [
-    ("403", "Nothing was done: a page of another origin asked (`cross_site_request`)."),
+    ("403", "Nothing was done: a page of another origin sent the request (`cross_site_request`)."),
     ("409", "Nothing was done: the record's source is not configured in this process (`source_not_configured`)."),
     ("415", "Nothing was done: the body is not declared as `application/json`."),
-    ("422", "Nothing was done: the body has faults, or the number is none. All of them are in `errors`."),
+    ("422", "Nothing was done: the body has faults, or `rejection_id` is not a number. All faults are in `errors`."),
 ];
 
 impl IntoResponses for ReplayProblems {

@@ -42,7 +42,7 @@ parameter_groups! {
 /// List unknown provider values
 ///
 /// Fields and values that providers sent and this version does not know, and values that it could not read;
-/// newest first. Nothing is lost: the records are kept byte for byte, and a later version can replay them.
+/// newest first. No data is lost: the records are stored byte for byte, and a later version can replay them.
 #[utoipa::path(
     get, path = "/v1/sync/drift", tag = "data", params(DriftChoice, PageParameters),
     responses(

@@ -15,12 +15,12 @@ use crate::query::freshness::Freshness;
 
 /// Data freshness
 ///
-/// How far each stream is proven complete, the time up to which changes of stored
-/// sessions are known (`state_as_of`), and the version of the stored data, which grows with every write.
+/// The time up to which each stream is proven complete, the time up to which changes of stored sessions are known
+/// (`state_as_of`), and the version of the stored data, which grows with every write.
 #[utoipa::path(
     get, path = "/v1/freshness", tag = "data",
     responses(
-        (status = 200, description = "Over all configured sources.", body = Freshness, example = json!({
+        (status = 200, description = "Freshness of all configured sources.", body = Freshness, example = json!({
             "state": "fresh", "complete_through": "2026-11-20T10:42:07Z",
             "state_as_of": "2026-11-15T03:00:01Z", "data_version": "d48213",
             "streams": [{"source": "konvo-eu", "provider": "konvo", "stream": "sessions", "complete_through": "2026-11-20T10:42:07Z",

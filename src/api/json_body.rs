@@ -42,9 +42,9 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
             let (line, column) = (error.line(), error.column());
             // the parser's message may quote the body
             let (code, detail) = if error.is_data() {
-                ("repeated_member", format!("A member of an object stands there twice: line {line}, column {column}."))
+                ("repeated_member", format!("An object has a member twice: line {line}, column {column}."))
             } else {
-                ("not_json", format!("The body is no JSON: line {line}, column {column}."))
+                ("not_json", format!("The body is not valid JSON: line {line}, column {column}."))
             };
             faults.note(Place::Pointer(String::new()), code, detail);
             faults.into_error()

@@ -32,7 +32,7 @@ pub struct Problem {
     #[schema(example = "urn:tributary:problem:invalid_query")]
     pub problem_type: String,
     /// Kind of problem, in words.
-    #[schema(example = "The question cannot be answered as it stands")]
+    #[schema(example = "The request is invalid")]
     pub title: &'static str,
     /// The HTTP status.
     #[schema(example = 422)]
@@ -152,34 +152,28 @@ impl Told {
 impl ApiError {
     fn told(&self) -> Told {
         match self {
-            Self::Invalid(faults) => {
-                told_of_faults(faults, "invalid_query", "The question cannot be answered as it stands")
-            }
-            Self::InvalidBody(faults) => {
-                told_of_faults(faults, "invalid_body", "The body cannot be acted on as it stands")
-            }
+            Self::Invalid(faults) => told_of_faults(faults, "invalid_query", "The request is invalid"),
+            Self::InvalidBody(faults) => told_of_faults(faults, "invalid_body", "The body is invalid"),
             Self::Action(problem) => problem.told(),
             Self::Write(error) => told_of_writing(error),
-            Self::NotFound(what) => {
-                Told::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing", what.clone())
-            }
+            Self::NotFound(what) => Told::new(StatusCode::NOT_FOUND, "not_found", "Not found", what.clone()),
             Self::NoSuchPath => Told::new(
                 StatusCode::NOT_FOUND,
                 "no_such_path",
-                "There is nothing at this address",
-                "See /docs for the addresses there are.",
+                "The path does not exist",
+                "See /docs for the available paths.",
             ),
             Self::MethodNotAllowed => Told::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                "The address does not take this method",
-                "See the Allow header, and /docs for the methods of each address.",
+                "The path does not support this method",
+                "See the Allow header, and /docs for the methods of each path.",
             ),
             Self::NotAcceptable(forms) => Told::new(
                 StatusCode::NOT_ACCEPTABLE,
                 "not_acceptable",
-                "The answer has no form that is accepted",
-                format!("The Accept header takes none of the forms there are: {forms}."),
+                "None of the available forms is accepted",
+                format!("The Accept header accepts none of the available forms: {forms}."),
             ),
             Self::Read(error) => reading::told_of_reading(error),
             Self::NotReady(why) => {
@@ -192,7 +186,7 @@ impl ApiError {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not_fresh_enough",
                 "The data is older than `require_fresh` allows",
-                format!("{which}. Ask again after the next poll, or without `require_fresh`."),
+                format!("{which}. Retry after the next poll, or omit `require_fresh`."),
             )
             .retry_after(60),
             Self::Panicked(message) => internal().log(format!("a handler panicked: {message}")),
@@ -215,9 +209,9 @@ fn unavailable(detail: &str) -> Told {
     Told::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "database_unavailable",
-        "The database does not answer in time",
+        "The database does not respond in time",
         // a pool cannot distinguish the two: it tries to connect until its timeout
-        format!("It is away, or too many questions are asked at once. {detail} Ask again in a moment."),
+        format!("It is unavailable, or too many queries run at once. {detail} Retry in a moment."),
     )
     .retry_after(5)
 }
@@ -226,8 +220,8 @@ fn internal() -> Told {
     Told::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "internal_error",
-        "Something went wrong here",
-        "The question was fine; the log has the cause under the id in `instance`.",
+        "Internal error",
+        "The request was valid; the log states the cause under the id in `instance`.",
     )
 }
 

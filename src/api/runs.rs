@@ -40,7 +40,7 @@ parameter_groups! {
 
 /// List runs
 ///
-/// Every poll of a stream, newest first: what it read, what it found, and whether it is proven complete.
+/// Every poll of a stream, newest first: the range it read, the records it found, and its verdict.
 #[utoipa::path(
     get, path = "/v1/sync/runs", tag = "data", params(RunChoice, PageParameters),
     responses(

@@ -25,7 +25,7 @@ use crate::store::operation::{Operation, Operator};
 
 /// Arguments of `tributary backfill`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(group(clap::ArgGroup::new("wish").required(true).multiple(true).args(["source", "status", "pause", "resume", "cancel"])))]
+#[command(group(clap::ArgGroup::new("command").required(true).multiple(true).args(["source", "status", "pause", "resume", "cancel"])))]
 pub struct BackfillArgs {
     /// The source; with --status only its backfills
     #[arg(long)]
@@ -62,9 +62,9 @@ pub struct BackfillArgs {
 /// Parses an instant, or a date, which means its midnight UTC.
 pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
     let midnight = || time::from_text(&format!("{}T00:00:00Z", text.trim()));
-    time::from_text(text).or_else(midnight).ok_or_else(|| {
-        "this is no date: write 2026-01-31, which means midnight UTC, or 2026-01-31T08:00:00Z".to_owned()
-    })
+    time::from_text(text)
+        .or_else(midnight)
+        .ok_or_else(|| "not a date: write 2026-01-31, which means midnight UTC, or 2026-01-31T08:00:00Z".to_owned())
 }
 
 /// The outcome of a backfill.
@@ -114,7 +114,7 @@ pub async fn work(
     let poller = app.poller(pool.clone(), stop).await?;
     let (source, planned) = if let Some(backfill_id) = args.resume {
         command(app, &pool, backfill_id, Command::Resume, operator).await?;
-        let planned = state::find(&pool, backfill_id).await?.context("the backfill is gone")?;
+        let planned = state::find(&pool, backfill_id).await?.context("the backfill no longer exists")?;
         let source = sources.iter().find(|source| source.id == planned.place.source_id);
         (source.with_context(|| format!("the source of backfill {backfill_id} is not configured"))?, planned)
     } else {
@@ -123,7 +123,7 @@ pub async fn work(
         let (planned, is_resumed) = planning::plan_backfill(&poller, source, range, operator).await?;
         progress.say(&format!(
             "{} backfill {} of {}: {range}",
-            if is_resumed { "going on with" } else { "planned" },
+            if is_resumed { "resumed" } else { "planned" },
             planned.backfill_id,
             source.slug
         ));
@@ -147,20 +147,20 @@ pub async fn work(
 fn explain(ended: Ended, backfill_id: i64) -> Option<String> {
     match ended {
         Ended::Over(_) => None,
-        Ended::Stopped => Some("stopped; the same command goes on where this one stopped".to_owned()),
-        Ended::StreamPaused => Some("the stream is paused as a whole; resume it first".to_owned()),
-        Ended::GaveUp(reason) => {
-            Some(format!("{reason} Then go on with `tributary backfill --resume {backfill_id}`, or the same command."))
-        }
+        Ended::Stopped => Some("stopped; the same command continues where this one stopped".to_owned()),
+        Ended::StreamPaused => Some("the whole stream is paused; resume the stream first".to_owned()),
+        Ended::GaveUp(reason) => Some(format!(
+            "{reason} Then continue with `tributary backfill --resume {backfill_id}`, or the same command."
+        )),
     }
 }
 
 fn named<'a>(sources: &'a [Source], wanted: Option<&str>) -> anyhow::Result<&'a Source> {
-    let wanted = wanted.context("--source is missing: name the source whose past is to be read")?;
+    let wanted = wanted.context("--source is missing: name the source to read")?;
     let found = sources.iter().find(|source| source.slug.as_str() == wanted);
     found.with_context(|| {
         let known: Vec<&str> = sources.iter().map(|source| source.slug.as_str()).collect();
-        format!("--source: there is no source `{wanted}`; configured are: {}", known.join(", "))
+        format!("--source: there is no source `{wanted}`; the configured sources are: {}", known.join(", "))
     })
 }
 
@@ -169,10 +169,10 @@ fn range(args: &BackfillArgs, now: DateTime<Utc>) -> anyhow::Result<Window> {
         bail!("--from and --to are missing: name the range, for example --from 2025-01-01 --to 2026-01-01")
     };
     if from >= to {
-        bail!("--to: {to} is not after --from: the range is half-open, --to names the first instant after it");
+        bail!("--to: {to} is not after --from: the range is half-open, and --to is the first instant after it");
     }
     if to > now {
-        bail!("--to: {to} lies in the future; name an instant up to {}", now - TimeDelta::seconds(1));
+        bail!("--to: {to} is in the future; name an instant up to {}", now - TimeDelta::seconds(1));
     }
     Ok(Window { from, to })
 }
@@ -219,7 +219,7 @@ async fn show(app: &App, pool: &PgPool, args: &BackfillArgs) -> anyhow::Result<E
     if args.json {
         super::say(&(serde_json::to_string_pretty(&all)? + "\n"))?;
     } else if all.is_empty() {
-        super::say("there is no backfill\n")?;
+        super::say("there are no backfills\n")?;
     } else {
         super::say(&all.iter().map(line).collect::<String>())?;
     }
@@ -230,7 +230,7 @@ fn line(backfill: &Backfill) -> String {
     let day = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%MZ");
     let troubled = backfill.doubtful_count + backfill.failed_count;
     let trouble = if troubled > 0 { format!(", {troubled} not proven") } else { String::new() };
-    let eta = backfill.eta_seconds.map(|seconds| format!(", about {seconds} s to go")).unwrap_or_default();
+    let eta = backfill.eta_seconds.map(|seconds| format!(", about {seconds} s left")).unwrap_or_default();
     let reason = backfill.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     format!(
         "{}  {}  {} .. {}  {}{reason}: {} of {} units proven{trouble}, {} records, {} new, {} changed{eta}\n",

@@ -56,8 +56,8 @@ async fn check_database(app: &App) -> CheckLine {
     let subject = "database".to_owned();
     let pending = async { anyhow::Ok(db::pending_migrations(&app.pool(Purpose::Answer).await?).await?) };
     let (is_well, finding) = match pending.await {
-        Ok(0) => (true, "it answers, and its schema is this version's".to_owned()),
-        Ok(count) => (true, format!("it answers; {count} migrations will be applied at the next start")),
+        Ok(0) => (true, "it responds, and its schema is current".to_owned()),
+        Ok(count) => (true, format!("it responds; the next start applies {count} migrations")),
         Err(error) => (false, format!("{error:#}")),
     };
     CheckLine { subject, is_well, finding }
@@ -83,7 +83,7 @@ fn describe_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
     let mut findings = vec![if name == default_zone.name() {
         format!("the database has server.default_zone {name}")
     } else {
-        format!("the database has no zone {default_zone}, server.default_zone; {name} stands for it")
+        format!("the database has no zone {default_zone} (server.default_zone); {name} is used instead")
     }];
     let (mapped, missing): (Vec<_>, Vec<_>) = names.mapped().into_iter().partition(|(_, name)| name.is_some());
     let shown = |zones: &[(Tz, Option<&str>)]| {
@@ -91,10 +91,10 @@ fn describe_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
         format!("{} ({}{})", zones.len(), names.join(", "), if zones.len() > names.len() { ", …" } else { "" })
     };
     if !mapped.is_empty() {
-        findings.push(format!("other names of the same zones stand for {} that it lacks", shown(&mapped)));
+        findings.push(format!("equivalent names are used instead of {} that it lacks", shown(&mapped)));
     }
     if !missing.is_empty() {
-        findings.push(format!("questions in {} are refused: {REMEDY}", shown(&missing)));
+        findings.push(format!("queries in {} are refused: {REMEDY}", shown(&missing)));
     }
     (true, findings.join("; "))
 }
@@ -116,8 +116,8 @@ async fn check_clock(app: &App) -> Option<CheckLine> {
         format!("the database's clock and this machine's differ by {seconds:.1} s")
     } else {
         format!(
-            "the database's clock differs from this machine's by {seconds:.1} s: set both clocks (NTP); until then what a \
-             provider without a Date header lists is claimed only up to the earlier of the two"
+            "the database's clock differs from this machine's by {seconds:.1} s: set both clocks (NTP); until then, \
+             the list of a provider without a Date header counts as complete only up to the earlier of the two"
         )
     };
     Some(CheckLine { subject: "clock".to_owned(), is_well, finding })
@@ -153,7 +153,7 @@ fn describe(report: &CheckReport) -> (bool, String) {
     parts.extend(report.findings.iter().map(|(name, value)| format!("{name} {value}")));
     let is_well = report.clock_skew_seconds.is_none_or(|skew| skew.abs() <= SKEW_BORNE_SECONDS);
     parts.push(match report.clock_skew_seconds {
-        None => "no Date header: what is complete is claimed by the database's clock".to_owned(),
+        None => "no Date header: completeness is recorded by the database's clock".to_owned(),
         Some(skew) if is_well => format!("clocks differ by {skew} s"),
         Some(skew) => format!("the provider's clock differs by {skew} s: set this machine's clock (NTP)"),
     });

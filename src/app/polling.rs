@@ -72,7 +72,7 @@ pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> 
         sources.retain(|source| source.slug.as_str() == wanted);
         if sources.is_empty() {
             let known: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
-            bail!("there is no source `{wanted}`; configured are: {}", known.join(", "));
+            bail!("there is no source `{wanted}`; the configured sources are: {}", known.join(", "));
         }
     }
     if sources.is_empty() {
@@ -184,11 +184,11 @@ fn describe(slug: String, stream: Stream, polled: Result<Polled, StoreError>) ->
             ..line(slug, stream, "held")
         },
         Ok(Polled::Parked { until }) => PollLine {
-            detail: Some(format!("the provider wants no call before {}", until.to_rfc3339())),
+            detail: Some(format!("the provider allows no call before {}", until.to_rfc3339())),
             ..line(slug, stream, "parked")
         },
         Ok(Polled::Paused) => {
-            PollLine { detail: Some("an operator paused it".to_owned()), ..line(slug, stream, "paused") }
+            PollLine { detail: Some("an operator paused the stream".to_owned()), ..line(slug, stream, "paused") }
         }
         // only a scheduled poll returns this
         Ok(Polled::NotDue) => line(slug, stream, "not_due"),

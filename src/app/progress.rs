@@ -87,8 +87,8 @@ impl Progress {
 }
 
 fn message(found: &Backfill, records_per_second: i64) -> String {
-    let waits = found.waits_until.map(|until| format!(", the provider wants no call before {until}"));
-    let eta = found.eta_seconds.map(|seconds| format!(", about {} to go", span(seconds)));
+    let waits = found.waits_until.map(|until| format!(", the provider allows no call before {until}"));
+    let eta = found.eta_seconds.map(|seconds| format!(", about {} left", span(seconds)));
     format!(
         "{} records, {records_per_second}/s, {} new{}",
         found.record_count,

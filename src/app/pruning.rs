@@ -74,9 +74,11 @@ fn report(pruned: Result<Pruned, StoreError>) {
                 actions = pruned.actions,
                 comparisons = pruned.comparisons,
                 reconciliations = pruned.reconciliations,
-                "removed what is too old"
+                "deleted expired rows"
             );
         }
-        Err(error) => tracing::warn!(cause = error.cause(), "what is too old stays until tomorrow"),
+        Err(error) => {
+            tracing::warn!(cause = error.cause(), "expired rows could not be deleted and stay until tomorrow");
+        }
     }
 }

@@ -83,13 +83,13 @@ pub async fn reconcile(
         sources.retain(|source| source.slug.as_str() == wanted);
         if sources.is_empty() {
             let known: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
-            bail!("--source: there is no source `{wanted}`; configured are: {}", known.join(", "));
+            bail!("--source: there is no source `{wanted}`; the configured sources are: {}", known.join(", "));
         }
     }
     if let (Some(from), Some(to)) = (args.from, args.to)
         && from >= to
     {
-        bail!("--to: {to} is not after --from: the range is half-open, --to names the first instant after it");
+        bail!("--to: {to} is not after --from: the range is half-open, and --to is the first instant after it");
     }
     let poller = Arc::new(app.poller(pool, stop).await?);
     let operator = Arc::new(Operator { requested_by: user.to_owned(), request_id: None });
@@ -132,7 +132,7 @@ async fn one(
     let settled = poller.clock.now() - SETTLED_AFTER;
     let proven = planning::reconcilable(poller, source).await?;
     let Some((first, last)) = proven.first().zip(proven.last()) else {
-        return Ok(unanswered(slug, "nothing of it is proven complete yet: poll it first".to_owned()));
+        return Ok(unanswered(slug, "no range of the source is proven complete yet: poll the source first".to_owned()));
     };
     let range = Window { from: args.from.unwrap_or(first.from), to: args.to.unwrap_or(last.to).min(settled) };
     if range.from >= range.to {
@@ -149,7 +149,7 @@ async fn one(
     let detail = match past::work_off(poller, source, &planned, 1, true).await? {
         Ended::Over(_) => None,
         Ended::Stopped => Some("stopped before the end".to_owned()),
-        Ended::StreamPaused => Some("the stream is paused as a whole; resume it first".to_owned()),
+        Ended::StreamPaused => Some("the whole stream is paused; resume the stream first".to_owned()),
         Ended::GaveUp(reason) => Some(reason),
     };
     let filter = ReconciliationFilter { backfill_id: Some(planned.backfill_id), ..ReconciliationFilter::default() };
@@ -178,7 +178,7 @@ fn text(reports: &[SourceReport]) -> String {
         // writing to a string cannot fail
         let _ = writeln!(
             text,
-            "{}: {verdict}, {} windows, {} found missing, {} brought back, {} not listed by the provider, {} had changed",
+            "{}: {verdict}, {} windows, {} found missing, {} fetched again, {} not listed by the provider, {} had changed",
             report.source,
             report.window_count,
             report.missing_count,
@@ -199,7 +199,7 @@ fn text(reports: &[SourceReport]) -> String {
                 window.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
             );
             let named = [
-                ("brought back", &window.missing),
+                ("fetched again", &window.missing),
                 ("not listed", &window.surplus),
                 ("had changed", &window.stale_state),
             ];

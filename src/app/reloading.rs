@@ -32,7 +32,7 @@ impl Reloads {
     /// Never reloads.
     pub fn none() -> Self {
         let (_, wanted) = mpsc::channel(1);
-        Self { wanted, read: Box::new(|| bail!("there is no file to read again")) }
+        Self { wanted, read: Box::new(|| bail!("there is no configuration file to reload")) }
     }
 
     /// Reloads on SIGHUP, with `read`.
@@ -56,16 +56,13 @@ impl Reloads {
             let before = current.as_ref().unwrap_or(app);
             let outcome = match self.reload(before, role, service).await {
                 Ok((next, outcome)) => {
-                    tracing::info!(outcome, "the configuration was read again");
+                    tracing::info!(outcome, "the configuration was reloaded");
                     current = Some(next);
                     outcome
                 }
                 Err(error) => {
                     let fault = format!("{error:#}");
-                    tracing::error!(
-                        fault,
-                        "the configuration was read again and has faults: the old one stays in force"
-                    );
+                    tracing::error!(fault, "the new configuration has faults: the old one stays in force");
                     format!("refused: {fault}")
                 }
             };
@@ -98,7 +95,7 @@ async fn write_down(app: &App, service: &Service, outcome: &str) {
         now: app.clock.now(),
     };
     if let Err(error) = operation::write(&service.polls, &operation).await {
-        tracing::warn!(cause = error.cause(), "that the configuration was read again could not be written down");
+        tracing::warn!(cause = error.cause(), "the reload of the configuration could not be recorded");
     }
 }
 

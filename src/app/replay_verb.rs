@@ -74,7 +74,7 @@ pub async fn run(app: &App, args: ReplayArgs, user: &str, stop: CancellationToke
 /// Parses the name of a stream.
 pub fn parse_stream(text: &str) -> Result<Stream, String> {
     let names = Stream::ALL.map(Stream::as_str).join(", ");
-    Stream::parse(text).ok_or_else(|| format!("there is no such stream; there are: {names}"))
+    Stream::parse(text).ok_or_else(|| format!("there is no such stream; the streams are: {names}"))
 }
 
 /// Formats a summary for programs.

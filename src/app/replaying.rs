@@ -53,11 +53,11 @@ async fn workplace(app: &App, only: Option<&str>, stop: CancellationToken) -> an
         sources.retain(|source| source.slug.as_str() == wanted);
         if sources.is_empty() {
             let known: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
-            bail!("there is no source `{wanted}`; configured are: {}", known.join(", "));
+            bail!("there is no source `{wanted}`; the configured sources are: {}", known.join(", "));
         }
     }
     if sources.is_empty() {
-        bail!("no source is configured: add a [[sources]] section; raw records are read as their provider's");
+        bail!("no source is configured: add a [[sources]] section, which names the provider of the raw records");
     }
     Ok(Workplace { poller: app.poller(pool, stop).await?, sources })
 }
@@ -116,7 +116,7 @@ pub async fn rejects(app: &App, only: Option<&str>, stop: CancellationToken) -> 
         .await?;
     }
     if place.poller.stop.is_cancelled() {
-        bail!("stopped; what was tried is settled, and the same command goes on");
+        bail!("stopped; the results so far are stored, and the same command continues");
     }
     place.poller.pool.close().await;
     Ok(lines)

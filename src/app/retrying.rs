@@ -52,7 +52,7 @@ pub async fn retry(
     app.migrate(&pool).await?;
     let slugs: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
     if let Some(wanted) = selection.source.as_deref().filter(|wanted| !slugs.contains(wanted)) {
-        bail!("there is no source `{wanted}`; configured are: {}", slugs.join(", "));
+        bail!("there is no source `{wanted}`; the configured sources are: {}", slugs.join(", "));
     }
     let operator = Operator { requested_by: user.to_owned(), request_id: None };
     let states: Vec<&str> = selection.states.iter().map(String::as_str).collect();

@@ -136,7 +136,7 @@ pub async fn serve(
     }
     tracker.close();
     if tokio::time::timeout(GRACE, tracker.wait()).await.is_err() {
-        tracing::warn!("polls did not end within the grace time; the next start goes on from the last saved page");
+        tracing::warn!("polls did not end within the grace time; the next start continues from the last saved page");
     }
     service.polls.close().await;
     answered
@@ -145,7 +145,7 @@ pub async fn serve(
 async fn listen(app: &App) -> anyhow::Result<TcpListener> {
     let listen = app.config.server.listen;
     let listener = TcpListener::bind(listen).await;
-    listener.with_context(|| format!("server.listen: {listen} cannot be listened on; is another process there?"))
+    listener.with_context(|| format!("server.listen: cannot listen on {listen}; is another process using it?"))
 }
 
 /// Returns the sources that allow actions. A process that polls uses the connectors of its polls; one that only
@@ -208,7 +208,7 @@ async fn zones(app: &App, pool: &PgPool) -> Zones {
     match zones.name(pool, zone).await {
         Ok(Some(_)) => {}
         Ok(None) => tracing::warn!(%zone, "the database lacks server.default_zone; `tributary check` names the remedy"),
-        Err(error) => tracing::debug!(error = ?error, "the time zones are read with the first question"),
+        Err(error) => tracing::debug!(error = ?error, "the time zones are read with the first query"),
     }
     zones
 }

@@ -139,10 +139,10 @@ async fn change(
 
 fn describe(slug: &str, change: Change<'_>, changed: &Changed, is_dry_run: bool) -> String {
     let (would, did) = match change {
-        Change::Rename { to } => (format!("`{slug}` would be called `{to}`"), format!("`{slug}` is called `{to}` now")),
+        Change::Rename { to } => (format!("`{slug}` would become `{to}`"), format!("`{slug}` is now `{to}`")),
         Change::Merge { into } => (
-            format!("`{slug}` would become part of `{into}`; {} sessions are in both", changed.sessions_stored_twice),
-            format!("`{slug}` is part of `{into}` now; {} sessions were in both", changed.sessions_stored_twice),
+            format!("`{slug}` would be merged into `{into}`; {} sessions are in both", changed.sessions_stored_twice),
+            format!("`{slug}` is merged into `{into}`; {} sessions were in both", changed.sessions_stored_twice),
         ),
         Change::Remove => (format!("`{slug}` would be deleted"), format!("`{slug}` is deleted")),
     };
@@ -156,7 +156,7 @@ fn describe(slug: &str, change: Change<'_>, changed: &Changed, is_dry_run: bool)
             let _ = writeln!(text, "{did} (operation {operation_id})");
         }
         None => {
-            let _ = writeln!(text, "{would}, with the rows above. Nothing was done; --yes does it");
+            let _ = writeln!(text, "{would}, with the rows above. Nothing was changed; --yes makes the change");
         }
     }
     if let (Change::Rename { to } | Change::Merge { into: to }, false) = (change, is_dry_run) {

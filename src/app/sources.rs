@@ -43,7 +43,7 @@ pub fn provider_defaults() -> Vec<ProviderDefaults> {
 pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Source>> {
     let configured = &app.config.sources;
     if let Some(early) = configured.iter().find(|source| source.history_from > app.clock.now()) {
-        bail!("history_from of source `{}` lies in the future: there is nothing to poll", early.slug);
+        bail!("history_from of source `{}` is in the future: there is nothing to poll", early.slug);
     }
     let person_key = app.person_key(pool).await?;
     if let Some(refusal) = refusals(app, &person_key, &source::accounts(pool).await?)?.into_values().next() {

@@ -76,12 +76,12 @@ struct RangeArgs {
 fn parse_stream(text: &str) -> Result<Stream, String> {
     let names = Stream::LISTING.map(Stream::as_str).join(", ");
     let stream = Stream::parse(text).filter(|stream| Stream::LISTING.contains(stream));
-    stream.ok_or_else(|| format!("no list of this name has windows; there are: {names}"))
+    stream.ok_or_else(|| format!("no listing stream has this name; the listing streams are: {names}"))
 }
 
 fn parse_note(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.is_empty() { Err("say why the range is accepted".to_owned()) } else { Ok(text.to_owned()) }
+    if text.is_empty() { Err("state why the range is accepted".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// Runs the command that `args` give; `user` is written into the journal.
@@ -135,10 +135,10 @@ async fn change(
         None => hole::reopen(pool, &operation, *stream, &window).await?,
     };
     let Some(changed) = changed else {
-        say("nothing was changed: no such window touches the range; `tributary windows list` shows those there are\n")?;
+        say("nothing was changed: no such window overlaps the range; `tributary windows list` lists the windows\n")?;
         return Ok(ExitCode::FAILURE);
     };
-    let done = if note.is_some() { "accepted" } else { "open again" };
+    let done = if note.is_some() { "accepted" } else { "reopened" };
     for window in &changed.windows {
         say(&format!("{done}: {source}/{stream} {window}\n"))?;
     }

@@ -31,7 +31,7 @@ pub(super) fn apply(table: &mut Table, environment: &BTreeMap<String, String>, f
             }
             None => faults.push(ConfigFault {
                 key: name.clone(),
-                problem: "it names no key and no configured source".to_owned(),
+                problem: "it matches no key and no configured source".to_owned(),
                 remedy: "write TRIBUTARY_SECTION__KEY or TRIBUTARY_SOURCES__SLUG__KEY, with _ for - in the slug"
                     .to_owned(),
             }),

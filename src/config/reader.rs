@@ -45,7 +45,7 @@ impl Section {
         let table = match self.take(key) {
             Some(Value::Table(table)) => table,
             Some(_) => {
-                self.fault(faults, key, "it is no table", &format!("write [{key}] and its keys below"));
+                self.fault(faults, key, "it is not a table", &format!("write [{key}] and its keys below"));
                 Table::new()
             }
             None => Table::new(),
@@ -58,7 +58,7 @@ impl Section {
         let list = match self.take(key) {
             Some(Value::Array(list)) => list,
             Some(_) => {
-                self.fault(faults, key, "it is no list of tables", &format!("write [[{key}]] and its keys below"));
+                self.fault(faults, key, "it is not a list of tables", &format!("write [[{key}]] and its keys below"));
                 return Vec::new();
             }
             None => return Vec::new(),
@@ -69,7 +69,7 @@ impl Section {
             if let Value::Table(table) = value {
                 sections.push(Self::new(table, path));
             } else {
-                self.fault(faults, &path, "it is no table", &format!("write [[{key}]] and its keys below"));
+                self.fault(faults, &path, "it is not a table", &format!("write [[{key}]] and its keys below"));
             }
         }
         sections
@@ -81,7 +81,7 @@ impl Section {
             Value::String(text) => Some(text),
             Value::Datetime(instant) => Some(instant.to_string()),
             other => {
-                let problem = format!("it is a {}, not a text", other.type_str());
+                let problem = format!("it is a {}, not a string", other.type_str());
                 self.fault(faults, key, &problem, "put it in double quotes");
                 None
             }
@@ -113,7 +113,7 @@ impl Section {
             _ => None,
         };
         if words.is_none() {
-            self.fault(faults, key, &format!("`{value}` is no list of words"), "write it like [\"one\", \"two\"]");
+            self.fault(faults, key, &format!("`{value}` is not a list of words"), "write it like [\"one\", \"two\"]");
         }
         words.map(|words| words.into_iter().filter(|word| !word.is_empty()).collect())
     }
@@ -170,8 +170,8 @@ impl Section {
     pub(super) fn finish(self, faults: &mut Vec<ConfigFault>) {
         for key in self.table.keys() {
             let remedy = match nearest(key, &self.asked) {
-                Some(known) => format!("did you mean `{known}`? Else remove it"),
-                None => format!("remove it; known here: {}", self.asked.join(", ")),
+                Some(known) => format!("did you mean `{known}`? Otherwise remove it"),
+                None => format!("remove it; the known keys are: {}", self.asked.join(", ")),
             };
             self.fault(faults, key, "there is no such key", &remedy);
         }

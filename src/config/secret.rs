@@ -94,13 +94,13 @@ fn take_over(path: &Path, last: &mut Last) {
     match read(path) {
         Ok((value, stamp)) => {
             if value.expose_secret() != last.value.expose_secret() {
-                tracing::info!(file = %path.display(), "a secret was read again");
+                tracing::info!(file = %path.display(), "a secret was reloaded");
                 last.before = Some(std::mem::replace(&mut last.value, value));
             }
             last.stamp = stamp;
         }
         Err(problem) => {
-            tracing::warn!(file = %path.display(), problem, "a secret cannot be read again; the last one stays in force");
+            tracing::warn!(file = %path.display(), problem, "a secret cannot be reloaded; the last one stays in force");
         }
     }
 }
@@ -120,7 +120,7 @@ pub(super) fn usable(text: &str) -> Result<SecretString, String> {
         return Err("the secret is empty".to_owned());
     }
     if text.chars().any(char::is_control) {
-        return Err("the secret holds control characters".to_owned());
+        return Err("the secret contains control characters".to_owned());
     }
     Ok(SecretString::from(text.to_owned()))
 }

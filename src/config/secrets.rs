@@ -42,8 +42,8 @@ pub(super) fn optional(
         .map_err(|problem| {
             let remedy = match problem.as_str() {
                 "the secret is empty" => "put the secret there",
-                "the secret holds control characters" => "store it as one line",
-                _ => "name a readable file that holds only the secret",
+                "the secret contains control characters" => "store it as one line",
+                _ => "name a readable file that contains only the secret",
             };
             section.fault(faults, key, &problem, remedy);
         })

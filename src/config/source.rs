@@ -70,13 +70,14 @@ pub(super) fn read_all(
             let key = section.key("slug");
             let first = first_by_slug.entry(slug.clone()).or_insert_with(|| key.clone());
             if *first != key {
-                let problem = format!("`{slug}` is the slug of {first} already");
-                section.fault(faults, "slug", &problem, "give each source a slug of its own");
+                let problem = format!("{first} is already `{slug}`");
+                section.fault(faults, "slug", &problem, "give each source its own slug");
             }
         }
         if let Some(source) = read(&mut section, slug, input, faults) {
             if let Some(first) = sources.iter().position(|other| is_same_account(other, &source, input.providers)) {
-                let problem = format!("this is the account of sources[{first}] already, and would be counted twice");
+                let problem =
+                    format!("sources[{first}] already has this account, whose sessions would be counted twice");
                 section.fault(faults, "api_key_env", &problem, "remove one of the two");
             }
             sources.push(source);
@@ -114,7 +115,7 @@ fn read(
     let history_from = history_from(section, faults);
     let had_faults = faults.len();
     if section.has("api_key") {
-        section.fault(faults, "api_key", "a secret stands in the file", "use api_key_env or api_key_file");
+        section.fault(faults, "api_key", "the file contains a secret", "use api_key_env or api_key_file");
         let _ = section.text("api_key", faults);
     }
     let api_key = secrets::optional(section, "api_key", input.environment, faults);
@@ -163,7 +164,7 @@ fn slug(section: &mut Section, faults: &mut Vec<ConfigFault>) -> Option<SourceSl
     };
     let slug = SourceSlug::parse(&text);
     if slug.is_err() {
-        let problem = format!("`{text}` is no slug");
+        let problem = format!("`{text}` is not a slug");
         section.fault(faults, "slug", &problem, "use 1 to 40 of a-z, 0-9 and -, starting with a letter");
     }
     slug.ok()
@@ -199,7 +200,7 @@ fn base_url(
     let url = match reqwest::Url::from_str(text.trim()) {
         Ok(url) => url,
         Err(error) => {
-            section.fault(faults, "base_url", &format!("`{text}` is no address: {error}"), remedy);
+            section.fault(faults, "base_url", &format!("`{text}` is not an address: {error}"), remedy);
             return None;
         }
     };
@@ -211,9 +212,9 @@ fn base_url(
     let scheme_fits = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
     let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
     if !scheme_fits {
-        section.fault(faults, "base_url", "the credential would travel unencrypted", remedy);
+        section.fault(faults, "base_url", "the credential would be sent unencrypted", remedy);
     } else if !is_plain {
-        section.fault(faults, "base_url", "it holds a user, a password or a query", "leave these out");
+        section.fault(faults, "base_url", "it contains a user, a password or a query", "remove these");
     }
     Some(url)
 }
@@ -226,9 +227,9 @@ fn check_schedule(section: &Section, key: &str, schedule: &str, faults: &mut Vec
         return;
     }
     match crate::clock::parse_schedule(schedule) {
-        Err(error) => section.fault(faults, key, &format!("`{schedule}` is no schedule: {error}"), remedy),
+        Err(error) => section.fault(faults, key, &format!("`{schedule}` is not a schedule: {error}"), remedy),
         Ok(parsed) if parsed.find_next_occurrence(&time::sane_range().0, true).is_err() => {
-            section.fault(faults, key, &format!("`{schedule}` never comes"), remedy);
+            section.fault(faults, key, &format!("`{schedule}` never occurs"), remedy);
         }
         Ok(_) => {}
     }
@@ -240,7 +241,7 @@ fn history_from(section: &mut Section, faults: &mut Vec<ConfigFault>) -> DateTim
     let Some(text) = section.text("history_from", faults) else { return default };
     let midnight = |text: &str| time::from_text(&format!("{}T00:00:00Z", text.trim()));
     time::from_text(&text).or_else(|| midnight(&text)).unwrap_or_else(|| {
-        let problem = format!("`{text}` is no instant");
+        let problem = format!("`{text}` is not an instant");
         section.fault(faults, "history_from", &problem, "write it like 2026-01-01T00:00:00Z");
         default
     })
@@ -270,13 +271,13 @@ fn session_streams(section: &mut Section, faults: &mut Vec<ConfigFault>) -> Vec<
             streams.push(stream);
             continue;
         }
-        let some = || format!("name some of {}", names.join(", "));
+        let some = || format!("name one or more of {}", names.join(", "));
         let remedy = nearest(&word, &names).map_or_else(some, |name| format!("did you mean `{name}`?"));
         let problem = format!("there is no per-session stream `{word}`");
         section.fault(faults, "session_streams", &problem, &remedy);
     }
     if streams.contains(&Stream::Quality) && !streams.contains(&Stream::Participants) {
-        let problem = "`quality` is asked for by participant, and they are not fetched";
+        let problem = "`quality` is fetched by participant, and participants are not fetched";
         section.fault(faults, "session_streams", problem, "name `participants` too");
     }
     streams

@@ -16,7 +16,7 @@ pub(super) fn headers(credential: Credential, key: &SecretString, call: &str) ->
     let mut value = HeaderValue::from_str(&text).map_err(|_| PullError {
         kind: PullErrorKind::Auth,
         call: call.to_owned(),
-        detail: "the configured key holds characters that no header can carry".to_owned(),
+        detail: "the configured key contains characters that a header cannot contain".to_owned(),
         http_status: None,
     })?;
     value.set_sensitive(true);

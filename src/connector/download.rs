@@ -123,14 +123,20 @@ impl Downloader {
                 });
             }
             let wait = backoff(&self.dice, tries);
-            tracing::debug!(what, tries, wait_ms = wait.as_millis(), detail = failure.detail, "a file did not come");
+            tracing::debug!(
+                what,
+                tries,
+                wait_ms = wait.as_millis(),
+                detail = failure.detail,
+                "a download failed, retrying"
+            );
             sleep(wait).await;
         }
     }
 
     async fn try_fetch(&self, link: &str) -> Result<Download, Failure> {
         let started = Instant::now();
-        let mut url = Url::parse(link.trim()).map_err(|_| contract("it is no link"))?;
+        let mut url = Url::parse(link.trim()).map_err(|_| contract("it is not a link"))?;
         for _ in 0..=MAX_REDIRECTS {
             self.reach.check(&url).map_err(refused)?;
             let sent = timeout_at(started + self.limits.grace, self.http.get(url.clone()).send()).await;
@@ -139,14 +145,16 @@ impl Downloader {
             match status.as_u16() {
                 200 => return self.read(response, started).await,
                 301 | 302 | 303 | 307 | 308 => url = redirected(&url, &response)?,
-                403 | 404 | 410 => return Err(Failure::at(status, PullErrorKind::NotFound, "the link is dead")),
+                403 | 404 | 410 => {
+                    return Err(Failure::at(status, PullErrorKind::NotFound, "the link no longer works"));
+                }
                 408 | 425 | 429 | 500..=599 => {
                     return Err(Failure::at(status, PullErrorKind::Transient, &format!("status {status}")));
                 }
                 _ => return Err(Failure::at(status, PullErrorKind::Contract, &format!("status {status}"))),
             }
         }
-        Err(contract(&format!("the link leads over more than {MAX_REDIRECTS} redirects")))
+        Err(contract(&format!("the link has more than {MAX_REDIRECTS} redirects")))
     }
 
     async fn read(&self, mut response: Response, started: Instant) -> Result<Download, Failure> {
@@ -171,9 +179,9 @@ impl Downloader {
                     return Failure::at(status, PullErrorKind::OwnResources, "this machine has no memory left");
                 }
                 let detail = if error.is_timeout() {
-                    "the host fell silent"
+                    "the host stopped sending"
                 } else {
-                    "the file was cut, or its encoding is broken"
+                    "the file is truncated, or its encoding is broken"
                 };
                 Failure::at(status, PullErrorKind::Transient, detail)
             })?;
@@ -201,7 +209,7 @@ fn refused(refused: Refused) -> Failure {
 }
 
 fn late(status: Option<StatusCode>) -> Failure {
-    Failure { kind: PullErrorKind::Transient, detail: "the file came too slowly".to_owned(), status }
+    Failure { kind: PullErrorKind::Transient, detail: "the file arrived too slowly".to_owned(), status }
 }
 
 /// Reports only the class of an error, because its text may contain the address.
@@ -215,9 +223,9 @@ fn unreached(error: &reqwest::Error) -> Failure {
         return Failure { kind: PullErrorKind::OwnResources, detail, status: None };
     }
     let detail = match () {
-        () if error.is_timeout() => "the host did not answer in time",
+        () if error.is_timeout() => "the host did not respond in time",
         () if error.is_connect() => "the host could not be reached",
-        () => "the host did not answer",
+        () => "the host did not respond",
     };
     Failure { kind: PullErrorKind::Transient, detail: detail.to_owned(), status: None }
 }
@@ -225,5 +233,5 @@ fn unreached(error: &reqwest::Error) -> Failure {
 fn redirected(from: &Url, response: &Response) -> Result<Url, Failure> {
     let location = response.headers().get("location").and_then(|value| value.to_str().ok());
     let target = location.and_then(|location| from.join(location).ok());
-    target.ok_or_else(|| Failure::at(response.status(), PullErrorKind::Contract, "a redirect that leads nowhere"))
+    target.ok_or_else(|| Failure::at(response.status(), PullErrorKind::Contract, "the redirect has no usable target"))
 }

@@ -60,7 +60,7 @@ impl Default for HttpLimits {
 /// Makes the HTTP client shared by all API calls: one pool, no redirects, no proxy.
 ///
 /// Errors when the machine has no certificate store.
-#[expect(clippy::disallowed_methods, reason = "the one place that makes an HTTP client")]
+#[expect(clippy::disallowed_methods, reason = "the one place that creates an HTTP client")]
 pub fn http_client(limits: HttpLimits) -> Result<reqwest::Client, reqwest::Error> {
     // A second installation fails and is harmless: the first crypto provider stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -160,7 +160,7 @@ impl ApiClient {
                 }
                 _ => return Err(error),
             };
-            tracing::debug!(call, tries, wait_ms = wait.as_millis(), error = %error, "call failed, waiting");
+            tracing::debug!(call, tries, wait_ms = wait.as_millis(), error = %error, "call failed, retrying");
             tokio::time::sleep(wait).await;
         }
     }
@@ -247,7 +247,7 @@ impl ApiClient {
             return Err(fail(PullErrorKind::Transient, detail, Some(status)));
         }
         if !body.trim_start().starts_with(['{', '[']) {
-            let looks = if body.trim_start().starts_with('<') { "HTML" } else { "no JSON" };
+            let looks = if body.trim_start().starts_with('<') { "HTML" } else { "not JSON" };
             let detail = format!("status {status}, but the body is {looks} ({} bytes)", body.len());
             return Err(fail(PullErrorKind::Contract, detail, Some(status)));
         }

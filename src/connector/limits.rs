@@ -5,13 +5,16 @@
 //! call may be made. A [`Ledger`] stores this state: in this process ([`bucket`]) or where several instances share
 //! it. [`headers`] reads what the provider states about its limits.
 //!
-//! Callers of one process queue here, so that only the first of each priority asks the ledger. A call is taken only
-//! when it begins, never in advance, so that a refusal of another instance's call stops it in time.
+//! Callers of one process queue here. The first caller of each priority asks the ledger for all that wait behind
+//! it, so that many calls cost one round trip. A call is taken only when it begins, never in advance, so that a
+//! refusal of another instance's call stops it in time. Stated limits are written when they are news, or when calls
+//! grow short.
 
 pub mod bucket;
 pub mod headers;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -54,8 +57,10 @@ impl Priority {
 pub enum Decision {
     /// Call now.
     Granted {
-        /// Number of the call; grows with every grant of the budget.
+        /// Number of the first call taken; grows with every call of the budget.
         number: i64,
+        /// Number of calls taken, consecutively numbered.
+        count: i64,
     },
     /// A token is available after `wait`, unless a caller of higher priority takes it.
     Wait {
@@ -73,15 +78,15 @@ pub enum Decision {
 
 /// An error of the ledger itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the database could not be asked for the call budget: {0}")]
+#[error("the call budget in the database is unavailable: {0}")]
 pub struct LedgerError(pub String);
 
 /// Storage for the state of a budget. Rates follow the ledger's own clock; instants stated by a provider follow the
 /// callers' `now`.
 #[async_trait]
 pub trait Ledger: Send + Sync + std::fmt::Debug {
-    /// Takes a call, or returns how long to wait. Never waits itself.
-    async fn reserve(&self, priority: Priority, now: DateTime<Utc>) -> Result<Decision, LedgerError>;
+    /// Takes between one and `wanted` calls, or returns how long to wait. Never waits itself.
+    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError>;
 
     /// Stores what the answer to call `number` stated.
     async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) -> Result<(), LedgerError>;
@@ -101,17 +106,61 @@ pub enum Refusal {
 pub struct CallBudget {
     ledger: Arc<dyn Ledger>,
     /// One queue for each priority.
-    turns: [tokio::sync::Mutex<()>; 3],
+    queues: [Queue; 3],
+    /// The limits last written, and when.
+    written: Mutex<Option<(Instant, Observation)>>,
     /// A wait stated to this process; it is obeyed even when the ledger cannot be written.
     blocked_until: Mutex<Option<DateTime<Utc>>>,
     /// Last known time between two calls at the steady rate.
     spacing_ms: AtomicU64,
 }
 
+/// A call taken for a waiting caller must begin within this time, or it is lost.
+const TAKEN_FOR: Duration = Duration::from_millis(100);
+
+/// While half of a quota is left, answers that repeat the same limits are written once in this time.
+const WRITTEN_AGAIN: Duration = Duration::from_millis(200);
+
+/// The queue of one priority.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: AtomicI64,
+    turn: tokio::sync::Mutex<Option<Taken>>,
+}
+
+/// Calls that the previous first caller took for those behind it.
+#[derive(Debug)]
+struct Taken {
+    numbers: Range<i64>,
+    at: Instant,
+}
+
+/// A caller in a queue; dropping it leaves the queue, so it also does so when its wait is cancelled.
+struct Waiting<'a>(&'a AtomicI64);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicI64) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl CallBudget {
     /// Creates a budget whose state is stored in `ledger`.
     pub fn new(ledger: Arc<dyn Ledger>) -> Self {
-        Self { ledger, turns: Default::default(), blocked_until: Mutex::default(), spacing_ms: AtomicU64::new(0) }
+        Self {
+            ledger,
+            queues: Default::default(),
+            written: Mutex::default(),
+            blocked_until: Mutex::default(),
+            spacing_ms: AtomicU64::new(0),
+        }
     }
 
     /// Creates a budget for this process alone: this many calls a minute, and four fifths of each quota the
@@ -127,18 +176,32 @@ impl CallBudget {
             let wait = TimeDelta::from_std(wait).unwrap_or_else(|_| TimeDelta::zero());
             Refusal::Until(clock.now() + wait)
         };
-        let turn = timeout(self.patience(), self.turns[priority as usize].lock()).await;
-        let _turn = turn.map_err(|_| come_again(PATIENCE))?;
+        let queue = &self.queues[priority as usize];
+        let _waiting = Waiting::begin(&queue.waiting);
+        let turn = timeout(self.patience(), queue.turn.lock()).await;
+        let mut turn = turn.map_err(|_| come_again(PATIENCE))?;
+        let taken = turn.take().filter(|taken| taken.at.elapsed() < TAKEN_FOR);
+        if let Some(mut taken) = taken
+            && self.told_to_wait_until(clock.now()).is_none()
+            && let Some(number) = taken.numbers.next()
+        {
+            *turn = Some(taken);
+            return Ok(number);
+        }
         let mut waited_for = None;
         loop {
             let now = clock.now();
             let decision = if let Some(until) = self.told_to_wait_until(now) {
                 Decision::Blocked { until }
             } else {
-                self.ledger.reserve(priority, now).await.map_err(Refusal::Unknown)?
+                let wanted = queue.waiting.load(Ordering::Relaxed);
+                self.ledger.reserve(priority, wanted, now).await.map_err(Refusal::Unknown)?
             };
             let wait = match decision {
-                Decision::Granted { number } => return Ok(number),
+                Decision::Granted { number, count } => {
+                    *turn = Some(Taken { numbers: number + 1..number + count, at: Instant::now() });
+                    return Ok(number);
+                }
                 Decision::Wait { wait, spacing } => {
                     let spacing_ms = u64::try_from(spacing.as_millis()).unwrap_or(u64::MAX);
                     self.spacing_ms.store(spacing_ms, Ordering::Relaxed);
@@ -167,23 +230,27 @@ impl CallBudget {
         PATIENCE.max(Duration::from_millis(self.spacing_ms.load(Ordering::Relaxed)).saturating_mul(4))
     }
 
-    /// Stores what the answer to call `number` stated. If the ledger cannot be written now, later answers
-    /// write it.
+    /// Stores what the answer to call `number` stated. While calls are plentiful, an answer that repeats the limits
+    /// written a moment ago is not written. If the ledger cannot be written now, later answers write it.
     pub async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) {
-        if said.is_silent() {
+        if said.is_silent() || (said.leaves_half() && self.was_just_written(said)) {
             return;
         }
         if let Some(until) = said.blocked_until {
-            self.wait_until(until);
+            let mut blocked = self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
+            *blocked = (*blocked).max(Some(until));
         }
-        if let Err(error) = self.ledger.observe(number, said, now).await {
-            tracing::warn!(error = %error, "what a provider said about its limits could not be kept");
+        match self.ledger.observe(number, said, now).await {
+            Ok(()) => {
+                *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), said.clone()))
+            }
+            Err(error) => tracing::warn!(error = %error, "the limits that a provider stated could not be stored"),
         }
     }
 
-    fn wait_until(&self, until: DateTime<Utc>) {
-        let mut blocked = self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *blocked = (*blocked).max(Some(until));
+    fn was_just_written(&self, said: &Observation) -> bool {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.as_ref().is_some_and(|(at, last)| at.elapsed() < WRITTEN_AGAIN && last.states_the_same(said))
     }
 
     fn told_to_wait_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {

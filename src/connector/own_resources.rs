@@ -69,6 +69,6 @@ mod tests {
         for code in [111, 110, 104, 113] {
             assert!(!is_lacking(&Outer(io::Error::from_raw_os_error(code))), "{code}");
         }
-        assert!(!kept_from_connecting(&Outer(io::Error::other("no such host"))), "there are sockets enough");
+        assert!(!kept_from_connecting(&Outer(io::Error::other("no such host"))), "enough sockets are left");
     }
 }

@@ -238,7 +238,7 @@ impl<'a> Fields<'a> {
 
     /// Returns the record's own id, or a reject.
     pub fn required_id(&self, name: &str) -> Result<ProviderRecordId, Reject> {
-        let text = self.text(name).ok_or_else(|| self.reject("missing_field", name, "there is no id", None))?;
+        let text = self.text(name).ok_or_else(|| self.reject("missing_field", name, "the id is missing", None))?;
         ProviderRecordId::parse(&text).map_err(|error| self.reject("unusable_id", name, &error.to_string(), None))
     }
 
@@ -246,9 +246,9 @@ impl<'a> Fields<'a> {
     pub fn required_instant(&self, name: &str, id: &ProviderRecordId) -> Result<DateTime<Utc>, Reject> {
         self.instant(name).ok_or_else(|| {
             if self.text(name).is_some() {
-                self.reject("unreadable_time", name, "the value is no instant between 2000 and 2100", Some(id))
+                self.reject("unreadable_time", name, "the value is not an instant between 2000 and 2100", Some(id))
             } else {
-                self.reject("missing_field", name, "there is no value", Some(id))
+                self.reject("missing_field", name, "the value is missing", Some(id))
             }
         })
     }

@@ -104,7 +104,7 @@ impl Display {
                 let Some(bar) = bars.get(&run.source).filter(|bar| !bar.is_finished()) else { continue };
                 bar.set_position(u64::try_from(run.inserted_count).unwrap_or(0).max(bar.position()));
                 if let (Some(_), Some(verdict)) = (run.finished_at, &run.verdict) {
-                    let known = if run.inserted_count == 0 { ", all known already" } else { "" };
+                    let known = if run.inserted_count == 0 { ", all stored already" } else { "" };
                     bar.finish_with_message(format!("{verdict}{known}"));
                     if !is_terminal {
                         println!("  {:<16} {verdict}: {} new sessions{known}", run.source, run.inserted_count);
@@ -112,8 +112,10 @@ impl Display {
                 }
             }
             if bars.values().all(ProgressBar::is_finished) {
-                println!("\nLoaded in {:.1} s. It goes on every 15 seconds.", started.elapsed().as_secs_f64());
-                println!("What is behind each meeting (people, chat, transcript, quality) follows within minutes.");
+                println!("\nLoaded in {:.1} s. Polling continues every 15 seconds.", started.elapsed().as_secs_f64());
+                println!(
+                    "The artifacts of each meeting (participants, chat, transcript, quality) follow within minutes."
+                );
                 return Ok(runs.iter().map(|run| run.run_id).max().unwrap_or(0));
             }
             tokio::time::sleep(FIRST_LOAD_TICK).await;
@@ -148,7 +150,7 @@ impl Display {
             "  {} -c 'select provider, count(*), round(sum(minutes_consumed), 2) from analytics.sessions group by 1'",
             self.psql
         );
-        println!("\nWhat changes from here on:\n");
+        println!("\nChanges from now on:\n");
     }
 }
 

@@ -88,7 +88,7 @@ pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::R
     let folder = home.folder().to_owned();
     drop(home);
     driven?;
-    println!("\nStopped. The data stays ({}); the next start goes on from there.", folder.display());
+    println!("\nStopped. The data stays ({}); the next start continues from there.", folder.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -123,7 +123,7 @@ impl Home {
         let others = source::slugs(&pool).await?.into_iter().find(|slug| !slug.ends_with("-demo"));
         if let Some(other) = others {
             bail!(
-                "the database in DATABASE_URL holds the source `{other}`: the demo does not touch it, name another or none"
+                "the database in DATABASE_URL contains the source `{other}`: the demo does not use it; give another database or none"
             );
         }
         if let Self::Private(server) = self {
@@ -189,7 +189,7 @@ fn world_made_at(data_dir: &Path, now: DateTime<Utc>) -> anyhow::Result<DateTime
     {
         return Ok(made_at);
     }
-    std::fs::create_dir_all(data_dir).with_context(|| format!("{} cannot be made", data_dir.display()))?;
+    std::fs::create_dir_all(data_dir).with_context(|| format!("{} cannot be created", data_dir.display()))?;
     std::fs::write(&path, now.to_rfc3339()).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(now)
 }

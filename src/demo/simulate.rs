@@ -133,7 +133,10 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<ExitCode> {
         println!("{name:<12} http://{address}   its own totals: curl -s http://{address}/truth");
     }
     if let Some(address) = providers.files_address() {
-        println!("{:<12} http://{address}   files of meetings, by the links RealtimeKit gives; no key", "its files");
+        println!(
+            "{:<12} http://{address}   files of meetings, through the links that RealtimeKit returns; no key",
+            "its files"
+        );
     }
     println!("the key of all three is {API_KEY}");
     if let Some(path) = &args.write_config {

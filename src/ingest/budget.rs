@@ -32,11 +32,11 @@ pub struct SharedLedger {
 
 #[async_trait]
 impl Ledger for SharedLedger {
-    async fn reserve(&self, priority: Priority, now: DateTime<Utc>) -> Result<Decision, LedgerError> {
+    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError> {
         let (began, mut wait) = (Instant::now(), FIRST_WAIT);
         // an unavailable database is waited for as when a page is saved: the provider is not at fault
         let reservation = loop {
-            match budget::reserve(&self.pool, &self.key, priority.as_str(), now).await {
+            match budget::reserve(&self.pool, &self.key, priority.as_str(), wanted, now).await {
                 Err(error) if error.is_transient() && began.elapsed() < PATIENCE => {
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
@@ -45,7 +45,7 @@ impl Ledger for SharedLedger {
             }
         };
         Ok(match reservation.ok_or_else(|| LedgerError("it is not registered".to_owned()))? {
-            Reservation::Granted(number) => Decision::Granted { number },
+            Reservation::Granted { number, count } => Decision::Granted { number, count },
             Reservation::Wait { wait_us, spacing_us } => {
                 Decision::Wait { wait: micros(wait_us), spacing: micros(spacing_us) }
             }

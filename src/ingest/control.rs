@@ -75,7 +75,7 @@ pub(super) async fn watch(poller: Arc<Poller>, bells: Bells) {
                 }
             }
             // schedules continue without it, and the pollers report that the database is unavailable
-            Err(error) => tracing::debug!(cause = error.cause(), "what is to run now could not be read"),
+            Err(error) => tracing::debug!(cause = error.cause(), "requests to run now could not be read"),
         }
     }
 }

@@ -17,8 +17,8 @@ pub(super) const CLASS: &str = "schema_drift";
 
 /// Advice for the operator.
 pub(super) const ADVICE: &str = "The provider no longer sends a documented field; stored values stay, and new ones are \
-                                 missing. Compare the provider's API with this version. Once the field is back, all that \
-                                 was listed without it is read again by itself; if it is gone for good, name it in \
+                                 missing. Compare the provider's API with this version. Once the field is back, the \
+                                 records without it are read again automatically; if it is gone for good, name it in \
                                  dropped_fields of the source.";
 
 impl Run<'_> {
@@ -62,7 +62,7 @@ fn sentence(field: &MissingField) -> String {
     );
     if !field.unknown_fields.is_empty() {
         // writing to a string cannot fail
-        let _ = write!(text, " (unknown fields that came since: {})", field.unknown_fields.join(", "));
+        let _ = write!(text, " (unknown fields received since: {})", field.unknown_fields.join(", "));
     }
     text
 }

@@ -81,7 +81,7 @@ async fn keep_lease(pool: PgPool, lease: Lease, tell: watch::Sender<Instant>) {
                 usual
             }
             Ok(Err(error @ StoreError::LeaseLost { .. })) => {
-                tracing::warn!(cause = error.cause(), "a lease is somebody else's");
+                tracing::warn!(cause = error.cause(), "another poller holds the lease");
                 tell.send_replace(Instant::now());
                 return;
             }

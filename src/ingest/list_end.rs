@@ -131,9 +131,9 @@ impl ListEnd {
             _ => return None,
         };
         if !self.cursors.insert(next.clone()) {
-            self.guard = Some("the provider's page tokens run in a circle".to_owned());
+            self.guard = Some("the provider's page tokens form a cycle".to_owned());
         } else if self.empty_pages >= MAX_EMPTY_PAGES {
-            self.guard = Some("the provider sends empty pages without end in sight".to_owned());
+            self.guard = Some("the provider keeps sending empty pages".to_owned());
         } else if self.page_count >= MAX_PAGES {
             self.guard = Some(format!("the list did not end within {MAX_PAGES} pages"));
         }
@@ -147,7 +147,7 @@ impl ListEnd {
             return false;
         }
         if self.is_overdue() {
-            self.guard = Some("the provider repeated a page without end in sight".to_owned());
+            self.guard = Some("the provider keeps repeating a page".to_owned());
         }
         true
     }
@@ -223,11 +223,11 @@ impl ListEnd {
         let refusal = self.refusal.as_ref().map(|refusal| format!(", then refused the next page ({refusal})"));
         match self.counted.total {
             Some(total) if distinct < total => Some(format!(
-                "the provider counts {total} records, the list held {distinct} distinct ones{}",
+                "the provider counts {total} records, the list contains {distinct} distinct ones{}",
                 refusal.unwrap_or_default()
             )),
             _ if self.counted.has_shrunk && !self.counted.is_refuted => {
-                Some("records vanished while the list was read".to_owned())
+                Some("records disappeared while the list was read".to_owned())
             }
             _ => None,
         }
@@ -236,7 +236,8 @@ impl ListEnd {
     /// Describes the missing confirmation: without a count, a truncated list looks like a complete one.
     fn unconfirmed(&self) -> Option<String> {
         let is_confirmed = self.is_counted() || self.read_before == Some(self.reading);
-        (!is_confirmed).then(|| "the provider does not count, and no second reading held the same records".to_owned())
+        (!is_confirmed)
+            .then(|| "the provider returns no count, and no second reading returned the same records".to_owned())
     }
 
     /// Returns why the list may be longer than what was read; `None`: it was read to its end.

@@ -211,7 +211,7 @@ async fn run(
     let is_by_creation = lists_by_creation(&facts::facts(&poller.pool, source.id).await?);
     let targets = plan::targets(poller, source, stream, &policy, is_by_creation).await?;
     let mut run = Run::start(poller, source, lease, &targets.present).await?;
-    run.doubts.extend(taken_back.map(|end| format!("a claim up to {end}, in the future, was taken back")));
+    run.doubts.extend(taken_back.map(|end| format!("a completeness window up to {end}, in the future, was trimmed")));
     let mut outcome = run.cover(&targets.in_order(), &policy).await;
     // a list that cannot be read to its end must not keep live sessions live for ever
     if let OpenSet::ByDetail { settling } = policy.open_set

@@ -32,7 +32,7 @@ where
             Err(error) if error.is_transient() && started.elapsed() < WRITE_PATIENCE => error,
             other => return other,
         };
-        tracing::warn!(source = %source.slug, cause = error.cause(), "the database is away, trying again");
+        tracing::warn!(source = %source.slug, cause = error.cause(), "the database is unavailable, retrying");
         cap = cap.saturating_mul(2).min(LONGEST_WRITE_WAIT);
         tokio::select! {
             // a cancelled caller does not wait for the database

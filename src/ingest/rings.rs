@@ -71,10 +71,10 @@ impl Run<'_> {
         self.persist(|| ring::finish(pool, &self.hold, &finished, now)).await.map_err(Halt::Store)?;
         let found = std::mem::replace(&mut self.doubts, doubts);
         if let Some(error) = &trouble {
-            tracing::info!(source = %self.source.slug, error = %error, "rings are read on by the next run");
+            tracing::info!(source = %self.source.slug, error = %error, "the next run continues to read the rings");
         }
         let why = trouble.as_ref().map(PullError::to_string).or_else(|| found.first().cloned());
-        let why = why.unwrap_or_else(|| "it holds more than the runs since could read".to_owned());
+        let why = why.unwrap_or_else(|| "it holds more records than the runs since then could read".to_owned());
         self.doubts.extend(unfinished.into_iter().map(|(ring, at)| {
             format!("the {ring} ring is due since {} and was not read to its end: {why}", at.to_rfc3339())
         }));

@@ -185,7 +185,7 @@ impl Run<'_> {
         if statistics::are_due(&before, &self.progress)
             && let Err(error) = statistics::refresh(&self.poller.pool, self.progress.inserted_count).await
         {
-            tracing::debug!(error = ?error, "statistics stay as they are");
+            tracing::debug!(error = ?error, "planner statistics were not refreshed");
         }
     }
 

@@ -96,7 +96,7 @@ impl Schedule {
         };
         // a slower worker still holds its lease, which makes the new worker wait
         if tokio::time::timeout(PATIENCE, all_ended).await.is_err() {
-            tracing::warn!("workers of sources that changed take long to end");
+            tracing::warn!("the workers of changed sources have not ended in time");
         }
         for source in sources {
             if !self.workers.contains_key(&source.id) {
@@ -136,7 +136,7 @@ impl Schedule {
     /// Ends the ticks. The tracker waits for running polls.
     pub async fn stop(mut self) {
         if let Err(error) = self.scheduler.shutdown().await {
-            tracing::warn!(error = %error, "the ticks could not be stopped");
+            tracing::warn!(error = %error, "the scheduler could not be stopped");
         }
     }
 }

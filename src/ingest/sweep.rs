@@ -56,7 +56,7 @@ impl Run<'_> {
             source = %self.source.slug,
             missing = missing.len(),
             stored = of,
-            "most stored sessions are missing at the provider: none is taken for deleted; is it the same account?"
+            "most stored sessions are missing at the provider: none counts as deleted; is it the same account?"
         );
         Vec::new()
     }

@@ -94,7 +94,7 @@ impl Trace {
             .or_else(|| self.end.doubt().filter(|_| self.end.is_guarded() || self.end.miscount().is_some()))
             .or_else(|| self.misread())
             .or_else(|| self.end.doubt())
-            .or_else(|| is_ahead.then(|| "the provider's clock lies before this range".to_owned()));
+            .or_else(|| is_ahead.then(|| "the provider's clock is before this range".to_owned()));
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let distinct_count = number(self.end.distinct());
         Finding { window, doubt, provider_total: self.end.total().map(number), distinct_count }

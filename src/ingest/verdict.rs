@@ -43,11 +43,11 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
     match outcome {
         Err(Halt::Cancelled) => finish(
             Verdict::Cancelled,
-            Some("the service was stopped, or its settings changed; the next run goes on".to_owned()),
+            Some("the service was stopped, or its settings changed; the next run continues".to_owned()),
             None,
         ),
         Err(Halt::Store(StoreError::Paused { .. })) => {
-            let reason = "an operator paused the stream; what was saved stays, and the next run goes on from there";
+            let reason = "an operator paused the stream; saved pages stay, and the next run continues from there";
             finish(Verdict::Cancelled, Some(reason.to_owned()), None)
         }
         Err(Halt::Store(error)) => {
@@ -58,7 +58,7 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
                 StoreError::Database { .. } | StoreError::Paused { .. } => "database",
             };
             let detail = error.cause();
-            tracing::error!(detail, "a run ended at the database");
+            tracing::error!(detail, "a run ended with a database error");
             finish(Verdict::Failed, Some(detail.clone()), Some((class.to_owned(), detail)))
         }
         Err(Halt::SameAccount(detail)) => {
@@ -91,19 +91,19 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
 pub(super) fn advice_for(class: &str) -> Option<&'static str> {
     match class {
         "incomplete" => Some(
-            "What came is stored, and nothing beyond what is proven is claimed. It is read again by itself; if it lasts, \
-             compare the provider's own count.",
+            "The received records are stored, and only proven ranges count as complete. The range is read again \
+             automatically; if this persists, compare the provider's own count.",
         ),
         drift::CLASS => Some(drift::ADVICE),
         "same_account" => Some(
-            "Nothing of the source is stored while its account is stored under another slug; the error says how to go on.",
+            "Nothing of the source is stored while its account is stored under another slug; the error names the way out.",
         ),
-        "lease_lost" => {
-            Some("Another poller took the stream over; if that happens often, processes are paused or starved.")
+        "lease_lost" => Some(
+            "Another poller took over the stream; if this happens often, processes are suspended or short of CPU time.",
+        ),
+        "outdated" => {
+            Some("The poller was suspended between the request and saving its page; the next run reads the page again.")
         }
-        "outdated" => Some(
-            "The poller slept between asking and saving, as a suspended machine does; the next run reads it again.",
-        ),
         "crashed" => Some("The poller was killed or ran out of memory; look at its log. Nothing is lost."),
         _ => None,
     }

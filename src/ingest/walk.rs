@@ -139,7 +139,7 @@ impl Run<'_> {
                 }
             };
             if finding.doubt.is_some() && walks < MAX_WALKS {
-                tracing::info!(source = %self.source.slug, %window, doubt = finding.doubt, "walking again");
+                tracing::info!(source = %self.source.slug, %window, doubt = finding.doubt, "reading the window again");
                 continue;
             }
             if is_miscount && window.span() > SHORTEST_SPLIT && self.cuts_left > 0 {

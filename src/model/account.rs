@@ -6,6 +6,6 @@ pub fn way_out(stored: &str, wanted: &str) -> String {
     format!(
         "keep the slug `{stored}`, or run `tributary sources rename {stored} {wanted}`, which keeps everything under the \
          new name; where both hold data, `tributary sources merge {stored} {wanted}`; or `tributary sources remove \
-         {stored}`, which deletes what is stored. Each prints what it would do, and does it with --yes"
+         {stored}`, which deletes the stored data. Each prints its changes, and makes them with --yes"
     )
 }

@@ -43,7 +43,7 @@ pub struct ArtifactRequest<'a> {
 }
 
 /// The content of an artifact.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, boxed in its answer")]
+#[expect(clippy::large_enum_variant, reason = "one exists at a time, boxed in its answer")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Artifact {
     /// A page of participants.

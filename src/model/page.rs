@@ -153,7 +153,7 @@ pub struct Count {
 impl Count {
     /// Creates a count from the total of a response, if it had one.
     pub fn of(total: Option<u64>) -> Self {
-        Self { total, why_not: total.is_none().then_some("the provider's answer holds no count that can be read") }
+        Self { total, why_not: total.is_none().then_some("the provider's response contains no readable count") }
     }
 }
 

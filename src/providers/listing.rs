@@ -196,7 +196,7 @@ pub(super) fn write_position(position: &impl Serialize) -> Cursor {
 /// Reads a position back; `None` is the first page. Errors where it is not one of this connector's.
 pub(super) fn read_position<T: DeserializeOwned>(cursor: Option<&Cursor>) -> Result<Option<T>, PullError> {
     let read = cursor.map(|cursor| serde_json::from_str(&cursor.0)).transpose();
-    read.map_err(|_| PullError::contract("cursor", "this is no position of this provider's list"))
+    read.map_err(|_| PullError::contract("cursor", "not a position in this provider's list"))
 }
 
 /// Returns the range to list for `window`. No vendor documents whether the ends of a range are included, so the range
@@ -219,7 +219,7 @@ pub(super) fn millis_up(at: DateTime<Utc>) -> String {
 
 /// Creates the check report for a received answer.
 pub(super) fn check_report(listing: &Listing, now: DateTime<Utc>, findings: &[(&str, String)]) -> CheckReport {
-    let total = listing.total.map_or_else(|| "not said".to_owned(), |total| total.to_string());
+    let total = listing.total.map_or_else(|| "not stated".to_owned(), |total| total.to_string());
     let all = findings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     CheckReport {
         clock_skew_seconds: listing.provider_now.map(|at| (at - now).num_seconds()),

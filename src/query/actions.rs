@@ -19,8 +19,8 @@ pub struct Action {
     /// `generate_summary` or `start_streaming_session`.
     #[schema(example = "generate_summary")]
     pub kind: String,
-    /// `started` (under way), `succeeded`, `refused` (nothing was started), `postponed` (nothing was started; ask
-    /// again) or `unknown` (it may have been started: look at the provider before asking again).
+    /// `started` (under way), `succeeded`, `refused` (nothing was started), `postponed` (nothing was started; retry
+    /// later) or `unknown` (it may have been started: check at the provider before you retry).
     #[schema(example = "succeeded")]
     pub state: String,
     /// Slug of the source.
@@ -29,7 +29,7 @@ pub struct Action {
     /// Kind of platform.
     #[schema(example = "realtimekit")]
     pub provider: String,
-    /// Our number for the session; null: not polled yet, or there is none.
+    /// Number of the session; null: not polled yet, or there is none.
     pub session_id: Option<i64>,
     /// The provider's id of the session; null: there is none.
     pub provider_session_id: Option<String>,
@@ -38,11 +38,11 @@ pub struct Action {
     pub requested_by: String,
     /// Id of the request, also in the log.
     pub request_id: String,
-    /// When the call was requested.
+    /// Time at which the call was requested.
     pub started_at: DateTime<Utc>,
-    /// When the outcome became known; null: it is not known.
+    /// Time at which the outcome became known; null: it is not known.
     pub ended_at: Option<DateTime<Utc>>,
-    /// The provider's HTTP status; null: the provider gave no answer.
+    /// The provider's HTTP status; null: the provider did not respond.
     pub http_status: Option<i32>,
     /// Class of the error.
     pub error_class: Option<String>,

@@ -64,7 +64,7 @@ pub struct Availability {
     /// others; null: no problem, or not tried.
     #[schema(example = "not_found")]
     pub reason: Option<String>,
-    /// When the part is tried next; null: no further try is planned.
+    /// Time at which the part is tried next; null: no further try is planned.
     pub next_try_at: Option<DateTime<Utc>>,
 }
 
@@ -81,7 +81,7 @@ pub struct Parts {
     pub source_id: i32,
     /// The session.
     pub session_id: i64,
-    /// When the session began.
+    /// Time at which the session began.
     pub started_at: DateTime<Utc>,
     message_support: String,
     has_message_count: bool,

@@ -27,17 +27,17 @@ pub struct Backfill {
     /// `running`, `paused`, `done` (every unit is proven), `failed` (some units are not) or `cancelled`.
     #[schema(example = "running")]
     pub state: String,
-    /// Why the backfill failed.
+    /// Reason for the failure.
     pub reason: Option<String>,
     /// First instant of the range, by creation of sessions.
     pub range_from: DateTime<Utc>,
     /// First instant after it.
     pub range_to: DateTime<Utc>,
-    /// Who requested it: address of the caller, or user and host of the command line.
+    /// Requester: address of the caller, or user and host of the command line.
     pub requested_by: String,
-    /// When it was requested.
+    /// Time at which it was requested.
     pub created_at: DateTime<Utc>,
-    /// When it ended; null: it has not.
+    /// Time at which it ended; null: it has not ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// Units in all. Grows when units with too many records are split.
     pub unit_count: i64,
@@ -59,7 +59,7 @@ pub struct Backfill {
     pub unchanged_count: i64,
     /// Records that could not be normalized.
     pub rejected_count: i64,
-    /// No unit is tried before this instant, because the provider asked to wait; null: no unit waits.
+    /// No unit is tried before this instant, because the provider requested a wait; null: no unit waits.
     pub waits_until: Option<DateTime<Utc>>,
     /// Estimated seconds left, from the share of the range done since the backfill was last started or resumed; null:
     /// it is not running, or nothing has been done yet.
@@ -90,7 +90,7 @@ pub struct BackfillUnit {
     pub provider_total: Option<i64>,
     /// Distinct records read.
     pub distinct_count: Option<i64>,
-    /// Why it is not proven.
+    /// Reason why it is not proven.
     pub doubt: Option<String>,
 }
 

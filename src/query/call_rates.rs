@@ -37,7 +37,7 @@ pub async fn list(pool: &PgPool, now: DateTime<Utc>) -> Result<BTreeMap<i32, Cal
     )
     .fetch_all(pool)
     .await
-    .map_err(reading("how many calls sources may make"))?;
+    .map_err(reading("the call rates of the sources"))?;
     let rates = rows.into_iter().map(|row| {
         let own = f64::from(row.requests_per_minute);
         let stated = row.stated_per_minute;

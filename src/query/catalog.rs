@@ -19,13 +19,13 @@ use crate::query::{ReadError, reading};
 /// A source that is, or once was, configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// Our number for it.
+    /// Its number.
     pub source_id: i32,
     /// Its slug.
     pub source: String,
     /// Kind of platform.
     pub provider: String,
-    /// What its metered minutes measure; `None`: it meters nothing.
+    /// Basis of its metered minutes; `None`: it meters nothing.
     pub minutes_basis: Option<String>,
     /// Whether it reports if a conversation was resolved.
     pub has_outcomes: bool,
@@ -74,7 +74,7 @@ pub struct StreamState {
     /// The oldest instant at which the state of the stored records was last checked, over the requested range or all
     /// history; `None`: some of it was never checked again.
     pub state_as_of: Option<DateTime<Utc>>,
-    /// When a run last ended complete.
+    /// Time at which a run last ended complete.
     pub last_success_at: Option<DateTime<Utc>>,
     /// Verdict of the last run, or `never_ran`.
     pub last_verdict: String,

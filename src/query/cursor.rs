@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {
     /// Not a cursor of this list.
-    #[error("This is not a cursor of this list; take it from page.next as it is")]
+    #[error("This is not a cursor of this list; use page.next unchanged")]
     Unreadable,
     /// A cursor of another request.
-    #[error("The cursor belongs to another question: keep all parameters but limit, or start again without it")]
+    #[error("The cursor belongs to another query: repeat all parameters except limit, or start again without a cursor")]
     OtherQuestion,
 }
 

@@ -28,12 +28,12 @@ pub struct Drift {
     /// JSON pointer into the record, without list positions; empty: the whole record, or its envelope.
     #[schema(example = "/status/closed_by")]
     pub path: String,
-    /// The value, if it is a word of a closed list, or what is wrong with it; null: it may be personal and is only in
+    /// The value, if it is a word of a closed list, or its fault; null: it may be personal and is only in
     /// the raw records.
     pub value: Option<String>,
-    /// When it was first seen.
+    /// Time at which it was first seen.
     pub first_seen_at: DateTime<Utc>,
-    /// When it was last seen in a new or changed record.
+    /// Time at which it was last seen in a new or changed record.
     pub last_seen_at: DateTime<Utc>,
     /// Number of records with distinct content that contained it.
     #[schema(example = 12)]
@@ -46,7 +46,7 @@ pub const KINDS: [&str; 5] = ["unknown_field", "unknown_value", "unreadable_valu
 /// Sort key of a line in the list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DriftKey {
-    /// When it was first seen.
+    /// Time at which it was first seen.
     pub first_seen_at: DateTime<Utc>,
     /// Source, stream, kind, path and value.
     pub name: (String, String, String, String, String),
@@ -101,5 +101,5 @@ pub async fn list(
         sql.push(")))");
     }
     sql.push(" order by first_seen_at desc, source, stream, kind, path, coalesce(value, '') limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await.map_err(reading("what nobody expected"))
+    sql.build_query_as().fetch_all(pool).await.map_err(reading("the unknown provider values"))
 }

@@ -10,29 +10,29 @@ use utoipa::ToSchema;
 use crate::query::catalog::{Catalog, Source, StreamState};
 use crate::query::range::TimeRange;
 
-/// Whether the data behind an answer are up to date.
+/// Whether the data behind a response are up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FreshnessState {
-    /// All streams behind the answer are proven complete, over the requested range, up to a short while ago.
+    /// All streams behind the response are proven complete, over the requested range, up to a short while ago.
     Fresh,
     /// At least one stream is not.
     Stale,
 }
 
-/// Completeness of the data behind an answer.
+/// Completeness of the data behind a response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Freshness {
     /// `stale` if a stream is further behind than allowed.
     pub state: FreshnessState,
     /// Everything before this instant is stored, over all streams involved and since their history begins; null: one
-    /// of them has proven nothing yet. Ranges that an operator accepts do not hold it back.
+    /// of them has no proven range yet. Ranges that an operator accepts do not delay it.
     pub complete_through: Option<DateTime<Utc>>,
     /// The oldest instant at which the state of the stored records was last checked, over the requested range and all
     /// streams involved: outcomes, ends and minutes that changed later may not be stored yet. Null: unknown for some
     /// of the records.
     pub state_as_of: Option<DateTime<Utc>>,
-    /// How far the requested range is proven, over all streams involved; it decides `state`. Absent: no range was
+    /// Completeness of the requested range, over all streams involved; it decides `state`. Absent: no range was
     /// requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<RangeProof>,
@@ -61,18 +61,18 @@ pub struct StreamFreshness {
     /// The oldest instant at which the state of the stored records was last checked, over the requested range; null:
     /// unknown for some of the records.
     pub state_as_of: Option<DateTime<Utc>>,
-    /// How far the requested range is proven. Absent: no range was requested, or the history of the source begins
+    /// Completeness of the requested range. Absent: no range was requested, or the history of the source begins
     /// after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<RangeProof>,
-    /// When a run last ended complete; null: never.
+    /// Time at which a run last ended complete; null: never.
     pub last_success_at: Option<DateTime<Utc>>,
     /// `complete`, `incomplete`, `failed`, `rate_limited`, `cancelled` or `never_ran`.
     #[schema(example = "complete")]
     pub last_verdict: String,
 }
 
-/// How far a range is proven complete.
+/// Completeness of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RangeProof {
     /// Everything in the range before this instant is stored; null: its beginning is not proven.

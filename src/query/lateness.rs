@@ -11,13 +11,13 @@ use crate::query::{ReadError, reading};
 /// Lateness of a source's records in the last 14 days.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Lateness {
-    /// How far each poll reaches back behind the proven range, seconds; null: never polled.
+    /// Overlap of each poll with the proven range, seconds; null: never polled.
     #[schema(example = 3600)]
     pub overlap_seconds: Option<i64>,
     /// The longest delay with which a session appeared in a range already proven complete, seconds; null: none did.
     /// Polls reach back at least this far.
     pub latest_arrival_seconds: Option<i64>,
-    /// Sessions that appeared later than any poll reaches back; found by reading old ranges again.
+    /// Sessions that appeared later than the overlap of any poll; found by reading old ranges again.
     pub found_later_count: i64,
     /// The longest time after its end at which a session still changed, seconds; null: none did.
     pub latest_change_seconds: Option<i64>,
@@ -41,7 +41,7 @@ pub async fn list(pool: &PgPool, today: chrono::NaiveDate) -> Result<BTreeMap<i3
     )
     .fetch_all(pool)
     .await
-    .map_err(reading("how late records come"))?;
+    .map_err(reading("the lateness of records"))?;
     let lateness = rows.into_iter().map(|row| {
         let lateness = Lateness {
             overlap_seconds: row.overlap_seconds.and_then(|text| text.parse().ok()),

@@ -20,7 +20,7 @@ pub const KINDS: [&str; 4] = ["active", "consumed", "participant", "wall_clock"]
 /// Minutes of one kind of one session.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct LedgerLine {
-    /// When the session began.
+    /// Time at which the session began.
     pub started_at: DateTime<Utc>,
     /// The session.
     #[schema(example = 42)]
@@ -33,11 +33,11 @@ pub struct LedgerLine {
     pub provider: String,
     /// The provider's id, unchanged.
     pub provider_session_id: String,
-    /// `consumed` (what the provider meters), `wall_clock` (start to end), `participant` (sum of the presences) or
+    /// `consumed` (metered by the provider), `wall_clock` (start to end), `participant` (sum of the presences) or
     /// `active` (gaps between messages, five minutes each at most).
     #[schema(example = "consumed")]
     pub minutes_kind: String,
-    /// What they measure: `participant_time`, `session_time`, `elapsed` or `activity`. Do not add different bases
+    /// Basis of the minutes: `participant_time`, `session_time`, `elapsed` or `activity`. Do not add different bases
     /// without saying so.
     #[schema(example = "participant_time")]
     pub minutes_basis: String,
@@ -54,7 +54,7 @@ pub struct LedgerLine {
     pub rounded_minutes: Option<Unrounded>,
     /// Metered minutes minus the sum of the presences, signed; null: not applicable, or unknown.
     pub difference_minutes: Option<Unrounded>,
-    /// Why they differ: `still_live`, `rounding`, `participants_missing` or `other`.
+    /// Reason for the difference: `still_live`, `rounding`, `participants_missing` or `other`.
     pub difference_class: Option<String>,
 }
 

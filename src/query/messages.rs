@@ -18,7 +18,7 @@ pub struct Message {
     pub provider_message_id: String,
     /// Position in the provider's order, from 0.
     pub position: i32,
-    /// When it was sent; null: the provider gave no readable time.
+    /// Time at which it was sent; null: the provider gave no readable time.
     pub sent_at: Option<DateTime<Utc>>,
     /// `user`, `assistant`, `participant` (of a meeting) or `unknown`.
     #[schema(example = "user")]
@@ -62,5 +62,5 @@ pub async fn list(
     )
     .fetch_all(pool)
     .await
-    .map_err(reading("messages"))
+    .map_err(reading("the messages"))
 }

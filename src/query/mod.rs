@@ -46,7 +46,7 @@ pub mod zones;
 /// Reasons why a query failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The database did not answer, or not in time.
+    /// The database did not respond, or not in time.
     #[error("could not read {what}")]
     Database {
         /// The data being read.
@@ -55,10 +55,10 @@ pub enum ReadError {
         #[source]
         source: sqlx::Error,
     },
-    /// More rows than an answer may have.
-    #[error("the answer would have {rows} rows; {max} are allowed")]
+    /// More rows than a response may have.
+    #[error("the response would have {rows} rows; at most {max} are allowed")]
     TooManyRows {
-        /// Rows of the answer.
+        /// Rows of the response.
         rows: usize,
         /// Most rows allowed.
         max: usize,

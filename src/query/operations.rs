@@ -13,7 +13,7 @@ pub struct Operation {
     /// Number of the command; increases.
     #[schema(example = 12)]
     pub operation_id: i64,
-    /// When it was requested.
+    /// Time at which it was requested.
     pub requested_at: DateTime<Utc>,
     /// `pause`, `resume`, `run`, `replay`, `backfill` and others to come.
     #[schema(example = "pause")]
@@ -26,7 +26,7 @@ pub struct Operation {
     pub stream: Option<String>,
     /// Further detail: the number of a reject, or a range of time; null: none.
     pub target: Option<String>,
-    /// Who requested it: address of the caller, or user and host of the command line.
+    /// Requester: address of the caller, or user and host of the command line.
     #[schema(example = "127.0.0.1:50214")]
     pub requested_by: String,
     /// Id of the request, also in the log; null: requested on the command line.

@@ -15,7 +15,7 @@ use crate::query::{ReadError, reading};
 /// One presence of a person in a session.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Participant {
-    /// Our number for the presence.
+    /// Number of the presence.
     pub participant_id: i64,
     /// The provider's id of the presence; new on each join.
     pub provider_participant_id: String,
@@ -29,9 +29,9 @@ pub struct Participant {
     /// Name of the participant's permissions.
     #[schema(example = "group_call_host")]
     pub preset_name: Option<String>,
-    /// When the presence began; null: not given.
+    /// Time at which the presence began; null: not given.
     pub joined_at: Option<DateTime<Utc>>,
-    /// When it ended; null: not ended, or unknown.
+    /// Time at which it ended; null: not ended, or unknown.
     pub left_at: Option<DateTime<Utc>>,
     /// True if the provider gave no end, and `left_at` is `joined_at` plus the given length.
     pub is_left_at_derived: bool,

@@ -14,7 +14,7 @@ use crate::query::{ReadError, reading};
 /// Provenance of a session's values.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Provenance {
-    /// Our number for the session.
+    /// Number of the session.
     pub session_id: i64,
     /// Slug of the source.
     #[schema(example = "konvo-eu")]
@@ -24,23 +24,23 @@ pub struct Provenance {
     /// SHA-256, first 16 bytes, in hex, of the record that its values come from.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015")]
     pub content_hash: String,
-    /// When that record was first fetched; null: its bytes are no longer stored.
+    /// Time at which that record was first fetched; null: its bytes are no longer stored.
     pub content_first_fetched_at: Option<DateTime<Utc>>,
     /// The run that first fetched it; null: as above.
     pub content_run_id: Option<i64>,
-    /// When the stored version was requested; null: stored before this was recorded.
+    /// Time at which the stored version was requested; null: stored before this was recorded.
     pub fetched_at: Option<DateTime<Utc>>,
     /// The provider's own time of the last change; null: it gives none.
     pub provider_updated_at: Option<DateTime<Utc>>,
     /// Version of the mapping rules; null: stored before this was recorded.
     pub mapping_version: Option<i16>,
-    /// When the session was first stored.
+    /// Time at which the session was first stored.
     pub first_seen_at: DateTime<Utc>,
-    /// When it last changed in this database.
+    /// Time at which it last changed in this database.
     pub last_changed_at: DateTime<Utc>,
     /// True once the provider no longer has it; metrics leave it out.
     pub is_deleted_at_provider: bool,
-    /// When the provider was first found not to have it; null: it has it, as far as is known.
+    /// Time at which the provider was first found not to have it; null: it has it, as far as is known.
     pub first_missed_at: Option<DateTime<Utc>>,
     /// Number of runs that did not find it since.
     pub missed_count: i32,
@@ -49,7 +49,7 @@ pub struct Provenance {
 /// One field that changed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Change {
-    /// When the change was stored.
+    /// Time at which the change was stored.
     pub changed_at: DateTime<Utc>,
     /// The field.
     #[schema(example = "outcome")]
@@ -60,7 +60,7 @@ pub struct Change {
     /// New value as text; null: no longer known.
     #[schema(example = "resolved")]
     pub new: Option<String>,
-    /// When the provider changed it; null: not given.
+    /// Time at which the provider changed it; null: not given.
     pub provider_time: Option<DateTime<Utc>>,
     /// The run that fetched it.
     pub run_id: i64,
@@ -123,5 +123,5 @@ pub async fn changes(
     )
     .fetch_all(pool)
     .await
-    .map_err(reading("what changed about a session"))
+    .map_err(reading("the changes of a session"))
 }

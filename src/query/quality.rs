@@ -15,7 +15,7 @@ use crate::query::{ReadError, reading};
 /// Quality of one presence. Null: missing in the report.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct ParticipantQuality {
-    /// Our number for the presence, as in `/participants`; null: the presence is not known.
+    /// Number of the presence, as in `/participants`; null: the presence is not known.
     pub participant_id: Option<i64>,
     /// The provider's id of the presence.
     pub provider_participant_id: String,
@@ -103,7 +103,7 @@ pub struct ParticipantQuality {
     pub sdk_name: Option<String>,
     /// Its version.
     pub sdk_version: Option<String>,
-    /// When the report was fetched.
+    /// Time at which the report was fetched.
     pub fetched_at: DateTime<Utc>,
 }
 

@@ -15,11 +15,11 @@ use crate::query::{ReadError, reading};
 /// A current card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandingCard {
-    /// Our number for the card.
+    /// Number of the card.
     pub rate_card_id: i64,
     /// Slug of its source.
     pub source: String,
-    /// When it was entered.
+    /// Time at which it was entered.
     pub recorded_at: DateTime<Utc>,
     /// The card.
     pub card: RateCard,
@@ -88,7 +88,7 @@ pub struct CostLine {
     pub unknown_count: i64,
 }
 
-/// Returns what sessions of these sources that began in `range` cost by `cards`.
+/// Returns the cost by `cards` of the sessions of these sources that began in `range`.
 pub async fn costs(
     pool: &PgPool,
     source_ids: &[i32],

@@ -26,13 +26,13 @@ pub struct Reconciliation {
     pub window_from: DateTime<Utc>,
     /// First instant after it.
     pub window_to: DateTime<Utc>,
-    /// When it was compared.
+    /// Time at which it was compared.
     pub checked_at: DateTime<Utc>,
     /// `match`, `healed` (it differed in count or state and was corrected), `differs`, `unverifiable` (the provider
     /// gave no count) or `failed` (the provider could not be queried).
     #[schema(example = "healed")]
     pub state: String,
-    /// Why it differs, in a sentence.
+    /// Reason for the difference, in a sentence.
     pub reason: Option<String>,
     /// Sessions in the provider's count; null: it gave none.
     pub provider_sessions: Option<i64>,

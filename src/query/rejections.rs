@@ -13,7 +13,7 @@ use crate::query::{ReadError, reading};
 /// A record that could not be normalized.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Rejection {
-    /// Our number for it; increases.
+    /// Number of the record; increases.
     pub reject_id: i64,
     /// Slug of the source.
     #[schema(example = "konvo-eu")]
@@ -37,20 +37,20 @@ pub struct Rejection {
     pub json_pointer: String,
     /// Description of the reason. Contains no value of the record.
     pub detail: String,
-    /// When the record first came.
+    /// Time at which the record was first received.
     pub first_seen_at: DateTime<Utc>,
-    /// When the record last came, to the hour.
+    /// Time at which the record was last received, to the hour.
     pub last_seen_at: DateTime<Utc>,
-    /// How often the record came, counted at most once an hour.
+    /// Number of times the record was received, counted at most once an hour.
     pub seen_count: i64,
     /// The run that first received it.
     pub run_id: i64,
     /// Size of the record, bytes.
     pub body_bytes: i64,
-    /// When it was resolved; null: it is open.
+    /// Time at which it was resolved; null: it is open.
     pub resolved_at: Option<DateTime<Utc>>,
-    /// `came_again`: the record came again in a readable form; or the result of its replay: `stored`, `unchanged` or
-    /// `stale`; null: it is open.
+    /// `came_again`: the record was received again in a readable form; or the result of its replay: `stored`,
+    /// `unchanged` or `stale`; null: it is open.
     pub resolution: Option<String>,
 }
 

@@ -23,9 +23,9 @@ pub struct RingState {
     pub period_seconds: Option<i64>,
     /// The oldest creation time that it covers; null: no session is open.
     pub covers_from: Option<DateTime<Utc>>,
-    /// When it was last read completely; null: never.
+    /// Time at which it was last read completely; null: never.
     pub last_finished_at: Option<DateTime<Utc>>,
-    /// When the current read began; null: it is not due.
+    /// Time at which the current read began; null: it is not due.
     pub started_at: Option<DateTime<Utc>>,
 }
 

@@ -27,16 +27,16 @@ pub struct Run {
     /// `poll`, or `backfill` or `reconcile`: reads of the past in addition to the polls.
     #[schema(example = "poll")]
     pub purpose: String,
-    /// When it began.
+    /// Time at which it began.
     pub started_at: DateTime<Utc>,
-    /// When it last sent a heartbeat.
+    /// Time at which it last sent a heartbeat.
     pub heartbeat_at: DateTime<Utc>,
-    /// When it ended; null: it has not.
+    /// Time at which it ended; null: it has not ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// `complete`, `incomplete`, `failed`, `rate_limited` or `cancelled`; null: it has not ended.
     #[schema(example = "complete")]
     pub verdict: Option<String>,
-    /// Why it is not complete.
+    /// Reason why it is not complete.
     pub reason: Option<String>,
     /// Beginning of the range it read.
     pub window_from: Option<DateTime<Utc>>,

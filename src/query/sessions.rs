@@ -15,7 +15,7 @@ use crate::query::{ReadError, reading};
 /// One conversation, meeting or avatar stream. Contains no personal data.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Session {
-    /// Our number; stays the same for the same source and provider id.
+    /// Number of the session; stays the same for the same source and provider id.
     pub session_id: i64,
     /// Slug of the source.
     #[schema(example = "konvo-eu")]
@@ -49,15 +49,15 @@ pub struct Session {
     pub is_part_of_session: bool,
     /// The provider's grouping of sessions: meeting, feed or avatar.
     pub group_key: Option<String>,
-    /// When the provider created it.
+    /// Time at which the provider created it.
     pub created_at: DateTime<Utc>,
-    /// When it began; the time of creation if the provider gives no start.
+    /// Time at which it began; the time of creation if the provider gives no start.
     pub started_at: DateTime<Utc>,
-    /// When it ended.
+    /// Time at which it ended.
     pub ended_at: Option<DateTime<Utc>>,
     /// `provider`: given by the provider; `duration`: start plus duration.
     pub ended_at_source: Option<String>,
-    /// When a chat was completed.
+    /// Time at which a chat was completed.
     pub completed_at: Option<DateTime<Utc>>,
     /// Time of the last activity that the provider reports.
     pub last_activity_at: Option<DateTime<Utc>>,
@@ -97,7 +97,7 @@ pub struct Session {
     pub peak_participants: Option<i32>,
     /// `minutes_consumed` minus `participant_minutes`, signed.
     pub unexplained_minutes: Option<Number>,
-    /// Why they differ: `still_live`, `rounding`, `participants_missing` or `other`.
+    /// Reason for the difference: `still_live`, `rounding`, `participants_missing` or `other`.
     #[schema(example = "rounding")]
     pub unexplained_minutes_class: Option<String>,
     /// `available`, `empty`, `pending`, `not_enabled`, `expired`, `failed` or `not_fetched`; null: not applicable.
@@ -115,9 +115,9 @@ pub struct Session {
     pub quality_report_count: Option<i32>,
     /// The provider's own time of the last change.
     pub provider_updated_at: Option<DateTime<Utc>>,
-    /// When it was first stored.
+    /// Time at which it was first stored.
     pub first_seen_at: DateTime<Utc>,
-    /// When it last changed in this database.
+    /// Time at which it last changed in this database.
     pub last_changed_at: DateTime<Utc>,
     /// True once the provider no longer lists it; metrics leave it out.
     pub is_deleted_at_provider: bool,

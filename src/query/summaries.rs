@@ -20,7 +20,7 @@ pub struct Summary {
     pub body: String,
     /// Words of the text.
     pub word_count: i32,
-    /// When it was fetched.
+    /// Time at which it was fetched.
     pub fetched_at: DateTime<Utc>,
 }
 

@@ -25,7 +25,7 @@ pub struct TranscriptFacts {
     pub segment_count: i32,
     /// Number of words.
     pub word_count: i32,
-    /// When it was fetched.
+    /// Time at which it was fetched.
     pub fetched_at: DateTime<Utc>,
 }
 
@@ -50,7 +50,7 @@ pub struct Speaker {
 pub struct TranscriptSegment {
     /// Position in the transcript, from 0.
     pub position: i32,
-    /// When it began; null: unreadable.
+    /// Time at which it began; null: unreadable.
     pub started_at: Option<DateTime<Utc>>,
     /// Start, seconds from the start of the session; null: unreadable.
     pub offset_seconds: Option<Number>,

@@ -25,20 +25,20 @@ pub struct CoveredWindow {
     pub window_to: DateTime<Utc>,
     /// True: all records that the provider has for it are stored. False: it was read, but this is not proven.
     pub is_proven: bool,
-    /// When an operator accepted that it is not proven; null: not accepted.
+    /// Time at which an operator accepted that it is not proven; null: not accepted.
     pub accepted_at: Option<DateTime<Utc>>,
     /// The operator: address of the caller, or user of the command line.
     pub accepted_by: Option<String>,
     /// The operator's reason to accept it.
     #[schema(example = "The provider counts a session that its support cannot find.")]
     pub accepted_note: Option<String>,
-    /// Why it is not proven.
+    /// Reason why it is not proven.
     pub reason: Option<String>,
     /// The provider's own count at the last read; it covers the range that was read then, not always this range.
     pub provider_total: Option<i64>,
     /// Distinct records of the last read.
     pub distinct_count: Option<i64>,
-    /// When it was last read.
+    /// Time at which it was last read.
     pub checked_at: DateTime<Utc>,
 }
 

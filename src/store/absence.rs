@@ -44,7 +44,7 @@ pub async fn missing(
     stored_before: DateTime<Utc>,
     is_listed: impl Fn(&ProviderRecordId) -> bool,
 ) -> Result<Missing, StoreError> {
-    let failed = StoreError::doing("looking for sessions that are gone");
+    let failed = StoreError::doing("looking for missing sessions");
     // the condition on starts lets the query use the index
     let mut rows = sqlx::query_scalar!(
         "select provider_session_id from core.sessions
@@ -104,7 +104,7 @@ pub(super) async fn sight(
     )
     .fetch_all(tx)
     .await
-    .map_err(StoreError::doing("writing down who was missed"))?;
+    .map_err(StoreError::doing("recording missing sessions"))?;
     Ok(seen.into_iter().filter(|row| row.is_gone).map(|row| row.provider_session_id).collect())
 }
 
@@ -127,7 +127,7 @@ pub(super) async fn missed(
     )
     .fetch_all(tx)
     .await
-    .map_err(StoreError::doing("looking for sessions that are back"))
+    .map_err(StoreError::doing("looking for sessions that are no longer missing"))
 }
 
 /// Deletes the records that the sessions `ids` were missing.
@@ -142,7 +142,7 @@ pub(super) async fn forget(tx: &mut PgConnection, place: Place, ids: &[&str]) ->
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("forgetting who was missed"))?;
+    .map_err(StoreError::doing("deleting records of missing sessions"))?;
     Ok(())
 }
 

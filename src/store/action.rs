@@ -108,7 +108,7 @@ pub enum Trace<'a> {
 
 /// Records that a call is about to be made, unless its key was already used.
 pub async fn begin(pool: &PgPool, action: &NewAction<'_>) -> Result<Begun, StoreError> {
-    let failed = StoreError::doing("writing down a call that starts something");
+    let failed = StoreError::doing("recording an action");
     let mut tx = pool.begin().await.map_err(&failed)?;
     if let Some(key) = action.key {
         free_key(&mut tx, action, key).await.map_err(&failed)?;
@@ -172,7 +172,7 @@ async fn first_call(tx: &mut PgConnection, action: &NewAction<'_>) -> Result<Beg
 
 /// Ends a call and writes its trace.
 pub async fn end(pool: &PgPool, action_id: i64, end: &ActionEnd<'_>) -> Result<(), StoreError> {
-    let failed = StoreError::doing("writing down how a call that starts something ended");
+    let failed = StoreError::doing("recording the outcome of an action");
     let mut tx = pool.begin().await.map_err(&failed)?;
     let launched = match end.trace {
         Trace::Launch { provider_session_id, .. } => Some(provider_session_id.as_str()),

@@ -29,8 +29,13 @@ pub struct BudgetRegistration {
 /// Answer to a request for calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservation {
-    /// Call now; the number of the call.
-    Granted(i64),
+    /// The calls may be made now.
+    Granted {
+        /// Number of the first call taken; the others follow it.
+        number: i64,
+        /// Calls taken: between one and the requested number.
+        count: i64,
+    },
     /// No token is available.
     Wait {
         /// Time to wait, microseconds.
@@ -115,24 +120,26 @@ pub async fn register(pool: &PgPool, budget: &BudgetRegistration, now: DateTime<
     tx.commit().await.map_err(&failed)
 }
 
-/// Takes a call of `key`, or returns why not; `None` where there is no such budget.
+/// Takes up to `wanted` calls of `key`, or returns why not; `None` where there is no such budget.
 pub async fn reserve(
     pool: &PgPool,
     key: &str,
     priority: &'static str,
+    wanted: i64,
     now: DateTime<Utc>,
 ) -> Result<Option<Reservation>, StoreError> {
     let row = sqlx::query!(
-        "select call_number, wait_us, step_us, stated_until from ingest.reserve_call($1, $2, $3)",
+        "select call_number, taken, wait_us, step_us, stated_until from ingest.reserve_call($1, $2, $3, $4)",
         key,
         priority,
         now,
+        wanted,
     )
     .fetch_optional(pool)
     .await
     .map_err(StoreError::doing("reserving a call"))?;
     Ok(row.map(|row| match (row.call_number, row.stated_until) {
-        (Some(number), _) => Reservation::Granted(number),
+        (Some(number), _) => Reservation::Granted { number, count: row.taken.unwrap_or(1) },
         (None, Some(until)) => Reservation::Blocked(until),
         (None, None) => {
             Reservation::Wait { wait_us: row.wait_us.unwrap_or_default(), spacing_us: row.step_us.unwrap_or_default() }
@@ -168,6 +175,6 @@ pub async fn observe(
     )
     .fetch_one(pool)
     .await
-    .map_err(StoreError::doing("keeping a provider's limits"))?;
+    .map_err(StoreError::doing("storing a provider's limits"))?;
     Ok(())
 }

@@ -43,7 +43,7 @@ pub(super) async fn before(tx: &mut PgConnection, place: Place, ids: &[&str]) ->
     )
     .fetch_all(tx)
     .await
-    .map_err(StoreError::doing("reading what sessions are like"))?;
+    .map_err(StoreError::doing("reading the values of sessions"))?;
     let (ids, figures) = rows.into_iter().map(|row| (row.id, row.figures)).unzip();
     Ok(Before { ids, figures })
 }
@@ -91,6 +91,6 @@ pub(super) async fn record(
     )
     .fetch_one(&mut *tx)
     .await
-    .map_err(StoreError::doing("writing down what changed"))?;
+    .map_err(StoreError::doing("recording changes of sessions"))?;
     lateness::note(tx, place, Kind::Changed, late.sessions, late.seconds, stamp.now).await
 }

@@ -17,7 +17,7 @@ pub async fn take_back(
     limit: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let failed = StoreError::doing("taking claims about the future back");
+    let failed = StoreError::doing("trimming completeness windows that end in the future");
     let place = hold.place();
     let furthest = sqlx::query_scalar!(
         "select max(window_to) from ingest.windows

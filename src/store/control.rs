@@ -128,7 +128,7 @@ async fn write_down(tx: &mut PgConnection, wish: &Operation<'_>, streams: &[Stre
     )
     .fetch_all(tx)
     .await
-    .map_err(StoreError::doing("reading what is said about a stream"))?;
+    .map_err(StoreError::doing("reading operator commands for a stream"))?;
     Ok(Told { operation_id, streams })
 }
 
@@ -145,7 +145,7 @@ pub async fn wanted(pool: &PgPool, now: DateTime<Utc>) -> Result<Vec<(SourceId, 
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("reading what is to run now"))?;
+    .map_err(StoreError::doing("reading requests to run now"))?;
     Ok(rows.into_iter().filter_map(|row| Some((SourceId(row.source_id), Stream::parse(&row.stream)?))).collect())
 }
 
@@ -160,7 +160,7 @@ pub async fn take_due(pool: &PgPool, source_id: SourceId, streams: &[Stream]) ->
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("taking what is to run now"))?;
+    .map_err(StoreError::doing("taking requests to run now"))?;
     Ok(taken.iter().filter_map(|name| Stream::parse(name)).collect())
 }
 
@@ -172,7 +172,7 @@ pub async fn paused(pool: &PgPool, source_id: SourceId) -> Result<Vec<Stream>, S
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("reading what is paused"))?;
+    .map_err(StoreError::doing("reading paused streams"))?;
     Ok(names.iter().filter_map(|name| Stream::parse(name)).collect())
 }
 

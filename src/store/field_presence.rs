@@ -128,7 +128,7 @@ impl FieldBook {
         if changed.is_empty() && !is_any_missing {
             return Ok(Vec::new());
         }
-        let failed = StoreError::doing("keeping which fields are usual");
+        let failed = StoreError::doing("storing which fields are usual");
         let mut tx = pool.begin().await.map_err(&failed)?;
         hold.guard(&mut tx).await?;
         write(&mut tx, hold.place(), &changed).await.map_err(&failed)?;

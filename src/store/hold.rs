@@ -65,6 +65,6 @@ pub(super) async fn keep_source(tx: &mut PgConnection, source_id: SourceId) -> R
     sqlx::query!(r#"select 1 as "one!" from core.sources where source_id = $1 for key share"#, source_id.0,)
         .fetch_optional(tx)
         .await
-        .map_err(StoreError::doing("keeping a source"))?;
+        .map_err(StoreError::doing("locking a source"))?;
     Ok(())
 }

@@ -30,7 +30,7 @@ pub async fn accept(
     range: &Window,
     note: &str,
 ) -> Result<Option<Changed>, StoreError> {
-    let failed = StoreError::doing("accepting a hole");
+    let failed = StoreError::doing("accepting an unproven range");
     let mut tx = pool.begin().await.map_err(&failed)?;
     lock(&mut tx, wish, stream).await?;
     let rows = sqlx::query!(
@@ -67,7 +67,7 @@ pub async fn reopen(
     stream: Stream,
     range: &Window,
 ) -> Result<Option<Changed>, StoreError> {
-    let failed = StoreError::doing("opening an accepted hole again");
+    let failed = StoreError::doing("reopening an accepted range");
     let mut tx = pool.begin().await.map_err(&failed)?;
     lock(&mut tx, wish, stream).await?;
     let rows = sqlx::query!(
@@ -114,7 +114,7 @@ async fn write_down(
     let named: Vec<String> = windows.iter().map(ToString::to_string).collect();
     let target = [named.join(", ")].into_iter().chain(note.map(ToOwned::to_owned)).collect::<Vec<_>>().join(": ");
     let operation_id = operation::record(&mut tx, &Operation { target: Some(&target), ..*wish }).await?;
-    tx.commit().await.map_err(StoreError::doing("writing down what an operator accepts"))?;
+    tx.commit().await.map_err(StoreError::doing("recording accepted ranges"))?;
     Ok(Some(Changed { operation_id, windows }))
 }
 
@@ -129,6 +129,6 @@ pub async fn accepted(pool: &PgPool, source_id: SourceId, stream: Stream) -> Res
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("reading what is accepted"))?;
+    .map_err(StoreError::doing("reading accepted ranges"))?;
     Ok(rows.into_iter().map(|row| Window { from: row.window_from, to: row.window_to }).collect())
 }

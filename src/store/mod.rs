@@ -90,7 +90,9 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// The data to be saved was requested too long ago: other pollers have read since.
-    #[error("a page was asked for {age_minutes} minutes before it was saved: the poller slept, and it is read again")]
+    #[error(
+        "a page was requested {age_minutes} minutes before it was saved: the poller was suspended, and reads it again"
+    )]
     Outdated {
         /// Age of the request.
         age_minutes: i64,

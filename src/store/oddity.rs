@@ -53,6 +53,6 @@ pub(super) async fn count(
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("counting oddities"))?;
+    .map_err(StoreError::doing("counting drift"))?;
     Ok(())
 }

@@ -38,7 +38,7 @@ pub struct Operation<'a> {
 
 /// Records an operation that was done outside of the database.
 pub async fn write(pool: &PgPool, operation: &Operation<'_>) -> Result<i64, StoreError> {
-    let mut connection = pool.acquire().await.map_err(StoreError::doing("writing down what an operator wants"))?;
+    let mut connection = pool.acquire().await.map_err(StoreError::doing("recording an operator command"))?;
     record(&mut connection, operation).await
 }
 
@@ -57,5 +57,5 @@ pub(super) async fn record(tx: &mut PgConnection, operation: &Operation<'_>) -> 
     )
     .fetch_one(tx)
     .await
-    .map_err(StoreError::doing("writing down what an operator wants"))
+    .map_err(StoreError::doing("recording an operator command"))
 }

@@ -59,7 +59,7 @@ pub(super) async fn meet(
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("keeping people"))?;
+    .map_err(StoreError::doing("storing people"))?;
     Ok(())
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn insert_each(
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("keeping people"))?;
+    .map_err(StoreError::doing("storing people"))?;
     Ok(())
 }
 
@@ -129,6 +129,6 @@ pub(super) async fn date_with(
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("dating people"))?;
+    .map_err(StoreError::doing("updating the first visits of people"))?;
     Ok(())
 }

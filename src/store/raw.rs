@@ -72,7 +72,7 @@ pub(super) async fn insert(
         )
         .execute(&mut *tx)
         .await
-        .map_err(StoreError::doing("keeping raw records"))?;
+        .map_err(StoreError::doing("storing raw records"))?;
     }
     Ok(())
 }

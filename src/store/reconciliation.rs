@@ -115,7 +115,7 @@ pub async fn stored(
     window: &Window,
     is_by_change: bool,
 ) -> Result<Stored, StoreError> {
-    let failed = StoreError::doing("counting what is stored of a window");
+    let failed = StoreError::doing("counting the stored sessions of a window");
     let (half_open, closed, minutes) = if is_by_change {
         let row = sqlx::query!(
             r#"select count(*) filter (where provider_updated_at < $3) as "half_open!", count(*) as "closed!",
@@ -163,7 +163,7 @@ pub async fn by_hour(
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("counting what is stored by the hour"))?;
+    .map_err(StoreError::doing("counting stored sessions by hour"))?;
     Ok(rows.into_iter().map(|row| (row.hour, row.sessions, row.minutes)).collect())
 }
 
@@ -195,7 +195,7 @@ pub async fn inserted_since(
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("reading what had been missing"))
+    .map_err(StoreError::doing("reading which sessions had been missing"))
 }
 
 /// Returns the stored sessions of `window`, by creation and excluding both ends, that are not among the listed ids.
@@ -217,7 +217,7 @@ pub async fn unlisted(
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("reading what the provider does not list"))
+    .map_err(StoreError::doing("reading which sessions the provider does not list"))
 }
 
 /// Returns the stored sessions whose state had changed when the run read them again.
@@ -284,6 +284,6 @@ pub(super) async fn record(
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("keeping a comparison"))?;
+    .map_err(StoreError::doing("storing a comparison"))?;
     Ok(())
 }

@@ -24,7 +24,7 @@ pub(super) async fn insert(
     run_id: i64,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let failed = StoreError::doing("keeping rejects");
+    let failed = StoreError::doing("storing rejects");
     if rejects.is_empty() {
         return Ok(());
     }
@@ -81,7 +81,7 @@ async fn known(
     hashes: &[Vec<u8>],
     now: DateTime<Utc>,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
-    let failed = StoreError::doing("keeping rejects");
+    let failed = StoreError::doing("storing rejects");
     // looked up first: `on conflict` would use up a sequence number for each of them on every poll
     let known = sqlx::query_scalar!(
         "select content_hash from ingest.rejects where source_id = $1 and stream = $2 and content_hash = any($3)",

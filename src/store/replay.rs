@@ -118,7 +118,7 @@ pub async fn made_from(pool: &PgPool, source_id: SourceId, id: &str) -> Result<O
     )
     .fetch_optional(pool)
     .await
-    .map_err(StoreError::doing("reading what a session was made from"))
+    .map_err(StoreError::doing("reading the hash of a session"))
 }
 
 /// When a restored session had first been seen.
@@ -165,7 +165,7 @@ pub async fn restore_people(
     source_id: SourceId,
     people: &BTreeMap<String, (&'static str, DateTime<Utc>)>,
 ) -> Result<(), StoreError> {
-    let mut tx = pool.acquire().await.map_err(StoreError::doing("keeping people"))?;
+    let mut tx = pool.acquire().await.map_err(StoreError::doing("storing people"))?;
     person::insert_each(&mut tx, source_id, people).await
 }
 

@@ -50,7 +50,7 @@ pub async fn standings(pool: &PgPool, place: Place) -> Result<BTreeMap<Ring, Sta
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("reading how the rings stand"))?;
+    .map_err(StoreError::doing("reading the state of the rings"))?;
     let standing =
         rows.into_iter().map(|row| (row.ring, Standing { pass_started_at: row.pass_started_at, as_of: row.as_of }));
     Ok(standing.filter_map(|(ring, standing)| Some((Ring::parse(&ring)?, standing))).collect())
@@ -58,7 +58,7 @@ pub async fn standings(pool: &PgPool, place: Place) -> Result<BTreeMap<Ring, Sta
 
 /// Records that a pass began at `since`.
 pub async fn begin(pool: &PgPool, hold: &Hold, ring: Ring, since: DateTime<Utc>) -> Result<(), StoreError> {
-    let failed = StoreError::doing("beginning to read a ring");
+    let failed = StoreError::doing("recording the start of a ring");
     let place = hold.place();
     let mut tx = pool.begin().await.map_err(&failed)?;
     hold.guard(&mut tx).await?;
@@ -84,7 +84,7 @@ pub async fn finish(
     rings: &[(Ring, DateTime<Utc>)],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let failed = StoreError::doing("ending the reading of a ring");
+    let failed = StoreError::doing("recording the end of a ring");
     let place = hold.place();
     let (names, since): (Vec<String>, Vec<DateTime<Utc>>) =
         rings.iter().map(|(ring, since)| (ring.as_str().to_owned(), *since)).unzip();

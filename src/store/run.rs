@@ -211,7 +211,7 @@ pub async fn parked_until(
 
 /// Releases a lease without a run.
 pub async fn give_back(pool: &PgPool, lease: &Lease) -> Result<(), StoreError> {
-    let failed = StoreError::doing("giving a lease back");
+    let failed = StoreError::doing("releasing a lease");
     let mut tx = pool.begin().await.map_err(&failed)?;
     lease.guard(&mut tx).await?;
     sqlx::query!(

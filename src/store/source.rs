@@ -146,7 +146,7 @@ pub async fn facts(pool: &PgPool, source_id: SourceId) -> Result<BTreeMap<String
     let rows = sqlx::query!("select name, value from ingest.source_facts where source_id = $1", source_id.0)
         .fetch_all(pool)
         .await
-        .map_err(StoreError::doing("reading what was learnt about a source"))?;
+        .map_err(StoreError::doing("reading the facts of a source"))?;
     Ok(rows.into_iter().map(|row| (row.name, row.value)).collect())
 }
 
@@ -174,6 +174,6 @@ pub(super) async fn learn(
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("keeping what was learnt about a source"))?;
+    .map_err(StoreError::doing("storing the facts of a source"))?;
     Ok(())
 }

@@ -20,7 +20,7 @@ pub(super) async fn forget_future(tx: &mut PgConnection, place: Place, now: Date
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("forgetting what was seen in the future"))?;
+    .map_err(StoreError::doing("deleting ranges seen in the future"))?;
     Ok(())
 }
 

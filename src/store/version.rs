@@ -21,7 +21,7 @@ pub(super) async fn raise(tx: &mut PgConnection, place: Place) -> Result<(), Sto
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("counting a writing"))?;
+    .map_err(StoreError::doing("incrementing a data version"))?;
     Ok(())
 }
 
@@ -44,6 +44,6 @@ pub(super) async fn raise_each(
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("counting a writing"))?;
+    .map_err(StoreError::doing("incrementing a data version"))?;
     Ok(())
 }

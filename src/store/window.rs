@@ -40,7 +40,7 @@ pub async fn proven(pool: &PgPool, source_id: SourceId, stream: Stream) -> Resul
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("reading what is proven complete"))?;
+    .map_err(StoreError::doing("reading proven ranges"))?;
     Ok(rows.into_iter().map(|row| Window { from: row.window_from, to: row.window_to }).collect())
 }
 
@@ -92,7 +92,7 @@ pub async fn doubtful(
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("reading what is not proven complete"))?;
+    .map_err(StoreError::doing("reading unproven ranges"))?;
     Ok(rows.into_iter().map(|row| (Window { from: row.window_from, to: row.window_to }, row.checked_at)).collect())
 }
 

@@ -1,6 +1,6 @@
-//! The acceptance list of a provider, run over all of them: what a new adapter must pass besides the conformance suite.
+//! The acceptance list of a provider, run over all of them: a new adapter must pass it besides the conformance suite.
 //!
-//! A test's name begins with its number on the list. Replay from raw records and backfill stand in files of their own.
+//! A test's name begins with its number on the list. Replay from raw records and backfill are in separate files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ over_all_providers!(
     a26_what_is_advertised_is_what_is_done,
 );
 
-/// What an operator's wish to pause a stream leaves behind.
+/// The row that an operator's command to pause a stream writes.
 const PAUSE: &str = "insert into ingest.controls (source_id, stream, paused_at, paused_by)
                      select source_id, stream, now(), 'a test' from ingest.streams";
 
@@ -98,7 +98,7 @@ async fn a03_a_check_of_a_throttled_provider_ends_soon_and_says_so(platform: Pla
 async fn a07_p03_every_cursor_and_every_position_can_be_started_from_again(platform: Platform) {
     let mut world = World::new().await.with_settings("page_size = 20");
     let provider = world.simulate(platform, plain_feed(platform, 90), Quirks::default()).await;
-    // pages: any of them again, in any order, is the same page
+    // pages: any of them fetched again, in any order, is the same page
     let connector = crate::providers::connect_with(platform.as_str(), &provider.base_url(), |settings| {
         settings.page_size = Some(20);
         settings.api.api_key = crate::harness::API_KEY.into();
@@ -121,7 +121,7 @@ async fn a07_p03_every_cursor_and_every_position_can_be_started_from_again(platf
         };
         assert_eq!(ids(&fetch(cursor.as_ref()).await), ids(page));
     }
-    // positions: wherever the proof ends, the next run closes it and writes nothing new
+    // positions: wherever the proof ends, the next run continues there and writes nothing new
     assert!(world.poll_one().await.is_complete());
     let before = dump::of_source(&world.db.pool, platform.as_str()).await;
     for hours in [1, 2, 3, 48, 24 * 365] {
@@ -169,7 +169,7 @@ async fn a09_a_pause_of_a_year_is_caught_up(platform: Platform) {
 
 /// Columns that no sample of a provider fills, with the reason.
 const NEVER_SEEN: [(&str, &[&str]); 3] = [
-    // the vendor says neither when a session changed, nor who was there, nor what was said; nothing is resolved
+    // the vendor states neither change times, nor participants, nor messages; nothing is resolved
     (
         "konpro",
         &[
@@ -192,7 +192,7 @@ const NEVER_SEEN: [(&str, &[&str]); 3] = [
             "sessions.provider_status",
         ],
     ),
-    // the list names no person, and a meeting has no outcome; the samples hold no breakout room, a test of F57 does
+    // the list names no person, and a meeting has no outcome; only a test of F57, not the samples, has a breakout room
     (
         "realtimekit",
         &[
@@ -243,7 +243,7 @@ async fn a10_every_column_is_seen_in_the_samples(platform: Platform) {
     assert_eq!(never, known, "a column that no sample fills is not tested: add a sample, or its reason");
 }
 
-/// RealtimeKit tells more of a single session than of those in its list.
+/// RealtimeKit returns more fields for a single session than in its list.
 fn details() -> Vec<tributary::demo::simulator::feed::FixedRecord> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers/realtimekit/samples");
     let one = |file: &str| {
@@ -290,7 +290,7 @@ async fn a12_a_page_size_above_the_largest_is_none(platform: Platform) {
         let provider = world.simulate(platform, plain_feed(platform, largest + 1), Quirks::default()).await;
         let line = world.poll_one().await;
         if line.result == "failed" {
-            // no maximum is documented: what the vendor refuses is said with the key that is at fault
+            // no maximum is documented: the error names the key that the vendor refuses
             assert_eq!(platform, Platform::Konpro, "{settings}: {line:?}");
             assert!(settings.ends_with("101") && line.detail.unwrap_or_default().contains("page_size"));
             continue;
@@ -313,7 +313,7 @@ async fn a13_pages_may_be_counted_from_0_or_1(platform: Platform) {
     }
 }
 
-/// Every row of every table of ours, as one number a table; sequences too.
+/// Reduces every row of our tables to one number a table; sequences too.
 async fn fingerprint(world: &World) -> BTreeMap<String, String> {
     let tables: Vec<(String, bool)> = sqlx::query_as(
         "select quote_ident(schemaname) || '.' || quote_ident(tablename), false from pg_tables
@@ -442,7 +442,7 @@ async fn a25_every_error_a_run_can_end_with_has_its_advice() {
         let advice = tributary::ingest::advice_for(class).unwrap_or_else(|| panic!("no advice for {class}"));
         assert!(advice.len() > 20 && advice.ends_with('.'), "{class}: {advice}");
     }
-    // classes as they stand in the code: one that is missing above has no advice here
+    // error classes as written in the code: a class that is missing above has no advice here
     let sources = [include_str!("../../src/connector/error.rs"), include_str!("../../src/store/run.rs")];
     for source in sources {
         for part in source.split("class: \"").skip(1) {

@@ -1,4 +1,4 @@
-//! Calls that start something: from outside, over real HTTP, with a provider that counts what it is asked.
+//! Actions over real HTTP, with a provider that counts its calls.
 
 mod keys;
 pub(crate) mod logs;
@@ -23,7 +23,7 @@ use crate::harness::{World, at, noon, plain_feed};
 const LAUNCH: &str = "/v1/sources/konpro/streaming-sessions";
 const SUMMARY: &str = "/v1/sessions/11/summary";
 
-/// What a provider hands over, and what a caller entrusts to it: all of it must be nowhere.
+/// Values that a provider returns or a caller entrusts to it: none of them may appear anywhere.
 const SECRETS: [&str; 7] = [
     "wss://room-7c1e.livekit.test",
     "hand-over-token-1f0a",
@@ -41,7 +41,7 @@ fn handed_over() -> Value {
     }})
 }
 
-/// Everything that can be asked for.
+/// A body with every field.
 fn whole_body() -> Value {
     json!({
         "quality": "high", "avatar_id": "Anna", "video_encoding": "H264", "version": "v1", "knowledge_base_id": "kb-1",
@@ -52,7 +52,7 @@ fn whole_body() -> Value {
     })
 }
 
-/// Nothing of what must not be kept is in the text, as it is or in hexadecimal.
+/// Asserts that the text contains no secret, neither as it is nor in hexadecimal.
 fn assert_discreet(text: &str, place: &str) {
     for secret in SECRETS {
         assert!(!text.contains(secret), "{secret} is in {place}");
@@ -121,7 +121,7 @@ async fn the_settings_of_a_launch_are_kept_and_join_the_polled_session() {
     assert_eq!(stage.text(launch).await, format!("21 {settings}"));
     assert_eq!(stage.newest().await["session_id"], 21);
 
-    // what was not asked for and what was not answered stays unknown
+    // what was not requested and not returned stays unknown
     let bare = json!({"data": {"session_id": "session-2", "url": "wss://x"}});
     stage.provider.will(says(200, bare));
     assert_eq!(stage.launch("", &json!({})).await.json["is_paid"], json!(null));
@@ -148,7 +148,7 @@ async fn a_summary_is_generated_and_then_looked_for() {
     assert_eq!(again.json["action_id"], first.json["action_id"]);
     assert_eq!(stage.provider.calls().len(), 1);
 
-    // a task that was given up, or is being worked on, begins anew; a refusal leaves it alone
+    // a task that was given up, or is in progress, restarts; a refusal leaves it unchanged
     let given_up = "update ingest.artifact_tasks set state = 'expired', next_try_at = null, attempts = 9,
                            reason = 'not_found', settled_at = '2026-03-10 11:00Z', claim_token = gen_random_uuid()";
     sqlx::query(given_up).execute(&stage.db.pool).await.expect("a task");
@@ -158,7 +158,7 @@ async fn a_summary_is_generated_and_then_looked_for() {
     assert!(refused.json["detail"].as_str().is_some_and(|text| text.contains("no transcript")), "{:#}", refused.json);
     assert!(stage.text(task).await.starts_with("expired 9 not_found"));
     stage.clock.set(noon() + TimeDelta::minutes(5));
-    // an older answer has no body: whether it began is not said, so it is looked for
+    // an older response has no body: it does not state whether work has begun, so the poller looks for the summary
     stage.provider.will(says(200, ""));
     assert_eq!(stage.post(SUMMARY, &[], &json!({})).await.status, 504);
     assert_eq!(stage.text(task).await, "pending 2026-03-10 12:06:00 0");
@@ -168,7 +168,7 @@ async fn a_summary_is_generated_and_then_looked_for() {
     assert_eq!(journal[2]["session_id"], 11);
 }
 
-/// The session ended months ago and everything about it was settled; its summary takes three minutes to make.
+/// The session ended months ago and all its tasks were settled; its summary takes three minutes to make.
 #[tokio::test]
 async fn a_summary_that_takes_a_while_is_not_left_to_the_age_of_its_session() {
     let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-01-05T11:00:00Z"))]));
@@ -176,7 +176,7 @@ async fn a_summary_that_takes_a_while_is_not_left_to_the_age_of_its_session() {
     feed.set_depth("old", Depth { summary_on_request: Some(made), ..Depth::default() });
     let mut world = World::new().await.with_depth().with_settings("[sources.actions]\nenabled = true\n");
     let _simulator = world.simulate(Platform::Realtimekit, feed, Quirks::default()).await;
-    // two readings a day apart settle that there is none
+    // two readings a day apart settle that there is no summary
     for before in [TimeDelta::hours(25), TimeDelta::zero()] {
         world.clock.set(noon() - before);
         world.poll().await;
@@ -248,7 +248,7 @@ async fn web_pages_of_others_start_nothing() {
         (vec![("origin", other_port)], 403),
         (vec![("origin", own.as_str()), ("sec-fetch-site", "cross-site")], 403),
         (vec![("sec-fetch-site", "same-site")], 403),
-        // a name that somebody points at this machine
+        // a name that resolves to this machine
         (
             vec![("origin", "http://evil.example:80"), ("host", "evil.example:80"), ("sec-fetch-site", "same-origin")],
             403,
@@ -343,7 +343,7 @@ async fn launch_settings_are_dimensions_of_figures() {
         let (one, minutes) = ("1".to_owned(), "1.5".to_owned());
         let expected = [(&json!(value), one.clone(), minutes.clone()), (&Value::Null, one, minutes)];
         assert_eq!(groups, expected, "{dimension}");
-        // chats cannot be launched, so they do not make this group wait for outcomes
+        // chats cannot be launched, so this group does not wait for outcomes
         assert_eq!(answer["rows"][0]["values"]["resolution_rate"]["reason"], "not_applicable");
     }
 }

@@ -1,6 +1,6 @@
-//! Questions to the API about a world counted by hand (`api_world.sql`).
+//! Queries to the API about a hand-counted world (`api_world.sql`).
 //!
-//! The router is driven as a whole, as a client sees it.
+//! The whole router is tested, as a client sees it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod attribution;
@@ -38,7 +38,7 @@ use crate::harness::db::TestDatabase;
 
 const NOW: &str = "2026-11-20T12:00:00Z";
 
-/// A database that holds the world of `api_world.sql`.
+/// Creates a database with the world of `api_world.sql`.
 async fn database() -> TestDatabase {
     let db = TestDatabase::new().await;
     sqlx::raw_sql(include_str!("api_world.sql")).execute(&db.pool).await.unwrap();
@@ -75,7 +75,7 @@ impl Api {
         Self { db: Some(db), ..api }
     }
 
-    /// Over the meetings of `depth_world.sql` too.
+    /// Adds the meetings of `depth_world.sql`.
     async fn in_depth() -> Self {
         let api = Self::new().await;
         sqlx::raw_sql(include_str!("depth_world.sql")).execute(api.pool()).await.unwrap();
@@ -115,7 +115,7 @@ impl Api {
         Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
     }
 
-    /// Sends a body; the status and what comes back.
+    /// Sends a body; returns the status and the response.
     async fn send_json(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
         let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
         for (name, value) in headers {
@@ -144,7 +144,7 @@ impl Api {
     }
 }
 
-/// The row of a group (as text) in the bucket that begins at `start` (as far as given).
+/// Returns the row of a group (as text) in the bucket that begins at `start` (as far as given).
 fn row<'a>(answer: &'a Value, group: &Value, start: &str) -> &'a Value {
     let is_row = |row: &&Value| {
         &row["dimensions"] == group && row["bucket"]["start"].as_str().is_some_and(|text| text.starts_with(start))
@@ -153,5 +153,5 @@ fn row<'a>(answer: &'a Value, group: &Value, start: &str) -> &'a Value {
     rows.iter().find(is_row).unwrap_or_else(|| panic!("no row {group} {start} in {rows:#?}"))
 }
 
-/// All sources but `konvo-us`, whose polling is behind.
+/// All sources but `konvo-us`, whose polling is late.
 const WELL: &str = "source=rtk-prod,konpro-eu,konpro-old,konvo-eu";

@@ -1,4 +1,4 @@
--- A world small enough to count by hand. The present is 2026-11-20 12:00 UTC; days are those of Berlin (UTC+1).
+-- A world small enough to count by hand. The current time is 2026-11-20 12:00 UTC; days are those of Berlin (UTC+1).
 insert into core.sources (source_id, source_slug, provider, account_ref, minutes_basis, has_outcomes, message_support,
                           history_from, schedule, session_kinds, is_enabled,
                           pseudonym_slug) overriding system value
@@ -37,18 +37,18 @@ select session_id, started_at, started_at, null, completed_at, null, null, start
        is_deleted, provider, session_kind, session_state, outcome, null, duration_seconds, provider_minutes,
        'id-' || session_id, null, channel, null, parent, null, '\x00', '\x00'
   from (values
-    -- meetings: two on the 18th, one that still runs on the 19th; a breakout room and a deleted one never count
+    -- meetings: two on the 18th, one that is still running on the 19th; a breakout room and a deleted one never count
     (11, 1, 'realtimekit', timestamptz '2026-11-18 10:00Z', null::timestamptz, 'meeting', 'ended', 'not_applicable', null, 1800, 100.5, null, false),
     (12, 1, 'realtimekit', '2026-11-18 22:30Z', null, 'meeting', 'ended', 'not_applicable', null, 600, 40.25, null, false),
     (13, 1, 'realtimekit', '2026-11-18 23:30Z', null, 'meeting', 'live',  'not_applicable', null, null, null, null, false),
     (14, 1, 'realtimekit', '2026-11-18 10:10Z', null, 'meeting', 'ended', 'not_applicable', null, 60, 999, 'id-11', false),
     (15, 1, 'realtimekit', '2026-11-18 10:20Z', null, 'meeting', 'ended', 'not_applicable', null, 60, 777, null, true),
-    -- avatars: two on the 18th, one on the 19th that is not proven yet; one of an account that is gone
+    -- avatars: two on the 18th, one on the 19th that is not proven yet; one of a removed account
     (21, 2, 'konpro', '2026-11-18 09:00Z', null, 'avatar', 'ended', 'not_applicable', null, 150, 2.5, null, false),
     (22, 2, 'konpro', '2026-11-18 09:30Z', null, 'avatar', 'ended', 'not_applicable', null, 6, 0.1, null, false),
     (23, 2, 'konpro', '2026-11-19 08:00Z', null, 'avatar', 'ended', 'not_applicable', null, 180, 3, null, false),
     (51, 5, 'konpro', '2026-11-18 09:00Z', null, 'avatar', 'ended', 'not_applicable', null, 600, 10, null, false),
-    -- chats: completed on the 18th are two resolved, one unresolved, one nobody knows
+    -- chats: completed on the 18th are two resolved, one unresolved, one unknown
     (31, 3, 'konvo', '2026-11-17 12:00Z', '2026-11-18 12:00Z', 'chat', 'ended', 'resolved',   'whatsapp', 600, null, null, false),
     (32, 3, 'konvo', '2026-11-18 12:00Z', '2026-11-18 13:00Z', 'chat', 'ended', 'resolved',   'webchat',  300, null, null, false),
     (33, 3, 'konvo', '2026-11-18 12:30Z', '2026-11-18 13:30Z', 'chat', 'ended', 'unresolved', 'whatsapp', 420, null, null, false),

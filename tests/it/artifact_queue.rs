@@ -1,4 +1,4 @@
-//! The artifact queue: what a claim reads and takes while the table has no statistics, and tasks that are saved together.
+//! The artifact queue: the pages that a claim reads while the table has no statistics, and tasks saved together.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::harness::db::TestDatabase;
 use crate::harness::{World, at, noon};
 
-/// One source with ended sessions, one a second, and no statistics about them.
+/// Creates one source with ended sessions, one a second, and no statistics about them.
 async fn sessions(count: i64) -> TestDatabase {
     let db = TestDatabase::new().await;
     for sql in [
@@ -40,7 +40,7 @@ async fn sessions(count: i64) -> TestDatabase {
     db
 }
 
-/// Tasks of `stream` for every session; `columns` are more columns and their values.
+/// Creates tasks of `stream` for every session; `columns` are more columns and their values.
 async fn tasks(db: &TestDatabase, stream: &str, columns: &str, values: &str) {
     db.execute(&format!(
         "insert into ingest.artifact_tasks (source_id, session_id, provider_session_id, stream, ended_at, expires_at, {columns})
@@ -62,7 +62,7 @@ impl TestDatabase {
         claimed.iter().map(|task| (task.stream, task.session_id)).collect()
     }
 
-    /// The pages that a claim of 16 tasks of each stream touches, and how many tasks it takes.
+    /// Returns how many pages a claim of 16 tasks of each stream touches, and how many tasks it takes.
     async fn claim_pages(&self, now: DateTime<Utc>) -> (i64, i64) {
         let claim = include_str!("../../src/store/artifact/claim.sql");
         let streams: Vec<String> = Stream::PER_SESSION.iter().map(|stream| stream.as_str().to_owned()).collect();
@@ -132,12 +132,12 @@ async fn a_claim_reads_nothing_of_what_it_may_not_take() {
     assert!(touched < 100, "{touched} pages to find that nothing is to be taken");
 }
 
-/// Ten sessions that ended one after another; those that are lost soon go first, then the newest, and each is taken once.
+/// Ten sessions that ended one after another; those that expire soon go first, then the newest, and each is taken once.
 #[tokio::test]
 async fn a_claim_takes_what_is_lost_soon_and_then_the_newest() {
     let db = sessions(10).await;
     tasks(&db, "chat", "next_try_at, is_ready", "s.ended_at, true").await;
-    // found due by the claim, like all that any hand made due
+    // found due by the claim, like all tasks that were made due by hand
     tasks(&db, "summary", "next_try_at", "'2026-04-01Z'").await;
     db.execute(
         "update ingest.artifact_tasks set expires_at = '2026-04-01 01:00Z' where stream = 'chat' and session_id = 3",
@@ -158,7 +158,7 @@ async fn a_claim_takes_what_is_lost_soon_and_then_the_newest() {
         both.iter().filter(|(stream, _)| *stream == Stream::Summary).map(|(_, id)| *id).collect::<Vec<_>>(),
         [10, 9, 8]
     );
-    // a claim that ran out is found by the next one
+    // a claim that expired is found by the next one
     db.execute("update ingest.artifact_tasks set claimed_until = now() - interval '1 second' where stream = 'chat' and session_id = 7")
         .await;
     assert_eq!(db.claim(&one(Stream::Chat, 9), now).await, chats(&[7]));
@@ -174,7 +174,7 @@ fn meetings(history: usize) -> Generated {
     Generated::generate(&shape, 7, noon() - TimeDelta::hours(6))
 }
 
-/// A value of one artifact of many that are saved together does not fit: that one is a reject, and no other is lost.
+/// One artifact of a batch has a value that does not fit: it becomes a reject, and no other is lost.
 #[tokio::test]
 async fn p05_an_artifact_the_database_refuses_costs_no_other_of_its_batch() {
     let generated = meetings(30);
@@ -219,7 +219,7 @@ async fn p05_an_artifact_the_database_refuses_costs_no_other_of_its_batch() {
     assert_eq!(world.number(others).await, 0, "all others were asked for and stored");
 }
 
-/// Reports wait for the list of participants, and are asked for as soon as it is known.
+/// Reports wait for the list of participants, and are fetched as soon as it is known.
 #[tokio::test]
 async fn reports_wait_for_participants_outside_the_due_tasks() {
     let generated = meetings(12);

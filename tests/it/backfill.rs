@@ -1,4 +1,4 @@
-//! Backfills as a user runs them: beside the live poll, cut off and resumed, shared, paused, doubtful.
+//! Backfills as a user runs them: beside the live poll, interrupted and resumed, shared, paused, doubtful.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -65,7 +65,7 @@ async fn backfill(world: &World, args: &BackfillArgs) -> anyhow::Result<Backfill
     backfilling::work(&app, pool, args, &operator(), CancellationToken::new(), Progress::silent()).await
 }
 
-/// What the live poll remembers of its stream.
+/// The stored position of the live poll.
 async fn live_position(world: &World) -> Option<String> {
     world
         .text(
@@ -136,7 +136,7 @@ async fn a21_a_backfill_cut_off_midway_goes_on_and_repeats_no_proven_unit() {
     world.poll_one().await;
     provider.script(vec![Fault::new(Effect::Delay(Duration::from_millis(25))).forever()]);
     let february = args("konvo", FEBRUARY[0], FEBRUARY[1]);
-    // dropped like a killed process: nothing is given back
+    // dropped like a killed process: nothing is released
     let mut wait = 250;
     loop {
         let cut = tokio::time::timeout(Duration::from_millis(wait), backfill(&world, &february)).await;
@@ -201,7 +201,7 @@ async fn two_processes_share_a_backfill_and_one_that_is_killed_leaves_its_part_t
     std::fs::create_dir_all(&folder).expect("a folder");
     let mut doomed = child(&world, &folder).spawn().expect("it starts");
     let other = child(&world, &folder).spawn().expect("it starts");
-    // both at work
+    // both are working
     let owners = "select count(distinct claim_owner) from ingest.backfill_units where claimed_until > now()";
     let started = std::time::Instant::now();
     while world.number(owners).await < 2 {
@@ -254,7 +254,7 @@ async fn a20_the_live_poll_runs_beside_a_backfill() {
     let (outcome, ()) = tokio::join!(backfill(&world, &february), polls);
     assert!(outcome.as_ref().is_ok_and(|outcome| outcome.is_proven), "{outcome:?}");
     assert_eq!(world.number("select count(*) from core.sessions").await, 172);
-    // February touches the history of the poll: what is proven is one range
+    // February touches the history of the poll: the proven ranges merge
     let windows = "select string_agg(window_from::date || ' ' || is_complete, ',') from ingest.windows";
     assert_eq!(world.text(windows).await.as_deref(), Some("2026-02-01 true"));
     let lost = "select count(*) from ingest.runs where verdict is distinct from 'complete'";
@@ -280,7 +280,7 @@ async fn a_paused_backfill_stops_and_a_resumed_one_ends() {
     let (outcome, ()) = tokio::join!(backfill(&world, &february), pause);
     let outcome = outcome.expect("it runs");
     assert_eq!((outcome.is_proven, outcome.backfill.state.as_str()), (false, "paused"), "{outcome:#?}");
-    assert_eq!(outcome.backfill.active_count, 0, "nobody holds a unit");
+    assert_eq!(outcome.backfill.active_count, 0, "no unit is claimed");
     let (status, told) = api.tell("/v1/sync/backfills/1/resume").await;
     assert_eq!((status, told["is_changed"].as_bool()), (200, Some(true)), "{told:#}");
     provider.script(Vec::new());
@@ -309,7 +309,7 @@ async fn a_unit_with_a_missing_record_is_cut_down_to_a_minute_and_stays_doubtful
     let [unit] = outcome.troubled_units.as_slice() else { panic!("one unit is doubtful: {outcome:#?}") };
     assert_eq!((unit.state.as_str(), unit.window_from), ("doubtful", at("2026-02-10T00:00:00Z")));
     let doubt = unit.doubt.clone().unwrap_or_default();
-    assert!(doubt.contains("the provider counts 2 records, the list held 1"), "{doubt}");
+    assert!(doubt.contains("the provider counts 2 records, the list contains 1"), "{doubt}");
     let unproven_seconds = "select (extract(epoch from interval '28 days')
                                     - sum(extract(epoch from window_to - window_from)))::bigint
                               from ingest.windows where is_complete and window_to <= '2026-03-01'";
@@ -320,7 +320,7 @@ async fn a_unit_with_a_missing_record_is_cut_down_to_a_minute_and_stays_doubtful
         0,
         "the poll is not blamed"
     );
-    // the same command tries the one unit again, and no other
+    // the same command retries only that unit
     let again = backfill(&world, &args("konpro", FEBRUARY[0], FEBRUARY[1])).await.expect("it runs");
     assert_eq!((again.backfill.backfill_id, again.backfill.proven_count), (outcome.backfill.backfill_id, 27));
 }
@@ -348,7 +348,7 @@ async fn a_provider_that_is_down_ends_a_backfill_which_then_goes_on() {
     let provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
     world.poll_one().await;
     let before = live_position(&world).await;
-    // the plan is made; then the credential is refused
+    // the plan is stored; then the credential is refused
     provider.script(vec![Fault::new(Effect::json(401, "{}")).from_request(6).forever()]);
     let february = args("konpro", FEBRUARY[0], FEBRUARY[1]);
     let outcome = backfill(&world, &february).await.expect("it runs");
@@ -378,8 +378,8 @@ async fn a_range_that_makes_no_sense_is_refused_by_name() {
     let _provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
     for (source, from, to, named) in [
         ("konpro", "2026-02-02T00:00:00Z", "2026-02-01T00:00:00Z", "--to"),
-        ("konpro", "2026-02-02T00:00:00Z", "2026-12-01T00:00:00Z", "lies in the future"),
-        ("kopro", "2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z", "configured are: konpro"),
+        ("konpro", "2026-02-02T00:00:00Z", "2026-12-01T00:00:00Z", "is in the future"),
+        ("kopro", "2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z", "the configured sources are: konpro"),
     ] {
         let error = backfill(&world, &args(source, from, to)).await.expect_err("it is refused");
         assert!(format!("{error:#}").contains(named), "{error:#}");
@@ -395,7 +395,7 @@ async fn what_is_left_is_told_by_the_range_and_not_by_how_long_nobody_worked() {
     let planned = BackfillArgs { detach: true, ..args("konpro", FEBRUARY[0], FEBRUARY[1]) };
     let found = backfill(&world, &planned).await.expect("it is planned").backfill;
     assert_eq!((found.unit_count, found.eta_seconds), (28, None));
-    // seventy seconds for a week, of which one day was cut into its hours
+    // seventy seconds for a week, of which one day was split into its hours
     let week = "with cut as (
              insert into ingest.backfill_units (backfill_id, window_from, window_to)
              select backfill_id, window_from + hours * interval '1 hour', window_from + (hours + 1) * interval '1 hour'
@@ -419,7 +419,7 @@ async fn what_is_left_is_told_by_the_range_and_not_by_how_long_nobody_worked() {
     let eta = async || api.ok("/v1/sync/backfills").await["items"][0]["eta_seconds"].as_i64();
     world.clock.set(noon() + TimeDelta::seconds(70));
     assert_eq!(eta().await, Some(210), "three weeks are left");
-    // three days later somebody goes on
+    // three days later the work continues
     let later = noon() + TimeDelta::days(3);
     world.clock.set(later);
     assert_eq!(backfill(&world, &planned).await.expect("it goes on").backfill.eta_seconds, None);
@@ -443,7 +443,7 @@ async fn what_was_never_read_is_not_missing() {
     let mut world = World::new().await.with_settings(TODAY_ONLY);
     let provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
     world.poll_one().await;
-    // the second half of February, and the days up to the history, are nobody's business
+    // the second half of February, and the days up to the history, are not compared
     let outcome = backfill(&world, &args("konpro", FEBRUARY[0], "2026-02-15T00:00:00Z")).await.expect("it runs");
     assert!(outcome.is_proven, "{outcome:#?}");
     let asked_before = provider.requests().len();
@@ -453,7 +453,7 @@ async fn what_was_never_read_is_not_missing() {
     assert_eq!(world.number("select count(*) from core.sessions").await, 60);
     let asked = provider.requests()[asked_before..].to_vec();
     assert!(!asked.iter().any(|request| request.path_and_query.contains("2026-02-2")), "{asked:#?}");
-    // whoever names a range means all of it
+    // a given range is compared as a whole
     let named = ReconcileArgs { from: Some(at(FEBRUARY[0])), to: Some(at(FEBRUARY[1])), ..all };
     let reports = reconciling::reconcile(&world.app(), &named, "ada", CancellationToken::new()).await.expect("it runs");
     assert_eq!((reports[0].is_equal, reports[0].healed_count), (true, 56), "{reports:#?}");

@@ -1,4 +1,4 @@
-//! Late changes: kept field by field, never turned back by an older answer, and looked for as far back as they were seen.
+//! Late changes: recorded by field, never reverted by an older response, and looked for as far back as they occur.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tributary::clock::Clock;
@@ -22,7 +22,7 @@ use tributary::store::{Place, StoreError};
 use crate::harness::{API_KEY, World, at, noon, plain_feed, records};
 use crate::providers::connect_with;
 
-/// What changed, by field, as `field:old>new`.
+/// The changes, by field, as `field:old>new`.
 const CHANGES: &str =
     "select string_agg(field || ':' || coalesce(old_value, '-') || '>' || coalesce(new_value, '-'), ' '
                                          order by change_id) from analytics.session_changes";
@@ -93,7 +93,7 @@ async fn what_changed_of_an_avatar_session_is_kept_field_by_field() {
     assert!(feed.replace(avatar(900)));
     world.clock.set(noon() + TimeDelta::minutes(15));
     assert_eq!(world.poll_one().await.updated, 1);
-    // it ran to 12:05, and five minutes later that is an end
+    // it ran to 12:05, and five minutes later that counts as the end
     assert_eq!(
         world.text(CHANGES).await.as_deref(),
         Some(
@@ -104,7 +104,7 @@ async fn what_changed_of_an_avatar_session_is_kept_field_by_field() {
     let who = "select min(provider_session_id) || ' ' || min(run_id::text) || ' ' || count(provider_time)
                  from analytics.session_changes where changed_at = '2026-03-10T12:15:00Z'";
     assert_eq!(world.text(who).await.as_deref(), Some("a 3 0"), "this provider says no time of change");
-    // asked for at 12:15, it had ended at 11:51 as far as was known: 24 minutes
+    // requested at 12:15, it had ended at 11:51 as far as was known: 24 minutes
     let late = "select largest_seconds from ingest.lateness where kind = 'changed'";
     assert_eq!(world.number(late).await, 1_440);
 }
@@ -219,7 +219,7 @@ async fn changes_hold_nothing_personal() {
     assert_eq!(told.await, 0);
 }
 
-/// A page as the connector gives it now.
+/// Fetches a page as the connector returns it now.
 pub(crate) async fn fetch(world: &World, provider: &Simulator) -> Page {
     let set_key = |settings: &mut ConnectorSettings| settings.api.api_key = API_KEY.into();
     let connector = connect_with("konpro", &provider.base_url(), set_key);
@@ -228,7 +228,7 @@ pub(crate) async fn fetch(world: &World, provider: &Simulator) -> Page {
     connector.fetch_page(Stream::Sessions, request).await.expect("a page")
 }
 
-/// Saves a page that was asked for at `fetched_at`.
+/// Saves a page that was requested at `fetched_at`.
 async fn save(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Result<Progress, StoreError> {
     let (pool, source_id) = (&world.db.pool, SourceId(1));
     let (duration, now) = (std::time::Duration::from_secs(45), world.clock.now());
@@ -254,7 +254,7 @@ async fn save(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Result<P
     saved
 }
 
-/// Saves a page that was asked for at `fetched_at` once more, as a replay of what is kept.
+/// Saves a page that was requested at `fetched_at` once more, as a replay of stored records.
 pub(crate) async fn replay(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Progress {
     let place = Place { source_id: SourceId(1), stream: Stream::Sessions };
     let context = SaveContext {
@@ -298,7 +298,7 @@ async fn of_two_pages_without_a_change_time_the_one_asked_for_later_stays() {
     }
     let raw = world.number("select count(*) from ingest.raw_records").await;
     assert_eq!(raw, 4, "its bytes are kept: 60, 900, 120 and the short form");
-    // the same page asked for later is newer
+    // the same page requested later is newer
     let saved = save(&world, &earlier, world.clock.now()).await.expect("it is taken");
     assert_eq!(saved.updated_count, 1);
     assert_eq!(world.text(minutes).await.as_deref(), Some("2 ended"));
@@ -335,7 +335,7 @@ async fn a_clock_that_was_wrong_keeps_nothing_from_being_stored() {
 
 #[tokio::test]
 async fn a_chat_that_comes_without_its_status_keeps_the_one_it_had() {
-    // whether or not the provider says when a chat changed
+    // whether or not the provider states when a chat changed
     let timeless = DONE.replace(r#","last_updated":"2026-03-10T12:02:00.000Z""#, "");
     for done in [DONE, &timeless] {
         let mut world = World::new().await;
@@ -358,7 +358,7 @@ async fn a_chat_that_comes_without_its_status_keeps_the_one_it_had() {
         assert!(feed.replace(chat(done, 3)));
         world.clock.set(noon() + TimeDelta::minutes(15));
         assert_eq!(world.poll_one().await.updated, 1, "the whole record is stored again");
-        // what the provider does say counts: it is open again
+        // stated values count: the chat is open again
         let reopened = OPEN.replace("2026-03-10T11:51", "2026-03-10T12:16");
         assert!(feed.replace(chat(&reopened, 3)));
         world.clock.set(noon() + TimeDelta::minutes(20));
@@ -420,7 +420,7 @@ async fn more_open_meetings_than_a_run_can_read_have_their_turn_one_after_anothe
     for record in all("2") {
         assert!(feed.replace(record));
     }
-    // every run is stopped by the provider after 40 meetings: without a memory it would read the same ones each time
+    // the provider stops every run after 40 meetings: without a stored position each run would read the same ones
     for (hours, read, verdict) in [(50, 40, "rate_limited"), (52, 80, "rate_limited"), (54, 90, "rate_limited")] {
         let full = Fault::new(Effect::RateLimited(RetryAfter::Seconds(600))).only("/sessions/m-").from_request(42);
         provider.script(vec![full]);
@@ -459,7 +459,7 @@ async fn polls_reach_back_as_far_as_sessions_were_seen_to_come_late() {
     assert_eq!(after["overlap_seconds"], 10_800, "{after}");
     let from = world.text("select window_from::text from ingest.runs order by run_id desc limit 1").await;
     assert_eq!(from.as_deref(), Some("2026-03-08 20:00:00+00"), "two days, which is more");
-    // two weeks later that is forgotten
+    // two weeks later that delay no longer counts
     world.clock.set(noon() + TimeDelta::days(15));
     world.poll_one().await;
     assert_eq!(api.ok("/v1/sources").await["items"][0]["lateness"]["overlap_seconds"], 3_600);

@@ -1,4 +1,4 @@
-//! What every provider must do, run over all of them.
+//! The rules for every provider, tested over all of them.
 //!
 //! Each check is a function over a platform, and each row of the providers' table runs all of them.
 
@@ -141,7 +141,7 @@ async fn f30_f39_p05_a_bad_record_costs_no_other(platform: Platform) {
     let answer = world.api().await.ok("/v1/metrics/query?metrics=sessions&range=today").await;
     assert_eq!(answer["warnings"][0]["code"], "rejected_records", "{answer:#}");
 
-    // the same record comes again and can be read
+    // the same record arrives again and can be read
     let mended = records::record(platform, "no-time", noon() - chrono::TimeDelta::minutes(20));
     assert!(feed.replace(FixedRecord { id: "bad-3".to_owned(), ..mended }));
     let before = world.number("select count(*) from ingest.rejects").await;
@@ -246,7 +246,7 @@ async fn f46_p04_empty_pages_without_end_are_incomplete(platform: Platform) {
     provider.script(vec![Fault::new(Effect::EmptyPage).forever()]);
     let line = world.poll_one().await;
     assert_eq!(line.result, "incomplete", "{line:?}");
-    // the older halves are proven to hold nothing; no claim reaches the records
+    // the older halves are proven empty; no proven range reaches the records
     let claimed = line.complete_through.unwrap_or_default();
     assert!(claimed.as_str() < "2026-03-10T10:39", "{claimed}");
     provider.script(Vec::new());

@@ -1,6 +1,6 @@
-//! Our requests against RealtimeKit's own description, served by a mock server, and its random answers as polls.
+//! Our requests against RealtimeKit's own description, served by a mock server, and its random responses as polls.
 //!
-//! Not part of the suite, since it needs a package of npm: `tests/contract/run` starts the servers and runs this.
+//! Not part of the suite, because it needs an npm package: `tests/contract/run` starts the servers and runs this.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use chrono::TimeDelta;
@@ -15,7 +15,7 @@ use crate::providers::{connect, window};
 
 const SESSION: &str = "1b273ff6-8b20-4000-932f-0634db39ebfa";
 const PEER: &str = "c8570563-7c90-4d94-a2fa-a9fb9a32daea";
-/// Random answers that each call is given.
+/// Number of random responses for each call.
 const RANDOM_ANSWERS: usize = 60;
 
 #[expect(clippy::disallowed_methods, reason = "the addresses come from the script that starts the servers")]
@@ -29,7 +29,7 @@ fn session() -> SessionRef {
     SessionRef { provider_session_id, started_at, ended_at: Some(started_at + TimeDelta::minutes(30)) }
 }
 
-/// Asks every call this connector makes; returns each one's name and what became of it.
+/// Makes every call of this connector; returns the name and the result of each.
 async fn ask_everything(base_url: &str) -> Vec<(&'static str, Result<(), PullError>)> {
     let connector = connect("realtimekit", base_url);
     let (window, now) = (window(), at("2026-03-02T15:00:00Z"));
@@ -56,7 +56,7 @@ async fn ask_everything(base_url: &str) -> Vec<(&'static str, Result<(), PullErr
 #[ignore = "needs the mock server of tests/contract/run"]
 async fn every_request_is_one_the_description_allows() {
     for (call, answer) in ask_everything(&address("CONTRACT_URL")).await {
-        // the description's placeholders are no links: that a file cannot be had is not the request's fault
+        // the description's placeholders are not links: a file that cannot be fetched is not the request's fault
         let is_file = ["chat", "transcript", "summary"].contains(&call);
         match answer {
             Ok(()) => {}

@@ -11,7 +11,7 @@ use tributary::demo::simulator::quirks::Quirks;
 
 use crate::harness::{World, noon, records};
 
-/// Six avatar sessions of 100 seconds, sold at an odd price.
+/// Six avatar sessions of 100 seconds, billed at an odd price.
 async fn six_sessions() -> (World, tributary::demo::simulator::Simulator) {
     let record = |number: i32| {
         let created_at = noon() - TimeDelta::hours(2) - TimeDelta::minutes(1) * number;
@@ -32,7 +32,7 @@ async fn six_sessions() -> (World, tributary::demo::simulator::Simulator) {
     (world, simulator)
 }
 
-/// The numeric columns of both schemas, lists of numbers included: the widest value of each that has more than 28 digits.
+/// Returns the widest value of each numeric column of both schemas that has more than 28 digits; lists included.
 async fn too_wide(pool: &PgPool) -> Vec<String> {
     let columns: Vec<(String, String, String)> = sqlx::query_as(
         "select a.attrelid::regclass::text, quote_ident(a.attname), t.typname::text

@@ -1,5 +1,5 @@
-//! Sessions that a provider no longer has: believed after two complete readings, left out of figures, and back at once
-//! when they come back.
+//! Sessions that a provider no longer has: accepted after two complete readings, excluded from metric values, and
+//! restored at once when they come back.
 
 use chrono::TimeDelta;
 use tributary::demo::simulator::Platform;
@@ -17,7 +17,7 @@ const MISSED: &str = "select string_agg(provider_session_id || ' ' || missed_cou
 const CHANGES: &str = "select string_agg(field || ':' || old_value || '>' || new_value, ' ' order by change_id)
                          from analytics.session_changes";
 
-/// Three sessions within the overlap of every provider, the one in the middle to be deleted.
+/// Three sessions within the overlap of every provider; the middle one will be deleted.
 fn three(platform: Platform) -> std::sync::Arc<FixedFeed> {
     let feed = plain_feed(platform, 0);
     for (id, minutes) in [("first", 12), ("gone", 10), ("last", 8)] {
@@ -66,15 +66,15 @@ async fn is_believed_after_two_readings_and_comes_back(platform: Platform) {
     let shown = api.ok(&format!("/v1/sessions/{id}/provenance")).await;
     assert_eq!(shown["is_deleted_at_provider"], true, "{shown:#}");
     assert_eq!((&shown["first_missed_at"], &shown["missed_count"]), (&"2026-03-10T12:01:00Z".into(), &3.into()));
-    // nor do those count it who count messages
+    // nor are its messages counted
     let messages = world.number("select count(*) from analytics.messages where not is_deleted_at_provider").await;
     assert_eq!(messages, if platform == Platform::Konvo { 4 } else { 0 });
-    // nobody looks for it any more
+    // no poll looks for it any more
     let written = world.tuples_written().await;
     poll_at(&world, 8).await;
     assert_eq!(world.tuples_written().await, written);
     assert_eq!(world.text(MISSED).await.as_deref(), Some("gone 3"));
-    // it is back, byte for byte what is stored
+    // it is back, byte for byte as stored
     feed.insert(gone(platform));
     let line = poll_at(&world, 9).await;
     assert_eq!(line.updated, 0, "its record is unchanged: {line:?}");
@@ -89,7 +89,7 @@ async fn is_believed_after_two_readings_and_comes_back(platform: Platform) {
         id,
         "it keeps its number"
     );
-    // gone once more, and back with another content
+    // deleted once more, and back with other content
     assert!(feed.remove("gone"));
     poll_at(&world, 10).await;
     poll_at(&world, 16).await;
@@ -196,20 +196,20 @@ async fn a_record_that_cannot_be_read_is_there_all_the_same() {
         poll_at(&world, minutes).await;
         assert_eq!(world.text(MISSED).await, None);
     }
-    // a reject without a name may be anybody, so nobody is missed
+    // a reject without a name may be any session, so no session counts as missing
     assert!(feed.replace(unreadable(r#"{"id":null}"#.to_owned())));
     for minutes in [11, 20] {
         poll_at(&world, minutes).await;
         assert_eq!(world.text(MISSED).await, None);
     }
-    // it is really gone, and then it is back as a reject
+    // it is deleted, and then it is back as a reject
     assert!(feed.remove("gone"));
     poll_at(&world, 21).await;
     poll_at(&world, 30).await;
     assert_eq!(world.text(FLAGGED).await.as_deref(), Some("gone"));
     feed.insert(unreadable(bad_time));
     poll_at(&world, 31).await;
-    assert_eq!((world.text(FLAGGED).await, world.text(MISSED).await), (None, None), "whoever is rejected is there");
+    assert_eq!((world.text(FLAGGED).await, world.text(MISSED).await), (None, None), "a reject is not missing");
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn a_meeting_nobody_knows_any_more_does_not_stay_live_for_ever() {
     let provider = world.simulate(Platform::Realtimekit, feed.clone(), Quirks::default()).await;
     poll_at(&world, 0).await;
     assert!(feed.remove("m"));
-    // hours later no list covers it, and the question for it alone is answered with 404
+    // hours later no list covers it, and the call for it alone returns 404
     poll_at(&world, 300).await;
     assert_eq!(world.text(MISSED).await.as_deref(), Some("m 1"));
     poll_at(&world, 306).await;
@@ -268,7 +268,7 @@ async fn a_meeting_nobody_knows_any_more_does_not_stay_live_for_ever() {
     };
     let before = asked(&provider);
     poll_at(&world, 312).await;
-    assert_eq!(asked(&provider), before, "nobody asks for it any more");
+    assert_eq!(asked(&provider), before, "no call asks for it any more");
 }
 
 #[tokio::test]
@@ -284,7 +284,7 @@ async fn reading_old_records_again_brings_nobody_back() {
     assert_eq!(world.text(FLAGGED).await.as_deref(), Some("gone"));
     replay(&world, &old, noon()).await;
     assert_eq!(world.text(FLAGGED).await.as_deref(), Some("gone"));
-    // nor does a table that is made anew from what was kept
+    // nor does a table that is rebuilt from stored records
     remove_sessions(&world.db.pool, "true").await;
     let saved = replay(&world, &old, noon()).await;
     assert_eq!(saved.inserted_count, 3);

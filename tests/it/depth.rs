@@ -1,4 +1,4 @@
-//! What is fetched session by session: participants, chat, transcripts, summaries, quality.
+//! Session artifacts: participants, chat, transcripts, summaries, quality.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::harness::orphans::remove_sessions;
 use crate::harness::records::record;
 use crate::harness::{World, at, noon, simulator};
 
-/// Six days of meetings, so that no file has vanished; none in the last hours, so that all files are ready.
+/// Six days of meetings, so that no file has expired; none in the last hours, so that all files are ready.
 fn meetings(history: usize) -> Generated {
     let none = Volume { history: 0, per_hour_ahead: 0 };
     let shape = Shape {
@@ -45,7 +45,7 @@ async fn world_of(feed: Arc<FixedFeed>, quirks: Quirks) -> (World, Simulator) {
     (world, simulator)
 }
 
-/// One session that ended a minute and a half after eleven, with what it holds.
+/// Creates one session that ended a minute and a half after eleven, with its artifacts.
 async fn world_with(depth: Depth) -> (World, Simulator, Arc<FixedFeed>) {
     let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "one", at("2026-03-10T11:00:00Z"))]));
     feed.set_depth("one", depth);
@@ -68,7 +68,7 @@ impl World {
             .expect("a task")
     }
 
-    /// Everything that was brought in, without surrogate numbers and times of fetching.
+    /// Returns all stored artifacts, without surrogate numbers and fetch times.
     async fn depth_rows(&self) -> Vec<String> {
         let sql = "select part from (
             select 'p' || row(s.provider_session_id, p.provider_participant_id, p.joined_at, p.left_at, p.duration_ms,
@@ -101,7 +101,7 @@ impl World {
     }
 }
 
-/// Both worlds hold the same; what they do not is told.
+/// Asserts that both worlds are equal, and prints the differences.
 async fn assert_same(world: &World, other: &World) {
     let (rows, others) = (world.depth_rows().await, other.depth_rows().await);
     let only = |these: &[String], those: &[String]| -> Vec<String> {
@@ -110,7 +110,7 @@ async fn assert_same(world: &World, other: &World) {
     assert!(rows == others, "only here {:#?}\nonly there {:#?}", only(&rows, &others), only(&others, &rows));
 }
 
-/// What is said, in order, whatever form it came in.
+/// Returns the utterances in order, for every file format.
 async fn spoken(world: &World) -> String {
     let sql = "select md5(string_agg(row(s.provider_session_id, t.position, t.offset_ms, t.body)::text, E'\\n'
                                      order by s.provider_session_id, t.position))
@@ -182,7 +182,7 @@ async fn everything_is_stored_exactly_in_each_form_and_with_each_page_base() {
         world.poll().await;
         assert_eq!(world.tuples_written().await, written, "an unchanged second poll wrote something");
     }
-    // header CSV and subtitles round to what they can tell; the words and their order are the same everywhere
+    // header CSV and subtitles round times to their precision; the words and their order are the same everywhere
     heard.sort();
     heard.dedup();
     assert!(heard.len() <= 2, "the forms tell different things: {heard:?}");
@@ -214,10 +214,10 @@ async fn f57_f65_what_never_comes_ends_by_name_and_does_not_make_the_stream_look
         ..Depth::default()
     })
     .await;
-    // a session of last month: nothing was asked for while its files existed
+    // a session of last month: nothing was fetched while its files existed
     feed.insert(record(Platform::Realtimekit, "old", at("2026-02-01T11:00:00Z")));
     world.poll().await;
-    // a day later a second reading settles what no longer is there
+    // a day later a second reading settles what no longer exists
     world.clock.set(at("2026-03-11T12:00:00Z"));
     world.poll().await;
     let old = "select string_agg(t.stream || ' ' || t.state, ', ' order by t.stream)
@@ -250,7 +250,7 @@ async fn f57_f65_what_never_comes_ends_by_name_and_does_not_make_the_stream_look
     assert_eq!(streams["participants"]["tasks"]["available"], 1);
     assert_eq!(streams["sessions"]["tasks"], serde_json::Value::Null);
     assert!(streams.values().all(|stream| stream["state"] == "idle"), "{health:#}");
-    // the last that is asked for is what the provider keeps for a month
+    // the last artifact to fetch is one that the provider keeps for a month
     world.clock.set(at("2026-04-09T11:01:31Z"));
     world.poll().await;
     assert_eq!(world.number("select count(*) from ingest.artifact_tasks where next_try_at is not null").await, 0);
@@ -340,7 +340,7 @@ async fn participants_that_make_no_sense_are_kept_as_far_as_they_do() {
     assert_eq!(world.number("select count(*) from ingest.rejects where stream = 'participants'").await, 1);
     let counted = "select concat_ws(' ', participant_count, person_count, unknown_duration_count, peak_participants,
                                     participant_ms) from core.session_participation";
-    // p-1 and p-2 are one person; from 11:01 on p-2 and p-3 are there; when p-5 left is not known
+    // p-1 and p-2 are one person; from 11:01 on p-2 and p-3 are present; when p-5 left is unknown
     assert_eq!(world.text(counted).await.as_deref(), Some("4 3 1 2 270000"));
     assert_eq!(world.number("select count(*) from core.people").await, 2);
 }
@@ -362,7 +362,7 @@ async fn a_session_that_is_live_for_days_is_followed_and_then_settled() {
     let after_first = calls();
     world.poll().await;
     assert_eq!(calls(), after_first, "not due yet");
-    // two days later it is asked for every two hours, not every five minutes
+    // two days later it is fetched every two hours, not every five minutes
     world.clock.set(at("2026-03-12T11:00:00Z"));
     world.poll().await;
     world.clock.set(at("2026-03-12T12:59:00Z"));
@@ -396,7 +396,7 @@ async fn f64_a_transcript_that_is_replaced_is_read_again() {
     world.poll().await;
     assert_eq!(world.text("select body from core.transcript_segments").await.as_deref(), Some("Hello world"));
     assert_eq!(world.number("select count(*) from ingest.raw_records where stream = 'transcript'").await, 2);
-    // it has settled: what comes later is not asked for
+    // it has settled: later content is not fetched
     feed.edit_depth("one", |depth| depth.transcript = FixedFile::ready(segment("Bye")));
     world.clock.set(at("2026-03-11T13:02:00Z"));
     world.poll().await;
@@ -423,7 +423,7 @@ async fn a_refusal_in_the_middle_of_a_burst_is_obeyed_and_loses_nothing() {
             break;
         }
         assert!(lines.iter().any(|line| line.result == "rate_limited"), "{lines:?}");
-        // what was under way is answered; until the stated instant nothing new is asked
+        // calls in flight are completed; until the stated instant no new call is made
         let made = simulator.requests().len();
         world.clock.set(world.clock.now() + TimeDelta::seconds(119));
         world.poll().await;
@@ -444,7 +444,7 @@ async fn a_slow_file_holds_nothing_up() {
     let pool = world.db.pool.clone();
     let poll = world.poll();
     let watch = async {
-        // all others are decided while the slow one is still on its way
+        // all others are decided while the slow one is still in flight
         for _ in 0..600 {
             tokio::time::sleep(Duration::from_millis(100)).await;
             let left: Result<(i64, i64), _> = sqlx::query_as(
@@ -474,13 +474,13 @@ async fn two_instances_share_the_work() {
     let tried = |lines: &[tributary::app::polling::PollLine]| -> u64 {
         lines.iter().filter(|line| line.stream != "sessions").map(|line| line.pages).sum()
     };
-    // whoever came second may have found the list empty, and then finds the rest on its next poll
+    // the second instance may have found the list empty, and then finds the remaining tasks on its next poll
     let rest = world.poll().await;
     let done = |line: &tributary::app::polling::PollLine| line.is_complete() || line.result == "held";
     assert!(one.iter().chain(&other).chain(&rest).all(done), "{one:?}\n{other:?}\n{rest:?}");
     assert!(tried(&one) + tried(&other) > 0);
     let asked = simulator.requests().iter().filter(|call| call.path_and_query.contains("/chat")).count();
-    // what is not there is asked for again within seconds; what is there was asked for once
+    // what is not ready is requested again within seconds; what is ready was requested once
     let once =
         "select count(*) from ingest.artifact_tasks where stream = 'chat' and state = 'available' and attempts <> 1";
     assert_eq!(world.number(once).await, 0, "each chat was asked for once");
@@ -499,7 +499,7 @@ async fn whoever_lost_the_claim_writes_nothing() {
         world_with(Depth { transcript: FixedFile::ready(segment.to_string()), ..Depth::default() }).await;
     simulator.file_script(vec![Fault::new(Effect::Delay(Duration::from_millis(1500)))]);
     let take_over = async {
-        // another instance claims it while the file is on its way
+        // another instance claims it while the file is in flight
         let claimed = "update ingest.artifact_tasks
                           set claim_token = '00000000-0000-4000-8000-000000000001', claimed_until = now() + interval '1 hour'
                         where stream = 'transcript' and claim_token is not null";
@@ -519,7 +519,7 @@ async fn whoever_lost_the_claim_writes_nothing() {
     assert_eq!(world.number(untouched).await, 1);
 }
 
-/// Kills a real process in the middle, twice; whatever it had in hand is done by the next.
+/// Kills a real process during its work, twice; the next process completes its tasks.
 #[tokio::test(flavor = "multi_thread")]
 async fn f71_p08_killing_the_process_in_the_middle_loses_nothing() {
     let now = SystemClock.now();
@@ -539,7 +539,7 @@ async fn f71_p08_killing_the_process_in_the_middle_loses_nothing() {
     calm.poll().await;
 
     let world = World::new().await.with_depth();
-    // quotas are tested elsewhere: here nothing waits for one
+    // other tests cover quotas: here no call waits for one
     let quirks = Quirks { calls_per_window: 100_000_000, ..Quirks::default() };
     let provider = simulator(Platform::Realtimekit, generated.feed(Platform::Realtimekit), quirks, clock).await;
     let folder = std::env::temp_dir().join(format!("tributary-depth-{}", std::process::id()));
@@ -567,7 +567,7 @@ async fn f71_p08_killing_the_process_in_the_middle_loses_nothing() {
         }
         let _ = child.kill();
         let _ = child.wait();
-        // what the dead had in hand comes free by the database's clock
+        // the claims of the killed process expire by the database's clock
         sqlx::query("update ingest.artifact_tasks set claimed_until = now() where claimed_until > now()")
             .execute(&world.db.pool)
             .await
@@ -607,8 +607,8 @@ async fn a_backlog_uses_the_share_of_the_quota_and_no_more() {
     let window = TimeDelta::seconds(12);
     let most = times.iter().map(|from| times.iter().filter(|at| **at >= *from && **at < *from + window).count()).max();
     assert!(most <= Some(192), "{most:?} calls in one window");
-    // what is missing is asked for again within seconds, after waits of its own: up to the last call that is new, less
-    // those that wait for each other and not for the quota; a busy machine is given some room
+    // missing artifacts are requested again within seconds, after separate waits: up to the last new call, less
+    // those that wait for each other and not for the quota; a busy machine gets some tolerance
     let mut seen = std::collections::BTreeSet::new();
     let is_new = calls.iter().map(|call| seen.insert(&call.path_and_query)).collect::<Vec<bool>>();
     let last_new = is_new.iter().rposition(|is_new| *is_new).expect("a call");
@@ -618,7 +618,7 @@ async fn a_backlog_uses_the_share_of_the_quota_and_no_more() {
     assert!(rate >= 0.85 * 16.0, "{rate:.2} calls a second of 16");
 }
 
-/// A token that may list sessions and not read transcripts costs the transcripts and nothing else.
+/// A token that may list sessions but not read transcripts costs the transcripts and nothing else.
 #[tokio::test]
 async fn a_call_that_is_refused_stops_no_other_kind_of_call() {
     let generated = meetings(12);
@@ -640,7 +640,7 @@ async fn a_call_that_is_refused_stops_no_other_kind_of_call() {
     assert_eq!(world.number(left).await, 12, "nothing is given up");
 }
 
-/// One session that is always refused keeps no other's from being fetched.
+/// One session that is always refused keeps no other from being fetched.
 #[tokio::test]
 async fn one_session_that_is_refused_keeps_no_other_from_being_fetched() {
     let generated = meetings(12);
@@ -655,7 +655,7 @@ async fn one_session_that_is_refused_keeps_no_other_from_being_fetched() {
     sqlx::query("update ingest.artifact_tasks set state = 'pending', next_try_at = '2026-01-01' where stream = 'chat'")
         .execute(&world.db.pool)
         .await
-        .expect("asked for anew");
+        .expect("requested again");
     let lines = world.poll().await;
     assert!(lines.iter().any(|line| line.stream == "chat" && line.result == "incomplete"), "{lines:?}");
     let left = "select count(*) from ingest.artifact_tasks where stream = 'chat' and next_try_at = '2026-01-01'";
@@ -695,7 +695,7 @@ async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
     };
     let mut before = version().await;
     assert!(before > 5, "the poll has stored something: {before}");
-    // by the clock, each of these lies before the one that is stored already
+    // by the clock, each of these is earlier than the stored one
     for (number, task) in (0..).zip(&tasks) {
         let now = now - TimeDelta::seconds(number);
         let context = SaveContext { task, run_id, source_slug: "x", person_key: &person_key, now };
@@ -721,7 +721,7 @@ async fn f66_p10_large_files_are_stored_one_at_a_time() {
     assert_eq!(world.number("select word_count::bigint from core.session_summaries").await, 300_000);
 }
 
-/// A provider that is away uses up nobody's tries, and a poll does not wait for it session by session.
+/// An unavailable provider uses up no tries, and a poll does not wait for it session by session.
 #[tokio::test]
 async fn an_outage_decides_nothing() {
     let (world, simulator, _) = world_with(Depth {
@@ -730,7 +730,7 @@ async fn an_outage_decides_nothing() {
         ..Depth::default()
     })
     .await;
-    // the list is read, then the provider goes away
+    // the list is read, then the provider becomes unavailable
     let only = |stream| tributary::app::polling::Selection { stream: Some(stream), ..Default::default() };
     let poll = |stream| {
         let (app, selection) = (world.app(), only(stream));
@@ -738,7 +738,7 @@ async fn an_outage_decides_nothing() {
     };
     poll(Stream::Sessions).await.expect("the list is read");
     drop(simulator);
-    // far beyond all retention: whatever is decided now is decided for good
+    // far beyond all retention: every decision now is final
     world.clock.set(at("2026-06-10T12:00:00Z"));
     let lines = poll(Stream::Chat).await.expect("the poll runs");
     assert_eq!(lines[0].result, "failed", "{lines:?}");

@@ -1,12 +1,12 @@
--- On top of api_world.sql: meetings in depth, small enough to count by hand. The present is 2026-11-20 12:00 UTC.
+-- On top of api_world.sql: meetings with artifacts, small enough to count by hand. Now is 2026-11-20 12:00 UTC.
 --
 -- session  began and ended           billed  presences                          sum    difference
 -- 61       16th 10:00-11:00          105.5   p1 30, p2 30 (rejoin), p3 45, p4 0 105    0.5  rounding
 -- 62       16th 10:45-11:30          70      q1 45, q2 20; a third is missing    65    5    participants_missing
 -- 63       16th 23:30-17th 00:30     60      r1 60                               60    0    rounding
--- 64       17th 09:00, runs          20      l1 still there, l2 10               10    10   still_live
+-- 64       17th 09:00, runs          20      l1 present, l2 10                   10    10   still_live
 -- 65       17th 12:00-12:30          30      never fetched                       ?     ?
--- 66       17th 13:00-13:10          0       nobody came                         0     0    rounding
+-- 66       17th 13:00-13:10          0       empty                               0     0    rounding
 -- 67       a breakout room of 61: never counts
 -- 68       20th 09:00-10:00          60      t1 60                               60    0    rounding
 -- 71       16th 11:00-11:05, rtk-us  25      u1 10                               10    15   other
@@ -17,7 +17,7 @@ values (6, 'rtk-eu', 'realtimekit', 'eu', 'participant_time', false, 'per_sessio
         '{participants,chat,transcript,summary,quality}', 'rtk-eu'),
        (7, 'rtk-us', 'realtimekit', 'us', 'participant_time', false, 'per_session', '2026-01-01Z', '0 */5 * * * *', '{meeting,livestream}', true,
         '{participants,chat,transcript,summary,quality}', 'rtk-us');
--- a stream fetched session by session proves no range: it must not make a figure unproven
+-- a stream fetched session by session proves no range: it must not make a value unproven
 insert into ingest.streams (source_id, stream, last_attempt_at, last_success_at, last_verdict, consecutive_failures)
 values (6, 'sessions', '2026-11-20 11:50Z', '2026-11-20 11:50Z', 'complete', 0),
        (6, 'participants', '2026-11-20 11:50Z', '2026-11-20 11:50Z', 'complete', 0),
@@ -50,11 +50,11 @@ insert into core.participants (participant_id, source_id, session_id, provider_p
                                person_id, preset_name, is_rejoin, display_name, custom_participant_id)
 overriding system value
 values (1, 6, 61, 'p1', '2026-11-16 10:00Z', '2026-11-16 10:30Z', 1800000, 'person-ada', 'host', false, 'Ada', 'crm-17'),
-       -- joins in the instant in which she left
+       -- joins at the instant at which she left
        (2, 6, 61, 'p2', '2026-11-16 10:30Z', '2026-11-16 11:00Z', 1800000, 'person-ada', 'host', true, 'Ada', 'crm-17'),
-       -- nobody says when he left: he left with the session
+       -- his leaving time is missing: he left with the session
        (3, 6, 61, 'p3', '2026-11-16 10:15Z', null, 2700000, 'person-ben', 'guest', false, 'Ben', null),
-       -- of no length
+       -- of zero length
        (4, 6, 61, 'p4', '2026-11-16 10:20Z', '2026-11-16 10:20Z', 0, null, 'guest', false, null, null),
        (5, 6, 62, 'q1', '2026-11-16 10:45Z', '2026-11-16 11:30Z', 2700000, null, 'guest', false, 'Cy', null),
        (6, 6, 62, 'q2', '2026-11-16 10:50Z', '2026-11-16 11:10Z', 1200000, null, null, false, 'Dee', null),

@@ -1,4 +1,4 @@
-//! Files behind links: where they may lie, what is sent along, and what may come back.
+//! Files behind links: allowed addresses, sent headers, and accepted responses.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Write;
@@ -24,7 +24,7 @@ fn downloader(limits: DownloadLimits, reach: Reach) -> Downloader {
     Downloader::new(limits, reach, Arc::new(Dice::seeded(3))).unwrap()
 }
 
-/// A host that answers to the byte: what is written, pieces apart from each other, before it hangs up.
+/// A host that responds byte by byte: it writes the pieces with pauses between them, and then closes the connection.
 struct Host {
     address: String,
     heads: Arc<Mutex<Vec<String>>>,
@@ -63,7 +63,7 @@ async fn serve(
 ) {
     let mut head = Vec::new();
     let mut byte = [0];
-    // a connection counts, whatever is said over it
+    // every connection counts, with or without a request
     let index = {
         let mut log = log.lock().unwrap();
         log.push(String::new());
@@ -111,7 +111,7 @@ async fn fetch(host: &Host) -> Result<Download, PullError> {
     downloader(limits(), Reach::Loopback).fetch(&host.link(), "transcript file").await
 }
 
-/// The failure, which tells nothing of the link.
+/// Returns the failure, which contains nothing of the link.
 fn failure(result: Result<Download, PullError>) -> PullError {
     let error = result.unwrap_err();
     let text = format!("{error} {error:?}");
@@ -240,7 +240,7 @@ async fn f17_a_drip_does_not_hold_us() {
         let result = tokio::time::timeout(Duration::from_secs(20), result).await.expect("it ends");
         assert_eq!(failure(result).kind, PullErrorKind::Transient);
     }
-    // what comes fast enough may take longer than the grace
+    // data that arrives fast enough may take longer than the grace time
     let steady: Pieces = std::iter::once(b"HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n".to_vec())
         .chain(std::iter::repeat_n(vec![b'0'; 1_000], 60))
         .collect();
@@ -281,7 +281,7 @@ async fn a_source_outside_reaches_nothing_inside() {
     let port = host.address.split(':').next_back().unwrap();
     let downloader = downloader(limits(), Reach::Public);
     for link in [
-        // names that lead inside
+        // names that resolve to private addresses
         format!("https://localhost:{port}/bucket"),
         // addresses in every spelling
         format!("https://127.0.0.1:{port}/bucket"),
@@ -290,7 +290,7 @@ async fn a_source_outside_reaches_nothing_inside() {
         format!("https://[::1]:{port}/bucket"),
         format!("https://[::ffff:127.0.0.1]:{port}/bucket"),
         "https://169.254.169.254/bucket".to_owned(),
-        // and what is no https link at all
+        // and links that are not https
         host.link(),
         format!("http://localhost:{port}/bucket"),
         "https://user:secret.test@files.test/bucket".to_owned(),

@@ -1,8 +1,8 @@
-//! The fault list, one test a row, its number first in the name.
+//! The fault list, one test a row; the name begins with the number.
 //!
-//! A row says which request is hit, with what, how often, and what the run must then say. The rest is the same
-//! for all of them and checked by [`Rig::heals`]: nothing is claimed beyond what came, the next undisturbed
-//! poll ends in the truth, and the key is in no table, no log and no line. Each row runs over all three
+//! A row states which request is hit, with which fault, how often, and how the run must end. The remaining checks are
+//! the same for all rows ([`Rig::heals`]): no range beyond the received records counts as proven, the next undisturbed
+//! poll is correct and complete, and the key is in no table, no log and no line. Each row runs over all three
 //! providers at once, in one database, as three sources of one service.
 
 mod bodies;
@@ -33,9 +33,9 @@ const COUNT: usize = 120;
 /// How the run that meets the fault must end.
 #[derive(Debug, Clone, Copy)]
 enum Then {
-    /// It asks again, or did not need to, and is complete.
+    /// It retries, or does not need to, and is complete.
     Recovers,
-    /// With this result and this class of error, nothing claimed.
+    /// With this result and this class of error, and no new proven range.
     Ends(&'static str, &'static str),
 }
 
@@ -78,12 +78,12 @@ impl Rig {
         }
     }
 
-    /// Requests that each provider has seen.
+    /// Returns the number of requests that each provider has received.
     fn calls(&self) -> Vec<usize> {
         self.wires.iter().map(|(_, wire)| wire.seen().len()).collect()
     }
 
-    /// The lines of a poll, in the order of the wires.
+    /// Polls; returns the lines in the order of the wires.
     async fn poll(&self) -> Vec<PollLine> {
         let lines = self.world.poll().await;
         let names: Vec<&str> = lines.iter().map(|line| line.source.as_str()).collect();
@@ -91,7 +91,7 @@ impl Rig {
         lines
     }
 
-    /// Polls while the fault is there, and checks the verdicts.
+    /// Polls while the fault is active, and checks the verdicts.
     async fn meets(&self, then: Then) -> Vec<PollLine> {
         let lines = self.poll().await;
         for line in &lines {
@@ -110,7 +110,7 @@ impl Rig {
         lines
     }
 
-    /// The fault has passed: an ordinary poll ends in the truth, and nobody knows the key.
+    /// The fault is over: an ordinary poll is correct and complete, and the key is stored nowhere.
     async fn heals(&mut self) {
         self.script(&[]);
         self.world.set_http("");
@@ -122,7 +122,7 @@ impl Rig {
         self.keeps_the_key().await;
     }
 
-    /// Every session once, each with all it holds; 90 seconds a session, two messages a chat.
+    /// Asserts that every session is stored once with all its parts; 90 seconds a session, two messages a chat.
     async fn holds_the_truth(&self) {
         let truth = "select count(*) || ' sessions, ' || sum(duration_seconds)::bigint || ' s, '
                          || (select count(*) from core.messages) || ' messages, '
@@ -132,7 +132,7 @@ impl Rig {
         assert_eq!(found.as_deref(), Some("360 sessions, 32400 s, 240 messages, 360 raw, 0 rejects"));
     }
 
-    /// No table, no log and no other place holds the key.
+    /// Asserts that no table, no log and no other place contains the key.
     async fn keeps_the_key(&self) {
         let logs = self.logs.text();
         let told: Vec<&str> = logs.lines().filter(|line| line.contains(API_KEY)).take(3).collect();
@@ -146,12 +146,12 @@ impl Rig {
     }
 }
 
-/// Habits of a provider that does not count our calls.
+/// A provider that does not count our calls.
 fn uncounted() -> Quirks {
     Quirks { calls_per_window: 100_000_000, ..Quirks::default() }
 }
 
-/// The tables in which `text` stands.
+/// Returns the tables that contain `text`.
 async fn tables_with(world: &World, text: &str) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables
@@ -167,13 +167,13 @@ async fn tables_with(world: &World, text: &str) -> Vec<String> {
     query.fetch_all(&world.db.pool).await.expect("names of tables")
 }
 
-/// As bytes are shown by the database.
+/// Formats text as the database shows bytes.
 fn hex(text: &str) -> String {
     let digits: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
     digits.concat()
 }
 
-/// A row of the list: the fault, the verdict, and that all is well after it.
+/// Runs a row of the list: the fault, the verdict, and an undisturbed poll after it.
 async fn row(hits: &[Hit], then: Then) {
     let mut rig = Rig::new().await;
     rig.script(hits);
@@ -181,8 +181,8 @@ async fn row(hits: &[Hit], then: Then) {
     rig.heals().await;
 }
 
-/// Faults that end a run, one after the other. Nothing is proven between them, so that each run begins anew; the
-/// `calls`-th call is the one that fails, and it is not made again.
+/// Runs faults that end a run, one after the other. Nothing is proven between them, so that each run starts over; the
+/// `calls`-th call is the one that fails, and it is not repeated.
 async fn rows_of_calls(hits: impl IntoIterator<Item = Hit>, then: Then, calls: usize) {
     let mut rig = Rig::new().await;
     for (number, hit) in (1..).zip(hits) {

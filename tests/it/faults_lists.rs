@@ -1,6 +1,6 @@
-//! The fault list, from F41 on: how lists lie and move, clocks, and our own side.
+//! The fault list from F41 on: wrong and moving lists, clocks, and faults on our side.
 //!
-//! A test's name begins with the number of the fault it stands for; `docs/faults.md` lists all of them.
+//! A test's name begins with the number of its fault; `docs/faults.md` lists all of them.
 
 mod drift;
 pub(crate) mod dump;

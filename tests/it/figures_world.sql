@@ -1,13 +1,13 @@
--- On top of api_world.sql and depth_world.sql: chats of an account of its own, small enough to count by hand. The present
--- is 2026-11-20 12:00 UTC.
+-- On top of api_world.sql and depth_world.sql: chats of a separate account, small enough to count by hand. The current
+-- time is 2026-11-20 12:00 UTC.
 --
--- chat  who    began           completed       outcome     messages (u: customer, a: assistant; words)
+-- chat  person began           completed       outcome     messages (u: customer, a: assistant; words)
 -- 81    anna   2nd 10:00       3rd 10:00       resolved    u 10:00:00 (3), a 10:00:20 (5), u 10:01:00 (2), u 10:01:30 (media), a 10:11 (4)
 -- 82    anna   5th 09:00       5th 09:30       unresolved  u 09:00 (1), a 09:02 (1)
 -- 83    bert   3rd 08:00       3rd 08:10       resolved    u 08:00 (1), a 08:00:10 (1)
 -- 84    bert   12th 10:00      open since      open        u 10:00 (2), a 10:05 (2)
 -- 85    cleo   19th 15:00      19th 16:00      resolved    u 15:00 (1)
--- 86    nobody 20th 11:00      open, 11:30     open        never fetched
+-- 86    -      20th 11:00      open, 11:30     open        never fetched
 -- 88    anna   4th, deleted at the provider: never counts
 insert into core.sources (source_id, source_slug, provider, account_ref, minutes_basis, has_outcomes, message_support,
                           history_from, schedule, session_kinds, is_enabled,
@@ -59,7 +59,7 @@ values (8, 81, 5, 3, 2, 5, 9, 20, 2, false, 'assistant', '2026-11-02 10:11Z', 39
        (8, 84, 2, 1, 1, 2, 2, 300, 1, false, 'assistant', '2026-11-12 10:05Z', 300, '{300}'),
        (8, 85, 1, 1, 0, 1, 0, null, 0, true, 'user', '2026-11-19 15:00Z', 0, '{}');
 
--- who was in the meetings of depth_world.sql, and for how long
+-- the participants of the meetings of depth_world.sql, and their durations
 update core.session_participation w
    set first_joined_at = v.first_at, attended_ms = v.attended, rejoined_person_count = v.rejoined
   from (values (61, timestamptz '2026-11-16 10:00Z', 6300000::bigint, 1), (62, '2026-11-16 10:45Z', 3900000, 0),
@@ -68,7 +68,7 @@ update core.session_participation w
  where w.source_id = 6 and w.session_id = v.session_id;
 update core.people set first_visit_at = '2026-11-16 10:00Z' where source_id = 6;
 
--- of the data itself: two records refused on the 18th, one of them read since; a word nobody knows; a day compared; and
+-- data quality: two records rejected on the 18th, one of them read since; an unknown value; a compared day; and
 -- minutes of the meeting of the 16th that became known that day and two days later
 insert into ingest.rejects (source_id, stream, content_hash, body, reason_code, json_pointer, detail, first_seen_at, run_id, resolved_at, last_seen_at)
 values (8, 'sessions', '\x01', '\x00', 'x', '', 'x', '2026-11-18 09:00Z', 1, null, '2026-11-18 09:00Z'),

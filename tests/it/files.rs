@@ -1,5 +1,5 @@
-//! Files of meetings as other programs write them, through a whole poll: nothing that was said is lost, and nothing is
-//! taken for what it is not.
+//! Files of meetings as other programs write them, through a whole poll: no utterance is lost, and nothing is
+//! misinterpreted.
 
 mod csv_rows;
 mod speakers;
@@ -44,7 +44,7 @@ impl Meeting {
         Self { world, feed, lines, _simulator: simulator }
     }
 
-    /// With a transcript, and with participants of these names.
+    /// Creates a meeting with a transcript, and with participants of these names.
     async fn with_transcript(file: &[u8], participants: &[&str]) -> Self {
         let participants = people(participants);
         Self::polled(Depth { transcript: FixedFile::ready(file), participants, ..Depth::default() }).await
@@ -64,18 +64,18 @@ impl Meeting {
         sqlx::query_as(sql).fetch_all(&self.world.db.pool).await.expect("utterances")
     }
 
-    /// Speaker and text of each utterance.
+    /// Returns speaker and text of each utterance.
     async fn said(&self) -> Vec<(Option<String>, String)> {
         self.utterances().await.into_iter().map(|(_, _, speaker, _, text)| (speaker, text)).collect()
     }
 
-    /// Speakers and words of the whole transcript.
+    /// Returns the numbers of speakers and words of the whole transcript.
     async fn counted(&self) -> (i32, i32) {
         let sql = "select speaker_count, word_count from core.transcripts";
         sqlx::query_as(sql).fetch_one(&self.world.db.pool).await.expect("a transcript")
     }
 
-    /// Reason and text of each reject.
+    /// Returns reason and text of each reject.
     async fn rejects(&self) -> Vec<(String, String)> {
         let sql = "select reason_code, convert_from(body, 'UTF8') from ingest.rejects
                     where resolved_at is null order by 2";
@@ -98,7 +98,7 @@ fn utterance(begin: i64, end: i64, speaker: &str, words: i32, text: &str) -> Utt
     (Some(begin), Some(end), (!speaker.is_empty()).then(|| speaker.to_owned()), words, text.to_owned())
 }
 
-/// Speaker, or none where it is empty, and text.
+/// Speaker, or `None` if empty, and text.
 fn said(speaker: &str, text: &str) -> (Option<String>, String) {
     ((!speaker.is_empty()).then(|| speaker.to_owned()), text.to_owned())
 }

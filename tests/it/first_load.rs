@@ -1,4 +1,4 @@
-//! The way of new rows: few round trips, no foreign keys, and nothing lost where two write at once or the server dies.
+//! The insertion of new rows: few round trips, no foreign keys, and no loss with two writers or a server crash.
 
 mod crash;
 mod proxy;
@@ -76,7 +76,7 @@ impl Writer {
     }
 }
 
-/// What a provider of plain chats lists of so many minutes, ending an hour and `to` minutes before noon: one a minute.
+/// Fetches so many minutes of a provider of plain chats, one a minute, ending an hour and `to` minutes before noon.
 async fn fetch(provider: &Simulator, minutes: i64, to: i64) -> (Page, Finding) {
     let to = noon() - TimeDelta::hours(1) - TimeDelta::minutes(to) - TimeDelta::seconds(30);
     let window = Window { from: to - TimeDelta::minutes(minutes), to };
@@ -89,7 +89,7 @@ async fn fetch(provider: &Simulator, minutes: i64, to: i64) -> (Page, Finding) {
 }
 
 impl Bench {
-    /// `count` chats with two messages each, one a minute, up to an hour before noon.
+    /// Creates `count` chats with two messages each, one a minute, up to an hour before noon.
     async fn new(count: usize) -> Self {
         let mut world = World::new().await;
         let feed = plain_feed(Platform::Konvo, 0);
@@ -188,7 +188,7 @@ async fn p01_what_belongs_to_a_session_goes_with_it() {
     for table in parts_of_sessions(pool).await {
         assert!(statement.contains(&format!("delete from {table} ")), "{table} is left behind");
     }
-    // a replay removes sessions that no raw record names any more
+    // a replay removes sessions without a raw record
     let unnamed = "delete from ingest.raw_records where provider_record_id < 'konvo-00010'";
     sqlx::query(unnamed).execute(pool).await.expect("gone");
     replaying::from_raw(&bench.world.app(), None, CancellationToken::new()).await.expect("the replay runs");
@@ -203,21 +203,21 @@ async fn p01_what_belongs_to_a_session_goes_with_it() {
     ] {
         assert_eq!(bench.world.number(sql).await, left, "{sql}");
     }
-    // and if it had not, that would be seen
+    // and if it had not, the check would detect it
     let stray = "insert into core.messages (source_id, session_id, provider_message_id, position, sender_role)
                  values (1, 999999, 'stray', 0, 'user')";
     sqlx::query(stray).execute(pool).await.expect("no key refuses it");
     assert_eq!(orphans(pool).await, [("core.messages".to_owned(), 1)]);
 }
 
-/// A chat of one and the same contact.
+/// A chat of the same contact.
 fn of_ada(number: usize, contact: &str) -> FixedRecord {
     let plain = plain_record(Platform::Konvo, number, 60);
     let json = plain.json.replace(&format!("c-konvo-{number:05}"), contact);
     FixedRecord { json, ..plain }
 }
 
-/// When the person of that chat came first.
+/// Returns when the person of that chat came first.
 async fn first_visit(world: &World) -> Option<DateTime<Utc>> {
     sqlx::query_scalar(
         "select k.first_visit_at from core.people k
@@ -244,15 +244,15 @@ async fn the_first_visit_follows_what_is_stored_in_both_directions() {
     let began = |number: usize| Some(plain_record(Platform::Konvo, number, 60).created_at);
     world.poll_one().await;
     assert_eq!(first_visit(&world).await, began(30));
-    // an earlier one comes late
+    // an earlier one arrives late
     feed.insert(of_ada(20, "ada"));
     assert_eq!(read_again(&world, 1).await.inserted, 1);
     assert_eq!(first_visit(&world).await, began(20));
-    // it was of another person
+    // it belongs to another person
     assert!(feed.replace(of_ada(20, "bob")));
     assert_eq!(read_again(&world, 2).await.updated, 1);
     assert_eq!(first_visit(&world).await, began(30));
-    // it began later than was thought
+    // it began later than stored
     let moved = of_ada(30, "ada");
     let (old, new) = (crate::harness::records::iso(moved.created_at), "2026-03-10T10:35:30.000Z");
     let json = moved

@@ -1,4 +1,4 @@
-//! Holes: a range that cannot be proven withholds nothing else, and an operator can accept it.
+//! Unproven ranges: such a range withholds nothing else, and an operator can accept it.
 
 use chrono::TimeDelta;
 use clap::{Args, FromArgMatches};
@@ -17,17 +17,17 @@ use crate::harness::{Api, World, at, noon, plain_record, records};
 
 const YESTERDAY: &str = "/v1/metrics/query?metrics=sessions&from=2026-03-09&to=2026-03-10&zone=UTC";
 const TWO_MONTHS: &str = "/v1/metrics/query?metrics=sessions&from=2026-01-15&to=2026-03-10&zone=UTC";
-/// The days around the session that is missing.
+/// The days around the missing session.
 const AROUND: &str =
     "/v1/metrics/query?metrics=sessions,never_started_sessions&from=2026-02-17&to=2026-02-20&granularity=day&zone=UTC";
 const ACCEPT: &str = "/v1/sync/sources/konpro/windows/accept";
 const REOPEN: &str = "/v1/sync/sources/konpro/windows/reopen";
 
-/// A provider that counts a session of 20 days ago and never lists it, polled until the doubt is down to a minute.
+/// A provider that counts a session of 20 days ago and never lists it, polled until the doubtful range is a minute.
 async fn world_with_a_hole() -> (World, Simulator, std::sync::Arc<FixedFeed>) {
     let mut world = World::new().await.with_settings("history_from = \"2026-01-01T00:00:00Z\"");
     let feed = std::sync::Arc::new(FixedFeed::new((0..40).map(|number| plain_record(Platform::Konpro, number, 40))));
-    // two records of one id: the provider counts both, and one session is listed
+    // two records of one id: the provider counts both, and lists one session
     let twin = records::record(Platform::Konpro, "twin", noon() - TimeDelta::days(20));
     feed.insert(FixedRecord { id: "twin".to_owned(), ..twin.clone() });
     feed.insert(FixedRecord { id: "twin-2".to_owned(), ..twin });
@@ -62,10 +62,10 @@ async fn a_hole_of_long_ago_makes_no_later_question_stale() {
     let range = json!({"complete_through": "2026-03-10T00:00:00Z", "is_proven": true, "has_accepted_gap": false});
     assert_eq!((&fresh["freshness"]["range"], &fresh["freshness"]["streams"][0]["range"]), (&range, &range));
     assert_eq!(statuses(&fresh), ["complete"]);
-    // the whole of the stream is complete only up to the hole, and that is said too
+    // the stream as a whole is complete only up to the hole, and the response states that too
     let through = at(fresh["freshness"]["complete_through"].as_str().expect("an instant"));
     assert_eq!(through.date_naive().to_string(), "2026-02-18");
-    // a question that covers the hole says so
+    // a query that covers the hole reports it
     let covering = api.ok(TWO_MONTHS).await;
     assert_eq!(covering["freshness"]["state"], "stale");
     assert_eq!(covering["freshness"]["range"]["is_proven"], false);
@@ -77,7 +77,7 @@ async fn a_hole_of_long_ago_makes_no_later_question_stale() {
     let list = api.ok("/v1/sessions?from=2026-03-09&to=2026-03-10").await;
     assert_eq!((&list["freshness"]["state"], &list["freshness"]["range"]), (&json!("fresh"), &range));
     assert_eq!(api.ok("/v1/sessions?from=2026-02-01").await["freshness"]["state"], "stale");
-    // of the whole stream nothing is said about a range
+    // for the whole stream no range is reported
     let whole = api.ok("/v1/freshness").await;
     assert_eq!((&whole["state"], &whole["range"]), (&json!("stale"), &Value::Null));
 }
@@ -94,7 +94,7 @@ async fn an_accepted_hole_lets_what_follows_count_and_stays_visible() {
     let (from, to) = (&accepted["windows"][0]["from"], &accepted["windows"][0]["to"]);
     let length = at(to.as_str().expect("an instant")) - at(from.as_str().expect("an instant"));
     assert!(length <= TimeDelta::minutes(1), "only what is doubtful is accepted: {length}");
-    // what follows counts, and the range says that something is missing
+    // later values count, and the range is marked as incomplete
     assert!(accepted["complete_through"].as_str().expect("an instant").starts_with("2026-03-10T12:00"));
     let fresh = api.ok(&format!("{TWO_MONTHS}&require_fresh=PT15M")).await;
     assert_eq!(fresh["freshness"]["state"], "fresh");
@@ -102,7 +102,7 @@ async fn an_accepted_hole_lets_what_follows_count_and_stays_visible() {
     assert_eq!(fresh["freshness"]["range"]["has_accepted_gap"], true);
     let around = api.ok(AROUND).await;
     assert_eq!(statuses(&around), ["complete", "accepted_gap", "complete"]);
-    // one session is stored of that day; a second may be missing, so nothing is stated as 0
+    // one session is stored of that day; a second may be missing, so no value is stated as 0
     let values = &around["rows"][1]["values"];
     assert_eq!(values["sessions"]["value"], 1);
     assert_eq!(values["never_started_sessions"], json!({"value": null, "reason": "accepted_gap"}));
@@ -124,7 +124,7 @@ async fn an_accepted_hole_lets_what_follows_count_and_stays_visible() {
     let journal = api.ok("/v1/sync/operations?kind=accept_windows").await["items"][0].clone();
     assert_eq!(journal["operation_id"], accepted["operation_id"]);
     assert!(journal["target"].as_str().expect("a target").ends_with(": Support cannot find the session."));
-    // a proof that comes later makes the acceptance void
+    // a later proof makes the acceptance void
     assert!(feed.remove("twin-2"));
     prove_february(&world).await;
     assert_eq!(statuses(&api.ok(AROUND).await), ["complete"; 3]);

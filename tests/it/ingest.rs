@@ -134,7 +134,7 @@ async fn f71_p01_p02_p08_sigkill_at_any_instant_loses_and_doubles_nothing() {
         tokio::time::sleep(Duration::from_millis(120 + 90 * round)).await;
         child.kill().expect("killed");
         child.wait().expect("gone");
-        // the lease of a killed poller ends by itself; the test does not wait for that
+        // the lease of a killed poller expires; the test does not wait for that
         sqlx::query(
             "update ingest.streams set lease_until = now() - interval '1 second' where lease_until is not null",
         )
@@ -260,7 +260,7 @@ async fn p06_a_live_meeting_is_read_again_until_it_ends() {
         world.text("select session_state || ' ' || provider_minutes from core.sessions").await.as_deref(),
         Some("ended 34.4375")
     );
-    // an answer from an older cache does not turn it back
+    // a response of an older cache does not revert it
     assert!(feed.replace(live("LIVE", "3.5", "null", "2026-03-10T11:10:00.000Z")));
     world.poll_one().await;
     assert_eq!(world.text("select session_state from core.sessions").await.as_deref(), Some("ended"));
@@ -284,7 +284,7 @@ async fn a14_a_chat_completed_days_later_is_found_under_both_meanings_of_the_fil
             world.clock.set(noon() + TimeDelta::days(day));
             if day == 4 {
                 let updated_at = noon() + TimeDelta::days(4) - TimeDelta::minutes(5);
-                // the open chat is completed, and one that was settled long ago is touched
+                // the open chat is completed, and one that was settled long ago changes
                 for touched in [done.clone(), records::record(Platform::Konvo, "settled", noon() - TimeDelta::days(3))]
                 {
                     let now = format!("\"last_updated\":\"{}\",\"before\":\"", records::iso(updated_at));

@@ -1,7 +1,7 @@
 //! Several pollers as real processes: killed, stopped, paused, without a database, behind a pooler.
 //!
-//! What is polled stands still while they are at it, so that the tables must equal the truth of the providers and what
-//! a quiet poll stores.
+//! The polled data does not change meanwhile, so that the tables must equal the truth of the providers and the result
+//! of a quiet poll.
 
 mod control;
 mod crashes;

@@ -1,6 +1,6 @@
-//! A world counted by hand (`known_world.sql`), and what every figure over it must be (`known_world.toml`).
+//! A hand-counted world (`known_world.sql`), and the expected value of every metric over it (`known_world.toml`).
 //!
-//! The API is asked over HTTP; the views by an analyst, in a transaction of the role that may read nothing else.
+//! The tests query the API over HTTP, and the views as an analyst, in a transaction of a role that may read them only.
 
 mod privacy;
 mod questions;
@@ -17,7 +17,7 @@ use crate::harness::{Api, World, at};
 
 const RANGE: &str = "from=2025-01-01T00:00:00Z&to=2025-10-27T12:00:00Z";
 
-/// The world, at its present.
+/// The world, at its current time.
 async fn known_world() -> World {
     let world = World::new().await;
     sqlx::raw_sql(include_str!("known_world.sql")).execute(&world.db.pool).await.expect("the world");
@@ -25,7 +25,7 @@ async fn known_world() -> World {
     world
 }
 
-/// Makes this connection an analyst's, with the settings that docs/analysts.md asks for.
+/// Gives this connection the analyst's role, with the settings that docs/analysts.md requires.
 async fn become_analyst(connection: &mut PgConnection) {
     connection
         .execute(
@@ -44,7 +44,7 @@ fn text<'a>(table: &'a toml::Table, key: &str) -> Option<&'a str> {
     table.get(key).map(|value| value.as_str().expect("figures are text"))
 }
 
-/// How a figure differs from what it must be, if it does.
+/// Returns how a value differs from the expected one; `None`: it is equal.
 fn fault(figure: &Value, expected: &str) -> Option<String> {
     let is_right = match expected.strip_prefix("null") {
         Some(reason) => {
@@ -55,7 +55,7 @@ fn fault(figure: &Value, expected: &str) -> Option<String> {
     (!is_right).then(|| format!("must be {expected}, is {figure}"))
 }
 
-/// Whether numerator and denominator stand in this relation: they may be in other units, both of them.
+/// Returns how numerator and denominator differ from the expected ones; `None`: they are equal.
 fn parts_fault(figure: &Value, expected: &str) -> Option<String> {
     let (above, below) = expected.split_once('/').expect("a fraction");
     let given = number(&figure["numerator"]).zip(number(&figure["denominator"]));
@@ -71,7 +71,7 @@ fn decimal(text: &str) -> Decimal {
     Decimal::from_str(text).expect("a number").normalize()
 }
 
-/// The metrics the service has.
+/// Returns the metrics of the service.
 async fn registered(api: &Api) -> BTreeSet<String> {
     let list = api.ok("/v1/metrics").await;
     let items = list["items"].as_array().expect("a list");
@@ -85,7 +85,7 @@ async fn figure(api: &Api, metric: &str, rest: &str) -> Result<Value, String> {
     if status == 200 { Ok(answer) } else { Err(format!("{metric}: {path} is answered with {status}: {answer}")) }
 }
 
-/// Metrics that have no figure here yet, and why. Must shrink to nothing.
+/// Metrics without an expected value, and the reason. Must stay empty.
 const WITHOUT_A_FIGURE: [&str; 0] = [];
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn faults_of(api: &Api, metric: &str, line: &toml::Table) -> Vec<String> {
     faults
 }
 
-/// Each day of the range in the zone; the last one is running, so that its zero would be unknown.
+/// Compares each day of the range in the zone; the last one is running, so that its zero would be unknown.
 async fn faults_of_days(api: &Api, metric: &str, zone: &str, days: &toml::Table) -> Vec<String> {
     let answer = match figure(api, metric, &format!("{RANGE}&granularity=day&zone={zone}")).await {
         Err(fault) => return vec![fault],
@@ -189,7 +189,7 @@ async fn the_function_of_every_ratio_gives_an_analyst_the_same() {
     let world = known_world().await;
     functions::write(&world.db.pool).await.expect("the functions");
     let mut analyst = world.db.pool.acquire().await.expect("a connection");
-    // these rest on the moment in which they are asked, which is not that of the world
+    // these depend on the time of the query, which is not that of the world
     let of_today = [
         "transcript_coverage_rate",
         "durable_resolution_rate",
@@ -302,7 +302,7 @@ async fn days_ready_made_add_up_in_any_zone() {
 #[tokio::test]
 async fn the_end_of_a_session_at_the_borders_of_its_rule() {
     let world = known_world().await;
-    // state, start, end, last sign of life, who is there; the end as of noon of the 2nd
+    // state, start, end, last sign of life, presence; the end as of noon of the 2nd
     let wrong: Vec<(String, Option<String>)> = sqlx::query_as(
         "select v::text, ended::text
            from (values ('open', '1 12:00', null, null, null, '2 12:00'),              -- a day to the second
@@ -347,9 +347,9 @@ async fn sessions_without_an_end_are_taken_to_have_one_where_a_rule_gives_it() {
         (107, Some("27 12:05")), // live
         (208, Some("26 10:50")), // half an hour after the last message, a day ago
         (209, Some("27 12:05")), // open
-        (210, None),             // nobody knows
+        (210, None),             // unknown
         (307, Some("27 12:05")),
-        (308, Some("25 11:30")), // nobody has been in it for two days
+        (308, Some("25 11:30")), // empty for two days
     ];
     assert_eq!(ends, must_be.map(|(id, end)| (id, end.map(str::to_owned))));
     let stale: Vec<i64> = sqlx::query_scalar(

@@ -1,7 +1,7 @@
--- The hand-counted world: 33 sessions of three providers, of which 29 count. What every figure over it must be stands in
+-- The hand-counted world: 33 sessions of three providers, of which 29 count. The expected value of every metric is in
 -- known_world.toml.
 --
--- All times UTC. The present is Monday 2025-10-27 12:05; everything is proven complete up to 12:00. Clocks in Berlin went
+-- All times UTC. Now is Monday 2025-10-27 12:05; everything is proven complete up to 12:00. Clocks in Berlin went
 -- forward on 30 March 2025 and back on 26 October 2025, each time at 01:00 UTC. In New York it was UTC-4 on all of these
 -- days, in Kathmandu it always is UTC+5:45.
 insert into core.sources (source_id, source_slug, provider, account_ref, minutes_basis, has_outcomes, message_support,
@@ -11,7 +11,7 @@ values (1, 'rtk-main',    'realtimekit', 'app', 'participant_time', false, 'per_
        (2, 'konpro-main', 'konpro',      '',    'session_time',     false, 'none',        '2025-01-01Z', '0 */5 * * * *', '{avatar}', true, '{}', 'konpro-main'),
        (3, 'konvo-main',  'konvo',       '',    null,               true,  'inline',      '2025-01-01Z', '0 */5 * * * *', '{chat}', true, '{}', 'konvo-main');
 
--- a refund is done by people, and one of them wrote in 205
+-- people handle a refund, and one of them wrote in 205
 update core.sources set human_steps = '{REFUND,AGENT}' where source_id = 3;
 
 insert into ingest.streams (source_id, stream, last_attempt_at, last_success_at, last_verdict)
@@ -22,7 +22,7 @@ insert into ingest.windows (source_id, stream, window_from, window_to, is_comple
 values (1, 'sessions', '2025-01-01Z', '2025-10-27 12:00Z', true, 1, '2025-10-27 12:00Z'),
        (2, 'sessions', '2025-01-01Z', '2025-10-27 12:00Z', true, 2, '2025-10-27 12:00Z'),
        (3, 'sessions', '2025-01-01Z', '2025-10-27 12:04Z', true, 3, '2025-10-27 12:04Z');
--- four runs have finished, one of them failed; one is under way
+-- four runs have finished, one of them failed; one is in progress
 insert into ingest.runs (run_id, source_id, stream, started_at, heartbeat_at, finished_at, verdict, inserted_count) overriding system value
 values (1, 1, 'sessions', '2025-10-27 11:59Z', '2025-10-27 12:00Z', '2025-10-27 11:59:30Z', 'complete', 1),
        (2, 2, 'sessions', '2025-10-27 11:59Z', '2025-10-27 12:00Z', '2025-10-27 11:59:30Z', 'complete', 1),
@@ -30,7 +30,7 @@ values (1, 1, 'sessions', '2025-10-27 11:59Z', '2025-10-27 12:00Z', '2025-10-27 
        (4, 2, 'sessions', '2025-10-27 11:50Z', '2025-10-27 11:50Z', '2025-10-27 11:50:30Z', 'failed', 0),
        (5, 1, 'sessions', '2025-10-27 11:59:59Z', '2025-10-27 12:04Z', null, null, 0);
 
--- Avatars. 101-109 count, 110 is gone at the provider.
+-- Avatars. 101-109 count, 110 is deleted at the provider.
 --
 -- 101  29 Mar 22:30, 10 min
 -- 102  30 Mar 00:50, 20 min, over the change of clocks
@@ -40,7 +40,7 @@ values (1, 1, 'sessions', '2025-10-27 11:59Z', '2025-10-27 12:00Z', '2025-10-27 
 -- 106  26 Oct 09:00, never connected
 -- 107  27 Oct 11:50, live, five minutes metered so far
 -- 108  26 Oct 20:00, 300 min: longer than four hours
--- 109  24 Oct 10:00, 2 min, in a status nobody knows
+-- 109  24 Oct 10:00, 2 min, in an unknown status
 insert into core.sessions (session_id, source_id, provider, session_kind, provider_session_id, created_at, started_at, first_seen_at,
                            last_changed_at, ended_at, ended_at_source, last_activity_at, duration_seconds, provider_minutes,
                            provider_status, session_state, outcome, group_key, is_deleted_at_provider, row_hash, raw_hash) overriding system value
@@ -64,7 +64,7 @@ insert into core.konpro_sessions (source_id, session_id, avatar_id, voice_name, 
 select 2, session_id, group_key, case group_key when 'anna' then 'Aria' else 'Bruno' end, 'PAID'
   from core.sessions where source_id = 2;
 
--- Chats. 201-211 count, 212 is gone at the provider.
+-- Chats. 201-211 count, 212 is deleted at the provider.
 --
 --      began         completed      outcome     person  messages (u customer, a other side; seconds after the start)
 -- 201  29 Mar 12:00  29 Mar 12:30   resolved    1       u0 a30 u600 a610
@@ -137,17 +137,17 @@ values (3, 201, 4, 2, 2, 5, 9, 30), (3, 202, 3, 2, 1, 5, 6, 120), (3, 203, 2, 1,
        (3, 205, 2, 1, 1, 10, 20, 300), (3, 206, 1, 1, 0, 2, 0, null), (3, 207, 2, 1, 1, 1, 1, 5), (3, 208, 2, 1, 1, 2, 2, 1200),
        (3, 209, 3, 2, 1, 2, 1, 40), (3, 211, 0, 0, 0, 0, 0, null), (3, 212, 1, 1, 0, 7, 0, null);
 
--- Meetings. 301-308 and the livestream 311 count; 309 is a breakout room of 304, 310 is gone at the provider.
+-- Meetings. 301-308 and the livestream 311 count; 309 is a breakout room of 304, 310 is deleted at the provider.
 --
 --      began         ended         billed  presences                                                sum   chat  transcript
 -- 301  29 Mar 23:00  30 Mar 00:00  105.5   Ada 23:00-23:30 and 23:30-00:00, Ben 23:15-00:00          105   2     40 words
--- 302  30 Mar 00:30  30 Mar 01:30  70      two nobody knows: 00:30-01:15, 00:50-01:10; one missing   65    none  none made
+-- 302  30 Mar 00:30  30 Mar 01:30  70      two unknown: 00:30-01:15, 00:50-01:10; one missing        65    none  none made
 -- 303  25 Oct 22:30  25 Oct 23:30  60      Cy, all the time                                          60    0     0 words
 -- 304  26 Oct 00:00  26 Oct 02:00  200     Ada all the time, Dee 00:10-01:30                         200   1     100 words
--- 305  26 Oct 08:00  26 Oct 08:10  0       nobody came                                               0     none  none made
+-- 305  26 Oct 08:00  26 Oct 08:10  0       empty                                                     0     none  none made
 -- 306  26 Oct 15:00  26 Oct 15:30  30      never fetched; the provider counts two                    ?     ?     expired
--- 307  27 Oct 11:00  runs          100     Ada is there, somebody from 11:05 to 11:15                10    ?     pending
--- 308  25 Oct 10:00  "runs"        40      Ben 10:00-10:40; nobody is in it, last word at 11:00      40    ?     pending
+-- 307  27 Oct 11:00  runs          100     Ada is present, an unknown person 11:05-11:15             10    ?     pending
+-- 308  25 Oct 10:00  "runs"        40      Ben 10:00-10:40; now empty, last sign of life at 11:00    40    ?     pending
 -- 311  27 Oct 06:00  27 Oct 06:20  20      Eve, all the time                                         20    ?     pending
 insert into core.sessions (session_id, source_id, provider, session_kind, provider_session_id, created_at, started_at, first_seen_at,
                            last_changed_at, provider_updated_at, ended_at, ended_at_source, last_activity_at, duration_seconds, provider_minutes,
@@ -221,7 +221,7 @@ select 1, session_id, stream, state, null, case when state = 'pending' then time
                (311, 'available', 'pending', 'pending', 'pending', 'pending')) v (session_id, participants, chat, transcript, summary, quality)
  cross join lateral (values ('participants', participants), ('chat', chat), ('transcript', transcript), ('summary', summary), ('quality', quality))
        k (stream, state);
--- Four presences of twelve have a report. That of p3 was asked for, and there is none.
+-- Four presences of twelve have a report. That of p3 was requested, and there is none.
 insert into core.participant_quality (source_id, session_id, provider_participant_id, fetched_at, has_report, audio_out_mos_avg, audio_in_mos_avg,
                                       audio_out_packet_loss_avg, audio_out_loss_over_5_rate, audio_out_rtt_ms_avg, audio_out_rtt_over_250_rate,
                                       video_out_fps_avg, country_code, device_os, network_type)
@@ -231,7 +231,7 @@ values (1, 301, 'p1', '2025-03-30 00:20Z', true, 4.2, 4.0, 0.02, 0.2, 100, 0, 24
        (1, 304, 's1', '2025-10-26 02:20Z', true, 4.0, 4.5, 0.01, 0, 50, 0, 30, 'DE', 'macOS', 'wifi'),
        (1, 304, 's2', '2025-10-26 02:20Z', true, 2.0, null, 0.06, 0.3, 300, 0.6, null, 'FR', 'Windows', '4g');
 
--- What could not be read: one record still waits, one came again and could be read. What nobody expected.
+-- Rejects: one record is still open, one was received again and could be read. Unknown provider values.
 insert into ingest.rejects (source_id, stream, content_hash, provider_record_id, body, reason_code, json_pointer, detail, first_seen_at, run_id, resolved_at, last_seen_at, resolution)
 values (2, 'sessions', '\x01', 'k-199', '{}', 'missing_field', '/created_at', 'created_at is missing', '2025-10-26 12:00Z', 2, null, '2025-10-27 11:59Z', null),
        (3, 'sessions', '\x02', 'v-299', '{}', 'missing_field', '/created_at', 'created_at is missing', '2025-10-26 12:00Z', 3, '2025-10-26 13:00Z', '2025-10-26 12:00Z', 'came_again');
@@ -239,7 +239,7 @@ insert into ingest.oddities (source_id, stream, kind, path, value, record_count,
 values (2, 'sessions', 'unknown_value', '/status', 'paused', 1, '2025-10-24 10:05Z', '2025-10-24 10:05Z'),
        (3, 'sessions', 'unknown_field', '/priority', '', 7, '2025-10-24 10:05Z', '2025-10-24 10:05Z');
 
--- What became known late. 101 had been taken for 8 minutes until two days later, 304 for 210 until three hours after its end.
+-- Late changes. 101 was stored with 8 minutes until two days later, 304 for 210 until three hours after its end.
 insert into ingest.session_changes (source_id, session_id, provider_session_id, field, old_value, new_value, changed_at, run_id)
 values (2, 101, 'k-101', 'provider_minutes', '8', '10', '2025-03-31 12:00Z', 2),
        (1, 304, 'r-304', 'provider_minutes', '210', '200', '2025-10-27 05:00Z', 1);
@@ -252,7 +252,7 @@ values (2, 'sessions', '2025-10-26Z', '2025-10-27Z', '2025-10-27 06:00Z', 'diffe
 
 insert into ingest.data_versions (source_id, stream, version) values (1, 'sessions', 1), (2, 'sessions', 1), (3, 'sessions', 1);
 
--- What is worked out once, when messages and participants come in: here by hand, too.
+-- Values that are computed once, when messages and participants are stored: here by hand, too.
 do $$
 begin
   if not exists (select from information_schema.columns

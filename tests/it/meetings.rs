@@ -1,4 +1,4 @@
-//! Meetings: presences whose end is not known, and shares of speaking time.
+//! Meetings: presences with an unknown end, and shares of speaking time.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tributary::demo::simulator::{Platform, Simulator};
 use crate::harness::records::record;
 use crate::harness::{World, at};
 
-/// Meetings of a minute and a half, each with what it holds.
+/// Creates meetings of a minute and a half, each with its artifacts.
 async fn world_of(meetings: &[(&str, &str, Depth)]) -> (World, Simulator) {
     let records = meetings.iter().map(|(id, began, _)| record(Platform::Realtimekit, id, at(began)));
     let feed = Arc::new(FixedFeed::new(records));
@@ -33,7 +33,7 @@ fn presence(id: &str, user: &str, joined: &str, left: Option<&str>, minutes: f64
 async fn a_presence_without_an_end_raises_no_peak_and_its_minutes_are_unknown() {
     let people = vec![
         presence("ana", "u-1", "11:00:00", Some("11:01:30"), 1.5),
-        // the connection broke: its end is not given, and Ben joins again
+        // the connection broke: its end is missing, and Ben joins again
         presence("ben-1", "u-2", "11:00:10", None, 0.0),
         presence("ben-2", "u-2", "11:00:40", Some("11:01:30"), 0.833_333_333_3),
     ];
@@ -46,7 +46,7 @@ async fn a_presence_without_an_end_raises_no_peak_and_its_minutes_are_unknown() 
     assert_eq!(totals["peak_concurrent_participants"], json!({"value": 2, "unknown_count": 1}));
     // 90 and 50 seconds
     assert_eq!(totals["participant_minutes"], json!({"value": 2.333_333_333, "unknown_count": 1}));
-    // how long Ben was there is not known, so the meeting is in neither part
+    // the duration of Ben's presence is unknown, so the meeting is in neither part
     assert_eq!(totals["attendance_ratio"]["value"], Value::Null);
     assert_eq!(totals["attendance_ratio"]["unknown_count"], 1);
     assert_eq!(totals["participants"]["value"], 3);
@@ -93,7 +93,7 @@ fn talk(ends: [Option<u32>; 2]) -> Depth {
     Depth { transcript: FixedFile::ready(file.to_string()), ..Depth::default() }
 }
 
-/// The shares of the speakers, the larger first, by the metric and in the transcript itself.
+/// Returns the shares of the speakers, the larger first, by the metric and in the transcript itself.
 async fn shares(world: &World, range: &str, id: &str) -> (Vec<Value>, Vec<Value>) {
     let api = world.api().await;
     let path = format!("/v1/metrics/query?metrics=talk_share&dimensions=speaker_id&zone=UTC&{range}");

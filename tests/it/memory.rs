@@ -1,4 +1,4 @@
-//! How much memory a poller takes, whatever it is sent: real processes, measured by the kernel.
+//! The memory of a poller for any input: real processes, measured by the kernel.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use tributary::demo::simulator::quirks::Quirks;
 
 use crate::harness::{World, plain_record};
 
-/// What a poller may take, resident.
+/// Most resident memory of a poller.
 pub(crate) const BOUND_KIB: u64 = 128 * 1024;
 
-/// Records of which a page weighs so much, most of it in texts that are stored.
+/// Creates records with pages of this size, most of it in stored texts.
 fn heavy_feed(platform: Platform, pages: usize, page_records: usize, page_bytes: usize) -> Arc<FixedFeed> {
     let count = pages * page_records;
     let text = "All work and no play. ".repeat(page_bytes / page_records / 22 + 1);
@@ -31,7 +31,7 @@ fn heavy_feed(platform: Platform, pages: usize, page_records: usize, page_bytes:
     })))
 }
 
-/// A poll in a process of its own.
+/// A poll in a separate process.
 #[derive(Debug)]
 pub(crate) struct Measured {
     pub(crate) is_complete: bool,
@@ -79,7 +79,7 @@ async fn f79_p10_a_poller_stays_small_whatever_it_is_sent() {
     }
 }
 
-/// What is larger than any page is refused before it is in memory.
+/// A response that is larger than any page is refused before it is in memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f16_an_answer_of_half_a_gigabyte_is_refused_as_it_comes() {
     let mut world = World::new().await;

@@ -1,4 +1,4 @@
-//! Numbers worked out by hand: three providers' sample records, polled over HTTP, asked over HTTP and in SQL.
+//! Numbers computed by hand: three providers' sample records, polled over HTTP, queried over HTTP and in SQL.
 //!
 //! KonPro: five sessions of 612, 45, 0, 0 and 600.5 s: 1257.5 s, 20.958333… min. RealtimeKit: 90.0184 + 3.4375 + 4.5 +
 //! 8.1667 + 0 = 106.1226 min, one meeting still live. Konvo: five chats, two resolved, one unresolved, two open;
@@ -37,7 +37,7 @@ async fn world_of_samples() -> (World, Vec<tributary::demo::simulator::Simulator
     (world, providers)
 }
 
-/// The values of the row of `provider`.
+/// Returns the values of the row of `provider`.
 fn row<'a>(answer: &'a Value, provider: &str) -> &'a Value {
     let rows = answer["rows"].as_array().expect("rows");
     let found = rows.iter().find(|row| row["dimensions"]["provider"] == provider);
@@ -83,7 +83,7 @@ async fn the_main_question_has_the_answer_worked_out_by_hand() {
     assert_eq!(totals["minutes_consumed"]["value"].to_string(), "127.080933333");
     let warnings = answer["warnings"].to_string();
     assert!(warnings.contains("mixed_minutes_basis"), "{warnings}");
-    // what is read as metered minutes is given by those alone that meter
+    // only sources that meter minutes have metered minutes
     let unmetered = "select count(*) from core.sessions s join core.sources src using (source_id)
                       where src.minutes_basis is null and s.provider_minutes is not null";
     assert_eq!(world.number(unmetered).await, 0);
@@ -174,7 +174,7 @@ async fn a_generated_world_is_stored_to_the_last_digit() {
         providers.push(world.simulate(platform, generated.feed(platform), Quirks::default()).await);
     }
     let api = world.api().await;
-    // twice: as it is, and five hours on, when meetings have ended and chats were completed
+    // twice: at once, and five hours later, when meetings have ended and chats were completed
     for hours in [0, 5] {
         let now = world.clock.now() + chrono::TimeDelta::hours(hours);
         world.clock.set(now);
@@ -238,7 +238,7 @@ async fn a_poller_that_stops_shows_and_costs_no_other() {
     assert_eq!(told("konpro"), [some, none, none, none, none]);
     assert_eq!(told("realtimekit"), [some, none, none, none, none]);
     assert_eq!(told("konvo"), [some, none, unknown, unknown, unknown]);
-    // of all together, the last three hours are not known either
+    // for all together, the last three hours are unknown too
     let all = api.ok(path).await;
     let statuses: Vec<&Value> =
         all["rows"].as_array().expect("rows").iter().map(|row| &row["bucket"]["status"]).collect();
@@ -248,7 +248,7 @@ async fn a_poller_that_stops_shows_and_costs_no_other() {
     assert_eq!((status, &problem["code"]), (503, &json!("not_fresh_enough")));
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("konvo/sessions")), "{problem}");
     api.ok(&format!("{path}&require_fresh=PT1H&provider=konpro,realtimekit")).await;
-    // it goes on, and the hole is closed
+    // polling continues, and the hole is closed
     assert!(world.poll().await.iter().all(PollLine::is_complete));
     let answer = api.ok(&format!("{path}&require_fresh=PT1H&provider=konvo")).await;
     assert_eq!(answer["totals"]["sessions"], json!({"value": 5}));
@@ -269,7 +269,7 @@ async fn who_says_which_steps_are_human_is_told_how_often_they_were_needed() {
     assert_eq!(before["warnings"][0]["code"], "handoff_mapping_missing");
     let world = world.with_settings("human_steps = [\"ORDER_STATUS\", \"AI\"]");
     world.poll_one().await;
-    // as if these were people: of the three completed chats two hold messages of the AI; that of the other skill is open
+    // as if these were people: of the three completed chats two have messages of the AI; the other skill's is open
     let after = api.ok(path).await;
     assert_eq!(tag(&after), json!({"value": 0.666_666_667, "numerator": 2, "denominator": 3}));
     let contained = &after["totals"]["containment_rate"];

@@ -1,4 +1,4 @@
-//! The committed description of the API is what the code generates.
+//! The committed description of the API equals the generated one.
 
 #[test]
 fn a24_the_committed_document_is_current() {

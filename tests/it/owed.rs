@@ -1,7 +1,7 @@
-//! Nothing in passing settles anything: what a fault kept from being read is owed until it is read or given up.
+//! Transient faults settle nothing: an artifact that a fault kept from being read is owed until it is read or given up.
 //!
-//! Meetings of two days, twelve days and forty days ago. The clock stands still unless a test moves it; waits of seconds
-//! within a poll move it too.
+//! Meetings of two days, twelve days and forty days ago. The clock stands still unless a test moves it; waits of
+//! seconds within a poll move it too.
 
 mod faults;
 mod settling;
@@ -22,7 +22,7 @@ use crate::harness::{World, noon};
 /// A chat whose first half ends within a quoted field.
 const CHAT: &str = "id,payloadType,payload\n1,TEXT_MESSAGE,\"Good morning, all of you, and welcome to this meeting\"\n";
 
-/// When a meeting of so many days ago began.
+/// Returns when a meeting of so many days ago began.
 fn days_ago(days: i64) -> DateTime<Utc> {
     noon() - TimeDelta::days(days)
 }
@@ -35,7 +35,7 @@ fn presence(id: &str, began: DateTime<Utc>) -> String {
     .to_string()
 }
 
-/// All that a meeting can hold.
+/// All artifacts of a meeting.
 fn everything(id: &str, began: DateTime<Utc>) -> Depth {
     let transcript =
         json!([{"startTime": 1000, "endTime": 2000, "sentence": "Hi", "peerData": {"id": format!("{id}-p")}}]);
@@ -51,7 +51,7 @@ fn everything(id: &str, began: DateTime<Utc>) -> Depth {
     }
 }
 
-/// Meetings that hold everything, by id and days ago.
+/// Creates meetings with all artifacts, by id and days ago.
 async fn world_of(meetings: impl IntoIterator<Item = (String, i64)>) -> (World, Simulator) {
     let feed = Arc::new(FixedFeed::new([]));
     for (id, days) in meetings {
@@ -64,7 +64,7 @@ async fn world_of(meetings: impl IntoIterator<Item = (String, i64)>) -> (World, 
     (world, simulator)
 }
 
-/// The line of a stream; `None`: there is none.
+/// Returns the line of a stream; `None`: there is none.
 fn line<'a>(lines: &'a [PollLine], stream: &str) -> Option<&'a PollLine> {
     lines.iter().find(|line| line.stream == stream)
 }
@@ -75,14 +75,14 @@ fn is_exit_0(lines: &[PollLine]) -> bool {
 }
 
 impl World {
-    /// What health says about each stream.
+    /// Returns the health of each stream.
     async fn health(&self) -> BTreeMap<String, Value> {
         let health = self.api().await.ok("/v1/health/pollers").await;
         let items = health["items"].as_array().expect("items").clone();
         items.into_iter().map(|item| (item["stream"].as_str().expect("a stream").to_owned(), item)).collect()
     }
 
-    /// Tasks by state and reason, most frequent first.
+    /// Returns tasks by state and reason, most frequent first.
     async fn states(&self, stream: &str) -> String {
         sqlx::query_scalar(
             "select coalesce(string_agg(concat_ws(' ', n, state, reason), ', ' order by n desc, state, reason), '')

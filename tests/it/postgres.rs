@@ -1,4 +1,4 @@
-//! The private server survives `kill -9` of either process, and is had by one app at a time.
+//! The private server survives `kill -9` of either process, and serves one app at a time.
 //!
 //! The second process is the service itself, `serve --embedded`.
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
@@ -40,7 +40,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Adds a row, in a table made at first, and counts them.
+/// Adds a row, in a table that the first call creates, and counts the rows.
 fn add_row(server: &Server) -> i64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
@@ -130,11 +130,11 @@ fn says_in_one_sentence_what_is_missing() {
     let bin_dir = Some(folder("no-binaries"));
     let data_dir = folder("postgres-none");
     let error = Server::start(&ServerSettings { bin_dir, ..settings(data_dir) }).expect_err("nothing there");
-    assert!(error.to_string().contains("does not hold `initdb` and `postgres`"), "{error}");
+    assert!(error.to_string().contains("does not contain `initdb` and `postgres`"), "{error}");
     assert!(PostgresError::NoBinaries.to_string().contains("apt install postgresql"));
 }
 
-/// The service itself with its own server, once that takes connections and the service answers.
+/// Starts the service with its own server; returns once both accept connections.
 fn serve_in_another_process(data_dir: &Path) -> Child {
     let mut app = Command::new(env!("CARGO_BIN_EXE_tributary"))
         .args(["serve", "--role", "api", "--embedded", "--data"])

@@ -1,5 +1,5 @@
-//! The three connectors over real HTTP, against answers scripted here: the vendors' samples with the
-//! values worked out by hand, both page bases, and whatever else a provider may send.
+//! The three connectors over real HTTP, against scripted responses: the vendors' samples with
+//! values computed by hand, both page bases, and all other kinds of responses.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod konpro;
@@ -32,7 +32,7 @@ use tributary::model::stream::Stream;
 use tributary::model::time::Window;
 use tributary::providers;
 
-/// The credential of every test; it must show up nowhere but in its header.
+/// The credential of every test; it must appear only in its header.
 pub(crate) const KEY: &str = "key-0123456789-do-not-tell";
 
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
@@ -43,7 +43,7 @@ pub(crate) fn dec(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
-/// A connector of `provider` at `base_url`, with settings changed by `change`.
+/// Creates a connector of `provider` at `base_url`, with settings changed by `change`.
 pub(crate) fn connect_with(
     provider: &str,
     base_url: &str,
@@ -101,7 +101,7 @@ pub(crate) async fn first_page(connector: &dyn Connector) -> Result<Page, PullEr
     fetch_at(connector, &window(), None, NOW).await
 }
 
-/// All pages up to the end.
+/// Returns all pages up to the end.
 pub(crate) async fn walk(connector: &dyn Connector) -> Vec<Page> {
     let mut pages = vec![first_page(connector).await.unwrap()];
     while let Some(cursor) = pages.last().unwrap().next.clone() {
@@ -111,17 +111,17 @@ pub(crate) async fn walk(connector: &dyn Connector) -> Vec<Page> {
     pages
 }
 
-/// The sessions of all pages.
+/// Returns the sessions of all pages.
 pub(crate) fn sessions(pages: &[Page]) -> Vec<&Session> {
     pages.iter().flat_map(|page| &page.records).map(|record| &record.session).collect()
 }
 
-/// The first eight characters of the ids.
+/// Returns the first eight characters of the ids.
 pub(crate) fn short_ids(pages: &[Page]) -> Vec<&str> {
     sessions(pages).into_iter().map(|session| &session.provider_session_id.as_str()[..8]).collect()
 }
 
-/// How many records hold an oddity, the answer around them counted as one more.
+/// Counts the records with this deviation; the response around them counts as one more.
 pub(crate) fn oddity(page: &Page, kind: &'static str, path: &str, value: &str) -> usize {
     let oddity = Oddity { kind, path: path.to_owned(), value: value.to_owned() };
     let of_records = page.records.iter().map(|record| &record.oddities);

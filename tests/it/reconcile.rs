@@ -1,4 +1,4 @@
-//! Reconciliations as a user runs them: what is dropped by hand is found, named and brought back.
+//! Reconciliations as a user runs them: rows dropped by hand are found, named and fetched again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ async fn reconcile(world: &World) -> SourceReport {
     reports.into_iter().next().expect("a report")
 }
 
-/// Drops fifty sessions by hand, every fourth: their ids.
+/// Drops fifty sessions by hand, every fourth; returns their ids.
 async fn drop_fifty(world: &World) -> BTreeSet<String> {
     let dropped = remove_sessions(
         &world.db.pool,
@@ -154,7 +154,7 @@ async fn without_a_count_nothing_is_claimed_and_nothing_read() {
     let report = reconcile(&world).await;
     assert!(!report.is_equal);
     assert!(report.windows.iter().all(|window| window.state == "unverifiable"), "{report:#?}");
-    assert!(report.windows[0].reason.as_deref().unwrap_or_default().contains("no count that can be read"));
+    assert!(report.windows[0].reason.as_deref().unwrap_or_default().contains("no readable count"));
     assert_eq!(world.number("select count(*) from core.sessions").await, 190);
 }
 
@@ -182,7 +182,7 @@ async fn other_meanings_of_the_filter_are_compared_by_what_they_mean() {
         let mut world = World::new().await.with_settings(MARCH);
         let quirks = Quirks { filter_meaning, ..Quirks::default() };
         let feed = feed(Platform::Konvo);
-        // created before the window it changed in: how the meaning is learnt
+        // created before the window that it changed in: this reveals the meaning of the filter
         let old = records::record(Platform::Konvo, "old", at("2026-02-20T12:00:00Z"));
         let updated_at = at("2026-03-01T00:01:00Z");
         let changed = format!("\"last_updated\":\"{}\",\"before\":\"", records::iso(updated_at));
@@ -249,7 +249,7 @@ async fn a_poller_reconciles_by_itself_when_it_is_due() {
     world.clock.set(chrono::DateTime::from_timestamp_millis(noon().timestamp_millis()).expect("an instant"));
     assert!(world.poll_one().await.is_complete());
     drop_fifty(&world).await;
-    // the rings were read just now, so that it is not they who bring back what was dropped
+    // the rings were read just now, so that they do not fetch the dropped sessions again
     for sql in ["update ingest.rings set as_of = now()", "update ingest.state_coverage set seen_at = now()"] {
         sqlx::query(sql).execute(&world.db.pool).await.expect("written");
     }

@@ -1,4 +1,4 @@
-//! Rows made from raw records again: identical to what polling made, whole at every instant, without a call.
+//! Rows rebuilt from raw records: identical to those of polls, whole at every instant, without a call.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -19,14 +19,14 @@ mod messy;
 mod prune;
 mod rejects;
 
-/// Three days of all three providers, and sessions that begin and end while the clock goes on.
+/// Three days of all three providers, and sessions that begin and end while the clock advances.
 fn generated() -> Generated {
     let volume = |history| Volume { history, per_hour_ahead: 6 };
     let shape = Shape { history_days: 3, hours_ahead: 3, avatars: volume(60), chats: volume(50), meetings: volume(14) };
     Generated::generate(&shape, 11, noon() - TimeDelta::hours(2))
 }
 
-/// Polled over two hours, so that sessions were seen live, ended, and settled.
+/// Polls over two hours, so that sessions were seen live, ended, and settled.
 async fn polled() -> (World, Vec<Simulator>) {
     let generated = generated();
     let mut world = World::new().await.with_depth();
@@ -44,12 +44,12 @@ async fn polled() -> (World, Vec<Simulator>) {
 }
 
 impl World {
-    /// `tributary replay --from-raw`.
+    /// Runs `tributary replay --from-raw`.
     async fn replay_from_raw(&self) -> Vec<StreamReplay> {
         replaying::from_raw(&self.app(), None, CancellationToken::new()).await.expect("the replay runs")
     }
 
-    /// Every row of every normalized table, without surrogate numbers; sorted.
+    /// Returns every row of every normalized table, without surrogate numbers; sorted.
     async fn dump(&self) -> Vec<String> {
         let tables: Vec<(String, bool, String)> = sqlx::query_as(
             "select c.table_name::text, bool_or(c.column_name = 'session_id'),
@@ -114,7 +114,7 @@ async fn a16_all_tables_come_back_from_raw_records_alone() {
     assert_eq!(calls(&simulators), calls_before, "no provider was asked");
     assert_eq!(world.text(tasks).await, tasks_before, "what is known of files stays known");
 
-    // nothing is left to bring in
+    // nothing is left to fetch
     let lines = world.poll().await;
     let fresh: i64 =
         lines.iter().filter(|line| line.stream == "sessions").map(|line| line.inserted + line.updated).sum();
@@ -142,7 +142,7 @@ async fn a17_rows_of_an_older_mapping_are_made_anew_and_keep_their_numbers() {
     let numbers =
         "select md5(string_agg(session_id || provider_session_id, ',' order by session_id)) from core.sessions";
     let before = world.text(numbers).await;
-    // as a version left them that knew less, and one that was deleted at its provider since
+    // as an earlier version stored them with less knowledge, and one that was deleted at its provider since
     for sql in [
         "update core.sessions set row_hash = '\\x00', outcome = 'unknown', channel = null, provider_minutes = null",
         "update core.sessions set is_deleted_at_provider = true
@@ -215,7 +215,7 @@ async fn a_replay_that_is_killed_leaves_whole_sessions_and_goes_on() {
         command
     };
     let (mut killed_within, mut stored) = (0, 0);
-    // killed once a part is stored, wherever it is then
+    // killed once a part is stored, at any point
     for _ in 0..40 {
         let mut child = replay().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         while child.try_wait().expect("its state").is_none() {
@@ -250,6 +250,6 @@ async fn a_replay_that_is_killed_leaves_whole_sessions_and_goes_on() {
     let told: serde_json::Value = serde_json::from_slice(&end.stdout).expect("JSON");
     assert_eq!(told[0]["records"], 900, "{told:#}");
     assert!(told[0]["unchanged"].as_u64() >= Some(1), "it went on: {told:#}");
-    // people are seen through the same key only where it is the stored one
+    // people have the same pseudonyms only with the stored key
     assert_same_rows(&world.dump().await, &polled);
 }

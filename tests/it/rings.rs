@@ -1,5 +1,5 @@
-//! What changes long after its creation, where a list goes by creation: read again in rings, and told apart from what
-//! merely exists.
+//! Changes long after creation, where a list goes by creation: sessions are read again in rings, and changes are
+//! distinguished from mere existence.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn resolved_chat(id: &str, created_at: DateTime<Utc>, completed_at: DateTime<Utc
     FixedRecord { json, ..done }
 }
 
-/// A record as the provider gives it once it was corrected; a session of one poll before is another afterwards.
+/// A record after its correction at the provider; a session of an earlier poll differs afterwards.
 fn corrected(platform: Platform, id: &str, created_at: DateTime<Utc>) -> FixedRecord {
     let settled = records::record(platform, id, created_at);
     let json = match platform {
@@ -44,7 +44,7 @@ fn corrected(platform: Platform, id: &str, created_at: DateTime<Utc>) -> FixedRe
     FixedRecord { json, ..settled }
 }
 
-/// How many sessions are stored as corrected.
+/// Counts the sessions stored as corrected.
 const CORRECTED: &str = "select count(*) from core.sessions
     where duration_seconds = 120 or outcome = 'unresolved' or (provider_minutes = 5 and provider = 'realtimekit')";
 
@@ -69,7 +69,7 @@ async fn reconcile(world: &World) -> SourceReport {
     reports.remove(0)
 }
 
-/// When the state of all that is stored was last seen.
+/// Returns when the state of all stored sessions was last seen.
 async fn state_as_of(world: &World) -> Option<String> {
     let sql = "select to_char(state_as_of at time zone 'UTC', 'MM-DD HH24:MI') from analytics.stream_freshness";
     world.text(sql).await
@@ -85,7 +85,7 @@ async fn a14_a_chat_that_was_open_for_forty_days_is_resolved() {
     poll_at(&world, TimeDelta::zero()).await;
     assert!(feed.replace(resolved_chat("old", created_at, noon() - TimeDelta::minutes(10))));
     let outcome = "select outcome from core.sessions where provider_session_id = 'old'";
-    // the hourly ring does not reach back so far, and the answer says how old the state is
+    // the hourly ring does not reach back so far, and the response states how old the state is
     poll_at(&world, TimeDelta::hours(2)).await;
     assert_eq!(world.text(outcome).await.as_deref(), Some("open"));
     let api = world.api().await;
@@ -101,7 +101,7 @@ async fn a14_a_chat_that_was_open_for_forty_days_is_resolved() {
     let health = api.ok("/v1/health/pollers").await;
     assert_eq!(health["items"][0]["state_as_of"], "2026-03-10T12:00:00Z", "{health:#}");
     assert_eq!(state_as_of(&world).await.as_deref(), Some("03-10 12:00"));
-    // the daily ring reads all that is open, whatever its age
+    // the daily ring reads all open sessions of any age
     poll_at(&world, TimeDelta::hours(24)).await;
     assert_eq!(world.text(outcome).await.as_deref(), Some("resolved"));
     let day = api.ok("/v1/resolution?from=2026-01-29T11:58:00Z&to=2026-01-29T12:02:00Z").await;
@@ -177,7 +177,7 @@ async fn what_is_read_again_unchanged_writes_nothing() {
         let provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
         poll_at(&world, TimeDelta::zero()).await;
         world.clock.set(noon() + TimeDelta::days(8));
-        // what a poll notes about the source itself is not the matter here
+        // writes of a poll about the source itself do not matter here
         world.poll_one().await;
         let (written, asked) = (world.tuples_written().await, provider.requests().len());
         world.clock.set(noon() + TimeDelta::days(16));
@@ -202,7 +202,7 @@ async fn a_full_poll_that_cannot_read_everything_says_so() {
     assert_eq!(line.complete_through.as_deref(), Some("2026-03-10T13:00:00+00:00"), "the present was read");
 }
 
-/// A provider that keeps its lists for a while only names nothing before some instant: that deletes nothing.
+/// A provider that keeps its lists for a while names nothing before some instant: that deletes nothing.
 #[tokio::test]
 async fn an_old_session_is_missed_only_behind_one_that_is_listed() {
     let mut world = World::new().await;
@@ -229,7 +229,7 @@ async fn an_old_session_is_missed_only_behind_one_that_is_listed() {
     assert_eq!(world.text(deleted).await.as_deref(), Some("old-150"));
 }
 
-/// `updated` of a list that goes by change needs no ring: each change is listed by itself.
+/// `updated` of a list that goes by change needs no ring: each change is listed.
 #[tokio::test]
 async fn a_list_that_goes_by_change_is_as_fresh_as_it_is_complete() {
     let mut world = World::new().await;
@@ -238,7 +238,7 @@ async fn a_list_that_goes_by_change_is_as_fresh_as_it_is_complete() {
     let quirks = Quirks { filter_meaning: FilterMeaning::Updated, ..Quirks::default() };
     let provider = world.simulate(Platform::Konvo, feed.clone(), quirks).await;
     poll_at(&world, TimeDelta::zero()).await;
-    // the meaning is learnt from a change of an old chat
+    // a change of an old chat reveals the meaning
     let old = records::record(Platform::Konvo, "old", noon() - TimeDelta::days(40));
     let updated_at = noon() + TimeDelta::minutes(2);
     let touched = format!("\"last_updated\":\"{}\",\"before\":\"", records::iso(updated_at));
@@ -293,7 +293,7 @@ async fn p12_a_ring_that_cannot_be_read_fails_no_poll_until_it_is_overdue() {
     feed.insert(records::record(Platform::Konpro, "old", noon() - TimeDelta::days(20)));
     let provider = world.simulate(Platform::Konpro, feed, Quirks::default()).await;
     poll_at(&world, TimeDelta::zero()).await;
-    // the present can be read, and nothing else
+    // only the present can be read
     for minutes in [60, 90, 120] {
         provider.script(vec![Fault::new(Effect::json(400, "{}")).from_request(2).forever()]);
         poll_at(&world, TimeDelta::minutes(minutes)).await;
@@ -314,7 +314,7 @@ async fn p12_a_ring_that_cannot_be_read_fails_no_poll_until_it_is_overdue() {
     assert_eq!(api.ok("/v1/health/pollers").await["items"][0]["state"], "idle");
 }
 
-/// A clock on which ten seconds pass with each look.
+/// A clock that advances ten seconds with each look.
 #[derive(Debug)]
 struct RunningClock {
     from: DateTime<Utc>,
@@ -327,7 +327,7 @@ impl Clock for RunningClock {
     }
 }
 
-/// A world whose history begins a hundred days before `now`, and five thousand sessions, twenty minutes apart from then on.
+/// A world whose history begins a hundred days before `now`, and five thousand sessions, twenty minutes apart.
 async fn crowded(now: DateTime<Utc>) -> (World, Simulator) {
     let from = now - TimeDelta::days(100);
     let mut world = World::new().await.with_settings(&format!("history_from = \"{}\"", records::iso(from)));
@@ -341,7 +341,7 @@ async fn crowded(now: DateTime<Utc>) -> (World, Simulator) {
     (world, provider)
 }
 
-/// What the pages asked for since `asked` begin with.
+/// Returns how the ranges of the pages requested since `asked` begin.
 fn ranges(provider: &Simulator, asked: usize) -> Vec<String> {
     let from = |path: &str| path.split("date_from=").nth(1).map(|rest| rest[..10].to_owned());
     provider.requests()[asked..].iter().filter_map(|request| from(&request.path_and_query)).collect()
@@ -354,14 +354,14 @@ async fn a_large_ring_takes_a_share_of_each_run_and_the_present_comes_first() {
     let (mut asked, mut runs) = (provider.requests().len(), 0);
     let left = "select count(*) from ingest.state_coverage where seen_at < '2026-03-18 12:00Z'";
     while runs < 10 && world.number(left).await > 0 {
-        // until the next tick it reads, and then the present is read again
+        // it reads until the next tick, and then reads the present again
         let from = noon() + TimeDelta::days(8) + TimeDelta::minutes(15) * runs;
         world.clock.set(from);
         let app = world.app_at(Arc::new(RunningClock { from, looks: AtomicI32::new(0) }));
         let lines = polling::poll(&app, &Selection::default(), CancellationToken::new()).await.expect("the poll runs");
         assert!(lines[0].is_complete(), "{lines:?}");
         assert!(lines[0].pages < 40, "{lines:?}");
-        // two days before the end of what is proven
+        // two days before the end of the proven range
         let present = if runs == 0 { "2026-03-08" } else { "2026-03-16" };
         assert_eq!(ranges(&provider, asked)[0], present, "the present comes first");
         (asked, runs) = (provider.requests().len(), runs + 1);
@@ -465,7 +465,7 @@ async fn a14_reconciliation_names_what_changed_where_the_counts_are_equal() {
     }
 }
 
-/// A reconciliation by schedule reads what can still change, and what nothing has looked at for a week.
+/// A scheduled reconciliation reads sessions that can still change, and those that were not read for a week.
 #[tokio::test]
 async fn a_scheduled_reconciliation_compares_the_states_that_may_have_changed() {
     use tributary::model::id::SourceId;

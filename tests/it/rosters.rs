@@ -1,12 +1,12 @@
-//! The lists in `docs/faults.md` and `docs/guarantees.md` against the tests there are: neither may rot.
+//! The lists in `docs/faults.md` and `docs/guarantees.md` are compared with the existing tests.
 //!
-//! A test that stands for a fault, a promise or a point of the acceptance list begins with its number, or with several:
-//! `f71_p08_…`. A row of a list names such tests, or says why there can be none.
+//! The name of a test for a fault, a promise or a point of the acceptance list begins with its number, or with several:
+//! `f71_p08_…`. A row of a list names such tests, or states why there can be none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The names of all tests, with `…` for what stands for all providers in one.
+/// Returns the names of all tests, with `…` for those that stand for all providers.
 fn tests() -> BTreeSet<String> {
     fn walk(folder: &Path, found: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).expect("a folder of tests").flatten() {
@@ -30,14 +30,14 @@ fn functions(text: &str) -> Vec<String> {
     let named = lines.filter_map(|line| {
         let line = line.strip_prefix("async ").unwrap_or(line);
         let function = line.strip_prefix("fn ").map(|rest| rest.split(['(', '<']).next().unwrap_or_default());
-        // a row of a table that a macro makes tests of
+        // a row of a table that a macro turns into tests
         let row = || line.split_once(": ").map(|(name, _)| name).filter(|name| !numbers(name).is_empty());
         function.or_else(row).map(ToOwned::to_owned)
     });
     named.collect()
 }
 
-/// The numbers a name begins with: `f71_p08_kills` stands for `F71` and `P8`.
+/// Returns the numbers that a name begins with: `f71_p08_kills` stands for `F71` and `P8`.
 fn numbers(name: &str) -> Vec<String> {
     let is_number = |part: &&str| {
         part.len() == 3 && part.starts_with(['a', 'f', 'p']) && part[1..].bytes().all(|byte| byte.is_ascii_digit())
@@ -45,7 +45,7 @@ fn numbers(name: &str) -> Vec<String> {
     name.split('_').take_while(is_number).map(str::to_ascii_uppercase).collect()
 }
 
-/// The rows of a table in `docs/`: number, and what is said of it.
+/// Returns the rows of a table in `docs/`: number and text.
 fn rows(file: &str, letter: char) -> BTreeMap<String, Vec<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -62,13 +62,13 @@ fn rows(file: &str, letter: char) -> BTreeMap<String, Vec<String>> {
     rows
 }
 
-/// What stands in backquotes.
+/// Returns the texts in backquotes.
 fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// Whether `name` is a test there is. A star at its end stands for any rest; behind a number alone, for every test that
-/// bears that number.
+/// Whether the test `name` exists. A star at its end matches any text; behind a number alone, every test with that
+/// number.
 fn is_there(tests: &BTreeSet<String>, name: &str) -> bool {
     let Some(head) = name.strip_suffix('*') else { return tests.contains(name) };
     match numbers(head).as_slice() {
@@ -77,7 +77,7 @@ fn is_there(tests: &BTreeSet<String>, name: &str) -> bool {
     }
 }
 
-/// Numbers of `letter` from 1 to `last` in `file`: each has a row, and each row names tests of its number or a reason.
+/// Checks that each number of `letter` from 1 to `last` in `file` has a row with tests of its number or a reason.
 fn check(file: &str, letter: char, last: u32) {
     let (tests, rows) = (tests(), rows(file, letter));
     let by_number: BTreeSet<String> = tests.iter().flat_map(|name| numbers(name)).collect();

@@ -48,7 +48,7 @@ async fn all_times_of_the_contract_have_a_zone_and_the_one_to_cut_by_stands_firs
     .await
     .expect("the catalog");
     assert!(without_a_zone.is_empty(), "{without_a_zone:?}");
-    // these are lists of what there is, and no series
+    // these are lists of existing things, not series
     let without_an_order: Vec<String> = sqlx::query_scalar(
         "select c.relname::text from pg_class c
            join pg_namespace n on n.oid = c.relnamespace
@@ -112,7 +112,7 @@ async fn the_page_for_analysts_names_every_view_and_function() {
     .fetch_all(&db.pool)
     .await
     .expect("the catalog");
-    // those made for each ratio stand there as one
+    // those made for each ratio appear there as one
     let of_ratios: Vec<&str> = tributary::query::metrics::functions::ratios().map(|metric| metric.id).collect();
     let page = include_str!("../../docs/analysts.md");
     let is_named =

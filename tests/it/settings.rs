@@ -1,4 +1,4 @@
-//! Bad configuration: all faults at once, each naming its key and the way out.
+//! Bad configuration: all faults at once, each with its key and remedy.
 
 use std::collections::BTreeMap;
 
@@ -69,23 +69,23 @@ fn f81_all_faults_are_told_at_once() {
     );
     for expected in [
         "databse: there is no such key — did you mean `database`?",
-        "database.url: it is no Postgres address",
+        "database.url: it is not a Postgres address",
         "server.listen: 0.0.0.0:8080 can be reached from outside",
         "server.default_zone: `CET+1` is not usable",
-        "sources[0].slug: `RTK prod` is no slug",
+        "sources[0].slug: `RTK prod` is not a slug",
         "sources[0].schedule: `*/5 * * * *` does not have six fields",
-        "sources[0].api_key: a secret stands in the file — use api_key_env or api_key_file",
+        "sources[0].api_key: the file contains a secret — use api_key_env or api_key_file",
         "sources[0].account_id: it is missing",
         "sources[0].app_id: it is missing",
         "sources[1].provider: there is no provider `convo` — did you mean `konvo`?",
         "sources[1].api_key_env: the variable NOT_SET is not set",
-        "sources[1].base_url: the credential would travel unencrypted",
+        "sources[1].base_url: the credential would be sent unencrypted",
         "sources[1].requests_per_minute: `0` is not usable — write a whole number from 1 to 100000",
         "sources[1].quota_share: `1.2` is not usable — write a number above 0 and up to 1",
         "sources[1].polls: there is no such key",
         "sources[2].api_key_env: the secret is empty",
-        "sources[2].schedule: `0 99 * * * *` is no schedule",
-        "sources[2].history_from: `yesterday` is no instant",
+        "sources[2].schedule: `0 99 * * * *` is not a schedule",
+        "sources[2].history_from: `yesterday` is not an instant",
         "servr: there is no such key — did you mean `server`?",
     ] {
         assert!(text.contains(expected), "`{expected}` is missing in:\n{text}");
@@ -96,13 +96,13 @@ fn f81_all_faults_are_told_at_once() {
 #[test]
 fn f81_two_sources_of_one_slug_are_refused() {
     let text = faults(&format!("{SOURCE}{SOURCE}"), &[("KEY", "k")]);
-    assert!(text.contains("sources[1].slug: `konvo-eu` is the slug of sources[0].slug already"), "{text}");
+    assert!(text.contains("sources[1].slug: sources[0].slug is already `konvo-eu`"), "{text}");
 }
 
 #[test]
 fn f81_one_account_under_two_slugs_is_refused() {
     let text = faults(&format!("{SOURCE}{}", SOURCE.replace("konvo-eu", "konvo-main")), &[("KEY", "k")]);
-    assert!(text.contains("sources[1].api_key_env: this is the account of sources[0] already"), "{text}");
+    assert!(text.contains("sources[1].api_key_env: sources[0] already has this account"), "{text}");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn per_session_streams_are_named_among_those_there_are() {
     assert_eq!(streams("session_streams = [\"chat\"]\n"), ["chat"]);
     let text = faults(&format!("{SOURCE}session_streams = [\"quality\", \"chats\"]\n"), &[("KEY", "k")]);
     assert!(text.contains("session_streams: there is no per-session stream `chats` — did you mean `chat`?"), "{text}");
-    assert!(text.contains("session_streams: `quality` is asked for by participant"), "{text}");
+    assert!(text.contains("session_streams: `quality` is fetched by participant"), "{text}");
 }
 
 #[test]

@@ -178,7 +178,7 @@ async fn records_are_sent_to_the_letter() {
     assert_eq!(body, r#"{"count":3,"result":[[],{"id":"\ud800\u0000","n":1e400},7]}"#);
 }
 
-/// What a reader of all pages finds is the truth, now and later, and the same seed tells the same.
+/// A reader of all pages finds the truth, now and later, and the same seed gives the same world.
 #[tokio::test]
 async fn the_world_goes_on_and_its_truth_is_what_is_listed() {
     let world = World::generate(&Shape::default(), 1, noon());

@@ -1,4 +1,4 @@
-//! One account, one slug: what is refused, and the ways out, by the command line and over the API.
+//! One account, one slug: refusals and their remedies, by the command line and over the API.
 
 mod accounts;
 mod changes;
@@ -40,7 +40,7 @@ async fn poll(app: &App) -> anyhow::Result<Vec<PollLine>> {
     polling::poll(app, &Selection::default(), CancellationToken::new()).await
 }
 
-/// `count` sessions with ids as providers make them, a minute apart.
+/// Creates `count` sessions with ids as providers make them, a minute apart.
 fn feed(platform: Platform, count: usize) -> Arc<FixedFeed> {
     let record = |number: usize| {
         let age = TimeDelta::minutes(i64::try_from(count - number).expect("a small count"));

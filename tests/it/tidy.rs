@@ -1,4 +1,4 @@
-//! The house rules that a compiler does not check: arrows, sizes, headers, words.
+//! The house rules that a compiler does not check: dependencies, sizes, headers, words.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ const RANKS: [(&str, u32); 16] = [
     ("main", 5),
 ];
 
-/// Arrows within rank 0: plain data may use plain data.
+/// Dependencies within rank 0: plain data may use plain data.
 const WITHIN_RANK_ZERO: [(&str, &str); 2] = [("config", "model"), ("config", "clock")];
 
 fn sources() -> Vec<(PathBuf, String)> {
@@ -55,7 +55,7 @@ fn rank(module: &str) -> Option<u32> {
     RANKS.iter().find(|(name, _)| *name == module).map(|(_, rank)| *rank)
 }
 
-/// The modules a source names by `crate::x` or `tributary::x`.
+/// Returns the modules that a source names by `crate::x` or `tributary::x`.
 fn named_modules(text: &str) -> Vec<String> {
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     let code: String = code.collect::<Vec<_>>().join("\n");
@@ -150,7 +150,7 @@ fn names_say_what_a_file_is() {
     }
 }
 
-/// Pronouns that leave out who acts.
+/// Words that hide who acts.
 const REFUSED_WORDS: [&str; 6] = ["whoever", "whatever", "whom", "nobody", "somebody", "anew"];
 
 #[test]

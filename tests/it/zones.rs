@@ -1,4 +1,4 @@
-//! A database whose table of time zones lacks names: old spellings are mapped, and what fits nothing is refused.
+//! A database whose table of time zones lacks names: old spellings are mapped, names without equivalent are refused.
 
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -6,7 +6,7 @@ use tributary::app::checking;
 
 use crate::harness::World;
 
-/// A world whose connections see a table of zones with these names alone.
+/// Creates a world whose connections see a table of zones with these names alone.
 async fn world_with_zones(names: &[&str]) -> World {
     let mut world = World::new().await;
     let list = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");

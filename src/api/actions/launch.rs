@@ -50,7 +50,7 @@ pub(crate) struct SessionStarted {
     /// the tokens to join were in the first response only.
     tokens_already_given: bool,
     /// False: the outcome could not be stored, so the journal shows it as `unknown` and the session's settings
-    /// are not kept.
+    /// are not stored.
     is_recorded: bool,
 }
 
@@ -83,18 +83,18 @@ impl From<Access> for JoinAccess {
 ///
 /// Calls the provider once to start an avatar's session. **The provider bills the session from then on.** The
 /// tokens to join are in this response only: they are neither stored nor logged. Quality, voice, speech-to-text
-/// and limits are kept as the session's launch settings (`analytics.session_launches`). Only for sources with
+/// and limits are stored as the session's launch settings (`analytics.session_launches`). Only for sources with
 /// `[sources.actions] enabled = true`. A repeated request with the same `Idempotency-Key` within 24 hours
 /// returns the first outcome without the tokens and starts nothing.
 #[utoipa::path(
     post, path = "/v1/sources/{slug}/streaming-sessions", tag = "actions",
     params(
         ("slug" = String, Path, description = "Slug of the source.", example = "konpro-main"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Recommended. 1 to 255 visible ASCII characters, a new one for each wish; kept 24 hours, as a hash.", example = "f1a7c1de-5f0c-4b8e-9c63-3f1f2d0a7b55")
+        ("Idempotency-Key" = Option<String>, Header, description = "Recommended. 1 to 255 visible ASCII characters, a new one for each call; stored for 24 hours, as a hash.", example = "f1a7c1de-5f0c-4b8e-9c63-3f1f2d0a7b55")
     ),
     request_body(
         content = StreamingSessionRequest,
-        description = "All fields are optional; unknown ones are refused, and so is null.",
+        description = "All fields are optional; unknown fields and null are refused.",
         example = json!({
             "quality": "medium", "avatar_id": "default", "voice": {"rate": 1}, "video_encoding": "VP8", "version": "v1",
             "disable_idle_timeout": false, "stt_settings": {"provider": "deepgram", "confidence": 0.55},
@@ -123,7 +123,7 @@ pub(crate) async fn start_streaming_session(
     asked.faults.refuse()?;
     let kind = ActionKind::StartStreamingSession;
     let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
-    let no_source = || ApiError::NotFound("There is no source of this slug; see /v1/sources.".to_owned());
+    let no_source = || ApiError::NotFound("There is no source with this slug; see /v1/sources.".to_owned());
     let source_id = journal::source_id(&state.pool, &slug).await?.ok_or_else(no_source)?;
     let actions = state.actions.at(&slug, kind)?;
     let no_body = json!({});
@@ -172,7 +172,7 @@ async fn start(
         settings: &launch.settings,
         limits,
     };
-    // a session whose outcome cannot be stored is started and billed all the same, so the caller gets it
+    // a session whose outcome cannot be stored is started and billed nonetheless, so the caller receives it
     let is_recorded = succeed(&state, &wish, action_id, trace).await;
     let LaunchLimits { session_duration_limit_seconds, is_paid } = limits;
     Ok(SessionStarted {

@@ -25,7 +25,7 @@ pub(crate) struct StreamingSessionRequest {
     /// `H264` or `VP8` (the provider's default).
     #[schema(required = false, example = "VP8")]
     video_encoding: String,
-    /// A prompt from which the avatar answers. Passed on and not kept.
+    /// A prompt on which the avatar bases its replies. Passed on and not stored.
     #[schema(required = false)]
     knowledge_base: String,
     /// Version; `v1`.
@@ -40,7 +40,7 @@ pub(crate) struct StreamingSessionRequest {
     /// Seconds without activity after which the session ends; the provider's default is 120.
     #[schema(required = false, minimum = 30, maximum = 3600, example = 120)]
     activity_idle_timeout: i32,
-    /// The caller's own room. Passed on and not kept.
+    /// The caller's own room. Passed on and not stored.
     #[schema(required = false)]
     livekit_settings: RoomRequest,
 }

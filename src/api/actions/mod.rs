@@ -102,7 +102,7 @@ struct Wish {
     session: Option<(i64, String)>,
 }
 
-/// What to do about a request.
+/// Next step for a request.
 enum Beginning {
     /// Make the call, under this number.
     Call(i64),
@@ -155,7 +155,7 @@ async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
     let done = tokio::spawn(work.in_current_span()).await;
-    done.unwrap_or_else(|_| Err(ApiError::Panicked("a call that starts something was cut off".to_owned())))
+    done.unwrap_or_else(|_| Err(ApiError::Panicked("a call that starts something was interrupted".to_owned())))
 }
 
 /// Makes the call with a deadline, after which its outcome is unknown.
@@ -165,7 +165,7 @@ async fn call<T>(state: &ApiState, call: impl Future<Output = Result<T, StartErr
         let error = PullError {
             kind: PullErrorKind::Transient,
             call: "the call".to_owned(),
-            detail: format!("no answer within {} s", state.actions.call_deadline.as_secs()),
+            detail: format!("no response within {} s", state.actions.call_deadline.as_secs()),
             http_status: None,
         };
         Err(error.into())
@@ -218,7 +218,7 @@ async fn write_end(state: &ApiState, action_id: i64, end: &ActionEnd<'_>) -> boo
                 tokio::time::sleep(WRITE_AGAIN_AFTER * number).await;
             }
             Err(error) => {
-                tracing::error!(action_id, error = error.cause(), "the end of a call could not be written down");
+                tracing::error!(action_id, error = error.cause(), "the outcome of a call could not be stored");
                 break;
             }
         }

@@ -23,7 +23,7 @@ use crate::store::action::KeyHashes;
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Longest key, characters.
 const MAX_KEY_CHARS: usize = 255;
-/// Largest body, bytes. A knowledge base is a text of some pages.
+/// Largest body, bytes. A knowledge base can be several pages of text.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// A request that may start something.
@@ -69,7 +69,7 @@ impl ActionRequest {
         let faults = match &self.body {
             Value::Null => Vec::new(),
             Value::Object(map) => {
-                map.keys().map(|_| body_fault("", "unknown_field", "This call takes no field.")).collect()
+                map.keys().map(|_| body_fault("", "unknown_field", "This call takes no fields.")).collect()
             }
             _ => vec![body_fault("", "wrong_type", "The body must be empty or an object.")],
         };
@@ -91,7 +91,7 @@ impl ActionRequest {
 fn read_json(bytes: &[u8]) -> Result<Value, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| {
         // the parser's message may quote the body
-        let detail = format!("The body is no JSON: line {}, column {}.", error.line(), error.column());
+        let detail = format!("The body is not valid JSON: line {}, column {}.", error.line(), error.column());
         ApiError::InvalidBody(vec![body_fault("", "not_json", &detail)])
     })
 }
@@ -134,7 +134,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
         return Ok(Some(key.to_owned()));
     }
     let mut faults = Faults::default();
-    let detail = format!("An Idempotency-Key is given once, with 1 to {MAX_KEY_CHARS} visible ASCII characters.");
+    let detail = format!("Give one Idempotency-Key, with 1 to {MAX_KEY_CHARS} visible ASCII characters.");
     faults.note("Idempotency-Key", "invalid_key", detail);
     faults.refuse().map(|()| None)
 }

@@ -56,11 +56,11 @@ pub(crate) struct SummaryStarted {
 #[utoipa::path(
     post, path = "/v1/sessions/{session_id}/summary", tag = "actions",
     params(
-        ("session_id" = i64, Path, description = "Our number for the session.", example = 42),
-        ("Idempotency-Key" = Option<String>, Header, description = "Recommended. 1 to 255 visible ASCII characters, a new one for each wish; kept 24 hours, as a hash.", example = "f1a7c1de-5f0c-4b8e-9c63-3f1f2d0a7b55")
+        ("session_id" = i64, Path, description = "Number of the session.", example = 42),
+        ("Idempotency-Key" = Option<String>, Header, description = "Recommended. 1 to 255 visible ASCII characters, a new one for each call; stored for 24 hours, as a hash.", example = "f1a7c1de-5f0c-4b8e-9c63-3f1f2d0a7b55")
     ),
     responses(
-        (status = 202, description = "The provider has begun.", body = SummaryStarted, example = json!({
+        (status = 202, description = "The provider started the generation.", body = SummaryStarted, example = json!({
             "action_id": 17, "state": "succeeded", "source": "rtk-prod", "session_id": 42,
             "provider_session_id": "1b273ff6-8b20-4000-932f-0634db39ebfa", "is_repeated": false, "is_recorded": true
         })),

@@ -56,12 +56,12 @@ impl CardReader<'_> {
     pub(crate) fn read(&self, list: &Value, faults: &mut Vec<Fault>) -> Vec<RateCard> {
         let mut told = Faults::default();
         let Some(list) = list.as_array() else {
-            told.note("cards", "wrong_type", "`cards` must be a list of objects, each a rate card.");
+            told.note("cards", "wrong_type", "`cards` must be a list of rate cards, each an object.");
             faults.extend(told.in_body(""));
             return Vec::new();
         };
         if list.len() > MAX_CARDS {
-            told.note("cards", "too_many", format!("At most {MAX_CARDS} rate cards can stand at once."));
+            told.note("cards", "too_many", format!("A set can have at most {MAX_CARDS} rate cards."));
             faults.extend(told.in_body(""));
             return Vec::new();
         }
@@ -69,7 +69,7 @@ impl CardReader<'_> {
         for (place, value) in list.iter().enumerate() {
             let mut told = Faults::default();
             let Some(fields) = value.as_object() else {
-                told.note(&place.to_string(), "wrong_type", "A rate card is an object.");
+                told.note(&place.to_string(), "wrong_type", "A rate card must be an object.");
                 faults.extend(told.in_body("/cards"));
                 continue;
             };
@@ -93,7 +93,7 @@ impl CardReader<'_> {
         let scenario = text(fields, "scenario", Some(self.scenario), told);
         if let Some(other) = scenario.as_deref().filter(|name| !self.may_name_others && *name != self.scenario) {
             let detail = format!(
-                "`{other}` is not the scenario asked for, `{}`: leave it out, or leave the card out.",
+                "`{other}` is not the requested scenario, `{}`: omit the field, or omit the card.",
                 self.scenario
             );
             told.note("scenario", "other_scenario", detail);
@@ -106,7 +106,7 @@ impl CardReader<'_> {
         let valid_from = self.instant(fields, "valid_from", told).unwrap_or(FIRST_INSTANT);
         let valid_to = self.instant(fields, "valid_to", told);
         if valid_to.is_some_and(|to| to <= valid_from) {
-            told.note("valid_to", "empty_range", "`valid_to` must come after `valid_from`; leave it out for no end.");
+            told.note("valid_to", "empty_range", "`valid_to` must be after `valid_from`; omit it for no end.");
         }
         let (source, unit, preset_pattern, rounding) = (source?, unit?, preset_pattern?, rounding?);
         check_unit(source, unit, &preset_pattern, rounding, told);
@@ -153,28 +153,26 @@ fn check_unit(source: &Source, unit: &str, pattern: &str, rounding: &str, told: 
         told.note("unit", "not_applicable", format!("`{slug}` has no outcomes: price its `session` or `minute`."));
     }
     if pattern != ANY_PRESET && (unit != "minute" || !source.has_meetings()) {
-        let detail = format!(
-            "Only minutes of meetings have presets: leave it out, or `{ANY_PRESET}`, for a {unit} of `{slug}`."
-        );
+        let detail =
+            format!("Only minutes of meetings have presets: omit it, or use `{ANY_PRESET}`, for a {unit} of `{slug}`.");
         told.note("preset_pattern", "not_applicable", detail);
     }
     if rounding != "none" && unit != "minute" {
-        told.note("rounding", "not_applicable", "Only minutes are rounded: leave it out.");
+        told.note("rounding", "not_applicable", "Only minutes are rounded: omit it.");
     }
 }
 
 fn check_with_others(card: &RateCard, others: &[(usize, RateCard)], told: &mut Faults) {
     if let Some((place, _)) = others.iter().find(|(_, other)| card.collides_with(other)) {
-        let detail = format!("It prices the same as /cards/{place} at some time: let one end when the other begins.");
+        let detail =
+            format!("It overlaps /cards/{place}, which prices the same: end one of the two when the other begins.");
         told.note("valid_from", "overlapping_cards", detail);
     }
     let currencies: BTreeMap<&str, &str> =
         others.iter().map(|(_, other)| (other.scenario.as_str(), other.currency.as_str())).collect();
     if let Some(currency) = currencies.get(card.scenario.as_str()).filter(|currency| **currency != card.currency) {
-        let detail = format!(
-            "The cards of scenario `{}` must have one currency, and others have {currency}: sums of two mean nothing.",
-            card.scenario
-        );
+        let detail =
+            format!("The cards of scenario `{}` must have one currency; other cards have {currency}.", card.scenario);
         told.note("currency", "mixed_currencies", detail);
     }
 }
@@ -250,7 +248,11 @@ fn step(fields: &Map<String, Value>, rounding: &str, told: &mut Faults) -> Optio
     let value = fields.get("step_minutes").filter(|value| !value.is_null());
     if rounding != "step" {
         if value.is_some() {
-            told.note("step_minutes", "not_applicable", "`step_minutes` goes with `rounding` `step` only.");
+            told.note(
+                "step_minutes",
+                "not_applicable",
+                "`step_minutes` is allowed only with `rounding` `step`; omit it.",
+            );
         }
         return None;
     }

@@ -26,7 +26,7 @@ use crate::store::operation::{Operation, Operator};
 /// A current price.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RateCardItem {
-    /// Our number of the card.
+    /// Number of the card.
     #[schema(example = 3)]
     rate_card_id: i64,
     #[serde(flatten)]
@@ -124,7 +124,7 @@ async fn standing(state: &ApiState) -> Result<Vec<RateCardItem>, ApiError> {
 #[utoipa::path(
     get, path = "/v1/rate-cards", tag = "costs",
     responses(
-        (status = 200, description = "All cards that stand, on one page.", body = List<RateCardItem>, example = json!({
+        (status = 200, description = "All current cards, on one page.", body = List<RateCardItem>, example = json!({
             "items": [{"rate_card_id": 3, "source": "rtk-prod", "scenario": "actual", "unit": "minute", "unit_price": "0.002",
                        "currency": "USD", "preset_pattern": "*", "rounding": "none", "step_minutes": null,
                        "valid_from": "2026-01-01T00:00:00Z", "valid_to": null, "recorded_at": "2026-11-20T10:40:00Z"}],
@@ -159,7 +159,7 @@ pub(crate) async fn list_rate_cards(
         {"source": "rtk-prod", "unit": "minute", "unit_price": "0.0005", "currency": "USD", "valid_from": "2026-01-01", "preset_pattern": "audio*"}
     ]})),
     responses(
-        (status = 200, description = "They stand.", body = RateCardsReplaced, example = json!({
+        (status = 200, description = "The cards are current.", body = RateCardsReplaced, example = json!({
             "operation_id": 15, "added_count": 1, "ended_count": 0,
             "items": [{"rate_card_id": 3, "source": "rtk-prod", "scenario": "actual", "unit": "minute", "unit_price": "0.002",
                        "currency": "USD", "preset_pattern": "*", "rounding": "none", "step_minutes": null,
@@ -184,7 +184,7 @@ pub(crate) async fn replace_rate_cards(
     }
     let list = fields.and_then(|fields| fields.get("cards"));
     if list.is_none() {
-        told.note("cards", "missing_field", "The body must be an object with `cards`; an empty list ends all of them.");
+        told.note("cards", "missing_field", "The body must be an object with `cards`; an empty list ends all cards.");
     }
     let mut faults = told.in_body("");
     let cards = list.map(|list| reader.read(list, &mut faults)).unwrap_or_default();

@@ -43,7 +43,7 @@ pub(crate) struct EstimateRequest {
     /// A named range, as in `/v1/metrics/query`. One of `range` and `from` is required.
     #[schema(required = false, example = "previous_month")]
     range: String,
-    /// IANA name of the time zone whose days are meant.
+    /// IANA name of the time zone of the local days.
     #[schema(required = false, example = "Europe/Berlin")]
     zone: String,
     /// Slugs of sources. Default: all.
@@ -57,7 +57,7 @@ pub(crate) struct EstimateRequest {
     cards: Vec<RateCardBody>,
 }
 
-/// What sessions would have cost, beside what they cost. Amounts are decimals as text.
+/// Cost of sessions in a scenario, beside their cost by the current cards. Amounts are decimals as text.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CostEstimate {
     /// Name of the scenario.
@@ -85,7 +85,7 @@ pub(crate) struct CostEstimate {
     current_unpriced_minutes: Option<Number>,
     /// Sessions whose use is not known, or not completely.
     unknown_count: i64,
-    /// The query as it was understood.
+    /// The query as interpreted.
     query: EstimateEcho,
     /// Completeness of the data.
     freshness: Freshness,
@@ -117,7 +117,7 @@ pub(crate) struct EstimateLine {
     unknown_count: i64,
 }
 
-/// The query as it was understood.
+/// The query as interpreted.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EstimateEcho {
     /// First instant of the range.
@@ -132,8 +132,8 @@ pub(crate) struct EstimateEcho {
 
 /// Estimate costs
 ///
-/// What the sessions that began in a range would have cost by other rate cards, beside what they cost by the
-/// current ones. Reads only. Minutes that no card prices are reported separately and never count as free.
+/// Compares the cost of the sessions that began in a range by other rate cards with their cost by the current ones.
+/// Reads only. Minutes that no card prices are reported separately and never count as free.
 #[utoipa::path(
     post, path = "/v1/costs/estimate", tag = "costs",
     request_body(content = EstimateRequest, example = json!({
@@ -142,7 +142,7 @@ pub(crate) struct EstimateEcho {
                   {"source": "rtk-prod", "unit": "minute", "unit_price": "0.0005", "currency": "USD", "preset_pattern": "guest*"}]
     })),
     responses(
-        (status = 200, description = "Both sums.", body = CostEstimate, example = json!({
+        (status = 200, description = "Both costs, and the difference.", body = CostEstimate, example = json!({
             "scenario": "audio only for guests", "currency": "USD", "scenario_cost": "96.15", "current_currency": "USD",
             "current_cost": "182.4", "difference": "-86.25",
             "by_preset": [{"source": "rtk-prod", "unit": "minute", "preset_name": "guest", "consumed_quantity": 57500,
@@ -246,7 +246,7 @@ impl<'a> Question<'a> {
         }
         let when = time(fields, &mut told).read(state.default_zone, state.clock.now(), &mut told);
         if when.range.is_none() && ["from", "to", "range"].iter().all(|name| !fields.contains_key(*name)) {
-            told.note("range", "missing_field", "Say when: `range` such as \"previous_month\", or `from` and `to`.");
+            told.note("range", "missing_field", "Give a `range` such as \"previous_month\", or `from` and `to`.");
         }
         let sources = sources(catalog, fields, &mut told);
         let scenario = text(fields, "scenario", Some("what-if"), &mut told).unwrap_or_default();

@@ -114,7 +114,7 @@ impl FormParameter {
     }
 }
 
-/// Why a table could not be written.
+/// Reason why a table could not be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TableError {
     /// The Parquet writer refused the columns or a value.
@@ -122,7 +122,7 @@ pub(crate) enum TableError {
     #[error("a table could not be written as Parquet: {0}")]
     Parquet(#[from] ::parquet::errors::ParquetError),
     /// A page after the first could not be read.
-    #[error("the rest of a list could not be read: {0}")]
+    #[error("a later page of a list could not be read: {0}")]
     Read(#[from] crate::query::ReadError),
 }
 

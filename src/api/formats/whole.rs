@@ -54,7 +54,7 @@ pub(crate) async fn send<P: Pages>(form: Form, columns: Vec<Column<P::Item>>, pa
             Ok((bytes, true)) => Some((Ok(bytes.into()), (None, Rest::End(Box::new(sending.writer))))),
             Ok((bytes, false)) => Some((Ok(bytes.into()), (None, Rest::Pages(sending)))),
             Err(error) => {
-                tracing::error!(%error, "a list was cut off");
+                tracing::error!(%error, "a list was cut short");
                 Some((Err(error), (None, Rest::Nothing)))
             }
         },
@@ -65,7 +65,7 @@ pub(crate) async fn send<P: Pages>(form: Form, columns: Vec<Column<P::Item>>, pa
     Ok(([(header::CONTENT_TYPE, form.content_type())], Body::from_stream(chunks.fuse())).into_response())
 }
 
-/// The rest of the response.
+/// The remainder of the response.
 enum Rest<P: Pages> {
     Pages(Box<Sending<P>>),
     End(Box<TableWriter>),

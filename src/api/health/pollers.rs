@@ -38,21 +38,21 @@ pub(crate) struct Pollers {
 /// Polling state of each stream
 ///
 /// Computed on request, never stored. `state` is one word: `idle`, `running`, `rate_limited`, `backing_off`,
-/// `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run shows no sign of
-/// life), `paused` or `disabled`. Failing are `backing_off`, `auth_failed`, `config_error`, `incomplete` and
-/// `stalled`. `last_error.advice` says what to do.
+/// `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run sends no
+/// heartbeat), `paused` or `disabled`. Failing are `backing_off`, `auth_failed`, `config_error`, `incomplete` and
+/// `stalled`. `last_error.advice` states the remedy.
 ///
-/// Streams that are fetched per session have a work list (`tasks`). A file that was never made or has vanished is
-/// counted there and is no failure. A file that a fault kept from being read is owed (`tasks.owed`): the stream is
-/// `incomplete` until the file is read or given up, and failing unless all that is owed is a second reading that
-/// nothing is there. `tasks.given_up` counts the files given up; where that is more than 5 % of the tasks tried within
-/// 30 days (`tasks.lost_share`), the stream is `incomplete` and failing, and `tasks.advice` says what to do.
+/// Streams that are fetched per session have a work list (`tasks`). A file that was never made or no longer exists is
+/// counted there and is no failure. A file that could not be read because of a fault is owed (`tasks.owed`): the stream
+/// is `incomplete` until the file is read or given up, and failing unless each owed file only needs a second try that
+/// confirms its absence. `tasks.given_up` counts the files given up; if these are more than 5 % of the tasks tried
+/// within 30 days (`tasks.lost_share`), the stream is `incomplete` and failing, and `tasks.advice` states the remedy.
 /// `state_as_of` is the time up to which changes of stored sessions are known. A long overdue ring of the past makes
 /// its stream `incomplete`.
 #[utoipa::path(
     get, path = "/v1/health/pollers", tag = "health", params(PollerParameters),
     responses(
-        (status = 200, description = "The state of every stream, whatever it is.", body = Pollers, example = json!({
+        (status = 200, description = "The state of every stream, failing or not.", body = Pollers, example = json!({
             "as_of": "2026-11-20T10:42:30Z", "is_failing": true,
             "items": [{
                 "source": "rtk-prod", "provider": "realtimekit", "stream": "sessions", "state": "auth_failed", "is_failing": true,
@@ -67,7 +67,7 @@ pub(crate) struct Pollers {
             }]
         })),
         ReadProblems,
-        (status = 503, description = "The database does not answer, or, with `strict=true`, a stream is failing (`streams_failing`).",
+        (status = 503, description = "The database does not respond, or, with `strict=true`, a stream is failing (`streams_failing`).",
          body = Problem, content_type = "application/problem+json")
     )
 )]
@@ -79,7 +79,7 @@ pub(crate) async fn list_pollers(
     asked.faults.refuse()?;
     // a database that hangs is reported at once, before the caller's own timeout
     let answers = tokio::time::timeout(state.health.ready_timeout, contract_version(&state.pool)).await;
-    answers.map_err(|_| ApiError::NotReady("The database does not answer in time."))??;
+    answers.map_err(|_| ApiError::NotReady("The database does not respond in time."))??;
     let as_of = state.clock.now();
     let items = pollers::list(&state.pool, as_of, state.health.stalled_after, state.error_advice).await?;
     let failing: Vec<String> = items.iter().filter(|item| item.is_failing).map(name).collect();

@@ -27,7 +27,7 @@ pub(crate) struct ProcessHealth {
 #[utoipa::path(
     get, path = "/healthz", tag = "health",
     responses(
-        (status = 200, description = "The process lives.", body = ProcessHealth,
+        (status = 200, description = "The process is alive.", body = ProcessHealth,
          example = json!({"status": "ok", "version": "0.1.0"})),
         PlainProblems
     )

@@ -28,15 +28,15 @@ pub(crate) struct Readiness {
 
 /// Process readiness
 ///
-/// Ready means that the database answers within half a second and is migrated, and that the process is not
+/// Ready means that the database responds within half a second and is migrated, and that the process is not
 /// about to stop.
 #[utoipa::path(
     get, path = "/readyz", tag = "health",
     responses(
-        (status = 200, description = "Requests can be sent.", body = Readiness,
+        (status = 200, description = "The process accepts requests.", body = Readiness,
          example = json!({"status": "ready", "contract_version": 1})),
         PlainProblems,
-        (status = 503, description = "Not now: the database does not answer or is not migrated, or the process is about to stop.",
+        (status = 503, description = "Not ready: the database does not respond or is not migrated, or the process is about to stop.",
          body = Problem, content_type = "application/problem+json")
     )
 )]
@@ -49,10 +49,10 @@ pub(crate) async fn check_readiness(
         return Err(ApiError::NotReady("The process is about to stop."));
     }
     match tokio::time::timeout(state.health.ready_timeout, contract_version(&state.pool)).await {
-        Err(_) => Err(ApiError::NotReady("The database does not answer in time.")),
+        Err(_) => Err(ApiError::NotReady("The database does not respond in time.")),
         Ok(version) => match version? {
             Some(CONTRACT_VERSION) => Ok(Json(Readiness { status: "ready", contract_version: CONTRACT_VERSION })),
-            Some(_) => Err(ApiError::NotReady("The database has a schema of another version.")),
+            Some(_) => Err(ApiError::NotReady("The schema of the database has another version.")),
             None => Err(ApiError::NotReady("The database is not migrated.")),
         },
     }

@@ -59,7 +59,7 @@ pub(crate) struct HeatMap {
     warnings: Vec<Warning>,
     /// Completeness of the data.
     freshness: Freshness,
-    /// The query as it was understood.
+    /// The query as interpreted.
     query: QueryEcho,
 }
 
@@ -104,7 +104,7 @@ impl ByParameter {
 /// Refuses parameters that an answer by hour of the week cannot show.
 fn check_laid(draft: &Draft, faults: &mut Faults) {
     if let Some(said) = draft.granularity.as_ref().filter(|said| said.text != "hour") {
-        let detail = "By hour of the week the range is cut by the hour: leave `granularity` out.";
+        let detail = "By hour of the week, the granularity is always `hour`: omit `granularity`.";
         faults.note(&said.at, "conflicting_parameters", detail);
     }
     let places = [
@@ -113,7 +113,7 @@ fn check_laid(draft: &Draft, faults: &mut Faults) {
         draft.totals_by.first().map(|said| &said.at),
     ];
     for at in places.into_iter().flatten() {
-        let detail = format!("By hour of the week there is no `{at}`: leave it out, or ask by bucket.");
+        let detail = format!("`by=hour_of_week` does not support `{at}`: omit it, or query by bucket.");
         faults.note(at, "conflicting_parameters", detail);
     }
 }
@@ -121,7 +121,7 @@ fn check_laid(draft: &Draft, faults: &mut Faults) {
 /// Query concurrency
 ///
 /// The most sessions at once (`peak_concurrent_sessions`) and their average over time
-/// (`average_concurrent_sessions`), by provider and hour unless `by` and `granularity` say otherwise; the same
+/// (`average_concurrent_sessions`), by provider and hour unless `by` and `granularity` are given; the same
 /// as `/v1/metrics/query` with these metrics. With `by=hour_of_week` the response has `items`, one for each
 /// weekday and hour of the zone: the highest peak, the average weighted by time, and the number of such hours
 /// in the range. The peak of a whole is not the sum of the peaks of its parts.
@@ -129,7 +129,7 @@ fn check_laid(draft: &Draft, faults: &mut Faults) {
     get, path = "/v1/concurrency", tag = "figures",
     params(ByParameter, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, FormParameter),
     responses(
-        (status = 200, description = "The figures; with `by=hour_of_week` a heat map.", content(
+        (status = 200, description = "The values by bucket, or with `by=hour_of_week` by hour of the week.", content(
             (ConcurrencyAnswer = "application/json", example = json!({
                 "items": [{"dimensions": {"provider": "realtimekit"}, "weekday": 1, "hour": 9, "hour_count": 4, "complete_hour_count": 4,
                            "values": {"average_concurrent_sessions": {"value": 2.25}, "peak_concurrent_sessions": {"value": 5}}}],
@@ -140,7 +140,7 @@ fn check_laid(draft: &Draft, faults: &mut Faults) {
             })),
             (String = "text/csv"), (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
-        (status = 304, description = "The answer has not changed."),
+        (status = 304, description = "The response has not changed."),
         FigureProblems
     )
 )]

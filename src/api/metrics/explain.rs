@@ -61,7 +61,7 @@ pub(crate) struct ExplainBody {
     /// Conditions; only sessions that meet all of them count.
     #[schema(required = false)]
     filters: Vec<QuestionFilter>,
-    /// True: sessions that are gone at the provider count.
+    /// True: sessions that no longer exist at the provider count.
     #[schema(required = false)]
     include_deleted: bool,
     /// As in `/v1/metrics/query`; default `start`.
@@ -123,7 +123,7 @@ pub(crate) async fn ask_explanation(
             faults.note(
                 at(name),
                 "unknown_field",
-                format!("One figure has no `{name}`; its `group` says which it is."),
+                format!("A single value has no `{name}`; identify it with `group`."),
             );
         }
     }
@@ -132,7 +132,7 @@ pub(crate) async fn ask_explanation(
         None => Vec::new(),
         Some(Value::Array(named)) => named,
         Some(_) => {
-            faults.note(at("drivers"), "wrong_type", "A list of dimensions is wanted here.");
+            faults.note(at("drivers"), "wrong_type", "The value must be a list of dimensions.");
             Vec::new()
         }
     };
@@ -174,7 +174,7 @@ async fn respond(
     let from = before(range, question.is_of_days, understood.query.zone, now).from.min(range.from);
     understood.catalog = Catalog::load(&state.pool, Some(TimeRange { from, to: range.to })).await?;
     let Some(subject) = subject(&understood, values) else {
-        return Err(Faults::default().into_error()); // unreachable: a question has a metric
+        return Err(Faults::default().into_error()); // unreachable: a query has a metric
     };
     Ok(Json(explain(&Snapshot::take(&state.pool).await?, &understood.catalog, &subject, &question).await?))
 }
@@ -196,7 +196,7 @@ fn check_drivers(understood: &Understood, drivers: &[Said]) -> Result<(), ApiErr
 fn instant_before(said: &Said, state: &ApiState, now: DateTime<Utc>, faults: &mut Faults) -> DateTime<Utc> {
     let since = instant(said, state.default_zone, faults);
     if since.is_some_and(|since| since > now) {
-        faults.note(&said.at, "time_in_future", "Nothing has changed since then yet; give an instant of the past.");
+        faults.note(&said.at, "time_in_future", "This instant is in the future; give an instant of the past.");
     }
     since.unwrap_or(now)
 }
@@ -212,7 +212,7 @@ fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
 fn text(at: Place, value: &Value, faults: &mut Faults) -> Option<Said> {
     let text = value.as_str().map(ToOwned::to_owned);
     if text.is_none() {
-        faults.note(&at, "wrong_type", "A text is wanted here.");
+        faults.note(&at, "wrong_type", "The value must be a text.");
     }
     text.map(|text| Said { at, text })
 }

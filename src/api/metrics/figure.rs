@@ -24,7 +24,7 @@ pub(crate) struct FigureChoice {
     /// The group: the `dimensions` of a row of `/v1/metrics/query`, as JSON. Default: all sessions.
     #[param(example = json!("{\"channel\":\"whatsapp\"}"))]
     group: Option<String>,
-    /// `true`: sessions that are gone at the provider count.
+    /// `true`: sessions that no longer exist at the provider count.
     #[param(example = false)]
     include_deleted: Option<String>,
     /// As in `/v1/metrics/query`; default `start`.
@@ -63,11 +63,11 @@ impl FigureParameters {
 /// Restricts the query to one group of one metric; returns the values of the group.
 pub(crate) fn choose(draft: &mut Draft, group: Option<&Value>, at: &Place, faults: &mut Faults) -> Values {
     if let [_, second, ..] = draft.metrics.as_slice() {
-        faults.note(&second.at, "too_many_metrics", "One figure at a time: name one metric.");
+        faults.note(&second.at, "too_many_metrics", "One value at a time: name exactly one metric.");
     }
     let Some(group) = group else { return Vec::new() };
     let Value::Object(members) = group else {
-        let detail = "`group` is the `dimensions` of a row, as a JSON object such as {\"channel\":\"whatsapp\"}.";
+        let detail = "`group` must be the `dimensions` of a row, as a JSON object such as {\"channel\":\"whatsapp\"}.";
         faults.note(at, "not_an_object", detail);
         return Vec::new();
     };

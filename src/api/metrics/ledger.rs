@@ -57,11 +57,11 @@ struct Position {
 
 /// List the minutes ledger
 ///
-/// A row for each session and kind of minutes it can have, newest first: what the provider meters, how it is rounded
-/// when sold, and by how much and why it differs from the sum of the participants. No row: not applicable; a row
-/// without minutes: unknown. The rows of kind `consumed` add up to `minutes_consumed`, those of `wall_clock` to
+/// A row for each session and kind of minutes it can have, newest first: the metered minutes, their rounding when sold,
+/// and the difference from the sum of the participants, with its reason. No row: not applicable; a row without
+/// minutes: unknown. The rows of kind `consumed` add up to `minutes_consumed`, those of `wall_clock` to
 /// `elapsed_minutes`, those of `participant` to `participant_minutes` of the same range and filters. Never add
-/// different bases without saying so. As a table, without `limit` and `cursor`, it holds the whole list.
+/// different bases without saying so. As a table, without `limit` and `cursor`, it contains the whole list.
 #[utoipa::path(
     get, path = "/v1/minutes/ledger", tag = "figures",
     params(KindParameter, FilterParameters, TimeParameters, PageParameters, FormParameter),
@@ -74,7 +74,7 @@ struct Position {
             "page": {"has_more": false, "next": null},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
         })), (String = "text/csv"), (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"))),
-        (status = 304, description = "The answer has not changed."),
+        (status = 304, description = "The response has not changed."),
         TableProblems
     )
 )]

@@ -23,8 +23,8 @@ const METRICS: &str = "minutes_consumed,elapsed_minutes";
 
 /// Query minutes by provider
 ///
-/// `minutes_consumed` (what providers meter, with the bases that were added) and `elapsed_minutes` (wall clock) by
-/// provider, and by day unless `granularity` says otherwise. The same as `/v1/metrics/query` with these metrics.
+/// `minutes_consumed` (metered by providers, with the bases that were added) and `elapsed_minutes` (wall clock) by
+/// provider, and by day unless `granularity` is given. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
     get, path = "/v1/minutes", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
     responses(
@@ -33,7 +33,7 @@ const METRICS: &str = "minutes_consumed,elapsed_minutes";
             (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason,elapsed_minutes,elapsed_minutes_unknown_count,elapsed_minutes_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,,212.5,,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
-        (status = 304, description = "The answer has not changed."),
+        (status = 304, description = "The response has not changed."),
         FigureProblems
     )
 )]

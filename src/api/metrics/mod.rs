@@ -99,7 +99,7 @@ fn refuse_if_behind(
     let mut behind = Vec::new();
     for source in sources.iter().filter(|source| source.is_enabled) {
         if source.streams.is_empty() {
-            behind.push(format!("{} was never polled", source.source));
+            behind.push(format!("{} has never been polled", source.source));
         }
         for stream in &source.streams {
             let name = format!("{}/{}", source.source, stream.stream);
@@ -111,7 +111,7 @@ fn refuse_if_behind(
             match proof.and_then(|proof| proof.complete_through).or(stream.complete_through) {
                 _ if is_within => {}
                 Some(at) => behind.push(format!("{name} is complete only up to {}", at.to_rfc3339())),
-                None => behind.push(format!("{name} has proven nothing yet")),
+                None => behind.push(format!("{name} has no proven range yet")),
             }
         }
     }

@@ -46,20 +46,20 @@ parameter_groups! {
 /// Query metrics
 ///
 /// Any metrics by any dimensions, in a time range and the buckets it is cut into. With `provider` or `source`
-/// among the dimensions, every configured one is in the answer; every group has every bucket of the range.
+/// among the dimensions, the response contains every configured one; every group has every bucket of the range.
 /// Totals cover the whole range. A metric can only be grouped by dimensions of which each of its rows has one
 /// value (see `/v1/metrics`). Without a range: the last 7 days. With `compare`, every value has its `previous`
-/// one and the `change`. `If-None-Match` with the `ETag` of an earlier answer costs one small look-up.
+/// one and the `change`. `If-None-Match` with the `ETag` of an earlier response costs one small look-up.
 #[utoipa::path(
     get, path = "/v1/metrics/query", tag = "figures",
     params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
     responses(
-        (status = 200, description = "The figures. As a table: a row for each bucket and group; beside each figure its `_unknown_count` and `_reason`.", content(
+        (status = 200, description = "The values. As a table: a row for each bucket and group; beside each value its `_unknown_count` and `_reason`.", content(
             (Answer = "application/json", example = json!(example())),
             (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
-        (status = 304, description = "The answer has not changed."),
+        (status = 304, description = "The response has not changed."),
         FigureProblems
     )
 )]
@@ -87,12 +87,12 @@ pub(crate) async fn query_metrics(
         "compare": {"to": "previous_period", "align": "weekday", "elapsed": "same"}, "totals_by": ["provider"]
     })),
     responses(
-        (status = 200, description = "The figures. As a table: a row for each bucket and group; beside each figure its `_unknown_count` and `_reason`.", content(
+        (status = 200, description = "The values. As a table: a row for each bucket and group; beside each value its `_unknown_count` and `_reason`.", content(
             (Answer = "application/json", example = json!(example())),
             (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
-        (status = 304, description = "The answer has not changed."),
+        (status = 304, description = "The response has not changed."),
         AskProblems
     )
 )]

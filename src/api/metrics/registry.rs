@@ -24,13 +24,13 @@ use crate::query::metrics::registry::{Applicability, Metric, metric, metrics};
 /// The definition of a metric.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MetricDefinition {
-    /// Id in queries and answers.
+    /// Id in requests and responses.
     #[schema(example = "resolution_rate")]
     id: &'static str,
     /// Version of the definition; grows when the meaning changes.
     #[schema(example = 1)]
     definition_version: u16,
-    /// Name for people.
+    /// Display name.
     label: &'static str,
     /// Unit of the values.
     unit: &'static str,
@@ -49,9 +49,9 @@ pub(crate) struct MetricDefinition {
     /// Type of the rows behind the metric.
     #[schema(example = "sessions")]
     rows: &'static str,
-    /// When a value is null, besides data that is not complete yet.
+    /// Reasons for a null value, besides data that is not complete yet.
     null_rule: &'static str,
-    /// What a provider must have for the metric to apply.
+    /// Providers to which the metric applies, in words.
     applies_to: &'static str,
     /// Configured providers to which the metric applies.
     providers: Vec<String>,
@@ -96,14 +96,14 @@ impl MetricDefinition {
 
 /// List metrics
 ///
-/// Every metric with its meaning, formula, time, and when it is null. `/v1/metrics/query` returns the values.
+/// Every metric with its meaning, formula, time and null rule. `/v1/metrics/query` returns the values.
 #[utoipa::path(
     get, path = "/v1/metrics", tag = "figures",
     responses(
         (status = 200, description = "All metrics; there is only one page.", body = List<MetricDefinition>, example = json!({
             "items": [{
                 "id": "minutes_consumed", "definition_version": 1, "label": "Minutes consumed", "unit": "minutes",
-                "description": "What the providers meter.", "formula": "sum(minutes_consumed)", "anchor": "started_at",
+                "description": "Minutes that the providers meter.", "formula": "sum(minutes_consumed)", "anchor": "started_at",
                 "additivity": "sum", "rows": "sessions",
                 "null_rule": "Sessions without minutes are in unknown_count and not in the sum.",
                 "applies_to": "providers that meter minutes", "providers": ["konpro", "realtimekit"],
@@ -135,7 +135,7 @@ pub(crate) async fn list_metrics(
 /// The definition of one metric, as `/v1/metrics` lists it.
 #[utoipa::path(
     get, path = "/v1/metrics/{metric_id}", tag = "figures",
-    params(("metric_id" = String, Path, description = "Its name in questions and answers.", example = "resolution_rate")),
+    params(("metric_id" = String, Path, description = "Id of the metric.", example = "resolution_rate")),
     responses(
         (status = 200, description = "The metric.", body = MetricDefinition, example = json!({
             "id": "resolution_rate", "definition_version": 1, "label": "Resolution rate", "unit": "ratio",
@@ -143,7 +143,7 @@ pub(crate) async fn list_metrics(
             "formula": "count(outcome = 'resolved') / count(outcome in ('resolved', 'unresolved'))",
             "anchor": "completed_at", "additivity": "ratio_of_sums", "rows": "sessions",
             "null_rule": "Only completed sessions with a known outcome count.",
-            "applies_to": "providers that say whether a conversation was resolved", "providers": ["konvo"],
+            "applies_to": "providers that report whether a conversation was resolved", "providers": ["konvo"],
             "dimensions": ["provider", "source", "channel"], "overlapping_dimensions": [], "attributions": ["start"],
             "is_kept": true
         })),

@@ -24,7 +24,7 @@ const METRICS: &str = "resolved_sessions,unresolved_sessions,resolution_rate";
 /// Query resolution by provider
 ///
 /// Resolved and unresolved sessions and their rate, by provider and by the day of completion unless
-/// `granularity` says otherwise. The same as `/v1/metrics/query` with these metrics.
+/// `granularity` is given. The same as `/v1/metrics/query` with these metrics.
 #[utoipa::path(
     get, path = "/v1/resolution", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, HindsightParameter, FormParameter),
     responses(
@@ -33,7 +33,7 @@ const METRICS: &str = "resolved_sessions,unresolved_sessions,resolution_rate";
             (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,resolved_sessions,resolved_sessions_unknown_count,resolved_sessions_reason,unresolved_sessions,unresolved_sessions_unknown_count,unresolved_sessions_reason,resolution_rate,resolution_rate_numerator,resolution_rate_denominator,resolution_rate_unknown_count,resolution_rate_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,konvo,83,2,,28,2,,0.747747748,83,111,2,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
-        (status = 304, description = "The answer has not changed."),
+        (status = 304, description = "The response has not changed."),
         FigureProblems
     )
 )]

@@ -46,7 +46,7 @@ struct Position {
 fn check_rows(draft: &Draft, faults: &mut Faults) {
     for said in &draft.metrics {
         if let Some(list) = metric(&said.text).and_then(|metric| metric.rows.listed_at()) {
-            let detail = format!("What `{}` counts belongs to no session; {list} lists it.", said.text);
+            let detail = format!("The rows of `{}` belong to no session; {list} lists them.", said.text);
             faults.note(&said.at, "no_rows", detail);
         }
     }
@@ -58,7 +58,7 @@ fn check_rows(draft: &Draft, faults: &mut Faults) {
 /// contributions together are the value, of a ratio divided by all denominators. Rows whose contribution is missing are
 /// marked `is_unknown`; sessions whose messages or participants were never read have no rows. Of a maximum, the rows
 /// are those present when it was first reached; of a percentile, the values it lies between; of distinct people, the
-/// first row of each. By time, oldest first. `rows_link` of an answer leads here. A table is one page too.
+/// first row of each. By time, oldest first. `rows_link` of a response links here. A table is one page too.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
     params(FigureChoice, TimeParameters, HindsightParameter, FieldParameters, PageParameters, FormParameter),
@@ -98,7 +98,7 @@ pub(crate) async fn list_rows(
     });
     let (now, catalog) = (understood.now, &understood.catalog);
     let Some(subject) = subject(&understood, values) else {
-        return Err(Faults::default().into_error()); // unreachable: a question has a metric
+        return Err(Faults::default().into_error()); // unreachable: a query has a metric
     };
     let mut items = rows(&Snapshot::take(&state.pool).await?, &subject, after, limit + 1, now).await?;
     let page = Page::cut(&mut items, limit, |last| {

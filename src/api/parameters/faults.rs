@@ -88,7 +88,7 @@ impl Faults {
         }
         let (at, allowed) = (at.into(), allowed.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>());
         let detail = match code {
-            UNKNOWN_PARAMETER => format!("`{given}` is not a parameter of this address."),
+            UNKNOWN_PARAMETER => format!("`{given}` is not a parameter of this endpoint."),
             "unknown_field" => format!("`{given}` is not a field of this object."),
             _ => format!("`{given}` is not a value of `{at}`."),
         };

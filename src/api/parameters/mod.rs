@@ -60,12 +60,12 @@ impl<S: Sync, T: IntoParams + DeserializeOwned> FromRequestParts<S> for Asked<T>
             if !names.contains(&name) {
                 faults.note_unknown(&name, UNKNOWN_PARAMETER, &name, names.iter().map(String::as_str));
             } else if value.trim_matches([',', ' ']).is_empty() || value.contains('\0') {
-                faults.note(&name, "empty_value", format!("`{name}` has no usable value; leave it out instead."));
+                faults.note(&name, "empty_value", format!("`{name}` has no usable value; omit it instead."));
             } else if given.insert(name.clone(), value).is_some() {
                 faults.note(
                     &name,
                     "repeated_parameter",
-                    format!("`{name}` is given twice; separate values by commas."),
+                    format!("`{name}` is given twice; give it once, with comma-separated values."),
                 );
             }
         }

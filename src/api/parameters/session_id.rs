@@ -24,7 +24,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SessionId {
         faults.note(
             "session_id",
             "not_a_number",
-            "A session_id is a whole number; find others by provider_session_id.",
+            "A session_id is a whole number; to find a session by its provider id, use provider_session_id.",
         );
         faults.refuse().map(|()| Self(0))
     }

@@ -30,7 +30,7 @@ pub(crate) struct TimeParameters {
     /// RFC 3339. Default: the end of today.
     #[param(example = "2026-11-21")]
     to: Option<String>,
-    /// IANA name of the time zone whose days are meant. Default: the service's own.
+    /// IANA name of the time zone of the local days. Default: the service's own.
     #[param(example = "Europe/Berlin")]
     zone: Option<String>,
 }
@@ -152,7 +152,7 @@ pub(crate) fn between(
     let written =
         |said: Option<&Said>, otherwise: &str| said.map_or(otherwise.to_owned(), |said| format!("`{}`", said.text));
     let (from, to) = (written(from, "the beginning"), written(to, "the end of today"));
-    faults.note(&at, "empty_range", format!("{from} must lie before {to}; the range is half-open."));
+    faults.note(&at, "empty_range", format!("{from} must be before {to}; the range is half-open."));
     None
 }
 
@@ -170,7 +170,7 @@ pub(crate) fn instant(said: &Said, zone: Tz, faults: &mut Faults) -> Option<Date
     };
     // the end of the accepted range is a usable end
     if sane(at).is_none() && at != sane_range().1 {
-        faults.note(&said.at, "time_out_of_range", format!("`{text}` lies outside of 2000 to 2100."));
+        faults.note(&said.at, "time_out_of_range", format!("`{text}` is outside of 2000 to 2100."));
         return None;
     }
     Some(at)

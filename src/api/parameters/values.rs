@@ -65,7 +65,7 @@ impl PageParameters {
 /// Refuses the instant of a cursor that no list can have written: the database would reject it.
 pub(crate) fn check_instant(at: Option<DateTime<Utc>>, faults: &mut Faults) {
     if at.is_some_and(|at| time::sane(at).is_none()) {
-        faults.note("cursor", "invalid_cursor", "This is not a cursor of this list; take it from page.next as it is.");
+        faults.note("cursor", "invalid_cursor", "This is not a cursor of this list; use page.next unchanged.");
     }
 }
 

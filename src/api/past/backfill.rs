@@ -68,8 +68,8 @@ pub(crate) async fn read_backfill(
 
 /// Pause a backfill
 ///
-/// The backfill is not worked on until it is resumed. Units under way end after the page in flight and lose
-/// nothing. The body is empty or `{}`.
+/// Pauses a backfill until it is resumed. Units under way end after the current page and lose no data. The body is
+/// empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/backfills/{backfill_id}/pause", tag = "actions",
     params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
@@ -87,12 +87,12 @@ pub(crate) async fn pause_backfill(
 
 /// Resume a backfill
 ///
-/// The pollers of its source work on it again, and so does the command that waits for it. Failed and doubtful
+/// The pollers of the source continue the backfill, and so does the command that waits for it. Failed and doubtful
 /// units are retried; proven ones are not read again. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/backfills/{backfill_id}/resume", tag = "actions",
     params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
-    responses((status = 200, description = "It runs, or was over.", body = BackfillChanged, example = json!({ "is_changed": true, "backfill": example() })), ActionProblems)
+    responses((status = 200, description = "It is running, or had ended.", body = BackfillChanged, example = json!({ "is_changed": true, "backfill": example() })), ActionProblems)
 )]
 pub(crate) async fn resume_backfill(
     State(state): State<ApiState>,

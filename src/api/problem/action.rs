@@ -106,13 +106,13 @@ impl ActionProblem {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "The body must be JSON",
-                "Send content-type: application/json, also where the body is empty.",
+                "Send content-type: application/json, even if the body is empty.",
             ),
             Self::TooLarge { max_bytes } => Told::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body_too_large",
                 "The body is too large",
-                format!("It may have {max_bytes} bytes."),
+                format!("It may have at most {max_bytes} bytes."),
             ),
             Self::Disabled { source } => Told::new(
                 StatusCode::FORBIDDEN,
@@ -125,7 +125,7 @@ impl ActionProblem {
             Self::NotOffered { source, what } => conflict(
                 "not_offered",
                 "The provider has no such call",
-                format!("The provider of `{source}` cannot be told to {what}."),
+                format!("The provider of `{source}` has no call to {what}."),
             ),
             Self::NotConfigured { source } => conflict(
                 "source_not_configured",
@@ -137,13 +137,13 @@ impl ActionProblem {
             Self::NotEnded { session_state } => conflict(
                 "session_not_ended",
                 "The session has not ended",
-                format!("Its state is `{session_state}`; a summary is generated from the whole of an ended session."),
+                format!("Its state is `{session_state}`; a summary is generated only for an ended session."),
             ),
             Self::Paused { source, streams } => told_of_pause(source, streams),
             Self::NotPolled { source } => conflict(
                 "source_not_polled",
                 "The source is not polled",
-                format!("`{source}` is no longer configured; its history stays. Add it to the configuration again."),
+                format!("`{source}` is no longer configured; its history stays. Configure it again to poll it."),
             ),
             Self::NoWindow { source, state } => told_of_no_window(source, state),
             Self::SourceNotChanged { reason } => {
@@ -152,7 +152,7 @@ impl ActionProblem {
             Self::InFlight => conflict(
                 "action_in_flight",
                 "The first call with this key is under way",
-                "Ask again in a moment with the same key: the answer is then that of the first call.".to_owned(),
+                "Retry in a moment with the same key: the response is then that of the first call.".to_owned(),
             )
             .retry_after(2),
             Self::StillUnknown { action_id } => told_of_unknown_key(*action_id),
@@ -166,13 +166,13 @@ impl ActionProblem {
 
 fn told_of_pause(source: &str, streams: &str) -> Told {
     let detail = format!(
-        "An operator paused `{streams}` of `{source}`, see /v1/sync/operations. Resume it: it runs at once then."
+        "An operator paused `{streams}` of `{source}`, see /v1/sync/operations. Resume it: it then runs at once."
     );
     Told::new(StatusCode::CONFLICT, "stream_paused", "The stream is paused", detail)
 }
 
 fn told_of_no_window(source: &str, state: &str) -> Told {
-    let detail = format!("Nothing was changed. /v1/sync/windows?source={source}&state={state} lists those there are.");
+    let detail = format!("Nothing was changed. /v1/sync/windows?source={source}&state={state} lists such windows.");
     Told::new(StatusCode::CONFLICT, "no_such_window", "No window of this kind touches the range", detail)
 }
 
@@ -181,7 +181,7 @@ fn told_of_reused_key(action_id: i64) -> Told {
         StatusCode::UNPROCESSABLE_ENTITY,
         "idempotency_key_reused",
         "The idempotency key belongs to another request",
-        format!("Call {action_id} was made with this key and asked for something else. Take a new key for each wish."),
+        format!("Call {action_id} used this key for another request. Use a new key for each call."),
     )
 }
 
@@ -189,10 +189,10 @@ fn told_of_unknown_key(action_id: i64) -> Told {
     Told::new(
         StatusCode::CONFLICT,
         "outcome_still_unknown",
-        "Nobody knows whether the first call with this key started something",
+        "The outcome of the first call with this key is unknown",
         format!(
-            "Call {action_id} has an unknown outcome, see /v1/actions. Look at the provider whether it was started; if it was \
-             not, ask again with another Idempotency-Key."
+            "Call {action_id} has an unknown outcome, see /v1/actions. Check at the provider whether it was started; \
+             if not, retry with another Idempotency-Key."
         ),
     )
 }
@@ -208,8 +208,8 @@ fn told_of_failure(action_id: i64, outcome: ActionOutcome, detail: &str, retry_a
         ActionOutcome::Postponed => Told::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "provider_not_now",
-            "The provider takes no call now",
-            format!("Nothing was started (call {action_id}); ask again later. {detail}"),
+            "The provider accepts no call now",
+            format!("Nothing was started (call {action_id}); retry later. {detail}"),
         )
         .retry_after(retry_after_seconds.unwrap_or(60)),
         ActionOutcome::Succeeded | ActionOutcome::Unknown => Told::new(
@@ -217,8 +217,8 @@ fn told_of_failure(action_id: i64, outcome: ActionOutcome, detail: &str, retry_a
             "outcome_unknown",
             "It may have been started",
             format!(
-                "The answer to call {action_id} was lost or cannot be read, so it may have been started and may be billed. \
-                 Look at the provider before asking again. {detail}"
+                "The response to call {action_id} was lost or cannot be read, so it may have been started and may be \
+                 billed. Check at the provider before you retry. {detail}"
             ),
         ),
     }

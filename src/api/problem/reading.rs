@@ -12,8 +12,8 @@ pub(super) fn told_of_reading(error: &ReadError) -> Told {
     let (what, source) = match error {
         ReadError::Database { what, source } => (what, source),
         ReadError::TooManyRows { .. } => {
-            let detail = format!("{error}. Ask for a shorter range, a coarser granularity or fewer dimensions.");
-            let title = "The answer would be too large";
+            let detail = format!("{error}. Request a shorter range, a coarser granularity or fewer dimensions.");
+            let title = "The response would be too large";
             return Told::new(StatusCode::UNPROCESSABLE_ENTITY, "answer_too_large", title, detail);
         }
     };
@@ -23,13 +23,13 @@ pub(super) fn told_of_reading(error: &ReadError) -> Told {
         Some("57014") => Told::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "query_too_expensive",
-            "The question takes too long",
-            "Ask for a shorter range, a coarser granularity or fewer dimensions.",
+            "The query takes too long",
+            "Request a shorter range, a coarser granularity or fewer dimensions.",
         )
         .log(log),
         Some(code) if !is_outage(code) => internal().log(log),
         None if matches!(source, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }) => internal().log(log),
-        _ => unavailable("The question was fine.").log(log),
+        _ => unavailable("The request was valid.").log(log),
     }
 }
 

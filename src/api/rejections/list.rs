@@ -44,8 +44,8 @@ parameter_groups! {
 
 /// List rejected records
 ///
-/// Records that could not be normalized, newest first: reason, place, first time and number of occurrences. Nothing is
-/// lost: each record is kept byte for byte (`/v1/sync/rejections/{reject_id}`), and a later version can replay it.
+/// Records that could not be normalized, newest first: reason, place, first time and number of occurrences. No data is
+/// lost: each record is stored byte for byte (`/v1/sync/rejections/{reject_id}`), and a later version can replay it.
 #[utoipa::path(
     get, path = "/v1/sync/rejections", tag = "data", params(RejectionChoice, PageParameters),
     responses(

@@ -24,7 +24,7 @@ pub(crate) struct WholeRejection {
     rejection: Rejection,
     /// The bytes as received, base64 (RFC 4648). They may name people.
     body_base64: String,
-    /// The same bytes as text, where they are JSON; null: they are not.
+    /// The same bytes as text, if they are JSON; null: they are not.
     body_json: Option<String>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct WholeRejection {
 /// One rejected record with its bytes as the provider sent them, which **may name people**.
 #[utoipa::path(
     get, path = "/v1/sync/rejections/{reject_id}", tag = "data",
-    params(("reject_id" = i64, Path, description = "Our number for it.", example = 7)),
+    params(("reject_id" = i64, Path, description = "Number of the record.", example = 7)),
     responses(
         (status = 200, description = "The record.", body = WholeRejection, example = json!({
             "reject_id": 7, "source": "konvo-eu", "provider": "konvo", "stream": "sessions", "provider_record_id": "chat-8f2",

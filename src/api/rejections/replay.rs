@@ -26,7 +26,7 @@ pub(crate) struct ReplayAnswer {
     /// newer is stored; `still_rejected`: it cannot be read yet.
     #[schema(example = "stored")]
     outcome: &'static str,
-    /// Code of the reason why it is still rejected.
+    /// Code of the reason for the rejection.
     reason_code: Option<String>,
     /// Place in the record (RFC 6901).
     json_pointer: Option<String>,
@@ -36,13 +36,13 @@ pub(crate) struct ReplayAnswer {
 
 /// Replay a rejected record
 ///
-/// Reads the stored record by this version's rules; no provider is called. An older record never overwrites a
+/// Normalizes the stored record by this version's rules; no provider is called. An older record never overwrites a
 /// newer one. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/rejections/{reject_id}/replay", tag = "data",
-    params(("reject_id" = i64, Path, description = "Our number for it.", example = 7)),
+    params(("reject_id" = i64, Path, description = "Number of the record.", example = 7)),
     responses(
-        (status = 200, description = "What became of it.", body = ReplayAnswer, example = json!({
+        (status = 200, description = "The result of the replay.", body = ReplayAnswer, example = json!({
             "reject_id": 7, "outcome": "still_rejected", "reason_code": "unreadable_time", "json_pointer": "/created_at",
             "detail": "the value is no instant between 2000 and 2100"
         })),

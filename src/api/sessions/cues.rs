@@ -53,15 +53,15 @@ pub(crate) fn lines(segments: &[TranscriptSegment]) -> String {
 pub(crate) fn why_there_is_none(session_id: i64, known: &Availability) -> String {
     let why = match known.availability {
         State::Available | State::Unknown => "it is not stored",
-        State::Empty => "there was nothing in it",
-        State::Pending => "it may still come",
+        State::Empty => "it was empty",
+        State::Pending => "it may still become available",
         State::NotEnabled => "the provider made none",
-        State::Expired => "the provider has it no longer",
+        State::Expired => "the provider no longer has it",
         State::Failed => "it could not be read",
-        State::NotApplicable => "the provider makes none",
-        State::NotFetched => "this source does not ask for it",
+        State::NotApplicable => "the provider has no transcripts",
+        State::NotFetched => "this source does not fetch it",
     };
-    let next = known.next_try_at.map(|at| format!("; it is tried again at {}", at.to_rfc3339()));
+    let next = known.next_try_at.map(|at| format!("; the next try is at {}", at.to_rfc3339()));
     format!("Session {session_id} has no transcript: {why}{}.", next.unwrap_or_default())
 }
 

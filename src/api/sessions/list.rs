@@ -126,10 +126,10 @@ impl SessionParameters {
 
 /// List sessions
 ///
-/// By start, newest first unless `sort` says otherwise. Breakout rooms are listed and marked
-/// `is_part_of_session`; sessions that a provider no longer lists are left out. `If-None-Match` with the `ETag`
-/// of an earlier answer costs one small look-up. As a table, without `limit` and `cursor`, the answer holds the
-/// whole list; with one of them a page of it.
+/// By start, newest first unless `sort` is given. Breakout rooms are listed and marked `is_part_of_session`;
+/// sessions that a provider no longer lists are left out. `If-None-Match` with the `ETag` of an earlier response
+/// costs one small look-up. As a table, without `limit` and `cursor`, the response contains the whole list; with
+/// one of them, a page of it.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions", params(FilterParameters, SessionChoice, TimeParameters, PageParameters, FormParameter),
     responses(
@@ -141,7 +141,7 @@ impl SessionParameters {
             "page": {"has_more": true, "next": "WzEyMzQ1LFsiMjAyNi0xMS0yMCJdXQ"},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
         })), (String = "text/csv"), (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"))),
-        (status = 304, description = "The answer has not changed."),
+        (status = 304, description = "The response has not changed."),
         TableProblems
     )
 )]

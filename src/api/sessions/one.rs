@@ -18,7 +18,7 @@ use crate::query::sessions::{self, Session};
 /// One session, also one that its provider no longer lists.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}", tag = "sessions",
-    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42)),
+    params(("session_id" = i64, Path, description = "Number of the session.", example = 42)),
     responses(
         (status = 200, description = "The session.", body = Session, example = json!({
             "session_id": 42, "source": "konvo-eu", "provider": "konvo", "provider_session_id": "chat-8f2",

@@ -44,7 +44,7 @@ pub(crate) struct ParticipantList {
 /// `not_enabled`, `empty`, `not_fetched` (this source does not fetch them) or `not_applicable` (the provider has none).
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/participants", tag = "sessions",
-    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),
+    params(("session_id" = i64, Path, description = "Number of the session.", example = 42), PageParameters),
     responses(
         (status = 200, description = "A page of participants. The Link header names the next page.", body = ParticipantList, example = json!({
             "items": [{"participant_id": 7, "provider_participant_id": "peer-1", "person_id": "p_3f9a", "display_name": "Ada",

@@ -38,10 +38,10 @@ pub(crate) struct ProvenanceAnswer {
 ///
 /// The record behind the session, by its hash, with the time it was fetched and the run that fetched it; the version of
 /// the rules; whether the provider still has the session; and all changes since it was first stored, field by field,
-/// newest first. The first storing of a session is not a change. Undoing the effect of a stale answer is a change, too.
+/// newest first. The first write of a session is not a change. Undoing the effect of a stale response is a change.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/provenance", tag = "sessions",
-    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),
+    params(("session_id" = i64, Path, description = "Number of the session.", example = 42), PageParameters),
     responses(
         (status = 200, description = "The provenance, with a page of changes. The Link header names the next page.", body = ProvenanceAnswer, example = json!({
             "session_id": 42, "source": "konvo-eu", "provider_session_id": "chat-8f2",

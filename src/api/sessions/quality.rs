@@ -39,10 +39,10 @@ pub(crate) struct QualityList {
 /// List the quality reports of a session
 ///
 /// One item for each presence whose report was fetched: audio and video, sent and received. `has_report` is
-/// false where the provider has no statistics. `availability` explains an empty list, as for participants.
+/// false if the provider has no statistics. `availability` explains an empty list, as for participants.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/quality", tag = "sessions",
-    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),
+    params(("session_id" = i64, Path, description = "Number of the session.", example = 42), PageParameters),
     responses(
         (status = 200, description = "A page of reports. The Link header names the next page.", body = QualityList, example = json!({
             "items": [{"participant_id": 7, "provider_participant_id": "peer-1", "has_report": true, "audio_out_mos_avg": 4.2,

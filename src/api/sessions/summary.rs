@@ -32,13 +32,13 @@ pub(crate) struct SummaryAnswer {
 
 /// Summary of a session
 ///
-/// The summary as the provider wrote it; the text is personal data. Where `summary` is null, `availability`
-/// states why, `reason` the result of the last try, and `next_try_at` the time of the next one.
+/// The summary as the provider wrote it; the text is personal data. If `summary` is null, `availability` states
+/// the reason, `reason` the result of the last try, and `next_try_at` the time of the next one.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/summary", tag = "sessions",
-    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42)),
+    params(("session_id" = i64, Path, description = "Number of the session.", example = 42)),
     responses(
-        (status = 200, description = "The summary, or why there is none.", body = SummaryAnswer, example = json!({
+        (status = 200, description = "The summary, or the reason why there is none.", body = SummaryAnswer, example = json!({
             "summary": {"format": "markdown", "body": "# Standup", "word_count": 1, "fetched_at": "2026-11-20T09:45:00Z"},
             "availability": "available", "reason": null, "next_try_at": null,
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}

@@ -63,10 +63,10 @@ impl From<&Parts> for TimelineParts {
 ///
 /// The creation, start, completion and end of a session, its joins and leaves, messages and utterances, in one
 /// order of time. Names and texts are personal data. `parts` states for each of these whether it is available:
-/// events of a missing part are missing here.
+/// events of a part that is not available are missing here.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/timeline", tag = "sessions",
-    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),
+    params(("session_id" = i64, Path, description = "Number of the session.", example = 42), PageParameters),
     responses(
         (status = 200, description = "A page of events. The Link header names the next page.", body = Timeline, example = json!({
             "items": [{"at": "2026-11-20T09:01:12Z", "event": "joined", "participant_id": 7, "name": "Ada", "body": null,

@@ -52,10 +52,10 @@ pub(crate) struct TranscriptPage {
 /// JSON, or with `Accept: text/vtt` subtitles, or with `Accept: text/plain` a line for each utterance. The text
 /// forms are complete and take no `limit` or `cursor`. Names and texts are personal data. `speakers` states
 /// each speaker's words and share of the talk. `availability` explains an empty list, as for participants; the
-/// text forms are 404 where there is no transcript, and state why.
+/// text forms are a 404 with the reason if there is no transcript.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/transcript", tag = "sessions",
-    params(("session_id" = i64, Path, description = "Our number for the session.", example = 42), PageParameters),
+    params(("session_id" = i64, Path, description = "Number of the session.", example = 42), PageParameters),
     responses(
         (status = 200, description = "A page of the transcript, or all of it as text.", content(
             (TranscriptPage = "application/json", example = json!({
@@ -71,7 +71,7 @@ pub(crate) struct TranscriptPage {
             (String = "text/vtt", example = "WEBVTT\n\n00:00:08.000 --> 00:00:09.500\n<v Ada>Good morning.\n"),
             (String = "text/plain", example = "[00:00:08] Ada: Good morning.\n"),
         )),
-        (status = 406, description = "None of the forms is accepted; the detail lists those there are."),
+        (status = 406, description = "None of the available forms is accepted; the detail lists them."),
         FindProblems
     )
 )]
@@ -87,7 +87,11 @@ pub(crate) async fn read_transcript(
     let after = given.after(&question, &mut faults);
     let form = chosen(&headers, &[JSON, VTT, TEXT]);
     if form.as_ref().is_ok_and(|form| *form != JSON) && given.is_said() {
-        faults.note("limit", "conflicting_parameters", "The text forms are whole: leave out `limit` and `cursor`.");
+        faults.note(
+            "limit",
+            "conflicting_parameters",
+            "The text forms contain the whole transcript: omit `limit` and `cursor`.",
+        );
     }
     faults.refuse()?;
     let form = form?;

@@ -71,8 +71,8 @@ impl From<Control> for ControlledStream {
 /// Pause polling
 ///
 /// Pauses a source, or one stream of it, until it is resumed. A run under way ends `cancelled` before its next
-/// page is saved; saved pages stay, and nothing is deleted. A stream that is paused already keeps its first
-/// time of pause. The body is empty or `{}`.
+/// page is saved; saved pages stay, and nothing is deleted. The pause time of a stream that is already paused does
+/// not change. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/pause", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),
@@ -102,7 +102,7 @@ pub(crate) async fn pause_source(
     post, path = "/v1/sync/sources/{slug}/resume", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),
     responses(
-        (status = 200, description = "It goes on.", body = Controlled, example = json!({
+        (status = 200, description = "It is resumed.", body = Controlled, example = json!({
             "operation_id": 13, "source": "rtk-prod", "see": "/v1/health/pollers",
             "streams": [{"stream": "transcript", "paused_at": null, "paused_by": null, "due_at": "2026-11-20T10:41:00Z"}]
         })),
@@ -185,7 +185,7 @@ impl Wish {
         let names: Vec<&str> = offered.iter().map(|stream| stream.as_str()).collect();
         let named = words("stream", given.stream.as_deref(), &names, &mut faults);
         if named.len() > 1 {
-            faults.note("stream", "one_value", "Name one stream, or none for all.");
+            faults.note("stream", "one_value", "Name one stream, or omit it for all streams.");
         }
         faults.refuse()?;
         request.refuse_content()?;
@@ -232,7 +232,7 @@ pub(super) fn no_source(slug: &str, catalog: &Catalog) -> ApiError {
     let near = nearest(slug, &known);
     let remedy = match near.first() {
         Some(near) => format!("Did you mean `{near}`?"),
-        None => "See /v1/sources for those there are.".to_owned(),
+        None => "See /v1/sources for the existing ones.".to_owned(),
     };
-    ApiError::NotFound(format!("There is no source of this slug. {remedy}"))
+    ApiError::NotFound(format!("There is no source with this slug. {remedy}"))
 }

@@ -36,11 +36,11 @@ parameter_groups! {
 
 /// List operator commands
 ///
-/// Every pause, resume, requested run, replay and the like, newest first, with its operator and time.
+/// Every pause, resume, requested run, replay and other command, newest first, with its operator and time.
 #[utoipa::path(
     get, path = "/v1/sync/operations", tag = "sync", params(OperationChoice, PageParameters),
     responses(
-        (status = 200, description = "A page of wishes. The Link header names the next page.", body = List<Operation>, example = json!({
+        (status = 200, description = "A page of commands. The Link header names the next page.", body = List<Operation>, example = json!({
             "items": [{
                 "operation_id": 12, "requested_at": "2026-11-20T10:40:00Z", "kind": "pause", "source": "rtk-prod", "stream": "transcript",
                 "target": null, "requested_by": "127.0.0.1:50214", "request_id": "5f0c3a52-6a62-4ed5-8a5e-0d0a5b7f7f11"

@@ -154,7 +154,7 @@ impl Wanted {
         let streams = words(fields, "stream", offered, offered, &mut faults);
         let (from, to) = (instant(fields, "from", &mut faults), instant(fields, "to", &mut faults));
         if from.zip(to).is_some_and(|(from, to)| to <= from) {
-            faults.note("to", "empty_range", "`to` must come after `from`.");
+            faults.note("to", "empty_range", "`to` must be after `from`.");
         }
         let faults = faults.in_body("");
         if faults.is_empty() { Ok(Self { states, streams, from, to }) } else { Err(faults) }
@@ -172,7 +172,7 @@ fn words(
     let given = match fields.get(name) {
         None | Some(Value::Null) => return default.iter().map(|word| (*word).to_owned()).collect(),
         Some(Value::Array(list)) if list.is_empty() => {
-            faults.note(name, "empty_list", format!("Name at least one value of `{name}`, or leave it out."));
+            faults.note(name, "empty_list", format!("Name at least one value of `{name}`, or omit it."));
             return Vec::new();
         }
         Some(Value::Array(list)) => list.iter().collect(),

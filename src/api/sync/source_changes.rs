@@ -25,7 +25,7 @@ use crate::store::source_change::{Change, ChangeError, ChangeRequest};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DryRun {
-    /// `true`, the default: nothing is changed, and the answer counts the rows concerned. `false`: the change is made.
+    /// `true`, the default: nothing is changed, and the response counts the affected rows. `false`: the change is made.
     #[param(example = "true")]
     dry_run: Option<String>,
 }
@@ -84,13 +84,14 @@ pub(crate) struct SourceChanged {
 
 /// Rename a source
 ///
-/// Gives a source another slug. All stored data, pseudonyms of people and metric values stay as they are; links by slug
-/// change. Configure the new slug afterwards. Refused while a poller works on the source. The body is empty or `{}`.
+/// Gives a source another slug. All stored data, pseudonyms of people and metric values stay as they are; links by
+/// slug change. Configure the new slug afterwards. Refused while a poller is working on the source. The body is empty
+/// or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/rename", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "konvo"), NewSlug, DryRun),
     responses(
-        (status = 200, description = "What was done, or would be.", body = SourceChanged, example = json!({
+        (status = 200, description = "The change, made or planned.", body = SourceChanged, example = json!({
             "change": "rename", "source": "konvo", "other": "konvo-eu", "is_dry_run": true, "operation_id": null,
             "sessions_stored_twice": 0, "rows": {"core.sessions": 1106, "ingest.raw_records": 1106}
         })),
@@ -111,14 +112,14 @@ pub(crate) async fn rename_source(
 
 /// Merge a source into another
 ///
-/// Makes one source of an account that is stored under two slugs. Sessions that both have become one, and the
-/// newer one wins; all else moves to the source that stays. The other source must no longer be configured, and
+/// Combines the two sources of an account that is stored under two slugs. Of a session that both have, the newer
+/// version stays; all other data moves to the source that stays. The other source must no longer be configured, and
 /// no poller may be working on either. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/merge", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source that goes.", example = "konvo"), OtherSource, DryRun),
     responses(
-        (status = 200, description = "What was done, or would be.", body = SourceChanged, example = json!({
+        (status = 200, description = "The change, made or planned.", body = SourceChanged, example = json!({
             "change": "merge", "source": "konvo", "other": "konvo-eu", "is_dry_run": true, "operation_id": null,
             "sessions_stored_twice": 1106, "rows": {"core.sessions": 1106, "ingest.raw_records": 1106}
         })),
@@ -145,7 +146,7 @@ pub(crate) async fn merge_source(
     post, path = "/v1/sync/sources/{slug}/remove", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "konvo"), DryRun),
     responses(
-        (status = 200, description = "What was done, or would be.", body = SourceChanged, example = json!({
+        (status = 200, description = "The change, made or planned.", body = SourceChanged, example = json!({
             "change": "remove", "source": "konvo", "other": null, "is_dry_run": true, "operation_id": null,
             "sessions_stored_twice": 0, "rows": {"core.sessions": 1106, "ingest.raw_records": 1106}
         })),

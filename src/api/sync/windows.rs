@@ -171,7 +171,7 @@ impl Wish {
             instant(&said, state.default_zone, &mut told)
         });
         if from.zip(to).is_some_and(|(from, to)| from >= to) {
-            told.note("to", "empty_range", "`from` must lie before `to`; the range is half-open.");
+            told.note("to", "empty_range", "`from` must be before `to`; the range is half-open.");
         }
         let note = if has_note { note(fields, &mut told) } else { Some(String::new()) };
         let (Some(stream), Some(from), Some(to), Some(note)) = (stream, from, to, note) else {
@@ -245,7 +245,8 @@ fn note(fields: &Map<String, Value>, told: &mut Faults) -> Option<String> {
         |note: &&str| !note.is_empty() && note.chars().count() <= MAX_NOTE_CHARS && !note.chars().any(char::is_control);
     let note = fields.get("note").and_then(Value::as_str).map(str::trim).filter(is_usable);
     if note.is_none() {
-        let detail = format!("`note` says why the range is accepted: 1 to {MAX_NOTE_CHARS} printable characters.");
+        let detail =
+            format!("`note` must state why the range is accepted: 1 to {MAX_NOTE_CHARS} printable characters.");
         told.note("note", "missing_field", detail);
     }
     note.map(ToOwned::to_owned)

@@ -25,13 +25,13 @@ pub enum Refused {
     #[error("the link is not https")]
     Scheme,
     /// Credentials in the link, which would be sent to its host.
-    #[error("the link holds a user or a password")]
+    #[error("the link contains a user or a password")]
     UserInfo,
     /// No host, or port 0.
-    #[error("the link names no host that can be reached")]
+    #[error("the link has no usable host")]
     Host,
     /// A private, loopback, link-local or otherwise special address.
-    #[error("the link leads to an address that is not public")]
+    #[error("the link points to an address that is not public")]
     Address,
 }
 

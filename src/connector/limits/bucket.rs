@@ -154,7 +154,7 @@ impl Bucket {
         }
         self.full_at_us = self.full_at_us.max(tick_us) + spacing_us;
         self.call_count += 1;
-        Decision::Granted { number: self.call_count }
+        Decision::Granted { number: self.call_count, count: 1 }
     }
 
     /// Stores what the answer to call `number` stated.
@@ -257,7 +257,7 @@ impl LocalLedger {
 
 #[async_trait]
 impl Ledger for LocalLedger {
-    async fn reserve(&self, priority: Priority, now: DateTime<Utc>) -> Result<Decision, LedgerError> {
+    async fn reserve(&self, priority: Priority, _wanted: i64, now: DateTime<Utc>) -> Result<Decision, LedgerError> {
         let tick_us = i64::try_from(self.begun.elapsed().as_micros()).unwrap_or(i64::MAX / 2);
         Ok(self.bucket.lock().unwrap_or_else(PoisonError::into_inner).reserve(priority, tick_us, now))
     }

@@ -42,6 +42,15 @@ impl QuotaSaid {
     pub fn tells_remaining(&self) -> bool {
         self.remaining.is_some() && self.resets_at.is_some()
     }
+
+    fn states_same_window(&self, other: &Self) -> bool {
+        let are_both_silent = self.remaining.is_none() == other.remaining.is_none();
+        let is_same_reset = match (self.resets_at, other.resets_at) {
+            (Some(here), Some(there)) => (here - there).abs() <= SAME_WINDOW,
+            (here, there) => here == there,
+        };
+        (self.quota, self.window_seconds) == (other.quota, other.window_seconds) && are_both_silent && is_same_reset
+    }
 }
 
 /// Statement of one answer about all limits.
@@ -54,6 +63,22 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// Whether another answer states the same limits in the same windows.
+    pub fn states_the_same(&self, other: &Self) -> bool {
+        self.quotas.len() == other.quotas.len()
+            && self
+                .quotas
+                .iter()
+                .zip(&other.quotas)
+                .all(|((name, here), (other_name, there))| name == other_name && here.states_same_window(there))
+    }
+
+    /// Whether calls are plentiful: no wait is stated, and at least half of each quota is left.
+    pub fn leaves_half(&self) -> bool {
+        let has_half = |said: &QuotaSaid| said.quota.zip(said.remaining).is_some_and(|(quota, left)| left >= quota / 2);
+        self.blocked_until.is_none() && self.quotas.values().all(has_half)
+    }
+
     /// Reads the headers of an answer received at `now`. The caller sets `blocked_until`, since it depends on the
     /// status.
     pub fn read(headers: &HeaderMap, now: DateTime<Utc>) -> Self {

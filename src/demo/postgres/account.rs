@@ -98,7 +98,7 @@ impl Account {
     pub(super) fn command(self, program: &Path, folder: &Path, at_our_end: Ending) -> Command {
         let mut command = Command::new(program);
         command.current_dir(folder).env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
-        command.process_group(0); // an interrupt from the terminal reaches it through us only
+        command.process_group(0); // only this process passes an interrupt from the terminal on to it
         if let Self::Other(ids) = self {
             command.uid(ids.user).gid(ids.group);
         }

@@ -52,7 +52,7 @@ pub enum PostgresError {
     )]
     NoBinaries,
     /// The folder named by the caller lacks one of the two.
-    #[error("{} does not hold `initdb` and `postgres`", .0.display())]
+    #[error("{} does not contain `initdb` and `postgres`", .0.display())]
     NotABinDir(PathBuf),
     /// The cluster was created by a major version that is not installed.
     #[error("the data in {} were written by PostgreSQL {wanted}, which is not installed (found: {found}): \
@@ -90,7 +90,7 @@ pub enum PostgresError {
         source: std::io::Error,
     },
     /// `initdb` failed.
-    #[error("`initdb` could not make a cluster: {0}")]
+    #[error("`initdb` could not create a cluster: {0}")]
     Initdb(String),
     /// A server that an earlier run left behind does not stop.
     #[error("the server of an earlier run (process {0}) does not stop")]

@@ -40,7 +40,7 @@ pub(super) struct Place {
 impl Place {
     /// Creates the folders and takes the lock.
     pub(super) fn claim(wanted: &Path, account: Account) -> Result<Self, PostgresError> {
-        let wanted = std::path::absolute(wanted).map_err(PostgresError::io("make sense of", wanted))?;
+        let wanted = std::path::absolute(wanted).map_err(PostgresError::io("resolve", wanted))?;
         let account = account.owning(&wanted.join("cluster"));
         let root = if account.reaches(&wanted) { wanted } else { Path::new(REACHABLE_BASE).join(short_hash(&wanted)) };
         let account = account.owning(&root.join("cluster"));
@@ -67,7 +67,7 @@ impl Place {
     pub(super) fn last_words(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned()
+        text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it printed nothing").to_owned()
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) fn stop_survivor(place: &Place) -> Result<(), PostgresError> {
     for signal in [Signal::INT, Signal::KILL] {
         let began = Instant::now();
         while runs_on(pid, place) && began.elapsed() < SURVIVOR_STOPS_WITHIN {
-            let _ = kill_process(handle, signal); // gone already is as good
+            let _ = kill_process(handle, signal); // an error means that it has ended already
             sleep(PAUSE * 10);
         }
     }

@@ -139,7 +139,7 @@ impl Life for AvatarStream {
 
     fn render(&self, now: DateTime<Utc>) -> String {
         let duration = match self.course {
-            Course::NeverTried => String::new(), // nothing was ever measured
+            Course::NeverTried => String::new(), // nothing was measured
             _ => format!("\"duration\":{},", Decimal::new(self.duration_tenths(now), 1).normalize()),
         };
         format!(
@@ -220,7 +220,7 @@ impl Feed for Avatars {
         let course = Course::Connected {
             connecting_ms: 600,
             connected_ms: 2_400,
-            duration_tenths: launch.lasts_seconds / 3 * 30, // as for all: their minutes are finite decimals
+            duration_tenths: launch.lasts_seconds / 3 * 30, // like all sessions: their minutes are finite decimals
         };
         self.started.write().unwrap_or_else(PoisonError::into_inner).push(AvatarStream {
             id: launch.id.clone(),

@@ -96,7 +96,7 @@ pub(super) async fn run_guarded<'a>(
         Ok(Ok((gathered, outcome, ending, tried))) => {
             return (Finished { claimed, gathered, outcome, ending, moment }, tried);
         }
-        Ok(Err(_)) => ("crashed", "the try crashed; the log says where"),
+        Ok(Err(_)) => ("crashed", "the try crashed; the log names the place"),
         Err(_) => ("transient", "the try took too long"),
     };
     let failed = Outcome::Failed { class: class.to_owned(), detail: detail.to_owned(), is_lasting: false };

@@ -147,7 +147,7 @@ async fn save_refused(
             tracing::warn!(cause = error.cause(), "the database refused an artifact");
             ("refused_by_database", "a value of this artifact does not fit the database")
         }
-        Trouble::Crash => ("crashed", "the try crashed; the log says where"),
+        Trouble::Crash => ("crashed", "the try crashed; the log names the place"),
     };
     let (class, detail) = (class.to_owned(), detail.to_owned());
     // refused bytes are refused again; a later version may be able to save what crashes now

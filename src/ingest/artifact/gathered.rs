@@ -67,7 +67,7 @@ impl Gathered {
     pub(super) fn judge_list(&self) -> Outcome {
         let count = u64::try_from(self.len()).unwrap_or(u64::MAX);
         match self.total {
-            Some(total) if total > count => part(&format!("{count} of {total} participants came")),
+            Some(total) if total > count => part(&format!("{count} of {total} participants were received")),
             _ if count == 0 => Outcome::FoundEmpty,
             _ => Outcome::Found,
         }

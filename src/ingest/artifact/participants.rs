@@ -66,7 +66,7 @@ impl Attempt<'_> {
                 Err(error) => return Err(error),
             };
             let Artifact::Participants(list) = page.artifact else {
-                return Err(PullError::contract("participants", "the connector answered something else"));
+                return Err(PullError::contract("participants", "the connector returned another artifact"));
             };
             let (rows, seen_before) = ((list.len() + page.rejects.len()) as u64, end.distinct());
             for one in list {
@@ -97,7 +97,7 @@ impl Attempt<'_> {
             );
             let Some(next) = next else { break };
             if gathered.len() > MAX_PARTICIPANTS {
-                return Ok(Read::Settled(part("the session has more participants than can be held")));
+                return Ok(Read::Settled(part("the session has more participants than the limit allows")));
             }
             if gathered.len() > USUAL_PARTICIPANTS {
                 gathered.hold(&self.poller.large).await;

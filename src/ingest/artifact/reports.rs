@@ -26,7 +26,7 @@ impl Attempt<'_> {
                 Ok(ArtifactAnswer::Content(page)) => {
                     let ArtifactPage { artifact: Artifact::Quality(report), rejects, oddities, facts, .. } = *page
                     else {
-                        return Err(PullError::contract("quality", "the connector answered something else"));
+                        return Err(PullError::contract("quality", "the connector returned another artifact"));
                     };
                     gathered.reports.push(report);
                     gathered.rejects.extend(rejects);

@@ -142,7 +142,7 @@ impl StreamSummary {
         let advice = || crate::ingest::advice_for(&self.error.as_ref()?.0);
         match self.verdict {
             Verdict::Incomplete => Some(self.owed_in_words()),
-            Verdict::Cancelled => Some("the service was stopped; the next pass goes on".to_owned()),
+            Verdict::Cancelled => Some("the service was stopped; the next pass continues".to_owned()),
             Verdict::RateLimited | Verdict::Failed => advice().map(str::to_owned),
             Verdict::Complete => None,
         }

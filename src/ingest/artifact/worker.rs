@@ -44,7 +44,7 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>, be
             match artifact::enlist_stored(&poller.pool, source.id, &listed, poller.clock.now()).await {
                 Ok(()) => is_enlisted = true,
                 Err(error) => {
-                    tracing::error!(source = %source.slug, error = ?error, "stored sessions were not enlisted");
+                    tracing::error!(source = %source.slug, error = ?error, "stored sessions were not enqueued");
                     sleep = AFTER_TROUBLE;
                     continue;
                 }
@@ -70,7 +70,7 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>, be
                 until_next(&poller, &source, &awake, &summaries).await
             }
             Ok(Err(error)) => {
-                tracing::error!(source = %source.slug, error = ?error, "a pass ended at the database");
+                tracing::error!(source = %source.slug, error = ?error, "a pass ended with a database error");
                 AFTER_TROUBLE
             }
             Err(error) => {
@@ -95,7 +95,7 @@ impl Rests {
         let streams: Vec<Stream> = source.session_streams.iter().map(|planned| planned.stream).collect();
         match control::take_due(&poller.pool, source.id, &streams).await {
             Ok(wanted) => self.0.retain(|stream, _| !wanted.contains(stream)),
-            Err(error) => tracing::debug!(cause = error.cause(), "what is to run now could not be taken"),
+            Err(error) => tracing::debug!(cause = error.cause(), "requests to run now could not be taken"),
         }
     }
 

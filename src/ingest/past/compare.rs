@@ -147,7 +147,7 @@ impl<'a> Comparing<'a, '_> {
         let rejected = (compared.rejected_count > 0)
             .then(|| format!("{} listed records could not be normalized", compared.rejected_count));
         let reasons: Vec<String> = rejected.into_iter().chain(found).collect();
-        let none = || "the provider counts otherwise than it lists".to_owned();
+        let none = || "the provider's count differs from its list".to_owned();
         compared.reason = Some(if reasons.is_empty() { none() } else { reasons.join("; ") });
         Ok(())
     }

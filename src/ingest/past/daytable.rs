@@ -34,7 +34,7 @@ pub(super) async fn figures(
         Ok(Some(table)) => table,
         Ok(None) => return Ok(Vec::new()),
         Err(error) => {
-            tracing::info!(source = %source.slug, error = %error, "the provider's table of days could not be read");
+            tracing::info!(source = %source.slug, error = %error, "the provider's daily totals could not be read");
             return Ok(Vec::new());
         }
     };

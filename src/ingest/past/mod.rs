@@ -114,9 +114,9 @@ pub(super) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
         match tokio::spawn(async move { look(&looking, &at).await }).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::error!(source = %source.slug, error = ?error, "work on the past could not go on");
+                tracing::error!(source = %source.slug, error = ?error, "the backfill worker failed");
             }
-            Err(error) => tracing::error!(source = %source.slug, error = %error, "work on the past crashed"),
+            Err(error) => tracing::error!(source = %source.slug, error = %error, "the backfill worker crashed"),
         }
     }
 }
@@ -131,7 +131,7 @@ async fn look(poller: &Poller, source: &Source) -> Result<(), StoreError> {
     for backfill_id in state::running(&poller.pool, place).await? {
         let Some(backfill) = state::find(&poller.pool, backfill_id).await? else { continue };
         let ended = work_off(poller, source, &backfill, 1, false).await?;
-        tracing::info!(source = %source.slug, backfill_id, purpose = backfill.purpose.as_str(), ended = ?ended, "worked on the past");
+        tracing::info!(source = %source.slug, backfill_id, purpose = backfill.purpose.as_str(), ended = ?ended, "worked on a backfill");
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ pub enum PlanError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The provider could not be asked whether it applies time filters.
-    #[error("the provider could not be asked: {0}")]
+    #[error("the provider could not be queried: {0}")]
     Pull(PullError),
 }
 

@@ -65,7 +65,7 @@ pub(super) async fn work_on(
     };
     match settled {
         Err(StoreError::UnitLost { unit_id }) => {
-            tracing::info!(source = %source.slug, unit_id, "the unit is somebody else's by now");
+            tracing::info!(source = %source.slug, unit_id, "another process holds the unit now");
             if let Some(run) = &run {
                 end::close_run(&poller.pool, run, now).await?;
             }
@@ -102,7 +102,7 @@ fn conclude(run: &Run<'_>, outcome: &Result<Outcome, Halt>) -> Finish {
     match outcome {
         Ok(Outcome::Ended(..)) => verdict::judge(run, Ok(())),
         Ok(Outcome::TooMuch(total)) => {
-            let reason = format!("it holds {total} records and was cut into parts");
+            let reason = format!("the window holds {total} records and was split");
             Finish { verdict: Verdict::Incomplete, reason: Some(reason), ..verdict::judge(run, Ok(())) }
         }
         Err(halt) => verdict::judge(run, Err(halt)),

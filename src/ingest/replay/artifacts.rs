@@ -36,7 +36,7 @@ pub(super) async fn replay(
     loop {
         let chunk = rebuild::next(pool, source.id, after.as_ref(), CHUNK).await?;
         for (session, name) in &chunk {
-            watcher.at(source.slug.as_str(), "what belongs to sessions", done, total);
+            watcher.at(source.slug.as_str(), "session artifacts", done, total);
             done += 1;
             let Some(stream) = Stream::parse(name) else { continue };
             let line = told.entry(stream).or_insert_with(|| StreamReplay::new(source, stream));
@@ -52,14 +52,14 @@ pub(super) async fn replay(
                 Ok(_) => line.unchanged += 1,
                 Err(Trouble::Store(error)) if !error.is_data() => return Err(error),
                 Err(trouble) => {
-                    tracing::warn!(source = %source.slug, %stream, session, cause = trouble.cause(), "not made anew");
+                    tracing::warn!(source = %source.slug, %stream, session, cause = trouble.cause(), "not rebuilt");
                     line.refused += 1;
                 }
             }
         }
         after = chunk.last().cloned();
         if after.is_none() {
-            watcher.at(source.slug.as_str(), "what belongs to sessions", done, total);
+            watcher.at(source.slug.as_str(), "session artifacts", done, total);
             return Ok(told.into_values().collect());
         }
     }

@@ -78,4 +78,4 @@ pub async fn from_raw(
 }
 
 /// Message for a replay that was stopped.
-const STOPPED: &str = "it was stopped; what it had made stays, and the same command goes on";
+const STOPPED: &str = "the replay was stopped; the rows rebuilt so far stay, and the same command continues";

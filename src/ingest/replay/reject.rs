@@ -114,7 +114,7 @@ async fn part(
     let open = |code: &'static str, detail: &str| Ok(ReplayOutcome::StillRejected(still(stored, code, detail)));
     let stream = stored.place.stream;
     let Some(session) = stored.provider_session_id.as_deref() else {
-        return open("no_session", "it is not known to which session it belongs");
+        return open("no_session", "its session is unknown");
     };
     let Some(mut artifact) = rebuild::load(&poller.pool, source.id, stream, session, now).await? else {
         return open("no_session", "its session is not stored");
@@ -144,7 +144,7 @@ async fn part(
         }
         taken_in = Some(part);
     } else if artifact.parts.is_empty() {
-        return open("file_not_kept", "the file it is a row of is not kept");
+        return open("file_not_kept", "the file that contains the row is not stored");
     }
     match artifacts::make(poller, source, &artifact, taken_in.as_ref()).await {
         Ok(making) => match making.rejects.into_iter().find(|reject| !is_whole && reject.raw == stored.body) {
@@ -178,18 +178,18 @@ fn name_of(
                 now: stored.last_seen_at,
             };
             let read = source.connector.read_artifact(Stream::Participants, &stored.body, request);
-            let page = read.ok().flatten().ok_or_else(|| still(stored, "unreadable", "it cannot be read"))?;
+            let page = read.ok().flatten().ok_or_else(|| still(stored, "unreadable", "the record cannot be read"))?;
             if let Some(why) = page.rejects.into_iter().next() {
                 return Err(Box::new(why));
             }
             match page.artifact {
                 Artifact::Participants(list) if list.len() == 1 => Ok(list[0].provider_participant_id.to_string()),
-                _ => Err(Box::new(still(stored, "unreadable", "it is no participant"))),
+                _ => Err(Box::new(still(stored, "unreadable", "the record is not a participant"))),
             }
         }
         Stream::Quality => {
             let name = stored.provider_record_id.clone();
-            name.ok_or_else(|| Box::new(still(stored, "no_participant", "it is not known whose report it is")))
+            name.ok_or_else(|| Box::new(still(stored, "no_participant", "the participant of the report is unknown")))
         }
         _ => Ok(String::new()),
     }

@@ -168,7 +168,7 @@ async fn remove_unsupported(poller: &Poller, place: Place, told: &mut StreamRepl
     }
     if found.sessions * 2 > found.of {
         told.detail = Some(format!(
-            "{} of {} sessions have no raw record; nothing was removed, since the raw records seem to be what is missing",
+            "{} of {} sessions have no raw record; nothing was removed, since the raw records seem to be missing",
             found.sessions, found.of
         ));
         return Ok(());

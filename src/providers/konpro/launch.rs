@@ -73,7 +73,7 @@ fn discreet(error: PullError, body: &Value) -> PullError {
         return error;
     }
     let status = error.http_status.map_or_else(String::new, |status| format!("status {status}, "));
-    let detail = format!("{status}and the provider's words repeat what was sent, so they are left out");
+    let detail = format!("{status}and the provider's message repeats the request, so it is left out");
     PullError { detail, ..error }
 }
 

@@ -70,7 +70,7 @@ fn top(fields: &mut Fields<'_>) -> LaunchSettings {
                 livekit.fault(
                     name,
                     "missing",
-                    "It is needed: a room of one's own has a room, a url and an access_token.",
+                    "It is required: a room of your own needs a room, a url and an access_token.",
                 );
             }
         }
@@ -141,7 +141,7 @@ impl<'a> Fields<'a> {
     fn text(&mut self, name: &'static str) -> Option<String> {
         match self.take(name)? {
             Value::String(text) if text.trim().is_empty() || text.contains('\0') => {
-                self.fault(name, "unusable_text", "It is empty or holds a NUL character; leave it out instead.");
+                self.fault(name, "unusable_text", "It is empty or contains a NUL character; leave it out instead.");
             }
             Value::String(text) => return Some(text.clone()),
             _ => self.wrong_type(name, "a text"),

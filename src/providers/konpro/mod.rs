@@ -33,7 +33,7 @@ use crate::providers::listing::{self, Onward};
 const DEFAULT_PAGE_SIZE: u32 = 100;
 
 /// The reason why the second documented answer proves nothing.
-const ACTIVE_LIST: &str = "the provider answered with its active sessions, which is not the history";
+const ACTIVE_LIST: &str = "the provider returned its active sessions, not the history";
 
 /// Creates the connector.
 pub(super) fn connect(settings: ConnectorSettings) -> Arc<dyn Connector> {

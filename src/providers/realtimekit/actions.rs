@@ -22,7 +22,7 @@ impl Actions for RealtimeKit {
         let path = format!("{}/summary", client::below(&self.sessions_path, id)?);
         let answer = self.api.post_once(&path, None).await?;
         if wire::is_failure(&answer) {
-            let error = listing::contract_error(&self.api, &answer, "the answer says `success: false`");
+            let error = listing::contract_error(&self.api, &answer, "the response contains `success: false`");
             return Err(StartError { outcome: ActionOutcome::Refused, error });
         }
         Ok(())

@@ -76,7 +76,7 @@ pub(super) fn read(
 }
 
 /// Error of a report without a presence.
-const NO_PRESENCE: &str = "a report is asked for by presence";
+const NO_PRESENCE: &str = "a report is fetched by presence";
 
 fn read_file(kind: FileKind, bytes: &[u8], request: &ArtifactRequest<'_>) -> Result<Option<ArtifactPage>, PullError> {
     files::read(kind, bytes, request.session.started_at).map_err(|fault| PullError {

@@ -167,7 +167,7 @@ pub(super) struct Report {
 pub(super) async fn ask(api: &ApiClient, path: &str, query: &[(&str, String)]) -> Result<Answer, PullError> {
     let answer = api.get(path, query).await?;
     if wire::is_failure(&answer) {
-        return Err(listing::contract_error(api, &answer, "the answer says `success: false`"));
+        return Err(listing::contract_error(api, &answer, "the response contains `success: false`"));
     }
     Ok(answer)
 }
@@ -199,7 +199,7 @@ pub(super) fn below(path: &str, id: &ProviderRecordId) -> Result<String, PullErr
     let path = format!("{path}/{}", segment(id.as_str()));
     if matches!(id.as_str(), "." | "..") {
         // An address with such a segment is normalized to another one, even if encoded.
-        let detail = "this id cannot be asked for by address".to_owned();
+        let detail = "this id cannot be part of an address".to_owned();
         return Err(PullError {
             kind: PullErrorKind::NotFound,
             call: format!("GET {path}"),

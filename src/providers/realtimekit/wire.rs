@@ -78,19 +78,19 @@ pub(super) fn report(answer: &Answer) -> Option<&str> {
 /// Returns the link in field `name` of `data`, in either spelling. `Ok(None)`: the provider has no link. `Err`: the
 /// answer has another form, and treating it as "no link" would lose a file that is kept for days.
 pub(super) fn link(answer: &Answer, name: LinkName) -> Result<Option<String>, &'static str> {
-    let envelope = members(&answer.body).ok_or("the answer is no object")?;
+    let envelope = members(&answer.body).ok_or("the response is not an object")?;
     let data = envelope.get("data").ok_or("there is no `data`")?.get();
     if data == "null" {
         return Ok(None);
     }
     let ignored = listing::oddities_of(answer);
-    let fields = Fields::open(data, &ignored).map_err(|_| "`data` is no object")?;
+    let fields = Fields::open(data, &ignored).map_err(|_| "`data` is not an object")?;
     if let Some(name) = [name.snake, name.camel].into_iter().find(|name| fields.has(name)) {
         return Ok(fields.text(name).map(|link| link.trim().to_owned()));
     }
     let is_link = |raw: &&RawValue| raw.get().starts_with("\"http");
     if members(data).is_some_and(|data| data.values().any(is_link)) {
-        return Err("`data` holds a link under an unknown name");
+        return Err("`data` contains a link under an unknown name");
     }
     Ok(None)
 }

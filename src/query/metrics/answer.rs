@@ -23,7 +23,7 @@ pub struct Answer {
     /// Each metric over the whole range by the dimensions of `totals_by`. Present only if these were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subtotals: Option<Vec<MetricRow>>,
-    /// Number of sessions behind the answer.
+    /// Number of sessions behind the response.
     pub coverage: Coverage,
     /// Bases that `minutes_consumed` added: `participant_time`, `session_time` or both. Present only if it was
     /// requested.
@@ -45,7 +45,7 @@ pub struct Answer {
     pub freshness: Freshness,
     /// Metric → version of its definition, which increases when its meaning changes.
     pub definitions: BTreeMap<&'static str, u16>,
-    /// The request as it was understood.
+    /// The query as interpreted.
     pub query: QueryEcho,
 }
 
@@ -57,8 +57,8 @@ pub struct MetricRow {
     /// Whether the row stands for all groups that are not shown separately, so that the rows add up to the whole.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_other: bool,
-    /// With `is_other`: a template like the answer's, whose `group` leaves out the dimension of `top`. Absent if the
-    /// rest of a dimension cannot be requested.
+    /// With `is_other`: a template like that of the response, whose `group` leaves out the dimension of `top`. Absent
+    /// if the other values of a dimension cannot be requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows_link: Option<String>,
     /// The bucket.
@@ -100,7 +100,7 @@ pub struct Value {
     /// True if a percentile is based on fewer than 20 values; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub low_sample: Option<bool>,
-    /// Why there is no value: `not_applicable`, `not_fetched`, `handoff_mapping_missing`, `unknown`, `no_data`, or
+    /// Reason for a missing value: `not_applicable`, `not_fetched`, `handoff_mapping_missing`, `unknown`, `no_data`, or
     /// the status of the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_applicable")]
@@ -133,7 +133,7 @@ pub struct Coverage {
 pub struct Warning {
     /// `mixed_minutes_basis`: minutes that measure different things were added. `messages_not_fetched`,
     /// `participants_not_fetched`, `transcripts_not_fetched`, `summaries_not_fetched`, `quality_not_fetched`: sources
-    /// that do not fetch these are left out. `handoff_mapping_missing`: the configuration does not say which steps
+    /// that do not fetch these are left out. `handoff_mapping_missing`: the configuration does not list the steps that
     /// mean that a human took over. `overlapping_groups`: a session is in several groups, which must not be added.
     /// `rejected_records`: records that could not be normalized are in no value. `previous_not_complete`: the
     /// previous period is not proven complete. `unequal_elapsed`: a range that is not over is compared with one that
@@ -149,7 +149,7 @@ pub struct Warning {
     pub bases: Vec<String>,
 }
 
-/// The request as it was understood.
+/// The query as interpreted.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct QueryEcho {
     /// Metrics.
@@ -168,7 +168,7 @@ pub struct QueryEcho {
     /// Granularity of the buckets.
     #[schema(example = "day")]
     pub granularity: &'static str,
-    /// Where sessions that span several buckets are counted: `start`, `end` or `spread`.
+    /// Bucket in which sessions that span several buckets are counted: `start`, `end` or `spread`.
     #[schema(example = "start")]
     pub attribution: &'static str,
     /// Conditions on the sessions that count.

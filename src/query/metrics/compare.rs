@@ -179,8 +179,8 @@ fn shifted(shift: Shift, previous: TimeRange, pieces: Pieces<'_>) -> (Vec<TimeRa
 pub struct Change {
     /// The value in the previous period; null: see `previous_reason`.
     pub previous: Option<Number>,
-    /// Why there is none: as `reason`, or `no_counterpart`: the previous period has no such bucket, or it lies beyond
-    /// the part that counts.
+    /// Reason for a missing value: as `reason`, or `no_counterpart`: the previous period has no such bucket, or it lies
+    /// beyond the part that counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_reason: Option<&'static str>,
     /// Difference between the value and the previous one; null if either is null.

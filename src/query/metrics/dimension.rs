@@ -83,7 +83,7 @@ dimensions! {
     SessionKind = "session_kind", Session, Some("s.session_kind"), Needs::Nothing;
     /// Live, ended, open, never started or unknown.
     SessionState = "session_state", Session, Some("s.session_state"), Needs::Nothing;
-    /// What the metered minutes of the session measure.
+    /// Basis of the metered minutes of the session.
     MinutesBasis = "minutes_basis", Session, Some("s.minutes_basis"), Needs::Minutes;
     /// Day of the week in the query's zone, 1 (Monday) to 7.
     LocalWeekday = "local_weekday", Clock, Some("to_char(a.at at time zone t.zone, 'ID')"), Needs::Nothing;
@@ -109,7 +109,7 @@ dimensions! {
     MeetingId = "meeting_id", Session, Some("s.meeting_id"), Needs::Meetings;
     /// The provider's own word for the kind of meeting.
     SessionType = "session_type", Session, Some("s.session_type"), Needs::Meetings;
-    /// Why billed minutes differ from those of the participants.
+    /// Reason for the difference between the billed minutes and those of the participants.
     UnexplainedClass = "unexplained_class", Session, Some("s.unexplained_minutes_class"), PARTICIPANTS;
     /// State of the session's transcript.
     TranscriptState = "transcript_state", Session, Some("s.transcript_state"), TRANSCRIPT;

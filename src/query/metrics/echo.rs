@@ -1,4 +1,4 @@
-//! The request as it was understood, in terms that can be requested again.
+//! The query as interpreted, in terms that can be requested again.
 //!
 //! Names of ranges and defaults are resolved: the echo has the instants and the choices they led to.
 

@@ -60,8 +60,8 @@ pub fn ratios() -> impl Iterator<Item = &'static Metric> {
 fn comment(metric: &Metric) -> String {
     let Metric { label, description, null_rule, .. } = metric;
     format!(
-        "{label}. {description} A row for each bucket of the zone and each source that can tell it; add numerators and \
-         denominators, never values. {null_rule}"
+        "{label}. {description} One row for each bucket of the zone and each source to which it applies; add \
+         numerators and denominators, never values. {null_rule}"
     )
 }
 

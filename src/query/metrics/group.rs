@@ -59,7 +59,7 @@ impl Fold {
     }
 }
 
-/// How rows are grouped.
+/// Grouping of rows.
 #[derive(Clone, Copy)]
 pub(super) struct Grouping<'a> {
     /// Sources of the rows.

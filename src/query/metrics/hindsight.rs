@@ -87,8 +87,8 @@ pub(super) fn warning(query: &MetricQuery) -> Option<Warning> {
     query.as_known_at.map(|_| Warning {
         code: "as_known_at",
         metrics: query.metrics.iter().map(|metric| metric.id).collect(),
-        detail: "The figures are those that were known then: sessions first seen later are left out, and what changed later has its \
-                 old value. How far the range is complete, and the freshness, are told as of now."
+        detail: "The values are as known at that time: sessions first seen later are left out, and later changes are \
+                 undone. The completeness of the range and the freshness are as of now."
             .to_owned(),
         bases: Vec::new(),
     })

@@ -86,7 +86,7 @@ pub struct MetricQuery {
     pub filter: MetricFilter,
     /// The instant as of whose knowledge values are read; `None`: as known now.
     pub as_known_at: Option<DateTime<Utc>>,
-    /// Where sessions that span several buckets are counted.
+    /// Bucket in which sessions that span several buckets are counted.
     pub attribution: Attribution,
     /// Dimensions of the sub-totals; a subset of `dimensions`.
     pub totals_by: Vec<Dimension>,

@@ -110,8 +110,8 @@ async fn read_passes(
         let is_coverage_alone = pass.metrics.is_empty() && pass.missed(query).is_empty();
         let buckets = if is_coverage_alone { &whole[..] } else { &query.buckets };
         let rows = statement(query, &pass, buckets, source_ids, now).fetch_all(snapshot).await;
-        for row in rows.map_err(reading("figures"))? {
-            take(&mut scanned, &row, query, &pass).map_err(reading("figures"))?;
+        for row in rows.map_err(reading("metric values"))? {
+            take(&mut scanned, &row, query, &pass).map_err(reading("metric values"))?;
         }
     }
     Ok(scanned)

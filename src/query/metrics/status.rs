@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::query::catalog::Source;
 use crate::query::range::TimeRange;
 
-/// How far a bucket is proven by the streams behind it.
+/// Completeness of a bucket, by the streams behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BucketStatus {

@@ -43,8 +43,8 @@ pub async fn read(
 ) -> Result<Vec<Level>, ReadError> {
     let found = statement(query, rows, source_ids, now).fetch_all(snapshot).await;
     let mut levels = Vec::new();
-    for row in found.map_err(reading("how many there were at once"))? {
-        take(&mut levels, &row, query, rows).map_err(reading("how many there were at once"))?;
+    for row in found.map_err(reading("the concurrency"))? {
+        take(&mut levels, &row, query, rows).map_err(reading("the concurrency"))?;
     }
     Ok(levels)
 }

@@ -32,7 +32,7 @@ pub(super) fn of_data(
     let rejects = |source: &&Source| source.streams.iter().map(|stream| stream.open_reject_count).sum::<i64>();
     for source in sources.iter().filter(|source| source.is_enabled && rejects(source) > 0) {
         let (count, slug) = (rejects(source), &source.source);
-        let detail = format!("{count} records of {slug} could not be normalized; they are kept, and in no figure.");
+        let detail = format!("{count} records of {slug} could not be normalized; they are stored, but in no value.");
         warnings.push(of_all(query, "rejected_records", detail));
     }
     warnings.extend(unread(query, sources));
@@ -51,7 +51,8 @@ fn unread(query: &MetricQuery, sources: &[&Source]) -> Vec<Warning> {
         if let Some(same) = warnings.iter_mut().find(|warning| warning.code == code) {
             same.metrics.extend((!sources.is_empty()).then_some(metric.id));
         } else if !sources.is_empty() {
-            let detail = format!("{what} of {} are not read; the figures leave them out.", sources.join(", "));
+            let detail =
+                format!("{what} are not available for {}; the values leave these sources out.", sources.join(", "));
             warnings.push(Warning { code, metrics: vec![metric.id], detail, bases: Vec::new() });
         }
     }
@@ -62,8 +63,8 @@ fn unread(query: &MetricQuery, sources: &[&Source]) -> Vec<Warning> {
 fn overlaps(query: &MetricQuery) -> Option<Warning> {
     let overlaps = |metric: &&&Metric| query.dimensions.iter().any(|dimension| metric.overlaps_in(*dimension));
     let metrics: Vec<&'static str> = query.metrics.iter().filter(overlaps).map(|metric| metric.id).collect();
-    let detail = "A session can stand in several groups and counts once in each: groups must not be added. The totals were \
-                  worked out by themselves.";
+    let detail = "A session can be in several groups and counts once in each: groups must not be added. The totals \
+                  are computed separately.";
     (!metrics.is_empty()).then(|| Warning {
         code: "overlapping_groups",
         metrics,
@@ -78,14 +79,13 @@ pub(super) fn of_comparison(query: &MetricQuery, before: Option<BucketStatus>, n
     let mut warnings = Vec::new();
     if status != BucketStatus::Complete {
         let status = status.as_str();
-        let detail = format!(
-            "The period compared with is not proven complete (`{status}`): what changed may be what is missing there."
-        );
+        let detail =
+            format!("The compared period is not proven complete (`{status}`): missing data may cause the change.");
         warnings.push(of_all(query, "previous_not_complete", detail));
     }
     if !comparison.wanted.same_elapsed && query.range.to > now && comparison.range.to <= now {
         let detail =
-            "The range is not over and the period compared with is; `elapsed` = `same` compares what has passed.";
+            "The range is not over, but the compared period is; `elapsed` = `same` compares only the elapsed part.";
         warnings.push(of_all(query, "unequal_elapsed", detail.to_owned()));
     }
     warnings

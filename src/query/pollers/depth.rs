@@ -35,7 +35,7 @@ pub struct Tasks {
     pub due: i64,
     /// Due time of the oldest due task.
     pub oldest_due_at: Option<DateTime<Utc>>,
-    /// Owed content: an error kept it from being read, and it is neither read nor given up. By class of the last try.
+    /// Owed content: an error prevented the read, and it is neither read nor given up. By class of the last try.
     pub owed: Vec<Owed>,
     /// The earliest next try of owed content.
     pub owed_next_try_at: Option<DateTime<Utc>>,

@@ -42,9 +42,9 @@ pub struct Poller {
     pub state: PollerState,
     /// Whether an operator should look at it.
     pub is_failing: bool,
-    /// When a run last began; null: never.
+    /// Time at which a run last began; null: never.
     pub last_attempt_at: Option<DateTime<Utc>>,
-    /// When a run last ended complete; null: never.
+    /// Time at which a run last ended complete; null: never.
     pub last_success_at: Option<DateTime<Utc>>,
     /// Everything before this instant is stored; null: nothing is proven yet.
     pub complete_through: Option<DateTime<Utc>>,
@@ -53,7 +53,7 @@ pub struct Poller {
     /// The oldest instant at which the state of the stored records was last checked, over all history; null: unknown
     /// for some of the records.
     pub state_as_of: Option<DateTime<Utc>>,
-    /// When it is polled next by schedule, never before the provider allows; null: it is not polled.
+    /// Time at which it is polled next by schedule, never before the provider allows; null: it is not polled.
     pub next_run_at: Option<DateTime<Utc>>,
     /// The provider accepts no call before this instant.
     pub parked_until: Option<DateTime<Utc>>,

@@ -13,7 +13,7 @@ const MOST_PERCENT: i64 = 5;
 /// The classes of tries that found nothing, without an error.
 const ABSENCES: [&str; 3] = ["not_found", "no_link", "zero_bytes"];
 
-/// Tasks whose content an error kept from being read.
+/// Tasks whose content could not be read because of an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Owed {
     /// Result of their last tries.
@@ -76,7 +76,7 @@ impl Losses {
 
     pub(super) fn advice(self) -> Option<&'static str> {
         self.are_many().then_some(
-            "Much of this stream could not be read and was given up. Once the provider is well, have it tried again: \
+            "Many tasks of this stream could not be read and were given up. Once the provider is healthy, retry them: \
              `tributary replay --artifacts`, or POST /v1/sync/sources/{slug}/artifacts/retry.",
         )
     }

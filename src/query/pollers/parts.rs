@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 /// The pause of a stream by an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Pause {
-    /// When it was paused.
+    /// Time at which it was paused.
     pub since: DateTime<Utc>,
-    /// Who paused it: address of the caller.
+    /// Operator who paused it: address of the caller.
     #[schema(example = "127.0.0.1:50214")]
     pub by: String,
 }
@@ -25,9 +25,9 @@ impl Pause {
 pub struct CurrentRun {
     /// Number of the run.
     pub id: i64,
-    /// When it began.
+    /// Time at which it began.
     pub started_at: DateTime<Utc>,
-    /// When it last sent a heartbeat.
+    /// Time at which it last sent a heartbeat.
     pub heartbeat_at: DateTime<Utc>,
     /// Pages read so far.
     pub pages: i32,
@@ -40,7 +40,7 @@ pub struct CurrentRun {
 pub struct Lease {
     /// Name of the holder.
     pub owner: String,
-    /// When it expires.
+    /// Time at which it expires.
     pub until: DateTime<Utc>,
 }
 
@@ -60,7 +60,7 @@ pub struct IncompleteWindow {
     pub from: DateTime<Utc>,
     /// Its end.
     pub to: DateTime<Utc>,
-    /// Why it is not proven.
+    /// Reason why it is not proven.
     pub reason: Option<String>,
 }
 
@@ -92,7 +92,7 @@ pub struct LastError {
     pub class: String,
     /// Description of the error.
     pub detail: Option<String>,
-    /// When it occurred.
+    /// Time at which it occurred.
     pub at: Option<DateTime<Utc>>,
     /// Advice for operators.
     pub advice: Option<&'static str>,

@@ -15,7 +15,7 @@ pub struct CallQuota {
     /// Calls in a whole window; null: not reported.
     #[schema(example = 1200)]
     pub quota: Option<i64>,
-    /// When the next window begins; null: not reported, or it has begun.
+    /// Time at which the next window begins; null: not reported, or it has begun.
     pub resets_at: Option<DateTime<Utc>>,
     /// No call is made before this instant: the provider refused one, or our share is used up.
     pub blocked_until: Option<DateTime<Utc>>,

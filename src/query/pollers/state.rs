@@ -17,7 +17,7 @@ pub enum PollerState {
     Idle,
     /// A run is in progress.
     Running,
-    /// The provider asked to wait.
+    /// The provider requested a wait.
     RateLimited,
     /// The last run failed; it is retried.
     BackingOff,

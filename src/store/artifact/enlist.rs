@@ -48,7 +48,7 @@ pub(in crate::store) async fn enlist(
     )
     .execute(&mut *tx)
     .await
-    .map_err(StoreError::doing("enlisting what is to be fetched"))?;
+    .map_err(StoreError::doing("enqueuing artifact tasks"))?;
     // the insert locks existing tasks for participants, so that none of them is settled meanwhile
     if has_tasks && !waiting.is_empty() {
         wake(tx, source_id, session_ids, now).await?;
@@ -119,7 +119,7 @@ async fn relink(
     )
     .fetch_one(tx)
     .await
-    .map_err(StoreError::doing("giving sessions their tasks again"))
+    .map_err(StoreError::doing("relinking artifact tasks"))
 }
 
 /// Enqueues tasks for the sessions stored before: the first time a source runs with these streams.
@@ -129,7 +129,7 @@ pub async fn enlist_stored(
     streams: &[SessionStream],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let failed = StoreError::doing("enlisting what is to be fetched for stored sessions");
+    let failed = StoreError::doing("enqueuing artifact tasks for stored sessions");
     let names: Vec<&str> = streams.iter().map(|stream| stream.stream.as_str()).collect();
     let wanted = names.join(",");
     let enlisted = sqlx::query_scalar!(

@@ -38,7 +38,7 @@ pub async fn list(pool: &PgPool, source_id: SourceId, streams: &[Stream]) -> Res
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("counting what is owed"))?;
+    .map_err(StoreError::doing("counting owed tasks"))?;
     let owed = rows.into_iter().filter_map(|row| {
         let stream = Stream::parse(&row.stream)?;
         Some(OwedTasks { stream, class: row.class, count: row.count, next_try_at: row.next_try_at })

@@ -80,7 +80,7 @@ async fn present(
     )
     .fetch_all(tx)
     .await
-    .map_err(StoreError::doing("reading who was in a session"))?;
+    .map_err(StoreError::doing("reading the participants of a session"))?;
     Ok(people.into_iter().collect())
 }
 

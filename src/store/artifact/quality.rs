@@ -66,7 +66,7 @@ pub async fn missing(
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("reading whose report is missing"))?;
+    .map_err(StoreError::doing("reading which quality reports are missing"))?;
     let missing = rows.into_iter().map(|row| MissingReports {
         participants: row.participants.iter().filter_map(|id| ProviderRecordId::parse(id).ok()).collect(),
         with_report: row.with_report,

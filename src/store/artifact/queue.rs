@@ -54,7 +54,7 @@ pub async fn claim(
     duration: Duration,
     now: DateTime<Utc>,
 ) -> Result<Vec<Task>, StoreError> {
-    let failed = StoreError::doing("claiming what is to be fetched");
+    let failed = StoreError::doing("claiming artifact tasks");
     let names: Vec<&str> = places.iter().map(|one| one.stream.as_str()).collect();
     let counts: Vec<i64> = places.iter().map(|one| i64::try_from(one.count).unwrap_or(i64::MAX)).collect();
     let token = Uuid::new_v4();
@@ -194,7 +194,7 @@ pub async fn give_back(pool: &PgPool, tasks: &[(&Task, Untried)], now: DateTime<
     )
     .execute(pool)
     .await
-    .map_err(StoreError::doing("giving tasks back"))?;
+    .map_err(StoreError::doing("releasing tasks"))?;
     Ok(())
 }
 
@@ -223,7 +223,7 @@ pub async fn next_due_at(
     )
     .fetch_one(pool)
     .await
-    .map_err(StoreError::doing("reading what is due next"))
+    .map_err(StoreError::doing("reading when the next task is due"))
 }
 
 impl Task {

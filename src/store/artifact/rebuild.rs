@@ -98,7 +98,7 @@ pub async fn next(
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("listing kept artifacts"))?;
+    .map_err(StoreError::doing("listing stored artifacts"))?;
     Ok(rows.into_iter().map(|row| (row.session, row.stream)).collect())
 }
 
@@ -111,7 +111,7 @@ pub async fn count(pool: &PgPool, source_id: SourceId) -> Result<i64, StoreError
     )
     .fetch_one(pool)
     .await
-    .map_err(StoreError::doing("counting kept artifacts"))
+    .map_err(StoreError::doing("counting stored artifacts"))
 }
 
 /// Returns the stored records of an artifact; `None` where its session is not stored.
@@ -122,7 +122,7 @@ pub async fn load(
     session: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<StoredArtifact>, StoreError> {
-    let failed = StoreError::doing("reading a kept artifact");
+    let failed = StoreError::doing("reading a stored artifact");
     let row = sqlx::query!(
         r#"select s.session_id, s.started_at as "started_at: DateTime<Utc>", s.ended_at as "ended_at: DateTime<Utc>",
                   t.session_id is not null as "has_task!", t.content_hash, coalesce(t.state, 'pending') as "state!",
@@ -206,7 +206,7 @@ pub async fn save(
 ) -> Result<Rebuilt, StoreError> {
     let task = &stored.task;
     let place = Place { source_id: task.source_id, stream: task.stream };
-    let failed = StoreError::doing("saving an artifact that was made anew");
+    let failed = StoreError::doing("saving a rebuilt artifact");
     let mut tx = pool.begin().await.map_err(&failed)?;
     if !is_newest(&mut tx, stored).await? {
         return Ok(Rebuilt::Overtaken);
@@ -269,7 +269,7 @@ async fn keep(tx: &mut PgConnection, place: Place, task: &Task, part: &Part) -> 
 /// Locks the task, so that no poll saves meanwhile, and checks that none did.
 async fn is_newest(tx: &mut PgConnection, stored: &StoredArtifact) -> Result<bool, StoreError> {
     let task = &stored.task;
-    let failed = StoreError::doing("comparing a kept artifact");
+    let failed = StoreError::doing("comparing a stored artifact");
     sqlx::query!(
         "select from ingest.artifact_tasks where source_id = $1 and session_id = $2 and stream = $3 for no key update",
         task.source_id.0,

@@ -199,7 +199,7 @@ pub async fn settle_refused(
     bodies: &[(Option<&ProviderRecordId>, &[u8])],
     decision: &Decision,
 ) -> Result<SaveOutcome, StoreError> {
-    let failed = StoreError::doing("keeping a refused artifact");
+    let failed = StoreError::doing("storing a refused artifact");
     let SaveContext { task, run_id, now, .. } = *context;
     let mut tx = pool.begin_with(BEGIN).await.map_err(&failed)?;
     if settle::hold(&mut tx, task.source_id, &[*context]).await?.is_empty() {

@@ -57,7 +57,7 @@ pub async fn give_back(
     run: Option<&UnitRun<'_>>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let failed = StoreError::doing("giving a unit back");
+    let failed = StoreError::doing("releasing a unit");
     let mut tx = pool.begin().await.map_err(&failed)?;
     unit.guard(&mut tx).await?;
     if let Some(run) = run {
@@ -87,7 +87,7 @@ pub async fn split(
     run: &UnitRun<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let failed = StoreError::doing("cutting a unit");
+    let failed = StoreError::doing("splitting a unit");
     let mut tx = pool.begin().await.map_err(&failed)?;
     unit.guard(&mut tx).await?;
     add_up(&mut tx, unit, run, now).await?;
@@ -199,6 +199,6 @@ async fn add_up(tx: &mut PgConnection, unit: &Unit, run: &UnitRun<'_>, now: Date
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("counting what a unit held"))?;
+    .map_err(StoreError::doing("counting the records of a unit"))?;
     Ok(())
 }

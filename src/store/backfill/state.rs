@@ -200,6 +200,6 @@ pub(super) async fn take_up(tx: &mut PgConnection, backfill_id: i64, now: DateTi
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("going on with a backfill"))?;
+    .map_err(StoreError::doing("continuing a backfill"))?;
     Ok(())
 }

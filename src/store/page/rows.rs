@@ -195,7 +195,7 @@ async fn write_alone(
         }
         Err(error) if error.is_data() => {
             savepoint.rollback().await.map_err(&failed)?;
-            tracing::warn!(cause = error.cause(), "the database refused a record, kept as a reject");
+            tracing::warn!(cause = error.cause(), "the database refused a record, stored as a reject");
             Ok(Some(Reject {
                 raw: record.record.raw.clone(),
                 provider_record_id: Some(record.record.session.provider_session_id.clone()),

@@ -140,7 +140,7 @@ pub async fn open(pool: &PgPool, source_id: SourceId, after: i64, limit: i64) ->
 
 /// Records that an operator requested a replay.
 pub async fn record(pool: &PgPool, operation: &Operation<'_>) -> Result<i64, StoreError> {
-    let failed = StoreError::doing("writing down a replay");
+    let failed = StoreError::doing("recording a replay");
     let mut tx = pool.begin().await.map_err(&failed)?;
     let id = operation::record(&mut tx, operation).await?;
     tx.commit().await.map_err(&failed)?;
@@ -182,6 +182,6 @@ pub async fn keep_open(pool: &PgPool, reject: &StoredReject, why: &Reject) -> Re
     )
     .execute(pool)
     .await
-    .map_err(StoreError::doing("keeping a reject"))?;
+    .map_err(StoreError::doing("storing the reason of a reject"))?;
     Ok(())
 }

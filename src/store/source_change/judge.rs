@@ -34,14 +34,14 @@ pub(super) async fn find(tx: &mut PgConnection, slug: &str) -> Result<Option<Sto
 /// Returns the empty source that already has the new slug, if there is one.
 pub(super) async fn renamable(tx: &mut PgConnection, source: &Stored, to: &str) -> Result<Option<Stored>, ChangeError> {
     if SourceSlug::parse(to).is_err() {
-        return refused(format!("`{to}` is no slug: use 1 to 40 of a-z, 0-9 and -, starting with a letter"));
+        return refused(format!("`{to}` is not a slug: use 1 to 40 of a-z, 0-9 and -, starting with a letter"));
     }
     if to == source.slug {
-        return refused(format!("the source is called `{to}` already"));
+        return refused(format!("the source already has the slug `{to}`"));
     }
     match find(tx, to).await? {
         Some(taken) if taken.has_data => refused(format!(
-            "`{to}` holds data of its own; where it is the same account, run `tributary sources merge {} {to}`",
+            "`{to}` has its own data; if it is the same account, run `tributary sources merge {} {to}`",
             source.slug
         )),
         empty => Ok(empty),
@@ -56,12 +56,12 @@ pub(super) async fn mergeable(
     into: &str,
 ) -> Result<Stored, ChangeError> {
     if into == source.slug {
-        return refused("a source is not merged into itself".to_owned());
+        return refused("a source cannot be merged into itself".to_owned());
     }
     refuse_configured(request, source)?;
     let Some(into) = find(tx, into).await? else {
         return refused(format!(
-            "there is no source `{into}`; `tributary sources rename {} {into}` makes it",
+            "there is no source `{into}`; `tributary sources rename {} {into}` creates it",
             source.slug
         ));
     };
@@ -111,7 +111,7 @@ pub(super) async fn refuse_held(tx: &mut PgConnection, ids: &[i32]) -> Result<()
     .await
     .map_err(StoreError::doing("looking for the pollers of a source"))?;
     match holder {
-        Some(owner) => refused(format!("{owner} works on the source now: stop it, or try again when it has ended")),
+        Some(owner) => refused(format!("{owner} works on the source now: stop it, or retry when it has ended")),
         None => Ok(()),
     }
 }

@@ -249,7 +249,7 @@ impl Both {
         )
         .fetch_all(&mut *tx)
         .await
-        .map_err(StoreError::doing("joining what is proven"))?;
+        .map_err(StoreError::doing("merging proven ranges"))?;
         for row in proven {
             let Some(stream) = Stream::parse(&row.stream) else { continue };
             let finding = Finding {

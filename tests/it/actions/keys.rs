@@ -1,4 +1,4 @@
-//! Idempotency keys: the same wish is granted once.
+//! Idempotency keys: the same action runs once.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ async fn of_two_at_once_one_calls() {
     assert_eq!((one.status, other.status, &other.json["code"]), (201, 409, &json!("action_in_flight")));
     assert!(other.headers.contains_key("retry-after"));
     assert_eq!(stage.provider.calls().len(), 1);
-    // many at once: one is answered with the tokens
+    // many at once: one response contains the tokens
     stage.provider.will(says(200, handed_over()));
     let many = futures_util::future::join_all((0..8).map(|_| stage.launch("many", &body))).await;
     let given = many.iter().filter(|answer| answer.json["access"].is_object()).count();
@@ -90,7 +90,7 @@ async fn a_refusal_is_remembered_and_a_postponement_is_not() {
     let postponed = stage.launch("later", &json!({})).await;
     assert_eq!((postponed.status, &postponed.json["code"]), (503, &json!("provider_not_now")));
     assert_eq!(postponed.headers["retry-after"], "7");
-    // before that instant the provider is not asked
+    // before that instant the provider is not called
     assert_eq!(stage.launch("later", &json!({})).await.status, 503);
     assert_eq!(stage.provider.calls().len(), 2);
     stage.clock.set(noon() + TimeDelta::seconds(8));

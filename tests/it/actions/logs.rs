@@ -1,4 +1,4 @@
-//! What is logged while a test runs on its own thread.
+//! The log of a test that runs on its own thread.
 
 use std::io;
 use std::sync::{Arc, Mutex, Once};
@@ -10,15 +10,15 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// While one subscriber exists, a call site is asked for on the thread that meets it first, and the answer holds for
-/// all: a test that catches nothing would silence one that does. A second, that never decides for good, prevents it.
+/// While one subscriber exists, the thread that meets a call site first decides about it, and the decision holds for
+/// all: a test that catches nothing would silence one that does. A second subscriber that never decides prevents this.
 static UNDECIDED: Once = Once::new();
 
 #[derive(Clone, Default)]
 pub(crate) struct Logs(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
-    /// Catches all that is logged on this thread from now on.
+    /// Catches everything logged on this thread from now on.
     pub(crate) fn caught() -> (Self, DefaultGuard) {
         UNDECIDED.call_once(|| {
             tracing_subscriber::registry().with(dynamic_filter_fn(|_, _| false)).init();

@@ -1,4 +1,4 @@
-//! Whatever the provider answers: whether something may have been started is told, and nothing is tried twice.
+//! Provider responses of all kinds: the service reports whether an action may have started, and retries nothing.
 
 use serde_json::{Value, json};
 
@@ -96,7 +96,7 @@ async fn a_provider_that_is_away_has_started_nothing() {
 async fn what_cannot_be_written_down_is_handed_over_all_the_same() {
     let stage = Stage::new(says(200, handed_over())).await;
     sqlx::query("alter table core.konpro_launches rename to elsewhere").execute(&stage.db.pool).await.expect("renamed");
-    // the launch cannot be written down: it is handed over all the same, and the journal does not claim to know
+    // the launch cannot be recorded: it is returned all the same, and the journal states no outcome
     let answer = stage.launch("lost", &json!({})).await;
     assert_eq!((answer.status, &answer.json["is_recorded"]), (201, &json!(false)));
     assert_eq!(answer.json["access"]["url"], SECRETS[0]);

@@ -1,4 +1,4 @@
-//! The service as a user runs it, with a provider that does what a test says and remembers what it was asked.
+//! The service as a user runs it, with a provider that follows a script and records its calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -19,14 +19,14 @@ use tributary::connector::http::{HttpLimits, http_client};
 use crate::harness::db::TestDatabase;
 use crate::harness::{API_KEY, noon};
 
-/// What a provider does with a call.
+/// The provider's reaction to a call.
 #[derive(Clone)]
 pub(crate) enum Reply {
-    /// Answers with status, headers and body.
+    /// Responds with status, headers and body.
     Says(u16, Vec<(&'static str, &'static str)>, String),
-    /// Answers as by `Says` once it is told to.
+    /// Responds as `Says` once it is notified.
     Waits(Arc<Notify>, String),
-    /// Never answers.
+    /// Never responds.
     Hangs,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn says(status: u16, body: impl ToString) -> Reply {
     Reply::Says(status, vec![("content-type", "application/json")], body.to_string())
 }
 
-/// One call as it came.
+/// A call as received.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) line: String,
@@ -59,7 +59,7 @@ impl Provider {
             async move {
                 let line = format!("{} {}", request.method(), request.uri().path());
                 let body = to_bytes(request.into_body(), usize::MAX).await.expect("a body");
-                // a call without a body is one of its own
+                // a call without a body is recorded as null
                 let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("JSON") };
                 log.lock().expect("a log").push(Call { line, body });
                 let reply = script.lock().expect("a script").clone();
@@ -76,7 +76,7 @@ impl Provider {
         *self.reply.lock().expect("a script") = reply;
     }
 
-    /// Nobody listens any more.
+    /// Stops listening.
     pub(crate) async fn goes_away(&mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;
@@ -86,13 +86,13 @@ impl Provider {
         self.calls.lock().expect("a log").clone()
     }
 
-    /// Waits until it was called so often.
+    /// Waits until the provider was called so often.
     pub(crate) async fn was_called(&self, times: usize) {
         until(async || self.calls().len() >= times).await;
     }
 }
 
-/// Waits until `is_so`, at most for some seconds.
+/// Waits until `is_so`, for some seconds at most.
 pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     for _ in 0..2_000 {
         if is_so().await {
@@ -119,7 +119,7 @@ async fn perform(reply: Reply) -> Response {
     response.body(Body::from(body)).expect("a response")
 }
 
-/// An answer of the service.
+/// A response of the service.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -137,7 +137,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// All sources allow that something is started.
+    /// Creates a stage on which all sources allow actions.
     pub(crate) async fn new(reply: Reply) -> Self {
         Self::with("[sources.actions]\nenabled = true\n", reply).await
     }
@@ -156,7 +156,7 @@ impl Stage {
         format!("{}{path}", self.process.base)
     }
 
-    /// A request with these headers besides the content type.
+    /// Builds a request with these headers besides the content type.
     pub(crate) fn request(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> reqwest::RequestBuilder {
         let request = self.http.post(self.address(path)).json(body);
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
@@ -178,12 +178,12 @@ impl Stage {
         answer.json
     }
 
-    /// The journal, newest first.
+    /// Returns the journal, newest first.
     pub(crate) async fn journal(&self) -> Vec<Value> {
         self.get("/v1/actions").await["items"].as_array().expect("a list").clone()
     }
 
-    /// The newest line of the journal.
+    /// Returns the newest line of the journal.
     pub(crate) async fn newest(&self) -> Value {
         self.journal().await.first().cloned().unwrap_or_default()
     }
@@ -193,7 +193,7 @@ impl Stage {
         text.unwrap_or_default()
     }
 
-    /// Every row of every table as text.
+    /// Returns every row of every table as text.
     pub(crate) async fn dump(&self) -> String {
         self.text(
             "select string_agg(query_to_xml(format('select t::text from %I.%I t', schemaname, tablename),
@@ -210,7 +210,7 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     Answer { status, headers, json: answer.json().await.unwrap_or(json!(null)) }
 }
 
-/// The service, told to reach all its sources at `provider`, which a poller has registered.
+/// Creates the service; all its sources are at `provider`, and a poller has registered them.
 pub(crate) async fn app(db: &TestDatabase, clock: &Arc<SettableClock>, provider: &Provider, actions: &str) -> App {
     let source = |slug: &str, provider_name: &str, more: &str| {
         format!(
@@ -233,7 +233,7 @@ pub(crate) async fn app(db: &TestDatabase, clock: &Arc<SettableClock>, provider:
     app
 }
 
-/// A process of the service: a thread and a runtime of its own, which logs where its maker does.
+/// A process of the service: a separate thread and runtime, which logs to the same subscriber as its creator.
 pub(crate) struct Process {
     pub(crate) base: String,
     kill: CancellationToken,
@@ -252,7 +252,7 @@ impl Process {
                 let _logs = tracing::dispatcher::set_default(&logs);
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
                 runtime.block_on(async {
-                    let on_ready = |address| tell.send(address).expect("somebody waits");
+                    let on_ready = |address| tell.send(address).expect("a receiver");
                     tokio::select! {
                         served = serving::serve(&app, Role::Api, killed, Reloads::none(), on_ready) => served.expect("it serves"),
                         () = kill.cancelled() => {}
@@ -266,7 +266,7 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Whatever it was doing is cut off.
+    /// Aborts the work of the process.
     fn drop(&mut self) {
         self.kill.cancel();
         if let Some(thread) = self.thread.take() {

@@ -1,4 +1,4 @@
-//! What a streaming session may be asked for with, to the documented limits.
+//! Validation of the fields of a streaming session, to the documented limits.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Where what a session gave is counted: where it began, where it ended, or in each bucket the part that lies in it.
+//! Attribution: values count where a session began, where it ended, or in each bucket for the part that lies in it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -86,7 +86,7 @@ async fn parts_add_up_to_the_whole_whatever_the_cut() {
     .await
     .unwrap();
     let ids = ["elapsed_minutes", "minutes_consumed", "sessions"];
-    // all of them begin and end in here
+    // all of them begin and end in this range
     let weeks = range("2026-09-30T00:00:00Z", "2026-10-20T00:00:00Z");
     let whole = ask(&api, &ids, "konpro-eu", Attribution::Start, Granularity::None, weeks).await;
     assert_eq!(whole["totals"]["sessions"]["value"], 500);
@@ -96,7 +96,7 @@ async fn parts_add_up_to_the_whole_whatever_the_cut() {
             assert_eq!(answer["totals"], whole["totals"], "{how:?} {cut_by:?}");
         }
     }
-    // an hour by brute force
+    // an hour, by brute force
     let hour: DateTime<Utc> = "2026-10-05T07:00:00Z".parse().unwrap();
     let counted: Decimal = sqlx::query_scalar(
         "select round(sum(extract(epoch from least(ended_at, $1 + interval '1 hour') - greatest(started_at, $1))) / 60, 9)

@@ -1,4 +1,4 @@
-//! The whole catalogue of metrics: each can be asked for by whatever it says, and means what it says.
+//! The whole catalogue of metrics: each metric can be queried by all that it lists, and means what it states.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ async fn every_metric_can_be_asked_for_by_each_of_its_dimensions() {
         let can = |metric: &&Value| metric["dimensions"].as_array().unwrap().contains(&json!(dimension));
         let ids: Vec<&str> = list.iter().filter(can).map(|metric| metric["id"].as_str().unwrap()).collect();
         assert!(!ids.is_empty(), "nothing can be grouped by {dimension}");
-        // however it is cut and grouped, the whole is the same
+        // the total is the same for every bucket and group
         for (id, told) in ask(&api, &ids, &format!("dimensions={dimension}&granularity=day&{SPAN}")).await {
             assert_eq!(told, whole[&id], "{id} by {dimension}");
         }
@@ -33,7 +33,7 @@ async fn every_metric_can_be_asked_for_by_each_of_its_dimensions() {
     api.problem("/v1/metrics/sesions", 404).await;
 }
 
-/// The totals of metrics, ten asked for at a time.
+/// Returns the totals of metrics, queried ten at a time.
 async fn ask(api: &Api, ids: &[&str], choice: &str) -> BTreeMap<String, Value> {
     let mut totals = BTreeMap::new();
     for part in ids.chunks(10) {
@@ -82,7 +82,7 @@ async fn definitions_are_written_once_and_read_by_analysts() {
     assert_eq!(row.get::<Vec<String>, _>("providers"), ["konpro", "realtimekit"]);
     assert!(row.get::<Vec<String>, _>("dimensions").contains(&"channel".to_owned()));
     assert!(row.get::<bool, _>("is_current"));
-    // the list of the API and that of the database name the same providers
+    // the lists of the API and of the database name the same providers
     for metric in api.get("/v1/metrics").await["items"].as_array().unwrap() {
         let id = metric["id"].as_str().unwrap();
         let stored: Vec<String> =

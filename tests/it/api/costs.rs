@@ -1,4 +1,4 @@
-//! Prices and costs, by hand over `api_world.sql` and `depth_world.sql`.
+//! Prices and costs, computed by hand over `api_world.sql` and `depth_world.sql`.
 
 use super::*;
 
@@ -32,8 +32,8 @@ async fn figures(api: &Api, question: &str) -> Value {
 async fn costs_of_meetings_by_preset() {
     let api = priced().await;
     let totals = figures(&api, "source=rtk-eu&from=2026-11-16&to=2026-11-18&zone=UTC").await;
-    // 61: 45 + 0 of guests, 60 of a host; 62: 45 of a guest, 20 of nobody's preset; 63: 60; 64: 10 of a guest, and a
-    // host of whom nobody knows; 65: never fetched; 66: nobody came
+    // 61: 45 + 0 of guests, 60 of a host; 62: 45 of a guest, 20 without a preset; 63: 60; 64: 10 of a guest, and a host
+    // of unknown duration; 65: never fetched; 66: empty
     // 0.0225 + 0.12 + 0.0225 + 0.04 + 0.12 + 0.005
     assert_eq!(totals["estimated_cost"], json!({"value": 0.33, "unknown_count": 2}));
     let explained = api
@@ -41,7 +41,7 @@ async fn costs_of_meetings_by_preset() {
         .await;
     assert_eq!((&explained["currency"], &explained["figure"]["value"]), (&json!("USD"), &json!(0.33)));
     assert_eq!(totals["unpriced_minutes"], json!({"value": 30}));
-    // without 64, part of which nobody knows: 105 + 65 + 60 + 30 + 0
+    // without 64, part of which is unknown: 105 + 65 + 60 + 30 + 0
     assert_eq!(totals["rounded_billable_minutes"], json!({"value": 260, "unknown_count": 1}));
     let ledger =
         api.get("/v1/minutes/ledger?source=rtk-eu&minutes_kind=consumed&from=2026-11-17&to=2026-11-18&zone=UTC").await;
@@ -60,12 +60,12 @@ async fn costs_of_meetings_by_preset() {
 async fn costs_of_avatars_and_chats_and_of_what_has_no_price() {
     let api = priced().await;
     let day = "from=2026-11-18&to=2026-11-19&zone=Europe/Berlin";
-    // 2.5 and 0.1 minutes are sold as 3 and 1
+    // 2.5 and 0.1 minutes are billed as 3 and 1
     let avatars = figures(&api, &format!("source=konpro-eu&{day}")).await;
     assert_eq!(avatars["estimated_cost"], json!({"value": 0.4}));
     assert_eq!(avatars["rounded_billable_minutes"], json!({"value": 4}));
     let chats = figures(&api, &format!("source=konvo-eu&{day}")).await;
-    // of four that began then one is resolved; one nobody knows
+    // of four that began then one is resolved; one is unknown
     assert_eq!(chats["estimated_cost"], json!({"value": 0.9, "unknown_count": 1}));
     // of four completed then two are resolved
     let rate = json!({"value": 0.9, "numerator": 1.8, "denominator": 2, "unknown_count": 1});
@@ -74,7 +74,7 @@ async fn costs_of_avatars_and_chats_and_of_what_has_no_price() {
     assert_eq!(unpriced["estimated_cost"], json!({"value": null, "reason": "unknown", "unknown_count": 2}));
     assert_eq!(unpriced["unpriced_minutes"], json!({"value": 140.75}));
     assert_eq!(unpriced["rounded_billable_minutes"], json!({"value": 140.75}));
-    // a price is for its time: before 2026 nothing had one
+    // a price holds for its time: before 2026 nothing had one
     let sql = "select count(*) from analytics.session_costs where source = 'rtk-eu' and list_cost is not null";
     let count: i64 = sqlx::query_scalar(sql).fetch_one(api.pool()).await.unwrap();
     assert!(count > 0);
@@ -117,13 +117,13 @@ async fn a_scenario_with_the_same_prices_costs_the_same() {
     let named = ask(json!({"from": "2026-11-18", "to": "2026-11-20", "zone": "UTC", "sources": ["konpro-eu"], "scenario": "by five minutes"})).await;
     assert_eq!((&named["scenario_cost"], &named["currency"]), (&json!("15"), &json!("EUR")));
     assert_eq!(named["difference"], Value::Null);
-    // nothing is left behind
+    // nothing is left over
     assert_eq!(ask(json!({"range": "this_month", "cards": []})).await["scenario_cost"], Value::Null);
     let cost = figures(&api, "source=rtk-eu&from=2026-11-16&to=2026-11-18&zone=UTC").await;
     assert_eq!(cost["estimated_cost"]["value"], json!(0.33));
 }
 
-/// Makes these the cards that stand.
+/// Replaces the stored cards with these.
 async fn price(api: &Api, cards: Value) {
     let (status, answer) = api.send_json("PUT", "/v1/rate-cards", &[], &json!({"cards": cards})).await;
     assert_eq!(status, 200, "{answer:#}");
@@ -148,7 +148,7 @@ async fn the_cards_in_force_when_a_session_began_say_how_its_minutes_are_sold() 
     by_preset["valid_to"] = json!("2026-11-16T00:00:00Z");
     price(&api, json!([metered, by_preset])).await;
     assert_eq!(figures(&api, days).await["estimated_cost"], as_metered);
-    // from the 17th on: 235.5 as metered, ten minutes of a guest at 9; of 64 a host is not known, of 65 nobody
+    // from the 17th on: 235.5 as metered, ten minutes of a guest at 9; of 64 a host is unknown, of 65 everything
     by_preset["valid_from"] = json!("2026-11-17T00:00:00Z");
     by_preset["valid_to"] = Value::Null;
     price(&api, json!([metered, by_preset])).await;
@@ -184,7 +184,7 @@ async fn amounts_of_money_have_a_currency() {
     let cost = format!("{path}=sessions,estimated_cost");
     assert!(api.get(&cost).await.get("currency").is_none(), "there are no cards");
     price(&api, cards()["cards"].clone()).await;
-    // and not that of the what-if
+    // and not the currency of the scenario
     assert_eq!(api.get(&cost).await["currency"], "USD");
     let per_minute = api.send("GET", &format!("{path}=cost_per_minute&format=csv"), &[]).await;
     assert_eq!(per_minute.header("data-currency"), "USD");
@@ -196,7 +196,7 @@ async fn amounts_of_money_have_a_currency() {
 #[tokio::test]
 async fn an_estimate_does_not_take_what_nobody_knows_for_nothing() {
     let api = Api::in_depth().await;
-    // in 64, a host and a guest of whom nobody knows how long they were there, and a guest of ten minutes
+    // in 64, a host and a guest of unknown duration, and a guest of ten minutes
     sqlx::raw_sql(
         "insert into core.participants (participant_id, source_id, session_id, provider_participant_id, joined_at, preset_name, is_rejoin)
          overriding system value values (13, 6, 64, 'l3', '2026-11-17 09:01Z', 'guest', false)",

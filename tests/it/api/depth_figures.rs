@@ -1,4 +1,4 @@
-//! Figures of participants, transcripts and quality, worked out by hand from the table in `depth_world.sql`.
+//! Metric values of participants, transcripts and quality, computed by hand from the table in `depth_world.sql`.
 
 use super::*;
 
@@ -14,7 +14,7 @@ async fn participants_and_their_minutes() {
     let metrics = "participants,participant_minutes,participants_per_session,unexplained_minutes,messages";
     let answer = api.get(&format!("/v1/metrics/query?metrics={metrics}&{DAYS}&source=rtk-eu")).await;
     let on = |day: &str, metric: &str| value(&answer, &json!({}), day, metric);
-    // 4 + 2 + 1 on the 16th; 2 on the 17th, and one meeting whose participants nobody could read
+    // 4 + 2 + 1 on the 16th; 2 on the 17th, and one meeting whose participants could not be read
     assert_eq!(on("2026-11-16", "participants"), json!({"value": 7}));
     assert_eq!(on("2026-11-17", "participants"), json!({"value": 2, "unknown_count": 1}));
     // 105 + 65 + 60; 10 + 0
@@ -27,7 +27,7 @@ async fn participants_and_their_minutes() {
     // 0.5 + 5 + 0; 10 + 0
     assert_eq!(on("2026-11-16", "unexplained_minutes"), json!({"value": 5.5}));
     assert_eq!(on("2026-11-17", "unexplained_minutes"), json!({"value": 10, "unknown_count": 1}));
-    // of three meetings one has a chat, one has none, and one is still waited for
+    // of three meetings one has a chat, one has none, and one is pending
     assert_eq!(on("2026-11-16", "messages"), json!({"value": 1, "unknown_count": 1}));
     assert_eq!(row(&answer, &json!({}), "2026-11-16")["bucket"]["status"], "complete");
     assert_eq!(answer["totals"]["participants"], json!({"value": 9, "unknown_count": 1}));
@@ -54,14 +54,14 @@ async fn peaks_are_swept_and_never_added() {
     let path = "/v1/metrics/query?metrics=peak_concurrent_participants";
     let answer = api.get(&format!("{path}&dimensions=source&{DAYS}&source=rtk-eu,rtk-us,rtk-prod")).await;
     let of = |source: &str, day: &str| value(&answer, &json!({"source": source}), day, "peak_concurrent_participants");
-    // from 10:50 to 11:00: Ada, Ben, Cy and Dee; who joins as Ada leaves is not a third in her meeting
+    // from 10:50 to 11:00: Ada, Ben, Cy and Dee; a participant who joins as Ada leaves does not add to the peak
     assert_eq!(of("rtk-eu", "2026-11-16"), json!({"value": 4}));
-    // carried in over midnight: one; from 09:00: two
+    // from before midnight: one; from 09:00: two
     assert_eq!(of("rtk-eu", "2026-11-17"), json!({"value": 2, "unknown_count": 1}));
     assert_eq!(of("rtk-us", "2026-11-16"), json!({"value": 1}));
     assert_eq!(of("rtk-us", "2026-11-17"), json!({"value": 0}));
     assert_eq!(of("rtk-prod", "2026-11-16"), json!({"value": null, "reason": "not_fetched"}));
-    // at 11:00 two have left as the one of the other account joins: four, and not five
+    // at 11:00 two have left as one of the other account joins: four, not five
     assert_eq!(answer["totals"]["peak_concurrent_participants"], json!({"value": 4, "unknown_count": 1}));
     assert_eq!(answer["warnings"][0]["code"], "participants_not_fetched");
     let hours = api
@@ -76,7 +76,7 @@ async fn peaks_are_swept_and_never_added() {
         .map(|row| row["values"]["peak_concurrent_participants"]["value"].as_i64().unwrap())
         .collect();
     assert_eq!(peaks, [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
-    // who is still there is there until now, and not in the future
+    // a participant who is still present is so until now, not in the future
     let today = api
         .get(&format!(
             "{path}&granularity=hour&from=2026-11-20T09:00:00Z&to=2026-11-20T14:00:00Z&zone=UTC&source=rtk-eu"
@@ -135,10 +135,10 @@ async fn transcripts_are_covered_or_missed_for_a_reason() {
     let api = Api::in_depth().await;
     let path = "/v1/metrics/query?metrics=transcript_coverage_rate,transcript_words&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu";
     let answer = api.get(path).await;
-    // ended with somebody in them: 61 (available), 62 (empty), 63 (pending for days), 65 (expired)
+    // ended with participants: 61 (available), 62 (empty), 63 (pending for days), 65 (expired)
     let rate = json!({"value": 0.25, "numerator": 1, "denominator": 4});
     assert_eq!(answer["totals"]["transcript_coverage_rate"], rate);
-    // 30 + 0; what 63 and 65 would have said nobody knows, and of 66 none was made
+    // 30 + 0; the words of 63 and 65 are unknown, and 66 has no transcript
     assert_eq!(answer["totals"]["transcript_words"], json!({"value": 30, "unknown_count": 2}));
     let reasons = api.get(&format!("{path}&dimensions=transcript_state")).await;
     let of = |state: &str| value(&reasons, &json!({"transcript_state": state}), "", "transcript_coverage_rate");
@@ -147,7 +147,7 @@ async fn transcripts_are_covered_or_missed_for_a_reason() {
         assert_eq!(of(missed), json!({"value": 0, "numerator": 0, "denominator": 1}), "{missed}");
     }
     assert_eq!(of("not_enabled"), json!({"value": null, "numerator": 0, "denominator": 0, "reason": "no_data"}));
-    // ended two hours ago: not missed yet; a day later it is
+    // ended two hours ago: not missing yet; a day later it is
     let today =
         "/v1/metrics/query?metrics=transcript_coverage_rate&from=2026-11-20&to=2026-11-21&zone=UTC&source=rtk-eu";
     assert_eq!(api.get(today).await["totals"]["transcript_coverage_rate"]["value"], Value::Null);
@@ -162,7 +162,7 @@ async fn the_talk_is_shared() {
     let path = "/v1/metrics/query?metrics=talk_share,transcript_words&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu,rtk-us";
     let answer = api.get(&format!("{path}&dimensions=speaker_id")).await;
     let share = |speaker: Value| value(&answer, &json!({"speaker_id": speaker}), "", "talk_share");
-    // no utterance but one has an end: 100 characters of Ada and 50 of Ben, ten a second
+    // only one utterance has an end: 100 characters of Ada and 50 of Ben, ten a second
     assert_eq!(share(json!("person-ada")), json!({"value": 0.666_666_667, "numerator": 10, "denominator": 15}));
     assert_eq!(share(json!("person-ben")), json!({"value": 0.333_333_333, "numerator": 5, "denominator": 15}));
     assert_eq!(share(json!("person-cleo")), json!({"value": 0.666_666_667, "numerator": 4, "denominator": 6}));
@@ -210,7 +210,7 @@ async fn what_a_provider_has_not_or_is_not_asked_for() {
     let codes: Vec<&str> = answer["warnings"].as_array().unwrap().iter().map(|w| w["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["participants_not_fetched", "transcripts_not_fetched", "quality_not_fetched"]);
     assert_eq!(answer["warnings"][0]["metrics"], json!(["participants", "peak_concurrent_participants"]));
-    // chats have no participants: they make nothing unknown
+    // chats have no participants, so they make nothing unknown
     let coverage = api
         .get("/v1/metrics/query?metrics=sessions,participants&from=2026-11-18&to=2026-11-19&zone=UTC&source=konvo-eu")
         .await;
@@ -227,14 +227,14 @@ async fn a_session_is_not_counted_once_for_each_presence() {
     assert_eq!(faults[0]["code"], "overlapping_dimension");
     let detail = faults[0]["detail"].as_str().unwrap();
     assert!(detail.starts_with("`minutes_consumed` cannot be grouped by `preset_name`"), "{detail}");
-    assert!(detail.contains("or for participants, "), "{detail}");
+    assert!(detail.contains("or query participants, "), "{detail}");
     api.problem("/v1/metrics/query?metrics=transcript_coverage_rate&dimensions=speaker_id", 422).await;
     let list = api.get("/v1/metrics").await;
     let dimensions = |id: &str| {
         let metrics = list["items"].as_array().unwrap();
         metrics.iter().find(|metric| metric["id"] == id).unwrap()["dimensions"].clone().to_string()
     };
-    // sessions are counted, in each group once; their minutes cannot be
+    // sessions are counted once in each group; their minutes cannot be grouped
     assert!(dimensions("participants").contains("preset_name") && dimensions("sessions").contains("preset_name"));
     assert!(!dimensions("minutes_consumed").contains("preset_name"));
     assert!(dimensions("talk_share").contains("speaker_id") && !dimensions("participants").contains("speaker_id"));
@@ -275,7 +275,7 @@ async fn sql_says_the_same_as_the_api() {
             sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(api.pool()).await.unwrap();
         assert_eq!(totals[metric]["value"].to_string(), said.round_dp(9).normalize().to_string(), "{metric}");
     }
-    // question 12: talk share for each speaker of a meeting
+    // query 12: talk share of each speaker of a meeting
     let shares: Vec<(i64, Option<String>, rust_decimal::Decimal)> = sqlx::query_as(
         "select session_id, speaker_id,
                 round(100.0 * sum(word_count) / nullif(sum(sum(word_count)) over (partition by session_id), 0), 1)
@@ -287,7 +287,7 @@ async fn sql_says_the_same_as_the_api() {
     let shares: Vec<String> =
         shares.iter().map(|(id, who, share)| format!("{id} {} {share}", who.as_deref().unwrap_or("-"))).collect();
     assert_eq!(shares, ["61 person-ada 66.7", "61 person-ben 33.3", "71 person-cleo 66.7", "71 - 33.3"]);
-    // question 13: how long people with bad sound stayed
+    // query 13: duration of presences with bad sound
     let bands: Vec<(Option<i32>, i64)> = sqlx::query_as(
         "select width_bucket(q.audio_mos_avg, array[2.58, 3.10, 3.60, 4.03, 4.34]), count(*)
            from analytics.participant_quality q join analytics.participants p using (participant_id) group by 1 order by 1",

@@ -1,4 +1,4 @@
-//! Questions at the edge of what can be told: odd values, sources that are gone, sessions without an end, many faults.
+//! Queries at the limits: odd values, removed sources, sessions without an end, many faults.
 
 use super::*;
 
@@ -41,7 +41,7 @@ async fn figures_are_explained_whatever_they_are_chosen_by() {
 #[tokio::test]
 async fn only_what_runs_is_spread_until_now() {
     let api = world().await;
-    // one that never started, and one that ended nobody knows when; of neither is a length known
+    // one that never started, and one that ended at an unknown time; the length of both is unknown
     run(
         &api,
         "insert into core.sessions (session_id, created_at, started_at, first_seen_at, last_changed_at, source_id, provider,
@@ -81,7 +81,7 @@ async fn an_answer_that_goes_with_the_clock_is_not_taken_for_the_same() {
 async fn people_of_a_cohort_come_by_sessions_that_count() {
     let api = world().await;
     let path = format!("/v1/metrics/query?metrics=retention_rate&granularity=none&source=konvo-lab&{NOVEMBER}");
-    // anna came on the 2nd and again on the 5th, not a week later; bert on the 3rd and again on the 12th; cleo is too young
+    // anna came on the 2nd and again on the 5th, not a week later; bert on the 3rd and the 12th; cleo is too young
     let before = api.get(&path).await;
     let parts = |answer: &Value| {
         let total = &answer["totals"]["retention_rate"];
@@ -150,7 +150,7 @@ async fn what_is_not_shown_by_itself_has_a_way_to_its_rows_too() {
                 .all(|row| row["is_other"] == true || row.get("rows_link").is_none())
         );
     }
-    // hours of the day cannot be asked for by themselves
+    // hours of the day cannot be queried alone
     let hours = api
         .get(&format!("/v1/metrics/query?metrics=sessions&dimensions=local_hour&top=1&granularity=none&{NOVEMBER}"))
         .await;
@@ -228,7 +228,7 @@ async fn a_source_that_is_gone_and_gave_nothing_is_not_without_the_notion() {
 #[tokio::test]
 async fn who_cannot_tell_a_figure_makes_it_no_less_complete() {
     let api = world().await;
-    // konvo-us is behind and meters no minutes
+    // konvo-us is late and meters no minutes
     let path = "/v1/metrics/query?metrics=minutes_consumed&source=rtk-eu,konvo-us&granularity=none&zone=UTC\
                 &from=2026-11-16&to=2026-11-17";
     let answer = api.get(&format!("{path}&require_fresh=PT15M")).await;
@@ -263,7 +263,7 @@ async fn what_is_left_out_stands_in_one_place() {
         let left_out = &answer["left_out"];
         (left_out["deleted"].as_i64().unwrap(), left_out["breakout_rooms"].as_i64().unwrap())
     };
-    // 88 is gone at the provider, and a breakout room besides
+    // 88 is deleted at the provider, and is a breakout room besides
     assert_eq!(left_out(&api.get(&path).await), (1, 1));
     assert_eq!(left_out(&api.get(&format!("{path}&include_deleted=true")).await), (0, 2));
 }
@@ -290,7 +290,7 @@ async fn what_a_live_session_had_shown_earlier_is_not_known() {
     .await;
     let before = api.get(&format!("{path}&{then}")).await;
     assert_eq!(before["totals"]["minutes_consumed"].get("unknown_count"), None);
-    // one is live, and its clock went on since
+    // one is live, and its duration has grown since
     run(
         &api,
         "update core.sessions set session_state = 'live', last_changed_at = '2026-11-20 11:00Z'

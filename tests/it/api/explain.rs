@@ -1,7 +1,7 @@
-//! Figures that explain themselves: parts, what is left out, drivers, the SQL in an analyst's hands, the rows behind.
+//! Explanations of metric values: contributions, exclusions, drivers, SQL for analysts, and the rows behind a value.
 //!
-//! The numbers are worked out by hand from `api_world.sql` and `depth_world.sql`; what must hold for every metric is
-//! tried for every line of the registry.
+//! The numbers are computed by hand from `api_world.sql` and `depth_world.sql`; the rules for every metric are
+//! tested for every entry of the registry.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use sqlx::{AssertSqlSafe, Row};
@@ -10,7 +10,7 @@ use tributary::query::metrics::registry::{Additivity, metrics};
 
 use super::*;
 
-/// Ranges in which something is proven, not proven, running or missing.
+/// Ranges that are proven, unproven, in progress or missing.
 const RANGES: [&str; 3] = [
     "from=2026-11-16&to=2026-11-20&source=rtk-prod,konpro-eu,konpro-old,konvo-eu,rtk-eu,rtk-us",
     "from=2026-11-01&to=2026-11-20&source=konvo-lab&zone=Asia/Kathmandu",
@@ -24,7 +24,7 @@ async fn world() -> Api {
     api
 }
 
-/// The figures of all metrics in a range, asked for in as few questions as it takes.
+/// Returns the values of all metrics in a range, in as few queries as possible.
 async fn figures(api: &Api, range: &str) -> Value {
     let ids: Vec<&str> = metrics().map(|metric| metric.id).collect();
     let mut figures = serde_json::Map::new();
@@ -51,7 +51,7 @@ async fn post(api: &Api, path: &str, body: &str) -> (StatusCode, Value) {
     (status, serde_json::from_slice(&bytes).unwrap())
 }
 
-/// All rows behind a figure, page by page.
+/// Returns all rows behind a value, page by page.
 async fn all_rows(api: &Api, address: &str, limit: usize) -> Vec<Value> {
     let mut rows = Vec::new();
     let mut cursor = String::new();
@@ -147,7 +147,7 @@ async fn figures_by_the_end_and_in_parts_are_explained_as_they_are_told() {
             assert_eq!(value.unwrap_or_default(), expected.unwrap_or_default(), "{question}: {rows:#?}");
         }
     }
-    // messages are counted where they were sent; the middle of several lengths has no part in a day
+    // messages count where they were sent; the median of several lengths has no part in a day
     let path = "/v1/metrics/query?metrics=messages,session_duration_p50_seconds&attribution=spread";
     let problem = api.problem(&format!("{path}&{days}"), 422).await;
     let errors = problem["errors"].as_array().unwrap();
@@ -167,7 +167,7 @@ async fn what_is_no_sum_rests_on_some_of_its_rows() {
     };
     // of 10, 20, 120 and 300 s half of each of the two in the middle, which are those of 81 and 82
     assert_eq!(parts("first_response_p50_seconds").await, "81 10, 82 60");
-    // anna, bert, cleo and whoever 86 was, each with the first chat
+    // anna, bert, cleo and the unknown person of 86, each with the first chat
     assert_eq!(parts("unique_people").await, "81 1, 83 1, 85 1, 86 1");
     let problem = api.problem(&format!("/v1/metrics/rows?metrics=sync_success_rate&{chats}"), 422).await;
     assert_eq!(problem["errors"][0]["code"], "no_rows");
@@ -203,7 +203,7 @@ async fn the_groups_of_every_answer_lead_to_their_rows_and_their_sql() {
         ("talk_share", "speaker_id"),
         ("peak_concurrent_participants", "source"),
     ] {
-        // one metric by days shows that buckets lead there too
+        // one metric by days shows that buckets have links too
         let granularity = if metric == "resolution_rate" { "day" } else { "none" };
         let range = "from=2026-11-02&to=2026-11-19&zone=Europe/Berlin";
         let path =
@@ -242,7 +242,7 @@ async fn a_rate_tells_its_parts_and_what_it_leaves_out() {
     let api = Api::new().await;
     let answer =
         api.get("/v1/metrics/explain?metrics=resolution_rate&from=2026-11-18&to=2026-11-19&zone=Europe/Berlin").await;
-    // konvo-us is behind, and its share of the range is not proven
+    // konvo-us is late, and its share of the range is not proven
     assert_eq!(answer["figure"]["value"], json!(0.666_666_667));
     assert_eq!(
         answer["parts"],
@@ -251,8 +251,8 @@ async fn a_rate_tells_its_parts_and_what_it_leaves_out() {
             {"class": "unknown", "numerator": 0, "denominator": 0, "unknown_count": 1},
             {"class": "unresolved", "numerator": 0, "denominator": 1}]})
     );
-    // 35 is open since the 18th; meetings 11 and 12 and avatars 21, 22 and 51 have no outcome; of both meetings that
-    // never count none is a chat
+    // 35 is open since the 18th; meetings 11 and 12 and avatars 21, 22 and 51 have no outcome; of the two meetings that
+    // never count neither is a chat
     assert_eq!(
         answer["left_out"],
         json!({"open": 0, "stale_open": 1, "unknown": 1, "not_applicable": 5, "rejected": 0, "deleted": 0,
@@ -291,7 +291,7 @@ async fn drivers_are_those_worked_out_by_hand() {
                {"group": "konvo", "value": 4, "previous": 1, "contribution": 3},
                {"group": "realtimekit", "value": 2, "previous": 0, "contribution": 2}])
     );
-    // 33 and 35 against 31; 32; 34 and all that is no chat
+    // 33 and 35 against 31; 32; 34 and all that are not chats
     assert_eq!(
         set("channel")["groups"],
         json!([{"group": null, "value": 6, "previous": 0, "contribution": 6},
@@ -323,7 +323,7 @@ async fn a_rate_moves_by_rate_and_mix_to_the_last_digit() {
         )
         .await;
     let previous = &answer["previous"];
-    // 2 of 3 both days: the level is 2/3, and nothing changed; webchat went from 1/2 to 1/1 and whatsapp from 1/1 to 1/2
+    // 2 of 3 both days: the level is 2/3, and nothing changed; webchat: from 1/2 to 1/1, whatsapp: from 1/1 to 1/2
     assert_eq!((&previous["figure"]["numerator"], &previous["change"]), (&json!(2), &json!(0)));
     let groups = &previous["drivers"][0]["groups"];
     // webchat: mean share 1/2 times 1/2, less a third of the share at 3/4 - 2/3 = 1/12: -1/36
@@ -338,7 +338,7 @@ async fn drivers_of_every_metric_add_up_to_its_change() {
     let api = Api::in_depth().await;
     let mut sets_told = 0;
     for (place, metric) in metrics().enumerate() {
-        // a range that is over, and now and then one that runs
+        // a past range, and now and then a running one
         for range in ["from=2026-11-17&to=2026-11-18", "range=today"].into_iter().take(1 + usize::from(place % 8 == 0))
         {
             let path = format!("/v1/metrics/explain?metrics={}&{range}&{WELL},rtk-eu,rtk-us", metric.id);

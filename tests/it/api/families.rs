@@ -1,4 +1,4 @@
-//! Figures of all families, worked out by hand from the table in `figures_world.sql`.
+//! Metric values of all families, computed by hand from the table in `figures_world.sql`.
 
 use super::*;
 
@@ -11,7 +11,7 @@ async fn world() -> Api {
     api
 }
 
-/// Asks for each metric of a table, ten at a time, and compares the totals.
+/// Queries each metric of a table, ten at a time, and compares the totals.
 async fn expect(api: &Api, choice: &str, table: &[(&str, Value)]) {
     for part in table.chunks(10) {
         let metrics: Vec<&str> = part.iter().map(|(id, _)| *id).collect();
@@ -30,7 +30,7 @@ fn partly(value: impl Into<Value>, unknown: i64) -> Value {
     json!({"value": value.into(), "unknown_count": unknown})
 }
 
-/// A zero that is none yet: the range is not over.
+/// A preliminary zero: the range is not over.
 fn not_yet(unknown: i64) -> Value {
     json!({"value": null, "reason": "in_progress", "unknown_count": unknown})
 }
@@ -165,7 +165,7 @@ async fn messages_turns_and_speed() {
 async fn people_are_counted_once_in_each_cell_and_in_the_whole() {
     let api = world().await;
     let table = [
-        // anna, bert, cleo and whoever 86 was
+        // anna, bert, cleo and the unknown person of 86
         ("unique_people", partly(4, 1)),
         ("new_people", partly(3, 1)),
         ("returning_people", not_yet(1)),
@@ -195,7 +195,7 @@ async fn meetings_attendance_and_quality() {
     let api = world().await;
     let few_seconds = of_few(900, 1);
     let table = [
-        // all but 66, in which nobody was
+        // all but 66, which was empty
         ("connected_sessions", known(5)),
         ("never_started_rate", ratio(0.166_666_667, 1, 6, 0)),
         // 13800 s of 3 × 3600 + 2 × 2700 + 3600 s
@@ -204,10 +204,10 @@ async fn meetings_attendance_and_quality() {
         // of 300, 900 and 1200
         ("late_join_p50_seconds", few_seconds),
         ("solo_sessions", partly(1, 1)),
-        // ada, ben, and six presences of nobody known
+        // ada, ben, and six presences of unknown persons
         ("unique_people", partly(8, 7)),
         ("summary_coverage_rate", ratio(1, 1, 1, 0)),
-        // 62; of 63 and 65 nobody has a transcript
+        // 62; the transcripts of 63 and 65 are unknown
         ("silent_sessions", partly(1, 2)),
         ("poor_audio_rate", ratio(0.333_333_333, 1, 3, 7)),
         ("packet_loss_avg", ratio(0.004, 0.12, 30, 9)),
@@ -222,16 +222,16 @@ async fn the_data_about_itself() {
     let table = [
         // 12:00 - 11:50
         ("data_lag_seconds", known(600)),
-        // 1 + 1 of 2 + 1; of one day there is no count
+        // 1 + 1 of 2 + 1; one day has no count
         ("completeness_rate", ratio(0.666_666_667, 2, 3, 1)),
         ("rejected_records", known(1)),
         ("unknown_values", known(3)),
     ];
     expect(&api, &format!("source=konvo-lab&{NOVEMBER}"), &table).await;
-    // one complete, one failed, one incomplete, one that runs
+    // one complete, one failed, one incomplete, one running
     let runs = ratio(0.333_333_333, 1, 3, 0);
     expect(&api, NOVEMBER, &[("sync_success_rate", runs)]).await;
-    // what became known on the same day is no restatement
+    // a change on the same day is no restatement
     expect(&api, &format!("source=rtk-eu&{NOVEMBER}"), &[("restated_minutes", known(5.5))]).await;
 }
 
@@ -260,7 +260,7 @@ async fn groups_of_sessions_and_those_that_overlap() {
     let path = format!("/v1/metrics/query?metrics=elapsed_minutes&dimensions=trail_step&{NOVEMBER}");
     let problem = api.problem(&path, 422).await;
     assert_eq!(problem["errors"][0]["code"], "overlapping_dimension");
-    // hosts are in 61, 63 and 64, guests in 61, 62 and 64; in 62 one has no preset; 65 and 66 have nobody
+    // hosts are in 61, 63 and 64, guests in 61, 62 and 64; in 62 one has no preset; 65 and 66 have no participants
     let path = "/v1/metrics/query?metrics=sessions&dimensions=preset_name&source=rtk-eu&from=2026-11-16&to=2026-11-18&zone=UTC";
     let answer = api.get(path).await;
     let of = |preset: Value| row(&answer, &json!({"preset_name": preset}), "")["values"]["sessions"]["value"].clone();

@@ -1,4 +1,4 @@
-//! Figures, by hand: sums, rates, statuses, days of odd length.
+//! Metric values, computed by hand: sums, rates, statuses, days of odd length.
 
 use super::*;
 
@@ -34,7 +34,7 @@ async fn figures_of_one_day_by_provider() {
     assert_eq!(chats["values"]["resolution_rate"], rate);
     assert_eq!(chats["values"]["resolved_sessions"], json!({"value": 2, "unknown_count": 1}));
     assert_eq!(chats["values"]["unresolved_sessions"], json!({"value": 1, "unknown_count": 1}));
-    // one chat of that day came without its messages
+    // one chat of that day was received without its messages
     assert_eq!(chats["values"]["messages"], json!({"value": 5, "unknown_count": 1}));
 
     assert_eq!(answer["totals"]["sessions"], json!({"value": 9}));
@@ -62,13 +62,13 @@ async fn minutes_by_day_tell_zero_unknown_and_unproven_apart() {
             row["values"]["elapsed_minutes"].clone(),
         )
     };
-    // one meeting that still runs: nobody knows its minutes
+    // one meeting is still running: its minutes are unknown
     let unknown = json!({"value": null, "reason": "unknown", "unknown_count": 1});
     assert_eq!(cell("realtimekit", "2026-11-19"), (json!("complete"), unknown.clone(), unknown));
-    // what is known so far
+    // the known part so far
     let so_far = json!({"value": 3});
     assert_eq!(cell("konpro", "2026-11-19"), (json!("awaiting_sync"), so_far.clone(), so_far));
-    // a proven zero, and a notion that is not there
+    // a proven zero, and a measure that does not apply
     let (status, consumed, elapsed) = cell("konvo", "2026-11-19");
     assert_eq!((status, elapsed), (json!("complete"), json!({"value": 0})));
     assert_eq!(consumed["reason"], "not_applicable");

@@ -1,8 +1,8 @@
-//! Figures as they were known: what changed since is told from the changes that were written down.
+//! Metric values as of an earlier time: later changes are undone from the recorded changes.
 
 use super::*;
 
-/// On the 19th at noon 33 was still resolved and 32 had 120 seconds; both are otherwise today. 22 was first seen later,
+/// On the 19th at noon 33 was still resolved and 32 had 120 seconds; both differ today. 22 was first seen later,
 /// 15 was still there, 36 was completed a day earlier, and 12 lasted 60 s, then 70 s, and now 600 s.
 async fn changed() -> Api {
     let api = Api::new().await;
@@ -47,7 +47,7 @@ async fn figures_are_what_they_were_then() {
     assert_eq!(then["totals"]["minutes_consumed"], json!({"value": 930.25}));
     // 1800 + 60 + 60 (11, 12, 15) + 150 + 600 (21, 51) + 120 + 420 + 60 + 120 (32 to 35) = 3390 s
     assert_eq!(then["totals"]["elapsed_minutes"], json!({"value": 56.5}));
-    // 31, 32 and 33; 36 stood on the 17th
+    // 31, 32 and 33; 36 was completed on the 17th
     assert_eq!(
         then["totals"]["resolution_rate"],
         json!({"value": 1, "numerator": 3, "denominator": 3, "unknown_count": 1})
@@ -57,7 +57,7 @@ async fn figures_are_what_they_were_then() {
     assert_eq!(before.await["totals"]["resolved_sessions"]["value"], 0);
     let path = "/v1/metrics/query?metrics=resolved_sessions&from=2026-11-17&to=2026-11-18&source=konvo-eu";
     assert_eq!(api.get(&format!("{path}&as_known_at={THEN}")).await["totals"]["resolved_sessions"]["value"], 1);
-    // before anything of it was seen
+    // before any of it was seen
     let early = api.get(&format!("{question}&as_known_at=2026-11-18T09:15:00Z")).await;
     assert_eq!(early["totals"]["sessions"], json!({"value": 2}));
     assert_eq!(early["rows"][0]["bucket"]["status"], "in_progress");

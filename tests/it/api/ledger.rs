@@ -1,4 +1,4 @@
-//! The minutes ledger: its rows by hand, and their sums against the figures.
+//! The minutes ledger: its rows by hand, and their sums compared with the metric values.
 
 use super::*;
 
@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 const RANGE: &str = "from=2026-11-16&to=2026-11-20&zone=UTC";
 
-/// All rows, three at a time.
+/// Returns all rows, three at a time.
 async fn all(api: &Api, question: &str) -> Vec<Value> {
     let mut rows = Vec::new();
     let mut cursor = String::new();
@@ -106,16 +106,16 @@ async fn a_row_tells_what_it_measures_and_why_it_differs() {
     assert_eq!((&billed["difference_minutes"], &billed["difference_class"]), (&json!(0.5), &json!("rounding")));
     assert_eq!(of(61, "participant").unwrap()["minutes"], json!(105));
     assert_eq!(of(61, "wall_clock").unwrap()["minutes"], json!(60));
-    // never fetched: unknown; no such notion: no row
+    // never fetched: unknown; not applicable: no row
     assert_eq!(of(65, "participant").unwrap()["minutes"], Value::Null);
     assert!(of(32, "consumed").is_none() && of(61, "active").is_none() && of(67, "consumed").is_none());
-    // three messages, a minute between each; a chat whose messages never came
+    // three messages, a minute between each; a chat whose messages were never received
     assert_eq!(of(32, "active").unwrap()["minutes"], json!(2));
     assert_eq!(of(34, "active").unwrap()["minutes"], Value::Null);
     assert_eq!(of(35, "active").unwrap()["minutes"], json!(0));
     let only = all(&api, &format!("{RANGE}&minutes_kind=consumed")).await;
     assert!(only.iter().all(|row| row["minutes_kind"] == "consumed") && !only.is_empty());
-    // the whole of it as lines is the same
+    // the whole ledger as NDJSON is the same
     let lines = api.send("GET", &format!("/v1/minutes/ledger?{RANGE}&format=ndjson"), &[]).await;
     let lines: Vec<Value> = lines.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines, rows);

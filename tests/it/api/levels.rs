@@ -1,6 +1,6 @@
-//! How many sessions at once, by hand from `depth_world.sql` and against counting at every instant.
+//! Concurrent sessions, computed by hand from `depth_world.sql` and compared with a count at every instant.
 //!
-//! rtk-eu: 61 is there from 10:00 to 11:00 of the 16th, 62 from 10:45 to 11:30, 63 from 23:30 to 00:30, 64 from 09:00
+//! rtk-eu: 61 runs from 10:00 to 11:00 of the 16th, 62 from 10:45 to 11:30, 63 from 23:30 to 00:30, 64 from 09:00
 //! of the 17th until now, 65 from 12:00 to 12:30, 66 from 13:00 to 13:10.
 
 use super::*;
@@ -44,12 +44,12 @@ async fn what_never_ends_is_not_there_for_ever_and_the_future_is_not_counted() {
     let path =
         format!("/v1/metrics/query?{BOTH}&{hours}&from=2026-11-18T14:00:00Z&to=2026-11-18T17:00:00Z&source=konvo-eu");
     let chats = api.get(&path).await;
-    // the chat of 14:00 ended nobody knows when; that of 15:00 is open without a sign of life
+    // the chat of 14:00 ended at an unknown time; that of 15:00 is open without a sign of life
     let unknown = json!({"value": null, "reason": "unknown", "unknown_count": 1});
     assert_eq!(*at(&chats, "2026-11-18T14", "peak_concurrent_sessions"), unknown);
     assert_eq!(*at(&chats, "2026-11-18T15", "average_concurrent_sessions"), json!({"value": 0.5}));
     assert_eq!(*at(&chats, "2026-11-18T16", "peak_concurrent_sessions"), json!({"value": 0}));
-    // half of the hour has come; the chat is younger than a day
+    // half of the hour has passed; the chat is younger than a day
     api.clock.set("2026-11-18T16:30:00Z".parse().unwrap());
     let chats = api.get(&path).await;
     assert_eq!(*at(&chats, "2026-11-18T15", "average_concurrent_sessions"), json!({"value": 1}));
@@ -59,7 +59,7 @@ async fn what_never_ends_is_not_there_for_ever_and_the_future_is_not_counted() {
 #[tokio::test]
 async fn at_the_borders_of_the_rule_for_ends_a_session_counts_as_its_column_says() {
     let api = Api::new().await;
-    // 901 had its last word before it began, 902 ended before it began, 903 never started and ended nevertheless
+    // 901 had its last message before it began, 902 ended before it began, 903 never started and ended nevertheless
     sqlx::raw_sql(
         "insert into core.sessions (session_id, source_id, provider, provider_session_id, session_kind, session_state, outcome, created_at,
                                     started_at, ended_at, last_activity_at, first_seen_at, last_changed_at, row_hash, raw_hash)
@@ -91,7 +91,7 @@ async fn at_the_borders_of_the_rule_for_ends_a_session_counts_as_its_column_says
             .unwrap();
         assert_eq!(seconds, Some(if at_eleven > 0.5 { 86_400 } else { 1_800 }), "{now}");
     }
-    // and the function for analysts says the same, long after
+    // and the function for analysts returns the same, long after
     let sql = "select trim_scale(sum(average))::text
                  from analytics.concurrency('2026-11-05 09:00Z', '2026-11-05 16:00Z', '1 hour', 'UTC', 'konvo-eu')";
     let hours: String = sqlx::query_scalar(sql).fetch_one(api.pool()).await.unwrap();

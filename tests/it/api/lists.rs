@@ -1,4 +1,4 @@
-//! Lists: pages without loss or repeat, filters, one of each thing.
+//! Lists: pages without loss or repeat, filters, single items.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Health: of the polling, of the process, of its database.
+//! Health of the polling, of the process and of its database.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The parts of a session: participants, transcript, summary, quality, timeline, and what is known of each.
+//! The artifacts of a session: participants, transcript, summary, quality, timeline, and the availability of each.
 
 use super::*;
 
@@ -68,7 +68,7 @@ async fn a_transcript_comes_in_the_form_that_is_accepted() {
     let answer = api.get("/v1/sessions/61/transcript").await;
     assert_eq!(texts(&answer, "speaker"), ["Ada", "Ben", "Ada"]);
     assert_eq!(answer["items"][1]["offset_seconds"], 61.5);
-    // by the presence the file names; as the only presence of Ben; one of two of Ada's
+    // by the presence that the file names; as the only presence of Ben; one of two of Ada's
     let presences: Vec<&Value> =
         answer["items"].as_array().unwrap().iter().map(|item| &item["participant_id"]).collect();
     assert_eq!(presences, [&json!(1), &json!(3), &Value::Null]);
@@ -100,7 +100,7 @@ async fn a_transcript_comes_in_the_form_that_is_accepted() {
     assert!(refused.text.contains("application/json, text/vtt, text/plain"), "{}", refused.text);
     let none = api.send("GET", "/v1/sessions/65/transcript", &[("accept", "text/vtt")]).await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
-    assert!(none.text.contains("the provider has it no longer"), "{}", none.text);
+    assert!(none.text.contains("the provider no longer has it"), "{}", none.text);
     let paged = api.send("GET", "/v1/sessions/61/transcript?limit=1", &[("accept", "text/vtt")]).await;
     assert_eq!(paged.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
@@ -162,7 +162,7 @@ async fn a_timeline_is_one_order() {
     assert_eq!(told(&answer), expected);
     assert_eq!(answer["items"][12]["is_derived"], true);
     assert_eq!(answer["items"][5]["name"], "Ada");
-    // the utterance nobody gives a time for
+    // the utterance without a time
     assert_eq!(answer["untimed_count"], 1);
     assert_eq!(answer["parts"]["messages"]["availability"], "available");
     let mut seen = Vec::new();

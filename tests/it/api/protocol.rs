@@ -1,4 +1,4 @@
-//! What every client relies on: problems, tags, compression, the description.
+//! The rules that every client relies on: problems, tags, compression, the description.
 
 use super::*;
 

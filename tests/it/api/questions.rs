@@ -1,4 +1,4 @@
-//! Questions about figures in full: bodies, conditions, comparison, sub-totals, the greatest groups, freshness.
+//! Metric queries in full: bodies, filters, comparison, sub-totals, top groups, freshness.
 
 use sqlx::Row;
 use tributary::query::metrics::statement::Statement;
@@ -109,7 +109,7 @@ async fn conditions_choose_sessions() {
         let api = &api;
         async move { api.get(&path).await["totals"]["sessions"]["value"].clone() }
     };
-    // chats: 31 to 35; 31, 33 and 35 by whatsapp, 32 by webchat, 34 by nobody knows what
+    // chats: 31 to 35; 31, 33 and 35 by whatsapp, 32 by webchat, 34 by an unknown channel
     assert_eq!(count("source=konvo-eu&channel=whatsapp").await, 3);
     assert_eq!(count("source=konvo-eu&channel_not=whatsapp").await, 2);
     assert_eq!(count("source=konvo-eu&missing=channel").await, 1);
@@ -145,7 +145,7 @@ async fn figures_are_compared_with_the_period_before() {
         json!({"start": "2026-11-17T00:00:00+01:00", "end": "2026-11-18T00:00:00+01:00", "status": "complete"})
     );
     assert_eq!(of("konvo")["values"]["sessions"], json!({"value": 4, "previous": 1, "change": 3, "change_ratio": 3}));
-    // nothing before: more by three, and by no ratio
+    // no value before: three more, and no ratio
     assert_eq!(
         of("konpro")["values"]["sessions"],
         json!({"value": 3, "previous": 0, "change": 3, "change_ratio": null})
@@ -154,7 +154,7 @@ async fn figures_are_compared_with_the_period_before() {
     assert_eq!((&rate["previous"], &rate["previous_reason"]), (&Value::Null, &json!("no_data")));
     assert_eq!(answer["totals"]["sessions"], json!({"value": 9, "previous": 1, "change": 8, "change_ratio": 8}));
     assert_eq!(answer["query"]["compare"]["previous_to"], "2026-11-18T00:00:00+01:00");
-    // a period against itself: nothing changed, whatever is asked
+    // a period compared with itself: nothing changes, for every query
     let same =
         api.get(&format!("{path}&granularity=hour&compare=custom&compare_from=2026-11-18&compare_to=2026-11-19")).await;
     for row in same["rows"].as_array().unwrap() {
@@ -164,7 +164,7 @@ async fn figures_are_compared_with_the_period_before() {
         }
     }
     assert_eq!(same["totals"]["resolution_rate"]["change_points"], 0);
-    // one unresolved against one resolved
+    // one unresolved compared with one resolved
     let rates = api
         .get(&format!(
             "{QUERY}?metrics=resolution_rate&source=konvo-eu&from=2026-11-18T13:15:00Z&to=2026-11-18T14:00:00Z&zone=UTC\
@@ -262,7 +262,7 @@ async fn the_greatest_groups_and_the_rest_make_up_the_whole() {
     );
     assert_eq!(answer["totals"]["sessions"], json!({"value": 5}));
     assert_eq!(answer["query"]["top"], json!({"dimension": "channel", "by": "sessions", "n": 1}));
-    // chats have no minutes; the others together have what they have
+    // chats have no minutes; the others together have the total
     let path = path.replace("resolution_rate", "minutes_consumed");
     let providers = api.get(&format!("{path}&dimensions=provider&top=1&{WELL}")).await;
     let rows = providers["rows"].as_array().unwrap();
@@ -287,7 +287,7 @@ async fn what_is_no_sum_is_read_by_itself_for_the_rest_and_for_sub_totals() {
     assert_eq!(peak("rtk-eu", "2026-11-16"), json!({"value": 4}));
     assert_eq!(peak("other", "2026-11-16"), json!({"value": 1}));
     assert_eq!(peak("other", "2026-11-17"), json!({"value": 0}));
-    // at 11:00 two have left as the one of the other account joins: four, and not five
+    // at 11:00 two have left as one of the other account joins: four, not five
     assert_eq!(answer["totals"]["peak_concurrent_participants"]["value"], 4);
     let subtotals = answer["subtotals"].as_array().unwrap();
     let of = |row: &Value| row["values"]["peak_concurrent_participants"]["value"].clone();
@@ -304,7 +304,7 @@ async fn whoever_must_not_act_on_old_data_is_told_to_wait() {
     // complete up to ten minutes ago
     let fresh = api.send("GET", &format!("{path}&source=konvo-eu&require_fresh=PT15M"), &[]).await;
     assert_eq!(fresh.status, StatusCode::OK);
-    // all of yesterday is proven, however late it is today
+    // all of yesterday is proven, at any time today
     let past = api.send("GET", &format!("{path}&source=konvo-eu&require_fresh=PT5M"), &[]).await;
     assert_eq!(past.status, StatusCode::OK);
     for question in [

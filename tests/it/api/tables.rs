@@ -1,4 +1,4 @@
-//! Lists and figures as CSV, NDJSON and Parquet.
+//! Lists and metric values as CSV, NDJSON and Parquet.
 
 use std::io::Read;
 
@@ -26,7 +26,7 @@ async fn figures_as_csv_to_the_letter() {
     assert_eq!(csv.header("data-complete-through"), "2026-11-18T23:00:00Z");
     assert!(csv.header("data-version").starts_with('d'));
     assert!(csv.header("vary").contains("accept"));
-    // each form has a tag of its own
+    // each format has its own tag
     let json = api.send("GET", &path, &[]).await;
     assert_ne!(json.header("etag"), csv.header("etag"));
     assert_eq!(json.header("data-version"), csv.header("data-version"));
@@ -60,7 +60,7 @@ async fn the_form_is_chosen_by_name_or_by_liking() {
     assert_eq!(fault["did_you_mean"][0], "csv");
 }
 
-/// With 2500 chats in June.
+/// Adds 2500 chats in June.
 async fn with_many_chats() -> Api {
     let api = Api::new().await;
     sqlx::raw_sql(
@@ -76,7 +76,7 @@ async fn with_many_chats() -> Api {
     api
 }
 
-/// The bytes of an answer, and how they are packed.
+/// Returns the bytes of a response, and their encoding.
 async fn bytes(api: &Api, path: &str, encoding: &str) -> (String, Vec<u8>) {
     let request = Request::builder().uri(path).header("accept-encoding", encoding).body(Body::empty()).unwrap();
     let response = api.router.clone().oneshot(request).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_whole_list_is_sent_page_by_page_and_formulas_are_only_text() {
     fields.sort();
     columns.sort();
     assert_eq!(fields, columns);
-    // with a limit: a page, and where to go on
+    // with a limit: a page, and the link to the next one
     let first = api.send("GET", &format!("/v1/sessions?{question}&format=ndjson&limit=2"), &[]).await;
     assert_eq!(first.text.lines().count(), 2);
     let next = first.header("link").trim_start_matches('<').split('>').next().unwrap().to_owned();

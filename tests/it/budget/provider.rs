@@ -1,4 +1,4 @@
-//! A provider that counts calls in windows, tells what is left, and refuses what is too much.
+//! A provider that counts calls in windows, states how many are left, and refuses the excess.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::response::Response;
 
-/// How it counts.
+/// The provider's rules.
 #[derive(Clone)]
 pub(super) struct Rules {
     /// Calls in a window.
     pub(super) quota: i64,
     pub(super) window: Duration,
-    /// Calls somebody else makes for each of ours.
+    /// Calls of other clients for each of ours.
     pub(super) customer_calls: i64,
-    /// The call that is refused whatever is left, by number.
+    /// Number of the call that is refused regardless of the calls left.
     pub(super) refuse_at: Option<usize>,
     pub(super) retry_after_seconds: u64,
-    /// What every call is answered with otherwise.
+    /// Status of all other calls.
     pub(super) status: u16,
 }
 
@@ -37,7 +37,7 @@ impl Default for Rules {
 #[derive(Default)]
 struct Counted {
     calls: Vec<Instant>,
-    /// What was left after each of our calls, the customer's not counted yet.
+    /// Calls left after each of our calls, without the customer's later ones.
     lefts: Vec<i64>,
     refusals: usize,
     refused_at: Option<Instant>,
@@ -78,13 +78,13 @@ impl Provider {
         self.counted.lock().unwrap().refusals
     }
 
-    /// When the scripted refusal came, and how long it asked to wait.
+    /// Returns when the scripted refusal was sent, and how long a wait it requested.
     pub(super) fn refused(&self) -> Option<(Instant, Duration)> {
         let at = self.counted.lock().unwrap().refused_at?;
         Some((at, Duration::from_secs(self.rules.retry_after_seconds)))
     }
 
-    /// Calls of each window since the first call.
+    /// Returns the calls of each window since the first call.
     pub(super) fn calls_by_window(&self) -> Vec<usize> {
         let calls = self.calls();
         let mut counts = Vec::new();

@@ -1,4 +1,4 @@
-//! The budget follows what the provider states, up to a ceiling set by hand, and back again.
+//! The budget follows the stated policy, up to a manual ceiling, and returns to the default.
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ use super::arithmetic::{headers, most_in_a_window, stated};
 use super::*;
 use crate::harness::World;
 
-/// Calls that are granted in `seconds` to somebody who asks every 20 ms, from the instant `from` on.
+/// Returns how many calls are granted in `seconds` from the instant `from` on, requested every 20 ms.
 fn granted(bucket: &mut Bucket, from: DateTime<Utc>, seconds: i64) -> usize {
     let first = (from - noon()).num_microseconds().unwrap();
     let ticks = (0..seconds * 50).map(|step| first + step * 20_000);
@@ -23,7 +23,7 @@ fn granted(bucket: &mut Bucket, from: DateTime<Utc>, seconds: i64) -> usize {
     ticks.filter(is_granted).count()
 }
 
-/// What is stated of the window itself, too.
+/// An observation that also states the calls left in the window.
 fn counted(quota: i64, left: i64, reset_seconds: i64, now: DateTime<Utc>) -> Observation {
     let policy = format!("\"default\";q={quota};w=300");
     let left = format!("\"default\";r={left};t={reset_seconds}");
@@ -41,7 +41,7 @@ fn p11_the_budget_rises_to_what_is_stated_and_falls_back_when_it_is_no_longer() 
     // four fifths of 3,500 in 300 s: 9.1 a second, 70 at once
     let risen = granted(&mut bucket, later(5), 60);
     assert!((590..=620).contains(&risen), "{risen}");
-    // stated for the last time: one of its windows later the default holds again
+    // stated for the last time: one of its windows later the default applies again
     bucket.observe(2, &stated(3_500, 300), later(65));
     let still = granted(&mut bucket, later(300), 60);
     assert!(still > 540, "{still}");
@@ -54,7 +54,7 @@ fn p11_a_ceiling_set_by_hand_stays_one() {
     let mut bucket = Bucket::new(192, 800);
     bucket.observe(1, &stated(3_500, 300), noon());
     assert!(granted(&mut bucket, noon(), 60) <= 192);
-    // and a stricter policy is obeyed all the same
+    // and a stricter policy applies all the same
     bucket.observe(2, &stated(60, 60), noon() + TimeDelta::seconds(700));
     assert!(granted(&mut bucket, noon() + TimeDelta::seconds(800), 60) <= 48);
 }
@@ -71,7 +71,7 @@ fn p11_of_two_limits_stated_in_turn_the_lower_one_holds() {
     }
     // 200 s of four fifths of 1,200 in 300 s
     assert!(calls <= 640 + 24, "{calls}");
-    // once the lower one is not stated for one of its windows, the higher one is believed
+    // once the lower one is not stated for one of its windows, the higher one applies
     bucket.observe(50, &counted(3_500, 100_000, 300, at(600)), at(600));
     let risen = granted(&mut bucket, at(600), 60);
     assert!(risen > 540, "{risen}");
@@ -86,7 +86,7 @@ fn p11_a_limit_that_falls_holds_over_the_window_that_saw_the_higher_one() {
         let tick = step * 20_000;
         let now = noon() + TimeDelta::microseconds(tick);
         if step == 15_000 {
-            // 300 s at the old pace, then less, and nothing says what is left
+            // 300 s at the old pace, then less, and no calls left are stated
             bucket.observe(2, &stated(1_200, 300), now);
         } else if step % 5_000 == 0 {
             let quota = if step < 15_000 { 3_500 } else { 1_200 };
@@ -99,7 +99,7 @@ fn p11_a_limit_that_falls_holds_over_the_window_that_saw_the_higher_one() {
     let fell_at = 15_000 * 20_000;
     let end = ticks.partition_point(|tick| *tick < fell_at);
     assert!(end > 2_600, "{end}: the old pace was used");
-    // whatever window holds a call after the fall, it holds no more than the new limit
+    // every window that contains a call after the change has at most the new limit
     let first_after = ticks[end];
     let from = ticks.partition_point(|tick| *tick <= first_after - 300_000_000);
     let most = most_in_a_window(&ticks[from..], 300_000_000);

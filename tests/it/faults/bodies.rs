@@ -1,4 +1,4 @@
-//! F18, F19, F27 and F31–F36: answers whose form is not the documented one.
+//! F18, F19, F27 and F31–F36: responses whose form is not the documented one.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ async fn f19_a_part_of_the_content_is_not_the_content() {
     row(&[Hit::new(part).at_request(2).forever()], CONTRACT).await;
 }
 
-/// The record whose text is changed, and the text: it stands once in the list.
+/// The record whose text is changed, and the text: it occurs once in the list.
 fn mark(platform: Platform) -> (&'static str, &'static str) {
     match platform {
         Platform::Konpro => ("konpro-00030\"", "anna"),
@@ -50,7 +50,7 @@ fn mark(platform: Platform) -> (&'static str, &'static str) {
     }
 }
 
-/// The list with `new` in the place of the marked record's text.
+/// Returns the list with `new` in place of the marked record's text.
 fn scarred(platform: Platform, list: &str, new: &[u8]) -> Vec<u8> {
     let (record, text) = mark(platform);
     let Some(start) = list.find(record) else { return list.as_bytes().to_vec() };
@@ -58,8 +58,8 @@ fn scarred(platform: Platform, list: &str, new: &[u8]) -> Vec<u8> {
     [&list.as_bytes()[..at], new, &list.as_bytes()[at + text.len()..]].concat()
 }
 
-/// In every list one record's text is `new`, byte by byte. All records are kept, this one too, with `kept` for
-/// its text; and nothing of it is hidden.
+/// In every list one record's text is `new`, byte by byte. All records are stored, also this one, with `kept` as
+/// its text; and no part of it is hidden.
 async fn text_survives(new: &'static [u8], kept: &str) {
     let rig = Rig::new().await;
     for (platform, wire) in &rig.wires {
@@ -87,7 +87,7 @@ async fn f27_a_byte_that_is_no_utf_8_costs_nothing_but_itself() {
 
 #[tokio::test]
 async fn f31_control_characters_in_a_text_cost_nothing() {
-    // a bare line break or tab is not allowed in JSON, and often written
+    // a bare line break or tab is not allowed in JSON, but common
     text_survives(b"a\tb\nc", "a\tb\nc").await;
 }
 
@@ -96,7 +96,7 @@ async fn f31_an_escape_that_is_none_costs_nothing() {
     text_survives(br"a\xb", r"a\xb").await;
 }
 
-/// The list with the number of the marked record, found after `name`, replaced.
+/// Returns the list with the number of the marked record, found after `name`, replaced.
 fn with_number(platform: Platform, list: &str, new: &str) -> String {
     let name = match platform {
         Platform::Konpro => "\"duration\":",
@@ -111,7 +111,7 @@ fn with_number(platform: Platform, list: &str, new: &str) -> String {
 
 #[tokio::test]
 async fn f31_a_number_that_json_does_not_know_costs_nothing_but_itself() {
-    // written by hand: what it means, if it can mean one thing only
+    // written by hand: the meaning, where there is only one
     let numbers = [("NaN", None), ("-Infinity", None), ("undefined", None), ("+1", Some("1")), (".5", Some("0.5"))];
     let rig = Rig::new().await;
     for (new, meaning) in numbers {
@@ -119,7 +119,7 @@ async fn f31_a_number_that_json_does_not_know_costs_nothing_but_itself() {
             let platform = *platform;
             wire.script(vec![Hit::body(move |list| with_number(platform, &list, new).into_bytes()).forever()]);
         }
-        // the same range again: what changed is one record, or in chats the way they came by
+        // the same range again: one record has changed, of chats its channel
         sqlx::query("delete from ingest.windows").execute(&rig.world.db.pool).await.expect("nothing is proven");
         for line in rig.poll().await {
             assert!(line.is_complete() && line.rejected == 0, "{new}: {line:?}");
@@ -151,7 +151,7 @@ async fn f32_white_space_around_the_answer_costs_nothing() {
 
 #[tokio::test]
 async fn f33_a_list_that_comes_twice_is_never_taken_for_an_empty_one() {
-    // the last of two keys counts: here it hides the records, and the total tells
+    // the last of two equal keys counts: here it hides the records, and the total reveals this
     let rig = Rig::new().await;
     for (platform, wire) in &rig.wires {
         let (key, at_end) = match platform {
@@ -190,7 +190,7 @@ async fn f35_a_list_that_is_no_list_is_no_empty_one() {
         })
     };
     rows_of_calls(["{}", "\"none\"", "0", "true"].map(changed), CONTRACT, 2).await;
-    // a page that is `null` may be the one after the end: the list is read again, and then its first page is none
+    // a page that is `null` may be the one after the end: the list is read again, and then its first page is null
     rows_of_calls([changed("null")], CONTRACT, 3).await;
 }
 

@@ -1,4 +1,4 @@
-//! F14: what compression may hide.
+//! F14: faults hidden by compression.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
     encoder.finish().expect("packed")
 }
 
-/// The second page is sent as `pack` makes it, with the header of gzip.
+/// Sends the second page as `pack` makes it, with the header of gzip.
 fn packed(pack: impl Fn(&Good) -> Vec<u8> + Send + Sync + 'static) -> Hit {
     Hit::new(move |good| {
         let body = pack(good);
@@ -33,7 +33,7 @@ async fn f14_gzip_that_is_cut() {
         whole[..whole.len() / 2].to_vec()
     };
     row(&[packed(cut)], Then::Recovers).await;
-    // only the check value at the end is missing
+    // only the checksum at the end is missing
     let unchecked = |good: &Good| {
         let whole = gzip(&good.body);
         whole[..whole.len() - 8].to_vec()
@@ -65,7 +65,7 @@ async fn f14_gzip_that_does_not_say_so() {
 
 #[tokio::test]
 async fn f14_gzip_in_two_members_is_no_shorter_list() {
-    // the decoder stops after the first member: the answer is refused, and no record is taken for missing
+    // the decoder stops after the first member: the response is refused, and no record counts as missing
     let two = |good: &Good| {
         let (first, second) = good.body.split_at(good.body.len() / 2);
         [gzip(first), gzip(second)].concat()

@@ -1,4 +1,4 @@
-//! F15, F16 and F79: whatever is sent, only so much is taken.
+//! F15, F16 and F79: a poller reads a bounded amount of any response.
 
 use std::io::Write;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use super::{Rig, TOO_LARGE, Then};
 use crate::harness::wire::{Good, Hit, Step};
 use crate::memory::{BOUND_KIB, poll_measured};
 
-/// A body may be so large in these rows.
+/// The largest body in these rows.
 const CAP: &str = "max_body_bytes = 1048576";
 
-/// White space, which JSON allows, packed a thousandfold.
+/// White space, which JSON allows, compressed a thousandfold.
 fn bomb() -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let blank = vec![b' '; 1 << 20];
@@ -26,7 +26,7 @@ async fn is_too_large(hit: Hit) -> Rig {
     rig.world.set_http(CAP);
     rig.script(&[hit.at_request(2).forever()]);
     rig.meets(TOO_LARGE).await;
-    // its window is cut until that is no use any more
+    // the window is split until splitting does not help any more
     let calls = rig.calls();
     assert!(calls.iter().all(|calls| (3..=40).contains(calls)), "it is not asked for without end: {calls:?}");
     rig
@@ -43,7 +43,7 @@ async fn f15_a_small_gzip_does_not_become_a_large_one() {
     is_too_large(hit).await.heals().await;
 }
 
-/// Waits until the caller hung up on each wire, and tells how much it took.
+/// Waits until the caller has closed each wire, and returns how much it read.
 async fn taken(rig: &Rig) -> Vec<usize> {
     let mut taken = Vec::new();
     for (platform, wire) in &rig.wires {
@@ -58,7 +58,7 @@ async fn taken(rig: &Rig) -> Vec<usize> {
     taken
 }
 
-/// What the two ends of a loopback connection may hold besides what was read.
+/// The most bytes that the two ends of a loopback connection may buffer beyond those read.
 const IN_THE_SOCKETS: usize = 16 << 20;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! F06–F13, F17 and F21–F25: the way to the provider, and its moods.
+//! F06–F13, F17 and F21–F25: faults of the network.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -47,7 +47,7 @@ async fn f08_a_provider_that_takes_no_connection() {
     for (_, wire) in &rig.wires {
         wire.shut();
     }
-    // the door may be closing while the first request knocks
+    // the listener may still be closing when the first request arrives
     tokio::time::sleep(Duration::from_millis(50)).await;
     rig.meets(TRANSIENT).await;
     assert_eq!(rig.calls(), [0; 3]);
@@ -62,7 +62,7 @@ async fn f08_a_provider_that_takes_no_second_connection() {
 #[tokio::test]
 async fn f08_a_name_that_cannot_be_found() {
     let mut world = World::new().await;
-    // no name may have so long a part: it is refused here, before anybody is asked
+    // no name may have so long a part: it is refused here, before any call
     world.poll_elsewhere("konvo", &format!("https://{}.test", "a".repeat(64)));
     let line = world.poll_one().await;
     assert_eq!((line.result, line.complete_through.as_deref()), ("failed", None), "{line:?}");
@@ -133,7 +133,7 @@ async fn f12_a_close_delimited_body_that_is_whole_is_taken() {
     rig.heals().await;
 }
 
-/// The body in chunks of 700 bytes, up to the fraction `part` of it.
+/// Returns the body in chunks of 700 bytes, up to the fraction `part` of it.
 fn chunks(good: &Good, part: usize, of: usize) -> Vec<u8> {
     let mut sent = good.with(good.status, "transfer-encoding: chunked\r\n", b"");
     for chunk in good.body[..good.body.len() * part / of].chunks(700) {
@@ -148,7 +148,7 @@ fn chunks(good: &Good, part: usize, of: usize) -> Vec<u8> {
 async fn f13_chunks_without_a_last_one() {
     let cut = |good: &Good| vec![Step::Send(chunks(good, 1, 2)), Step::Close];
     row(&[Hit::new(cut).at_request(2)], Then::Recovers).await;
-    // all the bytes are there, but nobody said that they are all
+    // all the bytes are there, but the end of the body is not marked
     let unsaid = |good: &Good| vec![Step::Send(chunks(good, 1, 1)), Step::Close];
     row(&[Hit::new(unsaid).at_request(2).forever()], TRANSIENT).await;
 }
@@ -185,11 +185,11 @@ async fn f17_a_provider_that_says_nothing() {
     ends_in_time(Hit::new(|_| vec![Step::Silence])).await;
 }
 
-/// The second page never ends. The run does, and hangs up.
+/// The second page never ends. The run does, and closes the connection.
 async fn ends_in_time(hit: Hit) {
     let mut rig = Rig::new().await;
     rig.world.set_http("read_timeout_ms = 2000\ntotal_timeout_ms = 700");
-    // the first page has more time: only one that never ends is too slow on any machine
+    // the first page has more time: only a page that never ends is too slow on any machine
     rig.script(&[hit.at_request(1).forever()]);
     rig.meets(TRANSIENT).await;
     assert_eq!(rig.calls(), [4; 3]);
@@ -260,12 +260,12 @@ async fn f23_a_304_that_nobody_asked_for() {
 
 #[tokio::test]
 async fn f24_a_connection_that_is_closed_between_requests() {
-    // after each answer, without a word; the next request may be on its way
+    // after each response, without notice; the next request may be in flight
     let mut rig = Rig::new().await;
     rig.script(&[Hit::new(|good| vec![Step::Send(good.whole()), Step::Close]).forever()]);
     rig.meets(Then::Recovers).await;
     rig.heals().await;
-    // after the request was taken, unanswered
+    // after the request was received, without a response
     row(&[Hit::new(|_| vec![Step::Close]).at_request(2)], Then::Recovers).await;
 }
 
@@ -281,12 +281,12 @@ async fn f25_a_proxys_502_in_html() {
     row(&[Hit::answer(502, "content-type: text/html\r\n", html).at_request(2).times(2)], Then::Recovers).await;
 }
 
-/// The habits are the usual ones: the rig itself must not be what the rows find.
+/// The usual configuration: the rows must not detect faults of the rig itself.
 #[tokio::test]
 async fn f00_an_undisturbed_rig_is_complete_and_keeps_connections() {
     let mut rig = Rig::new().await;
     rig.meets(Then::Recovers).await;
-    // on a busy machine a connection may not be back in its pool yet when the next request sets out
+    // on a busy machine a connection may not be back in its pool when the next request is sent
     let connections: usize = rig.wires.iter().map(|(_, wire)| wire.connections()).sum();
     let requests: usize = rig.wires.iter().map(|(_, wire)| wire.seen().len()).sum();
     assert!(connections < requests, "{connections} connections for {requests} requests");

@@ -1,4 +1,4 @@
-//! F20: wherever an answer points, the key does not go there.
+//! F20: the key is never sent to the target of a redirect.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn f20_a_redirect_to_another_host() {
     let elsewhere = Wire::before(simulator(platform, plain_feed(platform, 1), super::uncounted(), clock).await).await;
     leads_nowhere(&format!("http://{}/v1/streaming/sessions", elsewhere.address)).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!((elsewhere.connections(), elsewhere.seen().len()), (0, 0), "nobody came there");
+    assert_eq!((elsewhere.connections(), elsewhere.seen().len()), (0, 0), "no call went there");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
-//! F26, F28–F30, F33–F35 and F37–F40: records that hold anything.
+//! F26, F28–F30, F33–F35 and F37–F40: records with arbitrary values.
 //!
-//! Each row puts its records among plain ones, at all three providers. The plain ones must all come, the odd
-//! ones as far as they can be read; what cannot be read is kept and counted.
+//! Each row puts its records among plain ones, at all three providers. All plain ones must be stored, the odd
+//! ones as far as they can be read; unreadable ones are stored as rejects and counted.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -17,7 +17,7 @@ use crate::harness::{noon, plain_feed, records};
 /// Plain records of each provider.
 const PLAIN: usize = 30;
 
-/// When the odd records were created: in the middle of the plain ones.
+/// Creation time of the odd records: in the middle of the plain ones.
 fn created_at() -> DateTime<Utc> {
     noon() - TimeDelta::minutes(70)
 }
@@ -27,13 +27,13 @@ fn odd(platform: Platform, id: &str) -> FixedRecord {
     records::record(platform, id, created_at())
 }
 
-/// The record with `old`, which must be there, replaced in its JSON.
+/// Returns the record with `old`, which must be there, replaced in its JSON.
 pub(super) fn with(record: FixedRecord, old: &str, new: &str) -> FixedRecord {
     assert!(record.json.contains(old), "there is no {old} in {}", record.json);
     FixedRecord { json: record.json.replace(old, new), ..record }
 }
 
-/// The text that is free in a record, with its quotes.
+/// The free text of a record, with its quotes.
 pub(super) fn text(platform: Platform) -> &'static str {
     match platform {
         Platform::Konpro => "\"anna\"",
@@ -46,8 +46,8 @@ fn id_name(platform: Platform) -> &'static str {
     if platform == Platform::Konpro { "\"session_id\"" } else { "\"id\"" }
 }
 
-/// Polls plain records and `odd` ones twice: so many of the latter are kept as sessions by each provider and so
-/// many as rejects, the second poll writes nothing, and no key is told.
+/// Polls plain records and `odd` ones twice: each provider stores so many of the latter as sessions and so many as
+/// rejects, the second poll writes nothing, and no key is revealed.
 async fn keep(odd: impl Fn(Platform) -> Vec<FixedRecord>, sessions: usize, rejects: i64) -> Rig {
     let rig = Rig::of(|platform| {
         let feed: Arc<FixedFeed> = plain_feed(platform, PLAIN);
@@ -72,7 +72,7 @@ async fn keep(odd: impl Fn(Platform) -> Vec<FixedRecord>, sessions: usize, rejec
     rig
 }
 
-/// What stands in the free text of the odd records, by provider.
+/// Returns the free texts of the odd records, by provider.
 async fn texts(rig: &Rig) -> Vec<String> {
     let sql = "select avatar_id from core.konpro_sessions where avatar_id <> 'anna'
                union all select body from core.messages where body not in ('Hello there', 'How can I help?')
@@ -80,7 +80,7 @@ async fn texts(rig: &Rig) -> Vec<String> {
     sqlx::query_scalar(sql).fetch_all(&rig.world.db.pool).await.expect("the texts")
 }
 
-/// One record with this text, a JSON literal: it is stored as `kept`.
+/// One record with this text, a JSON literal, is stored as `kept`.
 async fn text_is_kept(json: &str, kept: &str) {
     let rig = keep(|platform| vec![with(odd(platform, "odd"), text(platform), json)], 1, 0).await;
     assert_eq!(texts(&rig).await, [kept; 3]);
@@ -101,7 +101,7 @@ async fn f28_half_a_surrogate_pair_in_a_text() {
 
 #[tokio::test]
 async fn f28_half_a_surrogate_pair_in_a_name() {
-    // of such a record nothing can be read: it is a reject, and no page is lost over it
+    // nothing of such a record can be read: it is a reject, and the page is not lost
     let named = |platform| {
         let record = odd(platform, "odd");
         vec![FixedRecord { json: record.json.replacen('{', r#"{"\ud800":1,"#, 1), ..record }]
@@ -114,7 +114,7 @@ async fn f28_a_whole_surrogate_pair() {
     text_is_kept(r#""a\ud83d\ude00b""#, "a😀b").await;
 }
 
-/// Minutes of meetings by the letters they come in.
+/// Asserts the minutes of meetings by their spellings.
 async fn minutes_are(numbers: &[(&str, Option<&str>)]) {
     let feed = |platform| {
         let records = numbers.iter().enumerate().map(|(index, (json, _))| {
@@ -264,10 +264,10 @@ async fn f35_words_and_fields_nobody_knows_and_known_ones_that_are_gone() {
     assert_eq!(rig.world.text(told).await.as_deref(), Some("HIBERNATING, hibernating"), "to the letter");
 }
 
-/// The instant most of these name.
+/// The instant that most of these name.
 const USUAL: Option<&str> = Some("2026-03-10 10:00:00");
 
-/// Instants as they come, and what they mean; `None`: the record is kept as a reject.
+/// Instants as received, and their meanings; `None`: the record becomes a reject.
 const INSTANTS: [(&str, Option<&str>); 71] = [
     (r#""2026-03-10T10:00:00Z""#, USUAL),
     (r#""2026-03-10t10:00:00z""#, USUAL),
@@ -344,7 +344,7 @@ const INSTANTS: [(&str, Option<&str>); 71] = [
 
 #[tokio::test]
 async fn f37_instants_in_every_form() {
-    // in two polls, since a run that rejects more than ten records is not complete
+    // in two polls, because a run that rejects more than ten records is not complete
     instants_are(|index| index % 2 == 0).await;
     instants_are(|index| index % 2 == 1).await;
 }
@@ -456,7 +456,7 @@ async fn f40_texts_that_mean_something_elsewhere() {
 
 #[tokio::test]
 async fn f40_a_text_of_a_megabyte() {
-    // words that are all different, so that nothing gets small by packing
+    // all words are different, so that compression does not help
     let mut long = String::new();
     for number in 0_u64.. {
         if long.len() > 1_500_000 {

@@ -1,4 +1,4 @@
-//! F01–F05 and F07: how long a refused caller waits, however he is told.
+//! F01–F05 and F07: the wait of a refused caller, for every form of stating it.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,7 +11,7 @@ use super::{RATE_LIMITED, Rig, uncounted};
 use crate::harness::noon;
 use crate::harness::wire::{Hit, Step};
 
-/// What is waited for where nothing usable is said, seconds.
+/// The wait where no usable value is stated, seconds.
 fn unstated(platform: Platform) -> i64 {
     if platform == Platform::Realtimekit { 300 } else { 60 }
 }
@@ -20,8 +20,8 @@ fn http_date(at: DateTime<Utc>) -> String {
     httpdate::fmt_http_date(SystemTime::from(at))
 }
 
-/// The second page is refused with `status` and these headers. No call is made a second too early, by
-/// whichever process; one is made when the wait is over.
+/// The second page is refused with `status` and these headers. No process makes a call a second too early;
+/// one is made when the wait is over.
 async fn is_waited_for(status: u16, headers: &[(&str, String)], wait_seconds: impl Fn(Platform) -> i64) {
     let rig = Rig::new().await;
     is_waited_for_by(rig, status, headers, wait_seconds).await;
@@ -117,7 +117,7 @@ async fn f04_a_check_that_is_refused_at_once_says_so_and_does_not_wait() {
     assert_eq!(lines.len(), 5, "the database, its time zones and three sources: {lines:?}");
     for line in &lines[2..] {
         assert!(!line.is_well && line.finding.contains("status 429"), "{line:?}");
-        assert!(line.finding.contains("goes on by itself"), "it says what to do: {line:?}");
+        assert!(line.finding.contains("continues automatically"), "it says what to do: {line:?}");
     }
     assert_eq!(rig.calls(), [1; 3]);
 }
@@ -153,7 +153,7 @@ async fn f05_a_reset_in_a_header_of_its_own_is_read_in_all_three_ways() {
 
 #[tokio::test]
 async fn f05_the_longer_of_two_words_holds_where_retry_after_is_one() {
-    // a gateway's own patience and the window of the service behind it
+    // a gateway's own retry time and the window of the service behind it
     let both = [("retry-after", "30".to_owned()), ("ratelimit", "\"default\";r=0;t=120".to_owned())];
     is_waited_for(429, &both, |_| 120).await;
 }

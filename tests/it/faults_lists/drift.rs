@@ -13,7 +13,7 @@ use crate::harness::{World, noon, plain_feed, records};
 
 over_all_providers!(f35_a_field_that_is_gone_empties_no_figure_and_is_reported);
 
-/// The field whose absence is tried, as it stands in a record, and what replaces it.
+/// The field that is left out, as written in a record, and its replacement.
 fn field(platform: Platform) -> (&'static str, &'static str, &'static str) {
     match platform {
         Platform::Konpro => ("/duration", r#""duration":90,"#, ""),
@@ -22,7 +22,7 @@ fn field(platform: Platform) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-/// What a figure is made of: KonPro 80 × 1.5 minutes, RealtimeKit 80 × 3, Konvo 80 resolved chats.
+/// Returns the metric value: KonPro 80 × 1.5 minutes, RealtimeKit 80 × 3, Konvo 80 resolved chats.
 async fn figure(world: &World) -> Option<String> {
     let sql = "select concat_ws(' ', trim_scale(sum(provider_minutes)), count(*) filter (where outcome = 'resolved'),
                                 count(*) filter (where session_state = 'ended'), count(duration_seconds),
@@ -84,11 +84,11 @@ async fn f35_a_field_that_is_gone_empties_no_figure_and_is_reported(platform: Pl
     let poller = &health["items"][0];
     assert_eq!((&poller["state"], &poller["last_error"]["class"]), (&"incomplete".into(), &"schema_drift".into()));
     assert!(poller["last_error"]["detail"].as_str().is_some_and(|detail| detail.contains(path)), "{poller:#}");
-    // it stays so while no record has the field, also where nothing new comes
+    // this lasts while no record has the field, even without new records
     world.clock.set(noon() + TimeDelta::minutes(35));
     assert!(is_drift(&world.poll_one().await, path));
     assert_eq!(world.number(kept).await, 80);
-    // once the field is back, what was first seen without it is read again
+    // once the field is back, the records first seen without it are read again
     for record in plain.into_iter().chain(young(platform)) {
         assert!(feed.replace(record));
     }
@@ -104,7 +104,7 @@ async fn f35_a_field_that_is_gone_empties_no_figure_and_is_reported(platform: Pl
     assert_eq!(world.number("select count(*) from ingest.field_presence where missing_since is not null").await, 0);
 }
 
-/// Sessions that were first seen without the field lie further back than a list is read again.
+/// Sessions that were first seen without the field are older than the range that a list reads again.
 #[tokio::test]
 async fn f35_what_was_first_seen_hours_ago_is_read_again_too() {
     let platform = Platform::Realtimekit;
@@ -130,7 +130,7 @@ async fn f35_what_was_first_seen_hours_ago_is_read_again_too() {
     );
 }
 
-/// An operator says that the field is gone for good.
+/// An operator states that the field is gone for good.
 #[tokio::test]
 async fn f35_a_field_that_is_gone_for_good_can_be_named() {
     let platform = Platform::Realtimekit;

@@ -1,13 +1,12 @@
-//! Everything that is stored about sessions, in a form that can be compared between databases.
+//! All stored data about sessions, in a form that can be compared between databases.
 //!
-//! Our own numbers of things and the times at which we wrote are left out: they differ from one reading to the next,
-//! though the provider said the same.
+//! Surrogate numbers and write times are left out: they differ between readings of the same data.
 
 use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, PgPool};
 
-/// Columns that are ours alone: surrogate numbers, times of writing, and what a later sweep decides.
+/// Columns that the provider does not determine: surrogate numbers, write times, and later decisions of the service.
 const OURS: [&str; 9] = [
     "source_id",
     "session_id",
@@ -20,7 +19,7 @@ const OURS: [&str; 9] = [
     "fetched_at",
 ];
 
-/// By table and session, the rows of the source called `slug`, as JSON.
+/// Returns the rows of the source `slug` as JSON, by table and session.
 pub(crate) async fn of_source(pool: &PgPool, slug: &str) -> BTreeMap<(String, String), Vec<String>> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select table_name::text from information_schema.columns

@@ -1,4 +1,4 @@
-//! How a list ends: a provider that counts wrongly or not at all, and what it answers after the end.
+//! The end of a list: wrong or missing counts, and responses after the end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ over_all_providers!(
     f51_readings_that_hold_other_records_prove_nothing,
 );
 
-/// What is said to be the count.
+/// The stated count.
 #[derive(Debug, Clone, Copy)]
 enum Count {
     Right,
@@ -32,11 +32,11 @@ enum Count {
     OfPage,
     /// The rows up to this page.
     SoFar,
-    /// The right one, up to this.
+    /// The right count, up to this limit.
     UpTo(usize),
 }
 
-/// What is answered to a page after the end.
+/// The response to a page after the end.
 #[derive(Debug, Clone, Copy)]
 enum PastEnd {
     Empty,
@@ -54,9 +54,9 @@ struct Canned {
     count: Count,
     past_end: PastEnd,
     base: usize,
-    /// Pages are cut to this in silence.
+    /// Pages are cut to this size silently.
     largest_page: usize,
-    /// No more records of one list are shown.
+    /// At most this many records of one list are shown.
     reachable: usize,
 }
 
@@ -107,7 +107,7 @@ impl Canned {
             (None, PastEnd::Refused(code)) => return status(code, r#"{"message":"no such page"}"#),
             (None, PastEnd::Null) => return json(self.envelope("null", None, 0)),
             (None, PastEnd::Empty) => &[],
-            // a number below the first is taken for the first
+            // a number below the first is treated as the first
             (None, _) if index.is_none() => pages.first().copied().unwrap_or_default(),
             (None, PastEnd::LastPage) => pages.last().copied().unwrap_or_default(),
             (None, PastEnd::FirstPage) => pages.first().copied().unwrap_or_default(),
@@ -140,7 +140,7 @@ async fn stored(world: &World) -> i64 {
     world.number("select count(*) from core.sessions").await
 }
 
-/// A world that polls this provider by pages of `page_size`.
+/// Creates a world that polls this provider by pages of `page_size`.
 async fn polled(canned: &Canned, page_size: usize) -> (World, Server) {
     let canned = canned.clone();
     let settings = format!("page_size = {page_size}\nhistory_from = \"2026-03-09T00:00:00Z\"");
@@ -151,7 +151,7 @@ async fn polled(canned: &Canned, page_size: usize) -> (World, Server) {
     (world, server)
 }
 
-/// Everything is stored and proven by one poll, and the next one finds nothing new.
+/// Asserts that one poll stores and proves everything, and the next one finds nothing new.
 async fn is_read_to_its_end(canned: &Canned, page_size: usize) {
     let what = format!(
         "{:?}, then {:?}, {} records from page {}",
@@ -171,7 +171,7 @@ async fn is_read_to_its_end(canned: &Canned, page_size: usize) {
     assert!(line.is_complete() && line.inserted == 0, "{what}: {line:?}");
 }
 
-/// The numbers a first page may have.
+/// The possible numbers of a first page.
 fn bases(platform: Platform) -> &'static [usize] {
     if platform == Platform::Konpro { &[1] } else { &[0, 1] }
 }
@@ -183,7 +183,7 @@ async fn f45_a_count_that_is_the_size_of_a_page_ends_nothing(platform: Platform)
     is_read_to_its_end(&of(40, PastEnd::Empty), 20).await;
     is_read_to_its_end(&of(45, PastEnd::Refused(404)), 20).await;
     is_read_to_its_end(&of(40, PastEnd::LastPage), 20).await;
-    // the provider may cut pages in silence
+    // the provider may cut pages silently
     is_read_to_its_end(&Canned { largest_page: 10, ..of(45, PastEnd::Empty) }, 20).await;
 }
 
@@ -227,7 +227,7 @@ async fn f51_a_refusal_of_the_first_page_is_an_error(platform: Platform) {
 }
 
 async fn f51_a_refusal_below_the_count_proves_nothing(platform: Platform) {
-    // all in one minute, so that no cut can part them
+    // all in one minute, so that no split can separate them
     let at = noon() - TimeDelta::minutes(20);
     let record = |n: usize| (at, records::record(platform, &format!("end-{n:05}"), at).json);
     let canned = Canned {
@@ -276,7 +276,7 @@ async fn f51_no_list_after_the_end_is_an_end(platform: Platform) {
     assert!(line.result == "failed" && line.detail.unwrap_or_default().starts_with("contract_error"));
 }
 
-/// Each reading leaves out another record: they hold as many, and not the same.
+/// Each reading leaves out another record: the number of records is the same, the records are not.
 async fn f51_readings_that_hold_other_records_prove_nothing(platform: Platform) {
     let canned = Canned { past_end: PastEnd::Refused(404), ..Canned::of(platform, 61) };
     let settings = "page_size = 20\nhistory_from = \"2026-03-09T00:00:00Z\"";
@@ -296,11 +296,11 @@ async fn f51_readings_that_hold_other_records_prove_nothing(platform: Platform) 
     world.poll_elsewhere(platform.as_str(), &server.url);
     let line = world.poll_one().await;
     assert_eq!(line.result, "incomplete", "{line:?}");
-    assert!(line.detail.unwrap_or_default().contains("no second reading held the same records"));
+    assert!(line.detail.unwrap_or_default().contains("no second reading returned the same records"));
     assert!(readings.load(Ordering::Relaxed) >= 3);
 }
 
-/// Konvo's first page has no number; page 1 is asked for to compare it.
+/// Konvo's first page has no number; page 1 is fetched to compare it.
 fn call_is_probe(platform: Platform, call: &Call) -> bool {
     platform == Platform::Konvo && call.query("page").is_some()
 }

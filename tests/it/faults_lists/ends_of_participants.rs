@@ -1,11 +1,11 @@
-//! How the list of one session's participants ends: by the rule for lists of sessions.
+//! The end of the list of a session's participants, by the rule for lists of sessions.
 
 use tributary::demo::simulator::Platform;
 
 use crate::harness::{World, noon, records};
 use crate::providers::server::{Call, Reply, Server, json, status};
 
-/// What follows the pages of participants.
+/// The response after the pages of participants.
 #[derive(Debug, Clone, Copy)]
 enum PastEnd {
     Empty,

@@ -1,4 +1,4 @@
-//! What fails on our side is never reported as the provider's fault.
+//! Faults on our side are never reported as the provider's.
 
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::quirks::Quirks;

@@ -1,4 +1,4 @@
-//! What goes wrong on our side: locks of others, an adapter that panics, logs nobody reads.
+//! Faults on our side: locks of others, an adapter that panics, unread logs.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -65,7 +65,7 @@ async fn f77_an_analyst_who_reads_for_hours_and_a_start_beside_him_hold_no_poll_
     provider.script(vec![Fault::new(Effect::Delay(Duration::from_millis(100))).forever()]);
     world.clock.set(noon() + TimeDelta::minutes(1));
     let (line, ()) = tokio::join!(world.poll_one(), async {
-        // another instance starts, and brings the schema up to date
+        // another instance starts and migrates the schema
         tributary::db::migrate(&world.app().pool(Purpose::Poll).await.expect("a pool")).await.expect("it is current");
     });
     assert!(line.is_complete() && line.updated == 1, "{line:?}");
@@ -127,14 +127,14 @@ async fn f78_a_panic_in_one_adapter_costs_no_other_and_is_told() {
     let runs = "select count(*) from ingest.runs r join core.sources using (source_id)
                  where provider = 'konvo' and verdict = 'complete'";
     let started = Instant::now();
-    // the healthy source goes on from tick to tick
+    // the healthy source continues from tick to tick
     while world.number(runs).await < 2 {
         world.clock.set(noon() + TimeDelta::from_std(started.elapsed()).expect("seconds"));
         assert!(started.elapsed() < Duration::from_secs(30), "the other source stands still");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(world.number("select count(*) from core.sessions").await, 3);
-    // the lease of the run that crashed ends by itself; the test does not wait for that
+    // the lease of the run that crashed expires; the test does not wait for that
     let crashed = "select count(*) from ingest.runs where error_class = 'crashed' and reason is not null";
     while world.number(crashed).await == 0 {
         assert!(started.elapsed() < Duration::from_mins(1), "the crash is not in the journal");
@@ -150,7 +150,7 @@ async fn f78_a_panic_in_one_adapter_costs_no_other_and_is_told() {
     tokio::time::timeout(Duration::from_secs(20), tracker.wait()).await.expect("all workers end");
 }
 
-/// A service whose log nobody reads. The pipe holds 64 KiB; a line a call fills it soon.
+/// A service whose log is not read. The pipe holds 64 KiB; one line a call fills it soon.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f82_a_log_that_nobody_reads_stops_neither_polls_nor_answers() {
     let mut world = World::new().await.with_settings("schedule = \"* * * * * *\"");
@@ -193,7 +193,7 @@ async fn f82_a_log_that_nobody_reads_stops_neither_polls_nor_answers() {
     }
     let goes_on = provider.requests().len() > calls;
     let second = answered(5).await;
-    // somebody reads again, and lines come whole
+    // the log is read again, and its lines are whole
     let mut log = child.stderr.take().expect("its log");
     let reading = std::thread::spawn(move || {
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! A service that may open no further file blames itself, not the provider.
+//! A service that may open no further file reports this as its own fault, not the provider's.
 
 #![cfg(target_os = "linux")]
 
@@ -14,8 +14,8 @@ use crate::harness::{World, plain_feed};
 
 const BLAME: &str = "The provider or the network failed";
 
-/// A service that polls already, so that it has its database, and then may open no file more. The provider cuts an answer
-/// off, so that the next call needs a socket.
+/// A service that polls already, so that it has its database connection, may then open no further file. The provider
+/// truncates a response, so that the next call needs a socket.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f74_a_process_without_sockets_blames_itself() {
     let mut world = World::new().await.with_settings("schedule = \"* * * * * *\"");

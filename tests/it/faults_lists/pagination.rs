@@ -1,4 +1,4 @@
-//! Lists that lie about their length, move while they are read, or do not end.
+//! Lists with a wrong length, lists that move while they are read, and lists without an end.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn young_feed(platform: Platform, count: usize) -> Arc<FixedFeed> {
     Arc::new(FixedFeed::new((0..count).map(record)))
 }
 
-/// The id of the record that the provider lists first, and of the one it lists last.
+/// Returns the ids of the records that the provider lists first and last.
 fn ends(platform: Platform, count: usize) -> (String, String) {
     let (newest, oldest) = ("young-000".to_owned(), format!("young-{:03}", count - 1));
     if platform == Platform::Realtimekit { (oldest, newest) } else { (newest, oldest) }
@@ -47,7 +47,7 @@ fn marked(record: FixedRecord) -> FixedRecord {
     FixedRecord { json: record.json.replacen('{', r#"{"note":"changed","#, 1), ..record }
 }
 
-/// Sessions whose row was made from a record that bears the mark.
+/// Counts the sessions whose row was made from a record with the mark.
 async fn marked_sessions(world: &World) -> i64 {
     world
         .number(
@@ -73,7 +73,7 @@ async fn f41_one_id_on_two_pages_is_one_session(platform: Platform) {
     let line = world.poll_one().await;
     assert_eq!(line.result, "incomplete", "of one instant the provider counts two and shows one: {line:?}");
     assert_eq!(stored(&world).await, 60);
-    // of different instants, each part of the list is proven by its own count
+    // at different instants, each part of the list is proven by its own count
     feed.remove("twin");
     feed.insert(twin(noon() - TimeDelta::minutes(6)));
     let line = world.poll_one().await;
@@ -111,9 +111,9 @@ async fn f44_f45_a_count_that_falls_and_rises_again_proves_nothing(platform: Pla
     let (first, _) = ends(platform, 60);
     let (gone, come) = (feed.clone(), feed.clone());
     let go = move || assert!(gone.remove(&first), "it was listed");
-    // a session that began before the walk is listed only now
+    // a session that began before the reading is listed only now
     let arrive = move || come.insert(records::record(platform, "late", noon() - TimeDelta::minutes(4)));
-    // counted from the end, since the search for the first page takes a call of its own in some lists
+    // counted from the end, because the search for the first page takes a separate call in some lists
     let from = if platform == Platform::Konvo { 3 } else { 2 };
     provider.script(vec![
         Fault::new(Effect::before(go)).from_request(from),
@@ -207,7 +207,7 @@ async fn f51_a_page_beyond_the_end_may_show_the_last_one(platform: Platform) {
 
 async fn f52_many_sessions_of_one_instant_are_read(platform: Platform) {
     let mut world = World::new().await;
-    // more than a window is walked with, and no cut can part them
+    // more than one window is read with, and no split can separate them
     let at = noon() - TimeDelta::minutes(20);
     let feed = FixedFeed::new((0..2_100).map(|number| records::record(platform, &format!("same-{number:04}"), at)));
     let _provider = world.simulate(platform, Arc::new(feed), Quirks::default()).await;
@@ -234,7 +234,7 @@ async fn f54_a_list_that_is_cut_off_is_read_in_parts(platform: Platform) {
 
 async fn a14_f54_no_session_falls_between_two_windows(platform: Platform) {
     for exclusive_bounds in [false, true] {
-        // sixteen days are cut in halves: a session begins at each of the borders, days before anything is read again
+        // sixteen days are split in halves: a session begins at each of the borders, days before the reread range
         let mut world = World::new().await.with_settings("page_size = 20\nhistory_from = \"2026-02-22T12:00:00Z\"");
         let quirks = Quirks { reachable_max: Some(40), exclusive_bounds, ..Quirks::default() };
         let record = |number: i32| {

@@ -1,4 +1,4 @@
-//! Lists that look whole and are not: counts that are cut off like the list, ends that are none, answers without a count.
+//! Lists that only seem complete: counts cut off like the list, false ends, responses without a count.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ over_all_providers!(
     f45_an_empty_answer_does_not_end_a_list_without_a_count,
 );
 
-/// The total of an answer, which all three write before their records or behind them.
+/// The total of a response, which all three providers write before or after their records.
 fn with_total(text: &str, change: impl Fn(u64) -> String) -> Vec<u8> {
     let name = ["\"total_count\":", "\"total\":", "\"count\":"].into_iter().find(|name| text.contains(*name));
     let name = name.unwrap_or_else(|| panic!("no count in {}", &text[..text.len().min(300)]));
@@ -81,7 +81,7 @@ async fn f46_an_empty_page_with_a_token_is_no_end() {
     let clock = Arc::clone(&world.clock);
     let simulator = crate::harness::simulator(platform, plain_feed(platform, 90), quirks, clock as _).await;
     let wire = Wire::before(simulator).await;
-    // a page whose records were all filtered out: the second one comes a call later
+    // a page whose records were all filtered out: the second one is a call later
     wire.script(vec![
         Hit::body(|text| {
             let from = text.find("\"data\":[").expect("a list") + 8;

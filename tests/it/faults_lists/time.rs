@@ -1,4 +1,4 @@
-//! Clocks that are wrong, jump or stand still; days that are no 24 hours; the ends of years.
+//! Clocks that are wrong, jump or stand still; days without 24 hours; ends of years.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ async fn stored(world: &World) -> i64 {
     world.number("select count(*) from core.sessions").await
 }
 
-/// The provider lives ten minutes ahead: what began there "in the future" is found once our clock is there.
+/// The provider's clock is ten minutes ahead: sessions that began "in the future" are found once our clock is there.
 async fn f67_a_clock_that_is_behind_finds_the_newest_later(platform: Platform) {
     let mut world = World::new().await;
     let feed = plain_feed(platform, 3);
@@ -90,7 +90,7 @@ async fn f67_a_clock_that_stands_still_loses_nothing(platform: Platform) {
     assert_eq!((stored(&world).await, line.complete_through.as_deref()), (6, Some("2026-03-10T13:00:00+00:00")));
 }
 
-/// Buckets of the API: start, and the count in it.
+/// Returns buckets of the API: start, and count.
 async fn buckets(world: &World, zone: &str, from: &str, to: &str, granularity: &str) -> Vec<(String, Value)> {
     let path = format!("/v1/metrics/query?metrics=sessions&granularity={granularity}&from={from}&to={to}&zone={zone}");
     let answer = world.api().await.ok(&path).await;
@@ -119,7 +119,7 @@ async fn f68_a_day_of_23_hours_and_one_of_25_count_their_own_sessions() {
     ] {
         let mut world = World::new().await;
         let _provider = two_days_of(&mut world, at(from)).await;
-        // polls on both sides of the change, and in the hour that is there twice or not at all
+        // polls on both sides of the change, and in the hour that occurs twice or not at all
         for hours in [24, 25, 26, 72] {
             world.clock.set(at(from) + TimeDelta::hours(hours));
             assert!(world.poll_one().await.is_complete());

@@ -1,10 +1,10 @@
-//! Random walks: the list changes while its pages are read, then the world stands still, and what is stored must be
-//! what one quiet reading finds.
+//! Random walks: the list changes while its pages are read, then the world stands still, and the stored rows must equal
+//! those of one quiet reading.
 //!
-//! At most one thing happens between two answers. A record that goes and another that comes between the same two
-//! answers leave the count as it was: no reader of pages can see that, and the comparison of counts over days does.
-//! Two things are asked of each walk. A verdict that says "complete" is honest at once: whatever was there all the
-//! time is stored. And after some quiet polls every table is as a fresh reader would have it.
+//! At most one change happens between two responses. If one record leaves and another arrives between the same two
+//! responses, the count is unchanged: no reader of pages can detect this, but the comparison of counts over days does.
+//! Each walk has two conditions. A verdict `complete` is true at once: every session that existed all the time is
+//! stored. And after some quiet polls every table equals that of a fresh reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,18 +32,18 @@ const CASES: u32 = 14;
 /// Quiet polls after which a stream must be complete again.
 const PATIENCE: usize = 6;
 
-/// What happens to the list between two answers.
+/// A change of the list between two responses.
 #[derive(Debug, Clone, Copy)]
 enum Edit {
     /// A session begins.
     Begins,
     /// A session that began so many minutes ago is listed only now.
     ComesLate(i64),
-    /// One that is there changes.
+    /// An existing session changes.
     Changes(prop::sample::Index),
-    /// One that is there goes.
+    /// An existing session disappears.
     Goes(prop::sample::Index),
-    /// The list comes in another order.
+    /// The order of the list changes.
     Turns(u64),
 }
 
@@ -58,7 +58,7 @@ struct Walk {
     first_page: usize,
     by_token: bool,
     compares_updates: bool,
-    /// By poll: before which request, counted from 1, what happens.
+    /// By poll: the changes by the number of the request, from 1, that they precede.
     polls: Vec<BTreeMap<u64, Edit>>,
 }
 
@@ -115,7 +115,7 @@ impl Stage {
         stage
     }
 
-    /// A second passes with each thing that happens.
+    /// Advances the clock by a second with each change.
     fn tick(&self) -> DateTime<Utc> {
         let now = self.clock.now() + TimeDelta::seconds(1);
         self.clock.set(now);
@@ -181,7 +181,7 @@ impl Stage {
     }
 }
 
-/// The service with the one source `slug`.
+/// Creates the service with the one source `slug`.
 fn service(db: &TestDatabase, stage: &Stage, slug: &str, base_url: &str, page_size: u32) -> App {
     let account = "account_id = \"acc\"\napp_id = \"app\"\n";
     let account = if stage.platform == Platform::Realtimekit { account } else { "" };
@@ -214,7 +214,7 @@ async fn stored_ids(db: &TestDatabase, slug: &str) -> BTreeSet<String> {
     ids.into_iter().collect()
 }
 
-/// Removes what the walk before has stored.
+/// Removes the data that the previous walk stored.
 async fn remove_sources(app: &App, db: &TestDatabase) {
     // a new database has no tables yet
     app.migrate(&db.pool).await.expect("a schema");
@@ -281,7 +281,7 @@ async fn try_walk(
     let mut lines = Vec::new();
     for quiet in 0.. {
         lines.push(poll(&app).await);
-        // twice, since the first may have been planned before the last change
+        // twice, because the first may have been planned before the last change
         if quiet > 0 && lines.last().is_some_and(PollLine::is_complete) {
             break;
         }
@@ -299,7 +299,7 @@ async fn try_walk(
 
 type Rows = BTreeMap<(String, String), Vec<String>>;
 
-/// Sessions that are gone may stay; all others must be the same to the letter.
+/// Deleted sessions may stay; all others must be exactly equal.
 fn compare(mut walked: Rows, quiet: &Rows, ids: &BTreeSet<String>) -> Result<(), String> {
     walked.retain(|(_, session), _| ids.contains(session));
     let keys: BTreeSet<_> = walked.keys().chain(quiet.keys()).collect();
@@ -322,7 +322,7 @@ fn random_walks(platform: Platform) {
         let slug = format!("walk-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         runtime.block_on(try_walk(platform, &walk, &dbs, &slug)).map_err(TestCaseError::fail)
     });
-    // the runtime goes first: the databases are dropped on threads of their own
+    // the runtime is dropped first: the databases are dropped on separate threads
     drop(runtime);
     if let Err(error) = outcome {
         panic!("{error}");

@@ -1,4 +1,4 @@
-//! Rows of separated values that are not as they should be: each is a reject, and costs no other row.
+//! Malformed rows of separated values: each is a reject, and costs no other row.
 
 use super::*;
 
@@ -11,7 +11,7 @@ async fn bodies(meeting: &Meeting) -> Vec<String> {
     sqlx::query_scalar(sql).fetch_all(&meeting.world.db.pool).await.expect("messages")
 }
 
-/// The head and rows of a chat as the vendor writes it.
+/// Returns the head and rows of a chat as the vendor writes it.
 fn chat(payloads: &[&str]) -> Vec<u8> {
     let head = "id,participantId,sessionId,meetingId,displayName,pinned,isEdited,payloadType,payload,createdAt\n";
     let row = |(number, payload): (usize, &&str)| {

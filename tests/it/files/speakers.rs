@@ -1,10 +1,10 @@
-//! Speakers whose names stand in the text of subtitles.
+//! Speakers whose names are in the text of subtitles.
 
 use super::*;
 
 const BOTH: [&str; 2] = ["Ana Souza", "Ben Okafor"];
 
-/// A cue a second with each of these texts.
+/// Returns a cue a second with each of these texts.
 fn srt(texts: &[&str]) -> Vec<u8> {
     let cue =
         |(number, text): (usize, &&str)| format!("{0}\n00:00:{0:02},000 --> 00:00:{0:02},900\n{text}\n\n", number + 1);
@@ -85,7 +85,7 @@ async fn f86_participants_that_come_later_name_the_same_speakers() {
     assert_eq!(later.said().await, by_form, "nothing but the form of a name is known");
     assert_eq!(later.counted().await, (3, 9));
     later.feed.edit_depth("one", |depth| depth.participants = people(&participants));
-    // two hours after the end what a session holds is asked for once more
+    // two hours after the end the artifacts of a session are fetched once more
     later.world.clock.set(at("2026-03-10T13:25:00Z"));
     later.world.poll().await;
     let by_participants = [

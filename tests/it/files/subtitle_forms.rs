@@ -1,8 +1,8 @@
-//! Subtitles in the forms that writers give them.
+//! Subtitles in the forms that different programs write.
 
 use super::*;
 
-/// The utterances of a file, none of it refused.
+/// Returns the utterances of a file without rejects.
 async fn read(file: &[u8]) -> Vec<Utterance> {
     let meeting = Meeting::with_transcript(file, &[]).await;
     assert!(meeting.line("transcript").is_complete(), "{:?}", meeting.line("transcript"));

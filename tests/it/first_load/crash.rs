@@ -1,4 +1,4 @@
-//! The database server dies in the middle of a poll: what it had not written down is gone together, and comes again.
+//! The database server crashes during a poll: unwritten rows and their proofs are lost together, and are read again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ use super::{Writer, fetch};
 use crate::harness::orphans::assert_no_orphans;
 use crate::harness::{API_KEY, noon, plain_record, simulator};
 
-/// Chats in all, one a minute, and those that are polled in peace.
+/// Number of chats, one a minute, and number of those that are polled undisturbed.
 const SESSIONS: usize = 250;
 const FIRST: usize = 100;
 
@@ -52,7 +52,7 @@ async fn pool(options: &PgConnectOptions) -> PgPool {
     PgPoolOptions::new().max_connections(2).connect_with(options.clone()).await.expect("a pool")
 }
 
-/// What is claimed is there, and what is there is whole.
+/// Asserts that all proven sessions are stored, and stored whole.
 async fn assert_sound(pool: &PgPool) {
     assert_no_orphans(pool).await;
     let without = "select count(*) from core.sessions s
@@ -62,7 +62,7 @@ async fn assert_sound(pool: &PgPool) {
                        or not exists (select from core.people k where k.person_id = s.person_id)
                        or not exists (select from core.konvo_sessions k where k.session_id = s.session_id)";
     assert_eq!(number(pool, without).await, 0);
-    // one session a minute, the last an hour and a minute before noon: their ids say which there are
+    // one session a minute, the last an hour and a minute before noon: their ids show which exist
     let claimed = "select count(*)
                      from generate_series(0, 249) n
                      join ingest.windows w on w.is_complete
@@ -96,14 +96,14 @@ fn f73_p02_p08_a_crash_of_the_server_takes_rows_and_proof_together_and_they_come
         }
         let writer = Writer::start(&pool, noon()).await;
         let (page, finding) = fetch(&provider, 150, 0).await;
-        // what no commit waits for is written by this process
+        // this process writes what no commit waits for
         let walwriter = "select pid from pg_stat_activity where backend_type = 'walwriter'";
         let walwriter: i32 = sqlx::query_scalar(walwriter).fetch_one(&pool).await.expect("a process");
         signal("-STOP", &walwriter.to_string());
         let saved = writer.save(&pool, &page, Some(&finding)).await;
         assert_eq!(saved.inserted_count, 150);
         assert_eq!((number(&pool, STORED).await, number(&pool, PROVEN).await), (250, 1), "everybody sees it");
-        // the end of all its processes at once
+        // ends all its processes at once
         signal("-QUIT", &server.pid().to_string());
     });
     drop(server);

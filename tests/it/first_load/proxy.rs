@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
-/// What a driver sends to see that a connection lives: nobody waits for the answer.
+/// A driver's check of a connection: it does not wait for the response.
 const PING: &[u8] = b"S\0\0\0\x04";
 
 /// Counts until dropped.
@@ -17,7 +17,7 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// Listens before the server of `options`.
+    /// Listens in front of the server of `options`.
     pub(super) async fn start(options: &PgConnectOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
@@ -47,7 +47,7 @@ impl Proxy {
         Self { options, round_trips }
     }
 
-    /// Round trips since the last time this was asked.
+    /// Returns the round trips since the last call.
     pub(super) fn take(&self) -> u64 {
         self.round_trips.swap(0, Ordering::SeqCst)
     }

@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
 
-/// A database of one's own; dropped with this.
+/// A separate database; dropped with this.
 pub(crate) struct TestDatabase {
     pub(crate) pool: PgPool,
     pub(crate) options: PgConnectOptions,
     name: String,
-    /// The address as the service takes it.
+    /// The address in the form that the service accepts.
     pub(crate) url: String,
 }
 
@@ -35,7 +35,7 @@ impl TestDatabase {
         let name = format!("tributary_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let mut admin = server.options().connect().await.expect("the test server answers");
         let create = format!("create database {name} template {template}");
-        // a clone fails while another test's clone holds the template: try again
+        // a clone fails while another test's clone uses the template: retry
         let started = Instant::now();
         while let Err(error) = sqlx::query(AssertSqlSafe(create.clone())).execute(&mut admin).await {
             assert!(started.elapsed() < Duration::from_secs(30), "{error}");
@@ -69,7 +69,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// The migrated template; made by whoever comes first, under a lock of the server.
+/// Returns the migrated template; the first caller creates it, under a lock of the server.
 async fn template(server: &Server) -> String {
     static NAME: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
     let make = || async {
@@ -100,7 +100,7 @@ async fn template(server: &Server) -> String {
     NAME.get_or_init(make).await.clone()
 }
 
-/// A server to make databases in.
+/// A server to create databases in.
 #[derive(Clone)]
 struct Server {
     url: String,
@@ -129,7 +129,7 @@ fn given_url() -> Option<String> {
     std::env::var("DATABASE_URL").ok().filter(|url| !url.trim().is_empty())
 }
 
-/// The server all processes of this run share: whoever comes first starts it and writes its address.
+/// Returns the server that all processes of this run share: the first one starts it and writes its address.
 fn shared_url() -> String {
     let runner = std::os::unix::process::parent_id();
     let folder = std::env::temp_dir().join(format!("tributary-test-{runner}"));
@@ -152,7 +152,7 @@ fn docker_answers() -> bool {
     version.is_ok_and(|output| output.status.success())
 }
 
-/// A container that outlives this process and is removed when the runner ends.
+/// Starts a container that outlives this process and is removed when the runner ends.
 #[expect(clippy::zombie_processes, reason = "it watches over the server and outlives this process on purpose")]
 fn container(runner: u32) -> String {
     use testcontainers::core::{ContainerPort, WaitFor};
@@ -197,7 +197,7 @@ fn container(runner: u32) -> String {
     url
 }
 
-/// A private cluster under an unprivileged account, watched by a shell that ends it with the runner.
+/// Starts a private cluster under an unprivileged account, watched by a shell that ends it with the runner.
 #[expect(clippy::zombie_processes, reason = "it watches over the server and outlives this process on purpose")]
 fn cluster(folder: &Path, runner: u32) -> String {
     let binaries = binaries().expect("no Postgres binaries found: install postgresql, or set DATABASE_URL");
@@ -258,7 +258,7 @@ fn binaries() -> Option<PathBuf> {
     folders.find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
-/// Who runs the server: Postgres refuses to run as root.
+/// Returns the account that runs the server: Postgres refuses to run as root.
 pub(crate) fn unprivileged() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;

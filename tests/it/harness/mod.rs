@@ -1,4 +1,4 @@
-//! A world: a database of its own, simulated providers on free ports, and the service as a user runs it.
+//! A world: a separate database, simulated providers on free ports, and the service as a user runs it.
 
 pub(crate) mod db;
 pub(crate) mod orphans;
@@ -21,15 +21,15 @@ use tributary::store::source_change::SourceChanges;
 
 use self::db::TestDatabase;
 
-/// The key every simulator accepts. It must never be seen anywhere but in a request to its provider.
+/// The key that every simulator accepts. It must appear only in requests to its provider.
 pub(crate) const API_KEY: &str = "key-that-must-not-leak-5f3a";
 
-/// Noon of a quiet day: what "now" is unless a test moves it.
+/// Returns noon of a quiet day: the current time unless a test moves it.
 pub(crate) fn noon() -> DateTime<Utc> {
     at("2026-03-10T12:00:00Z")
 }
 
-/// An instant.
+/// Parses an instant.
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("an RFC 3339 instant")
 }
@@ -58,31 +58,31 @@ impl World {
         }
     }
 
-    /// The service uses another key than the providers accept.
+    /// Configures a key that the providers do not accept.
     pub(crate) fn with_key(mut self, key: &str) -> Self {
         key.clone_into(&mut self.api_key);
         self
     }
 
-    /// What is fetched session by session is fetched, too. Tests of lists alone leave it out.
+    /// Fetches session artifacts too. Tests of lists alone leave them out.
     pub(crate) fn with_depth(mut self) -> Self {
         self.with_depth = true;
         self
     }
 
-    /// More keys for each source, as TOML lines.
+    /// Adds keys for each source, as TOML lines.
     pub(crate) fn with_settings(mut self, toml: &str) -> Self {
         toml.clone_into(&mut self.extra);
         self
     }
 
-    /// The keys of `[http]`, as TOML lines, from the next poll on.
+    /// Sets the keys of `[http]`, as TOML lines, from the next poll on.
     pub(crate) fn set_http(&mut self, toml: &str) {
         toml.clone_into(&mut self.http);
     }
 
     /// Starts a simulated provider and configures it as a source named after its platform.
-    /// Its calls are counted as little as the service's own, unless a test says how many there are.
+    /// Neither the provider nor the service limits its calls, unless a test sets a number.
     pub(crate) async fn simulate(&mut self, platform: Platform, feed: Arc<dyn Feed>, quirks: Quirks) -> Simulator {
         let usual = Quirks::default().calls_per_window;
         let calls_per_window = if quirks.calls_per_window == usual { 100_000_000 } else { quirks.calls_per_window };
@@ -100,7 +100,7 @@ impl World {
         self.sources.push((slug.to_owned(), platform, base_url.to_owned()));
     }
 
-    /// The configuration as a user would write it.
+    /// Returns the configuration as a user would write it.
     pub(crate) fn toml(&self) -> String {
         let mut toml = String::new();
         let streams = if self.with_depth { "" } else { "session_streams = []\n" };
@@ -120,7 +120,7 @@ impl World {
         toml
     }
 
-    /// The environment that goes with [`Self::toml`].
+    /// Returns the environment that belongs to [`Self::toml`].
     pub(crate) fn environment(&self) -> BTreeMap<String, String> {
         BTreeMap::from([("TEST_KEY".to_owned(), self.api_key.clone())])
     }
@@ -129,18 +129,18 @@ impl World {
         self.app_at(Arc::clone(&self.clock) as Arc<dyn Clock>)
     }
 
-    /// The service with a clock of its own.
+    /// Creates the service with a separate clock.
     pub(crate) fn app_at(&self, clock: Arc<dyn Clock>) -> App {
         let config = app::parse_config(&self.toml(), &self.environment()).expect("the configuration is right");
         App::new(config, Some(self.db.options.clone()), clock, Arc::new(Dice::seeded(7))).expect("an app")
     }
 
-    /// `tributary poll`.
+    /// Runs `tributary poll`.
     pub(crate) async fn poll(&self) -> Vec<PollLine> {
         polling::poll(&self.app(), &Selection::default(), CancellationToken::new()).await.expect("the poll runs")
     }
 
-    /// `tributary poll` with one source: its line.
+    /// Runs `tributary poll` with one source; returns its line.
     pub(crate) async fn poll_one(&self) -> PollLine {
         let mut lines = self.poll().await;
         assert_eq!(lines.len(), 1, "{lines:?}");
@@ -155,7 +155,7 @@ impl World {
         sqlx::query_scalar(sql).fetch_one(&self.db.pool).await.expect(sql)
     }
 
-    /// Rows inserted, updated and deleted so far in what is kept of providers' data.
+    /// Returns the rows inserted, updated and deleted so far in the tables of providers' data.
     pub(crate) async fn tuples_written(&self) -> i64 {
         // the statistics of a backend are flushed when it has been idle, and at its end
         for _ in 0..50 {
@@ -217,33 +217,33 @@ impl World {
 }
 
 impl Api {
-    /// Status and JSON body of `GET path`.
+    /// Returns status and JSON body of `GET path`.
     pub(crate) async fn get(&self, path: &str) -> (u16, serde_json::Value) {
         let answer = self.http.get(format!("{}{path}", self.base)).send().await.expect("an answer");
         let status = answer.status().as_u16();
         (status, answer.json().await.expect("JSON"))
     }
 
-    /// Status and JSON body of `POST path` with a body.
+    /// Returns status and JSON body of `POST path` with a body.
     pub(crate) async fn ask(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
         let answer = self.http.post(format!("{}{path}", self.base)).json(body).send().await.expect("an answer");
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
-    /// Status and JSON body of `POST path` with an empty object.
+    /// Returns status and JSON body of `POST path` with an empty object.
     pub(crate) async fn tell(&self, path: &str) -> (u16, serde_json::Value) {
         let request = self.http.post(format!("{}{path}", self.base)).json(&serde_json::json!({}));
         let answer = request.send().await.expect("an answer");
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
-    /// Status and JSON body of `POST path` with this body.
+    /// Returns status and JSON body of `POST path` with this body.
     pub(crate) async fn send(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
         let answer = self.http.post(format!("{}{path}", self.base)).json(body).send().await.expect("an answer");
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
-    /// Status and JSON body of `POST path` without a body, as a program sends it; with these headers besides.
+    /// Returns status and JSON body of `POST path` without a body, as a program sends it; with these headers besides.
     pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)]) -> (u16, serde_json::Value) {
         let mut request = self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json");
         for (name, value) in headers {
@@ -254,7 +254,7 @@ impl Api {
         (status, answer.json().await.expect("JSON"))
     }
 
-    /// The body of a `GET path` that is answered with 200.
+    /// Returns the body of a `GET path` with status 200.
     pub(crate) async fn ok(&self, path: &str) -> serde_json::Value {
         let (status, body) = self.get(path).await;
         assert_eq!(status, 200, "{path}: {body:#}");
@@ -262,7 +262,7 @@ impl Api {
     }
 }
 
-/// A simulated provider on a free port.
+/// Starts a simulated provider on a free port.
 pub(crate) async fn simulator(
     platform: Platform,
     feed: Arc<dyn Feed>,
@@ -274,12 +274,12 @@ pub(crate) async fn simulator(
     Simulator::start(settings).await.expect("a free port")
 }
 
-/// A feed of `count` plain records, a minute apart, the last an hour before noon.
+/// Creates a feed of `count` plain records, a minute apart, the last an hour before noon.
 pub(crate) fn plain_feed(platform: Platform, count: usize) -> Arc<FixedFeed> {
     Arc::new(FixedFeed::new((0..count).map(|number| plain_record(platform, number, count))))
 }
 
-/// Record `number` of `count`.
+/// Returns record `number` of `count`.
 pub(crate) fn plain_record(platform: Platform, number: usize, count: usize) -> FixedRecord {
     let age = i32::try_from(count - number).expect("a small count");
     let created_at = noon() - TimeDelta::hours(1) - TimeDelta::minutes(1) * age;

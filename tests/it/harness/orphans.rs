@@ -1,8 +1,8 @@
-//! Rows of a session that is not there. No foreign key looks for them, so tests do.
+//! Rows of sessions that do not exist. No foreign key checks them, so tests do.
 
 use sqlx::{AssertSqlSafe, PgPool};
 
-/// The tables of `core` that name a source and a session, as the catalogue has them.
+/// Returns the tables of `core` with a source and a session, according to the catalogue.
 pub(crate) async fn parts_of_sessions(pool: &PgPool) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select c.oid::regclass::text
@@ -19,7 +19,7 @@ pub(crate) async fn parts_of_sessions(pool: &PgPool) -> Vec<String> {
     tables
 }
 
-/// Removes the sessions `s` for which `condition` holds, with all that belongs to them, as an operator would by hand:
+/// Removes the sessions `s` for which `condition` holds, with all their rows, as an operator would by hand; returns
 /// their ids.
 pub(crate) async fn remove_sessions(pool: &PgPool, condition: &str) -> Vec<String> {
     let chosen = format!("select s.source_id, s.session_id from core.sessions s where {condition}");
@@ -32,7 +32,7 @@ pub(crate) async fn remove_sessions(pool: &PgPool, condition: &str) -> Vec<Strin
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(pool).await.expect("removed")
 }
 
-/// How many rows of each of these tables belong to no session. Only tables with such rows.
+/// Returns the number of rows of each table that belong to no session; only tables with such rows.
 pub(crate) async fn orphans(pool: &PgPool) -> Vec<(String, i64)> {
     let mut found = Vec::new();
     for table in parts_of_sessions(pool).await {
@@ -49,7 +49,7 @@ pub(crate) async fn orphans(pool: &PgPool) -> Vec<(String, i64)> {
     found
 }
 
-/// Fails where there are any.
+/// Fails if there are any.
 pub(crate) async fn assert_no_orphans(pool: &PgPool) {
     let found = orphans(pool).await;
     assert!(found.is_empty(), "rows without their session: {found:?}");

@@ -1,4 +1,4 @@
-//! Records to the letter, in each provider's form.
+//! Literal records, in each provider's form.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use tributary::demo::simulator::Platform;
@@ -29,12 +29,12 @@ fn chat(id: &str, created_at: DateTime<Utc>, end: DateTime<Utc>) -> String {
     )
 }
 
-/// An instant as these providers write it.
+/// Formats an instant as these providers write it.
 pub(crate) fn iso(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// The records of a provider's sample answers, as its list would hold them.
+/// Returns the records of a provider's sample responses, as its list would contain them.
 pub(crate) fn of_samples(platform: Platform, files: &[&str]) -> Vec<FixedRecord> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers").join(platform.as_str());
     let (list, id, created) = match platform {

@@ -1,8 +1,8 @@
 //! A provider at the level of the wire: it sends any bytes with any timing, which no HTTP server would.
 //!
-//! A [`Wire`] listens in front of a simulator. Each request is written down and, unless a [`Hit`] says
-//! otherwise, answered with what the simulator answers. A hit gets that good answer and makes [`Step`]s of it:
-//! bytes, drips, resets. Connections are kept alive as long as answers tell their length. It knows no
+//! A [`Wire`] listens in front of a simulator. Each request is recorded and, unless a [`Hit`] applies, gets the
+//! simulator's response. A hit gets that good response and turns it into [`Step`]s:
+//! bytes, drips, resets. Connections stay open as long as responses state their length. The wire knows no
 //! provider's spelling, and nothing of the service that polls it.
 
 use std::net::SocketAddr;
@@ -15,29 +15,29 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tributary::demo::simulator::Simulator;
 
-/// What the simulator answered.
+/// The simulator's response.
 #[derive(Debug, Clone)]
 pub(crate) struct Good {
     pub(crate) status: u16,
-    /// Its headers but for those that tell the length, each line with its end.
+    /// Its headers except those that state the length, each line with its end.
     pub(crate) headers: String,
     pub(crate) body: Vec<u8>,
 }
 
 impl Good {
-    /// The answer as it should be.
+    /// Returns the unchanged response.
     pub(crate) fn whole(&self) -> Vec<u8> {
         let length = format!("content-length: {}\r\n", self.body.len());
         self.with(self.status, &length, &self.body)
     }
 
-    /// The good headers with another status, more headers (each with its line end) and another body.
+    /// Returns the good headers with another status, more headers (each with its line end) and another body.
     pub(crate) fn with(&self, status: u16, more: &str, body: &[u8]) -> Vec<u8> {
         let head = format!("HTTP/1.1 {status} X\r\n{}{more}\r\n", self.headers);
         [head.as_bytes(), body].concat()
     }
 
-    /// The good headers with another body, whose length is told.
+    /// Returns the good headers with another body, whose length is stated.
     pub(crate) fn with_body(&self, body: &[u8]) -> Vec<u8> {
         self.with(self.status, &format!("content-length: {}\r\n", body.len()), body)
     }
@@ -47,25 +47,25 @@ impl Good {
     }
 }
 
-/// What is done to a connection.
+/// An operation on a connection.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Send(Vec<u8>),
-    /// The same bytes again and again, with a pause after each, until the caller hangs up.
+    /// The same bytes again and again, with a pause after each, until the caller closes the connection.
     Endless(Vec<u8>, Duration),
-    /// Nothing more, until the caller hangs up.
+    /// Nothing more, until the caller closes the connection.
     Silence,
     /// RST.
     Reset,
     /// FIN.
     Close,
-    /// FIN, and no connection is taken any more.
+    /// FIN, and no connection is accepted any more.
     Shut,
 }
 
 type Damage = Arc<dyn Fn(&Good) -> Vec<Step> + Send + Sync>;
 
-/// What goes wrong, and when. Made to happen once, to the next request; the other methods change that.
+/// A fault and its time. By default it happens once, to the next request; the other methods change that.
 #[derive(Clone)]
 pub(crate) struct Hit {
     damage: Damage,
@@ -79,18 +79,18 @@ impl Hit {
         Self { damage: Arc::new(damage), from_request: 1, left: 1, only: None }
     }
 
-    /// This answer, given with the good headers.
+    /// Sends this response with the good headers.
     pub(crate) fn answer(status: u16, more: &str, body: &str) -> Self {
         let (more, body) = (format!("{more}content-length: {}\r\n", body.len()), body.to_owned());
         Self::new(move |good| vec![Step::Send(good.with(status, &more, body.as_bytes()))])
     }
 
-    /// The good answer with its body changed.
+    /// Sends the good response with its body changed.
     pub(crate) fn body(change: impl Fn(String) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::new(move |good| vec![Step::Send(good.with_body(&change(good.text())))])
     }
 
-    /// Not before the `k`-th request since the script was set, counted from 1.
+    /// Waits for the `k`-th request since the script was set, counted from 1.
     pub(crate) fn at_request(self, k: usize) -> Self {
         Self { from_request: k, ..self }
     }
@@ -103,17 +103,17 @@ impl Hit {
         self.times(usize::MAX)
     }
 
-    /// Only to requests whose path and query hold `part`.
+    /// Applies only to requests whose path and query contain `part`.
     pub(crate) fn only(self, part: &'static str) -> Self {
         Self { only: Some(part), ..self }
     }
 }
 
-/// A request as it came.
+/// A request as received.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) at: Instant,
-    /// Request line and headers to the letter.
+    /// Request line and headers, literally.
     pub(crate) head: String,
 }
 
@@ -125,7 +125,7 @@ struct State {
     counted: usize,
     connections: usize,
     is_shut: bool,
-    /// Bytes that were taken of each endless answer before the caller hung up.
+    /// Bytes that were read of each endless response before the caller closed the connection.
     hang_ups: Vec<usize>,
 }
 
@@ -154,7 +154,7 @@ impl Shared {
     }
 }
 
-/// It listens until it is dropped.
+/// A listener that ends when it is dropped.
 pub(crate) struct Wire {
     pub(crate) address: SocketAddr,
     pub(crate) simulator: Simulator,
@@ -175,7 +175,7 @@ impl Wire {
         format!("http://{}", self.address)
     }
 
-    /// Replaces what is still to go wrong. Requests are counted from here, beginning with 1.
+    /// Replaces the remaining faults. Requests are counted from here, beginning with 1.
     pub(crate) fn script(&self, hits: Vec<Hit>) {
         let mut state = self.shared.state();
         state.hits = hits;
@@ -185,7 +185,7 @@ impl Wire {
         self.shared.changed.notify_one();
     }
 
-    /// No connection is taken until the next [`Self::script`].
+    /// Accepts no connection until the next [`Self::script`].
     pub(crate) fn shut(&self) {
         self.shared.state().is_shut = true;
         self.shared.changed.notify_one();
@@ -195,12 +195,12 @@ impl Wire {
         self.shared.state().seen.clone()
     }
 
-    /// Connections that were taken.
+    /// Returns the number of accepted connections.
     pub(crate) fn connections(&self) -> usize {
         self.shared.state().connections
     }
 
-    /// Bytes that were taken of each endless answer before the caller hung up.
+    /// Returns the bytes that were read of each endless response before the caller closed the connection.
     pub(crate) fn hang_ups(&self) -> Vec<usize> {
         self.shared.state().hang_ups.clone()
     }
@@ -223,7 +223,7 @@ async fn listen(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>)
             Some(listener) => tokio::select! {
                 () = shared.changed.notified() => {}
                 taken = listener.accept() => if let Ok((stream, _)) = taken {
-                    // it may have knocked while the door was being closed
+                    // the connection may have arrived while the listener was closing
                     if !shared.state().is_shut {
                         shared.state().connections += 1;
                         tokio::spawn(converse(stream, Arc::clone(&shared)));
@@ -234,7 +234,7 @@ async fn listen(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>)
     }
 }
 
-/// One connection: requests and answers until one of the two ends it.
+/// Serves one connection: requests and responses until one side ends it.
 async fn converse(mut stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     while let Some(head) = read_head(&mut stream).await {
@@ -253,7 +253,7 @@ async fn converse(mut stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// Does one step; `false` when the connection is over.
+/// Does one step; returns `false` when the connection is over.
 async fn perform(stream: &mut TcpStream, step: Step, shared: &Shared) -> bool {
     match step {
         Step::Send(bytes) => return stream.write_all(&bytes).await.is_ok(),
@@ -270,7 +270,7 @@ async fn perform(stream: &mut TcpStream, step: Step, shared: &Shared) -> bool {
             shared.state().hang_ups.push(0);
         }
         Step::Reset => {
-            // what was sent must be on its way: a reset throws away what waits
+            // the sent data must have left: a reset discards what is buffered
             tokio::time::sleep(Duration::from_millis(20)).await;
             let _ = stream.set_zero_linger();
         }
@@ -285,7 +285,7 @@ async fn perform(stream: &mut TcpStream, step: Step, shared: &Shared) -> bool {
     false
 }
 
-/// Request line and headers; `None` when the caller is gone. Only requests without a body are served.
+/// Returns request line and headers; `None` when the caller is gone. Only requests without a body are served.
 async fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -298,7 +298,7 @@ async fn read_head(stream: &mut TcpStream) -> Option<String> {
     Some(String::from_utf8_lossy(&head).into_owned())
 }
 
-/// What the simulator answers to this request.
+/// Returns the simulator's response to this request.
 async fn ask(behind: SocketAddr, head: &str) -> Good {
     let mut stream = TcpStream::connect(behind).await.expect("the simulator listens");
     let dropped = ["connection:", "accept-encoding:"];

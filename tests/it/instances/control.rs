@@ -1,4 +1,4 @@
-//! Pause, resume and run over the API, obeyed by pollers that are other processes.
+//! Pause, resume and run over the API, applied by pollers in other processes.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::harness::Api;
 const ONCE_A_YEAR: &str = "schedule = \"0 0 0 1 1 *\"";
 const COMPLETE: &str = "select count(*) from ingest.runs where stream = 'sessions' and verdict = 'complete'";
 
-/// What health says of a stream.
+/// Returns the health of a stream.
 async fn health(api: &Api, source: &str, stream: &str) -> Value {
     let body = api.ok("/v1/health/pollers").await;
     let items = body["items"].as_array().expect("a list").clone();
@@ -55,7 +55,7 @@ async fn a_pause_ends_a_run_before_its_next_page_and_a_resume_goes_on_at_once() 
     let by_hand = stage.world.poll().await;
     assert_eq!(by_hand[0].result, "paused", "{by_hand:?}");
 
-    // whoever pauses again changes nothing
+    // a second pause changes nothing
     let (_, again) = api.post("/v1/sync/sources/konvo/pause?stream=sessions", &[]).await;
     assert_eq!(again["streams"][0]["paused_at"], paused["streams"][0]["paused_at"]);
     providers.slow_down(Duration::from_millis(5));
@@ -147,7 +147,7 @@ async fn what_waits_for_its_next_try_is_tried_when_a_run_of_its_stream_is_asked_
     let providers = Providers::start(&[Platform::Realtimekit], 0, 4).await;
     let stage = providers.stage(ONCE_A_YEAR, 10).await;
     let api = stage.world.api().await;
-    // the token may not read transcripts: they are tried again much later
+    // the token may not read transcripts: they are retried much later
     let refuse = Fault::new(Effect::json(403, "{}")).only("/transcript").forever();
     providers.simulators[0].1.script(vec![refuse]);
     let _poller = stage.poller("");
@@ -168,7 +168,7 @@ async fn wishes_that_make_no_sense_are_refused_with_the_way_out() {
     let api = stage.world.api().await;
     let (status, problem) = api.post("/v1/sync/sources/konvoo/pause", &[]).await;
     assert_eq!(status, 404);
-    assert_eq!(problem["detail"], "There is no source of this slug. Did you mean `konvo`?");
+    assert_eq!(problem["detail"], "There is no source with this slug. Did you mean `konvo`?");
     let (status, problem) = api.post("/v1/sync/sources/konvo/pause?stream=transcript", &[]).await;
     assert_eq!((status, &problem["errors"][0]["parameter"]), (422, &json!("stream")), "{problem:#}");
     assert_eq!(problem["errors"][0]["allowed"], json!(["sessions"]));

@@ -1,4 +1,4 @@
-//! F71: a poller is killed where it hurts most, and the next one leaves the tables as if nothing had happened.
+//! F71: a poller is killed at the worst points, and the next one leaves the tables as if nothing had happened.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tributary::demo::simulator::Platform;
 
 use super::stage::Providers;
 
-/// Kills a poll at a point that it passed `times` before, lets what it held run out, and polls again.
+/// Kills a poll at a point that it passed `times` before, lets its lease and claims expire, and polls again.
 async fn killed_at(point: &str, times: u32, meetings: usize, platforms: &[Platform], runs_left_open: i64) {
     let providers = Providers::start(platforms, 90, meetings).await;
     let quiet = providers.quiet_tables().await;
@@ -17,7 +17,7 @@ async fn killed_at(point: &str, times: u32, meetings: usize, platforms: &[Platfo
     assert!(stage.number("select count(*) from core.sessions").await > 0, "it had begun\n{}", stage.runs().await);
     assert_ne!(stage.tables().await, quiet, "it had not ended");
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    // a pass is taken for dead once it was silent for long: several may be under way
+    // a pass counts as dead after a long silence: several may be active
     let silent = "update ingest.runs set heartbeat_at = heartbeat_at - interval '1 hour' where finished_at is null";
     sqlx::query(silent).execute(&stage.world.db.pool).await.expect("an hour passes");
     let mut second = stage.start(&["poll"], "");
@@ -56,7 +56,7 @@ killed_in_a_batch! {
     f71_sigkill_after_commit_of_an_artifact: "artifact.after_commit",
 }
 
-/// Everything is stored by then; only the journal and the lease are not.
+/// Everything is stored by then, except the journal and the lease.
 #[tokio::test]
 async fn f71_sigkill_before_the_lease_is_released() {
     let providers = Providers::start(&[Platform::Konvo], 90, 0).await;

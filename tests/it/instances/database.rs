@@ -1,4 +1,4 @@
-//! A database that is away, hangs, refuses or is full of others' questions.
+//! A database that is unavailable, hangs, refuses writes or is full of other queries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,13 +16,13 @@ use tributary::demo::simulator::Platform;
 
 use super::stage::{Providers, Stage};
 
-/// What passes between the service and its database.
+/// The traffic between the service and its database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     All,
     /// Connections are cut, and new ones are cut as soon as they are made.
     Nothing,
-    /// Connections stay, and no byte passes.
+    /// Connections stay open, and no byte passes.
     Frozen,
 }
 
@@ -30,7 +30,7 @@ enum Flow {
 struct Valve {
     url: String,
     flow: watch::Sender<Flow>,
-    /// Commits until one is passed on whose answer is lost; 0: none is.
+    /// Commits until one is passed on whose response is lost; 0: none is.
     commits_left: Arc<AtomicU32>,
     _task: tokio_util::task::AbortOnDropHandle<()>,
 }
@@ -98,7 +98,7 @@ async fn pass(
                 let is_commit = up[..length].windows(7).any(|bytes| bytes == b"COMMIT\0");
                 let was_left = |left: u32| left.checked_sub(1);
                 if is_commit && commits_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, was_left) == Ok(1) {
-                    // the server has done it; nobody learns of it
+                    // the server has committed; the client receives no response
                     let _ = server.read(&mut down).await;
                     return;
                 }
@@ -183,7 +183,7 @@ async fn refused_with(code: &str) -> (Stage, Providers, Vec<String>) {
     (stage, providers, quiet)
 }
 
-/// Waited out within the run.
+/// The run waits until the fault is over.
 async fn passes(code: &str) {
     let (stage, providers, quiet) = refused_with(code).await;
     let lines = stage.world.poll().await;
@@ -192,7 +192,7 @@ async fn passes(code: &str) {
     assert_eq!(stage.number("select count(*) from ingest.runs").await, 1);
 }
 
-/// Ends the run honestly; the next ones go on.
+/// The run ends with a failure; the next ones continue.
 async fn ends_the_run(code: &str) {
     let (stage, providers, quiet) = refused_with(code).await;
     let lines = stage.world.poll().await;
@@ -235,16 +235,16 @@ async fn f75_a_pass_over_many_sessions_needs_no_more_connections_than_there_are(
     stage.assert_true(&providers, &quiet).await;
 }
 
-/// The service in this process; its address.
+/// Starts the service in this process; returns its address.
 async fn serve(app: App, role: Role) -> (String, tokio_util::sync::DropGuard) {
     let stop = CancellationToken::new();
     let (tell, told) = tokio::sync::oneshot::channel();
     let stopped = stop.clone();
-    // a thread of its own: what it awaits stays on one
+    // a separate thread: its futures stay on one thread
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         runtime.expect("a runtime").block_on(async {
-            serving::serve(&app, role, stopped, Reloads::none(), |address| tell.send(address).expect("somebody waits"))
+            serving::serve(&app, role, stopped, Reloads::none(), |address| tell.send(address).expect("a receiver"))
                 .await
                 .expect("it serves");
         });

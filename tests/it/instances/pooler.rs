@@ -1,6 +1,6 @@
 //! F76: PgBouncer in transaction mode between the service and its database.
 //!
-//! Runs where the program is installed, and says so where it is not. Which of the two promises is tested depends on its
+//! Runs where the program is installed, and reports where it is not. The tested promise depends on the
 //! version: 1.21 and later keep prepared statements apart and must work; earlier ones mix them up and must be refused.
 
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -17,7 +17,7 @@ use super::stage::{Providers, Stage};
 struct Bouncer {
     child: Child,
     folder: PathBuf,
-    /// The database through it.
+    /// The address of the database through the pooler.
     url: String,
     keeps_statements: bool,
 }
@@ -46,7 +46,7 @@ fn keeps_statements(program: &Path) -> bool {
 }
 
 impl Bouncer {
-    /// In front of the stage's database, with fewer connections to it than it has clients. `None`: not installed.
+    /// Starts it in front of the stage's database, with fewer connections than it has clients. `None`: not installed.
     async fn before(stage: &Stage, settings: &str) -> Option<Self> {
         let Some(program) = program() else {
             println!("skipped: pgbouncer is not installed (apt install pgbouncer)");
@@ -98,7 +98,7 @@ async fn f76_pollers_behind_pgbouncer_in_transaction_mode_work_or_are_refused() 
         let mut poll = stage.start(&["poll"], "");
         assert!(!poll.ended().await.success());
         assert!(
-            poll.log().contains("PgBouncer 1.21 or later with max_prepared_statements above 0 is needed"),
+            poll.log().contains("use PgBouncer 1.21 or later with max_prepared_statements above 0"),
             "{}",
             poll.log()
         );

@@ -10,14 +10,14 @@ const EACH_SECOND: &str = "schedule = \"* * * * * *\"";
 const ONCE_A_YEAR: &str = "schedule = \"0 0 0 1 1 *\"";
 const COMPLETE: &str = "select count(*) from ingest.runs where stream = 'sessions' and verdict = 'complete'";
 
-/// Complete runs of a source.
+/// Returns the number of complete runs of a source.
 async fn complete(stage: &Stage, slug: &str) -> i64 {
     let sql = "select count(*) from ingest.runs join core.sources using (source_id)
                 where source_slug = $1 and stream = 'sessions' and verdict = 'complete'";
     sqlx::query_scalar(sql).bind(slug).fetch_one(&stage.world.db.pool).await.expect("a number")
 }
 
-/// What became of the readings of the configuration, oldest first.
+/// Returns the outcomes of the reloads of the configuration, oldest first.
 async fn outcomes(stage: &Stage) -> Vec<String> {
     let sql = "select target from ingest.operations where kind = 'reload' order by operation_id";
     sqlx::query_scalar(sql).fetch_all(&stage.world.db.pool).await.expect("a journal")
@@ -47,7 +47,7 @@ async fn f22_c18_a_key_file_that_is_rewritten_is_used_with_the_next_call() {
     assert!(keys[..first_new].iter().all(|key| key == "the-old-key"), "{keys:?}");
     assert!(keys[first_new..].iter().all(|key| key == API_KEY), "the old key was used again: {keys:?}");
 
-    // a file that is being written, or is gone, leaves the last key in force
+    // a file that is being written, or does not exist, leaves the last key in force
     let before = complete(&stage, "konvo").await;
     std::fs::write(&file, "").expect("an empty file");
     stage.until(before + 2, COMPLETE).await;
@@ -80,7 +80,7 @@ async fn f81_sighup_adds_changes_and_removes_sources_and_a_faulty_file_changes_n
     assert_eq!(complete(&stage, "konvo").await, 1, "the other one was left alone");
     assert_eq!(outcomes(&stage).await, ["applied: 1 unchanged; added konpro"]);
 
-    // faults: all of them are told, and nothing changes
+    // faults: all of them are reported, and nothing changes
     stage.configure(&whole.replace("page_size = 20", "page_size = 0").replace("schedule", "shedule"));
     poller.signal(Signal::HUP);
     stage.until(2, RELOADS).await;
@@ -93,7 +93,7 @@ async fn f81_sighup_adds_changes_and_removes_sources_and_a_faulty_file_changes_n
     assert!(poller.log().contains("the old one stays in force"), "{}", poller.log());
     assert_eq!(stage.number("select count(*) from core.sources where is_enabled").await, 2);
 
-    // an account that is stored under another slug is no new source
+    // an account that is stored under another slug is not a new source
     stage.configure(&whole.replace("slug = \"konvo\"", "slug = \"konvo-eu\""));
     poller.signal(Signal::HUP);
     stage.until(3, RELOADS).await;
@@ -109,7 +109,7 @@ async fn f81_sighup_adds_changes_and_removes_sources_and_a_faulty_file_changes_n
     assert_eq!(complete(&stage, "konvo").await, 1, "{:?}", outcomes(&stage).await);
     assert_eq!(outcomes(&stage).await.last().map(String::as_str), Some("applied: 1 unchanged; changed konpro"));
 
-    // and gone: it is asked for nothing any more, and what is stored stays
+    // removed: it is not polled any more, and its stored data stays
     stage.configure(&[konvo, http].concat());
     poller.signal(Signal::HUP);
     stage.until(5, RELOADS).await;
@@ -123,7 +123,7 @@ async fn f81_sighup_adds_changes_and_removes_sources_and_a_faulty_file_changes_n
     assert!(poller.end().await.success(), "{}", poller.log());
 }
 
-// the providers answer on the other thread while a command is waited for
+// the providers answer on the other thread while a command is awaited
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sources_are_renamed_on_the_command_line_and_a_dry_run_changes_nothing() {
     let providers = Providers::start(&[Platform::Konvo], 20, 0).await;
@@ -138,7 +138,7 @@ async fn sources_are_renamed_on_the_command_line_and_a_dry_run_changes_nothing()
     let (is_well, refusal) = run(&["serve", "--role", "poller"]);
     assert!(!is_well && refusal.contains("tributary sources rename konvo konvo-eu"), "{refusal}");
     let (is_well, plan) = run(&["sources", "rename", "konvo", "konvo-eu"]);
-    assert!(is_well && plan.contains("20  core.sessions") && plan.contains("Nothing was done"), "{plan}");
+    assert!(is_well && plan.contains("20  core.sessions") && plan.contains("Nothing was changed"), "{plan}");
     let slug = "select string_agg(source_slug, ',') from core.sources";
     assert_eq!(stage.world.text(slug).await.as_deref(), Some("konvo"));
     let (is_well, done) = run(&["sources", "rename", "konvo", "konvo-eu", "--yes", "--json"]);

@@ -1,4 +1,4 @@
-//! Several pollers of one database: one run for each tick, and nothing written by whoever lost its lease.
+//! Several pollers of one database: one run for each tick, and no write by a poller that has lost its lease.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn f72_a_poller_stopped_past_its_lease_ends_by_itself_when_it_wakes() {
     let providers = Providers::start(&[Platform::Konvo], 120, 0).await;
     let quiet = providers.quiet_tables().await;
     let stage = providers.stage(EVERY_SECOND, 2).await;
-    // the fourth answer hangs: meanwhile nothing is being written
+    // the fourth response hangs: meanwhile nothing is written
     let hang = Fault::new(Effect::Delay(Duration::from_secs(8))).from_request(4).times(1);
     providers.simulators[0].1.script(vec![hang]);
     let sleeper = stage.poller("");
@@ -52,7 +52,7 @@ async fn f72_a_write_that_was_begun_before_the_lease_ran_out_is_refused_after_it
     let providers = Providers::start(&[Platform::Konvo], 120, 0).await;
     let quiet = providers.quiet_tables().await;
     let stage = providers.stage(EVERY_SECOND, 2).await;
-    // it stops itself once it has made sure of its lease and before it writes: only the database can tell
+    // it stops itself after it has checked its lease and before it writes: only the database can detect that
     let mut sleeper = stage.poller("page.before_write=2*off->1*return(stop)->off");
     sleeper.stopped().await;
     taken_over(&stage, &providers, &quiet, sleeper).await;
@@ -102,7 +102,7 @@ async fn f70_ticks_missed_for_six_hours_are_one_run() {
     assert!(poller.end().await.success(), "{}", poller.log());
     let twice = "select count(*) - count(distinct date_trunc('hour', started_at)) - 1 from ingest.runs
                   where stream = 'sessions'";
-    // the poll by hand and the run that made up for the ticks; a third only where an hour began just then
+    // the manual poll and the run that replaced the missed ticks; a third only if an hour began just then
     assert!(stage.number(twice).await <= 0, "{}", stage.runs().await);
 }
 
@@ -127,10 +127,10 @@ async fn f83_sigterm_ends_a_poller_that_waits_for_an_hour() {
     let began = std::time::Instant::now();
     assert!(poller.end().await.success(), "{}", poller.log());
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    assert_eq!(providers.simulators[0].1.requests().len(), 1, "nobody asked again");
+    assert_eq!(providers.simulators[0].1.requests().len(), 1, "no second call was made");
 }
 
-/// Two pollers, one killed at a random instant, the other goes on: so many times, each time from nothing.
+/// Two pollers, one killed at a random instant, the other continues: so many times, each time from nothing.
 async fn rounds(count: u32, seed: u64) {
     let providers = Providers::start(&Platform::ALL, 120, 6).await;
     let quiet = providers.quiet_tables().await;

@@ -18,10 +18,10 @@ use tributary::demo::simulator::{Platform, Simulator};
 
 use crate::harness::{World, simulator};
 
-/// What is waited for comes within this, or never.
+/// Longest time that a test waits for an event.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Three providers whose present does not move.
+/// Three providers whose data does not change.
 pub(super) struct Providers {
     pub(super) simulators: Vec<(Platform, Simulator)>,
     pub(super) truth: Truth,
@@ -29,7 +29,7 @@ pub(super) struct Providers {
 }
 
 impl Providers {
-    /// Six days of avatar sessions, chats and meetings, none in the last hours, so that all files are there.
+    /// Starts providers with six days of avatar sessions, chats and meetings, none in the last hours: all files exist.
     pub(super) async fn start(platforms: &[Platform], sessions: usize, meetings: usize) -> Self {
         let now = SystemClock.now();
         let volume = |history| Volume { history, per_hour_ahead: 0 };
@@ -51,14 +51,14 @@ impl Providers {
         Self { simulators, truth: generated.truth(now), now }
     }
 
-    /// Every answer takes so long.
+    /// Delays every response by so much.
     pub(super) fn slow_down(&self, delay: Duration) {
         for (_, simulator) in &self.simulators {
             simulator.script(vec![Fault::new(Effect::Delay(delay)).forever()]);
         }
     }
 
-    /// A database and the configuration to poll these into it; `settings` are lines for each source.
+    /// Creates a database and the configuration to poll these into it; `settings` are lines for each source.
     pub(super) async fn stage(&self, settings: &str, lease_seconds: u32) -> Stage {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let history_from = (self.now - TimeDelta::days(8)).to_rfc3339();
@@ -77,7 +77,7 @@ impl Providers {
         Stage { world, folder, url, pooler: "none" }
     }
 
-    /// What a quiet poll of them stores.
+    /// Returns the rows that a quiet poll stores.
     pub(super) async fn quiet_tables(&self) -> Vec<String> {
         for (_, simulator) in &self.simulators {
             simulator.script(Vec::new());
@@ -93,9 +93,9 @@ impl Providers {
 pub(super) struct Stage {
     pub(super) world: World,
     folder: PathBuf,
-    /// The address the pollers are given.
+    /// The address that the pollers receive.
     pub(super) url: String,
-    /// What they are told stands in between.
+    /// The configured kind of pooler.
     pub(super) pooler: &'static str,
 }
 
@@ -106,17 +106,17 @@ impl Drop for Stage {
 }
 
 impl Stage {
-    /// Where its configuration is.
+    /// Returns the folder of the configuration.
     pub(super) fn folder(&self) -> &std::path::Path {
         &self.folder
     }
 
-    /// Puts another configuration in the place of the one the pollers were started with.
+    /// Replaces the configuration that the pollers were started with.
     pub(super) fn configure(&self, toml: &str) {
         std::fs::write(self.folder.join("tributary.toml"), toml).expect("a config file");
     }
 
-    /// The service with these arguments.
+    /// Returns the command of the service with these arguments.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
         command.arg("--config").arg(self.folder.join("tributary.toml")).args(arguments).env_clear();
@@ -128,12 +128,12 @@ impl Stage {
         command
     }
 
-    /// A poller that goes on by schedule; `traps` as `FAILPOINTS` has them.
+    /// Starts a poller that runs by schedule; `traps` has the format of `FAILPOINTS`.
     pub(super) fn poller(&self, traps: &str) -> Poller {
         self.start(&["serve", "--role", "poller"], traps)
     }
 
-    /// A process of the service.
+    /// Starts a process of the service.
     pub(super) fn start(&self, arguments: &[&str], traps: &str) -> Poller {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let log = self.folder.join(format!("{}.log", NUMBER.fetch_add(1, Ordering::Relaxed)));
@@ -142,7 +142,7 @@ impl Stage {
         Poller { child: command.spawn().expect("it starts"), log }
     }
 
-    /// The sources are known, and nothing was polled yet.
+    /// Registers the sources without a poll.
     pub(super) async fn register(&self) {
         tributary::app::connect_sources(&self.world.app(), &self.world.db.pool).await.expect("registered");
     }
@@ -169,7 +169,7 @@ impl Stage {
         }
     }
 
-    /// The journal, for whoever has to find out why.
+    /// Returns the journal, to find the reason of a failure.
     pub(super) async fn runs(&self) -> String {
         let sql =
             "select coalesce(string_agg(concat_ws(' ', run_id, source_id, stream, verdict, error_class, page_count,
@@ -191,7 +191,7 @@ impl Stage {
         logs
     }
 
-    /// Everything is fetched: each list has a complete run that began after `since`, and no task is due.
+    /// Waits until everything is fetched: each list has a complete run that began after `since`, and no task is due.
     pub(super) async fn settled(&self, since: DateTime<Utc>) {
         let began = Instant::now();
         loop {
@@ -215,7 +215,7 @@ impl Stage {
         }
     }
 
-    /// All that is kept of the providers, without surrogate numbers and times of fetching.
+    /// Returns all stored provider data, without surrogate numbers and fetch times.
     pub(super) async fn tables(&self) -> Vec<String> {
         let sql = "select part from (
             select 'session ' || row(src.source_slug, s.provider_session_id, s.session_kind, s.provider_status,
@@ -246,8 +246,8 @@ impl Stage {
         sqlx::query_scalar(sql).fetch_all(&self.world.db.pool).await.expect("rows")
     }
 
-    /// The tables are those of a quiet poll and have the providers' own figures; nobody wrote anything twice, and runs
-    /// of one list do not overlap.
+    /// Asserts that the tables equal those of a quiet poll and the providers' own values, that nothing was written
+    /// twice, and that runs of one list do not overlap.
     pub(super) async fn assert_true(&self, providers: &Providers, quiet: &[String]) {
         let rows = self.tables().await;
         let only = |these: &[String], those: &[String]| -> Vec<String> {
@@ -277,7 +277,7 @@ impl Stage {
         }
         for (what, sql, expected) in [
             (
-                // a kill may lose what its run counted within its last second
+                // a kill may lose the counts of a run's last second
                 "sessions that runs say they inserted beyond those there are",
                 "select greatest((select coalesce(sum(inserted_count), 0) from ingest.runs
                                    where stream = 'sessions')::bigint - (select count(*) from core.sessions), 0)",
@@ -365,7 +365,7 @@ impl Poller {
         }
     }
 
-    /// Tells it to end and waits until it has.
+    /// Sends it the signal to end and waits until it has.
     pub(super) async fn end(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.ended().await

@@ -1,9 +1,9 @@
-//! The canary: what is personal in a provider's answer carries a mark, and the mark must not reach the schema that
-//! everybody may read.
+//! The canary: personal data in a provider's response carries a mark, and the mark must not reach the schema that
+//! every analyst may read.
 //!
-//! The answers come over HTTP like any others, each place in which a person can be named or a text can stand filled in:
-//! known and unknown fields, records that cannot be read, files. It must be found where it is kept, else the test proves
-//! nothing.
+//! The responses arrive over HTTP like any others, and every place for a name or a text is filled in: known and unknown
+//! fields, records that cannot be read, files. The mark must be found where the data is stored, otherwise the test
+//! proves nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::harness::{World, at};
 
 /// In names and texts.
 const MARK: &str = "Canaria Vogelsang";
-/// As a phone number, with what a mapping may have done to it.
+/// As a phone number, with the forms that a mapping may give it.
 const PHONE: &str = "4917099887766";
 
 fn fixed(id: &str, json: &serde_json::Value) -> FixedRecord {
@@ -41,7 +41,7 @@ fn chats() -> Arc<FixedFeed> {
         })
     };
     let good = chat("chat-1", "2026-03-10T11:00:00Z");
-    // cannot be read, because where its time should be stands what is personal
+    // cannot be read, because it has personal data in place of its time
     let bad = chat("chat-2", &format!("{MARK} {PHONE}"));
     Arc::new(FixedFeed::new([fixed("chat-1", &good), fixed("chat-2", &bad)]))
 }
@@ -81,7 +81,7 @@ fn meetings() -> Arc<FixedFeed> {
     feed
 }
 
-/// Rows of these schemas' views (or tables) that hold a mark, as `view: rows`.
+/// Returns the views (or tables) of these schemas with rows that contain a mark, as `view: rows`.
 async fn marked(world: &World, schema: &str) -> Vec<String> {
     let relations: Vec<String> = sqlx::query_scalar(
         "select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -114,7 +114,7 @@ async fn what_is_personal_reaches_no_column_that_analysts_see() {
     let _meetings = world.simulate(Platform::Realtimekit, meetings(), Quirks::default()).await;
     for _ in 0..2 {
         world.poll().await;
-        // what is not ready at once is asked for again hours later
+        // what is not ready at once is requested again hours later
         world.clock.set(at("2026-03-10T18:00:00Z"));
     }
     assert_eq!(world.number("select count(*) from analytics.sessions").await, 2);

@@ -1,10 +1,10 @@
-//! The fifteen questions of `docs/analysts.md`, to the letter, asked by an analyst of the hand-counted world.
+//! The fifteen queries of `docs/analysts.md`, literally, run by an analyst on the hand-counted world.
 
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::{become_analyst, known_world};
 
-/// The statements of the page, by number.
+/// Returns the statements of the page, by number.
 fn questions() -> Vec<(usize, String)> {
     let page = include_str!("../../../docs/analysts.md");
     let blocks = page.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next());
@@ -15,7 +15,7 @@ fn questions() -> Vec<(usize, String)> {
     numbered.collect()
 }
 
-/// What the world answers, worked out by hand: rows by question.
+/// Returns the expected rows by query, computed by hand.
 fn answers() -> Vec<(usize, Vec<&'static str>)> {
     let blocks = include_str!("answers.txt").split("\n\n").skip(1);
     let read = |block: &'static str| {
@@ -56,7 +56,7 @@ async fn the_fifteen_questions_are_answered_as_worked_out_by_hand() {
     }
 }
 
-/// Whether the schema counts sessions along time yet.
+/// Whether the schema has concurrency over time.
 async fn has_concurrency(connection: &mut sqlx::PgConnection) -> bool {
     let sql = "select exists (select from pg_proc where pronamespace = 'analytics'::regnamespace and proname = 'concurrency')";
     sqlx::query_scalar(sql).fetch_one(connection).await.expect("the catalog")

@@ -1,19 +1,19 @@
-//! Each fault in passing, with a young and an old meeting.
+//! Each transient fault, with a young and an old meeting.
 
 use tributary::demo::simulator::faults::{Effect, Fault};
 
 use super::*;
 
-/// A fault in passing.
+/// A transient fault.
 #[derive(Clone, Copy)]
 struct Row {
     name: &'static str,
     stream: &'static str,
-    /// The class by which it is owed.
+    /// The class of the owed task.
     class: &'static str,
-    /// It happens at the host of files, and not at the API.
+    /// It happens at the file host, not at the API.
     is_file: bool,
-    /// Answers that one try takes.
+    /// Responses that one try takes.
     answers: u64,
     effect: fn(&str, DateTime<Utc>) -> Effect,
 }
@@ -30,8 +30,8 @@ const fn of(stream: &'static str, row: Row) -> Row {
     Row { stream, ..row }
 }
 
-/// The table of faults. An API call is made four times before a 500 is believed, a file is fetched three times, a dead
-/// link is asked for twice, and a list that is below its count ends with the second page that brings nothing new.
+/// The table of faults. An API call is made four times before a 500 is final, a file is fetched three times, a dead
+/// link is requested twice, and a list that is below its count ends with the second page without new records.
 const ROWS: [Row; 20] = [
     file("file-short", "file_cut", 1, |_, _| Effect::ShortBody),
     file("file-html", "error_page", 1, |_, _| Effect::html()),
@@ -63,13 +63,13 @@ pub(super) fn one_too_many(id: &str, began: DateTime<Utc>) -> Effect {
 }
 
 impl Row {
-    /// Its meetings: id, days ago, and whether the provider should still keep what the fault is about.
+    /// Its meetings: id, days ago, and whether the provider should still keep the artifact.
     fn meetings(&self) -> [(String, i64, bool); 2] {
         let old = if self.stream == "chat" { 12 } else { 40 };
         [(format!("{}-young", self.name), 2, true), (format!("{}-old", self.name), old, false)]
     }
 
-    /// What happens to `tries` tries at the meeting `id`.
+    /// Returns the fault for `tries` tries at the meeting `id`.
     fn fault(&self, id: &str, days: i64, tries: u64) -> Fault {
         let part = match self.stream {
             "quality" => format!("/peer-report/{id}-p"),
@@ -78,13 +78,13 @@ impl Row {
         Fault::new((self.effect)(id, days_ago(days))).only(&part).times(self.answers * tries)
     }
 
-    /// Whether the provider says that nothing is there.
+    /// Whether the provider reports that the artifact does not exist.
     fn is_absence(&self) -> bool {
         matches!(self.class, "not_found" | "no_link" | "zero_bytes")
     }
 }
 
-/// Two meetings for each fault, which happens to so many tries.
+/// Creates two meetings for each fault, which happens to so many tries.
 async fn stage(tries: u64) -> (World, Simulator) {
     let meetings = ROWS.iter().flat_map(Row::meetings);
     let (world, simulator) = world_of(meetings.map(|(id, days, _)| (id, days))).await;
@@ -97,7 +97,7 @@ async fn stage(tries: u64) -> (World, Simulator) {
     (world, simulator)
 }
 
-/// How many tasks of each class a stream owes by the table.
+/// Returns how many tasks of each class a stream owes by the table.
 fn expected(stream: &str, is_owed: impl Fn(&Row, bool) -> bool) -> BTreeMap<&'static str, i64> {
     let mut expected = BTreeMap::new();
     for row in ROWS.iter().filter(|row| row.stream == stream) {
@@ -151,7 +151,7 @@ async fn f85_p13_a_fault_that_outlasts_a_poll_is_owed_until_it_is_read() {
     let verdicts = "select count(*) from ingest.runs where stream = 'chat' and verdict = 'incomplete'
                        and reason like '%file_cut%'";
     assert!(world.number(verdicts).await > 0, "the journal says it too");
-    // the next poll asks for what failed, whatever its next try; only what a second reading settles waits
+    // the next poll retries failed tasks before their next try; only tasks that a second reading settles wait
     let second = world.poll().await;
     assert!(!is_exit_0(&second), "{second:#?}");
     for stream in ["participants", "chat", "quality"] {
@@ -169,10 +169,10 @@ async fn f85_p13_a_fault_that_outlasts_a_poll_is_owed_until_it_is_read() {
     assert!(world.health().await.values().all(|stream| stream["state"] == "idle"));
 }
 
-/// The case by which the promise is judged.
+/// The case that decides about the promise.
 #[tokio::test]
 async fn f85_p13_a_chat_of_twelve_days_ago_that_is_cut_off_is_stored_by_a_later_poll() {
-    // a poll asks three times; one that comes soon after asks once more
+    // a poll tries three times; one that follows soon tries once more
     for (cuts, polls) in [(2, 1), (3, 2), (4, 3)] {
         let (world, simulator) = world_of([("cut".to_owned(), 12)]).await;
         simulator.file_script(vec![Fault::new(Effect::ShortBody).only("/cut/chat").times(cuts)]);
@@ -192,7 +192,7 @@ async fn f85_p13_a_chat_of_twelve_days_ago_that_is_cut_off_is_stored_by_a_later_
     }
 }
 
-/// A poll that has nothing to ask says what is owed all the same.
+/// A poll without due tasks reports owed tasks all the same.
 #[tokio::test]
 async fn f85_p13_what_is_owed_is_said_also_where_nothing_is_due() {
     let (world, simulator) = world_of([("gone".to_owned(), 12)]).await;

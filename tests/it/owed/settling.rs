@@ -1,4 +1,4 @@
-//! What settles an artifact: many tries over a day, or two readings a day apart; and how it is tried again.
+//! How an artifact settles: by many tries over a day, or by two readings a day apart; and how it is retried.
 
 use tokio_util::sync::CancellationToken;
 use tributary::app::retrying::{self, RetrySelection};
@@ -9,8 +9,8 @@ use tributary::model::stream::Stream;
 use super::faults::one_too_many;
 use super::*;
 
-/// Six chats that stay cut, of young or of old meetings, one list of participants that stays short, one report that
-/// stays away, and one meeting without a fault.
+/// Six chats that stay truncated, of young or of old meetings, one list of participants that stays short, one report
+/// that stays missing, and one meeting without a fault.
 async fn broken() -> (World, Simulator) {
     let cut = (0..6).map(|number| (format!("cut-{number}"), if number < 3 { 2 } else { 12 }));
     let others = [("short".to_owned(), 40), ("away".to_owned(), 40), ("whole".to_owned(), 12)];
@@ -41,7 +41,7 @@ fn hours(hours: &[i64]) -> Vec<TimeDelta> {
 async fn f85_p13_a_fault_that_lasts_is_given_up_after_ten_tries_over_a_day_and_can_be_tried_again() {
     let (world, simulator) = broken().await;
     poll_at(&world, &hours(&[0, 1, 3, 7, 13, 16, 19, 22])).await;
-    // ten tries and more, but no day: nothing is given up
+    // ten tries and more, but less than a day: nothing is given up
     let tries = "select min(attempts)::bigint from ingest.artifact_tasks where reason in ('file_cut', 'contract_error', 'incomplete')";
     assert_eq!(world.number(tries).await, 10);
     assert_eq!(world.states("chat").await, "6 pending file_cut, 3 available");
@@ -49,7 +49,7 @@ async fn f85_p13_a_fault_that_lasts_is_given_up_after_ten_tries_over_a_day_and_c
     let health = world.health().await;
     assert_eq!(health["chat"]["tasks"]["owed"], json!([{"class": "file_cut", "count": 6}]));
     assert_eq!(health["chat"]["tasks"]["given_up"], json!([]));
-    // a day and more: what is old is given up, and what the provider still keeps is owed
+    // a day and more: old artifacts are given up, and those that the provider still keeps are owed
     poll_at(&world, &hours(&[26])).await;
     assert_eq!(world.states("chat").await, "3 available, 3 failed file_cut, 3 pending file_cut");
     assert_eq!(world.states("quality").await, "8 available, 1 failed contract_error");
@@ -60,7 +60,7 @@ async fn f85_p13_a_fault_that_lasts_is_given_up_after_ten_tries_over_a_day_and_c
     assert_eq!(health["participants"]["tasks"]["given_up"], given_up);
     assert_eq!(health["participants"]["state"], "idle", "one of nine is no pattern");
     poll_at(&world, &hours(&[48, 72, 96])).await;
-    // five days on the young ones are no longer kept
+    // five days later the young ones are no longer kept
     world.clock.set(noon() + TimeDelta::hours(5 * 24 + 1));
     let lines = world.poll().await;
     assert!(is_exit_0(&lines), "nothing is owed any more: {lines:#?}");
@@ -72,7 +72,7 @@ async fn f85_p13_a_fault_that_lasts_is_given_up_after_ten_tries_over_a_day_and_c
     assert!((chat["tasks"]["lost_share"].as_f64().expect("a share") - 6.0 / 9.0).abs() < 1e-9);
     let advice = chat["tasks"]["advice"].as_str().expect("advice");
     assert!(advice.contains("tributary replay --artifacts"), "{advice}");
-    // neither a poll nor a run that is asked for brings it back: a retry does
+    // neither a poll nor a requested run restores it: a retry does
     simulator.file_script(Vec::new());
     simulator.script(Vec::new());
     let api = world.api().await;
@@ -85,7 +85,7 @@ async fn f85_p13_a_fault_that_lasts_is_given_up_after_ten_tries_over_a_day_and_c
     assert_eq!((status, &answer["made_due"]), (202, &json!(3)), "{answer:#}");
     assert!(is_exit_0(&world.poll().await));
     assert_eq!(world.states("chat").await, "6 available, 3 failed file_cut");
-    // the verb takes all that is left
+    // the verb retries all that are left
     let lines = retrying::retry(&world.app(), &RetrySelection::default(), "ada", CancellationToken::new()).await;
     let made_due = |stream: Stream| {
         let lines = lines.as_ref().expect("it runs").iter();
@@ -141,7 +141,7 @@ async fn f85_p13_two_readings_a_day_apart_settle_what_is_gone_and_cost_little() 
     assert_eq!(asked("/chat"), before + COUNT, "what is settled is not asked for again");
 }
 
-/// A body that is not understood starts nothing.
+/// An invalid body starts nothing.
 #[tokio::test]
 async fn a_retry_says_what_is_wrong_with_it() {
     let (world, _simulator) = world_of([("one".to_owned(), 2)]).await;

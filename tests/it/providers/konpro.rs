@@ -1,4 +1,4 @@
-//! KonPro: samples, both answers, both ways of paging.
+//! KonPro: samples, both forms of response, both ways of paging.
 
 use rust_decimal::Decimal;
 use tributary::connector::error::PullErrorKind;
@@ -60,7 +60,7 @@ async fn token_walk_gives_the_values_worked_out_by_hand() {
     assert_eq!(sessions[2].duration_seconds, Some(Decimal::ZERO));
     assert_eq!((sessions[2].ended_at, sessions[2].provider_minutes), (None, Some(Decimal::ZERO)));
     assert_eq!(sessions[4].ended_at, Some(at("2026-03-02T15:10:00.500Z")));
-    // 600.5 / 60, a quotient that is rounded where it is made
+    // 600.5 / 60, a quotient that is rounded at the division
     assert_eq!(sessions[4].provider_minutes, Some(dec("10.008333333333333333")));
     assert_eq!(pages[0].total, Some(5));
     assert!(pages[0].provider_now.is_some());

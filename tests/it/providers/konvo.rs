@@ -49,10 +49,10 @@ async fn a13_both_page_bases_are_found_and_learnt() {
         assert_eq!(short_ids(&pages), ["7e6a0fbf", "c545ab31", "589801f6", "ce368f9c", "70d6a118"]);
         assert_eq!(pages_asked(&server), numbers(&asked));
         assert_eq!(pages[1].facts["page_base"], base.to_string());
-        // The next walk of the same connector knows.
+        // The next reading of the same connector knows the base.
         walk(&*connector).await;
         assert_eq!(server.calls().len(), asked.len() + 3);
-        // So does a connector that is given the fact.
+        // So does a connector that receives the fact.
         let server = paged_server(base).await;
         let fact = ("page_base".to_owned(), base.to_string());
         let connector = connect_with("konvo", &server.url, |settings| settings.facts.extend([fact]));
@@ -65,7 +65,7 @@ async fn a13_both_page_bases_are_found_and_learnt() {
 async fn a_list_that_moves_while_the_base_is_probed_loses_nothing() {
     let record = |n: usize| format!(r#"{{"id":"id-{n:05}","created_at":"2026-03-01T00:00:00Z"}}"#);
     for base in [0, 1] {
-        // Newest first; two chats come after the first page was read.
+        // Newest first; two chats arrive after the first page was read.
         let server = Server::start(move |call| {
             let newest = if call.index == 0 { 9 } else { 11 };
             let number = call.query("page").map_or(base, |page| page.parse().unwrap());

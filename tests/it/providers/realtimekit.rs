@@ -88,7 +88,7 @@ async fn without_row_numbers_the_pages_are_compared() {
     for base in [0, 1] {
         let server = Server::start(move |call| {
             let number: usize = call.query("page_no").unwrap().parse().unwrap();
-            // Counted from 1, page 0 is taken for page 1.
+            // Counted from 1, page 0 is treated as page 1.
             let index = number.saturating_sub(base);
             json(rows([&[1, 2][..], &[3]].get(index).copied().unwrap_or_default()))
         })

@@ -1,4 +1,4 @@
-//! What belongs to one RealtimeKit session: policies, participants, links, reports.
+//! The artifacts of one RealtimeKit session: policies, participants, links, reports.
 
 use tributary::connector::error::PullErrorKind;
 use tributary::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest, SessionRef};
@@ -48,7 +48,7 @@ pub(crate) fn content(answer: ArtifactAnswer) -> ArtifactPage {
     }
 }
 
-/// The vendor's answer, with a link to `/file` at the server that was called.
+/// The vendor's response, with a link to `/file` at the called server.
 pub(crate) fn link_answer(call: &Call) -> Reply {
     let (sample, name) = match call.path.rsplit('/').next().unwrap() {
         "chat" => (rtk_sample!("chat.json"), "chat.csv"),
@@ -59,7 +59,7 @@ pub(crate) fn link_answer(call: &Call) -> Reply {
     json(sample.replace(&format!("127.0.0.1:9/files/{name}?sig=sample"), &link))
 }
 
-/// What becomes of `bytes` behind the link of `stream`.
+/// Returns the result of reading `bytes` behind the link of `stream`.
 pub(crate) async fn read_file(stream: Stream, bytes: impl Into<Vec<u8>>) -> Result<ArtifactAnswer, PullError> {
     let bytes = bytes.into();
     let server =
@@ -72,7 +72,7 @@ pub(crate) fn odd(page: &ArtifactPage, kind: &'static str, path: &str, value: &s
     page.oddities.iter().filter(|oddity| **oddity == wanted).count()
 }
 
-/// Whether the bytes of a file cannot be read, by any of the names for it.
+/// Whether a file cannot be read, by any of the error kinds for it.
 pub(crate) fn is_unreadable(error: &PullError) -> bool {
     matches!(error.kind, PullErrorKind::FileCut | PullErrorKind::ErrorPage | PullErrorKind::Contract)
 }
@@ -134,7 +134,7 @@ async fn participants_come_in_pages_of_either_base() {
         assert_eq!(calls[0].path, format!("{SESSION}/participants"));
         let query = ["per_page", "sort_by", "sort_order", "include_peer_events", "view"];
         assert_eq!(query.map(|name| calls[0].query(name).unwrap()), ["100", "joinedAt", "ASC", "false", "raw"]);
-        // Known from one list, the base holds for the other.
+        // The base found in one list applies to the other.
         walk_sessions_once(&*connector, &server, base).await;
         let all: Vec<&Participant> = participants(&first).iter().chain(participants(&second)).collect();
         let ms: Vec<i64> = all.iter().map(|participant| participant.duration_ms.unwrap()).collect();
@@ -170,7 +170,7 @@ async fn paging_is_read_inside_data_beside_it_or_not_at_all() {
         let page = participants_of(body).await;
         assert_eq!((page.total, page.next.is_some()), (Some(9), true));
     }
-    // Without any word of the end only an empty page ends the list.
+    // Without a stated end only an empty page ends the list.
     let page = participants_of(format!(r#"{{"data":{{"participants":[{row}]}}}}"#)).await;
     assert_eq!((page.total, page.next.is_some()), (None, true));
     let page = participants_of(r#"{"data":{"participants":[]}}"#.to_owned()).await;
@@ -298,7 +298,7 @@ async fn f61_links_are_followed_without_a_credential_and_asked_for_as_documented
 #[tokio::test]
 async fn f59_a_dead_link_is_asked_for_once_more() {
     for dead in [403, 404, 410] {
-        // The object store's own page says why, and is no content.
+        // The object store's own page states the reason, and is not content.
         let gone = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>";
         let server = Server::start(move |call| match (call.path.as_str(), call.index) {
             ("/file", 1) => status(dead, gone),

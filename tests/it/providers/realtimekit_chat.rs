@@ -49,7 +49,7 @@ async fn the_sample_gives_the_messages_read_by_hand() {
 
 #[tokio::test]
 async fn f62_columns_are_found_by_name() {
-    // Another order and case, a byte order mark, CRLF, a column more and most missing.
+    // Another order and case, a byte order mark, CRLF, one more column and most missing.
     let file =
         "\u{feff}Created_At,PAYLOAD,Mood,Id\r\n2026-03-02T14:00:01Z,\"a\r\nb\",good,m1\r\n\r\n1772460002000,c,,m2\r\n";
     let page = page(file).await;
@@ -86,10 +86,10 @@ async fn json_is_read_like_a_table() {
     }
     assert!(messages(&page("[]").await).is_empty());
     for broken in [&list[..list.len() - 2], r#"[{"payload":"x"}"#, r#"{"messages":[]"#] {
-        assert!(fault(broken).await.contains("not whole"));
+        assert!(fault(broken).await.contains("incomplete"));
     }
     assert!(fault(r#"{"errors":[{"payload":"x"}]}"#).await.contains("error page"));
-    assert!(fault(r#"{"a":[],"b":[]}"#).await.contains("no known form"));
+    assert!(fault(r#"{"a":[],"b":[]}"#).await.contains("no known format"));
 }
 
 #[tokio::test]
@@ -153,8 +153,8 @@ async fn f63_a_file_that_is_not_whole_is_an_error() {
     for page in ["<!DOCTYPE html><p>id,payload", "  <?xml version='1.0'?><Error/>", "<HTML>"] {
         assert!(fault(page).await.contains("error page"));
     }
-    assert!(fault("hello").await.contains("no known form"));
-    assert!(fault(vec![0xff, 0xfe, b'i', 0, b'd', 0]).await.contains("no known form"));
+    assert!(fault("hello").await.contains("no known format"));
+    assert!(fault(vec![0xff, 0xfe, b'i', 0, b'd', 0]).await.contains("no known format"));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Files of what was said in a meeting: transcripts in each form, and summaries.
+//! Transcripts in each form, and summaries.
 
 use tributary::model::artifact::{Artifact, ArtifactPage};
 use tributary::model::transcript::{SummaryFormat, Transcript, TranscriptFormat, TranscriptSegment};
@@ -183,7 +183,7 @@ async fn srt_is_read_with_or_without_numbers() {
 async fn a_transcript_that_is_not_whole_is_an_error() {
     let json = rtk_sample!("files/transcript.json").trim_end();
     for cut in [&json[..json.len() - 1], &json[..json.len() / 2], "[{\"sentence\""] {
-        assert!(fault(Stream::Transcript, cut).await.contains("not whole"));
+        assert!(fault(Stream::Transcript, cut).await.contains("incomplete"));
     }
     let csv = rtk_sample!("files/transcript.headerless-ms.csv");
     assert!(fault(Stream::Transcript, &csv[..csv.len() - 5]).await.contains("never closed"));
@@ -197,7 +197,7 @@ async fn a_transcript_that_is_not_whole_is_an_error() {
     }
     assert!(fault(Stream::Transcript, "<html><body>403</body></html>").await.contains("error page"));
     assert!(fault(Stream::Transcript, r#"{"success":false,"error":{"code":500}}"#).await.contains("error page"));
-    assert!(fault(Stream::Transcript, "just words").await.contains("no known form"));
+    assert!(fault(Stream::Transcript, "just words").await.contains("no known format"));
 }
 
 #[tokio::test]

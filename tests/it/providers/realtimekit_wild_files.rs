@@ -1,4 +1,4 @@
-//! Files of any bytes: no reader panics, and what is kept of a cut file was in the whole one.
+//! Files of any bytes: no reader panics, and everything read from a truncated file was in the whole one.
 
 use std::sync::{Arc, Mutex};
 
@@ -52,7 +52,7 @@ impl Bench {
 fn no_bytes_make_a_reader_panic() {
     let bench = Bench::new();
     let config = ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() };
-    // Bytes of the alphabets the formats are made of, and samples with a piece replaced.
+    // Bytes of the alphabets of the formats, and samples with a piece replaced.
     let wild = vec(prop_oneof![any::<u8>(), prop::sample::select(&b"[]{}\",;:\r\n-><v/&. 0123456789"[..])], 0..200);
     let input = (0..SAMPLES.len(), any::<prop::sample::Index>(), 0..20_usize, wild, any::<bool>());
     TestRunner::new(config)
@@ -95,7 +95,7 @@ fn f63_a_cut_chat_gives_no_message_that_was_not_sent() {
             kept += 1;
         }
     }
-    // Only before and after a line's end is a file whole: the head and five messages.
+    // A file is whole only before and after a line's end: the head and five messages.
     assert!(kept <= 13, "{kept} cuts were not seen");
 }
 
@@ -125,6 +125,6 @@ fn a_hostile_file_takes_no_longer_than_another() {
             }
         }
     }
-    // A hundred files; one that took the square of its size would take minutes by itself.
+    // A hundred files; one of quadratic time would take minutes alone.
     assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{:?}", begun.elapsed());
 }

@@ -1,4 +1,4 @@
-//! A provider that answers by a script and remembers what it was asked.
+//! A provider that responds by a script and records its requests.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -8,14 +8,14 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-/// One request as it came.
+/// A request as received.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) at: Instant,
-    /// How many came before it.
+    /// Number of earlier requests.
     pub(crate) index: usize,
 }
 
@@ -25,14 +25,14 @@ impl Call {
     }
 }
 
-/// An answer.
+/// A response.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-/// A file, as a store of files sends it: whatever it is, it says that it is bytes.
+/// Responds with a file as an object store does: with the content type of bytes for every file.
 pub(crate) fn file(body: impl Into<Vec<u8>>) -> Reply {
     Reply { status: 200, headers: vec![("content-type", "application/octet-stream".to_owned())], body: body.into() }
 }

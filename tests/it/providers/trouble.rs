@@ -1,4 +1,4 @@
-//! What may go wrong on the way: refused keys, limits, redirects, answers that are none.
+//! Faults of the transport: refused keys, limits, redirects, missing responses.
 
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ async fn p09_no_error_tells_the_key() {
         format!(r#"{{"code":"{KEY}","message":"{KEY}"}}"#),
         format!(r#"{{"success":false,"errors":[{{"message":"{KEY}"}}]}}"#),
         format!("<html>{KEY}</html>"),
-        // Cut after 200 characters, or 40, the key would be halved.
+        // Truncated after 200 characters, or 40, the key would be halved.
         format!(r#"{{"code":"{}{KEY}","message":"{}{KEY}"}}"#, "c".repeat(25), "m".repeat(185)),
     ];
     for provider in PROVIDERS {

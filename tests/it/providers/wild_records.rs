@@ -1,11 +1,11 @@
-//! Records that hold anything: a bad one is a reject with its bytes, and never costs another.
+//! Records with arbitrary content: a bad one is a reject with its bytes, and never costs another.
 
 use tributary::model::page::Reject;
 
 use super::server::{Server, json};
 use super::*;
 
-/// A page of these records at `provider`.
+/// Returns a page of these records at `provider`.
 async fn page_of(provider: &'static str, records: &[&str]) -> Page {
     let (rows, total) = (records.join(","), records.len());
     let body = match provider {
@@ -77,7 +77,7 @@ async fn wild_values_in_a_konpro_record() {
         r#"{"session_id":"null","created_at":1772460000,"duration":"null","status":null}"#,
     ];
     let page = page_of("konpro", &records).await;
-    // An id that is the text `null` is no id.
+    // An id that is the text `null` is not an id.
     assert_eq!((page.records.len(), page.rejects.len()), (4, 1));
     let minutes: Vec<_> = page.records.iter().map(|record| record.session.provider_minutes).collect();
     assert_eq!(minutes, [Some(dec("10.2")), None, None, None]);
@@ -110,7 +110,7 @@ async fn wild_values_in_a_realtimekit_record() {
     assert_eq!(oddity(&page, "unknown_value", "/type", "huddle"), 1);
     assert_eq!(oddity(&page, "unknown_value", "/status", "PAUSED"), 1);
     assert_eq!(sessions[0].extension.as_ref().unwrap().values[4].as_deref(), Some("1"));
-    // 18 digits after the point, so that no number of a view is wider than tools can read
+    // 18 digits after the point, so that no number of a view is too wide for common tools
     assert_eq!(sessions[1].provider_minutes, Some(dec("0.123456789012345679")));
     assert_eq!(sessions[2].ended_at, None);
     assert_eq!(oddity(&page, "unreadable_value", "/ended_at", ""), 1);

@@ -1,4 +1,4 @@
-//! What nobody expected is counted, shown, and costs nothing else.
+//! Unknown provider values are counted, shown, and cost nothing else.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tributary::demo::simulator::quirks::Quirks;
 use crate::harness::records::record;
 use crate::harness::{World, at};
 
-/// A record with a field more, outside and inside.
+/// A record with an additional field, outside and inside.
 fn with_news(platform: Platform, id: &str) -> FixedRecord {
     let known = record(platform, id, at("2026-03-10T09:00:00Z"));
     let json = match platform {
@@ -74,7 +74,7 @@ async fn unknown_fields_and_words_are_in_the_ledger_of_each_provider() {
     }
     assert_eq!(walked, 7);
 
-    // the same records again are nothing new
+    // the same records again are not new
     let written = world.tuples_written().await;
     world.poll().await;
     assert_eq!(world.tuples_written().await, written);
@@ -125,7 +125,7 @@ async fn a_provider_that_uses_data_as_keys_does_not_fill_the_ledger() {
     assert_eq!((line.inserted, line.rejected), (120, 0));
     let kept = world.number("select count(*) from ingest.oddities").await;
     assert!((1_000..=3_100).contains(&kept), "{kept} lines");
-    // what is full takes nothing more
+    // a full table accepts no more
     let page = world.number("select count(*) from ingest.oddities where record_count > 1").await;
     assert_eq!(page, 0);
 }

@@ -1,4 +1,4 @@
-//! Lives that are no straight line: answers that lack what was known, old answers that come late, sessions that go and
+//! Irregular histories: responses without known values, old responses that arrive late, sessions that disappear and
 //! come back. Raw records alone still give the same rows, also once superseded ones are pruned.
 
 use chrono::TimeDelta;
@@ -10,7 +10,7 @@ use super::assert_same_rows;
 use crate::harness::records::record;
 use crate::harness::{World, noon, plain_feed};
 
-/// One record of `talk` after another, read every six minutes, beside one that never changes.
+/// Polls one record of `talk` after another every six minutes, beside one that never changes.
 async fn life(platform: Platform, versions: &[Option<FixedRecord>]) -> (World, Simulator) {
     let mut world = World::new().await;
     let feed = plain_feed(platform, 5);
@@ -26,7 +26,7 @@ async fn life(platform: Platform, versions: &[Option<FixedRecord>]) -> (World, S
     (world, simulator)
 }
 
-/// The record with a text in it replaced.
+/// Returns the record with a text in it replaced.
 fn altered(known: &FixedRecord, from: &str, to: &str) -> FixedRecord {
     assert!(known.json.contains(from), "{}", known.json);
     FixedRecord { json: known.json.replace(from, to), ..known.clone() }
@@ -37,7 +37,7 @@ fn chat() -> FixedRecord {
     record(Platform::Konvo, "talk", noon() - TimeDelta::minutes(30))
 }
 
-/// The same without the block that says what became of it, and with another first message.
+/// The same without the status block, and with another first message.
 fn without_status() -> FixedRecord {
     let known = chat();
     let from = known.json.find(r#""status":"#).expect("a status");
@@ -46,7 +46,7 @@ fn without_status() -> FixedRecord {
     FixedRecord { json: json.replace("Hello there", "Hello again"), ..known }
 }
 
-/// The same as it was before: the provider says that it was changed earlier.
+/// The same as before: the provider states an earlier change time.
 fn stale() -> FixedRecord {
     let known = altered(&chat(), "Hello there", "Hello before");
     altered(&known, r#""last_updated":"2026-03-10T11:31:30.000Z""#, r#""last_updated":"2026-03-10T11:31:00.000Z""#)
@@ -65,7 +65,7 @@ async fn a_record_that_lacks_what_was_known_blanks_nothing_out_when_it_is_read_a
     let outcome = "select outcome from core.sessions where provider_session_id = 'talk'";
     assert_eq!(world.text(outcome).await.as_deref(), Some("resolved"));
     comes_back(&world).await;
-    // and pruning leaves what that takes
+    // and pruning leaves the records that this needs
     world.clock.set(noon() + TimeDelta::days(40));
     assert_eq!(world.prune("raw_retention_days = 1").await.raw_records, 0);
     comes_back(&world).await;

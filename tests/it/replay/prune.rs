@@ -1,4 +1,4 @@
-//! What may go, and the floor below which nothing goes.
+//! What pruning deletes, and what it always leaves.
 
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use crate::harness::records::record;
 use crate::harness::{World, noon, plain_feed};
 
 impl World {
-    /// `tributary prune`, with these settings of `[database]`.
+    /// Runs `tributary prune`, with these settings of `[database]`.
     pub(super) async fn prune(&self, settings: &str) -> Pruned {
         let toml = format!("[database]\n{settings}\n{}", self.toml());
         let config = tributary::app::parse_config(&toml, &self.environment()).expect("the configuration is right");
@@ -23,7 +23,7 @@ impl World {
     }
 }
 
-/// A chat that said three things, one a day, and another that said one; polled each day.
+/// A chat with three versions, one a day, and another with one; polled each day.
 async fn three_days() -> (World, tributary::demo::simulator::Simulator) {
     let feed = plain_feed(Platform::Konvo, 1);
     let mut world = World::new().await;
@@ -72,7 +72,7 @@ async fn the_newest_version_of_each_record_is_the_floor() {
         "select string_agg(provider_record_id || ' ' || (body::text like '%' || encode('day 2', 'hex') || '%'), ','
                                   order by provider_record_id) from ingest.raw_records";
     assert_eq!(world.text(left).await.as_deref(), Some("konvo-00000 false,talk true"));
-    // what is left is enough for all rows
+    // the remaining records are enough for all rows
     let said = "select string_agg(body, '|' order by body) from core.messages";
     let before = world.text(said).await;
     remove_sessions(&world.db.pool, "true").await;
@@ -100,7 +100,7 @@ async fn runs_that_brought_nothing_go_and_those_that_count_stay() {
     world.clock.set(noon() + TimeDelta::days(50));
     assert_eq!(world.prune("journal_retention_days = 49").await, Pruned::default(), "all are young enough");
     let pruned = world.prune("journal_retention_days = 30").await;
-    // five runs brought nothing; the last is the newest of its stream, and windows name it
+    // five runs found nothing; the last is the newest of its stream, and windows refer to it
     assert_eq!((pruned.runs, pruned.actions), (4, 1), "{pruned:?}");
     assert_eq!(world.number("select count(*) from ingest.actions where state = 'started'").await, 1);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Rejects: what is told of them, and what becomes of those that are tried again.
+//! Rejects: their presentation, and their retries.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::harness::records::record;
 use crate::harness::{World, noon};
 
 impl World {
-    /// `tributary replay --rejects`.
+    /// Runs `tributary replay --rejects`.
     async fn rejects(&self) -> Vec<RejectLine> {
         let stop = tokio_util::sync::CancellationToken::new();
         replaying::rejects(&self.app(), None, stop).await.expect("the replay runs")
@@ -170,7 +170,7 @@ async fn what_the_database_refused_is_stored_once_it_takes_it() {
     let refused = world.number("select count(*) from ingest.rejects where reason_code = 'refused_by_database'").await;
     assert!(refused > 0 && line.rejected == refused, "{line:?}");
     assert_eq!(world.number("select count(*) from core.sessions").await, 3 - refused);
-    // each try of a session that is not stored takes another number: in the end the rule lets all of them in
+    // each try of a session that is not stored takes another number: in the end the rule admits all of them
     world.run("alter table core.konpro_sessions drop constraint narrow").await;
     let lines = world.rejects().await;
     assert!(lines.iter().all(|line| line.outcome == "stored"), "{lines:?}");
@@ -178,7 +178,7 @@ async fn what_the_database_refused_is_stored_once_it_takes_it() {
     assert!(world.rejects().await.is_empty(), "none is left");
 }
 
-/// A meeting with a participant who cannot be read and a chat with a row that cannot.
+/// A meeting with a participant that cannot be read and a chat with a row that cannot.
 async fn meeting_with_bad_parts() -> (World, tributary::demo::simulator::Simulator) {
     let feed =
         Arc::new(FixedFeed::new([record(Platform::Realtimekit, "one", crate::harness::at("2026-03-10T09:00:00Z"))]));
@@ -211,7 +211,7 @@ async fn parts_of_a_session_are_tried_again_with_what_they_belong_to() {
     assert!(lines.iter().all(|line| line.outcome == "still_rejected"), "{lines:?}");
     assert_eq!(world.text(open).await.as_deref(), Some("chat column_count,participants missing_field"));
 
-    // a participant an earlier version could not read, and a chat whose message was lost
+    // a participant that an earlier version could not read, and a chat whose message was lost
     world
         .run(
             r#"update ingest.rejects set body = convert_to('{"id":"p2","user_id":"u2"}', 'UTF8') where stream = 'participants'"#,

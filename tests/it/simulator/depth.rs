@@ -1,4 +1,4 @@
-//! What the simulated RealtimeKit tells of one meeting, and KonPro's call that starts a session.
+//! The artifacts of one meeting in the simulated RealtimeKit, and KonPro's call that starts a session.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use tributary::model::message::word_count;
 
 use super::*;
 
-/// What was said: start, end where it is told, name, text.
+/// The utterances: start, end where stated, name, text.
 type Said = Vec<(i64, Option<i64>, String, String)>;
 
 impl Rig {
@@ -28,7 +28,7 @@ impl Rig {
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
-    /// The link of a file, if there is one.
+    /// Returns the link of a file, if there is one.
     async fn link(&self, id: &str, file: &str) -> Option<String> {
         let answer = self.send(&format!("{RTK}/{id}/{file}")).await.expect("an answer");
         let body: Value = answer.json().await.expect("JSON");
@@ -37,7 +37,7 @@ impl Rig {
         link.expect("a member for the link").1.as_str().map(str::to_owned)
     }
 
-    /// Status and body at the host of files, without any key.
+    /// Returns status and body at the file host, without a key.
     async fn fetch(&self, link: &str) -> (u16, String) {
         let answer = self.http.get(link).send().await.expect("an answer");
         let status = answer.status().as_u16();
@@ -51,7 +51,7 @@ impl Rig {
         Some(body)
     }
 
-    /// All sessions, newest first.
+    /// Returns all sessions, newest first.
     async fn sessions(&self) -> Vec<Value> {
         let mut sessions = Vec::new();
         for page in 1.. {
@@ -65,7 +65,7 @@ impl Rig {
         sessions
     }
 
-    /// The newest ended meetings whose transcript has content, with that content as JSON.
+    /// Returns the newest ended meetings whose transcript has content, with that content as JSON.
     async fn transcribed(&self) -> Vec<(String, Value)> {
         let mut found = Vec::new();
         for session in self.sessions().await.iter().take(80) {
@@ -86,7 +86,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is text")).to_owned()
 }
 
-/// Records of a CSV file, read letter by letter.
+/// Returns the records of a CSV file, parsed character by character.
 fn csv(file: &str) -> Vec<Vec<String>> {
     let (mut records, mut record, mut field, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
     let mut letters = file.chars().peekable();
@@ -123,7 +123,7 @@ fn said_in_csv(file: &str, time: impl Fn(&str) -> i64) -> Said {
     csv(file).into_iter().map(|record| (time(&record[0]), None, named(&record[4]), record[5].clone())).collect()
 }
 
-/// The bytes a subtitle file must have.
+/// Returns the expected bytes of a subtitle file.
 fn cues(said: &Said, head: &str, point: char, is_numbered: bool, separator: &str) -> String {
     let time = |ms: i64| {
         let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
@@ -152,7 +152,7 @@ async fn every_form_of_a_transcript_says_the_same() {
         assert_eq!(srt, cues(&said, "", ',', true, "\n"));
         let vtt = rig.file(id, "transcript?format=VTT").await.expect("VTT");
         assert_eq!(vtt, cues(&said, "WEBVTT\n\n", '.', false, "\n").trim_end_matches('\n').to_owned() + "\n");
-        // whoever speaks is a participant, and offsets count from the start of the session
+        // every speaker is a participant, and offsets count from the start of the session
         let list = rig.json(&format!("{RTK}/{id}/participants?per_page=100")).await;
         let peers: Vec<String> =
             list["data"]["participants"].as_array().expect("a list").iter().map(|p| text(&p["id"])).collect();
@@ -363,8 +363,8 @@ async fn links_need_no_key_and_expire() {
     }
 }
 
-/// Whoever asks for every file of every meeting has the figures of `/truth`, and all ways to have nothing
-/// are met.
+/// A reader of every file of every meeting finds the values of `/truth`, and meets all the ways in which a file can be
+/// missing.
 #[tokio::test]
 async fn the_truth_is_what_a_reader_of_all_files_finds() {
     let (rig, world) = Rig::of_world(3).await;
@@ -502,7 +502,7 @@ async fn what_is_behind_a_session_can_be_given_to_the_letter() {
     assert_eq!(rig.file("s0", "summary").await.as_deref(), Some("made"));
     feed.edit_depth("s0", |depth| depth.chat = FixedFile::Absent);
     assert_eq!(rig.status(&format!("{RTK}/s0/chat")).await, 404);
-    // nothing behind it
+    // no content
     let empty = rig.json(&format!("{RTK}/s1/participants")).await;
     assert_eq!(
         empty["data"],
@@ -596,7 +596,7 @@ async fn konpro_starts_a_session_and_lists_it() {
     let later =
         list["data"].as_array().expect("a list").iter().find(|s| s["session_id"] == answer["data"]["session_id"]);
     let later = later.expect("still listed");
-    assert_eq!((&later["status"], &later["duration"]), (&"connected".into(), &60.into()), "nobody talked to it");
+    assert_eq!((&later["status"], &later["duration"]), (&"connected".into(), &60.into()), "no user talked to it");
     assert_eq!(world.truth(noon()).konpro.sessions, before + 1);
     for wrong in [
         json!({"quality": "best"}),

@@ -1,4 +1,4 @@
-//! An account that is stored under another slug is refused: at the start, or by the first sessions it lists.
+//! An account that is stored under another slug is refused: at the start, or by the first sessions that it lists.
 
 use tributary::app::checking;
 use tributary::demo::simulator::Platform;
@@ -40,7 +40,7 @@ async fn f81_an_account_under_another_slug_is_refused_at_the_start(platform: Pla
     let found = lines.iter().find(|line| line.subject == new && !line.is_well).expect("a finding");
     assert!(found.finding.contains("tributary sources rename kv kv-eu"), "{found:?}");
 
-    // the old slug goes on, also after its address became a proxy's
+    // the old slug still works, also after its address became a proxy's
     poll(&first).await.expect("it runs");
     assert_eq!(world.number(SESSIONS).await, 12);
 }
@@ -54,7 +54,7 @@ async fn f81_an_account_is_recognized_by_its_data_where_slug_and_key_change_toge
     let provider = world.simulate(platform, feed(platform, 12), Quirks::default()).await;
     let first = service(&world, &source("kv", platform, &provider.base_url(), "KEY"));
     poll(&first).await.expect("it runs");
-    // what is known of the key is of the old one: as if it had been rotated before the slug changed
+    // the stored fingerprint is that of the old key: as if it had been rotated before the slug changed
     sqlx::query("update core.sources set credential_fingerprint = 'of another'")
         .execute(&world.db.pool)
         .await
@@ -88,7 +88,7 @@ async fn f81_a_rotated_key_of_the_same_slug_is_no_new_account() {
     poll(&service(&world, &toml)).await.expect("it runs");
     let before = world.text(fingerprint).await.expect("it is known");
     let rotated = toml.replace("\"KEY\"", "\"OTHER_KEY\"");
-    // the provider does not know the new key, which is told; the source is the same
+    // the provider does not know the new key, and the error states that; the source is the same
     let lines = poll(&service(&world, &rotated)).await.expect("it is no new account");
     assert_eq!(lines[0].result, "failed", "{lines:?}");
     let after = world.text(fingerprint).await.expect("it is known");

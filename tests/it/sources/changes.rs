@@ -1,4 +1,4 @@
-//! Renamed, merged, removed: figures are those of the one account, before and after.
+//! Rename, merge, remove: metric values are those of the one account, before and after.
 
 use serde_json::{Value, json};
 use tributary::demo::simulator::Platform;
@@ -10,7 +10,7 @@ use tributary::store::source_change::{Change, ChangeError, ChangeRequest, Change
 use super::{App, feed, poll, service, source};
 use crate::harness::{World, noon, records};
 
-/// What is kept of the account, without numbers of ours and without its slug.
+/// The stored data of the account, without surrogate numbers and without its slug.
 const FIGURES: &str = "select (
     (select count(*) || ' sessions, ' || count(distinct provider_session_id) || ' distinct, '
             || coalesce(sum(provider_minutes), 0) || ' minutes, ' || count(distinct person_id) || ' people in them'
@@ -27,7 +27,7 @@ const FIGURES: &str = "select (
 const PEOPLE: &str = "select string_agg(provider_session_id || ' ' || person_id, ',' order by provider_session_id)
                         from core.sessions";
 
-/// Which tables hold rows of a source that is not there; by the catalogue, so that a new table is looked at too.
+/// Returns the tables that contain rows of a missing source; by the catalogue, so that new tables are included.
 async fn orphans(world: &World) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select format('%I.%I', table_schema, table_name) from information_schema.columns
@@ -82,7 +82,7 @@ async fn a_renamed_source_keeps_figures_people_and_what_is_proven() {
     assert!(done.operation_id.is_some());
     assert_eq!((world.text(FIGURES).await, world.text(PEOPLE).await), (figures, people.clone()));
 
-    // the next chat of somebody who is known is theirs
+    // the next chat of a known person belongs to that person
     let known = chats.get("00000003-0c1d-4e2f-8a3b-000000000003").expect("a chat");
     let again = records::record(Platform::Konvo, "a-chat-of-later-0001", noon() - chrono::TimeDelta::hours(1));
     let again =
@@ -99,7 +99,7 @@ async fn a_renamed_source_keeps_figures_people_and_what_is_proven() {
     assert!(format!("{:#}", poll(&old).await.expect_err("refused")).contains("stored as `kv-eu`"));
 }
 
-/// The account stored twice, as an earlier version did it: the provider of the first is hidden from the second's start.
+/// The account stored twice, as an earlier version did: the provider of the first is hidden from the second's start.
 async fn store_twice(world: &World, first: &App, second: &App) {
     poll(first).await.expect("it runs");
     let hide = "update core.sources set provider = 'hidden' where source_slug = 'kv'";
@@ -118,12 +118,12 @@ async fn an_account_that_was_stored_twice_is_merged_and_counted_once() {
     let (old, new) = ("kv", "kv-eu");
     let first = service(&world, &source(old, Platform::Konvo, &provider.base_url(), "KEY"));
     let second = service(&world, &source(new, Platform::Konvo, &provider.base_url(), "KEY"));
-    // what a single source would hold in the end
+    // the final data of a single source
     let alone = World::new().await;
     alone.clock.set(noon());
     store_twice(&world, &first, &second).await;
     assert_eq!(world.number("select count(*) from core.sessions").await, 24);
-    // one that only the first one ever saw, and one that the second one never saw change
+    // one that only the first one ever saw, and one whose change the second one never saw
     let gone = records::record(Platform::Konvo, "only-in-the-first-01", noon() - chrono::TimeDelta::hours(5));
     chats.insert(gone);
     sqlx::query("delete from ingest.windows").execute(&world.db.pool).await.expect("read again");
@@ -148,12 +148,12 @@ async fn an_account_that_was_stored_twice_is_merged_and_counted_once() {
     assert_eq!(merged.as_deref().map(|text| text.starts_with("13 sessions, 13 distinct")), Some(true), "{merged:?}");
     assert_eq!(orphans(&world).await, Vec::<String>::new());
     assert_eq!(world.number("select count(*) from core.sources").await, 1);
-    // people of the one that went are those of the one that stays
+    // people of the removed source are those of the remaining one
     let lines = poll(&second).await.expect("it runs");
     assert!(lines[0].is_complete() && lines[0].inserted == 0, "{lines:?}");
     let from_raw = tributary::app::replaying::from_raw(&second, None, tokio_util::sync::CancellationToken::new());
     let before = world.text(PEOPLE).await;
-    from_raw.await.expect("it is made anew");
+    from_raw.await.expect("it is rebuilt");
     assert_eq!(world.text(PEOPLE).await, before, "and what raw records say agrees");
 }
 
@@ -175,7 +175,7 @@ async fn meetings_that_were_stored_twice_keep_what_only_one_of_them_has() {
     let chats = "select count(*) from core.messages";
     let once = world.number(chats).await;
     assert!(once > 0, "the first one has the chats");
-    // the second one finds no chat any more
+    // the second one no longer finds any chat
     for id in &ids {
         meetings.set_depth(id, Depth::default());
     }
@@ -224,7 +224,7 @@ async fn sources_are_renamed_and_removed_over_the_api_and_every_change_is_journa
     let cross = [("origin", "https://elsewhere.example")];
     assert_eq!(api.post("/v1/sync/sources/kv-eu/remove?dry_run=false", &cross).await.0, 403);
 
-    // no longer configured, but somebody still works on it
+    // no longer configured, but a poller still works on it
     poll(&service(&world, &rest)).await.expect("it runs");
     let hold = "update ingest.streams set lease_until = now() + interval '1 minute', lease_owner = 'host:7'
                  where source_id = (select source_id from core.sources where source_slug = 'kv-eu')";

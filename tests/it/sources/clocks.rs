@@ -1,4 +1,4 @@
-//! Two clocks make a claim: ours, and the provider's; without a `Date` header the database's.
+//! Two clocks decide what counts as complete: ours, and the provider's; without a `Date` header the database's.
 
 use std::sync::Arc;
 

@@ -75,7 +75,7 @@ fn filters(question: &Object<'_>, faults: &mut Faults) -> Vec<FilterSaid> {
         let Some(filter) = Object::of(value, pointer.clone(), &["field", "op", "values"], faults) else { continue };
         let Some(field) = filter.text("field", faults) else {
             if !filter.map.contains_key("field") {
-                faults.note(filter.place("field"), "missing_field", "Say what the condition is on: `field`.");
+                faults.note(filter.place("field"), "missing_field", "The condition has no `field`; name a dimension.");
             }
             continue;
         };
@@ -97,7 +97,7 @@ impl<'v> Object<'v> {
             faults.note(
                 Place::Pointer(pointer),
                 "wrong_type",
-                format!("An object is wanted here, not {}.", kind(value)),
+                format!("The value must be an object, not {}.", kind(value)),
             );
             return None;
         };
@@ -121,7 +121,7 @@ impl<'v> Object<'v> {
         match self.map.get(name)? {
             Value::Array(values) => Some(values),
             other => {
-                faults.note(self.place(name), "wrong_type", format!("A list is wanted here, not {}.", kind(other)));
+                faults.note(self.place(name), "wrong_type", format!("The value must be a list, not {}.", kind(other)));
                 None
             }
         }
@@ -132,7 +132,7 @@ impl<'v> Object<'v> {
         let mut texts: Vec<Said> = Vec::new();
         for (place, value) in self.list(name, faults)?.iter().enumerate() {
             let at = Place::Pointer(format!("{}/{name}/{place}", self.pointer));
-            // a group value is a text in every answer, even where it is a number
+            // a group value is a text in every response, even where it is a number
             let said = match value {
                 Value::Number(number) => Some(Said { at, text: number.to_string() }),
                 other => usable(at, other, faults),
@@ -150,7 +150,11 @@ impl<'v> Object<'v> {
         match self.map.get(name)? {
             Value::Number(number) => Some(Said { at: self.place(name), text: number.to_string() }),
             other => {
-                faults.note(self.place(name), "wrong_type", format!("A number is wanted here, not {}.", kind(other)));
+                faults.note(
+                    self.place(name),
+                    "wrong_type",
+                    format!("The value must be a number, not {}.", kind(other)),
+                );
                 None
             }
         }
@@ -160,7 +164,7 @@ impl<'v> Object<'v> {
         match self.map.get(name)? {
             Value::Bool(flag) => Some(Said { at: self.place(name), text: flag.to_string() }),
             other => {
-                let detail = format!("true or false is wanted here, not {}.", kind(other));
+                let detail = format!("The value must be true or false, not {}.", kind(other));
                 faults.note(self.place(name), "wrong_type", detail);
                 None
             }
@@ -171,12 +175,12 @@ impl<'v> Object<'v> {
 fn usable(at: Place, value: &Value, faults: &mut Faults) -> Option<Said> {
     match value {
         Value::String(text) if text.trim().is_empty() || text.contains('\0') => {
-            faults.note(&at, "empty_value", "There is no usable value here; leave it out instead.");
+            faults.note(&at, "empty_value", "The value is not usable; omit it instead.");
             None
         }
         Value::String(text) => Some(Said { at, text: text.clone() }),
         other => {
-            faults.note(&at, "wrong_type", format!("A text is wanted here, not {}.", kind(other)));
+            faults.note(&at, "wrong_type", format!("The value must be a text, not {}.", kind(other)));
             None
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn comparison(
     let comparison = Comparison::of(wanted, asked, minute);
     if comparison.is_none() {
         let at = draft.compare.as_ref().map_or_else(|| draft.place("compare"), |said| said.at.clone());
-        let detail = "There is nothing to compare: the range has not begun, or the period is empty.";
+        let detail = "The periods cannot be compared: the range has not begun, or the compared period is empty.";
         faults.note(&at, "nothing_to_compare", detail);
     }
     comparison
@@ -40,20 +40,21 @@ pub(super) fn comparison(
 
 fn to(said: &CompareSaid, zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> Option<CompareTo> {
     let Some(to) = &said.to else {
-        let detail = format!("Say with what to compare: {}.", CompareTo::NAMES.join(", "));
+        let detail = format!("Name the period to compare with: {}.", CompareTo::NAMES.join(", "));
         faults.note(&said.at, "missing_comparison", detail);
         return None;
     };
     if to.text == "custom" {
         if said.from.is_none() || said.until.is_none() {
-            let detail = "A custom period has two ends: compare_from and compare_to, or in a body compare.range with from and to.";
+            let detail = "A custom period needs both ends: compare_from and compare_to, or in a body compare.range with \
+                          from and to.";
             faults.note(&to.at, "missing_period", detail);
             return None;
         }
         return between(said.from.as_ref(), said.until.as_ref(), zone, now, faults).map(CompareTo::Custom);
     }
     if let Some(end) = said.from.as_ref().or(said.until.as_ref()) {
-        faults.note(&end.at, "conflicting_parameters", "Only a `custom` period is told its ends.");
+        faults.note(&end.at, "conflicting_parameters", "Only a `custom` period takes these ends.");
     }
     match to.text.as_str() {
         "previous_period" => Some(CompareTo::PreviousPeriod),

@@ -34,7 +34,7 @@ pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Fault
                 narrow(&mut filter.sources.sources, values, said, faults);
             }
             Some(_) if matches!(field, Dimension::Provider | Dimension::Source) => {
-                let detail = format!("Every session has a `{}`; ask with `in` or `not_in`.", field.as_str());
+                let detail = format!("Every session has a `{}`; use `in` or `not_in`.", field.as_str());
                 faults.note(&said.at, "never_null", detail);
             }
             Some(test) => filter.conditions.push(Condition { field, test }),
@@ -52,7 +52,7 @@ pub(super) fn check(filters: &[FilterSaid], metrics: &[&Metric], faults: &mut Fa
         for metric in metrics.iter().filter(|metric| !metric.is_of_sessions()) {
             let (id, name) = (metric.id, &said.field.text);
             let detail = format!(
-                "`{id}` counts {}, which have no `{name}`; choose by provider or source, or ask for `{id}` by itself.",
+                "`{id}` counts {}, which have no `{name}`; filter by provider or source, or query `{id}` separately.",
                 metric.rows.as_str()
             );
             faults.note(&said.at, "not_of_sessions", detail);
@@ -88,7 +88,7 @@ fn test(said: &FilterSaid, faults: &mut Faults) -> Option<Test> {
     };
     let wants_values = matches!(test, Test::In(_) | Test::NotIn(_));
     if wants_values && test.values().is_empty() {
-        let detail = format!("`{op}` wants at least one of `values`; `is_null` asks for what has none.");
+        let detail = format!("`{op}` needs at least one of `values`; `is_null` selects sessions without a value.");
         faults.note(&said.at, "missing_values", detail);
         return None;
     }
@@ -129,7 +129,7 @@ fn closed(said: &FilterSaid, test: Test, known: &[String], faults: &mut Faults) 
         Test::NotIn(values) => {
             let others: Vec<String> = known.iter().filter(|value| !values.contains(value)).cloned().collect();
             if others.is_empty() {
-                faults.note(&said.at, "nothing_left", format!("No `{}` is left to ask about.", said.field.text));
+                faults.note(&said.at, "nothing_left", format!("The condition excludes every `{}`.", said.field.text));
             }
             Some(others).filter(|others| !others.is_empty()).map(Test::In)
         }
@@ -145,6 +145,6 @@ fn narrow(chosen: &mut Vec<String>, values: Vec<String>, said: &FilterSaid, faul
     }
     chosen.retain(|value| values.contains(value));
     if chosen.is_empty() {
-        faults.note(&said.at, "nothing_left", format!("The conditions leave no `{}` to ask about.", said.field.text));
+        faults.note(&said.at, "nothing_left", format!("The conditions together exclude every `{}`.", said.field.text));
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct MetricQuestion {
     /// Conditions; only sessions that meet all of them count.
     #[schema(required = false)]
     filters: Vec<QuestionFilter>,
-    /// True: sessions that are gone at the provider count.
+    /// True: sessions that no longer exist at the provider count.
     #[schema(required = false, example = false)]
     include_deleted: bool,
     /// Bucket in which a session across several buckets counts: `start` (default), `end` or `spread`.
@@ -37,7 +37,7 @@ pub(crate) struct MetricQuestion {
     /// Shows the greatest groups separately and the others as one (`is_other`). Default: shows all groups.
     #[schema(required = false)]
     top: QuestionTop,
-    /// Largest allowed age of the data, an ISO 8601 duration. Where a stream behind the answer is complete only
+    /// Largest allowed age of the data, an ISO 8601 duration. If a stream behind the response is complete only
     /// up to an earlier time, the response is a 503.
     #[schema(required = false, example = "PT15M")]
     require_fresh: String,
@@ -59,7 +59,7 @@ pub(crate) struct QuestionTime {
     /// End of the range, exclusive.
     #[schema(required = false, example = "2026-11-21")]
     to: String,
-    /// IANA name of the time zone whose days are meant.
+    /// IANA name of the time zone of the local days.
     #[schema(required = false, example = "Europe/Berlin")]
     zone: String,
     /// `none` (default), `15_minutes`, `hour`, `day`, `week`, `month`, `quarter`, `year` or `auto`.

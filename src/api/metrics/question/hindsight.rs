@@ -24,13 +24,13 @@ pub(super) fn read(
     let said = draft.as_known_at.as_ref()?;
     let at = instant(said, zone, faults);
     if at.is_some_and(|at| at > now) {
-        let detail = "Nobody knows yet what will be known then; give an instant of the past.";
+        let detail = "This instant is in the future; give an instant of the past.";
         faults.note(&said.at, "time_in_future", detail);
     }
     for metric in metrics.iter().filter(|metric| !is_kept(metric)) {
         let kept: Vec<&str> = kept().map(|metric| metric.id).collect();
         let detail = format!(
-            "Earlier values of what `{}` is made of are not kept; leave `as_known_at` out, or ask for {}.",
+            "Earlier values of the data behind `{}` are not stored; omit `as_known_at`, or query {}.",
             metric.id,
             kept.join(", ")
         );
@@ -38,7 +38,7 @@ pub(super) fn read(
     }
     for dimension in dimensions.filter(|dimension| !is_dimension_kept(*dimension)) {
         let name = dimension.as_str();
-        let detail = format!("Earlier values of `{name}` are not kept; leave out `{name}` or `as_known_at`.");
+        let detail = format!("Earlier values of `{name}` are not stored; omit `{name}` or `as_known_at`.");
         faults.note(&said.at, "not_kept", detail);
     }
     at

@@ -110,7 +110,7 @@ async fn zone_name(state: &ApiState, draft: &Draft, zone: Tz, faults: &mut Fault
     let name = state.zones.name(&state.pool, zone).await?;
     if name.is_none() {
         let at = draft.time.zone.as_ref().map_or_else(|| "zone".into(), |said| said.at.clone());
-        let detail = format!("The database has no zone whose clocks agree with `{zone}`: install its time zone data.");
+        let detail = format!("The database has no time zone that matches `{zone}`: install its time zone data.");
         faults.note(&at, "zone_not_in_database", detail);
     }
     Ok(name.unwrap_or("UTC"))
@@ -146,11 +146,11 @@ fn pieces(
         if max > MAX_BUCKETS {
             let at =
                 draft.time.range.as_ref().or(draft.time.from.as_ref()).map_or_else(|| "range".into(), |s| s.at.clone());
-            faults.note(&at, "range_too_long", format!("The range has more than {max} hours; ask for a shorter one."));
+            faults.note(&at, "range_too_long", format!("The range has more than {max} hours; request a shorter one."));
             return None;
         }
         let next = Granularity::finest_allowed(range, zone).as_str();
-        let detail = format!("The range has more than {max} buckets; ask for granularity={next} or less.");
+        let detail = format!("The range has more than {max} buckets; use granularity={next} or a coarser one.");
         faults.note_near(&draft.place_of_granularity(), "too_many_buckets", detail, vec![next.to_owned()]);
     }
     Some((granularity, buckets?))
@@ -169,7 +169,7 @@ fn attribution(said: &Said, metrics: &[&Metric], dimensions: &[Dimension], fault
         let can = |other: &&Metric| attribution.is_some_and(|wanted| other.can_be_attributed(wanted));
         let possible: Vec<&str> = registry::metrics().filter(can).map(|metric| metric.id).collect();
         let detail = format!(
-            "`{}` cannot be told by `attribution` = `{}`; ask for it without, or for {}.",
+            "`{}` does not support `attribution` = `{}`; omit `attribution`, or query {}.",
             metric.id,
             said.text,
             possible.join(", ")
@@ -179,7 +179,7 @@ fn attribution(said: &Said, metrics: &[&Metric], dimensions: &[Dimension], fault
     let of_clock = dimensions.iter().filter(|dimension| dimension.home() == Home::Clock);
     for dimension in of_clock.filter(|_| attribution == Some(Attribution::Spread)) {
         let name = dimension.as_str();
-        let detail = format!("A session that is spread over time has no one `{name}`; leave one of the two out.");
+        let detail = format!("A session that is spread over time has no single `{name}`; omit one of the two.");
         faults.note(&said.at, "not_groupable", detail);
     }
     attribution
@@ -188,7 +188,7 @@ fn attribution(said: &Said, metrics: &[&Metric], dimensions: &[Dimension], fault
 fn length(said: &Said, faults: &mut Faults) -> Option<TimeDelta> {
     let length = duration::parse(&said.text);
     if length.is_none() {
-        let detail = format!("`{}` is not a length of time such as PT15M, PT2H or P1D.", said.text);
+        let detail = format!("`{}` is not a duration such as PT15M, PT2H or P1D.", said.text);
         faults.note(&said.at, "invalid_duration", detail);
     }
     length

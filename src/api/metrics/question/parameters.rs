@@ -63,10 +63,10 @@ pub(crate) struct ShapeParameters {
     /// Metric that ranks the groups; default: the first.
     #[param(example = "sessions")]
     top_by: Option<String>,
-    /// `true`: sessions that are gone at the provider count.
+    /// `true`: sessions that no longer exist at the provider count.
     #[param(example = false)]
     include_deleted: Option<String>,
-    /// Largest allowed age of the data, an ISO 8601 duration. Where a stream behind the answer is complete only
+    /// Largest allowed age of the data, an ISO 8601 duration. If a stream behind the response is complete only
     /// up to an earlier time, the response is a 503.
     #[param(example = "PT15M")]
     require_fresh: Option<String>,
@@ -127,14 +127,14 @@ impl IntoParams for FieldParameters {
         for field in fields() {
             all.push(parameter(
                 field,
-                format!("Only sessions whose `{field}` is one of these; comma list, or a JSON array of texts."),
+                format!("Only sessions whose `{field}` is one of these; comma-separated, or a JSON array of texts."),
             ));
             let description =
-                format!("Only sessions whose `{field}` is none of these, those without one included; as `{field}`.");
+                format!("Only sessions whose `{field}` is none of these or missing; in the form of `{field}`.");
             all.push(parameter(&format!("{field}_not"), description));
         }
-        all.push(parameter("missing", "Fields of which sessions must have no value; comma list.".to_owned()));
-        all.push(parameter("present", "Fields of which sessions must have a value; comma list.".to_owned()));
+        all.push(parameter("missing", "Fields for which sessions must have no value; comma-separated.".to_owned()));
+        all.push(parameter("present", "Fields for which sessions must have a value; comma-separated.".to_owned()));
         all
     }
 }

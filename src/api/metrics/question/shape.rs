@@ -14,11 +14,10 @@ use crate::query::metrics::{MAX_DIMENSIONS, MAX_METRICS};
 pub(super) fn metrics(draft: &Draft, faults: &mut Faults) -> Vec<&'static Metric> {
     if draft.metrics.is_empty() {
         let code = if draft.is_body { "missing_field" } else { "missing_parameter" };
-        faults.note(draft.place("metrics"), code, "Say what to measure; see /v1/metrics.");
+        faults.note(draft.place("metrics"), code, "Name at least one metric; see /v1/metrics.");
     }
     if draft.metrics.len() > MAX_METRICS {
-        let detail =
-            format!("At most {MAX_METRICS} metrics can be asked for at once; ask for the others by themselves.");
+        let detail = format!("A query can have at most {MAX_METRICS} metrics; query the others separately.");
         faults.note(draft.place("metrics"), "too_many_metrics", detail);
     }
     let mut found = Vec::new();
@@ -35,7 +34,7 @@ pub(super) fn metrics(draft: &Draft, faults: &mut Faults) -> Vec<&'static Metric
 
 pub(super) fn dimensions(draft: &Draft, faults: &mut Faults) -> Vec<Dimension> {
     if draft.dimensions.len() > MAX_DIMENSIONS {
-        let detail = format!("Figures can be grouped by at most {MAX_DIMENSIONS} dimensions.");
+        let detail = format!("Values can be grouped by at most {MAX_DIMENSIONS} dimensions.");
         faults.note(draft.place("dimensions"), "too_many_dimensions", detail);
     }
     draft.dimensions.iter().filter_map(|said| dimension(said, faults)).collect()
@@ -57,12 +56,12 @@ pub(super) fn check_groups(draft: &Draft, metrics: &[&'static Metric], dimension
                 registry::metrics().filter(|metric| is_told_by(metric, *dimension)).map(|metric| metric.id).collect();
             let (id, name) = (metric.id, dimension.as_str());
             let (code, why) = if metric.is_of_sessions() && dimension.home() != Home::Clock {
-                ("overlapping_dimension", "a session has several, and would be counted in each".to_owned())
+                ("overlapping_dimension", "a session has several values and would count in each group".to_owned())
             } else {
                 ("not_groupable", format!("{} do not have it", metric.rows.as_str()))
             };
             let detail = format!(
-                "`{id}` cannot be grouped by `{name}`: {why}. Ask for it without `{name}`, or for {}.",
+                "`{id}` cannot be grouped by `{name}`: {why}. Omit `{name}`, or query {}.",
                 possible.join(", ")
             );
             faults.note(place_of(draft, &draft.dimensions, name), code, detail);
@@ -105,16 +104,12 @@ pub(super) fn top(
     let count = count.filter(|count| (1..=MAX_TOP).contains(count));
     if count.is_none() {
         let at = said.count.as_ref().map_or(&said.at, |count| &count.at);
-        faults.note(at, "invalid_count", format!("Say how many groups to show: a whole number from 1 to {MAX_TOP}."));
+        faults.note(at, "invalid_count", format!("The number of groups must be a whole number from 1 to {MAX_TOP}."));
     }
     let dimension = match &said.dimension {
         None if dimensions.len() == 1 => dimensions.first().copied(),
         None => {
-            faults.note(
-                &said.at,
-                "missing_dimension",
-                "Say of which of the dimensions the greatest groups are wanted.",
-            );
+            faults.note(&said.at, "missing_dimension", "Name the dimension whose greatest groups are shown.");
             None
         }
         Some(named) => {
@@ -149,7 +144,7 @@ fn check_rest(draft: &Draft, metrics: &[&'static Metric], dimension: Dimension, 
     };
     for metric in metrics.iter().filter(cannot) {
         let detail = format!(
-            "`{}` cannot be told of all other values of `{name}` as one: its groups do not add up. Ask without `top`.",
+            "`{}` has no value for all other groups of `{name}` as one: its groups do not add up. Omit `top`.",
             metric.id
         );
         let at = draft.top.as_ref().map_or_else(|| draft.place("top"), |said| said.at.clone());

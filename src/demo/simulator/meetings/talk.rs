@@ -95,7 +95,7 @@ impl Meeting {
         let mut times: Vec<i64> = (0..rng.random_range(1..25)).map(|_| rng.random_range(0..last_ms.max(1))).collect();
         times.sort_unstable();
         if let [.., before, last] = times.as_mut_slice() {
-            *last = *before; // two in one instant
+            *last = *before; // two at the same instant
         }
         times.into_iter().filter_map(|at_ms| self.line(rng, at_ms)).collect()
     }

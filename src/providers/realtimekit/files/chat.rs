@@ -87,7 +87,7 @@ fn separated<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<
         is_chat.then_some(table::Form { names, has_header: true, time })
     };
     let table = table::read(text, recognize, &|cell| time::from_text(cell).is_some())?;
-    let table::Table { form, rows } = table.ok_or(Fault::UnknownForm("no header with a payload"))?;
+    let table::Table { form, rows } = table.ok_or(Fault::UnknownForm("no header with a payload column"))?;
     if ends_too_early(text, &rows, &form.names) {
         return Err(Fault::Broken("its last row is cut off"));
     }
@@ -136,7 +136,7 @@ fn json<'a>(text: &'a str, oddities: &Oddities) -> Result<Vec<Result<Cells<'a>, 
         };
         let names: Rc<[String]> = members.keys().map(|name| table::plain_name(name)).collect();
         if !names.iter().any(|name| name == "payload") {
-            return Err(reject(raw, "missing_field", "/payload", "there is no value"));
+            return Err(reject(raw, "missing_field", "/payload", "the value is missing"));
         }
         expect(&names, oddities);
         let values = members.iter().map(|(name, member)| value(member.get(), name, oddities));

@@ -25,13 +25,13 @@ use crate::providers::realtimekit::client::FileKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     /// The file ends too early, or its parts contradict each other.
-    #[error("the file is not whole: {0}")]
+    #[error("the file is incomplete: {0}")]
     Broken(&'static str),
     /// The file is a server's message about a failure.
-    #[error("an error page came in place of the file")]
+    #[error("the host sent an error page instead of the file")]
     ErrorPage,
     /// The file has none of the known formats.
-    #[error("the file has no known form: {0}")]
+    #[error("the file has no known format: {0}")]
     UnknownForm(&'static str),
 }
 
@@ -108,7 +108,7 @@ fn json_list(text: &str) -> Result<Vec<&RawValue>, Fault> {
     let mut lists = object.values().filter_map(|member| elements(member.get()));
     match (lists.next(), lists.next()) {
         (Some(list), None) => Ok(list),
-        _ => Err(Fault::UnknownForm("an object that does not hold one list")),
+        _ => Err(Fault::UnknownForm("an object that does not contain one list")),
     }
 }
 

@@ -19,7 +19,7 @@ const SEPARATORS: [u8; 3] = *b",;\t";
 const TELLING_COLUMNS: usize = 4;
 
 /// Reject reason of a row with balanced quotes.
-const MISFIT: &str = "the row has another number of fields than the table has columns";
+const MISFIT: &str = "the number of fields differs from the number of columns";
 
 /// A row of the file.
 #[derive(Debug)]

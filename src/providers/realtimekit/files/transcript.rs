@@ -51,7 +51,7 @@ fn json(text: &str, times: &Times, oddities: &Oddities) -> Result<Rows<Transcrip
         let fields = Fields::open(raw, oddities)?;
         fields.expect(&["endTime", "peerData", "sentence", "startTime"]);
         let body = fields.full_text("sentence");
-        let body = body.ok_or_else(|| reject(raw, "missing_field", "/sentence", "there is no value"))?;
+        let body = body.ok_or_else(|| reject(raw, "missing_field", "/sentence", "the value is missing"))?;
         let peer = fields.object("peerData");
         if let Some(peer) = &peer {
             peer.expect(&["cpi", "displayName", "id", "joinedAt", "leftAt", "userId"]);

@@ -55,7 +55,7 @@ impl Changes {
     }
 }
 
-const WHAT: &str = "what changed about a figure";
+const WHAT: &str = "the changes of a metric value";
 
 /// Returns the changes since an instant; `value_then` is the value as it was known, if available.
 pub(super) async fn since(

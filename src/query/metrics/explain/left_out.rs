@@ -108,7 +108,7 @@ async fn never_counted(
         subject.push_rows(&mut sql, Counting::All, Naming::Number, now);
     }
     sql.push(" and (s.is_deleted_at_provider or s.is_part_of_session)");
-    let what = "what is left out of a figure";
+    let what = "the exclusions of a metric value";
     let rows = sql.fetch_all(snapshot).await.map_err(reading(what))?;
     let Some(row) = rows.first() else { return Ok((0, 0)) };
     let counts = row.try_get("deleted").and_then(|deleted| Ok((deleted, row.try_get("breakout_rooms")?)));
@@ -135,7 +135,7 @@ async fn elsewhere(
     sql.push(" as is_stale) o where s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);
     predicate::push_filter(&mut sql, &subject.query);
     sql.push(" and s.source_id = any(").push_bind(all).push(")");
-    let what = "what is left out of a figure";
+    let what = "the exclusions of a metric value";
     let rows = sql.fetch_all(snapshot).await.map_err(reading(what))?;
     let Some(row) = rows.first() else { return Ok((0, 0, 0)) };
     let count = |name: &str| row.try_get(name);

@@ -61,9 +61,9 @@ pub struct Explanation {
     pub currency: Option<String>,
     /// Meaning of the metric.
     pub description: &'static str,
-    /// How it is computed.
+    /// Formula of the value.
     pub formula: &'static str,
-    /// When it is null.
+    /// Reasons for a null value, besides data that is not complete yet.
     pub null_rule: &'static str,
     /// The range, and how far it is proven.
     pub bucket: Bucket,

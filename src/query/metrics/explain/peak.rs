@@ -26,8 +26,8 @@ pub(super) async fn first(
         push_equal(&mut sql, &format!("g{}", place + 1), value.as_deref());
     }
     sql.push(" order by level desc, at limit 1");
-    let rows = sql.fetch_all(snapshot).await.map_err(reading("when a maximum was reached"))?;
-    rows.first().map(|row| row.try_get("at")).transpose().map_err(reading("when a maximum was reached"))
+    let rows = sql.fetch_all(snapshot).await.map_err(reading("the time of a maximum"))?;
+    rows.first().map(|row| row.try_get("at")).transpose().map_err(reading("the time of a maximum"))
 }
 
 /// Adds the rows present at an instant.

@@ -37,7 +37,7 @@ pub struct Previous {
     pub figure: Value,
     /// The change since, for sums and ratios; null: one of the two values is null.
     pub change: Option<Number>,
-    /// Why there are no drivers: `no_figure` (one of the two values is null) or `not_additive` (the value is no sum
+    /// Reason for missing drivers: `no_figure` (one of the two values is null) or `not_additive` (the value is no sum
     /// of parts).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_additive")]

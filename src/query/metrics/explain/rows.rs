@@ -110,13 +110,13 @@ pub async fn rows(
     sql.push(" order by at, source_id, session_id, row_id limit ").push_bind(limit);
     sql.push(") x join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id");
     sql.push(" order by x.at, x.source_id, x.session_id, x.row_id");
-    let found = sql.fetch_all(snapshot).await.map_err(reading("the rows of a figure"))?;
+    let found = sql.fetch_all(snapshot).await.map_err(reading("the rows of a metric value"))?;
     let is_ratio = subject.metric.additivity == Additivity::RatioOfSums;
     found
         .iter()
         .map(|row| take(row, is_ratio, &mut carried))
         .collect::<Result<_, _>>()
-        .map_err(reading("the rows of a figure"))
+        .map_err(reading("the rows of a metric value"))
 }
 
 /// Adds the rows of a metric along time; returns false if there are none. Each row contributes one to a maximum, and

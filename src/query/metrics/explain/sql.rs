@@ -19,11 +19,11 @@ pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> S
     let header = format!("-- {} ({}): {}\n", metric.label, metric.id, metric.formula);
     let note = match figure.reason {
         Some(reason) if subject.telling.is_empty() => {
-            return format!("{header}-- {reason}: no source asked about can tell it\nselect null::numeric as value;\n");
+            return format!("{header}-- {reason}: no selected source has a value\nselect null::numeric as value;\n");
         }
         Some("unknown" | "no_data") | None => String::new(),
         Some(status) => {
-            format!("-- {status}: the range is not proven complete, so that nothing found is not stated as 0\n")
+            format!("-- {status}: the range is not proven complete, so an empty result is not 0\n")
         }
     };
     let is_unproven = !note.is_empty();

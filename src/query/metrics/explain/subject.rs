@@ -40,7 +40,7 @@ pub struct Subject<'a> {
     pub telling: Vec<&'a Source>,
 }
 
-/// How sources are named in a statement.
+/// Naming of sources in a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {
     /// By id, which is indexed.

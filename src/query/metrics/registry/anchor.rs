@@ -60,7 +60,7 @@ impl Anchor {
     }
 }
 
-/// How values of different cells combine.
+/// Combination of the values of different cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Additivity {
     /// Values may be added.

@@ -9,7 +9,7 @@ use crate::query::metrics::registry::{Additivity, Metric};
 
 /// Base of metrics of sessions along time.
 const ALONG_TIME: Metric = Metric {
-    null_rule: "Sessions that began in the range and ended nobody knows when are left out and in unknown_count.",
+    null_rule: "Sessions that began in the range and ended at an unknown time are left out and in unknown_count.",
     is_unknown_sql: "s.ended_at is null and s.session_state not in ('live', 'open', 'never_started')",
     is_unknown_by_start: true,
     amount_sql: None,
@@ -22,7 +22,7 @@ pub(super) static METRICS: [Metric; 3] = [
     Metric {
         id: "peak_concurrent_sessions",
         label: "Most sessions at once",
-        description: "Most sessions at the same time, those that began before the bucket included. A session that ends in the instant in which another begins makes room first; one of no length does not count. What runs is there until now; an open chat, or a meeting that nobody is in, ended 30 minutes after its last sign of life once that is 24 hours ago. The peak of a whole is read by itself: it is not the sum of the peaks of its parts.",
+        description: "Most sessions at the same time, including those that began before the bucket. A session that ends at the instant at which another begins ends first; a session of zero length does not count. A running session counts until now. An open chat or an empty meeting whose last activity is 24 hours ago counts as ended 30 minutes after that activity. The peak of a whole is computed separately: it is not the sum of the peaks of its parts.",
         formula: "max over time of count(started_at <= t and t < effective_ended_at) of analytics.sessions",
         additivity: Additivity::Maximum,
         ..ALONG_TIME
@@ -30,7 +30,7 @@ pub(super) static METRICS: [Metric; 3] = [
     Metric {
         id: "average_concurrent_sessions",
         label: "Sessions at once on average",
-        description: "Mean number of sessions at the same time over the bucket: the time in sessions over the time that passed. Sessions count as for peak_concurrent_sessions; the part of a bucket that has not come does not count. Averages of groups may be added, those of buckets only weighted by their length.",
+        description: "Mean number of sessions at the same time over the bucket: the time in sessions over the time that passed. Sessions count as for peak_concurrent_sessions; the future part of a bucket does not count. Averages of groups may be added; averages of buckets may only be weighted by the length of the buckets.",
         formula: "seconds in sessions / seconds that passed",
         additivity: Additivity::TimeAverage,
         ..ALONG_TIME
@@ -39,9 +39,9 @@ pub(super) static METRICS: [Metric; 3] = [
         id: "peak_concurrent_participants",
         label: "Most participants at once",
         unit: "presences",
-        description: "Most presences at the same time, over all sessions of the cell, those that began before the bucket included. Who leaves in the instant in which another joins makes room first. The peak of a whole is read by itself: it is not the sum of the peaks of its parts.",
+        description: "Most presences at the same time, over all sessions of the cell, including those that began before the bucket. A participant who leaves at the instant at which another joins leaves first. The peak of a whole is computed separately: it is not the sum of the peaks of its parts.",
         formula: "max over time of count(joined_at <= t and t < left_at) of analytics.participants",
-        null_rule: "Presences without a beginning, without an end in a session that does not run, or of no length are left out. Sessions that began in the range are in unknown_count where their participants were never fetched, or where they have ended and a presence has no length.",
+        null_rule: "Presences without a start, without an end in a session that is not running, or of zero length are left out. Sessions that began in the range are in unknown_count if their participants were never fetched, or if they have ended and a presence has no known length.",
         additivity: Additivity::Maximum,
         version: 2,
         is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and (s.participant_count is null or not s.is_provisional and s.unknown_duration_count > 0)",

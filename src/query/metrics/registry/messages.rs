@@ -20,7 +20,7 @@ const MESSAGE: Metric = Metric {
 /// Base of metrics of words; media have none.
 const WORDS: Metric = Metric {
     unit: "words",
-    null_rule: "Messages without text have no words and count for nothing. Sessions that began in the range and whose messages never came are in unknown_count.",
+    null_rule: "Messages without text have no words and do not count. Sessions that began in the range and whose messages were never fetched are in unknown_count.",
     needs: Needs::Chats,
     is_unknown_sql: "s.session_kind = 'chat' and s.message_count is null",
     ..MESSAGE
@@ -51,7 +51,7 @@ const REPLY_TIME: Metric = Metric {
     unit: "seconds",
     additivity: Additivity::Percentile,
     rows: Rows::Replies,
-    null_rule: "Turns nobody replied to, or without times, are left out. Chats whose messages were never fetched are in unknown_count.",
+    null_rule: "Turns without a reply or without times are left out. Chats whose messages were never fetched are in unknown_count.",
     known_sql: "count(r.seconds)",
     unknown_sql: "0::bigint",
     is_unknown_by_start: true,
@@ -64,16 +64,16 @@ pub(super) static METRICS: [Metric; 13] = [
         id: "messages",
         label: "Messages",
         unit: "messages",
-        description: "Messages sent in the range, of either side; by sender_role of one.",
+        description: "Messages of both sides sent in the range; sender_role separates the sides.",
         formula: "count(*) of analytics.messages",
-        null_rule: "Null where the provider has messages that are not read. Sessions that began in the range and whose messages never came are in unknown_count; a meeting of which the provider made no chat counts for nothing. A message whose time the provider did not give is in no range.",
+        null_rule: "Null if the provider has messages that are not fetched. Sessions that began in the range and whose messages were never fetched are in unknown_count; a meeting for which the provider made no chat adds nothing. A message without a time from the provider is in no range.",
         ..MESSAGE
     },
     Metric {
         id: "messages_per_session",
         label: "Messages per session",
         unit: "ratio",
-        description: "Messages of sessions that began in the range, whenever they were sent, for each of these sessions.",
+        description: "Messages per session that began in the range, regardless of when they were sent.",
         formula: "sum(message_count) / count(message_count)",
         null_rule: "Sessions whose messages were never fetched are in unknown_count and in neither part.",
         additivity: Additivity::RatioOfSums,
@@ -86,8 +86,8 @@ pub(super) static METRICS: [Metric; 13] = [
     },
     Metric {
         id: "assistant_user_message_ratio",
-        label: "Messages of the assistant for each of the customer",
-        description: "Messages of the assistant for each message of the customer, in chats that began in the range.",
+        label: "Assistant messages per customer message",
+        description: "Messages of the assistant per message of the customer, in chats that began in the range.",
         formula: "sum(assistant_message_count) / sum(user_message_count)",
         value_sql: "sum(s.assistant_message_count)::numeric",
         known_sql: "coalesce(sum(s.user_message_count), 0)",
@@ -97,7 +97,7 @@ pub(super) static METRICS: [Metric; 13] = [
         id: "turns_per_session",
         label: "Turns per session",
         unit: "turns",
-        description: "Changes from the customer to the other side, in chats that began in the range, for each of these chats.",
+        description: "Changes from the customer to the other side, per chat that began in the range.",
         formula: "sum(turn_count) / count(turn_count)",
         value_sql: "sum(s.turn_count)::numeric",
         known_sql: "count(s.turn_count)",
@@ -106,7 +106,7 @@ pub(super) static METRICS: [Metric; 13] = [
     Metric {
         id: "first_response_p50_seconds",
         label: "First reply (AI or human), median",
-        description: "In half of the chats that began in the range, the first message of the customer was replied to within this time. The assistant is the service, so its reply is one.",
+        description: "In half of the chats that began in the range, the first message of the customer received a reply within this time. A reply of the assistant counts.",
         formula: "percentile_cont(0.5) of first_response_seconds",
         value_sql: "round((percentile_cont(0.5) within group (order by s.first_response_seconds))::numeric, 6)",
         ..FIRST_RESPONSE
@@ -114,7 +114,7 @@ pub(super) static METRICS: [Metric; 13] = [
     Metric {
         id: "first_response_p90_seconds",
         label: "First reply (AI or human), 90th percentile",
-        description: "In nine of ten chats that began in the range, the first message of the customer was replied to within this time.",
+        description: "In nine of ten chats that began in the range, the first message of the customer received a reply within this time.",
         formula: "percentile_cont(0.9) of first_response_seconds",
         value_sql: "round((percentile_cont(0.9) within group (order by s.first_response_seconds))::numeric, 6)",
         ..FIRST_RESPONSE
@@ -132,7 +132,7 @@ pub(super) static METRICS: [Metric; 13] = [
         id: "unanswered_sessions",
         label: "Unanswered sessions",
         unit: "sessions",
-        description: "Chats that began in the range, at least 10 minutes ago, in which the customer wrote and nobody replied.",
+        description: "Chats that began in the range, at least 10 minutes ago, in which the customer wrote and received no reply.",
         formula: "count(is_unanswered and started_at < now - 10 minutes)",
         null_rule: "Chats whose messages were never fetched are in unknown_count.",
         additivity: Additivity::Sum,
@@ -143,7 +143,7 @@ pub(super) static METRICS: [Metric; 13] = [
     Metric {
         id: "reply_time_p50_seconds",
         label: "Reply time, median",
-        description: "Half of the turns of customers, in chats that began in the range, were replied to within this time from the first message of the turn.",
+        description: "Half of the turns of customers, in chats that began in the range, received a reply within this time from the first message of the turn.",
         formula: "percentile_cont(0.5) of unnest(reply_seconds)",
         value_sql: "round((percentile_cont(0.5) within group (order by r.seconds))::numeric, 6)",
         ..REPLY_TIME
@@ -151,7 +151,7 @@ pub(super) static METRICS: [Metric; 13] = [
     Metric {
         id: "reply_time_p90_seconds",
         label: "Reply time, 90th percentile",
-        description: "Nine of ten turns of customers, in chats that began in the range, were replied to within this time.",
+        description: "Nine of ten turns of customers, in chats that began in the range, received a reply within this time.",
         formula: "percentile_cont(0.9) of unnest(reply_seconds)",
         value_sql: "round((percentile_cont(0.9) within group (order by r.seconds))::numeric, 6)",
         ..REPLY_TIME
@@ -159,7 +159,7 @@ pub(super) static METRICS: [Metric; 13] = [
     Metric {
         id: "words_per_message",
         label: "Words per message",
-        description: "Words of the messages sent in the range that have text, for each of these messages.",
+        description: "Words per message that was sent in the range and has text.",
         formula: "sum(word_count) / count(word_count) of analytics.messages",
         additivity: Additivity::RatioOfSums,
         needs: Needs::Messages,

@@ -15,7 +15,7 @@ const IS_OVER: &str =
     "count(s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true)";
 const IS_OVER_UNKNOWN: &str =
     "count(*) filter (where not s.is_provisional and s.is_never_started is not true and s.duration_seconds is null)";
-const LENGTH_NULL_RULE: &str = "Sessions that run, open chats and sessions that never started are left out. Ended ones whose length is not known are in unknown_count.";
+const LENGTH_NULL_RULE: &str = "Running sessions, open chats and sessions that never started are left out. Ended sessions of unknown length are in unknown_count.";
 
 /// Base of sums of minutes over sessions.
 const MINUTES: Metric = Metric { unit: "minutes", can_overlap: false, ..COUNT };
@@ -40,7 +40,7 @@ const METERED: Metric = Metric {
     unknown_sql: "count(*) - count(s.minutes_consumed)",
     is_unknown_sql: "s.minutes_consumed is null",
     amount_sql: Some("s.minutes_consumed"),
-    null_rule: "Sessions without minutes are in unknown_count and not in the sum; where no session has any, the figure is null.",
+    null_rule: "Sessions without minutes are in unknown_count and not in the sum; if no session has any, the value is null.",
     ..MINUTES
 };
 
@@ -49,23 +49,23 @@ pub(super) static METRICS: [Metric; 10] = [
     Metric {
         id: "minutes_consumed",
         label: "Minutes consumed",
-        description: "What the providers meter. A meeting counts every participant's time (basis participant_time), an avatar stream its own length (basis session_time); every answer lists the bases it added. Chats are not metered: not applicable, never 0.",
+        description: "Minutes that the providers meter. A meeting counts the time of every participant (basis participant_time), an avatar stream its own length (basis session_time); every response lists the bases that it added. Chats are not metered: not applicable, never 0.",
         formula: "sum(minutes_consumed)",
         ..METERED
     },
     Metric {
         id: "billable_minutes",
         label: "Billable minutes",
-        description: "Minutes of what is sold by the minute, as metered: avatar streams and meetings. Chats are not sold by the minute.",
+        description: "Metered minutes of sessions that are sold by the minute: avatar streams and meetings. Chats are not sold by the minute.",
         formula: "sum(minutes_consumed)",
         ..METERED
     },
     Metric {
         id: "elapsed_minutes",
         label: "Elapsed minutes",
-        description: "Wall-clock length of sessions of all providers; an open chat up to its last message.",
+        description: "Wall-clock length of sessions of all providers; an open chat counts until its last message.",
         formula: "sum(duration_seconds) / 60",
-        null_rule: "Sessions whose length is not known are in unknown_count and not in the sum; where none is known, the figure is null.",
+        null_rule: "Sessions of unknown length are in unknown_count and not in the sum; if no length is known, the value is null.",
         value_sql: "round(sum(s.duration_seconds) / 60, 12)",
         known_sql: "count(s.duration_seconds)",
         unknown_sql: "count(*) - count(s.duration_seconds)",
@@ -78,7 +78,7 @@ pub(super) static METRICS: [Metric; 10] = [
         label: "Participant minutes",
         description: "Sum of the lengths of all presences in sessions that began in the range. Presences without a length are left out.",
         formula: "sum(participant_minutes)",
-        null_rule: "In unknown_count are presences without a length in sessions that have ended, and sessions whose participants were never fetched or that run and have no lengths yet; where no session has any, the value is null.",
+        null_rule: "unknown_count contains presences without a length in ended sessions, sessions whose participants were never fetched, and running sessions without lengths yet; if no session has any, the value is null.",
         needs: PARTICIPANTS,
         value_sql: "round(sum(s.participant_minutes), 12)",
         known_sql: "count(s.participant_minutes)",
@@ -90,9 +90,9 @@ pub(super) static METRICS: [Metric; 10] = [
     Metric {
         id: "active_minutes",
         label: "Active minutes",
-        description: "Time in which chats were going on: the gaps between their messages, each counted with at most 5 minutes. It makes a chat of three days comparable with one of ten minutes; a single message is 0.",
+        description: "Active time of chats: the gaps between their messages, each counted as at most 5 minutes. A chat of three days is thus comparable with one of ten minutes; a single message is 0.",
         formula: "sum(active_seconds) / 60",
-        null_rule: "Chats whose messages were never fetched are in unknown_count and not in the sum; where none has any, the figure is null.",
+        null_rule: "Chats whose messages were never fetched are in unknown_count and not in the sum; if no chat has any, the value is null.",
         needs: Needs::Chats,
         value_sql: "round(sum(s.active_seconds) / 60, 12)",
         known_sql: "count(s.active_seconds)",
@@ -137,9 +137,9 @@ pub(super) static METRICS: [Metric; 10] = [
     Metric {
         id: "unexplained_minutes",
         label: "Unexplained minutes",
-        description: "What the provider meters minus the lengths of the presences it lists, signed. By unexplained_class: still_live, rounding (less than a minute for each presence), participants_missing (fewer presences than the provider counts, or some without a length), other.",
+        description: "Metered minutes minus the lengths of the presences that the provider lists, signed. Classes by unexplained_class: still_live, rounding (less than a minute for each presence), participants_missing (fewer presences than the provider counts, or some without a length), other.",
         formula: "sum(minutes_consumed - participant_minutes)",
-        null_rule: "Sessions of which one of the two is not known are in unknown_count and not in the sum.",
+        null_rule: "Sessions for which one of the two is unknown are in unknown_count and not in the sum.",
         needs: PARTICIPANTS,
         value_sql: "round(sum(s.unexplained_minutes), 12)",
         known_sql: "count(s.unexplained_minutes)",

@@ -45,15 +45,15 @@ pub struct Metric {
     pub unit: &'static str,
     /// Meaning of the metric.
     pub description: &'static str,
-    /// How it is computed, over the views of `analytics`.
+    /// Formula, over the views of `analytics`.
     pub formula: &'static str,
-    /// When a value is null, other than for incomplete data.
+    /// Reasons for a null value, other than incomplete data.
     pub null_rule: &'static str,
     /// The time that puts a row into a bucket.
     pub anchor: Anchor,
-    /// How values combine.
+    /// Combination of values.
     pub additivity: Additivity,
-    /// What a provider must have.
+    /// Data that a provider must have.
     pub needs: Needs,
     /// The kind of its rows.
     pub rows: Rows,

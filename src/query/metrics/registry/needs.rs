@@ -9,7 +9,7 @@ use crate::model::source::MessageSupport;
 use crate::model::stream::Stream;
 use crate::query::catalog::Source;
 
-/// What a provider must have for a metric to apply.
+/// Data that a provider must have for a metric to apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing: every provider has sessions.
@@ -137,7 +137,7 @@ impl Needs {
         match self {
             Self::Nothing => "every provider",
             Self::Minutes => "providers that meter minutes",
-            Self::Outcomes => "providers that say whether a conversation was resolved",
+            Self::Outcomes => "providers that report whether a conversation was resolved",
             Self::Messages => "providers whose messages are stored",
             Self::PerSession(Stream::Transcript) => "providers whose transcripts are fetched",
             Self::PerSession(Stream::Summary) => "providers whose summaries are fetched",
@@ -147,7 +147,7 @@ impl Needs {
             Self::Chats => "providers of chats",
             Self::Meetings => "providers of meetings",
             Self::People => "providers of chats, and of meetings whose participants are fetched",
-            Self::HumanSteps => "providers of chats, once it is said which steps mean that a human took over",
+            Self::HumanSteps => "providers of chats, if human_steps of the source is configured",
         }
     }
 

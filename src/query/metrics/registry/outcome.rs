@@ -13,7 +13,7 @@ const DECIDED: &str = "count(*) filter (where s.outcome in ('resolved', 'unresol
 
 /// Base of metrics of resolution, which differ in one sum.
 const RESOLUTION: Metric = Metric {
-    null_rule: "Only completed sessions with a known outcome count. Sessions whose outcome the provider did not say are in unknown_count; where none has one, the figure is null.",
+    null_rule: "Only completed sessions with a known outcome count. Sessions without a reported outcome are in unknown_count; if no session has one, the value is null.",
     anchor: Anchor::CompletedAt,
     needs: Needs::Outcomes,
     known_sql: DECIDED,
@@ -40,7 +40,7 @@ macro_rules! came_back {
 /// Base of percentiles of a time between two instants of resolved chats.
 const TIME_TO_RESOLUTION: Metric = Metric {
     unit: "seconds",
-    null_rule: "Only resolved sessions count; those still open have no such time yet. It holds the time a customer took to answer too.",
+    null_rule: "Only resolved sessions count; open sessions have no such time yet. The time includes the response times of the customer.",
     additivity: Additivity::Percentile,
     known_sql: "count(*) filter (where s.outcome = 'resolved')",
     ..RESOLUTION
@@ -48,7 +48,7 @@ const TIME_TO_RESOLUTION: Metric = Metric {
 
 /// Base of rates that need human steps to be configured.
 const HANDOFF: Metric = Metric {
-    null_rule: "Null with the reason handoff_mapping_missing where human_steps of the source does not say which steps, skills or origins of messages are human: it is never guessed. Completed sessions whose way is not known are in unknown_count and in neither part.",
+    null_rule: "Null with the reason handoff_mapping_missing if human_steps of the source does not list which steps, skills or origins of messages are human: these are never guessed. Completed sessions for which a handoff is unknown are in unknown_count and in neither part.",
     needs: Needs::HumanSteps,
     known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.is_handed_off is not null)",
     unknown_sql: "count(*) filter (where s.outcome = 'unknown' or s.outcome in ('resolved', 'unresolved') and s.is_handed_off is null)",
@@ -85,7 +85,7 @@ pub(super) static METRICS: [Metric; 16] = [
     Metric {
         id: "resolution_rate",
         label: "Resolution rate",
-        description: "Resolved sessions among those completed in the range with a known outcome, from 0 to 1. Both parts come with it.",
+        description: "Resolved sessions among those completed in the range with a known outcome, from 0 to 1. Responses include both parts.",
         formula: "count(outcome = 'resolved') / count(outcome in ('resolved', 'unresolved'))",
         value_sql: RESOLVED,
         ..RATE
@@ -93,7 +93,7 @@ pub(super) static METRICS: [Metric; 16] = [
     Metric {
         id: "unresolved_rate",
         label: "Share unresolved",
-        description: "Unresolved sessions among those completed in the range with a known outcome, from 0 to 1: what is missing from the resolution rate to 1.",
+        description: "Unresolved sessions among those completed in the range with a known outcome, from 0 to 1: 1 minus the resolution rate.",
         formula: "count(outcome = 'unresolved') / count(outcome in ('resolved', 'unresolved'))",
         value_sql: UNRESOLVED,
         ..RATE
@@ -101,9 +101,9 @@ pub(super) static METRICS: [Metric; 16] = [
     Metric {
         id: "cohort_resolution_rate",
         label: "Resolution rate of a cohort",
-        description: "Sessions resolved by now among those that began in the range and whose status is known, from 0 to 1. It rises while chats are completed: cohort_matured_rate says how many are.",
+        description: "Sessions resolved by now among those that began in the range and whose status is known, from 0 to 1. It rises as chats are completed; cohort_matured_rate gives the completed share.",
         formula: "count(outcome = 'resolved') / count(outcome in ('resolved', 'unresolved', 'open'))",
-        null_rule: "Sessions whose outcome the provider did not say are in unknown_count and in neither part.",
+        null_rule: "Sessions without a reported outcome are in unknown_count and in neither part.",
         anchor: Anchor::StartedAt,
         value_sql: RESOLVED,
         known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved', 'open'))",
@@ -112,9 +112,9 @@ pub(super) static METRICS: [Metric; 16] = [
     Metric {
         id: "cohort_matured_rate",
         label: "Share of a cohort that is completed",
-        description: "Sessions completed by now among those that began in the range and whose status is known, from 0 to 1: below 0.95 a rate of the cohort is not final.",
+        description: "Sessions completed by now among those that began in the range and whose status is known, from 0 to 1; below 0.95, a rate of the cohort is not final.",
         formula: "count(outcome in ('resolved', 'unresolved')) / count(outcome in ('resolved', 'unresolved', 'open'))",
-        null_rule: "Sessions whose outcome the provider did not say are in unknown_count and in neither part.",
+        null_rule: "Sessions without a reported outcome are in unknown_count and in neither part.",
         anchor: Anchor::StartedAt,
         value_sql: "(count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric",
         known_sql: "count(*) filter (where s.outcome in ('resolved', 'unresolved', 'open'))",
@@ -122,10 +122,10 @@ pub(super) static METRICS: [Metric; 16] = [
     },
     Metric {
         id: "durable_resolution_rate",
-        label: "Resolutions that held",
-        description: "Of sessions resolved in the range, at least 7 days ago, by a known person: those after which the person began no other session at the same account within 7 days, from 0 to 1.",
+        label: "Durable resolutions",
+        description: "Share of the sessions of known people, resolved in the range and at least 7 days ago, after which the person began no other session at the same account within 7 days, from 0 to 1.",
         formula: "count(no session of the same person_id within 7 days) / count(outcome = 'resolved' and completed_at < now - 7 days and person_id is not null)",
-        null_rule: "Resolved sessions of which it cannot be said, because they are younger than 7 days or nobody knows who it was, are in unknown_count and in neither part.",
+        null_rule: "Sessions resolved less than 7 days ago, or of unidentified people, are in unknown_count and in neither part.",
         value_sql: came_back!(
             "(count(*) filter (where s.outcome = 'resolved' and s.person_id is not null and s.completed_at < t.now - interval '168 hours' and not ",
             "))::numeric"
@@ -138,9 +138,9 @@ pub(super) static METRICS: [Metric; 16] = [
     Metric {
         id: "repeat_contact_rate",
         label: "Repeat contacts",
-        description: "Of sessions completed in the range, at least 7 days ago, by a known person: those after which the person began another session at the same account within 7 days, from 0 to 1. Who comes back begins a new session, so this is the nearest thing to reopened.",
+        description: "Share of the sessions of known people, completed in the range and at least 7 days ago, after which the person began another session at the same account within 7 days, from 0 to 1. A returning person begins a new session, so this is the closest measure of reopened conversations.",
         formula: "count(a session of the same person_id within 7 days) / count(completed_at < now - 7 days and person_id is not null)",
-        null_rule: "Completed sessions of which it cannot be said, because they are younger than 7 days or nobody knows who it was, are in unknown_count and in neither part.",
+        null_rule: "Sessions completed less than 7 days ago, or of unidentified people, are in unknown_count and in neither part.",
         value_sql: came_back!(
             "(count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.person_id is not null and s.completed_at < t.now - interval '168 hours' and ",
             "))::numeric"
@@ -153,7 +153,7 @@ pub(super) static METRICS: [Metric; 16] = [
     Metric {
         id: "handoff_rate",
         label: "Handed to a human (proxy)",
-        description: "Completed sessions that a human took over, among completed sessions whose way is known, from 0 to 1. No provider says it: it takes the list human_steps of the source.",
+        description: "Completed sessions that a human took over, among completed sessions for which this is known, from 0 to 1. No provider reports it: it is derived from the list human_steps of the source.",
         formula: "count(is_handed_off) / count(is_handed_off is not null), completed ones",
         value_sql: "(count(*) filter (where s.outcome in ('resolved', 'unresolved') and s.is_handed_off))::numeric",
         ..HANDOFF
@@ -161,7 +161,7 @@ pub(super) static METRICS: [Metric; 16] = [
     Metric {
         id: "containment_rate",
         label: "Contained (proxy)",
-        description: "Completed sessions that no human took over, from 0 to 1. Contained is not resolved.",
+        description: "Completed sessions that no human took over, from 0 to 1. A contained session is not necessarily resolved.",
         formula: "1 - handoff_rate",
         value_sql: "(count(*) filter (where s.outcome in ('resolved', 'unresolved') and not s.is_handed_off))::numeric",
         ..HANDOFF
@@ -185,7 +185,7 @@ pub(super) static METRICS: [Metric; 16] = [
     Metric {
         id: "closing_lag_seconds",
         label: "Closing lag, median",
-        description: "Half of the sessions completed in the range were completed no later than this after their last message: it tells work from a timer that closes.",
+        description: "Half of the sessions completed in the range were completed no later than this after their last message: it distinguishes work from a timer that closes sessions.",
         formula: "percentile_cont(0.5) of completed_at - last_message_at",
         null_rule: "Completed sessions without a message that has a time are in unknown_count.",
         value_sql: "round((percentile_cont(0.5) within group (order by extract(epoch from s.completed_at - s.last_message_at)))::numeric, 6)",
@@ -206,7 +206,7 @@ pub(super) static METRICS: [Metric; 16] = [
     Metric {
         id: "abandonment_rate",
         label: "Abandoned by the customer (proxy)",
-        description: "Of chats that began in the range, those still open though nothing happened for 24 hours and the last word was not the customer's, from 0 to 1.",
+        description: "Share of the chats that began in the range that are still open, without activity for 24 hours, and whose last message is not the customer's, from 0 to 1.",
         formula: "count(outcome = 'open' and nothing for 24 hours and last_sender_role <> 'user') / count(message_count)",
         null_rule: "Chats whose messages were never fetched are in unknown_count and in neither part.",
         anchor: Anchor::StartedAt,

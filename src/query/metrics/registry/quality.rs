@@ -36,7 +36,7 @@ pub(super) static METRICS: [Metric; 8] = [
         unit: "ratio",
         description: "Presences with a quality report among those that began in the range.",
         formula: "count(has_report) of analytics.participant_quality / count(*) of analytics.participants",
-        null_rule: "As participants. A report that has not been asked for yet is one that is not there.",
+        null_rule: "As participants. A report that has not been requested yet counts as missing.",
         value_sql: "(count(*) filter (where q.has_report))::numeric",
         ..QUALITY
     },
@@ -45,7 +45,7 @@ pub(super) static METRICS: [Metric; 8] = [
         Metric {
             id: "audio_mos_avg",
             label: "Quality of sound sent",
-            description: "Mean opinion score of the sound sent by those who joined in the range, weighted by the minutes they were there. Bands: 4.34, 4.03, 3.60, 3.10, 2.58.",
+            description: "Mean opinion score of the sound sent by participants who joined in the range, weighted by their minutes of presence. Bands: 4.34, 4.03, 3.60, 3.10, 2.58.",
             ..QUALITY
         }
     ),
@@ -54,7 +54,7 @@ pub(super) static METRICS: [Metric; 8] = [
         Metric {
             id: "audio_in_mos_avg",
             label: "Quality of sound received",
-            description: "Mean opinion score of the sound received by those who joined in the range, weighted by the minutes they were there.",
+            description: "Mean opinion score of the sound received by participants who joined in the range, weighted by their minutes of presence.",
             ..QUALITY
         }
     ),
@@ -62,9 +62,9 @@ pub(super) static METRICS: [Metric; 8] = [
         id: "poor_audio_rate",
         label: "Poor sound",
         unit: "ratio",
-        description: "Presences that began in the range and sent poor sound, a mean opinion score below 3.60 or 5 % of packets lost in more than a tenth of the samples, among those of which either is known, from 0 to 1.",
+        description: "Presences that began in the range and sent poor sound, a mean opinion score below 3.60 or 5 % of packets lost in more than a tenth of the samples, among presences for which either is known, from 0 to 1.",
         formula: "count(audio_mos_avg < 3.60 or audio_out_loss_over_5_rate > 0.10) / count(audio_mos_avg or audio_out_loss_over_5_rate is not null)",
-        null_rule: "A presence of which neither is known is in unknown_count and in neither part; so is a session whose participants were never fetched.",
+        null_rule: "A presence for which neither is known is in unknown_count and in neither part; so is a session whose participants were never fetched.",
         value_sql: "(count(*) filter (where q.audio_mos_avg < 3.60 or q.audio_out_loss_over_5_rate > 0.10))::numeric",
         known_sql: "count(*) filter (where q.audio_mos_avg is not null or q.audio_out_loss_over_5_rate is not null)",
         unknown_sql: "count(*) filter (where q.audio_mos_avg is null and q.audio_out_loss_over_5_rate is null)",
@@ -76,7 +76,7 @@ pub(super) static METRICS: [Metric; 8] = [
             id: "packet_loss_avg",
             label: "Packets lost",
             unit: "ratio",
-            description: "Packets of sound lost among all sent by those who joined in the range, from 0 to 1, weighted by the minutes they were there.",
+            description: "Packets of sound lost among all sent by participants who joined in the range, from 0 to 1, weighted by their minutes of presence.",
             ..QUALITY
         }
     ),
@@ -86,7 +86,7 @@ pub(super) static METRICS: [Metric; 8] = [
             id: "rtt_avg_ms",
             label: "Round trip",
             unit: "milliseconds",
-            description: "Mean round trip of the sound sent by those who joined in the range, weighted by the minutes they were there.",
+            description: "Mean round trip of the sound sent by participants who joined in the range, weighted by their minutes of presence.",
             ..QUALITY
         }
     ),
@@ -96,7 +96,7 @@ pub(super) static METRICS: [Metric; 8] = [
             id: "rtt_over_250ms_rate",
             label: "Round trips over 250 ms",
             unit: "ratio",
-            description: "Samples of the sound sent with a round trip of 250 ms or more, from 0 to 1, weighted by the minutes people were there.",
+            description: "Samples of the sound sent with a round trip of 250 ms or more, from 0 to 1, weighted by minutes of presence.",
             ..QUALITY
         }
     ),
@@ -106,7 +106,7 @@ pub(super) static METRICS: [Metric; 8] = [
             id: "video_fps_avg",
             label: "Pictures a second",
             unit: "pictures a second",
-            description: "Mean pictures a second that those who joined in the range sent, weighted by the minutes they were there.",
+            description: "Mean pictures a second sent by participants who joined in the range, weighted by their minutes of presence.",
             ..QUALITY
         }
     ),

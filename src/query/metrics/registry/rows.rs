@@ -3,7 +3,7 @@
 //! Rows decide what a metric can be grouped by, and which metrics of a query are read in one scan. The alias `s`
 //! stands for sessions or, if rows belong to a source and to no session, for these rows themselves.
 
-/// What one row of a metric is.
+/// Kind of the rows of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {
     /// Sessions.

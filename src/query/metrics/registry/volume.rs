@@ -31,7 +31,7 @@ pub(super) const COUNT: Metric = Metric {
 pub(super) const STATE: Metric = Metric {
     anchor: Anchor::AsOf,
     additivity: Additivity::StateAsOf,
-    null_rule: "Told for the end of each bucket, or for now if that is earlier; null in buckets that have not begun. Never add buckets.",
+    null_rule: "State at the end of each bucket, or now if that is earlier; null in buckets that have not begun. Never add buckets.",
     amount_sql: None,
     ..COUNT
 };
@@ -44,9 +44,9 @@ pub(super) static METRICS: [Metric; 7] = [
     Metric {
         id: "connected_sessions",
         label: "Connected sessions",
-        description: "Sessions in which anything came about: an avatar stream that connected or lasted, a chat with a message of the customer, a meeting with a participant or minutes.",
+        description: "Sessions with activity: an avatar stream that connected or lasted, a chat with a message of the customer, a meeting with a participant or minutes.",
         formula: "count(is_connected)",
-        null_rule: "Chats whose messages were never fetched, and meetings of which nobody knows whether anyone was there, are in unknown_count.",
+        null_rule: "Chats whose messages were never fetched, and meetings of unknown attendance, are in unknown_count.",
         value_sql: "(count(*) filter (where s.is_connected))::numeric",
         known_sql: "count(s.is_connected)",
         unknown_sql: "count(*) filter (where s.is_connected is null)",
@@ -57,9 +57,9 @@ pub(super) static METRICS: [Metric; 7] = [
     Metric {
         id: "never_started_sessions",
         label: "Sessions that never started",
-        description: "Sessions in which nothing came about: an avatar stream that never connected within 15 minutes, a chat without a message of the customer, a meeting that ended without a participant.",
+        description: "Sessions without activity: an avatar stream that never connected within 15 minutes, a chat without a message of the customer, a meeting that ended without a participant.",
         formula: "count(is_never_started)",
-        null_rule: "Sessions of which nobody knows it are in unknown_count.",
+        null_rule: "Sessions for which this is unknown are in unknown_count.",
         value_sql: "(count(*) filter (where s.is_never_started))::numeric",
         known_sql: "count(s.is_never_started)",
         unknown_sql: NEVER_STARTED_UNKNOWN,
@@ -71,9 +71,9 @@ pub(super) static METRICS: [Metric; 7] = [
         id: "never_started_rate",
         label: "Share that never started",
         unit: "ratio",
-        description: "Sessions in which nothing came about among all of which it is known, from 0 to 1.",
+        description: "Sessions without activity among all sessions for which this is known, from 0 to 1.",
         formula: "count(is_never_started) / count(is_never_started is not null)",
-        null_rule: "Sessions of which nobody knows it are in unknown_count and in neither part.",
+        null_rule: "Sessions for which this is unknown are in unknown_count and in neither part.",
         additivity: Additivity::RatioOfSums,
         value_sql: "(count(*) filter (where s.is_never_started))::numeric",
         known_sql: "count(s.is_never_started)",
@@ -85,15 +85,15 @@ pub(super) static METRICS: [Metric; 7] = [
     Metric {
         id: "live_sessions",
         label: "Sessions running",
-        description: "Sessions that ran at the end of the bucket, or run now: begun, and not ended, completed or waiting for an end that nobody gives (stale_open_sessions has those).",
+        description: "Sessions that ran at the end of the bucket, or run now: begun, and not ended, completed or stale (stale_open_sessions counts the stale ones).",
         formula: "count(started_at <= t and not ended by t and not stale at t)",
         value_sql: "(count(*) filter (where not o.is_stale))::numeric",
         ..STATE
     },
     Metric {
         id: "stale_open_sessions",
-        label: "Sessions nobody closes",
-        description: "Sessions that were open at the end of the bucket, or are open now, though nothing had happened for 24 hours: chats nobody completed, and meetings nobody is in.",
+        label: "Stale open sessions",
+        description: "Sessions that were open at the end of the bucket, or are open now, without activity for 24 hours: chats that were not completed, and empty meetings.",
         formula: "count(open at t and t - greatest(started_at, last_activity_at) > 24 hours)",
         value_sql: "(count(*) filter (where o.is_stale))::numeric",
         ..STATE
@@ -101,7 +101,7 @@ pub(super) static METRICS: [Metric; 7] = [
     Metric {
         id: "long_running_sessions",
         label: "Long sessions",
-        description: "Sessions that began in the range and took more than 4 hours; of a live one, the time until now counts, of an open chat the time up to its last message.",
+        description: "Sessions that began in the range and lasted more than 4 hours. A live session counts until now, an open chat until its last message.",
         formula: "count(duration_seconds > 14400), live: count(now - started_at > 4 hours)",
         null_rule: "Sessions whose length is not known are in unknown_count.",
         value_sql: "(count(*) filter (where case when s.session_state = 'live' then t.now - s.started_at > interval '4 hours' else s.duration_seconds > 14400 end))::numeric",
