@@ -1,4 +1,4 @@
-//! Access to Postgres: pools and migrations. It knows no tables of the service.
+//! Access to Postgres: pools and migrations. It knows no tables of the service but those of the migrations.
 //!
 //! A pooler that assigns another connection for each transaction may stand between us and the server. It is
 //! configured explicitly because it forbids session settings and session locks, and because a prepared
@@ -7,12 +7,17 @@
 
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 
-/// The migrations, embedded in the binary.
-pub static MIGRATOR: Migrator = sqlx::migrate!();
+pub use self::error::MigrationError;
+pub use self::migration::{MIGRATOR, migrate, migrate_within, pending_migrations};
+pub use self::views::{VIEWS, View};
+
+mod error;
+mod lock;
+mod migration;
+mod views;
 
 /// Longest wait at the start for a server that does not respond.
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
@@ -56,9 +61,6 @@ pub enum DbError {
         /// Host and port, or socket; no user and no password.
         address: String,
     },
-    /// A migration failed; none of it was applied.
-    #[error("the database could not be migrated to this version's schema")]
-    Migration(#[from] sqlx::migrate::MigrateError),
 }
 
 /// The purpose of a pool. Polls and answers have separate pools, so that neither starves the other.
@@ -175,62 +177,4 @@ async fn keeps_statements(options: &PgConnectOptions) -> Result<bool, sqlx::Erro
     one.close().await?;
     other.close().await?;
     Ok(true)
-}
-
-/// Returns the number of migrations of this version that the database lacks. Changes nothing.
-pub async fn pending_migrations(pool: &PgPool) -> Result<usize, DbError> {
-    let failed = |error: sqlx::Error| DbError::Migration(sqlx::migrate::MigrateError::from(error));
-    let is_new: bool = sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is null")
-        .fetch_one(pool)
-        .await
-        .map_err(failed)?;
-    if is_new {
-        return Ok(MIGRATOR.iter().count());
-    }
-    let applied: Vec<i64> = sqlx::query_scalar("select version from public._sqlx_migrations where success")
-        .fetch_all(pool)
-        .await
-        .map_err(failed)?;
-    Ok(MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)).count())
-}
-
-/// Wait of a process that may not migrate yet, before it tries the lock again.
-const LOCK_AGAIN_AFTER: Duration = Duration::from_millis(100);
-
-/// Key of the lock that lets one process at a time migrate.
-const MIGRATION_LOCK: i64 = 0x7472_6962;
-
-/// Migrates the schema to this version. Takes a lock, so that several instances may start at once. The lock is
-/// held by a transaction, so that it works behind a pooler.
-pub async fn migrate(pool: &PgPool) -> Result<(), DbError> {
-    apply(pool).await.map_err(DbError::Migration)
-}
-
-async fn apply(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
-    // separate connections: the pool may have only one, and a migration may take longer than any poll
-    let options = (*pool.connect_options()).clone();
-    let options = match options.get_options() {
-        Some(_) => options.options([("statement_timeout", "0"), ("idle_in_transaction_session_timeout", "0")]),
-        None => options,
-    };
-    let mut holder = options.clone().connect().await?;
-    // waiting inside a transaction would occupy a pooler connection that the migrating process may need
-    let lock = loop {
-        let mut lock = holder.begin().await?;
-        let has_lock = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
-        if has_lock.fetch_one(&mut *lock).await? {
-            break lock;
-        }
-        lock.rollback().await?;
-        tokio::time::sleep(LOCK_AGAIN_AFTER).await;
-    };
-    let mut connection = options.connect().await?;
-    let mut migrator = sqlx::migrate!();
-    // it would take a session lock
-    migrator.set_locking(false);
-    migrator.run(&mut connection).await?;
-    connection.close().await?;
-    lock.commit().await?;
-    holder.close().await?;
-    Ok(())
 }

@@ -11,7 +11,6 @@ mod edges;
 mod explain;
 mod families;
 mod figures;
-mod filled;
 mod as_of;
 mod ledger;
 mod concurrency;

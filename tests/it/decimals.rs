@@ -116,21 +116,3 @@ async fn no_number_of_a_view_is_wider_than_tools_can_read() {
     .expect("odd numbers");
     assert_eq!(too_wide(pool).await, Vec::<String>::new());
 }
-
-#[tokio::test]
-async fn quotients_that_were_stored_with_all_digits_are_rounded_once() {
-    let (world, _simulator) = six_sessions().await;
-    let pool = &world.db.pool;
-    let stored = "select min(provider_minutes)::text || ' ' || max(provider_minutes)::text from core.sessions";
-    let right = Some("1.666666666666666667 1.666666666666666667");
-    assert_eq!(world.text(stored).await.as_deref(), right);
-    sqlx::raw_sql("update core.sessions set provider_minutes = 1.6666666666666666666666666667")
-        .execute(pool)
-        .await
-        .expect("as an earlier version stored it");
-    let migration = include_str!("../../migrations/0019_holes_and_decimals.sql");
-    let begin = migration.find("update core.sessions set provider_minutes").expect("the statement is there");
-    let end = begin + migration[begin..].find(";\n").expect("it ends") + 1;
-    sqlx::raw_sql(&migration[begin..end]).execute(pool).await.expect("it runs");
-    assert_eq!(world.text(stored).await.as_deref(), right);
-}

@@ -26,6 +26,7 @@ mod instances;
 mod known_world;
 mod meetings;
 mod memory;
+mod migrations;
 mod numbers;
 mod openapi;
 mod owed;

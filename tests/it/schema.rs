@@ -1,4 +1,4 @@
-//! The database contract: comments, rights, sane times, and migrations over data.
+//! The database contract: comments, rights and sane times.
 
 use sqlx::Row;
 
@@ -248,12 +248,4 @@ async fn days_begin_at_their_first_instant_wherever_clocks_change_over_midnight(
         .expect("buckets");
         assert_eq!(found, starts, "{zone}");
     }
-}
-
-#[tokio::test]
-async fn migrations_can_be_applied_twice_and_at_once() {
-    let db = TestDatabase::new().await;
-    let (one, two) = tokio::join!(tributary::db::migrate(&db.pool), tributary::db::migrate(&db.pool));
-    one.expect("the first applies");
-    two.expect("the second waits and applies");
 }

@@ -19,15 +19,16 @@ use crate::query::metrics::{MetricFilter, MetricQuery};
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
-/// Advisory lock, so that only one process writes the functions at a time.
-const LOCK: i64 = 0x7472_6962_7261_7465;
+/// A lock that lets one process at a time write the functions, and that an analyst cannot take. It is not the
+/// migration lock: behind a pooler, waiting for that could occupy a connection that its holder needs.
+const LOCK: &str = "lock table ingest.metric_definitions in share row exclusive mode";
 
 const WHAT: &str = "the functions of ratios";
 
 /// Writes the functions that are missing or differ from the registry, and returns how many.
 pub async fn write(pool: &PgPool) -> Result<u64, ReadError> {
     let mut tx = pool.begin().await.map_err(reading(WHAT))?;
-    sqlx::query!("select pg_advisory_xact_lock($1)", LOCK).execute(&mut *tx).await.map_err(reading(WHAT))?;
+    sqlx::query(LOCK).execute(&mut *tx).await.map_err(reading(WHAT))?;
     let there = sqlx::query!(
         r#"select p.proname::text as "id!", p.prosrc as "body!", obj_description(p.oid, 'pg_proc') as comment
              from pg_proc p join pg_namespace n on n.oid = p.pronamespace

@@ -73,8 +73,9 @@ impl Drop for TestDatabase {
 async fn template(server: &Server) -> String {
     static NAME: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
     let make = || async {
-        let sums: Vec<u8> = tributary::db::MIGRATOR.iter().flat_map(|m| m.checksum.to_vec()).collect();
-        let digest = sums.iter().fold(0_u64, |hash, byte| hash.wrapping_mul(1_099_511_628_211) ^ u64::from(*byte));
+        let mut schema: Vec<u8> = tributary::db::MIGRATOR.iter().flat_map(|m| m.checksum.to_vec()).collect();
+        schema.extend(tributary::db::VIEWS.iter().flat_map(|view| view.text.bytes()));
+        let digest = schema.iter().fold(0_u64, |hash, byte| hash.wrapping_mul(1_099_511_628_211) ^ u64::from(*byte));
         let name = format!("tributary_template_{digest:016x}");
         let mut admin = server.options().connect().await.expect("the test server answers");
         sqlx::query("select pg_advisory_lock(742317)").execute(&mut admin).await.expect("a lock");

@@ -137,6 +137,8 @@ async fn f76_instances_that_start_at_once_behind_pgbouncer_migrate_once() {
     let applied = "select count(*) from public._sqlx_migrations where success";
     let known = i64::try_from(tributary::db::MIGRATOR.iter().count()).expect("a few");
     assert_eq!(stage.number(applied).await, known);
+    let known = i64::try_from(tributary::db::VIEWS.len()).expect("some");
+    assert_eq!(stage.number("select count(*) from ingest.view_versions").await, known);
 }
 
 #[tokio::test]

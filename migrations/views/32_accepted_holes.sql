@@ -1,0 +1,24 @@
+-- Holes that are in force, and whether a later proof made them void.
+create or replace view analytics.accepted_holes as
+select h.window_from::timestamptz as window_from, h.window_to::timestamptz as window_to, h.hole_id, h.source_id,
+       src.source_slug as source, src.provider, h.stream, h.note, h.accepted_at::timestamptz as accepted_at,
+       coalesce((select range_agg(tstzrange(w.window_from, w.window_to)) @> tstzrange(h.window_from, h.window_to)
+                   from ingest.windows w
+                  where w.source_id = h.source_id and w.stream = h.stream and w.is_complete), false) as is_proven_since
+  from ingest.accepted_holes h
+  join core.sources src using (source_id)
+ where h.reopened_at is null;
+
+comment on view analytics.accepted_holes is
+  'Ranges that could not be proven complete and that an operator accepts as they are: records may be missing there.';
+comment on column analytics.accepted_holes.window_from is 'First instant of the range, by creation of sessions.';
+comment on column analytics.accepted_holes.window_to is 'First instant after the range.';
+comment on column analytics.accepted_holes.hole_id is 'Number of the row in this database.';
+comment on column analytics.accepted_holes.source_id is 'Number of its source.';
+comment on column analytics.accepted_holes.source is 'Slug of the source.';
+comment on column analytics.accepted_holes.provider is 'Provider of the source.';
+comment on column analytics.accepted_holes.stream is 'Kind of record.';
+comment on column analytics.accepted_holes.note is 'Reason of the operator.';
+comment on column analytics.accepted_holes.accepted_at is 'Time of the acceptance.';
+comment on column analytics.accepted_holes.is_proven_since is
+  'Whether all of the range has been proven complete since. If so, nothing is missing.';

@@ -1,0 +1,38 @@
+-- An unknown person counts once for each session or presence, since two of them cannot be told apart.
+create or replace view analytics.visits as
+select s.started_at::timestamptz as started_at, s.session_id, s.source_id, src.source_slug as source, src.provider,
+       s.session_kind, s.person_id, k.first_visit_at::timestamptz as first_visit_at,
+       coalesce(s.person_id, 'session ' || s.session_id) as visitor, s.person_id is not null as is_identified,
+       s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider
+  from core.sessions s
+  left join core.sources src on src.source_id = s.source_id
+  left join core.people k on k.source_id = s.source_id and k.person_id = s.person_id
+ where s.session_kind = 'chat'
+union all
+select s.started_at::timestamptz, s.session_id, s.source_id, src.source_slug, src.provider,
+       s.session_kind, p.person_id, k.first_visit_at::timestamptz,
+       coalesce(p.person_id, 'presence ' || p.participant_id), p.person_id is not null,
+       s.parent_provider_session_id is not null, s.is_deleted_at_provider
+  from core.sessions s
+  left join core.sources src on src.source_id = s.source_id
+  join core.participants p on p.source_id = s.source_id and p.session_id = s.session_id
+  left join core.people k on k.source_id = p.source_id and k.person_id = p.person_id;
+
+comment on view analytics.visits is
+  'People in sessions: one row for the contact of a chat, and one for each presence in a meeting. Avatar sessions '
+  'have no people.';
+comment on column analytics.visits.started_at is 'Time when the session began.';
+comment on column analytics.visits.session_id is 'Number of the session.';
+comment on column analytics.visits.source_id is 'Number of its source.';
+comment on column analytics.visits.source is 'Slug of the source.';
+comment on column analytics.visits.provider is 'Provider of the source.';
+comment on column analytics.visits.session_kind is 'chat, meeting or livestream.';
+comment on column analytics.visits.person_id is 'Pseudonym of the person; null: not known.';
+comment on column analytics.visits.first_visit_at is
+  'Start of the first session of the person; null: the person is not known.';
+comment on column analytics.visits.visitor is
+  'The person, or a stand-in for an unknown person, which counts once for each session or presence.';
+comment on column analytics.visits.is_identified is 'Whether the person is known.';
+comment on column analytics.visits.is_part_of_session is 'True for a breakout room; metrics leave it out.';
+comment on column analytics.visits.is_deleted_at_provider is
+  'True once the provider no longer lists the session; metrics leave it out.';

@@ -1,0 +1,18 @@
+-- Texts: another schema, another role.
+create or replace view analytics_pii.messages as
+select m.sent_at::timestamptz as sent_at, m.session_id, m.source_id, m.provider_message_id, m.position, m.sender_role,
+       m.body, p.participant_id
+  from core.messages m
+  left join core.participants p on p.source_id = m.source_id and p.session_id = m.session_id
+                               and p.provider_participant_id = m.provider_participant_id;
+
+comment on view analytics_pii.messages is 'Message texts. Personal data.';
+comment on column analytics_pii.messages.sent_at is 'Time when it was sent.';
+comment on column analytics_pii.messages.session_id is 'Number of the session.';
+comment on column analytics_pii.messages.source_id is 'Number of its source.';
+comment on column analytics_pii.messages.provider_message_id is 'The provider''s id.';
+comment on column analytics_pii.messages.position is 'Place in the provider''s order, from 0.';
+comment on column analytics_pii.messages.sender_role is 'user, assistant, participant (of a meeting) or unknown.';
+comment on column analytics_pii.messages.body is 'The text; null: media.';
+comment on column analytics_pii.messages.participant_id is
+  'Number of the sender''s presence; null: not a meeting, or not known.';

@@ -1,0 +1,77 @@
+//! Migrations: numbered files, applied once, and the files of views, applied whenever their text changes.
+//!
+//! Both are embedded in the binary. Tables and what they need are in the numbered files; each view and each function
+//! of the contract with analysts is whole in a file of `migrations/views`.
+
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+
+use crate::db::error::MigrationError;
+use crate::db::lock::MigrationLock;
+use crate::db::views::{self, VIEWS};
+
+/// The numbered files, embedded in the binary.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// Longest wait for another process that migrates, and for sessions that use a view.
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// Returns the number of files of this version that the database lacks. Changes nothing.
+pub async fn pending_migrations(pool: &PgPool) -> Result<usize, MigrationError> {
+    let mut connection = pool.acquire().await?;
+    let applied = applied(&mut connection).await?;
+    let numbered = MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)).count();
+    let views = if applied.is_empty() { VIEWS.len() } else { views::changed(&mut connection).await?.len() };
+    Ok(numbered + views)
+}
+
+/// Migrates the schema to this version. Takes a lock, so that several instances may start at once.
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrationError> {
+    migrate_within(pool, WAIT_LIMIT).await
+}
+
+/// Migrates like [`migrate`], with another limit for each wait.
+pub async fn migrate_within(pool: &PgPool, limit: Duration) -> Result<(), MigrationError> {
+    // separate connections: the pool may have only one, and a migration may take longer than any poll
+    let options = (*pool.connect_options()).clone();
+    let options = match options.get_options() {
+        Some(_) => options.options([("statement_timeout", "0"), ("idle_in_transaction_session_timeout", "0")]),
+        None => options,
+    };
+    let mut holder = options.clone().connect().await?;
+    // before the lock, which would create its table in a database that is refused
+    applied(&mut holder).await?;
+    let lock = MigrationLock::take(holder, limit).await?;
+    let mut connection = options.connect().await?;
+    let mut migrator = sqlx::migrate!();
+    // it would take an advisory lock of the session
+    migrator.set_locking(false);
+    migrator.run(&mut connection).await?;
+    views::replace_changed(&mut connection, limit).await?;
+    connection.close().await?;
+    lock.release().await?;
+    Ok(())
+}
+
+/// Returns the versions of the numbered files that the database has. Refuses the schema of an unreleased version.
+async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, MigrationError> {
+    let is_new: bool =
+        sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is null").fetch_one(&mut *connection).await?;
+    if is_new {
+        return Ok(Vec::new());
+    }
+    let applied: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("select version, checksum from public._sqlx_migrations where success")
+            .fetch_all(connection)
+            .await?;
+    let baseline = MIGRATOR.iter().find(|migration| migration.version == 1);
+    let is_other = |(version, checksum): &(i64, Vec<u8>)| {
+        *version == 1 && baseline.is_some_and(|baseline| baseline.checksum.as_ref() != checksum.as_slice())
+    };
+    if applied.iter().any(is_other) {
+        return Err(MigrationError::UnreleasedSchema);
+    }
+    Ok(applied.into_iter().map(|(version, _)| version).collect())
+}
