@@ -1,6 +1,7 @@
 //! Embeds the files of `migrations/views`: lists them by name for `src/db/views.rs`. Rebuilds when a migration changes.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -14,8 +15,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.sort();
     let mut list = String::new();
     for file in &files {
-        let name = file.file_stem().unwrap_or_default();
-        writeln!(list, "View {{ name: {name:?}, text: include_str!({file:?}) }},")?;
+        let name = file.file_stem().and_then(OsStr::to_str).ok_or("a name in UTF-8")?;
+        let path = file.to_str().ok_or("a path in UTF-8")?;
+        writeln!(list, "View {{ name: {name:?}, text: include_str!({path:?}) }},")?;
     }
     let folder = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     fs::write(Path::new(&folder).join("views.rs"), format!("&[\n{list}]"))?;

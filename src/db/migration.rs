@@ -16,7 +16,7 @@ use crate::db::views::{self, VIEWS};
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// Longest wait for another process that migrates, and for sessions that use a view.
-const WAIT_LIMIT: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_mins(1);
 
 /// Returns the number of files of this version that the database lacks. Changes nothing.
 pub async fn pending_migrations(pool: &PgPool) -> Result<usize, MigrationError> {
