@@ -1,4 +1,4 @@
-//! Polls as a user runs them: crashes, lost databases, two at once, late changes.
+//! Polls: which ranges are read, when a list has ended, and what a crash, a rival or a wrong clock cannot break.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;

@@ -1,5 +1,10 @@
 //! Rows rebuilt from raw records: identical to those of polls, whole at every instant, without a call.
 
+mod drift;
+mod messy;
+mod prune;
+mod rejects;
+
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -13,11 +18,6 @@ use tributary::ingest::replay::StreamReplay;
 
 use crate::harness::orphans::remove_sessions;
 use crate::harness::{World, noon, plain_feed};
-
-mod drift;
-mod messy;
-mod prune;
-mod rejects;
 
 /// Three days of all three providers, and sessions that begin and end while the clock advances.
 fn generated() -> Generated {

@@ -1,5 +1,9 @@
 //! The database contract: comments, rights, sane times, and migrations over data.
 
+mod analyst_queries;
+mod decimals;
+mod privacy;
+
 use sqlx::Row;
 
 use crate::harness::World;

@@ -99,7 +99,7 @@ async fn every_range_is_kept_to_its_last_value() {
     let large = json!({"knowledge_base": "x".repeat(300_000)});
     assert_eq!(stage.launch("", &large).await.status, 413);
     let broken = stage.request(LAUNCH, &[], &json!({})).body(r#"{"access_token": "sec"#);
-    let broken = super::answer(broken).await;
+    let broken = super::stage::answer(broken).await;
     assert_eq!((broken.status, &broken.json["errors"][0]["code"]), (422, &json!("not_json")));
     assert_eq!(stage.provider.calls().len(), right.len());
 }

@@ -23,7 +23,7 @@ use tributary::demo::simulator::{Platform, Simulator};
 use tributary::store::operation::Operator;
 use tributary::store::source_change::{Change, ChangeRequest, SourceChanges};
 
-use crate::faults_lists::dump;
+use super::dump;
 use crate::harness::db::TestDatabase;
 use crate::harness::{API_KEY, noon, records, simulator};
 

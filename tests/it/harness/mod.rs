@@ -3,6 +3,7 @@
 pub(crate) mod db;
 pub(crate) mod orphans;
 pub(crate) mod records;
+pub(crate) mod router;
 pub(crate) mod wire;
 
 use std::collections::BTreeMap;

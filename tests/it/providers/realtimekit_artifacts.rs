@@ -1,4 +1,4 @@
-//! The artifacts of one RealtimeKit session: policies, participants, links, reports.
+//! The artifacts of one RealtimeKit session: policies, and responses that are none.
 
 use tributary::connector::error::PullErrorKind;
 use tributary::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest, SessionRef};

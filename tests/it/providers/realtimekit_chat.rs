@@ -1,4 +1,4 @@
-//! Files of a meeting's chat.
+//! Files of the chat of a RealtimeKit meeting.
 
 use tributary::model::artifact::{Artifact, ArtifactPage};
 use tributary::model::message::{Message, SenderRole};

@@ -1,13 +1,14 @@
 //! Rename, merge, remove: metric values are those of the one account, before and after.
 
 use serde_json::{Value, json};
+use tributary::app::App;
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::feed::{Depth, FixedFile, FixedRecord};
 use tributary::demo::simulator::quirks::Quirks;
 use tributary::store::operation::Operator;
 use tributary::store::source_change::{Change, ChangeError, ChangeRequest, Changed, SourceChanges};
 
-use super::{App, feed, poll, service, source};
+use super::{feed, poll, service, source};
 use crate::harness::{World, noon, records};
 
 /// The stored data of the account, without surrogate numbers and without its slug.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tributary::app::App;
 use tributary::app::checking;
 use tributary::clock::{Clock, SystemClock};
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::feed::FixedFeed;
 use tributary::demo::simulator::quirks::Quirks;
 
-use super::{App, poll};
+use super::poll;
 use crate::harness::wire::{Good, Hit, Step, Wire};
 use crate::harness::{World, records, simulator};
 

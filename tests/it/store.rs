@@ -1,0 +1,4 @@
+//! Storage: the rules by which received records become rows.
+
+pub(crate) mod presence;
+mod session_stats;
