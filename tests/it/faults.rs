@@ -23,7 +23,7 @@ use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::feed::FixedFeed;
 use tributary::demo::simulator::quirks::Quirks;
 
-use crate::actions::logs::Logs;
+use crate::harness::logs::Logs;
 use crate::harness::wire::{Hit, Wire};
 use crate::harness::{API_KEY, World, noon, plain_feed, simulator};
 

@@ -9,4 +9,3 @@ mod database;
 mod pooler;
 mod reload;
 mod rivals;
-mod stage;

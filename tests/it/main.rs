@@ -4,7 +4,6 @@
 mod harness;
 
 mod acceptance;
-mod actions;
 mod api;
 mod artifact_queue;
 mod backfill;
@@ -19,7 +18,6 @@ mod faults;
 mod faults_lists;
 mod files;
 mod first_load;
-mod holes;
 mod ingest;
 mod instances;
 mod memory;
@@ -37,3 +35,4 @@ mod simulator;
 mod sources;
 mod store;
 mod tidy;
+mod verbs;

@@ -7,8 +7,8 @@ use tributary::clock::{Clock, SystemClock};
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::faults::{Effect, Fault};
 
-use super::stage::Providers;
 use crate::harness::Api;
+use crate::harness::processes::Providers;
 
 const ONCE_A_YEAR: &str = "schedule = \"0 0 0 1 1 *\"";
 const COMPLETE: &str = "select count(*) from ingest.runs where stream = 'sessions' and verdict = 'complete'";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tributary::demo::simulator::Platform;
 
-use super::stage::Providers;
+use crate::harness::processes::Providers;
 
 /// Kills a poll at a point that it passed `times` before, lets its lease and claims expire, and polls again.
 async fn killed_at(point: &str, times: u32, meetings: usize, platforms: &[Platform], runs_left_open: i64) {

@@ -14,7 +14,7 @@ use tributary::app::reloading::Reloads;
 use tributary::app::serving::{self, Role};
 use tributary::demo::simulator::Platform;
 
-use super::stage::{Providers, Stage};
+use crate::harness::processes::{Providers, Stage};
 
 /// The traffic between the service and its database.
 #[derive(Clone, Copy, PartialEq, Eq)]

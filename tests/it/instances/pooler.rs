@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tributary::clock::{Clock, Dice, SystemClock};
 use tributary::demo::simulator::Platform;
 
-use super::stage::{Providers, Stage};
+use crate::harness::processes::{Providers, Stage};
 
 struct Bouncer {
     child: Child,

@@ -3,8 +3,8 @@
 use rustix::process::Signal;
 use tributary::demo::simulator::Platform;
 
-use super::stage::{Providers, Stage};
 use crate::harness::API_KEY;
+use crate::harness::processes::{Providers, Stage};
 
 const EACH_SECOND: &str = "schedule = \"* * * * * *\"";
 const ONCE_A_YEAR: &str = "schedule = \"0 0 0 1 1 *\"";

@@ -8,7 +8,8 @@ use tributary::clock::{Clock, Dice, SystemClock};
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
 
-use super::stage::{Poller, Providers, Stage};
+use crate::harness::poller_process::Poller;
+use crate::harness::processes::{Providers, Stage};
 
 const EVERY_SECOND: &str = "schedule = \"* * * * * *\"";
 const ONCE_A_YEAR: &str = "schedule = \"0 0 0 1 1 *\"";

@@ -253,7 +253,8 @@ async fn one_is_tried_again_over_http_and_who_asked_is_kept() {
     let (fixed, bad) = (number("not_an_object").await, number("unreadable_time").await);
     let toml = format!("[server]\nlisten = \"127.0.0.1:0\"\n{}", world.toml());
     let config = tributary::app::parse_config(&toml, &world.environment()).expect("the configuration is right");
-    let process = crate::actions::stage::Process::start(tributary::app::App { config, ..world.app() }).await;
+    let process =
+        crate::api::actions::scripted_provider::Process::start(tributary::app::App { config, ..world.app() }).await;
     let settings = tributary::connector::http::HttpLimits::default();
     let http = tributary::connector::http::http_client(settings).expect("a client");
     let post = async |reject_id: i64, origin: Option<&str>| {

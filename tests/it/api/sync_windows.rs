@@ -1,12 +1,10 @@
-//! Unproven ranges: such a range withholds nothing else, and an operator can accept it.
+//! `/v1/sync/windows`: an unproven range withholds nothing else, and an operator can accept and reopen it.
 
 use chrono::TimeDelta;
-use clap::{Args, FromArgMatches};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tributary::app::backfilling::{self, BackfillArgs};
 use tributary::app::progress::Progress;
-use tributary::app::windows::{self, WindowsArgs};
 use tributary::db::Purpose;
 use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
 use tributary::demo::simulator::quirks::Quirks;
@@ -24,7 +22,7 @@ const ACCEPT: &str = "/v1/sync/sources/konpro/windows/accept";
 const REOPEN: &str = "/v1/sync/sources/konpro/windows/reopen";
 
 /// A provider that counts a session of 20 days ago and never lists it, polled until the doubtful range is a minute.
-async fn world_with_a_hole() -> (World, Simulator, std::sync::Arc<FixedFeed>) {
+pub(crate) async fn world_with_a_hole() -> (World, Simulator, std::sync::Arc<FixedFeed>) {
     let mut world = World::new().await.with_settings("history_from = \"2026-01-01T00:00:00Z\"");
     let feed = std::sync::Arc::new(FixedFeed::new((0..40).map(|number| plain_record(Platform::Konpro, number, 40))));
     // two records of one id: the provider counts both, and lists one session
@@ -197,27 +195,4 @@ async fn what_may_be_accepted_is_checked() {
     let proven = json!({"from": "2026-03-01", "to": "2026-03-02", "note": "x"});
     assert_eq!(api.ask(ACCEPT, &proven).await.0, 409);
     assert_eq!(api.ask("/v1/sync/sources/other/windows/accept", &proven).await.0, 404);
-}
-
-#[tokio::test]
-async fn the_command_line_accepts_and_reopens() {
-    let (world, _simulator, _feed) = world_with_a_hole().await;
-    let run = async |line: &str| {
-        let command = WindowsArgs::augment_args(clap::Command::new("windows"));
-        let matches = command.try_get_matches_from(line.split(' ')).expect("arguments");
-        let args = WindowsArgs::from_arg_matches(&matches).expect("arguments");
-        let code = windows::run(&world.app(), &args, "ada, by the command line").await.expect("it runs");
-        format!("{code:?}")
-    };
-    let success = format!("{:?}", std::process::ExitCode::SUCCESS);
-    assert_eq!(run("windows list").await, success);
-    let range = "--source konpro --from 2026-02-18 --to 2026-02-19";
-    assert_eq!(run(&format!("windows accept {range} --note lost")).await, success);
-    let standing =
-        "select string_agg(accepted_by || ': ' || note, ',') from ingest.accepted_holes where reopened_at is null";
-    assert_eq!(world.text(standing).await.as_deref(), Some("ada, by the command line: lost"));
-    assert_ne!(run(&format!("windows accept {range} --note again")).await, success, "nothing is left to accept");
-    assert_eq!(run("windows list --json").await, success);
-    assert_eq!(run(&format!("windows reopen {range}")).await, success);
-    assert_eq!(world.text(standing).await, None);
 }

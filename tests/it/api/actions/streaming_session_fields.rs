@@ -1,10 +1,10 @@
-//! Validation of the fields of a streaming session, to the documented limits.
+//! Fields of a streaming session: validated to the documented limits.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::stage::{Stage, says};
+use super::scripted_provider::{Stage, says};
 use super::{LAUNCH, handed_over, whole_body};
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn every_range_is_kept_to_its_last_value() {
     let large = json!({"knowledge_base": "x".repeat(300_000)});
     assert_eq!(stage.launch("", &large).await.status, 413);
     let broken = stage.request(LAUNCH, &[], &json!({})).body(r#"{"access_token": "sec"#);
-    let broken = super::stage::answer(broken).await;
+    let broken = super::scripted_provider::answer(broken).await;
     assert_eq!((broken.status, &broken.json["errors"][0]["code"]), (422, &json!("not_json")));
     assert_eq!(stage.provider.calls().len(), right.len());
 }

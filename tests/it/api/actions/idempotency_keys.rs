@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tributary::clock::SettableClock;
 
-use super::stage::{Process, Provider, Reply, Stage, app, says};
+use super::scripted_provider::{Process, Provider, Reply, Stage, app, says};
 use super::{LAUNCH, SUMMARY, handed_over};
 use crate::harness::noon;
 

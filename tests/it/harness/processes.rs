@@ -1,36 +1,34 @@
-//! Providers that stand still, a database, and pollers as child processes.
+//! Pollers as child processes, with a database of their own, and providers whose data does not change.
+//!
+//! The tables must then equal the truth of the providers and the result of a quiet poll.
 
 use std::fs::File;
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rustix::process::{Pid, Signal, kill_process};
 use tributary::clock::{Clock, SettableClock, SystemClock};
 use tributary::demo::simulator::faults::{Effect, Fault};
 use tributary::demo::simulator::quirks::Quirks;
 use tributary::demo::simulator::world::{Shape, Truth, Volume, World as Generated};
 use tributary::demo::simulator::{Platform, Simulator};
 
-use crate::harness::{World, simulator};
-
-/// Longest time that a test waits for an event.
-const PATIENCE: Duration = Duration::from_mins(1);
+use super::poller_process::{PATIENCE, Poller};
+use super::{World, simulator};
 
 /// Three providers whose data does not change.
-pub(super) struct Providers {
-    pub(super) simulators: Vec<(Platform, Simulator)>,
-    pub(super) truth: Truth,
+pub(crate) struct Providers {
+    pub(crate) simulators: Vec<(Platform, Simulator)>,
+    pub(crate) truth: Truth,
     now: DateTime<Utc>,
 }
 
 impl Providers {
     /// Starts providers with six days of avatar sessions, chats and meetings, none in the last hours: all files exist.
-    pub(super) async fn start(platforms: &[Platform], sessions: usize, meetings: usize) -> Self {
+    pub(crate) async fn start(platforms: &[Platform], sessions: usize, meetings: usize) -> Self {
         let now = SystemClock.now();
         let volume = |history| Volume { history, per_hour_ahead: 0 };
         let shape = Shape {
@@ -52,14 +50,14 @@ impl Providers {
     }
 
     /// Delays every response by so much.
-    pub(super) fn slow_down(&self, delay: Duration) {
+    pub(crate) fn slow_down(&self, delay: Duration) {
         for (_, simulator) in &self.simulators {
             simulator.script(vec![Fault::new(Effect::Delay(delay)).forever()]);
         }
     }
 
     /// Creates a database and the configuration to poll these into it; `settings` are lines for each source.
-    pub(super) async fn stage(&self, settings: &str, lease_seconds: u32) -> Stage {
+    pub(crate) async fn stage(&self, settings: &str, lease_seconds: u32) -> Stage {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let history_from = (self.now - TimeDelta::days(8)).to_rfc3339();
         let settings = format!("page_size = 20\nhistory_from = \"{history_from}\"\n{settings}");
@@ -78,7 +76,7 @@ impl Providers {
     }
 
     /// Returns the rows that a quiet poll stores.
-    pub(super) async fn quiet_tables(&self) -> Vec<String> {
+    pub(crate) async fn quiet_tables(&self) -> Vec<String> {
         for (_, simulator) in &self.simulators {
             simulator.script(Vec::new());
         }
@@ -90,13 +88,13 @@ impl Providers {
 }
 
 /// A database, and pollers of it.
-pub(super) struct Stage {
-    pub(super) world: World,
+pub(crate) struct Stage {
+    pub(crate) world: World,
     folder: PathBuf,
     /// The address that the pollers receive.
-    pub(super) url: String,
+    pub(crate) url: String,
     /// The configured kind of pooler.
-    pub(super) pooler: &'static str,
+    pub(crate) pooler: &'static str,
 }
 
 impl Drop for Stage {
@@ -107,17 +105,17 @@ impl Drop for Stage {
 
 impl Stage {
     /// Returns the folder of the configuration.
-    pub(super) fn folder(&self) -> &std::path::Path {
+    pub(crate) fn folder(&self) -> &std::path::Path {
         &self.folder
     }
 
     /// Replaces the configuration that the pollers were started with.
-    pub(super) fn configure(&self, toml: &str) {
+    pub(crate) fn configure(&self, toml: &str) {
         std::fs::write(self.folder.join("tributary.toml"), toml).expect("a config file");
     }
 
     /// Returns the command of the service with these arguments.
-    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
         command.arg("--config").arg(self.folder.join("tributary.toml")).args(arguments).env_clear();
         command
@@ -129,12 +127,12 @@ impl Stage {
     }
 
     /// Starts a poller that runs by schedule; `traps` has the format of `FAILPOINTS`.
-    pub(super) fn poller(&self, traps: &str) -> Poller {
+    pub(crate) fn poller(&self, traps: &str) -> Poller {
         self.start(&["serve", "--role", "poller"], traps)
     }
 
     /// Starts a process of the service.
-    pub(super) fn start(&self, arguments: &[&str], traps: &str) -> Poller {
+    pub(crate) fn start(&self, arguments: &[&str], traps: &str) -> Poller {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let log = self.folder.join(format!("{}.log", NUMBER.fetch_add(1, Ordering::Relaxed)));
         let mut command = self.command(arguments);
@@ -143,16 +141,16 @@ impl Stage {
     }
 
     /// Registers the sources without a poll.
-    pub(super) async fn register(&self) {
+    pub(crate) async fn register(&self) {
         tributary::app::connect_sources(&self.world.app(), &self.world.db.pool).await.expect("registered");
     }
 
-    pub(super) async fn number(&self, sql: &'static str) -> i64 {
+    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
         self.world.number(sql).await
     }
 
     /// Waits until the number is at least `least`.
-    pub(super) async fn until(&self, least: i64, sql: &'static str) {
+    pub(crate) async fn until(&self, least: i64, sql: &'static str) {
         let began = Instant::now();
         loop {
             let number = self.number(sql).await;
@@ -170,7 +168,7 @@ impl Stage {
     }
 
     /// Returns the journal, to find the reason of a failure.
-    pub(super) async fn runs(&self) -> String {
+    pub(crate) async fn runs(&self) -> String {
         let sql =
             "select coalesce(string_agg(concat_ws(' ', run_id, source_id, stream, verdict, error_class, page_count,
                                                         inserted_count, started_at, finished_at, reason), E'\\n'
@@ -192,7 +190,7 @@ impl Stage {
     }
 
     /// Waits until everything is fetched: each list has a complete run that began after `since`, and no task is due.
-    pub(super) async fn settled(&self, since: DateTime<Utc>) {
+    pub(crate) async fn settled(&self, since: DateTime<Utc>) {
         let began = Instant::now();
         loop {
             let open: i64 = sqlx::query_scalar(
@@ -216,7 +214,7 @@ impl Stage {
     }
 
     /// Returns all stored provider data, without surrogate numbers and fetch times.
-    pub(super) async fn tables(&self) -> Vec<String> {
+    pub(crate) async fn tables(&self) -> Vec<String> {
         let sql = "select part from (
             select 'session ' || row(src.source_slug, s.provider_session_id, s.session_kind, s.provider_status,
                                      s.session_state, s.outcome, s.group_key, s.created_at, s.started_at, s.ended_at,
@@ -248,7 +246,7 @@ impl Stage {
 
     /// Asserts that the tables equal those of a quiet poll and the providers' own values, that nothing was written
     /// twice, and that runs of one list do not overlap.
-    pub(super) async fn assert_true(&self, providers: &Providers, quiet: &[String]) {
+    pub(crate) async fn assert_true(&self, providers: &Providers, quiet: &[String]) {
         let rows = self.tables().await;
         let only = |these: &[String], those: &[String]| -> Vec<String> {
             these.iter().filter(|row| those.binary_search(row).is_err()).take(5).cloned().collect()
@@ -260,7 +258,7 @@ impl Stage {
             only(quiet, &rows),
             self.runs().await
         );
-        crate::harness::orphans::assert_no_orphans(&self.world.db.pool).await;
+        super::orphans::assert_no_orphans(&self.world.db.pool).await;
         let Truth { konpro, konvo, realtimekit } = &providers.truth;
         for (platform, truth) in [("konpro", konpro), ("konvo", konvo), ("realtimekit", realtimekit)] {
             if !providers.simulators.iter().any(|(one, _)| one.as_str() == platform) {
@@ -307,71 +305,5 @@ impl Stage {
         ] {
             assert_eq!(self.number(sql).await, expected, "{what}\n{}", self.runs().await);
         }
-    }
-}
-
-/// A process of the service. Killed when dropped.
-pub(super) struct Poller {
-    pub(super) child: Child,
-    log: PathBuf,
-}
-
-impl Drop for Poller {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Poller {
-    pub(super) fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process");
-        kill_process(pid, signal).expect("it gets the signal");
-    }
-
-    /// `kill -9`.
-    pub(super) fn kill(&mut self) {
-        self.child.kill().expect("killed");
-        self.child.wait().expect("gone");
-    }
-
-    /// Waits for its end.
-    pub(super) async fn ended(&mut self) -> ExitStatus {
-        let began = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("its state") {
-                return status;
-            }
-            assert!(began.elapsed() < PATIENCE, "it never ends\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Waits until a trap has killed it.
-    pub(super) async fn killed(&mut self) {
-        let status = self.ended().await;
-        assert_eq!(status.signal(), Some(9), "{status}\n{}", self.log());
-    }
-
-    /// Waits until a trap has stopped it.
-    pub(super) async fn stopped(&mut self) {
-        let began = Instant::now();
-        let stat = format!("/proc/{}/stat", self.child.id());
-        while !std::fs::read_to_string(&stat)
-            .is_ok_and(|text| text.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T')))
-        {
-            assert!(began.elapsed() < PATIENCE, "it never stops\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Sends it the signal to end and waits until it has.
-    pub(super) async fn end(&mut self) -> ExitStatus {
-        self.signal(Signal::TERM);
-        self.ended().await
-    }
-
-    pub(super) fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 }

@@ -1,65 +1,13 @@
-//! Actions over real HTTP, with a provider that counts its calls.
+//! `/v1/sources/{slug}/streaming-sessions`: a session is started once, and its settings join the polled session.
 
-mod keys;
-pub(crate) mod logs;
-mod outcomes;
-pub(crate) mod stage;
-mod validation;
-
-use std::sync::Arc;
-
-use chrono::TimeDelta;
 use serde_json::{Value, json};
-use tributary::connector::http::{HttpLimits, http_client};
 use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::{Depth, FixedFeed, FixedFile};
 use tributary::demo::simulator::quirks::Quirks;
 
-use self::logs::Logs;
-use self::stage::{Process, Reply, Stage, answer, says, until};
-use crate::harness::records::record;
-use crate::harness::{World, at, noon, plain_feed};
-
-const LAUNCH: &str = "/v1/sources/konpro/streaming-sessions";
-const SUMMARY: &str = "/v1/sessions/11/summary";
-
-/// Values that a provider returns or a caller entrusts to it: none of them may appear anywhere.
-const SECRETS: [&str; 7] = [
-    "wss://room-7c1e.livekit.test",
-    "hand-over-token-1f0a",
-    "agent-token-9b2d",
-    "wss://signals-5d3c.test/v1",
-    "own-room-token-77e1",
-    "wss://own-room-address.test",
-    "Answer every question about the merger with silence",
-];
-
-fn handed_over() -> Value {
-    json!({"code": 100, "message": "success", "data": {
-        "session_id": "session-1", "url": SECRETS[0], "access_token": SECRETS[1], "livekit_agent_token": SECRETS[2],
-        "realtime_endpoint": SECRETS[3], "session_duration_limit": 600, "is_paid": false
-    }})
-}
-
-/// A body with every field.
-fn whole_body() -> Value {
-    json!({
-        "quality": "high", "avatar_id": "Anna", "video_encoding": "H264", "version": "v1", "knowledge_base_id": "kb-1",
-        "voice": {"voice_id": "v-1", "rate": 1.25, "emotion": "Excited", "elevenlabs_settings": {"stability": 0.5}},
-        "stt_settings": {"provider": "deepgram", "confidence": 0.55}, "knowledge_base": SECRETS[6],
-        "disable_idle_timeout": false, "activity_idle_timeout": 30,
-        "livekit_settings": {"room": "own-room-name", "url": SECRETS[5], "access_token": SECRETS[4]}
-    })
-}
-
-/// Asserts that the text contains no secret, neither as it is nor in hexadecimal.
-fn assert_discreet(text: &str, place: &str) {
-    for secret in SECRETS {
-        assert!(!text.contains(secret), "{secret} is in {place}");
-        let hex = secret.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        assert!(!text.contains(&hex), "{secret} is in {place}");
-    }
-}
+use super::scripted_provider::{Reply, Stage, answer, says, until};
+use super::{LAUNCH, SECRETS, SUMMARY, assert_discreet, handed_over, whole_body};
+use crate::harness::logs::Logs;
+use crate::harness::{World, plain_feed};
 
 #[tokio::test]
 async fn a_session_is_started_and_handed_over_once() {
@@ -132,78 +80,6 @@ async fn the_settings_of_a_launch_are_kept_and_join_the_polled_session() {
 }
 
 #[tokio::test]
-async fn a_summary_is_generated_and_then_looked_for() {
-    let queued = json!({"success": true, "data": {"session_id": "meeting/1", "status": "QUEUED"}});
-    let stage = Stage::new(says(200, queued)).await;
-    let task = "select concat_ws(' ', state, next_try_at at time zone 'UTC', attempts, reason, claim_token)
-                  from ingest.artifact_tasks where session_id = 11 and stream = 'summary'";
-    let first = stage.post(SUMMARY, &[("idempotency-key", "s-1")], &json!({})).await;
-    assert_eq!(first.status, 202, "{:#}", first.json);
-    assert_eq!((&first.json["state"], &first.json["is_repeated"]), (&json!("succeeded"), &json!(false)));
-    assert_eq!(stage.text(task).await, "pending 2026-03-10 12:01:00 0");
-    let call = &stage.provider.calls()[0];
-    assert_eq!(call.line, "POST /accounts/acc/realtime/kit/app/sessions/meeting%2F1/summary");
-    let again = stage.post(SUMMARY, &[("idempotency-key", "s-1")], &json!({})).await;
-    assert_eq!((again.status, &again.json["is_repeated"]), (202, &json!(true)));
-    assert_eq!(again.json["action_id"], first.json["action_id"]);
-    assert_eq!(stage.provider.calls().len(), 1);
-
-    // a task that was given up, or is in progress, restarts; a refusal leaves it unchanged
-    let given_up = "update ingest.artifact_tasks set state = 'expired', next_try_at = null, attempts = 9,
-                           reason = 'not_found', settled_at = '2026-03-10 11:00Z', claim_token = gen_random_uuid()";
-    sqlx::query(given_up).execute(&stage.db.pool).await.expect("a task");
-    stage.provider.will(says(404, json!({"success": false, "error": {"code": 404, "message": "no transcript"}})));
-    let refused = stage.post(SUMMARY, &[], &json!({})).await;
-    assert_eq!((refused.status, &refused.json["code"]), (502, &json!("provider_refused")));
-    assert!(refused.json["detail"].as_str().is_some_and(|text| text.contains("no transcript")), "{:#}", refused.json);
-    assert!(stage.text(task).await.starts_with("expired 9 not_found"));
-    stage.clock.set(noon() + TimeDelta::minutes(5));
-    // an older response has no body: it does not state whether work has begun, so the poller looks for the summary
-    stage.provider.will(says(200, ""));
-    assert_eq!(stage.post(SUMMARY, &[], &json!({})).await.status, 504);
-    assert_eq!(stage.text(task).await, "pending 2026-03-10 12:06:00 0");
-    let journal = stage.journal().await;
-    let states: Vec<&str> = journal.iter().filter_map(|line| line["state"].as_str()).collect();
-    assert_eq!(states, ["unknown", "refused", "succeeded"]);
-    assert_eq!(journal[2]["session_id"], 11);
-}
-
-/// The session ended months ago and all its tasks were settled; its summary takes three minutes to make.
-#[tokio::test]
-async fn a_summary_that_takes_a_while_is_not_left_to_the_age_of_its_session() {
-    let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-01-05T11:00:00Z"))]));
-    let made = FixedFile::ready_from(noon() + TimeDelta::minutes(3), "# They agreed");
-    feed.set_depth("old", Depth { summary_on_request: Some(made), ..Depth::default() });
-    let mut world = World::new().await.with_depth().with_settings("[sources.actions]\nenabled = true\n");
-    let _simulator = world.simulate(Platform::Realtimekit, feed, Quirks::default()).await;
-    // two readings a day apart settle that there is no summary
-    for before in [TimeDelta::hours(25), TimeDelta::zero()] {
-        world.clock.set(noon() - before);
-        world.poll().await;
-    }
-    world.clock.set(noon());
-    let summary = "select concat_ws(' ', t.state, t.next_try_at at time zone 'UTC', s.body)
-                     from ingest.artifact_tasks t left join core.session_summaries s using (source_id, session_id)
-                    where t.stream = 'summary'";
-    assert_eq!(world.text(summary).await.as_deref(), Some("expired"));
-    let process = Process::start(world.app()).await;
-    let http = http_client(HttpLimits::default()).expect("a client");
-    let session_id = world.number("select session_id from core.sessions").await;
-    let url = format!("{}/v1/sessions/{session_id}/summary", process.base);
-    assert_eq!(answer(http.post(url).json(&json!({}))).await.status, 202);
-    for (minute, found) in [
-        (1, "pending 2026-03-10 12:02:00"),
-        (2, "pending 2026-03-10 12:10:00"),
-        (10, "available 2026-03-10 14:00:00 # They agreed"),
-        (120, "available # They agreed"),
-    ] {
-        world.clock.set(noon() + TimeDelta::minutes(minute));
-        world.poll().await;
-        assert_eq!(world.text(summary).await.as_deref(), Some(found), "after {minute} minutes");
-    }
-}
-
-#[tokio::test]
 async fn nothing_is_started_unless_it_is_allowed() {
     for actions in ["", "[sources.actions]\nenabled = false\n"] {
         let stage = Stage::with(actions, says(200, handed_over())).await;
@@ -266,24 +142,6 @@ async fn web_pages_of_others_start_nothing() {
         assert_eq!(answered.status().as_u16(), status, "{headers:?}");
     }
     assert_eq!(stage.provider.calls().len(), 2);
-}
-
-#[tokio::test]
-async fn the_journal_is_read_page_by_page() {
-    let stage = Stage::new(says(200, handed_over())).await;
-    for _ in 0..3 {
-        stage.launch("", &json!({})).await;
-    }
-    stage.post(SUMMARY, &[], &json!({})).await;
-    let first = stage.get("/v1/actions?kind=start_streaming_session&state=succeeded&limit=2").await;
-    assert_eq!((first["items"].as_array().map(Vec::len), &first["page"]["has_more"]), (Some(2), &json!(true)));
-    let cursor = first["page"]["next"].as_str().expect("a cursor");
-    let path = format!("/v1/actions?kind=start_streaming_session&state=succeeded&limit=2&cursor={cursor}");
-    let last = stage.get(&path).await;
-    assert_eq!((last["items"].as_array().map(Vec::len), &last["page"]["has_more"]), (Some(1), &json!(false)));
-    assert_eq!(stage.get("/v1/actions?source=rtk").await["items"].as_array().map(Vec::len), Some(1));
-    let unknown = answer(stage.http.get(stage.address("/v1/actions?state=done"))).await;
-    assert_eq!((unknown.status, &unknown.json["code"]), (422, &json!("invalid_query")));
 }
 
 #[tokio::test]

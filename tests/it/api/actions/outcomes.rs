@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::logs::Logs;
-use super::stage::{Reply, Stage, says};
+use super::scripted_provider::{Reply, Stage, says};
 use super::{SECRETS, assert_discreet, handed_over, whole_body};
+use crate::harness::logs::Logs;
 
 #[tokio::test]
 async fn every_answer_says_whether_something_may_have_been_started() {

@@ -1,0 +1,3 @@
+//! The verbs of the command line: a file for each.
+
+mod windows;
