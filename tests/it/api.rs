@@ -1,7 +1,7 @@
 //! The HTTP API as a client sees it: a file for each URL, and one for each rule that all URLs share.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-pub(crate) mod actions;
+mod actions;
 mod costs_estimate;
 mod etag;
 mod formats;
@@ -20,6 +20,8 @@ mod session;
 mod session_artifacts;
 mod sessions_list;
 mod sources;
+mod sync_control;
+mod sync_rejections;
 pub(crate) mod sync_windows;
 mod timeline;
 mod transcript;

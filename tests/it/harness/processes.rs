@@ -19,6 +19,11 @@ use tributary::demo::simulator::{Platform, Simulator};
 use super::poller_process::{PATIENCE, Poller};
 use super::{World, simulator};
 
+pub(crate) const EVERY_SECOND: &str = "schedule = \"* * * * * *\"";
+pub(crate) const ONCE_A_YEAR: &str = "schedule = \"0 0 0 1 1 *\"";
+
+pub(crate) const RUNS: &str = "select count(*) from ingest.runs where stream = 'sessions'";
+
 /// Three providers whose data does not change.
 pub(crate) struct Providers {
     pub(crate) simulators: Vec<(Platform, Simulator)>,

@@ -1,12 +1,12 @@
-//! An account that is stored under another slug is refused: at the start, or by the first sessions that it lists.
+//! Accounts: one that is stored under another slug is refused, at the start or by the first sessions that it lists.
 
 use tributary::app::checking;
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::quirks::Quirks;
 
-use super::{feed, poll, service, source};
 use crate::conformance::over_all_providers;
 use crate::harness::{API_KEY, World, plain_feed, records};
+use crate::verbs::sources::{feed, poll, service, source};
 
 over_all_providers!(
     f81_an_account_under_another_slug_is_refused_at_the_start,

@@ -1,4 +1,4 @@
-//! Pause, resume and run over the API, applied by pollers in other processes.
+//! `/v1/sync/sources/{slug}/pause`, `…/resume` and `…/runs`: applied by pollers in other processes.
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,8 @@ use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::faults::{Effect, Fault};
 
 use crate::harness::Api;
-use crate::harness::processes::Providers;
+use crate::harness::processes::{ONCE_A_YEAR, Providers};
 
-const ONCE_A_YEAR: &str = "schedule = \"0 0 0 1 1 *\"";
 const COMPLETE: &str = "select count(*) from ingest.runs where stream = 'sessions' and verdict = 'complete'";
 
 /// Returns the health of a stream.

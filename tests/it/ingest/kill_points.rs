@@ -1,10 +1,69 @@
 //! F71: a poller is killed at the worst points, and the next one leaves the tables as if nothing had happened.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::faults::{Effect, Fault};
+use tributary::demo::simulator::quirks::Quirks;
 
 use crate::harness::processes::Providers;
+use crate::harness::{World, plain_feed};
+
+/// The child polls through a config file, as a user would.
+fn poll_in_child(world: &World, folder: &std::path::Path) -> Command {
+    let config = folder.join("tributary.toml");
+    std::fs::write(&config, world.toml()).expect("a config file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
+    command.arg("--config").arg(config).args(["poll", "--json"]).env_clear();
+    command.envs(world.environment()).env("DATABASE_URL", &world.db.url).stdin(Stdio::null());
+    command
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f71_p01_p02_p08_sigkill_at_any_instant_loses_and_doubles_nothing() {
+    let mut world = World::new().await.with_settings("page_size = 20");
+    let mut providers = Vec::new();
+    for platform in Platform::ALL {
+        let provider = world.simulate(platform, plain_feed(platform, 240), Quirks::default()).await;
+        provider.script(vec![Fault::new(Effect::Delay(Duration::from_millis(15))).forever()]);
+        providers.push(provider);
+    }
+    let folder = std::env::temp_dir().join(format!("tributary-kill-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for round in 0..4_u64 {
+        let mut child = poll_in_child(&world, &folder).stdout(Stdio::null()).spawn().expect("it starts");
+        tokio::time::sleep(Duration::from_millis(120 + 90 * round)).await;
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        // the lease of a killed poller expires; the test does not wait for that
+        sqlx::query(
+            "update ingest.streams set lease_until = now() - interval '1 second' where lease_until is not null",
+        )
+        .execute(&world.db.pool)
+        .await
+        .expect("the leases run out");
+    }
+    let output = poll_in_child(&world, &folder).output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    for (what, sql, expected) in [
+        ("sessions", "select count(*) from core.sessions", 720),
+        ("raw records", "select count(*) from ingest.raw_records", 720),
+        ("messages", "select count(*) from core.messages", 480),
+        ("open runs", "select count(*) from ingest.runs where finished_at is null", 0),
+        (
+            "sessions without their raw record",
+            "select count(*) from core.sessions s where not exists (select from ingest.raw_records r
+              where r.source_id = s.source_id and r.provider_record_id = s.provider_session_id
+                and r.content_hash = s.raw_hash)",
+            0,
+        ),
+    ] {
+        assert_eq!(world.number(sql).await, expected, "{what}");
+    }
+    std::fs::remove_dir_all(&folder).expect("cleaned up");
+}
 
 /// Kills a poll at a point that it passed `times` before, lets its lease and claims expire, and polls again.
 async fn killed_at(point: &str, times: u32, meetings: usize, platforms: &[Platform], runs_left_open: i64) {

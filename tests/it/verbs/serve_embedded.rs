@@ -1,6 +1,4 @@
-//! The private server survives `kill -9` of either process, and serves one app at a time.
-//!
-//! The second process is the service itself, `serve --embedded`.
+//! `tributary serve --embedded`: the private server survives `kill -9` of either process, and serves one app at a time.
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 use std::io::BufRead;

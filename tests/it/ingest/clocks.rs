@@ -1,22 +1,21 @@
-//! Two clocks decide what counts as complete: ours, and the provider's; without a `Date` header the database's.
+//! Clocks that are wrong, jump or stand still; providers without a `Date` header; leap seconds and ends of years.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tributary::app::App;
-use tributary::app::checking;
 use tributary::clock::{Clock, SystemClock};
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::feed::FixedFeed;
 use tributary::demo::simulator::quirks::Quirks;
 
-use super::poll;
 use crate::harness::wire::{Good, Hit, Step, Wire};
 use crate::harness::{World, records, simulator};
+use crate::verbs::sources::poll;
 
 /// This machine's clock, three hours ahead of the database's.
 #[derive(Debug)]
-struct Ahead;
+pub(crate) struct Ahead;
 
 impl Clock for Ahead {
     fn now(&self) -> DateTime<Utc> {
@@ -25,7 +24,7 @@ impl Clock for Ahead {
 }
 
 /// A provider that sends no `Date`.
-async fn undated(world: &World, now: DateTime<Utc>) -> Wire {
+pub(crate) async fn undated(world: &World, now: DateTime<Utc>) -> Wire {
     world.clock.set(now);
     let record =
         |number: i32| records::record(Platform::Konvo, &format!("chat-{number}"), now - TimeDelta::hours(1) * number);
@@ -40,9 +39,9 @@ async fn undated(world: &World, now: DateTime<Utc>) -> Wire {
     wire
 }
 
-fn app(world: &World, base_url: &str, clock: Arc<dyn Clock>) -> App {
-    let toml = super::source("kv", Platform::Konvo, base_url, "KEY");
-    App { clock, ..super::service(world, &toml) }
+pub(crate) fn app(world: &World, base_url: &str, clock: Arc<dyn Clock>) -> App {
+    let toml = crate::verbs::sources::source("kv", Platform::Konvo, base_url, "KEY");
+    App { clock, ..crate::verbs::sources::service(world, &toml) }
 }
 
 #[tokio::test]
@@ -58,26 +57,4 @@ async fn f67_without_a_date_header_nothing_is_claimed_past_the_database_s_clock(
     assert!(through <= SystemClock.now(), "{through} is in the future of the database");
     assert!(through >= now - TimeDelta::seconds(5), "{through}: no earlier than the database's present");
     assert_eq!(world.number("select count(*) from core.sessions").await, 3);
-}
-
-#[tokio::test]
-async fn f67_a_check_names_the_clocks_that_differ_and_those_that_are_unknown() {
-    let world = World::new().await;
-    let wire = undated(&world, SystemClock.now()).await;
-    let check = async |clock: Arc<dyn Clock>| {
-        let lines = checking::check(&app(&world, &wire.base_url(), clock)).await.expect("it looks");
-        let find = |subject: &str| lines.iter().find(|line| line.subject == subject).cloned().expect("a line");
-        (find("clock"), find("kv"))
-    };
-    let (clock, provider) = check(Arc::new(Ahead)).await;
-    assert!(!clock.is_well, "{clock:?}");
-    assert!(
-        clock.finding.contains("differs from this machine's by -1080") && clock.finding.contains("NTP"),
-        "{clock:?}"
-    );
-    assert!(provider.is_well && provider.finding.contains("no Date header"), "{provider:?}");
-    assert!(!provider.finding.contains("0 s"), "an unknown clock is no clock that is right: {provider:?}");
-    let (clock, _) = check(Arc::new(SystemClock)).await;
-    assert!(clock.is_well, "{clock:?}");
-    assert!(clock.finding.contains("differ by 0.") || clock.finding.contains("differ by -0."), "{clock:?}");
 }

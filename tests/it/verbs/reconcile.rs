@@ -1,4 +1,4 @@
-//! Reconciliations as a user runs them: rows dropped by hand are found, named and fetched again.
+//! `tributary reconcile`: rows dropped by hand are found, named and fetched again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What pruning deletes, and what it always leaves.
+//! `tributary prune`: what it deletes, and what it always leaves.
 
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::harness::{World, noon, plain_feed};
 
 impl World {
     /// Runs `tributary prune`, with these settings of `[database]`.
-    pub(super) async fn prune(&self, settings: &str) -> Pruned {
+    pub(crate) async fn prune(&self, settings: &str) -> Pruned {
         let toml = format!("[database]\n{settings}\n{}", self.toml());
         let config = tributary::app::parse_config(&toml, &self.environment()).expect("the configuration is right");
         let app = tributary::app::App { config, ..self.app() };

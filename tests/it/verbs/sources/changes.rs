@@ -164,7 +164,7 @@ async fn meetings_that_were_stored_twice_keep_what_only_one_of_them_has() {
     let platform = Platform::Realtimekit;
     let meetings = feed(platform, 2);
     let ids = [0, 1].map(|number| format!("{number:08x}-0c1d-4e2f-8a3b-{number:012x}"));
-    let chat = include_bytes!("../../../src/providers/realtimekit/samples/files/chat.csv");
+    let chat = include_bytes!("../../../../src/providers/realtimekit/samples/files/chat.csv");
     for id in &ids {
         assert!(meetings.get(id).is_some());
         meetings.set_depth(id, Depth { chat: FixedFile::ready(chat.to_vec()), ..Depth::default() });

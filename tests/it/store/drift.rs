@@ -1,4 +1,4 @@
-//! Unknown provider values are counted, shown, and cost nothing else.
+//! Drift: unknown provider values are counted, shown, and cost nothing else.
 
 use std::sync::Arc;
 

@@ -1,9 +1,8 @@
-//! Rows rebuilt from raw records: identical to those of polls, whole at every instant, without a call.
+//! `tributary replay --from-raw`: rows rebuilt from raw records equal those of polls, whole at every instant, without a
+//! call.
 
-mod drift;
-mod messy;
-mod prune;
-mod rejects;
+mod irregular_histories;
+pub(crate) mod rejects;
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -45,12 +44,12 @@ async fn polled() -> (World, Vec<Simulator>) {
 
 impl World {
     /// Runs `tributary replay --from-raw`.
-    async fn replay_from_raw(&self) -> Vec<StreamReplay> {
+    pub(crate) async fn replay_from_raw(&self) -> Vec<StreamReplay> {
         replaying::from_raw(&self.app(), None, CancellationToken::new()).await.expect("the replay runs")
     }
 
     /// Returns every row of every normalized table, without surrogate numbers; sorted.
-    async fn dump(&self) -> Vec<String> {
+    pub(crate) async fn dump(&self) -> Vec<String> {
         let tables: Vec<(String, bool, String)> = sqlx::query_as(
             "select c.table_name::text, bool_or(c.column_name = 'session_id'),
                     string_agg(format('%L, t.%I', c.column_name, c.column_name), ', ' order by c.column_name)
@@ -81,7 +80,7 @@ impl World {
         rows
     }
 
-    async fn empty(&self) {
+    pub(crate) async fn empty(&self) {
         remove_sessions(&self.db.pool, "true").await;
         sqlx::query("delete from core.people").execute(&self.db.pool).await.expect("emptied");
     }

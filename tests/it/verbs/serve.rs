@@ -1,13 +1,14 @@
-//! Secrets and settings that change while the service runs.
+//! `tributary serve`: secrets and settings that change while it runs, and SIGTERM during a wait.
+
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
 
 use crate::harness::API_KEY;
-use crate::harness::processes::{Providers, Stage};
+use crate::harness::processes::{EVERY_SECOND, ONCE_A_YEAR, Providers, Stage};
 
-const EACH_SECOND: &str = "schedule = \"* * * * * *\"";
-const ONCE_A_YEAR: &str = "schedule = \"0 0 0 1 1 *\"";
 const COMPLETE: &str = "select count(*) from ingest.runs where stream = 'sessions' and verdict = 'complete'";
 
 /// Returns the number of complete runs of a source.
@@ -28,7 +29,7 @@ const RELOADS: &str = "select count(*) from ingest.operations where kind = 'relo
 #[tokio::test]
 async fn f22_c18_a_key_file_that_is_rewritten_is_used_with_the_next_call() {
     let providers = Providers::start(&[Platform::Konvo], 20, 0).await;
-    let stage = providers.stage(EACH_SECOND, 10).await;
+    let stage = providers.stage(EVERY_SECOND, 10).await;
     let file = stage.folder().join("api-key");
     std::fs::write(&file, "the-old-key\n").expect("a key");
     let toml = stage.world.toml();
@@ -101,7 +102,7 @@ async fn f81_sighup_adds_changes_and_removes_sources_and_a_faulty_file_changes_n
     assert!(refused.contains("tributary sources rename konvo konvo-eu"), "{refused}");
 
     // another schedule for one
-    stage.configure(&[konvo, &konpro.replace(ONCE_A_YEAR, EACH_SECOND), http].concat());
+    stage.configure(&[konvo, &konpro.replace(ONCE_A_YEAR, EVERY_SECOND), http].concat());
     poller.signal(Signal::HUP);
     stage.until(4, RELOADS).await;
     let before = complete(&stage, "konpro").await;
@@ -123,32 +124,15 @@ async fn f81_sighup_adds_changes_and_removes_sources_and_a_faulty_file_changes_n
     assert!(poller.end().await.success(), "{}", poller.log());
 }
 
-// the providers answer on the other thread while a command is awaited
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sources_are_renamed_on_the_command_line_and_a_dry_run_changes_nothing() {
+#[tokio::test]
+async fn f83_sigterm_ends_a_poller_that_waits_for_an_hour() {
     let providers = Providers::start(&[Platform::Konvo], 20, 0).await;
-    let stage = providers.stage(ONCE_A_YEAR, 10).await;
-    assert!(stage.world.poll().await[0].is_complete());
-    stage.configure(&stage.world.toml().replace("slug = \"konvo\"", "slug = \"konvo-eu\""));
-    let run = |arguments: &[&str]| {
-        let output = stage.command(arguments).stdout(std::process::Stdio::piped()).output().expect("it runs");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.success(), text(&output.stdout) + &text(&output.stderr))
-    };
-    let (is_well, refusal) = run(&["serve", "--role", "poller"]);
-    assert!(!is_well && refusal.contains("tributary sources rename konvo konvo-eu"), "{refusal}");
-    let (is_well, plan) = run(&["sources", "rename", "konvo", "konvo-eu"]);
-    assert!(is_well && plan.contains("20  core.sessions") && plan.contains("Nothing was changed"), "{plan}");
-    let slug = "select string_agg(source_slug, ',') from core.sources";
-    assert_eq!(stage.world.text(slug).await.as_deref(), Some("konvo"));
-    let (is_well, done) = run(&["sources", "rename", "konvo", "konvo-eu", "--yes", "--json"]);
-    assert!(is_well, "{done}");
-    assert!(done.contains("\"change\": \"rename\"") && done.contains("\"is_dry_run\": false"), "{done}");
-    let (is_well, list) = run(&["sources", "list"]);
-    assert!(is_well && list.contains("konvo-eu") && list.contains("20 sessions  configured"), "{list}");
-    let (is_well, polled) = run(&["poll"]);
-    assert!(is_well, "{polled}");
-    assert_eq!(stage.number("select count(*) from core.sessions").await, 20);
-    let (is_well, refusal) = run(&["sources", "remove", "konvo-eu", "--yes"]);
-    assert!(!is_well && refusal.contains("take it out of the configuration"), "{refusal}");
+    let stage = providers.stage(EVERY_SECOND, 5).await;
+    providers.simulators[0].1.script(vec![Fault::new(Effect::RateLimited(RetryAfter::Seconds(3_600))).forever()]);
+    let mut poller = stage.poller("");
+    stage.until(1, "select count(*) from ingest.streams where parked_until > now() + interval '50 minutes'").await;
+    let began = std::time::Instant::now();
+    assert!(poller.end().await.success(), "{}", poller.log());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(providers.simulators[0].1.requests().len(), 1, "no second call was made");
 }

@@ -1,4 +1,4 @@
-//! Bad configuration: all faults at once, each with its key and remedy.
+//! Configuration: file and environment mean the same, and all faults are reported at once, each with key and remedy.
 
 use std::collections::BTreeMap;
 

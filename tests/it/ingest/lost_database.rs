@@ -1,0 +1,58 @@
+//! A database that is lost during a poll is waited for, and its faults are never reported as the provider's.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::faults::{Effect, Fault};
+use tributary::demo::simulator::quirks::Quirks;
+
+use crate::harness::{World, plain_feed};
+
+#[tokio::test]
+async fn f73_a_database_that_goes_away_in_the_middle_costs_nothing() {
+    let mut world = World::new().await.with_settings("page_size = 20");
+    let provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 200), Quirks::default()).await;
+    let options = world.db.options.clone();
+    let cut = move || {
+        let options = options.clone();
+        tokio::spawn(async move {
+            use sqlx::ConnectOptions;
+            let mut admin = options.application_name("saboteur").connect().await.expect("connected");
+            sqlx::query(
+                "select pg_terminate_backend(pid) from pg_stat_activity
+                  where datname = current_database() and application_name like 'tributary%'",
+            )
+            .execute(&mut admin)
+            .await
+            .expect("terminated");
+        });
+    };
+    provider.script(vec![
+        Fault::new(Effect::before(cut.clone())).from_request(3),
+        Fault::new(Effect::before(cut)).from_request(6),
+        Fault::new(Effect::Delay(Duration::from_millis(60))).from_request(4).forever(),
+    ]);
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    assert_eq!(world.number("select count(*) from core.sessions").await, 200);
+    assert_eq!(world.number("select count(*) from core.messages").await, 400);
+}
+
+#[tokio::test]
+async fn f73_a_database_that_is_down_at_the_start_is_waited_for() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+        .args(["migrate"])
+        .env_clear()
+        .env("DATABASE_URL", "postgres://nobody:secret-password@127.0.0.1:1/none")
+        .env("TRIBUTARY_CONFIG", "/dev/null")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(child.try_wait().expect("its state").is_none(), "it waits for a server that may be starting");
+    child.kill().expect("ended");
+    child.wait().expect("ended");
+}

@@ -1,0 +1,105 @@
+//! `tributary poll`: hostile texts, people, several sources, bodies over the limit, and a stop in the middle.
+
+use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::faults::{Effect, Fault};
+use tributary::demo::simulator::feed::FixedRecord;
+use tributary::demo::simulator::quirks::Quirks;
+
+use crate::harness::{World, plain_feed, plain_record};
+
+#[tokio::test]
+async fn a_message_that_is_gone_is_gone_and_new_ones_come() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konvo, 1);
+    let _provider = world.simulate(Platform::Konvo, feed.clone(), Quirks::default()).await;
+    world.poll_one().await;
+    let plain = plain_record(Platform::Konvo, 0, 1);
+    let json = plain.json.replace("konvo-00000-2", "konvo-00000-3").replace("How can I help?", "Hi. What is it?");
+    assert!(feed.replace(FixedRecord { json, ..plain }));
+    let line = world.poll_one().await;
+    assert_eq!(line.updated, 1, "{line:?}");
+    let ids =
+        world.text("select string_agg(provider_message_id || '=' || word_count, ',' order by 1) from core.messages");
+    assert_eq!(ids.await.as_deref(), Some("konvo-00000-1=2,konvo-00000-3=4"));
+    assert_eq!(world.number("select message_count::bigint from core.session_stats").await, 2);
+}
+
+#[tokio::test]
+async fn f26_f28_f40_hostile_texts_are_stored_and_counted() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Konvo, 2);
+    let plain = plain_record(Platform::Konvo, 0, 2);
+    let hostile = r"nul \u0000 lone \ud800 rtl \u202e robert'); drop table core.sessions;-- %s";
+    let json = plain.json.replace("Hello there", hostile).replace("whatsapp", "carrier-pigeon");
+    assert!(feed.replace(FixedRecord { json: json.clone(), ..plain }));
+    let _provider = world.simulate(Platform::Konvo, feed, Quirks::default()).await;
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    let body = world.text("select body from core.messages where provider_message_id = 'konvo-00000-1'").await;
+    let body = body.expect("it is stored");
+    assert!(body.starts_with("nul \u{fffd} lone \u{fffd}") && body.contains("drop table"), "{body:?}");
+    let raw = world
+        .text("select convert_from(body, 'UTF8') from ingest.raw_records where provider_record_id = 'konvo-00000'");
+    assert_eq!(raw.await.as_deref(), Some(json.as_str()), "the bytes are kept as received");
+    let counted = world.number("select record_count from ingest.oddities where kind = 'replaced_text'").await;
+    assert_eq!(counted, 1);
+    assert_eq!(
+        world.text("select channel from core.sessions where provider_session_id = 'konvo-00000'").await.as_deref(),
+        Some("carrier-pigeon")
+    );
+}
+
+#[tokio::test]
+async fn people_are_pseudonyms() {
+    let mut world = World::new().await;
+    let _provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 2), Quirks::default()).await;
+    world.poll_one().await;
+    assert_eq!(world.number("select count(distinct person_id) from analytics.people").await, 2);
+    let views: Vec<String> = sqlx::query_scalar("select viewname::text from pg_views where schemaname = 'analytics'")
+        .fetch_all(&world.db.pool)
+        .await
+        .expect("the catalog");
+    for view in views {
+        for canary in ["4915100000000", "c-konvo-00000", "Hello there"] {
+            let sql = format!("select count(*) from analytics.{view} v where v::text like '%{canary}%'");
+            let found: i64 =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&world.db.pool).await.expect("a count");
+            assert_eq!(found, 0, "{canary} is in analytics.{view}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_provider_s_trouble_does_not_touch_another() {
+    let mut world = World::new().await;
+    let down = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 3), Quirks::default()).await;
+    let _konvo = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
+    let _meetings =
+        world.simulate(Platform::Realtimekit, plain_feed(Platform::Realtimekit, 3), Quirks::default()).await;
+    down.script(vec![Fault::new(Effect::json(503, "{}")).forever()]);
+    let lines = world.poll().await;
+    let results: Vec<(&str, &str)> = lines.iter().map(|line| (line.source.as_str(), line.result)).collect();
+    assert_eq!(results, [("konpro", "failed"), ("konvo", "complete"), ("realtimekit", "complete")]);
+}
+
+#[tokio::test]
+async fn f56_the_same_session_in_two_accounts_is_two_sessions() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Realtimekit, 2);
+    let _one = world.simulate(Platform::Realtimekit, feed.clone(), Quirks::default()).await;
+    let _two = world.simulate(Platform::Realtimekit, feed, Quirks::default()).await;
+    let lines = world.poll().await;
+    assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
+    assert_eq!(world.number("select count(*) from core.sessions").await, 4);
+}
+
+#[tokio::test]
+async fn f16_p10_a_body_over_the_cap_is_refused() {
+    let mut world = World::new().await;
+    let provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 2), Quirks::default()).await;
+    provider.script(vec![Fault::new(Effect::OversizedBody { bytes: 3_000_000 }).forever()]);
+    world.set_http("max_body_bytes = 2000000");
+    let line = world.poll_one().await;
+    assert_eq!(line.result, "failed");
+    assert!(line.detail.unwrap_or_default().starts_with("too_large"));
+}
