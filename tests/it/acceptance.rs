@@ -23,7 +23,7 @@ use tributary::model::time::Window;
 use tributary::providers;
 
 use crate::conformance::over_all_providers;
-use crate::faults_lists::dump;
+use crate::harness::dump;
 use crate::harness::{World, at, noon, plain_feed, records};
 
 over_all_providers!(

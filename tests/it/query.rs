@@ -5,7 +5,7 @@
 
 mod as_of;
 mod attribution;
-mod buckets;
+pub(crate) mod buckets;
 mod chats;
 mod comparison;
 mod concurrency;

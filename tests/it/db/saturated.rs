@@ -2,15 +2,46 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tributary::app::App;
 use tributary::app::polling::Selection;
 use tributary::app::reloading::Reloads;
 use tributary::app::serving::{self, Role};
+use tributary::db::Purpose;
 use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::faults::{Effect, Fault};
+use tributary::demo::simulator::feed::FixedRecord;
+use tributary::demo::simulator::quirks::Quirks;
 
 use super::unavailable::{Flow, Valve, client};
 use crate::harness::processes::Providers;
+use crate::harness::{World, noon, plain_feed, plain_record};
+
+#[tokio::test]
+async fn f77_an_analyst_who_reads_for_hours_and_a_start_beside_him_hold_no_poll_up() {
+    let mut world = World::new().await.with_settings("page_size = 20");
+    let feed = plain_feed(Platform::Konvo, 60);
+    let provider = world.simulate(Platform::Konvo, feed.clone(), Quirks::default()).await;
+    assert!(world.poll_one().await.is_complete());
+    let mut analyst = world.db.pool.begin().await.expect("a transaction");
+    sqlx::query("lock table core.sessions, core.messages, ingest.windows, ingest.streams in access share mode")
+        .execute(&mut *analyst)
+        .await
+        .expect("the analyst reads");
+    feed.replace(FixedRecord {
+        json: plain_record(Platform::Konvo, 59, 60).json.replace("How can I help?", "Yes?"),
+        ..plain_record(Platform::Konvo, 59, 60)
+    });
+    provider.script(vec![Fault::new(Effect::Delay(Duration::from_millis(100))).forever()]);
+    world.clock.set(noon() + TimeDelta::minutes(1));
+    let (line, ()) = tokio::join!(world.poll_one(), async {
+        // another instance starts and migrates the schema
+        tributary::db::migrate(&world.app().pool(Purpose::Poll).await.expect("a pool")).await.expect("it is current");
+    });
+    assert!(line.is_complete() && line.updated == 1, "{line:?}");
+    analyst.rollback().await.expect("he is done");
+}
 
 #[tokio::test]
 async fn f75_a_pass_over_many_sessions_needs_no_more_connections_than_there_are() {

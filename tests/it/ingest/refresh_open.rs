@@ -2,10 +2,43 @@
 
 use chrono::TimeDelta;
 use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
 use tributary::demo::simulator::feed::FixedRecord;
 use tributary::demo::simulator::quirks::{FilterMeaning, Quirks};
 
 use crate::harness::{World, noon, plain_feed, records};
+use crate::store::changes::meeting;
+
+#[tokio::test]
+async fn more_open_meetings_than_a_run_can_read_have_their_turn_one_after_another() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Realtimekit, 0);
+    let all = |minutes: &'static str| {
+        (0..90_i32).map(move |number| {
+            let created_at = noon() - TimeDelta::hours(1) - TimeDelta::seconds(1) * number;
+            meeting(&format!("m-{number:04}"), created_at, "LIVE", minutes, "null", "2026-03-10T11:50:00.000Z")
+        })
+    };
+    for record in all("1") {
+        feed.insert(record);
+    }
+    let provider = world.simulate(Platform::Realtimekit, feed.clone(), Quirks::default()).await;
+    world.poll_one().await;
+    for record in all("2") {
+        assert!(feed.replace(record));
+    }
+    // the provider stops every run after 40 meetings: without a stored position each run would read the same ones
+    for (hours, read, verdict) in [(50, 40, "rate_limited"), (52, 80, "rate_limited"), (54, 90, "rate_limited")] {
+        let full = Fault::new(Effect::RateLimited(RetryAfter::Seconds(600))).only("/sessions/m-").from_request(42);
+        provider.script(vec![full]);
+        world.clock.set(noon() + TimeDelta::hours(hours));
+        let line = world.poll_one().await;
+        assert_eq!(line.result, verdict, "{line:?}");
+        assert_eq!(world.number("select count(*) from core.sessions where provider_minutes = 2").await, read);
+    }
+    let open = world.text("select value from ingest.source_facts where name = 'open_set_position'").await;
+    assert_eq!(open.as_deref(), Some("m-0029"), "round once: the last ten, then the first thirty");
+}
 
 #[tokio::test]
 async fn p06_a_live_meeting_is_read_again_until_it_ends() {

@@ -2,9 +2,25 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tributary::demo::simulator::Platform;
 
+use crate::harness::at;
 use crate::harness::processes::{ONCE_A_YEAR, Providers, RUNS};
+
+#[test]
+fn f68_a_schedule_is_in_utc_and_neither_skips_nor_doubles_an_hour() {
+    let schedule = tributary::clock::parse_schedule("0 30 * * * *").expect("a schedule");
+    for change in ["2026-03-28T20:00:00Z", "2026-10-24T20:00:00Z"] {
+        let mut tick = at(change);
+        for _ in 0..12 {
+            let next = schedule.find_next_occurrence(&tick, false).expect("a next tick");
+            assert!(next - tick <= TimeDelta::hours(1) && next > tick, "{tick} to {next}");
+            tick = next;
+        }
+        assert_eq!(tick, at(change) + TimeDelta::minutes(11 * 60 + 30));
+    }
+}
 
 const COMPLETE: &str = "select count(*) from ingest.runs where stream = 'sessions' and verdict = 'complete'";
 

@@ -1,11 +1,36 @@
 //! `tributary poll`: hostile texts, people, several sources, bodies over the limit, and a stop in the middle.
 
+use chrono::TimeDelta;
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::faults::{Effect, Fault};
 use tributary::demo::simulator::feed::FixedRecord;
 use tributary::demo::simulator::quirks::Quirks;
 
-use crate::harness::{World, plain_feed, plain_record};
+use crate::harness::{World, noon, plain_feed, plain_record, records};
+
+#[tokio::test]
+async fn f57_a_child_may_come_before_its_parent_or_without_it() {
+    let mut world = World::new().await;
+    let feed = plain_feed(Platform::Realtimekit, 1);
+    let child = |id: &str, parent: &str, minutes: i64| {
+        let plain = records::record(Platform::Realtimekit, id, noon() - TimeDelta::minutes(minutes));
+        let parent = format!(r#"{{"parent_session_id":"{parent}","#);
+        FixedRecord { json: plain.json.replacen('{', &parent, 1), ..plain }
+    };
+    feed.insert(child("breakout", "parent", 50));
+    feed.insert(child("orphan", "never-listed", 40));
+    let _provider = world.simulate(Platform::Realtimekit, feed.clone(), Quirks::default()).await;
+    let line = world.poll_one().await;
+    assert!(line.is_complete() && line.inserted == 3, "{line:?}");
+    feed.insert(records::record(Platform::Realtimekit, "parent", noon() - TimeDelta::minutes(10)));
+    world.clock.set(noon() + TimeDelta::minutes(5));
+    let line = world.poll_one().await;
+    assert!(line.is_complete() && line.inserted == 1, "{line:?}");
+    let joined = "select count(*) from core.sessions child join core.sessions parent
+                      on parent.source_id = child.source_id
+                     and parent.provider_session_id = child.parent_provider_session_id";
+    assert_eq!(world.number(joined).await, 1);
+}
 
 #[tokio::test]
 async fn a_message_that_is_gone_is_gone_and_new_ones_come() {

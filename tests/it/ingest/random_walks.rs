@@ -23,8 +23,8 @@ use tributary::demo::simulator::{Platform, Simulator};
 use tributary::store::operation::Operator;
 use tributary::store::source_change::{Change, ChangeRequest, SourceChanges};
 
-use super::dump;
 use crate::harness::db::TestDatabase;
+use crate::harness::dump;
 use crate::harness::{API_KEY, noon, records, simulator};
 
 /// Walks of each provider.

@@ -1,10 +1,10 @@
-//! Transient faults settle nothing: an artifact that a fault kept from being read is owed until it is read or given up.
+//! Retries of artifacts: one that a fault kept from being read is owed until it is read or given up.
 //!
 //! Meetings of two days, twelve days and forty days ago. The clock stands still unless a test moves it; waits of
 //! seconds within a poll move it too.
 
-mod faults;
-mod settling;
+mod giving_up;
+mod transient_faults;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

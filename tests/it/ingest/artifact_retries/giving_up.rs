@@ -6,7 +6,7 @@ use tributary::clock::Clock;
 use tributary::demo::simulator::faults::{Effect, Fault};
 use tributary::model::stream::Stream;
 
-use super::faults::one_too_many;
+use super::transient_faults::one_too_many;
 use super::*;
 
 /// Six chats that stay truncated, of young or of old meetings, one list of participants that stays short, one report

@@ -6,9 +6,9 @@ use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
 use tributary::demo::simulator::quirks::{FilterMeaning, Quirks, Total};
 
-use crate::changes::{fetch, replay};
 use crate::harness::orphans::remove_sessions;
 use crate::harness::{World, at, noon, plain_feed, records};
+use crate::store::newer_wins::{fetch, replay};
 
 const FLAGGED: &str = "select string_agg(provider_session_id, ' ' order by 1) from core.sessions
                         where is_deleted_at_provider";

@@ -64,7 +64,7 @@ impl TestDatabase {
 
     /// Returns how many pages a claim of 16 tasks of each stream touches, and how many tasks it takes.
     async fn claim_pages(&self, now: DateTime<Utc>) -> (i64, i64) {
-        let claim = include_str!("../../src/store/artifact/claim.sql");
+        let claim = include_str!("../../../src/store/artifact/claim.sql");
         let streams: Vec<String> = Stream::PER_SESSION.iter().map(|stream| stream.as_str().to_owned()).collect();
         let mut tx = self.pool.begin_with(CLAIM_BEGIN).await.expect("a transaction");
         let explained: Value =

@@ -11,14 +11,14 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 const PING: &[u8] = b"S\0\0\0\x04";
 
 /// Counts until dropped.
-pub(super) struct Proxy {
-    pub(super) options: PgConnectOptions,
+pub(crate) struct Proxy {
+    pub(crate) options: PgConnectOptions,
     round_trips: Arc<AtomicU64>,
 }
 
 impl Proxy {
     /// Listens in front of the server of `options`.
-    pub(super) async fn start(options: &PgConnectOptions) -> Self {
+    pub(crate) async fn start(options: &PgConnectOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let round_trips = Arc::new(AtomicU64::new(0));
@@ -48,7 +48,7 @@ impl Proxy {
     }
 
     /// Returns the round trips since the last call.
-    pub(super) fn take(&self) -> u64 {
+    pub(crate) fn take(&self) -> u64 {
         self.round_trips.swap(0, Ordering::SeqCst)
     }
 }

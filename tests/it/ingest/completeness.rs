@@ -1,4 +1,4 @@
-//! Lists that only seem complete: counts cut off like the list, false ends, responses without a count.
+//! Completeness: lists that only seem complete, by counts cut off like the list, false ends, or no count.
 
 use std::sync::Arc;
 

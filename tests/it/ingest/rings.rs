@@ -1,24 +1,18 @@
-//! Changes long after creation, where a list goes by creation: sessions are read again in rings, and changes are
-//! distinguished from mere existence.
-
-use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+//! Rings: where a list goes by creation, settled sessions are read again, the older the less often.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tributary::app::polling::{self, PollLine, Selection};
 use tributary::app::reconciling::{self, ReconcileArgs, SourceReport};
-use tributary::clock::{Clock, SystemClock};
+use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
+use tributary::demo::simulator::feed::FixedRecord;
 use tributary::demo::simulator::quirks::{FilterMeaning, Quirks};
-use tributary::demo::simulator::{Platform, Simulator};
 
 use crate::harness::{World, at, noon, plain_feed, records};
 
 /// A chat that is not completed.
-fn open_chat(id: &str, created_at: DateTime<Utc>) -> FixedRecord {
+pub(crate) fn open_chat(id: &str, created_at: DateTime<Utc>) -> FixedRecord {
     let done = records::record(Platform::Konvo, id, created_at);
     let json = done.json.replace(r#""completed":true"#, r#""completed":false"#);
     FixedRecord { json, ..done }
@@ -33,7 +27,7 @@ fn resolved_chat(id: &str, created_at: DateTime<Utc>, completed_at: DateTime<Utc
 }
 
 /// A record after its correction at the provider; a session of an earlier poll differs afterwards.
-fn corrected(platform: Platform, id: &str, created_at: DateTime<Utc>) -> FixedRecord {
+pub(crate) fn corrected(platform: Platform, id: &str, created_at: DateTime<Utc>) -> FixedRecord {
     let settled = records::record(platform, id, created_at);
     let json = match platform {
         Platform::Konpro => settled.json.replace(r#""duration":90"#, r#""duration":120"#),
@@ -45,10 +39,10 @@ fn corrected(platform: Platform, id: &str, created_at: DateTime<Utc>) -> FixedRe
 }
 
 /// Counts the sessions stored as corrected.
-const CORRECTED: &str = "select count(*) from core.sessions
+pub(crate) const CORRECTED: &str = "select count(*) from core.sessions
     where duration_seconds = 120 or outcome = 'unresolved' or (provider_minutes = 5 and provider = 'realtimekit')";
 
-async fn poll_at(world: &World, after: TimeDelta) -> PollLine {
+pub(crate) async fn poll_at(world: &World, after: TimeDelta) -> PollLine {
     world.clock.set(noon() + after);
     let line = world.poll_one().await;
     assert!(line.is_complete(), "{line:?}");
@@ -62,7 +56,7 @@ async fn poll_full(world: &World) -> PollLine {
     lines.remove(0)
 }
 
-async fn reconcile(world: &World) -> SourceReport {
+pub(crate) async fn reconcile(world: &World) -> SourceReport {
     let args = ReconcileArgs::default();
     let mut reports =
         reconciling::reconcile(&world.app(), &args, "ada", CancellationToken::new()).await.expect("it runs");
@@ -284,207 +278,4 @@ async fn sources_say_which_rings_they_have_and_how_far_these_are() {
             "weekly 604800 2025-09-01T00:00:00Z 2026-03-10T12:00:00Z null",
         ]
     );
-}
-
-#[tokio::test]
-async fn p12_a_ring_that_cannot_be_read_fails_no_poll_until_it_is_overdue() {
-    let mut world = World::new().await;
-    let feed = plain_feed(Platform::Konpro, 2);
-    feed.insert(records::record(Platform::Konpro, "old", noon() - TimeDelta::days(20)));
-    let provider = world.simulate(Platform::Konpro, feed, Quirks::default()).await;
-    poll_at(&world, TimeDelta::zero()).await;
-    // only the present can be read
-    for minutes in [60, 90, 120] {
-        provider.script(vec![Fault::new(Effect::json(400, "{}")).from_request(2).forever()]);
-        poll_at(&world, TimeDelta::minutes(minutes)).await;
-    }
-    provider.script(vec![Fault::new(Effect::json(400, "{}")).from_request(2).forever()]);
-    world.clock.set(noon() + TimeDelta::minutes(125));
-    let line = world.poll_one().await;
-    assert_eq!(line.result, "incomplete", "{line:?}");
-    let detail = line.detail.unwrap_or_default();
-    assert!(detail.contains("the hourly ring is due since 2026-03-10T14:00:00+00:00"), "{detail}");
-    let api = world.api().await;
-    let health = api.ok("/v1/health/pollers").await;
-    assert_eq!(health["items"][0]["state"], "incomplete", "{health:#}");
-    assert_eq!(health["items"][0]["complete_through"], "2026-03-10T14:05:00Z", "existence is proven all the same");
-    assert_eq!(health["items"][0]["state_as_of"], "2026-03-10T12:00:00Z");
-    provider.script(Vec::new());
-    poll_at(&world, TimeDelta::minutes(130)).await;
-    assert_eq!(api.ok("/v1/health/pollers").await["items"][0]["state"], "idle");
-}
-
-/// A clock that advances ten seconds with each look.
-#[derive(Debug)]
-struct RunningClock {
-    from: DateTime<Utc>,
-    looks: AtomicI32,
-}
-
-impl Clock for RunningClock {
-    fn now(&self) -> DateTime<Utc> {
-        self.from + TimeDelta::seconds(10) * self.looks.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-/// A world whose history begins a hundred days before `now`, and five thousand sessions, twenty minutes apart.
-async fn crowded(now: DateTime<Utc>) -> (World, Simulator) {
-    let from = now - TimeDelta::days(100);
-    let mut world = World::new().await.with_settings(&format!("history_from = \"{}\"", records::iso(from)));
-    world.clock.set(now);
-    let record = |number: i32| {
-        let created_at = from + TimeDelta::minutes(20) * number;
-        records::record(Platform::Konpro, &format!("konpro-{number:04}"), created_at)
-    };
-    let feed = Arc::new(FixedFeed::new((0..5_000).map(record)));
-    let provider = world.simulate(Platform::Konpro, feed, Quirks::default()).await;
-    (world, provider)
-}
-
-/// Returns how the ranges of the pages requested since `asked` begin.
-fn ranges(provider: &Simulator, asked: usize) -> Vec<String> {
-    let from = |path: &str| path.split("date_from=").nth(1).map(|rest| rest[..10].to_owned());
-    provider.requests()[asked..].iter().filter_map(|request| from(&request.path_and_query)).collect()
-}
-
-#[tokio::test]
-async fn a_large_ring_takes_a_share_of_each_run_and_the_present_comes_first() {
-    let (world, provider) = crowded(noon()).await;
-    poll_at(&world, TimeDelta::zero()).await;
-    let (mut asked, mut runs) = (provider.requests().len(), 0);
-    let left = "select count(*) from ingest.state_coverage where seen_at < '2026-03-18 12:00Z'";
-    while runs < 10 && world.number(left).await > 0 {
-        // it reads until the next tick, and then reads the present again
-        let from = noon() + TimeDelta::days(8) + TimeDelta::minutes(15) * runs;
-        world.clock.set(from);
-        let app = world.app_at(Arc::new(RunningClock { from, looks: AtomicI32::new(0) }));
-        let lines = polling::poll(&app, &Selection::default(), CancellationToken::new()).await.expect("the poll runs");
-        assert!(lines[0].is_complete(), "{lines:?}");
-        assert!(lines[0].pages < 40, "{lines:?}");
-        // two days before the end of the proven range
-        let present = if runs == 0 { "2026-03-08" } else { "2026-03-16" };
-        assert_eq!(ranges(&provider, asked)[0], present, "the present comes first");
-        (asked, runs) = (provider.requests().len(), runs + 1);
-    }
-    assert!((2..10).contains(&runs), "{runs} runs");
-    let pass = "select count(*) from ingest.rings
-                 where ring = 'weekly' and pass_started_at is null and as_of >= '2026-03-18 12:00Z'
-                   and as_of < '2026-03-18 12:15Z' and finished_at > '2026-03-18 12:15Z'";
-    assert_eq!(world.number(pass).await, 1, "one pass over several runs");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f71_p08_a_ring_interrupted_by_sigkill_goes_on_where_it_was() {
-    let (world, provider) = crowded(SystemClock.now()).await;
-    let line = world.poll_one().await;
-    assert!(line.is_complete(), "{line:?}");
-    let whole = provider.requests().len();
-    for sql in [
-        "update ingest.state_coverage set seen_at = seen_at - interval '8 days'",
-        "update ingest.rings set as_of = as_of - interval '8 days'",
-    ] {
-        sqlx::query(sql).execute(&world.db.pool).await.expect("eight days pass");
-    }
-    let folder = std::env::temp_dir().join(format!("tributary-rings-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let config = folder.join("tributary.toml");
-    std::fs::write(&config, world.toml()).expect("a config file");
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tributary"));
-    command.arg("--config").arg(config).arg("poll").env_clear().envs(world.environment());
-    command.env("DATABASE_URL", &world.db.url).env("FAILPOINTS", "page.after_commit=25*off->return");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    assert!(!command.status().expect("it starts").success(), "it was killed");
-    std::fs::remove_dir_all(&folder).expect("cleaned up");
-    let under_way = "select count(*) from ingest.rings where ring = 'weekly' and pass_started_at is not null";
-    assert_eq!(world.number(under_way).await, 1);
-    sqlx::query("update ingest.streams set lease_until = now() - interval '1 second'")
-        .execute(&world.db.pool)
-        .await
-        .expect("the lease runs out");
-    let asked = provider.requests().len();
-    world.clock.set(SystemClock.now());
-    let line = world.poll_one().await;
-    assert!(line.is_complete(), "{line:?}");
-    let again = provider.requests().len() - asked;
-    assert!(again < whole - 15, "{again} calls after {whole}: what was read is not read again");
-    assert_eq!(world.number(under_way).await, 0);
-    let old = "select count(*) from ingest.state_coverage where seen_at < now() - interval '1 day'";
-    assert_eq!(world.number(old).await, 0);
-}
-
-#[tokio::test]
-async fn more_young_sessions_than_one_list_should_hold_are_read_after_the_present() {
-    let mut world = World::new().await;
-    let record = |number: i32| {
-        let created_at = noon() - TimeDelta::hours(40) + TimeDelta::minutes(1) * number;
-        records::record(Platform::Konvo, &format!("konvo-{number:04}"), created_at)
-    };
-    let feed = Arc::new(FixedFeed::new((0..2_100).map(record)));
-    let provider = world.simulate(Platform::Konvo, feed.clone(), Quirks::default()).await;
-    poll_at(&world, TimeDelta::zero()).await;
-    assert!(feed.replace(corrected(Platform::Konvo, "konvo-0010", noon() - TimeDelta::minutes(2_390))));
-    let asked = provider.requests().len();
-    poll_at(&world, TimeDelta::minutes(5)).await;
-    assert_eq!(world.number(CORRECTED).await, 1);
-    let first = provider.requests()[asked].path_and_query.clone();
-    assert!(
-        first.contains("updated_at_min=2026-03-10T10") || first.contains("updated_at_min=2026-03-10T10%3A"),
-        "{first}"
-    );
-}
-
-#[tokio::test]
-async fn a14_reconciliation_names_what_changed_where_the_counts_are_equal() {
-    for platform in Platform::ALL {
-        let mut world = World::new().await.with_settings("history_from = \"2025-12-01T00:00:00Z\"");
-        let feed = plain_feed(platform, 3);
-        let created_at = noon() - TimeDelta::days(40);
-        feed.insert(records::record(platform, "old", created_at));
-        feed.insert(records::record(platform, "same", created_at + TimeDelta::minutes(1)));
-        let _provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
-        poll_at(&world, TimeDelta::zero()).await;
-        assert!(feed.replace(corrected(platform, "old", created_at)));
-        world.clock.set(noon() + TimeDelta::minutes(30));
-        let report = reconcile(&world).await;
-        assert!(report.is_equal, "it is brought in line: {report:#?}");
-        assert_eq!((report.missing_count, report.surplus_count, report.stale_count), (0, 0, 1), "{report:#?}");
-        assert_eq!(report.windows.len(), 1, "{report:#?}");
-        assert_eq!(
-            (report.windows[0].state.as_str(), &report.windows[0].stale_state[..]),
-            ("healed", &["old".to_owned()][..])
-        );
-        assert_eq!(world.number(CORRECTED).await, 1, "{platform:?}");
-        let api = world.api().await;
-        let found = api.ok("/v1/reconciliation?state=healed").await;
-        assert_eq!(found["items"][0]["stale_state"], serde_json::json!(["old"]), "{found:#}");
-        assert_eq!(found["items"][0]["stale_state_count"], 1);
-        let seen = "select sum(stale_session_count)::bigint from analytics.reconciliation";
-        assert_eq!(world.number(seen).await, 1);
-        assert_eq!(reconcile(&world).await.windows.len(), 0, "once more, all is equal");
-        assert_eq!(world.number(seen).await, 0, "the newest comparison");
-    }
-}
-
-/// A scheduled reconciliation reads sessions that can still change, and those that were not read for a week.
-#[tokio::test]
-async fn a_scheduled_reconciliation_compares_the_states_that_may_have_changed() {
-    use tributary::model::id::SourceId;
-    use tributary::model::stream::Stream;
-    use tributary::model::time::Window;
-    use tributary::store::{Place, state_coverage};
-    let mut world = World::new().await;
-    let feed = plain_feed(Platform::Konvo, 3);
-    feed.insert(open_chat("open", noon() - TimeDelta::days(40)));
-    feed.insert(records::record(Platform::Konvo, "settled", noon() - TimeDelta::days(50)));
-    let _provider = world.simulate(Platform::Konvo, feed, Quirks::default()).await;
-    poll_at(&world, TimeDelta::zero()).await;
-    let day = |days: i64| {
-        let from = noon() - TimeDelta::days(days) - TimeDelta::hours(12);
-        Window { from, to: from + TimeDelta::days(1) }
-    };
-    let place = Place { source_id: SourceId(1), stream: Stream::Sessions };
-    let windows = [day(50), day(40), day(30)];
-    let due = |since| state_coverage::due(&world.db.pool, place, &windows, since);
-    assert_eq!(due(noon() - TimeDelta::days(7)).await.expect("an answer"), [false, true, false]);
-    assert_eq!(due(noon() + TimeDelta::hours(1)).await.expect("an answer"), [true, true, true]);
 }

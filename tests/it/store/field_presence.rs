@@ -1,4 +1,4 @@
-//! A provider that no longer sends a documented field.
+//! Schema drift: a provider that no longer sends a documented field is reported, and empties no stored value.
 
 use std::sync::Arc;
 

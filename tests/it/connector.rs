@@ -1,0 +1,3 @@
+//! Calls to providers: faults of the wire, call limits, downloads, and errors with their advice.
+
+mod own_resources;
