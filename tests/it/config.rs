@@ -3,6 +3,40 @@
 use std::collections::BTreeMap;
 
 use tributary::app::parse_config;
+use tributary::demo::simulator::Platform;
+
+use crate::providers::acceptance::entry;
+use crate::providers::conformance::over_all_providers;
+
+over_all_providers!(a01_a_key_means_the_same_in_file_and_environment);
+
+async fn a01_a_key_means_the_same_in_file_and_environment(platform: Platform) {
+    let keys = [
+        ("base_url", "\"http://127.0.0.1:9\""),
+        ("schedule", "\"0 */7 * * * *\""),
+        ("history_from", "\"2026-02-01T00:00:00Z\""),
+        ("requests_per_minute", "17"),
+        ("quota_share", "0.25"),
+        ("page_size", "33"),
+        ("account_id", "\"acc-9\""),
+        ("app_id", "\"app-9\""),
+    ];
+    let has = |key: &str| !["account_id", "app_id"].contains(&key) || entry(platform).required_settings.contains(&key);
+    let head = format!("[[sources]]\nslug = \"it\"\nprovider = \"{}\"\napi_key_env = \"KEY\"\n", platform.as_str());
+    let (mut in_file, mut environment) = (head.clone(), BTreeMap::from([("KEY".to_owned(), "k".to_owned())]));
+    let needed = entry(platform).required_settings.iter().map(|key| format!("{key} = \"to be replaced\"\n"));
+    let beside = head + &needed.collect::<String>();
+    let with_key = environment.clone();
+    for (key, value) in keys.into_iter().filter(|(key, _)| has(key)) {
+        in_file += &[key, " = ", value, "\n"].concat();
+        let name = format!("TRIBUTARY_SOURCES__IT__{}", key.to_ascii_uppercase());
+        environment.insert(name, value.trim_matches('"').to_owned());
+    }
+    let from_file = parse_config(&in_file, &with_key).expect("it is right");
+    let from_environment = parse_config(&beside, &environment).expect("it is right");
+    assert_eq!(format!("{from_file:?}"), format!("{from_environment:?}"));
+    assert_ne!(format!("{from_file:?}"), format!("{:?}", parse_config(&beside, &with_key).expect("it is right")));
+}
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

@@ -3,24 +3,16 @@
 
 mod harness;
 
-mod acceptance;
 mod api;
-mod budget;
 mod config;
-mod conformance;
 mod connector;
-mod contract;
 mod db;
-mod downloads;
-mod faults;
-mod files;
+mod demo;
 mod ingest;
-mod memory;
 mod providers;
 mod query;
 mod rosters;
 mod schema;
-mod simulator;
 mod store;
 mod telemetry;
 mod tidy;

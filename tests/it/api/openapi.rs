@@ -1,6 +1,30 @@
 //! `/openapi.json` and `/docs/`: every operation is documented, and the committed description is the generated one.
 
 use super::*;
+use crate::harness::World;
+
+#[tokio::test]
+async fn a24_every_documented_path_is_answered_and_no_other() {
+    let world = World::new().await;
+    let api = world.api().await;
+    let document: serde_json::Value =
+        serde_json::from_str(&tributary::api::document().to_json().expect("a document")).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths");
+    assert!(paths.len() > 15, "{}", paths.len());
+    for (path, methods) in paths {
+        if methods.get("get").is_none() {
+            continue;
+        }
+        let path = path.replace("{session_id}", "1").replace("{slug}", "none").replace("{provider_session_id}", "none");
+        let (status, body) = api.get(&path).await;
+        assert_ne!(status, 405, "{path}");
+        assert_ne!(body["code"], "no_such_path", "{path}: {body:#}");
+    }
+    for path in ["/v1", "/v1/session", "/v1/sessions/1/nothing", "/metric"] {
+        let (status, body) = api.get(path).await;
+        assert_eq!((status, body["code"].as_str()), (404, Some("no_such_path")), "{path}: {body:#}");
+    }
+}
 
 #[tokio::test]
 async fn answers_are_compressed_and_the_reader_is_served() {

@@ -9,9 +9,9 @@ use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
 use tributary::demo::simulator::quirks::Quirks;
 
-use crate::conformance::over_all_providers;
 use crate::harness::wire::{Good, Hit, Step, Wire};
 use crate::harness::{World, at, noon, plain_feed, records, simulator};
+use crate::providers::conformance::over_all_providers;
 use crate::query::buckets::buckets;
 use crate::verbs::sources::poll;
 

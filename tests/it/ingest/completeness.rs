@@ -7,9 +7,9 @@ use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::feed::FixedFeed;
 use tributary::demo::simulator::quirks::{Quirks, Total};
 
-use crate::conformance::over_all_providers;
 use crate::harness::wire::{Hit, Wire};
 use crate::harness::{World, noon, plain_feed, records};
+use crate::providers::conformance::over_all_providers;
 
 over_all_providers!(
     f54_a_count_that_is_cut_off_proves_no_other_part,

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use tributary::demo::simulator::Platform;
 
-use crate::conformance::over_all_providers;
 use crate::harness::{World, noon, records};
-use crate::providers::server::{Call, Reply, Server, json, status};
+use crate::providers::conformance::over_all_providers;
+use crate::providers::scripted_server::{Call, Reply, Server, json, status};
 
 over_all_providers!(
     f45_a_count_that_is_the_size_of_a_page_ends_nothing,

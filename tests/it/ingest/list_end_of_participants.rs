@@ -3,7 +3,7 @@
 use tributary::demo::simulator::Platform;
 
 use crate::harness::{World, noon, records};
-use crate::providers::server::{Call, Reply, Server, json, status};
+use crate::providers::scripted_server::{Call, Reply, Server, json, status};
 
 /// The response after the pages of participants.
 #[derive(Debug, Clone, Copy)]

@@ -9,8 +9,8 @@ use tributary::demo::simulator::faults::{Effect, Fault};
 use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
 use tributary::demo::simulator::quirks::{ListOrder, Quirks, Total};
 
-use crate::conformance::over_all_providers;
 use crate::harness::{World, noon, plain_feed, records};
+use crate::providers::conformance::over_all_providers;
 
 over_all_providers!(
     f41_one_id_on_two_pages_is_one_session,

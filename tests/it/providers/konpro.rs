@@ -7,7 +7,7 @@ use tributary::model::page::PageRequest;
 use tributary::model::session::{EndSource, SessionKind, SessionState};
 use tributary::model::time::Window;
 
-use super::server::{Server, json};
+use super::scripted_server::{Server, json};
 use super::*;
 
 macro_rules! sample {

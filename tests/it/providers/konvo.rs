@@ -6,7 +6,7 @@ use tributary::model::outcome::Outcome;
 use tributary::model::page::PageRequest;
 use tributary::model::session::{EndSource, SessionState};
 
-use super::server::{Server, json};
+use super::scripted_server::{Server, json};
 use super::*;
 
 macro_rules! sample {

@@ -5,7 +5,7 @@ use tributary::model::id::ProviderRecordId;
 use tributary::model::page::PageRequest;
 use tributary::model::session::{EndSource, SessionKind, SessionState};
 
-use super::server::{Server, json, status};
+use super::scripted_server::{Server, json, status};
 use super::*;
 
 macro_rules! sample {

@@ -3,7 +3,8 @@
 use tributary::model::artifact::{Artifact, ArtifactPage};
 use tributary::model::message::{Message, SenderRole};
 
-use super::realtimekit_artifacts::{content, is_unreadable, odd, read_file, rtk_sample};
+use super::realtimekit_artifacts::{content, is_unreadable, odd, rtk_sample};
+use super::realtimekit_links::read_file;
 use super::*;
 
 async fn page(file: impl Into<Vec<u8>>) -> ArtifactPage {

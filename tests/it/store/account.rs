@@ -4,8 +4,8 @@ use tributary::app::checking;
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::quirks::Quirks;
 
-use crate::conformance::over_all_providers;
 use crate::harness::{API_KEY, World, plain_feed, records};
+use crate::providers::conformance::over_all_providers;
 use crate::verbs::sources::{feed, poll, service, source};
 
 over_all_providers!(

@@ -8,8 +8,8 @@ use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
 use tributary::demo::simulator::quirks::Quirks;
 
-use crate::conformance::over_all_providers;
 use crate::harness::{World, noon, plain_feed, records};
+use crate::providers::conformance::over_all_providers;
 
 over_all_providers!(f35_a_field_that_is_gone_empties_no_figure_and_is_reported);
 

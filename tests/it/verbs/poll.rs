@@ -1,12 +1,41 @@
 //! `tributary poll`: hostile texts, people, several sources, bodies over the limit, and a stop in the middle.
 
+use std::time::{Duration, Instant};
+
 use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+use tributary::app::polling::{self, Selection};
 use tributary::demo::simulator::Platform;
 use tributary::demo::simulator::faults::{Effect, Fault};
 use tributary::demo::simulator::feed::FixedRecord;
 use tributary::demo::simulator::quirks::Quirks;
 
 use crate::harness::{World, noon, plain_feed, plain_record, records};
+use crate::providers::acceptance::stored;
+use crate::providers::conformance::over_all_providers;
+
+over_all_providers!(a22_a_poll_that_is_told_to_stop_stops);
+
+async fn a22_a_poll_that_is_told_to_stop_stops(platform: Platform) {
+    let mut world = World::new().await.with_settings("page_size = 20");
+    let provider = world.simulate(platform, plain_feed(platform, 120), Quirks::default()).await;
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    provider.script(vec![
+        Fault::new(Effect::before(move || told.cancel())).from_request(4),
+        Fault::new(Effect::Delay(Duration::from_secs(30))).from_request(5).forever(),
+    ]);
+    let started = Instant::now();
+    let line = polling::poll(&world.app(), &Selection::default(), stop).await.expect("it ends").remove(0);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert_eq!((line.result, line.complete_through), ("cancelled", None));
+    assert!(stored(&world).await >= 40, "pages that were read are kept");
+    assert_eq!(world.number("select count(*) from ingest.streams where lease_until > now()").await, 0);
+    provider.script(Vec::new());
+    let line = world.poll_one().await;
+    assert!(line.is_complete(), "{line:?}");
+    assert_eq!(stored(&world).await, 120);
+}
 
 #[tokio::test]
 async fn f57_a_child_may_come_before_its_parent_or_without_it() {

@@ -1,10 +1,10 @@
-//! Faults of the transport: refused keys, limits, redirects, missing responses.
+//! Transport, for every provider: refused keys, limits, redirects, missing responses.
 
 use std::time::Duration;
 
 use tributary::connector::error::PullErrorKind;
 
-use super::server::{Reply, Server, json, status};
+use super::scripted_server::{Reply, Server, json, status};
 use super::*;
 
 const PROVIDERS: [&str; 3] = ["konpro", "konvo", "realtimekit"];

@@ -1,7 +1,6 @@
 //! Our requests against RealtimeKit's own description, served by a mock server, and its random responses as polls.
 //!
 //! Not part of the suite, because it needs an npm package: `tests/contract/run` starts the servers and runs this.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use chrono::TimeDelta;
 use tributary::connector::error::{PullError, PullErrorKind};
@@ -10,8 +9,8 @@ use tributary::model::id::ProviderRecordId;
 use tributary::model::page::PageRequest;
 use tributary::model::stream::Stream;
 
+use super::{connect, window};
 use crate::harness::{World, at};
-use crate::providers::{connect, window};
 
 const SESSION: &str = "1b273ff6-8b20-4000-932f-0634db39ebfa";
 const PEER: &str = "c8570563-7c90-4d94-a2fa-a9fb9a32daea";

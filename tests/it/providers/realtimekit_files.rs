@@ -3,7 +3,7 @@
 
 mod csv_rows;
 mod speakers;
-mod subtitle_forms;
+mod subtitles;
 
 use std::sync::Arc;
 

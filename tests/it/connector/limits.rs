@@ -1,10 +1,9 @@
-//! The shared call budget: two instances over real HTTP against a provider that counts, and the arithmetic
-//! over every possible window.
+//! The shared call budget: two instances over real HTTP against a provider that counts calls.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod arithmetic;
-mod provider;
-mod stated;
+mod counting_provider;
+mod stated_limits;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ use tributary::connector::limits::{CallBudget, Refusal};
 use tributary::ingest::budget::SharedLedger;
 use tributary::store::budget::{self, BudgetRegistration};
 
-use self::provider::{Provider, Rules};
+use self::counting_provider::{Provider, Rules};
 use crate::harness::db::TestDatabase;
 use crate::harness::{World, noon, plain_feed};
 

@@ -1,9 +1,10 @@
-//! Transcripts in each form, and summaries.
+//! Transcripts of RealtimeKit in each form, and summaries.
 
 use tributary::model::artifact::{Artifact, ArtifactPage};
 use tributary::model::transcript::{SummaryFormat, Transcript, TranscriptFormat, TranscriptSegment};
 
-use super::realtimekit_artifacts::{content, is_unreadable, odd, read_file, rtk_sample};
+use super::realtimekit_artifacts::{content, is_unreadable, odd, rtk_sample};
+use super::realtimekit_links::read_file;
 use super::*;
 
 async fn page(file: impl Into<Vec<u8>>) -> ArtifactPage {

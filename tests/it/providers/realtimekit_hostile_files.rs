@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use tributary::model::artifact::{Artifact, ArtifactAnswer};
 
-use super::realtimekit_artifacts::{ask, is_unreadable, link_answer, rtk_sample};
-use super::server::{Server, file};
+use super::realtimekit_artifacts::{ask, is_unreadable, rtk_sample};
+use super::realtimekit_links::link_answer;
+use super::scripted_server::{Server, file};
 use super::*;
 
 const SAMPLES: [(Stream, &str); 7] = [

@@ -1,7 +1,9 @@
 //! The simulated providers answer as documented, and the world they show is coherent.
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
-mod depth;
+mod links;
+mod meeting_files;
+mod session_calls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

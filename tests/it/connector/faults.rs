@@ -1,17 +1,19 @@
-//! The fault list, one test a row; the name begins with the number.
+//! Faults of the wire, one test for each; the name begins with the fault's number in `docs/faults.md`.
 //!
-//! A row states which request is hit, with which fault, how often, and how the run must end. The remaining checks are
-//! the same for all rows ([`Rig::heals`]): no range beyond the received records counts as proven, the next undisturbed
-//! poll is correct and complete, and the key is in no table, no log and no line. Each row runs over all three
+//! A test states which request is hit, with which fault, how often, and how the run must end. The remaining checks are
+//! the same for all ([`Rig::heals`]): no range beyond the received records counts as proven, the next undisturbed
+//! poll is correct and complete, and the key is in no table, no log and no line. Each test runs over all three
 //! providers at once, in one database, as three sources of one service.
 
-mod bodies;
 mod encodings;
 mod memory;
 mod network;
+mod record_texts;
+mod record_times;
+mod record_values;
 mod redirects;
-mod values;
-mod waits;
+mod response_bodies;
+mod retry_after;
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use tributary::model::page::Reject;
 
-use super::server::{Server, json};
+use super::scripted_server::{Server, json};
 use super::*;
 
 /// Returns a page of these records at `provider`.
