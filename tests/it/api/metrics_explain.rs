@@ -1,6 +1,6 @@
 //! `/v1/metrics/explain`: the composition of a value, what it excludes, and its SQL for analysts.
 //!
-//! The numbers are computed by hand from `api_world.sql` and `depth_world.sql`; the rules for every metric are
+//! The numbers are computed by hand from `api_world.sql` and `meetings_world.sql`; the rules for every metric are
 //! tested for every entry of the registry.
 
 use rust_decimal::{Decimal, RoundingStrategy};

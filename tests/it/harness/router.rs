@@ -21,7 +21,7 @@ pub(crate) const NOW: &str = "2026-11-20T12:00:00Z";
 /// Creates a database with the world of `api_world.sql`.
 pub(crate) async fn database() -> TestDatabase {
     let db = TestDatabase::new().await;
-    sqlx::raw_sql(include_str!("../api_world.sql")).execute(&db.pool).await.unwrap();
+    sqlx::raw_sql(include_str!("../worlds/api_world.sql")).execute(&db.pool).await.unwrap();
     db
 }
 
@@ -55,10 +55,10 @@ impl Api {
         Self { db: Some(db), ..api }
     }
 
-    /// Adds the meetings of `depth_world.sql`.
+    /// Adds the meetings of `meetings_world.sql`.
     pub(crate) async fn in_depth() -> Self {
         let api = Self::new().await;
-        sqlx::raw_sql(include_str!("../depth_world.sql")).execute(api.pool()).await.unwrap();
+        sqlx::raw_sql(include_str!("../worlds/meetings_world.sql")).execute(api.pool()).await.unwrap();
         api
     }
 
@@ -151,10 +151,10 @@ pub(crate) const QUERY: &str = "/v1/metrics/query";
 /// November until the 20th: the range of most chats.
 pub(crate) const NOVEMBER: &str = "from=2026-11-01&to=2026-11-21&zone=UTC";
 
-/// The world with the meetings of `depth_world.sql` and the chats of `figures_world.sql`.
+/// The world with the meetings of `meetings_world.sql` and the chats of `chats_world.sql`.
 pub(crate) async fn world() -> Api {
     let api = Api::in_depth().await;
-    sqlx::raw_sql(include_str!("../figures_world.sql")).execute(api.pool()).await.unwrap();
+    sqlx::raw_sql(include_str!("../worlds/chats_world.sql")).execute(api.pool()).await.unwrap();
     api
 }
 

@@ -49,7 +49,7 @@ fn by_bucket(answer: &Value, id: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_day_long_chat_by_its_start_its_end_and_in_parts() {
     let api = Api::in_depth().await;
-    sqlx::raw_sql(include_str!("../figures_world.sql")).execute(api.pool()).await.unwrap();
+    sqlx::raw_sql(include_str!("../worlds/chats_world.sql")).execute(api.pool()).await.unwrap();
     let days = range("2026-11-02T00:00:00Z", "2026-11-05T00:00:00Z");
     let metrics = ["elapsed_minutes", "sessions"];
     let told = async |how| ask(&api, &metrics, "konvo-lab", how, Granularity::Day, days).await;

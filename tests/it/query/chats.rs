@@ -1,4 +1,4 @@
-//! Metric values of chats: volume, minutes, outcomes, states and messages, computed by hand from `figures_world.sql`.
+//! Metric values of chats: volume, minutes, outcomes, states and messages, computed by hand from `chats_world.sql`.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Concurrent sessions and participants, computed by hand from `depth_world.sql` and compared with a count at every
+//! Concurrent sessions and participants, computed by hand from `meetings_world.sql` and compared with a count at every
 //! instant.
 //!
 //! rtk-eu: 61 runs from 10:00 to 11:00 of the 16th, 62 from 10:45 to 11:30, 63 from 23:30 to 00:30, 64 from 09:00

@@ -1,4 +1,4 @@
-//! Costs by rate card, computed by hand over `api_world.sql` and `depth_world.sql`.
+//! Costs by rate card, computed by hand over `api_world.sql` and `meetings_world.sql`.
 
 use super::*;
 use crate::api::rate_cards::{cards, figures, price, priced};

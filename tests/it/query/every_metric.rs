@@ -1,4 +1,4 @@
-//! The expected value of every metric (`known_world.toml`) over a hand-counted world (`known_world.sql`).
+//! The expected value of every metric (`every_metric.toml`) over a hand-counted world (`every_metric.sql`).
 //!
 //! The tests query the API over HTTP, and the views as an analyst, in a transaction of a role that may read them only.
 
@@ -17,7 +17,7 @@ const RANGE: &str = "from=2025-01-01T00:00:00Z&to=2025-10-27T12:00:00Z";
 /// The world, at its current time.
 pub(crate) async fn known_world() -> World {
     let world = World::new().await;
-    sqlx::raw_sql(include_str!("../known_world.sql")).execute(&world.db.pool).await.expect("the world");
+    sqlx::raw_sql(include_str!("../worlds/every_metric.sql")).execute(&world.db.pool).await.expect("the world");
     world.clock.set(at("2025-10-27T12:05:00Z"));
     world
 }
@@ -34,7 +34,7 @@ pub(crate) async fn become_analyst(connection: &mut PgConnection) {
 }
 
 fn expected() -> toml::Table {
-    include_str!("../known_world.toml").parse().expect("a table")
+    include_str!("../worlds/every_metric.toml").parse().expect("a table")
 }
 
 fn text<'a>(table: &'a toml::Table, key: &str) -> Option<&'a str> {

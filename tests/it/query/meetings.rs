@@ -1,4 +1,4 @@
-//! Metric values of meetings: participants, attendance, transcripts and quality, by hand from `depth_world.sql`.
+//! Metric values of meetings: participants, attendance, transcripts and quality, by hand from `meetings_world.sql`.
 
 use super::*;
 

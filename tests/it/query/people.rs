@@ -1,4 +1,4 @@
-//! Metric values of people: distinct people, cohorts and returns, computed by hand from `figures_world.sql`.
+//! Metric values of people: distinct people, cohorts and returns, computed by hand from `chats_world.sql`.
 
 use super::*;
 

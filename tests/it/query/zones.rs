@@ -20,7 +20,7 @@ async fn world_with_zones(names: &[&str]) -> World {
     world.db.options = options.options([("search_path", "reduced,pg_catalog,public")]);
     let pool = PgPoolOptions::new().max_connections(4).connect_with(world.db.options.clone()).await;
     world.db.pool = pool.expect("the test database answers");
-    sqlx::raw_sql(include_str!("../known_world.sql")).execute(&world.db.pool).await.expect("the world");
+    sqlx::raw_sql(include_str!("../worlds/every_metric.sql")).execute(&world.db.pool).await.expect("the world");
     world.clock.set(crate::harness::at("2025-10-27T12:05:00Z"));
     world
 }

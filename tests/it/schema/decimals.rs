@@ -100,7 +100,7 @@ async fn six_times_a_hundred_seconds_are_ten_minutes() {
 async fn no_number_of_a_view_is_wider_than_tools_can_read() {
     let world = World::new().await;
     let pool = &world.db.pool;
-    sqlx::raw_sql(include_str!("../known_world.sql")).execute(pool).await.expect("the world");
+    sqlx::raw_sql(include_str!("../worlds/every_metric.sql")).execute(pool).await.expect("the world");
     // a price for each preset, so that minutes of presences are divided too; a presence of a seventh of a second
     sqlx::raw_sql(
         "insert into core.rate_cards (source_id, valid_from, recorded_at, unit_price, scenario, unit, currency, preset_pattern, rounding)

@@ -31,7 +31,7 @@ const VISITS: &str =
 #[tokio::test]
 async fn what_is_stored_already_gets_the_values_worked_out_by_hand() {
     let api = Api::in_depth().await;
-    sqlx::raw_sql(include_str!("../figures_world.sql")).execute(api.pool()).await.unwrap();
+    sqlx::raw_sql(include_str!("../worlds/chats_world.sql")).execute(api.pool()).await.unwrap();
     let by_hand = [texts(&api, STATS).await, texts(&api, STAYS).await, texts(&api, VISITS).await];
     assert_eq!(by_hand.each_ref().map(Vec::len), [5, 6, 5]);
     sqlx::raw_sql(

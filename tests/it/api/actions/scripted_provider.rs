@@ -146,7 +146,10 @@ impl Stage {
         let (db, provider) = (TestDatabase::new().await, Provider::start(reply).await);
         let clock = Arc::new(SettableClock::at(noon()));
         let app = app(&db, &clock, &provider, actions).await;
-        sqlx::raw_sql(include_str!("../../actions/world.sql")).execute(&db.pool).await.expect("a world");
+        sqlx::raw_sql(include_str!("../../worlds/live_and_ended_sessions.sql"))
+            .execute(&db.pool)
+            .await
+            .expect("a world");
         let process = Process::start(app).await;
         let http = http_client(HttpLimits::default()).expect("a client");
         Self { db, clock, provider, http, process }

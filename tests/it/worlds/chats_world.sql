@@ -1,5 +1,5 @@
--- On top of api_world.sql and depth_world.sql: chats of a separate account, small enough to count by hand. The current
--- time is 2026-11-20 12:00 UTC.
+-- On top of api_world.sql and meetings_world.sql: chats of a separate account, small enough to count by hand. The
+-- current time is 2026-11-20 12:00 UTC.
 --
 -- chat  person began           completed       outcome     messages (u: customer, a: assistant; words)
 -- 81    anna   2nd 10:00       3rd 10:00       resolved    u 10:00:00 (3), a 10:00:20 (5), u 10:01:00 (2), u 10:01:30 (media), a 10:11 (4)
@@ -59,7 +59,7 @@ values (8, 81, 5, 3, 2, 5, 9, 20, 2, false, 'assistant', '2026-11-02 10:11Z', 39
        (8, 84, 2, 1, 1, 2, 2, 300, 1, false, 'assistant', '2026-11-12 10:05Z', 300, '{300}'),
        (8, 85, 1, 1, 0, 1, 0, null, 0, true, 'user', '2026-11-19 15:00Z', 0, '{}');
 
--- the participants of the meetings of depth_world.sql, and their durations
+-- the participants of the meetings of meetings_world.sql, and their durations
 update core.session_participation w
    set first_joined_at = v.first_at, attended_ms = v.attended, rejoined_person_count = v.rejoined
   from (values (61, timestamptz '2026-11-16 10:00Z', 6300000::bigint, 1), (62, '2026-11-16 10:45Z', 3900000, 0),

@@ -1,5 +1,5 @@
 -- The hand-counted world: 33 sessions of three providers, of which 29 count. The expected value of every metric is in
--- known_world.toml.
+-- every_metric.toml.
 --
 -- All times UTC. Now is Monday 2025-10-27 12:05; everything is proven complete up to 12:00. Clocks in Berlin went
 -- forward on 30 March 2025 and back on 26 October 2025, each time at 01:00 UTC. In New York it was UTC-4 on all of these
