@@ -63,7 +63,7 @@ fn f81_a_plain_configuration_is_read_with_the_provider_s_defaults() {
 }
 
 #[test]
-fn f81_all_faults_are_told_at_once() {
+fn f81_all_faults_are_reported_at_once() {
     let toml = r#"
         [databse]
         url = "postgres://x"
@@ -140,7 +140,7 @@ fn f81_one_account_under_two_slugs_is_refused() {
 }
 
 #[test]
-fn any_mode_but_open_is_refused_with_the_way_out() {
+fn any_mode_but_open_is_refused_with_the_remedy() {
     let text = faults("[server]\nauth = \"keys\"\n", &[]);
     assert!(
         text.contains("server.auth: the mode `keys` does not exist in this version — write auth = \"open\""),
@@ -179,7 +179,7 @@ fn per_session_streams_are_named_among_those_there_are() {
 }
 
 #[test]
-fn nothing_may_be_started_unless_it_is_said() {
+fn actions_are_disabled_unless_configured() {
     let enabled = |toml: &str, pairs: &[(&str, &str)]| {
         let environment = environment(&[&[("KEY", "k")], pairs].concat());
         parse_config(&format!("{SOURCE}{toml}"), &environment).expect("it is right").sources[0].are_actions_enabled

@@ -11,7 +11,7 @@ use crate::harness::{World, plain_feed};
 
 /// A service whose log is not read. The pipe holds 64 KiB; one line a call fills it soon.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f82_a_log_that_nobody_reads_stops_neither_polls_nor_answers() {
+async fn f82_an_unread_log_stops_neither_polls_nor_answers() {
     let mut world = World::new().await.with_settings("schedule = \"* * * * * *\"");
     let provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 30), Quirks::default()).await;
     let folder = std::env::temp_dir().join(format!("tributary-log-{}", std::process::id()));

@@ -47,7 +47,7 @@ async fn a_scenario_with_the_same_prices_costs_the_same() {
 }
 
 #[tokio::test]
-async fn an_estimate_does_not_take_what_nobody_knows_for_nothing() {
+async fn an_estimate_does_not_take_unknown_amounts_for_zero() {
     let api = Api::in_depth().await;
     // in 64, a host and a guest of unknown duration, and a guest of ten minutes
     sqlx::raw_sql(

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn an_answer_that_goes_with_the_clock_is_not_taken_for_the_same() {
+async fn a_response_that_depends_on_the_clock_has_a_new_tag() {
     let api = world().await;
     run(&api, "update core.sessions set duration_seconds = null where session_id = 84").await;
     let path =
@@ -17,7 +17,7 @@ async fn an_answer_that_goes_with_the_clock_is_not_taken_for_the_same() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_held_is_outdated_by_what_is_fetched() {
+async fn newly_stored_data_changes_the_tag() {
     let api = Api::in_depth().await;
     let path = "/v1/metrics/query?metrics=transcript_words&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu";
     let tag = api.send("GET", path, &[]).await.header("etag").to_owned();
@@ -31,7 +31,7 @@ async fn an_answer_that_is_held_is_outdated_by_what_is_fetched() {
 }
 
 #[tokio::test]
-async fn an_answer_is_not_sent_twice() {
+async fn an_unchanged_response_is_not_sent_again() {
     let api = Api::new().await;
     let past = format!("/v1/minutes?from=2026-11-17&to=2026-11-19&{WELL}");
     let today = "/v1/metrics/query?metrics=sessions&range=today".to_owned();

@@ -8,7 +8,7 @@ const DAY: &str =
     "/v1/metrics/query?metrics=minutes_consumed,resolution_rate&dimensions=provider&from=2026-11-18&to=2026-11-19";
 
 #[tokio::test]
-async fn figures_as_csv_to_the_letter() {
+async fn metric_values_are_csv_to_the_letter() {
     let api = Api::new().await;
     let path = format!("{DAY}&{WELL}");
     let csv = api.send("GET", &path, &[("accept", "text/csv; header=present, application/json;q=0.5")]).await;
@@ -38,7 +38,7 @@ async fn figures_as_csv_to_the_letter() {
 }
 
 #[tokio::test]
-async fn the_form_is_chosen_by_name_or_by_liking() {
+async fn the_format_is_chosen_by_parameter_or_accept_header() {
     let api = Api::new().await;
     let form = async |path: &str, accept: &str| {
         let answer = api.send("GET", path, &[("accept", accept)]).await;
@@ -113,7 +113,7 @@ async fn a_whole_list_is_the_same_when_it_is_packed() {
 }
 
 #[tokio::test]
-async fn rows_behind_a_figure_are_a_table_too() {
+async fn rows_behind_a_value_are_a_table_too() {
     let api = Api::new().await;
     let path = "/v1/metrics/rows?metrics=sessions&source=konpro-eu&from=2026-11-18&to=2026-11-19&limit=1";
     let csv = api.send("GET", path, &[("accept", "text/csv")]).await;

@@ -14,7 +14,7 @@ use super::*;
 use crate::harness::{World, noon, plain_feed};
 
 #[tokio::test]
-async fn p12_health_of_the_pollers() {
+async fn p12_health_states_the_state_of_every_poller() {
     let api = Api::new().await;
     let answer = api.get("/v1/health/pollers").await;
     let poller =
@@ -40,7 +40,7 @@ async fn p12_health_of_the_pollers() {
 }
 
 #[tokio::test]
-async fn p12_health_tells_what_failed_and_what_to_do() {
+async fn p12_health_names_the_failure_and_its_remedy() {
     let mut world = World::new().await.with_key("not-the-right-key");
     let feed = Arc::new(FixedFeed::default());
     let _provider = world.simulate(Platform::Konvo, feed, Quirks::default()).await;

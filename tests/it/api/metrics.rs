@@ -13,7 +13,7 @@ use super::*;
 const SPAN: &str = "from=2026-11-14&to=2026-11-21&zone=UTC";
 
 #[tokio::test]
-async fn every_metric_can_be_asked_for_by_each_of_its_dimensions() {
+async fn every_metric_can_be_queried_by_each_of_its_dimensions() {
     let api = Api::in_depth().await;
     let list = api.get("/v1/metrics").await;
     let list = list["items"].as_array().unwrap();
@@ -44,7 +44,7 @@ async fn ask(api: &Api, ids: &[&str], choice: &str) -> BTreeMap<String, Value> {
 }
 
 #[tokio::test]
-async fn what_a_metric_needs_is_the_same_in_sql() {
+async fn what_a_metric_requires_is_the_same_in_sql() {
     let api = Api::in_depth().await;
     let catalog = Catalog::load(api.pool(), None).await.unwrap();
     for needs in Needs::ALL {

@@ -11,7 +11,7 @@ use tributary::query::metrics::registry::{Additivity, metrics};
 use super::*;
 
 #[tokio::test]
-async fn figures_are_explained_whatever_they_are_chosen_by() {
+async fn figures_are_explained_for_every_choice() {
     let api = world().await;
     let mut asked = 0;
     for dimension in api.get("/v1/metrics/sessions").await["dimensions"].as_array().unwrap() {
@@ -35,7 +35,7 @@ async fn figures_are_explained_whatever_they_are_chosen_by() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_stands_in_one_place() {
+async fn an_excluded_session_is_counted_under_one_reason() {
     let api = world().await;
     run(&api, "update core.sessions set parent_provider_session_id = 'x' where session_id in (82, 88)").await;
     let path = format!("/v1/metrics/explain?metrics=sessions&source=konvo-lab&{NOVEMBER}");
@@ -49,7 +49,7 @@ async fn what_is_left_out_stands_in_one_place() {
 }
 
 #[tokio::test]
-async fn a_part_of_which_nobody_told_anything_is_no_zero() {
+async fn a_part_without_any_data_is_no_zero() {
     let api = world().await;
     let answer = api.get(&format!("/v1/metrics/explain?metrics=estimated_cost&source=konpro-eu&{NOVEMBER}")).await;
     assert_eq!(answer["figure"]["value"], Value::Null);
@@ -108,7 +108,7 @@ pub(crate) async fn all_rows(api: &Api, address: &str, limit: usize) -> Vec<Valu
 }
 
 #[tokio::test]
-async fn the_sql_of_every_metric_runs_as_an_analyst_and_yields_the_figure() {
+async fn the_sql_of_every_metric_runs_as_an_analyst_and_returns_its_value() {
     let api = world().await;
     let mut analyst = api.pool().acquire().await.unwrap();
     sqlx::query("set role tributary_analyst").execute(&mut *analyst).await.unwrap();
@@ -132,7 +132,7 @@ async fn the_sql_of_every_metric_runs_as_an_analyst_and_yields_the_figure() {
 }
 
 #[tokio::test]
-async fn figures_by_the_end_and_in_parts_are_explained_as_they_are_told() {
+async fn values_attributed_by_end_or_spread_are_explained_as_queried() {
     let api = world().await;
     let mut analyst = api.pool().acquire().await.unwrap();
     sqlx::query("set role tributary_analyst").execute(&mut *analyst).await.unwrap();
@@ -172,7 +172,7 @@ async fn figures_by_the_end_and_in_parts_are_explained_as_they_are_told() {
 }
 
 #[tokio::test]
-async fn a_rate_tells_its_parts_and_what_it_leaves_out() {
+async fn a_rate_states_its_parts_and_its_exclusions() {
     let api = Api::new().await;
     let answer =
         api.get("/v1/metrics/explain?metrics=resolution_rate&from=2026-11-18&to=2026-11-19&zone=Europe/Berlin").await;
@@ -208,7 +208,7 @@ async fn a_rate_tells_its_parts_and_what_it_leaves_out() {
 }
 
 #[tokio::test]
-async fn a_body_asks_the_same_and_all_faults_are_told_at_once() {
+async fn a_body_equals_its_parameters_and_all_faults_are_reported_at_once() {
     let api = Api::new().await;
     let path =
         "metrics=sessions&from=2026-11-18&to=2026-11-19&source=konvo-eu,konpro-eu&group=%7B%22channel%22:null%7D";

@@ -7,7 +7,7 @@ use tributary::query::snapshot::Snapshot;
 use super::*;
 
 #[tokio::test]
-async fn many_faults_are_told_shortly() {
+async fn many_faults_are_reported_in_a_short_response() {
     let api = world().await;
     let names: Vec<String> = (0..3_000).map(|number| format!("sesions{number}")).collect();
     let (status, problem) = api.send_json("POST", "/v1/metrics/query", &[], &json!({"metrics": names})).await;
@@ -19,7 +19,7 @@ async fn many_faults_are_told_shortly() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_with_a_condition_and_a_range_is_told() {
+async fn all_faults_of_a_filter_and_a_range_are_reported() {
     let api = world().await;
     let body = json!({"metrics": ["sessions"], "filters": [{"field": "chanel", "op": "inn", "values": []}],
                       "time": {"range": "lst", "from": "2026-13-01"}});
@@ -39,7 +39,7 @@ async fn all_that_is_wrong_with_a_condition_and_a_range_is_told() {
 }
 
 #[tokio::test]
-async fn who_cannot_tell_a_figure_makes_it_no_less_complete() {
+async fn a_source_without_the_measure_makes_no_value_less_complete() {
     let api = world().await;
     // konvo-us is late and meters no minutes
     let path = "/v1/metrics/query?metrics=minutes_consumed&source=rtk-eu,konvo-us&granularity=none&zone=UTC\
@@ -55,7 +55,7 @@ async fn who_cannot_tell_a_figure_makes_it_no_less_complete() {
 }
 
 #[tokio::test]
-async fn too_fine_a_cut_is_refused_with_a_proposal() {
+async fn too_fine_a_granularity_is_refused_with_a_proposal() {
     let api = Api::new().await;
     let problem = api.problem("/v1/metrics/query?metrics=sessions&range=this_year&granularity=hour", 422).await;
     assert_eq!(problem["errors"][0]["code"], "too_many_buckets");
@@ -73,7 +73,7 @@ async fn ask(api: &Api, method: &str, content_type: &str, body: &str) -> Answer 
 }
 
 #[tokio::test]
-async fn parameters_and_bodies_are_one_question() {
+async fn parameters_and_bodies_are_the_same_query() {
     let api = Api::new().await;
     let body = json!({
         "metrics": ["sessions", "resolution_rate"], "dimensions": ["provider", "channel"],
@@ -109,7 +109,7 @@ async fn parameters_and_bodies_are_one_question() {
 }
 
 #[tokio::test]
-async fn all_faults_of_a_body_are_told_at_once_where_they_are() {
+async fn all_faults_of_a_body_are_reported_at_once_with_their_places() {
     let api = Api::new().await;
     let body = json!({
         "metrics": ["sessions", "resolutions_rate"], "dimensions": ["provder"],
@@ -158,7 +158,7 @@ async fn all_faults_of_a_body_are_told_at_once_where_they_are() {
 }
 
 #[tokio::test]
-async fn conditions_choose_sessions() {
+async fn filters_choose_sessions() {
     let api = Api::new().await;
     let count = |condition: &str| {
         let path = format!("{QUERY}?metrics=sessions&from=2026-11-17&to=2026-11-19&zone=Europe/Berlin&{condition}");
@@ -189,7 +189,7 @@ async fn conditions_choose_sessions() {
 }
 
 #[tokio::test]
-async fn whoever_must_not_act_on_old_data_is_told_to_wait() {
+async fn a_caller_that_requires_fresh_data_is_asked_to_wait() {
     let api = Api::new().await;
     let path = format!("{QUERY}?metrics=sessions&range=yesterday");
     // complete up to ten minutes ago
@@ -217,7 +217,7 @@ async fn whoever_must_not_act_on_old_data_is_told_to_wait() {
 }
 
 #[tokio::test]
-async fn questions_that_are_too_wide_are_refused_with_the_way_out() {
+async fn queries_that_are_too_wide_are_refused_with_the_remedy() {
     let api = Api::new().await;
     let many = "sessions,minutes_consumed,elapsed_minutes,resolution_rate,resolved_sessions,unresolved_sessions,messages,\
                 participants,participant_minutes,unexplained_minutes,transcript_words";
@@ -233,7 +233,7 @@ async fn questions_that_are_too_wide_are_refused_with_the_way_out() {
 }
 
 #[tokio::test]
-async fn all_of_an_answer_looks_at_one_state_of_the_data() {
+async fn all_of_a_response_reads_one_snapshot_of_the_data() {
     let api = Api::new().await;
     let snapshot = Snapshot::take(api.pool()).await.unwrap();
     let count = async || -> i64 {

@@ -8,7 +8,7 @@ use super::metrics_explain::{RANGES, all_rows, decimal, figures, rounded};
 use super::*;
 
 #[tokio::test]
-async fn rows_are_found_whatever_a_value_looks_like() {
+async fn rows_are_found_for_values_of_any_form() {
     let api = world().await;
     run(
         &api,
@@ -36,7 +36,7 @@ async fn rows_are_found_whatever_a_value_looks_like() {
 }
 
 #[tokio::test]
-async fn what_is_not_shown_by_itself_has_a_way_to_its_rows_too() {
+async fn the_rest_of_a_top_list_links_to_its_rows() {
     let api = world().await;
     run(&api, "update core.sessions set channel = 'other' where session_id = 85").await;
     for (dimension, chosen) in
@@ -68,7 +68,7 @@ async fn what_is_not_shown_by_itself_has_a_way_to_its_rows_too() {
 }
 
 #[tokio::test]
-async fn the_smallest_share_of_a_range_is_a_row_like_any_other() {
+async fn the_smallest_contribution_is_a_row_like_any_other() {
     let api = world().await;
     run(&api, "update core.sessions set ended_at = started_at + interval '1 microsecond' where session_id = 83").await;
     let rows =
@@ -78,7 +78,7 @@ async fn the_smallest_share_of_a_range_is_a_row_like_any_other() {
 }
 
 #[tokio::test]
-async fn the_rows_of_every_metric_add_up_to_the_figure() {
+async fn the_rows_of_every_metric_add_up_to_its_value() {
     let api = world().await;
     let mut told = 0;
     for range in RANGES {
@@ -103,7 +103,7 @@ async fn the_rows_of_every_metric_add_up_to_the_figure() {
 }
 
 #[tokio::test]
-async fn what_is_no_sum_rests_on_some_of_its_rows() {
+async fn a_percentile_is_made_of_some_of_its_rows() {
     let api = world().await;
     let chats = "from=2026-11-01&to=2026-11-21&zone=UTC&source=konvo-lab";
     let parts = async |metric: &str| {
@@ -184,7 +184,7 @@ async fn the_groups_of_every_answer_lead_to_their_rows_and_their_sql() {
 }
 
 #[tokio::test]
-async fn rows_say_what_they_are_and_a_cursor_belongs_to_its_figure() {
+async fn rows_state_their_contribution_and_a_cursor_belongs_to_its_value() {
     let api = Api::new().await;
     let figure = "metrics=resolution_rate&from=2026-11-18&to=2026-11-19&source=konvo-eu";
     let rows = all_rows(&api, &format!("/v1/metrics/rows?{figure}"), 1).await;

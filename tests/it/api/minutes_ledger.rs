@@ -26,7 +26,7 @@ fn sum(rows: &[Value], kind: &str) -> Decimal {
 }
 
 #[tokio::test]
-async fn rows_add_up_to_the_figures() {
+async fn rows_add_up_to_the_metric_values() {
     let api = Api::in_depth().await;
     for question in [RANGE.to_owned(), format!("{RANGE}&provider=realtimekit"), format!("{RANGE}&channel=whatsapp")] {
         let rows = all(&api, &question).await;
@@ -79,7 +79,7 @@ async fn thirds_of_a_minute_add_up_to_minutes() {
 }
 
 #[tokio::test]
-async fn a_basis_has_one_name_in_the_ledger_and_in_sql() {
+async fn a_basis_of_minutes_has_one_name_in_the_ledger_and_in_sql() {
     let api = Api::in_depth().await;
     let rows = all(&api, RANGE).await;
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
@@ -93,7 +93,7 @@ async fn a_basis_has_one_name_in_the_ledger_and_in_sql() {
 }
 
 #[tokio::test]
-async fn a_row_tells_what_it_measures_and_why_it_differs() {
+async fn a_row_states_its_measure_and_the_reason_of_its_difference() {
     let api = Api::in_depth().await;
     let rows = all(&api, RANGE).await;
     let of = |session_id: i64, kind: &str| {

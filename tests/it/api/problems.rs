@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn what_cannot_be_shown_is_refused_with_a_way_out_that_works() {
+async fn unsupported_ranges_and_drivers_are_refused_by_parameter() {
     let api = world().await;
     let problem = api.problem("/v1/concurrency?by=hour_of_week&from=2024-01-01&to=2026-11-01", 422).await;
     assert_eq!(problem["errors"][0]["code"], "range_too_long");
@@ -16,7 +16,7 @@ async fn what_cannot_be_shown_is_refused_with_a_way_out_that_works() {
 }
 
 #[tokio::test]
-async fn all_faults_are_told_at_once() {
+async fn all_faults_are_reported_at_once() {
     let api = Api::new().await;
     let path = "/v1/metrics/query?metrics=sessions,resolved_rate&dimensions=provder&zone=Europe/Berlinn&granularity=days\
                 &from=2026-13-01&to=2026-11-19&source=rtk-prd&outcome=solved&colour=red";
@@ -72,7 +72,7 @@ async fn unknown_parameters_and_bad_values_are_refused() {
 }
 
 #[tokio::test]
-async fn wrong_addresses_and_methods_are_problems() {
+async fn wrong_paths_and_methods_are_problems() {
     let api = Api::new().await;
     assert_eq!(api.problem("/v2/sessions", 404).await["code"], "no_such_path");
     let answer = api.send("POST", "/v1/sessions", &[("request-id", "mine-1")]).await;

@@ -60,7 +60,7 @@ async fn cards_are_replaced_as_a_set_and_it_is_written_down() {
 }
 
 #[tokio::test]
-async fn all_faults_of_cards_are_told_at_once() {
+async fn all_faults_of_cards_are_reported_at_once() {
     let api = Api::new().await;
     let body = json!({"card": [], "cards": [
         {"source": "rtk-prd", "unit": "minutes", "unit_price": 0.002, "currency": "usd", "rounding": "up", "price": 1},

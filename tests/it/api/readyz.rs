@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn readiness_and_a_lost_database() {
+async fn a_draining_process_and_a_lost_database_are_not_ready() {
     let api = Api::new().await;
     assert_eq!(api.get("/readyz").await["status"], "ready");
     api.draining.cancel();

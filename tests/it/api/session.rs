@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn one_session_and_its_messages() {
+async fn a_session_is_read_with_its_messages() {
     let api = Api::new().await;
     let session = api.get("/v1/sessions/32").await;
     assert_eq!(session["provider_session_id"], "id-32");
@@ -29,7 +29,7 @@ async fn one_session_and_its_messages() {
 }
 
 #[tokio::test]
-async fn sessions_tell_how_deep_they_are_known() {
+async fn a_session_states_the_availability_of_its_artifacts() {
     let api = Api::in_depth().await;
     let session = api.get("/v1/sessions/61").await;
     assert_eq!((&session["participant_count"], &session["person_count"]), (&json!(4), &json!(3)));

@@ -36,7 +36,7 @@ async fn an_empty_list_is_never_ambiguous() {
 }
 
 #[tokio::test]
-async fn summary_quality_and_chat() {
+async fn summary_quality_and_chat_are_read() {
     let api = Api::in_depth().await;
     let summary = api.get("/v1/sessions/61/summary").await;
     assert_eq!(summary["summary"]["body"], "# A short meeting");

@@ -48,7 +48,7 @@ async fn sessions_are_filtered() {
 }
 
 #[tokio::test]
-async fn a_cursor_belongs_to_its_question() {
+async fn a_cursor_belongs_to_its_filters() {
     let api = Api::new().await;
     let next = api.get("/v1/sessions?limit=1&provider=konvo").await["page"]["next"].as_str().unwrap().to_owned();
     let problem = api.problem(&format!("/v1/sessions?limit=1&provider=konpro&cursor={next}"), 422).await;
@@ -58,7 +58,7 @@ async fn a_cursor_belongs_to_its_question() {
 }
 
 #[tokio::test]
-async fn a_named_range_may_move_on_while_pages_are_turned() {
+async fn a_named_range_keeps_its_start_while_pages_are_turned() {
     let api = Api::new().await;
     let question = "/v1/sessions?range=last_72_hours&zone=UTC&limit=2";
     let first = api.get(question).await;

@@ -21,7 +21,7 @@ async fn health(api: &Api, source: &str, stream: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_pause_ends_a_run_before_its_next_page_and_a_resume_goes_on_at_once() {
+async fn a_pause_ends_a_run_before_its_next_page_and_a_resume_continues_at_once() {
     let providers = Providers::start(&[Platform::Konvo], 200, 0).await;
     let quiet = providers.quiet_tables().await;
     let stage = providers.stage(ONCE_A_YEAR, 10).await;
@@ -75,7 +75,7 @@ async fn a_pause_ends_a_run_before_its_next_page_and_a_resume_goes_on_at_once() 
 }
 
 #[tokio::test]
-async fn a_run_that_is_asked_for_begins_within_seconds_in_another_process() {
+async fn a_requested_run_begins_within_seconds_in_another_process() {
     let providers = Providers::start(&[Platform::Konvo], 40, 0).await;
     let stage = providers.stage(ONCE_A_YEAR, 10).await;
     let api = stage.world.api().await;
@@ -101,7 +101,7 @@ async fn a_run_that_is_asked_for_begins_within_seconds_in_another_process() {
 }
 
 #[tokio::test]
-async fn a_paused_per_session_stream_rests_while_the_others_go_on() {
+async fn a_paused_per_session_stream_stops_while_the_others_continue() {
     let providers = Providers::start(&[Platform::Realtimekit], 0, 8).await;
     let quiet = providers.quiet_tables().await;
     let stage = providers.stage(ONCE_A_YEAR, 10).await;
@@ -142,7 +142,7 @@ async fn a_paused_per_session_stream_rests_while_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn what_waits_for_its_next_try_is_tried_when_a_run_of_its_stream_is_asked_for() {
+async fn a_requested_run_retries_artifacts_that_wait_for_their_next_try() {
     let providers = Providers::start(&[Platform::Realtimekit], 0, 4).await;
     let stage = providers.stage(ONCE_A_YEAR, 10).await;
     let api = stage.world.api().await;
@@ -160,7 +160,7 @@ async fn what_waits_for_its_next_try_is_tried_when_a_run_of_its_stream_is_asked_
 }
 
 #[tokio::test]
-async fn wishes_that_make_no_sense_are_refused_with_the_way_out() {
+async fn invalid_commands_are_refused_with_the_remedy() {
     let providers = Providers::start(&[Platform::Konvo], 1, 0).await;
     let stage = providers.stage(ONCE_A_YEAR, 10).await;
     stage.world.poll().await;

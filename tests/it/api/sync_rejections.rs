@@ -8,7 +8,7 @@ use crate::harness::records::record;
 use crate::verbs::replay::rejects::with_rejects;
 
 #[tokio::test]
-async fn the_list_tells_why_and_holds_no_bytes() {
+async fn the_list_states_reasons_and_holds_no_bytes() {
     let (world, _feed, _simulator) = with_rejects().await;
     let api = world.api().await;
     let list = api.ok("/v1/sync/rejections").await;
@@ -46,7 +46,7 @@ async fn the_list_tells_why_and_holds_no_bytes() {
 }
 
 #[tokio::test]
-async fn one_is_tried_again_over_http_and_who_asked_is_kept() {
+async fn one_reject_is_retried_over_http_and_its_caller_is_recorded() {
     let (world, _feed, _simulator) = with_rejects().await;
     let good = record(Platform::Konvo, "fixed", noon() - chrono::TimeDelta::hours(2)).json;
     world

@@ -52,7 +52,7 @@ async fn health(api: &Api) -> Value {
 }
 
 #[tokio::test]
-async fn a_hole_of_long_ago_makes_no_later_question_stale() {
+async fn a_hole_of_long_ago_makes_no_later_query_stale() {
     let (world, _simulator, _feed) = world_with_a_hole().await;
     let api = world.api().await;
     let fresh = api.ok(&format!("{YESTERDAY}&require_fresh=PT15M")).await;
@@ -81,7 +81,7 @@ async fn a_hole_of_long_ago_makes_no_later_question_stale() {
 }
 
 #[tokio::test]
-async fn an_accepted_hole_lets_what_follows_count_and_stays_visible() {
+async fn an_accepted_hole_no_longer_withholds_later_data_and_stays_visible() {
     let (world, simulator, feed) = world_with_a_hole().await;
     let api = world.api().await;
     assert_eq!(statuses(&api.ok(AROUND).await), ["complete", "has_gap", "complete"]);
@@ -174,7 +174,7 @@ async fn an_acceptance_can_be_taken_back() {
 }
 
 #[tokio::test]
-async fn what_may_be_accepted_is_checked() {
+async fn acceptances_are_validated() {
     let (_world, api) = {
         let (world, _simulator, _feed) = world_with_a_hole().await;
         let api = world.api().await;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_timeline_is_one_order() {
+async fn a_timeline_has_one_order_over_all_events() {
     let api = Api::in_depth().await;
     let answer = api.get("/v1/sessions/61/timeline").await;
     let expected = [

@@ -149,7 +149,7 @@ async fn f64_an_encoded_file_is_decoded_and_an_empty_one_is_empty() {
 }
 
 #[tokio::test]
-async fn f60_what_the_host_answers_decides() {
+async fn f60_the_response_of_the_host_decides() {
     for (status, kind, calls) in [
         ("403 Forbidden", PullErrorKind::NotFound, 1),
         ("404 Not Found", PullErrorKind::NotFound, 1),
@@ -178,7 +178,7 @@ async fn f60_what_the_host_answers_decides() {
 }
 
 #[tokio::test]
-async fn f11_f12_a_cut_file_is_no_file_and_is_asked_for_again() {
+async fn f11_f12_a_cut_file_is_no_file_and_is_requested_again() {
     let packed = gzip(&b"line\n".repeat(500));
     let mut wrong_sum = packed.clone();
     let sum = wrong_sum.len() - 6;

@@ -178,7 +178,7 @@ async fn urgent_calls_go_first_even_across_instances() {
 }
 
 #[tokio::test]
-async fn a_long_wait_is_told_and_not_slept_through() {
+async fn a_long_wait_is_reported_and_not_slept_through() {
     let db = TestDatabase::new().await;
     register(&db, 60_000).await;
     let clock = Arc::new(SettableClock::at(noon()));
@@ -262,7 +262,7 @@ async fn sources_of_one_account_share_a_budget_that_names_no_credential() {
 }
 
 #[tokio::test]
-async fn health_tells_what_is_left() {
+async fn health_reports_the_remaining_calls() {
     use tributary::demo::simulator::Platform;
     use tributary::demo::simulator::quirks::Quirks;
     let mut world = World::new().await;

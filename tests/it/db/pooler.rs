@@ -140,7 +140,7 @@ async fn f76_instances_that_start_at_once_behind_pgbouncer_migrate_once() {
 }
 
 #[tokio::test]
-async fn f76_a_pooler_nobody_spoke_of_is_found_out() {
+async fn f76_an_undeclared_pooler_is_detected() {
     let providers = Providers::start(&[Platform::Konvo], 5, 0).await;
     let mut stage = providers.stage("", 5).await;
     let quiet_drop = "ignore_startup_parameters = extra_float_digits, options";

@@ -19,7 +19,7 @@ use crate::harness::processes::Providers;
 use crate::harness::{World, noon, plain_feed, plain_record};
 
 #[tokio::test]
-async fn f77_an_analyst_who_reads_for_hours_and_a_start_beside_him_hold_no_poll_up() {
+async fn f77_a_query_that_runs_for_hours_and_a_start_beside_it_hold_no_poll_up() {
     let mut world = World::new().await.with_settings("page_size = 20");
     let feed = plain_feed(Platform::Konvo, 60);
     let provider = world.simulate(Platform::Konvo, feed.clone(), Quirks::default()).await;
@@ -108,7 +108,7 @@ async fn f80_health_answers_within_a_second_while_the_database_hangs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f75_questions_that_take_every_connection_keep_no_poll_from_going_on() {
+async fn f75_queries_that_take_every_connection_stop_no_poll() {
     let providers = Providers::start(&[Platform::Konvo], 120, 0).await;
     let quiet = providers.quiet_tables().await;
     let stage = providers.stage("schedule = \"0 0 0 1 1 *\"", 10).await;

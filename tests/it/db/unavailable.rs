@@ -125,7 +125,7 @@ async fn f73_a_database_that_is_down_at_the_start_is_waited_for() {
 }
 
 #[tokio::test]
-async fn f73_a_database_that_goes_away_in_the_middle_of_a_run_is_waited_for() {
+async fn f73_a_database_lost_in_the_middle_of_a_run_is_waited_for() {
     let providers = Providers::start(&[Platform::Konvo], 200, 0).await;
     let quiet = providers.quiet_tables().await;
     let mut stage = providers.stage("", 10).await;

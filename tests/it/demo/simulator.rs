@@ -104,7 +104,7 @@ async fn konpro_lists_newest_first_by_page_or_by_token() {
 }
 
 #[tokio::test]
-async fn konvo_leaves_out_what_was_not_asked_for() {
+async fn konvo_leaves_out_fields_that_were_not_requested() {
     let world = World::generate(&Shape::default(), 7, noon());
     let rig = Rig::new(Platform::Konvo, world.feed(Platform::Konvo)).await;
     let bare = rig.json("/ai-sessions?limit=1").await;
@@ -137,7 +137,7 @@ async fn realtimekit_counts_rows_and_calls() {
 }
 
 #[tokio::test]
-async fn faults_happen_when_told() {
+async fn faults_happen_as_scripted() {
     let feed = numbered(5);
     let rig = Rig::new(Platform::Realtimekit, feed.clone()).await;
     rig.simulator.script(vec![
@@ -182,7 +182,7 @@ async fn records_are_sent_to_the_letter() {
 
 /// A reader of all pages finds the truth, now and later, and the same seed gives the same world.
 #[tokio::test]
-async fn the_world_goes_on_and_its_truth_is_what_is_listed() {
+async fn the_world_advances_and_its_truth_equals_its_lists() {
     let world = World::generate(&Shape::default(), 1, noon());
     for later in [TimeDelta::zero(), TimeDelta::minutes(7), TimeDelta::hours(5)] {
         let now = noon() + later;

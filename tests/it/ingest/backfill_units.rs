@@ -174,7 +174,7 @@ async fn a_crowded_day_is_cut_into_units_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_ends_a_backfill_which_then_goes_on() {
+async fn a_provider_that_is_down_ends_a_backfill_which_is_then_resumed() {
     let mut world = World::new().await.with_settings(TODAY_ONLY);
     let provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
     world.poll_one().await;
@@ -214,7 +214,7 @@ async fn a_backfill_does_not_have_all_tables_looked_through_for_each_unit() {
 }
 
 #[tokio::test]
-async fn what_was_never_read_is_not_missing() {
+async fn sessions_of_a_range_that_was_never_read_are_not_missing() {
     let mut world = World::new().await.with_settings(TODAY_ONLY);
     let provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
     world.poll_one().await;

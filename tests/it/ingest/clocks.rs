@@ -132,7 +132,7 @@ async fn f69_a_leap_second_is_an_instant() {
 }
 
 #[tokio::test]
-async fn f67_health_tells_no_negative_lag() {
+async fn f67_health_reports_no_negative_lag() {
     let mut world = World::new().await;
     let _provider = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 3), Quirks::default()).await;
     assert!(world.poll_one().await.is_complete());

@@ -12,13 +12,13 @@ use crate::providers::scripted_server::{Call, Reply, Server, json, status};
 
 over_all_providers!(
     f45_a_count_that_is_the_size_of_a_page_ends_nothing,
-    f45_a_count_of_what_came_so_far_ends_nothing,
+    f45_a_count_of_the_records_so_far_ends_nothing,
     f45_a_count_that_stops_at_a_limit_ends_nothing,
-    f51_a_refused_page_ends_a_list_nobody_counts,
+    f51_a_refused_page_ends_a_list_without_a_count,
     f51_a_refusal_of_the_first_page_is_an_error,
     f51_a_refusal_below_the_count_proves_nothing,
     f51_a_list_that_is_refused_at_a_limit_is_read_in_parts,
-    f51_a_repeated_page_ends_a_list_nobody_counts,
+    f51_a_repeated_page_ends_a_list_without_a_count,
     f51_no_list_after_the_end_is_an_end,
     f51_readings_that_hold_other_records_prove_nothing,
 );
@@ -187,7 +187,7 @@ async fn f45_a_count_that_is_the_size_of_a_page_ends_nothing(platform: Platform)
     is_read_to_its_end(&Canned { largest_page: 10, ..of(45, PastEnd::Empty) }, 20).await;
 }
 
-async fn f45_a_count_of_what_came_so_far_ends_nothing(platform: Platform) {
+async fn f45_a_count_of_the_records_so_far_ends_nothing(platform: Platform) {
     for past_end in [PastEnd::Empty, PastEnd::Refused(400), PastEnd::FirstPage] {
         for count in [50, 60] {
             let canned = Canned { count: Count::SoFar, past_end, ..Canned::of(platform, count) };
@@ -201,7 +201,7 @@ async fn f45_a_count_that_stops_at_a_limit_ends_nothing(platform: Platform) {
     is_read_to_its_end(&canned, 100).await;
 }
 
-async fn f51_a_refused_page_ends_a_list_nobody_counts(platform: Platform) {
+async fn f51_a_refused_page_ends_a_list_without_a_count(platform: Platform) {
     for base in bases(platform) {
         for code in [400, 404] {
             // with one full page, with several, and with a short last one
@@ -252,7 +252,7 @@ async fn f51_a_list_that_is_refused_at_a_limit_is_read_in_parts(platform: Platfo
     assert_eq!(stored(&world).await, 1_300);
 }
 
-async fn f51_a_repeated_page_ends_a_list_nobody_counts(platform: Platform) {
+async fn f51_a_repeated_page_ends_a_list_without_a_count(platform: Platform) {
     for base in bases(platform) {
         for past_end in [PastEnd::LastPage, PastEnd::FirstPage] {
             for count in [20, 40, 30] {

@@ -52,7 +52,7 @@ async fn stored_after_a_poll(
 }
 
 #[tokio::test]
-async fn f51_participants_nobody_counts_are_read_to_the_end() {
+async fn f51_participants_without_a_count_are_read_to_the_end() {
     for past_end in [PastEnd::Empty, PastEnd::Refused, PastEnd::LastPage] {
         for count in [250, 200] {
             let (stored, state) = stored_after_a_poll(count, |_| None, past_end).await;

@@ -28,7 +28,7 @@ async fn f74_a_database_that_cannot_give_leave_to_call_is_the_database() {
 }
 
 #[tokio::test]
-async fn f73_a_database_that_goes_away_in_the_middle_costs_nothing() {
+async fn f73_a_database_lost_in_the_middle_of_a_poll_costs_nothing() {
     let mut world = World::new().await.with_settings("page_size = 20");
     let provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 200), Quirks::default()).await;
     let options = world.db.options.clone();

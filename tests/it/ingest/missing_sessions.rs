@@ -102,22 +102,22 @@ async fn is_believed_after_two_readings_and_comes_back(platform: Platform) {
 }
 
 #[tokio::test]
-async fn a_deleted_avatar_session_is_believed_after_two_readings_and_comes_back() {
+async fn a_deleted_avatar_session_is_accepted_after_two_readings_and_restored() {
     is_believed_after_two_readings_and_comes_back(Platform::Konpro).await;
 }
 
 #[tokio::test]
-async fn a_deleted_chat_is_believed_after_two_readings_and_comes_back() {
+async fn a_deleted_chat_is_accepted_after_two_readings_and_restored() {
     is_believed_after_two_readings_and_comes_back(Platform::Konvo).await;
 }
 
 #[tokio::test]
-async fn a_deleted_meeting_is_believed_after_two_readings_and_comes_back() {
+async fn a_deleted_meeting_is_accepted_after_two_readings_and_restored() {
     is_believed_after_two_readings_and_comes_back(Platform::Realtimekit).await;
 }
 
 #[tokio::test]
-async fn what_is_missed_once_and_seen_again_begins_anew() {
+async fn a_session_missed_once_and_seen_again_starts_over() {
     let mut world = World::new().await;
     let feed = three(Platform::Konpro);
     let _provider = world.simulate(Platform::Konpro, feed.clone(), Quirks::default()).await;
@@ -133,7 +133,7 @@ async fn what_is_missed_once_and_seen_again_begins_anew() {
 }
 
 #[tokio::test]
-async fn a_list_whose_filter_is_ignored_misses_nobody() {
+async fn a_list_whose_filter_is_ignored_proves_no_session_missing() {
     for platform in Platform::ALL {
         let mut world = World::new().await;
         let feed = three(platform);
@@ -150,7 +150,7 @@ async fn a_list_whose_filter_is_ignored_misses_nobody() {
 }
 
 #[tokio::test]
-async fn a_list_the_provider_does_not_count_misses_nobody() {
+async fn a_list_the_provider_does_not_count_proves_no_session_missing() {
     let mut world = World::new().await;
     let feed = three(Platform::Konvo);
     let quirks = Quirks { total: Total::Missing, ..Quirks::default() };
@@ -167,7 +167,7 @@ async fn a_list_the_provider_does_not_count_misses_nobody() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_not_proven_misses_nobody() {
+async fn a_list_that_is_not_proven_proves_no_session_missing() {
     let mut world = World::new().await;
     let feed = three(Platform::Konpro);
     let provider = world.simulate(Platform::Konpro, feed.clone(), Quirks::default()).await;
@@ -213,7 +213,7 @@ async fn a_record_that_cannot_be_read_is_there_all_the_same() {
 }
 
 #[tokio::test]
-async fn where_most_sessions_are_gone_none_is_taken_for_deleted() {
+async fn where_most_sessions_are_missing_none_counts_as_deleted() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konpro, 40);
     let _provider = world.simulate(Platform::Konpro, feed.clone(), Quirks::default()).await;
@@ -233,7 +233,7 @@ async fn where_most_sessions_are_gone_none_is_taken_for_deleted() {
 }
 
 #[tokio::test]
-async fn a_meeting_nobody_knows_any_more_does_not_stay_live_for_ever() {
+async fn a_meeting_unknown_to_the_provider_does_not_stay_live_for_ever() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Realtimekit, 2);
     let started = at("2026-03-10T11:00:00Z");
@@ -272,7 +272,7 @@ async fn a_meeting_nobody_knows_any_more_does_not_stay_live_for_ever() {
 }
 
 #[tokio::test]
-async fn reading_old_records_again_brings_nobody_back() {
+async fn reading_old_records_again_restores_no_session() {
     let mut world = World::new().await;
     let feed = three(Platform::Konpro);
     let provider = world.simulate(Platform::Konpro, feed.clone(), Quirks::default()).await;

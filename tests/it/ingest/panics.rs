@@ -54,7 +54,7 @@ impl Connector for Panics {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f78_a_panic_in_one_adapter_costs_no_other_and_is_told() {
+async fn f78_a_panic_in_one_adapter_stops_no_other_and_is_reported() {
     let mut world = World::new().await;
     let _konpro = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 3), Quirks::default()).await;
     let _konvo = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;

@@ -8,7 +8,7 @@ use super::rings::{CORRECTED, corrected, open_chat, poll_at, reconcile};
 use crate::harness::{World, noon, plain_feed, records};
 
 #[tokio::test]
-async fn a14_reconciliation_names_what_changed_where_the_counts_are_equal() {
+async fn a14_reconciliation_names_changed_sessions_where_the_counts_are_equal() {
     for platform in Platform::ALL {
         let mut world = World::new().await.with_settings("history_from = \"2025-12-01T00:00:00Z\"");
         let feed = plain_feed(platform, 3);

@@ -135,7 +135,7 @@ async fn a_settled_record_of_yesterday_is_read_again_by_every_poll() {
 }
 
 #[tokio::test]
-async fn a14_a_settled_record_of_two_hundred_days_ago_is_read_again_within_the_week_or_when_asked_for() {
+async fn a14_a_settled_record_of_two_hundred_days_ago_is_read_again_within_the_week_or_on_request() {
     for platform in Platform::ALL {
         let mut world = World::new().await;
         let feed = plain_feed(platform, 2);
@@ -161,7 +161,7 @@ async fn a14_a_settled_record_of_two_hundred_days_ago_is_read_again_within_the_w
 }
 
 #[tokio::test]
-async fn what_is_read_again_unchanged_writes_nothing() {
+async fn unchanged_records_that_are_read_again_write_nothing() {
     for platform in Platform::ALL {
         let mut world = World::new().await;
         let feed = plain_feed(platform, 20);

@@ -67,7 +67,7 @@ async fn a_window_that_cannot_be_read_keeps_no_other_from_being_read() {
 }
 
 #[tokio::test]
-async fn f67_a_provider_whose_clock_lies_before_all_that_is_asked_proves_nothing() {
+async fn f67_a_provider_whose_clock_lies_before_the_requested_range_proves_nothing() {
     let mut world = World::new().await.with_settings("history_from = \"2026-03-10T00:00:00Z\"");
     let quirks = Quirks { clock_skew_seconds: -86_400, ..Quirks::default() };
     let _provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), quirks).await;

@@ -26,8 +26,8 @@ over_all_providers!(
     a11_ids_are_unique_and_never_null,
     a12_a_page_size_above_the_largest_is_none,
     a13_pages_may_be_counted_from_0_or_1,
-    a19_a_pause_in_the_middle_is_gone_on_from,
-    a26_what_is_advertised_is_what_is_done,
+    a19_a_run_paused_in_the_middle_is_resumed,
+    a26_advertised_capabilities_are_the_actual_ones,
 );
 
 /// The row that an operator's command to pause a stream writes.
@@ -166,7 +166,7 @@ async fn a13_pages_may_be_counted_from_0_or_1(platform: Platform) {
     }
 }
 
-async fn a19_a_pause_in_the_middle_is_gone_on_from(platform: Platform) {
+async fn a19_a_run_paused_in_the_middle_is_resumed(platform: Platform) {
     let mut world = World::new().await.with_settings("page_size = 20");
     let provider = world.simulate(platform, plain_feed(platform, 120), Quirks::default()).await;
     let pool = world.db.pool.clone();
@@ -192,7 +192,7 @@ async fn a19_a_pause_in_the_middle_is_gone_on_from(platform: Platform) {
     assert_eq!(stored(&world).await, 120);
 }
 
-async fn a26_what_is_advertised_is_what_is_done(platform: Platform) {
+async fn a26_advertised_capabilities_are_the_actual_ones(platform: Platform) {
     let capabilities = entry(platform).capabilities;
     let mut world = World::new().await;
     let provider = world.simulate(platform, plain_feed(platform, 20), Quirks::default()).await;

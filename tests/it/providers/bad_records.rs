@@ -117,7 +117,7 @@ async fn wild_values_in_a_realtimekit_record() {
 }
 
 #[tokio::test]
-async fn what_the_database_would_refuse_is_left_out_of_a_konvo_record() {
+async fn values_that_the_database_would_refuse_are_left_out_of_a_konvo_record() {
     let channel = "c".repeat(3000);
     let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
     let record = format!(

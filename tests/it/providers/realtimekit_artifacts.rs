@@ -81,7 +81,7 @@ fn every_stream_of_a_session_has_its_policy() {
 }
 
 #[tokio::test]
-async fn f57_what_the_provider_does_not_know_is_absent() {
+async fn f57_an_artifact_that_the_provider_does_not_know_is_absent() {
     for stream in Stream::PER_SESSION {
         let server = Server::start(|_| status(404, rtk_sample!("error.404.session.json"))).await;
         let answer = ask(&*connect("realtimekit", &server.url), stream, None, Some("p1")).await.unwrap();
@@ -90,7 +90,7 @@ async fn f57_what_the_provider_does_not_know_is_absent() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_is_an_error() {
+async fn an_invalid_response_is_an_error() {
     let bodies = ["{}", "[]", r#"{"success":true}"#, r#"{"data":"none"}"#, r#"{"success":false,"data":{}}"#, "<html>"];
     for stream in Stream::PER_SESSION {
         for body in bodies {
@@ -108,7 +108,7 @@ async fn what_is_no_answer_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_no_address_is_not_asked_for() {
+async fn an_id_that_is_no_path_segment_is_not_requested() {
     let server = Server::start(|_| status(500, "{}")).await;
     let answer = ask(&*connect("realtimekit", &server.url), Stream::Quality, None, Some("..")).await.unwrap();
     assert_eq!((answer, server.calls().len()), (ArtifactAnswer::Absent(Absence::NotFound), 0));

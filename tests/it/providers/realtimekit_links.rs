@@ -48,7 +48,7 @@ async fn an_answer_without_a_link_is_absent() {
 }
 
 #[tokio::test]
-async fn f61_links_are_followed_without_a_credential_and_asked_for_as_documented() {
+async fn f61_links_are_followed_without_a_credential_and_requested_as_documented() {
     let calls = [
         (Stream::Chat, "chat", rtk_sample!("files/chat.csv")),
         (Stream::Transcript, "transcript", rtk_sample!("files/transcript.json")),
@@ -69,7 +69,7 @@ async fn f61_links_are_followed_without_a_credential_and_asked_for_as_documented
 }
 
 #[tokio::test]
-async fn f59_a_dead_link_is_asked_for_once_more() {
+async fn f59_a_dead_link_is_requested_once_more() {
     for dead in [403, 404, 410] {
         // The object store's own page states the reason, and is not content.
         let gone = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>";
@@ -103,7 +103,7 @@ async fn f59_a_link_that_says_it_has_expired_is_tried() {
 }
 
 #[tokio::test]
-async fn no_failure_tells_the_link() {
+async fn no_failure_reveals_the_link() {
     let replies: [fn() -> Reply; 4] = [
         || status(500, "broken"),
         || file("<html>sign in</html>"),

@@ -52,7 +52,7 @@ async fn a_report_is_read_flat_and_nested() {
 }
 
 #[tokio::test]
-async fn a_report_without_a_figure_is_none() {
+async fn a_report_without_values_is_none() {
     let (_, report) = quality_of(rtk_sample!("peer-report.no-stats.json")).await;
     assert_eq!(report.quality, None);
     for body in [r#"{"data":{}}"#, r#"{"data":{"participant":{"peer_report":{"quality":{}}}}}"#] {

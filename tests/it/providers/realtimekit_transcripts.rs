@@ -74,7 +74,7 @@ async fn each_form_of_the_sample_gives_the_same_segments() {
 }
 
 #[tokio::test]
-async fn times_are_told_apart_by_size() {
+async fn units_of_times_are_recognized_by_size() {
     let page = page(
         r#"[{"startTime":"1500.5","endTime":1000,"sentence":"a","peerData":{"cpi":"","userId":"","id":"p"}},
             {"startTime":1772460061000,"endTime":1772460062000,"sentence":"b","peerData":null},

@@ -37,7 +37,7 @@ async fn a_wrong_key_is_tried_once() {
 }
 
 #[tokio::test]
-async fn what_is_no_list_is_an_error_and_no_empty_page() {
+async fn a_response_without_a_list_is_an_error_and_no_empty_page() {
     let bodies = [
         "<html><body>Bad Gateway</body></html>",
         "",
@@ -102,7 +102,7 @@ async fn f20_p09_no_redirect_takes_the_key_along() {
 }
 
 #[tokio::test]
-async fn p09_no_error_tells_the_key() {
+async fn p09_no_error_reveals_the_key() {
     let echoes = [
         format!(r#"{{"message":"the key {KEY} is not known"}}"#),
         format!(r#"{{"code":"{KEY}","message":"{KEY}"}}"#),

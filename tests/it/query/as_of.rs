@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn what_a_live_session_had_shown_earlier_is_not_known() {
+async fn earlier_values_of_a_live_session_are_unknown() {
     let api = world().await;
     let path = "/v1/metrics/query?metrics=minutes_consumed,sessions&source=konpro-eu&granularity=none&from=2026-11-18&to=2026-11-19&zone=UTC";
     let then = "as_known_at=2026-11-19T12:00:00Z";
@@ -60,7 +60,7 @@ async fn changed() -> Api {
 const THEN: &str = "2026-11-19T12:00:00Z";
 
 #[tokio::test]
-async fn figures_are_what_they_were_then() {
+async fn values_are_those_of_the_earlier_time() {
     let api = changed().await;
     let question = format!(
         "/v1/metrics/query?metrics=sessions,elapsed_minutes,minutes_consumed,resolution_rate&from=2026-11-18&to=2026-11-19&{WELL}"
@@ -92,7 +92,7 @@ async fn figures_are_what_they_were_then() {
 }
 
 #[tokio::test]
-async fn the_rows_and_the_sql_of_an_old_figure_are_old_too() {
+async fn the_rows_and_the_sql_of_an_earlier_value_are_of_its_time() {
     let api = changed().await;
     let figure = format!("metrics=elapsed_minutes&from=2026-11-18&to=2026-11-19&{WELL}&as_known_at={THEN}");
     let rows = api.get(&format!("/v1/metrics/rows?{figure}")).await;
@@ -112,7 +112,7 @@ async fn the_rows_and_the_sql_of_an_old_figure_are_old_too() {
 }
 
 #[tokio::test]
-async fn what_changed_since_yesterday_is_told() {
+async fn changes_since_yesterday_are_reported() {
     let api = changed().await;
     let answer =
         api.get(&format!("/v1/metrics/explain?metrics=resolution_rate&from=2026-11-18&to=2026-11-19&{WELL}")).await;
@@ -132,7 +132,7 @@ async fn what_changed_since_yesterday_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_not_kept_is_refused_with_what_is() {
+async fn metrics_without_history_are_refused_with_those_that_have_it() {
     let api = changed().await;
     let path = "/v1/metrics/query?metrics=messages,sessions&dimensions=unexplained_class&as_known_at=2026-11-19";
     let problem = api.problem(path, 422).await;

@@ -47,7 +47,7 @@ fn by_bucket(answer: &Value, id: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_day_long_chat_by_its_start_its_end_and_in_parts() {
+async fn a_day_long_chat_counts_by_its_start_its_end_or_in_parts() {
     let api = Api::in_depth().await;
     sqlx::raw_sql(include_str!("../worlds/chats_world.sql")).execute(api.pool()).await.unwrap();
     let days = range("2026-11-02T00:00:00Z", "2026-11-05T00:00:00Z");
@@ -69,7 +69,7 @@ async fn a_day_long_chat_by_its_start_its_end_and_in_parts() {
 }
 
 #[tokio::test]
-async fn parts_add_up_to_the_whole_whatever_the_cut() {
+async fn parts_add_up_to_the_whole_for_every_cut() {
     let api = Api::new().await;
     sqlx::raw_sql(
         "select setseed(0.3);
@@ -112,7 +112,7 @@ async fn parts_add_up_to_the_whole_whatever_the_cut() {
 }
 
 #[tokio::test]
-async fn only_what_runs_is_spread_until_now() {
+async fn only_running_sessions_are_spread_until_now() {
     let api = world().await;
     // one that never started, and one that ended at an unknown time; the length of both is unknown
     run(

@@ -13,7 +13,7 @@ use crate::harness::{World, at, records};
 use crate::ingest::clocks::stored;
 
 #[tokio::test]
-async fn days_of_23_and_25_hours() {
+async fn days_of_23_and_25_hours_have_as_many_buckets() {
     let api = Api::new().await;
     for (day, next, hours) in [("2026-03-29", "2026-03-30", 23), ("2026-10-25", "2026-10-26", 25)] {
         let path = format!(

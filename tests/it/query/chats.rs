@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn volume_and_minutes_of_chats() {
+async fn volume_and_minutes_of_chats_are_those_computed_by_hand() {
     let api = world().await;
     let table = [
         ("sessions", known(6)),
@@ -31,7 +31,7 @@ async fn volume_and_minutes_of_chats() {
 }
 
 #[tokio::test]
-async fn outcomes_and_whether_they_held() {
+async fn outcomes_and_their_durability_are_those_computed_by_hand() {
     let api = world().await;
     let missing = json!({"value": null, "reason": "handoff_mapping_missing"});
     let table = [
@@ -64,7 +64,7 @@ async fn outcomes_and_whether_they_held() {
 }
 
 #[tokio::test]
-async fn states_are_told_for_the_end_of_each_bucket() {
+async fn states_are_those_at_the_end_of_each_bucket() {
     let api = world().await;
     let path =
         "/v1/metrics/query?metrics=live_sessions,stale_open_sessions,open_backlog&granularity=day&source=konvo-lab";
@@ -84,7 +84,7 @@ async fn states_are_told_for_the_end_of_each_bucket() {
 }
 
 #[tokio::test]
-async fn messages_turns_and_speed() {
+async fn messages_turns_and_response_times_are_those_computed_by_hand() {
     let api = world().await;
     let table = [
         ("messages", partly(12, 1)),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn the_period_before_is_the_one_questions_are_compared_with() {
+async fn explanations_and_comparisons_have_the_same_previous_period() {
     let api = world().await;
     for range in [
         "range=this_month",
@@ -24,7 +24,7 @@ async fn the_period_before_is_the_one_questions_are_compared_with() {
 }
 
 #[tokio::test]
-async fn figures_are_compared_with_the_period_before() {
+async fn values_are_compared_with_the_previous_period() {
     let api = Api::new().await;
     let path = format!(
         "{QUERY}?metrics=sessions,resolution_rate&dimensions=provider&from=2026-11-18&to=2026-11-19&zone=Europe/Berlin&{WELL}"
@@ -69,7 +69,7 @@ async fn figures_are_compared_with_the_period_before() {
 }
 
 #[tokio::test]
-async fn groups_that_vanished_are_seen_and_doubtful_periods_are_told() {
+async fn vanished_groups_are_listed_and_unproven_periods_are_warned_of() {
     let api = Api::new().await;
     let path = format!(
         "{QUERY}?metrics=sessions&dimensions=channel&source=konvo-eu&from=2026-11-19&to=2026-11-20&zone=Europe/Berlin"

@@ -7,7 +7,7 @@
 use super::*;
 
 #[tokio::test]
-async fn peaks_are_swept_and_never_added() {
+async fn peaks_are_computed_over_time_and_never_added() {
     let api = Api::in_depth().await;
     let path = "/v1/metrics/query?metrics=peak_concurrent_participants";
     let answer = api.get(&format!("{path}&dimensions=source&{DAYS}&source=rtk-eu,rtk-us,rtk-prod")).await;
@@ -53,7 +53,7 @@ async fn peaks_are_swept_and_never_added() {
 }
 
 #[tokio::test]
-async fn a_sweep_equals_counting_at_every_instant() {
+async fn peaks_of_participants_equal_counting_at_every_instant() {
     let api = Api::in_depth().await;
     sqlx::raw_sql(
         "select setseed(0.4);
@@ -95,7 +95,7 @@ fn at<'a>(answer: &'a Value, start: &str, metric: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn sessions_at_once_by_hand() {
+async fn concurrent_sessions_are_those_counted_by_hand() {
     let api = Api::in_depth().await;
     let hours = "granularity=hour&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu";
     let answer = api.get(&format!("/v1/metrics/query?{BOTH}&{hours}")).await;
@@ -121,7 +121,7 @@ async fn sessions_at_once_by_hand() {
 }
 
 #[tokio::test]
-async fn what_never_ends_is_not_there_for_ever_and_the_future_is_not_counted() {
+async fn sessions_without_an_end_do_not_count_for_ever_and_the_future_does_not_count() {
     let api = Api::in_depth().await;
     let hours = "granularity=hour&zone=UTC";
     let path =
@@ -182,7 +182,7 @@ async fn at_the_borders_of_the_rule_for_ends_a_session_counts_as_its_column_says
 }
 
 #[tokio::test]
-async fn a_sweep_of_sessions_equals_counting_at_every_instant_and_so_does_sql() {
+async fn peaks_of_sessions_equal_counting_at_every_instant_also_in_sql() {
     let api = Api::in_depth().await;
     sqlx::raw_sql(
         "update core.sources set history_from = '2020-01-01Z' where source_id = 6;
@@ -237,7 +237,7 @@ async fn a_sweep_of_sessions_equals_counting_at_every_instant_and_so_does_sql() 
 }
 
 #[tokio::test]
-async fn hours_of_the_week_are_laid_over_each_other() {
+async fn hours_of_the_week_combine_all_weeks() {
     let api = Api::in_depth().await;
     let path = "/v1/concurrency?by=hour_of_week&from=2026-11-09&to=2026-11-23&zone=UTC&source=rtk-eu";
     let answer = api.get(path).await;

@@ -4,7 +4,7 @@ use super::*;
 use crate::api::rate_cards::{cards, figures, price, priced};
 
 #[tokio::test]
-async fn costs_of_meetings_by_preset() {
+async fn costs_of_meetings_follow_the_presets() {
     let api = priced().await;
     let totals = figures(&api, "source=rtk-eu&from=2026-11-16&to=2026-11-18&zone=UTC").await;
     // 61: 45 + 0 of guests, 60 of a host; 62: 45 of a guest, 20 without a preset; 63: 60; 64: 10 of a guest, and a host
@@ -32,7 +32,7 @@ async fn costs_of_meetings_by_preset() {
 }
 
 #[tokio::test]
-async fn costs_of_avatars_and_chats_and_of_what_has_no_price() {
+async fn costs_of_avatars_and_chats_and_of_unpriced_minutes() {
     let api = priced().await;
     let day = "from=2026-11-18&to=2026-11-19&zone=Europe/Berlin";
     // 2.5 and 0.1 minutes are billed as 3 and 1
@@ -84,7 +84,7 @@ async fn the_cards_in_force_when_a_session_began_say_how_its_minutes_are_sold() 
 }
 
 #[tokio::test]
-async fn minutes_that_nothing_prices_are_told_also_where_the_session_has_a_price() {
+async fn unpriced_minutes_are_reported_also_where_the_session_has_a_price() {
     let api = Api::in_depth().await;
     let day = "source=konpro-eu&from=2026-11-18&to=2026-11-19&zone=Europe/Berlin";
     let by_session = json!({"source": "konpro-eu", "unit": "session", "unit_price": "0.1", "currency": "USD"});

@@ -7,7 +7,7 @@ use super::*;
 use crate::api::metrics_explain::decimal;
 
 #[tokio::test]
-async fn drivers_are_those_worked_out_by_hand() {
+async fn drivers_are_those_computed_by_hand() {
     let api = Api::new().await;
     let answer = api.get(&format!("/v1/metrics/explain?metrics=sessions&from=2026-11-18&to=2026-11-19&{WELL}")).await;
     // 31 alone began on the 17th; nine on the 18th

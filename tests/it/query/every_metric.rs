@@ -86,7 +86,7 @@ async fn figure(api: &Api, metric: &str, rest: &str) -> Result<Value, String> {
 const WITHOUT_A_FIGURE: [&str; 0] = [];
 
 #[tokio::test]
-async fn every_metric_has_a_figure_worked_out_by_hand() {
+async fn every_metric_has_a_value_computed_by_hand() {
     let world = known_world().await;
     let api = world.api().await;
     let expected = expected();
@@ -97,7 +97,7 @@ async fn every_metric_has_a_figure_worked_out_by_hand() {
 }
 
 #[tokio::test]
-async fn every_figure_of_the_api_is_the_one_worked_out_by_hand() {
+async fn every_value_of_the_api_is_the_one_computed_by_hand() {
     let world = known_world().await;
     let api = world.api().await;
     let registered = registered(&api).await;
@@ -161,7 +161,7 @@ async fn faults_of_days(api: &Api, metric: &str, zone: &str, days: &toml::Table)
 }
 
 #[tokio::test]
-async fn the_views_give_an_analyst_the_same_figures() {
+async fn the_views_give_an_analyst_the_same_values() {
     let world = known_world().await;
     let mut analyst = world.db.pool.acquire().await.expect("a connection");
     become_analyst(&mut analyst).await;
@@ -233,7 +233,7 @@ async fn functions_are_written_once_and_again_only_where_they_differ() {
 }
 
 #[tokio::test]
-async fn the_sql_that_explains_a_figure_gives_an_analyst_the_same() {
+async fn the_sql_that_explains_a_value_returns_it_to_an_analyst() {
     let world = known_world().await;
     let api = world.api().await;
     let registered = registered(&api).await;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn groups_of_sessions_and_those_that_overlap() {
+async fn groups_may_overlap_where_a_session_has_several_values() {
     let api = world().await;
     let by = async |dimension: &str, extra: &str| {
         let path = format!("/v1/metrics/query?metrics=sessions&dimensions={dimension}&source=konvo-lab&{extra}");
@@ -36,7 +36,7 @@ async fn groups_of_sessions_and_those_that_overlap() {
 }
 
 #[tokio::test]
-async fn values_that_were_found_make_the_groups_of_channels() {
+async fn found_values_make_the_groups_of_channels() {
     let api = Api::new().await;
     let path = "/v1/metrics/query?metrics=sessions&dimensions=channel&granularity=day&source=konvo-eu";
     let answer = api.get(&format!("{path}&from=2026-11-17&to=2026-11-20")).await;
@@ -84,7 +84,7 @@ async fn rows_sub_totals_and_totals_add_up_however_a_range_is_cut() {
 }
 
 #[tokio::test]
-async fn the_greatest_groups_and_the_rest_make_up_the_whole() {
+async fn the_greatest_groups_and_the_rest_add_up_to_the_whole() {
     let api = Api::new().await;
     let path = format!("{QUERY}?metrics=sessions,resolution_rate&from=2026-11-17&to=2026-11-19&zone=Europe/Berlin");
     let answer = api.get(&format!("{path}&dimensions=channel&source=konvo-eu&top=1")).await;
@@ -113,7 +113,7 @@ async fn the_greatest_groups_and_the_rest_make_up_the_whole() {
 }
 
 #[tokio::test]
-async fn what_is_no_sum_is_read_by_itself_for_the_rest_and_for_sub_totals() {
+async fn measures_that_are_no_sums_are_computed_for_the_rest_and_for_sub_totals() {
     let api = Api::in_depth().await;
     let path = format!(
         "{QUERY}?metrics=peak_concurrent_participants&dimensions=source&source=rtk-eu,rtk-us,rtk-prod&zone=UTC\

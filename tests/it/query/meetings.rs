@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn participants_and_their_minutes() {
+async fn participants_and_their_minutes_are_those_computed_by_hand() {
     let api = Api::in_depth().await;
     let metrics = "participants,participant_minutes,participants_per_session,unexplained_minutes,messages";
     let answer = api.get(&format!("/v1/metrics/query?metrics={metrics}&{DAYS}&source=rtk-eu")).await;
@@ -29,7 +29,7 @@ async fn participants_and_their_minutes() {
 }
 
 #[tokio::test]
-async fn unexplained_minutes_by_class() {
+async fn unexplained_minutes_are_classified() {
     let api = Api::in_depth().await;
     let path = "/v1/metrics/query?metrics=unexplained_minutes&dimensions=unexplained_class&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu,rtk-us";
     let answer = api.get(path).await;
@@ -69,7 +69,7 @@ async fn transcripts_are_covered_or_missed_for_a_reason() {
 }
 
 #[tokio::test]
-async fn the_talk_is_shared() {
+async fn shares_of_talk_add_up_to_one() {
     let api = Api::in_depth().await;
     let path = "/v1/metrics/query?metrics=talk_share,transcript_words&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu,rtk-us";
     let answer = api.get(&format!("{path}&dimensions=speaker_id")).await;
@@ -107,7 +107,7 @@ async fn quality_is_weighted_by_minutes() {
 }
 
 #[tokio::test]
-async fn what_a_provider_has_not_or_is_not_asked_for() {
+async fn measures_that_a_provider_lacks_and_those_not_fetched_are_distinguished() {
     let api = Api::in_depth().await;
     let path = "/v1/metrics/query?metrics=participants,talk_share,audio_mos_avg,peak_concurrent_participants&dimensions=source&from=2026-11-16&to=2026-11-17&zone=UTC";
     let answer = api.get(path).await;
@@ -211,7 +211,7 @@ async fn sql_says_the_same_as_the_api() {
 }
 
 #[tokio::test]
-async fn meetings_attendance_and_quality() {
+async fn attendance_and_quality_of_meetings_are_those_computed_by_hand() {
     let api = world().await;
     let few_seconds = of_few(900, 1);
     let table = [

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_source_that_is_gone_and_gave_nothing_is_not_without_the_notion() {
+async fn a_removed_source_without_data_is_not_called_not_applicable() {
     let api = world().await;
     let path = "/v1/metrics/query?metrics=sessions&source=konpro-old&granularity=none&zone=UTC";
     let late = api.get(&format!("{path}&from=2026-11-17&to=2026-11-18")).await;
@@ -17,7 +17,7 @@ async fn a_source_that_is_gone_and_gave_nothing_is_not_without_the_notion() {
 }
 
 #[tokio::test]
-async fn figures_of_one_day_by_provider() {
+async fn values_of_one_day_by_provider_are_those_computed_by_hand() {
     let api = Api::new().await;
     let metrics =
         "sessions,minutes_consumed,elapsed_minutes,resolution_rate,resolved_sessions,unresolved_sessions,messages";
@@ -64,7 +64,7 @@ async fn figures_of_one_day_by_provider() {
 }
 
 #[tokio::test]
-async fn minutes_by_day_tell_zero_unknown_and_unproven_apart() {
+async fn minutes_by_day_distinguish_zero_unknown_and_unproven() {
     let api = Api::new().await;
     let answer = api.get(&format!("/v1/minutes?from=2026-11-18&to=2026-11-21&{WELL}")).await;
     assert_eq!(answer["rows"].as_array().unwrap().len(), 9);
@@ -95,7 +95,7 @@ async fn minutes_by_day_tell_zero_unknown_and_unproven_apart() {
 }
 
 #[tokio::test]
-async fn coverage_counts_sessions_that_cannot_tell() {
+async fn coverage_counts_sessions_of_unknown_value() {
     let api = Api::new().await;
     let answer =
         api.get(&format!("/v1/metrics/query?metrics=minutes_consumed&from=2026-11-18&to=2026-11-20&{WELL}")).await;
@@ -121,7 +121,7 @@ async fn resolution_without_data_has_no_rate() {
 }
 
 #[tokio::test]
-async fn statuses_come_from_the_sources_of_the_row() {
+async fn the_status_of_a_row_comes_from_its_sources() {
     let api = Api::new().await;
     let path = "/v1/metrics/query?metrics=sessions&dimensions=source&granularity=day&source=konvo-us,konvo-eu";
     let answer = api.get(&format!("{path}&from=2026-10-30&to=2026-11-13")).await;
@@ -138,7 +138,7 @@ async fn statuses_come_from_the_sources_of_the_row() {
 }
 
 #[tokio::test]
-async fn sources_that_cannot_hold_what_is_asked_for_make_nothing_zero() {
+async fn sources_without_the_requested_measure_make_no_value_zero() {
     let api = Api::new().await;
     let day = "from=2026-11-18&to=2026-11-19&zone=Europe/Berlin";
     let chats = api.get(&format!("/v1/metrics/query?metrics=minutes_consumed&session_kind=chat&{day}")).await;
@@ -163,7 +163,7 @@ async fn messages_that_were_never_read_are_unknown_and_not_zero() {
 }
 
 #[tokio::test]
-async fn a_hole_long_ago_says_nothing_about_a_day_that_is_proven() {
+async fn a_hole_of_long_ago_changes_no_status_of_a_proven_day() {
     let db = database().await;
     sqlx::query(
         "insert into ingest.windows (source_id, stream, window_from, window_to, is_complete, run_id, checked_at)

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn people_of_a_cohort_come_by_sessions_that_count() {
+async fn only_counted_sessions_make_a_cohort() {
     let api = world().await;
     let path = format!("/v1/metrics/query?metrics=retention_rate&granularity=none&source=konvo-lab&{NOVEMBER}");
     // anna came on the 2nd and again on the 5th, not a week later; bert on the 3rd and the 12th; cleo is too young
@@ -24,7 +24,7 @@ async fn people_of_a_cohort_come_by_sessions_that_count() {
 }
 
 #[tokio::test]
-async fn seven_days_are_as_long_wherever_the_reader_is() {
+async fn seven_days_are_as_long_in_every_session_time_zone() {
     let api = world().await;
     // half an hour more than a week lies between the two; clocks in New York went back meanwhile
     run(

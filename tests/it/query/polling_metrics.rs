@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn the_data_about_itself() {
+async fn metrics_about_polling_are_those_computed_by_hand() {
     let api = world().await;
     let table = [
         // 12:00 - 11:50

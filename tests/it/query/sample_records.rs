@@ -43,7 +43,7 @@ fn row<'a>(answer: &'a Value, provider: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn the_main_question_has_the_answer_worked_out_by_hand() {
+async fn the_main_query_returns_the_values_computed_by_hand() {
     let (world, _providers) = world_of_samples().await;
     let api = world.api().await;
     let answer = api
@@ -116,7 +116,7 @@ async fn sql_says_the_same_as_the_api() {
 }
 
 #[tokio::test]
-async fn lists_and_details_show_what_was_polled() {
+async fn lists_and_details_show_the_polled_records() {
     let (world, _providers) = world_of_samples().await;
     let api = world.api().await;
     let list = api.ok("/v1/sessions?provider=konvo&outcome=resolved&limit=1").await;
@@ -189,7 +189,7 @@ async fn a_generated_world_is_stored_to_the_last_digit() {
 }
 
 #[tokio::test]
-async fn who_says_which_steps_are_human_is_told_how_often_they_were_needed() {
+async fn configured_human_steps_are_counted() {
     let mut world = World::new().await;
     let files = ["ai-sessions.page-first.json", "ai-sessions.page-second.json", "ai-sessions.page-third.json"];
     let feed = Arc::new(FixedFeed::new(records::of_samples(Platform::Konvo, &files)));

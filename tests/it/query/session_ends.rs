@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use super::every_metric::{become_analyst, known_world};
 
 #[tokio::test]
-async fn days_ready_made_add_up_in_any_zone() {
+async fn daily_rows_add_up_in_any_zone() {
     let world = known_world().await;
     let mut analyst = world.db.pool.acquire().await.expect("a connection");
     become_analyst(&mut analyst).await;
@@ -38,7 +38,7 @@ async fn days_ready_made_add_up_in_any_zone() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_session_at_the_borders_of_its_rule() {
+async fn a_session_ends_by_the_rule_also_at_its_borders() {
     let world = known_world().await;
     // state, start, end, last sign of life, presence; the end as of noon of the 2nd
     let wrong: Vec<(String, Option<String>)> = sqlx::query_as(

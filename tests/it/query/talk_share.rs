@@ -40,7 +40,7 @@ async fn shares(world: &World, range: &str, id: &str) -> (Vec<Value>, Vec<Value>
 }
 
 #[tokio::test]
-async fn the_talk_is_shared_by_time_and_else_by_characters_never_by_words() {
+async fn talk_is_shared_by_time_and_else_by_characters_never_by_words() {
     let (world, _simulator) = world_of(&[
         // nine seconds against three
         ("timed", "2026-03-10T11:00:00Z", talk([Some(10_000), Some(13_000)])),

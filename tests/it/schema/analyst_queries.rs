@@ -27,7 +27,7 @@ fn answers() -> Vec<(usize, Vec<&'static str>)> {
 }
 
 #[tokio::test]
-async fn the_fifteen_questions_are_answered_as_worked_out_by_hand() {
+async fn the_fifteen_queries_return_the_rows_computed_by_hand() {
     let world = known_world().await;
     let mut analyst = world.db.pool.acquire().await.expect("a connection");
     become_analyst(&mut analyst).await;
@@ -63,7 +63,7 @@ async fn has_concurrency(connection: &mut sqlx::PgConnection) -> bool {
 }
 
 #[tokio::test]
-async fn an_analyst_can_neither_write_nor_see_what_is_personal() {
+async fn an_analyst_can_neither_write_nor_see_personal_data() {
     let world = known_world().await;
     let mut analyst = world.db.pool.acquire().await.expect("a connection");
     become_analyst(&mut analyst).await;

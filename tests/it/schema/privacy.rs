@@ -107,7 +107,7 @@ async fn marked(world: &World, schema: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_personal_reaches_no_column_that_analysts_see() {
+async fn personal_data_reaches_no_column_that_analysts_see() {
     let mut world = World::new().await.with_depth();
     let _chats = world.simulate(Platform::Konvo, chats(), Quirks::default()).await;
     let _meetings = world.simulate(Platform::Realtimekit, meetings(), Quirks::default()).await;

@@ -109,7 +109,7 @@ async fn a_claim_reads_the_same_from_a_hundred_thousand_tasks_as_from_few() {
 }
 
 #[tokio::test]
-async fn a_claim_reads_nothing_of_what_it_may_not_take() {
+async fn a_claim_reads_no_task_that_it_may_not_take() {
     let now = at("2026-04-01T00:00:00Z");
     let db = sessions(20_000).await;
     tasks(&db, "participants", "next_try_at", "'2026-05-01Z'").await;
@@ -134,7 +134,7 @@ async fn a_claim_reads_nothing_of_what_it_may_not_take() {
 
 /// Ten sessions that ended one after another; those that expire soon go first, then the newest, and each is taken once.
 #[tokio::test]
-async fn a_claim_takes_what_is_lost_soon_and_then_the_newest() {
+async fn a_claim_takes_files_that_expire_soon_and_then_the_newest() {
     let db = sessions(10).await;
     tasks(&db, "chat", "next_try_at, is_ready", "s.ended_at, true").await;
     // found due by the claim, like all tasks that were made due by hand

@@ -67,7 +67,7 @@ pub(crate) fn meeting(
 }
 
 #[tokio::test]
-async fn what_changed_of_an_avatar_session_is_kept_field_by_field() {
+async fn changes_of_an_avatar_session_are_kept_by_field() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konpro, 2);
     feed.insert(avatar(60));
@@ -95,7 +95,7 @@ async fn what_changed_of_an_avatar_session_is_kept_field_by_field() {
 }
 
 #[tokio::test]
-async fn a_live_session_whose_clock_goes_on_is_no_endless_list_of_changes() {
+async fn the_growing_duration_of_a_live_session_records_no_changes() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konpro, 2);
     feed.insert(avatar(600));
@@ -119,7 +119,7 @@ async fn a_live_session_whose_clock_goes_on_is_no_endless_list_of_changes() {
 }
 
 #[tokio::test]
-async fn what_changed_of_a_chat_is_kept_field_by_field_and_told_over_the_api() {
+async fn changes_of_a_chat_are_kept_by_field_and_listed_over_the_api() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konvo, 2);
     feed.insert(chat(OPEN, 2));
@@ -164,7 +164,7 @@ async fn what_changed_of_a_chat_is_kept_field_by_field_and_told_over_the_api() {
 }
 
 #[tokio::test]
-async fn what_changed_of_a_meeting_is_kept_field_by_field() {
+async fn changes_of_a_meeting_are_kept_by_field() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Realtimekit, 2);
     let started = at("2026-03-10T11:40:00Z");

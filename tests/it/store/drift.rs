@@ -29,7 +29,7 @@ fn with_news(platform: Platform, id: &str) -> FixedRecord {
 }
 
 #[tokio::test]
-async fn unknown_fields_and_words_are_in_the_ledger_of_each_provider() {
+async fn unknown_fields_and_values_are_recorded_for_each_provider() {
     let mut world = World::new().await.with_depth();
     let mut simulators = Vec::new();
     for platform in [Platform::Konpro, Platform::Konvo, Platform::Realtimekit] {
@@ -81,7 +81,7 @@ async fn unknown_fields_and_words_are_in_the_ledger_of_each_provider() {
 }
 
 #[tokio::test]
-async fn unknown_fields_of_what_belongs_to_a_session_are_in_the_ledger() {
+async fn unknown_fields_of_artifacts_are_recorded() {
     let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "one", at("2026-03-10T09:00:00Z"))]));
     let participant = r#"{"id":"p1","user_id":"u1","joined_at":"2026-03-10T09:00:00Z","left_at":"2026-03-10T09:01:30Z","duration":1.5,"badge":"gold"}"#;
     let chat = "id,participantId,sessionId,meetingId,displayName,pinned,isEdited,reactions,payloadType,payload,createdAt\n\

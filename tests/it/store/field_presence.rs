@@ -11,7 +11,7 @@ use tributary::demo::simulator::quirks::Quirks;
 use crate::harness::{World, noon, plain_feed, records};
 use crate::providers::conformance::over_all_providers;
 
-over_all_providers!(f35_a_field_that_is_gone_empties_no_figure_and_is_reported);
+over_all_providers!(f35_a_missing_field_empties_no_value_and_is_reported);
 
 /// The field that is left out, as written in a record, and its replacement.
 fn field(platform: Platform) -> (&'static str, &'static str, &'static str) {
@@ -47,7 +47,7 @@ fn is_drift(line: &PollLine, path: &str) -> bool {
     line.result == "incomplete" && detail.starts_with("schema_drift") && detail.contains(&format!("{path} is missing"))
 }
 
-async fn f35_a_field_that_is_gone_empties_no_figure_and_is_reported(platform: Platform) {
+async fn f35_a_missing_field_empties_no_value_and_is_reported(platform: Platform) {
     let (path, ..) = field(platform);
     let mut world = World::new().await;
     let feed = plain_feed(platform, 80);
@@ -106,7 +106,7 @@ async fn f35_a_field_that_is_gone_empties_no_figure_and_is_reported(platform: Pl
 
 /// Sessions that were first seen without the field are older than the range that a list reads again.
 #[tokio::test]
-async fn f35_what_was_first_seen_hours_ago_is_read_again_too() {
+async fn f35_records_first_seen_hours_ago_are_read_again_too() {
     let platform = Platform::Realtimekit;
     let mut world = World::new().await;
     let feed = plain_feed(platform, 80);
@@ -132,7 +132,7 @@ async fn f35_what_was_first_seen_hours_ago_is_read_again_too() {
 
 /// An operator states that the field is gone for good.
 #[tokio::test]
-async fn f35_a_field_that_is_gone_for_good_can_be_named() {
+async fn f35_a_permanently_missing_field_can_be_named() {
     let platform = Platform::Realtimekit;
     let mut world = World::new().await.with_settings("dropped_fields = [\"/minutes_consumed\"]");
     let feed = plain_feed(platform, 40);

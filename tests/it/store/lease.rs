@@ -13,7 +13,7 @@ use crate::harness::processes::{EVERY_SECOND, Providers, Stage};
 use crate::harness::{World, plain_feed};
 
 #[tokio::test]
-async fn f72_p07_two_polls_at_once_and_the_second_says_who_holds_the_lease() {
+async fn f72_p07_of_two_polls_at_once_the_second_names_the_holder_of_the_lease() {
     let mut world = World::new().await;
     let provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
     provider.script(vec![Fault::new(Effect::Delay(Duration::from_millis(800)))]);

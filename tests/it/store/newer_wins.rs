@@ -75,7 +75,7 @@ pub(crate) async fn replay(world: &World, page: &Page, fetched_at: DateTime<Utc>
 }
 
 #[tokio::test]
-async fn of_two_pages_without_a_change_time_the_one_asked_for_later_stays() {
+async fn of_two_pages_without_a_change_time_the_one_requested_later_stays() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konpro, 0);
     feed.insert(avatar(60));
@@ -173,7 +173,7 @@ async fn a_chat_that_comes_without_its_status_keeps_the_one_it_had() {
 }
 
 #[tokio::test]
-async fn a_chat_that_never_had_a_status_goes_on_with_its_messages() {
+async fn a_chat_without_any_status_is_updated_by_its_messages() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konvo, 0);
     feed.insert(chat("", 2));

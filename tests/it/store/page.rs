@@ -174,7 +174,7 @@ async fn p03_a_session_that_another_writer_stores_meanwhile_is_stored_once() {
 }
 
 #[tokio::test]
-async fn p01_what_belongs_to_a_session_goes_with_it() {
+async fn p01_the_parts_of_a_session_are_removed_with_it() {
     let bench = Bench::new(30).await;
     let pool = &bench.world.db.pool;
     let (page, _) = bench.page(30, 0).await;
@@ -236,7 +236,7 @@ async fn read_again(world: &World, minute: i64) -> PollLine {
 }
 
 #[tokio::test]
-async fn the_first_visit_follows_what_is_stored_in_both_directions() {
+async fn the_first_visit_follows_the_stored_sessions_in_both_directions() {
     let mut world = World::new().await;
     let feed = Arc::new(FixedFeed::new([of_ada(50, "ada"), of_ada(30, "ada")]));
     let _provider = world.simulate(Platform::Konvo, feed.clone(), Quirks::default()).await;

@@ -78,7 +78,7 @@ async fn the_length_of_a_presence_gives_its_end() {
 }
 
 #[tokio::test]
-async fn what_was_stored_with_an_invented_end_is_counted_as_it_would_be_now() {
+async fn presences_stored_with_an_invented_end_are_counted_as_new_ones() {
     let meeting = |people: Vec<String>| Depth { participants: people, ..Depth::default() };
     let ana = || presence("ana", "u-1", "11:00:00", Some("11:01:30"), 1.5);
     let (world, _simulator) = world_of(&[

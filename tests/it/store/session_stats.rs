@@ -29,7 +29,7 @@ const VISITS: &str =
     "select (source_id, person_id, first_visit_at)::text from core.people where source_id in (6, 8) order by 1";
 
 #[tokio::test]
-async fn what_is_stored_already_gets_the_values_worked_out_by_hand() {
+async fn stored_rows_get_the_values_computed_by_hand() {
     let api = Api::in_depth().await;
     sqlx::raw_sql(include_str!("../worlds/chats_world.sql")).execute(api.pool()).await.unwrap();
     let by_hand = [texts(&api, STATS).await, texts(&api, STAYS).await, texts(&api, VISITS).await];

@@ -109,7 +109,7 @@ async fn a_range_before_the_history_is_read_and_the_live_position_stays() {
 }
 
 #[tokio::test]
-async fn figures_of_a_backfilled_range_are_stated_and_others_before_the_history_are_not() {
+async fn values_of_a_backfilled_range_are_stated_and_others_before_the_history_are_not() {
     let mut world = World::new().await.with_settings(TODAY_ONLY);
     let _provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
     world.poll_one().await;
@@ -199,7 +199,7 @@ async fn a_range_that_makes_no_sense_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn what_is_left_is_told_by_the_range_and_not_by_how_long_nobody_worked() {
+async fn the_remaining_time_depends_on_the_range_and_not_on_idle_time() {
     let mut world = World::new().await.with_settings(TODAY_ONLY);
     let _provider = world.simulate(Platform::Konpro, feed(Platform::Konpro, 4), Quirks::default()).await;
     let planned = BackfillArgs { detach: true, ..args("konpro", FEBRUARY[0], FEBRUARY[1]) };

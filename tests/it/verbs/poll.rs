@@ -14,9 +14,9 @@ use crate::harness::{World, noon, plain_feed, plain_record, records};
 use crate::providers::acceptance::stored;
 use crate::providers::conformance::over_all_providers;
 
-over_all_providers!(a22_a_poll_that_is_told_to_stop_stops);
+over_all_providers!(a22_a_poll_stops_on_request);
 
-async fn a22_a_poll_that_is_told_to_stop_stops(platform: Platform) {
+async fn a22_a_poll_stops_on_request(platform: Platform) {
     let mut world = World::new().await.with_settings("page_size = 20");
     let provider = world.simulate(platform, plain_feed(platform, 120), Quirks::default()).await;
     let stop = CancellationToken::new();
@@ -62,7 +62,7 @@ async fn f57_a_child_may_come_before_its_parent_or_without_it() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_gone_is_gone_and_new_ones_come() {
+async fn deleted_messages_are_removed_and_new_ones_are_added() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konvo, 1);
     let _provider = world.simulate(Platform::Konvo, feed.clone(), Quirks::default()).await;

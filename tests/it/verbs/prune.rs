@@ -52,7 +52,7 @@ async fn three_days() -> (World, tributary::demo::simulator::Simulator) {
 }
 
 #[tokio::test]
-async fn all_raw_records_are_kept_unless_told_otherwise() {
+async fn all_raw_records_are_kept_by_default() {
     let (world, _simulator) = three_days().await;
     world.clock.set(noon() + TimeDelta::days(400));
     assert_eq!(world.prune("journal_retention_days = 30000").await, Pruned::default());

@@ -129,7 +129,7 @@ async fn sessions_around_midnight_are_counted_once() {
 }
 
 #[tokio::test]
-async fn what_the_provider_no_longer_lists_is_named_as_surplus() {
+async fn sessions_that_the_provider_no_longer_lists_are_named_as_surplus() {
     let mut world = World::new().await.with_settings(MARCH);
     let feed = feed(Platform::Realtimekit);
     let _provider = world.simulate(Platform::Realtimekit, feed.clone(), Quirks::default()).await;
@@ -177,7 +177,7 @@ async fn a_provider_that_is_down_changes_nothing_and_is_called_failed() {
 }
 
 #[tokio::test]
-async fn other_meanings_of_the_filter_are_compared_by_what_they_mean() {
+async fn each_meaning_of_the_filter_is_compared_by_its_own_time() {
     for filter_meaning in [FilterMeaning::Updated, FilterMeaning::Ignored] {
         let mut world = World::new().await.with_settings(MARCH);
         let quirks = Quirks { filter_meaning, ..Quirks::default() };

@@ -135,7 +135,7 @@ async fn a_replay_in_place_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a17_rows_of_an_older_mapping_are_made_anew_and_keep_their_numbers() {
+async fn a17_rows_of_an_older_mapping_are_rebuilt_and_keep_their_numbers() {
     let (world, _simulators) = polled().await;
     let polled = world.dump().await;
     let numbers =
@@ -181,7 +181,7 @@ async fn a17_rows_of_an_older_mapping_are_made_anew_and_keep_their_numbers() {
 }
 
 #[tokio::test]
-async fn sessions_without_a_raw_record_go_unless_the_records_are_what_is_missing() {
+async fn sessions_without_a_raw_record_are_removed_unless_all_records_are_missing() {
     let mut world = World::new().await;
     let _simulator = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 5), Quirks::default()).await;
     world.poll_one().await;
@@ -197,7 +197,7 @@ async fn sessions_without_a_raw_record_go_unless_the_records_are_what_is_missing
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replay_that_is_killed_leaves_whole_sessions_and_goes_on() {
+async fn a_killed_replay_leaves_whole_sessions_and_is_resumed() {
     let mut world = World::new().await;
     let _simulator = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 900), Quirks::default()).await;
     world.poll_one().await;

@@ -124,7 +124,7 @@ fn a_folder_the_servers_account_cannot_reach_is_replaced_by_the_same_one_each_ti
 }
 
 #[test]
-fn says_in_one_sentence_what_is_missing() {
+fn names_a_missing_binary_in_one_sentence() {
     let bin_dir = Some(folder("no-binaries"));
     let data_dir = folder("postgres-none");
     let error = Server::start(&ServerSettings { bin_dir, ..settings(data_dir) }).expect_err("nothing there");

@@ -12,7 +12,7 @@ use super::{LAUNCH, SUMMARY, handed_over};
 use crate::harness::noon;
 
 #[tokio::test]
-async fn a_key_stands_for_one_wish_for_a_day() {
+async fn a_key_stands_for_one_action_for_a_day() {
     let stage = Stage::new(says(200, handed_over())).await;
     let (body, reordered) = (r#"{"quality":"low","version":"v1"}"#, r#"{"version":"v1","quality":"low"}"#);
     let [body, reordered] = [body, reordered].map(|text| serde_json::from_str(text).expect("JSON"));
@@ -99,7 +99,7 @@ async fn a_refusal_is_remembered_and_a_postponement_is_not() {
 }
 
 #[tokio::test]
-async fn after_a_crash_nobody_asks_again() {
+async fn after_a_crash_no_call_is_repeated() {
     let stage = Stage::new(Reply::Hangs).await;
     let clock = Arc::new(SettableClock::at(noon()));
     // a second process over the same database, which is killed while the provider is silent

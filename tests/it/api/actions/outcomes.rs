@@ -51,7 +51,7 @@ async fn every_answer_says_whether_something_may_have_been_started() {
 }
 
 #[tokio::test]
-async fn what_a_provider_repeats_is_left_out() {
+async fn values_repeated_by_a_provider_are_left_out() {
     let (logs, _guard) = Logs::caught();
     let stage = Stage::new(Reply::Hangs).await;
     let echo = |text: &str| -> Value { json!({"code": 400_175, "message": format!("Invalid parameter: {text}")}) };
@@ -83,7 +83,7 @@ async fn what_a_provider_repeats_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_away_has_started_nothing() {
+async fn a_provider_that_is_unavailable_has_started_nothing() {
     let mut stage = Stage::new(says(200, handed_over())).await;
     stage.provider.goes_away().await;
     let answer = stage.launch("away", &json!({})).await;
@@ -93,7 +93,7 @@ async fn a_provider_that_is_away_has_started_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_down_is_handed_over_all_the_same() {
+async fn an_action_that_cannot_be_recorded_is_handed_over_all_the_same() {
     let stage = Stage::new(says(200, handed_over())).await;
     sqlx::query("alter table core.konpro_launches rename to elsewhere").execute(&stage.db.pool).await.expect("renamed");
     // the launch cannot be recorded: it is returned all the same, and the journal states no outcome
@@ -105,7 +105,7 @@ async fn what_cannot_be_written_down_is_handed_over_all_the_same() {
 }
 
 #[tokio::test]
-async fn figures_by_launch_settings_that_are_held_are_outdated_by_a_launch() {
+async fn a_launch_changes_the_tag_of_values_by_launch_settings() {
     let stage = Stage::new(says(200, handed_over())).await;
     let before = stage.get("/v1/freshness").await["data_version"].clone();
     stage.provider.will(says(400, json!({"code": 10_007, "message": "Concurrent limit reached."})));

@@ -8,7 +8,7 @@ use super::scripted_provider::{Stage, says};
 use super::{LAUNCH, handed_over, whole_body};
 
 #[tokio::test]
-async fn all_faults_are_told_at_once_with_their_places() {
+async fn all_faults_are_reported_at_once_with_their_places() {
     let stage = Stage::new(says(200, handed_over())).await;
     let body = json!({
         "qualty": "high", "quality": "hihg", "avatar_id": 7, "video_encoding": "h264", "version": "v2",
@@ -105,7 +105,7 @@ async fn every_range_is_kept_to_its_last_value() {
 }
 
 #[tokio::test]
-async fn what_is_documented_is_what_is_accepted() {
+async fn the_documented_fields_are_the_accepted_ones() {
     let stage = Stage::new(says(200, handed_over())).await;
     let document = serde_json::to_value(tributary::api::document()).expect("a document");
     let documented = |schema: &str| -> BTreeSet<String> {

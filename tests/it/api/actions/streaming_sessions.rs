@@ -80,7 +80,7 @@ async fn the_settings_of_a_launch_are_kept_and_join_the_polled_session() {
 }
 
 #[tokio::test]
-async fn nothing_is_started_unless_it_is_allowed() {
+async fn nothing_is_started_unless_actions_are_enabled() {
     for actions in ["", "[sources.actions]\nenabled = false\n"] {
         let stage = Stage::with(actions, says(200, handed_over())).await;
         for path in [LAUNCH, SUMMARY] {
@@ -94,7 +94,7 @@ async fn nothing_is_started_unless_it_is_allowed() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_started_is_told_apart() {
+async fn reasons_why_an_action_cannot_be_started_are_distinguished() {
     let stage = Stage::new(says(200, handed_over())).await;
     for (path, status, code) in [
         ("/v1/sources/nobody/streaming-sessions", 404, "not_found"),
@@ -145,7 +145,7 @@ async fn web_pages_of_others_start_nothing() {
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_does_not_undo_what_was_started() {
+async fn a_caller_who_disconnects_does_not_undo_a_started_action() {
     let go = std::sync::Arc::new(tokio::sync::Notify::new());
     let stage = Stage::new(Reply::Waits(go.clone(), handed_over().to_string())).await;
     let request = stage.request(LAUNCH, &[("idempotency-key", "left")], &json!({}));
@@ -162,7 +162,7 @@ async fn a_caller_who_leaves_does_not_undo_what_was_started() {
 
 /// Two avatar sessions of ninety seconds; one of them was started through the service.
 #[tokio::test]
-async fn launch_settings_are_dimensions_of_figures() {
+async fn launch_settings_are_dimensions_of_metrics() {
     let mut world = World::new().await;
     let _provider = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 2), Quirks::default()).await;
     let _chats = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 0), Quirks::default()).await;

@@ -49,7 +49,7 @@ fn the_reach_follows_the_source() {
 }
 
 #[test]
-fn public_addresses_are_told_from_all_others() {
+fn public_addresses_are_distinguished_from_all_others() {
     let address = |text: &str| text.parse::<IpAddr>().unwrap();
     for public in
         ["1.1.1.1", "104.16.0.1", "100.63.255.255", "172.32.0.1", "2606:4700::1", "64:ff9b::1.1.1.1", "::ffff:1.1.1.1"]

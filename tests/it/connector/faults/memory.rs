@@ -101,7 +101,7 @@ async fn f16_chunks_without_end_are_hung_up_on() {
 }
 
 #[tokio::test]
-async fn f16_a_failure_whose_words_never_end_is_hung_up_on() {
+async fn f16_a_failure_whose_body_never_ends_is_hung_up_on() {
     let mut rig = Rig::new().await;
     let endless = |good: &Good| {
         let head = good.with(500, "transfer-encoding: chunked\r\n", b"");
@@ -195,7 +195,7 @@ pub(crate) async fn poll_measured(world: &World) -> Measured {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f79_p10_a_poller_stays_small_whatever_it_is_sent() {
+async fn f79_p10_a_poller_stays_small_for_every_answer() {
     for (name, page_bytes, pages) in [("5 KB", 5_000, 20), ("5 MB", 5_000_000, 5), ("8 MB", 8_000_000, 3)] {
         let mut world = World::new().await.with_settings("page_size = 100");
         let mut simulators = Vec::new();

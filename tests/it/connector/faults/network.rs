@@ -37,7 +37,7 @@ async fn f07_503_408_and_425_pass() {
 }
 
 #[tokio::test]
-async fn f07_a_501_is_not_asked_for_again() {
+async fn f07_a_501_is_not_retried() {
     rows_of_calls([Hit::answer(501, "", "{}")], CONFIG, 1).await;
 }
 
@@ -70,7 +70,7 @@ async fn f08_a_name_that_cannot_be_found() {
 }
 
 #[tokio::test]
-async fn f08_a_handshake_that_fails_is_told_nothing() {
+async fn f08_nothing_is_sent_before_a_handshake_succeeds() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let heard: Arc<Mutex<Vec<u8>>> = Arc::default();
@@ -244,7 +244,7 @@ async fn f22_a_token_that_expires_between_pages() {
 }
 
 #[tokio::test]
-async fn f23_a_304_that_nobody_asked_for() {
+async fn f23_an_unrequested_304() {
     let mut rig = Rig::new().await;
     let stale = |good: &Good| vec![Step::Send(good.with(304, "etag: \"a\"\r\n", b""))];
     rig.script(&[Hit::new(stale).at_request(2).forever()]);
@@ -270,7 +270,7 @@ async fn f24_a_connection_that_is_closed_between_requests() {
 }
 
 #[tokio::test]
-async fn f24_an_answer_that_nobody_asked_for_is_no_answer_to_the_next_question() {
+async fn f24_an_unrequested_answer_is_no_answer_to_the_next_request() {
     let twice = |good: &Good| vec![Step::Send([good.whole(), good.whole()].concat())];
     row(&[Hit::new(twice).times(2)], Then::Recovers).await;
 }

@@ -75,7 +75,7 @@ async fn f39_ids_of_every_kind_are_kept_to_the_letter() {
 }
 
 #[tokio::test]
-async fn f39_what_can_be_no_id_is_kept_as_a_reject() {
+async fn f39_a_record_without_a_usable_id_is_kept_as_a_reject() {
     let long = "x".repeat(4_096);
     let bad = ["\"\"", "null", "{}", "[\"a\"]", r#""a\u0001b""#, &format!("\"{long}\"")].map(str::to_owned);
     let records = |platform| {

@@ -177,7 +177,7 @@ async fn f34_a_record_nested_without_end_costs_no_other() {
 }
 
 #[tokio::test]
-async fn f35_words_and_fields_nobody_knows_and_known_ones_that_are_gone() {
+async fn f35_unknown_words_and_fields_and_known_ones_that_are_gone() {
     let changed = |platform| {
         let change = |number: usize, old: &str, new: &str| with(odd(platform, &format!("odd-{number}")), old, new);
         let (status, shouted, unknown) = match platform {

@@ -138,7 +138,7 @@ async fn f32_a_byte_order_mark_costs_nothing() {
 }
 
 #[tokio::test]
-async fn f32_what_follows_the_answer_makes_it_none() {
+async fn f32_text_after_a_response_makes_it_invalid() {
     let trailing = ["x", "}", "{\"data\":[]}", "<!-- cached -->", ",null"];
     let trailing = trailing.map(|more| Hit::body(move |list| format!("{list}{more}").into_bytes()));
     rows_of_calls(trailing, CONTRACT, 2).await;

@@ -103,7 +103,7 @@ async fn f02_retry_after_of_more_than_any_number_is_believed_for_a_day() {
 }
 
 #[tokio::test]
-async fn f03_a_429_without_a_word_has_the_providers_usual_wait() {
+async fn f03_a_429_without_a_header_has_the_providers_usual_wait() {
     is_waited_for(429, &[], unstated).await;
 }
 
@@ -152,7 +152,7 @@ async fn f05_a_reset_in_a_header_of_its_own_is_read_in_all_three_ways() {
 }
 
 #[tokio::test]
-async fn f05_the_longer_of_two_words_holds_where_retry_after_is_one() {
+async fn f05_the_longer_of_two_stated_waits_holds_where_retry_after_is_one() {
     // a gateway's own retry time and the window of the service behind it
     let both = [("retry-after", "30".to_owned()), ("ratelimit", "\"default\";r=0;t=120".to_owned())];
     is_waited_for(429, &both, |_| 120).await;

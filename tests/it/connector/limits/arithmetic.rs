@@ -74,7 +74,7 @@ proptest! {
 }
 
 #[test]
-fn whoever_always_asks_gets_nearly_all_of_it() {
+fn a_constant_caller_gets_nearly_all_of_it() {
     for (quota, window_seconds) in [(1_200, 300), (250, 10), (1_000, 60), (100, 60)] {
         let mut bucket = Bucket::new(100_000, 800);
         bucket.observe(0, &stated(quota, window_seconds), noon());
@@ -97,7 +97,7 @@ fn urgent_calls_find_something_left_and_a_burst_of_one_serves_all() {
 }
 
 #[test]
-fn what_is_left_counts_the_calls_under_way() {
+fn the_remaining_calls_exclude_those_under_way() {
     let mut bucket = Bucket::new(100_000, 800);
     let mut tick = 0;
     let mut take = |bucket: &mut Bucket| {
@@ -199,7 +199,7 @@ async fn the_database_decides_as_the_process_does() {
 }
 
 #[tokio::test]
-async fn the_database_follows_what_is_stated_as_the_process_does() {
+async fn the_database_follows_the_stated_limit_as_the_process_does() {
     let db = TestDatabase::new().await;
     register_rate(&db, 300, false).await;
     compare(&db, Bucket::unless_stated(300, 800)).await;

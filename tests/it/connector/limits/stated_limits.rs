@@ -118,7 +118,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn p11_no_window_holds_more_than_what_is_stated(
+    fn p11_no_window_holds_more_than_the_stated_limit(
         per_minute in 1_u32..600,
         quota in 1_i64..4_000,
         window_seconds in 1_i64..400,
@@ -144,7 +144,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn sources_say_which_rate_is_in_force_and_what_decides_it() {
+async fn sources_state_the_rate_in_force_and_its_origin() {
     let mut world = World::new().await;
     let quirks = Quirks { calls_per_window: 3_500, calls_window_seconds: 300, ..Quirks::default() };
     let provider = world.simulate(Platform::Realtimekit, plain_feed(Platform::Realtimekit, 3), quirks).await;

@@ -190,7 +190,7 @@ async fn every_form_of_a_transcript_says_the_same() {
 }
 
 #[tokio::test]
-async fn a_chat_is_told_in_csv_or_json() {
+async fn a_chat_comes_as_csv_or_json() {
     let (rig, _) = Rig::of_world(3).await;
     let mut texts = String::new();
     let mut files = 0;
@@ -224,7 +224,7 @@ async fn a_chat_is_told_in_csv_or_json() {
 /// A reader of every file of every meeting finds the values of `/truth`, and meets all the ways in which a file can be
 /// missing.
 #[tokio::test]
-async fn the_truth_is_what_a_reader_of_all_files_finds() {
+async fn the_truth_equals_the_content_of_all_files() {
     let (rig, world) = Rig::of_world(3).await;
     rig.simulator.set_quirks(Quirks { calls_per_window: 100_000, ..Quirks::default() });
     let truth = world.truth(noon()).realtimekit;

@@ -83,7 +83,7 @@ async fn the_list_of_participants_has_pages_orders_and_events() {
 }
 
 #[tokio::test]
-async fn a_summary_can_be_asked_for() {
+async fn a_summary_can_be_requested() {
     let (rig, world) = Rig::of_world(3).await;
     let mut asked = None;
     for (id, _) in rig.transcribed().await {
@@ -140,7 +140,7 @@ async fn reports_come_in_two_shapes() {
 }
 
 #[tokio::test]
-async fn what_is_behind_a_session_can_be_given_to_the_letter() {
+async fn artifacts_of_a_session_can_be_given_to_the_letter() {
     let feed = FixedFeed::new([]).with_depth(
         "s0",
         Depth {

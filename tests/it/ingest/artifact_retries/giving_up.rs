@@ -103,7 +103,7 @@ async fn f85_p13_a_fault_that_lasts_is_given_up_after_ten_tries_over_a_day_and_c
 }
 
 #[tokio::test]
-async fn f85_p13_two_readings_a_day_apart_settle_what_is_gone_and_cost_little() {
+async fn f85_p13_two_readings_a_day_apart_settle_an_absence_and_cost_little() {
     const COUNT: usize = 40;
     let feed = Arc::new(FixedFeed::new([]));
     for number in 0..COUNT {
@@ -143,7 +143,7 @@ async fn f85_p13_two_readings_a_day_apart_settle_what_is_gone_and_cost_little() 
 
 /// An invalid body starts nothing.
 #[tokio::test]
-async fn a_retry_says_what_is_wrong_with_it() {
+async fn a_retry_reports_all_faults_of_its_request() {
     let (world, _simulator) = world_of([("one".to_owned(), 2)]).await;
     world.poll().await;
     let api = world.api().await;

@@ -194,7 +194,7 @@ async fn f85_p13_a_chat_of_twelve_days_ago_that_is_cut_off_is_stored_by_a_later_
 
 /// A poll without due tasks reports owed tasks all the same.
 #[tokio::test]
-async fn f85_p13_what_is_owed_is_said_also_where_nothing_is_due() {
+async fn f85_p13_owed_artifacts_are_reported_also_where_none_is_due() {
     let (world, simulator) = world_of([("gone".to_owned(), 12)]).await;
     simulator.script(vec![Fault::new(Effect::json(404, "{}")).only("/gone/chat").times(3)]);
     world.poll().await;

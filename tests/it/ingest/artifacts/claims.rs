@@ -52,7 +52,7 @@ async fn two_instances_share_the_work() {
 }
 
 #[tokio::test]
-async fn whoever_lost_the_claim_writes_nothing() {
+async fn a_worker_that_lost_the_claim_writes_nothing() {
     let segment = json!([{"startTime": 1000, "endTime": 2000, "sentence": "Too late", "peerData": {"id": "p"}}]);
     let (world, simulator, _) =
         world_with(Depth { transcript: FixedFile::ready(segment.to_string()), ..Depth::default() }).await;

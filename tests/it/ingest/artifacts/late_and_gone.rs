@@ -31,7 +31,7 @@ async fn f65_a_file_that_is_late_becomes_available_without_help() {
 }
 
 #[tokio::test]
-async fn f57_f65_what_never_comes_ends_by_name_and_does_not_make_the_stream_look_failed() {
+async fn f57_f65_a_file_that_never_comes_ends_with_its_reason_and_fails_no_stream() {
     let (world, _simulator, feed) = world_with(Depth {
         participants: vec![participant("p", "u", "2026-03-10T11:00:00Z", "2026-03-10T11:01:30Z")],
         chat: FixedFile::ready(""),

@@ -97,7 +97,7 @@ async fn everything_is_stored_exactly_in_each_form_and_with_each_page_base() {
 }
 
 #[tokio::test]
-async fn an_old_session_is_asked_for_its_reports_once_its_participants_are_known() {
+async fn reports_of_an_old_session_are_requested_once_its_participants_are_known() {
     let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-03-02T11:00:00Z"))]));
     let report = json!({"participant": {"id": "p", "peer_report": {
         "quality": {"audio_producer_cumulative": {"quality_mos": {"avg": 4.1}}}}}});
@@ -116,7 +116,7 @@ async fn an_old_session_is_asked_for_its_reports_once_its_participants_are_known
 }
 
 #[tokio::test]
-async fn f85_p13_a_large_meeting_without_any_report_is_asked_for_each_a_few_times() {
+async fn f85_p13_missing_reports_of_a_large_meeting_are_each_requested_a_few_times() {
     let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-03-02T11:00:00Z"))]));
     let participants = (0..45).map(|number| {
         participant(&format!("p-{number}"), &format!("u-{number}"), "2026-03-02T11:00:00Z", "2026-03-02T11:01:30Z")
@@ -133,7 +133,7 @@ async fn f85_p13_a_large_meeting_without_any_report_is_asked_for_each_a_few_time
 }
 
 #[tokio::test]
-async fn what_belonged_to_an_old_session_that_was_dropped_comes_back_with_it() {
+async fn artifacts_of_a_dropped_old_session_come_back_with_it() {
     let feed = Arc::new(FixedFeed::new([record(Platform::Realtimekit, "old", at("2026-01-05T11:00:00Z"))]));
     let report = json!({"participant": {"id": "p", "peer_report": {
         "quality": {"audio_producer_cumulative": {"quality_mos": {"avg": 4.1}}}}}});

@@ -21,7 +21,7 @@ async fn f86_a_first_cue_directly_below_the_head_is_read() {
 }
 
 #[tokio::test]
-async fn f86_cues_without_a_blank_line_between_them_are_told_apart() {
+async fn f86_cues_without_a_blank_line_between_them_are_separated() {
     let expected = [
         utterance(1000, 4000, "Ana Souza", 3, "Shall we start"),
         utterance(5000, 7000, "Ben Okafor", 3, "Yes please do"),
@@ -66,7 +66,7 @@ async fn f86_voices_and_references_are_read_as_the_standard_has_them() {
 }
 
 #[tokio::test]
-async fn f86_what_else_stands_in_subtitles_is_no_text() {
+async fn f86_notes_styles_and_settings_are_no_text() {
     let file = "\u{feff}WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:900000\nLanguage: en\n\nNOTE\nof two lines\n\n\
         STYLE\n::cue { color: white }\n\nREGION\nid:top\n\nthe name of a cue\n00:01,5 --> 00:02.1234567 line:0 align:start\n\
         press A --> B\n\nNOTE in between\n\n1:00:00.000 -->\nThe end is missing\n\nanother name\n00:03.000 --> 00:04.000\n\

@@ -60,7 +60,7 @@ async fn comes_back(world: &World) {
 }
 
 #[tokio::test]
-async fn a_record_that_lacks_what_was_known_blanks_nothing_out_when_it_is_read_again() {
+async fn a_record_without_known_values_erases_none_when_it_is_read_again() {
     let (world, _simulator) = life(Platform::Konvo, &[Some(chat()), Some(without_status())]).await;
     let outcome = "select outcome from core.sessions where provider_session_id = 'talk'";
     assert_eq!(world.text(outcome).await.as_deref(), Some("resolved"));
@@ -87,7 +87,7 @@ async fn pruning_leaves_the_bytes_a_session_was_made_of_though_older_ones_came_l
 }
 
 #[tokio::test]
-async fn what_goes_and_comes_back_and_flips_is_the_same_again() {
+async fn sessions_that_vanish_return_and_flip_are_rebuilt_the_same() {
     let first = record(Platform::Konpro, "talk", noon() - TimeDelta::minutes(30));
     let second = altered(&first, "\"duration\":90", "\"duration\":120");
     let (one, two) = (Some(first), Some(second));

@@ -53,7 +53,7 @@ async fn a_reject_that_comes_again_is_noted_once_an_hour() {
 }
 
 #[tokio::test]
-async fn what_can_be_read_by_now_is_stored_and_the_rest_keeps_todays_reason() {
+async fn readable_rejects_are_stored_and_the_rest_get_todays_reason() {
     let (world, _feed, _simulator) = with_rejects().await;
     // an earlier version could not read what this one can
     let good = record(Platform::Konvo, "fixed", noon() - chrono::TimeDelta::hours(2)).json;
@@ -122,7 +122,7 @@ async fn what_can_be_read_by_now_is_stored_and_the_rest_keeps_todays_reason() {
 }
 
 #[tokio::test]
-async fn what_the_database_refused_is_stored_once_it_takes_it() {
+async fn records_that_the_database_refused_are_stored_once_it_accepts_them() {
     let feed = crate::harness::plain_feed(Platform::Konpro, 3);
     let mut world = World::new().await;
     let _simulator = world.simulate(Platform::Konpro, feed, Quirks::default()).await;
@@ -163,7 +163,7 @@ async fn meeting_with_bad_parts() -> (World, tributary::demo::simulator::Simulat
 }
 
 #[tokio::test]
-async fn parts_of_a_session_are_tried_again_with_what_they_belong_to() {
+async fn parts_of_a_session_are_retried_with_their_session() {
     let (world, _simulator) = meeting_with_bad_parts().await;
     let open = "select coalesce(string_agg(stream || ' ' || reason_code, ',' order by stream), '') from ingest.rejects
                  where resolved_at is null";

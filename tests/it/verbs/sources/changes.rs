@@ -67,7 +67,7 @@ async fn change(
 }
 
 #[tokio::test]
-async fn a_renamed_source_keeps_figures_people_and_what_is_proven() {
+async fn a_renamed_source_keeps_values_people_and_proven_windows() {
     let mut world = World::new().await;
     let chats = feed(Platform::Konvo, 12);
     let provider = world.simulate(Platform::Konvo, chats.clone(), Quirks::default()).await;
@@ -159,7 +159,7 @@ async fn an_account_that_was_stored_twice_is_merged_and_counted_once() {
 }
 
 #[tokio::test]
-async fn meetings_that_were_stored_twice_keep_what_only_one_of_them_has() {
+async fn meetings_that_were_stored_twice_keep_the_artifacts_of_both() {
     let mut world = World::new().await;
     let platform = Platform::Realtimekit;
     let meetings = feed(platform, 2);
