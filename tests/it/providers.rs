@@ -2,16 +2,25 @@
 //! values computed by hand, both page bases, and all other kinds of responses.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod acceptance;
+mod bad_records;
+pub(crate) mod conformance;
+mod conformance_lists;
 mod konpro;
 mod konvo;
 mod realtimekit;
 mod realtimekit_artifacts;
 mod realtimekit_chat;
-mod realtimekit_spoken;
-mod realtimekit_wild_files;
-pub(crate) mod server;
-mod trouble;
-mod wild_records;
+mod realtimekit_contract;
+mod realtimekit_files;
+mod realtimekit_hostile_files;
+mod realtimekit_links;
+mod realtimekit_participants;
+mod realtimekit_quality;
+mod realtimekit_transcripts;
+mod samples;
+pub(crate) mod scripted_server;
+mod transport;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,9 @@
 //! The database contract: comments, rights and sane times.
 
+mod analyst_queries;
+mod decimals;
+mod privacy;
+
 use sqlx::Row;
 
 use crate::harness::World;
@@ -170,7 +174,7 @@ async fn analysts_see_analytics_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn who_may_see_names_and_texts_sees_them_in_views_only() {
+async fn roles_with_access_to_personal_data_see_it_in_views_only() {
     let world = World::new().await;
     let mut analyst = world.db.pool.acquire().await.expect("a connection");
     sqlx::query("set role tributary_analyst_pii").execute(&mut *analyst).await.expect("the role exists");
@@ -190,7 +194,7 @@ async fn who_may_see_names_and_texts_sees_them_in_views_only() {
 }
 
 #[tokio::test]
-async fn what_analysts_see_has_no_names_and_no_texts() {
+async fn views_for_analysts_have_no_names_and_no_texts() {
     let db = TestDatabase::new().await;
     let personal: Vec<String> = sqlx::query_scalar(
         "select table_name || '.' || column_name from information_schema.columns

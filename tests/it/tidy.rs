@@ -80,7 +80,7 @@ fn word(text: &str) -> String {
 }
 
 #[test]
-fn arrows_between_modules_go_down() {
+fn modules_name_only_modules_of_a_lower_rank() {
     let mut faults = Vec::new();
     for (path, text) in sources() {
         let module = module_of(&path);
@@ -101,7 +101,7 @@ fn arrows_between_modules_go_down() {
 }
 
 #[test]
-fn an_upward_arrow_would_be_found() {
+fn a_module_named_in_code_is_found() {
     assert_eq!(named_modules("use crate::{api, model};\nlet x = crate::ingest::run_once;"), ["api", "model", "ingest"]);
     assert!(named_modules("// crate::api is not named in a comment").is_empty());
 }
@@ -139,7 +139,7 @@ fn only_one_file_knows_the_cron_crate_and_sql_stands_in_its_place() {
 }
 
 #[test]
-fn names_say_what_a_file_is() {
+fn file_names_are_not_generic() {
     for (path, _) in sources() {
         let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
         assert!(
@@ -154,7 +154,7 @@ fn names_say_what_a_file_is() {
 const REFUSED_WORDS: [&str; 6] = ["whoever", "whatever", "whom", "nobody", "somebody", "anew"];
 
 #[test]
-fn comments_name_who_acts_and_keep_the_width_of_the_code() {
+fn comments_name_the_actor_and_keep_the_width_of_the_code() {
     for (path, text) in sources() {
         for (number, line) in text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("//")) {
             let place = format!("{}:{}", path.display(), number + 1);

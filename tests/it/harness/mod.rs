@@ -1,8 +1,14 @@
 //! A world: a separate database, simulated providers on free ports, and the service as a user runs it.
 
 pub(crate) mod db;
+pub(crate) mod dump;
+pub(crate) mod logs;
 pub(crate) mod orphans;
+pub(crate) mod poller_process;
+pub(crate) mod processes;
 pub(crate) mod records;
+pub(crate) mod round_trips;
+pub(crate) mod router;
 pub(crate) mod wire;
 
 use std::collections::BTreeMap;

@@ -7,7 +7,7 @@ use tributary::model::session::{EndSource, SessionKind, SessionState};
 use tributary::model::session_outcome::SessionOutcome;
 use tributary::model::time::Window;
 
-use super::server::{Server, json};
+use super::scripted_server::{Server, json};
 use super::*;
 
 macro_rules! sample {
@@ -35,7 +35,7 @@ async fn one_page(body: &'static str, now: &str) -> Page {
 }
 
 #[tokio::test]
-async fn token_walk_gives_the_values_worked_out_by_hand() {
+async fn token_walk_gives_the_values_computed_by_hand() {
     let server = token_server().await;
     let pages = walk(&*connect_with("konpro", &server.url, |settings| settings.page_size = Some(2))).await;
     assert_eq!(short_ids(&pages), ["9fdd3ad1", "84cb656c", "f194a8e1", "4eb41c06", "fc30eb76"]);

@@ -6,7 +6,7 @@ use tributary::model::page::PageRequest;
 use tributary::model::session::{EndSource, SessionState};
 use tributary::model::session_outcome::SessionOutcome;
 
-use super::server::{Server, json};
+use super::scripted_server::{Server, json};
 use super::*;
 
 macro_rules! sample {
@@ -83,7 +83,7 @@ async fn a_list_that_moves_while_the_base_is_probed_loses_nothing() {
 }
 
 #[tokio::test]
-async fn samples_give_the_values_worked_out_by_hand() {
+async fn samples_give_the_values_computed_by_hand() {
     let server = paged_server(1).await;
     let pages = walk(&*connect("konvo", &server.url)).await;
     let sessions = sessions(&pages);
@@ -126,7 +126,7 @@ async fn samples_give_the_values_worked_out_by_hand() {
 }
 
 #[tokio::test]
-async fn what_was_not_asked_for_is_unknown() {
+async fn fields_that_were_not_requested_are_unknown() {
     let page = one_page(sample!("bare-no-flags")).await;
     let session = &page.records[0].session;
     assert_eq!((session.outcome, session.state), (SessionOutcome::Unknown, SessionState::Unknown));
@@ -137,7 +137,7 @@ async fn what_was_not_asked_for_is_unknown() {
 }
 
 #[tokio::test]
-async fn unknown_words_are_kept_and_counted() {
+async fn unknown_values_are_kept_and_counted() {
     let page = one_page(sample!("unknown-enums-null-text")).await;
     let session = &page.records[0].session;
     let messages = session.messages.as_ref().unwrap();

@@ -5,7 +5,7 @@ use tributary::model::id::ProviderRecordId;
 use tributary::model::page::PageRequest;
 use tributary::model::session::{EndSource, SessionKind, SessionState};
 
-use super::server::{Server, json, status};
+use super::scripted_server::{Server, json, status};
 use super::*;
 
 macro_rules! sample {
@@ -108,7 +108,7 @@ async fn without_row_numbers_the_pages_are_compared() {
 }
 
 #[tokio::test]
-async fn the_list_is_asked_for_in_a_stable_order() {
+async fn the_list_is_requested_in_a_stable_order() {
     let server = paged_server(1, &PAGES, 5).await;
     let window = Window { from: at("2026-03-01T00:00:00.000900Z"), to: at("2026-03-02T00:00:00.000100Z") };
     fetch_at(&*connect("realtimekit", &server.url), &window, None, NOW).await.unwrap();
@@ -122,7 +122,7 @@ async fn the_list_is_asked_for_in_a_stable_order() {
 }
 
 #[tokio::test]
-async fn samples_give_the_values_worked_out_by_hand() {
+async fn samples_give_the_values_computed_by_hand() {
     let server = paged_server(1, &PAGES, 5).await;
     let pages = walk(&*connect("realtimekit", &server.url)).await;
     let sessions = sessions(&pages);
@@ -151,7 +151,7 @@ async fn samples_give_the_values_worked_out_by_hand() {
 }
 
 #[tokio::test]
-async fn single_sessions_give_the_values_worked_out_by_hand() {
+async fn single_sessions_give_the_values_computed_by_hand() {
     let page = detail(sample!("session.detail.live-then-ended")).await;
     let session = &page.records[0].session;
     assert_eq!((session.duration_seconds, session.provider_minutes), (Some(dec("1920.53")), Some(dec("34.4375"))));

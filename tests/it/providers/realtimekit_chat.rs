@@ -1,9 +1,10 @@
-//! Files of a meeting's chat.
+//! Files of the chat of a RealtimeKit meeting.
 
 use tributary::model::artifact::{Artifact, ArtifactPage};
 use tributary::model::message::{Message, SenderRole};
 
-use super::realtimekit_artifacts::{content, is_unreadable, odd, read_file, rtk_sample};
+use super::realtimekit_artifacts::{content, is_unreadable, odd, rtk_sample};
+use super::realtimekit_links::read_file;
 use super::*;
 
 async fn page(file: impl Into<Vec<u8>>) -> ArtifactPage {

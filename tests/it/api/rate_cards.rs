@@ -1,0 +1,106 @@
+//! `/v1/rate-cards`: cards are replaced as a set, and all faults of a set are reported at once.
+
+use super::*;
+
+/// rtk-eu by presence: guests, each rounded up, at 0.0005, all others at 0.002; konpro-eu by the started minute of a
+/// session at 0.10; konvo-eu by resolution at 0.90.
+pub(crate) fn cards() -> Value {
+    json!({"cards": [
+        {"source": "rtk-eu", "unit": "minute", "unit_price": "0.002", "currency": "USD", "valid_from": "2026-01-01"},
+        {"source": "rtk-eu", "unit": "minute", "unit_price": "0.0005", "currency": "USD", "preset_pattern": "gu*t",
+         "rounding": "ceil_per_connection"},
+        {"source": "konpro-eu", "unit": "minute", "unit_price": "0.10", "currency": "USD", "rounding": "ceil_per_session"},
+        {"source": "konvo-eu", "unit": "resolution", "unit_price": "0.90", "currency": "USD"},
+        {"source": "konpro-eu", "unit": "minute", "unit_price": "1", "currency": "EUR", "rounding": "step", "step_minutes": 5,
+         "scenario": "by five minutes"}
+    ]})
+}
+
+pub(crate) async fn priced() -> Api {
+    let api = Api::in_depth().await;
+    let (status, answer) = api.send_json("PUT", "/v1/rate-cards", &[], &cards()).await;
+    assert_eq!((status, &answer["added_count"], &answer["ended_count"]), (200, &json!(5), &json!(0)), "{answer:#}");
+    api
+}
+
+pub(crate) async fn figures(api: &Api, question: &str) -> Value {
+    let metrics = "estimated_cost,unpriced_minutes,rounded_billable_minutes,cost_per_minute,cost_per_resolution";
+    api.get(&format!("/v1/metrics/query?metrics={metrics}&{question}")).await["totals"].clone()
+}
+
+/// Replaces the stored cards with these.
+pub(crate) async fn price(api: &Api, cards: Value) {
+    let (status, answer) = api.send_json("PUT", "/v1/rate-cards", &[], &json!({"cards": cards})).await;
+    assert_eq!(status, 200, "{answer:#}");
+}
+
+#[tokio::test]
+async fn cards_are_replaced_as_a_set_and_it_is_written_down() {
+    let api = priced().await;
+    let version = async || api.get("/v1/freshness").await["data_version"].clone();
+    let before = version().await;
+    let (_, again) = api.send_json("PUT", "/v1/rate-cards", &[], &cards()).await;
+    assert_eq!((&again["added_count"], &again["ended_count"]), (&json!(0), &json!(0)));
+    assert_eq!(version().await, before, "nothing changed");
+    let mut changed = cards();
+    changed["cards"][3]["unit_price"] = json!("0.95");
+    changed["cards"].as_array_mut().unwrap().remove(4);
+    let (_, answer) = api.send_json("PUT", "/v1/rate-cards", &[], &changed).await;
+    assert_eq!((&answer["added_count"], &answer["ended_count"]), (&json!(1), &json!(2)));
+    assert_ne!(version().await, before, "figures depend on prices");
+    let list = api.get("/v1/rate-cards").await;
+    assert_eq!(list["items"].as_array().unwrap().len(), 4);
+    assert_eq!(list["items"][1]["unit_price"], "0.95");
+    let kept: i64 = sqlx::query_scalar("select count(*) from core.rate_cards").fetch_one(api.pool()).await.unwrap();
+    assert_eq!(kept, 6, "what stood is kept");
+    let journal = api.get("/v1/sync/operations?kind=rate_cards").await;
+    assert_eq!(journal["items"].as_array().unwrap().len(), 3);
+    let foreign = [("sec-fetch-site", "cross-site")];
+    assert_eq!(api.send_json("PUT", "/v1/rate-cards", &foreign, &cards()).await.0, 403);
+}
+
+#[tokio::test]
+async fn all_faults_of_cards_are_reported_at_once() {
+    let api = Api::new().await;
+    let body = json!({"card": [], "cards": [
+        {"source": "rtk-prd", "unit": "minutes", "unit_price": 0.002, "currency": "usd", "rounding": "up", "price": 1},
+        {"source": "konvo-eu", "unit": "minute", "unit_price": "0.1", "currency": "USD", "preset_pattern": "guest"},
+        {"source": "konpro-eu", "unit": "minute", "unit_price": "0.1", "currency": "USD", "valid_to": "1999-01-01"},
+        {"source": "konpro-eu", "unit": "minute", "unit_price": "0.1", "currency": "USD", "rounding": "step"},
+        {"source": "rtk-prod", "unit": "minute", "unit_price": "0.1", "currency": "EUR"},
+        7
+    ]});
+    let (status, problem) = api.send_json("PUT", "/v1/rate-cards", &[], &body).await;
+    assert_eq!(status, 422);
+    let mut faults: Vec<String> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| format!("{} {}", fault["pointer"].as_str().unwrap(), fault["code"].as_str().unwrap()))
+        .collect();
+    faults.sort();
+    let expected = [
+        "/card unknown_field",
+        "/cards/0/currency invalid_currency",
+        "/cards/0/price unknown_field",
+        "/cards/0/rounding unknown_value",
+        "/cards/0/source unknown_value",
+        "/cards/0/unit unknown_value",
+        "/cards/0/unit_price invalid_price",
+        "/cards/1/preset_pattern not_applicable",
+        "/cards/1/unit not_applicable",
+        "/cards/2/valid_to invalid_time",
+        "/cards/3/step_minutes invalid_step",
+        "/cards/3/valid_from overlapping_cards",
+        "/cards/4/currency mixed_currencies",
+        "/cards/5 wrong_type",
+    ];
+    assert_eq!(faults, expected, "{problem:#}");
+    let (status, problem) =
+        api.send_json("POST", "/v1/costs/estimate", &[], &json!({"sources": ["rtk-prd"], "scenario": "x"})).await;
+    let pointers: Vec<&str> =
+        problem["errors"].as_array().unwrap().iter().map(|f| f["pointer"].as_str().unwrap()).collect();
+    assert_eq!((status, pointers), (422, vec!["/range", "/sources", "/scenario"]));
+    let none: i64 = sqlx::query_scalar("select count(*) from core.rate_cards").fetch_one(api.pool()).await.unwrap();
+    assert_eq!(none, 0);
+}

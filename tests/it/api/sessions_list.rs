@@ -1,0 +1,95 @@
+//! `/v1/sessions`: pages without loss or repeat, filters and cursors.
+
+use super::*;
+
+#[tokio::test]
+async fn sessions_are_walked_without_loss_or_repeat() {
+    let api = Api::new().await;
+    for (sort, first, last) in [("-started_at", 23, 31), ("started_at", 31, 23)] {
+        let (mut seen, mut path) = (Vec::new(), format!("/v1/sessions?limit=2&sort={sort}"));
+        loop {
+            let answer = api.send("GET", &path, &[]).await;
+            let body = answer.json();
+            seen.extend(body["items"].as_array().unwrap().iter().map(|item| item["session_id"].as_i64().unwrap()));
+            assert!(seen.len() <= 13, "rows repeat: {seen:?}");
+            if body["page"]["has_more"] == false {
+                assert_eq!(body["page"]["next"], Value::Null);
+                break;
+            }
+            let link = answer.header("link");
+            path = link.strip_prefix('<').unwrap().split_once('>').unwrap().0.to_owned();
+            assert!(path.contains(body["page"]["next"].as_str().unwrap()));
+        }
+        assert_eq!((seen.first(), seen.last()), (Some(&first), Some(&last)));
+        seen.sort_unstable();
+        assert_eq!(seen, [11, 12, 13, 14, 21, 22, 23, 31, 32, 33, 34, 35, 51]);
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_filtered() {
+    let api = Api::new().await;
+    for (query, ids) in [
+        ("outcome=unresolved", vec![33]),
+        ("provider=konvo&channel=whatsapp", vec![35, 33, 31]),
+        ("source=konvo-eu&session_state=open", vec![35]),
+        ("session_kind=avatar&started_from=2026-11-19", vec![23]),
+        ("range=yesterday", vec![23, 13]),
+        ("provider_session_id=id-11,id-12", vec![12, 11]),
+        ("provider=konvo&source=rtk-prod", vec![]),
+    ] {
+        let answer = api.get(&format!("/v1/sessions?{query}")).await;
+        let found: Vec<i64> =
+            answer["items"].as_array().unwrap().iter().map(|s| s["session_id"].as_i64().unwrap()).collect();
+        assert_eq!(found, ids, "{query}");
+    }
+    let capped = api.get("/v1/sessions?limit=5000").await;
+    assert_eq!(capped["items"].as_array().unwrap().len(), 13);
+}
+
+#[tokio::test]
+async fn a_cursor_belongs_to_its_filters() {
+    let api = Api::new().await;
+    let next = api.get("/v1/sessions?limit=1&provider=konvo").await["page"]["next"].as_str().unwrap().to_owned();
+    let problem = api.problem(&format!("/v1/sessions?limit=1&provider=konpro&cursor={next}"), 422).await;
+    assert_eq!(problem["errors"][0]["code"], "cursor_mismatch");
+    let other_limit = api.get(&format!("/v1/sessions?limit=3&provider=konvo&cursor={next}")).await;
+    assert_eq!(other_limit["items"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_named_range_keeps_its_start_while_pages_are_turned() {
+    let api = Api::new().await;
+    let question = "/v1/sessions?range=last_72_hours&zone=UTC&limit=2";
+    let first = api.get(question).await;
+    let next = first["page"]["next"].as_str().unwrap();
+    let expected = api.get(&format!("{question}&cursor={next}")).await;
+    api.clock.set("2026-11-20T14:00:00Z".parse().unwrap());
+    let later = api.get(&format!("{question}&cursor={next}")).await;
+    assert_eq!(later["items"], expected["items"]);
+    assert!(!expected["items"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_forged_cursor_is_refused() {
+    use base64::Engine;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    let api = Api::new().await;
+    let first = api.get("/v1/sessions?limit=2").await;
+    let next = BASE64_URL_SAFE_NO_PAD.decode(first["page"]["next"].as_str().unwrap()).unwrap();
+    let position: Value = serde_json::from_slice(&next).unwrap();
+    let key = position[1]["key"][0].as_str().unwrap();
+    for forged in ["-262000-01-01T00:00:00Z", "a\\u0000", "2026"] {
+        let text = String::from_utf8(next.clone()).unwrap().replace(key, forged);
+        let cursor = BASE64_URL_SAFE_NO_PAD.encode(text);
+        let problem = api.problem(&format!("/v1/sessions?limit=2&cursor={cursor}"), 422).await;
+        assert_eq!(problem["errors"][0]["code"], "invalid_cursor", "{forged}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_nothing_is_not_a_list_of_everything() {
+    let api = Api::new().await;
+    let problem = api.problem("/v1/sessions?provider=,", 422).await;
+    assert_eq!(problem["errors"][0]["code"], "empty_value");
+}

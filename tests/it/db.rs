@@ -1,0 +1,5 @@
+//! The database: unavailable, saturated, or behind a pooler.
+
+mod pooler;
+mod saturated;
+mod unavailable;

@@ -1,0 +1,3 @@
+//! The demo: its simulated providers.
+
+mod simulator;

@@ -1,0 +1,77 @@
+//! A poller as a child process: signals, its end, and its log.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Longest time that a test waits for an event.
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+
+/// A process of the service. Killed when dropped.
+pub(crate) struct Poller {
+    pub(crate) child: Child,
+    pub(super) log: PathBuf,
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Poller {
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(pid, signal).expect("it gets the signal");
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its state") {
+                return status;
+            }
+            assert!(began.elapsed() < DEADLINE, "it never ends\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until a trap has killed it.
+    pub(crate) async fn killed(&mut self) {
+        let status = self.ended().await;
+        assert_eq!(status.signal(), Some(9), "{status}\n{}", self.log());
+    }
+
+    /// Waits until a trap has stopped it.
+    pub(crate) async fn stopped(&mut self) {
+        let began = Instant::now();
+        let stat = format!("/proc/{}/stat", self.child.id());
+        while !std::fs::read_to_string(&stat)
+            .is_ok_and(|text| text.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T')))
+        {
+            assert!(began.elapsed() < DEADLINE, "it never stops\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Sends it the signal to end and waits until it has.
+    pub(crate) async fn end(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}

@@ -1,0 +1,137 @@
+//! Attribution: values count where a session began, where it ended, or in each bucket for the part that lies in it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+use tributary::query::bucket::{Granularity, cut};
+use tributary::query::catalog::{Catalog, SourceFilter};
+use tributary::query::metrics::attribution::Attribution;
+use tributary::query::metrics::registry::metric;
+use tributary::query::metrics::{MetricFilter, MetricQuery, answer};
+use tributary::query::range::TimeRange;
+use tributary::query::snapshot::Snapshot;
+
+use super::*;
+
+async fn ask(api: &Api, ids: &[&str], source: &str, how: Attribution, cut_by: Granularity, range: TimeRange) -> Value {
+    let filter = SourceFilter { sources: vec![source.to_owned()], ..SourceFilter::default() };
+    let query = MetricQuery {
+        metrics: ids.iter().map(|id| metric(id).unwrap()).collect(),
+        dimensions: Vec::new(),
+        range,
+        buckets: cut(range, chrono_tz::UTC, cut_by, 2_000).unwrap(),
+        granularity: cut_by,
+        zone: chrono_tz::UTC,
+        zone_name: "UTC",
+        filter: MetricFilter { sources: filter, ..MetricFilter::default() },
+        as_known_at: None,
+        attribution: how,
+        totals_by: Vec::new(),
+        top: None,
+        comparison: None,
+    };
+    let catalog = Catalog::load(api.pool(), Some(range)).await.unwrap();
+    let now = NOW.parse().unwrap();
+    let answer = answer(&Snapshot::take(api.pool()).await.unwrap(), &catalog, &query, now, TimeDelta::minutes(15))
+        .await
+        .unwrap();
+    serde_json::to_value(answer).unwrap()
+}
+
+fn range(from: &str, to: &str) -> TimeRange {
+    TimeRange { from: from.parse().unwrap(), to: to.parse().unwrap() }
+}
+
+fn by_bucket(answer: &Value, id: &str) -> Vec<String> {
+    let rows = answer["rows"].as_array().unwrap();
+    rows.iter().map(|row| row["values"][id]["value"].to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_day_long_chat_counts_by_its_start_its_end_or_in_parts() {
+    let api = Api::in_depth().await;
+    sqlx::raw_sql(include_str!("../worlds/chats_world.sql")).execute(api.pool()).await.unwrap();
+    let days = range("2026-11-02T00:00:00Z", "2026-11-05T00:00:00Z");
+    let metrics = ["elapsed_minutes", "sessions"];
+    let told = async |how| ask(&api, &metrics, "konvo-lab", how, Granularity::Day, days).await;
+    // 81 from the 2nd 10:00 for 24 hours, 83 on the 3rd for ten minutes
+    let start = told(Attribution::Start).await;
+    assert_eq!(by_bucket(&start, "elapsed_minutes"), ["1440", "10", "0"]);
+    assert_eq!(by_bucket(&start, "sessions"), ["1", "1", "0"]);
+    let end = told(Attribution::End).await;
+    assert_eq!(by_bucket(&end, "elapsed_minutes"), ["0", "1450", "0"]);
+    let spread = told(Attribution::Spread).await;
+    assert_eq!(by_bucket(&spread, "elapsed_minutes"), ["840", "610", "0"]);
+    assert_eq!(by_bucket(&spread, "sessions"), ["0.583333333", "1.416666667", "0"]);
+    for answer in [&start, &end, &spread] {
+        assert_eq!(answer["totals"]["elapsed_minutes"]["value"], 1450);
+        assert_eq!(answer["totals"]["sessions"]["value"], 2);
+    }
+}
+
+#[tokio::test]
+async fn parts_add_up_to_the_whole_for_every_cut() {
+    let api = Api::new().await;
+    sqlx::raw_sql(
+        "select setseed(0.3);
+         insert into core.sessions (session_id, created_at, started_at, ended_at, first_seen_at, last_changed_at, source_id, provider,
+                session_kind, session_state, outcome, duration_seconds, provider_minutes, provider_session_id, row_hash, raw_hash)
+         overriding system value
+         select 1000 + n, at, at, at + length * interval '1 second', at, at, 2, 'konpro', 'avatar', 'ended', 'not_applicable', length,
+                length / 60.0, 'x' || n, '\\x00', '\\x00'
+           from (select n, timestamptz '2026-10-01 00:00:00.123Z' + floor(random() * 1209600000) * interval '1 millisecond' as at,
+                        (floor(random() * random() * 200000000) / 1000)::numeric as length
+                   from generate_series(1, 500) n) x",
+    )
+    .execute(api.pool())
+    .await
+    .unwrap();
+    let ids = ["elapsed_minutes", "minutes_consumed", "sessions"];
+    // all of them begin and end in this range
+    let weeks = range("2026-09-30T00:00:00Z", "2026-10-20T00:00:00Z");
+    let whole = ask(&api, &ids, "konpro-eu", Attribution::Start, Granularity::None, weeks).await;
+    assert_eq!(whole["totals"]["sessions"]["value"], 500);
+    for how in [Attribution::End, Attribution::Spread] {
+        for cut_by in [Granularity::Hour, Granularity::Day, Granularity::Week, Granularity::None] {
+            let answer = ask(&api, &ids, "konpro-eu", how, cut_by, weeks).await;
+            assert_eq!(answer["totals"], whole["totals"], "{how:?} {cut_by:?}");
+        }
+    }
+    // an hour, by brute force
+    let hour: DateTime<Utc> = "2026-10-05T07:00:00Z".parse().unwrap();
+    let counted: Decimal = sqlx::query_scalar(
+        "select round(sum(extract(epoch from least(ended_at, $1 + interval '1 hour') - greatest(started_at, $1))) / 60, 9)
+           from analytics.sessions where source_id = 2 and started_at < $1 + interval '1 hour' and ended_at > $1",
+    )
+    .bind(hour)
+    .fetch_one(api.pool())
+    .await
+    .unwrap();
+    let one = TimeRange { from: hour, to: hour + TimeDelta::hours(1) };
+    let answer = ask(&api, &ids, "konpro-eu", Attribution::Spread, Granularity::None, one).await;
+    assert_eq!(answer["totals"]["elapsed_minutes"]["value"].to_string(), counted.normalize().to_string());
+}
+
+#[tokio::test]
+async fn only_running_sessions_are_spread_until_now() {
+    let api = world().await;
+    // one that never started, and one that ended at an unknown time; the length of both is unknown
+    run(
+        &api,
+        "insert into core.sessions (session_id, created_at, started_at, first_seen_at, last_changed_at, source_id, provider,
+                session_kind, session_state, outcome, provider_session_id, row_hash, raw_hash) overriding system value
+         values (891, '2026-11-02Z', '2026-11-02 12:00Z', '2026-11-02Z', '2026-11-02Z', 8, 'konvo', 'chat', 'never_started', 'open', 'a', '', ''),
+                (892, '2026-11-03Z', '2026-11-03 12:00Z', '2026-11-03Z', '2026-11-03Z', 8, 'konvo', 'chat', 'unknown', 'unknown', 'b', '', '')",
+    )
+    .await;
+    let path = format!("/v1/metrics/query?metrics=sessions&granularity=day&source=konvo-lab&{NOVEMBER}");
+    let spread = api.get(&format!("{path}&attribution=spread")).await;
+    // 81 has 14 of its 24 hours on the 2nd, 83 its ten minutes on the 3rd
+    let told = |day: &str| row(&spread, &json!({}), day)["values"]["sessions"]["value"].to_string();
+    assert_eq!([told("2026-11-02"), told("2026-11-03")], ["1.583333333", "2.416666667"]);
+    // 84 is open and had its last message after five minutes; 86 runs
+    assert_eq!([told("2026-11-12"), told("2026-11-13"), told("2026-11-20")], ["1", "0", "1"]);
+    let start = api.get(&path).await;
+    assert_eq!(spread["totals"], start["totals"]);
+    let problem = api.problem(&format!("{path}&attribution=spread&dimensions=local_hour"), 422).await;
+    assert_eq!(problem["errors"][0]["code"], "not_groupable");
+}

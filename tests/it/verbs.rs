@@ -1,0 +1,12 @@
+//! The verbs of the command line: a file for each.
+
+pub(crate) mod backfill;
+mod check;
+mod poll;
+mod prune;
+mod reconcile;
+pub(crate) mod replay;
+mod serve;
+mod serve_embedded;
+pub(crate) mod sources;
+mod windows;

@@ -1,0 +1,138 @@
+//! `tributary serve`: secrets and settings that change while it runs, and SIGTERM during a wait.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tributary::demo::simulator::Platform;
+use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
+
+use crate::harness::API_KEY;
+use crate::harness::processes::{EVERY_SECOND, ONCE_A_YEAR, Providers, Stage};
+
+const COMPLETE: &str = "select count(*) from ingest.runs where stream = 'sessions' and verdict = 'complete'";
+
+/// Returns the number of complete runs of a source.
+async fn complete(stage: &Stage, slug: &str) -> i64 {
+    let sql = "select count(*) from ingest.runs join core.sources using (source_id)
+                where source_slug = $1 and stream = 'sessions' and verdict = 'complete'";
+    sqlx::query_scalar(sql).bind(slug).fetch_one(&stage.world.db.pool).await.expect("a number")
+}
+
+/// Returns the outcomes of the reloads of the configuration, oldest first.
+async fn outcomes(stage: &Stage) -> Vec<String> {
+    let sql = "select target from ingest.operations where kind = 'reload' order by operation_id";
+    sqlx::query_scalar(sql).fetch_all(&stage.world.db.pool).await.expect("a journal")
+}
+
+const RELOADS: &str = "select count(*) from ingest.operations where kind = 'reload'";
+
+#[tokio::test]
+async fn f22_c18_a_key_file_that_is_rewritten_is_used_with_the_next_call() {
+    let providers = Providers::start(&[Platform::Konvo], 20, 0).await;
+    let stage = providers.stage(EVERY_SECOND, 10).await;
+    let file = stage.folder().join("api-key");
+    std::fs::write(&file, "the-old-key\n").expect("a key");
+    let toml = stage.world.toml();
+    stage.configure(&toml.replace("api_key_env = \"TEST_KEY\"", &format!("api_key_file = \"{}\"", file.display())));
+    let mut poller = stage.poller("");
+    stage.until(1, "select count(*) from ingest.runs where error_class = 'auth_failed'").await;
+    std::fs::write(&file, format!("{API_KEY}\n")).expect("another key");
+    stage.until(1, COMPLETE).await;
+    let asked = providers.simulators[0].1.requests();
+    let key = |headers: &[(String, String)]| {
+        let sent = headers.iter().find(|(name, _)| name == "x-api-key");
+        sent.map(|(_, key)| key.clone()).unwrap_or_default()
+    };
+    let keys: Vec<String> = asked.iter().map(|request| key(&request.headers)).collect();
+    let first_new = keys.iter().position(|key| key == API_KEY).expect("the new key was used");
+    assert!(keys[..first_new].iter().all(|key| key == "the-old-key"), "{keys:?}");
+    assert!(keys[first_new..].iter().all(|key| key == API_KEY), "the old key was used again: {keys:?}");
+
+    // a file that is being written, or does not exist, leaves the last key in force
+    let before = complete(&stage, "konvo").await;
+    std::fs::write(&file, "").expect("an empty file");
+    stage.until(before + 2, COMPLETE).await;
+    std::fs::remove_file(&file).expect("gone");
+    let before = complete(&stage, "konvo").await;
+    stage.until(before + 2, COMPLETE).await;
+    assert_eq!(poller.end().await.code(), Some(0), "{}", poller.log());
+    assert!(!poller.log().contains(API_KEY) && !poller.log().contains("the-old-key"), "no key in the log");
+}
+
+#[tokio::test]
+async fn f81_sighup_adds_changes_and_removes_sources_and_a_faulty_file_changes_nothing() {
+    let providers = Providers::start(&[Platform::Konvo, Platform::Konpro], 20, 0).await;
+    let stage = providers.stage(ONCE_A_YEAR, 10).await;
+    let whole = stage.world.toml();
+    let at = whole.rfind("[[sources]]").expect("two sources");
+    let end = whole.find("[http]").expect("a section");
+    let (konvo, konpro, http) = (&whole[..at], &whole[at..end], &whole[end..]);
+    stage.configure(&[konvo, http].concat());
+    let mut poller = stage.poller("");
+    stage.until(1, COMPLETE).await;
+    assert_eq!(complete(&stage, "konpro").await, 0);
+
+    // one more source
+    stage.configure(&whole);
+    poller.signal(Signal::HUP);
+    stage.until(1, RELOADS).await;
+    stage.until(2, COMPLETE).await;
+    assert_eq!(complete(&stage, "konpro").await, 1);
+    assert_eq!(complete(&stage, "konvo").await, 1, "the other one was left alone");
+    assert_eq!(outcomes(&stage).await, ["applied: 1 unchanged; added konpro"]);
+
+    // faults: all of them are reported, and nothing changes
+    stage.configure(&whole.replace("page_size = 20", "page_size = 0").replace("schedule", "shedule"));
+    poller.signal(Signal::HUP);
+    stage.until(2, RELOADS).await;
+    let refused = outcomes(&stage).await.pop().expect("an outcome");
+    for expected in
+        ["refused: ", "sources[0].page_size", "sources[1].page_size", "sources[0].shedule", "did you mean `schedule`"]
+    {
+        assert!(refused.contains(expected), "`{expected}` is missing in: {refused}");
+    }
+    assert!(poller.log().contains("the old one stays in force"), "{}", poller.log());
+    assert_eq!(stage.number("select count(*) from core.sources where is_enabled").await, 2);
+
+    // an account that is stored under another slug is not a new source
+    stage.configure(&whole.replace("slug = \"konvo\"", "slug = \"konvo-eu\""));
+    poller.signal(Signal::HUP);
+    stage.until(3, RELOADS).await;
+    let refused = outcomes(&stage).await.pop().expect("an outcome");
+    assert!(refused.contains("tributary sources rename konvo konvo-eu"), "{refused}");
+
+    // another schedule for one
+    stage.configure(&[konvo, &konpro.replace(ONCE_A_YEAR, EVERY_SECOND), http].concat());
+    poller.signal(Signal::HUP);
+    stage.until(4, RELOADS).await;
+    let before = complete(&stage, "konpro").await;
+    stage.until(before + 3, COMPLETE).await;
+    assert_eq!(complete(&stage, "konvo").await, 1, "{:?}", outcomes(&stage).await);
+    assert_eq!(outcomes(&stage).await.last().map(String::as_str), Some("applied: 1 unchanged; changed konpro"));
+
+    // removed: it is not polled any more, and its stored data stays
+    stage.configure(&[konvo, http].concat());
+    poller.signal(Signal::HUP);
+    stage.until(5, RELOADS).await;
+    let konpro_calls = || providers.simulators[1].1.requests().len();
+    let asked = konpro_calls();
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    assert_eq!(konpro_calls(), asked, "{}", poller.log());
+    assert_eq!(outcomes(&stage).await.last().map(String::as_str), Some("applied: 1 unchanged; removed konpro"));
+    assert_eq!(stage.number("select count(*) from core.sources where not is_enabled").await, 1);
+    assert_eq!(stage.number("select count(*) from core.sessions").await, 40);
+    assert!(poller.end().await.success(), "{}", poller.log());
+}
+
+#[tokio::test]
+async fn f83_sigterm_ends_a_poller_that_waits_for_an_hour() {
+    let providers = Providers::start(&[Platform::Konvo], 20, 0).await;
+    let stage = providers.stage(EVERY_SECOND, 5).await;
+    providers.simulators[0].1.script(vec![Fault::new(Effect::RateLimited(RetryAfter::Seconds(3_600))).forever()]);
+    let mut poller = stage.poller("");
+    stage.until(1, "select count(*) from ingest.streams where parked_until > now() + interval '50 minutes'").await;
+    let began = std::time::Instant::now();
+    assert!(poller.end().await.success(), "{}", poller.log());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(providers.simulators[0].1.requests().len(), 1, "no second call was made");
+}

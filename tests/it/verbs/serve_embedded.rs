@@ -1,0 +1,158 @@
+//! `tributary serve --embedded`: the private server survives `kill -9` of either process, and serves one app at a time.
+#![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
+
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sqlx::{ConnectOptions, Connection};
+use tributary::demo::postgres::{PostgresError, Server, ServerSettings};
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+fn settings(data_dir: PathBuf) -> ServerSettings {
+    ServerSettings { data_dir, bin_dir: None, search_path: Vec::new(), durable: false }
+}
+
+fn start(data_dir: &Path) -> Server {
+    Server::start(&settings(data_dir.to_owned())).expect("the server starts")
+}
+
+fn kill(pid: u32) {
+    let status = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill runs");
+    assert!(status.success());
+}
+
+fn is_alive(pid: u32) -> bool {
+    std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(20), "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Adds a row, in a table that the first call creates, and counts the rows.
+fn add_row(server: &Server) -> i64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        server.create_database().await.expect("the database is there");
+        let mut connection = server.connect_options().connect().await.expect("connects");
+        let sql = "create table if not exists kept (n serial); insert into kept default values";
+        sqlx::raw_sql(sql).execute(&mut connection).await.expect("writes");
+        let rows = sqlx::query_scalar("select count(*) from kept").fetch_one(&mut connection).await.expect("reads");
+        connection.close().await.expect("closes");
+        rows
+    })
+}
+
+#[test]
+fn goes_on_after_a_stop_and_after_its_server_was_killed() {
+    let data_dir = folder("postgres-server-killed");
+    let _ = std::fs::remove_dir_all(&data_dir);
+    let mut server = start(&data_dir);
+    assert_eq!(add_row(&server), 1);
+    server.stop();
+    assert!(!is_alive(server.pid()));
+    drop(server);
+
+    let server = start(&data_dir);
+    assert_eq!(add_row(&server), 2);
+    kill(server.pid());
+    drop(server);
+
+    let server = start(&data_dir);
+    assert_eq!(add_row(&server), 3);
+}
+
+#[test]
+fn refuses_a_second_app_and_ends_with_the_first() {
+    let data_dir = folder("postgres-held");
+    let _ = std::fs::remove_dir_all(&data_dir);
+    let mut app = serve_in_another_process(&data_dir);
+    let server_pid: u32 = first_line(&data_dir.join("cluster/postmaster.pid"));
+
+    let refused = Server::start(&settings(data_dir.clone())).expect_err("it is in use");
+    assert!(matches!(&refused, PostgresError::InUse { pid, .. } if *pid == app.id().to_string()), "{refused}");
+
+    app.kill().expect("killed");
+    app.wait().expect("ended");
+    eventually("the server ends with its app", || !is_alive(server_pid));
+    assert_eq!(add_row(&start(&data_dir)), 1);
+
+    let mut app = serve_in_another_process(&data_dir);
+    app.kill().expect("killed");
+    app.wait().expect("ended");
+    assert_eq!(add_row(&start(&data_dir)), 2, "the server may still be ending");
+}
+
+#[test]
+fn a_long_path_gets_a_short_socket_folder() {
+    let data_dir = folder(&format!("postgres-{}", "long".repeat(25)));
+    let _ = std::fs::remove_dir_all(&data_dir);
+    let server = start(&data_dir);
+    assert!(server.socket_dir().starts_with("/tmp"), "{}", server.socket_dir().display());
+    assert_eq!(add_row(&server), 1);
+    let socket_dir = server.socket_dir().to_owned();
+    drop(server);
+    std::fs::remove_dir_all(socket_dir).expect("cleans up");
+}
+
+#[test]
+fn a_folder_the_servers_account_cannot_reach_is_replaced_by_the_same_one_each_time() {
+    use std::os::unix::fs::DirBuilderExt;
+    let barred = folder("postgres-barred");
+    let _ = std::fs::remove_dir_all(&barred);
+    std::fs::DirBuilder::new().mode(0o700).create(&barred).expect("made");
+    let server = start(&barred.join("data"));
+    let used = server.data_dir().to_owned();
+    let rows = add_row(&server);
+    drop(server);
+    let server = start(&barred.join("data"));
+    assert_eq!(server.data_dir(), used);
+    assert_eq!(add_row(&server), rows + 1);
+    drop(server);
+    if !used.starts_with(&barred) {
+        std::fs::remove_dir_all(used).expect("cleans up");
+    }
+}
+
+#[test]
+fn names_a_missing_binary_in_one_sentence() {
+    let bin_dir = Some(folder("no-binaries"));
+    let data_dir = folder("postgres-none");
+    let error = Server::start(&ServerSettings { bin_dir, ..settings(data_dir) }).expect_err("nothing there");
+    assert!(error.to_string().contains("does not contain `initdb` and `postgres`"), "{error}");
+    assert!(PostgresError::NoBinaries.to_string().contains("apt install postgresql"));
+}
+
+/// Starts the service with its own server; returns once both accept connections.
+fn serve_in_another_process(data_dir: &Path) -> Child {
+    let mut app = Command::new(env!("CARGO_BIN_EXE_tributary"))
+        .args(["serve", "--role", "api", "--embedded", "--data"])
+        .arg(data_dir)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("TRIBUTARY_CONFIG", "/dev/null")
+        .env("TRIBUTARY_SERVER__LISTEN", "127.0.0.1:0")
+        .env("TRIBUTARY_LOG", "info")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let log = app.stderr.take().expect("a log");
+    let answers = std::io::BufReader::new(log).lines().map_while(Result::ok).any(|line| line.contains("answering"));
+    assert!(answers, "the service ended before it answered");
+    app
+}
+
+fn first_line(path: &Path) -> u32 {
+    std::fs::read_to_string(path).expect("read").lines().next().expect("a line").parse().expect("a number")
+}
