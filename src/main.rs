@@ -16,7 +16,7 @@ use tributary::app::{
 use tributary::clock::{Dice, SystemClock};
 use tributary::db::Purpose;
 use tributary::demo;
-use tributary::demo::postgres::{Server, ServerSettings};
+use tributary::demo::postgres::{FetchSettings, Server, ServerSettings};
 use tributary::model::stream::Stream;
 
 /// Polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers queries across
@@ -67,7 +67,7 @@ struct ServeArgs {
     /// Part of the service that this process runs
     #[arg(long, value_enum, default_value = "all")]
     role: Role,
-    /// Run a private Postgres from local binaries, in the folder of --data
+    /// Run a private Postgres in the folder of --data, from local binaries or fetched ones
     #[arg(long)]
     embedded: bool,
     /// Folder of the private Postgres
@@ -201,8 +201,14 @@ fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, S
     let mut server = None;
     if args.embedded {
         let search_path = demo::search_path(environment);
-        let settings = ServerSettings { data_dir: args.data.clone(), bin_dir: None, search_path, durable: true };
-        server = Some(Server::start(&settings)?);
+        server = Some(Server::start(&ServerSettings {
+            data_dir: args.data.clone(),
+            bin_dir: None,
+            search_path,
+            fetch: Some(FetchSettings::pinned(environment, |line| tracing::info!("{line}"))),
+            tcp: None,
+            durable: true,
+        })?);
     }
     let embedded = server.as_ref().map(Server::connect_options);
     let app = configured(path, environment, embedded)?;

@@ -19,6 +19,7 @@ mod downloads;
 mod faults;
 mod faults_lists;
 mod files;
+mod fetched_postgres;
 mod first_load;
 mod holes;
 mod ingest;

@@ -2,13 +2,15 @@
 //!
 //! Distributions keep them off the command search path, in one folder for each version. The usual folders are
 //! searched, newest version first. A cluster can only be run by the major version that created it, so an existing
-//! cluster decides the version. Nothing is ever downloaded.
+//! cluster decides the version. Programs that were fetched into the data folder come last.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use crate::demo::postgres::ServerSettings;
+use crate::demo::postgres::account::Ending;
+use crate::demo::postgres::error::PostgresError;
+use crate::demo::postgres::fetch::fetched_bin_dir;
 use crate::demo::postgres::place::Place;
-use crate::demo::postgres::{PostgresError, ServerSettings};
 
 /// Folders whose subfolders are versions: the folder, the text before the version, and the path of the binaries
 /// below.
@@ -30,25 +32,43 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// Returns the binaries to run `place` with.
-    pub(super) fn find(settings: &ServerSettings, place: &Place) -> Result<Self, PostgresError> {
+    /// Returns the binaries to run `place` with. Missing ones are fetched if the settings allow it.
+    pub(super) fn find_or_fetch(settings: &ServerSettings, place: &Place) -> Result<Self, PostgresError> {
+        let missing = match Self::find(settings, place) {
+            Err(missing @ (PostgresError::NoBinaries | PostgresError::WrongVersion { .. })) => missing,
+            found => return found,
+        };
+        let version = place.cluster_version();
+        let fetch =
+            settings.fetch.as_ref().filter(|fetch| settings.bin_dir.is_none() && fetch.serves(version.as_deref()));
+        let Some(fetch) = fetch else { return Err(missing) };
+        match (fetch.fetch(&settings.search_path, place), missing) {
+            (Err(PostgresError::NoClient), missing @ PostgresError::WrongVersion { .. }) => Err(missing),
+            (fetched, _) => fetched.and_then(|()| Self::find(settings, place)),
+        }
+    }
+
+    fn find(settings: &ServerSettings, place: &Place) -> Result<Self, PostgresError> {
         let found = match &settings.bin_dir {
             Some(folder) => vec![Self::within(folder).ok_or_else(|| PostgresError::NotABinDir(folder.clone()))?],
-            None => settings.search_path.iter().cloned().chain(usual()).filter_map(|dir| Self::within(&dir)).collect(),
+            None => {
+                let folders = settings.search_path.iter().cloned().chain(usual()).chain([fetched_bin_dir(&place.root)]);
+                folders.filter_map(|folder| Self::within(&folder)).collect()
+            }
         };
         let Some(wanted) = place.cluster_version() else {
             return found.into_iter().next().ok_or(PostgresError::NoBinaries);
         };
-        if found.is_empty() {
-            return Err(PostgresError::NoBinaries);
-        }
         let mut versions = Vec::new();
         for binaries in found {
-            let version = binaries.major_version().unwrap_or_default();
+            let version = binaries.major_version(place).unwrap_or_default();
             if version == wanted {
                 return Ok(binaries);
             }
             versions.push(version);
+        }
+        if versions.is_empty() {
+            return Err(PostgresError::NoBinaries);
         }
         versions.dedup();
         Err(PostgresError::WrongVersion { data_dir: place.cluster.clone(), wanted, found: versions.join(", ") })
@@ -63,8 +83,8 @@ impl Binaries {
     }
 
     /// Returns the major version as a cluster spells it: `15` for 15.8.
-    fn major_version(&self) -> Option<String> {
-        let output = Command::new(&self.postgres).arg("--version").output().ok()?;
+    fn major_version(&self, place: &Place) -> Option<String> {
+        let output = place.account.command(&self.postgres, &place.root, Ending::Kill).arg("--version").output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         let digits = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
         Some(digits.chars().take_while(char::is_ascii_digit).collect())
