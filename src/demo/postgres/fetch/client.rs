@@ -11,8 +11,8 @@ use std::process::{Command, Stdio};
 use crate::demo::postgres::account::{Ending, die_with_us};
 use crate::demo::postgres::fetch::builds::{Build, PackageClient};
 
-/// Variables that a client gets: where it finds its programs, its settings and the network.
-const PASSED: [&str; 20] = [
+/// Variables that a client needs: where it finds its programs, its settings and the network.
+const NEEDED: [&str; 20] = [
     "PATH",
     "HOME",
     "USER",
@@ -34,8 +34,8 @@ const PASSED: [&str; 20] = [
     "PYTHONHOME",
     "PYTHONPATH",
 ];
-/// First letters of further variables that a client gets.
-const PASSED_PREFIXES: [&str; 7] = ["PIP_", "npm_config_", "NPM_CONFIG_", "PYENV_", "NVM_", "ASDF_", "XDG_"];
+/// First letters of further variables that a client needs.
+const NEEDED_PREFIXES: [&str; 7] = ["PIP_", "npm_config_", "NPM_CONFIG_", "PYENV_", "NVM_", "ASDF_", "XDG_"];
 
 /// A package client that was found.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Client {
 
     fn command(&self, work: &Work<'_>) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(self.first).current_dir(work.folder).env_clear().envs(passed(work.environment));
+        command.args(self.first).current_dir(work.folder).env_clear().envs(work.environment);
         command.env("TMPDIR", work.folder).env("npm_config_cache", work.folder.join("cache"));
         // Settings of a user that contradict `--target`.
         command.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0");
@@ -111,15 +111,15 @@ impl Client {
 pub(super) struct Work<'a> {
     /// The working directory, which takes the cache and the temporary files.
     pub(super) folder: &'a Path,
-    /// Environment variables to choose from.
+    /// The client's environment variables.
     pub(super) environment: &'a BTreeMap<String, String>,
 }
 
-/// Returns the variables that a client gets. The others may hold credentials.
-fn passed(environment: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
-    environment.iter().filter(|(name, _)| {
-        PASSED.contains(&name.as_str()) || PASSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-    })
+/// Returns the variables that a client needs.
+pub(super) fn needed(environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_needed =
+        |name: &str| NEEDED.contains(&name) || NEEDED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    environment.iter().filter(|(name, _)| is_needed(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn pip_options(build: &Build) -> [&str; 9] {

@@ -24,18 +24,16 @@ use crate::demo::postgres::place::Place;
 /// Settings of a download.
 #[derive(Debug, Clone)]
 pub struct FetchSettings {
-    /// The builds to try, in this order.
-    pub builds: Vec<Build>,
-    /// Environment variables for the package client, which gets only those that it needs.
-    pub environment: BTreeMap<String, String>,
-    /// Receives one sentence before a download begins.
-    pub announce: fn(&str),
+    builds: Vec<Build>,
+    environment: BTreeMap<String, String>,
+    announce: fn(&str),
 }
 
 impl FetchSettings {
-    /// Returns settings that fetch the pinned builds for this platform.
-    pub fn pinned(environment: &BTreeMap<String, String>, announce: fn(&str)) -> Self {
-        Self { builds: Build::pinned(), environment: environment.clone(), announce }
+    /// Returns settings that try these builds in this order. `announce` receives one sentence before each download.
+    /// Of the environment only the variables are kept that a package client needs; the others may hold credentials.
+    pub fn new(builds: Vec<Build>, environment: &BTreeMap<String, String>, announce: fn(&str)) -> Self {
+        Self { builds, environment: client::needed(environment), announce }
     }
 
     /// Returns whether a build can serve a cluster of this major version; `None` stands for a new cluster.
@@ -71,25 +69,27 @@ impl FetchSettings {
         let unfinished = Unfinished::create(&place.root, place.account)?;
         let folder = unfinished.0.as_path();
         let work = Work { folder, environment: &self.environment };
-        let (archives, unpacked) = (folder.join("archives"), folder.join("unpacked"));
-        for made in [&archives, &unpacked] {
+        let (archives, complete) = (folder.join("archives"), folder.join("complete"));
+        let package = complete.join("package");
+        for made in [&archives, &complete, &package] {
             std::fs::create_dir(made).map_err(PostgresError::io("create", made))?;
         }
         client.download(build, &work, &archives).map_err(Fault::Client)?;
         let archive = only_file(&archives)?;
         verify(&archive, build)?;
-        client.unpack(build, &work, &archive, &unpacked).map_err(Fault::Client)?;
-        let bin_dir = unpacked.join(&build.bin_dir);
+        client.unpack(build, &work, &archive, &package).map_err(Fault::Client)?;
+        let bin_dir = package.join(&build.bin_dir);
         link_libraries(&bin_dir)?;
-        let bin = unpacked.join("bin");
-        std::os::unix::fs::symlink(&build.bin_dir, &bin).map_err(PostgresError::io("create", &bin))?;
-        place.account.take_over_tree(&unpacked)?;
+        let bin = complete.join("bin");
+        let target = Path::new("package").join(&build.bin_dir);
+        std::os::unix::fs::symlink(target, &bin).map_err(PostgresError::io("create", &bin))?;
+        place.account.take_over_tree(&complete)?;
         for program in ["initdb", "postgres"] {
-            try_program(&bin_dir.join(program), place.account, &unpacked)?;
+            try_program(&bin_dir.join(program), place.account, &complete)?;
         }
         let finished = fetched_dir(&place.root);
         remove(&finished)?;
-        std::fs::rename(&unpacked, &finished).map_err(PostgresError::io("rename", &unpacked))?;
+        std::fs::rename(&complete, &finished).map_err(PostgresError::io("rename", &complete))?;
         Ok(())
     }
 }
