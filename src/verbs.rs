@@ -16,7 +16,7 @@ use crate::app::{
 use crate::clock::{Dice, SystemClock};
 use crate::db::Purpose;
 use crate::demo;
-use crate::demo::postgres::{Server, ServerSettings};
+use crate::demo::postgres::{Build, FetchSettings, Server, ServerSettings};
 use crate::model::stream::Stream;
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
@@ -69,7 +69,7 @@ struct ServeArgs {
     /// Part of the service that this process runs
     #[arg(long, value_enum, default_value = "all")]
     role: Role,
-    /// Run a private Postgres from local binaries, in the folder of --data
+    /// Run a private Postgres in the folder of --data, from local binaries or fetched ones
     #[arg(long)]
     embedded: bool,
     /// Folder of the private Postgres
@@ -204,8 +204,14 @@ fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, S
     let mut server = None;
     if args.embedded {
         let search_path = demo::search_path(environment);
-        let settings = ServerSettings { data_dir: args.data.clone(), bin_dir: None, search_path, durable: true };
-        server = Some(Server::start(&settings)?);
+        server = Some(Server::start(&ServerSettings {
+            data_dir: args.data.clone(),
+            bin_dir: None,
+            search_path,
+            fetch: Some(FetchSettings::new(Build::pinned(), environment, |line| tracing::info!("{line}"))),
+            tcp: None,
+            durable: true,
+        })?);
     }
     let embedded = server.as_ref().map(Server::connect_options);
     let app = configured(path, environment, embedded)?;

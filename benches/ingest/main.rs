@@ -43,7 +43,8 @@ fn main() -> anyhow::Result<()> {
     let folder = std::env::temp_dir().join(format!("tributary-bench-{}", std::process::id()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let search_path = std::env::split_paths(&path).collect();
-    let settings = ServerSettings { data_dir: folder.clone(), bin_dir: None, search_path, durable: true };
+    let settings =
+        ServerSettings { data_dir: folder.clone(), bin_dir: None, search_path, fetch: None, tcp: None, durable: true };
     let mut server = Server::start(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let measured = runtime.block_on(measure(&server, &options));

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::oneshot;
 
@@ -22,7 +23,7 @@ use crate::app::{self, App};
 use crate::clock::{Clock, Dice, SystemClock};
 use crate::db::{self, Purpose, Route};
 use crate::demo::display::Display;
-use crate::demo::postgres::{Server, ServerSettings};
+use crate::demo::postgres::{Build, FetchSettings, RandomPassword, Server, ServerSettings, TcpSettings};
 use crate::demo::simulate::{API_KEY, Providers};
 use crate::demo::simulator::world::{Shape, World};
 use crate::store::source;
@@ -48,6 +49,9 @@ pub struct DemoArgs {
     /// Folder of the Postgres binaries, if they are not found automatically
     #[arg(long, value_name = "DIR")]
     pg_bin: Option<PathBuf>,
+    /// TCP port of the private Postgres for analysts, on 127.0.0.1 [default: the last one, or a free port]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pg_port: Option<u16>,
 }
 
 /// Returns the folders in which the system looks for programs.
@@ -68,6 +72,8 @@ pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::R
             data_dir: args.data.clone(),
             bin_dir: args.pg_bin.clone(),
             search_path: search_path(environment),
+            fetch: Some(FetchSettings::new(Build::pinned(), environment, |line| println!("  {line}"))),
+            tcp: Some(TcpSettings { port: args.pg_port, password: RandomPassword::draw(&mut rand::rng()) }),
             durable: false,
         })?),
     };
@@ -133,6 +139,15 @@ impl Home {
         Ok(options)
     }
 
+    /// Prints the connection URL for analysts' tools. The password goes to the terminal only, never to a log.
+    fn print_analyst_url(&self) {
+        if let Self::Private(server) = self
+            && let Some(url) = server.analyst_url()
+        {
+            println!("  {:<12} {}   read-only, schema analytics", "BI tools", url.expose_secret());
+        }
+    }
+
     /// Returns the shell command with which an analyst connects.
     fn psql(&self) -> String {
         match self {
@@ -146,6 +161,7 @@ impl Home {
 
 async fn drive(args: &DemoArgs, home: &Home) -> anyhow::Result<()> {
     let options = home.prepare().await?;
+    home.print_analyst_url();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let made_at = world_made_at(home.folder(), clock.now())?;
     let shape = Shape { hours_ahead: HOURS_AHEAD, ..Shape::default() };

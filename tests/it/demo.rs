@@ -1,3 +1,4 @@
-//! The demo: its simulated providers.
+//! The demo: its simulated providers, and the Postgres that it fetches.
 
+mod postgres_fetch;
 mod simulator;

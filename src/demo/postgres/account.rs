@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::demo::postgres::PostgresError;
+use crate::demo::postgres::error::PostgresError;
 
 /// User and group numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +79,25 @@ impl Account {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
             made => made.map_err(PostgresError::io("create", folder))?,
         }
-        if let Self::Other(ids) = self {
-            std::os::unix::fs::chown(folder, Some(ids.user), Some(ids.group))
-                .map_err(PostgresError::io("hand over", folder))?;
+        self.take_over(folder)
+    }
+
+    /// Makes this account the owner of a file, folder or link.
+    pub(super) fn take_over(self, path: &Path) -> Result<(), PostgresError> {
+        let Self::Other(ids) = self else { return Ok(()) };
+        std::os::unix::fs::lchown(path, Some(ids.user), Some(ids.group)).map_err(PostgresError::io("hand over", path))
+    }
+
+    /// Makes this account the owner of a folder and of everything in it.
+    pub(super) fn take_over_tree(self, folder: &Path) -> Result<(), PostgresError> {
+        self.take_over(folder)?;
+        for entry in std::fs::read_dir(folder).map_err(PostgresError::io("read", folder))? {
+            let entry = entry.map_err(PostgresError::io("read", folder))?;
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                self.take_over_tree(&entry.path())?;
+            } else {
+                self.take_over(&entry.path())?;
+            }
         }
         Ok(())
     }
@@ -116,9 +132,10 @@ pub(super) enum Ending {
     Kill,
 }
 
-/// Only Linux supports this. Elsewhere the next start finds and stops the surviving server.
+/// Sends the signal to a child when the thread that started it ends. Only Linux supports this. Elsewhere the next start
+/// finds and stops the surviving server.
 #[cfg(target_os = "linux")]
-fn die_with_us(command: &mut Command, ending: Ending) {
+pub(super) fn die_with_us(command: &mut Command, ending: Ending) {
     let signal = match ending {
         Ending::Interrupt => rustix::process::Signal::INT,
         Ending::Kill => rustix::process::Signal::KILL,
@@ -135,7 +152,7 @@ fn die_with_us(command: &mut Command, ending: Ending) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn die_with_us(_: &mut Command, _: Ending) {}
+pub(super) fn die_with_us(_: &mut Command, _: Ending) {}
 
 fn ids_of(accounts: &str, name: &str) -> Option<Ids> {
     let mut fields = accounts.lines().map(|line| line.split(':')).find(|line| line.clone().next() == Some(name))?;

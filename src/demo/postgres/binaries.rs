@@ -2,13 +2,15 @@
 //!
 //! Distributions keep them off the command search path, in one folder for each version. The usual folders are
 //! searched, newest version first. A cluster can only be run by the major version that created it, so an existing
-//! cluster decides the version. Nothing is ever downloaded.
+//! cluster decides the version. Programs that were fetched into the data folder come last.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use crate::demo::postgres::ServerSettings;
+use crate::demo::postgres::account::Ending;
 use crate::demo::postgres::cluster_folder::ClusterFolder;
-use crate::demo::postgres::{PostgresError, ServerSettings};
+use crate::demo::postgres::error::PostgresError;
+use crate::demo::postgres::fetch::fetched_bin_dir;
 
 /// Folders whose subfolders are versions: the folder, the text before the version, and the path of the binaries
 /// below.
@@ -30,25 +32,44 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// Returns the binaries to run the cluster in `folder` with.
-    pub(super) fn find(settings: &ServerSettings, folder: &ClusterFolder) -> Result<Self, PostgresError> {
+    /// Returns the binaries to run `folder` with. Missing ones are fetched if the settings allow it.
+    pub(super) fn find_or_fetch(settings: &ServerSettings, folder: &ClusterFolder) -> Result<Self, PostgresError> {
+        let missing = match Self::find(settings, folder) {
+            Err(missing @ (PostgresError::NoBinaries | PostgresError::WrongVersion { .. })) => missing,
+            found => return found,
+        };
+        let version = folder.cluster_version();
+        let fetch =
+            settings.fetch.as_ref().filter(|fetch| settings.bin_dir.is_none() && fetch.serves(version.as_deref()));
+        let Some(fetch) = fetch else { return Err(missing) };
+        match (fetch.fetch(&settings.search_path, folder), missing) {
+            (Err(PostgresError::NoClient), missing @ PostgresError::WrongVersion { .. }) => Err(missing),
+            (fetched, _) => fetched.and_then(|()| Self::find(settings, folder)),
+        }
+    }
+
+    fn find(settings: &ServerSettings, folder: &ClusterFolder) -> Result<Self, PostgresError> {
         let found = match &settings.bin_dir {
             Some(folder) => vec![Self::within(folder).ok_or_else(|| PostgresError::NotABinDir(folder.clone()))?],
-            None => settings.search_path.iter().cloned().chain(usual()).filter_map(|dir| Self::within(&dir)).collect(),
+            None => {
+                let folders =
+                    settings.search_path.iter().cloned().chain(usual()).chain([fetched_bin_dir(&folder.root)]);
+                folders.filter_map(|folder| Self::within(&folder)).collect()
+            }
         };
         let Some(wanted) = folder.cluster_version() else {
             return found.into_iter().next().ok_or(PostgresError::NoBinaries);
         };
-        if found.is_empty() {
-            return Err(PostgresError::NoBinaries);
-        }
         let mut versions = Vec::new();
         for binaries in found {
-            let version = binaries.major_version().unwrap_or_default();
+            let version = binaries.major_version(folder).unwrap_or_default();
             if version == wanted {
                 return Ok(binaries);
             }
             versions.push(version);
+        }
+        if versions.is_empty() {
+            return Err(PostgresError::NoBinaries);
         }
         versions.dedup();
         Err(PostgresError::WrongVersion { data_dir: folder.cluster.clone(), wanted, found: versions.join(", ") })
@@ -63,8 +84,9 @@ impl Binaries {
     }
 
     /// Returns the major version as a cluster spells it: `15` for 15.8.
-    fn major_version(&self) -> Option<String> {
-        let output = Command::new(&self.postgres).arg("--version").output().ok()?;
+    fn major_version(&self, folder: &ClusterFolder) -> Option<String> {
+        let output =
+            folder.account.command(&self.postgres, &folder.root, Ending::Kill).arg("--version").output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         let digits = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
         Some(digits.chars().take_while(char::is_ascii_digit).collect())

@@ -1,8 +1,9 @@
 //! Folders of a cluster, and the lock on them.
 //!
-//! One folder holds everything: `cluster/`, `run/` with the socket, `log`, `lock`. The kernel holds the lock, so that
-//! it ends with the process that took it and a stale file never blocks. The same requested path always leads to the
-//! same folder, so that a second start finds the data of the first.
+//! One folder holds everything: `cluster/`, `run/` with the socket, `postgres/` with fetched programs, `log`, `lock`,
+//! and for access by TCP `pgpass` and `pg_hba.conf`. The kernel holds the lock, so that it ends with the process that
+//! took it and a stale file never blocks. The same requested path always leads to the same folder, so that a second
+//! start finds the data of the first.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::demo::postgres::account::Account;
-use crate::demo::postgres::{PORT, PostgresError};
+use crate::demo::postgres::error::PostgresError;
 
 /// Used as root: base folder of the data if the server's account cannot reach the requested folder.
 const REACHABLE_BASE: &str = "/var/lib/tributary";
@@ -95,11 +96,16 @@ fn lock(root: &Path) -> Result<File, PostgresError> {
     Ok(file)
 }
 
+/// Returns the name of the socket file of a server with this port.
+pub(super) fn socket_name(port: u16) -> String {
+    format!(".s.PGSQL.{port}")
+}
+
 /// Returns `run/` below the root or, if that path is too long for a socket, a short folder under `/tmp`. Any account
 /// may create folders in `/tmp`, so a folder that is not private to this account is refused.
 fn socket_dir(root: &Path, account: Account) -> Result<PathBuf, PostgresError> {
     let below = root.join("run");
-    let socket = below.join(format!(".s.PGSQL.{PORT}"));
+    let socket = below.join(socket_name(u16::MAX));
     let folder = if socket.as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
         below
     } else {

@@ -1,21 +1,32 @@
-//! A private Postgres server, run from the binaries installed on this machine.
+//! A private Postgres server, run from binaries installed on this machine or fetched into the data folder.
 //!
-//! The server is a direct child of this process, listens only on a socket that its own account can reach, and ends
-//! with this process. Its data stay: the next start on the same folder continues from them, even if either process
+//! The server is a direct child of this process, listens on a socket that its own account can reach, and ends with
+//! this process. If asked to, it also listens on a loopback port, where only the role `analyst` may log in, with a
+//! password. Its data stay: the next start on the same folder continues from them, even if either process
 //! was killed. `pg_ctl` is not used, since it leaves a server without a parent.
 //! This module does not depend on what is stored in the server, and reads no environment: the caller passes
 //! everything in.
 
+mod access;
 mod account;
 mod binaries;
+mod error;
+mod fetch;
 mod cluster_folder;
 mod process;
+mod scram;
 
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
+pub use crate::demo::postgres::access::{RandomPassword, TcpSettings};
+pub use crate::demo::postgres::error::PostgresError;
+pub use crate::demo::postgres::fetch::{Build, FetchSettings, PackageClient};
+
+use crate::demo::postgres::access::Access;
 use crate::demo::postgres::account::Account;
 use crate::demo::postgres::binaries::Binaries;
 use crate::demo::postgres::cluster_folder::ClusterFolder;
@@ -25,8 +36,8 @@ use crate::demo::postgres::process::Postmaster;
 const SUPERUSER: &str = "tributary";
 /// The service's database.
 const DATABASE: &str = "tributary";
-/// Part of the socket file's name; the server does not listen on TCP.
-const PORT: u16 = 5432;
+/// The role of analysts.
+const ANALYST: &str = "analyst";
 
 /// Settings of a private server.
 #[derive(Debug, Clone)]
@@ -37,92 +48,13 @@ pub struct ServerSettings {
     pub bin_dir: Option<PathBuf>,
     /// Folders of the command search path; searched first.
     pub search_path: Vec<PathBuf>,
+    /// How binaries are fetched if none are found; absent: they are not.
+    pub fetch: Option<FetchSettings>,
+    /// Access for analysts by TCP; absent: the server listens on its socket only.
+    pub tcp: Option<TcpSettings>,
     /// Whether a power failure must lose nothing. `false` skips all syncing: committed data still survive the end of
     /// any process, the server's own included, and a load is faster.
     pub durable: bool,
-}
-
-/// Reasons why a private server could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum PostgresError {
-    /// No folder holds both `initdb` and `postgres`.
-    #[error(
-        "no PostgreSQL binaries were found: install them with `apt install postgresql`, `brew install postgresql@17` \
-         or `dnf install postgresql-server`, or set DATABASE_URL to a database you have"
-    )]
-    NoBinaries,
-    /// The folder named by the caller lacks one of the two.
-    #[error("{} does not contain `initdb` and `postgres`", .0.display())]
-    NotABinDir(PathBuf),
-    /// The cluster was created by a major version that is not installed.
-    #[error("the data in {} were written by PostgreSQL {wanted}, which is not installed (found: {found}): \
-             install that version, or choose another data folder", .data_dir.display())]
-    WrongVersion {
-        /// The cluster's folder.
-        data_dir: PathBuf,
-        /// Major version that wrote it.
-        wanted: String,
-        /// Major versions found, comma-separated.
-        found: String,
-    },
-    /// Another process uses the same folder.
-    #[error("the data folder {} is in use by process {pid}: stop it, or choose another folder", .data_dir.display())]
-    InUse {
-        /// The folder.
-        data_dir: PathBuf,
-        /// The process that uses the folder; `?` if the lock file does not give its number.
-        pid: String,
-    },
-    /// This process is root, which Postgres refuses, and there is no account to switch to.
-    #[error("running as root, and neither `postgres` nor `nobody` is an account here to run PostgreSQL as")]
-    NoAccount,
-    /// A folder for sockets belongs to another account.
-    #[error("{} exists and is not a private folder of the account that runs PostgreSQL", .0.display())]
-    ForeignSocketDir(PathBuf),
-    /// An operation on a file or a process failed.
-    #[error("cannot {action} {}: {source}", .path.display())]
-    Io {
-        /// The operation.
-        action: &'static str,
-        /// The file or program.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// `initdb` failed.
-    #[error("`initdb` could not create a cluster: {0}")]
-    Initdb(String),
-    /// A server that an earlier run left behind does not stop.
-    #[error("the server of an earlier run (process {0}) does not stop")]
-    Survivor(u32),
-    /// The server ended before it was ready.
-    #[error("PostgreSQL ended at its start ({status}): {last_words} (see {})", .log.display())]
-    Exited {
-        /// Its exit status.
-        status: std::process::ExitStatus,
-        /// Last line of its log.
-        last_words: String,
-        /// Its log.
-        log: PathBuf,
-    },
-    /// The server was not ready in time.
-    #[error("PostgreSQL was not ready after {seconds} s (see {})", .log.display())]
-    NotReady {
-        /// Seconds waited.
-        seconds: u64,
-        /// Its log.
-        log: PathBuf,
-    },
-    /// The database could not be created.
-    #[error("cannot create the database `{DATABASE}`: {0}")]
-    Database(#[from] sqlx::Error),
-}
-
-impl PostgresError {
-    /// Returns a closure for `map_err` that builds an I/O error with its operand.
-    fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io { action, path: path.to_owned(), source }
-    }
 }
 
 /// A running private server. Dropping it stops it.
@@ -130,23 +62,25 @@ impl PostgresError {
 pub struct Server {
     postmaster: Postmaster,
     folder: ClusterFolder,
+    access: Access,
 }
 
 impl Server {
     /// Creates the cluster if there is none, and starts the server. Blocks until it accepts connections: usually well
-    /// under a second, up to a minute after a crash with much data.
+    /// under a second, up to a minute after a crash with much data, longer if binaries are fetched.
     ///
     /// Call it from a thread that lives as long as the app, that is from `main` before the async runtime starts: on
     /// Linux the kernel stops the server when the *thread* that started it ends.
     pub fn start(settings: &ServerSettings) -> Result<Self, PostgresError> {
         let folder = ClusterFolder::claim(&settings.data_dir, Account::for_children()?)?;
-        let binaries = Binaries::find(settings, &folder)?;
+        let binaries = Binaries::find_or_fetch(settings, &folder)?;
         process::stop_survivor(&folder)?;
+        let access = Access::prepare(settings.tcp.as_ref(), &folder)?;
         if !folder.has_cluster() {
             process::init_cluster(&binaries, &folder, settings.durable)?;
         }
-        let postmaster = Postmaster::start(&binaries, &folder, settings.durable)?;
-        Ok(Self { postmaster, folder })
+        let postmaster = Postmaster::start(&binaries, &folder, &access, settings.durable)?;
+        Ok(Self { postmaster, folder, access })
     }
 
     /// Returns the folder in use. It differs from the requested folder if this process is root and the account that
@@ -160,6 +94,11 @@ impl Server {
         &self.folder.socket_dir
     }
 
+    /// Returns the connection URL for analysts by TCP, password included. It works after [`Self::let_analyst_read`].
+    pub fn analyst_url(&self) -> Option<SecretString> {
+        self.access.url()
+    }
+
     /// Returns the process number of the server.
     pub fn pid(&self) -> u32 {
         self.postmaster.pid()
@@ -169,7 +108,7 @@ impl Server {
     pub fn connect_options(&self) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .socket(&self.folder.socket_dir)
-            .port(PORT)
+            .port(self.access.port)
             .username(SUPERUSER)
             .database(DATABASE)
             .ssl_mode(PgSslMode::Disable)
@@ -205,6 +144,10 @@ impl Server {
         )
         .execute(&mut connection)
         .await?;
+        if let Some(tcp) = &self.access.tcp {
+            let statement = format!("alter role {ANALYST} password '{}'", tcp.verifier());
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+        }
         connection.close().await?;
         Ok(())
     }

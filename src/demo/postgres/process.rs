@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::demo::postgres::SUPERUSER;
+use crate::demo::postgres::access::Access;
 use crate::demo::postgres::account::Ending;
 use crate::demo::postgres::binaries::Binaries;
 use crate::demo::postgres::cluster_folder::ClusterFolder;
-use crate::demo::postgres::{PORT, PostgresError, SUPERUSER};
+use crate::demo::postgres::error::PostgresError;
 
 /// A server that ends at its start is retried for this long: children of a killed server hold its memory and its lock
 /// file for a moment.
@@ -93,8 +95,13 @@ pub(super) struct Postmaster {
 
 impl Postmaster {
     /// Starts the server and waits until it accepts connections.
-    pub(super) fn start(binaries: &Binaries, folder: &ClusterFolder, durable: bool) -> Result<Self, PostgresError> {
-        let mut command = server_command(binaries, folder, durable)?;
+    pub(super) fn start(
+        binaries: &Binaries,
+        folder: &ClusterFolder,
+        access: &Access,
+        durable: bool,
+    ) -> Result<Self, PostgresError> {
+        let mut command = server_command(binaries, folder, access, durable)?;
         let spawn = |command: &mut Command| {
             let child = command.spawn().map_err(PostgresError::io("run", &binaries.postgres))?;
             Ok::<_, PostgresError>(Self { child, stopped: false })
@@ -161,7 +168,12 @@ fn in_the_way_for_a_moment(folder: &ClusterFolder) -> bool {
     last.any(|line| line.contains("already exists") || line.contains("still in use") || line.contains("in use by"))
 }
 
-fn server_command(binaries: &Binaries, folder: &ClusterFolder, durable: bool) -> Result<Command, PostgresError> {
+fn server_command(
+    binaries: &Binaries,
+    folder: &ClusterFolder,
+    access: &Access,
+    durable: bool,
+) -> Result<Command, PostgresError> {
     let log = File::options().create(true).write(true).truncate(true).open(&folder.log);
     let log = log.map_err(PostgresError::io("open", &folder.log))?;
     let mut command = folder.account.command(&binaries.postgres, &folder.root, Ending::Interrupt);
@@ -169,8 +181,11 @@ fn server_command(binaries: &Binaries, folder: &ClusterFolder, durable: bool) ->
     let mut set = |name: &str, value: &str| {
         command.arg("-c").arg(format!("{name}={value}"));
     };
-    set("listen_addresses", "");
-    set("port", &PORT.to_string());
+    set("listen_addresses", &access.addresses());
+    set("port", &access.port.to_string());
+    if let Some(tcp) = &access.tcp {
+        set("hba_file", &tcp.rules.to_string_lossy());
+    }
     set("unix_socket_directories", &quoted(&folder.socket_dir));
     set("unix_socket_permissions", "0700");
     set("max_connections", "60");

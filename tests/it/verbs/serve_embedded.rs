@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sqlx::{ConnectOptions, Connection};
-use tributary::demo::postgres::{PostgresError, Server, ServerSettings};
+use secrecy::ExposeSecret;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use tributary::db::{self, Purpose, Route};
+use tributary::demo::postgres::{PostgresError, RandomPassword, Server, ServerSettings, TcpSettings};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
 fn settings(data_dir: PathBuf) -> ServerSettings {
-    ServerSettings { data_dir, bin_dir: None, search_path: Vec::new(), durable: false }
+    ServerSettings { data_dir, bin_dir: None, search_path: Vec::new(), fetch: None, tcp: None, durable: false }
 }
 
 fn start(data_dir: &Path) -> Server {
@@ -130,6 +133,82 @@ fn names_a_missing_binary_in_one_sentence() {
     let error = Server::start(&ServerSettings { bin_dir, ..settings(data_dir) }).expect_err("nothing there");
     assert!(error.to_string().contains("does not contain `initdb` and `postgres`"), "{error}");
     assert!(PostgresError::NoBinaries.to_string().contains("apt install postgresql"));
+}
+
+fn with_tcp(data_dir: PathBuf, port: Option<u16>) -> ServerSettings {
+    let password = RandomPassword::draw(&mut rand::rng());
+    ServerSettings { tcp: Some(TcpSettings { port, password }), ..settings(data_dir) }
+}
+
+/// Migrates the database and returns the connection URL for analysts.
+async fn open_for_analysts(server: &Server) -> String {
+    server.create_database().await.expect("the database is there");
+    let pool = db::connect(server.connect_options(), Route::Direct, Purpose::Poll, 1).await.expect("connects");
+    db::migrate(&pool).await.expect("migrates");
+    server.let_analyst_read().await.expect("grants");
+    pool.close().await;
+    server.analyst_url().expect("it listens on TCP").expose_secret().to_owned()
+}
+
+async fn connect(options: PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    options.ssl_mode(PgSslMode::Disable).connect().await
+}
+
+#[test]
+fn analysts_and_only_they_log_in_by_tcp_with_a_password_that_stays() {
+    let data_dir = folder("postgres-tcp");
+    let _ = std::fs::remove_dir_all(&data_dir);
+    let server = Server::start(&with_tcp(data_dir.clone(), None)).expect("the server starts");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let url = runtime.block_on(async {
+        let url = open_for_analysts(&server).await;
+        let options: PgConnectOptions = url.parse().expect("a URL");
+        let mut analyst = connect(options.clone()).await.expect("an analyst logs in");
+        let seen: (String, String, i64) = sqlx::query_as(
+            "select current_user::text, host(inet_server_addr()), (select count(*) from analytics.sessions)",
+        )
+        .fetch_one(&mut analyst)
+        .await
+        .expect("an analyst reads the views");
+        assert_eq!(seen, ("analyst".to_owned(), "127.0.0.1".to_owned(), 0));
+        sqlx::query("select from core.sessions").execute(&mut analyst).await.expect_err("the tables are not readable");
+
+        connect(options.clone().password("another")).await.expect_err("a wrong password");
+        connect(options.clone().username("tributary")).await.expect_err("the superuser");
+        connect(options.clone().database("postgres")).await.expect_err("another database");
+        let by_socket = PgConnectOptions::new_without_pgpass().socket(server.socket_dir()).database("tributary");
+        connect(by_socket.port(5432).username("analyst")).await.expect("the usual socket works without a password");
+
+        let mut superuser = server.connect_options().connect().await.expect("connects");
+        let stored: String = sqlx::query_scalar("select rolpassword from pg_authid where rolname = 'analyst'")
+            .fetch_one(&mut superuser)
+            .await
+            .expect("a verifier");
+        assert!(stored.starts_with("SCRAM-SHA-256$"), "{stored}");
+        url
+    });
+    let password = url.split([':', '@']).nth(2).expect("a password");
+    let log = std::fs::read_to_string(server.data_dir().join("log")).expect("a log");
+    assert!(!log.contains(password), "the server logged the password");
+    let file = server.data_dir().join("pgpass");
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&file).expect("a password file"));
+    assert_eq!(mode & 0o777, 0o600);
+    drop(server);
+
+    let server = Server::start(&with_tcp(data_dir.clone(), None)).expect("the server starts again");
+    assert_eq!(runtime.block_on(open_for_analysts(&server)), url, "port and password stay");
+    runtime.block_on(connect(url.parse().expect("a URL"))).expect("an analyst logs in again");
+    drop(server);
+
+    assert_eq!(add_row(&start(&data_dir)), 1, "without TCP the socket has its usual name again");
+}
+
+#[test]
+fn a_port_in_use_is_refused_if_it_was_asked_for() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let error = Server::start(&with_tcp(folder("postgres-port"), Some(port))).expect_err("it is in use");
+    assert!(matches!(error, PostgresError::PortInUse(number) if number == port), "{error}");
 }
 
 /// Starts the service with its own server; returns once both accept connections.

@@ -77,7 +77,8 @@ async fn assert_sound(pool: &PgPool) {
 fn f73_p02_p08_a_crash_of_the_server_takes_rows_and_proof_together_and_they_come_again() {
     let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgres-crash");
     let _ = std::fs::remove_dir_all(&data_dir);
-    let settings = ServerSettings { data_dir, bin_dir: None, search_path: Vec::new(), durable: true };
+    let settings =
+        ServerSettings { data_dir, bin_dir: None, search_path: Vec::new(), fetch: None, tcp: None, durable: true };
     let server = Server::start(&settings).expect("the server starts");
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
