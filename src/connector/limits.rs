@@ -245,7 +245,7 @@ impl CallBudget {
         }
         match self.ledger.observe(number, said, now).await {
             Ok(()) => {
-                *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), said.clone()))
+                *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), said.clone()));
             }
             Err(error) => tracing::warn!(error = %error, "the limits that a provider stated could not be stored"),
         }

@@ -34,7 +34,7 @@ pub(super) struct Listing {
     pub(super) total: Option<u64>,
     /// The provider's clock.
     pub(super) provider_now: Option<DateTime<Utc>>,
-    /// DriftItems of the answer so far.
+    /// Unknown fields and values of the answer so far.
     pub(super) drift: DriftItems,
     /// The error to return if the list was `null`.
     pub(super) null: Option<PullError>,

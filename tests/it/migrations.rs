@@ -151,7 +151,11 @@ async fn an_analyst_cannot_hold_up_a_start() {
         for mode in ["access share", "exclusive"] {
             let lock = format!("begin; lock table {table} in {mode} mode");
             let denied = sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut analyst).await.expect_err("no right");
-            assert_eq!(denied.as_database_error().and_then(|error| error.code()).as_deref(), Some("42501"), "{table}");
+            assert_eq!(
+                denied.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(),
+                Some("42501"),
+                "{table}"
+            );
             sqlx::raw_sql("rollback").execute(&mut analyst).await.expect("rolled back");
         }
     }

@@ -74,11 +74,9 @@ impl Access {
         let Some(settings) = settings else { return Ok(Self { port: USUAL_PORT, tcp: None }) };
         let file = folder.root.join("pgpass");
         let (last_port, last_password) = read_password_file(&file).unzip();
-        let port = match (settings.port, last_port) {
-            (Some(port), _) if is_free(port) => port,
-            (Some(port), _) => return Err(PostgresError::PortInUse(port)),
-            (None, Some(port)) if is_free(port) => port,
-            (None, _) => free_port()?,
+        let port = match settings.port.or(last_port).filter(|port| is_free(*port)) {
+            Some(port) => port,
+            None => settings.port.map_or_else(free_port, |port| Err(PostgresError::PortInUse(port)))?,
         };
         let password =
             RandomPassword { text: last_password.unwrap_or(settings.password.text.clone()), ..settings.password };

@@ -49,13 +49,12 @@ impl Binaries {
     }
 
     fn find(settings: &ServerSettings, folder: &ClusterFolder) -> Result<Self, PostgresError> {
-        let found = match &settings.bin_dir {
-            Some(folder) => vec![Self::within(folder).ok_or_else(|| PostgresError::NotABinDir(folder.clone()))?],
-            None => {
-                let folders =
-                    settings.search_path.iter().cloned().chain(usual()).chain([fetched_bin_dir(&folder.root)]);
-                folders.filter_map(|folder| Self::within(&folder)).collect()
-            }
+        let found = if let Some(folder) = &settings.bin_dir {
+            vec![Self::within(folder).ok_or_else(|| PostgresError::NotABinDir(folder.clone()))?]
+        } else {
+            let fetched = [fetched_bin_dir(&folder.root)];
+            let folders = settings.search_path.iter().cloned().chain(usual()).chain(fetched);
+            folders.filter_map(|folder| Self::within(&folder)).collect()
         };
         let Some(wanted) = folder.cluster_version() else {
             return found.into_iter().next().ok_or(PostgresError::NoBinaries);

@@ -159,7 +159,7 @@ pub(super) async fn report(
 pub(super) struct Report {
     /// The record.
     pub(super) record: String,
-    /// DriftItems of the answer.
+    /// Unknown fields and values of the answer.
     pub(super) drift: DriftItems,
 }
 

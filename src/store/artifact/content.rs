@@ -72,7 +72,7 @@ pub struct Content<'a> {
     pub raw: Option<&'a [u8]>,
     /// Records in it that could not be normalized.
     pub rejects: &'a [Reject],
-    /// DriftItems.
+    /// Unknown fields and values.
     pub drift: &'a [DriftItem],
     /// Facts learnt about the source.
     pub facts: &'a BTreeMap<&'static str, String>,

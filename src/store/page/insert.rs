@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
-use crate::model::message::{Message, SessionStats};
+use crate::model::message::{Message, SessionStats, TrailStep};
 use crate::model::session::{EndSource, MAPPING_VERSION};
 use crate::store::page::{Prepared, SaveContext};
 use crate::store::raw::RawRecord;
@@ -24,12 +24,11 @@ pub(super) async fn sessions(
 ) -> Result<(), StoreError> {
     let stream_key = context.guard.stream_key();
     let bodies = unless_many(tx, context, bodies).await?;
-    let carried = carried(rows);
-    let stats: Vec<SessionStats> = carried.iter().map(|(_, messages)| SessionStats::of(messages)).collect();
-    let columns = session_stats::Columns::new(carried.iter().map(|(id, _)| *id).collect(), &stats);
-    let steps =
-        konvo_trail::Columns::of(rows.iter().filter_map(|(id, r)| Some((*id, r.record.session.trail.as_deref()?))));
-    let records: Vec<&Prepared<'_>> = rows.iter().map(|(_, record)| *record).collect();
+    let (ids, stats): (Vec<i64>, Vec<SessionStats>) =
+        carried(rows).iter().map(|(id, messages)| (*id, SessionStats::of(messages))).unzip();
+    let columns = session_stats::Columns::new(ids, &stats);
+    let steps = konvo_trail::Columns::of(trails(rows));
+    let (numbers, records): (Vec<i64>, Vec<&Prepared<'_>>) = rows.iter().copied().unzip();
     let of = session::Columns { records: &records };
     sqlx::query_file!(
         "src/store/page/insert.sql",
@@ -63,7 +62,7 @@ pub(super) async fn sessions(
         &steps.kinds as &[Option<&str>],
         &steps.steps as &[&str],
         i16::from(MAPPING_VERSION),
-        &rows.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+        &numbers,
         &of.text(|s| s.provider_session_id.as_str()) as &[&str],
         &of.text(|s| s.kind.as_str()) as &[&str],
         &of.optional(|s| s.provider_status.as_deref()) as &[Option<&str>],
@@ -91,6 +90,10 @@ pub(super) async fn sessions(
     .await
     .map_err(StoreError::doing("writing new sessions"))?;
     Ok(())
+}
+
+fn trails<'a>(rows: &[(i64, &Prepared<'a>)]) -> impl Iterator<Item = (i64, &'a [TrailStep])> {
+    rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.trail.as_deref()?)))
 }
 
 /// Returns the bytes if they fit into the statement of their sessions; many or large ones are written separately.
