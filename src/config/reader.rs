@@ -180,22 +180,6 @@ impl Section {
 
 /// Returns the known key that differs least from `key`, if it differs little.
 pub(super) fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
-    let scored = known.iter().map(|candidate| (distance(key, candidate), *candidate));
+    let scored = known.iter().map(|candidate| (strsim::levenshtein(key, candidate), *candidate));
     scored.filter(|(distance, _)| *distance <= 3).min().map(|(_, candidate)| candidate)
-}
-
-/// Returns the number of edits between two words (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[right.len()]
 }

@@ -10,8 +10,8 @@ use crate::model::message::{Message, TrailStep};
 use crate::model::person::PersonRef;
 use crate::model::session_outcome::SessionOutcome;
 
-/// Version of the rules that turn records into sessions. Raise it when a rule changes: stored sessions are then
-/// rewritten the next time they are read.
+/// Version of the rules that turn records and files into rows. Raise it when a rule changes: stored rows are then
+/// rewritten the next time their record or file is read, even if its bytes are unchanged.
 pub const MAPPING_VERSION: u8 = 2;
 
 /// The kind of a conversation.

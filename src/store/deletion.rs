@@ -24,7 +24,7 @@ pub(super) async fn named_again(
 ) -> Result<Vec<String>, StoreError> {
     let is_back = |known: &Known| match known.last_missed_at {
         Some(missed_at) => !newer_wins::is_before(context.fetched_at, missed_at, context.now),
-        None => known.is_deleted && !context.is_replay(),
+        None => known.is_deleted && !context.guard.is_replay(),
     };
     let named = records.iter().map(Prepared::id).filter(|id| known.get(*id).is_some_and(is_back));
     let mut back: Vec<String> = named.map(str::to_owned).collect();
@@ -48,7 +48,7 @@ pub(super) async fn settle(
     let back: Vec<&str> = back.iter().map(String::as_str).collect();
     absence::forget(tx, stream_key, &back).await?;
     absence::mark(tx, stream_key, &back, false, context.now).await?;
-    if context.is_replay() {
+    if context.guard.is_replay() {
         let ids: Vec<&str> = records.iter().map(Prepared::id).collect();
         absence::keep_deleted(tx, stream_key, &ids).await?;
     }

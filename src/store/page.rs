@@ -53,11 +53,6 @@ impl SaveContext<'_> {
     pub(super) fn stamp(&self) -> Stamp {
         Stamp { run_id: self.run_id, fetched_at: self.fetched_at, now: self.now }
     }
-
-    /// Whether stored records are read again.
-    pub(super) fn is_replay(&self) -> bool {
-        self.guard.is_replay()
-    }
 }
 
 /// A record with its hashes.
@@ -120,12 +115,12 @@ pub async fn save(
     finding: Option<&Finding>,
 ) -> Result<Progress, StoreError> {
     let age = context.now - context.fetched_at;
-    if age > OLDEST_PAGE && !context.is_replay() {
+    if age > OLDEST_PAGE && !context.guard.is_replay() {
         return Err(StoreError::Outdated { age_minutes: age.num_minutes() });
     }
     let records = prepare(page, context);
     // a replay reads records whose sessions are usually stored
-    let way = if context.is_replay() { Way::MayBeStored } else { Way::New };
+    let way = if context.guard.is_replay() { Way::MayBeStored } else { Way::New };
     let mut saved = try_save(pool, context, page, &records, finding, way).await;
     if saved.as_ref().is_err_and(StoreError::is_taken) {
         saved = try_save(pool, context, page, &records, finding, Way::MayBeStored).await;
@@ -161,7 +156,7 @@ async fn try_save(
     let stream_key = guard.stream_key();
     let failed = StoreError::doing("saving a page");
     failpoint::reach("page.before_write");
-    let begun = if context.is_replay() { bulk::begin_durable(pool).await } else { bulk::begin(pool).await };
+    let begun = if context.guard.is_replay() { bulk::begin_durable(pool).await } else { bulk::begin(pool).await };
     let mut tx = begun.map_err(&failed)?;
     let seen = seen::read(&mut tx, guard, records).await?;
     // the holder of the lease needs no further lock
@@ -181,7 +176,7 @@ async fn try_save(
     let rejects: Vec<Reject> = page.rejects.iter().cloned().chain(refused).collect();
     reject::insert(&mut tx, stream_key, None, &rejects, run_id, now).await?;
     // an older version that can be read does not resolve the reject of a newer one
-    if seen.has_rejects && !context.is_replay() {
+    if seen.has_rejects && !context.guard.is_replay() {
         let refused: Vec<&str> =
             rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str())).collect();
         let readable = records.iter().map(Prepared::id).filter(|id| !refused.contains(id)).collect();
@@ -193,7 +188,7 @@ async fn try_save(
     source::learn(&mut tx, stream_key.source_id, &page.facts, now).await?;
     let inserted: Vec<_> = written.iter().filter(|record| !known.contains_key(record.id())).collect();
     // the first load of a range measures only its last page, where an earlier run may have read it
-    if seen.is_proven && !context.is_replay() && (!known.is_empty() || finding.is_some()) {
+    if seen.is_proven && !context.guard.is_replay() && (!known.is_empty() || finding.is_some()) {
         let created: Vec<_> = inserted.iter().map(|record| record.record.session.created_at).collect();
         lateness::measure(&mut tx, stream_key, &created, now).await?;
     }

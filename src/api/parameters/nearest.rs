@@ -5,27 +5,13 @@
 
 /// Returns up to three of `allowed` that are few edits from `given`, nearest first.
 pub(crate) fn nearest(given: &str, allowed: &[String]) -> Vec<String> {
-    let given: Vec<char> = given.to_lowercase().chars().take(64).collect();
-    let reach = given.len() / 3 + 1;
-    let mut near: Vec<(usize, &String)> = allowed.iter().map(|word| (distance(&given, word), word)).collect();
+    let given: String = given.to_lowercase().chars().take(64).collect();
+    let reach = given.chars().count() / 3 + 1;
+    let mut near: Vec<(usize, &String)> =
+        allowed.iter().map(|word| (strsim::levenshtein(&given, word), word)).collect();
     near.retain(|(distance, _)| *distance <= reach);
     near.sort();
     near.into_iter().take(3).map(|(_, word)| word.clone()).collect()
-}
-
-/// Returns the Levenshtein distance.
-fn distance(given: &[char], word: &str) -> usize {
-    let mut row: Vec<usize> = (0..=given.len()).collect();
-    for (line, letter) in word.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, other) in given.iter().enumerate() {
-            let replaced = diagonal + usize::from(*other != letter);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[given.len()]
 }
 
 #[cfg(test)]

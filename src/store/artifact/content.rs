@@ -9,13 +9,10 @@ use crate::model::page::{DriftItem, Reject};
 use crate::model::participant::Participant;
 use crate::model::person::PersonKey;
 use crate::model::quality::PeerReport;
+use crate::model::session::MAPPING_VERSION;
 use crate::model::transcript::{Summary, Transcript};
 use crate::store::artifact::{Task, TaskDecision};
 use crate::store::raw::{self, RawRecord};
-
-/// Version of the rules that turn artifacts into rows. Increment it when a rule changes, so that a fetched artifact
-/// is written again even if its bytes are unchanged.
-const MAPPING_VERSION: u8 = 2;
 
 /// Context of saving an artifact.
 #[derive(Debug, Clone, Copy)]
