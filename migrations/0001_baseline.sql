@@ -43,9 +43,9 @@ comment on schema analytics_pii is 'Texts, names and contacts, for analysts who 
 create domain core.instant as timestamptz
   check (value >= '2000-01-01 00:00:00+00' and value < '2100-01-01 00:00:00+00');
 
--- The lock that lets one process at a time migrate, by `lock table`. Only the owner of the schema can take it. The
--- service creates it before this file.
-create table if not exists ingest.migration_lock ();
+-- The lock that lets one process at a time migrate, by `lock table`. It has no rows. Only the owner of the schema can
+-- take it. The service creates it before this file.
+create table if not exists ingest.migration_lock (name text primary key);
 
 -- The applied text of each file in views/. A file whose text differs is applied again.
 create table ingest.view_versions (

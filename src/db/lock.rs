@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use crate::db::error::MigrationError;
 
 /// Creates the table of the lock, which a new database lacks.
-const CREATE: &str = "create schema if not exists ingest; create table if not exists ingest.migration_lock ()";
+const CREATE: &str =
+    "create schema if not exists ingest; create table if not exists ingest.migration_lock (name text primary key)";
 
 /// Takes the lock or fails at once: waiting inside a transaction would occupy a connection of a pooler that the
 /// migrating process may need. `exclusive` admits readers, such as a backup.
