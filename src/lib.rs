@@ -7,7 +7,8 @@
 //! - [`connector`]: the interface of a provider; [`providers`]: its implementations.
 //! - [`ingest`]: poll → save, for any provider; [`store`]: writes, one transaction a page.
 //! - [`query`]: reads; [`api`]: answers over HTTP.
-//! - [`app`]: wiring; [`demo`]: the whole service on one machine, with simulated providers; [`verbs`]: the command line.
+//! - [`app`]: wiring; [`demo`]: the whole service on one machine, with simulated providers; [`verbs`]: the command
+//!   line.
 //! - [`config`], [`clock`], [`db`], [`telemetry`]: foundations; [`failpoint`]: points at which tests crash the process.
 //!
 //! A module may name only modules of a lower rank; `docs/architecture.md` lists the ranks, and a test checks them.

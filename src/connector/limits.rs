@@ -1,9 +1,9 @@
 //! Call budgets: keeps calls within a provider's rate limits.
 //!
-//! One budget belongs to one account at a provider, shared by all its sources, streams and instances. It has a
-//! token bucket for the steady rate, the remainder of the provider's own windows, and an instant before which no
-//! call may be made. A [`Ledger`] stores this state: in this process ([`token_bucket`]) or where several instances share
-//! it. [`headers`] reads what the provider states about its limits.
+//! One budget belongs to one account at a provider, shared by all its sources, streams and instances. It has a token
+//! bucket for the steady rate, the remainder of the provider's own windows, and an instant before which no call may be
+//! made. A [`Ledger`] stores this state: in this process ([`token_bucket`]) or where several instances share it.
+//! [`headers`] reads what the provider states about its limits.
 //!
 //! Callers of one process queue here. The first caller of each priority asks the ledger for all that wait behind
 //! it, so that many calls cost one round trip. A call is taken only when it begins, never in advance, so that a
