@@ -132,6 +132,8 @@ async fn p11_a_refusal_in_the_middle_of_a_burst_stops_both_instances() {
     let during = calls.iter().filter(|at| **at > stored_at && **at < refused_at + stated).count();
     // at most the calls in progress; without the wait there would be thousands
     assert!(during < 2 * WORKERS, "{during} calls between the stored refusal and its end");
+    let after = calls.iter().filter(|at| **at > refused_at && **at < refused_at + stated).count();
+    assert!(after < 6 * WORKERS, "{after} calls between the refusal and its end");
     assert!(calls.iter().any(|at| *at >= refused_at + stated), "the work did not go on");
     // calls in progress when the refusal arrived may have been refused as well
     assert!(provider.refusals() <= 2 * WORKERS);
