@@ -34,8 +34,19 @@ pub(super) struct ClusterFolder {
     pub(super) log: PathBuf,
     /// The account that the server runs as.
     pub(super) account: Account,
-    /// Held, not read: closing it releases the lock.
-    _lock: File,
+    /// Held, not read.
+    _lock: FolderLock,
+}
+
+/// The lock on the folders. It is released by name: closing the file alone would leave the lock to a process that
+/// another thread is starting, which holds a copy of the file until it executes its program.
+#[derive(Debug)]
+struct FolderLock(File);
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock(); // closing it is the second way
+    }
 }
 
 impl ClusterFolder {
@@ -72,7 +83,7 @@ impl ClusterFolder {
     }
 }
 
-fn lock(root: &Path) -> Result<File, PostgresError> {
+fn lock(root: &Path) -> Result<FolderLock, PostgresError> {
     let path = root.join("lock");
     let mut file = File::options()
         .read(true)
@@ -93,7 +104,7 @@ fn lock(root: &Path) -> Result<File, PostgresError> {
     }
     let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(PostgresError::io("write", &path))?;
-    Ok(file)
+    Ok(FolderLock(file))
 }
 
 /// Returns the name of the socket file of a server with this port.
