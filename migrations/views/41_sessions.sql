@@ -92,7 +92,8 @@ select s.started_at::timestamptz as started_at,
                                     where m.source_id = s.source_id and m.session_id = s.session_id
                                       and m.provider_origin = any(steps.human_steps)) then true
                       when kv.trail_length is not null then false end
-            from core.sources steps where steps.source_id = s.source_id) end as is_handed_off
+            from core.sources steps where steps.source_id = s.source_id) end as is_handed_off,
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
   from core.sessions s
   left join core.sources src on src.source_id = s.source_id
   left join core.sessions parent
@@ -265,3 +266,5 @@ comment on column analytics.sessions.effective_ended_at is
 comment on column analytics.sessions.is_handed_off is
   'Konvo: whether a human took part, by the human_steps of its source. Null: these are not configured, the trail of '
   'the chat was not fetched, or another provider.';
+comment on column analytics.sessions.is_counted is
+  'Whether metrics count the session: no breakout room, and not deleted at the provider.';

@@ -3,32 +3,25 @@
 create or replace view analytics.session_minutes as
 select s.started_at, s.session_id, s.source_id, s.source, s.provider, s.session_kind, s.session_state, s.channel,
        'consumed' as minutes_kind, s.minutes_basis, s.minutes_consumed as minutes, s.is_provisional,
-       s.is_part_of_session, s.is_deleted_at_provider, true as is_billable
+       s.is_part_of_session, s.is_deleted_at_provider, true as is_billable, s.is_counted
   from analytics.sessions s
  where s.minutes_basis is not null
 union all
 select s.started_at, s.session_id, s.source_id, s.source, s.provider, s.session_kind, s.session_state, s.channel,
        'wall_clock', 'elapsed', s.elapsed_minutes, s.is_provisional,
-       s.is_part_of_session, s.is_deleted_at_provider, false
+       s.is_part_of_session, s.is_deleted_at_provider, false, s.is_counted
   from analytics.sessions s
 union all
 select s.started_at, s.session_id, s.source_id, s.source, s.provider, s.session_kind, s.session_state, s.channel,
        'participant', 'participant_time', s.participant_minutes, s.is_provisional,
-       s.is_part_of_session, s.is_deleted_at_provider, false
+       s.is_part_of_session, s.is_deleted_at_provider, false, s.is_counted
   from analytics.sessions s
  where s.session_kind in ('meeting', 'livestream')
 union all
 select s.started_at, s.session_id, s.source_id, s.source, s.provider, s.session_kind, s.session_state, s.channel,
        'active', 'activity',
-       case when s.message_count is not null
-            then coalesce((select round(sum(least(gap.seconds, 300)) filter (where gap.seconds is not null)
-                                         / 60.000000000000000000, 18)
-                             from (select extract(epoch from m.sent_at - lag(m.sent_at)
-                                                                         over (order by m.sent_at, m.position)) as seconds
-                                     from core.messages m
-                                    where m.source_id = s.source_id and m.session_id = s.session_id
-                                      and m.sent_at is not null) gap), 0) end,
-       s.is_provisional, s.is_part_of_session, s.is_deleted_at_provider, false
+       round(s.active_seconds / 60.000000000000000000, 18),
+       s.is_provisional, s.is_part_of_session, s.is_deleted_at_provider, false, s.is_counted
   from analytics.sessions s
  where s.session_kind = 'chat';
 
@@ -55,3 +48,5 @@ comment on column analytics.session_minutes.is_part_of_session is 'True for a br
 comment on column analytics.session_minutes.is_deleted_at_provider is
   'True once the provider no longer lists the session.';
 comment on column analytics.session_minutes.is_billable is 'True for minutes that a provider sells: the kind consumed.';
+comment on column analytics.session_minutes.is_counted is
+  'Whether metrics count the session: no breakout room, and not deleted at the provider.';

@@ -6,7 +6,8 @@ select m.sent_at::timestamptz as sent_at, m.session_id, m.source_id, src.source_
        (select p.participant_id from core.participants p
          where p.source_id = m.source_id and p.session_id = m.session_id
            and p.provider_participant_id = m.provider_participant_id) as participant_id, m.payload_type,
-       s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider
+       s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider,
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
   from core.messages m
   left join core.sources src on src.source_id = m.source_id
   left join core.sessions s on s.source_id = m.source_id and s.session_id = m.session_id;
@@ -32,3 +33,5 @@ comment on column analytics.messages.payload_type is
 comment on column analytics.messages.is_part_of_session is 'True for a breakout room; metrics leave it out.';
 comment on column analytics.messages.is_deleted_at_provider is
   'True once the provider no longer lists the session; metrics leave it out.';
+comment on column analytics.messages.is_counted is
+  'Whether metrics count the session: no breakout room, and not deleted at the provider.';

@@ -9,7 +9,8 @@ select s.started_at::timestamptz as started_at, s.session_id, s.source_id, src.s
        t.last_attempt_at::timestamptz as last_attempt_at, t.next_try_at::timestamptz as next_try_at,
        t.content_at::timestamptz as content_at, t.settled_at::timestamptz as settled_at,
        s.ended_at::timestamptz as ended_at,
-       s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider
+       s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider,
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
   from core.sessions s
   join core.sources src using (source_id)
  cross join (values ('participants'), ('chat'), ('transcript'), ('summary'), ('quality')) kind (stream)
@@ -43,3 +44,5 @@ comment on column analytics.session_artifacts.ended_at is
 comment on column analytics.session_artifacts.is_part_of_session is 'True for a breakout room; metrics leave it out.';
 comment on column analytics.session_artifacts.is_deleted_at_provider is
   'True once the provider no longer lists the session; metrics leave it out.';
+comment on column analytics.session_artifacts.is_counted is
+  'Whether metrics count the session: no breakout room, and not deleted at the provider.';

@@ -11,7 +11,8 @@ select p.joined_at::timestamptz as joined_at, p.participant_id, p.session_id, p.
        p.person_id, p.preset_name, p.is_rejoin, s.session_kind,
        s.session_state in ('live', 'open') as is_provisional,
        s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider,
-       p.provider_updated_at::timestamptz as provider_updated_at
+       p.provider_updated_at::timestamptz as provider_updated_at,
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
   from core.participants p
   join core.sources src using (source_id)
   join core.sessions s on s.source_id = p.source_id and s.session_id = p.session_id;
@@ -43,3 +44,5 @@ comment on column analytics.participants.is_part_of_session is 'True for a break
 comment on column analytics.participants.is_deleted_at_provider is
   'True once the provider no longer lists the session; metrics leave it out.';
 comment on column analytics.participants.provider_updated_at is 'The provider''s own change time; null: not reported.';
+comment on column analytics.participants.is_counted is
+  'Whether metrics count the session: no breakout room, and not deleted at the provider.';

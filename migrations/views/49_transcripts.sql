@@ -2,7 +2,8 @@
 create or replace view analytics.transcripts as
 select a.started_at, a.session_id, a.source_id, a.source, a.provider, a.state, a.reason, a.next_try_at,
        t.fetched_at::timestamptz as fetched_at, t.segment_count, t.word_count, t.speaker_count, t.format,
-       t.language_code, a.ended_at, a.is_part_of_session, a.is_deleted_at_provider
+       t.language_code, a.ended_at, a.is_part_of_session, a.is_deleted_at_provider,
+       a.is_counted
   from analytics.session_artifacts a
   left join core.transcripts t on t.source_id = a.source_id and t.session_id = a.session_id
  where a.stream = 'transcript';
@@ -27,3 +28,5 @@ comment on column analytics.transcripts.ended_at is 'Time when the session ended
 comment on column analytics.transcripts.is_part_of_session is 'True for a breakout room; metrics leave it out.';
 comment on column analytics.transcripts.is_deleted_at_provider is
   'True once the provider no longer lists the session; metrics leave it out.';
+comment on column analytics.transcripts.is_counted is
+  'Whether metrics count the session: no breakout room, and not deleted at the provider.';

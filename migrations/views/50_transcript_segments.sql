@@ -9,7 +9,8 @@ select t.started_at::timestamptz as started_at, t.session_id, t.source_id, src.s
                   where only_one.source_id = t.source_id and only_one.session_id = t.session_id
                     and only_one.person_id = t.speaker_id)) as participant_id,
        t.speaker_id, t.word_count, t.char_count,
-       s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider
+       s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider,
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
   from core.transcript_segments t
   join core.sources src using (source_id)
   left join core.participants p on p.source_id = t.source_id and p.session_id = t.session_id
@@ -39,3 +40,5 @@ comment on column analytics.transcript_segments.char_count is 'Characters.';
 comment on column analytics.transcript_segments.is_part_of_session is 'True for a breakout room; metrics leave it out.';
 comment on column analytics.transcript_segments.is_deleted_at_provider is
   'True once the provider no longer lists the session; metrics leave it out.';
+comment on column analytics.transcript_segments.is_counted is
+  'Whether metrics count the session: no breakout room, and not deleted at the provider.';

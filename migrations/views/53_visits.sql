@@ -3,7 +3,8 @@ create or replace view analytics.visits as
 select s.started_at::timestamptz as started_at, s.session_id, s.source_id, src.source_slug as source, src.provider,
        s.session_kind, s.person_id, k.first_visit_at::timestamptz as first_visit_at,
        coalesce(s.person_id, 'session ' || s.session_id) as visitor, s.person_id is not null as is_identified,
-       s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider
+       s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider,
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
   from core.sessions s
   left join core.sources src on src.source_id = s.source_id
   left join core.people k on k.source_id = s.source_id and k.person_id = s.person_id
@@ -12,7 +13,8 @@ union all
 select s.started_at::timestamptz, s.session_id, s.source_id, src.source_slug, src.provider,
        s.session_kind, p.person_id, k.first_visit_at::timestamptz,
        coalesce(p.person_id, 'presence ' || p.participant_id), p.person_id is not null,
-       s.parent_provider_session_id is not null, s.is_deleted_at_provider
+       s.parent_provider_session_id is not null, s.is_deleted_at_provider,
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider)
   from core.sessions s
   left join core.sources src on src.source_id = s.source_id
   join core.participants p on p.source_id = s.source_id and p.session_id = s.session_id
@@ -36,3 +38,5 @@ comment on column analytics.visits.is_identified is 'Whether the person is known
 comment on column analytics.visits.is_part_of_session is 'True for a breakout room; metrics leave it out.';
 comment on column analytics.visits.is_deleted_at_provider is
   'True once the provider no longer lists the session; metrics leave it out.';
+comment on column analytics.visits.is_counted is
+  'Whether metrics count the session: no breakout room, and not deleted at the provider.';

@@ -33,7 +33,7 @@ begin atomic
                                    and s.chat_state is distinct from 'not_enabled')
            from analytics.sessions s
           where s.started_at >= b.bucket_start and s.started_at < b.bucket_end
-            and not s.is_part_of_session and not s.is_deleted_at_provider
+            and s.is_counted
           group by s.source_id, s.source, s.provider, s.session_kind, s.channel, s.minutes_basis, s.has_outcomes) d;
 end;
 

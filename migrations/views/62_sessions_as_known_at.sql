@@ -9,7 +9,7 @@ create or replace function analytics.sessions_as_known_at(known_at timestamptz)
     completed_at timestamptz, last_activity_at timestamptz, duration_seconds numeric, minutes_consumed numeric,
     minutes_basis text, elapsed_minutes numeric, is_provisional boolean, max_concurrent_participants int,
     message_count int, has_outcomes boolean, message_support text, first_seen_at timestamptz,
-    is_deleted_at_provider boolean)
+    is_deleted_at_provider boolean, is_counted boolean)
   language sql stable parallel safe
 begin atomic
   select s.started_at, s.session_id, s.source_id, s.source, s.provider, s.provider_session_id,
@@ -20,7 +20,7 @@ begin atomic
          s.minutes_basis, case when not ran_on.is_so then s.elapsed_minutes end, s.is_provisional,
          s.max_concurrent_participants,
          s.message_count, s.has_outcomes, s.message_support, s.first_seen_at,
-         s.is_deleted_at_provider
+         s.is_deleted_at_provider, s.is_counted
     from analytics.sessions s
    -- the progress of a live session is not recorded, so its length at the instant is not known
    cross join lateral (select s.session_state = 'live' and s.last_changed_at > known_at as is_so) ran_on
@@ -39,8 +39,7 @@ begin atomic
               else s.is_flagged_unresolved end,
          case when was.fields ? 'channel' then was.fields ->> 'channel' else s.channel end,
          case when was.fields ? 'person_id' then was.fields ->> 'person_id' else s.person_id end,
-         case when was.fields ? 'parent_provider_session_id' then was.fields ->> 'parent_provider_session_id' is not null
-              else s.is_part_of_session end,
+         was_counted.is_part_of_session,
          case when was.fields ? 'group_key' then was.fields ->> 'group_key' else s.group_key end,
          case when was.fields ? 'ended_at' then (was.fields ->> 'ended_at')::timestamptz else s.ended_at end,
          case when was.fields ? 'completed_at' then (was.fields ->> 'completed_at')::timestamptz else s.completed_at end,
@@ -56,8 +55,8 @@ begin atomic
               else s.max_concurrent_participants end,
          case when was.fields ? 'message_count' then (was.fields ->> 'message_count')::int else s.message_count end,
          s.has_outcomes, s.message_support, s.first_seen_at,
-         case when was.fields ? 'is_deleted_at_provider' then (was.fields ->> 'is_deleted_at_provider')::boolean
-              else s.is_deleted_at_provider end
+         was_counted.is_deleted_at_provider,
+         analytics.is_counted(was_counted.is_part_of_session, was_counted.is_deleted_at_provider)
     from (select first.source_id, first.provider_session_id, jsonb_object_agg(first.field, first.old_value) as fields
             from (select distinct on (c.source_id, c.provider_session_id, c.field)
                          c.source_id, c.provider_session_id, c.field, c.old_value
@@ -71,6 +70,12 @@ begin atomic
    cross join lateral (select case when was_state.session_state = 'live' then null
                                    when was.fields ? 'duration_seconds' then (was.fields ->> 'duration_seconds')::numeric
                                    else s.duration_seconds end as duration_seconds) was_length
+   cross join lateral (select case when was.fields ? 'parent_provider_session_id'
+                                   then was.fields ->> 'parent_provider_session_id' is not null
+                                   else s.is_part_of_session end as is_part_of_session,
+                              case when was.fields ? 'is_deleted_at_provider'
+                                   then (was.fields ->> 'is_deleted_at_provider')::boolean
+                                   else s.is_deleted_at_provider end as is_deleted_at_provider) was_counted
    where s.first_seen_at <= known_at;
 end;
 

@@ -14,7 +14,7 @@ begin atomic
       from analytics.sessions s
      where s.started_at < range_to and s.effective_ended_at > range_from and s.effective_ended_at > s.started_at
        and (s.ended_at > range_from or s.session_state in ('live', 'open'))
-       and not s.is_part_of_session and not s.is_deleted_at_provider
+       and s.is_counted
        and (only_source is null or s.source = only_source)
   ), change as (
     select span.provider, span.started_at as at, 1 as step from span

@@ -120,12 +120,7 @@ const KINDS_OF_SESSION: &str = "
          ('consumed', s.minutes_basis, s.minutes_consumed, true, s.minutes_basis is not null),
          ('wall_clock', 'elapsed', s.elapsed_minutes, false, true),
          ('participant', 'participant_time', s.participant_minutes, false, s.session_kind in ('meeting', 'livestream')),
-         ('active', 'activity',
-          case when s.message_count is not null then coalesce(
-            (select round(sum(least(gap.seconds, 300)) filter (where gap.seconds is not null) / 60, 12)
-               from (select extract(epoch from lead(m.sent_at) over (order by m.sent_at) - m.sent_at) as seconds
-                       from analytics.messages m
-                      where m.source_id = s.source_id and m.session_id = s.session_id) gap), 0) end,
+         ('active', 'activity', round(s.active_seconds / 60, 12),
           false, s.session_kind = 'chat' and s.message_support <> 'none')
        ) k (minutes_kind, minutes_basis, minutes, is_billable, is_applicable)
- where k.is_applicable and not s.is_part_of_session and not s.is_deleted_at_provider";
+ where k.is_applicable and s.is_counted";

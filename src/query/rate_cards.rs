@@ -117,7 +117,7 @@ pub async fn costs(
                   count(distinct c.session_id) filter (where c.consumed_quantity is null) as "unknown_count!"
              from analytics.session_costs c
             where c.source_id = any($1) and c.started_at >= $2 and c.started_at < $3
-              and not c.is_part_of_session and not c.is_deleted_at_provider
+              and c.is_counted
             group by grouping sets ((), (c.source, c.pricing_unit, c.preset_name, c.list_unit_price))
             order by c.source, c.pricing_unit, c.preset_name, c.list_unit_price"#,
         source_ids,

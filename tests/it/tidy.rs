@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+mod circles;
+
 /// Modules by rank. A module may name only modules of a lower rank; `app`, `demo`, `verbs` and `main`
 /// stand in this order, each above the last.
 const RANKS: [(&str, u32); 16] = [

@@ -13,7 +13,7 @@ use crate::query::metrics::registry::{Grain, Metric, TimeColumn, metrics};
 use crate::query::metrics::statement::Statement;
 
 /// The columns of `analytics.sessions_as_known_at`.
-const KEPT: [&str; 29] = [
+const KEPT: [&str; 30] = [
     "started_at",
     "session_id",
     "source_id",
@@ -43,6 +43,7 @@ const KEPT: [&str; 29] = [
     "message_support",
     "first_seen_at",
     "is_deleted_at_provider",
+    "is_counted",
 ];
 
 /// Returns whether values of this metric are available as they were known earlier.

@@ -25,10 +25,7 @@ pub(super) fn push_filter_of(sql: &mut Statement, query: &MetricQuery, grain: Gr
 
 /// Adds the condition for sessions that count.
 fn push_counted(sql: &mut Statement, query: &MetricQuery) {
-    sql.push(" and not s.is_part_of_session");
-    if !query.filter.includes_deleted {
-        sql.push(" and not s.is_deleted_at_provider");
-    }
+    sql.push(if query.filter.includes_deleted { " and not s.is_part_of_session" } else { " and s.is_counted" });
 }
 
 /// Adds the filter of the query.

@@ -12,8 +12,8 @@ use crate::query::bucket::Granularity;
 use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{Additivity, Grain, Metric, metrics};
-use crate::query::metrics::source::{push_rows, time};
+use crate::query::metrics::registry::{Additivity, Metric, metrics};
+use crate::query::metrics::source::{push_rows, same_time_of_session, time};
 use crate::query::metrics::statement::{Statement, quoted};
 use crate::query::metrics::{MetricFilter, MetricQuery};
 use crate::query::range::TimeRange;
@@ -127,8 +127,8 @@ fn push_counts(sql: &mut Statement, metric: &'static Metric, pass: &Pass, counts
     sql.push("\n   cross join (select array_agg(bucket_start order by bucket_start) as starts from cut) edge");
     sql.push("\n   cross join lateral (select width_bucket(").push(at).push(", edge.starts)::bigint as bucket) b");
     sql.push("\n   where ").push(at).push(" >= range_from and ").push(at).push(" < range_to");
-    if matches!(pass.grain, Grain::Visits | Grain::Cohorts) {
-        sql.push(" and s.started_at >= range_from and s.started_at < range_to");
+    if let Some(same) = same_time_of_session(pass) {
+        sql.push(" and ").push(same).push(" >= range_from and ").push(same).push(" < range_to");
     }
     push_filter_of(sql, &question(metric), pass.grain);
     sql.push("\n   group by 1, 2");

@@ -63,15 +63,10 @@ impl Reach {
             // session.
             (Some(_), Grain::Messages) => {
                 sql.push(" and not exists (select from analytics.sessions s where s.source_id = m.source_id and s.session_id = m.session_id and ");
-                sql.push(if includes_deleted {
-                    "s.is_part_of_session)"
-                } else {
-                    "(s.is_part_of_session or s.is_deleted_at_provider))"
-                });
+                sql.push(if includes_deleted { "s.is_part_of_session)" } else { "not s.is_counted)" });
             }
             (Some(_), Grain::Visits) => {
-                sql.push(" and not v.is_part_of_session");
-                sql.push(if includes_deleted { "" } else { " and not v.is_deleted_at_provider" });
+                sql.push(if includes_deleted { " and not v.is_part_of_session" } else { " and v.is_counted" });
             }
             _ => return false,
         }

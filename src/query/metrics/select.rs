@@ -13,7 +13,7 @@ use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::reach::Reach;
 use crate::query::metrics::registry::{Grain, Metric, Requires, TimeColumn};
-use crate::query::metrics::source::{push_rows, time};
+use crate::query::metrics::source::{push_rows, same_time_of_session, time};
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::{MetricQuery, columns};
 use crate::query::range::TimeRange;
@@ -119,9 +119,9 @@ fn push_in_range(
         sql.push(" where ").push(time(pass)).push(" >= ").push_bind(from);
         sql.push(" and ").push(time(pass)).push(" < ").push_bind(to);
         let has_sessions = reach.is_none_or(|reach| reach.bare.is_none());
-        if has_sessions && matches!(pass.grain, Grain::Visits | Grain::Cohorts) {
-            // The same instant: the planner derives equal values through joins, but not ranges.
-            sql.push(" and s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);
+        if let Some(same) = same_time_of_session(pass).filter(|_| has_sessions) {
+            sql.push(" and ").push(same).push(" >= ").push_bind(from);
+            sql.push(" and ").push(same).push(" < ").push_bind(to);
         }
     }
 }

@@ -25,6 +25,12 @@ pub(super) fn time(pass: &Pass) -> &'static str {
     }
 }
 
+/// Returns a column of the session that holds the same instant as [`time`], where that is not the session's itself. A
+/// range must be stated for both: the planner derives equal values through joins, but not ranges.
+pub(super) fn same_time_of_session(pass: &Pass) -> Option<&'static str> {
+    matches!(pass.grain, Grain::Visits | Grain::Cohorts).then_some("s.started_at")
+}
+
 /// Adds the rows, with the alias `s` for the session.
 pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     let has = |level: Level| query.dimensions.iter().any(|dimension| dimension.level() == level);
@@ -88,8 +94,8 @@ const OLDEST_COHORT_WEEKS: &str = "12";
 
 /// Sessions that were open at `c.at`: they had begun, and had neither ended nor been completed.
 const OPEN_SESSIONS: &str = "analytics.sessions s join lateral (select
-   (s.session_kind = 'chat' or coalesce(s.live_participants, 1) = 0) and s.ended_at is null
-   and c.at - greatest(s.started_at, least(s.last_activity_at, c.at)) > interval '24 hours' as is_stale) o
+   s.ended_at is null
+   and analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, s.live_participants, c.at) as is_stale) o
  on s.started_at <= c.at and (s.ended_at > c.at or s.ended_at is null and s.session_state in ('live', 'open'))";
 
 const SPEAKERS: &str = " left join lateral (

@@ -63,5 +63,7 @@ values (3, 32, '2026-11-18 12:01Z', 0, 5, 1, 'user',      'm0', 'Hello'),
        (3, 32, '2026-11-18 12:03Z', 2, null, null, 'user', 'm2', null),
        (3, 33, '2026-11-18 12:31Z', 0, 4, 1, 'user',      'm0', 'Help'),
        (3, 33, '2026-11-18 12:32Z', 1, 2, 1, 'assistant', 'm1', 'No');
-insert into core.session_stats
-values (31, 3, 0, 0, 0, 0, 0, null), (32, 3, 3, 2, 1, 1, 1, 60), (33, 3, 2, 1, 1, 1, 1, 60), (35, 3, 0, 0, 0, 0, 0, null);
+insert into core.session_stats (session_id, source_id, message_count, user_message_count, assistant_message_count,
+                                user_word_count, assistant_word_count, first_response_seconds, active_seconds)
+values (31, 3, 0, 0, 0, 0, 0, null, 0), (32, 3, 3, 2, 1, 1, 1, 60, 120), (33, 3, 2, 1, 1, 1, 1, 60, 60),
+       (35, 3, 0, 0, 0, 0, 0, null, 0);

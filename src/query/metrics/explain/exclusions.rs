@@ -4,7 +4,7 @@
 //! metric does not apply, or that are not decided yet, are found by their start. Sessions that were not read yet
 //! cannot be counted: they are reported as time ranges that are not proven.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::Row;
 use utoipa::ToSchema;
@@ -18,8 +18,6 @@ use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
-/// An open chat without activity for this long is stale.
-const STALE_AFTER: TimeDelta = TimeDelta::hours(24);
 /// Most ranges reported. A source without any proof has one, so this is seldom reached.
 const MAX_STRETCHES: usize = 100;
 
@@ -108,7 +106,7 @@ async fn never_counted(
     } else {
         subject.push_rows(&mut sql, Counting::All, Naming::Number, now);
     }
-    sql.push(" and (s.is_deleted_at_provider or s.is_part_of_session)");
+    sql.push(" and not s.is_counted");
     let what = "the exclusions of a metric value";
     let rows = sql.fetch_all(snapshot).await.map_err(reading(what))?;
     let Some(row) = rows.first() else { return Ok((0, 0)) };
@@ -132,8 +130,12 @@ async fn elsewhere(
     sql.push(" from ");
     as_of::push_sessions(&mut sql, &subject.query);
     sql.push(" cross join lateral (select s.outcome = 'open' and s.source_id = any(").push_bind(subject.telling_ids());
-    sql.push(") as is_open, coalesce(s.last_activity_at, s.started_at) < ").push_bind(known_at - STALE_AFTER);
-    sql.push(" as is_stale) o where s.started_at >= ").push_bind(from).push(" and s.started_at < ").push_bind(to);
+    sql.push(") as is_open, analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, null, ");
+    sql.push_bind(known_at)
+        .push(") as is_stale) o where s.started_at >= ")
+        .push_bind(from)
+        .push(" and s.started_at < ")
+        .push_bind(to);
     counted_sessions::push_filter(&mut sql, &subject.query);
     sql.push(" and s.source_id = any(").push_bind(all).push(")");
     let what = "the exclusions of a metric value";

@@ -31,7 +31,7 @@ macro_rules! came_back {
     ($before:literal, $after:literal) => {
         concat!(
             $before,
-            "exists (select 1 from analytics.sessions n where n.source_id = s.source_id and n.person_id = s.person_id and n.started_at > s.completed_at and n.started_at <= s.completed_at + interval '168 hours' and not n.is_part_of_session and not n.is_deleted_at_provider)",
+            "exists (select 1 from analytics.sessions n where n.source_id = s.source_id and n.person_id = s.person_id and n.started_at > s.completed_at and n.started_at <= s.completed_at + interval '168 hours' and n.is_counted)",
             $after
         )
     };
@@ -211,7 +211,7 @@ pub(super) static METRICS: [Metric; 16] = [
         null_rule: "Chats whose messages were never fetched are in unknown_count and in neither part.",
         time_column: TimeColumn::StartedAt,
         requires: Requires::Chats,
-        value_sql: "(count(*) filter (where s.outcome = 'open' and s.last_sender_role <> 'user' and t.now - greatest(s.started_at, s.last_activity_at) > interval '24 hours'))::numeric",
+        value_sql: "(count(*) filter (where s.outcome = 'open' and s.last_sender_role <> 'user' and analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, s.live_participants, t.now)))::numeric",
         known_sql: "count(s.message_count)",
         unknown_sql: "count(*) - count(s.message_count)",
         is_unknown_sql: "s.session_kind = 'chat' and s.message_count is null",

@@ -174,7 +174,7 @@ pub(super) static METRICS: [Metric; 11] = [
         time_column: TimeColumn::FirstVisitAt,
         additivity: Additivity::RatioOfSums,
         grain: Grain::Cohorts,
-        value_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now and exists (select 1 from analytics.visits later where later.source_id = v.source_id and later.person_id = v.person_id and later.started_at >= v.first_visit_at + c.age_weeks * interval '168 hours' and later.started_at < v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' and not later.is_part_of_session and not later.is_deleted_at_provider))::numeric",
+        value_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now and exists (select 1 from analytics.visits later where later.source_id = v.source_id and later.person_id = v.person_id and later.started_at >= v.first_visit_at + c.age_weeks * interval '168 hours' and later.started_at < v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' and later.is_counted))::numeric",
         known_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now)",
         unknown_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' > t.now)",
         is_unknown_by_start: false,
