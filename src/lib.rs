@@ -7,9 +7,10 @@
 //! - [`connector`]: the interface of a provider; [`providers`]: its implementations.
 //! - [`ingest`]: poll → save, for any provider; [`store`]: writes, one transaction a page.
 //! - [`query`]: reads; [`api`]: answers over HTTP.
-//! - [`app`]: wiring; [`demo`]: the whole service on one machine, with simulated providers; [`verbs`]: the command
-//!   line.
-//! - [`config`], [`clock`], [`db`], [`telemetry`]: foundations; [`failpoint`]: points at which tests crash the process.
+//! - [`app`]: wiring; `demo`: the whole service on one machine, with the simulated providers of the crate
+//!   `tributary_simulator`, in builds with the feature `demo`; [`verbs`]: the command line.
+//! - [`config`], [`clock`], [`db`], [`telemetry`]: foundations; [`embedded`]: a private Postgres server; [`failpoint`]:
+//!   points at which tests crash the process.
 //!
 //! A module may name only modules of a lower rank; `docs/architecture.md` lists the ranks, and a test checks them.
 
@@ -17,6 +18,7 @@ pub mod config;
 pub mod telemetry;
 pub mod clock;
 pub mod db;
+pub mod embedded;
 pub mod failpoint;
 pub mod model;
 pub mod connector;
@@ -26,5 +28,6 @@ pub mod ingest;
 pub mod query;
 pub mod api;
 pub mod app;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod verbs;

@@ -15,8 +15,9 @@ use crate::app::{
 };
 use crate::clock::{Dice, SystemClock};
 use crate::db::Purpose;
+#[cfg(feature = "demo")]
 use crate::demo;
-use crate::demo::postgres::{Build, FetchSettings, Server, ServerSettings};
+use crate::embedded::{self, Build, FetchSettings, Server, ServerSettings};
 use crate::model::stream::Stream;
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
@@ -36,6 +37,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Run a demo: a private Postgres, three simulated providers, pollers and the API, on this machine alone
+    #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     /// Run the service: pollers and API
     Serve(ServeArgs),
@@ -61,6 +63,7 @@ enum Verb {
     /// Print the OpenAPI document
     Openapi,
     /// Run the three simulated providers alone
+    #[cfg(feature = "demo")]
     Simulate(demo::SimulateArgs),
 }
 
@@ -73,7 +76,7 @@ struct ServeArgs {
     #[arg(long)]
     embedded: bool,
     /// Folder of the private Postgres
-    #[arg(long, value_name = "DIR", default_value = demo::DEFAULT_DATA_DIR)]
+    #[arg(long, value_name = "DIR", default_value = embedded::DEFAULT_DATA_DIR)]
     data: PathBuf,
 }
 
@@ -128,7 +131,9 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             say(&format!("{}\n", crate::api::document().to_pretty_json()?))?;
             Ok(ExitCode::SUCCESS)
         }
+        #[cfg(feature = "demo")]
         Verb::Demo(args) => demo::run(&args, environment),
+        #[cfg(feature = "demo")]
         Verb::Simulate(args) => block_on(demo::simulate(args)),
         Verb::Serve(args) => serve(path, &args, environment),
         Verb::Poll(args) => {
@@ -203,7 +208,7 @@ async fn check(app: App) -> anyhow::Result<ExitCode> {
 fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {
     let mut server = None;
     if args.embedded {
-        let search_path = demo::search_path(environment);
+        let search_path = embedded::search_path(environment);
         server = Some(Server::start(&ServerSettings {
             data_dir: args.data.clone(),
             bin_dir: None,

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tributary::app::polling::{self, PollLine, Selection};
 use tributary::app::{self, App};
 use tributary::clock::{Clock, Dice, SettableClock};
-use tributary::demo::postgres::Server;
-use tributary::demo::simulator::world::Shape;
+use tributary::embedded::Server;
+use tributary_simulator::world::Shape;
 
 use crate::cost::{Cost, Meter};
 use crate::providers::{API_KEY, Providers};

@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
-use tributary::demo::postgres::{Server, ServerSettings};
-use tributary::demo::simulator::world::{Shape, Volume};
+use tributary::embedded::{Server, ServerSettings};
+use tributary_simulator::world::{Shape, Volume};
 
 use crate::cost::Cost;
 use crate::load::{Load, Route};

@@ -5,14 +5,12 @@ use std::fmt::Write;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
-use tributary::clock::{Clock, SettableClock};
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::world::{Shape, World};
-use tributary::demo::simulator::{Platform, Simulator, SimulatorSettings};
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::world::{Shape, World};
+use tributary_simulator::{Now, Platform, Simulator, SimulatorSettings};
 
 /// First argument of the simulating process.
 pub(crate) const VERB: &str = "simulate-providers";
@@ -76,15 +74,15 @@ pub(crate) fn simulate(words: &[String]) -> anyhow::Result<()> {
     let [avatars, chats, meetings, days, now] = words else { bail!("five values are wanted") };
     let shape =
         Shape { history_days: days.parse()?, ..crate::shape(avatars.parse()?, chats.parse()?, meetings.parse()?) };
-    let clock: Arc<dyn Clock> = Arc::new(SettableClock::at(now.parse()?));
-    let world = World::generate(&shape, 1, clock.now());
+    let now: DateTime<Utc> = now.parse()?;
+    let world = World::generate(&shape, 1, now);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut simulators = Vec::new();
     for platform in Platform::ALL {
         let simulator = runtime.block_on(Simulator::start(SimulatorSettings {
             platform,
             feed: world.feed(platform),
-            clock: Arc::clone(&clock),
+            now: Now::new(move || now),
             api_key: API_KEY.to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             quirks: Quirks { calls_per_window: u32::MAX, ..Quirks::default() },

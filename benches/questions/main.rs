@@ -26,7 +26,7 @@ use tower::ServiceExt;
 use tributary::api::{self, ApiState, HealthSettings};
 use tributary::clock::SettableClock;
 use tributary::db;
-use tributary::demo::postgres::{Server, ServerSettings};
+use tributary::embedded::{Server, ServerSettings};
 
 use crate::asked::{QUESTIONS, Question};
 

@@ -11,10 +11,10 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Deserialize;
+use tributary_simulator::Platform;
+use tributary_simulator::world::World;
 
 use crate::connector::http::{HttpLimits, http_client};
-use crate::demo::simulator::Platform;
-use crate::demo::simulator::world::World;
 
 /// Interval between two reads during the first load.
 const FIRST_LOAD_TICK: Duration = Duration::from_millis(200);

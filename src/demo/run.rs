@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::oneshot;
+use tributary_simulator::world::{Shape, World};
 
 use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
@@ -23,13 +24,10 @@ use crate::app::{self, App};
 use crate::clock::{Clock, Dice, SystemClock};
 use crate::db::{self, Purpose, Route};
 use crate::demo::display::Display;
-use crate::demo::postgres::{Build, FetchSettings, RandomPassword, Server, ServerSettings, TcpSettings};
 use crate::demo::simulate::{API_KEY, Providers};
-use crate::demo::simulator::world::{Shape, World};
+use crate::embedded::{self, Build, FetchSettings, RandomPassword, Server, ServerSettings, TcpSettings};
 use crate::store::source;
 
-/// Default folder of the demo's database.
-pub const DEFAULT_DATA_DIR: &str = "tributary-data";
 /// Default address of the demo's API, if it is free.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 /// The same seed everywhere, so that the simulated history is the same on every machine.
@@ -41,7 +39,7 @@ const HOURS_AHEAD: u32 = 24 * 7;
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
     /// Folder of the private Postgres; a second start continues where the first stopped
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
+    #[arg(long, value_name = "DIR", default_value = embedded::DEFAULT_DATA_DIR)]
     data: PathBuf,
     /// Address of the API [default: 127.0.0.1:8080, or a free port if that is taken]
     #[arg(long, value_name = "ADDRESS")]
@@ -52,11 +50,6 @@ pub struct DemoArgs {
     /// TCP port of the private Postgres for analysts, on 127.0.0.1 [default: the last one, or a free port]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pg_port: Option<u16>,
-}
-
-/// Returns the folders in which the system looks for programs.
-pub fn search_path(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
-    environment.get("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default()
 }
 
 /// Runs the demo until Ctrl-C. Call it from `main`: the database server lives as long as this thread.
@@ -71,7 +64,7 @@ pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::R
         None => Home::Private(Server::start(&ServerSettings {
             data_dir: args.data.clone(),
             bin_dir: args.pg_bin.clone(),
-            search_path: search_path(environment),
+            search_path: embedded::search_path(environment),
             fetch: Some(FetchSettings::new(Build::pinned(), environment, |line| println!("  {line}"))),
             tcp: Some(TcpSettings { port: args.pg_port, password: RandomPassword::draw(&mut rand::rng()) }),
             durable: false,

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::world::{Shape, Volume, World};
+use tributary_simulator::{Now, Platform, Simulator, SimulatorSettings};
 
 use crate::app::serving;
 use crate::clock::{Clock, SettableClock, SystemClock};
-use crate::demo::simulator::quirks::Quirks;
-use crate::demo::simulator::world::{Shape, Volume, World};
-use crate::demo::simulator::{Platform, Simulator, SimulatorSettings};
 
 /// The key that the simulated providers accept. It is not a secret.
 pub(super) const API_KEY: &str = "simulated-key";
@@ -66,7 +66,10 @@ impl Providers {
             let settings = SimulatorSettings {
                 platform,
                 feed: world.feed(platform),
-                clock: Arc::clone(clock),
+                now: Now::new({
+                    let clock = Arc::clone(clock);
+                    move || clock.now()
+                }),
                 api_key: API_KEY.to_owned(),
                 listen,
                 quirks: Quirks { calls_per_window: CALLS_PER_WINDOW, ..Quirks::default() },

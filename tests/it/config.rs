@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tributary::app::parse_config;
-use tributary::demo::simulator::Platform;
+use tributary_simulator::Platform;
 
 use crate::providers::acceptance::entry;
 use crate::providers::conformance::over_all_providers;

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tributary::clock::{Clock, SystemClock};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
 
 use crate::harness::Api;
 use crate::harness::processes::{ONCE_A_YEAR, Providers};

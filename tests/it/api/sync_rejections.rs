@@ -1,7 +1,7 @@
 //! `/v1/sync/rejections`: rejects are listed without their bytes, shown with them, and retried one by one.
 
 use serde_json::Value;
-use tributary::demo::simulator::Platform;
+use tributary_simulator::Platform;
 
 use crate::harness::noon;
 use crate::harness::records::record;

@@ -6,10 +6,10 @@ use tokio_util::sync::CancellationToken;
 use tributary::app::backfilling::{self, BackfillArgs};
 use tributary::app::progress::Progress;
 use tributary::db::Purpose;
-use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::{Platform, Simulator};
 use tributary::store::operation::Operator;
+use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::{Platform, Simulator};
 
 use crate::harness::{Api, World, at, noon, plain_record, records};
 
@@ -108,7 +108,7 @@ async fn an_accepted_hole_no_longer_withholds_later_data_and_stays_visible() {
     let calls = simulator.requests().len();
     let line = world.poll_one().await;
     assert!(line.is_complete(), "{line:?}");
-    let day = |request: &tributary::demo::simulator::RequestRecord| request.path_and_query.contains("2026-02-18");
+    let day = |request: &tributary_simulator::RequestRecord| request.path_and_query.contains("2026-02-18");
     assert!(!simulator.requests()[calls..].iter().any(day), "it is not read again");
     let poller = health(&api).await;
     assert_eq!((&poller["state"], &poller["incomplete_windows"]["count"]), (&json!("idle"), &json!(0)));

@@ -21,9 +21,9 @@ use chrono::TimeDelta;
 use tracing::subscriber::DefaultGuard;
 use tributary::app::polling::PollLine;
 use tributary::clock::Clock;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::FixedFeed;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::FixedFeed;
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::logs::Logs;
 use crate::harness::wire::{Hit, Wire};

@@ -265,8 +265,8 @@ async fn sources_of_one_account_share_a_budget_that_names_no_credential() {
 
 #[tokio::test]
 async fn health_reports_the_remaining_calls() {
-    use tributary::demo::simulator::Platform;
-    use tributary::demo::simulator::quirks::Quirks;
+    use tributary_simulator::Platform;
+    use tributary_simulator::quirks::Quirks;
     let mut world = World::new().await;
     let _konpro = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 3), Quirks::default()).await;
     let _rtk = world.simulate(Platform::Realtimekit, plain_feed(Platform::Realtimekit, 3), Quirks::default()).await;

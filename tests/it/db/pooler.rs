@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tributary::clock::{Clock, Dice, SystemClock};
-use tributary::demo::simulator::Platform;
+use tributary_simulator::Platform;
 
 use crate::harness::processes::{Providers, Stage};
 

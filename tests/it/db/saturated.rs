@@ -9,10 +9,10 @@ use tributary::app::polling::Selection;
 use tributary::app::reloading::Reloads;
 use tributary::app::serving::{self, Role};
 use tributary::db::Purpose;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::feed::FixedRecord;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::fixed_feed::FixedRecord;
+use tributary_simulator::quirks::Quirks;
 
 use super::unavailable::{Flow, Valve, client};
 use crate::harness::processes::Providers;

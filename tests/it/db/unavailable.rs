@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
-use tributary::demo::simulator::Platform;
+use tributary_simulator::Platform;
 
 use crate::harness::processes::{Providers, Stage};
 

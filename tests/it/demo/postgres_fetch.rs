@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use tributary::demo::postgres::{Build, FetchSettings, PackageClient, PostgresError, Server, ServerSettings};
+use tributary::embedded::{Build, FetchSettings, PackageClient, PostgresError, Server, ServerSettings};
 
 /// SHA-256 of the text `archive`, which the scripts deliver.
 const ARCHIVE_SHA256: &str = "0eb3e36bfb24dcd9bb1d1bece1531216b59539a8fde17ee80224af0653c92aa3";

@@ -13,11 +13,12 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tributary::clock::{Clock, SettableClock};
 use tributary::connector::http::{HttpLimits, http_client};
-use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
-use tributary::demo::simulator::feed::{Feed, FixedFeed, FixedRecord};
-use tributary::demo::simulator::quirks::{KonproShape, Quirks, Total};
-use tributary::demo::simulator::world::{Shape, Volume, World};
-use tributary::demo::simulator::{Platform, Simulator, SimulatorSettings};
+use tributary_simulator::faults::{Effect, Fault, RetryAfter};
+use tributary_simulator::feed::Feed;
+use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
+use tributary_simulator::quirks::{KonproShape, Quirks, Total};
+use tributary_simulator::world::{Shape, Volume, World};
+use tributary_simulator::{Now, Platform, Simulator, SimulatorSettings};
 
 const RTK: &str = "/accounts/a/realtime/kit/b/sessions";
 
@@ -38,7 +39,10 @@ impl Rig {
         let simulator = Simulator::start(SimulatorSettings {
             platform,
             feed,
-            clock: clock.clone(),
+            now: Now::new({
+                let clock = Arc::clone(&clock);
+                move || clock.now()
+            }),
             api_key: "good".to_owned(),
             listen: "127.0.0.1:0".parse().expect("an address"),
             quirks: Quirks::default(),

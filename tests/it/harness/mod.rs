@@ -20,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 use tributary::app::polling::{self, PollLine, Selection};
 use tributary::app::{self, App};
 use tributary::clock::{Clock, Dice, SettableClock};
-use tributary::demo::simulator::feed::{Feed, FixedFeed, FixedRecord};
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::{Platform, Simulator, SimulatorSettings};
 use tributary::store::source_change::SourceChanges;
+use tributary_simulator::feed::Feed;
+use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::{Now, Platform, Simulator, SimulatorSettings};
 
 use self::db::TestDatabase;
 
@@ -276,7 +277,8 @@ pub(crate) async fn simulator(
     clock: Arc<dyn Clock>,
 ) -> Simulator {
     let listen = ([127, 0, 0, 1], 0).into();
-    let settings = SimulatorSettings { platform, feed, clock, api_key: API_KEY.to_owned(), listen, quirks };
+    let now = Now::new(move || clock.now());
+    let settings = SimulatorSettings { platform, feed, now, api_key: API_KEY.to_owned(), listen, quirks };
     Simulator::start(settings).await.expect("a free port")
 }
 

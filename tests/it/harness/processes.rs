@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tributary::clock::{Clock, SettableClock, SystemClock};
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::world::{Shape, Truth, Volume, World as Generated};
-use tributary::demo::simulator::{Platform, Simulator};
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::truth::Truth;
+use tributary_simulator::world::{Shape, Volume, World as Generated};
+use tributary_simulator::{Platform, Simulator};
 
 use super::poller_process::{DEADLINE, Poller};
 use super::{World, simulator};

@@ -1,8 +1,8 @@
 //! Literal records, in each provider's form.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::FixedRecord;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::FixedRecord;
 
 /// A finished session of ninety seconds; a resolved chat of two messages.
 pub(crate) fn record(platform: Platform, id: &str, created_at: DateTime<Utc>) -> FixedRecord {

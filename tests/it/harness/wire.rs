@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tributary::demo::simulator::Simulator;
+use tributary_simulator::Simulator;
 
 /// The simulator's response.
 #[derive(Debug, Clone)]

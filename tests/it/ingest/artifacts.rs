@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::json;
-use tributary::demo::simulator::feed::{Depth, FixedFeed};
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::world::{Shape, Volume, World as Generated};
-use tributary::demo::simulator::{Platform, Simulator};
+use tributary_simulator::fixed_feed::{Depth, FixedFeed};
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::world::{Shape, Volume, World as Generated};
+use tributary_simulator::{Platform, Simulator};
 
 use crate::harness::records::record;
 use crate::harness::{World, at, noon};

@@ -7,10 +7,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tributary::app::reconciling::{self, ReconcileArgs};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
-use tributary::demo::simulator::quirks::{FilterMeaning, Quirks};
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
+use tributary_simulator::quirks::{FilterMeaning, Quirks};
 
 use crate::harness::{World, at, records};
 use crate::verbs::backfill::{FEBRUARY, TODAY_ONLY, args, backfill, feed, live_position};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::FixedFeed;
-use tributary::demo::simulator::quirks::{Quirks, Total};
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::FixedFeed;
+use tributary_simulator::quirks::{Quirks, Total};
 
 use crate::harness::wire::{Hit, Wire};
 use crate::harness::{World, noon, plain_feed, records};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tributary::clock::{Clock, Dice, SystemClock};
-use tributary::demo::simulator::Platform;
+use tributary_simulator::Platform;
 
 use crate::harness::processes::{EVERY_SECOND, Providers, RUNS};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tributary::demo::simulator::Platform;
+use tributary_simulator::Platform;
 
 use crate::harness::{World, noon, records};
 use crate::providers::conformance::over_all_providers;

@@ -1,6 +1,6 @@
 //! The end of the list of a session's participants, by the rule for lists of sessions.
 
-use tributary::demo::simulator::Platform;
+use tributary_simulator::Platform;
 
 use crate::harness::{World, noon, records};
 use crate::providers::scripted_server::{Call, Reply, Server, json, status};

@@ -2,9 +2,9 @@
 //! restored at once when they come back.
 
 use chrono::TimeDelta;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
-use tributary::demo::simulator::quirks::{FilterMeaning, Quirks, Total};
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
+use tributary_simulator::quirks::{FilterMeaning, Quirks, Total};
 
 use crate::harness::orphans::remove_sessions;
 use crate::harness::{World, at, noon, plain_feed, records};
@@ -263,7 +263,7 @@ async fn a_meeting_unknown_to_the_provider_does_not_stay_live_for_ever() {
             .await,
         0
     );
-    let asked = |provider: &tributary::demo::simulator::Simulator| {
+    let asked = |provider: &tributary_simulator::Simulator| {
         provider.requests().iter().filter(|request| request.path_and_query.ends_with("/m")).count()
     };
     let before = asked(&provider);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use tributary::clock::Clock;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
-use tributary::demo::simulator::quirks::{ListOrder, Quirks, Total};
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
+use tributary_simulator::quirks::{ListOrder, Quirks, Total};
 
 use crate::harness::{World, noon, plain_feed, records};
 use crate::providers::conformance::over_all_providers;

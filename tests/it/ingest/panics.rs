@@ -10,12 +10,12 @@ use tokio_util::task::TaskTracker;
 use tributary::connector::error::PullError;
 use tributary::connector::{CheckReport, Connector, OpenSet, StoredBytes, StreamPolicy};
 use tributary::db::Purpose;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::quirks::Quirks;
 use tributary::ingest::schedule::Schedule;
 use tributary::model::id::ProviderRecordId;
 use tributary::model::page::{Count, Page, PageRequest, Record, Reject};
 use tributary::model::stream::Stream;
+use tributary_simulator::Platform;
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::{World, noon, plain_feed};
 

@@ -16,12 +16,12 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use tributary::app::polling::{self, PollLine, Selection};
 use tributary::app::{self, App};
 use tributary::clock::{Clock, Dice, SettableClock};
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
-use tributary::demo::simulator::quirks::{FilterMeaning, ListOrder, Quirks};
-use tributary::demo::simulator::{Platform, Simulator};
 use tributary::store::operation::Operator;
 use tributary::store::source_change::{Change, ChangeRequest, SourceChanges};
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
+use tributary_simulator::quirks::{FilterMeaning, ListOrder, Quirks};
+use tributary_simulator::{Platform, Simulator};
 
 use crate::harness::db::TestDatabase;
 use crate::harness::dump;

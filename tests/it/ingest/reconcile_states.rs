@@ -1,8 +1,8 @@
 //! Reconciliation of states: sessions that changed are named where the counts are equal.
 
 use chrono::TimeDelta;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::quirks::Quirks;
 
 use super::rings::{CORRECTED, corrected, open_chat, poll_at, reconcile};
 use crate::harness::{World, noon, plain_feed, records};

@@ -1,10 +1,10 @@
 //! Open sessions are read again until they end, also where the list no longer returns them.
 
 use chrono::TimeDelta;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
-use tributary::demo::simulator::feed::FixedRecord;
-use tributary::demo::simulator::quirks::{FilterMeaning, Quirks};
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault, RetryAfter};
+use tributary_simulator::fixed_feed::FixedRecord;
+use tributary_simulator::quirks::{FilterMeaning, Quirks};
 
 use crate::harness::{World, noon, plain_feed, records};
 use crate::store::changes::meeting;

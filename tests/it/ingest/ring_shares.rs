@@ -8,10 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tributary::app::polling::{self, Selection};
 use tributary::clock::{Clock, SystemClock};
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::feed::FixedFeed;
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::{Platform, Simulator};
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::fixed_feed::FixedFeed;
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::{Platform, Simulator};
 
 use super::rings::{CORRECTED, corrected, poll_at};
 use crate::harness::{World, noon, plain_feed, records};

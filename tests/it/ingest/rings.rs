@@ -4,10 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tributary::app::polling::{self, PollLine, Selection};
 use tributary::app::reconciling::{self, ReconcileArgs, SourceReport};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::feed::FixedRecord;
-use tributary::demo::simulator::quirks::{FilterMeaning, Quirks};
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::fixed_feed::FixedRecord;
+use tributary_simulator::quirks::{FilterMeaning, Quirks};
 
 use crate::harness::{World, at, noon, plain_feed, records};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tributary::demo::simulator::Platform;
+use tributary_simulator::Platform;
 
 use crate::harness::at;
 use crate::harness::processes::{ONCE_A_YEAR, Providers, RUNS};

@@ -1,10 +1,10 @@
 //! Windows: history is read in parts, each is proven by itself, and one that cannot be read stops no other.
 
 use chrono::TimeDelta;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::feed::FixedRecord;
-use tributary::demo::simulator::quirks::{KonproShape, Quirks};
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::fixed_feed::FixedRecord;
+use tributary_simulator::quirks::{KonproShape, Quirks};
 
 use crate::harness::{World, at, noon, plain_feed, records};
 

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use tributary::clock::Clock;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::quirks::Quirks;
 use tributary::model::page::PageRequest;
 use tributary::model::source::MessageSupport;
 use tributary::model::stream::Stream;
 use tributary::model::time::Window;
 use tributary::providers;
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::quirks::Quirks;
 
 use super::conformance::over_all_providers;
 use crate::harness::{World, at, dump, noon, plain_feed, records};

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
-use tributary::demo::simulator::feed::FixedRecord;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault, RetryAfter};
+use tributary_simulator::fixed_feed::FixedRecord;
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::{World, noon, plain_feed, records};
 

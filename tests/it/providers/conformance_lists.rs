@@ -1,8 +1,8 @@
 //! The rules for every provider about its lists: ends, counts, page sizes, and records that move meanwhile.
 
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::quirks::{Quirks, Total};
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::quirks::{Quirks, Total};
 
 use super::conformance::{over_all_providers, stored};
 use crate::harness::{World, noon, plain_feed, plain_record, records};
@@ -133,8 +133,7 @@ async fn f45_a_total_as_text_or_missing_is_survived(platform: Platform) {
 
 async fn a14_f53_a_filter_that_is_ignored_is_survived(platform: Platform) {
     let mut world = World::new().await;
-    let quirks =
-        Quirks { filter_meaning: tributary::demo::simulator::quirks::FilterMeaning::Ignored, ..Quirks::default() };
+    let quirks = Quirks { filter_meaning: tributary_simulator::quirks::FilterMeaning::Ignored, ..Quirks::default() };
     let _provider = world.simulate(platform, plain_feed(platform, 30), quirks).await;
     for _ in 0..2 {
         world.clock.set(tributary::clock::Clock::now(&*world.clock) + chrono::TimeDelta::days(40));

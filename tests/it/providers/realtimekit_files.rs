@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tributary::app::polling::PollLine;
-use tributary::demo::simulator::feed::{Depth, FixedFeed, FixedFile};
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::{Platform, Simulator};
+use tributary_simulator::fixed_feed::{Depth, FixedFeed, FixedFile};
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::{Platform, Simulator};
 
 use crate::harness::records::record;
 use crate::harness::{World, at};

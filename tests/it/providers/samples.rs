@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::FixedFeed;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::FixedFeed;
+use tributary_simulator::quirks::Quirks;
 
 use super::conformance::over_all_providers;
 use crate::harness::{World, records};
@@ -89,14 +89,14 @@ async fn a10_every_column_is_seen_in_the_samples(platform: Platform) {
 }
 
 /// RealtimeKit returns more fields for a single session than in its list.
-fn details() -> Vec<tributary::demo::simulator::feed::FixedRecord> {
+fn details() -> Vec<tributary_simulator::fixed_feed::FixedRecord> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers/realtimekit/samples");
     let one = |file: &str| {
         let text = std::fs::read_to_string(folder.join(file)).expect("a sample");
         let answer: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let data = if answer["data"]["session"].is_object() { &answer["data"]["session"] } else { &answer["data"] };
         let created_at = data["created_at"].as_str().expect("a time").parse().expect("an instant");
-        tributary::demo::simulator::feed::FixedRecord {
+        tributary_simulator::fixed_feed::FixedRecord {
             id: data["id"].as_str().expect("an id").to_owned(),
             created_at,
             updated_at: created_at,

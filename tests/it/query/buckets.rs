@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::FixedFeed;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::FixedFeed;
+use tributary_simulator::quirks::Quirks;
 
 use super::*;
 use crate::harness::{World, at, records};
@@ -59,7 +59,7 @@ pub(crate) async fn buckets(
 }
 
 /// Ten-minute sessions, one after the other, over two days.
-async fn two_days_of(world: &mut World, from: DateTime<Utc>) -> tributary::demo::simulator::Simulator {
+async fn two_days_of(world: &mut World, from: DateTime<Utc>) -> tributary_simulator::Simulator {
     let sessions = (0..288).map(|number| {
         records::record(Platform::Konpro, &format!("s-{number:03}"), from + TimeDelta::minutes(10) * number)
     });

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tributary::app::polling::PollLine;
 use tributary::clock::{Clock, SystemClock};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::FixedFeed;
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::world::{Shape, Volume, World as Generated};
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::FixedFeed;
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::world::{Shape, Volume, World as Generated};
 
 use crate::harness::{World, noon, records};
 
-async fn world_of_samples() -> (World, Vec<tributary::demo::simulator::Simulator>) {
+async fn world_of_samples() -> (World, Vec<tributary_simulator::Simulator>) {
     let mut world = World::new().await;
     let mut providers = Vec::new();
     for (platform, files) in [

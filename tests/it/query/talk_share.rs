@@ -1,7 +1,7 @@
 //! Shares of speaking time.
 
 use serde_json::{Value, json};
-use tributary::demo::simulator::feed::{Depth, FixedFile};
+use tributary_simulator::fixed_feed::{Depth, FixedFile};
 
 use crate::harness::World;
 use crate::store::presence::world_of;

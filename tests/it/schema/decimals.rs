@@ -5,14 +5,14 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use rust_decimal::Decimal;
 use sqlx::{AssertSqlSafe, PgPool};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::{World, noon, records};
 
 /// Six avatar sessions of 100 seconds, billed at an odd price.
-async fn six_sessions() -> (World, tributary::demo::simulator::Simulator) {
+async fn six_sessions() -> (World, tributary_simulator::Simulator) {
     let record = |number: i32| {
         let created_at = noon() - TimeDelta::hours(2) - TimeDelta::minutes(1) * number;
         let record = records::record(Platform::Konpro, &format!("k-{number}"), created_at);

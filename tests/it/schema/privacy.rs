@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 use sqlx::AssertSqlSafe;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::{Depth, FixedFeed, FixedFile, FixedRecord};
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::{Depth, FixedFeed, FixedFile, FixedRecord};
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::{World, at};
 

@@ -1,8 +1,8 @@
 //! Accounts: one that is stored under another slug is refused, at the start or by the first sessions that it lists.
 
 use tributary::app::checking;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::{API_KEY, World, plain_feed, records};
 use crate::providers::conformance::over_all_providers;
@@ -110,7 +110,7 @@ async fn two_accounts_with_the_same_small_numbers_as_ids_are_two() {
         }
         record
     });
-    let feed = std::sync::Arc::new(tributary::demo::simulator::feed::FixedFeed::new(shifted));
+    let feed = std::sync::Arc::new(tributary_simulator::fixed_feed::FixedFeed::new(shifted));
     let other = world.simulate(Platform::Konvo, feed, Quirks::default()).await;
     let toml = [
         source("one", Platform::Konvo, &one.base_url(), "KEY"),

@@ -6,13 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 use tributary::clock::Clock;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::world::{Shape, Volume, World as Generated};
 use tributary::model::id::SourceId;
 use tributary::model::stream::Stream;
 use tributary::store::artifact::queue::{self, CLAIM_BEGIN, ClaimLimit};
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::world::{Shape, Volume, World as Generated};
 use uuid::Uuid;
 
 use crate::harness::db::TestDatabase;

@@ -1,9 +1,9 @@
 //! Recorded changes: what changed of a session is kept field by field, without personal data.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::FixedRecord;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::FixedRecord;
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::{World, at, noon, plain_feed, records};
 

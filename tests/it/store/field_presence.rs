@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use tributary::app::polling::PollLine;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::{World, noon, plain_feed, records};
 use crate::providers::conformance::over_all_providers;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tributary::clock::{Clock, SystemClock};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::poller_process::Poller;
 use crate::harness::processes::{EVERY_SECOND, Providers, Stage};

@@ -3,9 +3,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tributary::clock::Clock;
 use tributary::connector::ConnectorSettings;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::quirks::{KonproShape, Quirks};
-use tributary::demo::simulator::{Platform, Simulator};
 use tributary::model::id::SourceId;
 use tributary::model::page::{Page, PageRequest};
 use tributary::model::person::PersonKey;
@@ -17,6 +14,9 @@ use tributary::store::page::{self, SaveContext};
 use tributary::store::run::{self as journal, Progress};
 use tributary::store::write_guard::WriteGuard;
 use tributary::store::{StoreError, StreamKey};
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::quirks::{KonproShape, Quirks};
+use tributary_simulator::{Platform, Simulator};
 
 use super::changes::{DONE, OPEN, avatar, chat};
 use crate::harness::{API_KEY, World, at, noon, plain_feed};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tributary::demo::simulator::feed::{Depth, FixedFeed};
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::{Platform, Simulator};
+use tributary_simulator::fixed_feed::{Depth, FixedFeed};
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::{Platform, Simulator};
 
 use crate::harness::records::record;
 use crate::harness::{World, at};

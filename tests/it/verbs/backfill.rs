@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 use tributary::app::backfilling::{self, BackfillArgs, BackfillOutcome};
 use tributary::app::progress::Progress;
 use tributary::db::{self, Purpose};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::feed::FixedFeed;
-use tributary::demo::simulator::quirks::Quirks;
 use tributary::store::operation::Operator;
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::fixed_feed::FixedFeed;
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::{World, at, noon, records};
 
@@ -103,7 +103,7 @@ async fn a_range_before_the_history_is_read_and_the_live_position_stays() {
         let line = world.poll_one().await;
         assert!(line.is_complete(), "{line:?}");
         assert!(line.complete_through.unwrap_or_default().starts_with("2026-03-10T12:05"));
-        let february = |request: &tributary::demo::simulator::RequestRecord| request.path_and_query.contains("2026-02");
+        let february = |request: &tributary_simulator::RequestRecord| request.path_and_query.contains("2026-02");
         assert!(!provider.requests()[asked_before..].iter().any(february), "the poll leaves February alone");
     }
 }

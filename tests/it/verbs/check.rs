@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use tributary::app::checking;
 use tributary::clock::{Clock, SystemClock};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault, RetryAfter};
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::{World, plain_feed};
 use crate::ingest::clocks::{Ahead, app, undated};

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tributary::app::polling::{self, Selection};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::feed::FixedRecord;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::fixed_feed::FixedRecord;
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::{World, noon, plain_feed, plain_record, records};
 use crate::providers::acceptance::stored;

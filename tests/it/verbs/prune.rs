@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tributary::app::pruning;
 use tributary::app::reconciling::{self, ReconcileArgs};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::FixedRecord;
-use tributary::demo::simulator::quirks::{FilterMeaning, Quirks};
 use tributary::store::prune::Pruned;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::FixedRecord;
+use tributary_simulator::quirks::{FilterMeaning, Quirks};
 
 use crate::harness::orphans::remove_sessions;
 use crate::harness::records::record;
@@ -24,7 +24,7 @@ impl World {
 }
 
 /// A chat with three versions, one a day, and another with one; polled each day.
-async fn three_days() -> (World, tributary::demo::simulator::Simulator) {
+async fn three_days() -> (World, tributary_simulator::Simulator) {
     let feed = plain_feed(Platform::Konvo, 1);
     let mut world = World::new().await;
     let quirks = Quirks { filter_meaning: FilterMeaning::Updated, ..Quirks::default() };

@@ -10,10 +10,10 @@ use tributary::app::reconciling::{self, ReconcileArgs, SourceReport};
 use tributary::app::reloading::Reloads;
 use tributary::app::serving::{self, Role};
 use tributary::clock::SystemClock;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault};
-use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
-use tributary::demo::simulator::quirks::{FilterMeaning, Quirks, Total};
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault};
+use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
+use tributary_simulator::quirks::{FilterMeaning, Quirks, Total};
 
 use crate::harness::orphans::remove_sessions;
 use crate::harness::{World, at, noon, records};

@@ -10,10 +10,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tributary::app::replaying;
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::world::{Shape, Volume, World as Generated};
-use tributary::demo::simulator::{Platform, Simulator};
 use tributary::ingest::replay::StreamReplay;
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::world::{Shape, Volume, World as Generated};
+use tributary_simulator::{Platform, Simulator};
 
 use crate::harness::orphans::remove_sessions;
 use crate::harness::{World, noon, plain_feed};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault, RetryAfter};
 
 use crate::harness::API_KEY;
 use crate::harness::processes::{EVERY_SECOND, ONCE_A_YEAR, Providers, Stage};

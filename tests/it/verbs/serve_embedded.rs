@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tributary::db::{self, Purpose, Route};
-use tributary::demo::postgres::{PostgresError, RandomPassword, Server, ServerSettings, TcpSettings};
+use tributary::embedded::{PostgresError, RandomPassword, Server, ServerSettings, TcpSettings};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)

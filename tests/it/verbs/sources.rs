@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tributary::app::polling::{self, PollLine, Selection};
 use tributary::app::{self, App};
 use tributary::clock::{Clock, Dice};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::FixedFeed;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::FixedFeed;
 
 use crate::harness::processes::{ONCE_A_YEAR, Providers};
 use crate::harness::{API_KEY, World, noon, records};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::json;
 use tributary::connector::http::{HttpLimits, http_client};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::{Depth, FixedFeed, FixedFile};
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::{Depth, FixedFeed, FixedFile};
+use tributary_simulator::quirks::Quirks;
 
 use super::SUMMARY;
 use super::scripted_provider::{Process, Stage, answer, says};

@@ -1,8 +1,8 @@
 //! `/v1/sources/{slug}/streaming-sessions`: a session is started once, and its settings join the polled session.
 
 use serde_json::{Value, json};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::quirks::Quirks;
 
 use super::scripted_provider::{Reply, Stage, answer, says, until};
 use super::{LAUNCH, SECRETS, SUMMARY, assert_discreet, handed_over, whole_body};

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::quirks::Quirks;
 
 use super::{AUTH, CONFIG, CONTRACT, Rig, TRANSIENT, Then, row, rows_of_calls, uncounted};
 use crate::harness::wire::{Good, Hit, Step, Wire};

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::FixedRecord;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::FixedRecord;
 
 use super::Rig;
 use super::record_values::{id_name, keep, odd, with};

@@ -1,8 +1,8 @@
 //! F37 and F38: records with arbitrary instants and durations, among plain ones.
 
 use chrono::TimeDelta;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::FixedRecord;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::FixedRecord;
 
 use super::record_values::{created_at, keep, minutes_are, odd, with};
 use crate::harness::records;

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::{FixedFeed, FixedRecord};
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
 
 use super::Rig;
 use crate::harness::{noon, plain_feed, records};

@@ -15,7 +15,7 @@ async fn leads_nowhere(location: &str) {
 
 #[tokio::test]
 async fn f20_a_redirect_to_another_host() {
-    let platform = tributary::demo::simulator::Platform::Konpro;
+    let platform = tributary_simulator::Platform::Konpro;
     let clock = std::sync::Arc::new(tributary::clock::SettableClock::at(noon()));
     let elsewhere = Wire::before(simulator(platform, plain_feed(platform, 1), super::uncounted(), clock).await).await;
     leads_nowhere(&format!("http://{}/v1/streaming/sessions", elsewhere.address)).await;

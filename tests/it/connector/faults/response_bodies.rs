@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tributary::demo::simulator::Platform;
+use tributary_simulator::Platform;
 
 use super::{CONTRACT, Rig, Then, row, rows_of_calls};
 use crate::harness::wire::{Good, Hit, Step};

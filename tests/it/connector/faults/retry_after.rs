@@ -4,8 +4,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tributary::app::checking;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::quirks::Quirks;
 
 use super::{RATE_LIMITED, Rig, uncounted};
 use crate::harness::noon;

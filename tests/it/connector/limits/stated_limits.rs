@@ -7,8 +7,8 @@ use tributary::connector::http::Priority;
 use tributary::connector::limits::CallDecision;
 use tributary::connector::limits::headers::Observation;
 use tributary::connector::limits::token_bucket::TokenBucket;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::quirks::Quirks;
 
 use super::arithmetic::{headers, most_in_a_window, stated};
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tributary::demo::simulator::feed::{Depth, FixedFile};
+use tributary_simulator::fixed_feed::{Depth, FixedFile};
 
 use super::meeting_files::text;
 use super::*;
@@ -60,7 +60,7 @@ async fn links_need_no_key_and_expire() {
     let with_key = rig.http.get(&link).bearer_auth("good").header("x-odd", "1").send().await.expect("an answer");
     assert_eq!(with_key.status().as_u16(), 403);
     let requests = rig.simulator.file_requests();
-    let has = |request: &tributary::demo::simulator::RequestRecord, name: &str| {
+    let has = |request: &tributary_simulator::RequestRecord, name: &str| {
         request.headers.iter().any(|(given, _)| given == name)
     };
     let (last, others) = requests.split_last().expect("requests");

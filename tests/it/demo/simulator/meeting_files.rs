@@ -1,8 +1,8 @@
 //! Files of one meeting in the simulated RealtimeKit: transcripts in every form, and chat.
 
 use serde_json::json;
-use tributary::demo::simulator::quirks::{ChatFormat, TranscriptFormat};
 use tributary::model::message::word_count;
+use tributary_simulator::quirks::{ChatFormat, TranscriptFormat};
 
 use super::*;
 

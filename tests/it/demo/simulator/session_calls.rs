@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tributary::demo::simulator::feed::{Depth, FixedFile};
-use tributary::demo::simulator::quirks::{ParticipantsPaging, PeerReport};
+use tributary_simulator::fixed_feed::{Depth, FixedFile};
+use tributary_simulator::quirks::{ParticipantsPaging, PeerReport};
 
 use super::meeting_files::{number, text};
 use super::*;

@@ -3,8 +3,8 @@
 use tokio_util::sync::CancellationToken;
 use tributary::app::retrying::{self, RetrySelection};
 use tributary::clock::Clock;
-use tributary::demo::simulator::faults::{Effect, Fault};
 use tributary::model::stream::Stream;
+use tributary_simulator::faults::{Effect, Fault};
 
 use super::transient_faults::one_too_many;
 use super::*;

@@ -1,6 +1,6 @@
 //! Each transient fault, with a young and an old meeting.
 
-use tributary::demo::simulator::faults::{Effect, Fault};
+use tributary_simulator::faults::{Effect, Fault};
 
 use super::*;
 

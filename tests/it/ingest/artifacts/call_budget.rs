@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use tributary::clock::{Clock, SystemClock};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::faults::{Effect, Fault, RetryAfter};
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::faults::{Effect, Fault, RetryAfter};
+use tributary_simulator::quirks::Quirks;
 
 use super::{assert_same, meetings};
 use crate::harness::{World, simulator};

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::{Depth, FixedFeed, FixedFile};
-use tributary::demo::simulator::quirks::Quirks;
 use tributary::model::stream::Stream;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::{Depth, FixedFeed, FixedFile};
+use tributary_simulator::quirks::Quirks;
 
 use super::{participant, world_of, world_with};
 use crate::harness::at;
@@ -105,7 +105,7 @@ async fn a_session_that_is_live_for_days_is_followed_and_then_settled() {
     let before = calls();
     world.poll().await;
     assert_eq!(calls(), before);
-    feed.replace(tributary::demo::simulator::feed::FixedRecord {
+    feed.replace(tributary_simulator::fixed_feed::FixedRecord {
         json: ended.json.replace("11:01:30.000Z", "13:01:30.000Z"),
         ..ended
     });

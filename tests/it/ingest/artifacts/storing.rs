@@ -9,9 +9,9 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tributary::app::reconciling::{self, ReconcileArgs};
 use tributary::clock::Clock;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::{Depth, FixedFeed};
-use tributary::demo::simulator::quirks::{ChatFormat, ParticipantsPaging, PeerReport, Quirks, TranscriptFormat};
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::{Depth, FixedFeed};
+use tributary_simulator::quirks::{ChatFormat, ParticipantsPaging, PeerReport, Quirks, TranscriptFormat};
 
 use super::{meetings, participant, world_of, world_with};
 use crate::harness::orphans::remove_sessions;

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tributary::app::polling::{self, PollLine, Selection};
 use tributary::app::{self, App};
 use tributary::clock::{Clock, Dice, SettableClock};
-use tributary::demo::postgres::{Server, ServerSettings};
-use tributary::demo::simulator::feed::FixedFeed;
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::{Platform, Simulator};
+use tributary::embedded::{Server, ServerSettings};
+use tributary_simulator::fixed_feed::FixedFeed;
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::{Platform, Simulator};
 
 use super::{Writer, fetch};
 use crate::harness::orphans::assert_no_orphans;

@@ -2,9 +2,9 @@
 //! come back. Raw records alone still give the same rows, also once superseded ones are pruned.
 
 use chrono::TimeDelta;
-use tributary::demo::simulator::feed::FixedRecord;
-use tributary::demo::simulator::quirks::Quirks;
-use tributary::demo::simulator::{Platform, Simulator};
+use tributary_simulator::fixed_feed::FixedRecord;
+use tributary_simulator::quirks::Quirks;
+use tributary_simulator::{Platform, Simulator};
 
 use super::assert_same_rows;
 use crate::harness::records::record;

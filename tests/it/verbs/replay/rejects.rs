@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tributary::app::replaying::{self, RejectLine};
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::{Depth, FixedFeed, FixedFile, FixedRecord};
-use tributary::demo::simulator::quirks::Quirks;
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::{Depth, FixedFeed, FixedFile, FixedRecord};
+use tributary_simulator::quirks::Quirks;
 
 use crate::harness::records::record;
 use crate::harness::{World, noon};
@@ -28,7 +28,7 @@ fn recent(platform: Platform, id: &str, json: &str) -> FixedRecord {
 }
 
 /// Two records that cannot be read.
-pub(crate) async fn with_rejects() -> (World, Arc<FixedFeed>, tributary::demo::simulator::Simulator) {
+pub(crate) async fn with_rejects() -> (World, Arc<FixedFeed>, tributary_simulator::Simulator) {
     let feed = crate::harness::plain_feed(Platform::Konvo, 3);
     feed.insert(recent(Platform::Konvo, "bad-time", r#"{"id":"bad-time","created_at":"soon"}"#));
     feed.insert(recent(Platform::Konvo, "bad-form", "42"));
@@ -140,7 +140,7 @@ async fn records_that_the_database_refused_are_stored_once_it_accepts_them() {
 }
 
 /// A meeting with a participant that cannot be read and a chat with a row that cannot.
-async fn meeting_with_bad_parts() -> (World, tributary::demo::simulator::Simulator) {
+async fn meeting_with_bad_parts() -> (World, tributary_simulator::Simulator) {
     let feed =
         Arc::new(FixedFeed::new([record(Platform::Realtimekit, "one", crate::harness::at("2026-03-10T09:00:00Z"))]));
     let chat = "id,participantId,sessionId,meetingId,displayName,pinned,isEdited,payloadType,payload,createdAt\n\

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use tributary::app::App;
-use tributary::demo::simulator::Platform;
-use tributary::demo::simulator::feed::{Depth, FixedFile, FixedRecord};
-use tributary::demo::simulator::quirks::Quirks;
 use tributary::store::operation::Operator;
 use tributary::store::source_change::{Change, ChangeError, ChangeRequest, Changed, SourceChanges};
+use tributary_simulator::Platform;
+use tributary_simulator::fixed_feed::{Depth, FixedFile, FixedRecord};
+use tributary_simulator::quirks::Quirks;
 
 use super::{feed, poll, service, source};
 use crate::harness::{World, noon, records};

@@ -1,0 +1,167 @@
+//! A private Postgres server, run from binaries installed on this machine or fetched into the data folder.
+//!
+//! The server is a direct child of this process, listens on a socket that its own account can reach, and ends with
+//! this process. If asked to, it also listens on a loopback port, where only the role `analyst` may log in, with a
+//! password. Its data stay: the next start on the same folder continues from them, even if either process
+//! was killed. `pg_ctl` is not used, since it leaves a server without a parent.
+//! This module does not depend on what is stored in the server, and reads no environment: the caller passes
+//! everything in.
+
+mod access;
+mod account;
+mod binaries;
+mod error;
+mod fetch;
+mod cluster_folder;
+mod process;
+mod scram;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+
+pub use crate::embedded::access::{RandomPassword, TcpSettings};
+pub use crate::embedded::error::PostgresError;
+pub use crate::embedded::fetch::{Build, FetchSettings, PackageClient};
+
+use crate::embedded::access::Access;
+use crate::embedded::account::Account;
+use crate::embedded::binaries::Binaries;
+use crate::embedded::cluster_folder::ClusterFolder;
+use crate::embedded::process::Postmaster;
+
+/// Default folder of a private server.
+pub const DEFAULT_DATA_DIR: &str = "tributary-data";
+/// The superuser of the cluster.
+const SUPERUSER: &str = "tributary";
+/// The service's database.
+const DATABASE: &str = "tributary";
+/// The role of analysts.
+const ANALYST: &str = "analyst";
+
+/// Settings of a private server.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Folder of cluster, socket, log and lock; created if missing.
+    pub data_dir: PathBuf,
+    /// Folder of `initdb` and `postgres`; searched for if absent.
+    pub bin_dir: Option<PathBuf>,
+    /// Folders of the command search path; searched first.
+    pub search_path: Vec<PathBuf>,
+    /// How binaries are fetched if none are found; absent: they are not.
+    pub fetch: Option<FetchSettings>,
+    /// Access for analysts by TCP; absent: the server listens on its socket only.
+    pub tcp: Option<TcpSettings>,
+    /// Whether a power failure must lose nothing. `false` skips all syncing: committed data still survive the end of
+    /// any process, the server's own included, and a load is faster.
+    pub durable: bool,
+}
+
+/// Returns the folders in which the system looks for programs.
+pub fn search_path(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    environment.get("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default()
+}
+
+/// A running private server. Dropping it stops it.
+#[derive(Debug)]
+pub struct Server {
+    postmaster: Postmaster,
+    folder: ClusterFolder,
+    access: Access,
+}
+
+impl Server {
+    /// Creates the cluster if there is none, and starts the server. Blocks until it accepts connections: usually well
+    /// under a second, up to a minute after a crash with much data, longer if binaries are fetched.
+    ///
+    /// Call it from a thread that lives as long as the app, that is from `main` before the async runtime starts: on
+    /// Linux the kernel stops the server when the *thread* that started it ends.
+    pub fn start(settings: &ServerSettings) -> Result<Self, PostgresError> {
+        let folder = ClusterFolder::claim(&settings.data_dir, Account::for_children()?)?;
+        let binaries = Binaries::find_or_fetch(settings, &folder)?;
+        process::stop_survivor(&folder)?;
+        let access = Access::prepare(settings.tcp.as_ref(), &folder)?;
+        if !folder.has_cluster() {
+            process::init_cluster(&binaries, &folder, settings.durable)?;
+        }
+        let postmaster = Postmaster::start(&binaries, &folder, &access, settings.durable)?;
+        Ok(Self { postmaster, folder, access })
+    }
+
+    /// Returns the folder in use. It differs from the requested folder if this process is root and the account that
+    /// runs Postgres cannot reach the requested one.
+    pub fn data_dir(&self) -> &Path {
+        &self.folder.root
+    }
+
+    /// Returns the folder of the socket.
+    pub fn socket_dir(&self) -> &Path {
+        &self.folder.socket_dir
+    }
+
+    /// Returns the connection URL for analysts by TCP, password included. It works after [`Self::let_analyst_read`].
+    pub fn analyst_url(&self) -> Option<SecretString> {
+        self.access.url()
+    }
+
+    /// Returns the process number of the server.
+    pub fn pid(&self) -> u32 {
+        self.postmaster.pid()
+    }
+
+    /// Returns the options to connect to the service's database; see [`Self::create_database`].
+    pub fn connect_options(&self) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .socket(&self.folder.socket_dir)
+            .port(self.access.port)
+            .username(SUPERUSER)
+            .database(DATABASE)
+            .ssl_mode(PgSslMode::Disable)
+    }
+
+    /// Creates the service's database, and the role `analyst`, which may log in and has no rights yet, if they are
+    /// missing.
+    pub async fn create_database(&self) -> Result<(), PostgresError> {
+        let mut connection = self.connect_options().database("postgres").connect().await?;
+        for (exists, create) in [
+            ("select exists (select from pg_roles where rolname = 'analyst')", "create role analyst login"),
+            ("select exists (select from pg_database where datname = 'tributary')", "create database tributary"),
+        ] {
+            if !sqlx::query_scalar::<_, bool>(exists).fetch_one(&mut connection).await? {
+                sqlx::query(create).execute(&mut connection).await?;
+            }
+        }
+        connection.close().await?;
+        Ok(())
+    }
+
+    /// Grants the role `analyst` the rights of an analyst, and nothing else. Call it after the migrations: one of
+    /// them creates the role that is granted.
+    pub async fn let_analyst_read(&self) -> Result<(), PostgresError> {
+        let mut connection = self.connect_options().connect().await?;
+        sqlx::raw_sql(
+            "grant tributary_analyst to analyst;
+             alter role analyst set default_transaction_read_only = on;
+             alter role analyst set statement_timeout = '60s';
+             alter role analyst set idle_in_transaction_session_timeout = '60s';
+             alter role analyst set search_path = analytics;
+             alter role analyst set timezone = 'UTC';",
+        )
+        .execute(&mut connection)
+        .await?;
+        if let Some(tcp) = &self.access.tcp {
+            let statement = format!("alter role {ANALYST} password '{}'", tcp.verifier());
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+        }
+        connection.close().await?;
+        Ok(())
+    }
+
+    /// Stops the server and ends open connections. A second call does nothing.
+    pub fn stop(&mut self) {
+        self.postmaster.stop();
+    }
+}
