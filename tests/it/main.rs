@@ -7,7 +7,7 @@ mod api;
 mod config;
 mod connector;
 mod db;
-mod demo;
+mod embedded;
 mod ingest;
 mod migrations;
 mod providers;

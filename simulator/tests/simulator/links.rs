@@ -15,7 +15,7 @@ async fn files_come_after_the_end_and_vanish_a_week_later() {
     assert!(live.len() > 2);
     let mut seen = BTreeMap::new();
     for minutes in (0..360).step_by(6) {
-        rig.clock.set(noon() + TimeDelta::minutes(minutes));
+        rig.set_clock(noon() + TimeDelta::minutes(minutes));
         for id in &live {
             let ended_at = rig.json(&format!("{RTK}/{id}")).await["data"]["ended_at"].clone();
             if let Some(link) = rig.link(id, "transcript").await {
@@ -27,14 +27,14 @@ async fn files_come_after_the_end_and_vanish_a_week_later() {
     let (id, (minutes, ended_at, link)) = seen.into_iter().next().expect("one of them is transcribed");
     assert!(minutes > 0);
     assert_eq!(rig.fetch(&link).await.0, 403, "its link has expired meanwhile");
-    rig.clock.set(ended_at + TimeDelta::days(7) - TimeDelta::seconds(1));
+    rig.set_clock(ended_at + TimeDelta::days(7) - TimeDelta::seconds(1));
     let last = rig.link(&id, "transcript").await.expect("still there");
     assert_eq!(rig.fetch(&last).await.0, 200);
-    rig.clock.set(ended_at + TimeDelta::days(7));
+    rig.set_clock(ended_at + TimeDelta::days(7));
     assert_eq!(rig.link(&id, "transcript").await, None);
     let (status, body) = rig.fetch(&last).await;
     assert_eq!((status, body.contains("NoSuchKey")), (404, true), "a link outlives its file");
-    rig.clock.set(noon() + TimeDelta::minutes(360));
+    rig.set_clock(noon() + TimeDelta::minutes(360));
     let at_once = TimeDelta::zero();
     rig.simulator.set_quirks(Quirks { files_ready_after: Some(at_once), ..Quirks::default() });
     assert!(rig.link(&id, "transcript").await.is_some());
@@ -50,11 +50,11 @@ async fn links_need_no_key_and_expire() {
     let link = text(&answer["transcript_download_url"]);
     let host = format!("http://{}/", rig.simulator.files_address().expect("a host of files"));
     assert!(link.starts_with(&host) && !host.starts_with(&rig.simulator.base_url()));
-    rig.clock.set(noon() + TimeDelta::seconds(299));
+    rig.set_clock(noon() + TimeDelta::seconds(299));
     assert_eq!(rig.fetch(&link).await.0, 200);
     let (status, body) = rig.fetch(&link.replace("JSON", "SRT")).await;
     assert_eq!((status, body.contains("SignatureDoesNotMatch")), (403, true));
-    rig.clock.set(noon() + TimeDelta::seconds(300));
+    rig.set_clock(noon() + TimeDelta::seconds(300));
     let (status, body) = rig.fetch(&link).await;
     assert_eq!((status, body.contains("Request has expired"), body.starts_with("<?xml")), (403, true, true));
     let with_key = rig.http.get(&link).bearer_auth("good").header("x-odd", "1").send().await.expect("an answer");

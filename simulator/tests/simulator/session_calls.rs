@@ -100,10 +100,10 @@ async fn a_summary_can_be_requested() {
         (200, json!({"success": true, "data": {"session_id": id, "status": "QUEUED"}}))
     );
     assert_eq!(rig.link(&id, "summary").await, None, "it takes a while");
-    rig.clock.set(noon() + TimeDelta::minutes(2));
+    rig.set_clock(noon() + TimeDelta::minutes(2));
     let summary = rig.file(&id, "summary").await.expect("made");
     assert!(summary.contains("unblock the rollout"), "{summary}");
-    assert_eq!(world.truth(rig.clock_now()).realtimekit.summaries, before.map(|count| count + 1));
+    assert_eq!(world.truth(noon() + TimeDelta::minutes(2)).realtimekit.summaries, before.map(|count| count + 1));
     let live = rig.sessions().await.into_iter().find(|session| session["status"] == "LIVE").expect("one");
     assert_eq!(rig.post(&format!("{RTK}/{}/summary", text(&live["id"])), &json!({})).await.0, 400);
     assert_eq!(rig.post(RTK, &json!({})).await.0, 405);
@@ -167,7 +167,7 @@ async fn artifacts_of_a_session_can_be_given_to_the_letter() {
     assert_eq!(report, r#"{"success":true,"data":{"n":1e400}}"#);
     assert_eq!(rig.file("s0", "chat").await.as_deref(), Some("id\n"));
     assert_eq!(rig.status(&format!("{RTK}/s0/transcript")).await, 404);
-    rig.clock.set(noon() + TimeDelta::minutes(3));
+    rig.set_clock(noon() + TimeDelta::minutes(3));
     assert_eq!(rig.file("s0", "transcript").await.as_deref(), Some("\"1000\""));
     assert_eq!((rig.status(&format!("{RTK}/s0/summary")).await, rig.link("s0", "summary").await), (200, None));
     assert_eq!(rig.post(&format!("{RTK}/s0/summary"), &json!({})).await.0, 200);
@@ -193,7 +193,7 @@ async fn the_window_of_calls_can_be_short() {
     assert_eq!(first.headers()["ratelimit"], "\"default\";r=1;t=10");
     assert_eq!(first.headers()["ratelimit-policy"], "\"default\";q=2;w=10");
     assert_eq!((rig.status(RTK).await, rig.status(RTK).await), (200, 429));
-    rig.clock.set(noon() + TimeDelta::seconds(10));
+    rig.set_clock(noon() + TimeDelta::seconds(10));
     assert_eq!(rig.status(RTK).await, 200);
 }
 
@@ -215,7 +215,7 @@ async fn konpro_starts_a_session_and_lists_it() {
         (&listed["status"], &listed["avatar_id"], &listed["voice_name"]),
         (&"new".into(), &"Anna".into(), &"Warm".into())
     );
-    rig.clock.set(noon() + TimeDelta::minutes(5));
+    rig.set_clock(noon() + TimeDelta::minutes(5));
     let list = rig.json("/v1/streaming/sessions?page=1&page_size=100").await;
     let later =
         list["data"].as_array().expect("a list").iter().find(|s| s["session_id"] == answer["data"]["session_id"]);

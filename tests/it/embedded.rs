@@ -201,7 +201,7 @@ fn a_kill_in_between_leaves_nothing_that_is_used() {
     let waits = format!("printf arch > \"$into/build\"; echo $$ > {}; exec sleep 60", pid_file.display());
     stage.add_client("pip", &waits, "exit 1");
     let mut child = Command::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", "demo::postgres_fetch::start_that_another_test_kills", "--ignored"])
+        .args(["--exact", "embedded::start_that_another_test_kills", "--ignored"])
         .env(STAGE, &stage.root)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

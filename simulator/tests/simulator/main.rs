@@ -5,14 +5,12 @@ mod links;
 mod meeting_files;
 mod session_calls;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 use serde_json::Value;
-use tributary::clock::{Clock, SettableClock};
-use tributary::connector::http::{HttpLimits, http_client};
 use tributary_simulator::faults::{Effect, Fault, RetryAfter};
 use tributary_simulator::feed::Feed;
 use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
@@ -28,20 +26,20 @@ fn noon() -> DateTime<Utc> {
 
 struct Rig {
     simulator: Simulator,
-    clock: Arc<SettableClock>,
+    now: Arc<Mutex<DateTime<Utc>>>,
     http: reqwest::Client,
     platform: Platform,
 }
 
 impl Rig {
     async fn new(platform: Platform, feed: Arc<dyn Feed>) -> Self {
-        let clock = Arc::new(SettableClock::at(noon()));
+        let now = Arc::new(Mutex::new(noon()));
         let simulator = Simulator::start(SimulatorSettings {
             platform,
             feed,
             now: Now::new({
-                let clock = Arc::clone(&clock);
-                move || clock.now()
+                let now = Arc::clone(&now);
+                move || *now.lock().expect("a clock")
             }),
             api_key: "good".to_owned(),
             listen: "127.0.0.1:0".parse().expect("an address"),
@@ -49,11 +47,11 @@ impl Rig {
         })
         .await
         .expect("listens");
-        Self { simulator, clock, http: http_client(HttpLimits::default()).expect("a client"), platform }
+        Self { simulator, now, http: http_client(), platform }
     }
 
-    fn clock_now(&self) -> DateTime<Utc> {
-        self.clock.now()
+    fn set_clock(&self, at: DateTime<Utc>) {
+        *self.now.lock().expect("a clock") = at;
     }
 
     async fn send(&self, path: &str) -> Result<reqwest::Response, reqwest::Error> {
@@ -71,6 +69,14 @@ impl Rig {
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         response.json().await.expect("JSON")
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the client of the service is in another package")]
+fn http_client() -> reqwest::Client {
+    // A second installation fails and is harmless.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    client.timeout(Duration::from_secs(30)).build().expect("a client")
 }
 
 fn numbered(count: usize) -> Arc<FixedFeed> {
@@ -136,7 +142,7 @@ async fn realtimekit_counts_rows_and_calls() {
     rig.simulator.set_quirks(Quirks { calls_per_window: 3, ..Quirks::default() });
     assert_eq!(rig.send(RTK).await.expect("an answer").headers()["retry-after"], "300");
     let anonymous = rig.http.get(format!("{}{RTK}", rig.simulator.base_url()));
-    rig.clock.set(noon() + TimeDelta::minutes(6));
+    rig.set_clock(noon() + TimeDelta::minutes(6));
     assert_eq!(anonymous.send().await.expect("an answer").status(), StatusCode::UNAUTHORIZED);
 }
 

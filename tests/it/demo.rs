@@ -1,4 +1,0 @@
-//! The demo: its simulated providers, and the Postgres that it fetches.
-
-mod postgres_fetch;
-mod simulator;
