@@ -5,7 +5,8 @@ ARG RUNTIME_IMAGE=debian:bookworm-slim
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --profile dist --locked --bin tributary
+# Without the feature `demo`: a production image contains no simulated providers.
+RUN cargo build --profile dist --locked --bin tributary --no-default-features --features parquet
 
 FROM ${RUNTIME_IMAGE}
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*

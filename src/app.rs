@@ -89,9 +89,11 @@ impl App {
             (Some(url), None) => {
                 PgConnectOptions::from_str(url.expose_secret()).context("database.url is not a Postgres address")?
             }
-            (None, None) => bail!(
-                "no database is configured: set database.url, or DATABASE_URL, or run `tributary demo`, which starts its own"
-            ),
+            (None, None) => {
+                let or_demo =
+                    if cfg!(feature = "demo") { ", or run `tributary demo`, which starts its own" } else { "" };
+                bail!("no database is configured: set database.url, or DATABASE_URL{or_demo}")
+            }
         };
         Ok(Self { config, database, clock, dice })
     }

@@ -18,8 +18,18 @@ pub enum RetryAfter {
     Absent,
 }
 
-/// The effect of a fault.
+/// A function that runs before an answer.
 #[derive(Clone)]
+pub struct Action(pub(crate) Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Action")
+    }
+}
+
+/// The effect of a fault.
+#[derive(Debug, Clone)]
 pub enum Effect {
     /// A fixed answer.
     Answer {
@@ -64,7 +74,7 @@ pub enum Effect {
     /// The answer arrives late.
     Delay(Duration),
     /// Runs this before the request is answered, for example to change a [`crate::fixed_feed::FixedFeed`].
-    Before(Arc<dyn Fn() + Send + Sync>),
+    Before(Action),
 }
 
 impl Effect {
@@ -108,27 +118,7 @@ impl Effect {
 
     /// Runs `action` before the request is answered.
     pub fn before(action: impl Fn() + Send + Sync + 'static) -> Self {
-        Self::Before(Arc::new(action))
-    }
-}
-
-impl fmt::Debug for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Answer { status, .. } => write!(f, "Answer({status})"),
-            Self::RateLimited(retry_after) => write!(f, "RateLimited({retry_after:?})"),
-            Self::MissingListKey => f.write_str("MissingListKey"),
-            Self::CutBody => f.write_str("CutBody"),
-            Self::CutBodyOfUnknownLength => f.write_str("CutBodyOfUnknownLength"),
-            Self::ShortBody => f.write_str("ShortBody"),
-            Self::SlowDrip { piece_bytes, pause } => write!(f, "SlowDrip({piece_bytes}, {pause:?})"),
-            Self::OversizedBody { bytes } => write!(f, "OversizedBody({bytes})"),
-            Self::EmptyPage => f.write_str("EmptyPage"),
-            Self::ShortPage => f.write_str("ShortPage"),
-            Self::PageCycle { length } => write!(f, "PageCycle({length})"),
-            Self::Delay(delay) => write!(f, "Delay({delay:?})"),
-            Self::Before(_) => f.write_str("Before"),
-        }
+        Self::Before(Action(Arc::new(action)))
     }
 }
 

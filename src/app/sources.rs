@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
@@ -37,6 +37,12 @@ pub fn provider_defaults() -> Vec<ProviderDefaults> {
         required_settings: entry.required_settings,
     });
     defaults.collect()
+}
+
+/// Returns the error of a verb that polls, without a configured source.
+pub(super) fn no_source() -> anyhow::Error {
+    let or_demo = if cfg!(feature = "demo") { ", or try `tributary demo`" } else { "" };
+    anyhow!("no source is configured: add a [[sources]] section{or_demo}")
 }
 
 /// Registers the configured sources and creates a connector for each.

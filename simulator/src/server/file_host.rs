@@ -8,19 +8,21 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Query, Request, State};
+use axum::http::Method;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::listener_state::ListenerState;
 use super::respond::{http_date, quiet, respond};
 use super::site::Site;
 use crate::faults::Effect;
-use crate::feed::{FileKind, FileRequest};
+use crate::feed::FileRequest;
 use crate::listing::Reply;
-use crate::signed_link::{BUCKET, signature};
+use crate::signed_link::{self, NO_FILE, Refusal};
 
-fn xml_error(status: u16, code: &str, message: &str) -> Reply {
+fn xml_error((status, code, message): Refusal) -> Reply {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
     );
@@ -28,36 +30,18 @@ fn xml_error(status: u16, code: &str, message: &str) -> Reply {
     Reply { status, headers, body: body.into_bytes() }
 }
 
-/// Returns the file for a path and a query, or an error.
-fn find(site: &Site, path: &str, query: &[(String, String)], now: DateTime<Utc>) -> Reply {
-    let parameter = |name| query.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value.as_str());
-    let format = parameter("format");
-    let Ok(expires_ms) = parameter("expires").parse() else {
-        return xml_error(403, "AccessDenied", "Access Denied");
-    };
-    if parameter("signature") != signature(path, format, expires_ms) {
-        return xml_error(403, "SignatureDoesNotMatch", "The signature does not match.");
-    }
-    if now.timestamp_millis() >= expires_ms {
-        return xml_error(403, "AccessDenied", "Request has expired");
-    }
-    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let found = match parts.as_slice() {
-        [BUCKET, id, name] => FileKind::ALL.into_iter().find(|kind| kind.as_str() == *name).and_then(|kind| {
-            let request = FileRequest { kind, format, now, quirks: &site.quirks() };
-            site.settings.feed.file(site.settings.feed.find(id, now)?, request)
-        }),
-        _ => None,
-    };
-    let Some(file) = found else {
-        return xml_error(404, "NoSuchKey", "The specified key does not exist.");
-    };
+/// Returns the file for a path and a query.
+fn find(site: &Site, path: &str, query: &[(String, String)], now: DateTime<Utc>) -> Result<Reply, Refusal> {
+    let (id, kind, format) = signed_link::open(path, query, now)?;
+    let feed = &site.settings.feed;
+    let request = FileRequest { kind, format, now, quirks: &site.quirks() };
+    let file = feed.find(id, now).and_then(|key| feed.file(key, request)).ok_or(NO_FILE)?;
     let headers = vec![("content-type".to_owned(), file.content_type.to_owned())];
-    Reply { status: 200, headers, body: file.bytes }
+    Ok(Reply { status: 200, headers, body: file.bytes })
 }
 
 /// Serves until `stop`.
-pub(super) async fn serve(listener: tokio::net::TcpListener, site: Arc<Site>, stop: CancellationToken) {
+pub(super) async fn serve(listener: TcpListener, site: Arc<Site>, stop: CancellationToken) {
     let router = Router::new().fallback(handle).with_state(site);
     let _ = axum::serve(quiet(listener), router).with_graceful_shutdown(stop.cancelled_owned()).await;
 }
@@ -72,8 +56,8 @@ async fn handle(State(site): State<Arc<Site>>, request: Request) -> Result<Respo
         Some(Effect::Answer { status, headers, body }) => {
             Reply { status: *status, headers: headers.clone(), body: body.clone() }
         }
-        _ if request.method() != axum::http::Method::GET => xml_error(405, "MethodNotAllowed", "Not allowed"),
-        _ => find(&site, request.uri().path(), &query, now),
+        _ if request.method() != Method::GET => xml_error((405, "MethodNotAllowed", "Not allowed")),
+        _ => find(&site, request.uri().path(), &query, now).unwrap_or_else(xml_error),
     };
     reply.headers.push(("date".to_owned(), http_date(now)));
     let (head, _) = request.into_parts();

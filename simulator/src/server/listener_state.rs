@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 
-use crate::faults::{Effect, Fault, Script};
+use crate::faults::{Action, Effect, Fault, Script};
 
 /// Most requests that are kept.
 const KEPT_REQUESTS: usize = 20_000;
@@ -66,7 +66,7 @@ impl ListenerState {
     pub(super) async fn before_answer(effect: Option<&Effect>) {
         match effect {
             Some(Effect::Delay(delay)) => tokio::time::sleep(*delay).await,
-            Some(Effect::Before(action)) => action(),
+            Some(Effect::Before(Action(act))) => act(),
             _ => {}
         }
     }

@@ -87,11 +87,6 @@ impl Simulator {
         self.site.files.script(faults);
     }
 
-    /// Adds a fault to the file host.
-    pub fn file_fault(&self, fault: Fault) {
-        self.site.files.fault(fault);
-    }
-
     /// Returns the latest 20,000 requests, oldest first. Calls of `/truth` are left out.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.site.api.requests()
