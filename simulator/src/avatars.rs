@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::distributions::{Span, Volume, pick, skewed_ms, starts, uuid_v1};
 use crate::feed::{Bounds, Entry, Feed, Launch};
 use crate::quirks::Quirks;
-use crate::timeline::{Life, Timeline, entry};
+use crate::timeline::{Session, Timeline, entry};
 use crate::truth::ProviderTruth;
 
 const KEY_TYPES: [&str; 3] = ["TRIAL", "PRO", "ENTERPRISE"];
@@ -119,7 +119,7 @@ impl AvatarStream {
     }
 }
 
-impl Life for AvatarStream {
+impl Session for AvatarStream {
     fn id(&self) -> &str {
         &self.id
     }
@@ -196,7 +196,7 @@ impl Feed for Avatars {
     fn created_between(&self, bounds: Bounds, now: DateTime<Utc>) -> Vec<Entry> {
         let mut entries = self.decided.created_between(bounds, now);
         self.with_started(|started| {
-            let within = started.iter().enumerate().filter(|(_, session)| bounds.hold(session.created_at));
+            let within = started.iter().enumerate().filter(|(_, session)| bounds.contains(session.created_at));
             entries.extend(within.map(|(number, session)| entry(self.decided.0.len() + number, session, now)));
         });
         entries.sort_by_key(|entry| entry.created_at);

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::distributions::{Span, Volume, iso, pick, skewed_ms, starts, uuid_v4};
 use crate::phrases::LANGUAGES;
-use crate::timeline::Life;
+use crate::timeline::Session;
 use crate::truth::ProviderTruth;
 
 const CHANNELS: [&str; 8] =
@@ -202,7 +202,7 @@ impl Chat {
     }
 }
 
-impl Life for Chat {
+impl Session for Chat {
     fn id(&self) -> &str {
         &self.id
     }

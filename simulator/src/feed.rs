@@ -33,7 +33,7 @@ pub struct Bounds {
 
 impl Bounds {
     /// Returns whether an instant lies within.
-    pub fn hold(&self, at: DateTime<Utc>) -> bool {
+    pub fn contains(&self, at: DateTime<Utc>) -> bool {
         self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at <= to)
     }
 }
@@ -134,7 +134,7 @@ pub trait Feed: Send + Sync + Debug {
     /// this: otherwise a page of a million records costs as much as all of them.
     fn created_between(&self, bounds: Bounds, now: DateTime<Utc>) -> Vec<Entry> {
         let mut entries = self.index(now);
-        entries.retain(|entry| bounds.hold(entry.created_at));
+        entries.retain(|entry| bounds.contains(entry.created_at));
         entries
     }
 

@@ -17,6 +17,9 @@ const MAX_LIMIT: usize = 200;
 
 /// Answers a call with a valid key.
 pub(super) fn answer(call: &Call<'_>) -> Reply {
+    if call.posted.is_some() {
+        return Reply::method_not_allowed();
+    }
     if call.path != PATH {
         return message(404, "Not Found");
     }
@@ -24,7 +27,7 @@ pub(super) fn answer(call: &Call<'_>) -> Reply {
 }
 
 /// Returns the answer to a missing or wrong key.
-pub(super) fn unauthorized() -> Reply {
+pub(super) fn unauthorized(_is_key_sent: bool) -> Reply {
     message(401, "Unauthorized")
 }
 
@@ -52,15 +55,15 @@ fn list(call: &Call<'_>) -> Result<Reply, Reply> {
     entries.reverse();
     let (with_messages, with_state) = (call.flag("messages"), call.flag("state"));
     let page = call.page(&entries, index, call.clamp_size(limit, MAX_LIMIT), |json| {
-        if with_messages && with_state { json } else { without_unasked(json, with_messages, with_state) }
+        if with_messages && with_state { json } else { without_unrequested(json, with_messages, with_state) }
     });
     let count = call.quirks.total_json(page.total).map(|count| format!("\"count\":{count}"));
-    let result = (!call.bend.without_list_key).then(|| format!("\"result\":[{}]", page.records));
+    let result = (!call.list_fault.without_list_key).then(|| format!("\"result\":[{}]", page.records));
     let members: Vec<String> = count.into_iter().chain(result).collect();
     Ok(Reply::json(200, format!("{{{}}}", members.join(","))))
 }
 
-fn without_unasked(json: String, with_messages: bool, with_state: bool) -> String {
+fn without_unrequested(json: String, with_messages: bool, with_state: bool) -> String {
     edit_members(json, |members| {
         members.retain(|name, _| match name.as_str() {
             "messages" => with_messages,

@@ -15,7 +15,7 @@ pub(super) struct Call<'a> {
     pub(super) parameters: &'a [(String, String)],
     pub(super) now: DateTime<Utc>,
     pub(super) quirks: &'a Quirks,
-    pub(super) bend: Bend,
+    pub(super) list_fault: ListFault,
     pub(super) feed: &'a dyn Feed,
     /// The body of a `POST`; `None` for a `GET`.
     pub(super) posted: Option<&'a [u8]>,
@@ -27,7 +27,7 @@ pub(super) struct Call<'a> {
 
 /// Changes that a fault makes to a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Bend {
+pub(super) struct ListFault {
     pub(super) without_list_key: bool,
     pub(super) empty_page: bool,
     pub(super) short_page: bool,
@@ -95,7 +95,7 @@ impl Call<'_> {
             FilterMeaning::Updated | FilterMeaning::Ignored => self.feed.index(self.now),
         };
         if self.quirks.filter_meaning == FilterMeaning::Updated {
-            entries.retain(|entry| bounds.hold(entry.updated_at));
+            entries.retain(|entry| bounds.contains(entry.updated_at));
             entries.retain(|entry| !(self.quirks.exclusive_bounds && is_end(entry.updated_at)));
         }
         entries
@@ -141,14 +141,14 @@ impl Call<'_> {
         size: usize,
         render: impl Fn(&T) -> Option<String>,
     ) -> ListPage {
-        let index = self.bend.page_cycle.map_or(index, |length| index % length.max(1));
+        let index = self.list_fault.page_cycle.map_or(index, |length| index % length.max(1));
         let last = all.len().saturating_sub(1) / size;
         let index = if self.quirks.repeats_last_page { index.min(last) } else { index };
         let reachable = all.len().min(self.quirks.reachable_max.unwrap_or(usize::MAX));
         let offset = index.saturating_mul(size).min(reachable);
         let end = offset.saturating_add(size).min(reachable);
-        let shown = if self.bend.empty_page { &[] } else { &all[offset..end] };
-        let shown = if self.bend.short_page { &shown[..shown.len() / 2] } else { shown };
+        let shown = if self.list_fault.empty_page { &[] } else { &all[offset..end] };
+        let shown = if self.list_fault.short_page { &shown[..shown.len() / 2] } else { shown };
         let (mut records, mut len) = (String::new(), 0);
         for item in shown {
             let Some(json) = render(item) else { continue };

@@ -12,7 +12,7 @@ use crate::quirks::Quirks;
 use crate::truth::ProviderTruth;
 
 /// A session whose whole course is decided.
-pub(super) trait Life: Debug + Send + Sync + 'static {
+pub(super) trait Session: Debug + Send + Sync + 'static {
     fn id(&self) -> &str;
     fn created_at(&self) -> DateTime<Utc>;
     /// Returns the time of the last change up to `now`. Two equal results mean that the record is the same.
@@ -25,18 +25,18 @@ pub(super) trait Life: Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub(super) struct Timeline<T>(pub(super) Vec<T>);
 
-impl<T: Life> Timeline<T> {
+impl<T: Session> Timeline<T> {
     pub(super) fn existing(&self, now: DateTime<Utc>) -> &[T] {
         &self.0[..self.0.partition_point(|session| session.created_at() <= now)]
     }
 }
 
 /// Returns a session's entry in the index.
-pub(super) fn entry(key: usize, session: &impl Life, now: DateTime<Utc>) -> Entry {
+pub(super) fn entry(key: usize, session: &impl Session, now: DateTime<Utc>) -> Entry {
     Entry { key, created_at: session.created_at(), updated_at: session.updated_at(now) }
 }
 
-impl<T: Life> Feed for Timeline<T> {
+impl<T: Session> Feed for Timeline<T> {
     fn index(&self, now: DateTime<Utc>) -> Vec<Entry> {
         self.existing(now).iter().enumerate().map(|(key, session)| entry(key, session, now)).collect()
     }

@@ -78,12 +78,13 @@ fn list(call: &Call<'_>) -> Result<Reply, Reply> {
 }
 
 fn render(call: &Call<'_>, page: &ListPage, size: usize) -> String {
-    let list =
-        |key: &str| if call.bend.without_list_key { String::new() } else { format!("\"{key}\":[{}]", page.records) };
+    let list = |key: &str| {
+        if call.list_fault.without_list_key { String::new() } else { format!("\"{key}\":[{}]", page.records) }
+    };
     if call.quirks.konpro_shape == KonproShape::Sessions {
         return format!("{{{}}}", list("sessions"));
     }
-    let next = match call.bend.page_cycle.map(|length| (page.index + 1) % length.max(1)) {
+    let next = match call.list_fault.page_cycle.map(|length| (page.index + 1) % length.max(1)) {
         Some(next) if call.quirks.token_paging => token_of(next),
         None if call.quirks.token_paging && page.has_next => token_of(page.index + 1),
         None if call.quirks.token_paging && call.quirks.token_on_last_page && page.len > 0 => token_of(page.index + 1),

@@ -16,7 +16,7 @@ use super::{Meeting, Transcription, minutes};
 use crate::distributions::seeded;
 use crate::feed::{Bounds, Entry, Feed, File, FileKind, FileRequest, FileState, Report};
 use crate::quirks::Quirks;
-use crate::timeline::{Life, Timeline};
+use crate::timeline::{Session, Timeline};
 use crate::truth::ProviderTruth;
 
 /// How long files are kept after the end.

@@ -25,7 +25,7 @@ use serde_json::json;
 
 use self::people::{PEOPLE, Person};
 use crate::distributions::{Span, Volume, iso, pick, seeded, skewed_ms, starts, uuid_v4};
-use crate::timeline::Life;
+use crate::timeline::Session;
 use crate::truth::ProviderTruth;
 
 const ORGANIZATION: &str = "7f1c2e9a4b6d4f0e8c3a1d5b9e7f2a60";
@@ -171,7 +171,7 @@ fn stays(id: &str, presences: &[(i64, i64)]) -> Vec<Stay> {
 }
 
 /// A meeting as of its last metering.
-struct Seen {
+struct Metering {
     has_ended: bool,
     updated_ms: i64,
     inside: usize,
@@ -187,7 +187,7 @@ fn minutes(ms: i64) -> Decimal {
 }
 
 impl Meeting {
-    fn see(&self, now: DateTime<Utc>) -> Seen {
+    fn metering(&self, now: DateTime<Utc>) -> Metering {
         let updated_ms = self.updated_ms(now);
         let has_ended = updated_ms > self.ended_ms;
         let metered_ms = updated_ms.min(self.ended_ms);
@@ -195,7 +195,7 @@ impl Meeting {
         let inside_at = |at: i64| self.stays.iter().filter(|stay| stay.joined_ms <= at && at < stay.left_ms).count();
         let spent_ms: i64 = joined.clone().map(|stay| stay.left_ms.min(metered_ms) - stay.joined_ms).sum();
         let metered_too_ms = if has_ended { self.unexplained_ms } else { 0 };
-        Seen {
+        Metering {
             has_ended,
             updated_ms,
             inside: if has_ended { 0 } else { inside_at(metered_ms) },
@@ -227,9 +227,9 @@ impl Meeting {
     }
 
     /// Adds fields that two public clients decode and no document names.
-    fn write_undocumented(&self, json: &mut String, seen: &Seen) {
-        let minutes = seen.minutes.normalize();
-        let (recording, recorded) = match (self.is_recorded, seen.has_ended) {
+    fn write_undocumented(&self, json: &mut String, metering: &Metering) {
+        let minutes = metering.minutes.normalize();
+        let (recording, recorded) = match (self.is_recorded, metering.has_ended) {
             (true, true) => ("UPLOADED", minutes),
             (true, false) => ("RECORDING", Decimal::ZERO),
             (false, _) => ("NOT_RECORDED", Decimal::ZERO),
@@ -239,13 +239,13 @@ impl Meeting {
         let _ = write!(
             json,
             r#","total_participants":{},"recording_status":"{recording}","livestream_status":"{}","group_call_minutes_consumed":{group_call},"webinar_minutes_consumed":0,"audio_room_minutes_consumed":0,"livestream_minutes_consumed":{livestream},"chat_minutes_consumed":0,"recording_minutes_consumed":{recorded},"transcription_minutes_consumed":0,"parent_session_id":null,"settings":{{}}"#,
-            seen.joined,
+            metering.joined,
             if self.room.is_livestream { "LIVESTREAMED" } else { "NOT_LIVESTREAMED" },
         );
     }
 }
 
-impl Life for Meeting {
+impl Session for Meeting {
     fn id(&self) -> &str {
         &self.id
     }
@@ -259,25 +259,25 @@ impl Life for Meeting {
     }
 
     fn render(&self, now: DateTime<Utc>) -> String {
-        let seen = self.see(now);
-        let ended_at = seen.has_ended.then(|| iso(self.after_creation(self.ended_ms)));
+        let metering = self.metering(now);
+        let ended_at = metering.has_ended.then(|| iso(self.after_creation(self.ended_ms)));
         let mut json = format!(
             r#"{{"id":"{}","associated_id":"{}","meeting_display_name":{},"type":"{}","status":"{}","live_participants":{},"max_concurrent_participants":{},"minutes_consumed":{},"organization_id":"{ORGANIZATION}","started_at":"{}","ended_at":{},"created_at":"{}","updated_at":"{}""#,
             self.id,
             self.room.associated_id,
             json!(self.room.title),
             if self.room.is_livestream { "livestream" } else { "meeting" },
-            if seen.has_ended { "ENDED" } else { "LIVE" },
-            seen.inside,
-            seen.most_inside,
-            seen.minutes.normalize(),
+            if metering.has_ended { "ENDED" } else { "LIVE" },
+            metering.inside,
+            metering.most_inside,
+            metering.minutes.normalize(),
             iso(self.started_at()),
             json!(ended_at),
             iso(self.created_at),
-            iso(self.after_creation(seen.updated_ms)),
+            iso(self.after_creation(metering.updated_ms)),
         );
         if self.has_undocumented {
-            self.write_undocumented(&mut json, &seen);
+            self.write_undocumented(&mut json, &metering);
         }
         if self.has_meta {
             let _ = write!(json, r#","meta":{{"room_name":"{}"}}"#, self.room.associated_id);
@@ -290,7 +290,7 @@ impl Life for Meeting {
         let (mut sessions, mut minutes) = (0, Decimal::ZERO);
         for meeting in existing {
             sessions += 1;
-            minutes += meeting.see(now).minutes;
+            minutes += meeting.metering(now).minutes;
         }
         ProviderTruth { sessions, minutes_consumed: Some(minutes), ..ProviderTruth::default() }
     }

@@ -54,7 +54,7 @@ pub(super) fn success(data: &str) -> Reply {
 }
 
 /// Returns the requested page, from 0, and its size.
-pub(super) fn page_asked_for(call: &Call<'_>) -> Result<(usize, usize), Reply> {
+pub(super) fn requested_page(call: &Call<'_>) -> Result<(usize, usize), Reply> {
     let first_page = call.quirks.first_page;
     let index = whole(call, "page_no")?.unwrap_or(first_page).saturating_sub(first_page);
     let per_page = whole(call, "per_page")?.filter(|size| *size > 0).unwrap_or(DEFAULT_PER_PAGE);

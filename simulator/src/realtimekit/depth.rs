@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::conventions::{error, not_found, one_of, page_asked_for, paging, success};
+use super::conventions::{error, not_found, one_of, paging, requested_page, success};
 use crate::distributions::iso;
 use crate::feed::{FileKind, FileRequest, FileState, Report};
 use crate::listing::{Call, Reply};
@@ -26,7 +26,7 @@ fn member(json: &str, name: &str) -> String {
 /// `GET …/sessions/{id}/participants`.
 pub(super) fn participants(call: &Call<'_>, id: &str) -> Result<Reply, Reply> {
     let key = session(call, id)?;
-    let (index, per_page) = page_asked_for(call)?;
+    let (index, per_page) = requested_page(call)?;
     one_of(call, "view", &["raw", "consolidated"])?;
     let mut records = call.feed.presences(key, call.now, call.flag("include_peer_events"));
     if let Some(wanted) = call.parameter("search") {
@@ -45,7 +45,7 @@ pub(super) fn participants(call: &Call<'_>, id: &str) -> Result<Reply, Reply> {
     }
     let page = call.page_of(&records, index, per_page, |json| Some(json.clone()));
     let mut members: Vec<String> = Vec::new();
-    if !call.bend.without_list_key {
+    if !call.list_fault.without_list_key {
         members.push(format!("\"participants\":[{}]", page.records));
     }
     let paging = paging(call, &page);

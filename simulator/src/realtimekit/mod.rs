@@ -4,7 +4,7 @@ mod conventions;
 mod daily_totals;
 mod depth;
 
-use self::conventions::{gateway_error, instant, not_found, one_of, page_asked_for, paging, success};
+use self::conventions::{gateway_error, instant, not_found, one_of, paging, requested_page, success};
 pub(super) use self::conventions::{quota_headers, too_many, unauthorized};
 use crate::feed::{Bounds, Entry};
 use crate::listing::{Call, Reply};
@@ -43,7 +43,7 @@ fn detail(call: &Call<'_>, id: &str) -> Result<Reply, Reply> {
 }
 
 fn list(call: &Call<'_>) -> Result<Reply, Reply> {
-    let (index, per_page) = page_asked_for(call)?;
+    let (index, per_page) = requested_page(call)?;
     let bounds = Bounds { from: instant(call, "start_time")?, to: instant(call, "end_time")? };
     let mut entries = call.select(bounds);
     if let Some(status) = one_of(call, "status", &["LIVE", "ENDED"])? {
@@ -56,7 +56,8 @@ fn list(call: &Call<'_>) -> Result<Reply, Reply> {
         entries.reverse();
     }
     let page = call.page(&entries, index, per_page, |json| json);
-    let sessions = if call.bend.without_list_key { String::new() } else { format!("\"sessions\":[{}]", page.records) };
+    let sessions =
+        if call.list_fault.without_list_key { String::new() } else { format!("\"sessions\":[{}]", page.records) };
     let paging = paging(call, &page);
     Ok(Reply::json(200, format!(r#"{{"success":true,"data":{{{sessions}}},"paging":{paging}}}"#)))
 }

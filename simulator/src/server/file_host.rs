@@ -61,6 +61,6 @@ async fn handle(State(site): State<Arc<Site>>, request: Request) -> Result<Respo
     };
     reply.headers.push(("date".to_owned(), http_date(now)));
     let (head, _) = request.into_parts();
-    state.write_down((&head, &[]), |_| true, (now, reply.status));
+    state.record((&head, &[]), |_| true, (now, reply.status));
     Ok(respond(reply, effect.as_ref()))
 }

@@ -37,29 +37,29 @@ pub(super) struct ListenerState {
 }
 
 /// Locks a mutex, even if a thread panicked while it held the lock.
-pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ListenerState {
     /// Returns the latest requests, oldest first.
     pub(super) fn requests(&self) -> Vec<RequestRecord> {
-        hold(&self.requests).iter().cloned().collect()
+        lock(&self.requests).iter().cloned().collect()
     }
 
     /// Replaces the remaining faults.
     pub(super) fn script(&self, faults: Vec<Fault>) {
-        *hold(&self.script) = Script::new(faults);
+        *lock(&self.script) = Script::new(faults);
     }
 
     /// Adds a fault.
     pub(super) fn fault(&self, fault: Fault) {
-        hold(&self.script).push(fault);
+        lock(&self.script).push(fault);
     }
 
     /// Counts a request and returns the effect on it.
     pub(super) fn next_effect(&self, path: &str) -> Option<Effect> {
-        hold(&self.script).next_effect(path)
+        lock(&self.script).next_effect(path)
     }
 
     /// Applies the effects that come before the answer.
@@ -72,7 +72,7 @@ impl ListenerState {
     }
 
     /// Records a request, with the headers for which `is_kept` returns `true`.
-    pub(super) fn write_down(
+    pub(super) fn record(
         &self,
         (head, body): (&Parts, &[u8]),
         is_kept: impl Fn(&str) -> bool,
@@ -88,7 +88,7 @@ impl ListenerState {
             at,
             status,
         };
-        let mut requests = hold(&self.requests);
+        let mut requests = lock(&self.requests);
         if requests.len() == KEPT_REQUESTS {
             requests.pop_front();
         }

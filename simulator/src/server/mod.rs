@@ -21,7 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::listener_state::ListenerState;
 pub use self::listener_state::RequestRecord;
 use self::respond::{quiet, respond};
-use self::site::{Asked, Site};
+use self::site::{ApiRequest, Site};
 use crate::faults::Fault;
 use crate::quirks::Quirks;
 use crate::settings::{Platform, SimulatorSettings};
@@ -131,6 +131,6 @@ async fn handle(State(site): State<Arc<Site>>, request: Request) -> Result<Respo
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, MOST_BODY_BYTES).await.unwrap_or_default();
     let (now, quirks) = (site.settings.now.get(), site.quirks());
-    let reply = site.answer(&Asked { head: &head, body: &body, now, quirks: &quirks }, effect.as_ref());
+    let reply = site.answer(&ApiRequest { head: &head, body: &body, now, quirks: &quirks }, effect.as_ref());
     Ok(respond(reply, effect.as_ref()))
 }

@@ -12,10 +12,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::listener_state::{ListenerState, hold};
+use super::listener_state::{ListenerState, lock};
 use super::respond::http_date;
 use crate::faults::{Effect, RetryAfter};
-use crate::listing::{Bend, Call, Reply};
+use crate::listing::{Call, ListFault, Reply};
 use crate::quirks::Quirks;
 use crate::settings::{Platform, SimulatorSettings};
 use crate::{konpro, konvo, realtimekit};
@@ -26,11 +26,19 @@ const HEADERS_OF_INTEREST: [&str; 8] =
 
 /// A request, the time it arrived, and the provider's quirks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct ApiRequest<'a> {
     pub(super) head: &'a Parts,
     pub(super) body: &'a Bytes,
     pub(super) now: DateTime<Utc>,
     pub(super) quirks: &'a Quirks,
+}
+
+/// The answers of a provider: to a call with a valid key, to one without (`true` if it has a wrong one), and to one
+/// call too many.
+struct Answers {
+    call: fn(&Call<'_>) -> Reply,
+    unauthorized: fn(bool) -> Reply,
+    too_many: fn() -> Reply,
 }
 
 /// One simulated provider.
@@ -64,22 +72,38 @@ impl Site {
     }
 
     pub(super) fn set_quirks(&self, quirks: Quirks) {
-        *hold(&self.quirks) = quirks;
+        *lock(&self.quirks) = quirks;
     }
 
     pub(super) fn quirks(&self) -> Quirks {
-        hold(&self.quirks).clone()
+        lock(&self.quirks).clone()
+    }
+
+    fn answers(&self) -> Answers {
+        match self.settings.platform {
+            Platform::Konpro => {
+                Answers { call: konpro::answer, unauthorized: konpro::unauthorized, too_many: konpro::too_many }
+            }
+            Platform::Konvo => {
+                Answers { call: konvo::answer, unauthorized: konvo::unauthorized, too_many: konvo::too_many }
+            }
+            Platform::Realtimekit => Answers {
+                call: realtimekit::answer,
+                unauthorized: realtimekit::unauthorized,
+                too_many: realtimekit::too_many,
+            },
+        }
     }
 
     /// Records a request and returns its answer, with all faults but damage to the body.
-    pub(super) fn answer(&self, request: &Asked<'_>, effect: Option<&Effect>) -> Reply {
+    pub(super) fn answer(&self, request: &ApiRequest<'_>, effect: Option<&Effect>) -> Reply {
         let (now, quirks) = (request.now, request.quirks);
         let mut reply = match effect {
             Some(Effect::Answer { status, headers, body }) => {
                 Reply { status: *status, headers: headers.clone(), body: body.clone() }
             }
             Some(Effect::RateLimited(retry_after)) => self.rate_limited(*retry_after, now, quirks),
-            _ => self.honest_answer(request, effect),
+            _ => self.regular_answer(request, effect),
         };
         if !reply.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             reply.headers.push(("content-type".to_owned(), "application/json".to_owned()));
@@ -87,12 +111,12 @@ impl Site {
         let stated_now = now + TimeDelta::seconds(quirks.clock_skew_seconds);
         reply.headers.push(("date".to_owned(), http_date(stated_now)));
         let is_kept = |name: &str| HEADERS_OF_INTEREST.contains(&name);
-        self.api.write_down((request.head, request.body), is_kept, (now, reply.status));
+        self.api.record((request.head, request.body), is_kept, (now, reply.status));
         reply
     }
 
-    fn honest_answer(&self, request: &Asked<'_>, effect: Option<&Effect>) -> Reply {
-        let Asked { head, body, now, quirks } = *request;
+    fn regular_answer(&self, request: &ApiRequest<'_>, effect: Option<&Effect>) -> Reply {
+        let ApiRequest { head, body, now, quirks } = *request;
         let quota = self.count_call(now, quirks);
         let mut reply = if let Some((0, reset_seconds)) = quota {
             let mut refused = realtimekit::too_many();
@@ -111,18 +135,13 @@ impl Site {
                 parameters: &parameters,
                 now,
                 quirks,
-                bend: bend_of(effect),
+                list_fault: list_fault_of(effect),
                 feed: &*self.settings.feed,
                 posted: is_post.then_some(&body[..]),
                 serial: if is_post { self.serial.fetch_add(1, Ordering::Relaxed) } else { 0 },
                 files_base_url: &self.files_base_url,
             };
-            match self.settings.platform {
-                Platform::Konpro => konpro::answer(&call),
-                Platform::Konvo if is_post => Reply::method_not_allowed(),
-                Platform::Konvo => konvo::answer(&call),
-                Platform::Realtimekit => realtimekit::answer(&call),
-            }
+            (self.answers().call)(&call)
         };
         if let Some((left, reset_seconds)) = quota {
             let left = left.saturating_sub(1);
@@ -135,7 +154,7 @@ impl Site {
     /// ends.
     fn count_call(&self, now: DateTime<Utc>, quirks: &Quirks) -> Option<(u32, i64)> {
         (self.settings.platform == Platform::Realtimekit).then_some(())?;
-        let mut calls = hold(&self.calls);
+        let mut calls = lock(&self.calls);
         let window = TimeDelta::seconds(quirks.calls_window_seconds);
         let (began, count) = calls.filter(|(began, _)| now >= *began && now < *began + window).unwrap_or((now, 0));
         *calls = Some((began, count.saturating_add(1)));
@@ -151,19 +170,11 @@ impl Site {
         if sent == Some(&*wanted) {
             return None;
         }
-        Some(match self.settings.platform {
-            Platform::Konpro => konpro::unauthorized(sent.is_some()),
-            Platform::Konvo => konvo::unauthorized(),
-            Platform::Realtimekit => realtimekit::unauthorized(sent.is_some()),
-        })
+        Some((self.answers().unauthorized)(sent.is_some()))
     }
 
     fn rate_limited(&self, retry_after: RetryAfter, now: DateTime<Utc>, quirks: &Quirks) -> Reply {
-        let mut reply = match self.settings.platform {
-            Platform::Konpro => konpro::too_many(),
-            Platform::Konvo => konvo::too_many(),
-            Platform::Realtimekit => realtimekit::too_many(),
-        };
+        let mut reply = (self.answers().too_many)();
         let text = match retry_after {
             RetryAfter::Seconds(seconds) => seconds.to_string(),
             RetryAfter::HttpDate(seconds) => {
@@ -182,12 +193,12 @@ impl Site {
     }
 }
 
-fn bend_of(effect: Option<&Effect>) -> Bend {
+fn list_fault_of(effect: Option<&Effect>) -> ListFault {
     match effect {
-        Some(Effect::MissingListKey) => Bend { without_list_key: true, ..Bend::default() },
-        Some(Effect::EmptyPage) => Bend { empty_page: true, ..Bend::default() },
-        Some(Effect::ShortPage) => Bend { short_page: true, ..Bend::default() },
-        Some(Effect::PageCycle { length }) => Bend { page_cycle: Some(*length), ..Bend::default() },
-        _ => Bend::default(),
+        Some(Effect::MissingListKey) => ListFault { without_list_key: true, ..ListFault::default() },
+        Some(Effect::EmptyPage) => ListFault { empty_page: true, ..ListFault::default() },
+        Some(Effect::ShortPage) => ListFault { short_page: true, ..ListFault::default() },
+        Some(Effect::PageCycle { length }) => ListFault { page_cycle: Some(*length), ..ListFault::default() },
+        _ => ListFault::default(),
     }
 }
