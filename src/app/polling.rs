@@ -9,7 +9,6 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::app::sources::no_source;
 use crate::db::Purpose;
 use crate::ingest::artifact::PlannedStream;
 use crate::ingest::artifact::pass::{self, StreamSummary};
@@ -77,7 +76,7 @@ pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> 
         }
     }
     if sources.is_empty() {
-        return Err(no_source());
+        return Err(crate::app::sources::no_source());
     }
     let poller = Arc::new(app.poller(pool, stop).await?);
     let mut runs = Vec::new();

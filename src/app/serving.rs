@@ -19,7 +19,7 @@ use crate::api::rejections::RejectReplays;
 use crate::api::{self, ApiState, HealthSettings};
 use crate::app::reloading::Reloads;
 use crate::app::replay_service::ReplayService;
-use crate::app::sources::{ConnectorFactory, no_source};
+use crate::app::sources::ConnectorFactory;
 use crate::app::{App, pruning};
 use crate::db::Purpose;
 use crate::ingest::{self, Source, schedule::Schedule};
@@ -107,7 +107,7 @@ pub async fn serve(
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
     if role != Role::Api && app.config.sources.is_empty() {
-        return Err(no_source());
+        return Err(crate::app::sources::no_source());
     }
     let tracker = TaskTracker::new();
     // first, so that an address in use fails the start before anything runs

@@ -39,12 +39,6 @@ pub fn provider_defaults() -> Vec<ProviderDefaults> {
     defaults.collect()
 }
 
-/// Returns the error of a verb that polls, without a configured source.
-pub(super) fn no_source() -> anyhow::Error {
-    let or_demo = if cfg!(feature = "demo") { ", or try `tributary demo`" } else { "" };
-    anyhow!("no source is configured: add a [[sources]] section{or_demo}")
-}
-
 /// Registers the configured sources and creates a connector for each.
 pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Source>> {
     let configured = &app.config.sources;
@@ -226,4 +220,10 @@ fn registration(source: &SourceConfig, entry: &ProviderEntry, person_key: &Perso
         session_streams: offered.filter(|stream| source.session_streams.contains(stream)).collect(),
         human_steps: source.human_steps.clone(),
     }
+}
+
+/// Returns the error of a verb that polls, without a configured source.
+pub(super) fn no_source() -> anyhow::Error {
+    let or_demo = if cfg!(feature = "demo") { ", or try `tributary demo`" } else { "" };
+    anyhow!("no source is configured: add a [[sources]] section{or_demo}")
 }
