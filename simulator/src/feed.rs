@@ -145,44 +145,37 @@ pub trait Feed: Send + Sync + Debug {
     fn render(&self, key: usize, now: DateTime<Utc>) -> Option<String>;
 
     /// Returns the presences in session `key` as JSON, in order of joining; `with_events` adds their events.
-    fn presences(&self, key: usize, now: DateTime<Utc>, with_events: bool) -> Vec<String> {
-        let _ = (key, now, with_events);
+    fn presences(&self, _key: usize, _now: DateTime<Utc>, _with_events: bool) -> Vec<String> {
         Vec::new()
     }
 
     /// Returns the state of a file, as a call for its link finds it.
-    fn file_state(&self, key: usize, request: FileRequest<'_>) -> FileState {
-        let _ = (key, request);
+    fn file_state(&self, _key: usize, _request: FileRequest<'_>) -> FileState {
         FileState::Absent
     }
 
     /// Returns the file, if [`Feed::file_state`] says that it is ready.
-    fn file(&self, key: usize, request: FileRequest<'_>) -> Option<File> {
-        let _ = (key, request);
+    fn file(&self, _key: usize, _request: FileRequest<'_>) -> Option<File> {
         None
     }
 
     /// Requests a summary of session `key`; returns `false` if there is no transcript to make it from.
-    fn request_summary(&self, key: usize, request: FileRequest<'_>) -> bool {
-        let _ = (key, request);
+    fn request_summary(&self, _key: usize, _request: FileRequest<'_>) -> bool {
         false
     }
 
     /// Returns the report about a presence; `None` if the presence is unknown.
-    fn report(&self, peer_id: &str, now: DateTime<Utc>) -> Option<Report> {
-        let _ = (peer_id, now);
+    fn report(&self, _peer_id: &str, _now: DateTime<Utc>) -> Option<Report> {
         None
     }
 
     /// Starts a session; returns `false` if the feed cannot.
-    fn start(&self, launch: &Launch, now: DateTime<Utc>) -> bool {
-        let _ = (launch, now);
+    fn start(&self, _launch: &Launch, _now: DateTime<Utc>) -> bool {
         false
     }
 
     /// Returns the correct totals at `now` for a provider with these quirks, if the feed knows them.
-    fn truth_with(&self, now: DateTime<Utc>, quirks: &Quirks) -> Option<ProviderTruth> {
-        let _ = (now, quirks);
+    fn truth_with(&self, _now: DateTime<Utc>, _quirks: &Quirks) -> Option<ProviderTruth> {
         None
     }
 
