@@ -37,7 +37,7 @@ use crate::config::{Config, ConfigInput};
 use crate::db::{self, Purpose, Route};
 use crate::ingest::Poller;
 use crate::model::person::PersonKey;
-use crate::query::metrics::{definitions, functions};
+use crate::query::metrics::publish;
 use crate::store::pseudonym_key;
 
 pub use self::sources::{connect_sources, provider_defaults};
@@ -116,8 +116,8 @@ impl App {
     /// Brings the database to this version: its schema, and the list of metrics that analysts read there.
     pub async fn migrate(&self, pool: &PgPool) -> anyhow::Result<()> {
         db::migrate(pool).await?;
-        definitions::write(pool, self.clock.now()).await?;
-        functions::write(pool).await?;
+        publish::write_definitions(pool, self.clock.now()).await?;
+        publish::write_functions(pool).await?;
         Ok(())
     }
 

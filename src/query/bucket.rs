@@ -5,7 +5,7 @@
 //! hour, the last bucket of that day is shorter. So a cut does not depend on where the range begins; only the first
 //! and the last bucket end where the range does. Buckets touch and never overlap.
 
-use chrono::{DateTime, NaiveDate, Offset, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::query::calendar::{CalendarUnit, local_date, start_of_day};
@@ -141,13 +141,6 @@ fn collect(range: TimeRange, cuts: impl Iterator<Item = DateTime<Utc>>, max: usi
         }
     }
     Some(buckets)
-}
-
-/// Returns the start of the hour on local clocks; some zones are not whole hours from UTC.
-pub fn start_of_hour(zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
-    let offset = i64::from(at.with_timezone(&zone).offset().fix().local_minus_utc());
-    let into_hour = (at.timestamp() + offset).rem_euclid(3_600);
-    DateTime::from_timestamp(at.timestamp() - into_hour, 0).unwrap_or(at)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! So steps of a day or more are computed on dates, and each date is converted to its first instant; hours are never
 //! added.
 
-use chrono::{DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use chrono::{DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta};
 use chrono::{TimeZone, Utc, Weekday};
 use chrono_tz::Tz;
 
@@ -61,6 +61,13 @@ pub fn local_date(zone: Tz, at: DateTime<Utc>) -> NaiveDate {
 /// Returns the first instant of a local day.
 pub fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
     first_instant(zone, date.and_time(NaiveTime::MIN))
+}
+
+/// Returns the start of the hour on local clocks; some zones are not whole hours from UTC.
+pub fn start_of_hour(zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
+    let offset = i64::from(at.with_timezone(&zone).offset().fix().local_minus_utc());
+    let into_hour = (at.timestamp() + offset).rem_euclid(3_600);
+    DateTime::from_timestamp(at.timestamp() - into_hour, 0).unwrap_or(at)
 }
 
 /// Returns the first instant at which local clocks show `local` or later.

@@ -8,8 +8,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::model::time::sane_range;
-use crate::query::bucket::start_of_hour;
-use crate::query::calendar::{CalendarUnit, local_date, start_of_day};
+use crate::query::calendar::{CalendarUnit, local_date, start_of_day, start_of_hour};
 
 /// A half-open range of time, `[from, to)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -117,7 +117,7 @@ async fn the_page_for_analysts_names_every_view_and_function() {
     .await
     .expect("the catalog");
     // those made for each ratio appear there as one
-    let of_ratios: Vec<&str> = tributary::query::metrics::functions::ratios().map(|metric| metric.id).collect();
+    let of_ratios: Vec<&str> = tributary::query::metrics::publish::ratios().map(|metric| metric.id).collect();
     let page = include_str!("../../docs/analysts.md");
     let is_named =
         |name: &str| [format!("`{name}`"), format!("`{name}(")].iter().any(|text| page.contains(text.as_str()));

@@ -7,10 +7,10 @@
 use chrono::DateTime;
 
 use crate::api::formats::cell::{Cell, Field, Head, Kind};
-use crate::query::metrics::MetricQuery;
-use crate::query::metrics::answer::{Answer, MetricRow, TimeBucket, Value};
-use crate::query::metrics::compare::Change;
-use crate::query::metrics::registry::Additivity;
+use crate::query::metrics::answer::{Answer, MetricRow, TimeBucket};
+use crate::query::metrics::measure::Additivity;
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::value::{Change, Value};
 
 /// Returns the columns and rows of an answer.
 pub(crate) fn table(answer: &Answer, query: &MetricQuery) -> (Head, Vec<Vec<Cell>>) {

@@ -25,11 +25,14 @@ use crate::api::problem::ApiError;
 use crate::api::problem_responses::FigureProblems;
 use crate::query::bucket::Granularity;
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer::{Answer, QueryEcho, Value, Warning};
+use crate::query::metrics::answer;
+use crate::query::metrics::answer::{Answer, Warning};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::hour_of_week::{HourOfWeek, by_hour_of_week};
-use crate::query::metrics::registry::Metric;
-use crate::query::metrics::{MAX_DIMENSIONS, answer};
+use crate::query::metrics::measure::Metric;
+use crate::query::metrics::query::MAX_DIMENSIONS;
+use crate::query::metrics::request_echo::QueryEcho;
+use crate::query::metrics::value::Value;
 use crate::query::snapshot::Snapshot;
 
 const METRICS: &str = "peak_concurrent_sessions,average_concurrent_sessions";

@@ -30,9 +30,10 @@ use crate::api::problem::ApiError;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::catalog::Source;
 use crate::query::freshness::{Freshness, RangeProof};
-use crate::query::metrics::attribution::Attribution;
+use crate::query::metrics::answer;
+use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::registry::TRANSCRIPT_GRACE;
-use crate::query::metrics::{MetricQuery, answer};
+use crate::query::metrics::time_column::Attribution;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 

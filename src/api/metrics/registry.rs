@@ -16,10 +16,12 @@ use crate::api::problem_responses::ReadProblems;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 use crate::query::metrics::as_of;
-use crate::query::metrics::attribution::Attribution;
-use crate::query::metrics::definitions::dimensions;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{Applicability, Metric, metric, metrics};
+use crate::query::metrics::measure::Metric;
+use crate::query::metrics::publish::dimensions;
+use crate::query::metrics::registry::{metric, metrics};
+use crate::query::metrics::requires::Applicability;
+use crate::query::metrics::time_column::Attribution;
 
 /// The definition of a metric.
 #[derive(Debug, Serialize, ToSchema)]

@@ -9,9 +9,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::query::freshness::Freshness;
-use crate::query::metrics::compare::Change;
+use crate::query::metrics::request_echo::QueryEcho;
 use crate::query::metrics::status::BucketStatus;
-use crate::query::number::Number;
+use crate::query::metrics::value::Value;
 
 /// Metric values, and the information needed to trust them.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -84,40 +84,6 @@ pub struct TimeBucket {
     pub status: BucketStatus,
 }
 
-/// A metric value.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Value {
-    /// The value; null: see `reason`.
-    pub value: Option<Number>,
-    /// Numerator of a ratio.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub numerator: Option<Number>,
-    /// Denominator of a ratio.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub denominator: Option<Number>,
-    /// Sessions (for some metrics presences, see `null_rule`) that lack the data the metric needs; absent: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unknown_count: Option<i64>,
-    /// True if a percentile is based on fewer than 20 values; absent otherwise.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub low_sample: Option<bool>,
-    /// Reason for a missing value: `not_applicable`, `not_fetched`, `handoff_mapping_missing`, `unknown`, `no_data`, or
-    /// the status of the bucket.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "not_applicable")]
-    pub reason: Option<&'static str>,
-    /// The value of the previous period. Present only if a comparison was requested.
-    #[serde(flatten)]
-    pub comparison: Option<Change>,
-}
-
-impl Value {
-    /// Returns no value, with the reason.
-    pub fn missing(reason: &'static str) -> Self {
-        Self { reason: Some(reason), ..Self::default() }
-    }
-}
-
 /// Number of sessions that began in the range, by the data they have for the requested metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Coverage {
@@ -148,94 +114,4 @@ pub struct Warning {
     /// The bases that were added.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bases: Vec<String>,
-}
-
-/// The query as interpreted.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct QueryEcho {
-    /// Metrics.
-    pub metrics: Vec<&'static str>,
-    /// Dimensions.
-    pub dimensions: Vec<&'static str>,
-    /// First instant of the range, RFC 3339 with the zone's offset.
-    #[schema(example = "2026-11-18T00:00:00+01:00")]
-    pub from: String,
-    /// First instant after it.
-    #[schema(example = "2026-11-21T00:00:00+01:00")]
-    pub to: String,
-    /// IANA zone.
-    #[schema(example = "Europe/Berlin")]
-    pub zone: &'static str,
-    /// Granularity of the buckets.
-    #[schema(example = "day")]
-    pub granularity: &'static str,
-    /// Bucket in which sessions that span several buckets are counted: `start`, `end` or `spread`.
-    #[schema(example = "start")]
-    pub attribution: &'static str,
-    /// Conditions on the sessions that count.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub filters: Vec<FilterEcho>,
-    /// Whether sessions that were deleted at the provider are counted.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub include_deleted: bool,
-    /// Dimensions of the sub-totals.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub totals_by: Vec<&'static str>,
-    /// Selection of the groups that are shown separately.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub top: Option<TopEcho>,
-    /// The past instant as of whose knowledge the values are, RFC 3339; absent: now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub as_known_at: Option<String>,
-    /// The period it is compared with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub compare: Option<CompareEcho>,
-}
-
-/// A condition on the sessions that count.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct FilterEcho {
-    /// Dimension that the condition tests.
-    #[schema(example = "channel")]
-    pub field: &'static str,
-    /// `in`, `not_in`, `is_null` or `is_not_null`.
-    #[schema(example = "in")]
-    pub op: &'static str,
-    /// Values to compare with.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<String>,
-}
-
-/// Selection of the groups that are shown separately.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct TopEcho {
-    /// Dimension of the groups.
-    #[schema(example = "channel")]
-    pub dimension: &'static str,
-    /// Metric that ranks the groups.
-    #[schema(example = "sessions")]
-    pub by: &'static str,
-    /// Number of groups.
-    #[schema(example = 5)]
-    pub n: usize,
-}
-
-/// The period that a request is compared with.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct CompareEcho {
-    /// `previous_period`, `previous_year` or `custom`.
-    #[schema(example = "previous_period")]
-    pub to: &'static str,
-    /// `calendar` or `weekday`.
-    #[schema(example = "weekday")]
-    pub align: &'static str,
-    /// `full`, or `same`: only as much of the period counts as has passed of the range.
-    #[schema(example = "full")]
-    pub elapsed: &'static str,
-    /// First instant of the period, RFC 3339 with the zone's offset.
-    #[schema(example = "2026-11-11T00:00:00+01:00")]
-    pub previous_from: String,
-    /// First instant after it.
-    #[schema(example = "2026-11-14T00:00:00+01:00")]
-    pub previous_to: String,
 }

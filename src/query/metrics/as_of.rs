@@ -5,12 +5,15 @@
 //! metrics that use these columns of sessions can be requested; the list of these metrics is derived from their SQL.
 //! The cost is one range scan, as for current values, and one read of all changes since.
 
-use crate::query::metrics::MetricQuery;
 use crate::query::metrics::answer::Warning;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{Grain, Metric, TimeColumn, metrics};
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::Metric;
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::registry::metrics;
 use crate::query::metrics::statement::Statement;
+use crate::query::metrics::time_column::TimeColumn;
 
 /// The columns of `analytics.sessions_as_known_at`.
 const KEPT: [&str; 30] = [

@@ -11,17 +11,20 @@ use crate::query::ReadError;
 use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer::{Answer, Coverage, MetricRow, TimeBucket, Value};
-use crate::query::metrics::compare::Change;
+use crate::query::metrics::answer::{Answer, Coverage, MetricRow, TimeBucket};
+use crate::query::metrics::as_of;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::group::{Fold, Group, Grouping, Member};
-use crate::query::metrics::reader::{Extra, Findings, View};
-use crate::query::metrics::registry::{Applicability, Requires};
+use crate::query::metrics::query::{MAX_ROWS, MetricQuery, View};
+use crate::query::metrics::reader::{Extra, Findings};
 use crate::query::metrics::request_echo::request_echo;
+use crate::query::metrics::requires::{Applicability, Requires};
+use crate::query::metrics::rows_link;
 use crate::query::metrics::scan::Started;
 use crate::query::metrics::status::BucketStatus;
 use crate::query::metrics::table::{Feeding, Table};
-use crate::query::metrics::{MAX_ROWS, MetricQuery, as_of, explain, warnings};
+use crate::query::metrics::value::{Change, Value};
+use crate::query::metrics::warnings;
 use crate::query::range::TimeRange;
 
 /// The inputs of an answer besides its request.
@@ -66,7 +69,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
         warnings,
         bases: query.metrics.iter().any(|metric| metric.requires == Requires::Minutes).then_some(bases),
         currency: parts.currency.map(ToOwned::to_owned),
-        rows_link: explain::template(query),
+        rows_link: rows_link::template(query),
         freshness: Freshness::over(
             parts.catalog,
             &query.telling(parts.sources),
@@ -124,7 +127,7 @@ impl<'a> Compared<'a> {
             Some(fold.kept.get(&group[place]).copied().unwrap_or(usize::MAX))
         };
         groups.sort_by_key(rank);
-        let rest = parts.fold.and_then(|fold| explain::template_of_rest(self.query, fold, parts.sources));
+        let rest = parts.fold.and_then(|fold| rows_link::template_of_rest(self.query, fold, parts.sources));
         let mut rows = Vec::with_capacity(groups.len() * buckets.len());
         for (place, bucket) in buckets.iter().enumerate() {
             for (group, feeding, fed_before) in &groups {

@@ -1,4 +1,4 @@
-//! The period that a query is compared with, and the changes since.
+//! The period that a query is compared with.
 //!
 //! Each bucket has at most one counterpart, and the buckets of the period tile it, so that its total is the sum of
 //! theirs. Periods of equal length are compared bucket by bucket, shifted. Months and years differ in length, so
@@ -6,15 +6,9 @@
 
 use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
-use rust_decimal::Decimal;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::query::bucket::{Granularity, cut};
 use crate::query::calendar::local_date;
-use crate::query::metrics::answer::Value;
-use crate::query::metrics::registry::{Additivity, Metric};
-use crate::query::number::Number;
 use crate::query::period_shift::PeriodShift;
 use crate::query::range::TimeRange;
 
@@ -172,47 +166,6 @@ fn shifted(shift: PeriodShift, previous: TimeRange, pieces: Pieces<'_>) -> (Vec<
         }
     }
     (own, counterparts)
-}
-
-/// The value in the previous period, and the change since.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Change {
-    /// The value in the previous period; null: see `previous_reason`.
-    pub previous: Option<Number>,
-    /// Reason for a missing value: as `reason`, or `no_counterpart`: the previous period has no such bucket, or it lies
-    /// beyond the part that counts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous_reason: Option<&'static str>,
-    /// Difference between the value and the previous one; null if either is null.
-    pub change: Option<Number>,
-    /// The change as a share of the absolute previous value; null if that is 0.
-    pub change_ratio: Option<Number>,
-    /// Change of a rate in percentage points.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub change_points: Option<Number>,
-}
-
-impl Change {
-    /// Computes the change from the previous value to the current one; `None`: there is no counterpart.
-    pub fn of(metric: &Metric, now: &Value, before: Option<&Value>) -> Self {
-        let Some(before) = before else {
-            return Self { previous_reason: Some("no_counterpart"), ..Self::default() };
-        };
-        let change = now.value.zip(before.value).and_then(|(now, before)| now.0.checked_sub(before.0));
-        let base = before.value.map_or(Decimal::ZERO, |before| before.0.abs());
-        Self {
-            previous: before.value,
-            previous_reason: before.reason,
-            change: change.map(Number),
-            change_ratio: change.and_then(|change| Number::ratio(change, base)),
-            change_points: change.filter(|_| is_rate(metric)).map(|change| Number(change * Decimal::ONE_HUNDRED)),
-        }
-    }
-}
-
-/// Returns whether the metric is a share of a whole, so that its change is given in percentage points.
-fn is_rate(metric: &Metric) -> bool {
-    metric.additivity == Additivity::RatioOfSums && (metric.id.ends_with("_rate") || metric.id.ends_with("_share"))
 }
 
 #[cfg(test)]

@@ -10,11 +10,14 @@ use rust_decimal::Decimal;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use crate::query::catalog::Source;
 use crate::query::metrics::counted_sessions::push_filter;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::{Additivity, Grain};
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::{Additivity, Metric};
+use crate::query::metrics::query::{MAX_DIMENSIONS, MetricQuery};
+use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::{MAX_DIMENSIONS, MetricQuery};
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
@@ -32,9 +35,27 @@ pub struct ConcurrencyValue {
     pub value: Decimal,
 }
 
+/// Reads the metrics of a query along time; metrics of the same grain are read together.
+pub async fn read(
+    snapshot: &Snapshot,
+    query: &MetricQuery,
+    sources: &[&Source],
+    now: DateTime<Utc>,
+) -> Result<Vec<ConcurrencyValue>, ReadError> {
+    let mut levels = Vec::new();
+    for grain in [Grain::Sessions, Grain::Presences] {
+        let has_this_grain = |metric: &&&Metric| metric.additivity.is_along_time() && metric.grain == grain;
+        let Some(metric) = query.metrics.iter().find(has_this_grain) else { continue };
+        let applicable = sources.iter().filter(|source| metric.requires.of(source) == Applicability::Applicable);
+        let ids: Vec<i32> = applicable.map(|source| source.source_id).collect();
+        levels.extend(read_grain(snapshot, query, grain, &ids, now).await?);
+    }
+    Ok(levels)
+}
+
 /// Reads the metrics along time of a query of one grain, over these sources. Rows without an end last until
 /// `now`.
-pub async fn read(
+async fn read_grain(
     snapshot: &Snapshot,
     query: &MetricQuery,
     grain: Grain,

@@ -3,8 +3,8 @@
 //! Values, the rows behind them and their exclusions all use these conditions and no others, with the alias `s` for
 //! sessions.
 
-use crate::query::metrics::MetricQuery;
-use crate::query::metrics::registry::Grain;
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::statement::Statement;
 
 /// Adds the conditions for sessions that count and that pass the filter.

@@ -6,7 +6,7 @@
 //! refused. One line each.
 
 use crate::model::stream::Stream;
-use crate::query::metrics::registry::Requires;
+use crate::query::metrics::requires::Requires;
 
 /// The entity that a dimension belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 
 use crate::query::catalog::{Source, SourceFilter};
 use crate::query::metrics::dimension::{Dimension, Level};
-use crate::query::metrics::registry::Applicability;
+use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::statement::Statement;
 
 /// Filter of sessions. Empty means all.

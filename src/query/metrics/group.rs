@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::query::catalog::Source;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::Applicability;
+use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::scan::Contribution;
 
 /// The value of a dimension in a group. Missing values sort after named ones, and the rest group sorts last.

@@ -11,10 +11,11 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::query::metrics::MetricQuery;
-use crate::query::metrics::answer::{Answer, Value};
-use crate::query::metrics::registry::Additivity;
+use crate::query::metrics::answer::Answer;
+use crate::query::metrics::measure::Additivity;
+use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::status::BucketStatus;
+use crate::query::metrics::value::Value;
 use crate::query::number::Number;
 
 /// One hour of the week of one group.

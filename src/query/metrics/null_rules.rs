@@ -8,12 +8,16 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use crate::query::catalog::Source;
-use crate::query::metrics::answer::Value;
-use crate::query::metrics::registry::{Additivity, Applicability, LOW_SAMPLE, Metric};
+use crate::query::metrics::measure::{Additivity, Metric};
+use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::scan::Sums;
 use crate::query::metrics::status::BucketStatus;
+use crate::query::metrics::value::Value;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
+
+/// A percentile of fewer values is marked.
+const LOW_SAMPLE: i64 = 20;
 
 /// Returns the value of a metric in a bucket. `feeding` are the sources behind it, `sums` is the part of each,
 /// `along_time` is the value over time that was read for all of them together.

@@ -5,9 +5,12 @@
 //! to which they apply. The first pass always counts sessions by their start, for the coverage and for data that were
 //! never read.
 
-use crate::query::metrics::MetricQuery;
-use crate::query::metrics::attribution::Attribution;
-use crate::query::metrics::registry::{Grain, Metric, Requires, TimeColumn};
+use crate::query::metrics::dimension::{Dimension, Level};
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::Metric;
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::requires::Requires;
+use crate::query::metrics::time_column::{Attribution, TimeColumn};
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,21 @@ impl Pass {
     pub(super) fn missed(&self, query: &MetricQuery) -> Vec<usize> {
         let is_missed = |place: &usize| query.metrics[*place].is_unknown_by_start;
         if self.is_first() { (0..query.metrics.len()).filter(is_missed).collect() } else { Vec::new() }
+    }
+
+    /// Returns the column of a dimension; null if the rows of the pass do not have it.
+    pub(super) fn column(&self, dimension: Dimension) -> &'static str {
+        let has_it = match dimension.level() {
+            Level::Source => false,
+            Level::Session => self.grain.is_of_sessions(),
+            Level::Clock => self.time_column != TimeColumn::AsOf && !self.is_spread,
+            Level::Presence | Level::Report => matches!(self.grain, Grain::Presences | Grain::Sessions),
+            Level::Trail => self.grain == Grain::Sessions,
+            Level::Speaker => self.grain == Grain::Speakers,
+            Level::Message => self.grain == Grain::Messages,
+            Level::Cohort => self.grain == Grain::Cohorts,
+        };
+        dimension.column().filter(|_| has_it).unwrap_or("null::text")
     }
 }
 

@@ -4,13 +4,13 @@
 //! named. It does not find out whether rows can be read without their sessions, or whether each bucket can be a range
 //! scan of its own. Both are derived from the SQL of the metrics, so that they are not defined twice.
 
-use crate::query::metrics::MetricQuery;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::grain::Grain;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{Grain, TimeColumn};
-use crate::query::metrics::select::column;
+use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::statement::Statement;
+use crate::query::metrics::time_column::TimeColumn;
 use crate::query::range::TimeRange;
 
 /// The tables and ranges that a pass reads.
@@ -26,7 +26,7 @@ pub(super) struct Reach {
 impl Reach {
     pub(super) fn of(query: &MetricQuery, pass: &Pass, buckets: &[TimeRange]) -> Self {
         let bare = bare_name(pass.grain).filter(|name| {
-            let mut named = numbers(query, pass).chain(query.row_dimensions().map(|dimension| column(dimension, pass)));
+            let mut named = numbers(query, pass).chain(query.row_dimensions().map(|dimension| pass.column(dimension)));
             let is_of_rows = |(alias, _): (&str, &str)| alias == *name || matches!(alias, "b" | "a" | "t");
             named.all(|sql| columns(sql).all(is_of_rows))
                 // The filter of a query needs the sessions.

@@ -4,17 +4,18 @@
 //! Otherwise (a session is in several groups, a metric is no sum) a narrower query is read separately. The period to
 //! compare with is read in the same way.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use crate::query::ReadError;
 use crate::query::catalog::Source;
-use crate::query::metrics::MetricQuery;
-use crate::query::metrics::concurrency::ConcurrencyValue;
+use crate::query::metrics::concurrency::{self, ConcurrencyValue};
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::exact;
 use crate::query::metrics::filter::{Condition, Test};
 use crate::query::metrics::group::{Fold, Group, Member};
-use crate::query::metrics::registry::Additivity;
+use crate::query::metrics::measure::Additivity;
+use crate::query::metrics::query::{MetricQuery, View};
 use crate::query::metrics::scan::{self, Contribution, Scanned};
 use crate::query::snapshot::Snapshot;
 
@@ -24,13 +25,6 @@ pub(super) struct Reader<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) sources: &'a [&'a Source],
     pub(super) now: DateTime<Utc>,
-}
-
-/// A view of a query: some of its dimensions, in its buckets or over the whole range.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct View {
-    pub(super) dimensions: Vec<Dimension>,
-    pub(super) is_whole: bool,
 }
 
 /// The data of a view besides the sums of the first pass.
@@ -62,29 +56,6 @@ pub(super) struct Findings {
     pub(super) subtotals: Extra,
 }
 
-impl MetricQuery {
-    /// Returns the view of the answer's rows.
-    pub(super) fn rows_view(&self) -> View {
-        View { dimensions: self.dimensions.clone(), is_whole: false }
-    }
-
-    /// Returns a view of the whole range, for all sessions or for each group of some dimensions.
-    pub(super) fn whole_view(dimensions: &[Dimension]) -> View {
-        View { dimensions: dimensions.to_vec(), is_whole: true }
-    }
-
-    /// Returns the narrower query for a view.
-    fn narrowed(&self, view: &View) -> Self {
-        let buckets = if view.is_whole { vec![self.range] } else { self.buckets.clone() };
-        Self { dimensions: view.dimensions.clone(), buckets, ..self.clone() }
-    }
-
-    /// Returns whether a metric is read by groups because it is no sum.
-    fn has_figures_by_group(&self) -> bool {
-        self.metrics.iter().any(|metric| exact::is_by_group(metric))
-    }
-}
-
 impl Scanned {
     /// Adds the sums of a query to those of a narrower one, reduced to the dimensions of the narrower one.
     fn take_sums(&mut self, of: &Self, query: &MetricQuery, narrowed: &MetricQuery) {
@@ -100,10 +71,29 @@ impl Scanned {
     }
 }
 
+/// Returns whether a scan reads values group by group, so that they are valid only for that group.
+fn has_values_by_group(query: &MetricQuery) -> bool {
+    query.metrics.iter().any(|metric| !metric.additivity.is_along_time() && !metric.additivity.adds_up())
+}
+
 /// Returns whether the total along time follows from the buckets: a maximum is the largest of its buckets.
 fn is_told_by_buckets(query: &MetricQuery, view: &View) -> bool {
-    let mut along_time = query.metrics.iter().filter(|metric| exact::is_exact(metric));
+    let mut along_time = query.metrics.iter().filter(|metric| metric.additivity.is_along_time());
     view.is_whole && query.dimensions.is_empty() && along_time.all(|metric| metric.additivity == Additivity::Maximum)
+}
+
+/// Returns the highest value of each metric and group over all buckets.
+fn most_of(levels: &[(Group, ConcurrencyValue)]) -> Vec<(Group, ConcurrencyValue)> {
+    let mut most: BTreeMap<(&Group, usize), &ConcurrencyValue> = BTreeMap::new();
+    for (group, level) in levels {
+        let so_far = most.entry((group, level.metric)).or_insert(level);
+        if level.value > so_far.value {
+            *so_far = level;
+        }
+    }
+    most.into_iter()
+        .map(|((group, _), level)| (group.clone(), ConcurrencyValue { bucket: 0, ..level.clone() }))
+        .collect()
 }
 
 impl Reader<'_> {
@@ -124,7 +114,7 @@ impl Reader<'_> {
         let whole = MetricQuery::whole_view(&[]);
         let mut totals = self.extra(query, &whole, &scanned, None).await?;
         if is_told_by_buckets(query, &whole) {
-            totals.exact = exact::most_of(&rows.exact);
+            totals.exact = most_of(&rows.exact);
         }
         let subtotals = match query.totals_by.as_slice() {
             [] => Extra::default(),
@@ -148,7 +138,7 @@ impl Reader<'_> {
         let mut extra = Extra::default();
         if query.dimensions.iter().any(overlaps) {
             extra.scanned = Some(self.scan(&narrowed).await?);
-        } else if is_narrower && query.has_figures_by_group() {
+        } else if is_narrower && has_values_by_group(query) {
             let source_ids: Vec<i32> = self.sources.iter().map(|source| source.source_id).collect();
             let mut alone = scan::read_alone(self.snapshot, &narrowed, &source_ids, self.now).await?;
             alone.take_sums(scanned, query, &narrowed);
@@ -158,7 +148,7 @@ impl Reader<'_> {
         let along_time = if is_told_by_buckets(query, view) {
             Vec::new()
         } else {
-            exact::read(self.snapshot, &narrowed, self.sources, self.now).await?
+            concurrency::read(self.snapshot, &narrowed, self.sources, self.now).await?
         };
         for figure in along_time {
             let group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();
@@ -197,12 +187,12 @@ impl Reader<'_> {
             rest.filter.conditions.push(Condition { field: fold.dimension, test: Test::IsNotNull });
         }
         rest.filter.conditions.push(Condition { field: fold.dimension, test: Test::NotIn(kept) });
-        if narrowed.has_figures_by_group() {
+        if has_values_by_group(narrowed) {
             let source_ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
             let scanned = scan::read_alone(self.snapshot, &rest, &source_ids, self.now).await?;
             extra.rest = Some(Rest { scanned, place });
         }
-        for figure in exact::read(self.snapshot, &rest, &sources, self.now).await? {
+        for figure in concurrency::read(self.snapshot, &rest, &sources, self.now).await? {
             let mut group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();
             group.insert(place, Member::Other);
             extra.exact.push((group, figure));

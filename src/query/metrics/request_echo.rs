@@ -2,12 +2,105 @@
 //!
 //! Names of ranges and defaults are resolved: the echo has the instants and the choices they led to.
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use crate::query::calendar::in_zone;
-use crate::query::metrics::MetricQuery;
-use crate::query::metrics::answer::{CompareEcho, FilterEcho, QueryEcho, TopEcho};
 use crate::query::metrics::compare::Comparison;
 use crate::query::metrics::filter::MetricFilter;
+use crate::query::metrics::query::MetricQuery;
 
+/// The query as interpreted.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct QueryEcho {
+    /// Metrics.
+    pub metrics: Vec<&'static str>,
+    /// Dimensions.
+    pub dimensions: Vec<&'static str>,
+    /// First instant of the range, RFC 3339 with the zone's offset.
+    #[schema(example = "2026-11-18T00:00:00+01:00")]
+    pub from: String,
+    /// First instant after it.
+    #[schema(example = "2026-11-21T00:00:00+01:00")]
+    pub to: String,
+    /// IANA zone.
+    #[schema(example = "Europe/Berlin")]
+    pub zone: &'static str,
+    /// Granularity of the buckets.
+    #[schema(example = "day")]
+    pub granularity: &'static str,
+    /// Bucket in which sessions that span several buckets are counted: `start`, `end` or `spread`.
+    #[schema(example = "start")]
+    pub attribution: &'static str,
+    /// Conditions on the sessions that count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<FilterEcho>,
+    /// Whether sessions that were deleted at the provider are counted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub include_deleted: bool,
+    /// Dimensions of the sub-totals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub totals_by: Vec<&'static str>,
+    /// Selection of the groups that are shown separately.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top: Option<TopEcho>,
+    /// The past instant as of whose knowledge the values are, RFC 3339; absent: now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_known_at: Option<String>,
+    /// The period it is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare: Option<CompareEcho>,
+}
+
+/// A condition on the sessions that count.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FilterEcho {
+    /// Dimension that the condition tests.
+    #[schema(example = "channel")]
+    pub field: &'static str,
+    /// `in`, `not_in`, `is_null` or `is_not_null`.
+    #[schema(example = "in")]
+    pub op: &'static str,
+    /// Values to compare with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+}
+
+/// Selection of the groups that are shown separately.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TopEcho {
+    /// Dimension of the groups.
+    #[schema(example = "channel")]
+    pub dimension: &'static str,
+    /// Metric that ranks the groups.
+    #[schema(example = "sessions")]
+    pub by: &'static str,
+    /// Number of groups.
+    #[schema(example = 5)]
+    pub n: usize,
+}
+
+/// The period that a request is compared with.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CompareEcho {
+    /// `previous_period`, `previous_year` or `custom`.
+    #[schema(example = "previous_period")]
+    pub to: &'static str,
+    /// `calendar` or `weekday`.
+    #[schema(example = "weekday")]
+    pub align: &'static str,
+    /// `full`, or `same`: only as much of the period counts as has passed of the range.
+    #[schema(example = "full")]
+    pub elapsed: &'static str,
+    /// First instant of the period, RFC 3339 with the zone's offset.
+    #[schema(example = "2026-11-11T00:00:00+01:00")]
+    pub previous_from: String,
+    /// First instant after it.
+    #[schema(example = "2026-11-14T00:00:00+01:00")]
+    pub previous_to: String,
+}
+
+/// Returns the echo of a query.
 pub(super) fn request_echo(query: &MetricQuery) -> QueryEcho {
     QueryEcho {
         metrics: query.metrics.iter().map(|metric| metric.id).collect(),

@@ -11,8 +11,8 @@ use rust_decimal::Decimal;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::query::metrics::MetricQuery;
 use crate::query::metrics::pass::Pass;
+use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::select::statement;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};

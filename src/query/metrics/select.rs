@@ -8,14 +8,18 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::query::metrics::columns;
 use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::dimension::{Dimension, Level};
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::Metric;
 use crate::query::metrics::pass::Pass;
+use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::reach::Reach;
-use crate::query::metrics::registry::{Grain, Metric, Requires, TimeColumn};
+use crate::query::metrics::requires::Requires;
 use crate::query::metrics::source::{push_rows, same_time_of_session, time};
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::{MetricQuery, columns};
+use crate::query::metrics::time_column::TimeColumn;
 use crate::query::range::TimeRange;
 
 /// Returns the statement of a pass over these sources, at `now`.
@@ -80,7 +84,7 @@ fn is_named(query: &MetricQuery, pass: &Pass, alias: &str) -> bool {
         || pass.is_spread
         || read.any(|metric| [metric.value_sql, metric.known_sql, metric.unknown_sql].into_iter().any(is_in))
         || pass.is_first() && query.metrics.iter().any(|metric| is_in(metric.is_unknown_sql))
-        || query.row_dimensions().any(|dimension| is_in(column(dimension, pass)))
+        || query.row_dimensions().any(|dimension| is_in(pass.column(dimension)))
 }
 
 /// Adds the rows of the range and, if needed, their buckets, up to the conditions on them. Without a `reach`, all
@@ -200,7 +204,7 @@ fn source_column(pass: &Pass, reach: Reach) -> String {
 
 fn push_columns(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     for dimension in query.row_dimensions() {
-        sql.push(", ").push(column(dimension, pass));
+        sql.push(", ").push(pass.column(dimension));
     }
     push_coverage(sql, query, pass);
     for metric in pass.metrics.iter().map(|place| query.metrics[*place]) {
@@ -227,21 +231,6 @@ pub(super) fn numbers(metric: &Metric, pass: &Pass) -> [String; 3] {
         ],
         None => [(*value_sql).to_owned(), known, (*unknown_sql).to_owned()],
     }
-}
-
-/// Returns the column of a dimension; null if the rows of the pass do not have it.
-pub(super) fn column(dimension: Dimension, pass: &Pass) -> &'static str {
-    let has_it = match dimension.level() {
-        Level::Source => false,
-        Level::Session => pass.grain.is_of_sessions(),
-        Level::Clock => pass.time_column != TimeColumn::AsOf && !pass.is_spread,
-        Level::Presence | Level::Report => matches!(pass.grain, Grain::Presences | Grain::Sessions),
-        Level::Trail => pass.grain == Grain::Sessions,
-        Level::Speaker => pass.grain == Grain::Speakers,
-        Level::Message => pass.grain == Grain::Messages,
-        Level::Cohort => pass.grain == Grain::Cohorts,
-    };
-    dimension.column().filter(|_| has_it).unwrap_or("null::text")
 }
 
 /// Adds the number of sessions, and the number of those that lack the data for one of the metrics.

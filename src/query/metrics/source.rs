@@ -3,12 +3,17 @@
 //! Dimensions of which a session has several values are joined here too, each value once per session.
 
 use crate::model::stream::Stream;
+use crate::query::metrics::as_of;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::{Dimension, Level};
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::Metric;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{COST_OF_SESSION, Grain, Metric, Requires, TimeColumn};
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::registry::{COST_OF_SESSION, is_of_money};
+use crate::query::metrics::requires::Requires;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::{MetricQuery, as_of};
+use crate::query::metrics::time_column::TimeColumn;
 
 /// Returns the time column that puts a row into a bucket. States at an instant do not use it.
 pub(super) fn time(pass: &Pass) -> &'static str {
@@ -84,7 +89,7 @@ pub(super) fn push_rows(sql: &mut Statement, query: &MetricQuery, pass: &Pass) {
     }
     // Coverage uses every metric.
     let is_looked_at = |at: usize| pass.is_first() || pass.metrics.contains(&at);
-    if (0..query.metrics.len()).any(|at| is_looked_at(at) && query.metrics[at].is_of_money()) {
+    if (0..query.metrics.len()).any(|at| is_looked_at(at) && is_of_money(query.metrics[at])) {
         sql.push(COST_OF_SESSION);
     }
 }

@@ -8,16 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use crate::query::catalog::Source;
-use crate::query::metrics::answer::Value;
 use crate::query::metrics::concurrency::ConcurrencyValue;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::group::{Group, Grouping, Member};
+use crate::query::metrics::measure::Metric;
 use crate::query::metrics::null_rules;
+use crate::query::metrics::query::telling;
 use crate::query::metrics::reader::{Extra, Rest};
-use crate::query::metrics::registry::{Metric, Requires};
+use crate::query::metrics::requires::Requires;
 use crate::query::metrics::scan::{Contribution, Scanned};
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::telling;
+use crate::query::metrics::value::Value;
 use crate::query::range::TimeRange;
 
 /// The data of a group, by index of the bucket.

@@ -6,28 +6,12 @@
 use std::cmp::Ordering;
 
 use crate::query::ReadError;
-use crate::query::metrics::MetricQuery;
-use crate::query::metrics::answer::Value;
-use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::group::{Fold, Group, Grouping};
+use crate::query::metrics::query::{MetricQuery, Top};
 use crate::query::metrics::reader::Reader;
-use crate::query::metrics::registry::Metric;
 use crate::query::metrics::scan::Scanned;
 use crate::query::metrics::table::Table;
-
-/// Most groups that can be shown separately.
-pub const MAX_TOP: usize = 1_000;
-
-/// Selection of the groups that are shown separately.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Top {
-    /// The dimension, one of the query's.
-    pub dimension: Dimension,
-    /// The metric that ranks them, one of the query's.
-    pub by: &'static Metric,
-    /// Number of groups.
-    pub count: usize,
-}
+use crate::query::metrics::value::Value;
 
 /// Ranks the groups of a query.
 pub(super) async fn rank(

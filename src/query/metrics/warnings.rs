@@ -6,9 +6,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::query::catalog::Source;
-use crate::query::metrics::MetricQuery;
 use crate::query::metrics::answer::Warning;
-use crate::query::metrics::registry::{Applicability, Metric, Requires};
+use crate::query::metrics::measure::Metric;
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::requires::{Applicability, Requires};
 use crate::query::metrics::status::BucketStatus;
 
 /// Returns warnings about the data behind the values.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use sqlx::Row;
 use tributary::query::catalog::Catalog;
-use tributary::query::metrics::definitions;
 use tributary::query::metrics::dimension::Dimension;
-use tributary::query::metrics::registry::{Applicability, Requires, metrics};
+use tributary::query::metrics::publish;
+use tributary::query::metrics::registry::metrics;
+use tributary::query::metrics::requires::{Applicability, Requires};
 
 use super::*;
 
@@ -63,13 +64,13 @@ async fn definitions_are_written_once_and_read_by_analysts() {
     let api = Api::in_depth().await;
     let now = NOW.parse().unwrap();
     let all = u64::try_from(metrics().count()).unwrap();
-    assert_eq!(definitions::write(api.pool(), now).await.unwrap(), all);
-    assert_eq!(definitions::write(api.pool(), now).await.unwrap(), 0, "nothing changed");
+    assert_eq!(publish::write_definitions(api.pool(), now).await.unwrap(), all);
+    assert_eq!(publish::write_definitions(api.pool(), now).await.unwrap(), 0, "nothing changed");
     sqlx::query("update ingest.metric_definitions set label = 'old' where metric_id = 'sessions'")
         .execute(api.pool())
         .await
         .unwrap();
-    assert_eq!(definitions::write(api.pool(), now).await.unwrap(), 1);
+    assert_eq!(publish::write_definitions(api.pool(), now).await.unwrap(), 1);
     let row = sqlx::query(
         "select label, definition_version, providers, dimensions, is_current from analytics.metric_definitions
           where metric_id = 'minutes_consumed'",

@@ -5,8 +5,9 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use sqlx::{AssertSqlSafe, Row};
-use tributary::query::metrics::attribution::Attribution;
-use tributary::query::metrics::registry::{Additivity, metrics};
+use tributary::query::metrics::measure::Additivity;
+use tributary::query::metrics::registry::metrics;
+use tributary::query::metrics::time_column::Attribution;
 
 use super::*;
 

@@ -2,7 +2,8 @@
 
 use rust_decimal::Decimal;
 use sqlx::{AssertSqlSafe, Row};
-use tributary::query::metrics::registry::{Additivity, metrics};
+use tributary::query::metrics::measure::Additivity;
+use tributary::query::metrics::registry::metrics;
 
 use super::metrics_explain::{RANGES, all_rows, decimal, figures, rounded};
 use super::*;

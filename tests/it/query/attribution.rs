@@ -4,9 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use tributary::query::bucket::{Granularity, cut};
 use tributary::query::catalog::{Catalog, SourceFilter};
-use tributary::query::metrics::attribution::Attribution;
+use tributary::query::metrics::answer;
+use tributary::query::metrics::filter::MetricFilter;
+use tributary::query::metrics::query::MetricQuery;
 use tributary::query::metrics::registry::metric;
-use tributary::query::metrics::{MetricFilter, MetricQuery, answer};
+use tributary::query::metrics::time_column::Attribution;
 use tributary::query::range::TimeRange;
 use tributary::query::snapshot::Snapshot;
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
-use tributary::query::metrics::functions;
+use tributary::query::metrics::publish;
 
 use crate::harness::{Api, World, at};
 
@@ -196,7 +196,7 @@ async fn the_function_of_every_ratio_gives_an_analyst_the_same() {
     become_analyst(&mut analyst).await;
     let expected = expected();
     let (mut faults, mut asked) = (Vec::new(), 0);
-    for metric in functions::ratios().filter(|metric| !of_today.contains(&metric.id)) {
+    for metric in publish::ratios().filter(|metric| !of_today.contains(&metric.id)) {
         let line = &expected[metric.id];
         for step in ["1 day', 'Europe/Berlin", "6 hours', 'Asia/Kathmandu", "1 month', 'America/New_York", "1 week"] {
             let sql = format!(
@@ -224,15 +224,15 @@ async fn the_function_of_every_ratio_gives_an_analyst_the_same() {
 #[tokio::test]
 async fn functions_are_written_once_and_again_only_where_they_differ() {
     let db = crate::harness::db::TestDatabase::new().await;
-    let all = u64::try_from(functions::ratios().count()).expect("few");
-    for ratio in functions::ratios() {
+    let all = u64::try_from(publish::ratios().count()).expect("few");
+    for ratio in publish::ratios() {
         let drop = format!("drop function analytics.{}", ratio.id);
         sqlx::raw_sql(AssertSqlSafe(drop)).execute(&db.pool).await.expect("the template has it");
     }
-    assert_eq!(functions::write(&db.pool).await.expect("written"), all);
+    assert_eq!(publish::write_functions(&db.pool).await.expect("written"), all);
     sqlx::raw_sql("comment on function analytics.resolution_rate is 'old'").execute(&db.pool).await.expect("a comment");
-    assert_eq!(functions::write(&db.pool).await.expect("written"), 1);
-    assert_eq!(functions::write(&db.pool).await.expect("written"), 0);
+    assert_eq!(publish::write_functions(&db.pool).await.expect("written"), 1);
+    assert_eq!(publish::write_functions(&db.pool).await.expect("written"), 0);
 }
 
 #[tokio::test]

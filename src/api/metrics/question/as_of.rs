@@ -11,7 +11,7 @@ use crate::api::parameters::Faults;
 use crate::api::parameters::time::instant;
 use crate::query::metrics::as_of::{is_dimension_kept, is_kept, kept};
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::registry::Metric;
+use crate::query::metrics::measure::Metric;
 
 /// Reads the instant and checks it against the metrics, and the dimensions of groups and filters.
 pub(super) fn read(

@@ -11,7 +11,7 @@ use crate::model::session_outcome::SessionOutcome;
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::{Condition, MetricFilter, Test, is_filterable};
-use crate::query::metrics::registry::Metric;
+use crate::query::metrics::measure::Metric;
 
 const OPS: [&str; 4] = ["in", "not_in", "is_null", "is_not_null"];
 

@@ -22,11 +22,12 @@ use crate::api::parameters::{Faults, Said, duration};
 use crate::api::problem::ApiError;
 use crate::query::bucket::{Granularity, MAX_BUCKETS, cut};
 use crate::query::catalog::Catalog;
-use crate::query::metrics::MetricQuery;
-use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::compare::Pieces;
 use crate::query::metrics::dimension::{Dimension, Level};
-use crate::query::metrics::registry::{self, Metric};
+use crate::query::metrics::measure::Metric;
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::registry;
+use crate::query::metrics::time_column::Attribution;
 use crate::query::range::TimeRange;
 
 /// The default range.

@@ -5,11 +5,10 @@
 use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::parameters::{Faults, Said};
 use crate::query::metrics::dimension::{Dimension, Level};
-use crate::query::metrics::exact::{is_by_group, is_exact};
 use crate::query::metrics::filter::is_filterable;
-use crate::query::metrics::registry::{self, Metric};
-use crate::query::metrics::top::{MAX_TOP, Top};
-use crate::query::metrics::{MAX_DIMENSIONS, MAX_METRICS};
+use crate::query::metrics::measure::Metric;
+use crate::query::metrics::query::{MAX_DIMENSIONS, MAX_METRICS, MAX_TOP, Top};
+use crate::query::metrics::registry;
 
 pub(super) fn metrics(raw_query: &RawQuery, faults: &mut Faults) -> Vec<&'static Metric> {
     if raw_query.metrics.is_empty() {
@@ -144,9 +143,8 @@ pub(super) fn top(
 /// Refuses metrics that cannot be computed for all other groups as one.
 fn check_rest(raw_query: &RawQuery, metrics: &[&'static Metric], dimension: Dimension, faults: &mut Faults) {
     let name = dimension.as_str();
-    let cannot = |metric: &&&Metric| {
-        metric.overlaps_in(dimension) || !is_filterable(dimension) && (is_exact(metric) || is_by_group(metric))
-    };
+    let cannot =
+        |metric: &&&Metric| metric.overlaps_in(dimension) || !is_filterable(dimension) && !metric.additivity.adds_up();
     for metric in metrics.iter().filter(cannot) {
         let detail = format!(
             "`{}` has no value for all other groups of `{name}` as one: its groups do not add up. Omit `top`.",

@@ -8,9 +8,9 @@ use serde::Serialize;
 use sqlx::Row;
 use utoipa::ToSchema;
 
-use crate::query::metrics::answer::Value;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
 use crate::query::metrics::statement::Statement;
+use crate::query::metrics::value::Value;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 

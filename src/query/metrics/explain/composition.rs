@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::subject::GroupSums;
-use crate::query::metrics::registry::{Additivity, Grain, Metric};
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::scan::Sums;
 use crate::query::number::Number;
 

@@ -5,13 +5,37 @@
 //! values and the persons are read from the metric's own SQL, so that they are defined only once.
 
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
-use crate::query::metrics::explain::rows::RowPosition;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
-use crate::query::metrics::registry::{Additivity, Grain, Metric};
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::select::numbers;
 use crate::query::metrics::source::time;
 use crate::query::metrics::statement::Statement;
+
+/// End of a page: the sort key of its last row, and the rounding difference up to there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowPosition {
+    /// The row's time.
+    pub at: DateTime<Utc>,
+    /// Its source.
+    pub source_id: i32,
+    /// Its session.
+    pub session_id: i64,
+    /// Id of the row within the session.
+    pub row_id: String,
+    /// The rounding difference, less than one unit of the last digit.
+    pub carried: String,
+}
+
+impl RowPosition {
+    /// Returns the rounding difference; a manipulated cursor cannot carry one that matters.
+    pub(super) fn carried(&self) -> Decimal {
+        self.carried.parse::<Decimal>().ok().filter(|left| left.abs() < Decimal::ONE).unwrap_or_default()
+    }
+}
 
 /// Selects `at`, `source_id`, `session_id`, `row_id`, `value`, `known` and `unknown` of the rows after `after` that
 /// contribute to the value or lack its data.

@@ -10,7 +10,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::query::metrics::registry::Additivity;
+use crate::query::metrics::measure::Additivity;
 use crate::query::metrics::scan::Sums;
 use crate::query::number::Number;
 

@@ -10,10 +10,11 @@ use sqlx::Row;
 use utoipa::ToSchema;
 
 use crate::query::catalog::Source;
+use crate::query::metrics::as_of;
+use crate::query::metrics::counted_sessions;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
-use crate::query::metrics::registry::Requires;
+use crate::query::metrics::requires::Requires;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::{as_of, counted_sessions};
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};

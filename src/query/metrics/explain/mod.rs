@@ -8,7 +8,6 @@
 mod changes;
 mod drivers;
 mod exclusions;
-mod links;
 mod composition;
 mod peak;
 mod contribution;
@@ -17,31 +16,29 @@ mod rows;
 mod sql;
 mod subject;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::changes::{ChangedField, Changes};
 pub use self::composition::{Composition, Part};
+pub use self::contribution::RowPosition;
 pub use self::drivers::{Driver, Drivers, Other};
 pub use self::exclusions::{Exclusions, Stretch};
-pub use self::links::template;
-pub(super) use self::links::template_of_rest;
 pub use self::previous::{Previous, before};
-pub use self::rows::{ContributingRow, RowPosition, rows};
-pub use self::subject::{GroupValue, Subject};
+pub use self::rows::{ContributingRow, rows};
+pub use self::subject::{CHANGED_WITHIN, Explaining, GroupValue, Subject};
 use crate::query::ReadError;
 use crate::query::calendar::in_zone;
-use crate::query::catalog::{Catalog, Source};
+use crate::query::catalog::Catalog;
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer::{TimeBucket, Value};
-use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::answer::TimeBucket;
+use crate::query::metrics::as_of;
+use crate::query::metrics::currency;
+use crate::query::metrics::null_rules;
+use crate::query::metrics::rows_link;
 use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::{answer, as_of, currency, null_rules};
+use crate::query::metrics::value::Value;
 use crate::query::snapshot::Snapshot;
-
-/// Default age of the changes that are reported.
-pub const CHANGED_WITHIN: TimeDelta = TimeDelta::hours(24);
 
 /// A metric value and its explanation.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -100,10 +97,10 @@ pub async fn explain(
     let Explaining { since, now, stale_after, .. } = *question;
     let metric = subject.metric;
     let known_at = subject.query.as_known_at.unwrap_or(now);
-    let figure = figure(snapshot, catalog, subject, now).await?;
+    let figure = subject.value(snapshot, catalog, now).await?;
     let mut told_by = subject.group.iter().map(|(dimension, _)| *dimension).chain(subject.query.filter.fields());
     let value_then = if as_of::is_kept(metric) && told_by.all(as_of::is_dimension_kept) {
-        Some(self::figure(snapshot, catalog, &subject.as_known_at(since), now).await?)
+        Some(subject.as_known_at(since).value(snapshot, catalog, now).await?)
     } else {
         None
     };
@@ -138,49 +135,8 @@ pub async fn explain(
         changed: changes::since(snapshot, subject, since, value_then, known_at).await?,
         previous,
         sql: sql::of(subject, &figure, known_at),
-        rows: links::of(subject),
+        rows: rows_link::of(&subject.query, metric, &subject.group),
         freshness: Freshness::over(catalog, &subject.sources, Some(subject.query.range), now, stale_after),
         figure,
     })
-}
-
-/// Options of an explanation.
-#[derive(Debug, Clone)]
-pub struct Explaining {
-    /// Start of the changes to report.
-    pub since: DateTime<Utc>,
-    /// Dimensions of the drivers; empty: all dimensions that the metric can be grouped by.
-    pub dimensions: Vec<Dimension>,
-    /// Whether the range was requested as a number of days, even if it covers whole months.
-    pub is_of_days: bool,
-    /// The current time.
-    pub now: DateTime<Utc>,
-    /// Age at which data count as stale.
-    pub stale_after: TimeDelta,
-}
-
-/// Returns the value, computed by a normal query.
-pub(super) async fn figure(
-    snapshot: &Snapshot,
-    catalog: &Catalog,
-    subject: &Subject<'_>,
-    now: DateTime<Utc>,
-) -> Result<Value, ReadError> {
-    let answer = answer(snapshot, catalog, &subject.query, now, CHANGED_WITHIN).await?;
-    if subject.group.is_empty() {
-        return Ok(answer.totals.get(subject.metric.id).cloned().unwrap_or_default());
-    }
-    let is_asked = |name: &str, value: &Option<String>| {
-        subject.group.iter().all(|(dimension, wanted)| dimension.as_str() != name || wanted == value)
-    };
-    let mut rows = answer.rows.into_iter();
-    let row = rows.find(|row| row.dimensions.iter().all(|(name, value)| is_asked(name, value)));
-    let value = row.and_then(|mut row| row.values.remove(subject.metric.id));
-    // A group for which no data were found has no row in the answer.
-    let polled: Vec<&Source> = subject.sources.iter().copied().filter(|source| source.is_enabled).collect();
-    let nothing = || {
-        let known_at = subject.query.as_known_at.unwrap_or(now);
-        null_rules::value(subject.metric, &polled, std::iter::empty(), None, subject.query.range, known_at)
-    };
-    Ok(value.unwrap_or_else(nothing))
 }

@@ -12,14 +12,14 @@ use crate::query::ReadError;
 use crate::query::bucket::Granularity;
 use crate::query::calendar::in_zone;
 use crate::query::catalog::Catalog;
-use crate::query::metrics::answer::Value;
 use crate::query::metrics::compare::{CompareTo, Comparison, Pieces, Wanted};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::drivers::{self, Drivers};
-use crate::query::metrics::explain::subject::Subject;
-use crate::query::metrics::explain::{Explaining, figure};
-use crate::query::metrics::registry::{Additivity, Applicability};
+use crate::query::metrics::explain::subject::{Explaining, Subject};
+use crate::query::metrics::measure::Additivity;
+use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::scan::Sums;
+use crate::query::metrics::value::Value;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
@@ -68,7 +68,7 @@ pub(super) async fn of(
 ) -> Result<Previous, ReadError> {
     let (zone, now) = (subject.query.zone, question.now);
     let range = before(subject.query.range, question.is_of_days, zone, now);
-    let was = figure(snapshot, catalog, &subject.within(range), now).await?;
+    let was = subject.within(range).value(snapshot, catalog, now).await?;
     let values = was.value.zip(current.value);
     let adds_up = matches!(subject.metric.additivity, Additivity::Sum | Additivity::RatioOfSums);
     let reason = match values {

@@ -8,42 +8,19 @@
 
 use chrono::{DateTime, Utc};
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
-use crate::query::metrics::concurrency;
+use crate::query::metrics::explain::contribution::{self, RowPosition};
+use crate::query::metrics::explain::peak;
 use crate::query::metrics::explain::subject::Subject;
-use crate::query::metrics::explain::{contribution, peak};
-use crate::query::metrics::registry::Additivity;
+use crate::query::metrics::measure::Additivity;
 use crate::query::metrics::statement::Statement;
 use crate::query::number::Number;
-use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
-
-/// End of a page: the sort key of its last row, and the rounding difference up to there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowPosition {
-    /// The row's time.
-    pub at: DateTime<Utc>,
-    /// Its source.
-    pub source_id: i32,
-    /// Its session.
-    pub session_id: i64,
-    /// Id of the row within the session.
-    pub row_id: String,
-    /// The rounding difference, less than one unit of the last digit.
-    pub carried: String,
-}
-
-impl RowPosition {
-    /// Returns the rounding difference; a manipulated cursor cannot carry one that matters.
-    fn carried(&self) -> Decimal {
-        self.carried.parse::<Decimal>().ok().filter(|left| left.abs() < Decimal::ONE).unwrap_or_default()
-    }
-}
 
 /// A session, message or presence that contributes to a value.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -101,7 +78,7 @@ pub async fn rows(
         "select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.session_state, d.outcome, d.channel from (",
     );
     if subject.metric.additivity.is_along_time() {
-        if !push_there(&mut sql, snapshot, subject, after.as_ref(), known_at).await? {
+        if !peak::push(&mut sql, snapshot, subject, after.as_ref(), known_at).await? {
             return Ok(Vec::new());
         }
     } else {
@@ -117,41 +94,6 @@ pub async fn rows(
         .map(|row| take(row, is_ratio, &mut carried))
         .collect::<Result<_, _>>()
         .map_err(reading("the rows of a metric value"))
-}
-
-/// Adds the rows of a metric along time; returns false if there are none. Each row contributes one to a maximum, and
-/// to an average its share of the time.
-async fn push_there(
-    sql: &mut Statement,
-    snapshot: &Snapshot,
-    subject: &Subject<'_>,
-    after: Option<&RowPosition>,
-    now: DateTime<Utc>,
-) -> Result<bool, ReadError> {
-    let grain = subject.metric.grain;
-    let (began, row_id) = (concurrency::began(grain), contribution::row_id(grain));
-    sql.push("select ").push(began).push(" as at, s.source_id, s.session_id, ").push(row_id).push(" as row_id, ");
-    if subject.metric.additivity == Additivity::Maximum {
-        let Some(at) = peak::first(snapshot, subject, now).await? else { return Ok(false) };
-        sql.push("1::numeric as value, 1::numeric as known, 0::bigint as unknown");
-        peak::push_present(sql, subject, at, now);
-    } else {
-        let range = TimeRange { to: subject.query.range.to.min(now), ..subject.query.range };
-        if range.from >= range.to {
-            return Ok(false);
-        }
-        // A share of a long range can have more digits than a `Decimal` holds.
-        sql.push("round(extract(epoch from least(stay.ended_at, ")
-            .push_bind(range.to)
-            .push(") - greatest(")
-            .push(began);
-        sql.push(", ").push_bind(range.from).push(")) / extract(epoch from ").push_bind(range.to);
-        sql.push("::timestamptz - ").push_bind(range.from).push("::timestamptz), 20) as value, ");
-        sql.push("1::numeric as known, 0::bigint as unknown");
-        peak::push_stays(sql, subject, range, now);
-    }
-    contribution::push_after(sql, [began, "s.source_id", "s.session_id", row_id], after);
-    Ok(true)
 }
 
 fn take(row: &PgRow, is_ratio: bool, carried: &mut Decimal) -> Result<ContributingRow, sqlx::Error> {

@@ -6,12 +6,12 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::query::metrics::answer::Value;
 use crate::query::metrics::concurrency;
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
-use crate::query::metrics::registry::Additivity;
+use crate::query::metrics::measure::Additivity;
 use crate::query::metrics::select::numbers;
 use crate::query::metrics::statement::Statement;
+use crate::query::metrics::value::Value;
 
 /// Returns the statement that computes `figure`, for a role that may read `analytics`.
 pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> String {

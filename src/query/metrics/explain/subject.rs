@@ -6,19 +6,23 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::query::ReadError;
 use crate::query::bucket::Granularity;
 use crate::query::catalog::{Catalog, Source};
+use crate::query::metrics::answer;
 use crate::query::metrics::counted_sessions::{push_choice, push_filter_of};
 use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::measure::Metric;
+use crate::query::metrics::null_rules;
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{Applicability, Metric};
-use crate::query::metrics::scan::Sums;
-use crate::query::metrics::select::{column, push_figure_rows};
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::requires::Applicability;
+use crate::query::metrics::scan::{self, Sums};
+use crate::query::metrics::select::push_figure_rows;
 use crate::query::metrics::statement::Statement;
-use crate::query::metrics::{MetricQuery, scan};
+use crate::query::metrics::value::Value;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 
@@ -38,6 +42,24 @@ pub struct Subject<'a> {
     pub sources: Vec<&'a Source>,
     /// The selected sources to which the metric applies.
     pub telling: Vec<&'a Source>,
+}
+
+/// Default age of the changes that are reported.
+pub const CHANGED_WITHIN: TimeDelta = TimeDelta::hours(24);
+
+/// Options of an explanation.
+#[derive(Debug, Clone)]
+pub struct Explaining {
+    /// Start of the changes to report.
+    pub since: DateTime<Utc>,
+    /// Dimensions of the drivers; empty: all dimensions that the metric can be grouped by.
+    pub dimensions: Vec<Dimension>,
+    /// Whether the range was requested as a number of days, even if it covers whole months.
+    pub is_of_days: bool,
+    /// The current time.
+    pub now: DateTime<Utc>,
+    /// Age at which data count as stale.
+    pub stale_after: TimeDelta,
 }
 
 /// Naming of sources in a statement.
@@ -130,7 +152,7 @@ impl<'a> Subject<'a> {
         }
         for (dimension, value) in self.group.iter().filter(|(dimension, _)| dimension.column().is_some()) {
             // Dimensions that these rows lack are null.
-            let column = column(*dimension, pass);
+            let column = pass.column(*dimension);
             match value {
                 Some(value) => _ = sql.push(" and ").push(column).push(" = ").push_bind(value.clone()),
                 None => _ = sql.push(" and ").push(column).push(" is null"),
@@ -147,6 +169,32 @@ impl<'a> Subject<'a> {
                 sql.push(" and s.source = any(").push_bind(slugs).push(")");
             }
         }
+    }
+
+    /// Returns the value, computed by a normal query.
+    pub(super) async fn value(
+        &self,
+        snapshot: &Snapshot,
+        catalog: &Catalog,
+        now: DateTime<Utc>,
+    ) -> Result<Value, ReadError> {
+        let answer = answer(snapshot, catalog, &self.query, now, CHANGED_WITHIN).await?;
+        if self.group.is_empty() {
+            return Ok(answer.totals.get(self.metric.id).cloned().unwrap_or_default());
+        }
+        let is_asked = |name: &str, value: &Option<String>| {
+            self.group.iter().all(|(dimension, wanted)| dimension.as_str() != name || wanted == value)
+        };
+        let mut rows = answer.rows.into_iter();
+        let row = rows.find(|row| row.dimensions.iter().all(|(name, value)| is_asked(name, value)));
+        let value = row.and_then(|mut row| row.values.remove(self.metric.id));
+        // A group for which no data were found has no row in the answer.
+        let polled: Vec<&Source> = self.sources.iter().copied().filter(|source| source.is_enabled).collect();
+        let nothing = || {
+            let known_at = self.query.as_known_at.unwrap_or(now);
+            null_rules::value(self.metric, &polled, std::iter::empty(), None, self.query.range, known_at)
+        };
+        Ok(value.unwrap_or_else(nothing))
     }
 
     /// Reads the sums of the value by `dimension`, in each of `buckets`, which must touch.

@@ -3,9 +3,9 @@
 //! They are read along time and are no sums over rows: each cell and the whole are read separately. Sessions count
 //! from their start to their effective end, presences from joining to leaving.
 
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::registry::people::PRESENCE;
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Metric};
 
 /// Base of metrics of sessions along time.
 const ALONG_TIME: Metric = Metric {

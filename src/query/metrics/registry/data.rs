@@ -3,8 +3,10 @@
 //! Their rows belong to a source and to no session (except late changes): they are grouped by provider and source,
 //! and filters of sessions do not apply to them.
 
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Grain, Metric, TimeColumn};
+use crate::query::metrics::time_column::TimeColumn;
 
 /// Base of the other metrics here.
 const DATA: Metric = Metric { amount_sql: None, can_overlap: false, ..COUNT };

@@ -3,8 +3,11 @@
 //! Metrics of messages count by the time of sending. Metrics of chats count by the start of the chat and use counters
 //! that were written with its messages, so that they read no messages. No metric reads texts.
 
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
+use crate::query::metrics::requires::Requires;
+use crate::query::metrics::time_column::TimeColumn;
 
 /// Base of metrics of messages, in the bucket in which they were sent.
 const MESSAGE: Metric = Metric {

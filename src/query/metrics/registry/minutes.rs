@@ -5,8 +5,9 @@
 //! once for each.
 
 use crate::model::stream::Stream;
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Metric, Requires};
+use crate::query::metrics::requires::Requires;
 
 const PARTICIPANTS: Requires = Requires::PerSession(Stream::Participants);
 

@@ -3,8 +3,10 @@
 //! Only the view `analytics.session_costs` decides what is sold of a session, how it is rounded and which card prices
 //! it; here it is added up. A session without a price is unknown and never free.
 
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Metric, Requires, TimeColumn};
+use crate::query::metrics::requires::Requires;
+use crate::query::metrics::time_column::TimeColumn;
 
 /// The unit of amounts of money; each answer states the currency.
 pub const MONEY: &str = "money";
@@ -103,3 +105,8 @@ pub const COST_OF_SESSION: &str = " left join lateral (
            case when bool_and(x.pricing_quantity is not null) filter (where x.pricing_unit = 'minute')
                 then sum(x.pricing_quantity) filter (where x.pricing_unit = 'minute') end as rounded_minutes
       from analytics.session_costs x where x.source_id = s.source_id and x.session_id = s.session_id) c on true";
+
+/// Returns whether a metric is computed from the cost of sessions, which [`COST_OF_SESSION`] gives.
+pub fn is_of_money(metric: &Metric) -> bool {
+    METRICS.iter().any(|other| other.id == metric.id)
+}

@@ -4,8 +4,10 @@
 //! over conversations that began in the range, and rises as they are completed. Whether a resolution lasted is known
 //! only after the person had time to come back.
 
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::registry::volume::{COUNT, STATE};
-use crate::query::metrics::registry::{Additivity, Metric, Requires, TimeColumn};
+use crate::query::metrics::requires::Requires;
+use crate::query::metrics::time_column::TimeColumn;
 
 const RESOLVED: &str = "(count(*) filter (where s.outcome = 'resolved'))::numeric";
 const UNRESOLVED: &str = "(count(*) filter (where s.outcome = 'unresolved'))::numeric";

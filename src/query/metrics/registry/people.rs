@@ -6,8 +6,11 @@
 //! sort.
 
 use crate::model::stream::Stream;
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
+use crate::query::metrics::requires::Requires;
+use crate::query::metrics::time_column::TimeColumn;
 
 const PARTICIPANTS: Requires = Requires::PerSession(Stream::Participants);
 const NO_PARTICIPANTS: &str = "s.session_kind in ('meeting', 'livestream') and s.participant_count is null";

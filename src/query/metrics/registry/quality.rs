@@ -4,8 +4,9 @@
 //! long one. A presence without a report is unknown; `quality_coverage_rate` gives the share that has one.
 
 use crate::model::stream::Stream;
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::registry::people::PRESENCE;
-use crate::query::metrics::registry::{Additivity, Metric, Requires};
+use crate::query::metrics::requires::Requires;
 
 /// Base of mean opinion scores: presences weighted by their length.
 const QUALITY: Metric = Metric {

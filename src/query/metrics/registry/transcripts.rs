@@ -4,8 +4,11 @@
 //! by the end of the session, since a transcript does not exist before.
 
 use crate::model::stream::Stream;
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::registry::volume::COUNT;
-use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
+use crate::query::metrics::requires::Requires;
+use crate::query::metrics::time_column::TimeColumn;
 
 /// Base of metrics of transcripts, in the bucket in which their session ended.
 const TRANSCRIPT: Metric = Metric {

@@ -3,7 +3,10 @@
 //! States (live, waiting for a missing end) are given for the end of each bucket, or for now if that is earlier. They
 //! are computed from when sessions began and ended, so that they are available for the past too.
 
-use crate::query::metrics::registry::{Additivity, Grain, Metric, Requires, TimeColumn};
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::{Additivity, Metric};
+use crate::query::metrics::requires::Requires;
+use crate::query::metrics::time_column::TimeColumn;
 
 /// Base of all other metrics.
 pub(super) const COUNT: Metric = Metric {

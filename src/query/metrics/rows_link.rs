@@ -10,24 +10,20 @@ use chrono::SecondsFormat;
 
 use crate::query::calendar::in_zone;
 use crate::query::catalog::Source;
-use crate::query::metrics::MetricQuery;
-use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::filter::{Condition, Test, is_filterable};
 use crate::query::metrics::group::{Fold, Member};
+use crate::query::metrics::measure::Metric;
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::time_column::Attribution;
 
 /// Returns the link template for all values of the answer to `query`.
-pub fn template(query: &MetricQuery) -> String {
+pub(super) fn template(query: &MetricQuery) -> String {
     format!("/v1/metrics/rows?{}{{&metrics,from,to,group}}", choice(query))
 }
 
 /// Returns the link template for the groups that are not shown separately; `None` if no condition selects them.
-pub(in crate::query::metrics) fn template_of_rest(
-    query: &MetricQuery,
-    fold: &Fold,
-    sources: &[&Source],
-) -> Option<String> {
+pub(super) fn template_of_rest(query: &MetricQuery, fold: &Fold, sources: &[&Source]) -> Option<String> {
     let mut query = query.clone();
     let is_kept = |name: &String| fold.kept.contains_key(&Member::Named(name.clone()));
     let others = |name: fn(&Source) -> &String| {
@@ -51,16 +47,16 @@ pub(in crate::query::metrics) fn template_of_rest(
     Some(template(&query))
 }
 
-/// Returns the link to the rows behind one value.
-pub(super) fn of(subject: &Subject<'_>) -> String {
-    if let Some(list) = subject.metric.grain.listed_at() {
+/// Returns the link to the rows behind the value of one metric and group over the range of `query`.
+pub(super) fn of(query: &MetricQuery, metric: &Metric, group: &[(Dimension, Option<String>)]) -> String {
+    if let Some(list) = metric.grain.listed_at() {
         return list.to_owned();
     }
-    let (zone, range) = (subject.query.zone, subject.query.range);
+    let (zone, range) = (query.zone, query.range);
     let group: serde_json::Map<String, serde_json::Value> =
-        subject.group.iter().map(|(dimension, value)| (dimension.as_str().to_owned(), value.clone().into())).collect();
-    let mut text = format!("/v1/metrics/rows?{}", choice(&subject.query));
-    push(&mut text, "metrics", subject.metric.id);
+        group.iter().map(|(dimension, value)| (dimension.as_str().to_owned(), value.clone().into())).collect();
+    let mut text = format!("/v1/metrics/rows?{}", choice(query));
+    push(&mut text, "metrics", metric.id);
     push(&mut text, "from", &in_zone(zone, range.from));
     push(&mut text, "to", &in_zone(zone, range.to));
     if !group.is_empty() {

@@ -1,4 +1,7 @@
-//! Time columns: the time at which a row of a metric counts.
+//! Time columns: the time at which a row of a metric counts, and the bucket of a session that spans several.
+//!
+//! The three attributions give the same total for sessions that have ended. Metrics whose rows have an instant of
+//! their own (a message, a joining) do not depend on the attribution. This module only defines the names.
 
 /// The time that puts a row into a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,5 +57,36 @@ impl TimeColumn {
             Self::ChangedAt => "changed_at",
             Self::WindowFrom => "window_from",
         }
+    }
+}
+
+/// The bucket in which the contribution of a session is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Attribution {
+    /// The bucket in which the session began.
+    #[default]
+    Start,
+    /// The bucket in which the session ended.
+    End,
+    /// Each bucket counts the part that lies in it.
+    Spread,
+}
+
+impl Attribution {
+    /// All attributions.
+    pub const ALL: [Self; 3] = [Self::Start, Self::End, Self::Spread];
+
+    /// Returns the name in requests and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::End => "end",
+            Self::Spread => "spread",
+        }
+    }
+
+    /// Returns the attribution of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|attribution| attribution.as_str() == text)
     }
 }

@@ -1,21 +1,26 @@
-//! SQL functions of ratios for analysts: `analytics.resolution_rate(from, to, step, zone)`.
+//! The registry as analysts see it: `analytics.metric_definitions`, and the SQL functions of ratios
+//! (`analytics.resolution_rate(from, to, step, zone)`).
 //!
-//! Both parts of a ratio must cover the same rows and the same time, which is easy to get wrong by hand. The
-//! functions are generated from the registry whenever the schema is migrated to this version, and replaced only if
-//! they differ: so they return the same values as the API. They do not know whether a bucket is complete;
-//! `stream_freshness` does.
+//! Both are generated whenever the schema is migrated to this version, and only what changed is written. A metric whose
+//! meaning changed has a new version; earlier versions stay, with the time since which they applied. The two parts of a
+//! ratio must cover the same rows and the same time, which is easy to get wrong by hand: the functions return the same
+//! values as the API. They do not know whether a bucket is complete; `stream_freshness` does.
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::query::bucket::Granularity;
-use crate::query::metrics::attribution::Attribution;
 use crate::query::metrics::counted_sessions::push_filter_of;
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::filter::MetricFilter;
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::pass::Pass;
-use crate::query::metrics::registry::{Additivity, Metric, metrics};
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::registry::metrics;
 use crate::query::metrics::source::{push_rows, same_time_of_session, time};
 use crate::query::metrics::statement::{Statement, quoted};
-use crate::query::metrics::{MetricFilter, MetricQuery};
+use crate::query::metrics::time_column::Attribution;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
@@ -25,8 +30,59 @@ const LOCK: &str = "lock table ingest.metric_definitions in share row exclusive 
 
 const WHAT: &str = "the functions of ratios";
 
+/// Writes the definitions of this version, and returns how many of them changed.
+pub async fn write_definitions(pool: &PgPool, now: DateTime<Utc>) -> Result<u64, ReadError> {
+    let all: Vec<&Metric> = metrics().collect();
+    let column = |of: fn(&Metric) -> &'static str| all.iter().map(|metric| of(metric)).collect::<Vec<&str>>();
+    let versions: Vec<i32> = all.iter().map(|metric| i32::from(metric.version)).collect();
+    let dimensions: Vec<String> = all.iter().map(|metric| dimensions(metric).join(",")).collect();
+    let written = sqlx::query!(
+        "insert into ingest.metric_definitions as d (metric_id, definition_version, valid_from, label, description, unit,
+                additivity, formula, null_rule, anchor, needs, applies_to, dimensions)
+         select m.metric_id, m.definition_version, $1, m.label, m.description, m.unit, m.additivity, m.formula,
+                m.null_rule, m.anchor, m.needs, m.applies_to, string_to_array(m.dimensions, ',')
+           from unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+                       $10::text[], $11::text[], $12::text[], $13::text[])
+                m (metric_id, definition_version, label, description, unit, additivity, formula, null_rule, anchor, needs,
+                   applies_to, dimensions)
+         on conflict (metric_id, definition_version) do update
+            set label = excluded.label, description = excluded.description, unit = excluded.unit,
+                additivity = excluded.additivity, formula = excluded.formula, null_rule = excluded.null_rule,
+                anchor = excluded.anchor, needs = excluded.needs, applies_to = excluded.applies_to,
+                dimensions = excluded.dimensions
+          where (d.label, d.description, d.unit, d.additivity, d.formula, d.null_rule, d.anchor, d.needs, d.applies_to,
+                 d.dimensions)
+                is distinct from
+                (excluded.label, excluded.description, excluded.unit, excluded.additivity, excluded.formula,
+                 excluded.null_rule, excluded.anchor, excluded.needs, excluded.applies_to, excluded.dimensions)",
+        now,
+        &column(|metric| metric.id) as &[&str],
+        &versions,
+        &column(|metric| metric.label) as &[&str],
+        &column(|metric| metric.description) as &[&str],
+        &column(|metric| metric.unit) as &[&str],
+        &column(|metric| metric.additivity.as_str()) as &[&str],
+        &column(|metric| metric.formula) as &[&str],
+        &column(|metric| metric.null_rule) as &[&str],
+        &column(|metric| metric.time_column.as_str()) as &[&str],
+        &column(|metric| metric.requires.code()) as &[&str],
+        &column(|metric| metric.requires.as_str()) as &[&str],
+        &dimensions,
+    )
+    .execute(pool)
+    .await
+    .map_err(reading("the list of metrics"))?;
+    Ok(written.rows_affected())
+}
+
+/// Returns the dimensions that a metric can be grouped by.
+pub fn dimensions(metric: &Metric) -> Vec<&'static str> {
+    let possible = Dimension::ALL.into_iter().filter(|dimension| metric.can_be_grouped_by(*dimension));
+    possible.map(Dimension::as_str).collect()
+}
+
 /// Writes the functions that are missing or differ from the registry, and returns how many.
-pub async fn write(pool: &PgPool) -> Result<u64, ReadError> {
+pub async fn write_functions(pool: &PgPool) -> Result<u64, ReadError> {
     let mut tx = pool.begin().await.map_err(reading(WHAT))?;
     sqlx::query(LOCK).execute(&mut *tx).await.map_err(reading(WHAT))?;
     let there = sqlx::query!(
@@ -157,7 +213,7 @@ fn question(metric: &'static Metric) -> MetricQuery {
 mod tests {
     use super::*;
     use crate::query::metrics::columns;
-    use crate::query::metrics::registry::TimeColumn;
+    use crate::query::metrics::time_column::TimeColumn;
 
     #[test]
     fn ratios_need_nothing_that_their_functions_do_not_have() {
