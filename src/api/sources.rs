@@ -14,11 +14,9 @@ use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
-use crate::query::call_rates::{self, CallRate};
 use crate::query::catalog::{Catalog, Source, SourceFilter};
 use crate::query::freshness::Freshness;
-use crate::query::lateness::{self, Lateness};
-use crate::query::rings::{self, RingState};
+use crate::query::source_polling::{self, CallRate, Lateness, RingState};
 
 /// A configured account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -117,9 +115,9 @@ pub(crate) async fn list_sources(
     let catalog = Catalog::load(&state.pool, None).await?;
     let sources = catalog.select(&SourceFilter::default());
     let now = state.clock.now();
-    let mut lateness = lateness::list(&state.pool, now.date_naive()).await?;
-    let mut rates = call_rates::list(&state.pool, now).await?;
-    let mut rings = rings::list(&state.pool, now).await?;
+    let mut lateness = source_polling::lateness(&state.pool, now.date_naive()).await?;
+    let mut rates = source_polling::call_rates(&state.pool, now).await?;
+    let mut rings = source_polling::rings(&state.pool, now).await?;
     let mut answer = |source: &Source| {
         let id = source.source_id;
         let (lateness, rings) = (lateness.remove(&id).unwrap_or_default(), rings.remove(&id).unwrap_or_default());

@@ -51,10 +51,10 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_and_is_bound_to_its_question() {
-        let cursor = encode("provider=konvo", &(17_i64, 4_i64));
-        assert_eq!(decode("provider=konvo", &cursor), Ok((17_i64, 4_i64)));
-        assert_eq!(decode::<(i64, i64)>("provider=konpro", &cursor), Err(CursorError::OtherQuestion));
-        assert_eq!(decode::<String>("provider=konvo", &cursor), Err(CursorError::Unreadable));
-        assert_eq!(decode::<(i64, i64)>("provider=konvo", "%%"), Err(CursorError::Unreadable));
+        let cursor = encode("state=live", &(17_i64, 4_i64));
+        assert_eq!(decode("state=live", &cursor), Ok((17_i64, 4_i64)));
+        assert_eq!(decode::<(i64, i64)>("state=ended", &cursor), Err(CursorError::OtherQuestion));
+        assert_eq!(decode::<String>("state=live", &cursor), Err(CursorError::Unreadable));
+        assert_eq!(decode::<(i64, i64)>("state=live", "%%"), Err(CursorError::Unreadable));
     }
 }

@@ -103,9 +103,13 @@ const FIGURES: &str = ", placed as (
 )
 select p.g1, p.g2, p.g3, p.g4, p.bucket, max(p.level)::numeric as peak, ";
 
-const AVERAGE: &str = "
-       round(sum(p.level * extract(epoch from greatest(least(p.next_at, cut.counted_to) - p.at, interval '0')))
-             / nullif(extract(epoch from greatest(cut.counted_to - cut.bucket_start, interval '0')), 0), 12)";
+const AVERAGE: &str =
+    "sum(p.level * extract(epoch from greatest(least(p.next_at, cut.counted_to) - p.at, interval '0')))
+             / nullif(extract(epoch from greatest(cut.counted_to - cut.bucket_start, interval '0')), 0)";
+
+/// Digits of averages and shares of time in SQL: as many as a `Decimal` holds beside a large whole part. An answer has
+/// fewer, so each value is rounded once, in the answer.
+pub(super) const SHARE_DIGITS: u32 = 20;
 
 /// Longest time by which a presence outlasts its session; sessions that ended earlier are not read.
 const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
@@ -117,7 +121,8 @@ pub(super) fn statement(query: &MetricQuery, grain: Grain, source_ids: &[i32], n
     // The peak is cheap to compute, an average of exact numbers is not.
     let is_averaged =
         query.metrics.iter().any(|asked| asked.additivity == Additivity::TimeAverage && asked.grain == grain);
-    sql.push(FIGURES).push(if is_averaged { AVERAGE } else { "null::numeric" });
+    let average = if is_averaged { format!("round({AVERAGE}, {SHARE_DIGITS})") } else { "null::numeric".to_owned() };
+    sql.push(FIGURES).push(average);
     sql.push(" as average from placed p join cut using (bucket) where p.at >= ")
         .push_bind(from)
         .push(" and p.at < ")

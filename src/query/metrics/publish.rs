@@ -21,6 +21,7 @@ use crate::query::metrics::registry::metrics;
 use crate::query::metrics::source::{push_rows, same_time_of_session, time};
 use crate::query::metrics::statement::{Statement, quoted};
 use crate::query::metrics::time_column::Attribution;
+use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
@@ -162,7 +163,9 @@ fn body(metric: &'static Metric) -> String {
 select cut.bucket_start, cut.bucket_end, src.provider, src.source, coalesce(told.numerator, 0),
        coalesce(told.denominator, 0), ",
     );
-    sql.push(unknown).push(",\n       round(told.numerator / nullif(told.denominator, 0), 9)");
+    let digits = Number::DIGITS;
+    sql.push(unknown);
+    sql.push(format!(",\n       round(told.numerator / nullif(told.denominator, 0), {digits})"));
     sql.push("\n  from cut cross join analytics.sources src\n  left join told using (bucket, source_id)");
     if metric.is_unknown_by_start {
         sql.push("\n  left join never_read using (bucket, source_id)");

@@ -5,48 +5,12 @@
 //! read or given up; a large share of given-up tasks does so too.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
 use sqlx::PgPool;
-use utoipa::ToSchema;
 
-use crate::query::pollers::owed::{self, GivenUp, Losses, Owed};
-use crate::query::pollers::state::PollerState;
-use crate::query::pollers::{AcceptedWindows, CurrentRun, IncompleteWindows, LastError, Pause, Poller};
+use crate::query::pollers::parts::{AcceptedWindows, CurrentRun, IncompleteWindows, LastError, Pause};
+use crate::query::pollers::poller::{Poller, PollerState};
+use crate::query::pollers::tasks::{GivenUp, JUDGED, Losses, Owed, Tasks};
 use crate::query::{ReadError, reading};
-
-/// The work list of one per-session stream: numbers of sessions by the state of their artifact.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Tasks {
-    /// Not found so far; still retried.
-    pub pending: i64,
-    /// Stored.
-    pub available: i64,
-    /// The artifact existed and was empty.
-    pub empty: i64,
-    /// Requested in time and never made for this session.
-    pub not_enabled: i64,
-    /// No longer available when it could first be read.
-    pub expired: i64,
-    /// The artifact existed and could not be read; given up.
-    pub failed: i64,
-    /// Pending tasks whose last try failed with an error, not just an absence.
-    pub troubled: i64,
-    /// Due now.
-    pub due: i64,
-    /// Due time of the oldest due task.
-    pub oldest_due_at: Option<DateTime<Utc>>,
-    /// Owed content: an error prevented the read, and it is neither read nor given up. By class of the last try.
-    pub owed: Vec<Owed>,
-    /// The earliest next try of owed content.
-    pub owed_next_try_at: Option<DateTime<Utc>>,
-    /// Tasks that were given up, by state and class.
-    pub given_up: Vec<GivenUp>,
-    /// Share of the tasks tried within 30 days that were given up because of an error, 0 to 1; null: none was tried.
-    #[schema(example = 0.02)]
-    pub lost_share: Option<f64>,
-    /// Advice for operators about the tasks given up; null: nothing needs to be done.
-    pub advice: Option<&'static str>,
-}
 
 struct Facts {
     source: String,
@@ -93,7 +57,7 @@ pub(super) async fn list(
     stalled_after: TimeDelta,
     advice: fn(&str) -> Option<&'static str>,
 ) -> Result<Vec<Poller>, ReadError> {
-    let judged_from = now - owed::JUDGED;
+    let judged_from = now - JUDGED;
     let facts = sqlx::query_file_as!(Facts, "src/query/pollers/depth.sql", now, judged_from).fetch_all(pool).await;
     let facts = facts.map_err(reading("the state of the work lists"))?;
     Ok(facts.into_iter().map(|facts| facts.into_poller(now, stalled_after, advice)).collect())
@@ -147,7 +111,7 @@ impl Facts {
             PollerState::Incomplete => owed.iter().any(Owed::is_fault) || self.losses().are_many(),
             other => other.is_failing(),
         };
-        let run = self.run_finished_at.is_none().then(|| self.current_run()).flatten();
+        let run_id = self.run_id.filter(|_| self.run_finished_at.is_none());
         let tasks = Tasks {
             pending: self.pending_count,
             available: self.available_count,
@@ -175,7 +139,13 @@ impl Facts {
             next_run_at: self.next_try_at.filter(|_| self.is_enabled && self.paused_at.is_none()).map(|at| at.max(now)),
             parked_until: None,
             consecutive_failures: i32::from(is_failing),
-            run,
+            run: CurrentRun::of(
+                run_id,
+                self.run_started_at,
+                self.run_heartbeat_at,
+                self.run_page_count,
+                self.run_record_count,
+            ),
             lease: None,
             paused: Pause::of(self.paused_at, self.paused_by),
             open_reject_count: self.open_reject_count,
@@ -195,15 +165,5 @@ impl Facts {
             provider: self.provider,
             stream: self.stream,
         }
-    }
-
-    fn current_run(&self) -> Option<CurrentRun> {
-        Some(CurrentRun {
-            id: self.run_id?,
-            started_at: self.run_started_at?,
-            heartbeat_at: self.run_heartbeat_at?,
-            pages: self.run_page_count?,
-            records: self.run_record_count?,
-        })
     }
 }

@@ -1,4 +1,4 @@
-//! Parts of a stream's health: its run, its lease, its pause, its gaps, its last error.
+//! Parts of a stream's health: its run, its lease, its pause, its gaps, its rejects, its quota of calls, its last error.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -33,6 +33,18 @@ pub struct CurrentRun {
     pub pages: i32,
     /// Records read so far.
     pub records: i64,
+}
+
+impl CurrentRun {
+    pub(super) fn of(
+        id: Option<i64>,
+        started_at: Option<DateTime<Utc>>,
+        heartbeat_at: Option<DateTime<Utc>>,
+        pages: Option<i32>,
+        records: Option<i64>,
+    ) -> Option<Self> {
+        Some(Self { id: id?, started_at: started_at?, heartbeat_at: heartbeat_at?, pages: pages?, records: records? })
+    }
 }
 
 /// The right to write a stream.
@@ -96,4 +108,33 @@ pub struct LastError {
     pub at: Option<DateTime<Utc>>,
     /// Advice for operators.
     pub advice: Option<&'static str>,
+}
+
+/// Records of the last ended run that could not be normalized.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LastRunRejects {
+    /// Number of the run.
+    pub run_id: i64,
+    /// Records that could not be normalized.
+    pub rejected_count: i64,
+    /// Records the provider sent.
+    pub record_count: i64,
+    /// `rejected_count` divided by `record_count`, 0 to 1; null: the provider sent none.
+    #[schema(example = 0.015)]
+    pub rejected_share: Option<f64>,
+}
+
+/// Calls left to the source's account. Several sources may share it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CallQuota {
+    /// Calls left in the provider's window, for all clients; null: not reported, or the window is over.
+    #[schema(example = 412)]
+    pub remaining: Option<i64>,
+    /// Calls in a whole window; null: not reported.
+    #[schema(example = 1200)]
+    pub quota: Option<i64>,
+    /// Time at which the next window begins; null: not reported, or it has begun.
+    pub resets_at: Option<DateTime<Utc>>,
+    /// No call is made before this instant: the provider refused one, or our share is used up.
+    pub blocked_until: Option<DateTime<Utc>>,
 }

@@ -5,7 +5,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Row;
 
-use crate::query::metrics::concurrency;
+use crate::query::metrics::concurrency::{self, SHARE_DIGITS};
 use crate::query::metrics::explain::contribution::{self, RowPosition};
 use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::measure::Additivity;
@@ -35,14 +35,13 @@ pub(super) async fn push(
         if range.from >= range.to {
             return Ok(false);
         }
-        // A share of a long range can have more digits than a `Decimal` holds.
         sql.push("round(extract(epoch from least(stay.ended_at, ")
             .push_bind(range.to)
             .push(") - greatest(")
             .push(began);
         sql.push(", ").push_bind(range.from).push(")) / extract(epoch from ").push_bind(range.to);
-        sql.push("::timestamptz - ").push_bind(range.from).push("::timestamptz), 20) as value, ");
-        sql.push("1::numeric as known, 0::bigint as unknown");
+        sql.push("::timestamptz - ").push_bind(range.from).push(format!("::timestamptz), {SHARE_DIGITS})"));
+        sql.push(" as value, 1::numeric as known, 0::bigint as unknown");
         push_stays(sql, subject, range, now);
     }
     contribution::push_after(sql, [began, "s.source_id", "s.session_id", row_id], after);

@@ -12,6 +12,7 @@ use crate::query::metrics::measure::Additivity;
 use crate::query::metrics::select::numbers;
 use crate::query::metrics::statement::Statement;
 use crate::query::metrics::value::Value;
+use crate::query::number::Number;
 
 /// Returns the statement that computes `figure`, for a role that may read `analytics`.
 pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> String {
@@ -46,14 +47,16 @@ pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> S
         subject.push_rows(&mut sql, Counting::Counted, Naming::Slug, now);
     }
     sql.push(") ");
+    // As in an answer.
+    let rounding = format!(", {})", Number::DIGITS);
     match metric.additivity {
         Additivity::RatioOfSums => {
-            sql.push(
-                "select round(numerator / nullif(denominator, 0), 9) as value, numerator, denominator, unknown_count",
-            );
+            sql.push("select round(numerator / nullif(denominator, 0)").push(&rounding);
+            sql.push(" as value, numerator, denominator, unknown_count");
         }
         Additivity::Percentile | Additivity::MaximumAsOf => {
-            sql.push("select round(case when known_count > 0 then coalesce(value, 0) end, 9) as value, known_count, unknown_count");
+            sql.push("select round(case when known_count > 0 then coalesce(value, 0) end").push(&rounding);
+            sql.push(" as value, known_count, unknown_count");
         }
         Additivity::Sum
         | Additivity::Maximum
@@ -62,7 +65,7 @@ pub(super) fn of(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> S
         | Additivity::Distinct => {
             sql.push("select round(case when known_count = 0 and unknown_count > 0 then null else ");
             sql.push(if is_unproven { "nullif(value, 0)" } else { "coalesce(value, 0)" });
-            sql.push(" end, 9) as value, known_count, unknown_count");
+            sql.push(" end").push(&rounding).push(" as value, known_count, unknown_count");
         }
     }
     sql.push(" from figure");

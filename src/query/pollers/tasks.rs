@@ -1,6 +1,6 @@
-//! Owed and given-up tasks of a per-session stream, and the limit for them.
+//! The work list of a per-session stream: its tasks, those that are owed or given up, and the limit for them.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,6 +12,40 @@ const FEW: i64 = 5;
 const MOST_PERCENT: i64 = 5;
 /// The classes of tries that found nothing, without an error.
 const ABSENCES: [&str; 3] = ["not_found", "no_link", "zero_bytes"];
+
+/// The work list of one per-session stream: numbers of sessions by the state of their artifact.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Tasks {
+    /// Not found so far; still retried.
+    pub pending: i64,
+    /// Stored.
+    pub available: i64,
+    /// The artifact existed and was empty.
+    pub empty: i64,
+    /// Requested in time and never made for this session.
+    pub not_enabled: i64,
+    /// No longer available when it could first be read.
+    pub expired: i64,
+    /// The artifact existed and could not be read; given up.
+    pub failed: i64,
+    /// Pending tasks whose last try failed with an error, not just an absence.
+    pub troubled: i64,
+    /// Due now.
+    pub due: i64,
+    /// Due time of the oldest due task.
+    pub oldest_due_at: Option<DateTime<Utc>>,
+    /// Owed content: an error prevented the read, and it is neither read nor given up. By class of the last try.
+    pub owed: Vec<Owed>,
+    /// The earliest next try of owed content.
+    pub owed_next_try_at: Option<DateTime<Utc>>,
+    /// Tasks that were given up, by state and class.
+    pub given_up: Vec<GivenUp>,
+    /// Share of the tasks tried within 30 days that were given up because of an error, 0 to 1; null: none was tried.
+    #[schema(example = 0.02)]
+    pub lost_share: Option<f64>,
+    /// Advice for operators about the tasks given up; null: nothing needs to be done.
+    pub advice: Option<&'static str>,
+}
 
 /// Tasks whose content could not be read because of an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
