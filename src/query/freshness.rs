@@ -87,7 +87,7 @@ impl RangeProof {
     /// Returns how far a stream is proven over `range`; `None` if the history of its source begins after the range
     /// and no backfill has proven any of it.
     pub fn of(source: &Source, stream: &StreamState, range: TimeRange) -> Option<Self> {
-        let touches = |proven: &TimeRange| proven.from < range.to && proven.to > range.from;
+        let touches = |other: &TimeRange| other.touches(range);
         let from = if source.history_from < range.to { range.from.max(source.history_from) } else { range.from };
         if source.history_from >= range.to && !stream.proven.iter().any(touches) {
             return None;
@@ -95,7 +95,7 @@ impl RangeProof {
         let holds = |covered: &&TimeRange| covered.from <= from && covered.to > from;
         Some(Self {
             complete_through: stream.covered().iter().find(holds).map(|covered| covered.to.min(range.to)),
-            is_proven: stream.proven.iter().any(|proven| proven.from <= from && proven.to >= range.to),
+            is_proven: stream.proven.iter().any(|proven| proven.covers(TimeRange { from, ..range })),
             has_accepted_gap: stream.accepted.iter().any(touches),
         })
     }

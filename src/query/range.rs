@@ -45,6 +45,16 @@ impl TimeRange {
         Self { from, to }
     }
 
+    /// Returns whether the two have an instant in common.
+    pub fn touches(self, other: Self) -> bool {
+        self.from < other.to && self.to > other.from
+    }
+
+    /// Returns whether it contains the whole of another range.
+    pub fn covers(self, other: Self) -> bool {
+        self.from <= other.from && self.to >= other.to
+    }
+
     /// Returns the range of that name around `now`; `None` if the name is not one of [`NAMES`].
     pub fn named(name: &str, now: DateTime<Utc>, zone: Tz) -> Option<Self> {
         let today = local_date(zone, now);

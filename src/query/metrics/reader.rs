@@ -82,6 +82,10 @@ fn is_told_by_buckets(query: &MetricQuery, view: &View) -> bool {
     view.is_whole && query.dimensions.is_empty() && along_time.all(|metric| metric.additivity == Additivity::Maximum)
 }
 
+fn ids(sources: &[&Source]) -> Vec<i32> {
+    sources.iter().map(|source| source.source_id).collect()
+}
+
 /// Returns the highest value of each metric and group over all buckets.
 fn most_of(levels: &[(Group, ConcurrencyValue)]) -> Vec<(Group, ConcurrencyValue)> {
     let mut most: BTreeMap<(&Group, usize), &ConcurrencyValue> = BTreeMap::new();
@@ -99,8 +103,7 @@ fn most_of(levels: &[(Group, ConcurrencyValue)]) -> Vec<(Group, ConcurrencyValue
 impl Reader<'_> {
     /// Reads the first pass: numbers by all dimensions of the query.
     pub(super) async fn scan(&self, query: &MetricQuery) -> Result<Scanned, ReadError> {
-        let source_ids: Vec<i32> = self.sources.iter().map(|source| source.source_id).collect();
-        scan::read(self.snapshot, query, &source_ids, self.now).await
+        scan::read(self.snapshot, query, &ids(self.sources), self.now).await
     }
 
     /// Reads all other passes.
@@ -139,8 +142,7 @@ impl Reader<'_> {
         if query.dimensions.iter().any(overlaps) {
             extra.scanned = Some(self.scan(&narrowed).await?);
         } else if is_narrower && has_values_by_group(query) {
-            let source_ids: Vec<i32> = self.sources.iter().map(|source| source.source_id).collect();
-            let mut alone = scan::read_alone(self.snapshot, &narrowed, &source_ids, self.now).await?;
+            let mut alone = scan::read_alone(self.snapshot, &narrowed, &ids(self.sources), self.now).await?;
             alone.take_sums(scanned, query, &narrowed);
             extra.scanned = Some(alone);
         }
@@ -188,8 +190,7 @@ impl Reader<'_> {
         }
         rest.filter.conditions.push(Condition { field: fold.dimension, test: Test::NotIn(kept) });
         if has_values_by_group(narrowed) {
-            let source_ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
-            let scanned = scan::read_alone(self.snapshot, &rest, &source_ids, self.now).await?;
+            let scanned = scan::read_alone(self.snapshot, &rest, &ids(&sources), self.now).await?;
             extra.rest = Some(Rest { scanned, place });
         }
         for figure in concurrency::read(self.snapshot, &rest, &sources, self.now).await? {

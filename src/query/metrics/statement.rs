@@ -81,6 +81,15 @@ impl Statement {
         self
     }
 
+    /// Appends a condition: the column has this value, or none.
+    pub fn push_equal(&mut self, column: &str, value: Option<&str>) -> &mut Self {
+        self.push(" and ").push(column);
+        match value {
+            Some(value) => self.push(" = ").push_bind(value),
+            None => self.push(" is null"),
+        }
+    }
+
     /// Appends another statement.
     pub fn append(&mut self, other: Self) -> &mut Self {
         self.pieces.extend(other.pieces);

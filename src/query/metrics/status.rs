@@ -44,7 +44,7 @@ impl BucketStatus {
     /// Returns the status of a bucket for these sources. Sources whose history begins after it do not count, unless
     /// none is left, or a backfill has proven part of the bucket.
     pub fn of(sources: &[&Source], bucket: TimeRange, now: DateTime<Utc>) -> Self {
-        let touches = |range: &TimeRange| range.from < bucket.to && range.to > bucket.from;
+        let touches = |range: &TimeRange| range.touches(bucket);
         let is_backfilled = |source: &Source| source.streams.iter().any(|stream| stream.proven.iter().any(touches));
         let feeding = || sources.iter().filter(|source| source.history_from < bucket.to || is_backfilled(source));
         if !sources.is_empty() && feeding().next().is_none() {
@@ -64,8 +64,8 @@ impl BucketStatus {
         // An earlier gap does not affect a bucket that lies in a separate proven range.
         let is_proven = feeding().all(|source| {
             let from = if source.history_from < bucket.to { bucket.from.max(source.history_from) } else { bucket.from };
-            let covers = |range: &TimeRange| range.from <= from && range.to >= bucket.to;
-            source.streams.iter().all(|stream| stream.proven.iter().any(covers))
+            let wanted = TimeRange { from, ..bucket };
+            source.streams.iter().all(|stream| stream.proven.iter().any(|range| range.covers(wanted)))
         });
         if is_unpolled || !is_proven {
             return Self::AwaitingSync;

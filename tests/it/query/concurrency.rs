@@ -272,3 +272,27 @@ async fn peaks_of_participants_equal_counting_at_every_instant() {
     assert!(counted.iter().any(|peak| *peak > 5), "{counted:?}");
     assert_eq!(answer["totals"]["peak_concurrent_participants"]["value"].as_i64(), counted.into_iter().max());
 }
+
+#[tokio::test]
+async fn an_average_over_a_month_is_rounded_once() {
+    let api = Api::new().await;
+    sqlx::raw_sql(
+        "insert into core.sessions (session_id, source_id, provider, provider_session_id, session_kind, session_state, outcome, created_at,
+                                    started_at, ended_at, first_seen_at, last_changed_at, row_hash, raw_hash)
+         overriding system value
+         select 904, 3, 'konvo', 'short', 'chat', 'ended', 'unknown', at, at, at + interval '1036.801295 seconds', at, at, '', ''
+           from (values (timestamptz '2026-09-05 10:00Z')) v (at)",
+    )
+    .execute(api.pool())
+    .await
+    .unwrap();
+    // 0.000400000499614…: with twelve digits in between, the ninth would become 1
+    let path = "/v1/metrics/query?metrics=average_concurrent_sessions&source=konvo-eu&granularity=month&zone=UTC\
+                &from=2026-09-01&to=2026-10-01";
+    let answer = api.get(path).await;
+    let average = &at(&answer, "2026-09-01", "average_concurrent_sessions")["value"];
+    let sql = "select trim_scale(average)::text
+                 from analytics.concurrency('2026-09-01Z', '2026-10-01Z', '1 month', 'UTC', 'konvo-eu')";
+    let for_analysts: String = sqlx::query_scalar(sql).fetch_one(api.pool()).await.unwrap();
+    assert_eq!((average.to_string().as_str(), for_analysts.as_str()), ("0.0004", "0.0004"));
+}

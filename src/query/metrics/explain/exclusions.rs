@@ -170,8 +170,9 @@ fn stretches(sources: &[&Source], range: TimeRange, now: DateTime<Utc>) -> Vec<S
     found
 }
 
-fn stretch(source: &Source, TimeRange { from, to }: TimeRange) -> Stretch {
-    let touches = |gap: &TimeRange| gap.from < to && gap.to > from;
+fn stretch(source: &Source, range: TimeRange) -> Stretch {
+    let TimeRange { from, to } = range;
+    let touches = |gap: &TimeRange| gap.touches(range);
     let reason = if to <= source.history_from {
         "before_history"
     } else if source.streams.iter().flat_map(|stream| &stream.gaps).any(touches) {

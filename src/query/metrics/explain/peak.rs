@@ -59,7 +59,7 @@ async fn first(
     sql.push(" select at from level where at >= ").push_bind(from).push(" and at < ").push_bind(to);
     sql.push(" and level > 0");
     for (place, (_, value)) in subject.group.iter().enumerate() {
-        push_equal(&mut sql, &format!("g{}", place + 1), value.as_deref());
+        sql.push_equal(&format!("g{}", place + 1), value.as_deref());
     }
     sql.push(" order by level desc, at limit 1");
     let rows = sql.fetch_all(snapshot).await.map_err(reading("the time of a maximum"))?;
@@ -77,13 +77,6 @@ fn push_present(sql: &mut Statement, subject: &Subject<'_>, at: DateTime<Utc>, n
 fn push_stays(sql: &mut Statement, subject: &Subject<'_>, range: TimeRange, now: DateTime<Utc>) {
     concurrency::push_stays(sql, &subject.query, subject.metric.grain, &subject.telling_ids(), range, now);
     for (dimension, value) in &subject.group {
-        push_equal(sql, concurrency::column(*dimension), value.as_deref());
-    }
-}
-
-fn push_equal(sql: &mut Statement, column: &str, value: Option<&str>) {
-    match value {
-        Some(value) => _ = sql.push(" and ").push(column).push(" = ").push_bind(value),
-        None => _ = sql.push(" and ").push(column).push(" is null"),
+        sql.push_equal(concurrency::column(*dimension), value.as_deref());
     }
 }

@@ -95,11 +95,7 @@ fn push_along_time(sql: &mut Statement, subject: &Subject<'_>, now: DateTime<Utc
     sql.append(concurrency::statement(&subject.query, subject.metric.grain, &subject.telling_ids(), now))
         .push(") swept where true");
     for (place, (_, value)) in subject.group.iter().enumerate() {
-        let column = format!(" and g{}", place + 1);
-        match value {
-            Some(value) => _ = sql.push(column).push(" = ").push_bind(value.clone()),
-            None => _ = sql.push(column).push(" is null"),
-        }
+        sql.push_equal(&format!("g{}", place + 1), value.as_deref());
     }
 }
 

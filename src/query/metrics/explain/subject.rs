@@ -152,11 +152,7 @@ impl<'a> Subject<'a> {
         }
         for (dimension, value) in self.group.iter().filter(|(dimension, _)| dimension.column().is_some()) {
             // Dimensions that these rows lack are null.
-            let column = pass.column(*dimension);
-            match value {
-                Some(value) => _ = sql.push(" and ").push(column).push(" = ").push_bind(value.clone()),
-                None => _ = sql.push(" and ").push(column).push(" is null"),
-            }
+            sql.push_equal(pass.column(*dimension), value.as_deref());
         }
         self.push_sources(sql, naming);
     }
