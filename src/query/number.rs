@@ -19,6 +19,9 @@ pub struct Number(pub Decimal);
 impl Number {
     /// Digits after the decimal point.
     pub const DIGITS: u32 = 9;
+    /// Digits to which SQL rounds a quotient where it is made: more than an answer has, so that the answer alone rounds
+    /// it, and few enough for a [`Decimal`].
+    pub const QUOTIENT_DIGITS: u32 = 18;
 
     /// Returns the quotient; `None` if the divisor is zero.
     pub fn ratio(numerator: Decimal, denominator: Decimal) -> Option<Self> {

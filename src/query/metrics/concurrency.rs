@@ -18,6 +18,7 @@ use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::query::{MAX_DIMENSIONS, MetricQuery};
 use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::statement::Statement;
+use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
@@ -107,10 +108,6 @@ const AVERAGE: &str =
     "sum(p.level * extract(epoch from greatest(least(p.next_at, cut.counted_to) - p.at, interval '0')))
              / nullif(extract(epoch from greatest(cut.counted_to - cut.bucket_start, interval '0')), 0)";
 
-/// Digits of averages and shares of time in SQL: as many as a `Decimal` holds beside a large whole part. An answer has
-/// fewer, so each value is rounded once, in the answer.
-pub(super) const SHARE_DIGITS: u32 = 20;
-
 /// Longest time by which a presence outlasts its session; sessions that ended earlier are not read.
 const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
 
@@ -121,7 +118,8 @@ pub(super) fn statement(query: &MetricQuery, grain: Grain, source_ids: &[i32], n
     // The peak is cheap to compute, an average of exact numbers is not.
     let is_averaged =
         query.metrics.iter().any(|asked| asked.additivity == Additivity::TimeAverage && asked.grain == grain);
-    let average = if is_averaged { format!("round({AVERAGE}, {SHARE_DIGITS})") } else { "null::numeric".to_owned() };
+    let average =
+        if is_averaged { format!("round({AVERAGE}, {})", Number::QUOTIENT_DIGITS) } else { "null::numeric".to_owned() };
     sql.push(FIGURES).push(average);
     sql.push(" as average from placed p join cut using (bucket) where p.at >= ")
         .push_bind(from)

@@ -73,6 +73,11 @@ pub(super) struct Grouping<'a> {
 }
 
 impl<'a> Grouping<'a> {
+    /// Creates a grouping by the dimensions that the rows were read by.
+    pub(super) fn of(sources: &'a [&'a Source], dimensions: &'a [Dimension]) -> Self {
+        Self { sources, read_by: dimensions, dimensions, fold: None }
+    }
+
     pub(super) fn source(&self, source_id: i32) -> Option<&'a Source> {
         self.sources.iter().copied().find(|source| source.source_id == source_id)
     }

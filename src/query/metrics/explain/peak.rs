@@ -5,11 +5,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Row;
 
-use crate::query::metrics::concurrency::{self, SHARE_DIGITS};
+use crate::query::metrics::concurrency;
 use crate::query::metrics::explain::contribution::{self, RowPosition};
 use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::measure::Additivity;
 use crate::query::metrics::statement::Statement;
+use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
@@ -40,7 +41,9 @@ pub(super) async fn push(
             .push(") - greatest(")
             .push(began);
         sql.push(", ").push_bind(range.from).push(")) / extract(epoch from ").push_bind(range.to);
-        sql.push("::timestamptz - ").push_bind(range.from).push(format!("::timestamptz), {SHARE_DIGITS})"));
+        sql.push("::timestamptz - ")
+            .push_bind(range.from)
+            .push(format!("::timestamptz), {})", Number::QUOTIENT_DIGITS));
         sql.push(" as value, 1::numeric as known, 0::bigint as unknown");
         push_stays(sql, subject, range, now);
     }

@@ -14,6 +14,7 @@ use crate::query::catalog::{Catalog, Source};
 use crate::query::metrics::answer;
 use crate::query::metrics::counted_sessions::{push_choice, push_filter_of};
 use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::group::{Grouping, Member};
 use crate::query::metrics::measure::Metric;
 use crate::query::metrics::null_rules;
 use crate::query::metrics::pass::Pass;
@@ -83,16 +84,6 @@ pub(super) enum Counting {
 /// The sums of a group, one for each bucket.
 pub(super) type GroupSums = (Option<String>, Vec<Sums>);
 
-/// Returns whether a source can have rows in a group.
-fn may_have(source: &Source, dimension: Dimension, value: Option<&String>) -> bool {
-    match dimension {
-        Dimension::Provider => value == Some(&source.provider),
-        Dimension::Source => value == Some(&source.source),
-        Dimension::Outcome => source.can_hold(&[], value.map_or(&[][..], std::slice::from_ref)),
-        other => value.is_none() || other.requires().of(source) != Applicability::NotApplicable,
-    }
-}
-
 impl<'a> Subject<'a> {
     /// Creates the value of `metric` for the range and the filter of `query`.
     pub fn new(catalog: &'a Catalog, query: &MetricQuery, metric: &'static Metric, group: Vec<GroupValue>) -> Self {
@@ -107,7 +98,8 @@ impl<'a> Subject<'a> {
             ..query.clone()
         };
         let mut sources = query.sources(catalog);
-        sources.retain(|source| group.iter().all(|(dimension, value)| may_have(source, *dimension, value.as_ref())));
+        let members = group.iter().map(|(_, value)| Member::of(value.clone())).collect();
+        sources.retain(|source| Grouping::of(&[], &query.dimensions).is_fed_by(&members, source));
         let telling = sources.iter().copied().filter(|s| metric.requires.of(s) == Applicability::Applicable).collect();
         Self { query, group, metric, sources, telling }
     }
@@ -210,17 +202,12 @@ impl<'a> Subject<'a> {
         }
         let scanned = scan::read(snapshot, &query, &self.telling_ids(), query.as_known_at.unwrap_or(now)).await?;
         let mut groups = BTreeMap::<(bool, Option<String>), Vec<Sums>>::new();
+        let grouping = Grouping::of(&self.telling, &query.dimensions);
         for contribution in &scanned.contributions {
-            let Some(source) = self.telling.iter().find(|source| source.source_id == contribution.source_id) else {
+            if grouping.source(contribution.source_id).is_none() {
                 continue;
-            };
-            let mut of_row = contribution.dimensions.iter();
-            let value = |dimension: &Dimension| match dimension {
-                Dimension::Provider => Some(source.provider.clone()),
-                Dimension::Source => Some(source.source.clone()),
-                _ => of_row.next().cloned().flatten(),
-            };
-            let values: Vec<Option<String>> = query.dimensions.iter().map(value).collect();
+            }
+            let values: Vec<Option<String>> = grouping.group(contribution).iter().map(Member::shown).collect();
             let is_of_group = self.group.iter().zip(&values).all(|((_, wanted), value)| wanted == value);
             let place = query.dimensions.iter().position(|other| *other == dimension);
             let Some(value) = place.and_then(|place| values.into_iter().nth(place)).filter(|_| is_of_group) else {
