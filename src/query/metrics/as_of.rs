@@ -5,7 +5,6 @@
 //! metrics that use these columns of sessions can be requested; the list of these metrics is derived from their SQL.
 //! The cost is one range scan, as for current values, and one read of all changes since.
 
-use crate::query::metrics::answer::Warning;
 use crate::query::metrics::columns::columns;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::grain::Grain;
@@ -84,18 +83,6 @@ pub(super) fn push_sessions(sql: &mut Statement, query: &MetricQuery) {
         None => _ = sql.push("analytics.sessions s"),
         Some(at) => _ = sql.push("analytics.sessions_as_known_at(").push_bind(at).push(") s"),
     }
-}
-
-/// Returns the warning for values as of an earlier time.
-pub(super) fn warning(query: &MetricQuery) -> Option<Warning> {
-    query.as_known_at.map(|_| Warning {
-        code: "as_known_at",
-        metrics: query.metrics.iter().map(|metric| metric.id).collect(),
-        detail: "The values are as known at that time: sessions first seen later are left out, and later changes are \
-                 undone. The completeness of the range and the freshness are as of now."
-            .to_owned(),
-        bases: Vec::new(),
-    })
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer::{Answer, Coverage, MetricRow, TimeBucket};
-use crate::query::metrics::as_of;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::group::{Fold, Group, Grouping, Member};
 use crate::query::metrics::query::{MAX_ROWS, MetricQuery, View};
@@ -59,7 +58,6 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
     let whole = findings.totals.scanned.as_ref().unwrap_or(&findings.scanned);
     let bases = totals.now.bases();
     let mut warnings = warnings::of_data(query, parts.sources, &bases, rows.now.has_mixed_cells());
-    warnings.extend(as_of::warning(query));
     warnings.extend(warnings::of_comparison(query, totals.before_status(), parts.now));
     Ok(Answer {
         rows: rows.rows(parts),

@@ -13,7 +13,6 @@ use crate::query::bucket::Granularity;
 use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::MetricFilter;
-use crate::query::metrics::grain::Grain;
 use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::query::MetricQuery;

@@ -11,7 +11,6 @@ use chrono::{DateTime, Utc};
 use crate::query::metrics::columns;
 use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::dimension::{Dimension, Level};
-use crate::query::metrics::grain::Grain;
 use crate::query::metrics::measure::Metric;
 use crate::query::metrics::pass::Pass;
 use crate::query::metrics::query::MetricQuery;

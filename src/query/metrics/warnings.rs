@@ -38,6 +38,11 @@ pub(super) fn of_data(
     }
     warnings.extend(unread(query, sources));
     warnings.extend(overlaps(query));
+    if query.as_known_at.is_some() {
+        let detail = "The values are as known at that time: sessions first seen later are left out, and later changes \
+                      are undone. The completeness of the range and the freshness are as of now.";
+        warnings.push(of_all(query, "as_known_at", detail.to_owned()));
+    }
     warnings
 }
 

@@ -1,4 +1,5 @@
-//! Parts of a stream's health: its run, its lease, its pause, its gaps, its rejects, its quota of calls, its last error.
+//! Parts of a stream's health: its run, its lease, its pause, its gaps, its rejects, its quota of calls, its last
+//! error.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
-use tributary::query::metrics::functions;
+use tributary::query::metrics::publish;
 
 /// A separate database; dropped with this.
 pub(crate) struct TestDatabase {
@@ -91,7 +91,7 @@ async fn template(server: &Server) -> String {
             sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&mut admin).await.expect("created");
             let pool = PgPool::connect_with(server.options().database(&name)).await.expect("the template answers");
             tributary::db::migrate(&pool).await.expect("the migrations apply");
-            functions::write(&pool).await.expect("the functions of the ratios apply");
+            publish::write_functions(&pool).await.expect("the functions of the ratios apply");
             pool.close().await;
             let done = format!("alter database {name} with is_template true");
             sqlx::query(AssertSqlSafe(done)).execute(&mut admin).await.expect("marked as template");

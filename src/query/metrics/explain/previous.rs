@@ -16,7 +16,6 @@ use crate::query::metrics::compare::{CompareTo, Comparison, Pieces, Wanted};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::drivers::{self, Drivers};
 use crate::query::metrics::explain::subject::{Explaining, Subject};
-use crate::query::metrics::measure::Additivity;
 use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::scan::Sums;
 use crate::query::metrics::value::Value;
@@ -70,9 +69,8 @@ pub(super) async fn of(
     let range = before(subject.query.range, question.is_of_days, zone, now);
     let was = subject.within(range).value(snapshot, catalog, now).await?;
     let values = was.value.zip(current.value);
-    let adds_up = matches!(subject.metric.additivity, Additivity::Sum | Additivity::RatioOfSums);
     let reason = match values {
-        _ if !adds_up => Some("not_additive"),
+        _ if !subject.metric.additivity.adds_up() => Some("not_additive"),
         None => Some("no_figure"),
         Some(_) => None,
     };

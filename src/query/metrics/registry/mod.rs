@@ -3,8 +3,8 @@
 //! Everything about a metric is generated from its entry here: the list in the API, the text of the OpenAPI
 //! description, `analytics.metric_definitions`, and the SQL. Sums may be added over sources and buckets that do not
 //! overlap, and a total is exactly the sum of its parts; a ratio is computed from sums at the very end and never
-//! averaged. Other metrics (a percentile, a maximum, distinct people, a state) are read separately for each cell and for
-//! the total. One family per file.
+//! averaged. Other metrics (a percentile, a maximum, distinct people, a state) are read separately for each cell and
+//! for the total. One family per file.
 
 mod concurrency;
 mod data;
