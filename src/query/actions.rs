@@ -124,7 +124,7 @@ pub async fn launch_limits(pool: &PgPool, action_id: i64) -> Result<LaunchLimits
     let limits: Option<(Option<i32>, Option<bool>)> = sqlx::query_as(
         "select l.session_duration_limit_seconds, l.is_paid
            from ingest.actions a
-           join core.konpro_launches l using (source_id, provider_session_id)
+           join core.session_launches l using (source_id, provider_session_id)
           where a.action_id = $1",
     )
     .bind(action_id)

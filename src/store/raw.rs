@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use crate::store::batch::batches;
+use crate::store::bulk::batches;
 use crate::store::{StoreError, StreamKey};
 
 /// A content hash: the first 16 bytes of SHA-256. With 128 bits, accidental collisions are practically impossible.

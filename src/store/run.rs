@@ -5,7 +5,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::failpoint;
 use crate::model::time::Window;
-pub use crate::model::verdict::Verdict;
+pub use crate::model::verdict::{RunOutcome, Verdict};
 use crate::store::StoreError;
 use crate::store::lease::Lease;
 pub(super) use crate::store::progress::note;
@@ -16,14 +16,8 @@ pub use crate::store::progress::{Pace, Progress, Tally};
 pub struct Finish {
     /// The counts of the run.
     pub tally: Tally,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The reason why it is not complete, one sentence.
-    pub reason: Option<String>,
-    /// Class and text of the error that ended it.
-    pub error: Option<(String, String)>,
-    /// No run before this instant.
-    pub parked_until: Option<DateTime<Utc>>,
+    /// How it ended.
+    pub outcome: RunOutcome,
     /// The provider's own count, over all windows that stated one.
     pub provider_total: Option<i64>,
     /// Distinct records read, over all windows.
@@ -128,7 +122,7 @@ pub(super) async fn close(
     finish: &Finish,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let (class, detail) = finish.error.clone().unzip();
+    let (class, detail) = finish.outcome.error.clone().unzip();
     let Tally { page_count, progress } = finish.tally;
     sqlx::query!(
         "update ingest.runs r
@@ -141,8 +135,8 @@ pub(super) async fn close(
           where run_id = $1",
         run_id,
         now,
-        finish.verdict.as_str(),
-        finish.reason,
+        finish.outcome.verdict.as_str(),
+        finish.outcome.reason,
         class,
         detail,
         finish.provider_total,
@@ -161,9 +155,9 @@ pub(super) async fn close(
 }
 
 async fn release(tx: &mut PgConnection, lease: &Lease, finish: &Finish, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let is_success = finish.verdict == Verdict::Complete;
-    let is_failure = matches!(finish.verdict, Verdict::Failed | Verdict::Incomplete);
-    let (class, detail) = finish.error.clone().unzip();
+    let is_success = finish.outcome.verdict == Verdict::Complete;
+    let is_failure = matches!(finish.outcome.verdict, Verdict::Failed | Verdict::Incomplete);
+    let (class, detail) = finish.outcome.error.clone().unzip();
     sqlx::query!(
         "update ingest.streams
             set lease_token = null, lease_owner = null, lease_until = null, run_id = null,
@@ -178,14 +172,14 @@ async fn release(tx: &mut PgConnection, lease: &Lease, finish: &Finish, now: Dat
           where source_id = $1 and stream = $2",
         lease.source_id.0,
         lease.stream.as_str(),
-        finish.verdict.as_str(),
+        finish.outcome.verdict.as_str(),
         is_success,
         is_failure,
         now,
-        finish.parked_until,
+        finish.outcome.parked_until,
         class,
         detail,
-        finish.reason,
+        finish.outcome.reason,
     )
     .execute(tx)
     .await?;

@@ -12,11 +12,14 @@ use tokio::time::Instant;
 
 use crate::ingest::artifact::attempt::{Ending, Finished};
 use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
-use crate::ingest::{Poller, Source};
+use crate::ingest::poller::{Poller, Source};
+use crate::model::artifact::ArtifactPage;
 use crate::store::StoreError;
+use crate::store::artifact::content::{Member, SaveContext};
 use crate::store::artifact::journal::PassProgress;
-use crate::store::artifact::queue::{self, ClaimKey};
-use crate::store::artifact::{self, Member, SaveContext, Saved, TaskDecision};
+use crate::store::artifact::queue;
+use crate::store::artifact::save::{Saved, save_all, settle_refused};
+use crate::store::artifact::task::{ClaimKey, TaskDecision};
 use crate::store::run::Progress;
 
 /// Most tries saved together.
@@ -116,7 +119,7 @@ async fn save_together(
         .iter()
         .map(|(one, decision)| Member { context: context(poller, source, one), content: one.content(), decision })
         .collect();
-    let saving = AssertUnwindSafe(artifact::save_all(&poller.pool, &members, passes)).catch_unwind().await;
+    let saving = AssertUnwindSafe(save_all(&poller.pool, &members, passes)).catch_unwind().await;
     let outcomes = saving.map_err(|_| Trouble::Crash)?.map_err(Trouble::Database)?;
     let kept = decided.iter().zip(outcomes).map(|((one, _), (saved, progress))| Kept {
         is_new: saved == Saved::Written,
@@ -154,9 +157,8 @@ async fn save_refused(
     let is_lasting = matches!(trouble, Trouble::Database(_));
     let failed = AttemptOutcome::Failed { class: class.clone(), detail: detail.clone(), is_lasting };
     let decision = one.decide(&failed);
-    let bodies = if matches!(trouble, Trouble::Crash) { Vec::new() } else { one.gathered.bodies() };
-    let (_, progress) =
-        artifact::settle_refused(&poller.pool, &context(poller, source, one), &bodies, &decision).await?;
+    let refused = one.gathered.content.as_ref().filter(|_| is_lasting);
+    let (_, progress) = settle_refused(&poller.pool, &context(poller, source, one), refused, &decision).await?;
     Ok(Kept { progress: Some(progress), failure: Some((class, detail)), ..Kept::of(one) })
 }
 
@@ -198,8 +200,7 @@ impl Finished<'_> {
         }
     }
 
-    fn content(&self) -> Option<artifact::Content<'_>> {
-        let found = self.gathered.found(self.claimed.task.stream, self.outcome.as_ref()?)?;
-        Some(self.gathered.content(found))
+    fn content(&self) -> Option<&ArtifactPage> {
+        self.gathered.to_store(self.outcome.as_ref()?)
     }
 }

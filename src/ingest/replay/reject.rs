@@ -6,15 +6,14 @@
 use chrono::{DateTime, Utc};
 
 use crate::connector::StoredBytes;
-use crate::ingest::artifact::PlannedStream;
+use crate::ingest::poller::{Poller, Source};
 use crate::ingest::replay::artifacts::{self, Trouble};
-use crate::ingest::{Poller, Source};
 use crate::model::page::{Page, Reject};
 use crate::model::replay::ReplayOutcome;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact::SessionStream;
 use crate::store::artifact::rebuild::{self, Part, Rebuilt};
+use crate::store::artifact::task::SessionStream;
 use crate::store::field_presence::FieldBook;
 use crate::store::page::{self, SaveContext};
 use crate::store::reject::{self, Resolution, StoredReject};
@@ -75,7 +74,7 @@ async fn session(
         Err(why) => return Ok(ReplayOutcome::StillRejected(why)),
     };
     let id = record.session.provider_session_id.clone();
-    let streams: Vec<SessionStream> = source.session_streams.iter().map(PlannedStream::listed).collect();
+    let streams: Vec<SessionStream> = source.queued_streams();
     let context = SaveContext {
         guard: &WriteGuard::Replay(stored.stream_key),
         run_id: stored.run_id,
@@ -146,7 +145,7 @@ async fn part(
     } else if artifact.parts.is_empty() {
         return open("file_not_kept", "the file that contains the row is not stored");
     }
-    match artifacts::make(poller, source, &artifact, taken_in.as_ref()).await {
+    match artifacts::make(poller, source, artifact, taken_in.as_ref()).await {
         Ok(making) => match making.rejects.into_iter().find(|reject| !is_whole && reject.raw == stored.body) {
             Some(why) => Ok(ReplayOutcome::StillRejected(why)),
             None if making.rebuilt == Rebuilt::Overtaken => Ok(ReplayOutcome::Stale),

@@ -9,21 +9,10 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::run::{Progress, Verdict};
+use crate::store::run::{Progress, RunOutcome};
 
 /// A pass without a heartbeat for this long has crashed.
 const SILENCE: TimeDelta = TimeDelta::minutes(10);
-
-/// The end of a pass.
-#[derive(Debug, Clone)]
-pub struct PassEnd {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The reason why it is not complete.
-    pub reason: Option<String>,
-    /// Class and text of the error behind it.
-    pub error: Option<(String, String)>,
-}
 
 /// Opens a pass over one stream.
 pub async fn start(pool: &PgPool, source_id: SourceId, stream: Stream, now: DateTime<Utc>) -> Result<i64, StoreError> {
@@ -114,10 +103,10 @@ pub(super) async fn advance(
 pub async fn finish(
     pool: &PgPool,
     progress: &PassProgress,
-    end: &PassEnd,
+    outcome: &RunOutcome,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let (class, detail) = end.error.clone().unzip();
+    let (class, detail) = outcome.error.clone().unzip();
     let PassProgress { run_id, tried_count, progress } = progress;
     sqlx::query!(
         "update ingest.runs
@@ -130,8 +119,8 @@ pub async fn finish(
           where run_id = $1",
         run_id,
         now,
-        end.verdict.as_str(),
-        end.reason,
+        outcome.verdict.as_str(),
+        outcome.reason,
         class,
         detail,
         tried_count,

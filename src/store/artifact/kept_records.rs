@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::store::StoreError;
 use crate::store::artifact::content::SaveContext;
-use crate::store::batch::batches;
+use crate::store::bulk::batches;
 use crate::store::raw::RawRecord;
 
 /// The records of one artifact.

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::time::Window;
 use crate::store::StoreError;
-use crate::store::backfill::{Backfill, DayFigures, Unit};
+use crate::store::backfill::stored::{Backfill, DayFigures, Unit};
 
 /// Duration of a claim without renewal, which is how long a killed process blocks its unit.
 pub const CLAIM_DURATION: Duration = Duration::from_secs(30);

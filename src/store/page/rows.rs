@@ -8,11 +8,12 @@ use sqlx::{Acquire, PgConnection};
 use crate::failpoint;
 use crate::model::message::{Message, SessionStats};
 use crate::model::page::Reject;
-use crate::store::artifact;
+use crate::store::artifact::enqueue;
+use crate::store::page::insert;
+use crate::store::page::prepared::{Prepared, SaveContext};
 use crate::store::page::seen::{Known, Seen};
-use crate::store::page::{Prepared, SaveContext, insert};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{StoreError, drift, extension, konvo_trail, message, newer_wins, person, session};
+use crate::store::{StoreError, drift, extension, message, newer_wins, person, session, trail};
 
 /// Write mode of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,20 @@ pub(super) enum Way {
     OneByOne,
 }
 
+/// Returns the bytes of records whose stored sessions are `known`.
+fn bodies<'a, 'r: 'a>(
+    records: impl IntoIterator<Item = &'a Prepared<'r>>,
+    known: &HashMap<String, Known>,
+) -> Vec<RawRecord<'r>> {
+    let body = |record: &'a Prepared<'r>| RawRecord {
+        id: record.id().into(),
+        body: &record.record.raw,
+        hash: record.raw_hash,
+        is_partial: newer_wins::is_partial(record, known),
+    };
+    records.into_iter().map(body).collect()
+}
+
 /// Stores the bytes of records that are older than the stored ones.
 pub(super) async fn keep_bytes(
     tx: &mut PgConnection,
@@ -35,7 +50,7 @@ pub(super) async fn keep_bytes(
     if older.is_empty() {
         return Ok(());
     }
-    let bodies: Vec<RawRecord<'_>> = older.iter().map(|record| record.body(&seen.known)).collect();
+    let bodies = bodies(older.iter().copied(), &seen.known);
     raw::insert(tx, context.guard.stream_key(), None, &bodies, context.run_id, context.fetched_at).await
 }
 
@@ -92,7 +107,7 @@ async fn write(
     let drift = records.iter().flat_map(|record| &record.record.drift);
     drift::count(tx, stream_key, drift, context.now).await?;
     let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-    artifact::enqueue(tx, source_id, &ids, context.session_streams, context.now).await
+    enqueue::enqueue(tx, source_id, &ids, context.session_streams, context.now).await
 }
 
 /// Writes sessions that are new.
@@ -107,8 +122,7 @@ async fn add(
             person::add(&mut visits, id, kind, record.record.session.started_at);
         }
     }
-    let nothing = HashMap::new();
-    let bodies: Vec<RawRecord<'_>> = rows.iter().map(|(_, record)| record.body(&nothing)).collect();
+    let bodies = bodies(rows.iter().map(|(_, record)| *record), &HashMap::new());
     insert::sessions(tx, context, rows, &bodies, &visits).await?;
     failpoint::reach("page.after_raw");
     message::insert(tx, context.guard.stream_key().source_id, &insert::carried(rows)).await
@@ -126,7 +140,7 @@ async fn change<'a, 'r>(
     let source_id = stream_key.source_id;
     let moved = Moved::of(records, known);
     person::meet(tx, source_id, &moved.visits, now).await?;
-    let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body(known)).collect();
+    let bodies = bodies(records.iter().copied(), known);
     raw::insert(tx, stream_key, None, &bodies, run_id, fetched_at).await?;
     failpoint::reach("page.after_raw");
     let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;
@@ -135,7 +149,7 @@ async fn change<'a, 'r>(
     person::date_with(tx, source_id, &moved.people, &moved.sessions).await?;
     // sessions assumed to be new may be stored all the same
     let stored: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-    konvo_trail::replace(tx, source_id, &rows, &stored).await?;
+    trail::replace(tx, source_id, &rows, &stored).await?;
     // messages that all recent records lack are not deleted
     let listing = rows.iter().filter(|(_, record)| !(record.lacks_message_field && known.contains_key(record.id())));
     let carried: Vec<(i64, &[Message])> = insert::carried(&listing.copied().collect::<Vec<_>>());

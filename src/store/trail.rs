@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::model::message::TrailStep;
 use crate::store::StoreError;
-use crate::store::page::Prepared;
+use crate::store::page::prepared::Prepared;
 
 /// Steps of sessions, as the columns of one statement.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ pub(super) async fn replace(
     let stale: Vec<i64> = carried.iter().map(|(id, _)| *id).filter(|id| updated.contains(id)).collect();
     if !stale.is_empty() {
         sqlx::query!(
-            "delete from core.konvo_trail_steps where source_id = $1 and session_id = any($2)",
+            "delete from core.trail_steps where source_id = $1 and session_id = any($2)",
             source_id.0,
             &stale,
         )
@@ -58,7 +58,7 @@ pub(super) async fn replace(
         return Ok(());
     }
     sqlx::query!(
-        "insert into core.konvo_trail_steps (source_id, session_id, step_number, step_type, step)
+        "insert into core.trail_steps (source_id, session_id, step_number, step_type, step)
          select $1, t.session_id, t.step_number, t.step_type, t.step::json
            from unnest($2::bigint[], $3::int[], $4::text[], $5::text[]) t(session_id, step_number, step_type, step)",
         source_id.0,
