@@ -20,6 +20,7 @@ use crate::store::artifact::journal::PassProgress;
 use crate::store::artifact::queue;
 use crate::store::artifact::save::{Saved, save_all, settle_refused};
 use crate::store::artifact::task::{ClaimKey, TaskDecision};
+use crate::store::reject::{REFUSED_BY_DATABASE, refusal_of};
 use crate::store::run::Progress;
 
 /// Most tries saved together.
@@ -148,11 +149,10 @@ async fn save_refused(
     let (class, detail) = match trouble {
         Trouble::Database(error) => {
             tracing::warn!(cause = error.cause(), "the database refused an artifact");
-            ("refused_by_database", "a value of this artifact does not fit the database")
+            (REFUSED_BY_DATABASE.to_owned(), refusal_of("artifact"))
         }
-        Trouble::Crash => ("crashed", "the try crashed; the log names the place"),
+        Trouble::Crash => ("crashed".to_owned(), "the try crashed; the log names the place".to_owned()),
     };
-    let (class, detail) = (class.to_owned(), detail.to_owned());
     // refused bytes are refused again; a later version may be able to save what crashes now
     let is_lasting = matches!(trouble, Trouble::Database(_));
     let failed = AttemptOutcome::Failed { class: class.clone(), detail: detail.clone(), is_lasting };

@@ -57,11 +57,7 @@ impl PassProgress {
     /// Adds one try.
     pub fn add(&mut self, progress: &Progress) {
         self.tried_count += 1;
-        self.progress.record_count += progress.record_count;
-        self.progress.inserted_count += progress.inserted_count;
-        self.progress.updated_count += progress.updated_count;
-        self.progress.unchanged_count += progress.unchanged_count;
-        self.progress.rejected_count += progress.rejected_count;
+        self.progress += *progress;
     }
 }
 

@@ -8,8 +8,7 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::store::StoreError;
 use crate::store::artifact::content::SaveContext;
-use crate::store::bulk::batches;
-use crate::store::raw::RawRecord;
+use crate::store::raw::{self, Origin, RawRecord};
 
 /// The records of one artifact.
 pub(super) struct Records<'a> {
@@ -19,54 +18,21 @@ pub(super) struct Records<'a> {
     pub(super) is_whole: bool,
 }
 
-/// Stores the records that are not stored yet; bytes that were stored before and are received again become the
-/// newest.
+/// Stores the records, in the order of their key, and identical bytes of a record once.
 pub(super) async fn insert(
     tx: &mut PgConnection,
     source_id: SourceId,
     artifacts: &[Records<'_>],
 ) -> Result<(), StoreError> {
-    // in the order of their key, and identical bytes of a record once
-    let mut distinct: BTreeMap<(&str, &str, &[u8]), (SaveContext<'_>, &RawRecord<'_>)> = BTreeMap::new();
-    for artifact in artifacts {
-        let stream = artifact.context.task.stream.as_str();
-        for record in &artifact.bodies {
-            distinct.insert((stream, &record.id, &record.hash), (artifact.context, record));
+    let mut distinct: BTreeMap<(&str, &str, &[u8]), (Origin<'_>, &RawRecord<'_>)> = BTreeMap::new();
+    for Records { context: SaveContext { task, run_id, now, .. }, bodies, .. } in artifacts {
+        let session = Some(task.session.provider_session_id.as_str());
+        let origin = Origin { stream: task.stream, session, run_id: *run_id, fetched_at: *now };
+        for record in bodies {
+            distinct.insert((task.stream.as_str(), &record.id, &record.hash), (origin, record));
         }
     }
-    let rows: Vec<(SaveContext<'_>, &RawRecord<'_>)> = distinct.into_values().collect();
-    for batch in batches(&rows, usize::MAX, |(_, record)| record.body.len()) {
-        let streams: Vec<&str> = batch.iter().map(|(context, _)| context.task.stream.as_str()).collect();
-        let sessions: Vec<&str> =
-            batch.iter().map(|(context, _)| context.task.session.provider_session_id.as_str()).collect();
-        let runs: Vec<i64> = batch.iter().map(|(context, _)| context.run_id).collect();
-        let times: Vec<DateTime<Utc>> = batch.iter().map(|(context, _)| context.now).collect();
-        let ids: Vec<&str> = batch.iter().map(|(_, record)| &*record.id).collect();
-        let hashes: Vec<&[u8]> = batch.iter().map(|(_, record)| &record.hash[..]).collect();
-        let bodies: Vec<&[u8]> = batch.iter().map(|(_, record)| record.body).collect();
-        sqlx::query!(
-            "insert into ingest.raw_records as k (source_id, stream, provider_record_id, content_hash, body, fetched_at,
-                                                  last_fetched_at, run_id, provider_session_id, is_partial)
-             select $1, r.stream, r.id, r.hash, r.body, r.at, r.at, r.run_id, r.session, false
-               from unnest($2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::bigint[], $8::text[])
-                    r(stream, id, hash, body, at, run_id, session)
-             on conflict (source_id, stream, provider_record_id, content_hash) do update
-                set last_fetched_at = excluded.last_fetched_at, is_partial = excluded.is_partial, gone_at = null
-              where k.last_fetched_at < excluded.last_fetched_at",
-            source_id.0,
-            &streams as &[&str],
-            &ids as &[&str],
-            &hashes as &[&[u8]],
-            &bodies as &[&[u8]],
-            &times,
-            &runs,
-            &sessions as &[&str],
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing("storing raw records"))?;
-    }
-    Ok(())
+    raw::insert_each(tx, source_id, &distinct.into_values().collect::<Vec<_>>()).await
 }
 
 /// Marks the stored records that are no longer listed.

@@ -19,7 +19,7 @@ use crate::store::artifact::save::write_rows;
 use crate::store::artifact::settle::resolve_rejects;
 use crate::store::artifact::task::{Owed, Task};
 use crate::store::artifact::{enqueue, quality};
-use crate::store::raw::{self, RawRecord};
+use crate::store::raw::{self, Origin, RawRecord};
 use crate::store::{StoreError, StreamKey, data_version, person, reject};
 
 /// The newest version of one record of an artifact.
@@ -223,7 +223,7 @@ pub async fn save(
         return Ok(Rebuilt::Unchanged);
     }
     if let Some(part) = made.taken_in {
-        keep(&mut tx, stream_key, task, part).await?;
+        keep(&mut tx, task, part).await?;
     }
     if let Artifact::Quality(reports) = &content.artifact {
         // reports arrive in parts, so there is no whole to compare
@@ -264,12 +264,14 @@ pub async fn save(
     Ok(Rebuilt::Written)
 }
 
-async fn keep(tx: &mut PgConnection, stream_key: StreamKey, task: &Task, part: &Part) -> Result<(), StoreError> {
+async fn keep(tx: &mut PgConnection, task: &Task, part: &Part) -> Result<(), StoreError> {
     let session = task.session.provider_session_id.as_str();
     let id = if part.name.is_empty() { session.to_owned() } else { format!("{session}/{}", part.name) };
     let hash = raw::hash(&[&part.body]);
     let record = RawRecord { id: id.into(), body: &part.body, hash, is_partial: false };
-    raw::insert(tx, stream_key, Some(session), &[record], part.run_id, part.last_fetched_at).await
+    let (run_id, fetched_at) = (part.run_id, part.last_fetched_at);
+    let origin = Origin { stream: task.stream, session: Some(session), run_id, fetched_at };
+    raw::insert(tx, task.source_id, origin, &[record]).await
 }
 
 /// Locks the task, so that no poll saves meanwhile, and checks that none did.

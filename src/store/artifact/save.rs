@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::failpoint;
 use crate::model::artifact::{Artifact, ArtifactPage};
-use crate::model::id::{ProviderRecordId, SourceId};
+use crate::model::id::SourceId;
 use crate::model::message::SessionStats;
 use crate::model::page::Reject;
 use crate::model::stream::Stream;
@@ -221,15 +221,8 @@ pub async fn settle_refused(
         return Ok((Saved::ClaimLost, Progress::default()));
     }
     let stream_key = StreamKey { source_id: task.source_id, stream: task.stream };
-    let refused = |(participant, body): (Option<&ProviderRecordId>, &[u8])| Reject {
-        raw: body.to_vec(),
-        provider_record_id: participant.cloned(),
-        reason_code: "refused_by_database",
-        json_pointer: String::new(),
-        detail: "a value of this artifact does not fit the database".to_owned(),
-        is_partial: false,
-    };
-    let rejects: Vec<Reject> = content.into_iter().flat_map(ArtifactPage::bodies).map(refused).collect();
+    let bodies = content.into_iter().flat_map(ArtifactPage::bodies);
+    let rejects: Vec<Reject> = bodies.map(|(id, body)| reject::refused("artifact", body, id, false)).collect();
     let session = task.session.provider_session_id.as_str();
     reject::insert(&mut tx, stream_key, Some(session), &rejects, run_id, now).await?;
     settle::settle(&mut tx, task.source_id, &[Settled { context: *context, decision, fresh_hash: None }]).await?;

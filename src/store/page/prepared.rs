@@ -8,7 +8,7 @@ use crate::model::session::MAPPING_VERSION;
 use crate::store::artifact::task::SessionStream;
 use crate::store::change::Stamp;
 use crate::store::field_presence::FieldBook;
-use crate::store::raw::{self, Hash};
+use crate::store::raw::{self, Hash, Origin};
 use crate::store::run::Tally;
 use crate::store::write_guard::WriteGuard;
 
@@ -39,6 +39,11 @@ pub struct SaveContext<'a> {
 impl SaveContext<'_> {
     pub(in crate::store) fn stamp(&self) -> Stamp {
         Stamp { run_id: self.run_id, fetched_at: self.fetched_at, now: self.now }
+    }
+
+    pub(in crate::store) fn origin(&self) -> Origin<'static> {
+        let Self { guard, run_id, fetched_at, .. } = *self;
+        Origin { stream: guard.stream_key().stream, session: None, run_id, fetched_at }
     }
 }
 

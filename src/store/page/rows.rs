@@ -13,7 +13,7 @@ use crate::store::page::insert;
 use crate::store::page::prepared::{Prepared, SaveContext};
 use crate::store::page::seen::{Known, Seen};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{StoreError, drift, extension, message, newer_wins, person, session, trail};
+use crate::store::{StoreError, drift, extension, message, newer_wins, person, reject, session, trail};
 
 /// Write mode of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(super) async fn keep_bytes(
         return Ok(());
     }
     let bodies = bodies(older.iter().copied(), &seen.known);
-    raw::insert(tx, context.guard.stream_key(), None, &bodies, context.run_id, context.fetched_at).await
+    raw::insert(tx, context.guard.stream_key().source_id, context.origin(), &bodies).await
 }
 
 /// Writes records; returns those that were written, and rejects for those that were refused.
@@ -135,13 +135,12 @@ async fn change<'a, 'r>(
     records: &[&'a Prepared<'r>],
     known: &HashMap<String, Known>,
 ) -> Result<Vec<(i64, &'a Prepared<'r>)>, StoreError> {
-    let SaveContext { guard, run_id, fetched_at, now, .. } = *context;
-    let stream_key = guard.stream_key();
-    let source_id = stream_key.source_id;
+    let SaveContext { guard, fetched_at, now, .. } = *context;
+    let source_id = guard.stream_key().source_id;
     let moved = Moved::of(records, known);
     person::meet(tx, source_id, &moved.visits, now).await?;
     let bodies = bodies(records.iter().copied(), known);
-    raw::insert(tx, stream_key, None, &bodies, run_id, fetched_at).await?;
+    raw::insert(tx, source_id, context.origin(), &bodies).await?;
     failpoint::reach("page.after_raw");
     let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;
     let rows: Vec<(i64, &'a Prepared<'r>)> =
@@ -210,14 +209,9 @@ async fn write_alone(
         Err(error) if error.is_data() => {
             savepoint.rollback().await.map_err(&failed)?;
             tracing::warn!(cause = error.cause(), "the database refused a record, stored as a reject");
-            Ok(Some(Reject {
-                raw: record.record.raw.clone(),
-                provider_record_id: Some(record.record.session.provider_session_id.clone()),
-                reason_code: "refused_by_database",
-                json_pointer: String::new(),
-                detail: "a value of this record does not fit the database".to_owned(),
-                is_partial: record.record.session.is_partial,
-            }))
+            let record = record.record;
+            let (id, is_partial) = (&record.session.provider_session_id, record.session.is_partial);
+            Ok(Some(reject::refused("record", &record.raw, Some(id), is_partial)))
         }
         Err(error) => Err(error),
     }
