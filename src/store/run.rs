@@ -6,10 +6,10 @@ use sqlx::{PgConnection, PgPool};
 use crate::failpoint;
 use crate::model::time::Window;
 pub use crate::model::verdict::{RunOutcome, Verdict};
-use crate::store::StoreError;
 use crate::store::lease::Lease;
 pub(super) use crate::store::progress::note;
 pub use crate::store::progress::{Pace, Progress, Tally};
+use crate::store::{StoreError, StreamKey};
 
 /// The end of a run.
 #[derive(Debug, Clone)]
@@ -56,18 +56,7 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
         .await
         .map_err(&failed)?;
     }
-    let run_id = sqlx::query_scalar!(
-        "insert into ingest.runs (source_id, stream, started_at, heartbeat_at, window_from, window_to)
-         values ($1, $2, $3, $3, $4, $5) returning run_id",
-        lease.source_id.0,
-        lease.stream.as_str(),
-        now,
-        window.from,
-        window.to,
-    )
-    .fetch_one(&mut *tx)
-    .await
-    .map_err(&failed)?;
+    let run_id = open(&mut tx, lease.stream_key(), Some(window), "poll", now).await?;
     // the requested run has begun
     sqlx::query!(
         "update ingest.controls set due_at = null where source_id = $1 and stream = $2 and due_at is not null",
@@ -89,6 +78,29 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
     .map_err(&failed)?;
     tx.commit().await.map_err(&failed)?;
     Ok(run_id)
+}
+
+/// Writes a new run into the journal, and returns its number.
+pub(super) async fn open(
+    tx: &mut PgConnection,
+    stream_key: StreamKey,
+    window: Option<&Window>,
+    purpose: &str,
+    now: DateTime<Utc>,
+) -> Result<i64, StoreError> {
+    sqlx::query_scalar!(
+        "insert into ingest.runs (source_id, stream, started_at, heartbeat_at, window_from, window_to, purpose)
+         values ($1, $2, $3, $3, $4, $5, $6) returning run_id",
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
+        now,
+        window.map(|window| window.from) as Option<DateTime<Utc>>,
+        window.map(|window| window.to) as Option<DateTime<Utc>>,
+        purpose,
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("opening a run"))
 }
 
 /// Ends a run and releases the lease. Where the lease is lost, only the journal is written: the stream's facts belong

@@ -8,8 +8,8 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::StoreError;
-use crate::store::run::{Progress, RunOutcome};
+use crate::store::run::{self, Progress, RunOutcome};
+use crate::store::{StoreError, StreamKey};
 
 /// A pass without a heartbeat for this long has crashed.
 const SILENCE: TimeDelta = TimeDelta::minutes(10);
@@ -17,6 +17,7 @@ const SILENCE: TimeDelta = TimeDelta::minutes(10);
 /// Opens a pass over one stream.
 pub async fn start(pool: &PgPool, source_id: SourceId, stream: Stream, now: DateTime<Utc>) -> Result<i64, StoreError> {
     let failed = StoreError::doing("opening a pass");
+    let mut connection = pool.acquire().await.map_err(&failed)?;
     sqlx::query!(
         "update ingest.runs
             set finished_at = $3, verdict = 'failed', error_class = 'crashed',
@@ -27,19 +28,10 @@ pub async fn start(pool: &PgPool, source_id: SourceId, stream: Stream, now: Date
         now,
         now - SILENCE,
     )
-    .execute(pool)
+    .execute(&mut *connection)
     .await
     .map_err(&failed)?;
-    sqlx::query_scalar!(
-        "insert into ingest.runs (source_id, stream, started_at, heartbeat_at) values ($1, $2, $3, $3)
-         returning run_id",
-        source_id.0,
-        stream.as_str(),
-        now,
-    )
-    .fetch_one(pool)
-    .await
-    .map_err(&failed)
+    run::open(&mut connection, StreamKey { source_id, stream }, None, "poll", now).await
 }
 
 /// Progress of a pass since it was last written.
