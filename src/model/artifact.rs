@@ -140,7 +140,7 @@ impl ArtifactPage {
         match (&mut self.artifact, page.artifact) {
             (Artifact::Participants(list), Artifact::Participants(more)) => list.extend(more),
             (Artifact::Quality(reports), Artifact::Quality(more)) => reports.extend(more),
-            (file, other) => *file = other,
+            (file, other) => (*file, self.raw) = (other, page.raw),
         }
         self.rejects.extend(page.rejects);
         self.drift.extend(page.drift);

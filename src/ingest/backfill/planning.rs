@@ -1,7 +1,7 @@
-//! Planning of work on past periods: splits a range into windows at calendar borders, in UTC, each a unit in the database.
+//! Planning of work on past periods: splits a range at calendar borders, in UTC, into the units of a backfill.
 //!
-//! A backfill has a unit a day; a reconciliation plans its units with the same steps. A window with too many records is
-//! split further once it is read.
+//! A backfill has a unit for each day; a reconciliation plans its units by the same steps. A window with too many
+//! records is split further once it is read.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 

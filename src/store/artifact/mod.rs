@@ -14,7 +14,6 @@
 pub mod content;
 pub mod enqueue;
 pub mod journal;
-mod kept_records;
 pub mod owed;
 mod participant;
 mod presence;

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
-use uuid::Uuid;
 
 use crate::model::artifact::{Artifact, ArtifactPage, ArtifactState, SessionRef};
 use crate::model::id::{ProviderRecordId, SourceId};
@@ -17,7 +16,7 @@ use crate::store::artifact::content::{self, SaveContext};
 use crate::store::artifact::presence_check::is_there;
 use crate::store::artifact::save::write_rows;
 use crate::store::artifact::settle::resolve_rejects;
-use crate::store::artifact::task::{Owed, Task};
+use crate::store::artifact::task::Task;
 use crate::store::artifact::{enqueue, quality};
 use crate::store::raw::{self, Origin, RawRecord};
 use crate::store::{StoreError, StreamKey, data_version, person, reject};
@@ -158,22 +157,12 @@ pub async fn load(
     .await
     .map_err(&failed)?;
     let ended_at = if row.has_task { row.task_ended_at } else { row.ended_at };
+    let session = SessionRef { provider_session_id: id, started_at: row.started_at, ended_at };
+    let state = ArtifactState::parse(&row.state).unwrap_or(ArtifactState::Pending);
     let task = Task {
-        source_id,
-        session_id: row.session_id,
-        stream,
-        session: SessionRef { provider_session_id: id, started_at: row.started_at, ended_at },
-        requested_at: None,
-        expires_at: None,
-        first_attempt_at: now,
-        attempts: 0,
-        state: ArtifactState::parse(&row.state).unwrap_or(ArtifactState::Pending),
-        reason: None,
-        due_at: now,
-        owed: Owed::default(),
-        token: Uuid::nil(),
         // rows may be stored without a hash, where their task is gone
         content_hash: Some(row.content_hash.unwrap_or_default()),
+        ..Task::unclaimed(source_id, row.session_id, stream, session, state, now)
     };
     let newest_at = newest_of(&parts);
     Ok(Some(StoredArtifact { task, parts, has_task: row.has_task, newest_at }))

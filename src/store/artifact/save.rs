@@ -13,9 +13,8 @@ use crate::model::id::SourceId;
 use crate::model::message::SessionStats;
 use crate::model::page::Reject;
 use crate::model::stream::Stream;
-use crate::store::artifact::content::{self, Member, SaveContext};
+use crate::store::artifact::content::{self, Member, Records, SaveContext};
 use crate::store::artifact::journal::{self, PassProgress};
-use crate::store::artifact::kept_records::{self, Records};
 use crate::store::artifact::participant::{self, ParticipantList};
 use crate::store::artifact::settle::{self, Settled};
 use crate::store::artifact::task::{Task, TaskDecision};
@@ -69,7 +68,7 @@ pub async fn save_all(
     let as_stored = |task: &Task| Some(Task { content_hash: stored.get(&task.key())?.clone(), ..task.clone() });
     let tasks: Vec<Option<Task>> = members.iter().map(|member| as_stored(member.context.task)).collect();
     let held: Vec<Option<Held<'_>>> =
-        members.iter().zip(&tasks).map(|(member, task)| Some(judge(member, task.as_ref()?))).collect();
+        members.iter().zip(&tasks).map(|(member, task)| Some(compare(member, task.as_ref()?))).collect();
     let ours: Vec<&Held<'_>> = held.iter().flatten().collect();
     let fresh: Vec<(SaveContext<'_>, &ArtifactPage)> =
         ours.iter().filter_map(|one| Some((one.context, one.fresh?.0))).collect();
@@ -88,7 +87,7 @@ pub async fn save_all(
 }
 
 /// Compares the found content with the stored one, by hash.
-fn judge<'a>(member: &'a Member<'a>, task: &'a Task) -> Held<'a> {
+fn compare<'a>(member: &'a Member<'a>, task: &'a Task) -> Held<'a> {
     let context = SaveContext { task, ..member.context };
     let Some(content) = member.content else {
         return Held { member, context, fresh: None, outcome: (Saved::Unchanged, Progress::default()) };
@@ -137,23 +136,18 @@ async fn learn(tx: &mut PgConnection, source_id: SourceId, held: &[&Held<'_>]) -
     }
 }
 
-async fn write<'a>(
+async fn write(
     tx: &mut PgConnection,
     source_id: SourceId,
-    fresh: &[(SaveContext<'a>, &'a ArtifactPage)],
+    fresh: &[(SaveContext<'_>, &ArtifactPage)],
 ) -> Result<(), StoreError> {
     if fresh.is_empty() {
         return Ok(());
     }
-    let records = |(context, content): &(SaveContext<'a>, &'a ArtifactPage)| Records {
-        context: *context,
-        bodies: content::raw_records(content, context.task),
-        is_whole: content.is_whole_list,
-    };
-    let records: Vec<Records<'_>> = fresh.iter().map(records).collect();
-    kept_records::insert(tx, source_id, &records).await?;
+    let records: Vec<Records<'_>> = fresh.iter().map(Records::of).collect();
+    content::keep_records(tx, source_id, &records).await?;
     failpoint::reach("artifact.after_raw");
-    kept_records::mark_gone(tx, source_id, &records).await?;
+    content::mark_gone(tx, source_id, &records).await?;
     drop(records);
     write_rows(tx, source_id, fresh).await?;
     for (context, content) in fresh.iter().filter(|(_, content)| !content.rejects.is_empty()) {

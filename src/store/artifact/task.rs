@@ -102,28 +102,27 @@ pub struct TaskDecision {
 }
 
 impl Task {
-    /// Creates an unclaimed task, for tests of decisions.
-    #[cfg(test)]
-    pub(crate) fn for_test(
+    /// Creates an unclaimed task that is due now.
+    pub(crate) fn unclaimed(
         source_id: SourceId,
+        session_id: i64,
         stream: Stream,
         session: SessionRef,
-        expires_at: Option<DateTime<Utc>>,
-        first_attempt_at: DateTime<Utc>,
         state: ArtifactState,
+        now: DateTime<Utc>,
     ) -> Self {
         Self {
             source_id,
-            session_id: 1,
+            session_id,
             stream,
             session,
             requested_at: None,
-            expires_at,
-            first_attempt_at,
-            attempts: 1,
+            expires_at: None,
+            first_attempt_at: now,
+            attempts: 0,
             state,
             reason: None,
-            due_at: first_attempt_at,
+            due_at: now,
             owed: Owed::default(),
             token: Uuid::nil(),
             content_hash: None,

@@ -1,4 +1,4 @@
-//! A page's records with their hashes, and the context in which they are saved. Everything that writes a page uses both.
+//! A page's records with their hashes, and the context in which they are saved. All writers of a page use both.
 
 use chrono::{DateTime, Utc};
 
