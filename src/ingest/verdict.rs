@@ -133,7 +133,7 @@ fn owed_in_words(owed: &[OwedTasks]) -> String {
 
 /// Returns advice for the operator about a class of errors in the journal, in one sentence.
 pub fn advice_for(class: &str) -> Option<&'static str> {
-    PullErrorKind::advice_for(class).or_else(|| match class {
+    PullErrorKind::advice_for(class).or(match class {
         "incomplete" => Some(
             "The received records are stored, and only proven ranges count as complete. The range is read again \
              automatically; if this persists, compare the provider's own count.",
