@@ -726,7 +726,7 @@ create table core.konpro_sessions (
 
 -- Settings of avatar sessions that this service launched. The session itself comes by polling, before or after: both
 -- have the provider's id. Null settings were left to the provider.
-create table core.konpro_launches (
+create table core.session_launches (
   launched_at                    core.instant not null,
   source_id                      int not null references core.sources,
   activity_idle_timeout_seconds  int check (activity_idle_timeout_seconds > 0),
@@ -762,7 +762,7 @@ create table core.konvo_sessions (
 );
 
 -- The path of a chat through the AI's skills. `json` and not `jsonb`: kept as received.
-create table core.konvo_trail_steps (
+create table core.trail_steps (
   source_id   int not null,
   session_id  bigint not null,
   step_number int not null,

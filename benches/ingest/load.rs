@@ -25,7 +25,7 @@ pub(crate) const TABLES: [&str; 16] = [
     "core.konpro_sessions",
     "core.konvo_sessions",
     "core.realtimekit_sessions",
-    "core.konvo_trail_steps",
+    "core.trail_steps",
     "core.messages",
     "core.session_stats",
     "core.participants",

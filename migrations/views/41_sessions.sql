@@ -46,16 +46,16 @@ select s.started_at::timestamptz as started_at,
           from core.participant_quality q
          where q.source_id = s.source_id and q.session_id = s.session_id
         having count(*) > 0) as quality_report_count,
-       (select l.quality from core.konpro_launches l
+       (select l.quality from core.session_launches l
          where l.source_id = s.source_id and l.provider_session_id = s.provider_session_id) as launch_quality,
-       (select l.voice_id from core.konpro_launches l
+       (select l.voice_id from core.session_launches l
          where l.source_id = s.source_id and l.provider_session_id = s.provider_session_id) as launch_voice,
-       (select l.stt_provider from core.konpro_launches l
+       (select l.stt_provider from core.session_launches l
          where l.source_id = s.source_id and l.provider_session_id = s.provider_session_id) as launch_stt_provider,
-       (select l.activity_idle_timeout_seconds from core.konpro_launches l
+       (select l.activity_idle_timeout_seconds from core.session_launches l
          where l.source_id = s.source_id and l.provider_session_id = s.provider_session_id)
          as launch_idle_timeout_seconds,
-       (select l.session_duration_limit_seconds from core.konpro_launches l
+       (select l.session_duration_limit_seconds from core.session_launches l
          where l.source_id = s.source_id and l.provider_session_id = s.provider_session_id)
          as launch_duration_limit_seconds,
        case s.session_kind
@@ -85,7 +85,7 @@ select s.started_at::timestamptz as started_at,
        case when s.session_kind = 'chat' then
          (select case when steps.human_steps = '{}' then null
                       when kv.skill_type = any(steps.human_steps)
-                        or exists (select from core.konvo_trail_steps t
+                        or exists (select from core.trail_steps t
                                     where t.source_id = s.source_id and t.session_id = s.session_id
                                       and t.step_type = any(steps.human_steps))
                         or exists (select from core.messages m

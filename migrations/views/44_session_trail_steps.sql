@@ -1,8 +1,8 @@
--- The step itself may hold personal data and stays in core.konvo_trail_steps.
+-- The step itself may hold personal data and stays in core.trail_steps.
 create or replace view analytics.session_trail_steps as
 select s.started_at::timestamptz as started_at, t.session_id, t.source_id, src.source_slug as source, src.provider,
        t.step_number, t.step_type, s.is_deleted_at_provider
-  from core.konvo_trail_steps t
+  from core.trail_steps t
   join core.sources src using (source_id)
   left join core.sessions s on s.source_id = t.source_id and s.session_id = t.session_id;
 

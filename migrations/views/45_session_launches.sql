@@ -4,7 +4,7 @@ select l.launched_at::timestamptz as launched_at, s.session_id, l.source_id, src
        l.provider_session_id, l.quality, l.avatar_id, l.voice_id, l.voice_rate, l.voice_emotion, l.stt_provider,
        l.stt_confidence, l.video_encoding, l.version, l.has_knowledge_base, l.knowledge_base_id,
        l.disable_idle_timeout, l.activity_idle_timeout_seconds, l.session_duration_limit_seconds, l.is_paid
-  from core.konpro_launches l
+  from core.session_launches l
   join core.sources src using (source_id)
   left join core.sessions s on s.source_id = l.source_id and s.provider_session_id = l.provider_session_id;
 

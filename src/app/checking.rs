@@ -13,7 +13,7 @@ use crate::db::{self, Purpose};
 use crate::model::page::PageRequest;
 use crate::model::time::Window;
 use crate::query::zones::ZoneNames;
-use crate::store::{present, source};
+use crate::store::{server, source};
 
 /// Clock skew above this is reported as a fault, seconds: proofs are then cut to the provider's clock.
 const SKEW_BORNE_SECONDS: i64 = 30;
@@ -107,7 +107,7 @@ async fn check_clock(app: &App) -> Option<CheckLine> {
     }
     let pool = app.pool(Purpose::Answer).await.ok()?;
     let before = app.clock.now();
-    let database_now = present::now(&pool).await.ok()?;
+    let database_now = server::now(&pool).await.ok()?;
     // assume that half of the round trip lies on either side of the reading
     let skew = database_now - (before + (app.clock.now() - before) / 2);
     let seconds = skew.as_seconds_f64();

@@ -10,12 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::db::Purpose;
-use crate::ingest::artifact::PlannedStream;
 use crate::ingest::artifact::pass::{self, StreamSummary};
-use crate::ingest::{Polled, Poller, Source, run_full, run_once};
+use crate::ingest::{PlannedStream, Polled, Poller, Source, run_full, run_once};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact;
+use crate::store::artifact::enqueue;
 use crate::store::run::Verdict;
 
 /// The streams to poll.
@@ -128,8 +127,7 @@ async fn fetch_depth(
     source: &Source,
     wanted: &[PlannedStream],
 ) -> Result<Vec<StreamSummary>, StoreError> {
-    let all: Vec<_> = source.session_streams.iter().map(PlannedStream::listed).collect();
-    artifact::enqueue_stored(&poller.pool, source.id, &all, poller.clock.now()).await?;
+    enqueue::enqueue_stored(&poller.pool, source.id, &source.queued_streams(), poller.clock.now()).await?;
     pass::run_all(poller, source, wanted).await
 }
 
@@ -137,8 +135,9 @@ async fn fetch_depth(
 /// that waits for a retry after a fault is owed.
 fn depth_line(source: String, summary: &StreamSummary) -> PollLine {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let error = summary.error.as_ref().map(|(class, detail)| format!("{class}: {detail}"));
-    let detail = match (summary.verdict, summary.reason()) {
+    let outcome = &summary.outcome;
+    let error = outcome.error.as_ref().map(|(class, detail)| format!("{class}: {detail}"));
+    let detail = match (outcome.verdict, outcome.reason.clone()) {
         (Verdict::Incomplete, Some(owed)) if summary.failed > 0 => {
             Some(error.map_or(owed.clone(), |error| format!("{owed}. Last: {error}")))
         }
@@ -152,7 +151,7 @@ fn depth_line(source: String, summary: &StreamSummary) -> PollLine {
         rejected: count(summary.failed),
         owed: summary.owed.iter().map(|owed| owed.count).sum(),
         detail,
-        ..line(source, summary.stream, summary.verdict.as_str())
+        ..line(source, summary.stream, outcome.verdict.as_str())
     }
 }
 
@@ -166,9 +165,9 @@ fn describe(slug: String, stream: Stream, polled: Result<Polled, StoreError>) ->
             unchanged: summary.progress.unchanged_count,
             rejected: summary.progress.rejected_count,
             complete_through: summary.complete_through.map(|at| at.to_rfc3339()),
-            detail: match (summary.error, summary.reason) {
-                (Some((class, detail)), _) if summary.parked_until.is_some() => {
-                    let until = summary.parked_until.map(|until| until.to_rfc3339()).unwrap_or_default();
+            detail: match (summary.outcome.error, summary.outcome.reason) {
+                (Some((class, detail)), _) if summary.outcome.parked_until.is_some() => {
+                    let until = summary.outcome.parked_until.map(|until| until.to_rfc3339()).unwrap_or_default();
                     Some(format!("{class}: {detail}. No call is made before {until}."))
                 }
                 (Some((class, detail)), Some(reason)) if detail != reason => {
@@ -177,7 +176,7 @@ fn describe(slug: String, stream: Stream, polled: Result<Polled, StoreError>) ->
                 (Some((class, detail)), _) => Some(format!("{class}: {detail}")),
                 (None, reason) => reason,
             },
-            ..line(slug, stream, summary.verdict.as_str())
+            ..line(slug, stream, summary.outcome.verdict.as_str())
         },
         Ok(Polled::Held { owner, until }) => PollLine {
             detail: Some(format!("{owner} holds the lease until {}, unless it renews it", until.to_rfc3339())),

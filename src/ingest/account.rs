@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ingest::run::Run;
+use crate::ingest::poller::{Poller, Source};
 use crate::ingest::verdict::Halt;
 use crate::model::account::way_out;
 use crate::model::page::Page;
@@ -39,17 +39,15 @@ impl AccountWitness {
         let is_all = !self.has_short_ids && *shared == self.listed_count;
         (is_most || is_all).then_some((slug.as_str(), *shared))
     }
-}
 
-impl Run<'_> {
     /// Ends the run where the page shows that the account is stored under another source.
-    pub(super) async fn compare_account(&mut self, page: &Page) -> Result<(), Halt> {
-        let (pool, source_id) = (&self.poller.pool, self.source.id);
-        let is_needed = match self.account.is_needed {
+    pub(super) async fn compare(&mut self, poller: &Poller, source: &Source, page: &Page) -> Result<(), Halt> {
+        let (pool, source_id) = (&poller.pool, source.id);
+        let is_needed = match self.is_needed {
             Some(is_needed) => is_needed,
             None => account::may_be_another(pool, source_id, FEW_SESSIONS).await.map_err(Halt::Store)?,
         };
-        self.account.is_needed = Some(is_needed);
+        self.is_needed = Some(is_needed);
         if !is_needed || page.records.is_empty() {
             return Ok(());
         }
@@ -61,19 +59,19 @@ impl Run<'_> {
         let ids: Vec<&str> = sessions.keys().copied().collect();
         let created: Vec<_> = sessions.into_values().collect();
         let shared = account::shared(pool, source_id, &ids, &created).await.map_err(Halt::Store)?;
-        self.account.listed_count += i64::try_from(ids.len()).unwrap_or(i64::MAX);
-        self.account.has_short_ids |= ids.iter().any(|id| id.len() < LONG_ID);
+        self.listed_count += i64::try_from(ids.len()).unwrap_or(i64::MAX);
+        self.has_short_ids |= ids.iter().any(|id| id.len() < LONG_ID);
         for other in shared {
-            *self.account.shared.entry(other.slug).or_default() += other.session_count;
+            *self.shared.entry(other.slug).or_default() += other.session_count;
         }
-        let Some((other, count)) = self.account.other() else {
-            self.account.is_needed = Some(self.account.listed_count < FEW_SESSIONS);
+        let Some((other, count)) = self.other() else {
+            self.is_needed = Some(self.listed_count < FEW_SESSIONS);
             return Ok(());
         };
-        let slug = self.source.slug.as_str();
+        let slug = source.slug.as_str();
         Err(Halt::SameAccount(format!(
             "{count} of the {} sessions that `{slug}` lists are stored as sessions of `{other}`, and would be counted twice: {}",
-            self.account.listed_count,
+            self.listed_count,
             way_out(other, slug)
         )))
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::ingest::Poller;
+use crate::ingest::poller::Poller;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::control;

@@ -94,12 +94,14 @@ impl ListEnd {
         Self { read_before, ..Self::default() }
     }
 
-    /// Adds a record by its [`fingerprint`]; `is_compared`: the next reading must hold it too.
-    pub(super) fn see(&mut self, identity: u64, is_compared: bool) {
-        if self.seen.insert(identity) && is_compared {
+    /// Adds a record by its [`fingerprint`]; returns whether it is new. `is_compared`: the next reading must hold it too.
+    pub(super) fn see(&mut self, identity: u64, is_compared: bool) -> bool {
+        let is_new = self.seen.insert(identity);
+        if is_new && is_compared {
             self.reading.count += 1;
             self.reading.sum = self.reading.sum.wrapping_add(identity);
         }
+        is_new
     }
 
     /// Adds a page whose records were [seen](Self::see), `seen_before` of them before it. Returns the next cursor,

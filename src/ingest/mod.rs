@@ -18,8 +18,8 @@ mod list_end;
 mod write_retry;
 pub mod backfill;
 pub mod reconcile;
-mod units;
 mod plan;
+mod poller;
 pub mod replay;
 mod refresh_open;
 mod rings;
@@ -30,80 +30,24 @@ mod completeness;
 mod verdict;
 mod walk;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use sqlx::PgPool;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock, Dice, parse_schedule};
-use crate::connector::error::PullErrorKind;
-use crate::connector::{Connector, OpenSet, StreamPolicy, lists_by_creation};
-use crate::ingest::artifact::PlannedStream;
+use crate::clock::parse_schedule;
+use crate::connector::{OpenSet, StreamPolicy, lists_by_creation};
 use crate::ingest::rings::Extent;
 use crate::ingest::run::Run;
-use crate::model::id::{SourceId, SourceSlug};
-use crate::model::person::PersonKey;
 use crate::model::stream::Stream;
 use crate::store::lease::{self, Claim, Claimant};
-use crate::store::run::{Progress, Verdict};
-use crate::store::trim_windows;
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StoreError, lateness, run as journal, source as facts};
+use crate::store::{StoreError, lateness, run as journal, source as facts, window};
+
+pub use self::poller::{PlannedStream, Poller, Source};
+pub use self::run::RunSummary;
+pub use self::verdict::advice_for;
 
 /// Completeness windows that end further ahead than this are trimmed. A nearer one may be due to a clock that was
 /// set back.
 const FURTHEST_AHEAD: TimeDelta = TimeDelta::days(1);
-
-/// Dependencies of every poll.
-#[derive(Debug, Clone)]
-pub struct Poller {
-    /// The database.
-    pub pool: PgPool,
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-    /// Source of jitter.
-    pub dice: Arc<Dice>,
-    /// Key that turns people into pseudonyms.
-    pub person_key: PersonKey,
-    /// Host and process of this poller, shown to other pollers that find a stream taken.
-    pub owner: String,
-    /// Time after which its streams and tasks are free again without a renewal.
-    pub lease_duration: Duration,
-    /// Semaphore for uncommonly large artifacts, held until the artifact is saved: only one at a time fits into
-    /// memory.
-    pub large: Arc<Semaphore>,
-    /// Once cancelled, runs end after the page in flight.
-    pub stop: CancellationToken,
-}
-
-/// A polled source.
-pub struct Source {
-    /// Our number of the source.
-    pub id: SourceId,
-    /// Its name.
-    pub slug: SourceSlug,
-    /// The slug used for pseudonyms: the first one of the source.
-    pub pseudonym_slug: String,
-    /// Its kind of platform.
-    pub provider: String,
-    /// Start of the history; nothing older is requested.
-    pub history_from: DateTime<Utc>,
-    /// Poll schedule: six cron fields, UTC.
-    pub schedule: String,
-    /// The connector.
-    pub connector: Arc<dyn Connector>,
-    /// The connector for past periods: its calls have the lowest priority in the budget.
-    pub backfill_connector: Arc<dyn Connector>,
-    /// Schedule of comparisons with the provider's counts: six cron fields, UTC. `None`: only on request.
-    pub reconcile_schedule: Option<String>,
-    /// Streams fetched for each known session.
-    pub session_streams: Vec<PlannedStream>,
-    /// Documented fields that the provider no longer sends, as configured by an operator.
-    pub dropped_fields: Vec<String>,
-}
 
 /// Result of a poll.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,42 +74,16 @@ pub enum Polled {
     NotOffered,
 }
 
-/// Summary of a run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunSummary {
-    /// Its number in the journal.
-    pub run_id: i64,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The reason why it is not complete.
-    pub reason: Option<String>,
-    /// Class and text of the error that ended it.
-    pub error: Option<(String, String)>,
-    /// Pages saved.
-    pub page_count: u64,
-    /// Records in these pages.
-    pub progress: Progress,
-    /// Instant up to which the stream is now proven complete.
-    pub complete_through: Option<DateTime<Utc>>,
-    /// The provider allows no call before this instant.
-    pub parked_until: Option<DateTime<Utc>>,
-}
-
 impl Polled {
     /// Returns when to retry before the next tick: a stream that was taken or parked does not wait for a schedule
     /// that may be a day away.
     pub fn come_again_at(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::Held { until, .. } | Self::Parked { until } => Some(*until),
-            Self::Ran(summary) => summary.parked_until,
+            Self::Ran(summary) => summary.outcome.parked_until,
             Self::Paused | Self::NotDue | Self::NotOffered => None,
         }
     }
-}
-
-/// Returns advice for the operator about a class of errors in the journal, in one sentence.
-pub fn advice_for(class: &str) -> Option<&'static str> {
-    PullErrorKind::advice_for(class).or_else(|| verdict::advice_for(class))
 }
 
 /// Polls one stream of one source once, regardless of its schedule.
@@ -209,7 +127,7 @@ async fn run(
     let overlap = lateness::overlap(&poller.pool, source.id, stream, policy.overlap, poller.clock.now()).await?;
     let policy = StreamPolicy { overlap, ..policy };
     let now = poller.clock.now();
-    let trimmed_end = trim_windows::trim(&poller.pool, &WriteGuard::Lease(lease), now + FURTHEST_AHEAD, now).await?;
+    let trimmed_end = window::trim_future(&poller.pool, &WriteGuard::Lease(lease), now + FURTHEST_AHEAD, now).await?;
     let is_by_creation = lists_by_creation(&facts::facts(&poller.pool, source.id).await?);
     let targets = plan::targets(poller, source, stream, &policy, is_by_creation).await?;
     let mut run = Run::start(poller, source, lease, &targets.present).await?;
@@ -224,6 +142,6 @@ async fn run(
     if is_by_creation && outcome.is_ok() {
         outcome = run.read_rings(&policy, extent).await;
     }
-    let outcome = run.judge_fields(outcome, &policy).await;
+    let outcome = run.settle_fields(outcome, &policy).await;
     Ok(Polled::Ran(run.finish(&lease, outcome).await))
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::connector::StreamPolicy;
-use crate::ingest::{Poller, Source};
+use crate::ingest::poller::{Poller, Source};
 use crate::model::ring::Ring;
 use crate::model::stream::Stream;
 use crate::model::time::{Window, to_micros};

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::clock::parse_schedule;
 use crate::connector::StreamPolicy;
 use crate::connector::error::PullError;
-use crate::ingest::run::Run;
+use crate::ingest::run::{Run, Share};
 use crate::ingest::verdict::Halt;
 use crate::model::ring::Ring;
 use crate::model::time::{Window, sane_range};
@@ -29,14 +29,6 @@ pub(super) enum Extent {
     Share,
     /// All rings, due or not, to their end.
     Full,
-}
-
-/// The limits of a run's share.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Share {
-    last_page: u64,
-    /// The next tick, when the present comes first again.
-    until: DateTime<Utc>,
 }
 
 impl Run<'_> {

@@ -16,27 +16,48 @@ use crate::connector::error::PullError;
 use crate::failpoint;
 use crate::ingest::account::AccountWitness;
 use crate::ingest::lease_renewal::LeaseRenewal;
-use crate::ingest::rings::Share;
-use crate::ingest::verdict::{self, Halt};
+use crate::ingest::poller::{Poller, Source};
+use crate::ingest::verdict::{Halt, RunFacts, judge};
 use crate::ingest::write_retry::persist;
-use crate::ingest::{Poller, RunSummary, Source};
 use crate::model::page::{Cursor, Page, PageRequest};
 use crate::model::stream::Stream;
 use crate::model::time::Window;
-use crate::store::artifact::SessionStream;
-
+use crate::store::artifact::task::SessionStream;
 use crate::store::field_presence::{FieldBook, MissingField};
 use crate::store::lease::Lease;
 use crate::store::page::{self, SaveContext};
-use crate::store::run::{self as journal, Pace, Progress, Tally};
+use crate::store::run::{self as journal, Finish, Pace, Progress, RunOutcome, Tally};
 use crate::store::window::{self, Finding};
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StoreError, statistics, window as windows};
+use crate::store::{StoreError, server, window as windows};
 
 /// Splits of doubtful windows in one poll; the next one continues where this one stopped.
 const MAX_CUTS: u32 = 16;
 /// Most ids kept for reporting.
 const MAX_LISTED: usize = 100_000;
+
+/// Summary of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// Its number in the journal.
+    pub run_id: i64,
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Pages saved.
+    pub page_count: u64,
+    /// Records in these pages.
+    pub progress: Progress,
+    /// Instant up to which the stream is now proven complete.
+    pub complete_through: Option<DateTime<Utc>>,
+}
+
+/// The share of a run for rings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    pub(super) last_page: u64,
+    /// The next tick, when the present comes first again.
+    pub(super) until: DateTime<Utc>,
+}
 
 /// A running run.
 pub(super) struct Run<'a> {
@@ -182,8 +203,8 @@ impl Run<'_> {
     pub(super) async fn count(&mut self, saved: &Progress) {
         let before = self.progress;
         Tally { page_count: self.page_count, progress: self.progress } = self.tally().with(saved);
-        if statistics::are_due(&before, &self.progress)
-            && let Err(error) = statistics::refresh(&self.poller.pool, self.progress.inserted_count).await
+        if server::are_statistics_due(&before, &self.progress)
+            && let Err(error) = server::refresh_statistics(&self.poller.pool, self.progress.inserted_count).await
         {
             tracing::debug!(error = ?error, "planner statistics were not refreshed");
         }
@@ -201,12 +222,23 @@ impl Run<'_> {
         persist(self.poller, self.source, &self.stop, trusted).await
     }
 
+    /// Returns the facts that decide its verdict, unless it was halted.
+    pub(super) fn facts(&self) -> RunFacts<'_> {
+        RunFacts { missing_fields: &self.missing_fields, doubts: &self.doubts, ..RunFacts::default() }
+    }
+
+    /// Returns its end, for the journal.
+    pub(super) fn end(&self, outcome: RunOutcome) -> Finish {
+        let (provider_total, distinct_count) = (self.provider_total, self.distinct_count);
+        Finish { tally: self.tally(), outcome, provider_total, distinct_count }
+    }
+
     /// Ends the run of a poll: verdict, journal, lease. Where the journal cannot be written, the next run closes
     /// this run; the summary is returned all the same.
     pub(super) async fn finish(self, lease: &Lease, outcome: Result<(), Halt>) -> RunSummary {
         // a run that has already waited for the database does not wait again
         let has_waited = matches!(outcome, Err(Halt::Store(_)));
-        let mut finish = verdict::judge(&self, outcome.as_ref().copied());
+        let mut finish = self.end(judge(&RunFacts { halt: outcome.as_ref().err(), ..self.facts() }));
         let now = self.poller.clock.now();
         let pool = &self.poller.pool;
         let write = || journal::finish(pool, lease, self.id, &finish, now);
@@ -214,19 +246,16 @@ impl Run<'_> {
         let is_final = has_waited || !self.renewal.is_trusted();
         let written = if is_final { write().await } else { self.persist(write).await };
         if let Err(error) = written {
-            finish = verdict::judge(&self, Err(&Halt::Store(error)));
+            finish.outcome = judge(&RunFacts { halt: Some(&Halt::Store(error)), ..self.facts() });
         }
         let complete_through = windows::complete_through(pool, lease.source_id, lease.stream).await;
         let complete_through = complete_through.ok().flatten();
         let summary = RunSummary {
             run_id: self.id,
-            verdict: finish.verdict,
-            reason: finish.reason,
-            error: finish.error,
+            outcome: finish.outcome,
             page_count: self.page_count,
             progress: self.progress,
             complete_through,
-            parked_until: finish.parked_until,
         };
         self.log(&summary, now);
         summary
@@ -238,8 +267,8 @@ impl Run<'_> {
             source = %self.source.slug,
             stream = %self.stream(),
             run_id = summary.run_id,
-            verdict = summary.verdict.as_str(),
-            reason = summary.reason,
+            verdict = summary.outcome.verdict.as_str(),
+            reason = summary.outcome.reason,
             pages = summary.page_count,
             inserted = summary.progress.inserted_count,
             updated = summary.progress.updated_count,

@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ingest::control::{self, Bell, Bells};
-use crate::ingest::{Polled, Poller, Source, artifact, backfill, run_if_due};
+use crate::ingest::poller::{Poller, Source};
+use crate::ingest::{Polled, artifact, backfill, run_if_due};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 

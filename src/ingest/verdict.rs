@@ -1,11 +1,17 @@
-//! The verdict of a run, and its reason.
+//! The verdict of every run, and its reason: [`judge`] decides it from facts.
+//!
+//! Polls, units of past work and passes over artifacts gather their facts, and call it at their end. This module knows
+//! none of them.
 
-use crate::connector::error::{Action, PullError};
+use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::own_resources;
-use crate::ingest::field_presence;
-use crate::ingest::run::Run;
 use crate::store::StoreError;
-use crate::store::run::{Finish, Verdict};
+use crate::store::artifact::owed::OwedTasks;
+use crate::store::field_presence::MissingField;
+use crate::store::run::{RunOutcome, Verdict};
+
+/// Class of the error of a run whose records lack documented fields.
+const SCHEMA_DRIFT: &str = "schema_drift";
 
 /// The reason why a run ends early.
 #[derive(Debug)]
@@ -29,28 +35,70 @@ pub(super) fn leaves_calls_open(outcome: &Result<(), Halt>) -> bool {
     }
 }
 
-/// Returns the verdict of the run.
-pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
-    let finish = |verdict, reason: Option<String>, error| Finish {
-        tally: run.tally(),
-        verdict,
-        reason,
-        error,
-        parked_until: None,
-        provider_total: run.provider_total,
-        distinct_count: run.distinct_count,
-    };
-    match outcome {
-        Err(Halt::Cancelled) => finish(
-            Verdict::Cancelled,
-            Some("the service was stopped, or its settings changed; the next run continues".to_owned()),
-            None,
-        ),
-        Err(Halt::Store(StoreError::Paused { .. })) => {
-            let reason = "an operator paused the stream; saved pages stay, and the next run continues from there";
-            finish(Verdict::Cancelled, Some(reason.to_owned()), None)
+/// The facts about a run at its end.
+#[derive(Debug, Default)]
+pub(super) struct RunFacts<'a> {
+    /// The reason why it ended before its work was done.
+    pub(super) halt: Option<&'a Halt>,
+    /// Documented fields that its records lack.
+    pub(super) missing_fields: &'a [MissingField],
+    /// What it could not prove, a sentence each.
+    pub(super) doubts: &'a [String],
+    /// Number of records in the window of a unit that is split because it holds too many.
+    pub(super) split_total: Option<u64>,
+    /// What the stream of a pass owes.
+    pub(super) owed: &'a [OwedTasks],
+    /// The last failed try of a pass: class and description.
+    pub(super) failure: Option<&'a (String, String)>,
+}
+
+/// Decides how a run ended.
+pub(super) fn judge(facts: &RunFacts<'_>) -> RunOutcome {
+    match facts.halt {
+        // what a stopped pass owes matters more than that it was stopped
+        Some(Halt::Cancelled) if !facts.owed.is_empty() => {}
+        Some(halt) => return halted(halt),
+        None => {}
+    }
+    let incomplete = |reason: String, error| outcome(Verdict::Incomplete, Some(reason), error);
+    if let Some(total) = facts.split_total {
+        return incomplete(format!("the window holds {total} records and was split"), None);
+    }
+    if let Some(most) = facts.owed.first() {
+        let reason = owed_in_words(facts.owed);
+        let error = facts.failure.cloned().unwrap_or_else(|| (most.class.clone(), reason.clone()));
+        return incomplete(reason, Some(error));
+    }
+    let class = if facts.missing_fields.is_empty() { "incomplete" } else { SCHEMA_DRIFT };
+    let fields: Vec<String> = facts.missing_fields.iter().map(ToString::to_string).collect();
+    let fields = (!fields.is_empty()).then(|| fields.join("; "));
+    let doubt = facts.doubts.first().map(|first| match facts.doubts.len() {
+        1 => first.clone(),
+        more => format!("{first}; and {} more", more - 1),
+    });
+    let reasons: Vec<String> = fields.into_iter().chain(doubt).collect();
+    if reasons.is_empty() {
+        return outcome(Verdict::Complete, None, None);
+    }
+    let reason = reasons.join("; and ");
+    incomplete(reason.clone(), Some((class.to_owned(), reason)))
+}
+
+fn outcome(verdict: Verdict, reason: Option<String>, error: Option<(String, String)>) -> RunOutcome {
+    RunOutcome { verdict, reason, error, parked_until: None }
+}
+
+/// Returns the outcome of a run that ended before its work was done.
+fn halted(halt: &Halt) -> RunOutcome {
+    let cancelled = |reason: &str| outcome(Verdict::Cancelled, Some(reason.to_owned()), None);
+    let failed =
+        |class: &str, detail: String| outcome(Verdict::Failed, Some(detail.clone()), Some((class.to_owned(), detail)));
+    match halt {
+        Halt::Cancelled => cancelled("the service was stopped, or its settings changed; the next run continues"),
+        Halt::Store(StoreError::Paused { .. }) => {
+            cancelled("an operator paused the stream; saved pages stay, and the next run continues from there")
         }
-        Err(Halt::Store(error)) => {
+        Halt::Store(error) => {
             let class = match error {
                 _ if own_resources::is_lacking(error) => "own_resources",
                 StoreError::LeaseLost { .. } | StoreError::UnitLost { .. } => "lease_lost",
@@ -59,42 +107,42 @@ pub(super) fn judge(run: &Run<'_>, outcome: Result<(), &Halt>) -> Finish {
             };
             let detail = error.cause();
             tracing::error!(detail, "a run ended with a database error");
-            finish(Verdict::Failed, Some(detail.clone()), Some((class.to_owned(), detail)))
+            failed(class, detail)
         }
-        Err(Halt::SameAccount(detail)) => {
-            let error = Some(("same_account".to_owned(), detail.clone()));
-            finish(Verdict::Failed, Some(detail.clone()), error)
-        }
-        Err(Halt::Pull(error)) => {
+        Halt::SameAccount(detail) => failed("same_account", detail.clone()),
+        Halt::Pull(error) => {
             let policy = error.kind.policy();
             let is_wait = policy.action == Action::WaitUntil;
             let verdict = if is_wait { Verdict::RateLimited } else { Verdict::Failed };
             let error_pair = Some((policy.class.to_owned(), error.to_string()));
-            let mut finish = finish(verdict, Some(policy.advice.to_owned()), error_pair);
-            finish.parked_until = error.retry_at();
-            finish
+            let parked_until = error.retry_at();
+            RunOutcome { parked_until, ..outcome(verdict, Some(policy.advice.to_owned()), error_pair) }
         }
-        Ok(()) => match (field_presence::described(&run.missing_fields), doubt(run)) {
-            (None, None) => finish(Verdict::Complete, None, None),
-            (None, Some(doubt)) => {
-                finish(Verdict::Incomplete, Some(doubt.clone()), Some(("incomplete".to_owned(), doubt)))
-            }
-            (Some(missing), doubt) => {
-                let reason = doubt.map_or_else(|| missing.clone(), |doubt| format!("{missing}; and {doubt}"));
-                finish(Verdict::Incomplete, Some(reason.clone()), Some((field_presence::CLASS.to_owned(), reason)))
-            }
-        },
     }
 }
 
-/// Returns advice for the operator about the classes of errors that do not come from a provider.
-pub(super) fn advice_for(class: &str) -> Option<&'static str> {
-    match class {
+/// Describes what a stream owes: how many tasks, of which kind, and when the next try is.
+fn owed_in_words(owed: &[OwedTasks]) -> String {
+    let count: i64 = owed.iter().map(|owed| owed.count).sum();
+    let stream = owed.first().map_or("", |owed| owed.stream.as_str());
+    let classes: Vec<String> = owed.iter().map(|owed| format!("{} {}", owed.count, owed.class)).collect();
+    let next = owed.iter().filter_map(|owed| owed.next_try_at).min();
+    let next = next.map(|at| format!("; next try at {}", at.format("%Y-%m-%dT%H:%M:%SZ"))).unwrap_or_default();
+    format!("{count} {stream} owed: {}{next}", classes.join(", "))
+}
+
+/// Returns advice for the operator about a class of errors in the journal, in one sentence.
+pub fn advice_for(class: &str) -> Option<&'static str> {
+    PullErrorKind::advice_for(class).or(match class {
         "incomplete" => Some(
             "The received records are stored, and only proven ranges count as complete. The range is read again \
              automatically; if this persists, compare the provider's own count.",
         ),
-        field_presence::CLASS => Some(field_presence::ADVICE),
+        SCHEMA_DRIFT => Some(
+            "The provider no longer sends a documented field; stored values stay, and new ones are missing. Compare \
+             the provider's API with this version. Once the field is back, the records without it are read again \
+             automatically; if it is gone for good, name it in dropped_fields of the source.",
+        ),
         "same_account" => Some(
             "Nothing of the source is stored while its account is stored under another slug; the error names the way out.",
         ),
@@ -106,13 +154,5 @@ pub(super) fn advice_for(class: &str) -> Option<&'static str> {
         }
         "crashed" => Some("The poller was killed or ran out of memory; look at its log. Nothing is lost."),
         _ => None,
-    }
-}
-
-pub(super) fn doubt(run: &Run<'_>) -> Option<String> {
-    let first = run.doubts.first()?;
-    Some(match run.doubts.len() {
-        1 => first.clone(),
-        more => format!("{first}; and {} more", more - 1),
     })
 }

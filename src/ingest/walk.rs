@@ -217,7 +217,7 @@ impl Run<'_> {
         let may_split = claimed.span() <= window.span();
         let mut walked = WalkRecord::after(read_before, &window);
         loop {
-            self.compare_account(&page).await?;
+            self.account.compare(self.poller, self.source, &page).await?;
             self.note(&page);
             let next = walked.follow(&page);
             let is_crowded = may_split

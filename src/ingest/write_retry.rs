@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::ingest::{Poller, Source};
+use crate::ingest::poller::{Poller, Source};
 use crate::store::StoreError;
 
 /// How long a write is retried.

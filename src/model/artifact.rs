@@ -13,6 +13,7 @@ use crate::model::message::Message;
 use crate::model::page::{Cursor, DriftItem, Reject};
 use crate::model::participant::Participant;
 use crate::model::quality::PeerReport;
+use crate::model::stream::Stream;
 use crate::model::transcript::{Summary, Transcript};
 
 /// The session of an artifact.
@@ -43,10 +44,9 @@ pub struct ArtifactRequest<'a> {
 }
 
 /// The content of an artifact.
-#[expect(clippy::large_enum_variant, reason = "one exists at a time, boxed in its answer")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Artifact {
-    /// A page of participants.
+    /// Participants.
     Participants(Vec<Participant>),
     /// All messages of the session's chat.
     Chat(Vec<Message>),
@@ -54,11 +54,45 @@ pub enum Artifact {
     Transcript(Transcript),
     /// The summary.
     Summary(Summary),
-    /// One participant's report.
-    Quality(PeerReport),
+    /// Reports, each about one participant.
+    Quality(Vec<PeerReport>),
 }
 
-/// A response with content. A well-formed file without entries is content too: an empty list is known to be empty.
+impl Artifact {
+    /// Returns the stream it belongs to.
+    pub fn stream(&self) -> Stream {
+        match self {
+            Self::Participants(_) => Stream::Participants,
+            Self::Chat(_) => Stream::Chat,
+            Self::Transcript(_) => Stream::Transcript,
+            Self::Summary(_) => Stream::Summary,
+            Self::Quality(_) => Stream::Quality,
+        }
+    }
+
+    /// Returns the number of its entries.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Participants(list) => list.len(),
+            Self::Chat(messages) => messages.len(),
+            Self::Transcript(transcript) => transcript.segments.len(),
+            Self::Summary(_) => 1,
+            Self::Quality(reports) => reports.len(),
+        }
+    }
+
+    /// Returns whether it says nothing: it has no entry, no text, or only reports without statistics.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Summary(summary) => summary.body.trim().is_empty(),
+            Self::Quality(reports) => reports.iter().all(|report| report.quality.is_none()),
+            _ => self.len() == 0,
+        }
+    }
+}
+
+/// A response with content, or all responses about one artifact taken together: the unit that is saved. A well-formed
+/// file without entries is content too: an empty list is known to be empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactPage {
     /// Content.
@@ -79,6 +113,9 @@ pub struct ArtifactPage {
     pub total: Option<u64>,
     /// Facts learnt about this source.
     pub facts: BTreeMap<&'static str, String>,
+    /// Whether these are all participants of the session, so that stored ones that are not among them are gone. The
+    /// caller sets it, not the connector.
+    pub is_whole_list: bool,
 }
 
 impl ArtifactPage {
@@ -94,7 +131,32 @@ impl ArtifactPage {
             page_size: 0,
             total: None,
             facts: BTreeMap::new(),
+            is_whole_list: false,
         }
+    }
+
+    /// Adds the records of a further response about the same artifact.
+    pub fn add(&mut self, page: Self) {
+        match (&mut self.artifact, page.artifact) {
+            (Artifact::Participants(list), Artifact::Participants(more)) => list.extend(more),
+            (Artifact::Quality(reports), Artifact::Quality(more)) => reports.extend(more),
+            (file, other) => (*file, self.raw) = (other, page.raw),
+        }
+        self.rejects.extend(page.rejects);
+        self.drift.extend(page.drift);
+        self.facts.extend(page.facts);
+    }
+
+    /// Returns the received bytes: of each record with the participant it belongs to, or of the file.
+    pub fn bodies(&self) -> impl Iterator<Item = (Option<&ProviderRecordId>, &[u8])> {
+        let (list, reports): (&[Participant], &[PeerReport]) = match &self.artifact {
+            Artifact::Participants(list) => (list, &[]),
+            Artifact::Quality(reports) => (&[], reports),
+            Artifact::Chat(_) | Artifact::Transcript(_) | Artifact::Summary(_) => (&[], &[]),
+        };
+        let list = list.iter().map(|one| (Some(&one.provider_participant_id), &one.raw[..]));
+        let reports = reports.iter().map(|report| (Some(&report.provider_participant_id), &report.raw[..]));
+        list.chain(reports).chain(self.raw.as_deref().map(|file| (None, file)))
     }
 }
 

@@ -177,6 +177,8 @@ impl Session {
         Self { messages: newer.messages.or(self.messages), trail: newer.trail.or(self.trail), ..newer }
     }
 
+    /// The same rule stands in `session_upsert.sql`: a save merges into the stored row within one statement, so that no
+    /// concurrent writer comes between, and a replay merges all versions before any of them is stored.
     fn with_part(self, part: Self) -> Self {
         // an end belongs to its duration, and an open session has no end
         let is_open = part.state == SessionState::Open;

@@ -2,6 +2,8 @@
 //!
 //! Complete means proven; other modules decide what proves a run.
 
+use chrono::{DateTime, Utc};
+
 /// The end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -28,4 +30,17 @@ impl Verdict {
             Self::Cancelled => "cancelled",
         }
     }
+}
+
+/// How a run ended: its verdict, and what led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOutcome {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The reason why it is not complete, one sentence.
+    pub reason: Option<String>,
+    /// Class and text of the error behind it.
+    pub error: Option<(String, String)>,
+    /// The provider allows no call before this instant.
+    pub parked_until: Option<DateTime<Utc>>,
 }

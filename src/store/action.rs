@@ -239,7 +239,7 @@ async fn ask_for_summary(
 async fn keep_launch(tx: &mut PgConnection, trace: &Trace<'_>) -> Result<(), sqlx::Error> {
     let Trace::Launch { source_id, provider_session_id, launched_at, settings, limits } = trace else { return Ok(()) };
     sqlx::query!(
-        "insert into core.konpro_launches (source_id, provider_session_id, launched_at, quality, avatar_id, voice_id,
+        "insert into core.session_launches (source_id, provider_session_id, launched_at, quality, avatar_id, voice_id,
                 voice_rate, voice_emotion, stt_provider, stt_confidence, video_encoding, version, has_knowledge_base,
                 knowledge_base_id, disable_idle_timeout, activity_idle_timeout_seconds,
                 session_duration_limit_seconds, is_paid)

@@ -10,8 +10,8 @@ use sqlx::PgConnection;
 
 use crate::model::id::ProviderRecordId;
 use crate::model::page::Page;
+use crate::store::page::prepared::{Prepared, SaveContext};
 use crate::store::page::seen::Known;
-use crate::store::page::{Prepared, SaveContext};
 use crate::store::{StoreError, absence, change, newer_wins};
 
 /// Returns the sessions named by this page that were missing before.

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::id::SourceId;
-use crate::store::page::Prepared;
+use crate::store::page::prepared::Prepared;
 use crate::store::page::seen::Known;
 use crate::store::{StoreError, newer_wins};
 

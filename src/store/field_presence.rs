@@ -8,9 +8,10 @@
 mod usual;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use crate::model::field::FieldPresence;
@@ -38,6 +39,22 @@ pub struct MissingField {
     pub earlier_count: i64,
     /// Unknown fields first seen since then.
     pub unknown_fields: Vec<String>,
+}
+
+impl fmt::Display for MissingField {
+    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, since, absent_count, record_count, earlier_present_count, earlier_count, .. } = self;
+        let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        write!(
+            text,
+            "the field {path} is missing from {absent_count} of {record_count} new and changed records since {since}; \
+             {earlier_present_count} of {earlier_count} earlier ones had it"
+        )?;
+        match &self.unknown_fields[..] {
+            [] => Ok(()),
+            unknown => write!(text, " (unknown fields received since: {})", unknown.join(", ")),
+        }
+    }
 }
 
 /// Knowledge about the fields of a stream, and the counts of a run.

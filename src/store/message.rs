@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use crate::model::id::SourceId;
 use crate::model::message::{Message, SessionStats, word_count};
-use crate::store::batch::batches;
+use crate::store::bulk::batches;
 use crate::store::{StoreError, copy, session_stats};
 
 /// Messages written by one statement.

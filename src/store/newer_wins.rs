@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::store::page::Prepared;
+use crate::store::page::prepared::Prepared;
 use crate::store::page::seen::Known;
 
 /// A page requested longer ago than this is not saved: its poller was suspended, and other pollers have read since.

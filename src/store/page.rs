@@ -1,107 +1,25 @@
 //! Saving a page: one transaction, all or nothing.
 
 mod insert;
+pub(super) mod prepared;
 mod rows;
 pub(super) mod seen;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
 use crate::failpoint;
 use crate::model::page::{Page, Record, Reject};
-use crate::model::person::PersonKey;
-use crate::model::session::MAPPING_VERSION;
-use crate::store::artifact::SessionStream;
-use crate::store::change::{self, Stamp};
-use crate::store::field_presence::FieldBook;
 use crate::store::newer_wins::{self, OLDEST_PAGE};
+use crate::store::page::prepared::Prepared;
 use crate::store::page::rows::Way;
-use crate::store::page::seen::Known;
-use crate::store::raw::{self, Hash, RawRecord};
-use crate::store::run::{self, Progress, Tally};
+use crate::store::run::{self, Progress};
 use crate::store::window::{self, Finding};
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StoreError, bulk, data_version, deletion, drift, lateness, reject, source};
+use crate::store::{StoreError, bulk, change, data_version, deletion, drift, lateness, reject, source};
 
-/// Context of saving a page.
-#[derive(Debug, Clone, Copy)]
-pub struct SaveContext<'a> {
-    /// The right to write.
-    pub guard: &'a WriteGuard,
-    /// The run it belongs to.
-    pub run_id: i64,
-    /// Counts of the run before this page, if it is time to write its progress; `None`: a later page writes it, or
-    /// none does.
-    pub tally: Option<Tally>,
-    /// The slug used for pseudonyms: the first one of the source.
-    pub source_slug: &'a str,
-    /// Key that turns people into pseudonyms.
-    pub person_key: &'a PersonKey,
-    /// Streams to fetch for each known session.
-    pub session_streams: &'a [SessionStream],
-    /// The usual fields, and the counts of the run.
-    pub fields: &'a FieldBook,
-    /// When the page was requested: of two records without a version, the one requested later is newer.
-    pub fetched_at: DateTime<Utc>,
-    /// The present.
-    pub now: DateTime<Utc>,
-}
-
-impl SaveContext<'_> {
-    pub(super) fn stamp(&self) -> Stamp {
-        Stamp { run_id: self.run_id, fetched_at: self.fetched_at, now: self.now }
-    }
-}
-
-/// A record with its hashes.
-#[derive(Debug)]
-pub(super) struct Prepared<'a> {
-    pub(super) record: &'a Record,
-    pub(super) raw_hash: Hash,
-    /// Covers the bytes, the version of the mapping, and the values that time alone may change: state and end.
-    pub(super) row_hash: Hash,
-    pub(super) person_id: Option<String>,
-    /// Whether it lacks a usual field of the session, and so clears no stored value.
-    pub(super) lacks_field: bool,
-    /// Whether it lacks a usual field of its messages.
-    lacks_message_field: bool,
-}
-
-impl<'a> Prepared<'a> {
-    fn new(record: &'a Record, context: &SaveContext<'_>) -> Self {
-        let raw_hash = raw::hash(&[&record.raw]);
-        let (state, ended_at) = record.standing();
-        let end = ended_at.map_or(i64::MIN, |at| at.timestamp_micros()).to_be_bytes();
-        let person = record.session.person.as_ref();
-        Self {
-            record,
-            raw_hash,
-            row_hash: raw::hash(&[&raw_hash, &[MAPPING_VERSION], state.as_str().as_bytes(), &end]),
-            person_id: person.map(|person| context.person_key.person_id(context.source_slug, person)),
-            lacks_field: context.fields.lacks(&record.session.fields, false),
-            lacks_message_field: context.fields.lacks(&record.session.fields, true),
-        }
-    }
-
-    pub(super) fn id(&self) -> &'a str {
-        self.record.session.provider_session_id.as_str()
-    }
-
-    fn person(&self) -> Option<(&str, &str)> {
-        Some((self.person_id.as_deref()?, self.record.session.person.as_ref()?.identity_kind))
-    }
-
-    fn body(&self, known: &HashMap<String, Known>) -> RawRecord<'a> {
-        RawRecord {
-            id: self.id().into(),
-            body: &self.record.raw,
-            hash: self.raw_hash,
-            is_partial: newer_wins::is_partial(self, known),
-        }
-    }
-}
+pub use self::prepared::SaveContext;
 
 /// Saves a page and, with the last page of a window, the finding about the window. Returns the progress of the run.
 ///

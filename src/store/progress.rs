@@ -3,6 +3,7 @@
 //! A run has one row and many pages, so progress is written at most once a second, within the transaction of a page,
 //! and at the end of the run. Nothing depends on it: windows and positions are written with their pages.
 
+use std::ops::AddAssign;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,16 @@ pub struct Progress {
     pub rejected_count: i64,
 }
 
+impl AddAssign for Progress {
+    fn add_assign(&mut self, more: Self) {
+        self.record_count += more.record_count;
+        self.inserted_count += more.inserted_count;
+        self.updated_count += more.updated_count;
+        self.unchanged_count += more.unchanged_count;
+        self.rejected_count += more.rejected_count;
+    }
+}
+
 /// Counts of a run so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -42,16 +53,10 @@ pub struct Tally {
 impl Tally {
     /// Returns the counts with one page more.
     #[must_use]
-    pub fn with(self, page: &Progress) -> Self {
-        let sum = self.progress;
-        let progress = Progress {
-            record_count: sum.record_count + page.record_count,
-            inserted_count: sum.inserted_count + page.inserted_count,
-            updated_count: sum.updated_count + page.updated_count,
-            unchanged_count: sum.unchanged_count + page.unchanged_count,
-            rejected_count: sum.rejected_count + page.rejected_count,
-        };
-        Self { page_count: self.page_count + 1, progress }
+    pub fn with(mut self, page: &Progress) -> Self {
+        self.page_count += 1;
+        self.progress += *page;
+        self
     }
 }
 

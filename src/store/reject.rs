@@ -14,6 +14,26 @@ use crate::store::{StoreError, StreamKey, raw};
 
 pub use self::retry::{Resolution, StoredReject, find, keep_open, open, record, settle};
 
+/// Reason of a record or an artifact that the database refuses.
+pub const REFUSED_BY_DATABASE: &str = "refused_by_database";
+
+/// Describes the refusal of a `record` or an `artifact`.
+pub fn refusal_of(subject: &str) -> String {
+    format!("a value of this {subject} does not fit the database")
+}
+
+/// Returns the reject of a `record` or an `artifact` that the database refuses.
+pub(super) fn refused(subject: &str, body: &[u8], id: Option<&ProviderRecordId>, is_partial: bool) -> Reject {
+    Reject {
+        raw: body.to_vec(),
+        provider_record_id: id.cloned(),
+        reason_code: REFUSED_BY_DATABASE,
+        json_pointer: String::new(),
+        detail: refusal_of(subject),
+        is_partial,
+    }
+}
+
 /// Stores new rejects; the same bytes on every poll are one reject. `session` is the session they belong to, in
 /// per-session streams.
 pub(super) async fn insert(

@@ -5,25 +5,19 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::failpoint;
 use crate::model::time::Window;
-pub use crate::model::verdict::Verdict;
-use crate::store::StoreError;
+pub use crate::model::verdict::{RunOutcome, Verdict};
 use crate::store::lease::Lease;
 pub(super) use crate::store::progress::note;
 pub use crate::store::progress::{Pace, Progress, Tally};
+use crate::store::{StoreError, StreamKey};
 
 /// The end of a run.
 #[derive(Debug, Clone)]
 pub struct Finish {
     /// The counts of the run.
     pub tally: Tally,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The reason why it is not complete, one sentence.
-    pub reason: Option<String>,
-    /// Class and text of the error that ended it.
-    pub error: Option<(String, String)>,
-    /// No run before this instant.
-    pub parked_until: Option<DateTime<Utc>>,
+    /// How it ended.
+    pub outcome: RunOutcome,
     /// The provider's own count, over all windows that stated one.
     pub provider_total: Option<i64>,
     /// Distinct records read, over all windows.
@@ -62,18 +56,7 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
         .await
         .map_err(&failed)?;
     }
-    let run_id = sqlx::query_scalar!(
-        "insert into ingest.runs (source_id, stream, started_at, heartbeat_at, window_from, window_to)
-         values ($1, $2, $3, $3, $4, $5) returning run_id",
-        lease.source_id.0,
-        lease.stream.as_str(),
-        now,
-        window.from,
-        window.to,
-    )
-    .fetch_one(&mut *tx)
-    .await
-    .map_err(&failed)?;
+    let run_id = open(&mut tx, lease.stream_key(), Some(window), "poll", now).await?;
     // the requested run has begun
     sqlx::query!(
         "update ingest.controls set due_at = null where source_id = $1 and stream = $2 and due_at is not null",
@@ -95,6 +78,29 @@ pub async fn start(pool: &PgPool, lease: &Lease, window: &Window, now: DateTime<
     .map_err(&failed)?;
     tx.commit().await.map_err(&failed)?;
     Ok(run_id)
+}
+
+/// Writes a new run into the journal, and returns its number.
+pub(super) async fn open(
+    tx: &mut PgConnection,
+    stream_key: StreamKey,
+    window: Option<&Window>,
+    purpose: &str,
+    now: DateTime<Utc>,
+) -> Result<i64, StoreError> {
+    sqlx::query_scalar!(
+        "insert into ingest.runs (source_id, stream, started_at, heartbeat_at, window_from, window_to, purpose)
+         values ($1, $2, $3, $3, $4, $5, $6) returning run_id",
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
+        now,
+        window.map(|window| window.from) as Option<DateTime<Utc>>,
+        window.map(|window| window.to) as Option<DateTime<Utc>>,
+        purpose,
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("opening a run"))
 }
 
 /// Ends a run and releases the lease. Where the lease is lost, only the journal is written: the stream's facts belong
@@ -128,7 +134,7 @@ pub(super) async fn close(
     finish: &Finish,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let (class, detail) = finish.error.clone().unzip();
+    let (class, detail) = finish.outcome.error.clone().unzip();
     let Tally { page_count, progress } = finish.tally;
     sqlx::query!(
         "update ingest.runs r
@@ -141,8 +147,8 @@ pub(super) async fn close(
           where run_id = $1",
         run_id,
         now,
-        finish.verdict.as_str(),
-        finish.reason,
+        finish.outcome.verdict.as_str(),
+        finish.outcome.reason,
         class,
         detail,
         finish.provider_total,
@@ -161,9 +167,9 @@ pub(super) async fn close(
 }
 
 async fn release(tx: &mut PgConnection, lease: &Lease, finish: &Finish, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let is_success = finish.verdict == Verdict::Complete;
-    let is_failure = matches!(finish.verdict, Verdict::Failed | Verdict::Incomplete);
-    let (class, detail) = finish.error.clone().unzip();
+    let is_success = finish.outcome.verdict == Verdict::Complete;
+    let is_failure = matches!(finish.outcome.verdict, Verdict::Failed | Verdict::Incomplete);
+    let (class, detail) = finish.outcome.error.clone().unzip();
     sqlx::query!(
         "update ingest.streams
             set lease_token = null, lease_owner = null, lease_until = null, run_id = null,
@@ -178,14 +184,14 @@ async fn release(tx: &mut PgConnection, lease: &Lease, finish: &Finish, now: Dat
           where source_id = $1 and stream = $2",
         lease.source_id.0,
         lease.stream.as_str(),
-        finish.verdict.as_str(),
+        finish.outcome.verdict.as_str(),
         is_success,
         is_failure,
         now,
-        finish.parked_until,
+        finish.outcome.parked_until,
         class,
         detail,
-        finish.reason,
+        finish.outcome.reason,
     )
     .execute(tx)
     .await?;

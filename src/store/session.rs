@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::model::id::SourceId;
 use crate::model::session::{MAPPING_VERSION, Session};
-use crate::store::page::Prepared;
+use crate::store::page::prepared::Prepared;
 use crate::store::page::seen::Known;
-use crate::store::{StoreError, newer_wins, person};
+use crate::store::{StoreError, newer_wins, person, source_tables};
 
 /// Writes sessions and returns their numbers by the provider's id. A partial record adds its values, and clears no
 /// stored value. The sessions were requested at `fetched_at`.
@@ -88,8 +88,8 @@ async fn write(
     Ok(rows.into_iter().map(|row| (row.provider_session_id, row.session_id)).collect())
 }
 
-/// Removes sessions with all their data, and returns how many there were. The first visit of their people may now be
-/// in another session.
+/// Removes sessions with all their data, and returns how many there were. No foreign key or trigger could cascade this,
+/// since a distributed engine refuses both. The first visit of their people may now be in another session.
 pub(super) async fn remove(tx: &mut PgConnection, source_id: SourceId, ids: &[i64]) -> Result<u64, StoreError> {
     let failed = StoreError::doing("removing sessions");
     let people = sqlx::query_scalar!(
@@ -104,11 +104,14 @@ pub(super) async fn remove(tx: &mut PgConnection, source_id: SourceId, ids: &[i6
     .fetch_all(&mut *tx)
     .await
     .map_err(&failed)?;
-    let removed = sqlx::query_file!("src/store/session_remove.sql", source_id.0, ids)
-        .execute(&mut *tx)
-        .await
-        .map_err(&failed)?
-        .rows_affected();
+    let parts = source_tables::list(tx).await?.into_iter().filter(|table| table.is_part_of_session);
+    let mut removed = 0;
+    for table in parts.map(|table| table.name).chain(["core.sessions".to_owned()]) {
+        // the name comes from the catalog
+        let delete = format!("delete from {table} where source_id = $1 and session_id = any($2)");
+        let deleted = sqlx::query(AssertSqlSafe(delete)).bind(source_id.0).bind(ids).execute(&mut *tx).await;
+        removed = deleted.map_err(&failed)?.rows_affected();
+    }
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
     person::date(tx, source_id, &people).await?;
     Ok(removed)

@@ -18,7 +18,7 @@ on conflict (source_id, provider_session_id) do update set
     last_changed_at = excluded.last_changed_at,
     fetched_at = excluded.fetched_at,
     mapping_version = excluded.mapping_version,
-    -- from here on a partial record adds its values: unknown does not replace known
+    -- from here on a partial record adds its values, as Session::followed_by does: unknown does not replace known
     provider_status = case when $25 then coalesce(excluded.provider_status, s.provider_status)
                            else excluded.provider_status end,
     session_state = case when $25 and excluded.session_state = 'unknown' then s.session_state

@@ -7,7 +7,7 @@ use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StoreError, StreamKey, data_version};
+use crate::store::{StoreError, StreamKey, data_version, state_coverage};
 
 /// A proof or denial of completeness of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,4 +142,54 @@ pub(super) async fn record(
     .await
     .map_err(StoreError::doing("recording how far a stream is complete"))?;
     Ok(())
+}
+
+/// Trims windows that end beyond `limit` to `now`; returns the end of the furthest one. Such a window is due to a wrong
+/// clock or a manual change: its stream would never read what lies before its end, and would report zeros for days that
+/// have not happened.
+pub async fn trim_future(
+    pool: &PgPool,
+    guard: &WriteGuard,
+    limit: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let failed = StoreError::doing("trimming completeness windows that end in the future");
+    let stream_key = guard.stream_key();
+    let furthest = sqlx::query_scalar!(
+        "select max(window_to) from ingest.windows
+          where source_id = $1 and stream = $2 and is_complete and window_to > $3",
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
+        limit,
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(&failed)?;
+    if furthest.is_none() {
+        return Ok(None);
+    }
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    guard.check(&mut tx).await?;
+    sqlx::query!(
+        "delete from ingest.windows where source_id = $1 and stream = $2 and is_complete and window_from >= $3",
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
+        now,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    sqlx::query!(
+        "update ingest.windows set window_to = $3
+          where source_id = $1 and stream = $2 and is_complete and window_to > $3",
+        stream_key.source_id.0,
+        stream_key.stream.as_str(),
+        now,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    state_coverage::forget_future(&mut tx, stream_key, now).await?;
+    tx.commit().await.map_err(&failed)?;
+    Ok(furthest)
 }

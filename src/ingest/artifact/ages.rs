@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::connector::ArtifactPolicy;
-use crate::store::artifact::Task;
+use crate::store::artifact::task::Task;
 
 /// A session that has run for more than this many intervals is requested less often: it may run for days.
 const LIVE_SLOWDOWN: i32 = 24;

@@ -11,12 +11,13 @@ use crate::ingest::artifact::attempt_outcome::{AttemptOutcome, Moment};
 use crate::ingest::artifact::backlog::Claimed;
 use crate::ingest::artifact::gathered::Gathered;
 use crate::ingest::artifact::retry_schedule;
-use crate::ingest::{Poller, Source};
-use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
+use crate::ingest::poller::{Poller, Source};
+use crate::model::artifact::{Absence, ArtifactAnswer, ArtifactRequest};
+use crate::model::id::ProviderRecordId;
 use crate::model::page::Cursor;
 use crate::model::stream::Stream;
-use crate::store::artifact::TaskDecision;
 use crate::store::artifact::queue::Untried;
+use crate::store::artifact::task::TaskDecision;
 
 /// When the provider could not be reached, the task is due again after this.
 const AFTER_OUTAGE: TimeDelta = TimeDelta::seconds(30);
@@ -125,7 +126,7 @@ impl Attempt<'_> {
                 let ending = Ending::Decided(self.decide(&outcome));
                 return (gathered, Some(outcome), ending, Tried::Refused(error));
             }
-            Err(error) if error.kind == PullErrorKind::NotFound && gathered.len() == 0 => {
+            Err(error) if error.kind == PullErrorKind::NotFound && gathered.listed_count() == 0 => {
                 AttemptOutcome::Absent(Absence::NotFound)
             }
             Err(error) => AttemptOutcome::Failed {
@@ -148,7 +149,7 @@ impl Attempt<'_> {
     fn wait(&self, gathered: &Gathered, error: &PullError) -> (Option<AttemptOutcome>, Ending) {
         let outcome = if error.http_status.is_some() {
             AttemptOutcome::refused(error)
-        } else if gathered.reports.is_empty() {
+        } else if self.claimed.task.stream != Stream::Quality || gathered.content.is_none() {
             let due_at = error.retry_at().unwrap_or(self.poller.clock.now() + AFTER_OUTAGE);
             return (None, Ending::Untried(Untried { due_at, owed_for: Some(error.kind.policy().class) }));
         } else {
@@ -169,7 +170,7 @@ impl Attempt<'_> {
 
     pub(super) async fn ask(
         &self,
-        participant: Option<&crate::model::id::ProviderRecordId>,
+        participant: Option<&ProviderRecordId>,
         cursor: Option<&Cursor>,
         may_be_large: bool,
     ) -> Result<ArtifactAnswer, PullError> {
@@ -180,7 +181,13 @@ impl Attempt<'_> {
             may_be_large,
             now: self.poller.clock.now(),
         };
-        self.source.connector.fetch_artifact(self.claimed.task.stream, request).await
+        let stream = self.claimed.task.stream;
+        match self.source.connector.fetch_artifact(stream, request).await? {
+            ArtifactAnswer::Content(page) if page.artifact.stream() != stream => {
+                Err(PullError::contract(stream.as_str(), "the connector returned another artifact"))
+            }
+            answer => Ok(answer),
+        }
     }
 
     async fn file(&self, gathered: &mut Gathered) -> Result<AttemptOutcome, PullError> {
@@ -195,17 +202,9 @@ impl Attempt<'_> {
             ArtifactAnswer::Absent(absence) => return Ok(AttemptOutcome::Absent(absence)),
             ArtifactAnswer::Content(page) => *page,
         };
-        let ArtifactPage { artifact, raw, rejects, drift, facts, .. } = page;
-        let holds_nothing = rejects.is_empty()
-            && match &artifact {
-                Artifact::Chat(messages) => messages.is_empty(),
-                Artifact::Transcript(transcript) => transcript.segments.is_empty(),
-                Artifact::Summary(summary) => summary.body.trim().is_empty(),
-                Artifact::Participants(_) | Artifact::Quality(_) => false,
-            };
-        gathered.file = Some((artifact, raw));
-        (gathered.rejects, gathered.drift, gathered.facts) = (rejects, drift, facts);
-        Ok(if holds_nothing { AttemptOutcome::FoundEmpty } else { AttemptOutcome::Found })
+        let is_empty = page.artifact.is_empty() && page.rejects.is_empty();
+        gathered.add(page);
+        Ok(if is_empty { AttemptOutcome::FoundEmpty } else { AttemptOutcome::Found })
     }
 }
 

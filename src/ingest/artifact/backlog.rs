@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 
 use crate::connector::ArtifactPolicy;
 use crate::model::stream::Stream;
-use crate::store::artifact::Task;
 use crate::store::artifact::quality::MissingReports;
 use crate::store::artifact::queue::ClaimLimit;
+use crate::store::artifact::task::Task;
 
 /// Tasks tried at once: a slow file takes one of these slots.
 pub(super) const AT_ONCE: usize = 8;

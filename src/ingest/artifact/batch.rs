@@ -12,11 +12,15 @@ use tokio::time::Instant;
 
 use crate::ingest::artifact::attempt::{Ending, Finished};
 use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
-use crate::ingest::{Poller, Source};
+use crate::ingest::poller::{Poller, Source};
+use crate::model::artifact::ArtifactPage;
 use crate::store::StoreError;
+use crate::store::artifact::content::{Member, SaveContext};
 use crate::store::artifact::journal::PassProgress;
-use crate::store::artifact::queue::{self, ClaimKey};
-use crate::store::artifact::{self, Member, SaveContext, Saved, TaskDecision};
+use crate::store::artifact::queue;
+use crate::store::artifact::save::{Saved, save_all, settle_refused};
+use crate::store::artifact::task::{ClaimKey, TaskDecision};
+use crate::store::reject::{REFUSED_BY_DATABASE, refusal_of};
 use crate::store::run::Progress;
 
 /// Most tries saved together.
@@ -116,7 +120,7 @@ async fn save_together(
         .iter()
         .map(|(one, decision)| Member { context: context(poller, source, one), content: one.content(), decision })
         .collect();
-    let saving = AssertUnwindSafe(artifact::save_all(&poller.pool, &members, passes)).catch_unwind().await;
+    let saving = AssertUnwindSafe(save_all(&poller.pool, &members, passes)).catch_unwind().await;
     let outcomes = saving.map_err(|_| Trouble::Crash)?.map_err(Trouble::Database)?;
     let kept = decided.iter().zip(outcomes).map(|((one, _), (saved, progress))| Kept {
         is_new: saved == Saved::Written,
@@ -145,18 +149,16 @@ async fn save_refused(
     let (class, detail) = match trouble {
         Trouble::Database(error) => {
             tracing::warn!(cause = error.cause(), "the database refused an artifact");
-            ("refused_by_database", "a value of this artifact does not fit the database")
+            (REFUSED_BY_DATABASE.to_owned(), refusal_of("artifact"))
         }
-        Trouble::Crash => ("crashed", "the try crashed; the log names the place"),
+        Trouble::Crash => ("crashed".to_owned(), "the try crashed; the log names the place".to_owned()),
     };
-    let (class, detail) = (class.to_owned(), detail.to_owned());
     // refused bytes are refused again; a later version may be able to save what crashes now
     let is_lasting = matches!(trouble, Trouble::Database(_));
     let failed = AttemptOutcome::Failed { class: class.clone(), detail: detail.clone(), is_lasting };
     let decision = one.decide(&failed);
-    let bodies = if matches!(trouble, Trouble::Crash) { Vec::new() } else { one.gathered.bodies() };
-    let (_, progress) =
-        artifact::settle_refused(&poller.pool, &context(poller, source, one), &bodies, &decision).await?;
+    let refused = one.gathered.content.as_ref().filter(|_| is_lasting);
+    let (_, progress) = settle_refused(&poller.pool, &context(poller, source, one), refused, &decision).await?;
     Ok(Kept { progress: Some(progress), failure: Some((class, detail)), ..Kept::of(one) })
 }
 
@@ -198,8 +200,7 @@ impl Finished<'_> {
         }
     }
 
-    fn content(&self) -> Option<artifact::Content<'_>> {
-        let found = self.gathered.found(self.claimed.task.stream, self.outcome.as_ref()?)?;
-        Some(self.gathered.content(found))
+    fn content(&self) -> Option<&ArtifactPage> {
+        self.gathered.to_store(self.outcome.as_ref()?)
     }
 }

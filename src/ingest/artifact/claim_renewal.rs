@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 
-use crate::ingest::{Poller, Source};
-use crate::store::artifact::Task;
-use crate::store::artifact::queue::{self, ClaimKey};
+use crate::ingest::poller::{Poller, Source};
+use crate::store::artifact::queue;
+use crate::store::artifact::task::{ClaimKey, Task};
 
 /// Renews the held claims. A claim that cannot be renewed costs at most duplicate work, because saving compares the
 /// claim.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::ingest::artifact::PlannedStream;
 use crate::ingest::artifact::backlog;
 use crate::ingest::artifact::reports::REPORTS_AT_ONCE;
-use crate::ingest::{Poller, Source};
+use crate::ingest::poller::{PlannedStream, Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::artifact::queue::{self, ClaimLimit};
-use crate::store::artifact::{Task, journal, quality};
+use crate::store::artifact::task::Task;
+use crate::store::artifact::{journal, quality};
 use crate::store::{StoreError, control};
 
 /// A claim to make.

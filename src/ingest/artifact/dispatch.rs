@@ -7,19 +7,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
 
-use crate::ingest::artifact::PlannedStream;
 use crate::ingest::artifact::attempt::{self, Finished, Tried};
 use crate::ingest::artifact::backlog::Backlog;
 use crate::ingest::artifact::batch::{self, Batch, Kept};
 use crate::ingest::artifact::claim_renewal::ClaimRenewal;
 use crate::ingest::artifact::claiming::{self, Claim};
-use crate::ingest::artifact::summary::StreamSummary;
-use crate::ingest::{Poller, Source};
+use crate::ingest::artifact::summary::{PassFacts, StreamSummary};
+use crate::ingest::poller::{PlannedStream, Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact::journal::{self, PassEnd, PassProgress};
-use crate::store::artifact::queue::{self, ClaimKey, Untried};
-use crate::store::artifact::{Task, owed};
+use crate::store::artifact::journal::{self, PassProgress};
+use crate::store::artifact::owed;
+use crate::store::artifact::queue::{self, Untried};
+use crate::store::artifact::task::{ClaimKey, Task};
 
 /// Interval of checks for tasks that became due and for streams that an operator paused.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ pub(super) struct Pass<'a> {
     poller: &'a Poller,
     source: &'a Source,
     streams: &'a [PlannedStream],
-    summaries: BTreeMap<Stream, StreamSummary>,
+    facts: BTreeMap<Stream, PassFacts>,
     /// Progress of each run since it was last written.
     progress: BTreeMap<i64, PassProgress>,
     written_at: Instant,
@@ -60,7 +60,7 @@ impl<'a> Pass<'a> {
             poller,
             source,
             streams,
-            summaries: BTreeMap::new(),
+            facts: BTreeMap::new(),
             progress: BTreeMap::new(),
             written_at: Instant::now(),
             looked_at: Instant::now(),
@@ -87,8 +87,8 @@ impl<'a> Pass<'a> {
                     && let Some(claimed) = self.backlog.start_next(poller.clock.now())
                 {
                     self.trying.insert(claimed.task.key());
-                    let summary = self.summaries.get(&claimed.task.stream);
-                    let is_usual_absence = summary.is_some_and(StreamSummary::is_absence_usual);
+                    let facts = self.facts.get(&claimed.task.stream);
+                    let is_usual_absence = facts.is_some_and(PassFacts::is_absence_usual);
                     trying.push(attempt::run_guarded(poller, source, claimed, is_usual_absence));
                 }
                 if claiming.is_empty()
@@ -114,7 +114,7 @@ impl<'a> Pass<'a> {
                 () = poller.stop.cancelled() => break,
                 Some(saved) = saving.next() => self.note_saved(saved),
                 Some(claimed) = claiming.next() => self.note_claimed(claimed),
-                Some((finished, tried)) = trying.next() => self.note_tried(finished, &tried),
+                Some((finished, tried)) = trying.next() => self.note_tried(finished, tried),
                 () = tokio::time::sleep_until(wake_at) => {}
             }
         }
@@ -162,7 +162,7 @@ impl<'a> Pass<'a> {
             return None;
         }
         self.looked_at = Instant::now();
-        let runs = self.summaries.iter().map(|(stream, summary)| (*stream, summary.run_id)).collect();
+        let runs = self.facts.iter().map(|(stream, facts)| (*stream, facts.run_id)).collect();
         Some(Claim { limits, runs })
     }
 
@@ -190,7 +190,7 @@ impl<'a> Pass<'a> {
             Err(error) => return self.fail(error),
         };
         for (stream, run_id) in claimed.opened {
-            self.summaries.insert(stream, StreamSummary::new(stream, run_id));
+            self.facts.insert(stream, PassFacts::of_run(run_id));
         }
         for one in &claimed.tasks {
             self.renewal.add(&one.task);
@@ -202,14 +202,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn note_tried(&mut self, finished: Finished<'a>, tried: &Tried) {
+    fn note_tried(&mut self, finished: Finished<'a>, tried: Tried) {
         let stream = finished.claimed.task.stream;
         self.trying.remove(&finished.claimed.task.key());
         self.backlog.end(stream);
         self.is_closed |= matches!(tried, Tried::Closed(_));
-        if let Some(summary) = self.summaries.get_mut(&stream) {
-            summary.count(tried);
-            if summary.is_refused() {
+        if let Some(facts) = self.facts.get_mut(&stream) {
+            facts.count(tried);
+            if facts.is_halted() {
                 self.backlog.close(stream);
             }
         }
@@ -227,8 +227,8 @@ impl<'a> Pass<'a> {
                 let of_run = PassProgress { run_id: one.run_id, ..PassProgress::default() };
                 self.progress.entry(one.run_id).or_insert(of_run).add(&progress);
             }
-            if let Some(summary) = self.summaries.get_mut(&one.key.stream) {
-                summary.count_saved(one.is_new, one.failure);
+            if let Some(facts) = self.facts.get_mut(&one.key.stream) {
+                facts.count_saved(one.is_new, one.failure);
             }
         }
         // newly known participants, and the remaining parts of a task, are due now
@@ -242,28 +242,27 @@ impl<'a> Pass<'a> {
     /// Opens the run of a stream.
     pub(super) async fn open(&mut self, stream: Stream) -> Result<(), StoreError> {
         let run_id = journal::start(&self.poller.pool, self.source.id, stream, self.poller.clock.now()).await?;
-        self.summaries.insert(stream, StreamSummary::new(stream, run_id));
+        self.facts.insert(stream, PassFacts::of_run(run_id));
         Ok(())
     }
 
     pub(super) async fn finish(mut self) -> Result<Vec<StreamSummary>, StoreError> {
         let (pool, now) = (&self.poller.pool, self.poller.clock.now());
         let is_stopped = self.poller.stop.is_cancelled();
-        let streams: Vec<Stream> = self.summaries.keys().copied().collect();
+        let streams: Vec<Stream> = self.facts.keys().copied().collect();
         let owed = owed::list(pool, self.source.id, &streams).await?;
         let mut summaries = Vec::new();
-        for mut summary in std::mem::take(&mut self.summaries).into_values() {
-            summary.conclude(is_stopped, owed.iter().filter(|one| one.stream == summary.stream).cloned().collect());
-            let reason = summary.reason();
-            let end = PassEnd { verdict: summary.verdict, reason, error: summary.error.clone() };
+        for (stream, facts) in std::mem::take(&mut self.facts) {
+            let owed = owed.iter().filter(|one| one.stream == stream).cloned().collect();
+            let summary = facts.conclude(stream, is_stopped, owed);
             let of_run = PassProgress { run_id: summary.run_id, ..PassProgress::default() };
             let progress = self.progress.remove(&summary.run_id).unwrap_or(of_run);
-            journal::finish(pool, &progress, &end, now).await?;
+            journal::finish(pool, &progress, &summary.outcome, now).await?;
             tracing::info!(
                 source = %self.source.slug,
                 stream = %summary.stream,
                 run_id = summary.run_id,
-                verdict = summary.verdict.as_str(),
+                verdict = summary.outcome.verdict.as_str(),
                 tried = summary.tried,
                 brought = summary.brought,
                 failed = summary.failed,

@@ -1,29 +1,17 @@
-//! The fetched parts of one artifact, and the parts of it to store.
+//! What a try has fetched of one artifact, over all its calls.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
-use crate::model::artifact::Artifact;
-use crate::model::id::ProviderRecordId;
-use crate::model::page::{DriftItem, Reject};
-use crate::model::participant::Participant;
-use crate::model::quality::PeerReport;
-use crate::model::stream::Stream;
-use crate::store::artifact::{Content, Found};
+use crate::model::artifact::{Artifact, ArtifactPage};
 
-/// All parts of one artifact, over all its calls.
+/// The fetched parts of one artifact.
 #[derive(Default)]
 pub(super) struct Gathered {
-    pub(super) participants: Vec<Participant>,
-    pub(super) reports: Vec<PeerReport>,
-    pub(super) file: Option<(Artifact, Option<Vec<u8>>)>,
-    pub(super) rejects: Vec<Reject>,
-    pub(super) drift: Vec<DriftItem>,
-    pub(super) facts: BTreeMap<&'static str, String>,
-    pub(super) total: Option<u64>,
+    /// All parts; `None`: nothing was received.
+    pub(super) content: Option<ArtifactPage>,
     /// Permit to hold more than the usual amount of memory.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -47,66 +35,57 @@ impl Gathered {
         self.permit.is_some()
     }
 
-    /// Returns the approximate number of fetched bytes.
-    pub(super) fn bytes(&self) -> usize {
-        let rejects: usize = self.rejects.iter().map(|reject| reject.raw.len()).sum();
-        self.bodies().iter().map(|(_, body)| body.len()).sum::<usize>() + rejects
+    /// Adds a response.
+    pub(super) fn add(&mut self, page: ArtifactPage) {
+        match &mut self.content {
+            Some(content) => content.add(page),
+            none => *none = Some(page),
+        }
     }
 
     /// Starts reading the list from its beginning.
     pub(super) fn begin_list(&mut self) {
-        self.participants.clear();
-        self.rejects.clear();
-        self.drift.clear();
+        let facts = self.content.take().map(|content| content.facts).unwrap_or_default();
+        self.content = Some(ArtifactPage { facts, ..ArtifactPage::of(Artifact::Participants(Vec::new())) });
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.participants.len() + self.rejects.len()
+    /// Returns the approximate number of fetched bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let Some(content) = &self.content else { return 0 };
+        let rejects: usize = content.rejects.iter().map(|reject| reject.raw.len()).sum();
+        content.bodies().map(|(_, body)| body.len()).sum::<usize>() + rejects
     }
 
-    pub(super) fn judge_list(&self) -> AttemptOutcome {
-        let count = u64::try_from(self.len()).unwrap_or(u64::MAX);
-        match self.total {
-            Some(total) if total > count => part(&format!("{count} of {total} participants were received")),
-            _ if count == 0 => AttemptOutcome::FoundEmpty,
-            _ => AttemptOutcome::Found,
+    /// Returns the number of listed participants, readable or not.
+    pub(super) fn listed_count(&self) -> usize {
+        let Some(content) = &self.content else { return 0 };
+        let list = if matches!(content.artifact, Artifact::Participants(_)) { content.artifact.len() } else { 0 };
+        list + content.rejects.len()
+    }
+
+    /// Returns the outcome of a list that was read to its end, and that has `total` participants by the provider.
+    pub(super) fn judge_list(&mut self, total: Option<u64>) -> AttemptOutcome {
+        let count = self.listed_count() as u64;
+        if let Some(total) = total.filter(|total| *total > count) {
+            return part(&format!("{count} of {total} participants were received"));
         }
+        if let Some(content) = &mut self.content {
+            content.is_whole_list = true;
+        }
+        if count == 0 { AttemptOutcome::FoundEmpty } else { AttemptOutcome::Found }
     }
 
-    /// Returns the parts to store; `None`: none.
-    pub(super) fn found(&self, stream: Stream, outcome: &AttemptOutcome) -> Option<Found<'_>> {
-        if matches!(outcome, AttemptOutcome::Failed { .. }) {
-            return None;
-        }
-        match (stream, self.file.as_ref().map(|(artifact, _)| artifact)) {
-            (Stream::Participants, _) => {
-                let is_whole = matches!(outcome, AttemptOutcome::Found | AttemptOutcome::FoundEmpty);
-                let is_list = is_whole || matches!(outcome, AttemptOutcome::FoundPart { .. });
-                is_list.then_some(Found::Participants { list: &self.participants, is_whole })
+    /// Returns what is stored after a try with this outcome; `None`: nothing.
+    pub(super) fn to_store(&self, outcome: &AttemptOutcome) -> Option<&ArtifactPage> {
+        let content = self.content.as_ref()?;
+        let is_stored = match (&content.artifact, outcome) {
+            (_, AttemptOutcome::Failed { .. }) => false,
+            (Artifact::Participants(_), outcome) => {
+                matches!(outcome, AttemptOutcome::Found | AttemptOutcome::FoundEmpty | AttemptOutcome::FoundPart { .. })
             }
-            (Stream::Quality, _) => (!self.reports.is_empty()).then_some(Found::Quality(&self.reports)),
-            (_, Some(Artifact::Chat(messages))) => Some(Found::Chat(messages)),
-            (_, Some(Artifact::Transcript(transcript))) => Some(Found::Transcript(transcript)),
-            (_, Some(Artifact::Summary(summary))) => Some(Found::Summary(summary)),
-            _ => None,
-        }
-    }
-
-    pub(super) fn content<'a>(&'a self, found: Found<'a>) -> Content<'a> {
-        Content {
-            found,
-            raw: self.file.as_ref().and_then(|(_, raw)| raw.as_deref()),
-            rejects: &self.rejects,
-            drift: &self.drift,
-            facts: &self.facts,
-        }
-    }
-
-    /// Returns the bytes of all fetched parts, with the participant each belongs to.
-    pub(super) fn bodies(&self) -> Vec<(Option<&ProviderRecordId>, &[u8])> {
-        let people = self.participants.iter().map(|one| (Some(&one.provider_participant_id), &one.raw[..]));
-        let reports = self.reports.iter().map(|report| (Some(&report.provider_participant_id), &report.raw[..]));
-        let file = self.file.as_ref().and_then(|(_, raw)| raw.as_deref());
-        people.chain(reports).chain(file.map(|file| (None, file))).collect()
+            (Artifact::Quality(reports), _) => !reports.is_empty(),
+            (Artifact::Chat(_) | Artifact::Transcript(_) | Artifact::Summary(_), _) => true,
+        };
+        is_stored.then_some(content)
     }
 }

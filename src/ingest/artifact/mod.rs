@@ -22,36 +22,4 @@ mod retry_schedule;
 mod summary;
 mod worker;
 
-use crate::connector::{ArtifactPolicy, Connector};
-use crate::model::stream::Stream;
-use crate::store::artifact::SessionStream;
-
 pub(super) use self::worker::work;
-
-/// A per-session stream that is fetched from a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PlannedStream {
-    /// The stream.
-    pub stream: Stream,
-    /// Its fetching rules.
-    pub policy: ArtifactPolicy,
-}
-
-impl PlannedStream {
-    /// Returns the per-session streams among `wanted` that a connector offers.
-    pub fn of(connector: &dyn Connector, wanted: &[Stream]) -> Vec<Self> {
-        let offered = Stream::PER_SESSION.into_iter().filter(|stream| wanted.contains(stream));
-        offered.filter_map(|stream| Some(Self { stream, policy: connector.artifact_policy(stream)? })).collect()
-    }
-
-    /// Returns what the task queue needs to know of it.
-    pub fn listed(&self) -> SessionStream {
-        SessionStream {
-            stream: self.stream,
-            first_try_after: self.policy.tries_after.first().copied().unwrap_or_default(),
-            retention: self.policy.retention,
-            while_live: self.policy.while_live.is_some(),
-            per_participant: self.policy.per_participant,
-        }
-    }
-}

@@ -20,7 +20,7 @@ const USUAL_PARTICIPANTS: usize = 2_000;
 /// Result of one reading.
 enum Read {
     /// The reading reached its end, which is proven unless there is a doubt.
-    Ended { doubt: Option<String>, reading: Reading },
+    Ended { doubt: Option<String>, total: Option<u64>, reading: Reading },
     /// There is nothing more to request.
     Settled(AttemptOutcome),
 }
@@ -33,13 +33,13 @@ impl Attempt<'_> {
         for _ in 0..MAX_READINGS {
             match self.read_participants(gathered, read_before).await? {
                 Read::Settled(outcome) => return Ok(outcome),
-                Read::Ended { doubt: None, .. } => return Ok(gathered.judge_list()),
-                Read::Ended { doubt: Some(why), reading } => {
+                Read::Ended { doubt: None, total, .. } => return Ok(gathered.judge_list(total)),
+                Read::Ended { doubt: Some(why), total, reading } => {
                     read_before = Some(reading);
                     doubt = why;
                     // a list that differs from its count is read again by the next try
-                    match gathered.total {
-                        Some(total) if total > gathered.len() as u64 => return Ok(gathered.judge_list()),
+                    match total {
+                        Some(count) if count > gathered.listed_count() as u64 => return Ok(gathered.judge_list(total)),
                         Some(_) => return Ok(part(&doubt)),
                         None => {}
                     }
@@ -59,52 +59,34 @@ impl Attempt<'_> {
         let mut cursor: Option<Cursor> = None;
         gathered.begin_list();
         loop {
-            let page = match self.ask(None, cursor.as_ref(), false).await {
+            let mut page = match self.ask(None, cursor.as_ref(), false).await {
                 Err(error) if end.ends_with(&error) => break,
                 Ok(ArtifactAnswer::Absent(absence)) => return Ok(Read::Settled(AttemptOutcome::Absent(absence))),
                 Ok(ArtifactAnswer::Content(page)) => *page,
                 Err(error) => return Err(error),
             };
-            let Artifact::Participants(list) = page.artifact else {
-                return Err(PullError::contract("participants", "the connector returned another artifact"));
-            };
-            let (rows, seen_before) = ((list.len() + page.rejects.len()) as u64, end.distinct());
-            for one in list {
-                let identity = fingerprint(&one.provider_participant_id);
-                if !end.holds(identity) {
-                    end.see(identity, true);
-                    gathered.participants.push(one);
-                }
+            let (rows, seen_before) = ((page.artifact.len() + page.rejects.len()) as u64, end.distinct());
+            if let Artifact::Participants(list) = &mut page.artifact {
+                list.retain(|one| end.see(fingerprint(&one.provider_participant_id), true));
             }
-            for reject in page.rejects {
-                let identity = reject.provider_record_id.as_ref().map_or_else(|| fingerprint(&reject.raw), fingerprint);
-                if !end.holds(identity) {
-                    end.see(identity, true);
-                    gathered.rejects.push(reject);
-                }
-            }
-            gathered.drift.extend(page.drift);
-            gathered.facts.extend(page.facts);
-            let next = end.follow(
-                PageEnd {
-                    rows,
-                    page_size: page.page_size,
-                    total: page.total,
-                    next: page.next.as_ref(),
-                    past_end: page.past_end.as_ref(),
-                },
-                seen_before,
-            );
+            page.rejects.retain(|reject| {
+                let id = reject.provider_record_id.as_ref();
+                end.see(id.map_or_else(|| fingerprint(&reject.raw), fingerprint), true)
+            });
+            let (next, past_end) = (page.next.take(), page.past_end.take());
+            let (page_size, total) = (page.page_size, page.total);
+            gathered.add(page);
+            let said = PageEnd { rows, page_size, total, next: next.as_ref(), past_end: past_end.as_ref() };
+            let next = end.follow(said, seen_before);
             let Some(next) = next else { break };
-            if gathered.len() > MAX_PARTICIPANTS {
+            if gathered.listed_count() > MAX_PARTICIPANTS {
                 return Ok(Read::Settled(part("the session has more participants than the limit allows")));
             }
-            if gathered.len() > USUAL_PARTICIPANTS {
+            if gathered.listed_count() > USUAL_PARTICIPANTS {
                 gathered.hold(&self.poller.large).await;
             }
             cursor = Some(next);
         }
-        gathered.total = end.total();
-        Ok(Read::Ended { doubt: end.doubt(), reading: end.reading() })
+        Ok(Read::Ended { doubt: end.doubt(), total: end.total(), reading: end.reading() })
     }
 }

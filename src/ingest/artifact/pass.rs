@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::ingest::artifact::PlannedStream;
 use crate::ingest::artifact::dispatch::Pass;
 use crate::ingest::artifact::retry_schedule::{LEAST_TRIES, LONGEST_QUICK};
+use crate::ingest::artifact::summary::PassFacts;
 pub use crate::ingest::artifact::summary::StreamSummary;
-use crate::ingest::{Poller, Source};
+use crate::ingest::poller::{PlannedStream, Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
 use crate::store::artifact::owed;
@@ -46,7 +46,7 @@ pub async fn run_all(
         // a refused stream does not stop the others
         streams.retain(|planned| !summaries.iter().any(|one| one.stream == planned.stream && one.is_refused()));
         let goes_on = !poller.stop.is_cancelled()
-            && summaries.iter().all(|one| !matches!(one.verdict, Verdict::RateLimited | Verdict::Cancelled))
+            && summaries.iter().all(|one| !matches!(one.outcome.verdict, Verdict::RateLimited | Verdict::Cancelled))
             && (!summaries.is_empty() || wait_for_quick_tries(poller, source, &streams).await?);
         for summary in summaries {
             match all.get_mut(&summary.stream) {
@@ -83,5 +83,5 @@ async fn report_owed(poller: &Poller, source: &Source, stream: Stream) -> Result
     let mut pass = Pass::new(poller, source, &[]);
     pass.open(stream).await?;
     let summaries = pass.finish().await?;
-    Ok(summaries.into_iter().next().unwrap_or_else(|| StreamSummary::new(stream, 0)))
+    Ok(summaries.into_iter().next().unwrap_or_else(|| PassFacts::of_run(0).conclude(stream, false, Vec::new())))
 }

@@ -23,20 +23,12 @@ impl Attempt<'_> {
             let answer = self.ask(Some(participant), None, false).await;
             failures_in_a_row = if answer.is_ok() { 0 } else { failures_in_a_row + 1 };
             match answer {
-                Ok(ArtifactAnswer::Content(page)) => {
-                    let ArtifactPage { artifact: Artifact::Quality(report), rejects, drift, facts, .. } = *page else {
-                        return Err(PullError::contract("quality", "the connector returned another artifact"));
-                    };
-                    gathered.reports.push(report);
-                    gathered.rejects.extend(rejects);
-                    gathered.drift.extend(drift);
-                    gathered.facts.extend(facts);
+                Ok(ArtifactAnswer::Content(page)) => gathered.add(*page),
+                Ok(ArtifactAnswer::Absent(_)) => {
+                    let provider_participant_id = participant.clone();
+                    let none = PeerReport { provider_participant_id, quality: None, raw: Vec::new() };
+                    gathered.add(ArtifactPage::of(Artifact::Quality(vec![none])));
                 }
-                Ok(ArtifactAnswer::Absent(_)) => gathered.reports.push(PeerReport {
-                    provider_participant_id: participant.clone(),
-                    quality: None,
-                    raw: Vec::new(),
-                }),
                 // a report that cannot be fetched does not stop the others
                 Err(error) if error.kind.policy().may_be_local => {
                     failure = Some(error);
@@ -48,7 +40,7 @@ impl Attempt<'_> {
                 Err(error) => return Err(error),
             }
         }
-        if has_more && !gathered.reports.is_empty() {
+        if has_more && gathered.content.is_some() {
             return Ok(AttemptOutcome::MoreToAsk);
         }
         judge(missing, gathered, failure)
@@ -61,7 +53,11 @@ fn judge(
     gathered: &Gathered,
     failure: Option<PullError>,
 ) -> Result<AttemptOutcome, PullError> {
-    let fresh = gathered.reports.iter().filter(|report| report.quality.is_some()).count();
+    let reports = match gathered.content.as_ref().map(|content| &content.artifact) {
+        Some(Artifact::Quality(reports)) => &reports[..],
+        _ => &[],
+    };
+    let fresh = reports.iter().filter(|report| report.quality.is_some()).count();
     let fresh = i64::try_from(fresh).unwrap_or(i64::MAX);
     let (with, without) = (stored.with_report + fresh, stored.without_report - fresh);
     match failure {

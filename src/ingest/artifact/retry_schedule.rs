@@ -42,7 +42,7 @@ use crate::ingest::artifact::ages::next_age;
 use crate::ingest::artifact::attempt_outcome::{AttemptOutcome, Moment};
 use crate::model::artifact::{Absence, ArtifactState};
 use crate::model::stream::Stream;
-use crate::store::artifact::{Owed, Task, TaskDecision};
+use crate::store::artifact::task::{Owed, Task, TaskDecision};
 
 /// Upper bounds of the waits before the second and the third try.
 const QUICK: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(12)];

@@ -24,18 +24,14 @@ fn moment(now: &str) -> Moment {
 
 fn task(state: ArtifactState, first_attempt: &str) -> Task {
     let ended_at = at("02T14:00:00");
-    Task::for_test(
-        SourceId(1),
-        Stream::Transcript,
-        SessionRef {
-            provider_session_id: ProviderRecordId::parse("s").expect("an id"),
-            started_at: at("02T13:00:00"),
-            ended_at: Some(ended_at),
-        },
-        Some(ended_at + POLICY.retention),
-        at(first_attempt),
-        state,
-    )
+    let session = SessionRef {
+        provider_session_id: ProviderRecordId::parse("s").expect("an id"),
+        started_at: at("02T13:00:00"),
+        ended_at: Some(ended_at),
+    };
+    let mut task = Task::unclaimed(SourceId(1), 1, Stream::Transcript, session, state, at(first_attempt));
+    (task.expires_at, task.attempts) = (Some(ended_at + POLICY.retention), 1);
+    task
 }
 
 /// Makes one try that the task does not remember.

@@ -8,11 +8,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::ingest::artifact::PlannedStream;
-use crate::ingest::artifact::pass::{self, StreamSummary};
-use crate::ingest::{Poller, Source};
+use crate::ingest::artifact::pass;
+use crate::ingest::artifact::summary::StreamSummary;
+use crate::ingest::poller::{PlannedStream, Poller, Source};
 use crate::model::stream::Stream;
-use crate::store::artifact::{self, SessionStream, queue};
+use crate::store::artifact::task::SessionStream;
+use crate::store::artifact::{enqueue, queue};
 use crate::store::control;
 
 /// Longest sleep: tasks enqueued by other instances or by lists are found after this.
@@ -29,7 +30,7 @@ const LONGEST_REST: Duration = Duration::from_mins(5);
 /// Processes due tasks until the service stops. Separate from the worker of the lists, so that no file delays a
 /// list. `bell` wakes it when an operator requests a stream now.
 pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>, bell: Arc<Notify>) {
-    let listed: Vec<SessionStream> = source.session_streams.iter().map(PlannedStream::listed).collect();
+    let listed: Vec<SessionStream> = source.queued_streams();
     let mut sleep = SHORTEST_SLEEP.mul_f64(poller.dice.unit());
     let mut is_enqueued = false;
     let mut rests = Rests::default();
@@ -41,7 +42,7 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>, be
             () = tokio::time::sleep(sleep) => {}
         }
         if !is_enqueued {
-            match artifact::enqueue_stored(&poller.pool, source.id, &listed, poller.clock.now()).await {
+            match enqueue::enqueue_stored(&poller.pool, source.id, &listed, poller.clock.now()).await {
                 Ok(()) => is_enqueued = true,
                 Err(error) => {
                     tracing::error!(source = %source.slug, error = ?error, "stored sessions were not enqueued");
@@ -66,7 +67,7 @@ pub(in crate::ingest) async fn work(poller: Arc<Poller>, source: Arc<Source>, be
                     rests.note(summary);
                 }
                 let awake = streams.iter().filter(|planned| !rests.is_resting(planned.stream));
-                let awake: Vec<SessionStream> = awake.map(PlannedStream::listed).collect();
+                let awake: Vec<SessionStream> = awake.map(PlannedStream::queued).collect();
                 until_next(&poller, &source, &awake, &summaries).await
             }
             Ok(Err(error)) => {
@@ -117,7 +118,7 @@ async fn until_next(
     summaries: &[StreamSummary],
 ) -> Duration {
     let now = poller.clock.now();
-    let parked_until: Option<DateTime<Utc>> = summaries.iter().filter_map(|summary| summary.parked_until).max();
+    let parked_until: Option<DateTime<Utc>> = summaries.iter().filter_map(|summary| summary.outcome.parked_until).max();
     if let Some(until) = parked_until.filter(|until| *until > now) {
         return (until - now).to_std().unwrap_or_default().max(SHORTEST_SLEEP);
     }

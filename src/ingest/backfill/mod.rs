@@ -15,9 +15,9 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use crate::ingest::backfill::unit::Worked;
+use crate::ingest::poller::{Poller, Source};
 use crate::ingest::reconcile::planning::{self as reconciliation, States};
 use crate::ingest::write_retry::persist;
-use crate::ingest::{Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::backfill::{Backfill, BackfillState, claim, state};
 use crate::store::operation::Operator;

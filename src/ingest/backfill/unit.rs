@@ -4,23 +4,31 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::connector::StreamPolicy;
 use crate::connector::error::{Action, PullError, PullErrorKind};
+use crate::ingest::poller::{Poller, Source};
 use crate::ingest::reconcile::compare;
 use crate::ingest::run::Run;
-use crate::ingest::units::UnitOutcome;
-use crate::ingest::verdict::{self, Halt};
+use crate::ingest::verdict::{Halt, RunFacts, judge};
 use crate::ingest::walk::parts_for;
 use crate::ingest::write_retry::persist;
-use crate::ingest::{Poller, Source};
 use crate::model::time::Window;
 use crate::store::StoreError;
 use crate::store::backfill::end::{self, Retry, UnitRun};
 use crate::store::backfill::{Backfill, Claimed, Purpose, Unit, UnitEnd};
-use crate::store::reconciliation::Comparison;
-use crate::store::run::{Finish, Verdict};
+use crate::store::reconciliation::{Comparison, ComparisonState};
+use crate::store::run::Finish;
 
 /// Most tries of a unit of a backfill. Each of its calls was retried several times by then.
 const MAX_ATTEMPTS: i32 = 3;
+
+/// Result of a unit whose calls were answered.
+enum UnitOutcome {
+    /// It is finished.
+    Ended(UnitEnd, Option<Box<Comparison>>),
+    /// It holds so many records that its parts become units of their own.
+    TooMuch(u64),
+}
 
 /// Consequence of one unit for the next one.
 #[derive(Debug)]
@@ -41,11 +49,8 @@ pub(super) async fn work_on(
     claimed: &Claimed,
 ) -> Result<Worked, StoreError> {
     let mut run = None;
-    let outcome = match backfill.purpose {
-        Purpose::Backfill => read(poller, source, backfill, claimed, &mut run).await,
-        Purpose::Reconcile => compare::compare(poller, source, backfill, claimed, &mut run).await,
-    };
-    let finish = run.as_ref().map(|run| conclude(run, &outcome));
+    let outcome = read_or_compare(poller, source, backfill, claimed, &mut run).await;
+    let finish = run.as_ref().map(|run| finish(run, &outcome));
     let run = run.zip(finish.as_ref()).map(|(run, finish)| UnitRun { run_id: run.id, finish, progress: run.progress });
     let now = poller.clock.now();
     let settled = match decide(source, backfill, claimed, now, outcome) {
@@ -68,38 +73,44 @@ pub(super) async fn work_on(
     }
 }
 
-async fn read<'a>(
+async fn read_or_compare<'a>(
     poller: &'a Poller,
     source: &'a Source,
     backfill: &Backfill,
     claimed: &Claimed,
     slot: &mut Option<Run<'a>>,
 ) -> Result<UnitOutcome, Halt> {
-    let Some(mut policy) = source.backfill_connector.policy(backfill.stream_key.stream) else {
+    let Some(policy) = source.backfill_connector.policy(backfill.stream_key.stream) else {
         return Ok(UnitOutcome::Ended(UnitEnd::Failed("the provider has no such stream".to_owned()), None));
     };
-    if backfill.is_unfiltered {
-        policy.split_above_records = u64::MAX;
+    // each part of a list that ignores the filter is the whole list
+    let split_above_records = if backfill.is_unfiltered { u64::MAX } else { policy.split_above_records };
+    let policy = StreamPolicy { split_above_records, ..policy };
+    if backfill.purpose == Purpose::Reconcile {
+        let compared = compare::compare(poller, source, backfill, claimed, policy, slot).await?;
+        let end = match (&compared.state, &compared.reason) {
+            (ComparisonState::Match | ComparisonState::Healed, _) => UnitEnd::Proven,
+            (_, reason) => UnitEnd::Doubtful(reason.clone().unwrap_or_default()),
+        };
+        return Ok(UnitOutcome::Ended(end, Some(Box::new(compared))));
     }
     let started = Run::start_unit(poller, source, claimed.unit, backfill.purpose, &claimed.window).await;
     let run = slot.insert(started.map_err(Halt::Store)?);
     if let Some(total) = run.cover_unit(claimed.window, &policy).await? {
         return Ok(UnitOutcome::TooMuch(total));
     }
-    let end = verdict::doubt(run).map_or(UnitEnd::Proven, UnitEnd::Doubtful);
+    let end = judge(&run.facts()).reason.map_or(UnitEnd::Proven, UnitEnd::Doubtful);
     Ok(UnitOutcome::Ended(end, None))
 }
 
 /// Returns how the run of the unit ended, for the journal.
-fn conclude(run: &Run<'_>, outcome: &Result<UnitOutcome, Halt>) -> Finish {
-    match outcome {
-        Ok(UnitOutcome::Ended(..)) => verdict::judge(run, Ok(())),
-        Ok(UnitOutcome::TooMuch(total)) => {
-            let reason = format!("the window holds {total} records and was split");
-            Finish { verdict: Verdict::Incomplete, reason: Some(reason), ..verdict::judge(run, Ok(())) }
-        }
-        Err(halt) => verdict::judge(run, Err(halt)),
-    }
+fn finish(run: &Run<'_>, outcome: &Result<UnitOutcome, Halt>) -> Finish {
+    let facts = match outcome {
+        Ok(UnitOutcome::Ended(..)) => run.facts(),
+        Ok(UnitOutcome::TooMuch(total)) => RunFacts { split_total: Some(*total), ..run.facts() },
+        Err(halt) => RunFacts { halt: Some(halt), ..run.facts() },
+    };
+    run.end(judge(&facts))
 }
 
 /// Kinds of halt, by the reaction to them.

@@ -9,15 +9,14 @@
 use std::collections::HashSet;
 
 use crate::connector::{StreamPolicy, lists_by_creation};
+use crate::ingest::poller::{Poller, Source};
 use crate::ingest::reconcile::daily_totals;
 use crate::ingest::run::Run;
-use crate::ingest::units::UnitOutcome;
 use crate::ingest::verdict::Halt;
 use crate::ingest::walk::SHORTEST_SPLIT;
-use crate::ingest::{Poller, Source};
 use crate::model::page::PageRequest;
 use crate::model::time::{Window, sane_range};
-use crate::store::backfill::{Backfill, Claimed, DayFigures, UnitEnd};
+use crate::store::backfill::{Backfill, Claimed, DayFigures};
 use crate::store::reconciliation::{self, Comparison, ComparisonState, MinutesComparison, Stored};
 use crate::store::source as facts;
 
@@ -54,20 +53,12 @@ pub(in crate::ingest) async fn compare<'a>(
     source: &'a Source,
     backfill: &Backfill,
     claimed: &Claimed,
+    policy: StreamPolicy,
     slot: &mut Option<Run<'a>>,
-) -> Result<UnitOutcome, Halt> {
-    let Some(policy) = source.backfill_connector.policy(backfill.stream_key.stream) else {
-        return Ok(UnitOutcome::Ended(UnitEnd::Failed("the provider has no such stream".to_owned()), None));
-    };
+) -> Result<Comparison, Halt> {
     let learnt = facts::facts(&poller.pool, source.id).await.map_err(Halt::Store)?;
     let is_by_change = !lists_by_creation(&learnt);
-    let mut comparing = Comparing { poller, source, backfill, claimed, is_by_change, policy, slot };
-    let compared = comparing.window().await?;
-    let end = match (&compared.state, &compared.reason) {
-        (ComparisonState::Match | ComparisonState::Healed, _) => UnitEnd::Proven,
-        (_, reason) => UnitEnd::Doubtful(reason.clone().unwrap_or_default()),
-    };
-    Ok(UnitOutcome::Ended(end, Some(Box::new(compared))))
+    Comparing { poller, source, backfill, claimed, is_by_change, policy, slot }.window().await
 }
 
 fn stale(count: usize) -> Option<String> {
@@ -178,12 +169,7 @@ impl<'a> Comparing<'a, '_> {
     async fn read_again(&mut self, window: Window, compared: &mut Comparison) -> Result<(), Halt> {
         let (pool, source_id) = (&self.poller.pool, self.source.id);
         let newest = reconciliation::newest(pool, source_id).await.map_err(Halt::Store)?;
-        let mut policy = self.policy;
-        if self.backfill.is_unfiltered {
-            policy.split_above_records = u64::MAX;
-        }
-        let is_unfiltered = self.backfill.is_unfiltered;
-        let is_by_change = self.is_by_change;
+        let (policy, is_by_change, is_unfiltered) = (self.policy, self.is_by_change, self.backfill.is_unfiltered);
         let run = self.run().await?;
         let doubts_before = run.doubts.len();
         run.listed = Some(HashSet::new());

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
-use crate::ingest::{Poller, Source};
+use crate::ingest::poller::{Poller, Source};
 use crate::model::page::{DayTotal, PageRequest};
 use crate::model::stream::Stream;
 use crate::model::time::Window;

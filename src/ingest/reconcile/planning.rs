@@ -5,9 +5,9 @@
 use chrono::TimeDelta;
 
 use crate::connector::lists_by_creation;
+use crate::ingest::backfill::planning::{Step, create, cut, ignores_filter, stream_key};
+use crate::ingest::poller::{Poller, Source};
 use crate::ingest::reconcile::daily_totals;
-use crate::ingest::units::{Step, create, cut, ignores_filter, stream_key};
-use crate::ingest::{Poller, Source};
 use crate::model::ring::Ring;
 use crate::model::stream::Stream;
 use crate::model::time::{Window, to_micros};

@@ -8,17 +8,15 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::connector::error::PullError;
-use crate::ingest::replay::{STOPPED, StreamReplay, Watcher};
-use crate::ingest::{Poller, Source};
-use crate::model::artifact::{Artifact, ArtifactRequest, ArtifactState};
+use crate::ingest::poller::{Poller, Source};
+use crate::ingest::replay::report::{STOPPED, StreamReplay, Watcher};
+use crate::model::artifact::{Artifact, ArtifactPage, ArtifactRequest, ArtifactState};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::Reject;
-use crate::model::participant::Participant;
-use crate::model::quality::PeerReport;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
+use crate::store::artifact::content::SaveContext;
 use crate::store::artifact::rebuild::{self, Made, Part, People, Rebuilt, StoredArtifact};
-use crate::store::artifact::{Content, Found, SaveContext};
 
 /// Artifacts listed at once.
 const CHUNK: i64 = 500;
@@ -47,7 +45,7 @@ pub(super) async fn replay(
             line.records += 1;
             let stored = rebuild::load(pool, source.id, stream, session, poller.clock.now()).await?;
             let Some(stored) = stored else { continue };
-            match make(poller, source, &stored, None).await {
+            match make(poller, source, stored, None).await {
                 Ok(Making { rebuilt: Rebuilt::Written, .. }) => line.written += 1,
                 Ok(_) => line.unchanged += 1,
                 Err(Trouble::Store(error)) if !error.is_data() => return Err(error),
@@ -99,11 +97,11 @@ pub(super) struct Making {
 pub(super) async fn make(
     poller: &Poller,
     source: &Source,
-    stored: &StoredArtifact,
+    stored: StoredArtifact,
     taken_in: Option<&Part>,
 ) -> Result<Making, Trouble> {
     let work = Work { poller, source, stored, taken_in };
-    match stored.task.stream {
+    match work.stored.task.stream {
         Stream::Participants => work.participants().await,
         Stream::Quality => work.reports().await,
         _ => work.file().await,
@@ -113,16 +111,13 @@ pub(super) async fn make(
 struct Work<'a> {
     poller: &'a Poller,
     source: &'a Source,
-    stored: &'a StoredArtifact,
+    stored: StoredArtifact,
     taken_in: Option<&'a Part>,
 }
 
 impl Work<'_> {
-    fn read(
-        &self,
-        part: &Part,
-        participant: Option<&ProviderRecordId>,
-    ) -> Result<Option<(Artifact, Vec<Reject>)>, Trouble> {
+    /// Reads a stored record, or a file, again; `None`: it holds nothing.
+    fn read(&self, part: &Part, participant: Option<&ProviderRecordId>) -> Result<Option<ArtifactPage>, Trouble> {
         let task = &self.stored.task;
         let request = ArtifactRequest {
             session: &task.session,
@@ -132,13 +127,13 @@ impl Work<'_> {
             now: part.last_fetched_at,
         };
         let read = self.source.connector.read_artifact(task.stream, &part.body, request);
-        Ok(read.map_err(Trouble::Unreadable)?.map(|page| (page.artifact, page.rejects)))
+        Ok(read.map_err(Trouble::Unreadable)?.filter(|page| page.artifact.stream() == task.stream))
     }
 
     async fn participants(&self) -> Result<Making, Trouble> {
-        let (mut list, mut people): (Vec<Participant>, People) = (Vec::new(), People::new());
+        let (mut list, mut people) = (Vec::new(), People::new());
         for part in &self.stored.parts {
-            let Some((Artifact::Participants(read), _)) = self.read(part, None)? else { continue };
+            let Some(Artifact::Participants(read)) = self.read(part, None)?.map(|page| page.artifact) else { continue };
             for one in read {
                 if let Some(person) = one.person() {
                     let id = self.poller.person_key.person_id(&self.source.pseudonym_slug, &person);
@@ -151,28 +146,29 @@ impl Work<'_> {
                 }
             }
         }
-        let found = Found::Participants { list: &list, is_whole: true };
+        let content = ArtifactPage { is_whole_list: true, ..ArtifactPage::of(Artifact::Participants(list)) };
         let at = self.stored.newest_at().unwrap_or_else(|| self.poller.clock.now());
-        let rebuilt = self.save(found, None, &[], &people, at, !list.is_empty()).await?;
+        let rebuilt = self.save(&content, &people, at, !content.artifact.is_empty()).await?;
         Ok(Making { rebuilt, rejects: Vec::new() })
     }
 
     /// Rebuilds reports. They arrive in parts; each part keeps the instant at which it was fetched.
     async fn reports(&self) -> Result<Making, Trouble> {
-        let mut by_time: BTreeMap<DateTime<Utc>, Vec<PeerReport>> = BTreeMap::new();
+        let mut by_time: BTreeMap<DateTime<Utc>, ArtifactPage> = BTreeMap::new();
         for part in &self.stored.parts {
             let Ok(peer) = ProviderRecordId::parse(&part.name) else { continue };
             // a presence without a report at the provider is stored without bytes
-            if let Some((Artifact::Quality(report), _)) = self.read(part, Some(&peer))? {
+            if let Some(page) = self.read(part, Some(&peer))? {
                 // a report that holds nothing is asked for again, and its row keeps when that was last
-                let at = if report.quality.is_some() { part.fetched_at } else { part.last_fetched_at };
-                by_time.entry(at).or_default().push(report);
+                let at = if page.artifact.is_empty() { part.last_fetched_at } else { part.fetched_at };
+                let nothing = || ArtifactPage::of(Artifact::Quality(Vec::new()));
+                by_time.entry(at).or_insert_with(nothing).add(ArtifactPage::of(page.artifact));
             }
         }
-        let is_something = by_time.values().flatten().any(|report| report.quality.is_some());
+        let is_something = by_time.values().any(|page| !page.artifact.is_empty());
         let mut rebuilt = Rebuilt::Unchanged;
-        for (at, reports) in by_time {
-            let saved = self.save(Found::Quality(&reports), None, &[], &People::new(), at, is_something).await?;
+        for (at, content) in by_time {
+            let saved = self.save(&content, &People::new(), at, is_something).await?;
             if saved != Rebuilt::Unchanged {
                 rebuilt = saved;
             }
@@ -180,40 +176,31 @@ impl Work<'_> {
         Ok(Making { rebuilt, rejects: Vec::new() })
     }
 
-    async fn file(&self) -> Result<Making, Trouble> {
-        let Some(part) = self.stored.parts.iter().max_by_key(|part| part.last_fetched_at) else {
+    async fn file(mut self) -> Result<Making, Trouble> {
+        let newest = |part: &&mut Part| part.last_fetched_at;
+        let read = match self.stored.parts.iter().max_by_key(|part| part.last_fetched_at) {
+            Some(part) => self.read(part, None)?,
+            None => None,
+        };
+        let part = self.stored.parts.iter_mut().max_by_key(newest);
+        let Some((page, part)) = read.zip(part) else {
             return Ok(Making { rebuilt: Rebuilt::Unchanged, rejects: Vec::new() });
         };
-        let Some((artifact, rejects)) = self.read(part, None)? else {
-            return Ok(Making { rebuilt: Rebuilt::Unchanged, rejects: Vec::new() });
-        };
-        let (found, is_something) = match &artifact {
-            Artifact::Chat(messages) => (Found::Chat(messages), !messages.is_empty()),
-            Artifact::Transcript(transcript) => (Found::Transcript(transcript), !transcript.segments.is_empty()),
-            Artifact::Summary(summary) => (Found::Summary(summary), !summary.body.trim().is_empty()),
-            Artifact::Participants(_) | Artifact::Quality(_) => {
-                return Ok(Making { rebuilt: Rebuilt::Unchanged, rejects });
-            }
-        };
-        let is_something = is_something || !rejects.is_empty();
-        let (body, at) = (Some(&part.body[..]), part.last_fetched_at);
-        let rebuilt = self.save(found, body, &rejects, &People::new(), at, is_something).await?;
-        Ok(Making { rebuilt, rejects })
+        let (raw, at) = (Some(std::mem::take(&mut part.body)), part.last_fetched_at);
+        let content = ArtifactPage { raw, ..page };
+        let is_something = !content.artifact.is_empty() || !content.rejects.is_empty();
+        let rebuilt = self.save(&content, &People::new(), at, is_something).await?;
+        Ok(Making { rebuilt, rejects: content.rejects })
     }
 
     async fn save(
         &self,
-        found: Found<'_>,
-        raw: Option<&[u8]>,
-        rejects: &[Reject],
+        content: &ArtifactPage,
         people: &People,
         at: DateTime<Utc>,
         is_something: bool,
     ) -> Result<Rebuilt, StoreError> {
-        let StoredArtifact { task, parts, .. } = self.stored;
-        let facts = BTreeMap::new();
-        // drift was counted when the record was fetched
-        let content = Content { found, raw, rejects, drift: &[], facts: &facts };
+        let StoredArtifact { task, parts, .. } = &self.stored;
         let context = SaveContext {
             task,
             run_id: parts.last().map_or(0, |part| part.run_id),
@@ -223,10 +210,10 @@ impl Work<'_> {
         };
         let state = match task.state {
             ArtifactState::Pending if is_something => ArtifactState::Available,
-            ArtifactState::Pending if raw.is_some() => ArtifactState::Empty,
+            ArtifactState::Pending if content.raw.is_some() => ArtifactState::Empty,
             state => state,
         };
         let made = Made { people, state, taken_in: self.taken_in };
-        rebuild::save(&self.poller.pool, self.stored, &context, &content, &made).await
+        rebuild::save(&self.poller.pool, &self.stored, &context, content, &made).await
     }
 }

@@ -6,25 +6,23 @@
 use chrono::{DateTime, Utc};
 
 use crate::connector::StoredBytes;
-use crate::ingest::artifact::PlannedStream;
+use crate::ingest::poller::{Poller, Source};
 use crate::ingest::replay::artifacts::{self, Trouble};
-use crate::ingest::{Poller, Source};
+use crate::model::artifact::{Artifact, ArtifactRequest, SessionRef};
 use crate::model::page::{Page, Reject};
 use crate::model::replay::ReplayOutcome;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact::SessionStream;
 use crate::store::artifact::rebuild::{self, Part, Rebuilt};
+use crate::store::artifact::task::SessionStream;
 use crate::store::field_presence::FieldBook;
 use crate::store::page::{self, SaveContext};
-use crate::store::reject::{self, Resolution, StoredReject};
+use crate::store::reject::{self, REFUSED_BY_DATABASE, Resolution, StoredReject, refusal_of};
 use crate::store::replay as kept;
 use crate::store::write_guard::WriteGuard;
 
 /// Rejects read at once.
 const CHUNK: i64 = 100;
-/// Reason of a reject that the database refuses.
-const REFUSED: &str = "refused_by_database";
 
 /// Retries all open rejects of a source, oldest first, and reports each result to `each`.
 pub async fn all_rejects(
@@ -75,7 +73,7 @@ async fn session(
         Err(why) => return Ok(ReplayOutcome::StillRejected(why)),
     };
     let id = record.session.provider_session_id.clone();
-    let streams: Vec<SessionStream> = source.session_streams.iter().map(PlannedStream::listed).collect();
+    let streams: Vec<SessionStream> = source.queued_streams();
     let context = SaveContext {
         guard: &WriteGuard::Replay(stored.stream_key),
         run_id: stored.run_id,
@@ -90,11 +88,7 @@ async fn session(
     let page = Page { records: vec![record], ..Page::default() };
     let saved = page::save(&poller.pool, &context, &page, None).await?;
     if saved.rejected_count > 0 {
-        return Ok(ReplayOutcome::StillRejected(still(
-            stored,
-            REFUSED,
-            "a value of this record does not fit the database",
-        )));
+        return Ok(ReplayOutcome::StillRejected(still(stored, REFUSED_BY_DATABASE, &refusal_of("record"))));
     }
     if saved.inserted_count + saved.updated_count > 0 {
         return Ok(ReplayOutcome::Stored);
@@ -121,7 +115,7 @@ async fn part(
     };
     // a reject of the database is a whole record or file, and so is a participant; all others are rows of a stored
     // file
-    let is_whole = stored.reason_code == REFUSED || stream == Stream::Participants;
+    let is_whole = stored.reason_code == REFUSED_BY_DATABASE || stream == Stream::Participants;
     let mut taken_in = None;
     if is_whole {
         let name = match name_of(source, stored, &artifact.task.session) {
@@ -146,7 +140,7 @@ async fn part(
     } else if artifact.parts.is_empty() {
         return open("file_not_kept", "the file that contains the row is not stored");
     }
-    match artifacts::make(poller, source, &artifact, taken_in.as_ref()).await {
+    match artifacts::make(poller, source, artifact, taken_in.as_ref()).await {
         Ok(making) => match making.rejects.into_iter().find(|reject| !is_whole && reject.raw == stored.body) {
             Some(why) => Ok(ReplayOutcome::StillRejected(why)),
             None if making.rebuilt == Rebuilt::Overtaken => Ok(ReplayOutcome::Stale),
@@ -154,20 +148,13 @@ async fn part(
             None => Ok(ReplayOutcome::Stored),
         },
         Err(Trouble::Unreadable(error)) => open("unreadable_file", &error.to_string()),
-        Err(Trouble::Store(error)) if error.is_data() => {
-            open(REFUSED, "a value of this artifact does not fit the database")
-        }
+        Err(Trouble::Store(error)) if error.is_data() => open(REFUSED_BY_DATABASE, &refusal_of("artifact")),
         Err(Trouble::Store(error)) => Err(error),
     }
 }
 
 /// Returns the name of a record within its session; a file has none.
-fn name_of(
-    source: &Source,
-    stored: &StoredReject,
-    session: &crate::model::artifact::SessionRef,
-) -> Result<String, Box<Reject>> {
-    use crate::model::artifact::{Artifact, ArtifactRequest};
+fn name_of(source: &Source, stored: &StoredReject, session: &SessionRef) -> Result<String, Box<Reject>> {
     match stored.stream_key.stream {
         Stream::Participants => {
             let request = ArtifactRequest {

@@ -8,12 +8,11 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use crate::connector::StoredBytes;
-use crate::ingest::artifact::PlannedStream;
-use crate::ingest::replay::{STOPPED, StreamReplay, Watcher};
-use crate::ingest::{Poller, Source};
+use crate::ingest::poller::{Poller, Source};
+use crate::ingest::replay::report::{STOPPED, StreamReplay, Watcher};
 use crate::model::page::{Page, Record};
 use crate::model::stream::Stream;
-use crate::store::artifact::SessionStream;
+use crate::store::artifact::task::SessionStream;
 use crate::store::field_presence::FieldBook;
 use crate::store::page::{self, SaveContext};
 use crate::store::replay::{self as kept, After, Beginning, StoredRecord};
@@ -124,7 +123,7 @@ impl Chunk<'_> {
             made_at: folded.made_at,
         });
         let beginnings: Vec<Beginning> = beginnings.collect();
-        let streams: Vec<SessionStream> = self.source.session_streams.iter().map(PlannedStream::listed).collect();
+        let streams: Vec<SessionStream> = self.source.queued_streams();
         // a group has the same instant, and its sessions are either all stored or all not
         let mut groups: BTreeMap<(DateTime<Utc>, bool), (i64, Page)> = BTreeMap::new();
         for folded in self.folded {

@@ -4,17 +4,16 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use crate::ingest::account::AccountWitness;
-use crate::ingest::artifact::PlannedStream;
 use crate::ingest::lease_renewal::LeaseRenewal;
+use crate::ingest::poller::{Poller, Source};
 use crate::ingest::run::{MAX_CUTS, Run};
-use crate::ingest::{Poller, Source};
 use crate::model::time::{Window, to_micros};
 use crate::store::backfill::{Purpose, Unit, claim};
 use crate::store::field_presence::FieldBook;
 use crate::store::lease::Lease;
 use crate::store::run::{self as journal, Pace, Progress};
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StoreError, hole, present};
+use crate::store::{StoreError, hole, server};
 
 /// Splits of doubtful windows in the run of a unit: from a month down to a minute, with some reserve, since no
 /// further run follows soon.
@@ -24,7 +23,7 @@ async fn read_database_clock(poller: &Poller) -> Result<Option<(DateTime<Utc>, I
     if poller.clock.is_set_by_hand() {
         return Ok(None);
     }
-    let read = present::now(&poller.pool).await?;
+    let read = server::now(&poller.pool).await?;
     // the return trip makes this clock late by that time, and never early
     Ok(Some((read, Instant::now())))
 }
@@ -106,7 +105,7 @@ impl<'a> Run<'a> {
             share: None,
             listed: None,
             account: AccountWitness::default(),
-            session_streams: source.session_streams.iter().map(PlannedStream::listed).collect(),
+            session_streams: source.queued_streams(),
             renewal,
             database_clock: None,
         }

@@ -69,7 +69,7 @@ pub(super) fn read(
         }
         Stream::Quality => {
             let peer = request.participant.ok_or_else(|| PullError::contract("peer report", NO_PRESENCE))?;
-            ArtifactPage::of(Artifact::Quality(quality::report(peer, text.into_owned(), &drift)))
+            ArtifactPage::of(Artifact::Quality(vec![quality::report(peer, text.into_owned(), &drift)]))
         }
     };
     Ok(Some(ArtifactPage { drift: drift.into_inner(), ..page }))
@@ -165,7 +165,7 @@ impl RealtimeKit {
             return Ok(ArtifactAnswer::Absent(Absence::NotFound));
         };
         let report = quality::report(peer, record, &drift);
-        let page = ArtifactPage::of(Artifact::Quality(report));
+        let page = ArtifactPage::of(Artifact::Quality(vec![report]));
         Ok(ArtifactAnswer::Content(Box::new(ArtifactPage { drift: drift.into_inner(), ..page })))
     }
 }

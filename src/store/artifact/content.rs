@@ -1,18 +1,17 @@
-//! The result of a try, as it is passed on to be saved.
+//! An artifact as it is passed on to be saved, its hash, and its raw records.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 
-use crate::model::message::Message;
-use crate::model::page::{DriftItem, Reject};
-use crate::model::participant::Participant;
+use crate::model::artifact::{Artifact, ArtifactPage};
+use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::person::PersonKey;
-use crate::model::quality::PeerReport;
 use crate::model::session::MAPPING_VERSION;
-use crate::model::transcript::{Summary, Transcript};
-use crate::store::artifact::{Task, TaskDecision};
-use crate::store::raw::{self, RawRecord};
+use crate::store::StoreError;
+use crate::store::artifact::task::{Task, TaskDecision};
+use crate::store::raw::{self, Origin, RawRecord};
 
 /// Context of saving an artifact.
 #[derive(Debug, Clone, Copy)]
@@ -35,101 +34,96 @@ pub struct Member<'a> {
     /// The context of saving it.
     pub context: SaveContext<'a>,
     /// Its content; `None`: nothing to store.
-    pub content: Option<Content<'a>>,
+    pub content: Option<&'a ArtifactPage>,
     /// The decision about its task.
     pub decision: &'a TaskDecision,
 }
 
-/// A found artifact.
-#[derive(Debug, Clone, Copy)]
-pub enum Found<'a> {
-    /// Participants; where the list is whole, those not in it are gone.
-    Participants {
-        /// The participants.
-        list: &'a [Participant],
-        /// Whether the provider's count is met, so that none is missing.
-        is_whole: bool,
-    },
-    /// The chat.
-    Chat(&'a [Message]),
-    /// The transcript.
-    Transcript(&'a Transcript),
-    /// The summary.
-    Summary(&'a Summary),
-    /// Reports on some participants.
-    Quality(&'a [PeerReport]),
-}
-
-/// An artifact with all data to save.
-#[derive(Debug, Clone, Copy)]
-pub struct Content<'a> {
-    /// The artifact.
-    pub found: Found<'a>,
-    /// The file as received, where it is one.
-    pub raw: Option<&'a [u8]>,
-    /// Records in it that could not be normalized.
-    pub rejects: &'a [Reject],
-    /// Unknown fields and values.
-    pub drift: &'a [DriftItem],
-    /// Facts learnt about the source.
-    pub facts: &'a BTreeMap<&'static str, String>,
-}
-
-impl Content<'_> {
-    pub(super) fn len(&self) -> usize {
-        match self.found {
-            Found::Participants { list, .. } => list.len(),
-            Found::Chat(messages) => messages.len(),
-            Found::Transcript(transcript) => transcript.segments.len(),
-            Found::Summary(_) => 1,
-            Found::Quality(reports) => reports.len(),
-        }
+/// Hashes the bytes and all else that decides what is stored: the session's times, which offsets and ends depend on.
+pub(super) fn hash(content: &ArtifactPage, task: &Task) -> raw::Hash {
+    let times = [Some(task.session.started_at), task.session.ended_at];
+    let times = times.map(|at| at.map_or(i64::MIN, |at| at.timestamp_micros()).to_be_bytes());
+    let version = [MAPPING_VERSION, u8::from(content.is_whole_list)];
+    let mut parts: Vec<&[u8]> = vec![&version, &times[0], &times[1]];
+    parts.extend(content.raw.as_deref());
+    if let Artifact::Participants(list) = &content.artifact {
+        let mut records: Vec<&[u8]> = list.iter().map(|participant| &participant.raw[..]).collect();
+        records.sort_unstable();
+        parts.extend(records);
     }
-
-    /// Hashes the bytes and all else that decides what is stored: the session's times, which offsets and ends depend
-    /// on.
-    pub(super) fn hash(&self, task: &Task) -> raw::Hash {
-        let times = [Some(task.session.started_at), task.session.ended_at];
-        let times = times.map(|at| at.map_or(i64::MIN, |at| at.timestamp_micros()).to_be_bytes());
-        let is_whole = u8::from(matches!(self.found, Found::Participants { is_whole: true, .. }));
-        let version = [MAPPING_VERSION, is_whole];
-        let mut parts: Vec<&[u8]> = vec![&version, &times[0], &times[1]];
-        parts.extend(self.raw);
-        if let Found::Participants { list, .. } = self.found {
-            let mut records: Vec<&[u8]> = list.iter().map(|participant| &participant.raw[..]).collect();
-            records.sort_unstable();
-            parts.extend(records);
-        }
-        parts.extend(self.rejects.iter().map(|reject| &reject.raw[..]));
-        raw::hash(&parts)
-    }
+    parts.extend(content.rejects.iter().map(|reject| &reject.raw[..]));
+    raw::hash(&parts)
 }
 
-impl<'a> Content<'a> {
-    /// Returns the bytes of its records, each under the name of its session.
-    pub(super) fn raw_records(&self, task: &'a Task) -> Vec<RawRecord<'a>> {
-        let session = task.session.provider_session_id.as_str();
-        let of = |id: &str, body: &'a [u8]| RawRecord {
-            id: format!("{session}/{id}").into(),
+/// The records of one artifact.
+pub(super) struct Records<'a> {
+    context: SaveContext<'a>,
+    bodies: Vec<RawRecord<'a>>,
+    /// Whether these are all: stored records of the artifact that are not among them are no longer listed.
+    is_whole: bool,
+}
+
+impl<'a> Records<'a> {
+    /// Returns the records of an artifact, each under the name of its session.
+    pub(super) fn of((context, content): &(SaveContext<'a>, &'a ArtifactPage)) -> Self {
+        let session = context.task.session.provider_session_id.as_str();
+        let record = |(participant, body): (Option<&ProviderRecordId>, &'a [u8])| RawRecord {
+            id: participant.map_or_else(|| session.into(), |id| format!("{session}/{}", id.as_str()).into()),
             body,
             hash: raw::hash(&[body]),
             is_partial: false,
         };
-        let mut records: Vec<RawRecord<'a>> = match self.found {
-            Found::Participants { list, .. } => {
-                list.iter().map(|one| of(one.provider_participant_id.as_str(), &one.raw)).collect()
-            }
-            Found::Quality(reports) => {
-                reports.iter().map(|one| of(one.provider_participant_id.as_str(), &one.raw)).collect()
-            }
-            _ => Vec::new(),
-        };
-        records.extend(self.raw.map(|body| RawRecord {
-            id: session.into(),
-            body,
-            hash: raw::hash(&[body]),
-            is_partial: false,
-        }));
-        records
+        Self { context: *context, bodies: content.bodies().map(record).collect(), is_whole: content.is_whole_list }
     }
+}
+
+/// Stores the records, in the order of their key, and identical bytes of a record once.
+pub(super) async fn keep_records(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    artifacts: &[Records<'_>],
+) -> Result<(), StoreError> {
+    let mut distinct: BTreeMap<(&str, &str, &[u8]), (Origin<'_>, &RawRecord<'_>)> = BTreeMap::new();
+    for Records { context: SaveContext { task, run_id, now, .. }, bodies, .. } in artifacts {
+        let session = Some(task.session.provider_session_id.as_str());
+        let origin = Origin { stream: task.stream, session, run_id: *run_id, fetched_at: *now };
+        for record in bodies {
+            distinct.insert((task.stream.as_str(), &record.id, &record.hash), (origin, record));
+        }
+    }
+    raw::insert_each(tx, source_id, &distinct.into_values().collect::<Vec<_>>()).await
+}
+
+/// Marks the stored records that are no longer listed.
+pub(super) async fn mark_gone(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    artifacts: &[Records<'_>],
+) -> Result<(), StoreError> {
+    let whole: Vec<&Records<'_>> = artifacts.iter().filter(|artifact| artifact.is_whole).collect();
+    if whole.is_empty() {
+        return Ok(());
+    }
+    let streams: Vec<&str> = whole.iter().map(|one| one.context.task.stream.as_str()).collect();
+    let sessions: Vec<&str> = whole.iter().map(|one| one.context.task.session.provider_session_id.as_str()).collect();
+    let times: Vec<DateTime<Utc>> = whole.iter().map(|one| one.context.now).collect();
+    // a record's name begins with the name of its session
+    let listed: Vec<&str> = whole.iter().flat_map(|one| one.bodies.iter().map(|record| &*record.id)).collect();
+    sqlx::query!(
+        "update ingest.raw_records k set gone_at = whole.at
+           from unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[]) whole(source_id, stream, session, at)
+          where k.source_id = whole.source_id and k.provider_session_id = whole.session
+            -- not for an index: before there are statistics, the planner would read the stream
+            and k.stream || '' = whole.stream
+            and k.gone_at is null and k.provider_record_id <> all($5)",
+        &vec![source_id.0; whole.len()],
+        &streams as &[&str],
+        &sessions as &[&str],
+        &times,
+        &listed as &[&str],
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("marking records that are no longer listed"))?;
+    Ok(())
 }

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::store::StoreError;
-use crate::store::artifact::SessionStream;
+use crate::store::artifact::task::SessionStream;
 
 /// Sessions enqueued by one statement.
 const CHUNK: i64 = 2_000;

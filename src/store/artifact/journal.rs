@@ -8,26 +8,16 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::StoreError;
-use crate::store::run::{Progress, Verdict};
+use crate::store::run::{self, Progress, RunOutcome};
+use crate::store::{StoreError, StreamKey};
 
 /// A pass without a heartbeat for this long has crashed.
 const SILENCE: TimeDelta = TimeDelta::minutes(10);
 
-/// The end of a pass.
-#[derive(Debug, Clone)]
-pub struct PassEnd {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The reason why it is not complete.
-    pub reason: Option<String>,
-    /// Class and text of the error behind it.
-    pub error: Option<(String, String)>,
-}
-
 /// Opens a pass over one stream.
 pub async fn start(pool: &PgPool, source_id: SourceId, stream: Stream, now: DateTime<Utc>) -> Result<i64, StoreError> {
     let failed = StoreError::doing("opening a pass");
+    let mut connection = pool.acquire().await.map_err(&failed)?;
     sqlx::query!(
         "update ingest.runs
             set finished_at = $3, verdict = 'failed', error_class = 'crashed',
@@ -38,19 +28,10 @@ pub async fn start(pool: &PgPool, source_id: SourceId, stream: Stream, now: Date
         now,
         now - SILENCE,
     )
-    .execute(pool)
+    .execute(&mut *connection)
     .await
     .map_err(&failed)?;
-    sqlx::query_scalar!(
-        "insert into ingest.runs (source_id, stream, started_at, heartbeat_at) values ($1, $2, $3, $3)
-         returning run_id",
-        source_id.0,
-        stream.as_str(),
-        now,
-    )
-    .fetch_one(pool)
-    .await
-    .map_err(&failed)
+    run::open(&mut connection, StreamKey { source_id, stream }, None, "poll", now).await
 }
 
 /// Progress of a pass since it was last written.
@@ -68,11 +49,7 @@ impl PassProgress {
     /// Adds one try.
     pub fn add(&mut self, progress: &Progress) {
         self.tried_count += 1;
-        self.progress.record_count += progress.record_count;
-        self.progress.inserted_count += progress.inserted_count;
-        self.progress.updated_count += progress.updated_count;
-        self.progress.unchanged_count += progress.unchanged_count;
-        self.progress.rejected_count += progress.rejected_count;
+        self.progress += *progress;
     }
 }
 
@@ -114,10 +91,10 @@ pub(super) async fn advance(
 pub async fn finish(
     pool: &PgPool,
     progress: &PassProgress,
-    end: &PassEnd,
+    outcome: &RunOutcome,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let (class, detail) = end.error.clone().unzip();
+    let (class, detail) = outcome.error.clone().unzip();
     let PassProgress { run_id, tried_count, progress } = progress;
     sqlx::query!(
         "update ingest.runs
@@ -130,8 +107,8 @@ pub async fn finish(
           where run_id = $1",
         run_id,
         now,
-        end.verdict.as_str(),
-        end.reason,
+        outcome.verdict.as_str(),
+        outcome.reason,
         class,
         detail,
         tried_count,

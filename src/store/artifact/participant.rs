@@ -50,9 +50,7 @@ pub(super) async fn replace(
     if let Some(now) = lists.iter().map(|one| one.context.now).min() {
         person::meet(tx, source_id, &visits, now).await?;
     }
-    // a session without an earlier artifact has nothing stored
-    let changed: Vec<&ParticipantList<'_>> =
-        lists.iter().filter(|one| one.context.task.content_hash.is_some()).collect();
+    let changed: Vec<&ParticipantList<'_>> = lists.iter().filter(|one| one.context.task.has_content()).collect();
     let mut moved = present(tx, source_id, &changed).await?;
     delete_missing(tx, source_id, lists).await?;
     upsert(tx, source_id, lists).await?;
@@ -89,9 +87,8 @@ async fn delete_missing(
     source_id: SourceId,
     lists: &[ParticipantList<'_>],
 ) -> Result<(), StoreError> {
-    // a session without an earlier artifact has nothing stored
     let changed: Vec<&ParticipantList<'_>> =
-        lists.iter().filter(|one| one.is_whole && one.context.task.content_hash.is_some()).collect();
+        lists.iter().filter(|one| one.is_whole && one.context.task.has_content()).collect();
     if changed.is_empty() {
         return Ok(());
     }

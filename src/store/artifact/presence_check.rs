@@ -5,11 +5,12 @@
 
 use sqlx::PgConnection;
 
+use crate::model::artifact::Artifact;
 use crate::store::StoreError;
-use crate::store::artifact::{Content, Found, Task};
+use crate::store::artifact::task::Task;
 
 /// Whether the rows of an unchanged artifact are all stored.
-pub(super) async fn is_there(tx: &mut PgConnection, task: &Task, content: &Content<'_>) -> Result<bool, StoreError> {
+pub(super) async fn is_there(tx: &mut PgConnection, task: &Task, artifact: &Artifact) -> Result<bool, StoreError> {
     let counts = sqlx::query!(
         r#"select (select count(*) from core.participants where source_id = $1 and session_id = $2) as "participants!",
                   (select count(*) from core.messages where source_id = $1 and session_id = $2) as "messages!",
@@ -27,14 +28,12 @@ pub(super) async fn is_there(tx: &mut PgConnection, task: &Task, content: &Conte
     .fetch_one(tx)
     .await
     .map_err(StoreError::doing("counting the rows of an artifact"))?;
-    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    Ok(match content.found {
-        Found::Participants { list, .. } => counts.participations == 1 && counts.participants == number(list.len()),
-        Found::Chat(messages) => counts.stats == 1 && counts.messages == number(messages.len()),
-        Found::Transcript(transcript) => {
-            counts.transcripts == 1 && counts.segments == number(transcript.segments.len())
-        }
-        Found::Summary(_) => counts.summaries == 1,
-        Found::Quality(_) => false,
+    let number = i64::try_from(artifact.len()).unwrap_or(i64::MAX);
+    Ok(match artifact {
+        Artifact::Participants(_) => counts.participations == 1 && counts.participants == number,
+        Artifact::Chat(_) => counts.stats == 1 && counts.messages == number,
+        Artifact::Transcript(_) => counts.transcripts == 1 && counts.segments == number,
+        Artifact::Summary(_) => counts.summaries == 1,
+        Artifact::Quality(_) => false,
     })
 }

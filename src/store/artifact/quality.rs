@@ -7,8 +7,8 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::quality::{PeerQuality, PeerReport};
 use crate::store::StoreError;
-use crate::store::artifact::Task;
 use crate::store::artifact::content::SaveContext;
+use crate::store::artifact::task::Task;
 
 /// The participants of one session whose report is still missing.
 #[derive(Debug, Clone, Default)]

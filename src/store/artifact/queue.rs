@@ -3,10 +3,9 @@
 //! Claims use the database's clock, so that no machine's clock matters. Due times use the service's present, like
 //! everything that depends on the provider's calendar.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -14,10 +13,8 @@ use crate::model::artifact::{ArtifactState, SessionRef};
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact::{Owed, SessionStream, Task};
+use crate::store::artifact::task::{ClaimKey, NEAR_EXPIRY, Owed, SessionStream, Task};
 
-/// Tasks that expire within this time go before those of the newest sessions.
-const NEAR_EXPIRY: TimeDelta = TimeDelta::hours(12);
 /// Tasks of a stream that one claim marks as due beyond those it takes, so that newly due tasks are soon in order.
 const FOUND_AT_ONCE: i64 = 64;
 /// Start of a claim's transaction. Without statistics, the planner would sort all ready tasks instead of reading the
@@ -33,16 +30,6 @@ pub struct ClaimLimit {
     pub stream: Stream,
     /// The number.
     pub count: usize,
-}
-
-/// Key of one claim on one task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClaimKey {
-    /// The session.
-    pub session_id: i64,
-    /// The stream.
-    pub stream: Stream,
-    token: Uuid,
 }
 
 /// Claims due tasks, for each stream up to its limit: those about to expire first, then those of the newest
@@ -224,54 +211,4 @@ pub async fn next_due_at(
     .fetch_one(pool)
     .await
     .map_err(StoreError::doing("reading when the next task is due"))
-}
-
-impl Task {
-    /// Creates an unclaimed task, for tests of decisions.
-    #[cfg(test)]
-    pub(crate) fn for_test(
-        source_id: SourceId,
-        stream: Stream,
-        session: SessionRef,
-        expires_at: Option<DateTime<Utc>>,
-        first_attempt_at: DateTime<Utc>,
-        state: ArtifactState,
-    ) -> Self {
-        Self {
-            source_id,
-            session_id: 1,
-            stream,
-            session,
-            requested_at: None,
-            expires_at,
-            first_attempt_at,
-            attempts: 1,
-            state,
-            reason: None,
-            due_at: first_attempt_at,
-            owed: Owed::default(),
-            token: Uuid::nil(),
-            content_hash: None,
-        }
-    }
-
-    /// Returns the instant from which ages count: the session's end, or a later request to generate the artifact.
-    /// `None`: the session runs.
-    pub fn counts_from(&self) -> Option<DateTime<Utc>> {
-        let ended_at = self.session.ended_at?;
-        Some(self.requested_at.map_or(ended_at, |requested_at| requested_at.max(ended_at)))
-    }
-
-    /// Returns the key of its claim.
-    pub fn key(&self) -> ClaimKey {
-        ClaimKey { session_id: self.session_id, stream: self.stream, token: self.token }
-    }
-
-    /// Returns its position in the order of tries, which is the order of a claim: tasks about to expire first, then
-    /// those of the newest sessions.
-    pub fn urgency(&self, now: DateTime<Utc>) -> impl Ord + use<> {
-        let near = self.expires_at.filter(|at| *at > now && *at <= now + NEAR_EXPIRY);
-        let newest = Reverse((self.session.ended_at.unwrap_or(DateTime::<Utc>::MAX_UTC), self.session_id));
-        (near.is_none(), near, newest, self.stream)
-    }
 }

@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
-use uuid::Uuid;
 
-use crate::model::artifact::{ArtifactState, SessionRef};
+use crate::model::artifact::{Artifact, ArtifactPage, ArtifactState, SessionRef};
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
+use crate::store::artifact::content::{self, SaveContext};
 use crate::store::artifact::presence_check::is_there;
 use crate::store::artifact::save::write_rows;
 use crate::store::artifact::settle::resolve_rejects;
-use crate::store::artifact::{Content, Found, Owed, SaveContext, Task, enqueue, quality};
-use crate::store::raw::{self, RawRecord};
+use crate::store::artifact::task::Task;
+use crate::store::artifact::{enqueue, quality};
+use crate::store::raw::{self, Origin, RawRecord};
 use crate::store::{StoreError, StreamKey, data_version, person, reject};
 
 /// The newest version of one record of an artifact.
@@ -156,22 +157,12 @@ pub async fn load(
     .await
     .map_err(&failed)?;
     let ended_at = if row.has_task { row.task_ended_at } else { row.ended_at };
+    let session = SessionRef { provider_session_id: id, started_at: row.started_at, ended_at };
+    let state = ArtifactState::parse(&row.state).unwrap_or(ArtifactState::Pending);
     let task = Task {
-        source_id,
-        session_id: row.session_id,
-        stream,
-        session: SessionRef { provider_session_id: id, started_at: row.started_at, ended_at },
-        requested_at: None,
-        expires_at: None,
-        first_attempt_at: now,
-        attempts: 0,
-        state: ArtifactState::parse(&row.state).unwrap_or(ArtifactState::Pending),
-        reason: None,
-        due_at: now,
-        owed: Owed::default(),
-        token: Uuid::nil(),
         // rows may be stored without a hash, where their task is gone
         content_hash: Some(row.content_hash.unwrap_or_default()),
+        ..Task::unclaimed(source_id, row.session_id, stream, session, state, now)
     };
     let newest_at = newest_of(&parts);
     Ok(Some(StoredArtifact { task, parts, has_task: row.has_task, newest_at }))
@@ -201,7 +192,7 @@ pub async fn save(
     pool: &PgPool,
     stored: &StoredArtifact,
     context: &SaveContext<'_>,
-    content: &Content<'_>,
+    content: &ArtifactPage,
     made: &Made<'_>,
 ) -> Result<Rebuilt, StoreError> {
     let task = &stored.task;
@@ -212,33 +203,37 @@ pub async fn save(
         return Ok(Rebuilt::Overtaken);
     }
     person::insert_each(&mut tx, task.source_id, made.people).await?;
-    let hash = content.hash(task);
-    if stored.has_task && task.content_hash.as_deref() == Some(&hash[..]) && is_there(&mut tx, task, content).await? {
+    let hash = content::hash(content, task);
+    if stored.has_task
+        && task.content_hash.as_deref() == Some(&hash[..])
+        && is_there(&mut tx, task, &content.artifact).await?
+    {
         tx.commit().await.map_err(&failed)?;
         return Ok(Rebuilt::Unchanged);
     }
     if let Some(part) = made.taken_in {
-        keep(&mut tx, stream_key, task, part).await?;
+        keep(&mut tx, task, part).await?;
     }
-    if let Found::Quality(reports) = content.found {
+    if let Artifact::Quality(reports) = &content.artifact {
         // reports arrive in parts, so there is no whole to compare
-        if quality::upsert(&mut tx, task.source_id, &[(*context, reports)]).await? == 0 && made.taken_in.is_none() {
+        if quality::upsert(&mut tx, task.source_id, &[(*context, &reports[..])]).await? == 0 && made.taken_in.is_none()
+        {
             tx.commit().await.map_err(&failed)?;
             return Ok(Rebuilt::Unchanged);
         }
     } else {
-        write_rows(&mut tx, task.source_id, &[(*context, content.found)]).await?;
+        write_rows(&mut tx, task.source_id, &[(*context, content)]).await?;
     }
     if content.raw.is_some() {
         // rows of a file: those that can be read now are no longer rejects
         let session = task.session.provider_session_id.as_str();
-        reject::insert(&mut tx, stream_key, Some(session), content.rejects, context.run_id, context.now).await?;
-        resolve_rejects(&mut tx, task.source_id, &[(*context, content.rejects)]).await?;
+        reject::insert(&mut tx, stream_key, Some(session), &content.rejects, context.run_id, context.now).await?;
+        resolve_rejects(&mut tx, task.source_id, &[(*context, &content.rejects[..])]).await?;
     }
     sqlx::query!(
         "update ingest.artifact_tasks
             set content_hash = $4, state = $5, content_at = coalesce(content_at, $6),
-                -- it was decided for good before its session was made anew
+                -- a task that was settled before its session was restored stays settled
                 next_try_at = case when settled_at is null then next_try_at end,
                 is_ready = is_ready and settled_at is null
           where source_id = $1 and session_id = $2 and stream = $3",
@@ -258,12 +253,14 @@ pub async fn save(
     Ok(Rebuilt::Written)
 }
 
-async fn keep(tx: &mut PgConnection, stream_key: StreamKey, task: &Task, part: &Part) -> Result<(), StoreError> {
+async fn keep(tx: &mut PgConnection, task: &Task, part: &Part) -> Result<(), StoreError> {
     let session = task.session.provider_session_id.as_str();
     let id = if part.name.is_empty() { session.to_owned() } else { format!("{session}/{}", part.name) };
     let hash = raw::hash(&[&part.body]);
     let record = RawRecord { id: id.into(), body: &part.body, hash, is_partial: false };
-    raw::insert(tx, stream_key, Some(session), &[record], part.run_id, part.last_fetched_at).await
+    let (run_id, fetched_at) = (part.run_id, part.last_fetched_at);
+    let origin = Origin { stream: task.stream, session: Some(session), run_id, fetched_at };
+    raw::insert(tx, task.source_id, origin, &[record]).await
 }
 
 /// Locks the task, so that no poll saves meanwhile, and checks that none did.

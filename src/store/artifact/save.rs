@@ -8,23 +8,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{PgConnection, PgPool};
 
 use crate::failpoint;
-use crate::model::id::{ProviderRecordId, SourceId};
+use crate::model::artifact::{Artifact, ArtifactPage};
+use crate::model::id::SourceId;
+use crate::model::message::SessionStats;
 use crate::model::page::Reject;
 use crate::model::stream::Stream;
-use crate::store::artifact::content::{Content, Found, Member, SaveContext};
+use crate::store::artifact::content::{self, Member, Records, SaveContext};
 use crate::store::artifact::journal::{self, PassProgress};
-use crate::store::artifact::kept_records::{self, Records};
 use crate::store::artifact::participant::{self, ParticipantList};
 use crate::store::artifact::settle::{self, Settled};
-use crate::store::artifact::{Saved, Task, TaskDecision, chat, quality, speaker, summary, transcript};
+use crate::store::artifact::task::{Task, TaskDecision};
+use crate::store::artifact::{quality, speaker, transcript};
 use crate::store::raw::Hash;
 use crate::store::run::Progress;
-use crate::store::{StoreError, StreamKey, data_version, drift, reject, source};
+use crate::store::{StoreError, StreamKey, data_version, drift, message, reject, source};
 
 /// Start of a save's transaction. What a server crash loses is fetched again: an artifact and the state of its task
 /// are lost together. All statements look up by key; without statistics, the planner might scan tables.
 const BEGIN: &str = "begin; set local synchronous_commit = off; set local jit = off; set local enable_seqscan = off; \
                      set local enable_hashjoin = off; set local enable_mergejoin = off";
+
+/// Result of saving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saved {
+    /// The content was stored.
+    Written,
+    /// The same bytes were already stored.
+    Unchanged,
+    /// Another worker has the task now; nothing was written.
+    ClaimLost,
+}
 
 /// Result of saving one try, and what it adds to its pass.
 pub type SaveOutcome = (Saved, Progress);
@@ -35,7 +48,7 @@ struct Held<'a> {
     /// The context with the current task: a replay may have stored something since it was claimed.
     context: SaveContext<'a>,
     /// The content to store, where it differs from the stored one.
-    fresh: Option<(Content<'a>, Hash)>,
+    fresh: Option<(&'a ArtifactPage, Hash)>,
     outcome: SaveOutcome,
 }
 
@@ -55,9 +68,9 @@ pub async fn save_all(
     let as_stored = |task: &Task| Some(Task { content_hash: stored.get(&task.key())?.clone(), ..task.clone() });
     let tasks: Vec<Option<Task>> = members.iter().map(|member| as_stored(member.context.task)).collect();
     let held: Vec<Option<Held<'_>>> =
-        members.iter().zip(&tasks).map(|(member, task)| Some(judge(member, task.as_ref()?))).collect();
+        members.iter().zip(&tasks).map(|(member, task)| Some(compare(member, task.as_ref()?))).collect();
     let ours: Vec<&Held<'_>> = held.iter().flatten().collect();
-    let fresh: Vec<(SaveContext<'_>, Content<'_>)> =
+    let fresh: Vec<(SaveContext<'_>, &ArtifactPage)> =
         ours.iter().filter_map(|one| Some((one.context, one.fresh?.0))).collect();
     write(&mut tx, source_id, &fresh).await?;
     learn(&mut tx, source_id, &ours).await?;
@@ -74,21 +87,21 @@ pub async fn save_all(
 }
 
 /// Compares the found content with the stored one, by hash.
-fn judge<'a>(member: &'a Member<'a>, task: &'a Task) -> Held<'a> {
+fn compare<'a>(member: &'a Member<'a>, task: &'a Task) -> Held<'a> {
     let context = SaveContext { task, ..member.context };
     let Some(content) = member.content else {
         return Held { member, context, fresh: None, outcome: (Saved::Unchanged, Progress::default()) };
     };
-    let hash = content.hash(task);
+    let hash = content::hash(content, task);
     let stored = task.content_hash.as_deref();
     // reports arrive in parts, so there is no whole to compare
-    if !matches!(content.found, Found::Quality(_)) && stored == Some(&hash[..]) {
+    if task.stream != Stream::Quality && stored == Some(&hash[..]) {
         let progress = Progress { unchanged_count: 1, ..Progress::default() };
         return Held { member, context, fresh: None, outcome: (Saved::Unchanged, progress) };
     }
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let progress = Progress {
-        record_count: count(content.len() + content.rejects.len()),
+        record_count: count(content.artifact.len() + content.rejects.len()),
         rejected_count: count(content.rejects.len()),
         inserted_count: i64::from(stored.is_none()),
         updated_count: i64::from(stored.is_some()),
@@ -126,69 +139,65 @@ async fn learn(tx: &mut PgConnection, source_id: SourceId, held: &[&Held<'_>]) -
 async fn write(
     tx: &mut PgConnection,
     source_id: SourceId,
-    fresh: &[(SaveContext<'_>, Content<'_>)],
+    fresh: &[(SaveContext<'_>, &ArtifactPage)],
 ) -> Result<(), StoreError> {
     if fresh.is_empty() {
         return Ok(());
     }
-    let records: Vec<Records<'_>> = fresh.iter().map(records_of).collect();
-    kept_records::insert(tx, source_id, &records).await?;
+    let records: Vec<Records<'_>> = fresh.iter().map(Records::of).collect();
+    content::keep_records(tx, source_id, &records).await?;
     failpoint::reach("artifact.after_raw");
-    kept_records::mark_gone(tx, source_id, &records).await?;
+    content::mark_gone(tx, source_id, &records).await?;
     drop(records);
-    let found: Vec<(SaveContext<'_>, Found<'_>)> =
-        fresh.iter().map(|(context, content)| (*context, content.found)).collect();
-    write_rows(tx, source_id, &found).await?;
+    write_rows(tx, source_id, fresh).await?;
     for (context, content) in fresh.iter().filter(|(_, content)| !content.rejects.is_empty()) {
         let stream_key = StreamKey { source_id, stream: context.task.stream };
         let session = context.task.session.provider_session_id.as_str();
-        reject::insert(tx, stream_key, Some(session), content.rejects, context.run_id, context.now).await?;
+        reject::insert(tx, stream_key, Some(session), &content.rejects, context.run_id, context.now).await?;
     }
-    let is_replaced = |content: &Content<'_>| !matches!(content.found, Found::Quality(_));
+    // reports arrive in parts, so a part replaces no earlier reject
+    let replaced = fresh.iter().filter(|(context, _)| context.task.stream != Stream::Quality);
     let came: Vec<(SaveContext<'_>, &[Reject])> =
-        fresh.iter().filter(|(_, content)| is_replaced(content)).map(|(at, content)| (*at, content.rejects)).collect();
+        replaced.map(|(context, content)| (*context, &content.rejects[..])).collect();
     settle::resolve_rejects(tx, source_id, &came).await?;
     for stream in Stream::PER_SESSION {
         let of_stream = || fresh.iter().filter(|(context, _)| context.task.stream == stream);
         if let Some(now) = of_stream().map(|(context, _)| context.now).max() {
-            let drift = of_stream().flat_map(|(_, content)| content.drift);
+            let drift = of_stream().flat_map(|(_, content)| &content.drift);
             drift::count(tx, StreamKey { source_id, stream }, drift, now).await?;
         }
     }
     Ok(())
 }
 
-fn records_of<'a>((context, content): &(SaveContext<'a>, Content<'a>)) -> Records<'a> {
-    Records {
-        context: *context,
-        bodies: content.raw_records(context.task),
-        is_whole: matches!(content.found, Found::Participants { is_whole: true, .. }),
-    }
-}
-
 /// Replaces the sessions' rows with the found content.
 pub(super) async fn write_rows(
     tx: &mut PgConnection,
     source_id: SourceId,
-    found: &[(SaveContext<'_>, Found<'_>)],
+    found: &[(SaveContext<'_>, &ArtifactPage)],
 ) -> Result<(), StoreError> {
-    let (mut lists, mut chats, mut transcripts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut lists, mut chats, mut earlier_chats, mut transcripts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut summaries, mut reports) = (Vec::new(), Vec::new());
-    for (context, found) in found {
-        match *found {
-            Found::Participants { list, is_whole } => lists.push(ParticipantList::new(*context, list, is_whole)),
-            Found::Chat(messages) => chats.push((*context, messages)),
-            Found::Transcript(transcript) => transcripts.push((*context, transcript)),
-            Found::Summary(summary) => summaries.push((*context, summary)),
-            Found::Quality(list) => reports.push((*context, list)),
+    for (context, content) in found {
+        match &content.artifact {
+            Artifact::Participants(list) => lists.push(ParticipantList::new(*context, list, content.is_whole_list)),
+            Artifact::Chat(messages) => {
+                let session_id = context.task.session_id;
+                chats.push((session_id, &messages[..]));
+                earlier_chats.extend(context.task.has_content().then_some(session_id));
+            }
+            Artifact::Transcript(transcript) => transcripts.push((*context, transcript)),
+            Artifact::Summary(summary) => summaries.push((*context, summary)),
+            Artifact::Quality(list) => reports.push((*context, &list[..])),
         }
     }
     participant::replace(tx, source_id, &lists).await?;
     speaker::name_again(tx, source_id, &lists.iter().map(|list| list.context).collect::<Vec<_>>()).await?;
-    chat::replace(tx, source_id, &chats).await?;
+    // the chat of a meeting has no two sides
+    message::replace(tx, source_id, &chats, &earlier_chats, SessionStats::of_meeting).await?;
     let transcripts = speaker::named(tx, source_id, transcripts).await?;
     transcript::replace(tx, source_id, &transcripts).await?;
-    summary::replace(tx, source_id, &summaries).await?;
+    transcript::replace_summaries(tx, source_id, &summaries).await?;
     quality::upsert(tx, source_id, &reports).await.map(drop)
 }
 
@@ -196,7 +205,7 @@ pub(super) async fn write_rows(
 pub async fn settle_refused(
     pool: &PgPool,
     context: &SaveContext<'_>,
-    bodies: &[(Option<&ProviderRecordId>, &[u8])],
+    content: Option<&ArtifactPage>,
     decision: &TaskDecision,
 ) -> Result<SaveOutcome, StoreError> {
     let failed = StoreError::doing("storing a refused artifact");
@@ -206,15 +215,8 @@ pub async fn settle_refused(
         return Ok((Saved::ClaimLost, Progress::default()));
     }
     let stream_key = StreamKey { source_id: task.source_id, stream: task.stream };
-    let refused = |(id, body): &(Option<&ProviderRecordId>, &[u8])| Reject {
-        raw: body.to_vec(),
-        provider_record_id: id.cloned(),
-        reason_code: "refused_by_database",
-        json_pointer: String::new(),
-        detail: "a value of this artifact does not fit the database".to_owned(),
-        is_partial: false,
-    };
-    let rejects: Vec<Reject> = bodies.iter().map(refused).collect();
+    let bodies = content.into_iter().flat_map(ArtifactPage::bodies);
+    let rejects: Vec<Reject> = bodies.map(|(id, body)| reject::refused("artifact", body, id, false)).collect();
     let session = task.session.provider_session_id.as_str();
     reject::insert(&mut tx, stream_key, Some(session), &rejects, run_id, now).await?;
     settle::settle(&mut tx, task.source_id, &[Settled { context: *context, decision, fresh_hash: None }]).await?;

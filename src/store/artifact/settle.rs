@@ -9,9 +9,8 @@ use crate::model::id::SourceId;
 use crate::model::page::Reject;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact::TaskDecision;
 use crate::store::artifact::content::SaveContext;
-use crate::store::artifact::queue::ClaimKey;
+use crate::store::artifact::task::{ClaimKey, TaskDecision};
 use crate::store::raw;
 
 /// The decision about one task.

@@ -13,7 +13,7 @@ use crate::model::message::word_count;
 use crate::model::speaker;
 use crate::model::stream::Stream;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
-use crate::store::artifact::SaveContext;
+use crate::store::artifact::content::SaveContext;
 use crate::store::artifact::transcript::speaker_id;
 use crate::store::{StoreError, StreamKey, data_version};
 

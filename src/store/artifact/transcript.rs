@@ -1,4 +1,4 @@
-//! Transcripts.
+//! Transcripts and summaries.
 //!
 //! A speaker's pseudonym is derived from the best identity in the file. So it equals the participant's pseudonym
 //! where the file identifies the participant, and stays the same whenever the file is read again.
@@ -12,10 +12,10 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::model::message::word_count;
 use crate::model::person::PersonRef;
-use crate::model::transcript::{Transcript, TranscriptSegment};
+use crate::model::transcript::{Summary, Transcript, TranscriptSegment};
 use crate::store::StoreError;
 use crate::store::artifact::content::SaveContext;
-use crate::store::batch::batches;
+use crate::store::bulk::batches;
 
 /// Segments written by one statement.
 const BATCH_ROWS: usize = 4_000;
@@ -40,8 +40,7 @@ pub(super) async fn replace(
     }
     let rows: Vec<Vec<Row<'_>>> = transcripts.iter().map(|(context, transcript)| rows(context, transcript)).collect();
     upsert_transcripts(tx, source_id, transcripts, &rows).await?;
-    // a session without an earlier artifact has nothing stored
-    let stored = transcripts.iter().filter(|(context, _)| context.task.content_hash.is_some());
+    let stored = transcripts.iter().filter(|(context, _)| context.task.has_content());
     let stored: Vec<i64> = stored.map(|(context, _)| context.task.session_id).collect();
     if !stored.is_empty() {
         sqlx::query!(
@@ -137,6 +136,36 @@ async fn insert_segments(tx: &mut PgConnection, source_id: SourceId, rows: &[Row
     .execute(tx)
     .await
     .map_err(StoreError::doing("writing segments"))?;
+    Ok(())
+}
+
+/// Replaces the summary of each session with the found one.
+pub(super) async fn replace_summaries(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    summaries: &[(SaveContext<'_>, &Summary)],
+) -> Result<(), StoreError> {
+    if summaries.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into core.session_summaries as t (source_id, session_id, format, body, word_count, fetched_at)
+         select $1, x.* from unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::timestamptz[]) x
+         on conflict (source_id, session_id) do update
+            set format = excluded.format, body = excluded.body, word_count = excluded.word_count,
+                fetched_at = excluded.fetched_at
+          where (t.format, t.body, t.word_count, t.fetched_at)
+                is distinct from (excluded.format, excluded.body, excluded.word_count, excluded.fetched_at)",
+        source_id.0,
+        &summaries.iter().map(|(context, _)| context.task.session_id).collect::<Vec<_>>(),
+        &summaries.iter().map(|(_, one)| one.format.as_str()).collect::<Vec<_>>() as &[&str],
+        &summaries.iter().map(|(_, one)| one.body.as_str()).collect::<Vec<_>>() as &[&str],
+        &summaries.iter().map(|(_, one)| word_count(&one.body)).collect::<Vec<_>>(),
+        &summaries.iter().map(|(context, _)| context.now).collect::<Vec<_>>(),
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("writing summaries"))?;
     Ok(())
 }
 

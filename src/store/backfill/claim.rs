@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use crate::model::time::Window;
-use crate::store::StoreError;
-use crate::store::backfill::{Backfill, DayFigures, Unit};
+use crate::store::backfill::stored::{Backfill, DayFigures, Unit};
+use crate::store::{StoreError, run};
 
 /// Duration of a claim without renewal, which is how long a killed process blocks its unit.
 pub const CLAIM_DURATION: Duration = Duration::from_secs(30);
@@ -145,19 +145,7 @@ pub async fn start_run(
     let failed = StoreError::doing("opening a run");
     let mut tx = pool.begin().await.map_err(&failed)?;
     unit.guard(&mut tx).await?;
-    let run_id = sqlx::query_scalar!(
-        "insert into ingest.runs (source_id, stream, started_at, heartbeat_at, window_from, window_to, purpose)
-         values ($1, $2, $3, $3, $4, $5, $6) returning run_id",
-        unit.stream_key.source_id.0,
-        unit.stream_key.stream.as_str(),
-        now,
-        window.from,
-        window.to,
-        purpose,
-    )
-    .fetch_one(&mut *tx)
-    .await
-    .map_err(&failed)?;
+    let run_id = run::open(&mut tx, unit.stream_key, Some(window), purpose, now).await?;
     sqlx::query!("update ingest.backfill_units set run_id = $2 where unit_id = $1", unit.unit_id, run_id)
         .execute(&mut *tx)
         .await

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use crate::model::time::Window;
-use crate::store::backfill::Unit;
+use crate::store::backfill::stored::Unit;
 use crate::store::run::{self, Finish, Progress};
 use crate::store::{StoreError, reconciliation};
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
-use crate::store::backfill::{Backfill, BackfillState, read};
+use crate::store::backfill::stored::{Backfill, BackfillState, read};
 use crate::store::operation::{self, Operation};
 use crate::store::{StoreError, StreamKey};
 

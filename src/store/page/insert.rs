@@ -8,11 +8,11 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
-use crate::model::message::{Message, SessionStats, TrailStep};
+use crate::model::message::{Message, SessionStats};
 use crate::model::session::{EndSource, MAPPING_VERSION};
-use crate::store::page::{Prepared, SaveContext};
+use crate::store::page::prepared::{Prepared, SaveContext};
 use crate::store::raw::RawRecord;
-use crate::store::{StoreError, batch, konvo_trail, person, raw, session, session_stats};
+use crate::store::{StoreError, bulk, person, raw, session, session_stats, trail};
 
 /// Writes the sessions `rows`, none of which was stored at the lookup, with people, bytes, statistics and steps.
 pub(super) async fn sessions(
@@ -27,7 +27,7 @@ pub(super) async fn sessions(
     let (ids, stats): (Vec<i64>, Vec<SessionStats>) =
         carried(rows).iter().map(|(id, messages)| (*id, SessionStats::of(messages))).unzip();
     let columns = session_stats::Columns::new(ids, &stats);
-    let steps = konvo_trail::Columns::of(trails(rows));
+    let steps = trail::Columns::of(&trail::carried(rows));
     let (numbers, records): (Vec<i64>, Vec<&Prepared<'_>>) = rows.iter().copied().unzip();
     let of = session::Columns { records: &records };
     sqlx::query_file!(
@@ -92,20 +92,16 @@ pub(super) async fn sessions(
     Ok(())
 }
 
-fn trails<'a>(rows: &[(i64, &Prepared<'a>)]) -> impl Iterator<Item = (i64, &'a [TrailStep])> {
-    rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.trail.as_deref()?)))
-}
-
 /// Returns the bytes if they fit into the statement of their sessions; many or large ones are written separately.
 async fn unless_many<'a>(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
     bodies: &'a [RawRecord<'a>],
 ) -> Result<&'a [RawRecord<'a>], StoreError> {
-    if batch::is_one(bodies, |record| record.body.len()) {
+    if bulk::is_one(bodies, |record| record.body.len()) {
         return Ok(bodies);
     }
-    raw::insert(tx, context.guard.stream_key(), None, bodies, context.run_id, context.fetched_at).await?;
+    raw::insert(tx, context.guard.stream_key().source_id, context.origin(), bodies).await?;
     Ok(&[])
 }
 

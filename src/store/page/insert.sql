@@ -24,7 +24,7 @@ with people as (
            s (session_id, message_count, user_count, assistant_count, user_words, assistant_words, first_response,
               turns, is_unanswered, last_role, last_at, active, replies)
 ), steps as (
-    insert into core.konvo_trail_steps (source_id, session_id, step_number, step_type, step)
+    insert into core.trail_steps (source_id, session_id, step_number, step_type, step)
     select $1, t.session_id, t.step_number, t.step_type, t.step::json
       from unnest($26::bigint[], $27::int[], $28::text[], $29::text[]) t(session_id, step_number, step_type, step)
 )

@@ -8,11 +8,12 @@ use sqlx::{Acquire, PgConnection};
 use crate::failpoint;
 use crate::model::message::{Message, SessionStats};
 use crate::model::page::Reject;
-use crate::store::artifact;
+use crate::store::artifact::enqueue;
+use crate::store::page::insert;
+use crate::store::page::prepared::{Prepared, SaveContext};
 use crate::store::page::seen::{Known, Seen};
-use crate::store::page::{Prepared, SaveContext, insert};
 use crate::store::raw::{self, RawRecord};
-use crate::store::{StoreError, drift, extension, konvo_trail, message, newer_wins, person, session};
+use crate::store::{StoreError, drift, extension, message, newer_wins, person, reject, session, trail};
 
 /// Write mode of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,20 @@ pub(super) enum Way {
     OneByOne,
 }
 
+/// Returns the bytes of records whose stored sessions are `known`.
+fn bodies<'a, 'r: 'a>(
+    records: impl IntoIterator<Item = &'a Prepared<'r>>,
+    known: &HashMap<String, Known>,
+) -> Vec<RawRecord<'r>> {
+    let body = |record: &'a Prepared<'r>| RawRecord {
+        id: record.id().into(),
+        body: &record.record.raw,
+        hash: record.raw_hash,
+        is_partial: newer_wins::is_partial(record, known),
+    };
+    records.into_iter().map(body).collect()
+}
+
 /// Stores the bytes of records that are older than the stored ones.
 pub(super) async fn keep_bytes(
     tx: &mut PgConnection,
@@ -35,8 +50,8 @@ pub(super) async fn keep_bytes(
     if older.is_empty() {
         return Ok(());
     }
-    let bodies: Vec<RawRecord<'_>> = older.iter().map(|record| record.body(&seen.known)).collect();
-    raw::insert(tx, context.guard.stream_key(), None, &bodies, context.run_id, context.fetched_at).await
+    let bodies = bodies(older.iter().copied(), &seen.known);
+    raw::insert(tx, context.guard.stream_key().source_id, context.origin(), &bodies).await
 }
 
 /// Writes records; returns those that were written, and rejects for those that were refused.
@@ -92,7 +107,7 @@ async fn write(
     let drift = records.iter().flat_map(|record| &record.record.drift);
     drift::count(tx, stream_key, drift, context.now).await?;
     let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-    artifact::enqueue(tx, source_id, &ids, context.session_streams, context.now).await
+    enqueue::enqueue(tx, source_id, &ids, context.session_streams, context.now).await
 }
 
 /// Writes sessions that are new.
@@ -107,8 +122,7 @@ async fn add(
             person::add(&mut visits, id, kind, record.record.session.started_at);
         }
     }
-    let nothing = HashMap::new();
-    let bodies: Vec<RawRecord<'_>> = rows.iter().map(|(_, record)| record.body(&nothing)).collect();
+    let bodies = bodies(rows.iter().map(|(_, record)| *record), &HashMap::new());
     insert::sessions(tx, context, rows, &bodies, &visits).await?;
     failpoint::reach("page.after_raw");
     message::insert(tx, context.guard.stream_key().source_id, &insert::carried(rows)).await
@@ -121,13 +135,12 @@ async fn change<'a, 'r>(
     records: &[&'a Prepared<'r>],
     known: &HashMap<String, Known>,
 ) -> Result<Vec<(i64, &'a Prepared<'r>)>, StoreError> {
-    let SaveContext { guard, run_id, fetched_at, now, .. } = *context;
-    let stream_key = guard.stream_key();
-    let source_id = stream_key.source_id;
+    let SaveContext { guard, fetched_at, now, .. } = *context;
+    let source_id = guard.stream_key().source_id;
     let moved = Moved::of(records, known);
     person::meet(tx, source_id, &moved.visits, now).await?;
-    let bodies: Vec<RawRecord<'_>> = records.iter().map(|record| record.body(known)).collect();
-    raw::insert(tx, stream_key, None, &bodies, run_id, fetched_at).await?;
+    let bodies = bodies(records.iter().copied(), known);
+    raw::insert(tx, source_id, context.origin(), &bodies).await?;
     failpoint::reach("page.after_raw");
     let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;
     let rows: Vec<(i64, &'a Prepared<'r>)> =
@@ -135,7 +148,7 @@ async fn change<'a, 'r>(
     person::date_with(tx, source_id, &moved.people, &moved.sessions).await?;
     // sessions assumed to be new may be stored all the same
     let stored: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-    konvo_trail::replace(tx, source_id, &rows, &stored).await?;
+    trail::replace(tx, source_id, &rows, &stored).await?;
     // messages that all recent records lack are not deleted
     let listing = rows.iter().filter(|(_, record)| !(record.lacks_message_field && known.contains_key(record.id())));
     let carried: Vec<(i64, &[Message])> = insert::carried(&listing.copied().collect::<Vec<_>>());
@@ -196,14 +209,9 @@ async fn write_alone(
         Err(error) if error.is_data() => {
             savepoint.rollback().await.map_err(&failed)?;
             tracing::warn!(cause = error.cause(), "the database refused a record, stored as a reject");
-            Ok(Some(Reject {
-                raw: record.record.raw.clone(),
-                provider_record_id: Some(record.record.session.provider_session_id.clone()),
-                reason_code: "refused_by_database",
-                json_pointer: String::new(),
-                detail: "a value of this record does not fit the database".to_owned(),
-                is_partial: record.record.session.is_partial,
-            }))
+            let record = record.record;
+            let (id, is_partial) = (&record.session.provider_session_id, record.session.is_partial);
+            Ok(Some(reject::refused("record", &record.raw, Some(id), is_partial)))
         }
         Err(error) => Err(error),
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::store::StoreError;
-use crate::store::page::Prepared;
+use crate::store::page::prepared::Prepared;
 use crate::store::raw::Hash;
 use crate::store::write_guard::WriteGuard;
 

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use crate::model::id::SourceSlug;
 use crate::store::StoreError;
-use crate::store::source_change::{ChangeError, ChangeRequest, refused};
+use crate::store::source_change::request::{ChangeError, ChangeRequest, refused};
 
 /// A stored source.
 #[derive(Debug)]

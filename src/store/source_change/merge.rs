@@ -12,8 +12,7 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
-use crate::store::source_change::execute;
-use crate::store::source_change::tables::SourceTable;
+use crate::store::source_tables::{SourceTable, execute};
 use crate::store::window::{self, Finding};
 use crate::store::{StoreError, StreamKey};
 

@@ -11,67 +11,23 @@
 mod judge;
 mod merge;
 mod pseudonyms;
-mod tables;
+mod request;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::person::PersonKey;
-use crate::store::StoreError;
-use crate::store::operation::{self, Operation, Operator};
+use crate::store::operation::{self, Operation};
 use crate::store::source_change::judge::{Stored, find, mergeable, refuse_configured, refuse_held, renamable};
-use crate::store::source_change::tables::SourceTable;
+use crate::store::source_tables::{SourceTable, execute};
+use crate::store::{StoreError, source_tables};
+
+pub use self::request::{Change, ChangeError, ChangeRequest};
 
 /// Rows deleted in one transaction.
 const BATCH: u32 = 5_000;
-
-/// Kinds of change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change<'a> {
-    /// Give the source another slug.
-    Rename {
-        /// The new slug.
-        to: &'a str,
-    },
-    /// Move its data to another source, which is the same account.
-    Merge {
-        /// Slug of that source.
-        into: &'a str,
-    },
-    /// Delete its data.
-    Remove,
-}
-
-impl Change<'_> {
-    /// Returns the name of the kind in the journal.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Rename { .. } => "rename",
-            Self::Merge { .. } => "merge",
-            Self::Remove => "remove",
-        }
-    }
-}
-
-/// A change of a source that an operator requests.
-#[derive(Debug, Clone, Copy)]
-pub struct ChangeRequest<'a> {
-    /// Slug of the source.
-    pub slug: &'a str,
-    /// The change.
-    pub change: Change<'a>,
-    /// Whether to only count the affected rows.
-    pub is_dry_run: bool,
-    /// The slugs of the configuration; `None`: a source counts as configured while it is enabled.
-    pub configured: Option<&'a [String]>,
-    /// The author.
-    pub operator: &'a Operator,
-    /// The present.
-    pub now: DateTime<Utc>,
-}
 
 /// Result of a change, or of its dry run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,24 +38,6 @@ pub struct Changed {
     pub rows: BTreeMap<String, i64>,
     /// Of its sessions, those that the other source of a merge also holds.
     pub sessions_stored_twice: i64,
-}
-
-/// The reason why nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    /// There is no such source.
-    #[error("there is no source `{0}`")]
-    NoSource(String),
-    /// It is impossible now, or in general.
-    #[error("{0}")]
-    Refused(String),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-fn refused<T>(reason: String) -> Result<T, ChangeError> {
-    Err(ChangeError::Refused(reason))
 }
 
 /// Applies changes to sources.
@@ -117,7 +55,7 @@ impl SourceChanges {
         let failed = StoreError::doing("changing a source");
         let mut tx = self.pool.begin().await.map_err(&failed)?;
         sqlx::query("set local statement_timeout = 0").execute(&mut *tx).await.map_err(&failed)?;
-        let tables = tables::list(&mut tx).await?;
+        let tables = source_tables::list(&mut tx).await?;
         let source =
             find(&mut tx, request.slug).await?.ok_or_else(|| ChangeError::NoSource(request.slug.to_owned()))?;
         let mut changed = Changed {
@@ -265,10 +203,4 @@ async fn count(
         }
     }
     Ok(rows)
-}
-
-/// Executes a statement built from names of the catalogue and from numbers.
-async fn execute(tx: &mut PgConnection, sql: String) -> Result<(), StoreError> {
-    let done = sqlx::query(AssertSqlSafe(sql)).execute(tx).await;
-    done.map(drop).map_err(StoreError::doing("moving the rows of a source"))
 }

@@ -14,10 +14,14 @@ const CHUNK: usize = 5_000;
 
 /// The kinds of identity, and where each is stored; the order within a kind follows the rules for pseudonyms.
 const IDENTITIES: [(&str, &str); 6] = [
-    ("contact", "select contact_id from core.konvo_sessions where source_id = $1 and contact_id is not null"),
+    (
+        "contact",
+        "select contact_id from analytics_pii.session_contacts where source_id = $1 and contact_id is not null",
+    ),
     (
         "external_user",
-        "select external_user_id from core.konvo_sessions where source_id = $1 and external_user_id is not null",
+        "select external_user_id from analytics_pii.session_contacts
+          where source_id = $1 and external_user_id is not null",
     ),
     (
         "custom_participant",

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, PgPool};
 
 /// Returns the tables of `core` with a source and a session, according to the catalogue.
-pub(crate) async fn parts_of_sessions(pool: &PgPool) -> Vec<String> {
+async fn parts_of_sessions(pool: &PgPool) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select c.oid::regclass::text
            from pg_class c

@@ -14,7 +14,8 @@ async fn quality_of(body: &'static str) -> (ArtifactPage, PeerReport) {
     let call = &server.calls()[0];
     assert_eq!(call.path, format!("/accounts/acc/realtime/kit/app/sessions/peer-report/{peer}"));
     assert_eq!(call.query, [("filters".to_owned(), "quality_stats".to_owned())]);
-    let Artifact::Quality(report) = page.artifact.clone() else { panic!() };
+    let Artifact::Quality(reports) = page.artifact.clone() else { panic!() };
+    let [report] = <[PeerReport; 1]>::try_from(reports).expect("one report");
     assert_eq!(report.provider_participant_id.as_str(), peer);
     (page, report)
 }

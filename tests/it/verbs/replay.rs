@@ -57,7 +57,7 @@ impl World {
                from information_schema.columns c
                join information_schema.tables k using (table_schema, table_name)
               where c.table_schema = 'core' and k.table_type = 'BASE TABLE'
-                and c.table_name not in ('sources', 'konpro_launches')
+                and c.table_name not in ('sources', 'session_launches')
               group by c.table_name order by c.table_name",
         )
         .fetch_all(&self.db.pool)

@@ -39,7 +39,7 @@ select session_id, began, began, done, done, active, began, began, 8, session_id
   ) v (session_id, began, done, active, outcome, channel, person);
 insert into core.konvo_sessions (source_id, session_id, skill_type, trail_length)
 values (8, 81, 'order', 2), (8, 82, 'order', 1), (8, 83, 'refund', 1), (8, 84, null, 3), (8, 85, null, null), (8, 86, null, null);
-insert into core.konvo_trail_steps (source_id, session_id, step_number, step_type, step)
+insert into core.trail_steps (source_id, session_id, step_number, step_type, step)
 values (8, 81, 1, 'search', '{}'), (8, 81, 2, 'answer', '{}'), (8, 82, 1, 'answer', '{}'), (8, 83, 1, 'answer', '{}'),
        (8, 84, 1, 'search', '{}'), (8, 84, 2, 'search', '{}'), (8, 84, 3, 'handoff', '{}');
 insert into core.messages (source_id, session_id, sent_at, position, char_count, word_count, sender_role, provider_message_id, body)

@@ -110,7 +110,7 @@ select 3, session_id, 'w-1', 'f-1', 'contact-' || session_id, '+49151000' || ses
   from (values (201, 'ORDER', 2), (202, 'CONCIERGE', 1), (203, 'ORDER', 3), (204, 'CONCIERGE', 1), (205, 'ORDER', 2), (206, 'CONCIERGE', 1),
                (207, 'CONCIERGE', 1), (208, 'ORDER', 2), (209, 'CONCIERGE', 1), (210, null, null), (211, 'CONCIERGE', 1), (212, 'ORDER', 1))
        v (session_id, skill, steps);
-insert into core.konvo_trail_steps (source_id, session_id, step_number, step_type, step)
+insert into core.trail_steps (source_id, session_id, step_number, step_type, step)
 values (3, 201, 1, 'CONCIERGE', '{}'), (3, 201, 2, 'ORDER', '{}'), (3, 202, 1, null, '{}'),
        (3, 203, 1, 'CONCIERGE', '{}'), (3, 203, 2, 'ORDER', '{}'), (3, 203, 3, 'REFUND', '{}'), (3, 204, 1, 'CONCIERGE', '{}'),
        (3, 205, 1, 'CONCIERGE', '{}'), (3, 205, 2, 'ORDER', '{}'), (3, 206, 1, null, '{}'), (3, 207, 1, 'CONCIERGE', '{}'),

@@ -95,7 +95,10 @@ async fn a_provider_that_is_unavailable_has_started_nothing() {
 #[tokio::test]
 async fn an_action_that_cannot_be_recorded_is_handed_over_all_the_same() {
     let stage = Stage::new(says(200, handed_over())).await;
-    sqlx::query("alter table core.konpro_launches rename to elsewhere").execute(&stage.db.pool).await.expect("renamed");
+    sqlx::query("alter table core.session_launches rename to elsewhere")
+        .execute(&stage.db.pool)
+        .await
+        .expect("renamed");
     // the launch cannot be recorded: it is returned all the same, and the journal states no outcome
     let answer = stage.launch("lost", &json!({})).await;
     assert_eq!((answer.status, &answer.json["is_recorded"]), (201, &json!(false)));

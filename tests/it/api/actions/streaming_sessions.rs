@@ -168,7 +168,7 @@ async fn launch_settings_are_dimensions_of_metrics() {
     let _chats = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 0), Quirks::default()).await;
     world.poll().await;
     sqlx::query(
-        "insert into core.konpro_launches (source_id, provider_session_id, launched_at, quality, voice_id, stt_provider,
+        "insert into core.session_launches (source_id, provider_session_id, launched_at, quality, voice_id, stt_provider,
                 activity_idle_timeout_seconds, session_duration_limit_seconds, has_knowledge_base)
          select source_id, provider_session_id, started_at, 'high', 'anna', 'deepgram', 120, 600, false
            from core.sessions where provider_session_id = 'konpro-00001'",

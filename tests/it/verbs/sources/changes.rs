@@ -19,7 +19,7 @@ const FIGURES: &str = "select (
     || (select ', ' || count(*) || ' people' from core.people)
     || (select ', ' || count(*) || ' messages' from core.messages)
     || (select ', ' || count(*) || ' stats' from core.session_stats)
-    || (select ', ' || count(*) || ' trail steps' from core.konvo_trail_steps)
+    || (select ', ' || count(*) || ' trail steps' from core.trail_steps)
     || (select ', ' || count(*) || ' raw' from ingest.raw_records)
     || (select ', ' || count(*) || ' in views' from analytics.sessions)
     || (select ', proven ' || string_agg(window_from || ' - ' || window_to, ' ' order by window_from) from ingest.windows)

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::model::message::TrailStep;
 use crate::store::StoreError;
-use crate::store::page::Prepared;
+use crate::store::page::prepared::Prepared;
 
 /// Steps of sessions, as the columns of one statement.
 #[derive(Debug, Default)]
@@ -18,11 +18,11 @@ pub(super) struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     /// Creates the columns from sessions and their steps.
-    pub(super) fn of(carried: impl IntoIterator<Item = (i64, &'a [TrailStep])>) -> Self {
+    pub(super) fn of(carried: &[(i64, &'a [TrailStep])]) -> Self {
         let mut columns = Self::default();
         for (id, trail) in carried {
-            for (number, step) in (1_i32..).zip(trail) {
-                columns.ids.push(id);
+            for (number, step) in (1_i32..).zip(*trail) {
+                columns.ids.push(*id);
                 columns.numbers.push(number);
                 columns.kinds.push(step.step_type.as_deref());
                 columns.steps.push(step.step.as_str());
@@ -30,6 +30,11 @@ impl<'a> Columns<'a> {
         }
         columns
     }
+}
+
+/// Returns the steps of sessions whose records contain them.
+pub(super) fn carried<'a>(rows: &[(i64, &Prepared<'a>)]) -> Vec<(i64, &'a [TrailStep])> {
+    rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.trail.as_deref()?))).collect()
 }
 
 /// Replaces the steps of sessions whose record contains them. `updated` are the sessions that were stored before.
@@ -40,12 +45,11 @@ pub(super) async fn replace(
     updated: &[i64],
 ) -> Result<(), StoreError> {
     let failed = StoreError::doing("writing trail steps");
-    let carried: Vec<_> =
-        rows.iter().filter_map(|(id, record)| Some((*id, record.record.session.trail.as_ref()?))).collect();
+    let carried = carried(rows);
     let stale: Vec<i64> = carried.iter().map(|(id, _)| *id).filter(|id| updated.contains(id)).collect();
     if !stale.is_empty() {
         sqlx::query!(
-            "delete from core.konvo_trail_steps where source_id = $1 and session_id = any($2)",
+            "delete from core.trail_steps where source_id = $1 and session_id = any($2)",
             source_id.0,
             &stale,
         )
@@ -53,12 +57,12 @@ pub(super) async fn replace(
         .await
         .map_err(&failed)?;
     }
-    let steps = Columns::of(carried.into_iter().map(|(id, trail)| (id, &trail[..])));
+    let steps = Columns::of(&carried);
     if steps.ids.is_empty() {
         return Ok(());
     }
     sqlx::query!(
-        "insert into core.konvo_trail_steps (source_id, session_id, step_number, step_type, step)
+        "insert into core.trail_steps (source_id, session_id, step_number, step_type, step)
          select $1, t.session_id, t.step_number, t.step_type, t.step::json
            from unnest($2::bigint[], $3::int[], $4::text[], $5::text[]) t(session_id, step_number, step_type, step)",
         source_id.0,

@@ -1,6 +1,6 @@
 //! The tables with rows of sources, found in the database's catalogue, so that none is forgotten.
 
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::store::StoreError;
 
@@ -58,4 +58,10 @@ pub(super) async fn list(tx: &mut PgConnection) -> Result<Vec<SourceTable>, Stor
         is_part_of_session: row.is_part_of_session,
     });
     Ok(tables.collect())
+}
+
+/// Executes a statement built from names of the catalogue and from numbers.
+pub(super) async fn execute(tx: &mut PgConnection, sql: String) -> Result<(), StoreError> {
+    let done = sqlx::query(AssertSqlSafe(sql)).execute(tx).await;
+    done.map(drop).map_err(StoreError::doing("moving the rows of a source"))
 }
