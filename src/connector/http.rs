@@ -15,8 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::{Clock, Dice};
 use crate::config::Secret;
-use crate::connector::Credential;
-use crate::connector::authorization;
+use crate::connector::authorization::{self, Credential};
 use crate::connector::body::{self, LargeAnswers};
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::limits::headers::{Observation, provider_date, retry_after};
