@@ -6,12 +6,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
 use crate::api::page::{List, Page};
 use crate::api::parameters::values::{PageParameters, switch, words};
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
+use crate::api::state::ApiState;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::cursor;
 use crate::query::freshness::Freshness;

@@ -52,11 +52,7 @@ impl Binaries {
         }
     }
 
-    fn find(
-        bin_dir: Option<&Path>,
-        search_path: &[PathBuf],
-        folder: &ClusterFolder,
-    ) -> Result<Self, PostgresError> {
+    fn find(bin_dir: Option<&Path>, search_path: &[PathBuf], folder: &ClusterFolder) -> Result<Self, PostgresError> {
         let found = if let Some(folder) = bin_dir {
             vec![Self::within(folder).ok_or_else(|| PostgresError::NotABinDir(folder.to_owned()))?]
         } else {

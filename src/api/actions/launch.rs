@@ -15,7 +15,6 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::launch_body::StreamingSessionRequest;
 use crate::api::actions::request::ActionRequest;
 use crate::api::actions::{Beginning, Wish, begin, call, fail, succeed, to_its_end};
@@ -23,6 +22,7 @@ use crate::api::parameters::nearest::nearest;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::ActionProblems;
+use crate::api::state::ApiState;
 use crate::connector::actions::{Access, Actions, BodyFault, Launch, StreamingSession};
 use crate::model::action::{ActionKind, LaunchLimits};
 use crate::query::actions;

@@ -10,13 +10,13 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::costs::card_body::{CardReader, DEFAULT_SCENARIO};
 use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{PriceProblems, ReadProblems};
+use crate::api::state::ApiState;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 use crate::query::rate_cards::{self, StandingCard};

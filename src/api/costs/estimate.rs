@@ -12,7 +12,6 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::costs::card_body::{CardReader, DEFAULT_SCENARIO, text};
 use crate::api::costs::cards::RateCardBody;
@@ -20,6 +19,7 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::PriceProblems;
+use crate::api::state::ApiState;
 use crate::model::rate_card::RateCard;
 use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};

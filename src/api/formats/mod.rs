@@ -170,7 +170,7 @@ impl TableWriter {
         match self {
             Self::Csv | Self::Ndjson(_) => Ok(Vec::new()),
             #[cfg(feature = "parquet")]
-            Self::Parquet(table) => table.end(),
+            Self::Parquet(table) => Ok(table.end()?),
         }
     }
 }

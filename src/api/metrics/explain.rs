@@ -12,7 +12,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::ApiState;
 use crate::api::json_body::JsonBody;
 use crate::api::metrics::figure::{FigureChoice, FigureParameters, Values, choose, subject};
 use crate::api::metrics::question::parameters::{AsOfParameter, FieldParameters, texts};
@@ -23,6 +22,7 @@ use crate::api::parameters::time::{TimeParameters, instant};
 use crate::api::parameters::{Asked, FaultLocation, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{AskProblems, ReadProblems};
+use crate::api::state::ApiState;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;

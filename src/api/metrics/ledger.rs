@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
 use crate::api::etag::EntityTag;
 use crate::api::formats::cell::{Column, columns, head, rows};
 use crate::api::formats::whole::{Pages, send};
@@ -22,6 +21,7 @@ use crate::api::parameters::values::{PageParameters, check_instant, words};
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
+use crate::api::state::ApiState;
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::cursor;

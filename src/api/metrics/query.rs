@@ -11,7 +11,6 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use crate::api::ApiState;
 use crate::api::formats::FormParameter;
 use crate::api::json_body::JsonBody;
 use crate::api::metrics::question::body;
@@ -25,6 +24,7 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{AskProblems, FigureProblems};
+use crate::api::state::ApiState;
 use crate::query::bucket::Granularity;
 use crate::query::metrics::answer::Answer;
 

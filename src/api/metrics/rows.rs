@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::api::ApiState;
 use crate::api::formats::cell::{Column, columns, head, rows as cells};
 use crate::api::formats::{Form, FormParameter, describe, table};
 use crate::api::metrics::figure::{FigureChoice, FigureParameters, subject};
@@ -23,6 +22,7 @@ use crate::api::parameters::values::{PageParameters, check_instant};
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
+use crate::api::state::ApiState;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::cursor;
 use crate::query::freshness::Freshness;

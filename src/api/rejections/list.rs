@@ -9,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
 use crate::api::page::{List, Page};
 use crate::api::parameters::values::{PageParameters, list, words};
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
+use crate::api::state::ApiState;
 use crate::model::stream::Stream;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::cursor;

@@ -7,12 +7,12 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ReplayProblems;
 use crate::api::rejections::{RejectId, ReplayError, no_reject};
+use crate::api::state::ApiState;
 use crate::model::replay::ReplayOutcome;
 use crate::store::operation::Operator;
 

@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::page::Page;
 use crate::api::parameters::Asked;
 use crate::api::parameters::session_id::SessionId;
@@ -17,6 +16,7 @@ use crate::api::parameters::values::PageParameters;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
 use crate::api::sessions::parts_of;
+use crate::api::state::ApiState;
 use crate::query::availability::Availability;
 use crate::query::cursor;
 use crate::query::freshness::Freshness;

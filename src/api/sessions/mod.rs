@@ -14,8 +14,8 @@ pub(crate) mod summary;
 pub(crate) mod timeline;
 pub(crate) mod transcript;
 
-use crate::api::ApiState;
 use crate::api::problem::ApiError;
+use crate::api::state::ApiState;
 use crate::query::availability::{self, Parts};
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;

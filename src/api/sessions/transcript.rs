@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::content_negotiation::{JSON, chosen};
 use crate::api::page::Page;
 use crate::api::parameters::Asked;
@@ -20,6 +19,7 @@ use crate::api::parameters::values::PageParameters;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
 use crate::api::sessions::{cues, parts_of};
+use crate::api::state::ApiState;
 use crate::model::stream::Stream;
 use crate::query::availability::{Availability, Parts};
 use crate::query::cursor;

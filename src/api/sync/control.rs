@@ -11,13 +11,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::parameters::Asked;
 use crate::api::parameters::nearest::nearest;
 use crate::api::parameters::values::words;
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ControlProblems;
+use crate::api::state::ApiState;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::query::catalog::{Catalog, Source};

@@ -12,11 +12,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::{ActionRequest, body_fault};
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::ControlProblems;
+use crate::api::state::ApiState;
 use crate::api::sync::control::no_source;
 use crate::model::artifact::{GIVEN_UP_STATES, RETRY_STATES};
 use crate::model::id::SourceId;

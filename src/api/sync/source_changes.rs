@@ -11,12 +11,12 @@ use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::parameters::values::switch;
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ControlProblems;
+use crate::api::state::ApiState;
 use crate::api::sync::control::no_source;
 use crate::query::catalog::Catalog;
 use crate::store::operation::Operator;

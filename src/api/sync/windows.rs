@@ -11,12 +11,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::parameters::time::instant;
 use crate::api::parameters::{Asked, Faults, NoParameters, Said};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::WindowProblems;
+use crate::api::state::ApiState;
 use crate::api::sync::control::no_source;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
