@@ -26,6 +26,7 @@ pub mod problem;
 pub mod rejections;
 pub mod request_id;
 pub(crate) mod runs;
+pub(crate) mod source_list;
 pub(crate) mod sessions;
 pub(crate) mod sources;
 pub(crate) mod state;

@@ -1,20 +1,14 @@
 //! `GET /v1/reconciliation`: stored data compared with the providers' counts, window by window, with history.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::page::{List, Page};
-use crate::api::parameters::values::{PageParameters, switch, words};
-use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::page::{List, PageParameters};
+use crate::api::parameters::values::{switch, words};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
-use crate::api::state::ApiState;
-use crate::query::catalog::{Catalog, SourceFilter};
-use crate::query::cursor;
-use crate::query::freshness::Freshness;
+use crate::api::source_list::ListRequest;
 use crate::query::reconciliations::{self, Reconciliation, ReconciliationFilter, STATES};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -29,10 +23,6 @@ pub(crate) struct ReconciliationChoice {
     /// `true`: only the newest comparison of each window. Default: all comparisons.
     #[param(value_type = Option<bool>, example = true)]
     latest: Option<String>,
-}
-
-parameter_groups! {
-    ReconciliationParameters { choice: ReconciliationChoice, page: PageParameters }
 }
 
 /// Reconciliation results
@@ -60,27 +50,17 @@ parameter_groups! {
         ReadProblems
     )
 )]
-pub(crate) async fn list_reconciliations(
-    State(state): State<ApiState>,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<ReconciliationParameters>,
-) -> Result<Response, ApiError> {
-    let catalog = Catalog::load(&state.pool, None).await?;
-    let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
+pub(crate) async fn list_reconciliations(request: ListRequest<ReconciliationChoice>) -> Result<Response, ApiError> {
+    let ListRequest { given, mut faults, list } = request;
     let mut filter = ReconciliationFilter {
-        sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
-        states: words("state", given.choice.state.as_deref(), &STATES, &mut faults),
-        only_latest: switch("latest", given.choice.latest.as_deref(), &mut faults),
+        sources: list.sources(given.source.as_deref(), &mut faults),
+        states: words("state", given.state.as_deref(), &STATES, &mut faults),
+        only_latest: switch("latest", given.latest.as_deref(), &mut faults),
         ..ReconciliationFilter::default()
     };
-    let limit = given.page.limit(&mut faults);
-    let question = format!("reconciliation {filter:?}");
-    filter.before_reconciliation_id = given.page.after(&question, &mut faults);
+    let page = list.page("reconciliation", &filter, &mut faults);
+    filter.before_reconciliation_id = page.after;
     faults.refuse()?;
-    let mut items = reconciliations::list(&state.pool, &filter, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |compared| cursor::encode(&question, &compared.reconciliation_id));
-    let next = page.next.clone();
-    let sources = catalog.select(&SourceFilter { sources: filter.sources, providers: Vec::new() });
-    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
-    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+    let items = reconciliations::list(&list.state.pool, &filter, page.to_read()).await?;
+    Ok(list.answer(&page, items, |compared| compared.reconciliation_id, filter.sources))
 }

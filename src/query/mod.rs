@@ -18,6 +18,7 @@ pub mod drift;
 pub mod freshness;
 pub mod lateness;
 pub mod ledger;
+mod list;
 pub mod messages;
 pub mod metrics;
 pub mod number;

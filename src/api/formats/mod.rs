@@ -9,10 +9,10 @@
 pub(crate) mod cell;
 mod csv;
 pub(crate) mod figures;
+pub(crate) mod list;
 mod ndjson;
 #[cfg(feature = "parquet")]
 mod parquet;
-pub(crate) mod whole;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};

@@ -11,7 +11,7 @@ use crate::api::parameters::session_id::SessionId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
-use crate::api::sessions::parts_of;
+use crate::api::sessions::part::parts_of;
 use crate::api::state::ApiState;
 use crate::model::stream::Stream;
 use crate::query::availability::Availability;
