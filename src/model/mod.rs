@@ -23,6 +23,7 @@ pub mod person;
 pub mod quality;
 pub mod rate_card;
 pub mod replay;
+pub mod request_body;
 pub mod ring;
 pub mod session;
 pub mod source;

@@ -127,21 +127,3 @@ async fn other_methods(State(state): State<ApiState>, headers: HeaderMap, reques
     response.headers_mut().insert(header::ALLOW, ALLOWED);
     response
 }
-
-#[cfg(test)]
-mod tests {
-    use utoipa::PartialSchema;
-
-    use super::*;
-
-    #[test]
-    fn a_body_may_hold_what_is_documented() {
-        let schema = serde_json::to_value(MetricQuestion::schema()).unwrap();
-        let documented: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
-        let mut read: Vec<&str> = body::FIELDS.to_vec();
-        let mut documented: Vec<&str> = documented.iter().map(|name| name.as_str()).collect();
-        read.sort_unstable();
-        documented.sort_unstable();
-        assert_eq!(documented, read);
-    }
-}

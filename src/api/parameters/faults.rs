@@ -3,6 +3,8 @@
 //! A fault has a location: a URL parameter, or a JSON pointer into the body. The same rules read both, so they
 //! receive each text with its location.
 
+use serde_json::{Map, Value};
+
 use crate::api::parameters::nearest::nearest;
 use crate::api::problem::{ApiError, Fault};
 
@@ -94,6 +96,13 @@ impl Faults {
         };
         let near = nearest(given, &allowed);
         self.push(at, code, detail, allowed, near);
+    }
+
+    /// Notes the fields of an object that are not among the `known` ones.
+    pub(crate) fn note_unknown_fields(&mut self, object: &Map<String, Value>, known: &[&str]) {
+        for name in object.keys().filter(|name| !known.contains(&name.as_str())) {
+            self.note_unknown(name, "unknown_field", name, known.iter().copied());
+        }
     }
 
     /// Notes a value with too many allowed values to list; names the nearest ones.

@@ -20,31 +20,30 @@ use crate::api::state::ApiState;
 use crate::api::sync::control::no_source;
 use crate::model::artifact::{GIVEN_UP_STATES, RETRY_STATES};
 use crate::model::id::SourceId;
+use crate::model::request_body::{Given, RequestBody, request_body};
 use crate::model::stream::Stream;
 use crate::model::time;
 use crate::query::catalog::Catalog;
 use crate::store::artifact::owed::{self, RetryFilter};
 use crate::store::operation::{Operation, Operator};
 
-const FIELDS: [&str; 4] = ["state", "stream", "from", "to"];
-
-/// The artifacts to retry. Each field narrows the selection; an empty body selects all that were given up.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read field by field")]
-pub(crate) struct ArtifactRetryRequest {
-    /// Only in these states: `failed`, `expired`, `empty`, `incomplete`, `not_enabled`; one text or a list.
-    /// Default: the first four.
-    #[schema(required = false, example = json!(["failed"]))]
-    state: Vec<String>,
-    /// Only of these streams; one text or a list. Default: all.
-    #[schema(required = false, example = json!(["chat"]))]
-    stream: Vec<String>,
-    /// Only of sessions that began at this instant or later, RFC 3339.
-    #[schema(required = false, example = "2026-11-01T00:00:00Z")]
-    from: Option<DateTime<Utc>>,
-    /// Only of sessions that began before this instant, RFC 3339.
-    #[schema(required = false)]
-    to: Option<DateTime<Utc>>,
+request_body! {
+    /// The artifacts to retry. Each field narrows the selection; an empty body selects all that were given up.
+    pub(crate) struct ArtifactRetryRequest {
+        /// Only in these states: `failed`, `expired`, `empty`, `incomplete`, `not_enabled`; one text or a list.
+        /// Default: the first four.
+        #[schema(required = false, example = json!(["failed"]))]
+        state: Vec<String>,
+        /// Only of these streams; one text or a list. Default: all.
+        #[schema(required = false, example = json!(["chat"]))]
+        stream: Vec<String>,
+        /// Only of sessions that began at this instant or later, RFC 3339.
+        #[schema(required = false, example = "2026-11-01T00:00:00Z")]
+        from: Option<DateTime<Utc>>,
+        /// Only of sessions that began before this instant, RFC 3339.
+        #[schema(required = false)]
+        to: Option<DateTime<Utc>>,
+    }
 }
 
 /// The artifacts that are due now.
@@ -142,17 +141,16 @@ impl Wanted {
     fn read(body: &Value, offered: &[&str]) -> Result<Self, Vec<Fault>> {
         let mut faults = Faults::default();
         let nothing = Map::new();
-        let fields = match body {
+        let object = match body {
             Value::Null => &nothing,
-            Value::Object(fields) => fields,
+            Value::Object(object) => object,
             _ => return Err(vec![body_fault("", "wrong_type", "The body must be empty or an object.")]),
         };
-        for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-            faults.note_unknown(name, "unknown_field", name, FIELDS);
-        }
-        let states = words(fields, "state", &RETRY_STATES, &GIVEN_UP_STATES, &mut faults);
-        let streams = words(fields, "stream", offered, offered, &mut faults);
-        let (from, to) = (instant(fields, "from", &mut faults), instant(fields, "to", &mut faults));
+        faults.note_unknown_fields(object, ArtifactRetryRequest::FIELDS);
+        let request = ArtifactRetryRequest::of(object, "");
+        let states = words(&request.state, &RETRY_STATES, &GIVEN_UP_STATES, &mut faults);
+        let streams = words(&request.stream, offered, offered, &mut faults);
+        let (from, to) = (instant(&request.from, &mut faults), instant(&request.to, &mut faults));
         if from.zip(to).is_some_and(|(from, to)| to <= from) {
             faults.note("to", "empty_range", "`to` must be after `from`.");
         }
@@ -162,15 +160,10 @@ impl Wanted {
 }
 
 /// Reads one word or a list of words, all of them among `allowed`.
-fn words(
-    fields: &Map<String, Value>,
-    name: &str,
-    allowed: &[&str],
-    default: &[&str],
-    faults: &mut Faults,
-) -> Vec<String> {
-    let given = match fields.get(name) {
-        None | Some(Value::Null) => return default.iter().map(|word| (*word).to_owned()).collect(),
+fn words(given: &Given, allowed: &[&str], default: &[&str], faults: &mut Faults) -> Vec<String> {
+    let name = given.name;
+    let given = match given.not_null() {
+        None => return default.iter().map(|word| (*word).to_owned()).collect(),
         Some(Value::Array(list)) if list.is_empty() => {
             faults.note(name, "empty_list", format!("Name at least one value of `{name}`, or omit it."));
             return Vec::new();
@@ -190,8 +183,8 @@ fn words(
     words
 }
 
-fn instant(fields: &Map<String, Value>, name: &str, faults: &mut Faults) -> Option<DateTime<Utc>> {
-    let value = fields.get(name).filter(|value| !value.is_null())?;
+fn instant(given: &Given, faults: &mut Faults) -> Option<DateTime<Utc>> {
+    let (name, value) = (given.name, given.not_null()?);
     let at = value.as_str().and_then(time::from_text);
     if at.is_none() {
         faults.note(name, "invalid_time", format!("`{name}` must be RFC 3339, between 2000 and 2100, as a text."));
