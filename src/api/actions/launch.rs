@@ -1,7 +1,7 @@
 //! `POST /v1/sources/{slug}/streaming-sessions`: start a streaming session.
 //!
 //! The tokens to join the session are in the first response only: they are neither stored nor logged, and a repeated
-//! request cannot get them again. The provider decides what the body may hold; this module only documents it.
+//! request cannot get them again. The provider decides what a field may hold.
 
 use std::sync::Arc;
 
@@ -15,7 +15,6 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::api::actions::launch_body::StreamingSessionRequest;
 use crate::api::actions::request::ActionRequest;
 use crate::api::actions::{Beginning, Wish, begin, call, fail, succeed, to_its_end};
 use crate::api::parameters::nearest::nearest;
@@ -23,7 +22,7 @@ use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::ActionProblems;
 use crate::api::state::ApiState;
-use crate::connector::actions::{Access, Actions, BodyFault, Launch, StreamingSession};
+use crate::connector::actions::{Access, Actions, BodyFault, Launch, StreamingSession, StreamingSessionRequest};
 use crate::model::action::{ActionKind, LaunchLimits};
 use crate::query::actions;
 use crate::store::action::{self as journal, Trace};

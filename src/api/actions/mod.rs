@@ -7,7 +7,6 @@
 
 pub mod access;
 pub(crate) mod launch;
-pub(crate) mod launch_body;
 pub(crate) mod list;
 pub(crate) mod request;
 pub(crate) mod summary;
