@@ -18,7 +18,7 @@ use crate::model::time;
 pub struct SourceConfig {
     /// `slug`: unique name of the source.
     pub slug: SourceSlug,
-    /// `provider`: `konpro`, `konvo`, `realtimekit`.
+    /// `provider`: the kind of platform, a name of the table of providers.
     pub provider: String,
     /// `base_url`: https; http only for loopback addresses.
     pub base_url: reqwest::Url,

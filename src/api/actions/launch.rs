@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,7 +16,8 @@ use utoipa::ToSchema;
 
 use crate::api::actions::request::ActionRequest;
 use crate::api::actions::{Beginning, Wish, begin, call, fail, succeed, to_its_end};
-use crate::api::parameters::nearest::nearest;
+use crate::api::parameters::nearest;
+use crate::api::parameters::path::Slug;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::ActionProblems;
@@ -115,13 +115,12 @@ impl From<Access> for JoinAccess {
 )]
 pub(crate) async fn start_streaming_session(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Response, ApiError> {
     asked.faults.refuse()?;
     let kind = ActionKind::StartStreamingSession;
-    let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
     let no_source = || ApiError::NotFound("There is no source with this slug; see /v1/sources.".to_owned());
     let source_id = journal::source_id(&state.pool, &slug).await?.ok_or_else(no_source)?;
     let actions = state.actions.at(&slug, kind)?;

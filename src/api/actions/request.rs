@@ -18,6 +18,7 @@ use crate::api::problem::{ActionProblem, ApiError, Fault};
 use crate::api::request_id::RequestId;
 use crate::model::action::ActionKind;
 use crate::store::action::KeyHashes;
+use crate::store::operation::Operator;
 
 /// Name of the idempotency key header.
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -64,6 +65,11 @@ impl<S: Send + Sync> FromRequest<S> for ActionRequest {
 }
 
 impl ActionRequest {
+    /// Returns the caller as the operator of a command.
+    pub(crate) fn operator(&self) -> Operator {
+        Operator { requested_by: self.requested_by.clone(), request_id: Some(self.request_id.clone()) }
+    }
+
     /// Refuses a body that is not empty, for calls that take no fields.
     pub(crate) fn refuse_content(&self) -> Result<(), ApiError> {
         let faults = match &self.body {

@@ -24,7 +24,7 @@ use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 use crate::query::rate_cards::{self, StandingCard};
 use crate::store;
-use crate::store::operation::{Operation, Operator};
+use crate::store::operation::Operation;
 
 /// A current price.
 #[derive(Debug, Serialize, ToSchema)]
@@ -192,8 +192,7 @@ pub(crate) async fn replace_rate_cards(
     if !faults.is_empty() {
         return Err(ApiError::InvalidBody(faults));
     }
-    let operator =
-        Operator { requested_by: request.requested_by.clone(), request_id: Some(request.request_id.clone()) };
+    let operator = request.operator();
     let target = format!("{} cards", cards.len());
     let wish = Operation {
         source_id: None,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::page::{PageParameters, PageRequest};
-use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::path::SessionId;
 use crate::api::parameters::{Asked, Faults};
 use crate::api::problem::ApiError;
 use crate::api::state::ApiState;

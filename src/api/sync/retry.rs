@@ -4,8 +4,7 @@
 //! its caller.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -13,11 +12,12 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::api::actions::request::{ActionRequest, body_fault};
+use crate::api::parameters::path::Slug;
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::ControlProblems;
 use crate::api::state::ApiState;
-use crate::api::sync::control::no_source;
+use crate::api::sync::control::source_of;
 use crate::model::artifact::{GIVEN_UP_STATES, RETRY_STATES};
 use crate::model::id::SourceId;
 use crate::model::request_body::{Given, RequestBody, request_body};
@@ -25,7 +25,7 @@ use crate::model::stream::Stream;
 use crate::model::time;
 use crate::query::catalog::Catalog;
 use crate::store::artifact::owed::{self, RetryFilter};
-use crate::store::operation::{Operation, Operator};
+use crate::store::operation::Operation;
 
 request_body! {
     /// The artifacts to retry. Each field narrows the selection; an empty body selects all that were given up.
@@ -92,15 +92,13 @@ pub(crate) struct RetriedStream {
 )]
 pub(crate) async fn retry_artifacts(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<(StatusCode, Json<ArtifactsRetried>), ApiError> {
     asked.faults.refuse()?;
-    let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
     let catalog = Catalog::load(&state.pool, None).await?;
-    let found = catalog.sources.iter().find(|source| source.source == slug);
-    let source = found.ok_or_else(|| no_source(&slug, &catalog))?;
+    let source = source_of(&catalog, &slug)?;
     let offered: Vec<&str> = source.session_streams.iter().map(String::as_str).collect();
     let wanted = Wanted::read(&request.body, &offered).map_err(ApiError::InvalidBody)?;
     let streams: Vec<Stream> = wanted.streams.iter().filter_map(|name| Stream::parse(name)).collect();
@@ -108,7 +106,7 @@ pub(crate) async fn retry_artifacts(
     let source_id = SourceId(source.source_id);
     let filter = RetryFilter { source_id, streams: &streams, states: &states, from: wanted.from, to: wanted.to };
     let target = filter.in_words();
-    let operator = Operator { requested_by: request.requested_by, request_id: Some(request.request_id) };
+    let operator = request.operator();
     let operation = Operation {
         source_id: Some(source_id),
         stream: Some(&streams).filter(|streams| streams.len() == 1).map(|streams| streams[0]),

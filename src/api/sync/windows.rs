@@ -4,20 +4,20 @@
 //! cause may accept it. It stays unproven, and each answer that touches it says so.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::api::actions::request::ActionRequest;
+use crate::api::parameters::path::Slug;
 use crate::api::parameters::time::instant;
 use crate::api::parameters::{Asked, Faults, NoParameters, Said};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::WindowProblems;
 use crate::api::state::ApiState;
-use crate::api::sync::control::no_source;
+use crate::api::sync::control::source_of;
 use crate::model::id::SourceId;
 use crate::model::request_body::{Given, RequestBody, request_body};
 use crate::model::stream::Stream;
@@ -97,7 +97,7 @@ pub(crate) struct HoleRange {
 )]
 pub(crate) async fn accept_windows(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Json<HolesChanged>, ApiError> {
@@ -126,7 +126,7 @@ pub(crate) async fn accept_windows(
 )]
 pub(crate) async fn reopen_windows(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Json<HolesChanged>, ApiError> {
@@ -148,16 +148,9 @@ struct Wish {
 }
 
 impl Wish {
-    async fn read(
-        state: &ApiState,
-        slug: Result<Path<String>, PathRejection>,
-        request: &ActionRequest,
-        has_note: bool,
-    ) -> Result<Self, ApiError> {
-        let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
+    async fn read(state: &ApiState, slug: String, request: &ActionRequest, has_note: bool) -> Result<Self, ApiError> {
         let catalog = Catalog::load(&state.pool, None).await?;
-        let found = catalog.sources.iter().find(|source| source.source == slug);
-        let source = found.ok_or_else(|| no_source(&slug, &catalog))?;
+        let source = source_of(&catalog, &slug)?;
         let nothing = Map::new();
         let object = request.body.as_object().unwrap_or(&nothing);
         let body = HoleBody::of(object, "");
@@ -187,10 +180,7 @@ impl Wish {
             stream,
             range: Window { from, to },
             note,
-            operator: Operator {
-                requested_by: request.requested_by.clone(),
-                request_id: Some(request.request_id.clone()),
-            },
+            operator: request.operator(),
         })
     }
 
