@@ -14,9 +14,10 @@ pub mod reloading;
 pub mod replay_verb;
 pub mod replaying;
 pub mod retrying;
+mod service;
 pub mod serving;
 pub mod source_changes;
-mod sources;
+pub mod sources;
 pub mod windows;
 
 use std::collections::BTreeMap;
@@ -33,14 +34,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Dice};
-use crate::config::{Config, ConfigInput};
+use crate::config::{Config, ConfigInput, ProviderDefaults};
 use crate::db::{self, Purpose, Route};
 use crate::ingest::Poller;
 use crate::model::person::PersonKey;
+use crate::providers;
 use crate::query::metrics::publish;
 use crate::store::pseudonym_key;
-
-pub use self::sources::{connect_sources, provider_defaults};
 
 /// What a process was started with.
 #[derive(Debug)]
@@ -72,7 +72,14 @@ pub fn read_config(path: Option<&Path>, environment: &BTreeMap<String, String>) 
 
 /// Reads a configuration from text.
 pub fn parse_config(toml: &str, environment: &BTreeMap<String, String>) -> anyhow::Result<Config> {
-    let providers = provider_defaults();
+    let providers = providers::ALL.iter().map(|entry| ProviderDefaults {
+        name: entry.name,
+        base_url: entry.default_base_url,
+        requests_per_minute: entry.default_requests_per_minute,
+        schedule: entry.default_schedule,
+        required_settings: entry.required_settings,
+    });
+    let providers: Vec<ProviderDefaults> = providers.collect();
     Ok(Config::read(&ConfigInput { toml, environment, providers: &providers })?)
 }
 

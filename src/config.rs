@@ -4,13 +4,11 @@
 //! service for each typing error. Files, environment and the providers' defaults are handed in; nothing here
 //! opens a connection or knows a provider by name.
 
-mod overrides;
+mod input;
 mod reader;
 mod secret;
-mod secrets;
 mod source;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,6 +16,8 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use secrecy::SecretString;
 
+pub use self::input::{ConfigInput, ProviderDefaults};
+pub use self::reader::ConfigFault;
 pub use self::secret::Secret;
 pub use self::source::SourceConfig;
 
@@ -90,49 +90,6 @@ pub struct HttpConfig {
     pub max_file_bytes: usize,
 }
 
-/// The facts that `config` needs about a provider, from the table of providers.
-#[derive(Debug, Clone, Copy)]
-pub struct ProviderDefaults {
-    /// Name for `provider = "…"`.
-    pub name: &'static str,
-    /// Default of `base_url`.
-    pub base_url: &'static str,
-    /// Calls a minute where there is neither `requests_per_minute` nor a policy of the provider.
-    pub requests_per_minute: u32,
-    /// Default of `schedule`.
-    pub schedule: &'static str,
-    /// Required settings: `account_id`, `app_id`.
-    pub required_settings: &'static [&'static str],
-}
-
-/// The inputs of a configuration.
-#[derive(Debug)]
-pub struct ConfigInput<'a> {
-    /// Text of the TOML file; empty where there is none.
-    pub toml: &'a str,
-    /// The environment: `TRIBUTARY_…` overrides, `DATABASE_URL`, and the variables named by `*_env`.
-    pub environment: &'a BTreeMap<String, String>,
-    /// The known providers.
-    pub providers: &'a [ProviderDefaults],
-}
-
-/// One fault of a configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigFault {
-    /// The key: `sources[1].schedule`.
-    pub key: String,
-    /// Description of the fault. Never holds a secret.
-    pub problem: String,
-    /// Remedy.
-    pub remedy: String,
-}
-
-impl fmt::Display for ConfigFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} — {}", self.key, self.problem, self.remedy)
-    }
-}
-
 /// All faults of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError(pub Vec<ConfigFault>);
@@ -164,7 +121,7 @@ impl Config {
                 }]));
             }
         };
-        overrides::apply(&mut table, input.environment, &mut faults);
+        input::override_keys(&mut table, input.environment, &mut faults);
         let mut root = Section::new(table, String::new());
         let database = database(root.section("database", &mut faults), input, &mut faults);
         let server = server(root.section("server", &mut faults), &mut faults);
@@ -172,7 +129,7 @@ impl Config {
         let polling = polling(root.section("polling", &mut faults), &mut faults);
         let mut privacy = root.section("privacy", &mut faults);
         // it must not change while the data exists: the content of the file at the start counts
-        let person_key = secrets::optional(&mut privacy, "person_key", input.environment, &mut faults);
+        let person_key = secret::optional(&mut privacy, "person_key", input.environment, &mut faults);
         let person_key = person_key.map(|key| key.current());
         if let Some(key) = &person_key
             && secrecy::ExposeSecret::expose_secret(key).len() < crate::model::person::PersonKey::MIN_BYTES

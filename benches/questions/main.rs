@@ -129,7 +129,7 @@ fn router(pool: &PgPool) -> anyhow::Result<axum::Router> {
         zones: tributary::query::zones::Zones::default(),
         health: HealthSettings::default(),
         draining: CancellationToken::new(),
-        actions: api::actions::ActionAccess::default(),
+        actions: api::actions::access::ActionAccess::default(),
         replays: None,
         source_changes: None,
         error_advice: tributary::ingest::advice_for,

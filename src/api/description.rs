@@ -9,8 +9,8 @@ use axum::Router;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::api::ApiState;
 use crate::api::problem::Problem;
+use crate::api::state::ApiState;
 use crate::query::metrics::registry::metrics;
 
 #[derive(OpenApi)]

@@ -3,23 +3,17 @@
 //! It shows operators of the pollers a new field or value before anything depends on it. It shows no values
 //! that could be personal.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
-use crate::api::page::{List, Page};
-use crate::api::parameters::values::{PageParameters, check_instant, words};
-use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::page::{List, PageParameters};
+use crate::api::parameters::values::words;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
+use crate::api::source_list::ListRequest;
 use crate::model::stream::Stream;
-use crate::query::catalog::{Catalog, SourceFilter};
-use crate::query::cursor;
 use crate::query::drift::{self, Drift, DriftFilter, DriftKey, KINDS};
-use crate::query::freshness::Freshness;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -33,10 +27,6 @@ pub(crate) struct DriftChoice {
     /// `unknown_field`, `unknown_value`, `unreadable_value`, `replaced_text`, `stray_quote`; comma-separated.
     #[param(example = "unknown_field,unknown_value")]
     kind: Option<String>,
-}
-
-parameter_groups! {
-    DriftParameters { choice: DriftChoice, page: PageParameters }
 }
 
 /// List unknown provider values
@@ -58,27 +48,16 @@ parameter_groups! {
         ReadProblems
     )
 )]
-pub(crate) async fn list_drift(
-    State(state): State<ApiState>,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<DriftParameters>,
-) -> Result<Response, ApiError> {
-    let catalog = Catalog::load(&state.pool, None).await?;
-    let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
+pub(crate) async fn list_drift(request: ListRequest<DriftChoice>) -> Result<Response, ApiError> {
+    let ListRequest { given, mut faults, list } = request;
     let filter = DriftFilter {
-        sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
-        streams: words("stream", given.choice.stream.as_deref(), &Stream::ALL.map(Stream::as_str), &mut faults),
-        kinds: words("kind", given.choice.kind.as_deref(), &KINDS, &mut faults),
+        sources: list.sources(given.source.as_deref(), &mut faults),
+        streams: words("stream", given.stream.as_deref(), &Stream::ALL.map(Stream::as_str), &mut faults),
+        kinds: words("kind", given.kind.as_deref(), &KINDS, &mut faults),
     };
-    let limit = given.page.limit(&mut faults);
-    let question = format!("drift {filter:?}");
-    let after: Option<DriftKey> = given.page.after(&question, &mut faults);
-    check_instant(after.as_ref().map(|after| after.first_seen_at), &mut faults);
+    let page = list.page("drift", &filter, &mut faults);
+    page.check_instant(|key: &DriftKey| key.first_seen_at, &mut faults);
     faults.refuse()?;
-    let mut items = drift::list(&state.pool, &filter, after.as_ref(), limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |line| cursor::encode(&question, &line.key()));
-    let next = page.next.clone();
-    let sources = catalog.select(&SourceFilter { sources: filter.sources, providers: Vec::new() });
-    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
-    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+    let items = drift::list(&list.state.pool, &filter, page.after.as_ref(), page.to_read()).await?;
+    Ok(list.answer(&page, items, Drift::key, filter.sources))
 }

@@ -6,10 +6,10 @@
 use axum::Json;
 use axum::extract::State;
 
-use crate::api::ApiState;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
+use crate::api::state::ApiState;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 

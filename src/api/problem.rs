@@ -7,7 +7,7 @@
 //! returns [`ApiError`]; [`crate::api::request_id`] adds the id, and writes the body and the log.
 
 mod action;
-mod reading;
+mod text;
 
 use axum::Json;
 use axum::body::Body;
@@ -17,6 +17,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::action::ActionProblem;
+
+use self::text::ProblemText;
 
 use crate::query::ReadError;
 use crate::store::StoreError;
@@ -123,106 +125,58 @@ impl From<ActionProblem> for ApiError {
     }
 }
 
-/// The messages and the status of an error.
-struct Told {
-    status: StatusCode,
-    code: &'static str,
-    title: &'static str,
-    /// For the caller.
-    detail: String,
-    /// For the log.
-    log: Option<String>,
-    retry_after_seconds: Option<u32>,
-}
-
-impl Told {
-    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), log: None, retry_after_seconds: None }
-    }
-
-    fn log(self, log: String) -> Self {
-        Self { log: Some(log), ..self }
-    }
-
-    fn retry_after(self, seconds: u32) -> Self {
-        Self { retry_after_seconds: Some(seconds), ..self }
-    }
-}
-
 impl ApiError {
-    fn told(&self) -> Told {
+    fn text(&self) -> ProblemText {
         match self {
-            Self::Invalid(faults) => told_of_faults(faults, "invalid_query", "The request is invalid"),
-            Self::InvalidBody(faults) => told_of_faults(faults, "invalid_body", "The body is invalid"),
-            Self::Action(problem) => problem.told(),
-            Self::Write(error) => told_of_writing(error),
-            Self::NotFound(what) => Told::new(StatusCode::NOT_FOUND, "not_found", "Not found", what.clone()),
-            Self::NoSuchPath => Told::new(
+            Self::Invalid(faults) => faults_text(faults, "invalid_query", "The request is invalid"),
+            Self::InvalidBody(faults) => faults_text(faults, "invalid_body", "The body is invalid"),
+            Self::Action(problem) => problem.text(),
+            Self::Write(error) => ProblemText::of_writing(error),
+            Self::NotFound(what) => ProblemText::new(StatusCode::NOT_FOUND, "not_found", "Not found", what.clone()),
+            Self::NoSuchPath => ProblemText::new(
                 StatusCode::NOT_FOUND,
                 "no_such_path",
                 "The path does not exist",
                 "See /docs for the available paths.",
             ),
-            Self::MethodNotAllowed => Told::new(
+            Self::MethodNotAllowed => ProblemText::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "The path does not support this method",
                 "See the Allow header, and /docs for the methods of each path.",
             ),
-            Self::NotAcceptable(forms) => Told::new(
+            Self::NotAcceptable(forms) => ProblemText::new(
                 StatusCode::NOT_ACCEPTABLE,
                 "not_acceptable",
                 "None of the available forms is accepted",
                 format!("The Accept header accepts none of the available forms: {forms}."),
             ),
-            Self::Read(error) => reading::told_of_reading(error),
+            Self::Read(error) => ProblemText::of_reading(error),
             Self::NotReady(why) => {
-                Told::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "The service is not ready", *why).retry_after(5)
+                ProblemText::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "The service is not ready", *why)
+                    .retry_after(5)
             }
-            Self::StreamsFailing(which) => {
-                Told::new(StatusCode::SERVICE_UNAVAILABLE, "streams_failing", "Streams are failing", which.clone())
-            }
-            Self::NotFresh(which) => Told::new(
+            Self::StreamsFailing(which) => ProblemText::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "streams_failing",
+                "Streams are failing",
+                which.clone(),
+            ),
+            Self::NotFresh(which) => ProblemText::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not_fresh_enough",
                 "The data is older than `require_fresh` allows",
                 format!("{which}. Retry after the next poll, or omit `require_fresh`."),
             )
             .retry_after(60),
-            Self::Panicked(message) => internal().log(format!("a handler panicked: {message}")),
+            Self::Panicked(message) => ProblemText::internal().log(format!("a handler panicked: {message}")),
         }
     }
 }
 
-fn told_of_faults(faults: &[Fault], code: &'static str, title: &'static str) -> Told {
+fn faults_text(faults: &[Fault], code: &'static str, title: &'static str) -> ProblemText {
     let details: Vec<&str> = faults.iter().map(|fault| fault.detail.as_str()).collect();
-    Told::new(StatusCode::UNPROCESSABLE_ENTITY, code, title, details.join(" "))
-}
-
-/// A command is stored before it starts anything: if that fails, nothing was started.
-fn told_of_writing(error: &StoreError) -> Told {
-    let told = if error.is_transient() { unavailable("Nothing was started.") } else { internal() };
-    told.log(error.cause())
-}
-
-fn unavailable(detail: &str) -> Told {
-    Told::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "database_unavailable",
-        "The database does not respond in time",
-        // a pool cannot distinguish the two: it tries to connect until its timeout
-        format!("It is unavailable, or too many queries run at once. {detail} Retry in a moment."),
-    )
-    .retry_after(5)
-}
-
-fn internal() -> Told {
-    Told::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal_error",
-        "Internal error",
-        "The request was valid; the log states the cause under the id in `instance`.",
-    )
+    ProblemText::new(StatusCode::UNPROCESSABLE_ENTITY, code, title, details.join(" "))
 }
 
 /// A problem response, before it has the id of its request.
@@ -234,22 +188,22 @@ pub(crate) struct Reported {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let told = self.told();
+        let text = self.text();
         let mut response = Response::new(Body::empty());
-        *response.status_mut() = told.status;
-        if let Some(seconds) = told.retry_after_seconds {
+        *response.status_mut() = text.status;
+        if let Some(seconds) = text.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         let problem = Problem {
-            problem_type: format!("urn:tributary:problem:{}", told.code),
-            title: told.title,
-            status: told.status.as_u16(),
-            detail: told.detail,
-            code: told.code,
+            problem_type: format!("urn:tributary:problem:{}", text.code),
+            title: text.title,
+            status: text.status.as_u16(),
+            detail: text.detail,
+            code: text.code,
             instance: String::new(),
             errors: if let Self::Invalid(faults) | Self::InvalidBody(faults) = self { faults } else { Vec::new() },
         };
-        response.extensions_mut().insert(Reported { problem, log: told.log });
+        response.extensions_mut().insert(Reported { problem, log: text.log });
         response
     }
 }

@@ -1,20 +1,14 @@
 //! `GET /v1/reconciliation`: stored data compared with the providers' counts, window by window, with history.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
-use crate::api::page::{List, Page};
-use crate::api::parameters::values::{PageParameters, switch, words};
-use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::page::{List, PageParameters};
+use crate::api::parameters::values::{switch, words};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
-use crate::query::catalog::{Catalog, SourceFilter};
-use crate::query::cursor;
-use crate::query::freshness::Freshness;
+use crate::api::source_list::ListRequest;
 use crate::query::reconciliations::{self, Reconciliation, ReconciliationFilter, STATES};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -31,17 +25,13 @@ pub(crate) struct ReconciliationChoice {
     latest: Option<String>,
 }
 
-parameter_groups! {
-    ReconciliationParameters { choice: ReconciliationChoice, page: PageParameters }
-}
-
 /// Reconciliation results
 ///
 /// Comparisons of the stored data with the provider's own counts, newest first. A window that differed was read
 /// again: `healed` names the missing sessions that were fetched, `differs` states the remaining difference. If a
 /// list is sorted by creation, equal counts do not prove equal states: windows are read again, and
-/// `stale_state` names the sessions whose state had changed. RealtimeKit's daily totals are compared too; the start
-/// of its days is not documented, so the zone that fits most days is used and named.
+/// `stale_state` names the sessions whose state had changed. A provider's daily totals are compared too; where the
+/// start of its days is not documented, the zone that fits most days is used and named.
 #[utoipa::path(
     get, path = "/v1/reconciliation", tag = "data", params(ReconciliationChoice, PageParameters),
     responses(
@@ -60,27 +50,17 @@ parameter_groups! {
         ReadProblems
     )
 )]
-pub(crate) async fn list_reconciliations(
-    State(state): State<ApiState>,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<ReconciliationParameters>,
-) -> Result<Response, ApiError> {
-    let catalog = Catalog::load(&state.pool, None).await?;
-    let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
+pub(crate) async fn list_reconciliations(request: ListRequest<ReconciliationChoice>) -> Result<Response, ApiError> {
+    let ListRequest { given, mut faults, list } = request;
     let mut filter = ReconciliationFilter {
-        sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
-        states: words("state", given.choice.state.as_deref(), &STATES, &mut faults),
-        only_latest: switch("latest", given.choice.latest.as_deref(), &mut faults),
+        sources: list.sources(given.source.as_deref(), &mut faults),
+        states: words("state", given.state.as_deref(), &STATES, &mut faults),
+        only_latest: switch("latest", given.latest.as_deref(), &mut faults),
         ..ReconciliationFilter::default()
     };
-    let limit = given.page.limit(&mut faults);
-    let question = format!("reconciliation {filter:?}");
-    filter.before_reconciliation_id = given.page.after(&question, &mut faults);
+    let page = list.page("reconciliation", &filter, &mut faults);
+    filter.before_reconciliation_id = page.after;
     faults.refuse()?;
-    let mut items = reconciliations::list(&state.pool, &filter, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |compared| cursor::encode(&question, &compared.reconciliation_id));
-    let next = page.next.clone();
-    let sources = catalog.select(&SourceFilter { sources: filter.sources, providers: Vec::new() });
-    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
-    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+    let items = reconciliations::list(&list.state.pool, &filter, page.to_read()).await?;
+    Ok(list.answer(&page, items, |compared| compared.reconciliation_id, filter.sources))
 }

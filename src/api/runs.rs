@@ -2,22 +2,16 @@
 //!
 //! It shows why data is not there yet: what each poll read, what it found, and why it is not complete.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
-use crate::api::page::{List, Page};
-use crate::api::parameters::values::{PageParameters, words};
-use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::page::{List, PageParameters};
+use crate::api::parameters::values::words;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
+use crate::api::source_list::ListRequest;
 use crate::model::stream::Stream;
-use crate::query::catalog::{Catalog, SourceFilter};
-use crate::query::cursor;
-use crate::query::freshness::Freshness;
 use crate::query::runs::{self, Run, RunFilter, VERDICTS};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -32,10 +26,6 @@ pub(crate) struct RunChoice {
     /// `complete`, `incomplete`, `failed`, `rate_limited`, `cancelled`; comma-separated.
     #[param(example = "failed,incomplete")]
     verdict: Option<String>,
-}
-
-parameter_groups! {
-    RunParameters { choice: RunChoice, page: PageParameters }
 }
 
 /// List runs
@@ -59,27 +49,17 @@ parameter_groups! {
         ReadProblems
     )
 )]
-pub(crate) async fn list_runs(
-    State(state): State<ApiState>,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<RunParameters>,
-) -> Result<Response, ApiError> {
-    let catalog = Catalog::load(&state.pool, None).await?;
-    let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
+pub(crate) async fn list_runs(request: ListRequest<RunChoice>) -> Result<Response, ApiError> {
+    let ListRequest { given, mut faults, list } = request;
     let mut filter = RunFilter {
-        sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
-        streams: words("stream", given.choice.stream.as_deref(), &Stream::ALL.map(Stream::as_str), &mut faults),
-        verdicts: words("verdict", given.choice.verdict.as_deref(), &VERDICTS, &mut faults),
+        sources: list.sources(given.source.as_deref(), &mut faults),
+        streams: words("stream", given.stream.as_deref(), &Stream::ALL.map(Stream::as_str), &mut faults),
+        verdicts: words("verdict", given.verdict.as_deref(), &VERDICTS, &mut faults),
         before_run_id: None,
     };
-    let limit = given.page.limit(&mut faults);
-    let question = format!("runs {filter:?}");
-    filter.before_run_id = given.page.after(&question, &mut faults);
+    let page = list.page("runs", &filter, &mut faults);
+    filter.before_run_id = page.after;
     faults.refuse()?;
-    let mut items = runs::list(&state.pool, &filter, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |run| cursor::encode(&question, &run.run_id));
-    let next = page.next.clone();
-    let sources = catalog.select(&SourceFilter { sources: filter.sources, providers: Vec::new() });
-    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
-    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+    let items = runs::list(&list.state.pool, &filter, page.to_read()).await?;
+    Ok(list.answer(&page, items, |run| run.run_id, filter.sources))
 }

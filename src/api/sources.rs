@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
+use crate::api::state::ApiState;
 use crate::query::catalog::{Catalog, Source, SourceFilter};
 use crate::query::freshness::Freshness;
 use crate::query::source_polling::{self, CallRate, Lateness, RingState};

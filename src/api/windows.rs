@@ -1,21 +1,15 @@
 //! `GET /v1/sync/windows`: the time ranges that are proven complete, and those that were read but are not.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
-use crate::api::page::{List, Page};
-use crate::api::parameters::values::{PageParameters, words};
-use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::page::{List, PageParameters};
+use crate::api::parameters::values::words;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
+use crate::api::source_list::ListRequest;
 use crate::model::stream::Stream;
-use crate::query::catalog::{Catalog, SourceFilter};
-use crate::query::cursor;
-use crate::query::freshness::Freshness;
 use crate::query::windows::{self, CoveredWindow, WindowFilter};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -30,10 +24,6 @@ pub(crate) struct WindowChoice {
     /// `proven`, `doubtful`, or `accepted` (doubtful, and accepted by an operator); comma-separated. Default: all.
     #[param(example = "doubtful")]
     state: Option<String>,
-}
-
-parameter_groups! {
-    WindowParameters { choice: WindowChoice, page: PageParameters }
 }
 
 /// List windows
@@ -58,30 +48,19 @@ parameter_groups! {
         ReadProblems
     )
 )]
-pub(crate) async fn list_windows(
-    State(state): State<ApiState>,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<WindowParameters>,
-) -> Result<Response, ApiError> {
-    let catalog = Catalog::load(&state.pool, None).await?;
-    let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
+pub(crate) async fn list_windows(request: ListRequest<WindowChoice>) -> Result<Response, ApiError> {
+    let ListRequest { given, mut faults, list } = request;
     let mut filter = WindowFilter {
-        sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
-        streams: words("stream", given.choice.stream.as_deref(), &Stream::LISTING.map(Stream::as_str), &mut faults),
-        states: words("state", given.choice.state.as_deref(), &["proven", "doubtful", "accepted"], &mut faults),
+        sources: list.sources(given.source.as_deref(), &mut faults),
+        streams: words("stream", given.stream.as_deref(), &Stream::LISTING.map(Stream::as_str), &mut faults),
+        states: words("state", given.state.as_deref(), &["proven", "doubtful", "accepted"], &mut faults),
         after: None,
     };
-    let limit = given.page.limit(&mut faults);
-    let question = format!("windows {filter:?}");
-    filter.after = given.page.after(&question, &mut faults);
+    let page = list.page("windows", &filter, &mut faults);
+    filter.after = page.after.clone();
     faults.refuse()?;
-    let mut items = windows::list(&state.pool, &filter, limit + 1).await?;
-    let place = |window: &CoveredWindow| {
-        cursor::encode(&question, &(&window.source, &window.stream, window.window_from, window.is_proven))
-    };
-    let page = Page::cut(&mut items, limit, place);
-    let next = page.next.clone();
-    let sources = catalog.select(&SourceFilter { sources: filter.sources, providers: Vec::new() });
-    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
-    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+    let items = windows::list(&list.state.pool, &filter, page.to_read()).await?;
+    let position =
+        |window: &CoveredWindow| (window.source.clone(), window.stream.clone(), window.window_from, window.is_proven);
+    Ok(list.answer(&page, items, position, filter.sources))
 }

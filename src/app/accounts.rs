@@ -4,8 +4,8 @@
 //! keyed fingerprint. A new credential of a known slug is a rotated one. A new credential of a new slug is
 //! recognized later, by the first sessions it lists (`ingest::account`).
 
-use crate::model::account::way_out;
 use crate::model::source::SourceRegistration;
+use crate::model::source::way_out;
 use crate::store::source::StoredAccount;
 
 /// Returns why `wanted` may not be registered; `None` where it may. `configured` are the slugs of all

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::app::progress::Progress;
+use crate::app::sources::connect_sources;
 use crate::db::Purpose;
 use crate::ingest::Source;
 use crate::ingest::backfill::{self, Ended, planning};
@@ -110,7 +111,7 @@ pub async fn work(
     stop: CancellationToken,
     progress: Progress,
 ) -> anyhow::Result<BackfillOutcome> {
-    let sources = super::connect_sources(app, &pool).await?;
+    let sources = connect_sources(app, &pool).await?;
     let poller = app.poller(pool.clone(), stop).await?;
     let (source, planned) = if let Some(backfill_id) = args.resume {
         command(app, &pool, backfill_id, Command::Resume, operator).await?;

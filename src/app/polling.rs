@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::app::sources::connect_sources;
 use crate::db::Purpose;
 use crate::ingest::artifact::pass::{self, StreamSummary};
 use crate::ingest::{PlannedStream, Polled, Poller, Source, run_full, run_once};
@@ -66,7 +67,7 @@ impl PollLine {
 pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> anyhow::Result<Vec<PollLine>> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&pool).await?;
-    let mut sources = super::connect_sources(app, &pool).await?;
+    let mut sources = connect_sources(app, &pool).await?;
     if let Some(wanted) = &selection.source {
         sources.retain(|source| source.slug.as_str() == wanted);
         if sources.is_empty() {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::app::backfilling::parse_instant;
+use crate::app::sources::connect_sources;
 use crate::db::Purpose;
 use crate::ingest::backfill::{self, Ended};
 use crate::ingest::reconcile::planning::{self, SETTLED_AFTER, States};
@@ -78,7 +79,7 @@ pub async fn reconcile(
 ) -> anyhow::Result<Vec<SourceReport>> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&pool).await?;
-    let mut sources = super::connect_sources(app, &pool).await?;
+    let mut sources = connect_sources(app, &pool).await?;
     if let Some(wanted) = &args.source {
         sources.retain(|source| source.slug.as_str() == wanted);
         if sources.is_empty() {

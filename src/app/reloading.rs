@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use tokio::sync::mpsc;
 
 use crate::app::App;
-use crate::app::serving::{Role, Service};
+use crate::app::service::{Role, Service};
 use crate::config::{Config, SourceConfig};
 use crate::store::operation::{self, Operation, Operator};
 

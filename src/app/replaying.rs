@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::app::sources::connect_sources;
 use crate::db::Purpose;
 use crate::ingest::replay::{self, StreamReplay, Watcher};
 use crate::ingest::{Poller, Source};
@@ -48,7 +49,7 @@ struct Workplace {
 async fn workplace(app: &App, only: Option<&str>, stop: CancellationToken) -> anyhow::Result<Workplace> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&pool).await?;
-    let mut sources = super::connect_sources(app, &pool).await?;
+    let mut sources = connect_sources(app, &pool).await?;
     if let Some(wanted) = only {
         sources.retain(|source| source.slug.as_str() == wanted);
         if sources.is_empty() {

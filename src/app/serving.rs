@@ -3,7 +3,6 @@
 //! Shutdown has an order: readiness goes off, the schedule ends, polls finish the page in flight, and open requests are
 //! answered. Work that still runs after the grace time is left to the next start, which loses nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,88 +13,21 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::actions::{ActionAccess, Allowed};
+pub use crate::app::service::Role;
+
+use crate::api::actions::access::ActionAccess;
 use crate::api::rejections::RejectReplays;
 use crate::api::{self, ApiState, HealthSettings};
+use crate::app::App;
 use crate::app::reloading::Reloads;
-use crate::app::replay_service::ReplayService;
-use crate::app::sources::ConnectorFactory;
-use crate::app::{App, pruning};
+use crate::app::service::Service;
 use crate::db::Purpose;
-use crate::ingest::{self, Source, schedule::Schedule};
+use crate::ingest;
 use crate::query::zones::Zones;
 use crate::store::source_change::SourceChanges;
 
 /// Longest time that a shutdown waits for polls and requests.
 const GRACE: Duration = Duration::from_secs(30);
-
-/// Longest time that a call that starts something may wait for its turn in the provider's call budget.
-const TURN: Duration = Duration::from_secs(30);
-
-/// The part of the service that a process runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Role {
-    /// API and pollers.
-    All,
-    /// Only the API.
-    Api,
-    /// Only the pollers.
-    Poller,
-}
-
-/// The running parts, which a reload of the configuration replaces.
-pub(super) struct Service {
-    /// Connections of the pollers.
-    pub(super) polls: PgPool,
-    actions: ActionAccess,
-    replays: Option<Arc<ReplayService>>,
-    schedule: Option<Schedule>,
-}
-
-impl Service {
-    async fn start(
-        app: &App,
-        role: Role,
-        polls: PgPool,
-        stop: &CancellationToken,
-        tracker: &TaskTracker,
-    ) -> anyhow::Result<Self> {
-        let sources = if role == Role::Api { Vec::new() } else { super::connect_sources(app, &polls).await? };
-        // a call may wait for its turn before its own timeouts begin
-        let actions = ActionAccess::new(app.config.http.total_timeout + TURN);
-        actions.replace(allowed(app, &polls, &sources)?);
-        let replays = match role {
-            Role::Poller => None,
-            Role::All | Role::Api => Some(Arc::new(ReplayService::open(app, &polls, &sources, stop).await?)),
-        };
-        let mut schedule = None;
-        if role != Role::Api {
-            tracker.spawn(pruning::daily(app, polls.clone(), stop.clone()));
-            let poller = Arc::new(app.poller(polls.clone(), stop.clone()).await?);
-            let started = Schedule::start(&poller, sources, tracker).await;
-            schedule = Some(started.context("the schedule could not be started")?);
-        }
-        Ok(Self { polls, actions, replays, schedule })
-    }
-
-    /// Switches to the sources of `app`; sources whose slugs are in `unchanged` continue undisturbed.
-    pub(super) async fn go_over_to(&mut self, app: &App, unchanged: &BTreeSet<String>) -> anyhow::Result<()> {
-        let sources = match self.schedule {
-            Some(_) => super::connect_sources(app, &self.polls).await?,
-            None => Vec::new(),
-        };
-        self.actions.replace(allowed(app, &self.polls, &sources)?);
-        if let Some(replays) = &self.replays {
-            replays.replace(app, &sources).await?;
-        }
-        if let Some(schedule) = &mut self.schedule {
-            let stay = sources.iter().filter(|source| unchanged.contains(source.slug.as_str()));
-            let stay = stay.map(|source| source.id).collect();
-            schedule.replace(sources, &stay).await.context("the schedule could not be replaced")?;
-        }
-        Ok(())
-    }
-}
 
 /// Serves until `stop` is cancelled, and switches to another configuration when `reloads` triggers. Calls
 /// `on_ready` with the address once requests are answered.
@@ -146,22 +78,6 @@ async fn listen(app: &App) -> anyhow::Result<TcpListener> {
     let listen = app.config.server.listen;
     let listener = TcpListener::bind(listen).await;
     listener.with_context(|| format!("server.listen: cannot listen on {listen}; is another process using it?"))
-}
-
-/// Returns the sources that allow actions. A process that polls uses the connectors of its polls; one that only
-/// answers makes its own.
-fn allowed(app: &App, pool: &PgPool, polled: &[Source]) -> anyhow::Result<Allowed> {
-    let factory = ConnectorFactory::new(app, Some(pool))?;
-    let mut allowed = Allowed::new();
-    for (index, source) in app.config.sources.iter().enumerate().filter(|(_, source)| source.are_actions_enabled) {
-        let polled = polled.iter().find(|polled| polled.slug == source.slug);
-        let connector = match polled {
-            Some(polled) => Arc::clone(&polled.connector),
-            None => factory.connect(index, BTreeMap::new())?,
-        };
-        allowed.insert(source.slug.to_string(), connector.actions());
-    }
-    Ok(allowed)
 }
 
 async fn answer(

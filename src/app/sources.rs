@@ -10,7 +10,7 @@ use sqlx::PgPool;
 
 use crate::app::budgets::{SharedBudget, budgets};
 use crate::app::{App, accounts};
-use crate::config::{ProviderDefaults, SourceConfig};
+use crate::config::SourceConfig;
 use crate::connector::body::LargeAnswers;
 use crate::connector::download::target::AddressPolicy;
 use crate::connector::download::{DownloadLimits, Downloader};
@@ -25,18 +25,6 @@ use crate::model::source::SourceRegistration;
 use crate::providers;
 use crate::store::budget::{self, BudgetRegistration};
 use crate::store::source::{self, StoredAccount};
-
-/// Returns what the configuration must know of each provider.
-pub fn provider_defaults() -> Vec<ProviderDefaults> {
-    let defaults = providers::ALL.iter().map(|entry| ProviderDefaults {
-        name: entry.name,
-        base_url: entry.default_base_url,
-        requests_per_minute: entry.default_requests_per_minute,
-        schedule: entry.default_schedule,
-        required_settings: entry.required_settings,
-    });
-    defaults.collect()
-}
 
 /// Registers the configured sources and creates a connector for each.
 pub async fn connect_sources(app: &App, pool: &PgPool) -> anyhow::Result<Vec<Source>> {

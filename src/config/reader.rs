@@ -2,13 +2,28 @@
 //!
 //! Faults go into a list instead of ending the reading, so that all of them are reported at once.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use toml::{Table, Value};
 
-use super::ConfigFault;
+/// One fault of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFault {
+    /// The key: `sources[1].schedule`.
+    pub key: String,
+    /// Description of the fault. Never holds a secret.
+    pub problem: String,
+    /// Remedy.
+    pub remedy: String,
+}
+
+impl Display for ConfigFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} — {}", self.key, self.problem, self.remedy)
+    }
+}
 
 /// A table of the file with its path.
 pub(super) struct Section {

@@ -1,15 +1,20 @@
-//! A secret that is read again when its file changes.
+//! Secrets by reference: `<name>_env` names a variable, `<name>_file` a file that is read again when it changes.
 //!
+//! The configuration file itself never holds a secret. Newlines around one are trimmed, since editors and `echo` add
+//! them.
 //! A deployment may rewrite the file (a mounted secret, a rotated key). So each use checks the file's time, length and
 //! identity, and reads it again when they differ. A file that cannot be read, or has no usable secret, leaves the last
 //! secret in force. A secret from the environment keeps its value from the start of the process.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::{ExposeSecret, SecretString};
+
+use super::reader::{ConfigFault, Section};
 
 /// A credential from a file or from the environment. Clones share the last value.
 #[derive(Clone)]
@@ -114,7 +119,7 @@ fn read(path: &Path) -> Result<(SecretString, Option<Stamp>), String> {
 }
 
 /// Removes the whitespace that editors and `echo` add around a secret.
-pub(super) fn usable(text: &str) -> Result<SecretString, String> {
+fn usable(text: &str) -> Result<SecretString, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("the secret is empty".to_owned());
@@ -137,4 +142,46 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret([REDACTED])")
     }
+}
+
+/// Reads the secret `name` of a section, if one is configured.
+pub(super) fn optional(
+    section: &mut Section,
+    name: &'static str,
+    environment: &BTreeMap<String, String>,
+    faults: &mut Vec<ConfigFault>,
+) -> Option<Secret> {
+    let (env_key, file_key) = match name {
+        "person_key" => ("person_key_env", "person_key_file"),
+        _ => ("api_key_env", "api_key_file"),
+    };
+    let variable = section.text(env_key, faults);
+    let file = section.text(file_key, faults);
+    let (key, secret) = match (variable, file) {
+        (None, None) => return None,
+        (Some(_), Some(_)) => {
+            let remedy = format!("keep one of {env_key} and {file_key}");
+            section.fault(faults, env_key, "the secret is given twice", &remedy);
+            return None;
+        }
+        (Some(variable), None) => {
+            let Some(text) = environment.get(&variable) else {
+                let problem = format!("the variable {variable} is not set");
+                section.fault(faults, env_key, &problem, &format!("set {variable} to the secret"));
+                return None;
+            };
+            (env_key, usable(text).map(Secret::from))
+        }
+        (None, Some(path)) => (file_key, Secret::in_file(Path::new(&path))),
+    };
+    secret
+        .map_err(|problem| {
+            let remedy = match problem.as_str() {
+                "the secret is empty" => "put the secret there",
+                "the secret contains control characters" => "store it as one line",
+                _ => "name a readable file that contains only the secret",
+            };
+            section.fault(faults, key, &problem, remedy);
+        })
+        .ok()
 }

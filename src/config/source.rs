@@ -6,8 +6,9 @@ use std::str::FromStr;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
-use super::reader::{Section, nearest};
-use super::{ConfigFault, ConfigInput, ProviderDefaults, Secret, secrets};
+use super::input::{ConfigInput, ProviderDefaults};
+use super::reader::{ConfigFault, Section, nearest};
+use super::secret::{self, Secret};
 use crate::model::id::SourceSlug;
 use crate::model::stream::Stream;
 use crate::model::time;
@@ -17,7 +18,7 @@ use crate::model::time;
 pub struct SourceConfig {
     /// `slug`: unique name of the source.
     pub slug: SourceSlug,
-    /// `provider`: `konpro`, `konvo`, `realtimekit`.
+    /// `provider`: the kind of platform, a name of the table of providers.
     pub provider: String,
     /// `base_url`: https; http only for loopback addresses.
     pub base_url: reqwest::Url,
@@ -118,7 +119,7 @@ fn read(
         section.fault(faults, "api_key", "the file contains a secret", "use api_key_env or api_key_file");
         let _ = section.text("api_key", faults);
     }
-    let api_key = secrets::optional(section, "api_key", input.environment, faults);
+    let api_key = secret::optional(section, "api_key", input.environment, faults);
     if api_key.is_none() && faults.len() == had_faults {
         section.fault(faults, "api_key_env", "there is no credential", "name a variable that holds the API key");
     }

@@ -3,8 +3,16 @@
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::connector::Credential;
 use crate::connector::error::{PullError, PullErrorKind};
+
+/// How a credential is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// `authorization: Bearer …`
+    Bearer,
+    /// `x-api-key: …`
+    ApiKeyHeader,
+}
 
 /// Returns the credential headers of a call with `key`.
 pub(super) fn headers(credential: Credential, key: &SecretString, call: &str) -> Result<HeaderMap, PullError> {

@@ -15,13 +15,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::{Clock, Dice};
 use crate::config::Secret;
-use crate::connector::Credential;
-use crate::connector::authorization;
+use crate::connector::authorization::{self, Credential};
 use crate::connector::body::{self, LargeAnswers};
 use crate::connector::error::{Action, PullError, PullErrorKind};
+use crate::connector::json_repair;
 use crate::connector::limits::headers::{Observation, provider_date, retry_after};
 use crate::connector::limits::{CallBudget, MAX_QUEUE_WAIT, Refusal};
-use crate::connector::{json_repair, own_resources};
+use crate::connector::own_resources;
 use crate::model::page::Room;
 
 pub use crate::connector::limits::Priority;

@@ -10,6 +10,7 @@
 //! refusal of another instance's call stops it in time. Stated limits are written when they are news, or when calls
 //! grow short.
 
+mod ledger;
 pub mod token_bucket;
 pub mod headers;
 
@@ -18,79 +19,18 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::Clock;
+pub use crate::connector::limits::ledger::{CallDecision, Ledger, LedgerError, Priority};
+
 use crate::connector::limits::headers::Observation;
 use crate::connector::limits::token_bucket::{LocalLedger, TokenBucket};
 
 /// Longest wait of a caller; a caller that would wait longer gets the instant at which to try again, and keeps no
 /// reservation.
 pub const MAX_QUEUE_WAIT: Duration = Duration::from_secs(10);
-
-/// Order in which calls are made when the budget is short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// Calls that dashboards depend on: lists and checks.
-    Live,
-    /// Calls for data of known sessions.
-    Depth,
-    /// Calls for past periods.
-    Backfill,
-}
-
-impl Priority {
-    /// Returns the name of the priority.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Depth => "depth",
-            Self::Backfill => "backfill",
-        }
-    }
-}
-
-/// Answer of a ledger to a caller that wants to make calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallDecision {
-    /// Call now.
-    Granted {
-        /// Number of the first call taken; grows with every call of the budget.
-        number: i64,
-        /// Number of calls taken, consecutively numbered.
-        count: i64,
-    },
-    /// A token is available after `wait`, unless a caller of higher priority takes it.
-    Wait {
-        /// Time to wait.
-        wait: Duration,
-        /// Time between two calls at the steady rate.
-        spacing: Duration,
-    },
-    /// The provider allows no call before this instant.
-    Blocked {
-        /// End of the block, by the callers' clock.
-        until: DateTime<Utc>,
-    },
-}
-
-/// An error of the ledger itself.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the call budget in the database is unavailable: {0}")]
-pub struct LedgerError(pub String);
-
-/// Storage for the state of a budget. Rates follow the ledger's own clock; instants stated by a provider follow the
-/// callers' `now`.
-#[async_trait]
-pub trait Ledger: Send + Sync + std::fmt::Debug {
-    /// Takes between one and `wanted` calls, or returns how long to wait. Never waits itself.
-    async fn reserve(&self, priority: Priority, wanted: i64, now: DateTime<Utc>) -> Result<CallDecision, LedgerError>;
-
-    /// Stores what the answer to call `number` stated.
-    async fn observe(&self, number: i64, said: &Observation, now: DateTime<Utc>) -> Result<(), LedgerError>;
-}
 
 /// The reason why a call may not be made now.
 #[derive(Debug, Clone, PartialEq, Eq)]

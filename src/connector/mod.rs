@@ -39,6 +39,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub use crate::connector::authorization::Credential;
+
 use crate::connector::actions::Actions;
 use crate::connector::download::Downloader;
 use crate::connector::error::PullError;
@@ -202,15 +204,6 @@ pub struct ConnectorSettings {
     pub api: ApiClient,
     /// Client for files that the provider links to. Carries no credential.
     pub downloads: Downloader,
-}
-
-/// How a credential is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Credential {
-    /// `authorization: Bearer …`
-    Bearer,
-    /// `x-api-key: …`
-    ApiKeyHeader,
 }
 
 /// A row of the table of providers.

@@ -6,20 +6,20 @@
 //! without its key or its time is refused.
 //! This module knows JSON, and no provider.
 
-mod drift;
+mod undecoded;
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::id::ProviderRecordId;
-use crate::model::page::Reject;
+use crate::model::page::{DriftItem, Reject};
 use crate::model::time;
 
-pub use self::drift::DriftItems;
+pub use self::undecoded::{Members, elements, lossy_text, members};
 
 /// The largest accepted amount: minutes or seconds of two thousand years. Sums of larger ones would not fit an
 /// exact number.
@@ -33,51 +33,6 @@ const MAX_UNKNOWN_FIELDS: usize = 20;
 /// Longest name of an unknown field that is kept.
 const MAX_FIELD_NAME_CHARS: usize = 80;
 
-/// The members of a JSON object, undecoded. Of duplicate keys the last one counts.
-pub type Members<'a> = BTreeMap<String, &'a RawValue>;
-
-/// Splits an object into its members; `None` where `json` is no object.
-pub fn members(json: &str) -> Option<Members<'_>> {
-    serde_json::from_str(json).ok()
-}
-
-/// Splits a list into its undecoded elements; `None` where `json` is no list.
-pub fn elements(json: &str) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(json).ok()
-}
-
-/// Reads text with any content: lone surrogates and NUL become U+FFFD. The flag is set if something was replaced.
-/// `None` where `json` is no string.
-pub fn lossy_text(json: &str) -> Option<(String, bool)> {
-    let mut decoder = serde_json::Deserializer::from_str(json);
-    let bytes = Bytes::deserialize(&mut decoder).ok()?.0;
-    let (text, mut replaced) = match String::from_utf8(bytes) {
-        Ok(text) => (text, false),
-        Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
-    };
-    replaced |= text.contains('\0');
-    Some((if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }, replaced))
-}
-
-/// A JSON string as bytes: the only form in which the decoder accepts lone surrogates.
-struct Bytes(Vec<u8>);
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Bytes;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
-                Ok(Bytes(bytes.to_vec()))
-            }
-        }
-        deserializer.deserialize_bytes(Visitor)
-    }
-}
-
 /// Returns an exact number, rounded to [`FRACTION_DIGITS`]; `None` for anything else and for numbers beyond 28
 /// digits.
 pub fn decimal(text: &str) -> Option<Decimal> {
@@ -89,6 +44,24 @@ pub fn decimal(text: &str) -> Option<Decimal> {
 /// Rounds to [`FRACTION_DIGITS`], halves away from zero. Apply it wherever a quotient is computed.
 pub fn round(number: Decimal) -> Decimal {
     number.round_dp_with_strategy(FRACTION_DIGITS, RoundingStrategy::MidpointAwayFromZero)
+}
+
+/// Unexpected values in one record, or around the records of an answer. Each item counts once.
+#[derive(Debug, Default)]
+pub struct DriftItems(RefCell<BTreeSet<DriftItem>>);
+
+impl DriftItems {
+    /// Adds one item.
+    pub fn count(&self, kind: &'static str, path: &str, value: &str) {
+        let value: String = value.chars().filter(|c| !c.is_control()).take(80).collect();
+        let item = DriftItem { kind, path: path.to_owned(), value };
+        self.0.borrow_mut().insert(item);
+    }
+
+    /// Returns all items.
+    pub fn into_inner(self) -> Vec<DriftItem> {
+        self.0.into_inner().into_iter().collect()
+    }
 }
 
 /// One object of a page, read field by field.
@@ -113,7 +86,12 @@ impl<'a> Fields<'a> {
                 is_partial: false,
             });
         };
-        Ok(Self { members, raw, path: String::new(), drift })
+        Ok(Self::of(members, raw, drift))
+    }
+
+    /// Takes the `members` of the record `raw`.
+    pub fn of(members: Members<'a>, raw: &'a str, drift: &'a DriftItems) -> Self {
+        Self { members, raw, path: String::new(), drift }
     }
 
     /// Returns the object in field `name`; `None` where it is absent, null or something else.

@@ -17,8 +17,13 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::embedded::cluster_folder::{ClusterFolder, socket_name};
 use crate::embedded::error::PostgresError;
 use crate::embedded::scram;
-use crate::embedded::{ANALYST, DATABASE};
 
+/// The superuser of the cluster.
+pub(super) const SUPERUSER: &str = "tributary";
+/// The service's database.
+pub(super) const DATABASE: &str = "tributary";
+/// The role of analysts.
+pub(super) const ANALYST: &str = "analyst";
 /// The usual port: without TCP it is only a part of the socket file's name.
 const USUAL_PORT: u16 = 5432;
 /// The only address that the server listens on.

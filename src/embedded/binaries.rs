@@ -6,11 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::embedded::ServerSettings;
 use crate::embedded::account::Ending;
 use crate::embedded::cluster_folder::ClusterFolder;
 use crate::embedded::error::PostgresError;
-use crate::embedded::fetch::fetched_bin_dir;
+use crate::embedded::fetch::{FetchSettings, fetched_bin_dir};
 
 /// Folders whose subfolders are versions: the folder, the text before the version, and the path of the binaries
 /// below.
@@ -32,28 +31,33 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// Returns the binaries to run `folder` with. Missing ones are fetched if the settings allow it.
-    pub(super) fn find_or_fetch(settings: &ServerSettings, folder: &ClusterFolder) -> Result<Self, PostgresError> {
-        let missing = match Self::find(settings, folder) {
+    /// Returns the binaries to run `folder` with: those in `bin_dir`, or else those that are found, on the
+    /// `search_path` first. Missing ones are fetched if `fetch` allows it.
+    pub(super) fn find_or_fetch(
+        bin_dir: Option<&Path>,
+        search_path: &[PathBuf],
+        fetch: Option<&FetchSettings>,
+        folder: &ClusterFolder,
+    ) -> Result<Self, PostgresError> {
+        let missing = match Self::find(bin_dir, search_path, folder) {
             Err(missing @ (PostgresError::NoBinaries | PostgresError::WrongVersion { .. })) => missing,
             found => return found,
         };
         let version = folder.cluster_version();
-        let fetch =
-            settings.fetch.as_ref().filter(|fetch| settings.bin_dir.is_none() && fetch.serves(version.as_deref()));
+        let fetch = fetch.filter(|fetch| bin_dir.is_none() && fetch.serves(version.as_deref()));
         let Some(fetch) = fetch else { return Err(missing) };
-        match (fetch.fetch(&settings.search_path, folder), missing) {
+        match (fetch.fetch(search_path, folder), missing) {
             (Err(PostgresError::NoClient), missing @ PostgresError::WrongVersion { .. }) => Err(missing),
-            (fetched, _) => fetched.and_then(|()| Self::find(settings, folder)),
+            (fetched, _) => fetched.and_then(|()| Self::find(None, search_path, folder)),
         }
     }
 
-    fn find(settings: &ServerSettings, folder: &ClusterFolder) -> Result<Self, PostgresError> {
-        let found = if let Some(folder) = &settings.bin_dir {
-            vec![Self::within(folder).ok_or_else(|| PostgresError::NotABinDir(folder.clone()))?]
+    fn find(bin_dir: Option<&Path>, search_path: &[PathBuf], folder: &ClusterFolder) -> Result<Self, PostgresError> {
+        let found = if let Some(folder) = bin_dir {
+            vec![Self::within(folder).ok_or_else(|| PostgresError::NotABinDir(folder.to_owned()))?]
         } else {
             let fetched = [fetched_bin_dir(&folder.root)];
-            let folders = settings.search_path.iter().cloned().chain(usual()).chain(fetched);
+            let folders = search_path.iter().cloned().chain(usual()).chain(fetched);
             folders.filter_map(|folder| Self::within(&folder)).collect()
         };
         let Some(wanted) = folder.cluster_version() else {

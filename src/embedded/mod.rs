@@ -27,7 +27,7 @@ pub use crate::embedded::access::{RandomPassword, TcpSettings};
 pub use crate::embedded::error::PostgresError;
 pub use crate::embedded::fetch::{Build, FetchSettings, PackageClient};
 
-use crate::embedded::access::Access;
+use crate::embedded::access::{ANALYST, Access, DATABASE, SUPERUSER};
 use crate::embedded::account::Account;
 use crate::embedded::binaries::Binaries;
 use crate::embedded::cluster_folder::ClusterFolder;
@@ -35,12 +35,6 @@ use crate::embedded::process::Postmaster;
 
 /// Default folder of a private server.
 pub const DEFAULT_DATA_DIR: &str = "tributary-data";
-/// The superuser of the cluster.
-const SUPERUSER: &str = "tributary";
-/// The service's database.
-const DATABASE: &str = "tributary";
-/// The role of analysts.
-const ANALYST: &str = "analyst";
 
 /// Settings of a private server.
 #[derive(Debug, Clone)]
@@ -81,7 +75,8 @@ impl Server {
     /// Linux the kernel stops the server when the *thread* that started it ends.
     pub fn start(settings: &ServerSettings) -> Result<Self, PostgresError> {
         let folder = ClusterFolder::claim(&settings.data_dir, Account::for_children()?)?;
-        let binaries = Binaries::find_or_fetch(settings, &folder)?;
+        let bin_dir = settings.bin_dir.as_deref();
+        let binaries = Binaries::find_or_fetch(bin_dir, &settings.search_path, settings.fetch.as_ref(), &folder)?;
         process::stop_survivor(&folder)?;
         let access = Access::prepare(settings.tcp.as_ref(), &folder)?;
         if !folder.has_cluster() {

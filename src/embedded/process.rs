@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::embedded::SUPERUSER;
-use crate::embedded::access::Access;
+use crate::embedded::access::{Access, SUPERUSER};
 use crate::embedded::account::Ending;
 use crate::embedded::binaries::Binaries;
 use crate::embedded::cluster_folder::ClusterFolder;

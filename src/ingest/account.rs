@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use crate::ingest::poller::{Poller, Source};
 use crate::ingest::verdict::Halt;
-use crate::model::account::way_out;
 use crate::model::page::Page;
+use crate::model::source::way_out;
 use crate::store::account;
 
 /// A source with this many sessions has its own data, and is no longer compared.

@@ -9,10 +9,8 @@
 //! exact decimals; a value that the provider did not send is `None`, never zero. This module knows neither
 //! providers, nor SQL, nor HTTP.
 
-pub mod account;
 pub mod action;
 pub mod artifact;
-pub mod extension;
 pub mod field;
 pub mod id;
 pub mod message;
@@ -23,6 +21,7 @@ pub mod person;
 pub mod quality;
 pub mod rate_card;
 pub mod replay;
+pub mod request_body;
 pub mod ring;
 pub mod session;
 pub mod source;

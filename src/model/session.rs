@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use crate::model::extension::Extension;
 use crate::model::field::FieldPresence;
 use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, TrailStep};
@@ -210,4 +209,24 @@ impl Session {
             ..self
         }
     }
+}
+
+/// A provider's own table: one-to-one beside `core.sessions`, keyed by source and session. A provider describes its
+/// table once, and the store writes every such table by its description.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ExtensionTable {
+    /// Table in the schema `core`.
+    pub name: &'static str,
+    /// Columns and their Postgres types, in the order of [`Extension::values`].
+    pub columns: &'static [(&'static str, &'static str)],
+}
+
+/// One session's row in its provider's table. Values are texts that Postgres casts to the column's type; the
+/// provider has checked that they cast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extension {
+    /// Target table.
+    pub table: &'static ExtensionTable,
+    /// Values, one for each column of the table.
+    pub values: Vec<Option<String>>,
 }

@@ -43,6 +43,18 @@ pub(super) struct Listing {
 }
 
 impl Listing {
+    /// Creates the listing of records in an answer, without a total.
+    pub(super) fn of(answer: &Answer, records: &[&RawValue], drift: DriftItems) -> Self {
+        Self {
+            records: records.iter().map(|&record| record.to_owned()).collect(),
+            total: None,
+            provider_now: answer.provider_now,
+            drift,
+            null: None,
+            room: answer.room.clone(),
+        }
+    }
+
     /// Returns the number of records in the answer.
     pub(super) fn rows(&self) -> u64 {
         self.records.len() as u64

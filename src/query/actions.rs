@@ -9,6 +9,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
 use crate::model::action::LaunchLimits;
+use crate::query::list::{newest, push_any};
 use crate::query::{ReadError, reading};
 
 /// A call that started something, or tried to.
@@ -96,21 +97,11 @@ pub async fn list(
                on s.source_id = a.source_id and s.provider_session_id = a.provider_session_id) a
           where true",
     );
-    let lists = [
-        (" and source = any(", &filter.sources),
-        (" and kind = any(", &filter.kinds),
-        (" and state = any(", &filter.states),
-    ];
-    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        sql.push(clause).push_bind(values).push(")");
+    push_any(&mut sql, [("source", &filter.sources), ("kind", &filter.kinds), ("state", &filter.states)]);
+    if let Some(action_id) = filter.action_id {
+        sql.push(" and action_id = ").push_bind(action_id);
     }
-    for (clause, number) in [(" and action_id = ", filter.action_id), (" and action_id < ", filter.before_action_id)] {
-        if let Some(number) = number {
-            sql.push(clause).push_bind(number);
-        }
-    }
-    sql.push(" order by action_id desc limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await.map_err(reading("the calls that started something"))
+    newest(pool, sql, "action_id", filter.before_action_id, limit, "the calls that started something").await
 }
 
 /// Returns the call with that number, as it stands at `now`.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
+use crate::query::list::{newest, push_any};
 use crate::query::{ReadError, reading};
 
 /// A past range that is read again.
@@ -153,20 +154,11 @@ pub async fn list(
                  where u.backfill_id = b.backfill_id) u
           where b.purpose = 'backfill'",
     );
-    for (clause, values) in [(" and src.source_slug = any(", &filter.sources), (" and b.state = any(", &filter.states)]
-    {
-        if !values.is_empty() {
-            sql.push(clause).push_bind(values).push(")");
-        }
+    push_any(&mut sql, [("src.source_slug", &filter.sources), ("b.state", &filter.states)]);
+    if let Some(backfill_id) = filter.backfill_id {
+        sql.push(" and b.backfill_id = ").push_bind(backfill_id);
     }
-    let numbers = [(" and b.backfill_id = ", filter.backfill_id), (" and b.backfill_id < ", filter.before_backfill_id)];
-    for (clause, number) in numbers {
-        if let Some(number) = number {
-            sql.push(clause).push_bind(number);
-        }
-    }
-    sql.push(" order by b.backfill_id desc limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await.map_err(reading("the backfills"))
+    newest(pool, sql, "b.backfill_id", filter.before_backfill_id, limit, "the backfills").await
 }
 
 /// Returns the backfill with that number.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
+use crate::query::list::push_any;
 use crate::query::{ReadError, reading};
 
 /// Unexpected content in records of a provider.
@@ -84,14 +85,7 @@ pub async fn list(
            from analytics.provider_drift
           where true",
     );
-    let lists = [
-        (" and source = any(", &filter.sources),
-        (" and stream = any(", &filter.streams),
-        (" and kind = any(", &filter.kinds),
-    ];
-    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        sql.push(clause).push_bind(values).push(")");
-    }
+    push_any(&mut sql, [("source", &filter.sources), ("stream", &filter.streams), ("kind", &filter.kinds)]);
     if let Some(DriftKey { first_seen_at, name: (source, stream, kind, path, value) }) = after {
         sql.push(" and (first_seen_at < ").push_bind(*first_seen_at).push(" or (first_seen_at = ");
         sql.push_bind(*first_seen_at).push(" and (source, stream, kind, path, coalesce(value, '')) > (");

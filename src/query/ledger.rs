@@ -9,6 +9,7 @@ use serde::Serialize;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
+use crate::query::list::push_any;
 use crate::query::metrics::registry::COST_OF_SESSION;
 use crate::query::number::Unrounded;
 use crate::query::sessions::SessionFilter;
@@ -75,14 +76,10 @@ pub async fn list(
     if let Some(source_ids) = &filter.source_ids {
         sql.push(" and s.source_id = any(").push_bind(source_ids).push(")");
     }
-    let lists = [
-        (" and s.channel = any(", &filter.channels),
-        (" and s.outcome = any(", &filter.outcomes),
-        (" and s.session_kind = any(", &filter.session_kinds),
-    ];
-    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        sql.push(clause).push_bind(values).push(")");
-    }
+    push_any(
+        &mut sql,
+        [("s.channel", &filter.channels), ("s.outcome", &filter.outcomes), ("s.session_kind", &filter.session_kinds)],
+    );
     if !kinds.is_empty() {
         sql.push(" and k.minutes_kind = any(").push_bind(kinds).push(")");
     }

@@ -16,6 +16,7 @@ pub mod cursor;
 pub mod drift;
 pub mod freshness;
 pub mod ledger;
+mod list;
 pub mod messages;
 pub mod metrics;
 pub mod number;

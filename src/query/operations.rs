@@ -5,7 +5,8 @@ use serde::Serialize;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
-use crate::query::{ReadError, reading};
+use crate::query::ReadError;
+use crate::query::list::{newest, push_any};
 
 /// One operator command.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
@@ -53,13 +54,6 @@ pub async fn list(pool: &PgPool, filter: &OperationFilter, limit: i64) -> Result
            left join core.sources src using (source_id)
           where true",
     );
-    let lists = [(" and src.source_slug = any(", &filter.sources), (" and o.kind = any(", &filter.kinds)];
-    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        sql.push(clause).push_bind(values).push(")");
-    }
-    if let Some(operation_id) = filter.before_operation_id {
-        sql.push(" and o.operation_id < ").push_bind(operation_id);
-    }
-    sql.push(" order by o.operation_id desc limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await.map_err(reading("the journal of operations"))
+    push_any(&mut sql, [("src.source_slug", &filter.sources), ("o.kind", &filter.kinds)]);
+    newest(pool, sql, "o.operation_id", filter.before_operation_id, limit, "the journal of operations").await
 }

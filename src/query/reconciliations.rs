@@ -5,8 +5,9 @@ use serde::Serialize;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
+use crate::query::ReadError;
+use crate::query::list::{newest, push_any};
 use crate::query::number::Number;
-use crate::query::{ReadError, reading};
 
 /// One window of one source, compared once.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
@@ -107,21 +108,12 @@ pub async fn list(pool: &PgPool, filter: &ReconciliationFilter, limit: i64) -> R
              join core.sources src using (source_id)) r
           where true",
     );
-    for (clause, values) in [(" and source = any(", &filter.sources), (" and state = any(", &filter.states)] {
-        if !values.is_empty() {
-            sql.push(clause).push_bind(values).push(")");
-        }
-    }
+    push_any(&mut sql, [("source", &filter.sources), ("state", &filter.states)]);
     if filter.only_latest {
         sql.push(" and is_latest");
     }
-    let numbers =
-        [(" and backfill_id = ", filter.backfill_id), (" and reconciliation_id < ", filter.before_reconciliation_id)];
-    for (clause, number) in numbers {
-        if let Some(number) = number {
-            sql.push(clause).push_bind(number);
-        }
+    if let Some(backfill_id) = filter.backfill_id {
+        sql.push(" and backfill_id = ").push_bind(backfill_id);
     }
-    sql.push(" order by reconciliation_id desc limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await.map_err(reading("the reconciliations"))
+    newest(pool, sql, "reconciliation_id", filter.before_reconciliation_id, limit, "the reconciliations").await
 }

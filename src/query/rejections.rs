@@ -8,6 +8,7 @@ use serde::Serialize;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
+use crate::query::list::{newest, push_any};
 use crate::query::{ReadError, reading};
 
 /// A record that could not be normalized.
@@ -83,28 +84,19 @@ pub async fn list(pool: &PgPool, filter: &RejectionFilter, limit: i64) -> Result
            join core.sources src using (source_id)
           where true",
     );
-    let lists = [
-        (" and src.source_slug = any(", &filter.sources),
-        (" and r.stream = any(", &filter.streams),
-        (" and r.reason_code = any(", &filter.reason_codes),
-    ];
-    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        sql.push(clause).push_bind(values).push(")");
-    }
+    push_any(
+        &mut sql,
+        [("src.source_slug", &filter.sources), ("r.stream", &filter.streams), ("r.reason_code", &filter.reason_codes)],
+    );
     match filter.is_resolved {
         Some(true) => sql.push(" and r.resolved_at is not null"),
         Some(false) => sql.push(" and r.resolved_at is null"),
         None => &mut sql,
     };
-    for (clause, number) in
-        [(" and r.reject_id = ", filter.reject_id), (" and r.reject_id < ", filter.before_reject_id)]
-    {
-        if let Some(number) = number {
-            sql.push(clause).push_bind(number);
-        }
+    if let Some(reject_id) = filter.reject_id {
+        sql.push(" and r.reject_id = ").push_bind(reject_id);
     }
-    sql.push(" order by r.reject_id desc limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await.map_err(reading("the rejected records"))
+    newest(pool, sql, "r.reject_id", filter.before_reject_id, limit, "the rejected records").await
 }
 
 /// Returns the record with that number, with its bytes.

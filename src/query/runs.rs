@@ -8,7 +8,8 @@ use serde::Serialize;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
-use crate::query::{ReadError, reading};
+use crate::query::ReadError;
+use crate::query::list::{newest, push_any};
 
 /// One run of one stream.
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
@@ -99,17 +100,9 @@ pub async fn list(pool: &PgPool, filter: &RunFilter, limit: i64) -> Result<Vec<R
            join core.sources src using (source_id)
           where true",
     );
-    let lists = [
-        (" and src.source_slug = any(", &filter.sources),
-        (" and r.stream = any(", &filter.streams),
-        (" and r.verdict = any(", &filter.verdicts),
-    ];
-    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        sql.push(clause).push_bind(values).push(")");
-    }
-    if let Some(run_id) = filter.before_run_id {
-        sql.push(" and r.run_id < ").push_bind(run_id);
-    }
-    sql.push(" order by r.run_id desc limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await.map_err(reading("the runs"))
+    push_any(
+        &mut sql,
+        [("src.source_slug", &filter.sources), ("r.stream", &filter.streams), ("r.verdict", &filter.verdicts)],
+    );
+    newest(pool, sql, "r.run_id", filter.before_run_id, limit, "the runs").await
 }

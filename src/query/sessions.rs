@@ -8,6 +8,7 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
+use crate::query::list::push_any;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
@@ -195,16 +196,16 @@ pub async fn list(
         Some(source_ids) => _ = sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")"),
         None => {}
     }
-    let lists = [
-        (" and s.channel = any(", &filter.channels),
-        (" and s.outcome = any(", &filter.outcomes),
-        (" and s.session_state = any(", &filter.session_states),
-        (" and s.session_kind = any(", &filter.session_kinds),
-        (" and s.provider_session_id = any(", &filter.provider_session_ids),
-    ];
-    for (clause, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        sql.push(clause).push_bind(values).push(")");
-    }
+    push_any(
+        &mut sql,
+        [
+            ("s.channel", &filter.channels),
+            ("s.outcome", &filter.outcomes),
+            ("s.session_state", &filter.session_states),
+            ("s.session_kind", &filter.session_kinds),
+            ("s.provider_session_id", &filter.provider_session_ids),
+        ],
+    );
     if let Some(started) = filter.started {
         sql.push(" and s.started_at >= ").push_bind(started.from).push(" and s.started_at < ").push_bind(started.to);
     }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::id::SourceId;
+use crate::model::session::{Extension, ExtensionTable};
 use crate::store::page::prepared::Prepared;
 use crate::store::page::seen::Known;
 use crate::store::{StoreError, newer_wins};

@@ -1,13 +1,12 @@
 //! `POST /v1/sources/{slug}/streaming-sessions`: start a streaming session.
 //!
 //! The tokens to join the session are in the first response only: they are neither stored nor logged, and a repeated
-//! request cannot get them again. The provider decides what the body may hold; this module only documents it.
+//! request cannot get them again. The provider decides what a field may hold.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
@@ -15,15 +14,15 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
-use crate::api::actions::launch_body::StreamingSessionRequest;
 use crate::api::actions::request::ActionRequest;
 use crate::api::actions::{Beginning, Wish, begin, call, fail, succeed, to_its_end};
-use crate::api::parameters::nearest::nearest;
+use crate::api::parameters::nearest;
+use crate::api::parameters::path::Slug;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::ActionProblems;
-use crate::connector::actions::{Access, Actions, BodyFault, Launch, StreamingSession};
+use crate::api::state::ApiState;
+use crate::connector::actions::{Access, Actions, BodyFault, Launch, StreamingSession, StreamingSessionRequest};
 use crate::model::action::{ActionKind, LaunchLimits};
 use crate::query::actions;
 use crate::store::action::{self as journal, Trace};
@@ -116,13 +115,12 @@ impl From<Access> for JoinAccess {
 )]
 pub(crate) async fn start_streaming_session(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Response, ApiError> {
     asked.faults.refuse()?;
     let kind = ActionKind::StartStreamingSession;
-    let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
     let no_source = || ApiError::NotFound("There is no source with this slug; see /v1/sources.".to_owned());
     let source_id = journal::source_id(&state.pool, &slug).await?.ok_or_else(no_source)?;
     let actions = state.actions.at(&slug, kind)?;

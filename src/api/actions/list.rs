@@ -2,23 +2,17 @@
 //!
 //! It shows those who pay for the calls who requested what, when, and with which outcome.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
-use crate::api::page::{List, Page};
-use crate::api::parameters::values::{PageParameters, words};
-use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::page::{List, PageParameters};
+use crate::api::parameters::values::words;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
+use crate::api::source_list::ListRequest;
 use crate::model::action::ActionKind;
 use crate::query::actions::{self, Action, ActionFilter, STATES};
-use crate::query::catalog::{Catalog, SourceFilter};
-use crate::query::cursor;
-use crate::query::freshness::Freshness;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -32,10 +26,6 @@ pub(crate) struct ActionChoice {
     /// `started`, `succeeded`, `refused`, `postponed`, `unknown`; comma-separated.
     #[param(example = "unknown")]
     state: Option<String>,
-}
-
-parameter_groups! {
-    ActionParameters { choice: ActionChoice, page: PageParameters }
 }
 
 /// List action calls
@@ -59,28 +49,17 @@ parameter_groups! {
         ReadProblems
     )
 )]
-pub(crate) async fn list_actions(
-    State(state): State<ApiState>,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<ActionParameters>,
-) -> Result<Response, ApiError> {
-    let now = state.clock.now();
-    let catalog = Catalog::load(&state.pool, None).await?;
-    let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
+pub(crate) async fn list_actions(request: ListRequest<ActionChoice>) -> Result<Response, ApiError> {
+    let ListRequest { given, mut faults, list } = request;
     let mut filter = ActionFilter {
-        sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
-        kinds: words("kind", given.choice.kind.as_deref(), &ActionKind::ALL.map(ActionKind::as_str), &mut faults),
-        states: words("state", given.choice.state.as_deref(), &STATES, &mut faults),
+        sources: list.sources(given.source.as_deref(), &mut faults),
+        kinds: words("kind", given.kind.as_deref(), &ActionKind::ALL.map(ActionKind::as_str), &mut faults),
+        states: words("state", given.state.as_deref(), &STATES, &mut faults),
         ..ActionFilter::default()
     };
-    let limit = given.page.limit(&mut faults);
-    let question = format!("actions {filter:?}");
-    filter.before_action_id = given.page.after(&question, &mut faults);
+    let page = list.page("actions", &filter, &mut faults);
+    filter.before_action_id = page.after;
     faults.refuse()?;
-    let mut items = actions::list(&state.pool, &filter, now, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |action| cursor::encode(&question, &action.action_id));
-    let next = page.next.clone();
-    let sources = catalog.select(&SourceFilter { sources: filter.sources, providers: Vec::new() });
-    let freshness = Freshness::of(&catalog, &sources, now, state.health.stale_after);
-    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+    let items = actions::list(&list.state.pool, &filter, list.now, page.to_read()).await?;
+    Ok(list.answer(&page, items, |action| action.action_id, filter.sources))
 }

@@ -5,24 +5,21 @@
 //! and an idempotency key finds the first call again. The call is made once; a lost response makes its outcome
 //! `unknown`, and it is never retried. Providers are known only as connectors that are handed in.
 
+pub mod access;
 pub(crate) mod launch;
-pub(crate) mod launch_body;
 pub(crate) mod list;
 pub(crate) mod request;
 pub(crate) mod summary;
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use tracing::Instrument;
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::problem::{ActionProblem, ApiError};
-use crate::connector::actions::{Actions, StartError};
+use crate::api::state::ApiState;
+use crate::connector::actions::StartError;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::model::action::{ActionKind, ActionOutcome};
 use crate::model::id::SourceId;
@@ -35,62 +32,6 @@ const WRITING_TIME: TimeDelta = TimeDelta::seconds(30);
 const MAX_WRITES: u32 = 4;
 /// Wait before the second attempt; it grows with each attempt.
 const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(250);
-
-/// The sources that allow actions, by slug, each with the actions its provider offers.
-pub type Allowed = BTreeMap<String, Option<Arc<dyn Actions>>>;
-
-/// The sources at which actions may be started. Clones share the list.
-#[derive(Clone)]
-pub struct ActionAccess {
-    sources: Arc<RwLock<Allowed>>,
-    /// Longest duration of one call; after it, the outcome is unknown.
-    pub call_deadline: Duration,
-}
-
-impl Default for ActionAccess {
-    /// Allows no source.
-    fn default() -> Self {
-        Self { sources: Arc::default(), call_deadline: Duration::from_secs(90) }
-    }
-}
-
-impl fmt::Debug for ActionAccess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.allowed().keys()).finish()
-    }
-}
-
-impl ActionAccess {
-    /// Allows no source until [`Self::replace`] is called; one call may take `call_deadline`.
-    pub fn new(call_deadline: Duration) -> Self {
-        Self { call_deadline, ..Self::default() }
-    }
-
-    /// Replaces the sources that allow actions.
-    pub fn replace(&self, allowed: Allowed) {
-        *self.sources.write().unwrap_or_else(PoisonError::into_inner) = allowed;
-    }
-
-    fn allowed(&self) -> RwLockReadGuard<'_, Allowed> {
-        self.sources.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns the actions of `source`, if the source allows actions and offers `kind`.
-    fn at(&self, source: &str, kind: ActionKind) -> Result<Arc<dyn Actions>, ActionProblem> {
-        let allowed = self.allowed();
-        let Some(actions) = allowed.get(source) else {
-            return Err(ActionProblem::Disabled { source: source.to_owned() });
-        };
-        let offered = actions.as_ref().filter(|actions| actions.offers(kind));
-        offered.map(Arc::clone).ok_or_else(|| ActionProblem::NotOffered {
-            source: source.to_owned(),
-            what: match kind {
-                ActionKind::GenerateSummary => "generate a summary",
-                ActionKind::StartStreamingSession => "start a streaming session",
-            },
-        })
-    }
-}
 
 /// A command: the kind of action, and the source and session it is for.
 #[derive(Debug, Clone)]
@@ -114,7 +55,8 @@ enum Beginning {
 async fn begin(state: &ApiState, request: &ActionRequest, wish: &Wish) -> Result<Beginning, ApiError> {
     let now = state.clock.now();
     let call_deadline = TimeDelta::from_std(state.actions.call_deadline).unwrap_or(TimeDelta::hours(1));
-    let hashes = request.key_hashes(wish);
+    let session_id = wish.session.as_ref().map(|(session_id, _)| *session_id);
+    let hashes = request.key_hashes(wish.kind, session_id);
     let new = NewAction {
         source_id: wish.source_id,
         kind: wish.kind,

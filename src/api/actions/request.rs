@@ -13,11 +13,12 @@ use axum::http::{HeaderMap, Uri, header};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::api::actions::Wish;
 use crate::api::parameters::Faults;
 use crate::api::problem::{ActionProblem, ApiError, Fault};
 use crate::api::request_id::RequestId;
+use crate::model::action::ActionKind;
 use crate::store::action::KeyHashes;
+use crate::store::operation::Operator;
 
 /// Name of the idempotency key header.
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -64,6 +65,11 @@ impl<S: Send + Sync> FromRequest<S> for ActionRequest {
 }
 
 impl ActionRequest {
+    /// Returns the caller as the operator of a command.
+    pub(crate) fn operator(&self) -> Operator {
+        Operator { requested_by: self.requested_by.clone(), request_id: Some(self.request_id.clone()) }
+    }
+
     /// Refuses a body that is not empty, for calls that take no fields.
     pub(crate) fn refuse_content(&self) -> Result<(), ApiError> {
         let faults = match &self.body {
@@ -78,12 +84,11 @@ impl ActionRequest {
 
     /// Returns the key and the request as hashes. The second is salted with the key, which is stored nowhere,
     /// so that the content of a request cannot be guessed by trial.
-    pub(super) fn key_hashes(&self, wish: &Wish) -> Option<KeyHashes> {
+    pub(super) fn key_hashes(&self, kind: ActionKind, session_id: Option<i64>) -> Option<KeyHashes> {
         let key = self.key.as_deref()?;
         let mut body = self.body.clone();
         body.sort_all_objects();
-        let session_id = wish.session.as_ref().map(|(session_id, _)| *session_id);
-        let request = serde_json::json!([key, wish.kind.as_str(), session_id, body]);
+        let request = serde_json::json!([key, kind.as_str(), session_id, body]);
         Some(KeyHashes { key: Sha256::digest(key).to_vec(), request: Sha256::digest(request.to_string()).to_vec() })
     }
 }

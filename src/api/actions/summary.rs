@@ -11,13 +11,13 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::actions::{Beginning, Wish, begin, call, fail, succeed, to_its_end};
-use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::path::SessionId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ActionProblems;
+use crate::api::state::ApiState;
 use crate::connector::actions::Actions;
 use crate::model::action::{ActionKind, ActionOutcome};
 use crate::model::id::ProviderRecordId;

@@ -1,22 +1,16 @@
 //! `GET /v1/sync/backfills`: backfills, which read ranges of the past again, newest first.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
 use crate::api::backfills::one::example;
-use crate::api::page::{List, Page};
-use crate::api::parameters::values::{PageParameters, words};
-use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::page::{List, PageParameters};
+use crate::api::parameters::values::words;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
+use crate::api::source_list::ListRequest;
 use crate::query::backfills::{self, Backfill, BackfillFilter, STATES};
-use crate::query::catalog::{Catalog, SourceFilter};
-use crate::query::cursor;
-use crate::query::freshness::Freshness;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -27,10 +21,6 @@ pub(crate) struct BackfillChoice {
     /// `running`, `paused`, `done`, `failed`, `cancelled`; comma-separated.
     #[param(example = "running,failed")]
     state: Option<String>,
-}
-
-parameter_groups! {
-    BackfillParameters { choice: BackfillChoice, page: PageParameters }
 }
 
 /// List backfills
@@ -48,27 +38,16 @@ parameter_groups! {
         ReadProblems
     )
 )]
-pub(crate) async fn list_backfills(
-    State(state): State<ApiState>,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<BackfillParameters>,
-) -> Result<Response, ApiError> {
-    let now = state.clock.now();
-    let catalog = Catalog::load(&state.pool, None).await?;
-    let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
+pub(crate) async fn list_backfills(request: ListRequest<BackfillChoice>) -> Result<Response, ApiError> {
+    let ListRequest { given, mut faults, list } = request;
     let mut filter = BackfillFilter {
-        sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
-        states: words("state", given.choice.state.as_deref(), &STATES, &mut faults),
+        sources: list.sources(given.source.as_deref(), &mut faults),
+        states: words("state", given.state.as_deref(), &STATES, &mut faults),
         ..BackfillFilter::default()
     };
-    let limit = given.page.limit(&mut faults);
-    let question = format!("backfills {filter:?}");
-    filter.before_backfill_id = given.page.after(&question, &mut faults);
+    let page = list.page("backfills", &filter, &mut faults);
+    filter.before_backfill_id = page.after;
     faults.refuse()?;
-    let mut items = backfills::list(&state.pool, &filter, now, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |backfill| cursor::encode(&question, &backfill.backfill_id));
-    let next = page.next.clone();
-    let sources = catalog.select(&SourceFilter { sources: filter.sources, providers: Vec::new() });
-    let freshness = Freshness::of(&catalog, &sources, now, state.health.stale_after);
-    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+    let items = backfills::list(&list.state.pool, &filter, list.now, page.to_read()).await?;
+    Ok(list.answer(&page, items, |backfill| backfill.backfill_id, filter.sources))
 }

@@ -5,15 +5,15 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
-use crate::api::backfills::BackfillId;
+use crate::api::parameters::path::BackfillId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{ActionProblems, FindProblems};
+use crate::api::state::ApiState;
 use crate::query::backfills::{self, Backfill, BackfillUnit};
 use crate::store::backfill::state::{self, Command, Commanded};
-use crate::store::operation::{Operation, Operator};
+use crate::store::operation::Operation;
 
 /// Most unproven units to show.
 const MAX_UNITS: i64 = 200;
@@ -113,8 +113,7 @@ async fn change(
     request.refuse_content()?;
     // a reconciliation has a number too, and is not a backfill
     find(state, backfill_id).await?;
-    let operator =
-        Operator { requested_by: request.requested_by.clone(), request_id: Some(request.request_id.clone()) };
+    let operator = request.operator();
     let target = backfill_id.to_string();
     let operation = Operation {
         source_id: None,

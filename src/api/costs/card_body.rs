@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::api::parameters::Faults;
 use crate::api::problem::Fault;
-use crate::model::rate_card::{ACTUAL, ANY_PRESET, ROUNDINGS, RateCard, UNITS};
+use crate::model::rate_card::{ANY_PRESET, ROUNDINGS, RateCard, UNITS};
 use crate::model::session_outcome::SessionOutcome;
 use crate::model::time::sane;
 use crate::query::calendar::start_of_day;
@@ -83,14 +83,12 @@ impl CardReader<'_> {
     }
 
     fn card(&self, fields: &Map<String, Value>, told: &mut Faults) -> Option<RateCard> {
-        for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-            told.note_unknown(name, "unknown_field", name, FIELDS);
-        }
+        told.note_unknown_fields(fields, &FIELDS);
         let slugs: Vec<&str> = self.catalog.sources.iter().map(|source| source.source.as_str()).collect();
         let slug = word(fields, "source", None, &slugs, told);
         let source = self.catalog.sources.iter().find(|source| Some(source.source.as_str()) == slug);
         let unit = word(fields, "unit", None, &UNITS, told);
-        let scenario = text(fields, "scenario", Some(self.scenario), told);
+        let scenario = text("scenario", fields.get("scenario"), Some(self.scenario), told);
         if let Some(other) = scenario.as_deref().filter(|name| !self.may_name_others && *name != self.scenario) {
             let detail = format!(
                 "`{other}` is not the requested scenario, `{}`: omit the field, or omit the card.",
@@ -100,7 +98,7 @@ impl CardReader<'_> {
         }
         let unit_price = price(fields, told);
         let currency = currency(fields, told);
-        let preset_pattern = text(fields, "preset_pattern", Some(ANY_PRESET), told);
+        let preset_pattern = text("preset_pattern", fields.get("preset_pattern"), Some(ANY_PRESET), told);
         let rounding = word(fields, "rounding", Some("none"), &ROUNDINGS, told);
         let step_minutes = rounding.and_then(|rounding| step(fields, rounding, told));
         let valid_from = self.instant(fields, "valid_from", told).unwrap_or(FIRST_INSTANT);
@@ -201,13 +199,8 @@ fn word<'a>(
 }
 
 /// Reads a text that is bounded and printable.
-pub(crate) fn text(
-    fields: &Map<String, Value>,
-    name: &str,
-    default: Option<&str>,
-    told: &mut Faults,
-) -> Option<String> {
-    let value = match fields.get(name) {
+pub(crate) fn text(name: &str, value: Option<&Value>, default: Option<&str>, told: &mut Faults) -> Option<String> {
+    let value = match value {
         None | Some(Value::Null) => return default.map(ToOwned::to_owned),
         Some(value) => value.as_str(),
     };
@@ -267,6 +260,3 @@ fn step(fields: &Map<String, Value>, rounding: &str, told: &mut Faults) -> Optio
     }
     step
 }
-
-/// The scenario of prices that are paid; the default.
-pub(crate) const DEFAULT_SCENARIO: &str = ACTUAL;

@@ -8,20 +8,23 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Map;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
-use crate::api::costs::card_body::{CardReader, DEFAULT_SCENARIO};
+use crate::api::costs::card_body::CardReader;
 use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{PriceProblems, ReadProblems};
+use crate::api::state::ApiState;
+use crate::model::rate_card::ACTUAL;
+use crate::model::request_body::{RequestBody, request_body};
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 use crate::query::rate_cards::{self, StandingCard};
 use crate::store;
-use crate::store::operation::{Operation, Operator};
+use crate::store::operation::Operation;
 
 /// A current price.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,12 +74,12 @@ pub(crate) struct RateCardBody {
     valid_to: Option<DateTime<Utc>>,
 }
 
-/// The complete set of prices.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read field by field")]
-pub(crate) struct RateCardSet {
-    /// The cards; current cards that are not among them end.
-    cards: Vec<RateCardBody>,
+request_body! {
+    /// The complete set of prices.
+    pub(crate) struct RateCardSet {
+        /// The cards; current cards that are not among them end.
+        cards: Vec<RateCardBody>,
+    }
 }
 
 /// The result of replacing the set.
@@ -175,24 +178,21 @@ pub(crate) async fn replace_rate_cards(
 ) -> Result<Json<RateCardsReplaced>, ApiError> {
     asked.faults.refuse()?;
     let catalog = Catalog::load(&state.pool, None).await?;
-    let reader =
-        CardReader { catalog: &catalog, zone: state.default_zone, scenario: DEFAULT_SCENARIO, may_name_others: true };
+    let reader = CardReader { catalog: &catalog, zone: state.default_zone, scenario: ACTUAL, may_name_others: true };
     let mut told = Faults::default();
-    let fields = request.body.as_object();
-    for name in fields.into_iter().flat_map(serde_json::Map::keys).filter(|name| *name != "cards") {
-        told.note_unknown(name, "unknown_field", name, ["cards"]);
-    }
-    let list = fields.and_then(|fields| fields.get("cards"));
-    if list.is_none() {
-        told.note("cards", "missing_field", "The body must be an object with `cards`; an empty list ends all cards.");
+    let nothing = Map::new();
+    let object = request.body.as_object().unwrap_or(&nothing);
+    told.note_unknown_fields(object, RateCardSet::FIELDS);
+    let RateCardSet { cards: list } = RateCardSet::of(object, "");
+    if list.value.is_none() {
+        told.note(list.name, "missing_field", "The body must be an object with `cards`; an empty list ends all cards.");
     }
     let mut faults = told.in_body("");
-    let cards = list.map(|list| reader.read(list, &mut faults)).unwrap_or_default();
+    let cards = list.value.map(|list| reader.read(&list, &mut faults)).unwrap_or_default();
     if !faults.is_empty() {
         return Err(ApiError::InvalidBody(faults));
     }
-    let operator =
-        Operator { requested_by: request.requested_by.clone(), request_id: Some(request.request_id.clone()) };
+    let operator = request.operator();
     let target = format!("{} cards", cards.len());
     let wish = Operation {
         source_id: None,

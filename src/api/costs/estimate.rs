@@ -12,15 +12,16 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
-use crate::api::costs::card_body::{CardReader, DEFAULT_SCENARIO, text};
+use crate::api::costs::card_body::{CardReader, text};
 use crate::api::costs::cards::RateCardBody;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::PriceProblems;
-use crate::model::rate_card::RateCard;
+use crate::api::state::ApiState;
+use crate::model::rate_card::{ACTUAL, RateCard};
+use crate::model::request_body::{Given, RequestBody, request_body};
 use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
@@ -28,33 +29,31 @@ use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::rate_cards::{self, CostLine};
 
-const FIELDS: [&str; 7] = ["from", "to", "range", "zone", "sources", "scenario", "cards"];
-
-/// A what-if scenario.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read field by field")]
-pub(crate) struct EstimateRequest {
-    /// First instant: a date (in `zone`) or RFC 3339. Not together with `range`.
-    #[schema(required = false, example = "2026-11-01")]
-    from: String,
-    /// End of the range, exclusive.
-    #[schema(required = false, example = "2026-12-01")]
-    to: String,
-    /// A named range, as in `/v1/metrics/query`. One of `range` and `from` is required.
-    #[schema(required = false, example = "previous_month")]
-    range: String,
-    /// IANA name of the time zone of the local days.
-    #[schema(required = false, example = "Europe/Berlin")]
-    zone: String,
-    /// Slugs of sources. Default: all.
-    #[schema(required = false)]
-    sources: Vec<String>,
-    /// Name of the scenario; without `cards`, the name of a stored scenario.
-    #[schema(required = false, example = "audio only for guests")]
-    scenario: String,
-    /// Prices of the scenario, all of this `scenario`; no other card counts. Default: the stored cards of `scenario`.
-    #[schema(required = false)]
-    cards: Vec<RateCardBody>,
+request_body! {
+    /// A what-if scenario.
+    pub(crate) struct EstimateRequest {
+        /// First instant: a date (in `zone`) or RFC 3339. Not together with `range`.
+        #[schema(required = false, example = "2026-11-01")]
+        from: String,
+        /// End of the range, exclusive.
+        #[schema(required = false, example = "2026-12-01")]
+        to: String,
+        /// A named range, as in `/v1/metrics/query`. One of `range` and `from` is required.
+        #[schema(required = false, example = "previous_month")]
+        range: String,
+        /// IANA name of the time zone of the local days.
+        #[schema(required = false, example = "Europe/Berlin")]
+        zone: String,
+        /// Slugs of sources. Default: all.
+        #[schema(required = false)]
+        sources: Vec<String>,
+        /// Name of the scenario; without `cards`, the name of a stored scenario.
+        #[schema(required = false, example = "audio only for guests")]
+        scenario: String,
+        /// Prices of the scenario, all of this `scenario`; no other card counts. Default: the stored cards of `scenario`.
+        #[schema(required = false)]
+        cards: Vec<RateCardBody>,
+    }
 }
 
 /// Cost of sessions in a scenario, beside their cost by the current cards. Amounts are decimals as text.
@@ -164,7 +163,7 @@ pub(crate) async fn estimate_costs(
     let standing: Vec<RateCard> = rate_cards::list(&state.pool).await?.into_iter().map(|one| one.card).collect();
     let question = Question::read(&state, &catalog, &standing, &request.body).map_err(ApiError::InvalidBody)?;
     let ids: Vec<i32> = question.sources.iter().map(|source| source.source_id).collect();
-    let actual: Vec<RateCard> = standing.into_iter().filter(|card| card.scenario == DEFAULT_SCENARIO).collect();
+    let actual: Vec<RateCard> = standing.into_iter().filter(|card| card.scenario == ACTUAL).collect();
     let current = rate_cards::costs(&state.pool, &ids, question.range, &actual).await?;
     let scenario = rate_cards::costs(&state.pool, &ids, question.range, &question.cards).await?;
     let currency = |cards: &[RateCard]| cards.first().map(|card| card.currency.clone());
@@ -239,19 +238,20 @@ struct Question<'a> {
 impl<'a> Question<'a> {
     fn read(state: &ApiState, catalog: &'a Catalog, standing: &[RateCard], body: &Value) -> Result<Self, Vec<Fault>> {
         let nothing = Map::new();
-        let fields = body.as_object().unwrap_or(&nothing);
+        let object = body.as_object().unwrap_or(&nothing);
         let mut told = Faults::default();
-        for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-            told.note_unknown(name, "unknown_field", name, FIELDS);
-        }
-        let when = time(fields, &mut told).read(state.default_zone, state.clock.now(), &mut told);
-        if when.range.is_none() && ["from", "to", "range"].iter().all(|name| !fields.contains_key(*name)) {
+        told.note_unknown_fields(object, EstimateRequest::FIELDS);
+        let request = EstimateRequest::of(object, "");
+        let when = time(&request, &mut told).read(state.default_zone, state.clock.now(), &mut told);
+        let ends = [&request.from, &request.to, &request.range];
+        if when.range.is_none() && ends.iter().all(|given| given.value.is_none()) {
             told.note("range", "missing_field", "Give a `range` such as \"previous_month\", or `from` and `to`.");
         }
-        let sources = sources(catalog, fields, &mut told);
-        let scenario = text(fields, "scenario", Some("what-if"), &mut told).unwrap_or_default();
+        let sources = sources(catalog, &request.sources, &mut told);
+        let scenario =
+            text("scenario", request.scenario.value.as_ref(), Some("what-if"), &mut told).unwrap_or_default();
         let mut faults = Vec::new();
-        let cards = if let Some(list) = fields.get("cards") {
+        let cards = if let Some(list) = &request.cards.value {
             CardReader { catalog, zone: when.zone, scenario: &scenario, may_name_others: false }.read(list, &mut faults)
         } else {
             let stored: BTreeSet<&str> = standing.iter().map(|card| card.scenario.as_str()).collect();
@@ -269,30 +269,30 @@ impl<'a> Question<'a> {
 }
 
 /// Reads the fields about time; texts follow the rules of the query parameters.
-fn time(fields: &Map<String, Value>, told: &mut Faults) -> TimeParameters {
-    let mut given = Map::new();
-    for name in ["from", "to", "range", "zone"] {
-        match fields.get(name) {
-            None | Some(Value::Null) => {}
-            Some(Value::String(text)) => _ = given.insert(name.to_owned(), json!(text)),
-            Some(_) => told.note(name, "wrong_type", format!("`{name}` must be a text.")),
+fn time(request: &EstimateRequest, told: &mut Faults) -> TimeParameters {
+    let mut texts = Map::new();
+    for given in [&request.from, &request.to, &request.range, &request.zone] {
+        match given.not_null() {
+            None => {}
+            Some(Value::String(text)) => _ = texts.insert(given.name.to_owned(), json!(text)),
+            Some(_) => told.note(given.name, "wrong_type", format!("`{}` must be a text.", given.name)),
         }
     }
-    serde_json::from_value(Value::Object(given)).unwrap_or_default()
+    serde_json::from_value(Value::Object(texts)).unwrap_or_default()
 }
 
-fn sources<'a>(catalog: &'a Catalog, fields: &Map<String, Value>, told: &mut Faults) -> Vec<&'a Source> {
-    let Some(list) = fields.get("sources").filter(|list| !list.is_null()) else {
+fn sources<'a>(catalog: &'a Catalog, given: &Given, told: &mut Faults) -> Vec<&'a Source> {
+    let Some(list) = given.not_null() else {
         return catalog.sources.iter().collect();
     };
     let Some(list) = list.as_array() else {
-        told.note("sources", "wrong_type", "`sources` must be a list of slugs.");
+        told.note(given.name, "wrong_type", "`sources` must be a list of slugs.");
         return Vec::new();
     };
     let slugs = || catalog.sources.iter().map(|source| source.source.as_str());
     for slug in list.iter().map(|slug| slug.as_str().map_or_else(|| slug.to_string(), ToOwned::to_owned)) {
         if slugs().all(|known| known != slug) {
-            told.note_unknown("sources", "unknown_value", &slug, slugs());
+            told.note_unknown(given.name, "unknown_value", &slug, slugs());
         }
     }
     catalog.sources.iter().filter(|source| list.iter().any(|slug| slug == source.source.as_str())).collect()

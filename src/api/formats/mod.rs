@@ -9,10 +9,10 @@
 pub(crate) mod cell;
 mod csv;
 pub(crate) mod figures;
+pub(crate) mod list;
 mod ndjson;
 #[cfg(feature = "parquet")]
 mod parquet;
-pub(crate) mod whole;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -170,7 +170,7 @@ impl TableWriter {
         match self {
             Self::Csv | Self::Ndjson(_) => Ok(Vec::new()),
             #[cfg(feature = "parquet")]
-            Self::Parquet(table) => table.end(),
+            Self::Parquet(table) => Ok(table.end()?),
         }
     }
 }

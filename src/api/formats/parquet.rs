@@ -11,12 +11,12 @@ use parquet::basic::Compression;
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DataType, FixedLenByteArray, FixedLenByteArrayType, Int64Type,
 };
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use crate::api::formats::TableError;
 use crate::api::formats::cell::{Cell, Head, Kind};
 use crate::query::number::Number;
 
@@ -35,7 +35,7 @@ pub(crate) struct ParquetTable {
 
 impl ParquetTable {
     /// Begins a file with these columns.
-    pub(super) fn begin(head: &Head) -> Result<Self, TableError> {
+    pub(super) fn begin(head: &Head) -> Result<Self, ParquetError> {
         let columns: String = head.iter().map(|(name, kind)| column(name, *kind)).collect();
         let schema = parse_message_type(&format!("message table {{ {columns} }}"))?;
         let properties = WriterProperties::builder()
@@ -46,7 +46,7 @@ impl ParquetTable {
     }
 
     /// Adds rows and returns the bytes that are ready.
-    pub(super) fn add(&mut self, rows: &[Vec<Cell>]) -> Result<Vec<u8>, TableError> {
+    pub(super) fn add(&mut self, rows: &[Vec<Cell>]) -> Result<Vec<u8>, ParquetError> {
         self.held.extend_from_slice(rows);
         if self.held.len() >= GROUP_ROWS {
             self.write_group()?;
@@ -55,16 +55,16 @@ impl ParquetTable {
     }
 
     /// Ends the file and returns its last bytes.
-    pub(super) fn end(mut self) -> Result<Vec<u8>, TableError> {
+    pub(super) fn end(mut self) -> Result<Vec<u8>, ParquetError> {
         if !self.held.is_empty() {
             self.write_group()?;
         }
         self.writer.finish()?;
-        self.writer.flush().map_err(parquet::errors::ParquetError::from)?;
+        self.writer.flush().map_err(ParquetError::from)?;
         Ok(std::mem::take(self.writer.inner_mut()))
     }
 
-    fn write_group(&mut self) -> Result<(), TableError> {
+    fn write_group(&mut self) -> Result<(), ParquetError> {
         let rows = std::mem::take(&mut self.held);
         let mut group = self.writer.next_row_group()?;
         for (place, kind) in self.kinds.iter().enumerate() {
@@ -74,7 +74,7 @@ impl ParquetTable {
             column.close()?;
         }
         group.close()?;
-        self.writer.flush().map_err(parquet::errors::ParquetError::from)?;
+        self.writer.flush().map_err(ParquetError::from)?;
         Ok(())
     }
 }
@@ -91,7 +91,7 @@ fn column(name: &str, kind: Kind) -> String {
     format!("optional {physical} {name} {logical}; ")
 }
 
-fn write_column(column: &mut SerializedColumnWriter<'_>, kind: Kind, cells: &[&Cell]) -> Result<(), TableError> {
+fn write_column(column: &mut SerializedColumnWriter<'_>, kind: Kind, cells: &[&Cell]) -> Result<(), ParquetError> {
     match kind {
         Kind::Text => write::<ByteArrayType>(column, cells, |cell| match cell {
             Cell::Text(text) => Some(ByteArray::from(text.as_str())),
@@ -125,7 +125,7 @@ fn write<T: DataType>(
     column: &mut SerializedColumnWriter<'_>,
     cells: &[&Cell],
     value: impl Fn(&Cell) -> Option<T::T>,
-) -> Result<(), TableError> {
+) -> Result<(), ParquetError> {
     let values: Vec<Option<T::T>> = cells.iter().map(|cell| value(cell)).collect();
     let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
     let values: Vec<T::T> = values.into_iter().flatten().collect();

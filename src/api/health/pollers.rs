@@ -8,11 +8,11 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::ApiState;
 use crate::api::parameters::Asked;
 use crate::api::parameters::values::switch;
 use crate::api::problem::{ApiError, Problem};
 use crate::api::problem_responses::ReadProblems;
+use crate::api::state::ApiState;
 use crate::query::pollers::{self, Poller};
 use crate::query::readiness::contract_version;
 

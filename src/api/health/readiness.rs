@@ -9,10 +9,10 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ApiError, Problem};
 use crate::api::problem_responses::PlainProblems;
+use crate::api::state::ApiState;
 use crate::query::readiness::{CONTRACT_VERSION, contract_version};
 
 /// A process that is ready.

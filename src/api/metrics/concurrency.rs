@@ -9,7 +9,6 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::ApiState;
 use crate::api::etag::EntityTag;
 use crate::api::formats::cell::{Cell, Field, Head, Kind};
 use crate::api::formats::{Form, FormParameter, describe, table};
@@ -23,6 +22,7 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FigureProblems;
+use crate::api::state::ApiState;
 use crate::query::bucket::Granularity;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer;

@@ -3,26 +3,26 @@
 //! A query about one metric, read by the same rules as every metric query, with parameters of its own: the
 //! group, the instant of `changed_since`, and the dimensions of the drivers.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use serde_json::{Map, Value, json};
+use utoipa::IntoParams;
 
-use crate::api::ApiState;
 use crate::api::json_body::JsonBody;
 use crate::api::metrics::figure::{FigureChoice, FigureParameters, Values, choose, subject};
+use crate::api::metrics::question::body::{self, location};
 use crate::api::metrics::question::parameters::{AsOfParameter, FieldParameters, texts};
 use crate::api::metrics::question::raw_query::RawQuery;
-use crate::api::metrics::question::schema::{QuestionFilter, QuestionTime};
-use crate::api::metrics::question::{Understood, body, understand};
+use crate::api::metrics::question::schema::{MetricQuestion, QuestionFilter, QuestionTime};
+use crate::api::metrics::question::{Understood, understand};
 use crate::api::parameters::time::{TimeParameters, instant};
 use crate::api::parameters::{Asked, FaultLocation, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{AskProblems, ReadProblems};
+use crate::api::state::ApiState;
+use crate::model::request_body::{RequestBody, request_body};
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
@@ -45,37 +45,52 @@ parameter_groups! {
     ExplainParameters { figure: FigureParameters, choice: ExplainChoice }
 }
 
-/// A metric value to explain: a query about one metric, with parameters of its own.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read by hand")]
-pub(crate) struct ExplainBody {
-    /// Id of the metric.
-    #[schema(example = json!(["resolution_rate"]))]
-    metrics: Vec<String>,
-    /// The group, as the `dimensions` of a row. Default: all sessions.
-    #[schema(required = false)]
-    group: BTreeMap<String, Option<String>>,
-    /// Time range.
-    #[schema(required = false)]
-    time: QuestionTime,
-    /// Conditions; only sessions that meet all of them count.
-    #[schema(required = false)]
-    filters: Vec<QuestionFilter>,
-    /// True: sessions that no longer exist at the provider count.
-    #[schema(required = false)]
-    include_deleted: bool,
-    /// As in `/v1/metrics/query`; default `start`.
-    #[schema(required = false)]
-    attribution: String,
-    /// The instant as of whose knowledge the value is computed.
-    #[schema(required = false)]
-    as_known_at: String,
-    /// Instant since which changes are listed. Default: 24 hours ago.
-    #[schema(required = false)]
-    changed_since: String,
-    /// Dimensions of the drivers. Default: all whose groups make up the metric.
-    #[schema(required = false)]
-    drivers: Vec<String>,
+request_body! {
+    /// A metric value to explain: a query about one metric, with parameters of its own.
+    pub(crate) struct ExplainBody {
+        /// Id of the metric.
+        #[schema(example = json!(["resolution_rate"]))]
+        metrics: Vec<String>,
+        /// The group, as the `dimensions` of a row. Default: all sessions.
+        #[schema(required = false)]
+        group: BTreeMap<String, Option<String>>,
+        /// Time range.
+        #[schema(required = false)]
+        time: QuestionTime,
+        /// Conditions; only sessions that meet all of them count.
+        #[schema(required = false)]
+        filters: Vec<QuestionFilter>,
+        /// True: sessions that no longer exist at the provider count.
+        #[schema(required = false)]
+        include_deleted: bool,
+        /// As in `/v1/metrics/query`; default `start`.
+        #[schema(required = false)]
+        attribution: String,
+        /// The instant as of whose knowledge the value is computed.
+        #[schema(required = false)]
+        as_known_at: String,
+        /// Instant since which changes are listed. Default: 24 hours ago.
+        #[schema(required = false)]
+        changed_since: String,
+        /// Dimensions of the drivers. Default: all whose groups make up the metric.
+        #[schema(required = false)]
+        drivers: Vec<String>,
+    }
+}
+
+impl ExplainBody {
+    /// Returns the query about the metric.
+    fn question(&self) -> MetricQuestion {
+        MetricQuestion {
+            metrics: self.metrics.clone(),
+            time: self.time.clone(),
+            filters: self.filters.clone(),
+            include_deleted: self.include_deleted.clone(),
+            attribution: self.attribution.clone(),
+            as_known_at: self.as_known_at.clone(),
+            ..MetricQuestion::of(&Map::new(), "")
+        }
+    }
 }
 
 /// Explain a metric value
@@ -112,34 +127,35 @@ pub(crate) async fn read_explanation(
 )]
 pub(crate) async fn ask_explanation(
     State(state): State<ApiState>,
-    JsonBody(mut body): JsonBody,
+    JsonBody(body): JsonBody,
 ) -> Result<Json<Explanation>, ApiError> {
-    let mut faults = Faults::default();
-    let at = |name: &str| FaultLocation::Pointer(format!("/{name}"));
-    let mut own = |name: &str| body.as_object_mut().and_then(|members| members.remove(name));
-    let (group, since, drivers) = (own("group"), own("changed_since"), own("drivers"));
-    for name in NOT_OF_ONE_FIGURE {
-        if own(name).is_some() {
-            faults.note(
-                at(name),
-                "unknown_field",
-                format!("A single value has no `{name}`; identify it with `group`."),
-            );
-        }
+    let (mut faults, nothing) = (Faults::default(), Map::new());
+    let members = body.as_object().unwrap_or(&nothing);
+    let asked = ExplainBody::of(members, "");
+    for name in NOT_OF_ONE_FIGURE.into_iter().filter(|name| members.contains_key(*name)) {
+        let detail = format!("A single value has no `{name}`; identify it with `group`.");
+        faults.note(FaultLocation::Pointer(format!("/{name}")), "unknown_field", detail);
     }
-    let since = since.and_then(|value| text(at("changed_since"), &value, &mut faults));
-    let named = match drivers {
-        None => Vec::new(),
-        Some(Value::Array(named)) => named,
+    let since = asked.changed_since.value.as_ref();
+    let since = since.and_then(|value| text(location(&asked.changed_since), value, &mut faults));
+    let named = match &asked.drivers.value {
+        None => &[],
+        Some(Value::Array(named)) => named.as_slice(),
         Some(_) => {
-            faults.note(at("drivers"), "wrong_type", "The value must be a list of dimensions.");
-            Vec::new()
+            faults.note(location(&asked.drivers), "wrong_type", "The value must be a list of dimensions.");
+            &[]
         }
     };
-    let location = |index: usize| FaultLocation::Pointer(format!("/drivers/{index}"));
-    let drivers = named.iter().enumerate().filter_map(|(at, name)| text(location(at), name, &mut faults)).collect();
-    let mut raw_query = body::read(&body, &mut faults);
-    let values = choose(&mut raw_query, group.as_ref(), &at("group"), &mut faults);
+    let place = |index: usize| FaultLocation::Pointer(format!("{}/{index}", asked.drivers.pointer()));
+    let drivers = named.iter().enumerate().filter_map(|(at, name)| text(place(at), name, &mut faults)).collect();
+    let mut raw_query = if body.is_object() {
+        let others = members.keys().filter(|name| !ExplainBody::FIELDS.contains(&name.as_str()));
+        body::note_unknown_fields(others, "", MetricQuestion::FIELDS, &mut faults);
+        body::query(&asked.question(), &mut faults)
+    } else {
+        body::read(&body, &mut faults)
+    };
+    let values = choose(&mut raw_query, asked.group.value.as_ref(), &location(&asked.group), &mut faults);
     respond(&state, Asking { raw_query, values, since, drivers }, faults).await
 }
 

@@ -5,29 +5,26 @@
 use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sqlx::PgPool;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
 use crate::api::etag::EntityTag;
-use crate::api::formats::cell::{Column, columns, head, rows};
-use crate::api::formats::whole::{Pages, send};
-use crate::api::formats::{Form, FormParameter, describe, table};
-use crate::api::page::{List, Page};
+use crate::api::formats::cell::{Column, columns};
+use crate::api::formats::list::{self, Pages};
+use crate::api::formats::{Form, FormParameter, describe};
+use crate::api::page::{KeyInRange, List, PageParameters, PageRequest};
 use crate::api::parameters::filters::FilterParameters;
 use crate::api::parameters::time::TimeParameters;
-use crate::api::parameters::values::{PageParameters, check_instant, words};
+use crate::api::parameters::values::words;
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
+use crate::api::state::ApiState;
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
-use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::ledger::{self, KINDS, LedgerKey, LedgerLine};
-use crate::query::range::TimeRange;
 use crate::query::sessions::SessionFilter;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -46,13 +43,6 @@ parameter_groups! {
         page: PageParameters,
         form: FormParameter,
     }
-}
-
-/// End of a page: the range of the first page, and the sort key of the last row.
-#[derive(Debug, Serialize, Deserialize)]
-struct KeysetPosition {
-    range: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    key: LedgerKey,
 }
 
 /// List the minutes ledger
@@ -96,41 +86,32 @@ pub(crate) async fn list_ledger(
         ..SessionFilter::default()
     };
     let kinds = words("minutes_kind", given.kind.minutes_kind.as_deref(), &KINDS, &mut faults);
-    let (form, limit) = (given.form.read(&headers, &mut faults), given.page.limit(&mut faults));
+    let form = given.form.read(&headers, &mut faults);
     // bound to the time parameters as given: a named range moves on between pages
     let question = format!("ledger {:?} {filter:?} {kinds:?}", given.time);
-    let mut filter = SessionFilter { started: range, ..filter };
-    let after = given.page.after::<KeysetPosition>(&question, &mut faults).map(|position| {
-        filter.started = position.range.map(|(from, to)| TimeRange { from, to });
-        position.key
-    });
-    check_instant(after.as_ref().map(|(at, _, _)| *at), &mut faults);
+    let page = PageRequest::<KeyInRange<LedgerKey>>::read(&given.page, question, &mut faults);
+    page.check_instant(|after| after.key.0, &mut faults);
     faults.refuse()?;
     let form = form?;
-    let started = filter.started;
+    let started = page.after.as_ref().map_or(range, KeyInRange::range);
+    let filter = SessionFilter { started, ..filter };
     let freshness = Freshness::over(&catalog, &sources, started, now, state.health.stale_after);
-    let tag =
-        EntityTag::of(&catalog, &format!("{question} {started:?} {limit} {after:?} {form:?} {:?}", freshness.state));
+    let after = page.after.as_ref().map(|after| after.key.clone());
+    let limit = page.limit();
+    let tag = EntityTag::of(
+        &catalog,
+        &format!("{} {started:?} {limit} {after:?} {form:?} {:?}", page.question(), freshness.state),
+    );
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }
-    let whole = WholeLedger { pool: state.pool.clone(), filter, kinds };
+    let whole = WholeLedger { pool: state.pool, filter, kinds };
     if form != Form::Json && !given.page.is_said() {
-        return Ok(describe(tag.mark(send(form, ledger_columns(), whole).await?), &freshness, []));
+        return Ok(describe(tag.mark(list::whole(form, ledger_columns(), whole).await?), &freshness, []));
     }
-    let mut items = whole.read(after, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |last| {
-        let range = started.map(|range| (range.from, range.to));
-        cursor::encode(&question, &KeysetPosition { range, key: WholeLedger::key(last) })
-    });
-    let next = page.next.clone();
-    let response = if form == Form::Json {
-        tag.answer(List { items, page, freshness: freshness.clone() })
-    } else {
-        let columns = ledger_columns();
-        tag.mark(table(form, head(&columns), &rows(&columns, &items))?)
-    };
-    Ok(Page::link(next.as_deref(), &uri, describe(response, &freshness, [])))
+    let items = whole.read(after, page.to_read()).await?;
+    let (items, page) = page.cut(items, |last| KeyInRange::of(started, WholeLedger::key(last)));
+    Ok(tag.mark(list::page(form, &ledger_columns(), &List { items, page, freshness }, &uri)?))
 }
 
 /// All lines that pass a filter.

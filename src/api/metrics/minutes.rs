@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use crate::api::ApiState;
 use crate::api::formats::FormParameter;
 use crate::api::metrics::question::parameters::{
     AsOfParameter, FieldParameters, GranularityParameter, MetricParameters, ShapeParameters,
@@ -17,6 +16,7 @@ use crate::api::parameters::Asked;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FigureProblems;
+use crate::api::state::ApiState;
 use crate::query::metrics::answer::Answer;
 
 const METRICS: &str = "minutes_consumed,elapsed_minutes";

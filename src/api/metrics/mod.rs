@@ -19,7 +19,6 @@ use axum::response::Response;
 use chrono::{DateTime, SubsecRound, TimeDelta, Timelike, Utc};
 use serde_json::{Value, json};
 
-use crate::api::ApiState;
 use crate::api::etag::EntityTag;
 use crate::api::formats::{Form, FormParameter, describe, figures, table, with_currency};
 use crate::api::metrics::question::parameters::{MetricParameters, texts};
@@ -27,6 +26,7 @@ use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::{Understood, understand};
 use crate::api::parameters::Faults;
 use crate::api::problem::ApiError;
+use crate::api::state::ApiState;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::catalog::Source;
 use crate::query::freshness::{Freshness, RangeProof};

@@ -3,28 +3,25 @@
 //! The parameters are those of the query that returned the value; `rows_link` of that answer leads here.
 //! Cursors carry the range of the first page, and the remainder of rounding.
 
-use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::api::ApiState;
-use crate::api::formats::cell::{Column, columns, head, rows as cells};
-use crate::api::formats::{Form, FormParameter, describe, table};
+use crate::api::formats::cell::{Column, columns};
+use crate::api::formats::{FormParameter, list};
 use crate::api::metrics::figure::{FigureChoice, FigureParameters, subject};
 use crate::api::metrics::question::parameters::{AsOfParameter, FieldParameters};
 use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::understand;
-use crate::api::page::{List, Page};
+use crate::api::page::{List, PageParameters, PageRequest};
 use crate::api::parameters::time::TimeParameters;
-use crate::api::parameters::values::{PageParameters, check_instant};
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
+use crate::api::state::ApiState;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
-use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::explain::{ContributingRow, RowPosition, rows};
 use crate::query::metrics::registry::metric;
@@ -36,7 +33,7 @@ parameter_groups! {
 }
 
 /// End of a page.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct KeysetPosition {
     range: (DateTime<Utc>, DateTime<Utc>),
     row: RowPosition,
@@ -83,38 +80,28 @@ pub(crate) async fn list_rows(
     check_rows(&raw_query, &mut faults);
     // bound to the parameters as given, not to the instants they meant at the time
     let question = format!("rows {:?}", given.figure);
-    let after = given.page.after::<KeysetPosition>(&question, &mut faults);
     let (form, limit) = (given.form.read(&headers, &mut faults), given.page.limit(&mut faults));
-    if let Some(KeysetPosition { range: (from, to), row }) = &after {
-        for at in [*from, *to, row.at] {
-            check_instant(Some(at), &mut faults);
-        }
+    let page = PageRequest::<KeysetPosition>::of_limit(&given.page, limit, question, &mut faults);
+    let instants: [fn(&KeysetPosition) -> _; 3] = [|after| after.range.0, |after| after.range.1, |after| after.row.at];
+    for at in instants {
+        page.check_instant(at, &mut faults);
     }
     let mut understood = understand(&state, &raw_query, Granularity::None, MAX_BUCKETS, faults).await?;
     let form = form?;
-    let after = after.map(|KeysetPosition { range: (from, to), row }| {
+    if let Some(KeysetPosition { range: (from, to), .. }) = page.after {
         understood.query.range = TimeRange { from, to };
-        row
-    });
+    }
     let (now, catalog) = (understood.now, &understood.catalog);
     let Some(subject) = subject(&understood, values) else {
         return Err(Faults::default().into_error()); // unreachable: a query has a metric
     };
-    let mut items = rows(&Snapshot::take(&state.pool).await?, &subject, after, limit + 1, now).await?;
-    let page = Page::cut(&mut items, limit, |last| {
-        let range = (subject.query.range.from, subject.query.range.to);
-        cursor::encode(&question, &KeysetPosition { range, row: last.position.clone() })
-    });
-    let range = Some(subject.query.range);
-    let freshness = Freshness::over(catalog, &subject.sources, range, now, state.health.stale_after);
-    let next = page.next.clone();
-    let response = if form == Form::Json {
-        Json(List { items, page, freshness: freshness.clone() }).into_response()
-    } else {
-        let columns = row_columns();
-        table(form, head(&columns), &cells(&columns, &items))?
-    };
-    Ok(Page::link(next.as_deref(), &uri, describe(response, &freshness, [])))
+    let after = page.after.as_ref().map(|after| after.row.clone());
+    let items = rows(&Snapshot::take(&state.pool).await?, &subject, after, page.to_read(), now).await?;
+    let range = subject.query.range;
+    let (items, page) =
+        page.cut(items, |last| KeysetPosition { range: (range.from, range.to), row: last.position.clone() });
+    let freshness = Freshness::over(catalog, &subject.sources, Some(range), now, state.health.stale_after);
+    list::page(form, &row_columns(), &List { items, page, freshness }, &uri)
 }
 
 /// Returns the columns of a row, as in JSON.

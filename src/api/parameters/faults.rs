@@ -1,9 +1,10 @@
 //! The faults of a request, collected, so that all are reported at once.
 //!
 //! A fault has a location: a URL parameter, or a JSON pointer into the body. The same rules read both, so they
-//! receive each text with its location.
+//! receive each text with its location. A refusal names the allowed words that are nearest to a mistyped one.
 
-use crate::api::parameters::nearest::nearest;
+use serde_json::{Map, Value};
+
 use crate::api::problem::{ApiError, Fault};
 
 pub(super) const UNKNOWN_PARAMETER: &str = "unknown_parameter";
@@ -96,6 +97,13 @@ impl Faults {
         self.push(at, code, detail, allowed, near);
     }
 
+    /// Notes the fields of an object that are not among the `known` ones.
+    pub(crate) fn note_unknown_fields(&mut self, object: &Map<String, Value>, known: &[&str]) {
+        for name in object.keys().filter(|name| !known.contains(&name.as_str())) {
+            self.note_unknown(name, "unknown_field", name, known.iter().copied());
+        }
+    }
+
     /// Notes a value with too many allowed values to list; names the nearest ones.
     pub(crate) fn note_near(&mut self, at: &FaultLocation, code: &'static str, detail: String, near: Vec<String>) {
         self.push(at.clone(), code, detail, Vec::new(), near);
@@ -140,5 +148,29 @@ impl Faults {
     /// Returns the error that refuses the request.
     pub(crate) fn into_error(self) -> ApiError {
         ApiError::Invalid(self.0)
+    }
+}
+
+/// Returns up to three of `allowed` that are few edits from `given`, nearest first.
+pub(crate) fn nearest(given: &str, allowed: &[String]) -> Vec<String> {
+    let given: String = given.to_lowercase().chars().take(64).collect();
+    let reach = given.chars().count() / 3 + 1;
+    let mut near: Vec<(usize, &String)> =
+        allowed.iter().map(|word| (strsim::levenshtein(&given, word), word)).collect();
+    near.retain(|(distance, _)| *distance <= reach);
+    near.sort();
+    near.into_iter().take(3).map(|(_, word)| word.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_words_are_found_and_far_ones_are_not() {
+        let allowed = ["resolution_rate", "resolved_sessions", "messages"].map(ToOwned::to_owned);
+        assert_eq!(nearest("resolved_rate", &allowed), ["resolution_rate"]);
+        assert_eq!(nearest("mesages", &allowed), ["messages"]);
+        assert!(nearest("minutes_consumed_per_moon", &allowed).is_empty());
     }
 }

@@ -7,8 +7,7 @@
 pub(crate) mod duration;
 mod faults;
 pub(crate) mod filters;
-pub(crate) mod nearest;
-pub(crate) mod session_id;
+pub(crate) mod path;
 pub(crate) mod time;
 pub(crate) mod values;
 
@@ -21,7 +20,7 @@ use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 use utoipa::openapi::path::ParameterIn;
 
-pub(crate) use crate::api::parameters::faults::{FaultLocation, Faults, Said};
+pub(crate) use crate::api::parameters::faults::{FaultLocation, Faults, Said, nearest};
 
 use crate::api::parameters::faults::UNKNOWN_PARAMETER;
 use crate::api::problem::ApiError;

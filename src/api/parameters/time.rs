@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::parameters::nearest::nearest;
+use crate::api::parameters::nearest;
 use crate::api::parameters::{FaultLocation, Faults, Said};
 use crate::model::time::{sane, sane_range};
 use crate::query::calendar::start_of_day;

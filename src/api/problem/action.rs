@@ -6,7 +6,7 @@
 
 use axum::http::StatusCode;
 
-use super::Told;
+use super::text::ProblemText;
 use crate::model::action::ActionOutcome;
 
 /// The reason why a call failed or was not made.
@@ -93,28 +93,28 @@ pub enum ActionProblem {
 }
 
 impl ActionProblem {
-    pub(super) fn told(&self) -> Told {
-        let conflict = |code, title, detail| Told::new(StatusCode::CONFLICT, code, title, detail);
+    pub(super) fn text(&self) -> ProblemText {
+        let conflict = |code, title, detail| ProblemText::new(StatusCode::CONFLICT, code, title, detail);
         match self {
-            Self::CrossSite => Told::new(
+            Self::CrossSite => ProblemText::new(
                 StatusCode::FORBIDDEN,
                 "cross_site_request",
                 "A page of another origin may not start anything",
                 "The Origin or Sec-Fetch-Site header names another site. Programs send neither.",
             ),
-            Self::NotJson => Told::new(
+            Self::NotJson => ProblemText::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "The body must be JSON",
                 "Send content-type: application/json, even if the body is empty.",
             ),
-            Self::TooLarge { max_bytes } => Told::new(
+            Self::TooLarge { max_bytes } => ProblemText::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body_too_large",
                 "The body is too large",
                 format!("It may have at most {max_bytes} bytes."),
             ),
-            Self::Disabled { source } => Told::new(
+            Self::Disabled { source } => ProblemText::new(
                 StatusCode::FORBIDDEN,
                 "actions_disabled",
                 "The source does not allow this",
@@ -139,13 +139,13 @@ impl ActionProblem {
                 "The session has not ended",
                 format!("Its state is `{session_state}`; a summary is generated only for an ended session."),
             ),
-            Self::Paused { source, streams } => told_of_pause(source, streams),
+            Self::Paused { source, streams } => pause_text(source, streams),
             Self::NotPolled { source } => conflict(
                 "source_not_polled",
                 "The source is not polled",
                 format!("`{source}` is no longer configured; its history stays. Configure it again to poll it."),
             ),
-            Self::NoWindow { source, state } => told_of_no_window(source, state),
+            Self::NoWindow { source, state } => no_window_text(source, state),
             Self::SourceNotChanged { reason } => {
                 conflict("source_not_changed", "The source was not changed", reason.clone())
             }
@@ -155,29 +155,29 @@ impl ActionProblem {
                 "Retry in a moment with the same key: the response is then that of the first call.".to_owned(),
             )
             .retry_after(2),
-            Self::StillUnknown { action_id } => told_of_unknown_key(*action_id),
-            Self::KeyReused { action_id } => told_of_reused_key(*action_id),
+            Self::StillUnknown { action_id } => unknown_key_text(*action_id),
+            Self::KeyReused { action_id } => reused_key_text(*action_id),
             Self::Failed { action_id, outcome, detail, retry_after_seconds } => {
-                told_of_failure(*action_id, *outcome, detail, *retry_after_seconds)
+                failure_text(*action_id, *outcome, detail, *retry_after_seconds)
             }
         }
     }
 }
 
-fn told_of_pause(source: &str, streams: &str) -> Told {
+fn pause_text(source: &str, streams: &str) -> ProblemText {
     let detail = format!(
         "An operator paused `{streams}` of `{source}`, see /v1/sync/operations. Resume it: it then runs at once."
     );
-    Told::new(StatusCode::CONFLICT, "stream_paused", "The stream is paused", detail)
+    ProblemText::new(StatusCode::CONFLICT, "stream_paused", "The stream is paused", detail)
 }
 
-fn told_of_no_window(source: &str, state: &str) -> Told {
+fn no_window_text(source: &str, state: &str) -> ProblemText {
     let detail = format!("Nothing was changed. /v1/sync/windows?source={source}&state={state} lists such windows.");
-    Told::new(StatusCode::CONFLICT, "no_such_window", "No window of this kind touches the range", detail)
+    ProblemText::new(StatusCode::CONFLICT, "no_such_window", "No window of this kind touches the range", detail)
 }
 
-fn told_of_reused_key(action_id: i64) -> Told {
-    Told::new(
+fn reused_key_text(action_id: i64) -> ProblemText {
+    ProblemText::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "idempotency_key_reused",
         "The idempotency key belongs to another request",
@@ -185,8 +185,8 @@ fn told_of_reused_key(action_id: i64) -> Told {
     )
 }
 
-fn told_of_unknown_key(action_id: i64) -> Told {
-    Told::new(
+fn unknown_key_text(action_id: i64) -> ProblemText {
+    ProblemText::new(
         StatusCode::CONFLICT,
         "outcome_still_unknown",
         "The outcome of the first call with this key is unknown",
@@ -197,22 +197,22 @@ fn told_of_unknown_key(action_id: i64) -> Told {
     )
 }
 
-fn told_of_failure(action_id: i64, outcome: ActionOutcome, detail: &str, retry_after_seconds: Option<u32>) -> Told {
+fn failure_text(action_id: i64, outcome: ActionOutcome, detail: &str, retry_after_seconds: Option<u32>) -> ProblemText {
     match outcome {
-        ActionOutcome::Refused => Told::new(
+        ActionOutcome::Refused => ProblemText::new(
             StatusCode::BAD_GATEWAY,
             "provider_refused",
             "The provider refused",
             format!("Nothing was started (call {action_id}). {detail}"),
         ),
-        ActionOutcome::Postponed => Told::new(
+        ActionOutcome::Postponed => ProblemText::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "provider_not_now",
             "The provider accepts no call now",
             format!("Nothing was started (call {action_id}); retry later. {detail}"),
         )
         .retry_after(retry_after_seconds.unwrap_or(60)),
-        ActionOutcome::Succeeded | ActionOutcome::Unknown => Told::new(
+        ActionOutcome::Succeeded | ActionOutcome::Unknown => ProblemText::new(
             StatusCode::GATEWAY_TIMEOUT,
             "outcome_unknown",
             "It may have been started",

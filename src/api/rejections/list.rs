@@ -3,22 +3,16 @@
 //! The list states the fault of each record and its number of occurrences. It includes nothing of the records,
 //! which may name people.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
-use crate::api::page::{List, Page};
-use crate::api::parameters::values::{PageParameters, list, words};
-use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::page::{List, PageParameters};
+use crate::api::parameters::values;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
+use crate::api::source_list::ListRequest;
 use crate::model::stream::Stream;
-use crate::query::catalog::{Catalog, SourceFilter};
-use crate::query::cursor;
-use crate::query::freshness::Freshness;
 use crate::query::rejections::{self, Rejection, RejectionFilter};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -36,10 +30,6 @@ pub(crate) struct RejectionChoice {
     /// `true`, `false` or `all`. Default: `false`, the unresolved records.
     #[param(example = "false")]
     resolved: Option<String>,
-}
-
-parameter_groups! {
-    RejectionParameters { choice: RejectionChoice, page: PageParameters }
 }
 
 /// List rejected records
@@ -63,14 +53,9 @@ parameter_groups! {
         ReadProblems
     )
 )]
-pub(crate) async fn list_rejections(
-    State(state): State<ApiState>,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<RejectionParameters>,
-) -> Result<Response, ApiError> {
-    let catalog = Catalog::load(&state.pool, None).await?;
-    let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
-    let is_resolved = match given.choice.resolved.as_deref() {
+pub(crate) async fn list_rejections(request: ListRequest<RejectionChoice>) -> Result<Response, ApiError> {
+    let ListRequest { given, mut faults, list } = request;
+    let is_resolved = match given.resolved.as_deref() {
         None | Some("false") => Some(false),
         Some("true") => Some(true),
         Some("all") => None,
@@ -80,20 +65,15 @@ pub(crate) async fn list_rejections(
         }
     };
     let mut filter = RejectionFilter {
-        sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
-        streams: words("stream", given.choice.stream.as_deref(), &Stream::ALL.map(Stream::as_str), &mut faults),
-        reason_codes: list(given.choice.reason_code.as_deref()),
+        sources: list.sources(given.source.as_deref(), &mut faults),
+        streams: values::words("stream", given.stream.as_deref(), &Stream::ALL.map(Stream::as_str), &mut faults),
+        reason_codes: values::list(given.reason_code.as_deref()),
         is_resolved,
         ..RejectionFilter::default()
     };
-    let limit = given.page.limit(&mut faults);
-    let question = format!("rejections {filter:?}");
-    filter.before_reject_id = given.page.after(&question, &mut faults);
+    let page = list.page("rejections", &filter, &mut faults);
+    filter.before_reject_id = page.after;
     faults.refuse()?;
-    let mut items = rejections::list(&state.pool, &filter, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |one| cursor::encode(&question, &one.reject_id));
-    let next = page.next.clone();
-    let sources = catalog.select(&SourceFilter { sources: filter.sources, providers: Vec::new() });
-    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
-    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+    let items = rejections::list(&list.state.pool, &filter, page.to_read()).await?;
+    Ok(list.answer(&page, items, |one| one.reject_id, filter.sources))
 }

@@ -9,10 +9,7 @@ pub(crate) mod replay;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use axum::extract::{FromRequestParts, Path};
-use axum::http::request::Parts;
 
-use crate::api::parameters::Faults;
 use crate::api::problem::ApiError;
 use crate::model::replay::ReplayOutcome;
 use crate::store::StoreError;
@@ -39,23 +36,6 @@ pub enum ReplayError {
 impl From<StoreError> for ReplayError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-/// The number of a reject in a path.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RejectId(pub(crate) i64);
-
-impl<S: Send + Sync> FromRequestParts<S> for RejectId {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        if let Ok(Path(reject_id)) = Path::<i64>::from_request_parts(parts, state).await {
-            return Ok(Self(reject_id));
-        }
-        let mut faults = Faults::default();
-        faults.note("reject_id", "not_a_number", "A reject_id is a whole number; /v1/sync/rejections lists them.");
-        faults.refuse().map(|()| Self(0))
     }
 }
 

@@ -10,11 +10,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
+use crate::api::parameters::path::RejectId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
-use crate::api::rejections::{RejectId, no_reject};
+use crate::api::rejections::no_reject;
+use crate::api::state::ApiState;
 use crate::query::rejections::{self, Rejection};
 
 /// A rejected record with its bytes.

@@ -7,14 +7,14 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
+use crate::api::parameters::path::RejectId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ReplayProblems;
-use crate::api::rejections::{RejectId, ReplayError, no_reject};
+use crate::api::rejections::{ReplayError, no_reject};
+use crate::api::state::ApiState;
 use crate::model::replay::ReplayOutcome;
-use crate::store::operation::Operator;
 
 /// The result of a replay.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,7 +57,7 @@ pub(crate) async fn replay_rejection(
 ) -> Result<Json<ReplayAnswer>, ApiError> {
     asked.faults.refuse()?;
     request.refuse_content()?;
-    let operator = Operator { requested_by: request.requested_by, request_id: Some(request.request_id) };
+    let operator = request.operator();
     let Some(replays) = state.replays else {
         return Err(ActionProblem::NotConfigured { source: "of this record".to_owned() }.into());
     };

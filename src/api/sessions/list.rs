@@ -7,35 +7,27 @@ use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sqlx::PgPool;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
 use crate::api::etag::EntityTag;
-use crate::api::formats::cell::{Column, columns, head, rows};
-use crate::api::formats::whole::{Pages, send};
-use crate::api::formats::{Form, FormParameter, describe, table};
-use crate::api::page::{List, Page};
+use crate::api::formats::cell::{Column, columns};
+use crate::api::formats::list::{self, Pages};
+use crate::api::formats::{Form, FormParameter, describe};
+use crate::api::page::{KeyInRange, List, PageParameters, PageRequest};
 use crate::api::parameters::filters::{FilterParameters, session_states};
 use crate::api::parameters::time::{TimeParameters, When, between};
-use crate::api::parameters::values::{PageParameters, check_instant, list, switch};
+use crate::api::parameters::values::{self, switch};
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
+use crate::api::state::ApiState;
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
-use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::range::TimeRange;
 use crate::query::sessions::{self, Session, SessionFilter, SessionKey, SessionOrder};
-
-/// End of a page: the range of the first page, and the sort key of the last row.
-#[derive(Debug, Serialize, Deserialize)]
-struct KeysetPosition {
-    range: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    key: SessionKey,
-}
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -101,7 +93,7 @@ impl SessionParameters {
             outcomes: self.filters.outcomes(faults),
             session_states: session_states(self.choice.session_state.as_deref(), faults),
             session_kinds: self.filters.session_kinds(faults),
-            provider_session_ids: list(self.choice.provider_session_id.as_deref()),
+            provider_session_ids: values::list(self.choice.provider_session_id.as_deref()),
             has_transcript: self.has_transcript(faults),
             started: None,
         }
@@ -160,42 +152,31 @@ pub(crate) async fn list_sessions(
     // bound to the time parameters as given, not to their instants: `last_48_hours` moves on between pages, and
     // the cursor carries the range of the first page
     let question = format!("sessions {:?} {filter:?} {order:?}", given.when());
-    let mut filter = SessionFilter { started, ..filter };
-    let after = given.page.after::<KeysetPosition>(&question, &mut faults).map(|position| {
-        filter.started = position.range.map(|(from, to)| TimeRange { from, to });
-        position.key
-    });
-    check_instant(after.map(|(at, _)| at), &mut faults);
+    let page = PageRequest::<KeyInRange<SessionKey>>::of_limit(&given.page, limit, question, &mut faults);
+    page.check_instant(|after| after.key.0, &mut faults);
     faults.refuse()?;
     let form = form?;
+    let started = page.after.as_ref().map_or(started, KeyInRange::range);
+    let filter = SessionFilter { started, ..filter };
     let sources =
         catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));
     let sources: Vec<_> = sources.collect();
-    let freshness = Freshness::over(&catalog, &sources, filter.started, now, state.health.stale_after);
+    let freshness = Freshness::over(&catalog, &sources, started, now, state.health.stale_after);
+    let after = page.after.as_ref().map(|after| after.key);
     let tag = EntityTag::of(
         &catalog,
-        &format!("{question} {:?} {limit} {after:?} {:?} {form:?}", filter.started, freshness.state),
+        &format!("{} {started:?} {limit} {after:?} {:?} {form:?}", page.question(), freshness.state),
     );
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }
+    let whole = WholeList { pool: state.pool, filter, order };
     if form != Form::Json && !given.page.is_said() {
-        let whole = WholeList { pool: state.pool.clone(), filter, order };
-        return Ok(describe(tag.mark(send(form, session_columns(), whole).await?), &freshness, []));
+        return Ok(describe(tag.mark(list::whole(form, session_columns(), whole).await?), &freshness, []));
     }
-    let mut items = sessions::list(&state.pool, &filter, order, after, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |last| {
-        let range = filter.started.map(|range| (range.from, range.to));
-        cursor::encode(&question, &KeysetPosition { range, key: (last.started_at, last.session_id) })
-    });
-    let next = page.next.clone();
-    let response = if form == Form::Json {
-        tag.answer(List { items, page, freshness: freshness.clone() })
-    } else {
-        let columns = session_columns();
-        tag.mark(table(form, head(&columns), &rows(&columns, &items))?)
-    };
-    Ok(Page::link(next.as_deref(), &uri, describe(response, &freshness, [])))
+    let items = whole.read(after, page.to_read()).await?;
+    let (items, page) = page.cut(items, |last| KeyInRange::of(started, WholeList::key(last)));
+    Ok(tag.mark(list::page(form, &session_columns(), &List { items, page, freshness }, &uri)?))
 }
 
 /// All sessions that pass a filter.

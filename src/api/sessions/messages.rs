@@ -3,22 +3,15 @@
 //! Texts are personal data. An empty list alone does not show whether there were no messages or they are
 //! unknown, so the answer states which.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
-use crate::api::page::Page;
-use crate::api::parameters::Asked;
-use crate::api::parameters::session_id::SessionId;
-use crate::api::parameters::values::PageParameters;
+use crate::api::page::{Page, PageParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
-use crate::api::sessions::parts_of;
+use crate::api::sessions::part::PartRequest;
 use crate::query::availability::Availability;
-use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::messages::{self, Message};
 
@@ -56,21 +49,10 @@ pub(crate) struct MessageList {
         FindProblems
     )
 )]
-pub(crate) async fn list_messages(
-    State(state): State<ApiState>,
-    SessionId(session_id): SessionId,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<PageParameters>,
-) -> Result<Response, ApiError> {
-    let question = format!("messages {session_id}");
-    let limit = given.limit(&mut faults);
-    let after = given.after(&question, &mut faults);
-    faults.refuse()?;
-    let (parts, freshness) = parts_of(&state, session_id).await?;
-    let mut items = messages::list(&state.pool, &parts, after, limit + 1).await?;
-    let page =
-        Page::cut(&mut items, limit, |last| cursor::encode(&question, &(last.position, &last.provider_message_id)));
-    let next = page.next.clone();
-    let list = MessageList { items, known: parts.messages(), page, freshness };
-    Ok(Page::link(next.as_deref(), &uri, Json(list).into_response()))
+pub(crate) async fn list_messages(mut request: PartRequest) -> Result<Response, ApiError> {
+    let page = request.page("messages");
+    let (parts, freshness) = request.parts().await?;
+    let items = messages::list(&request.state.pool, &parts, page.after.clone(), page.to_read()).await?;
+    let (items, page) = page.cut(items, |last| (last.position, last.provider_message_id.clone()));
+    Ok(page.answer(&request.uri, |page| MessageList { items, known: parts.messages(), page, freshness }))
 }

@@ -6,11 +6,11 @@
 use axum::Json;
 use axum::extract::State;
 
-use crate::api::ApiState;
-use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::path::SessionId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
+use crate::api::state::ApiState;
 use crate::query::sessions::{self, Session};
 
 /// Session

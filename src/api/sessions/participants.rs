@@ -3,23 +3,16 @@
 //! Names are personal data. An empty list alone does not show whether there were no participants or they are
 //! unknown, so the answer states which.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
-use crate::api::page::Page;
-use crate::api::parameters::Asked;
-use crate::api::parameters::session_id::SessionId;
-use crate::api::parameters::values::{PageParameters, check_instant};
+use crate::api::page::{Page, PageParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
-use crate::api::sessions::parts_of;
+use crate::api::sessions::part::PartRequest;
 use crate::model::stream::Stream;
 use crate::query::availability::Availability;
-use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::participants::{self, Participant};
 
@@ -57,21 +50,16 @@ pub(crate) struct ParticipantList {
         FindProblems
     )
 )]
-pub(crate) async fn list_participants(
-    State(state): State<ApiState>,
-    SessionId(session_id): SessionId,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<PageParameters>,
-) -> Result<Response, ApiError> {
-    let question = format!("participants {session_id}");
-    let limit = given.limit(&mut faults);
-    let after = given.after(&question, &mut faults);
-    check_instant(after.map(|(at, _)| at), &mut faults);
-    faults.refuse()?;
-    let (parts, freshness) = parts_of(&state, session_id).await?;
-    let mut items = participants::list(&state.pool, &parts, after, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &last.key()));
-    let next = page.next.clone();
-    let list = ParticipantList { items, known: parts.of(Stream::Participants), page, freshness };
-    Ok(Page::link(next.as_deref(), &uri, Json(list).into_response()))
+pub(crate) async fn list_participants(mut request: PartRequest) -> Result<Response, ApiError> {
+    let page = request.page("participants");
+    page.check_instant(|(at, _)| *at, &mut request.faults);
+    let (parts, freshness) = request.parts().await?;
+    let items = participants::list(&request.state.pool, &parts, page.after, page.to_read()).await?;
+    let (items, page) = page.cut(items, Participant::key);
+    Ok(page.answer(&request.uri, |page| ParticipantList {
+        items,
+        known: parts.of(Stream::Participants),
+        page,
+        freshness,
+    }))
 }

@@ -2,21 +2,14 @@
 //!
 //! It explains why a value is what it is, or why it changed. It includes no personal data.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
-use crate::api::page::Page;
-use crate::api::parameters::Asked;
-use crate::api::parameters::session_id::SessionId;
-use crate::api::parameters::values::PageParameters;
+use crate::api::page::{Page, PageParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
-use crate::api::sessions::parts_of;
-use crate::query::cursor;
+use crate::api::sessions::part::PartRequest;
 use crate::query::freshness::Freshness;
 use crate::query::provenance::{self, Change, Provenance};
 
@@ -57,23 +50,14 @@ pub(crate) struct ProvenanceAnswer {
         FindProblems
     )
 )]
-pub(crate) async fn read_provenance(
-    State(state): State<ApiState>,
-    SessionId(session_id): SessionId,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<PageParameters>,
-) -> Result<Response, ApiError> {
-    let question = format!("provenance {session_id}");
-    let limit = given.limit(&mut faults);
-    let below: Option<i64> = given.after(&question, &mut faults);
-    faults.refuse()?;
-    let (parts, freshness) = parts_of(&state, session_id).await?;
-    let provenance = provenance::find(&state.pool, &parts).await?;
-    let provenance = provenance.ok_or_else(|| ApiError::NotFound(format!("There is no session {session_id}.")))?;
+pub(crate) async fn read_provenance(mut request: PartRequest) -> Result<Response, ApiError> {
+    let page = request.page("provenance");
+    let (parts, freshness) = request.parts().await?;
+    let provenance = provenance::find(&request.state.pool, &parts).await?;
+    let provenance =
+        provenance.ok_or_else(|| ApiError::NotFound(format!("There is no session {}.", request.session_id)))?;
     let id = &provenance.provider_session_id;
-    let mut items = provenance::changes(&state.pool, &parts, id, below, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &last.change_id));
-    let next = page.next.clone();
-    let answer = ProvenanceAnswer { provenance, items, page, freshness };
-    Ok(Page::link(next.as_deref(), &uri, Json(answer).into_response()))
+    let items = provenance::changes(&request.state.pool, &parts, id, page.after, page.to_read()).await?;
+    let (items, page) = page.cut(items, |last| last.change_id);
+    Ok(page.answer(&request.uri, |page| ProvenanceAnswer { provenance, items, page, freshness }))
 }

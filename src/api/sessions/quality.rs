@@ -2,23 +2,16 @@
 //!
 //! There is one report for each presence, as far as reports were fetched.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
-use crate::api::page::Page;
-use crate::api::parameters::Asked;
-use crate::api::parameters::session_id::SessionId;
-use crate::api::parameters::values::PageParameters;
+use crate::api::page::{Page, PageParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
-use crate::api::sessions::parts_of;
+use crate::api::sessions::part::PartRequest;
 use crate::model::stream::Stream;
 use crate::query::availability::Availability;
-use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::quality::{self, ParticipantQuality};
 
@@ -55,20 +48,10 @@ pub(crate) struct QualityList {
         FindProblems
     )
 )]
-pub(crate) async fn list_quality(
-    State(state): State<ApiState>,
-    SessionId(session_id): SessionId,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<PageParameters>,
-) -> Result<Response, ApiError> {
-    let question = format!("quality {session_id}");
-    let limit = given.limit(&mut faults);
-    let after = given.after(&question, &mut faults);
-    faults.refuse()?;
-    let (parts, freshness) = parts_of(&state, session_id).await?;
-    let mut items = quality::list(&state.pool, &parts, after, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &last.provider_participant_id));
-    let next = page.next.clone();
-    let list = QualityList { items, known: parts.of(Stream::Quality), page, freshness };
-    Ok(Page::link(next.as_deref(), &uri, Json(list).into_response()))
+pub(crate) async fn list_quality(mut request: PartRequest) -> Result<Response, ApiError> {
+    let page = request.page("quality");
+    let (parts, freshness) = request.parts().await?;
+    let items = quality::list(&request.state.pool, &parts, page.after.clone(), page.to_read()).await?;
+    let (items, page) = page.cut(items, |last| last.provider_participant_id.clone());
+    Ok(page.answer(&request.uri, |page| QualityList { items, known: parts.of(Stream::Quality), page, freshness }))
 }

@@ -7,12 +7,12 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
-use crate::api::parameters::session_id::SessionId;
+use crate::api::parameters::path::SessionId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
-use crate::api::sessions::parts_of;
+use crate::api::sessions::part::parts_of;
+use crate::api::state::ApiState;
 use crate::model::stream::Stream;
 use crate::query::availability::Availability;
 use crate::query::freshness::Freshness;

@@ -3,23 +3,16 @@
 //! Names and texts are personal data. The answer states for each part of the session what may be missing from
 //! the order.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
-use crate::api::page::Page;
-use crate::api::parameters::Asked;
-use crate::api::parameters::session_id::SessionId;
-use crate::api::parameters::values::{PageParameters, check_instant};
+use crate::api::page::{Page, PageParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
-use crate::api::sessions::parts_of;
+use crate::api::sessions::part::PartRequest;
 use crate::model::stream::Stream;
 use crate::query::availability::{Availability, Parts};
-use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::timeline::{self, EventKey, TimelineEvent};
 
@@ -83,22 +76,18 @@ impl From<&Parts> for TimelineParts {
         FindProblems
     )
 )]
-pub(crate) async fn read_timeline(
-    State(state): State<ApiState>,
-    SessionId(session_id): SessionId,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<PageParameters>,
-) -> Result<Response, ApiError> {
-    let question = format!("timeline {session_id}");
-    let limit = given.limit(&mut faults);
-    let after: Option<EventKey> = given.after(&question, &mut faults);
-    check_instant(after.as_ref().map(|key| key.at), &mut faults);
-    faults.refuse()?;
-    let (parts, freshness) = parts_of(&state, session_id).await?;
-    let mut items = timeline::list(&state.pool, &parts, after, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |last| cursor::encode(&question, &last.key()));
-    let next = page.next.clone();
-    let untimed_count = timeline::untimed_count(&state.pool, &parts).await?;
-    let answer = Timeline { items, parts: TimelineParts::from(&parts), untimed_count, page, freshness };
-    Ok(Page::link(next.as_deref(), &uri, Json(answer).into_response()))
+pub(crate) async fn read_timeline(mut request: PartRequest) -> Result<Response, ApiError> {
+    let page = request.page("timeline");
+    page.check_instant(|key: &EventKey| key.at, &mut request.faults);
+    let (parts, freshness) = request.parts().await?;
+    let items = timeline::list(&request.state.pool, &parts, page.after.clone(), page.to_read()).await?;
+    let (items, page) = page.cut(items, TimelineEvent::key);
+    let untimed_count = timeline::untimed_count(&request.state.pool, &parts).await?;
+    Ok(page.answer(&request.uri, |page| Timeline {
+        items,
+        parts: TimelineParts::from(&parts),
+        untimed_count,
+        page,
+        freshness,
+    }))
 }

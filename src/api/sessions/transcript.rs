@@ -4,25 +4,20 @@
 //! texts are personal data. A text cannot state why it is empty, so the text forms return a problem where there
 //! is no transcript.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::content_negotiation::{JSON, chosen};
-use crate::api::page::Page;
-use crate::api::parameters::Asked;
-use crate::api::parameters::session_id::SessionId;
-use crate::api::parameters::values::PageParameters;
+use crate::api::page::{Page, PageParameters, PageRequest};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
-use crate::api::sessions::{cues, parts_of};
+use crate::api::sessions::cues;
+use crate::api::sessions::part::PartRequest;
+use crate::api::state::ApiState;
 use crate::model::stream::Stream;
 use crate::query::availability::{Availability, Parts};
-use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::transcripts::{self, Speaker, TranscriptFacts, TranscriptSegment};
 
@@ -75,55 +70,41 @@ pub(crate) struct TranscriptPage {
         FindProblems
     )
 )]
-pub(crate) async fn read_transcript(
-    State(state): State<ApiState>,
-    SessionId(session_id): SessionId,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-    Asked { given, mut faults }: Asked<PageParameters>,
-) -> Result<Response, ApiError> {
-    let question = format!("transcript {session_id}");
-    let limit = given.limit(&mut faults);
-    let after = given.after(&question, &mut faults);
+pub(crate) async fn read_transcript(mut request: PartRequest, headers: HeaderMap) -> Result<Response, ApiError> {
+    let page = request.page("transcript");
     let form = chosen(&headers, &[JSON, VTT, TEXT]);
-    if form.as_ref().is_ok_and(|form| *form != JSON) && given.is_said() {
-        faults.note(
+    if form.as_ref().is_ok_and(|form| *form != JSON) && request.given.is_said() {
+        request.faults.note(
             "limit",
             "conflicting_parameters",
             "The text forms contain the whole transcript: omit `limit` and `cursor`.",
         );
     }
-    faults.refuse()?;
+    std::mem::take(&mut request.faults).refuse()?;
     let form = form?;
-    let (parts, freshness) = parts_of(&state, session_id).await?;
+    let (parts, freshness) = request.parts().await?;
     let mut response = if form == JSON {
-        page(&state, &parts, freshness, (&question, after, limit), &uri).await?
+        json(&request, &page, &parts, freshness).await?
     } else {
-        whole(&state, &parts, form).await?
+        whole(&request.state, &parts, form).await?
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     Ok(response)
 }
 
-async fn page(
-    state: &ApiState,
+async fn json(
+    request: &PartRequest,
+    page: &PageRequest<i32>,
     parts: &Parts,
     freshness: Freshness,
-    (question, after, limit): (&str, Option<i32>, i64),
-    uri: &Uri,
 ) -> Result<Response, ApiError> {
-    let mut items = transcripts::segments(&state.pool, parts, after, Some(limit + 1)).await?;
-    let page = Page::cut(&mut items, limit, |last| cursor::encode(question, &last.position));
-    let next = page.next.clone();
-    let answer = TranscriptPage {
-        items,
-        known: parts.of(Stream::Transcript),
-        transcript: transcripts::find(&state.pool, parts).await?,
-        speakers: transcripts::speakers(&state.pool, parts).await?,
-        page,
-        freshness,
-    };
-    Ok(Page::link(next.as_deref(), uri, Json(answer).into_response()))
+    let pool = &request.state.pool;
+    let items = transcripts::segments(pool, parts, page.after, Some(page.to_read())).await?;
+    let (items, page) = page.cut(items, |last| last.position);
+    let transcript = transcripts::find(pool, parts).await?;
+    let speakers = transcripts::speakers(pool, parts).await?;
+    let known = parts.of(Stream::Transcript);
+    Ok(page.answer(&request.uri, |page| TranscriptPage { items, known, transcript, speakers, page, freshness }))
 }
 
 async fn whole(state: &ApiState, parts: &Parts, form: &'static str) -> Result<Response, ApiError> {

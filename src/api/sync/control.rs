@@ -4,20 +4,20 @@
 //! run under way before its next page is saved; saved pages stay. A web page of another origin is refused.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
 use crate::api::parameters::Asked;
-use crate::api::parameters::nearest::nearest;
+use crate::api::parameters::nearest;
+use crate::api::parameters::path::Slug;
 use crate::api::parameters::values::words;
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ControlProblems;
+use crate::api::state::ApiState;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::query::catalog::{Catalog, Source};
@@ -86,7 +86,7 @@ impl From<Control> for ControlledStream {
 )]
 pub(crate) async fn pause_source(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     asked: Asked<ControlParameters>,
     request: ActionRequest,
 ) -> Result<Json<Controlled>, ApiError> {
@@ -111,7 +111,7 @@ pub(crate) async fn pause_source(
 )]
 pub(crate) async fn resume_source(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     asked: Asked<ControlParameters>,
     request: ActionRequest,
 ) -> Result<Json<Controlled>, ApiError> {
@@ -139,7 +139,7 @@ pub(crate) async fn resume_source(
 )]
 pub(crate) async fn start_runs(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     asked: Asked<ControlParameters>,
     request: ActionRequest,
 ) -> Result<(StatusCode, Json<Controlled>), ApiError> {
@@ -173,14 +173,12 @@ struct Wish {
 impl Wish {
     async fn read(
         state: &ApiState,
-        slug: Result<Path<String>, PathRejection>,
+        slug: String,
         Asked { given, mut faults }: Asked<ControlParameters>,
         request: &ActionRequest,
     ) -> Result<Self, ApiError> {
-        let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
         let catalog = Catalog::load(&state.pool, None).await?;
-        let found = catalog.sources.iter().find(|source| source.source == slug);
-        let source = found.ok_or_else(|| no_source(&slug, &catalog))?;
+        let source = source_of(&catalog, &slug)?;
         let offered: Vec<Stream> = offered(source).collect();
         let names: Vec<&str> = offered.iter().map(|stream| stream.as_str()).collect();
         let named = words("stream", given.stream.as_deref(), &names, &mut faults);
@@ -196,10 +194,7 @@ impl Wish {
             is_polled: source.is_enabled,
             only,
             streams: only.map_or(offered, |stream| vec![stream]),
-            operator: Operator {
-                requested_by: request.requested_by.clone(),
-                request_id: Some(request.request_id.clone()),
-            },
+            operator: request.operator(),
         })
     }
 
@@ -224,6 +219,11 @@ impl Wish {
 fn offered(source: &Source) -> impl Iterator<Item = Stream> {
     let per_session = source.session_streams.iter().filter_map(|name| Stream::parse(name));
     Stream::LISTING.into_iter().chain(per_session)
+}
+
+/// Returns the source with that slug.
+pub(super) fn source_of<'a>(catalog: &'a Catalog, slug: &str) -> Result<&'a Source, ApiError> {
+    catalog.sources.iter().find(|source| source.source == slug).ok_or_else(|| no_source(slug, catalog))
 }
 
 /// Returns the error for an unknown slug.

@@ -2,21 +2,15 @@
 //!
 //! The journal shows who requested a command and when. It includes commands that changed nothing.
 
-use axum::Json;
-use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::ApiState;
-use crate::api::page::{List, Page};
-use crate::api::parameters::values::{PageParameters, list, words};
-use crate::api::parameters::{Asked, parameter_groups};
+use crate::api::page::{List, PageParameters};
+use crate::api::parameters::values;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
-use crate::query::catalog::{Catalog, SourceFilter};
-use crate::query::cursor;
-use crate::query::freshness::Freshness;
+use crate::api::source_list::ListRequest;
 use crate::query::operations::{self, Operation, OperationFilter};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -28,10 +22,6 @@ pub(crate) struct OperationChoice {
     /// Kinds, comma-separated: `pause`, `resume`, `run`, …
     #[param(example = "pause,resume")]
     kind: Option<String>,
-}
-
-parameter_groups! {
-    OperationParameters { choice: OperationChoice, page: PageParameters }
 }
 
 /// List operator commands
@@ -51,26 +41,16 @@ parameter_groups! {
         ReadProblems
     )
 )]
-pub(crate) async fn list_operations(
-    State(state): State<ApiState>,
-    OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<OperationParameters>,
-) -> Result<Response, ApiError> {
-    let catalog = Catalog::load(&state.pool, None).await?;
-    let slugs: Vec<&str> = catalog.sources.iter().map(|source| source.source.as_str()).collect();
+pub(crate) async fn list_operations(request: ListRequest<OperationChoice>) -> Result<Response, ApiError> {
+    let ListRequest { given, mut faults, list } = request;
     let mut filter = OperationFilter {
-        sources: words("source", given.choice.source.as_deref(), &slugs, &mut faults),
-        kinds: list(given.choice.kind.as_deref()),
+        sources: list.sources(given.source.as_deref(), &mut faults),
+        kinds: values::list(given.kind.as_deref()),
         before_operation_id: None,
     };
-    let limit = given.page.limit(&mut faults);
-    let question = format!("operations {filter:?}");
-    filter.before_operation_id = given.page.after(&question, &mut faults);
+    let page = list.page("operations", &filter, &mut faults);
+    filter.before_operation_id = page.after;
     faults.refuse()?;
-    let mut items = operations::list(&state.pool, &filter, limit + 1).await?;
-    let page = Page::cut(&mut items, limit, |operation| cursor::encode(&question, &operation.operation_id));
-    let next = page.next.clone();
-    let sources = catalog.select(&SourceFilter { sources: filter.sources, providers: Vec::new() });
-    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
-    Ok(Page::link(next.as_deref(), &uri, Json(List { items, page, freshness }).into_response()))
+    let items = operations::list(&list.state.pool, &filter, page.to_read()).await?;
+    Ok(list.answer(&page, items, |operation| operation.operation_id, filter.sources))
 }

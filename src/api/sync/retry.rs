@@ -4,47 +4,46 @@
 //! its caller.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::{ActionRequest, body_fault};
+use crate::api::parameters::path::Slug;
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::ControlProblems;
-use crate::api::sync::control::no_source;
+use crate::api::state::ApiState;
+use crate::api::sync::control::source_of;
 use crate::model::artifact::{GIVEN_UP_STATES, RETRY_STATES};
 use crate::model::id::SourceId;
+use crate::model::request_body::{Given, RequestBody, request_body};
 use crate::model::stream::Stream;
 use crate::model::time;
 use crate::query::catalog::Catalog;
 use crate::store::artifact::owed::{self, RetryFilter};
-use crate::store::operation::{Operation, Operator};
+use crate::store::operation::Operation;
 
-const FIELDS: [&str; 4] = ["state", "stream", "from", "to"];
-
-/// The artifacts to retry. Each field narrows the selection; an empty body selects all that were given up.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read field by field")]
-pub(crate) struct ArtifactRetryRequest {
-    /// Only in these states: `failed`, `expired`, `empty`, `incomplete`, `not_enabled`; one text or a list.
-    /// Default: the first four.
-    #[schema(required = false, example = json!(["failed"]))]
-    state: Vec<String>,
-    /// Only of these streams; one text or a list. Default: all.
-    #[schema(required = false, example = json!(["chat"]))]
-    stream: Vec<String>,
-    /// Only of sessions that began at this instant or later, RFC 3339.
-    #[schema(required = false, example = "2026-11-01T00:00:00Z")]
-    from: Option<DateTime<Utc>>,
-    /// Only of sessions that began before this instant, RFC 3339.
-    #[schema(required = false)]
-    to: Option<DateTime<Utc>>,
+request_body! {
+    /// The artifacts to retry. Each field narrows the selection; an empty body selects all that were given up.
+    pub(crate) struct ArtifactRetryRequest {
+        /// Only in these states: `failed`, `expired`, `empty`, `incomplete`, `not_enabled`; one text or a list.
+        /// Default: the first four.
+        #[schema(required = false, example = json!(["failed"]))]
+        state: Vec<String>,
+        /// Only of these streams; one text or a list. Default: all.
+        #[schema(required = false, example = json!(["chat"]))]
+        stream: Vec<String>,
+        /// Only of sessions that began at this instant or later, RFC 3339.
+        #[schema(required = false, example = "2026-11-01T00:00:00Z")]
+        from: Option<DateTime<Utc>>,
+        /// Only of sessions that began before this instant, RFC 3339.
+        #[schema(required = false)]
+        to: Option<DateTime<Utc>>,
+    }
 }
 
 /// The artifacts that are due now.
@@ -93,15 +92,13 @@ pub(crate) struct RetriedStream {
 )]
 pub(crate) async fn retry_artifacts(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<(StatusCode, Json<ArtifactsRetried>), ApiError> {
     asked.faults.refuse()?;
-    let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
     let catalog = Catalog::load(&state.pool, None).await?;
-    let found = catalog.sources.iter().find(|source| source.source == slug);
-    let source = found.ok_or_else(|| no_source(&slug, &catalog))?;
+    let source = source_of(&catalog, &slug)?;
     let offered: Vec<&str> = source.session_streams.iter().map(String::as_str).collect();
     let wanted = Wanted::read(&request.body, &offered).map_err(ApiError::InvalidBody)?;
     let streams: Vec<Stream> = wanted.streams.iter().filter_map(|name| Stream::parse(name)).collect();
@@ -109,7 +106,7 @@ pub(crate) async fn retry_artifacts(
     let source_id = SourceId(source.source_id);
     let filter = RetryFilter { source_id, streams: &streams, states: &states, from: wanted.from, to: wanted.to };
     let target = filter.in_words();
-    let operator = Operator { requested_by: request.requested_by, request_id: Some(request.request_id) };
+    let operator = request.operator();
     let operation = Operation {
         source_id: Some(source_id),
         stream: Some(&streams).filter(|streams| streams.len() == 1).map(|streams| streams[0]),
@@ -142,17 +139,16 @@ impl Wanted {
     fn read(body: &Value, offered: &[&str]) -> Result<Self, Vec<Fault>> {
         let mut faults = Faults::default();
         let nothing = Map::new();
-        let fields = match body {
+        let object = match body {
             Value::Null => &nothing,
-            Value::Object(fields) => fields,
+            Value::Object(object) => object,
             _ => return Err(vec![body_fault("", "wrong_type", "The body must be empty or an object.")]),
         };
-        for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-            faults.note_unknown(name, "unknown_field", name, FIELDS);
-        }
-        let states = words(fields, "state", &RETRY_STATES, &GIVEN_UP_STATES, &mut faults);
-        let streams = words(fields, "stream", offered, offered, &mut faults);
-        let (from, to) = (instant(fields, "from", &mut faults), instant(fields, "to", &mut faults));
+        faults.note_unknown_fields(object, ArtifactRetryRequest::FIELDS);
+        let request = ArtifactRetryRequest::of(object, "");
+        let states = words(&request.state, &RETRY_STATES, &GIVEN_UP_STATES, &mut faults);
+        let streams = words(&request.stream, offered, offered, &mut faults);
+        let (from, to) = (instant(&request.from, &mut faults), instant(&request.to, &mut faults));
         if from.zip(to).is_some_and(|(from, to)| to <= from) {
             faults.note("to", "empty_range", "`to` must be after `from`.");
         }
@@ -162,15 +158,10 @@ impl Wanted {
 }
 
 /// Reads one word or a list of words, all of them among `allowed`.
-fn words(
-    fields: &Map<String, Value>,
-    name: &str,
-    allowed: &[&str],
-    default: &[&str],
-    faults: &mut Faults,
-) -> Vec<String> {
-    let given = match fields.get(name) {
-        None | Some(Value::Null) => return default.iter().map(|word| (*word).to_owned()).collect(),
+fn words(given: &Given, allowed: &[&str], default: &[&str], faults: &mut Faults) -> Vec<String> {
+    let name = given.name;
+    let given = match given.not_null() {
+        None => return default.iter().map(|word| (*word).to_owned()).collect(),
         Some(Value::Array(list)) if list.is_empty() => {
             faults.note(name, "empty_list", format!("Name at least one value of `{name}`, or omit it."));
             return Vec::new();
@@ -190,8 +181,8 @@ fn words(
     words
 }
 
-fn instant(fields: &Map<String, Value>, name: &str, faults: &mut Faults) -> Option<DateTime<Utc>> {
-    let value = fields.get(name).filter(|value| !value.is_null())?;
+fn instant(given: &Given, faults: &mut Faults) -> Option<DateTime<Utc>> {
+    let (name, value) = (given.name, given.not_null()?);
     let at = value.as_str().and_then(time::from_text);
     if at.is_none() {
         faults.note(name, "invalid_time", format!("`{name}` must be RFC 3339, between 2000 and 2100, as a text."));

@@ -6,20 +6,19 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
+use crate::api::parameters::path::Slug;
 use crate::api::parameters::values::switch;
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ControlProblems;
+use crate::api::state::ApiState;
 use crate::api::sync::control::no_source;
 use crate::query::catalog::Catalog;
-use crate::store::operation::Operator;
 use crate::store::source_change::{Change, ChangeError, ChangeRequest};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -100,7 +99,7 @@ pub(crate) struct SourceChanged {
 )]
 pub(crate) async fn rename_source(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     Asked { given, mut faults }: Asked<RenameParameters>,
     request: ActionRequest,
 ) -> Result<Json<SourceChanged>, ApiError> {
@@ -128,7 +127,7 @@ pub(crate) async fn rename_source(
 )]
 pub(crate) async fn merge_source(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     Asked { given, mut faults }: Asked<MergeParameters>,
     request: ActionRequest,
 ) -> Result<Json<SourceChanged>, ApiError> {
@@ -155,7 +154,7 @@ pub(crate) async fn merge_source(
 )]
 pub(crate) async fn remove_source(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     Asked { given, mut faults }: Asked<DryRun>,
     request: ActionRequest,
 ) -> Result<Json<SourceChanged>, ApiError> {
@@ -173,17 +172,16 @@ fn required(name: &str, value: Option<String>, faults: &mut Faults) -> String {
 
 async fn change(
     state: &ApiState,
-    slug: Result<Path<String>, PathRejection>,
+    slug: String,
     change: Change<'_>,
     is_dry_run: bool,
     request: ActionRequest,
 ) -> Result<Json<SourceChanged>, ApiError> {
     request.refuse_content()?;
-    let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
     let Some(changes) = &state.source_changes else {
         return Err(ActionProblem::NotConfigured { source: slug }.into());
     };
-    let operator = Operator { requested_by: request.requested_by, request_id: Some(request.request_id) };
+    let operator = request.operator();
     let wanted = ChangeRequest {
         slug: &slug,
         change,

@@ -4,21 +4,22 @@
 //! cause may accept it. It stays unproven, and each answer that touches it says so.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::api::ApiState;
 use crate::api::actions::request::ActionRequest;
+use crate::api::parameters::path::Slug;
 use crate::api::parameters::time::instant;
 use crate::api::parameters::{Asked, Faults, NoParameters, Said};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::WindowProblems;
-use crate::api::sync::control::no_source;
+use crate::api::state::ApiState;
+use crate::api::sync::control::source_of;
 use crate::model::id::SourceId;
+use crate::model::request_body::{Given, RequestBody, request_body};
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::query::catalog::Catalog;
@@ -29,22 +30,22 @@ use crate::store::window;
 /// Longest note, characters.
 const MAX_NOTE_CHARS: usize = 500;
 
-/// A range of a stream, and the reason to accept it.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read field by field")]
-pub(crate) struct HoleBody {
-    /// Name of the stream. Default: `sessions`.
-    #[schema(example = "sessions")]
-    stream: Option<String>,
-    /// First instant of the range: a date (in the service's zone) or RFC 3339.
-    #[schema(example = "2026-10-31T10:00:00Z")]
-    from: String,
-    /// End of the range, exclusive.
-    #[schema(example = "2026-10-31T10:01:00Z")]
-    to: String,
-    /// Reason for accepting it; ignored by reopen.
-    #[schema(example = "The provider counts a session that its support cannot find.")]
-    note: Option<String>,
+request_body! {
+    /// A range of a stream, and the reason to accept it.
+    pub(crate) struct HoleBody {
+        /// Name of the stream. Default: `sessions`.
+        #[schema(example = "sessions")]
+        stream: Option<String>,
+        /// First instant of the range: a date (in the service's zone) or RFC 3339.
+        #[schema(example = "2026-10-31T10:00:00Z")]
+        from: String,
+        /// End of the range, exclusive.
+        #[schema(example = "2026-10-31T10:01:00Z")]
+        to: String,
+        /// Reason for accepting it; ignored by reopen.
+        #[schema(example = "The provider counts a session that its support cannot find.")]
+        note: Option<String>,
+    }
 }
 
 /// The changed ranges.
@@ -96,7 +97,7 @@ pub(crate) struct HoleRange {
 )]
 pub(crate) async fn accept_windows(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Json<HolesChanged>, ApiError> {
@@ -125,7 +126,7 @@ pub(crate) async fn accept_windows(
 )]
 pub(crate) async fn reopen_windows(
     State(state): State<ApiState>,
-    slug: Result<Path<String>, PathRejection>,
+    Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Json<HolesChanged>, ApiError> {
@@ -147,33 +148,25 @@ struct Wish {
 }
 
 impl Wish {
-    async fn read(
-        state: &ApiState,
-        slug: Result<Path<String>, PathRejection>,
-        request: &ActionRequest,
-        has_note: bool,
-    ) -> Result<Self, ApiError> {
-        let slug = slug.map(|Path(slug)| slug).unwrap_or_default();
+    async fn read(state: &ApiState, slug: String, request: &ActionRequest, has_note: bool) -> Result<Self, ApiError> {
         let catalog = Catalog::load(&state.pool, None).await?;
-        let found = catalog.sources.iter().find(|source| source.source == slug);
-        let source = found.ok_or_else(|| no_source(&slug, &catalog))?;
+        let source = source_of(&catalog, &slug)?;
         let nothing = Map::new();
-        let fields = request.body.as_object().unwrap_or(&nothing);
-        let allowed = ["stream", "from", "to", "note"];
-        let allowed = if has_note { &allowed[..] } else { &allowed[..3] };
+        let object = request.body.as_object().unwrap_or(&nothing);
+        let body = HoleBody::of(object, "");
+        // the note is the last field
+        let allowed = if has_note { HoleBody::FIELDS } else { &HoleBody::FIELDS[..3] };
         let mut told = Faults::default();
-        for name in fields.keys().filter(|name| !allowed.contains(&name.as_str())) {
-            told.note_unknown(name, "unknown_field", name, allowed.iter().copied());
-        }
-        let stream = stream(fields, &mut told);
-        let [from, to] = ["from", "to"].map(|name| {
-            let said = Said::by_parameter(name, text(fields, name, &mut told)?);
+        told.note_unknown_fields(object, allowed);
+        let stream = stream(&body.stream, &mut told);
+        let [from, to] = [&body.from, &body.to].map(|given| {
+            let said = Said::by_parameter(given.name, text(given, &mut told)?);
             instant(&said, state.default_zone, &mut told)
         });
         if from.zip(to).is_some_and(|(from, to)| from >= to) {
             told.note("to", "empty_range", "`from` must be before `to`; the range is half-open.");
         }
-        let note = if has_note { note(fields, &mut told) } else { Some(String::new()) };
+        let note = if has_note { note(&body.note, &mut told) } else { Some(String::new()) };
         let (Some(stream), Some(from), Some(to), Some(note)) = (stream, from, to, note) else {
             return Err(ApiError::InvalidBody(told.in_body("")));
         };
@@ -187,10 +180,7 @@ impl Wish {
             stream,
             range: Window { from, to },
             note,
-            operator: Operator {
-                requested_by: request.requested_by.clone(),
-                request_id: Some(request.request_id.clone()),
-            },
+            operator: request.operator(),
         })
     }
 
@@ -221,33 +211,33 @@ impl Wish {
     }
 }
 
-fn stream(fields: &Map<String, Value>, told: &mut Faults) -> Option<Stream> {
+fn stream(given: &Given, told: &mut Faults) -> Option<Stream> {
     let names = Stream::LISTING.map(Stream::as_str);
-    let Some(value) = fields.get("stream") else { return Stream::LISTING.first().copied() };
-    let given = value.as_str().unwrap_or_default();
-    let found = Stream::parse(given).filter(|stream| Stream::LISTING.contains(stream));
+    let Some(value) = &given.value else { return Stream::LISTING.first().copied() };
+    let name = value.as_str().unwrap_or_default();
+    let found = Stream::parse(name).filter(|stream| Stream::LISTING.contains(stream));
     if found.is_none() {
-        told.note_unknown("stream", "unknown_value", given, names);
+        told.note_unknown(given.name, "unknown_value", name, names);
     }
     found
 }
 
-fn text<'a>(fields: &'a Map<String, Value>, name: &str, told: &mut Faults) -> Option<&'a str> {
-    let text = fields.get(name).and_then(Value::as_str);
+fn text<'a>(given: &'a Given, told: &mut Faults) -> Option<&'a str> {
+    let (name, text) = (given.name, given.value.as_ref().and_then(Value::as_str));
     if text.is_none() {
         told.note(name, "missing_field", format!("`{name}` must be a text: a date or an RFC 3339 instant."));
     }
     text
 }
 
-fn note(fields: &Map<String, Value>, told: &mut Faults) -> Option<String> {
+fn note(given: &Given, told: &mut Faults) -> Option<String> {
     let is_usable =
         |note: &&str| !note.is_empty() && note.chars().count() <= MAX_NOTE_CHARS && !note.chars().any(char::is_control);
-    let note = fields.get("note").and_then(Value::as_str).map(str::trim).filter(is_usable);
+    let note = given.value.as_ref().and_then(Value::as_str).map(str::trim).filter(is_usable);
     if note.is_none() {
         let detail =
             format!("`note` must state why the range is accepted: 1 to {MAX_NOTE_CHARS} printable characters.");
-        told.note("note", "missing_field", detail);
+        told.note(given.name, "missing_field", detail);
     }
     note.map(ToOwned::to_owned)
 }

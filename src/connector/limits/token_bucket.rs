@@ -21,7 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use crate::connector::limits::headers::{Observation, QuotaSaid, SAME_WINDOW};
-use crate::connector::limits::{CallDecision, Ledger, LedgerError, Priority};
+use crate::connector::limits::ledger::{CallDecision, Ledger, LedgerError, Priority};
 
 /// Default share of a provider's quota, in thousandths; the rest is left to the customer's own calls.
 pub const DEFAULT_SHARE_PERMILLE: u32 = 800;

@@ -6,12 +6,10 @@
 
 mod clock_time;
 mod named_month;
-mod zone;
 
-use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 
-use self::clock_time::ClockTime;
-use self::zone::Zone;
+use self::clock_time::{ClockTime, Zone, number};
 
 /// Parses an instant; `None` where `text` is none, or is ambiguous.
 pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
@@ -84,15 +82,4 @@ fn iso_date(text: &str) -> Option<(NaiveDate, &str)> {
     let rest = separator.map_or(Some(rest), |separator| rest.strip_prefix(separator))?;
     let (day, rest) = number(rest, fewest, 2)?;
     Some((NaiveDate::from_ymd_opt(year, month, day)?, rest))
-}
-
-/// Parses a number of `fewest` to `most` digits at the start of `text`; returns it and the rest.
-fn number(text: &str, fewest: usize, most: usize) -> Option<(u32, &str)> {
-    let length = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
-    if length < fewest { None } else { Some((text[..length].parse().ok()?, &text[length..])) }
-}
-
-/// Returns whether the weekday written beside a date is right.
-fn is_on(date: NaiveDate, weekday: Option<Weekday>) -> bool {
-    weekday.is_none_or(|weekday| weekday == date.weekday())
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::{Answer, ApiClient};
 use crate::model::time::Window;
-use crate::providers::konpro::wire::{self, SessionsAnswer};
+use crate::providers::konpro::wire::{Envelope, SessionsAnswer};
 use crate::providers::listing;
 
 /// The requested page of the history.
@@ -48,9 +48,12 @@ pub(super) async fn list_sessions(
         ("date_to", whole_seconds(to)),
     ];
     let answer = api.get("/v1/streaming/sessions", &query).await?;
-    let read = |answer: &Answer| match wire::error_code(answer) {
-        Some(code) => Some(Err(refusal(api, answer, &code))),
-        None => wire::sessions(answer).map(Ok),
+    let read = |answer: &Answer| {
+        let envelope = Envelope::open(answer)?;
+        match envelope.error_code() {
+            Some(code) => Some(Err(refusal(api, answer, &code))),
+            None => envelope.sessions().map(Ok),
+        }
     };
     listing::read_or_mend(&answer, read)
         .unwrap_or_else(|| Err(listing::contract_error(api, &answer, "there is no list `data` and no list `sessions`")))

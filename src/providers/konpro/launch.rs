@@ -9,12 +9,11 @@ use serde_json::Value;
 
 use crate::connector::actions::{Access, Actions, BodyFault, Launch, StartError, StreamingSession};
 use crate::connector::error::PullError;
-use crate::connector::http::Answer;
-use crate::connector::record::{Fields, members};
+use crate::connector::record::DriftItems;
 use crate::model::action::{ActionKind, ActionOutcome, LaunchLimits};
 use crate::model::id::ProviderRecordId;
-use crate::providers::konpro::{KonPro, client, launch_request, wire};
-use crate::providers::listing;
+use crate::providers::konpro::wire::Envelope;
+use crate::providers::konpro::{KonPro, client, launch_request};
 
 const PATH: &str = "/v1/streaming/new";
 
@@ -34,22 +33,20 @@ impl Actions for KonPro {
     async fn start_streaming_session(&self, launch: &Launch) -> Result<StreamingSession, StartError> {
         let answer = self.api.post_once(PATH, Some(&launch.body)).await;
         let answer = answer.map_err(|error| discreet(error, &launch.body))?;
-        if let Some(code) = wire::error_code(&answer) {
+        let envelope = Envelope::open(&answer);
+        if let Some(code) = envelope.as_ref().and_then(Envelope::error_code) {
             let error = discreet(client::refusal(&self.api, &answer, &code), &launch.body);
             return Err(StartError { outcome: ActionOutcome::Refused, error });
         }
         // the session may have been started with an unreadable id
         let unreadable = || answer.contract_error("status 200, but there is no usable `data.session_id`");
-        Ok(started(&answer).ok_or_else(unreadable)?)
+        Ok(envelope.and_then(started).ok_or_else(unreadable)?)
     }
 }
 
-fn started(answer: &Answer) -> Option<StreamingSession> {
-    let ignored = listing::drift_of(answer);
-    let envelope = members(&answer.body)?;
-    // without an envelope the answer itself is the session
-    let data = envelope.get("data").map_or(answer.body.as_str(), |data| data.get());
-    let data = Fields::open(data, &ignored).ok()?;
+fn started(envelope: Envelope<'_>) -> Option<StreamingSession> {
+    let ignored = DriftItems::default();
+    let data = envelope.started(&ignored)?;
     let secret = |name| data.text(name).map(SecretString::from);
     Some(StreamingSession {
         provider_session_id: ProviderRecordId::parse(&data.text("session_id")?).ok()?,

@@ -9,10 +9,9 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::connector::record::{self, DriftItems, Fields};
-use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::page::Reject;
-use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+use crate::model::session::{EndSource, Extension, ExtensionTable, Session, SessionKind, SessionState};
 use crate::model::session_outcome::SessionOutcome;
 use crate::model::time;
 

@@ -5,7 +5,7 @@
 //! decodes no record, and a missing list is not an empty one.
 
 use crate::connector::http::Answer;
-use crate::connector::record::{Fields, members};
+use crate::connector::record::{DriftItems, Fields, Members, members};
 use crate::providers::listing::{self, Listing};
 
 /// The code of success.
@@ -22,42 +22,60 @@ pub(super) struct SessionsAnswer {
     pub(super) is_active_list: bool,
 }
 
-/// Returns the vendor's error code where the answer is an error in spite of its status.
-pub(super) fn error_code(answer: &Answer) -> Option<String> {
-    let ignored = listing::drift_of(answer);
-    let envelope = Fields::open(&answer.body, &ignored).ok()?;
-    if let Some(code) = envelope.text("code") {
-        return (code != SUCCESS).then_some(code);
-    }
-    let error = *members(&answer.body)?.get("error")?;
-    if matches!(error.get(), "null" | "false" | "\"\"") {
-        return None;
-    }
-    let code = Fields::open(error.get(), &ignored).ok().and_then(|error| error.text("code"));
-    Some(code.unwrap_or_else(|| "not given".to_owned()))
+/// An answer, split into its members.
+pub(super) struct Envelope<'a> {
+    answer: &'a Answer,
+    members: Members<'a>,
 }
 
-/// Splits an answer; `None` where it holds no list.
-pub(super) fn sessions(answer: &Answer) -> Option<SessionsAnswer> {
-    let outer = members(&answer.body)?;
-    let inner = outer.get("data").map(|data| data.get()).filter(|data| data.starts_with('{'));
-    let envelope = inner.unwrap_or(&answer.body);
-    let lists = members(envelope)?;
-    let list = |name| lists.get(name).and_then(|raw| listing::list_or_null(answer, raw));
-    let history = list("data").filter(|(_, null)| null.is_none() || !lists.contains_key("sessions"));
-    let is_active_list = history.is_none();
-    let (records, null) = history.or_else(|| list("sessions"))?;
-    let drift = listing::drift_of(answer);
-    let fields = Fields::open(envelope, &drift).ok()?;
-    let total = listing::envelope_count(&fields, "total");
-    let next_token = fields.text("next_pagination_token");
-    let listing = Listing {
-        records: records.into_iter().map(ToOwned::to_owned).collect(),
-        total,
-        provider_now: answer.provider_now,
-        drift,
-        null,
-        room: answer.room.clone(),
-    };
-    Some(SessionsAnswer { listing, next_token, is_active_list })
+impl<'a> Envelope<'a> {
+    /// Opens an answer; `None` where it is no object.
+    pub(super) fn open(answer: &'a Answer) -> Option<Self> {
+        Some(Self { answer, members: members(&answer.body)? })
+    }
+
+    /// Returns the vendor's error code where the answer is an error in spite of its status.
+    pub(super) fn error_code(&self) -> Option<String> {
+        let ignored = DriftItems::default();
+        if let Some(code) = Fields::of(self.members.clone(), &self.answer.body, &ignored).text("code") {
+            return (code != SUCCESS).then_some(code);
+        }
+        let error = *self.members.get("error")?;
+        if matches!(error.get(), "null" | "false" | "\"\"") {
+            return None;
+        }
+        let code = Fields::open(error.get(), &ignored).ok().and_then(|error| error.text("code"));
+        Some(code.unwrap_or_else(|| "not given".to_owned()))
+    }
+
+    /// Splits a list of sessions; `None` where there is none.
+    pub(super) fn sessions(self) -> Option<SessionsAnswer> {
+        let answer = self.answer;
+        let inner = self.members.get("data").map(|data| data.get()).filter(|data| data.starts_with('{'));
+        let (raw, envelope) = match inner {
+            Some(inner) => (inner, members(inner)?),
+            None => (answer.body.as_str(), self.members),
+        };
+        let list = |name| envelope.get(name).and_then(|raw| listing::list_or_null(answer, raw));
+        let history = list("data").filter(|(_, null)| null.is_none() || !envelope.contains_key("sessions"));
+        let is_active_list = history.is_none();
+        let (records, null) = history.or_else(|| list("sessions"))?;
+        let drift = listing::drift_of(answer);
+        let fields = Fields::of(envelope, raw, &drift);
+        let total = listing::envelope_count(&fields, "total");
+        let next_token = fields.text("next_pagination_token");
+        let listing = Listing { total, null, ..Listing::of(answer, &records, drift) };
+        Some(SessionsAnswer { listing, next_token, is_active_list })
+    }
+
+    /// Splits the session that was started; `None` where there is none. Without an envelope the answer is the session.
+    pub(super) fn started<'d>(self, ignored: &'d DriftItems) -> Option<Fields<'d>>
+    where
+        'a: 'd,
+    {
+        match self.members.get("data") {
+            Some(data) => Fields::open(data.get(), ignored).ok(),
+            None => Some(Fields::of(self.members, &self.answer.body, ignored)),
+        }
+    }
 }

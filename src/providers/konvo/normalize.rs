@@ -11,12 +11,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
 use crate::connector::record::{DriftItems, Fields};
-use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, SenderRole, TrailStep};
 use crate::model::page::{Page, Reject};
 use crate::model::person::PersonRef;
-use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+use crate::model::session::{EndSource, Extension, ExtensionTable, Session, SessionKind, SessionState};
 use crate::model::session_outcome::SessionOutcome;
 use crate::providers::konvo::watched;
 use crate::providers::listing::content_id;

@@ -13,12 +13,5 @@ pub(super) fn sessions(answer: &Answer) -> Option<Listing> {
     let (records, null) = listing::list_or_null(answer, envelope.get("result")?)?;
     let drift = listing::drift_of(answer);
     let total = listing::envelope_count(&Fields::open(&answer.body, &drift).ok()?, "count");
-    Some(Listing {
-        records: records.into_iter().map(ToOwned::to_owned).collect(),
-        total,
-        provider_now: answer.provider_now,
-        drift,
-        null,
-        room: answer.room.clone(),
-    })
+    Some(Listing { total, null, ..Listing::of(answer, &records, drift) })
 }

@@ -7,14 +7,20 @@
 use chrono::TimeDelta;
 
 use crate::connector::ArtifactPolicy;
+use crate::connector::download::Downloader;
 use crate::connector::error::{PullError, PullErrorKind};
+use crate::connector::http::ApiClient;
 use crate::connector::no_such_stream;
 use crate::connector::record::DriftItems;
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::stream::Stream;
 use crate::providers::listing::FACT_PAGE_BASE;
+use crate::providers::realtimekit::client;
 use crate::providers::realtimekit::client::FileKind;
-use crate::providers::realtimekit::{RealtimeKit, client, files, participant, quality};
+use crate::providers::realtimekit::files;
+use crate::providers::realtimekit::paging::Paging;
+use crate::providers::realtimekit::participant;
+use crate::providers::realtimekit::quality;
 
 /// After a session has ended its files are made one after the other, usually within minutes.
 const TRIES_AFTER: [TimeDelta; 5] =
@@ -90,82 +96,91 @@ fn read_file(kind: FileKind, bytes: &[u8], request: &ArtifactRequest<'_>) -> Res
     })
 }
 
-impl RealtimeKit {
-    /// Fetches one page of the participants.
-    pub(super) async fn participants(&self, request: &ArtifactRequest<'_>) -> Result<ArtifactAnswer, PullError> {
-        let step = async {
-            let list = client::participants(&self.sessions_path, &request.session.provider_session_id)?;
-            self.paging.fetch(&self.depth_api, &list, request.cursor).await
-        };
-        let step = match (step.await, request.cursor) {
-            // A list that existed a moment ago is not absent.
-            (Err(error), None) if error.kind == PullErrorKind::NotFound => {
-                return Ok(ArtifactAnswer::Absent(Absence::NotFound));
-            }
-            (step, _) => step.map_err(client::about_one)?,
-        };
-        let (next, past_end) = step.onward.into_cursors();
-        let listing = step.answer.listing;
-        let (total, mut odd) = (listing.total, listing.drift.into_inner());
-        let (mut participants, mut rejects) = (Vec::new(), Vec::new());
-        for raw in listing.records {
-            let drift = DriftItems::default();
-            match participant::participant(raw.get(), &drift) {
-                Ok(participant) => participants.push(participant),
-                Err(reject) => rejects.push(reject),
-            }
-            odd.extend(drift.into_inner());
-        }
-        Ok(ArtifactAnswer::Content(Box::new(ArtifactPage {
-            rejects,
-            drift: odd,
-            next,
-            past_end,
-            page_size: step.page_size,
-            total,
-            facts: step.learnt_base.map(|base| (FACT_PAGE_BASE, base.to_string())).into_iter().collect(),
-            ..ArtifactPage::of(Artifact::Participants(participants))
-        })))
-    }
-
-    /// Fetches a file by a fresh link.
-    pub(super) async fn file(
-        &self,
-        kind: FileKind,
-        request: &ArtifactRequest<'_>,
-    ) -> Result<ArtifactAnswer, PullError> {
-        let session = request.session;
-        let usual = self.downloads.capped(USUAL_FILE_BYTES);
-        let downloads = if request.may_be_large { &self.downloads } else { &usual };
-        for _ in 0..2 {
-            let id = &session.provider_session_id;
-            let link = match client::link(&self.depth_api, &self.sessions_path, id, kind).await? {
-                Ok(link) => link,
-                Err(absence) => return Ok(ArtifactAnswer::Absent(absence)),
-            };
-            let bytes = match downloads.fetch(&link, kind.name()).await {
-                Ok(download) => download.body,
-                Err(error) if error.kind == PullErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            let read = read_file(kind, &bytes, request)?;
-            return Ok(read.map_or(ArtifactAnswer::Absent(Absence::ZeroBytes), |page| {
-                ArtifactAnswer::Content(Box::new(ArtifactPage { raw: Some(bytes), ..page }))
-            }));
-        }
-        Ok(ArtifactAnswer::Absent(Absence::LinkDead))
-    }
-
-    /// Fetches the report on one presence.
-    pub(super) async fn quality(&self, request: &ArtifactRequest<'_>) -> Result<ArtifactAnswer, PullError> {
-        let peer = request.participant;
-        let peer = peer.ok_or_else(|| PullError::contract("peer report", NO_PRESENCE))?;
-        let report = client::report(&self.depth_api, &self.sessions_path, peer).await?;
-        let Some(client::Report { record, drift }) = report else {
+/// Fetches one page of the participants.
+pub(super) async fn participants(
+    api: &ApiClient,
+    sessions_path: &str,
+    paging: &Paging,
+    request: &ArtifactRequest<'_>,
+) -> Result<ArtifactAnswer, PullError> {
+    let step = async {
+        let list = client::participants(sessions_path, &request.session.provider_session_id)?;
+        paging.fetch(api, &list, request.cursor).await
+    };
+    let step = match (step.await, request.cursor) {
+        // A list that existed a moment ago is not absent.
+        (Err(error), None) if error.kind == PullErrorKind::NotFound => {
             return Ok(ArtifactAnswer::Absent(Absence::NotFound));
-        };
-        let report = quality::report(peer, record, &drift);
-        let page = ArtifactPage::of(Artifact::Quality(vec![report]));
-        Ok(ArtifactAnswer::Content(Box::new(ArtifactPage { drift: drift.into_inner(), ..page })))
+        }
+        (step, _) => step.map_err(client::about_one)?,
+    };
+    let (next, past_end) = step.onward.into_cursors();
+    let listing = step.answer.listing;
+    let (total, mut odd) = (listing.total, listing.drift.into_inner());
+    let (mut participants, mut rejects) = (Vec::new(), Vec::new());
+    for raw in listing.records {
+        let drift = DriftItems::default();
+        match participant::participant(raw.get(), &drift) {
+            Ok(participant) => participants.push(participant),
+            Err(reject) => rejects.push(reject),
+        }
+        odd.extend(drift.into_inner());
     }
+    Ok(ArtifactAnswer::Content(Box::new(ArtifactPage {
+        rejects,
+        drift: odd,
+        next,
+        past_end,
+        page_size: step.page_size,
+        total,
+        facts: step.learnt_base.map(|base| (FACT_PAGE_BASE, base.to_string())).into_iter().collect(),
+        ..ArtifactPage::of(Artifact::Participants(participants))
+    })))
+}
+
+/// Fetches a file by a fresh link.
+pub(super) async fn file(
+    api: &ApiClient,
+    downloads: &Downloader,
+    sessions_path: &str,
+    kind: FileKind,
+    request: &ArtifactRequest<'_>,
+) -> Result<ArtifactAnswer, PullError> {
+    let session = request.session;
+    let usual = downloads.capped(USUAL_FILE_BYTES);
+    let downloads = if request.may_be_large { downloads } else { &usual };
+    for _ in 0..2 {
+        let id = &session.provider_session_id;
+        let link = match client::link(api, sessions_path, id, kind).await? {
+            Ok(link) => link,
+            Err(absence) => return Ok(ArtifactAnswer::Absent(absence)),
+        };
+        let bytes = match downloads.fetch(&link, kind.name()).await {
+            Ok(download) => download.body,
+            Err(error) if error.kind == PullErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let read = read_file(kind, &bytes, request)?;
+        return Ok(read.map_or(ArtifactAnswer::Absent(Absence::ZeroBytes), |page| {
+            ArtifactAnswer::Content(Box::new(ArtifactPage { raw: Some(bytes), ..page }))
+        }));
+    }
+    Ok(ArtifactAnswer::Absent(Absence::LinkDead))
+}
+
+/// Fetches the report on one presence.
+pub(super) async fn quality(
+    api: &ApiClient,
+    sessions_path: &str,
+    request: &ArtifactRequest<'_>,
+) -> Result<ArtifactAnswer, PullError> {
+    let peer = request.participant;
+    let peer = peer.ok_or_else(|| PullError::contract("peer report", NO_PRESENCE))?;
+    let report = client::report(api, sessions_path, peer).await?;
+    let Some(client::Report { record, drift }) = report else {
+        return Ok(ArtifactAnswer::Absent(Absence::NotFound));
+    };
+    let report = quality::report(peer, record, &drift);
+    let page = ArtifactPage::of(Artifact::Quality(vec![report]));
+    Ok(ArtifactAnswer::Content(Box::new(ArtifactPage { drift: drift.into_inner(), ..page })))
 }

@@ -17,7 +17,6 @@
 //! report contains address, town, network and devices of a person; data that is never sent to us need not be
 //! protected or deleted. The price is that country, system and network are known only where the provider sends them
 //! anyway.
-//! provider sends them all the same.
 
 mod actions;
 mod artifacts;
@@ -136,14 +135,16 @@ impl Connector for RealtimeKit {
     }
 
     async fn fetch_artifact(&self, stream: Stream, request: ArtifactRequest<'_>) -> Result<ArtifactAnswer, PullError> {
-        match stream {
-            Stream::Sessions => Err(no_such_stream(stream)),
-            Stream::Participants => self.participants(&request).await,
-            Stream::Chat => self.file(FileKind::Chat, &request).await,
-            Stream::Transcript => self.file(FileKind::Transcript, &request).await,
-            Stream::Summary => self.file(FileKind::Summary, &request).await,
-            Stream::Quality => self.quality(&request).await,
-        }
+        let (api, path) = (&self.depth_api, &self.sessions_path);
+        let kind = match stream {
+            Stream::Sessions => return Err(no_such_stream(stream)),
+            Stream::Participants => return artifacts::participants(api, path, &self.paging, &request).await,
+            Stream::Quality => return artifacts::quality(api, path, &request).await,
+            Stream::Chat => FileKind::Chat,
+            Stream::Transcript => FileKind::Transcript,
+            Stream::Summary => FileKind::Summary,
+        };
+        artifacts::file(api, &self.downloads, path, kind, &request).await
     }
 
     fn read_record(&self, stored: StoredBytes<'_>) -> Result<Record, Reject> {

@@ -8,11 +8,10 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use crate::connector::record::{DriftItems, Fields};
-use crate::model::extension::{Extension, ExtensionTable};
 use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::Reject;
-use crate::model::session::{EndSource, Session, SessionKind, SessionState};
+use crate::model::session::{EndSource, Extension, ExtensionTable, Session, SessionKind, SessionState};
 use crate::model::session_outcome::SessionOutcome;
 
 /// RealtimeKit's own columns.

@@ -41,14 +41,7 @@ pub(super) fn list(answer: &Answer, name: &str) -> Option<ListAnswer> {
     let paging = paging.and_then(|raw| Fields::open(raw.get(), &drift).ok());
     let number = |name| paging.as_ref().and_then(|paging| listing::envelope_count(paging, name));
     let (total, start_offset, end_offset) = (number("total_count"), number("start_offset"), number("end_offset"));
-    let listing = Listing {
-        records: records.into_iter().map(ToOwned::to_owned).collect(),
-        total,
-        provider_now: answer.provider_now,
-        drift,
-        null,
-        room: answer.room.clone(),
-    };
+    let listing = Listing { total, null, ..Listing::of(answer, &records, drift) };
     Some(ListAnswer { listing, start_offset, end_offset })
 }
 
@@ -57,14 +50,7 @@ pub(super) fn list(answer: &Answer, name: &str) -> Option<ListAnswer> {
 pub(super) fn session(answer: &Answer) -> Option<Listing> {
     let data: &RawValue = members(&answer.body)?.get("data")?;
     let inner = members(data.get())?.get("session").copied().filter(|inner| inner.get().starts_with('{'));
-    Some(Listing {
-        records: vec![inner.unwrap_or(data).to_owned()],
-        total: None,
-        provider_now: answer.provider_now,
-        drift: listing::drift_of(answer),
-        null: None,
-        room: answer.room.clone(),
-    })
+    Some(Listing::of(answer, &[inner.unwrap_or(data)], listing::drift_of(answer)))
 }
 
 /// Returns the record of a report: `data.participant` or, in other versions of the API, `data` itself; `None` where

@@ -238,7 +238,7 @@ async fn a_call_that_starts_something_is_made_once() {
 
 #[tokio::test]
 async fn sources_of_one_account_share_a_budget_that_names_no_credential() {
-    use tributary::app::{self, connect_sources};
+    use tributary::app::{self, sources::connect_sources};
     let world = World::new().await;
     let source = |slug: &str, provider: &str, more: &str| {
         format!("[[sources]]\nslug = \"{slug}\"\nprovider = \"{provider}\"\napi_key_env = \"{more}\n")

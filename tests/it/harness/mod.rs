@@ -205,7 +205,7 @@ impl World {
             zones: tributary::query::zones::Zones::default(),
             health: tributary::api::HealthSettings::default(),
             draining: stop.clone(),
-            actions: tributary::api::actions::ActionAccess::default(),
+            actions: tributary::api::actions::access::ActionAccess::default(),
             replays: None,
             source_changes: Some(SourceChanges {
                 pool: self.db.pool.clone(),

@@ -148,7 +148,7 @@ impl Stage {
 
     /// Registers the sources without a poll.
     pub(crate) async fn register(&self) {
-        tributary::app::connect_sources(&self.world.app(), &self.world.db.pool).await.expect("registered");
+        tributary::app::sources::connect_sources(&self.world.app(), &self.world.db.pool).await.expect("registered");
     }
 
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {

@@ -76,7 +76,7 @@ impl Api {
             zones: tributary::query::zones::Zones::default(),
             health: HealthSettings::default(),
             draining: draining.clone(),
-            actions: tributary::api::actions::ActionAccess::default(),
+            actions: tributary::api::actions::access::ActionAccess::default(),
             replays: None,
             source_changes: None,
             error_advice: |class| (class == "auth_failed").then_some("Check the key."),

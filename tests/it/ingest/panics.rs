@@ -60,7 +60,7 @@ async fn f78_a_panic_in_one_adapter_stops_no_other_and_is_reported() {
     let _konvo = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
     let app = world.app();
     let pool = app.pool(Purpose::Poll).await.expect("a pool");
-    let mut sources = tributary::app::connect_sources(&app, &pool).await.expect("sources");
+    let mut sources = tributary::app::sources::connect_sources(&app, &pool).await.expect("sources");
     for source in &mut sources {
         source.schedule = "* * * * * *".to_owned();
         if source.slug.as_str() == "konpro" {

@@ -181,7 +181,7 @@ async fn p05_an_artifact_the_database_refuses_costs_no_other_of_its_batch() {
     let mut world = World::new().await.with_depth();
     let _simulator =
         world.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default()).await;
-    tributary::app::connect_sources(&world.app(), &world.db.pool).await.expect("the schema");
+    tributary::app::sources::connect_sources(&world.app(), &world.db.pool).await.expect("the schema");
     let refuse = "create function public.refuse() returns trigger language plpgsql as $$
                   begin
                       if new.session_id % 7 = 3 then

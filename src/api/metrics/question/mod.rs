@@ -15,11 +15,11 @@ mod shape;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::api::ApiState;
 use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::parameters::time::When;
 use crate::api::parameters::{Faults, Said, duration};
 use crate::api::problem::ApiError;
+use crate::api::state::ApiState;
 use crate::query::bucket::{Granularity, MAX_BUCKETS, cut};
 use crate::query::catalog::Catalog;
 use crate::query::metrics::compare::Pieces;

@@ -1,128 +1,114 @@
-//! The body of a metric query, as documented.
-//!
-//! Only the description is made from these types: [`super::body`] decides what a body may hold and reports all
-//! faults at once. A test compares the two.
+//! The body of a metric query: its fields, as documented and as read.
 
-use serde_json::Value;
-use utoipa::ToSchema;
+use crate::model::request_body::request_body;
 
-/// A metric query.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read by hand")]
-pub(crate) struct MetricQuestion {
-    /// Metrics, at most 10. See `/v1/metrics`.
-    #[schema(example = json!(["minutes_consumed", "resolution_rate"]))]
-    metrics: Vec<String>,
-    /// Dimensions to group by, at most 4. Default: none.
-    #[schema(required = false, example = json!(["provider"]))]
-    dimensions: Vec<String>,
-    /// Time range. Default: the last 7 days, as one bucket.
-    #[schema(required = false)]
-    time: QuestionTime,
-    /// Conditions; only sessions that meet all of them count.
-    #[schema(required = false)]
-    filters: Vec<QuestionFilter>,
-    /// True: sessions that no longer exist at the provider count.
-    #[schema(required = false, example = false)]
-    include_deleted: bool,
-    /// Bucket in which a session across several buckets counts: `start` (default), `end` or `spread`.
-    #[schema(required = false, example = "start")]
-    attribution: String,
+request_body! {
+    /// A metric query.
+    pub(crate) struct MetricQuestion {
+        /// Metrics, at most 10. See `/v1/metrics`.
+        #[schema(example = json!(["minutes_consumed", "resolution_rate"]))]
+        metrics: Vec<String>,
+        /// Dimensions to group by, at most 4. Default: none.
+        #[schema(required = false, example = json!(["provider"]))]
+        dimensions: Vec<String>,
+        /// Time range. Default: the last 7 days, as one bucket.
+        #[schema(required = false)]
+        time: QuestionTime,
+        /// Conditions; only sessions that meet all of them count.
+        #[schema(required = false)]
+        filters: Vec<QuestionFilter>,
+        /// True: sessions that no longer exist at the provider count.
+        #[schema(required = false, example = false)]
+        include_deleted: bool,
+        /// Bucket in which a session across several buckets counts: `start` (default), `end` or `spread`.
+        #[schema(required = false, example = "start")]
+        attribution: String,
+        /// A period to compare with.
+        #[schema(required = false)]
+        compare: QuestionComparison,
+        /// Dimensions of the sub-totals over the whole range, some of `dimensions`.
+        #[schema(required = false, example = json!(["provider"]))]
+        totals_by: Vec<String>,
+        /// Shows the greatest groups separately and the others as one (`is_other`). Default: shows all groups.
+        #[schema(required = false)]
+        top: QuestionTop,
+        /// Largest allowed age of the data, an ISO 8601 duration. If a stream behind the response is complete only
+        /// up to an earlier time, the response is a 503.
+        #[schema(required = false, example = "PT15M")]
+        require_fresh: String,
+        /// Instant as of whose knowledge the values are computed; only for metrics with `is_kept` in `/v1/metrics`.
+        #[schema(required = false, example = "2026-11-19T12:00:00Z")]
+        as_known_at: String,
+    }
+
+    /// A time range.
+    pub(crate) struct QuestionTime {
+        /// A named range, such as `last_7_days`; not together with `from` and `to`.
+        #[schema(required = false, example = "last_7_days")]
+        range: String,
+        /// First instant: a date or RFC 3339.
+        #[schema(required = false, example = "2026-11-18")]
+        from: String,
+        /// End of the range, exclusive.
+        #[schema(required = false, example = "2026-11-21")]
+        to: String,
+        /// IANA name of the time zone of the local days.
+        #[schema(required = false, example = "Europe/Berlin")]
+        zone: String,
+        /// `none` (default), `15_minutes`, `hour`, `day`, `week`, `month`, `quarter`, `year` or `auto`.
+        #[schema(required = false, example = "day")]
+        granularity: String,
+    }
+
+    /// A condition on the sessions that count.
+    pub(crate) struct QuestionFilter {
+        /// A dimension of sessions.
+        #[schema(example = "channel")]
+        field: String,
+        /// `in` (default), `not_in` (excludes sessions without a value too), `is_null` or `is_not_null`.
+        #[schema(required = false, example = "in")]
+        op: String,
+        /// Values to compare with; only with `in` and `not_in`. Texts or numbers.
+        #[schema(required = false, example = json!(["whatsapp"]))]
+        values: Vec<String>,
+    }
+
     /// A period to compare with.
-    #[schema(required = false)]
-    compare: QuestionComparison,
-    /// Dimensions of the sub-totals over the whole range, some of `dimensions`.
-    #[schema(required = false, example = json!(["provider"]))]
-    totals_by: Vec<String>,
-    /// Shows the greatest groups separately and the others as one (`is_other`). Default: shows all groups.
-    #[schema(required = false)]
-    top: QuestionTop,
-    /// Largest allowed age of the data, an ISO 8601 duration. If a stream behind the response is complete only
-    /// up to an earlier time, the response is a 503.
-    #[schema(required = false, example = "PT15M")]
-    require_fresh: String,
-    /// Instant as of whose knowledge the values are computed; only for metrics with `is_kept` in `/v1/metrics`.
-    #[schema(required = false, example = "2026-11-19T12:00:00Z")]
-    as_known_at: String,
-}
+    pub(crate) struct QuestionComparison {
+        /// `previous_period`, `previous_year` or `custom`.
+        #[schema(example = "previous_period")]
+        to: String,
+        /// Range of a custom period.
+        #[schema(required = false)]
+        range: QuestionPeriod,
+        /// `calendar` (default), or `weekday`: each day is compared with one of the same day of the week.
+        #[schema(required = false, example = "weekday")]
+        align: String,
+        /// `full` (default), or `same`: of a range that is not over, only the elapsed part is compared.
+        #[schema(required = false, example = "same")]
+        elapsed: String,
+    }
 
-/// A time range.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read by hand")]
-pub(crate) struct QuestionTime {
-    /// A named range, such as `last_7_days`; not together with `from` and `to`.
-    #[schema(required = false, example = "last_7_days")]
-    range: String,
-    /// First instant: a date or RFC 3339.
-    #[schema(required = false, example = "2026-11-18")]
-    from: String,
-    /// End of the range, exclusive.
-    #[schema(required = false, example = "2026-11-21")]
-    to: String,
-    /// IANA name of the time zone of the local days.
-    #[schema(required = false, example = "Europe/Berlin")]
-    zone: String,
-    /// `none` (default), `15_minutes`, `hour`, `day`, `week`, `month`, `quarter`, `year` or `auto`.
-    #[schema(required = false, example = "day")]
-    granularity: String,
-}
+    /// The range of a custom period.
+    pub(crate) struct QuestionPeriod {
+        /// First instant: a date or RFC 3339.
+        #[schema(example = "2026-10-18")]
+        from: String,
+        /// End of the period, exclusive.
+        #[schema(example = "2026-10-21")]
+        to: String,
+    }
 
-/// A condition on the sessions that count.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read by hand")]
-pub(crate) struct QuestionFilter {
-    /// A dimension of sessions.
-    #[schema(example = "channel")]
-    field: String,
-    /// `in` (default), `not_in` (excludes sessions without a value too), `is_null` or `is_not_null`.
-    #[schema(required = false, example = "in")]
-    op: String,
-    /// Values to compare with; only with `in` and `not_in`. Texts or numbers.
-    #[schema(required = false, value_type = Vec<String>, example = json!(["whatsapp"]))]
-    values: Vec<Value>,
-}
-
-/// A period to compare with.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read by hand")]
-pub(crate) struct QuestionComparison {
-    /// `previous_period`, `previous_year` or `custom`.
-    #[schema(example = "previous_period")]
-    to: String,
-    /// Range of a custom period.
-    #[schema(required = false)]
-    range: QuestionPeriod,
-    /// `calendar` (default), or `weekday`: each day is compared with one of the same day of the week.
-    #[schema(required = false, example = "weekday")]
-    align: String,
-    /// `full` (default), or `same`: of a range that is not over, only the elapsed part is compared.
-    #[schema(required = false, example = "same")]
-    elapsed: String,
-}
-
-/// The range of a custom period.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read by hand")]
-pub(crate) struct QuestionPeriod {
-    /// First instant: a date or RFC 3339.
-    #[schema(example = "2026-10-18")]
-    from: String,
-    /// End of the period, exclusive.
-    #[schema(example = "2026-10-21")]
-    to: String,
-}
-
-/// The greatest groups.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is only documented; the body is read by hand")]
-pub(crate) struct QuestionTop {
-    /// Dimension of the groups; default: the only one.
-    #[schema(required = false, example = "provider")]
-    dimension: String,
-    /// Metric that ranks the groups; default: the first.
-    #[schema(required = false, example = "sessions")]
-    by: String,
-    /// Number of groups, 1 to 1000.
-    #[schema(example = 5)]
-    n: i64,
+    /// The greatest groups.
+    pub(crate) struct QuestionTop {
+        /// Dimension of the groups; default: the only one.
+        #[schema(required = false, example = "provider")]
+        dimension: String,
+        /// Metric that ranks the groups; default: the first.
+        #[schema(required = false, example = "sessions")]
+        by: String,
+        /// Number of groups, 1 to 1000.
+        #[schema(example = 5)]
+        n: i64,
+    }
 }

@@ -1,11 +1,9 @@
 //! Dates with the name of their month: RFC 2822, the three date formats of HTTP, server logs, and the output of
 //! `date` and JavaScript. The parts may have any order, since the name shows which number is the day.
 
-use chrono::{Month, NaiveDate, Weekday};
+use chrono::{Datelike as _, Month, NaiveDate, Weekday};
 
-use super::clock_time::ClockTime;
-use super::is_on;
-use super::zone::Zone;
+use super::clock_time::{ClockTime, Zone};
 
 /// The parts found so far.
 #[derive(Debug, Default)]
@@ -31,7 +29,8 @@ pub(super) fn read(text: &str) -> Option<(NaiveDate, ClockTime, Zone)> {
         }
     }
     let date = NaiveDate::from_ymd_opt(parts.year?, parts.month?.number_from_month(), parts.day?)?;
-    let time = parts.time.filter(|time| time.has_minutes && is_on(date, parts.weekday))?;
+    let is_right_weekday = parts.weekday.is_none_or(|weekday| weekday == date.weekday());
+    let time = parts.time.filter(|time| time.has_minutes && is_right_weekday)?;
     Some((date, time, parts.zone.unwrap_or(Zone::Unsaid)))
 }
 

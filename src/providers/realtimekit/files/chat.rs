@@ -15,7 +15,8 @@ use crate::model::message::{Message, SenderRole};
 use crate::model::page::Reject;
 use crate::model::time;
 use crate::providers::listing::content_id;
-use crate::providers::realtimekit::files::{Fault, Rows, json_list, reject, table};
+use crate::providers::realtimekit::files::rows::{Fault, Rows, json_list, reject};
+use crate::providers::realtimekit::files::table;
 
 /// The values of a row, and the column names in the same order; `None`: the value is null.
 struct Cells<'a> {

@@ -6,41 +6,21 @@
 //! knows neither links nor calls.
 
 mod chat;
+mod rows;
 mod subtitles;
-mod summary;
 mod table;
 mod transcript;
 
 use chrono::{DateTime, Utc};
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
+
+pub(super) use crate::providers::realtimekit::files::rows::Fault;
 
 use crate::connector::json_repair;
-use crate::connector::record::{DriftItems, elements, members};
+use crate::connector::record::{DriftItems, members};
 use crate::model::artifact::{Artifact, ArtifactPage};
-use crate::model::page::Reject;
+use crate::model::transcript::{Summary, SummaryFormat};
 use crate::providers::realtimekit::client::FileKind;
-
-/// The reason why a file cannot be used at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
-    /// The file ends too early, or its parts contradict each other.
-    #[error("the file is incomplete: {0}")]
-    Broken(&'static str),
-    /// The file is a server's message about a failure.
-    #[error("the host sent an error page instead of the file")]
-    ErrorPage,
-    /// The file has none of the known formats.
-    #[error("the file has no known format: {0}")]
-    UnknownForm(&'static str),
-}
-
-/// Rows of a file, and those that could not be read.
-#[derive(Debug)]
-struct Rows<T> {
-    good: Vec<T>,
-    rejects: Vec<Reject>,
-}
 
 /// Reads a file of a session that began at `started_at`. `None`: the file is empty, which differs from an empty list.
 pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> Result<Option<ArtifactPage>, Fault> {
@@ -65,7 +45,7 @@ pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> R
             let (transcript, rejects) = transcript::transcript(&text, started_at, &drift)?;
             (Artifact::Transcript(transcript), rejects)
         }
-        FileKind::Summary => (Artifact::Summary(summary::summary(text)?), Vec::new()),
+        FileKind::Summary => (Artifact::Summary(summary(text)?), Vec::new()),
     };
     Ok(Some(ArtifactPage { rejects, drift: drift.into_inner(), ..ArtifactPage::of(artifact) }))
 }
@@ -95,31 +75,21 @@ fn is_error_page(text: &str) -> bool {
     ["<!doctype", "<html", "<head", "<body", "<?xml", "<error"].iter().any(|sign| start.starts_with(sign))
 }
 
-/// Returns the list that a JSON file is, or holds as its only list.
-fn json_list(text: &str) -> Result<Vec<&RawValue>, Fault> {
-    if let Some(list) = elements(text) {
-        return Ok(list);
-    }
-    let object = members(text).ok_or(Fault::Broken("it does not end as JSON does"))?;
-    let is_failure = object.get("success").is_some_and(|success| success.get() == "false");
-    if is_failure || object.contains_key("error") || object.contains_key("errors") {
+/// Reads a summary: markdown or plain text, detected from the content. A JSON object in its place is a server's message about a failure.
+fn summary(text: String) -> Result<Summary, Fault> {
+    if members(&text).is_some() {
         return Err(Fault::ErrorPage);
     }
-    let mut lists = object.values().filter_map(|member| elements(member.get()));
-    match (lists.next(), lists.next()) {
-        (Some(list), None) => Ok(list),
-        _ => Err(Fault::UnknownForm("an object that does not contain one list")),
-    }
+    let format = if is_markdown(&text) { SummaryFormat::Markdown } else { SummaryFormat::Text };
+    Ok(Summary { format, body: text })
 }
 
-/// Creates the reject of an unreadable row.
-fn reject(raw: &str, reason_code: &'static str, json_pointer: &str, detail: &str) -> Reject {
-    Reject {
-        raw: raw.as_bytes().to_vec(),
-        provider_record_id: None,
-        reason_code,
-        json_pointer: json_pointer.to_owned(),
-        detail: detail.to_owned(),
-        is_partial: false,
-    }
+/// Whether the text has headings, list items or emphasis, which summaries in markdown use.
+fn is_markdown(text: &str) -> bool {
+    let is_heading = |line: &str| {
+        let level = line.bytes().take_while(|byte| *byte == b'#').count();
+        (1..=6).contains(&level) && line[level..].starts_with(' ')
+    };
+    let is_item = |line: &str| line.starts_with("- ") || line.starts_with("* ");
+    text.lines().map(str::trim_start).any(|line| is_heading(line) || is_item(line)) || text.matches("**").count() >= 2
 }

@@ -5,13 +5,12 @@
 //! of the text. A cue with unreadable times is a reject, and so is text outside of cues; a cue without text is no
 //! utterance. This module knows neither sessions nor clocks.
 
-mod cue_text;
+mod cue;
 mod layout;
-mod times;
 
 use crate::model::transcript::TranscriptFormat;
+use crate::providers::realtimekit::files::rows::{Fault, Rows, reject};
 use crate::providers::realtimekit::files::subtitles::layout::{Block, Layout};
-use crate::providers::realtimekit::files::{Fault, Rows, reject};
 
 /// One utterance.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ pub(super) fn form(text: &str) -> Option<TranscriptFormat> {
     }
     // below the number or name of the first cue
     let mut first = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).take(2);
-    first.any(times::is_timing).then_some(TranscriptFormat::Srt)
+    first.any(cue::is_timing).then_some(TranscriptFormat::Srt)
 }
 
 /// Reads the file.
@@ -61,12 +60,12 @@ pub(super) fn read(text: &str, form: TranscriptFormat) -> Result<Subtitles, Faul
                 cues.rejects.push(reject(&lines.join("\n"), "missing_field", "", "the cue has no times"));
             }
             Block::Cue { times, lines, text } => {
-                let Some((start_ms, end_ms)) = times::read(times) else {
+                let Some((start_ms, end_ms)) = cue::times(times) else {
                     let detail = "the cue's times cannot be read";
                     cues.rejects.push(reject(lines.join("\n").trim_end(), "unreadable_time", "", detail));
                     continue;
                 };
-                let said = cue_text::voices(&text.join("\n"), is_vtt).into_iter().filter(|(_, text)| !text.is_empty());
+                let said = cue::voices(&text.join("\n"), is_vtt).into_iter().filter(|(_, text)| !text.is_empty());
                 cues.good.extend(said.map(|(speaker, text)| Cue { start_ms, end_ms, speaker, text }));
             }
         }

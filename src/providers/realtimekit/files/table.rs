@@ -9,8 +9,8 @@ mod record;
 use std::cell::Cell;
 
 use crate::model::page::Reject;
+use crate::providers::realtimekit::files::rows::{Fault, reject};
 use crate::providers::realtimekit::files::table::record::{Record, Trouble};
-use crate::providers::realtimekit::files::{Fault, reject};
 
 /// Known separators; spreadsheets of many countries use the semicolon.
 const SEPARATORS: [u8; 3] = *b",;\t";

@@ -14,7 +14,9 @@ use crate::connector::record::{DriftItems, Fields, decimal};
 use crate::model::page::Reject;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::model::{speaker, time};
-use crate::providers::realtimekit::files::{Fault, Rows, json_list, reject, subtitles, table};
+use crate::providers::realtimekit::files::rows::{Fault, Rows, json_list, reject};
+use crate::providers::realtimekit::files::subtitles;
+use crate::providers::realtimekit::files::table;
 
 /// Numbers below are milliseconds from the start of the session (up to three years), numbers above milliseconds since
 /// the epoch (from 1973 on).

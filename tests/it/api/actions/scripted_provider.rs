@@ -232,7 +232,7 @@ pub(crate) async fn app(db: &TestDatabase, clock: &Arc<SettableClock>, provider:
     let config = app::parse_config(&toml.concat(), &BTreeMap::from(environment)).expect("a configuration");
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
     let app = App::new(config, Some(db.options.clone()), clock, Arc::new(Dice::seeded(7))).expect("an app");
-    app::connect_sources(&app, &db.pool).await.expect("the sources are registered");
+    app::sources::connect_sources(&app, &db.pool).await.expect("the sources are registered");
     app
 }
 

@@ -1,6 +1,6 @@
 //! Layout of a subtitle file: the lines that belong to each cue.
 
-use crate::providers::realtimekit::files::subtitles::times;
+use crate::providers::realtimekit::files::subtitles::cue;
 
 /// A part of the file.
 #[derive(Debug)]
@@ -53,10 +53,10 @@ fn is_remark(line: &str) -> bool {
 impl<'a> Layout<'a> {
     /// Finds the cues.
     pub(super) fn of(lines: &'a [&'a str], is_vtt: bool) -> Self {
-        let is_end = |line: &&str| is_blank(line) || times::is_timing(line);
+        let is_end = |line: &&str| is_blank(line) || cue::is_timing(line);
         let head = if is_vtt { lines.iter().position(is_end).unwrap_or(lines.len()) } else { 0 };
         let mut layout = Self { lines, is_vtt, head, cues: Vec::new() };
-        for times in (head..lines.len()).filter(|line| times::is_timing(lines[*line])) {
+        for times in (head..lines.len()).filter(|line| cue::is_timing(lines[*line])) {
             let begin = layout.name(times).unwrap_or(times);
             layout.cues.push(CueLines { begin, times });
         }

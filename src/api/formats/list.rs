@@ -1,18 +1,35 @@
-//! A whole list as a table, sent while it is read.
+//! Lists in every form: a page as JSON or as a table, and a whole list as a table that is sent while it is read.
 //!
-//! Pages are read by key one after the other and each is written at once, so that memory and the time of a
-//! statement are bounded, and no connection waits for a slow reader. A page that cannot be read aborts the
+//! Pages of a whole list are read by key one after the other and each is written at once, so that memory and the time of
+//! a statement are bounded, and no connection waits for a slow reader. A page that cannot be read aborts the
 //! response: half a list must not look like a whole one.
 
+use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::http::header;
+use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
+use serde::Serialize;
 
 use crate::api::formats::cell::{Column, head, rows};
-use crate::api::formats::{Form, TableError, TableWriter};
+use crate::api::formats::{Form, TableError, TableWriter, describe, table};
+use crate::api::page::{List, link};
 use crate::api::problem::ApiError;
 use crate::query::ReadError;
+
+/// Returns a page in the requested form, with the link to the next one.
+pub(crate) fn page<T: Serialize>(
+    form: Form,
+    columns: &[Column<T>],
+    list: &List<T>,
+    uri: &Uri,
+) -> Result<Response, ApiError> {
+    let response = match form {
+        Form::Json => Json(list).into_response(),
+        form => table(form, head(columns), &rows(columns, &list.items))?,
+    };
+    Ok(link(list.page.next.as_deref(), uri, describe(response, &list.freshness, [])))
+}
 
 /// Items read at a time.
 const BATCH: i64 = 1_000;
@@ -42,7 +59,7 @@ struct Sending<P: Pages> {
 
 /// Sends the whole list. The first page is read before the response begins, so that an error there is still a
 /// problem response.
-pub(crate) async fn send<P: Pages>(form: Form, columns: Vec<Column<P::Item>>, pages: P) -> Result<Response, ApiError> {
+pub(crate) async fn whole<P: Pages>(form: Form, columns: Vec<Column<P::Item>>, pages: P) -> Result<Response, ApiError> {
     let (writer, before) = TableWriter::begin(form, head(&columns))?;
     let mut sending = Sending { pages, columns, writer, after: None };
     let (mut first, is_last) = sending.next().await?;

@@ -1,14 +1,43 @@
-//! Keys from the environment: `TRIBUTARY_DATABASE__URL` is `database.url`, and
-//! `TRIBUTARY_SOURCES__RTK_PROD__SCHEDULE` is the `schedule` of the source `rtk-prod`; a section of a source
-//! takes one part more: `TRIBUTARY_SOURCES__RTK_PROD__ACTIONS__ENABLED`.
+//! The inputs of a configuration: the file, the environment, and the providers' defaults.
+//!
+//! A variable overrides a key: `TRIBUTARY_DATABASE__URL` is `database.url`, and
+//! `TRIBUTARY_SOURCES__RTK_PROD__SCHEDULE` is the `schedule` of the source `rtk-prod`; a section of a source takes one
+//! part more: `TRIBUTARY_SOURCES__RTK_PROD__ACTIONS__ENABLED`.
 
 use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::ConfigFault;
+use super::reader::ConfigFault;
 
-pub(super) fn apply(table: &mut Table, environment: &BTreeMap<String, String>, faults: &mut Vec<ConfigFault>) {
+/// The facts that `config` needs about a provider, from the table of providers.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderDefaults {
+    /// Name for `provider = "…"`.
+    pub name: &'static str,
+    /// Default of `base_url`.
+    pub base_url: &'static str,
+    /// Calls a minute where there is neither `requests_per_minute` nor a policy of the provider.
+    pub requests_per_minute: u32,
+    /// Default of `schedule`.
+    pub schedule: &'static str,
+    /// Required settings: `account_id`, `app_id`.
+    pub required_settings: &'static [&'static str],
+}
+
+/// The inputs of a configuration.
+#[derive(Debug)]
+pub struct ConfigInput<'a> {
+    /// Text of the TOML file; empty where there is none.
+    pub toml: &'a str,
+    /// The environment: `TRIBUTARY_…` overrides, `DATABASE_URL`, and the variables named by `*_env`.
+    pub environment: &'a BTreeMap<String, String>,
+    /// The known providers.
+    pub providers: &'a [ProviderDefaults],
+}
+
+/// Puts the keys that the environment sets into the `table` of the file.
+pub(super) fn override_keys(table: &mut Table, environment: &BTreeMap<String, String>, faults: &mut Vec<ConfigFault>) {
     for (name, text) in environment {
         let Some(path) = name.strip_prefix("TRIBUTARY_") else { continue };
         // without `__` it names no key: TRIBUTARY_CONFIG, a secret, or a variable that a platform sets for a

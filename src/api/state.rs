@@ -1,0 +1,61 @@
+//! The state that all handlers share. Connections, clock and everything that acts are handed in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::actions::access::ActionAccess;
+use crate::api::rejections::RejectReplays;
+use crate::clock::Clock;
+use crate::query::zones::Zones;
+use crate::store::source_change::SourceChanges;
+
+/// Shared state of the handlers.
+#[derive(Debug, Clone)]
+pub struct ApiState {
+    /// Connections for reading. Their statement timeout is set elsewhere.
+    pub pool: PgPool,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+    /// Time zone of queries that name none.
+    pub default_zone: Tz,
+    /// The database's names of time zones.
+    pub zones: Zones,
+    /// Thresholds of bad health.
+    pub health: HealthSettings,
+    /// Cancelled once the process stops: it is not ready any more.
+    pub draining: CancellationToken,
+    /// Sources at which actions may be started.
+    pub actions: ActionAccess,
+    /// Replays rejected records; `None`: this process cannot.
+    pub replays: Option<Arc<dyn RejectReplays>>,
+    /// Renames, merges and removes sources; `None`: this process cannot.
+    pub source_changes: Option<SourceChanges>,
+    /// Returns one sentence of advice to operators about a class of polling errors.
+    pub error_advice: fn(&str) -> Option<&'static str>,
+}
+
+/// Thresholds of bad health.
+#[derive(Debug, Clone, Copy)]
+pub struct HealthSettings {
+    /// Longest time that the database may take to answer the readiness check.
+    pub ready_timeout: Duration,
+    /// An answer is stale once a stream behind it is complete only up to longer ago than this.
+    pub stale_after: TimeDelta,
+    /// A run has stalled after this long without a sign of life.
+    pub stalled_after: TimeDelta,
+}
+
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self {
+            ready_timeout: Duration::from_millis(500),
+            stale_after: TimeDelta::minutes(30),
+            stalled_after: TimeDelta::minutes(5),
+        }
+    }
+}
