@@ -90,7 +90,7 @@ pub(crate) async fn pause_source(
     asked: Asked<ControlParameters>,
     request: ActionRequest,
 ) -> Result<Json<Controlled>, ApiError> {
-    let wish = Wish::read(&state, slug, asked, &request).await?;
+    let wish = Wish::read(&state, &slug, asked, &request).await?;
     let told = control::pause(&state.pool, &wish.operation("pause", &state), &wish.streams).await?;
     Ok(Json(wish.answer(told, "/v1/health/pollers".to_owned())))
 }
@@ -115,7 +115,7 @@ pub(crate) async fn resume_source(
     asked: Asked<ControlParameters>,
     request: ActionRequest,
 ) -> Result<Json<Controlled>, ApiError> {
-    let wish = Wish::read(&state, slug, asked, &request).await?;
+    let wish = Wish::read(&state, &slug, asked, &request).await?;
     let told = control::resume(&state.pool, &wish.operation("resume", &state), &wish.streams).await?;
     Ok(Json(wish.answer(told, "/v1/health/pollers".to_owned())))
 }
@@ -143,7 +143,7 @@ pub(crate) async fn start_runs(
     asked: Asked<ControlParameters>,
     request: ActionRequest,
 ) -> Result<(StatusCode, Json<Controlled>), ApiError> {
-    let mut wish = Wish::read(&state, slug, asked, &request).await?;
+    let mut wish = Wish::read(&state, &slug, asked, &request).await?;
     if !wish.is_polled {
         return Err(ActionProblem::NotPolled { source: wish.source }.into());
     }
@@ -173,12 +173,12 @@ struct Wish {
 impl Wish {
     async fn read(
         state: &ApiState,
-        slug: String,
+        slug: &str,
         Asked { given, mut faults }: Asked<ControlParameters>,
         request: &ActionRequest,
     ) -> Result<Self, ApiError> {
         let catalog = Catalog::load(&state.pool, None).await?;
-        let source = source_of(&catalog, &slug)?;
+        let source = source_of(&catalog, slug)?;
         let offered: Vec<Stream> = offered(source).collect();
         let names: Vec<&str> = offered.iter().map(|stream| stream.as_str()).collect();
         let named = words("stream", given.stream.as_deref(), &names, &mut faults);
