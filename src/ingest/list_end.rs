@@ -94,7 +94,8 @@ impl ListEnd {
         Self { read_before, ..Self::default() }
     }
 
-    /// Adds a record by its [`fingerprint`]; returns whether it is new. `is_compared`: the next reading must hold it too.
+    /// Adds a record by its [`fingerprint`], and returns whether it is new. `is_compared`: the next reading must hold
+    /// it too.
     pub(super) fn see(&mut self, identity: u64, is_compared: bool) -> bool {
         let is_new = self.seen.insert(identity);
         if is_new && is_compared {

@@ -1,9 +1,9 @@
 //! Writing in bulk: transactions for data that can be fetched again, and the size of their statements.
 //!
-//! A transaction of a page or of artifacts does not wait for the disk (`synchronous_commit = off`). After a crash of the
-//! server the last of them may be missing, each as a whole and always the newest ones: rows, proof and progress are lost
-//! together, and the data is fetched again. Any other commit waits for the disk and makes all earlier ones durable.
-//! Leases, claims, launches, keys and operators' commands never use this mode.
+//! A transaction of a page or of artifacts does not wait for the disk (`synchronous_commit = off`). After a crash of
+//! the server the last of them may be missing, each as a whole and always the newest ones: rows, proof and progress
+//! are lost together, and the data is fetched again. Any other commit waits for the disk and makes all earlier ones
+//! durable. Leases, claims, launches, keys and operators' commands never use this mode.
 //!
 //! A statement's values are in memory several times on their way to the server, so the size of its statements
 //! determines the memory that a large page needs.
