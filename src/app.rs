@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Dice};
 use crate::config::{Config, ConfigInput, ProviderDefaults};
+use crate::connector::ProviderEntry;
 use crate::db::{self, Purpose, Route};
 use crate::ingest::Poller;
 use crate::model::person::PersonKey;
@@ -45,6 +46,8 @@ use crate::store::pseudonym_key;
 /// What a process was started with.
 #[derive(Debug)]
 pub struct App {
+    /// The providers that sources may name.
+    pub providers: &'static [ProviderEntry],
     /// The settings.
     pub config: Config,
     /// Where the data lives.
@@ -72,7 +75,16 @@ pub fn read_config(path: Option<&Path>, environment: &BTreeMap<String, String>) 
 
 /// Reads a configuration from text.
 pub fn parse_config(toml: &str, environment: &BTreeMap<String, String>) -> anyhow::Result<Config> {
-    let providers = providers::ALL.iter().map(|entry| ProviderDefaults {
+    parse_config_with(&providers::ALL, toml, environment)
+}
+
+/// Reads a configuration whose sources may name these providers.
+pub fn parse_config_with(
+    providers: &[ProviderEntry],
+    toml: &str,
+    environment: &BTreeMap<String, String>,
+) -> anyhow::Result<Config> {
+    let providers = providers.iter().map(|entry| ProviderDefaults {
         name: entry.name,
         base_url: entry.default_base_url,
         requests_per_minute: entry.default_requests_per_minute,
@@ -84,7 +96,8 @@ pub fn parse_config(toml: &str, environment: &BTreeMap<String, String>) -> anyho
 }
 
 impl App {
-    /// An app whose database is the configured one, unless another (an embedded server) is handed in.
+    /// An app with all providers, whose database is the configured one, unless another (an embedded server) is handed
+    /// in.
     pub fn new(
         config: Config,
         embedded: Option<PgConnectOptions>,
@@ -102,7 +115,7 @@ impl App {
                 bail!("no database is configured: set database.url, or DATABASE_URL{or_demo}")
             }
         };
-        Ok(Self { config, database, clock, dice })
+        Ok(Self { providers: &providers::ALL, config, database, clock, dice })
     }
 
     /// A pool for `purpose`.

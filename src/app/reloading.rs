@@ -76,8 +76,8 @@ impl Reloads {
         if role != Role::Api && config.sources.is_empty() {
             bail!("no source is configured: add a [[sources]] section");
         }
-        let next =
-            App { config, database: before.database.clone(), clock: before.clock.clone(), dice: before.dice.clone() };
+        let App { providers, database, clock, dice, .. } = before;
+        let next = App { providers, config, database: database.clone(), clock: clock.clone(), dice: dice.clone() };
         let difference = Difference::of(&before.config, &next.config);
         service.go_over_to(&next, &difference.unchanged).await?;
         Ok((next, difference.to_string()))

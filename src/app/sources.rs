@@ -22,7 +22,6 @@ use crate::ingest::budget::SharedLedger;
 use crate::ingest::{PlannedStream, Source};
 use crate::model::person::PersonKey;
 use crate::model::source::SourceRegistration;
-use crate::providers;
 use crate::store::budget::{self, BudgetRegistration};
 use crate::store::source::{self, StoredAccount};
 
@@ -116,7 +115,7 @@ impl<'a> ConnectorFactory<'a> {
     ) -> anyhow::Result<Arc<dyn Connector>> {
         let source = self.app.config.sources.get(index).context("there is no such source")?;
         let budget = self.budgets.get(&index).context("every source has a budget")?;
-        let entry = entry_of(source)?;
+        let entry = self.app.entry_of(source)?;
         let http = self.app.config.http;
         let limits = DownloadLimits {
             connect_timeout: http.connect_timeout,
@@ -161,8 +160,12 @@ fn call_budget(shared: &SharedBudget, pool: Option<&PgPool>) -> CallBudget {
     CallBudget::new(ledger)
 }
 
-fn entry_of(source: &SourceConfig) -> anyhow::Result<&'static ProviderEntry> {
-    providers::entry(&source.provider).with_context(|| format!("there is no provider `{}`", source.provider))
+impl App {
+    /// Returns the provider of a source.
+    fn entry_of(&self, source: &SourceConfig) -> anyhow::Result<&'static ProviderEntry> {
+        let entry = self.providers.iter().find(|entry| entry.name == source.provider);
+        entry.with_context(|| format!("there is no provider `{}`", source.provider))
+    }
 }
 
 /// Returns why configured sources may not be registered beside the `stored` ones, by slug.
@@ -174,7 +177,7 @@ pub(super) fn refusals(
     let configured: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
     let mut refusals = BTreeMap::new();
     for (source, wanted) in app.config.sources.iter().zip(registrations(app, person_key)?) {
-        let has_accounts = !entry_of(source)?.required_settings.is_empty();
+        let has_accounts = !app.entry_of(source)?.required_settings.is_empty();
         if let Some(refusal) = accounts::refusal(&wanted, has_accounts, stored, &configured) {
             refusals.insert(source.slug.to_string(), refusal);
         }
@@ -184,7 +187,7 @@ pub(super) fn refusals(
 
 fn registrations(app: &App, person_key: &PersonKey) -> anyhow::Result<Vec<SourceRegistration>> {
     let sources = app.config.sources.iter();
-    sources.map(|source| Ok(registration(source, entry_of(source)?, person_key))).collect()
+    sources.map(|source| Ok(registration(source, app.entry_of(source)?, person_key))).collect()
 }
 
 fn registration(source: &SourceConfig, entry: &ProviderEntry, person_key: &PersonKey) -> SourceRegistration {

@@ -6,6 +6,7 @@ pub(crate) mod acceptance;
 mod bad_records;
 pub(crate) mod conformance;
 mod conformance_lists;
+mod fourth;
 mod konpro;
 mod konvo;
 mod realtimekit;

@@ -17,6 +17,13 @@ fn named(module: &[String], text: &str) -> Vec<Module> {
             expand("", &code[at..], &mut paths);
         }
     }
+    // the name of a child stands in its parent without `self`
+    for declared in code.split("mod ").skip(1).filter_map(|rest| Some(rest.split_once(';')?.0)) {
+        let path = format!("{declared}::");
+        if code.match_indices(&path).any(|(at, _)| !code[..at].ends_with(is_of_path)) {
+            paths.push(declared.to_owned());
+        }
+    }
     paths.iter().map(|path| resolve(module, path)).collect()
 }
 
@@ -121,6 +128,7 @@ fn a_circle_is_found_in_every_spelling() {
     let of_two = ["a -> a::b -> a", "a::b -> a -> a::b"];
     assert_eq!(circles("use self::b::X;", "use super::Y;"), of_two);
     assert_eq!(circles("fn f() { self::b::g(); }", "fn f(x: crate::a::X) {}"), of_two);
+    assert_eq!(circles("mod b;\nfn f() { b::g(); }", "use super::Y;"), of_two);
     assert_eq!(circles("use crate::{\n    d,\n    a::{b::{self, X as Z}},\n};", "use super::*;"), of_two);
     let of_three = circles("use crate::{c::Z, d::*};", "use crate::a;");
     assert_eq!(of_three, ["a -> c -> a::b -> a", "a::b -> a -> c -> a::b", "c -> a::b -> a -> c"]);
