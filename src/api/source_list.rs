@@ -1,7 +1,7 @@
 //! Lists whose items belong to sources: runs, windows, rejected records, commands and the like.
 //!
-//! All are filtered by `source`, continue by cursor, and state the freshness of the sources that were named. An endpoint
-//! adds its own filters and its query.
+//! All are filtered by `source`, continue by cursor, and state the freshness of the sources that were named. An
+//! endpoint adds its own filters and its query.
 
 use std::fmt::Debug;
 

@@ -50,7 +50,8 @@ request_body! {
         /// Name of the scenario; without `cards`, the name of a stored scenario.
         #[schema(required = false, example = "audio only for guests")]
         scenario: String,
-        /// Prices of the scenario, all of this `scenario`; no other card counts. Default: the stored cards of `scenario`.
+        /// Prices of the scenario, all of this `scenario`; no other card counts. Default: the stored cards of
+        /// `scenario`.
         #[schema(required = false)]
         cards: Vec<RateCardBody>,
     }

@@ -1,7 +1,7 @@
 //! Lists in every form: a page as JSON or as a table, and a whole list as a table that is sent while it is read.
 //!
-//! Pages of a whole list are read by key one after the other and each is written at once, so that memory and the time of
-//! a statement are bounded, and no connection waits for a slow reader. A page that cannot be read aborts the
+//! Pages of a whole list are read by key one after the other and each is written at once, so that memory and the time
+//! of a statement are bounded, and no connection waits for a slow reader. A page that cannot be read aborts the
 //! response: half a list must not look like a whole one.
 
 use axum::Json;

@@ -47,7 +47,8 @@ impl PartRequest {
         PageRequest::read(&self.given, format!("{name} {}", self.session_id), &mut self.faults)
     }
 
-    /// Refuses the request if it has faults; otherwise returns the parts of the session, and the freshness of its source.
+    /// Refuses the request if it has faults; otherwise returns the parts of the session, and the freshness of its
+    /// source.
     pub(crate) async fn parts(&mut self) -> Result<(Parts, Freshness), ApiError> {
         std::mem::take(&mut self.faults).refuse()?;
         parts_of(&self.state, self.session_id).await

@@ -75,7 +75,8 @@ fn is_error_page(text: &str) -> bool {
     ["<!doctype", "<html", "<head", "<body", "<?xml", "<error"].iter().any(|sign| start.starts_with(sign))
 }
 
-/// Reads a summary: markdown or plain text, detected from the content. A JSON object in its place is a server's message about a failure.
+/// Reads a summary: markdown or plain text, detected from the content. A JSON object in its place is a server's
+/// message about a failure.
 fn summary(text: String) -> Result<Summary, Fault> {
     if members(&text).is_some() {
         return Err(Fault::ErrorPage);
