@@ -207,6 +207,7 @@ async fn a_provider_of_one_folder_one_row_and_one_migration_is_polled_and_answer
     assert_eq!(world.number("select count(*) from analytics.provider_drift where path = '/mood'").await, 1);
 
     let api = Api::over(world.db.pool.clone());
+    api.clock.set(world.clock.now());
     let question =
         "metrics=sessions,minutes_consumed,resolution_rate&dimensions=provider&from=2026-03-09&to=2026-03-10&zone=UTC";
     let answer = api.get(&format!("/v1/metrics/query?{question}")).await;
