@@ -1,5 +1,5 @@
--- An open session without activity for a day waits for an end that the provider never reports. One rule for views and
--- metrics; each states the instant that it asks for.
+-- Nothing happened in the session for a day, so its provider probably never reports an end. One rule for views and
+-- metrics: views ask about now(), metrics also about earlier instants.
 create or replace function analytics.is_stale_open(session_state text, started_at timestamptz,
                                                    last_activity_at timestamptz, live_participants int, at timestamptz)
   returns boolean

@@ -10,10 +10,13 @@ select d.valid_from::timestamptz as valid_from, d.metric_id, d.definition_versio
                     when 'messages' then src.message_support in ('inline', 'per_session')
                     when 'participants' then 'participants' = any(src.session_streams)
                     when 'transcript' then 'transcript' = any(src.session_streams)
+                    when 'chat' then 'chat' = any(src.session_streams)
                     when 'summary' then 'summary' = any(src.session_streams)
                     when 'quality' then 'quality' = any(src.session_streams)
                     when 'avatars' then 'avatar' = any(src.session_kinds)
                     when 'chats' then 'chat' = any(src.session_kinds)
+                    when 'meetings' then src.session_kinds && '{meeting,livestream}'
+                    when 'human_steps' then 'chat' = any(src.session_kinds) and src.human_steps <> '{}'
                     when 'people'
                     then 'chat' = any(src.session_kinds) or 'participants' = any(src.session_streams)
                     else false end

@@ -17,8 +17,9 @@
 //! - **Cancellation** is dropping the future: a connector holds nothing that would be lost.
 //!
 //! How to add a provider: copy a folder under `providers/`, add its row to `providers::ALL`, and write a migration
-//! for its extension table if it has one. The conformance suite, configuration, health, metrics and the API
-//! document follow from the row.
+//! for its extension table if it has one. Configuration, health, metrics and the API document follow from the row. So
+//! that analysts see its own columns, add them and its identities of people to `migrations/views/`; so that the
+//! conformance suite runs, add it to the simulator. `tests/it/providers/fourth.rs` adds one.
 //!
 //! This module knows no provider and no database.
 

@@ -1,7 +1,7 @@
 //! The verdict of every run, and its reason: [`judge`] decides it from facts.
 //!
 //! Polls, units of past work and passes over artifacts gather their facts, and call it at their end. This module knows
-//! none of them.
+//! none of them. A run whose process was killed has no such end: the next run of its stream marks it (`store/run.rs`).
 
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::own_resources;

@@ -1,6 +1,6 @@
 //! Verdicts: how a run of one stream of one source ended.
 //!
-//! Complete means proven; other modules decide what proves a run.
+//! Complete means proven; `ingest/verdict.rs` decides.
 
 use chrono::{DateTime, Utc};
 

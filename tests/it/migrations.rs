@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tributary::db::{MIGRATOR, MigrationError, VIEWS, migrate, migrate_within, pending_migrations};
+use tributary::query::metrics::publish;
 
 use crate::harness::db::TestDatabase;
 
@@ -58,6 +59,7 @@ async fn every_view_and_function_stands_in_the_file_of_its_name() {
                    union all
                    select p.proname from pg_proc p where p.pronamespace = 'analytics'::regnamespace) made (name)";
     let mut names: Vec<&str> = VIEWS.iter().map(|view| view.name.split_once('_').expect("a number").1).collect();
+    names.extend(publish::ratios().map(|metric| metric.id)); // written from the registry
     names.sort_unstable();
     assert_eq!(text(&db, there).await, names.join(" "));
 }

@@ -2,13 +2,14 @@
 //!
 //! No provider says whether a missing file is late, was never made, or is deleted, and no single answer says whether a
 //! fault is permanent. So nothing that may be temporary settles a task. Ages count from the session's end, or from when
-//! its generation was requested; the stream's policy lists them (2 min, 10 min, 30 min, 2 h, 12 h, then daily until the
-//! provider deletes the data). *Owed*: the artifact is overdue and leaves the stream's runs incomplete.
+//! its generation was requested; the connector's `ArtifactPolicy` lists them (2 min, 10 min, 30 min, 2 h, 12 h, then
+//! daily until the provider deletes the data). *Owed*: neither read nor given up, because of a fault or a refusal, or
+//! because it is absent after the ages; it leaves the stream's runs incomplete.
 //!
 //! | result of a try | next try | owed | settled by |
 //! |---|---|---|---|
-//! | a fault (1) | seconds (2), then spread (3) | at once | 10 tries over 24 h, after the ages: `failed` |
-//! | part of a list (4) | as for a fault | at once | 10 tries over 24 h at any age: `available`, `incomplete` |
+//! | a fault (1) | seconds (2), then spread (3) | at once | 10 tries and 24 h, after the ages: `failed` |
+//! | part of a list (4) | as for a fault | at once | 10 tries and 24 h, after the end: `available`, `incomplete` |
 //! | a permanent fault (5) | at the ages, then a day later | at once | two tries 24 h apart, after the ages: `failed` |
 //! | absent (6), within the ages | at the ages; seconds (2) once it should be made (7) | no | - |
 //! | absent (6), after the ages | seconds (2), then 24 h after the first | at once | two tries 24 h apart (8) |
@@ -22,16 +23,15 @@
 //! 4. The stated total is not reached, or a report fails. The received part is stored.
 //! 5. `too_large`, `refused_by_database`: the same bytes fail again, so few tries are enough.
 //! 6. `not_found`, `no_link`, `zero_bytes`.
-//! 7. At the age at which a found artifact is settled. A session polled since its end had its tries by then.
+//! 7. From the age at which a found artifact is settled: the file should exist by then.
 //! 8. `expired`, `not_enabled` (if requested in time) or `empty`; `failed` for participants, which every session has.
 //! 9. The provider was not reached, or allows no calls now.
 //!
 //! Costs. A missing file of an old session costs four calls: three now and one a day later. For 2,000 old meetings with
 //! all three files deleted that is 24,000 calls, about two hours of 200 a minute. So once [`USUAL_ABSENCES`] sessions
 //! in a row have confirmed their absences in a pass, a further one gets no tries within seconds: two calls each, 12,000
-//! in all. A settled task is never requested again automatically. A fault costs ten tries.
-//!
-//! Pure functions: the present and chance are arguments.
+//! in all. A settled task is never requested again automatically. A fault costs ten tries. Pure functions: the present
+//! and chance are arguments.
 
 use std::time::Duration;
 

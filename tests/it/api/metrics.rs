@@ -60,6 +60,29 @@ async fn what_a_metric_requires_is_the_same_in_sql() {
 }
 
 #[tokio::test]
+async fn definitions_name_the_providers_that_a_metric_applies_to() {
+    let api = Api::in_depth().await;
+    let sql = "update core.sources set human_steps = '{agent}' where source_slug = 'konvo-eu'";
+    sqlx::raw_sql(sql).execute(api.pool()).await.unwrap();
+    publish::write_definitions(api.pool(), NOW.parse().unwrap()).await.unwrap();
+    let catalog = Catalog::load(api.pool(), None).await.unwrap();
+    let sql = "select metric_id, providers from analytics.metric_definitions where is_current";
+    let in_sql: BTreeMap<String, Vec<String>> =
+        sqlx::query_as(sql).fetch_all(api.pool()).await.unwrap().into_iter().collect();
+    let mut seen = 0;
+    for metric in metrics() {
+        let sources = catalog.sources.iter();
+        let applicable = sources.filter(|source| metric.requires.of(source) == Applicability::Applicable);
+        let mut providers: Vec<String> = applicable.map(|source| source.provider.clone()).collect();
+        providers.sort_unstable();
+        providers.dedup();
+        seen += usize::from(metric.requires == Requires::HumanSteps && providers == ["konvo"]);
+        assert_eq!(in_sql[metric.id], providers, "{}", metric.id);
+    }
+    assert!(seen > 0, "no metric requires human steps");
+}
+
+#[tokio::test]
 async fn definitions_are_written_once_and_read_by_analysts() {
     let api = Api::in_depth().await;
     let now = NOW.parse().unwrap();

@@ -59,7 +59,7 @@ pub(crate) enum Step {
     Reset,
     /// FIN.
     Close,
-    /// FIN, and no connection is accepted any more.
+    /// FIN on all connections, and none is accepted any more.
     Shut,
 }
 
@@ -240,6 +240,9 @@ async fn converse(mut stream: TcpStream, shared: Arc<Shared>) {
     while let Some(head) = read_head(&mut stream).await {
         let damage = {
             let mut state = shared.state();
+            if state.is_shut {
+                return; // the caller may have had a second connection open
+            }
             state.seen.push(Seen { at: Instant::now(), head: head.clone() });
             state.due(&head)
         };

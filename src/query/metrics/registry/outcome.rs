@@ -15,7 +15,7 @@ const DECIDED: &str = "count(*) filter (where s.outcome in ('resolved', 'unresol
 
 /// Base of metrics of resolution, which differ in one sum.
 const RESOLUTION: Metric = Metric {
-    null_rule: "Only completed sessions with a known outcome count. Sessions without a reported outcome are in unknown_count; if no session has one, the value is null.",
+    null_rule: "Only completed sessions with a known outcome count. Sessions without a reported outcome are in unknown_count; where these are all, the value is null.",
     time_column: TimeColumn::CompletedAt,
     requires: Requires::Outcomes,
     known_sql: DECIDED,
