@@ -488,9 +488,9 @@ create table ingest.windows (
 -- A range that was read and could not be proven holds back all that comes after it. An operator who knows that it
 -- stays so accepts it with a note: then proven ranges count beyond it. The range stays unproven, and each metric value
 -- that touches it says so. A later proof of the range makes the acceptance void; a row is never deleted.
-create sequence ingest.accepted_holes_hole_id_seq;
-create table ingest.accepted_holes (
-  hole_id      bigint not null default nextval('ingest.accepted_holes_hole_id_seq'),
+create sequence ingest.accepted_gaps_gap_id_seq;
+create table ingest.accepted_gaps (
+  gap_id       bigint not null default nextval('ingest.accepted_gaps_gap_id_seq'),
   source_id    int not null references core.sources,
   stream       text not null,
   window_from  core.instant not null,
@@ -500,15 +500,15 @@ create table ingest.accepted_holes (
   accepted_by  text not null,           -- address of the caller, or user of the command line
   reopened_by  text,
   note         text not null check (note <> ''),
-  primary key (source_id, hole_id),
+  primary key (source_id, gap_id),
   check (window_from < window_to),
   check ((reopened_at is null) = (reopened_by is null))
 );
-alter sequence ingest.accepted_holes_hole_id_seq owned by ingest.accepted_holes.hole_id;
+alter sequence ingest.accepted_gaps_gap_id_seq owned by ingest.accepted_gaps.gap_id;
 -- Every answer reads those that stand.
-create index accepted_holes_standing on ingest.accepted_holes (source_id, stream, window_from)
+create index accepted_gaps_standing on ingest.accepted_gaps (source_id, stream, window_from)
   where reopened_at is null;
-comment on table ingest.accepted_holes is
+comment on table ingest.accepted_gaps is
   'Ranges that are not proven complete and that an operator accepts as they are.';
 
 -- A list that goes by creation does not name an old session that changes. The past is therefore read again, in rings,

@@ -5,7 +5,7 @@ select stream.source_id, stream.stream, lower(stretch) as window_from, upper(str
           from (select w.source_id, w.stream, w.window_from, w.window_to from ingest.windows w where w.is_complete
                 union all
                 select h.source_id, h.stream, h.window_from, h.window_to
-                  from ingest.accepted_holes h where h.reopened_at is null) known
+                  from ingest.accepted_gaps h where h.reopened_at is null) known
          group by known.source_id, known.stream) stream
  cross join lateral unnest(stream.stretches) stretch;
 

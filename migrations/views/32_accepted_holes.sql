@@ -1,11 +1,11 @@
--- Holes that are in force, and whether a later proof made them void.
+-- Gaps that are in force, and whether a later proof made them void.
 create or replace view analytics.accepted_holes as
-select h.window_from::timestamptz as window_from, h.window_to::timestamptz as window_to, h.hole_id, h.source_id,
-       src.source_slug as source, src.provider, h.stream, h.note, h.accepted_at::timestamptz as accepted_at,
+select h.window_from::timestamptz as window_from, h.window_to::timestamptz as window_to, h.gap_id as hole_id,
+       h.source_id, src.source_slug as source, src.provider, h.stream, h.note, h.accepted_at::timestamptz as accepted_at,
        coalesce((select range_agg(tstzrange(w.window_from, w.window_to)) @> tstzrange(h.window_from, h.window_to)
                    from ingest.windows w
                   where w.source_id = h.source_id and w.stream = h.stream and w.is_complete), false) as is_proven_since
-  from ingest.accepted_holes h
+  from ingest.accepted_gaps h
   join core.sources src using (source_id)
  where h.reopened_at is null;
 

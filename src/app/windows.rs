@@ -16,7 +16,7 @@ use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::query::catalog::Catalog;
 use crate::query::windows::{self, CoveredWindow, WindowFilter};
-use crate::store::hole;
+use crate::store::accepted_gap;
 use crate::store::operation::{Operation, Operator};
 use crate::store::window;
 
@@ -131,8 +131,8 @@ async fn change(
     };
     let window = Window { from: *from, to: *to };
     let changed = match note {
-        Some(note) => hole::accept(pool, &operation, *stream, &window, note).await?,
-        None => hole::reopen(pool, &operation, *stream, &window).await?,
+        Some(note) => accepted_gap::accept(pool, &operation, *stream, &window, note).await?,
+        None => accepted_gap::reopen(pool, &operation, *stream, &window).await?,
     };
     let Some(changed) = changed else {
         say("nothing was changed: no such window overlaps the range; `tributary windows list` lists the windows\n")?;

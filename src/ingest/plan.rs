@@ -7,7 +7,7 @@ use crate::ingest::poller::{Poller, Source};
 use crate::model::ring::Ring;
 use crate::model::stream::Stream;
 use crate::model::time::{Window, to_micros};
-use crate::store::{StoreError, hole, state_coverage, window};
+use crate::store::{StoreError, accepted_gap, state_coverage, window};
 
 /// Shortest range.
 const SHORTEST: TimeDelta = TimeDelta::minutes(1);
@@ -49,8 +49,8 @@ pub(super) async fn targets(
     let is_listed_again = is_by_creation
         && state_coverage::holds_at_most(&poller.pool, source.id, &again, policy.split_above_records).await?;
     let from = if is_listed_again { recent } else { from };
-    // an operator accepts these holes: reading them again would find nothing
-    let mut settled = hole::accepted(&poller.pool, source.id, stream).await?;
+    // an operator accepts these gaps: reading them again would find nothing
+    let mut settled = accepted_gap::accepted(&poller.pool, source.id, stream).await?;
     settled.extend(&proven);
     settled.sort_by_key(|window| window.from);
     let mut gaps = gaps(&settled, source.history_from, from);

@@ -167,12 +167,12 @@ impl Run<'_> {
         error.kind.policy().may_be_local && !is_outage && self.spared_windows < MAX_SPARED_WINDOWS
     }
 
-    /// Whether a doubtful window is a hole that an operator accepts: it lies within one, or it cannot be split
+    /// Whether a doubtful window is a gap that an operator accepts: it lies within one, or it cannot be split
     /// further and touches one.
     fn is_accepted(&self, window: &Window) -> bool {
-        let touches = |hole: &Window| hole.from < window.to && hole.to > window.from;
-        let holds = |hole: &Window| hole.from <= window.from && hole.to >= window.to;
-        self.accepted.iter().any(|hole| holds(hole) || touches(hole) && window.span() <= SHORTEST_SPLIT)
+        let touches = |gap: &Window| gap.from < window.to && gap.to > window.from;
+        let holds = |gap: &Window| gap.from <= window.from && gap.to >= window.to;
+        self.accepted.iter().any(|gap| holds(gap) || touches(gap) && window.span() <= SHORTEST_SPLIT)
     }
 
     /// Marks a window as not proven, unless it is known and accepted as such.

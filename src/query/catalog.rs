@@ -179,14 +179,14 @@ impl Catalog {
                                 from ingest.state_ranges r
                                where r.source_id = src.source_id and r.stream = fresh.stream
                                  and r.range_from < $2 and r.range_to > $1) end as state_as_of,
-                   array(select lower(r) from unnest(known.doubted - hole.accepted) r order by 1) as "gap_starts!",
-                   array(select upper(r) from unnest(known.doubted - hole.accepted) r order by 1) as "gap_ends!",
+                   array(select lower(r) from unnest(known.doubted - gap.accepted) r order by 1) as "gap_starts!",
+                   array(select upper(r) from unnest(known.doubted - gap.accepted) r order by 1) as "gap_ends!",
                    array(select lower(r) from unnest(known.proven) r order by 1) as "proven_starts!",
                    array(select upper(r) from unnest(known.proven) r order by 1) as "proven_ends!",
-                   -- what was proven later is no hole any more, unless it was doubted again
-                   array(select lower(r) from unnest(hole.accepted - (known.proven - known.doubted)) r order by 1)
+                   -- what was proven later is no gap any more, unless it was doubted again
+                   array(select lower(r) from unnest(gap.accepted - (known.proven - known.doubted)) r order by 1)
                      as "accepted_starts!",
-                   array(select upper(r) from unnest(hole.accepted - (known.proven - known.doubted)) r order by 1)
+                   array(select upper(r) from unnest(gap.accepted - (known.proven - known.doubted)) r order by 1)
                      as "accepted_ends!",
                    (select coalesce(sum(v.version), 0)::bigint from ingest.data_versions v) as "version!"
               from analytics.sources src
@@ -203,9 +203,9 @@ impl Catalog {
                       and w.window_from < $2 and w.window_to > $1) known
              cross join lateral (
                    select coalesce(range_agg(tstzrange(h.window_from, h.window_to)), '{}') as accepted
-                     from ingest.accepted_holes h
+                     from ingest.accepted_gaps h
                     where h.source_id = src.source_id and h.stream = fresh.stream and h.reopened_at is null
-                      and h.window_from < $2 and h.window_to > $1) hole
+                      and h.window_from < $2 and h.window_to > $1) gap
              order by src.source, fresh.stream
             "#,
             range.from,

@@ -68,21 +68,21 @@ pub async fn list(pool: &PgPool, filter: &WindowFilter, limit: i64) -> Result<Ve
         CoveredWindow,
         r#"select src.source_slug as source, src.provider, w.stream, w.window_from::timestamptz as "window_from!",
                   w.window_to::timestamptz as "window_to!", w.is_complete as is_proven,
-                  hole.accepted_at::timestamptz as "accepted_at?", hole.accepted_by as "accepted_by?",
-                  hole.note as "accepted_note?", w.reason, w.provider_total,
+                  gap.accepted_at::timestamptz as "accepted_at?", gap.accepted_by as "accepted_by?",
+                  gap.note as "accepted_note?", w.reason, w.provider_total,
                   w.distinct_count, w.checked_at::timestamptz as "checked_at!"
              from ingest.windows w
              join core.sources src using (source_id)
              left join lateral (
                   select h.accepted_at, h.accepted_by, h.note
-                    from ingest.accepted_holes h
+                    from ingest.accepted_gaps h
                    where h.source_id = w.source_id and h.stream = w.stream and h.reopened_at is null and not w.is_complete
                      and h.window_from <= w.window_from and h.window_to >= w.window_to
-                   limit 1) hole on true
+                   limit 1) gap on true
             where (cardinality($1::text[]) = 0 or src.source_slug = any($1))
               and (cardinality($2::text[]) = 0 or w.stream = any($2))
               and (cardinality($3::text[]) = 0
-                   or case when w.is_complete then 'proven' when hole.accepted_at is not null then 'accepted'
+                   or case when w.is_complete then 'proven' when gap.accepted_at is not null then 'accepted'
                            else 'doubtful' end = any($3))
               and ($4::text is null or (src.source_slug, w.stream, w.window_from::timestamptz, w.is_complete) > ($4, $5, $6, $7))
             order by src.source_slug, w.stream, w.window_from, w.is_complete

@@ -17,7 +17,7 @@ pub mod budget;
 pub mod control;
 pub mod field_presence;
 pub mod write_guard;
-pub mod hole;
+pub mod accepted_gap;
 pub mod lateness;
 pub mod lease;
 pub mod open_set;

@@ -44,7 +44,7 @@ pub async fn proven(pool: &PgPool, source_id: SourceId, stream: Stream) -> Resul
     Ok(rows.into_iter().map(|row| Window { from: row.window_from, to: row.window_to }).collect())
 }
 
-/// Returns the instant up to which a stream is proven complete since its history began, with accepted holes counted
+/// Returns the instant up to which a stream is proven complete since its history began, with accepted gaps counted
 /// as complete.
 pub async fn complete_through(
     pool: &PgPool,

@@ -23,7 +23,7 @@ use crate::model::request_body::{Given, RequestBody, request_body};
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::query::catalog::Catalog;
-use crate::store::hole::{self, Changed};
+use crate::store::accepted_gap::{self, Changed};
 use crate::store::operation::{Operation, Operator};
 use crate::store::window;
 
@@ -104,7 +104,7 @@ pub(crate) async fn accept_windows(
     asked.faults.refuse()?;
     let wish = Wish::read(&state, slug, &request, true).await?;
     let operation = wish.operation("accept_windows", &state);
-    let changed = hole::accept(&state.pool, &operation, wish.stream, &wish.range, &wish.note).await?;
+    let changed = accepted_gap::accept(&state.pool, &operation, wish.stream, &wish.range, &wish.note).await?;
     wish.answer(&state, changed, "doubtful").await
 }
 
@@ -133,7 +133,7 @@ pub(crate) async fn reopen_windows(
     asked.faults.refuse()?;
     let wish = Wish::read(&state, slug, &request, false).await?;
     let operation = wish.operation("reopen_windows", &state);
-    let changed = hole::reopen(&state.pool, &operation, wish.stream, &wish.range).await?;
+    let changed = accepted_gap::reopen(&state.pool, &operation, wish.stream, &wish.range).await?;
     wish.answer(&state, changed, "accepted").await
 }
 

@@ -13,7 +13,7 @@ use crate::store::field_presence::FieldBook;
 use crate::store::lease::Lease;
 use crate::store::run::{self as journal, Pace, Progress};
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StoreError, hole, server};
+use crate::store::{StoreError, accepted_gap, server};
 
 /// Splits of doubtful windows in the run of a unit: from a month down to a minute, with some reserve, since no
 /// further run follows soon.
@@ -41,7 +41,7 @@ impl<'a> Run<'a> {
         let run_id = journal::start(&poller.pool, &lease, target, now).await?;
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
         let guard = WriteGuard::Lease(lease);
-        let accepted = hole::accepted(&poller.pool, lease.source_id, lease.stream).await?;
+        let accepted = accepted_gap::accepted(&poller.pool, lease.source_id, lease.stream).await?;
         let fields = FieldBook::load(&poller.pool, guard.stream_key(), &source.dropped_fields).await?;
         let renewal = LeaseRenewal::of_lease(&poller.pool, lease);
         let run = Self::new(poller, source, guard, (run_id, to_micros(now)), renewal);

@@ -35,7 +35,7 @@ pub mod requires;
 mod rows_link;
 pub mod scan;
 mod select;
-mod source;
+mod from_clause;
 pub mod statement;
 pub mod status;
 mod table;

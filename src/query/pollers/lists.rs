@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_hole_keeps_a_stream_incomplete() {
+    fn an_old_gap_keeps_a_stream_incomplete() {
         let facts = Facts { last_verdict: Some("complete".to_owned()), incomplete_count: 1, ..enabled() };
         assert_eq!(state(&facts), PollerState::Incomplete);
     }

@@ -32,10 +32,10 @@ select src.source_slug as "source!",
        gaps.incomplete_starts[:5] as "incomplete_starts!",
        gaps.incomplete_ends[:5] as "incomplete_ends!",
        gaps.incomplete_reasons[:5] as "incomplete_reasons!",
-       holes.accepted_count as "accepted_count!",
-       holes.accepted_starts[:5] as "accepted_starts!",
-       holes.accepted_ends[:5] as "accepted_ends!",
-       holes.accepted_notes[:5] as "accepted_notes!",
+       accepted.accepted_count as "accepted_count!",
+       accepted.accepted_starts[:5] as "accepted_starts!",
+       accepted.accepted_ends[:5] as "accepted_ends!",
+       accepted.accepted_notes[:5] as "accepted_notes!",
        told.quota as "quota_calls?",
        told.remaining as "quota_remaining?",
        told.resets_at::timestamptz as "quota_resets_at?",
@@ -71,7 +71,7 @@ select src.source_slug as "source!",
               coalesce(array_agg(coalesce(w.reason, '') order by w.window_from), '{}') as incomplete_reasons
          from ingest.windows w
         where w.source_id = st.source_id and w.stream = st.stream and not w.is_complete
-          and not exists (select from ingest.accepted_holes h
+          and not exists (select from ingest.accepted_gaps h
                            where h.source_id = w.source_id and h.stream = w.stream and h.reopened_at is null
                              and h.window_from <= w.window_from and h.window_to >= w.window_to)) gaps
  cross join lateral (
@@ -80,5 +80,5 @@ select src.source_slug as "source!",
               coalesce(array_agg(h.window_to order by h.window_from), '{}') as accepted_ends,
               coalesce(array_agg(h.note order by h.window_from), '{}') as accepted_notes
          from analytics.accepted_holes h
-        where h.source_id = st.source_id and h.stream = st.stream and not h.is_proven_since) holes
+        where h.source_id = st.source_id and h.stream = st.stream and not h.is_proven_since) accepted
  order by src.source_slug, st.stream

@@ -17,7 +17,7 @@ pub mod journal;
 pub mod owed;
 mod participant;
 mod presence;
-mod presence_check;
+mod rows_exist;
 pub mod quality;
 pub mod queue;
 pub mod rebuild;

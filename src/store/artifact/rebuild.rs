@@ -13,7 +13,7 @@ use crate::model::artifact::{Artifact, ArtifactPage, ArtifactState, SessionRef};
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
 use crate::store::artifact::content::{self, SaveContext};
-use crate::store::artifact::presence_check::is_there;
+use crate::store::artifact::rows_exist::is_there;
 use crate::store::artifact::save::write_rows;
 use crate::store::artifact::settle::resolve_rejects;
 use crate::store::artifact::task::Task;

@@ -20,7 +20,7 @@ async fn the_command_line_accepts_and_reopens() {
     let range = "--source konpro --from 2026-02-18 --to 2026-02-19";
     assert_eq!(run(&format!("windows accept {range} --note lost")).await, success);
     let standing =
-        "select string_agg(accepted_by || ': ' || note, ',') from ingest.accepted_holes where reopened_at is null";
+        "select string_agg(accepted_by || ': ' || note, ',') from ingest.accepted_gaps where reopened_at is null";
     assert_eq!(world.text(standing).await.as_deref(), Some("ada, by the command line: lost"));
     assert_ne!(run(&format!("windows accept {range} --note again")).await, success, "nothing is left to accept");
     assert_eq!(run("windows list --json").await, success);

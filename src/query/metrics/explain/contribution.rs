@@ -9,10 +9,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
+use crate::query::metrics::from_clause::time;
 use crate::query::metrics::grain::Grain;
 use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::select::numbers;
-use crate::query::metrics::source::time;
 use crate::query::metrics::statement::Statement;
 
 /// End of a page: the sort key of its last row, and the rounding difference up to there.

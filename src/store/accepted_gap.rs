@@ -1,7 +1,7 @@
-//! Accepted holes: ranges that were read without proof and that an operator accepts.
+//! Accepted gaps: ranges that were read without proof and that an operator accepts.
 //!
-//! Only doubtful ranges can be accepted: the next poll reads ranges that were never read. An accepted hole stays
-//! unproven, but no longer holds back the watermark, and polls do not read it again. Each command is written into the
+//! Only doubtful ranges can be accepted: the next poll reads ranges that were never read. An accepted gap stays
+//! unproven, but no longer holds back `complete_through`, and polls skip it. Each command is written into the
 //! journal of operations in the same transaction; nothing is deleted.
 
 use sqlx::{PgConnection, PgPool};
@@ -34,16 +34,16 @@ pub async fn accept(
     let mut tx = pool.begin().await.map_err(&failed)?;
     lock(&mut tx, wish, stream).await?;
     let rows = sqlx::query!(
-        r#"with hole as (
+        r#"with gap as (
              select unnest((coalesce((select range_agg(tstzrange(greatest(w.window_from, $3::timestamptz), least(w.window_to, $4::timestamptz)))
                                         from ingest.windows w
                                        where w.source_id = $1 and w.stream = $2 and not w.is_complete
                                          and w.window_from < $4::timestamptz and w.window_to > $3::timestamptz), '{}')
                             - coalesce((select range_agg(tstzrange(h.window_from, h.window_to))
-                                          from ingest.accepted_holes h
+                                          from ingest.accepted_gaps h
                                          where h.source_id = $1 and h.stream = $2 and h.reopened_at is null), '{}'))) as r)
-           insert into ingest.accepted_holes (source_id, stream, window_from, window_to, accepted_at, accepted_by, note)
-           select $1, $2, lower(r), upper(r), $5, $6, $7 from hole order by 3
+           insert into ingest.accepted_gaps (source_id, stream, window_from, window_to, accepted_at, accepted_by, note)
+           select $1, $2, lower(r), upper(r), $5, $6, $7 from gap order by 3
            returning window_from, window_to"#,
         wish.source_id.map(|id| id.0),
         stream.as_str(),
@@ -60,7 +60,7 @@ pub async fn accept(
     write_down(tx, wish, windows.collect(), Some(note)).await
 }
 
-/// Reopens every accepted hole that touches `range`. `None`: there is none, and nothing was written.
+/// Reopens every accepted gap that touches `range`. `None`: there is none, and nothing was written.
 pub async fn reopen(
     pool: &PgPool,
     wish: &Operation<'_>,
@@ -71,7 +71,7 @@ pub async fn reopen(
     let mut tx = pool.begin().await.map_err(&failed)?;
     lock(&mut tx, wish, stream).await?;
     let rows = sqlx::query!(
-        "update ingest.accepted_holes set reopened_at = $5, reopened_by = $6
+        "update ingest.accepted_gaps set reopened_at = $5, reopened_by = $6
           where source_id = $1 and stream = $2 and reopened_at is null and window_from < $4 and window_to > $3
          returning window_from, window_to",
         wish.source_id.map(|id| id.0),
@@ -121,7 +121,7 @@ async fn write_down(
 /// Returns the accepted ranges, oldest first.
 pub async fn accepted(pool: &PgPool, source_id: SourceId, stream: Stream) -> Result<Vec<Window>, StoreError> {
     let rows = sqlx::query!(
-        "select window_from, window_to from ingest.accepted_holes
+        "select window_from, window_to from ingest.accepted_gaps
           where source_id = $1 and stream = $2 and reopened_at is null
           order by window_from",
         source_id.0,
