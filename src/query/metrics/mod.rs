@@ -2,10 +2,10 @@
 //!
 //! [`registry`] lists what is measured ([`measure`]), [`dimension`] the groupings. A [`query`] names metrics,
 //! dimensions, a range and its buckets. `reader` decides which reads it needs: [`scan`] reads numbers, one statement
-//! for metrics with the same grain and time column (`pass` groups the metrics, `select` and `source` write the SQL,
-//! `reach` leaves out what need not be read), and [`concurrency`] reads metrics along time. `table` combines sources
-//! into groups and buckets, `top` and [`compare`] choose the groups and the period, and `assemble` builds the
-//! [`answer`].
+//! for metrics with the same grain and time column (`pass` groups the metrics, `select` and `from_clause` write the
+//! SQL, `reach` leaves out what need not be read), and [`concurrency`] reads metrics along time. `table` combines
+//! sources into groups and buckets, `top` and [`compare`] choose the groups and the period, and `assemble` builds the
+//! [`mod@answer`].
 //! [`null_rules`] decides between null and zero, and [`status`] states how far a bucket is proven. [`explain`] explains
 //! where a value comes from, [`as_of`] reads it as of an earlier time, [`publish`] writes the registry for analysts.
 
