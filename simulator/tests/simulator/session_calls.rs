@@ -77,7 +77,7 @@ async fn the_list_of_participants_has_pages_orders_and_events() {
         (&one["joined_at"], &one["peer_events"][1]["event_name"]),
         (&longest["joined_at"], &"PEER_JOINING".into())
     );
-    assert_eq!(rig.status(&format!("{path}/nobody")).await, 404);
+    assert_eq!(rig.status(&format!("{path}/unknown")).await, 404);
     assert_eq!(rig.status(&format!("{path}?sort_by=name")).await, 400);
     assert_eq!(rig.status(&format!("{RTK}/nothing/participants")).await, 404);
 }
