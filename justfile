@@ -24,7 +24,7 @@ contract:
 
 # The demo
 run *ARGS:
-    cargo run --release -- demo {{ARGS}}
+    cargo run -- demo {{ARGS}}
 
 # First load and unchanged re-poll against COPY of the same rows
 bench *ARGS:

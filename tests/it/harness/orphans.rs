@@ -19,6 +19,41 @@ async fn parts_of_sessions(pool: &PgPool) -> Vec<String> {
     tables
 }
 
+/// Writes a row into each of these tables for each session that has none, with values that its constraints accept, so
+/// that a table added later is covered too.
+pub(crate) async fn fill_parts_of_sessions(pool: &PgPool) {
+    for table in parts_of_sessions(pool).await {
+        let (columns, values): (String, String) = sqlx::query_as(
+            "select coalesce(string_agg(format(', %I', a.attname), '' order by a.attnum), ''),
+                    coalesce(string_agg(format(', %L', coalesce(
+                      (select substring(pg_get_constraintdef(k.oid) from '''([^'']*)''')
+                         from pg_constraint k
+                        where k.conrelid = a.attrelid and k.contype = 'c' and k.conkey = array[a.attnum]),
+                      case coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text
+                        when 'timestamp with time zone' then '2026-03-10T12:00:00Z'
+                        when 'json' then '{}'
+                        when 'boolean' then 'false'
+                        else '1'
+                      end)), '' order by a.attnum), '')
+               from pg_attribute a
+               join pg_type t on t.oid = a.atttypid
+              where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped
+                and a.attnotnull and not a.atthasdef and a.attname not in ('source_id', 'session_id')",
+        )
+        .bind(&table)
+        .fetch_one(pool)
+        .await
+        .expect("its columns");
+        let fill = format!(
+            "insert into {table} (source_id, session_id{columns})
+             select s.source_id, s.session_id{values} from core.sessions s
+              where not exists (select from {table} part
+                                 where part.source_id = s.source_id and part.session_id = s.session_id)"
+        );
+        sqlx::query(AssertSqlSafe(fill)).execute(pool).await.expect("written");
+    }
+}
+
 /// Removes the sessions `s` for which `condition` holds, with all their rows, as an operator would by hand; returns
 /// their ids.
 pub(crate) async fn remove_sessions(pool: &PgPool, condition: &str) -> Vec<String> {

@@ -30,7 +30,7 @@ use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
 use tributary_simulator::quirks::Quirks;
 use tributary_simulator::{Platform, Simulator};
 
-use crate::harness::orphans::{assert_no_orphans, orphans};
+use crate::harness::orphans::{assert_no_orphans, fill_parts_of_sessions, orphans};
 use crate::harness::round_trips::Proxy;
 use crate::harness::{API_KEY, World, noon, plain_feed, plain_record};
 use crate::providers::connect_with;
@@ -179,10 +179,7 @@ async fn p01_the_parts_of_a_session_are_removed_with_it() {
     let pool = &bench.world.db.pool;
     let (page, _) = bench.page(30, 0).await;
     bench.save(pool, &page, None).await;
-    let meeting = "insert into core.transcripts (source_id, session_id, fetched_at, segment_count, word_count,
-                                                 speaker_count, format)
-                   select source_id, session_id, now(), 1, 1, 1, 'vtt' from core.sessions";
-    sqlx::query(meeting).execute(pool).await.expect("written");
+    fill_parts_of_sessions(pool).await;
     // a replay removes sessions without a raw record
     let unnamed = "delete from ingest.raw_records where provider_record_id < 'konvo-00010'";
     sqlx::query(unnamed).execute(pool).await.expect("gone");
