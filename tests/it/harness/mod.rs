@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tributary::app::polling::{self, PollLine, Selection};
 use tributary::app::{self, App};
 use tributary::clock::{Clock, Dice, SettableClock};
+use tributary::query::zones::Zones;
 use tributary::store::source_change::SourceChanges;
 use tributary_simulator::feed::Feed;
 use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
@@ -45,6 +46,8 @@ pub(crate) fn at(text: &str) -> DateTime<Utc> {
 pub(crate) struct World {
     pub(crate) db: TestDatabase,
     pub(crate) clock: Arc<SettableClock>,
+    /// The time zones of the database; a test that changes them sets its own.
+    pub(crate) zones: Zones,
     sources: Vec<(String, Platform, String)>,
     extra: String,
     http: String,
@@ -57,6 +60,7 @@ impl World {
         Self {
             db: TestDatabase::new().await,
             clock: Arc::new(SettableClock::at(noon())),
+            zones: db::zones(),
             sources: Vec::new(),
             extra: String::new(),
             http: String::new(),
@@ -202,7 +206,7 @@ impl World {
             pool: self.db.pool.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             default_zone: chrono_tz::Tz::UTC,
-            zones: tributary::query::zones::Zones::default(),
+            zones: self.zones.clone(),
             health: tributary::api::HealthSettings::default(),
             draining: stop.clone(),
             actions: tributary::api::actions::access::ActionAccess::default(),

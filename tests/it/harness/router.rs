@@ -73,7 +73,7 @@ impl Api {
             pool,
             clock: clock.clone(),
             default_zone: chrono_tz::Europe::Berlin,
-            zones: tributary::query::zones::Zones::default(),
+            zones: super::db::zones(),
             health: HealthSettings::default(),
             draining: draining.clone(),
             actions: tributary::api::actions::access::ActionAccess::default(),

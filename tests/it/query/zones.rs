@@ -3,12 +3,14 @@
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tributary::app::checking;
+use tributary::query::zones::Zones;
 
 use crate::harness::World;
 
 /// Creates a world whose connections see a table of zones with these names alone.
 async fn world_with_zones(names: &[&str]) -> World {
     let mut world = World::new().await;
+    world.zones = Zones::default();
     let list = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
     let sql = format!(
         "create schema reduced;
