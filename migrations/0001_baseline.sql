@@ -101,6 +101,8 @@ create table core.sources (
   message_support text not null check (message_support in ('inline', 'per_session', 'not_fetched', 'none')),
   history_from    core.instant not null,  -- older records are not requested
   schedule        text not null,          -- six cron fields, UTC
+  -- A stream that is proven only up to longer ago is stale: configured, or three intervals of the schedule.
+  stale_after_seconds int not null default 1800 check (stale_after_seconds > 0),
   session_kinds   text[] not null,        -- kinds of session that the provider has
   is_enabled      boolean not null,       -- false: no longer configured; its history stays
   session_streams text[] not null default '{}', -- streams fetched session by session; empty: the provider has none

@@ -6,6 +6,7 @@
 
 mod input;
 mod reader;
+mod schedule;
 mod secret;
 mod source;
 

@@ -13,13 +13,16 @@ select src.source_slug as source, src.provider, st.stream,
        case when not src.is_enabled then 'disabled'
             when st.stream <> 'sessions' then 'not_applicable'
             when w.window_to is null then 'unproven'
-            when now() - w.window_to <= interval '30 minutes' then 'fresh'
+            when now() - w.window_to <= make_interval(secs => src.stale_after_seconds) then 'fresh'
             else 'stale' end as freshness_state,
        extract(epoch from greatest(now() - w.window_to, interval '0'))::numeric as lag_seconds,
        st.source_id,
        (select case when bool_and(r.seen_at is not null) then min(r.seen_at) end
           from ingest.state_ranges r
-         where r.source_id = st.source_id and r.stream = st.stream) as state_as_of
+         where r.source_id = st.source_id and r.stream = st.stream) as state_as_of,
+       src.stale_after_seconds,
+       exists (select from ingest.controls c
+                where c.source_id = st.source_id and c.stream = st.stream and c.paused_at is not null) as is_paused
   from ingest.streams st
   join core.sources src using (source_id)
   left join lateral (
@@ -46,7 +49,7 @@ comment on column analytics.stream_freshness.open_reject_count is
   'Records that could not be normalized and wait for a fix.';
 comment on column analytics.stream_freshness.is_enabled is 'Whether the source is still configured.';
 comment on column analytics.stream_freshness.freshness_state is
-  'fresh (proven up to half an hour ago or less), stale, unproven (nothing is proven yet), disabled (no longer '
+  'fresh (proven up to stale_after_seconds ago or less), stale, unproven (nothing is proven yet), disabled (no longer '
   'polled), not_applicable (fetched session by session: see session_artifacts).';
 comment on column analytics.stream_freshness.lag_seconds is
   'Seconds from complete_through to now; null: nothing is proven yet.';
@@ -54,3 +57,6 @@ comment on column analytics.stream_freshness.source_id is 'Number of the source 
 comment on column analytics.stream_freshness.state_as_of is
   'Oldest instant at which the state of stored sessions was last seen, over all history: later changes may not be '
   'stored yet. Null: some sessions were never read again, or nothing is proven.';
+comment on column analytics.stream_freshness.stale_after_seconds is
+  'Lag from which the stream is stale: stale_after_seconds of the configuration, or three intervals of the schedule.';
+comment on column analytics.stream_freshness.is_paused is 'Whether an operator paused the stream.';

@@ -102,7 +102,7 @@ impl SourceList {
     {
         let (items, page) = page.cut(items, key);
         let sources = self.catalog.select(&SourceFilter { sources, providers: Vec::new() });
-        let freshness = Freshness::of(&self.catalog, &sources, self.now, self.state.health.stale_after);
+        let freshness = Freshness::of(&self.catalog, &sources, self.now);
         page.answer(&self.uri, |page| List { items, page, freshness })
     }
 }

@@ -44,18 +44,12 @@ pub struct ApiState {
 pub struct HealthSettings {
     /// Longest time that the database may take to answer the readiness check.
     pub ready_timeout: Duration,
-    /// An answer is stale once a stream behind it is complete only up to longer ago than this.
-    pub stale_after: TimeDelta,
     /// A run has stalled after this long without a sign of life.
     pub stalled_after: TimeDelta,
 }
 
 impl Default for HealthSettings {
     fn default() -> Self {
-        Self {
-            ready_timeout: Duration::from_millis(500),
-            stale_after: TimeDelta::minutes(30),
-            stalled_after: TimeDelta::minutes(5),
-        }
+        Self { ready_timeout: Duration::from_millis(500), stalled_after: TimeDelta::minutes(5) }
     }
 }

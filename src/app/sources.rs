@@ -207,6 +207,7 @@ fn registration(source: &SourceConfig, entry: &ProviderEntry, person_key: &Perso
         capabilities: entry.capabilities,
         history_from: source.history_from,
         schedule: source.schedule.clone(),
+        stale_after_seconds: source.stale_after_seconds,
         session_streams: offered.filter(|stream| source.session_streams.contains(stream)).collect(),
         human_steps: source.human_steps.clone(),
     }

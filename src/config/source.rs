@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::input::{ConfigInput, ProviderDefaults};
 use super::reader::{ConfigFault, Section, nearest};
+use super::schedule;
 use super::secret::{self, Secret};
 use crate::model::id::SourceSlug;
 use crate::model::stream::Stream;
@@ -24,6 +25,9 @@ pub struct SourceConfig {
     pub base_url: reqwest::Url,
     /// `schedule`: polling times, six cron fields (seconds first), UTC.
     pub schedule: String,
+    /// `stale_after_seconds`: an answer is stale once a stream of the source is proven complete only up to longer ago
+    /// than this. Default: three times the longest interval of `schedule`, at least a minute.
+    pub stale_after_seconds: i32,
     /// `reconcile_schedule`: times at which the stored data is compared with the provider's counts, six cron
     /// fields, UTC; `off`: only by `tributary reconcile`. Default every day at 03:30.
     pub reconcile_schedule: Option<String>,
@@ -107,11 +111,15 @@ fn read(
     let base_url = base_url(section, provider, faults);
     let default_schedule = provider.map_or("0 */5 * * * *", |provider| provider.schedule);
     let schedule = section.text("schedule", faults).unwrap_or_else(|| default_schedule.to_owned());
-    check_schedule(section, "schedule", &schedule, faults);
+    schedule::check(section, "schedule", &schedule, faults);
+    let stale_after = section
+        .has("stale_after_seconds")
+        .then(|| section.whole("stale_after_seconds", 1..=schedule::LONGEST_STALE_AFTER_SECONDS, 1_800, faults));
+    let stale_after = stale_after.unwrap_or_else(|| schedule::three_intervals(&schedule));
     let reconcile = section.text("reconcile_schedule", faults).unwrap_or_else(|| "0 30 3 * * *".to_owned());
     let reconcile_schedule = (reconcile.trim() != "off").then_some(reconcile);
     if let Some(schedule) = &reconcile_schedule {
-        check_schedule(section, "reconcile_schedule", schedule, faults);
+        schedule::check(section, "reconcile_schedule", schedule, faults);
     }
     let history_from = history_from(section, faults);
     let had_faults = faults.len();
@@ -142,6 +150,7 @@ fn read(
         provider: provider?.name.to_owned(),
         base_url: base_url?,
         schedule,
+        stale_after_seconds: i32::try_from(stale_after).unwrap_or(i32::MAX),
         reconcile_schedule,
         history_from,
         api_key: api_key?,
@@ -218,22 +227,6 @@ fn base_url(
         section.fault(faults, "base_url", "it contains a user, a password or a query", "remove these");
     }
     Some(url)
-}
-
-fn check_schedule(section: &Section, key: &str, schedule: &str, faults: &mut Vec<ConfigFault>) {
-    let remedy = "write six fields, second first, UTC: `0 */5 * * * *` is every five minutes";
-    if schedule.split_whitespace().count() != 6 {
-        let problem = format!("`{schedule}` does not have six fields");
-        section.fault(faults, key, &problem, remedy);
-        return;
-    }
-    match crate::clock::parse_schedule(schedule) {
-        Err(error) => section.fault(faults, key, &format!("`{schedule}` is not a schedule: {error}"), remedy),
-        Ok(parsed) if parsed.find_next_occurrence(&time::sane_range().0, true).is_err() => {
-            section.fault(faults, key, &format!("`{schedule}` never occurs"), remedy);
-        }
-        Ok(_) => {}
-    }
 }
 
 fn history_from(section: &mut Section, faults: &mut Vec<ConfigFault>) -> DateTime<Utc> {

@@ -76,6 +76,8 @@ pub struct SourceRegistration {
     pub account_ref: String,
     /// Fingerprint of the credential; see [`crate::model::person::PersonKey::credential_fingerprint`].
     pub credential_fingerprint: String,
+    /// Lag from which its streams are stale.
+    pub stale_after_seconds: i32,
     /// Capabilities of the provider.
     pub capabilities: Capabilities,
     /// Start of the history: nothing older is requested.

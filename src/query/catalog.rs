@@ -41,6 +41,8 @@ pub struct Source {
     pub history_from: DateTime<Utc>,
     /// Cron schedule of six fields, UTC.
     pub schedule: String,
+    /// Lag from which its streams are stale.
+    pub stale_after_seconds: i32,
     /// Whether it is still configured.
     pub is_enabled: bool,
     /// The streams polled from it.
@@ -50,9 +52,8 @@ pub struct Source {
 impl Source {
     /// Returns whether it can have sessions with participants and transcripts.
     pub fn has_meetings(&self) -> bool {
-        [SessionKind::Meeting, SessionKind::Livestream]
-            .iter()
-            .any(|kind| self.session_kinds.iter().any(|k| k == kind.as_str()))
+        let meetings = [SessionKind::Meeting, SessionKind::Livestream].map(SessionKind::as_str);
+        self.session_kinds.iter().any(|kind| meetings.contains(&kind.as_str()))
     }
 
     /// Returns whether it can have sessions of one of these kinds and with one of these outcomes; empty lists mean
@@ -78,6 +79,8 @@ pub struct StreamState {
     pub last_success_at: Option<DateTime<Utc>>,
     /// Verdict of the last run, or `never_ran`.
     pub last_verdict: String,
+    /// Whether an operator paused it.
+    pub is_paused: bool,
     /// Records that could not be normalized and wait for a fix.
     pub open_reject_count: i64,
     /// Ranges that touch the requested range, are known to be incomplete and are not accepted by an operator.
@@ -142,12 +145,14 @@ struct Row {
     session_kinds: Vec<String>,
     history_from: DateTime<Utc>,
     schedule: String,
+    stale_after_seconds: i32,
     is_enabled: bool,
     stream: Option<String>,
     complete_through: Option<DateTime<Utc>>,
     state_as_of: Option<DateTime<Utc>>,
     last_success_at: Option<DateTime<Utc>>,
     last_verdict: Option<String>,
+    is_paused: Option<bool>,
     open_reject_count: Option<i64>,
     gap_starts: Vec<DateTime<Utc>>,
     gap_ends: Vec<DateTime<Utc>>,
@@ -171,9 +176,10 @@ impl Catalog {
                    src.minutes_basis, src.has_outcomes as "has_outcomes!", src.message_support as "message_support!",
                    src.session_streams as "session_streams!", src.session_kinds as "session_kinds!",
                    src.human_steps as "human_steps!",
-                   src.history_from as "history_from!", core.schedule as "schedule!", src.is_enabled as "is_enabled!",
+                   src.history_from as "history_from!", core.schedule as "schedule!", core.stale_after_seconds,
+                   src.is_enabled as "is_enabled!",
                    fresh.stream as "stream?", fresh.complete_through, fresh.last_success_at, fresh.last_verdict,
-                   fresh.open_reject_count,
+                   fresh.open_reject_count, fresh.is_paused,
                    case when $4 then fresh.state_as_of
                         else (select case when bool_and(r.seen_at is not null) then min(r.seen_at) end
                                 from ingest.state_ranges r
@@ -258,20 +264,17 @@ impl Catalog {
 
 impl Row {
     fn take_stream(&mut self) -> Option<StreamState> {
-        let ranges = |starts: &[DateTime<Utc>], ends: &[DateTime<Utc>]| {
-            let ranges = starts.iter().zip(ends).map(|(from, to)| TimeRange { from: *from, to: *to });
-            ranges.collect::<Vec<_>>()
-        };
         Some(StreamState {
             stream: self.stream.take()?,
             complete_through: self.complete_through,
             state_as_of: self.state_as_of,
             last_success_at: self.last_success_at,
             last_verdict: self.last_verdict.take().unwrap_or_default(),
+            is_paused: self.is_paused.unwrap_or(false),
             open_reject_count: self.open_reject_count.unwrap_or(0),
-            gaps: ranges(&self.gap_starts, &self.gap_ends),
-            proven: ranges(&self.proven_starts, &self.proven_ends),
-            accepted: ranges(&self.accepted_starts, &self.accepted_ends),
+            gaps: TimeRange::between(&self.gap_starts, &self.gap_ends),
+            proven: TimeRange::between(&self.proven_starts, &self.proven_ends),
+            accepted: TimeRange::between(&self.accepted_starts, &self.accepted_ends),
         })
     }
 
@@ -288,6 +291,7 @@ impl Row {
             session_kinds: self.session_kinds,
             history_from: self.history_from,
             schedule: self.schedule,
+            stale_after_seconds: self.stale_after_seconds,
             is_enabled: self.is_enabled,
             streams: stream.into_iter().collect(),
         }

@@ -14,10 +14,21 @@ use crate::query::range::TimeRange;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FreshnessState {
-    /// All streams behind the response are proven complete, over the requested range, up to a short while ago.
+    /// All streams behind the response are proven complete, over the requested range, to its end or up to at most
+    /// `stale_after_seconds` of their source ago.
     Fresh,
     /// At least one stream is not.
     Stale,
+}
+
+impl FreshnessState {
+    fn of(is_fresh: bool) -> Self {
+        if is_fresh { Self::Fresh } else { Self::Stale }
+    }
+
+    fn is_fresh(self) -> bool {
+        self == Self::Fresh
+    }
 }
 
 /// Completeness of the data behind a response.
@@ -40,6 +51,8 @@ pub struct Freshness {
     /// unchanged.
     #[schema(example = "d48213")]
     pub data_version: String,
+    /// Whether an operator paused a stream involved: it lags until it is resumed.
+    pub is_paused: bool,
     /// The streams involved. Sources that are no longer configured are left out.
     pub streams: Vec<StreamFreshness>,
 }
@@ -56,6 +69,13 @@ pub struct StreamFreshness {
     /// Kind of record polled.
     #[schema(example = "sessions")]
     pub stream: String,
+    /// `stale` if it is further behind than allowed.
+    pub state: FreshnessState,
+    /// Lag from which it is stale: set for its source, or three intervals of its schedule.
+    #[schema(example = 900)]
+    pub stale_after_seconds: i32,
+    /// Whether an operator paused it.
+    pub is_paused: bool,
     /// Everything before this instant is stored; null: nothing is proven yet.
     pub complete_through: Option<DateTime<Utc>>,
     /// The oldest instant at which the state of the stored records was last checked, over the requested range; null:
@@ -115,61 +135,61 @@ impl RangeProof {
 }
 
 impl Freshness {
-    /// Returns the freshness of all data of `sources` at `now`. A stream is stale if it is proven complete only up to
-    /// more than `stale_after` ago.
-    pub fn of(catalog: &Catalog, sources: &[&Source], now: DateTime<Utc>, stale_after: TimeDelta) -> Self {
-        Self::over(catalog, sources, None, now, stale_after)
+    /// Returns the freshness of all data of `sources` at `now`.
+    pub fn of(catalog: &Catalog, sources: &[&Source], now: DateTime<Utc>) -> Self {
+        Self::over(catalog, sources, None, now)
     }
 
     /// Returns the freshness of the data of `sources` over `range`, for which the catalog was read. Data outside the
     /// range do not count.
-    pub fn over(
-        catalog: &Catalog,
-        sources: &[&Source],
-        range: Option<TimeRange>,
-        now: DateTime<Utc>,
-        stale_after: TimeDelta,
-    ) -> Self {
+    pub fn over(catalog: &Catalog, sources: &[&Source], range: Option<TimeRange>, now: DateTime<Utc>) -> Self {
         // A range that has not begun is treated as no range.
         let range = range.filter(|range| range.from < now);
-        let mut of_range: Option<RangeProof> = None;
-        let mut complete_through = Some(DateTime::<Utc>::MAX_UTC);
-        let mut state_as_of = Some(DateTime::<Utc>::MAX_UTC);
-        let mut streams = Vec::new();
-        for source in sources.iter().filter(|source| source.is_enabled) {
-            if source.streams.is_empty() {
-                complete_through = None;
-            }
-            for stream in &source.streams {
-                complete_through = complete_through.zip(stream.complete_through).map(|(a, b)| a.min(b));
-                state_as_of = state_as_of.zip(stream.state_as_of).map(|(a, b)| a.min(b));
-                let proof = range.and_then(|range| RangeProof::of(source, stream, range));
-                of_range = of_range.into_iter().chain(proof).reduce(RangeProof::and);
-                streams.push(StreamFreshness {
-                    source: source.source.clone(),
-                    provider: source.provider.clone(),
-                    stream: stream.stream.clone(),
-                    complete_through: stream.complete_through,
-                    state_as_of: stream.state_as_of,
-                    range: proof,
-                    last_success_at: stream.last_success_at,
-                    last_verdict: stream.last_verdict.clone(),
-                });
-            }
-        }
-        let complete_through = complete_through.filter(|_| !streams.is_empty());
-        let is_unpolled = sources.iter().any(|source| source.is_enabled && source.streams.is_empty());
-        let is_fresh = match range.zip(of_range) {
-            Some((range, proof)) => !is_unpolled && proof.is_within(range, now, stale_after),
-            None => complete_through.is_some_and(|at| now - at <= stale_after),
+        let enabled = || sources.iter().filter(|source| source.is_enabled);
+        let is_unpolled = enabled().any(|source| source.streams.is_empty());
+        let streams: Vec<StreamFreshness> = enabled()
+            .flat_map(|source| source.streams.iter().map(|stream| StreamFreshness::of(source, stream, range, now)))
+            .collect();
+        let of_range = streams.iter().filter_map(|stream| stream.range).reduce(RangeProof::and);
+        let oldest = |of: fn(&StreamFreshness) -> Option<DateTime<Utc>>| {
+            streams.iter().map(of).min().flatten() // none, if one of them has none
         };
+        // A source whose history begins after the range feeds nothing into it.
+        let feeds = |stream: &&StreamFreshness| stream.range.is_some() || of_range.is_none();
+        let is_fresh =
+            !streams.is_empty() && !is_unpolled && streams.iter().filter(feeds).all(|stream| stream.state.is_fresh());
         Self {
-            state: if is_fresh { FreshnessState::Fresh } else { FreshnessState::Stale },
-            complete_through,
-            state_as_of: state_as_of.filter(|_| !streams.is_empty()),
+            state: FreshnessState::of(is_fresh),
+            complete_through: oldest(|stream| stream.complete_through).filter(|_| !is_unpolled),
+            state_as_of: oldest(|stream| stream.state_as_of),
             range: of_range,
             data_version: catalog.data_version(),
+            is_paused: streams.iter().any(|stream| stream.is_paused),
             streams,
+        }
+    }
+}
+
+impl StreamFreshness {
+    fn of(source: &Source, stream: &StreamState, range: Option<TimeRange>, now: DateTime<Utc>) -> Self {
+        let stale_after = TimeDelta::seconds(source.stale_after_seconds.into());
+        let proof = range.and_then(|range| RangeProof::of(source, stream, range));
+        let is_fresh = match range.zip(proof) {
+            Some((range, proof)) => proof.is_within(range, now, stale_after),
+            None => stream.complete_through.is_some_and(|at| now - at <= stale_after),
+        };
+        Self {
+            source: source.source.clone(),
+            provider: source.provider.clone(),
+            stream: stream.stream.clone(),
+            state: FreshnessState::of(is_fresh),
+            stale_after_seconds: source.stale_after_seconds,
+            is_paused: stream.is_paused,
+            complete_through: stream.complete_through,
+            state_as_of: stream.state_as_of,
+            range: proof,
+            last_success_at: stream.last_success_at,
+            last_verdict: stream.last_verdict.clone(),
         }
     }
 }

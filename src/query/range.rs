@@ -39,6 +39,11 @@ pub const NAMES: [&str; 12] = [
 ];
 
 impl TimeRange {
+    /// Returns the ranges between each start and its end.
+    pub(in crate::query) fn between(starts: &[DateTime<Utc>], ends: &[DateTime<Utc>]) -> Vec<Self> {
+        starts.iter().zip(ends).map(|(&from, &to)| Self { from, to }).collect()
+    }
+
     /// Returns the range of all instants that can be stored.
     pub fn everything() -> Self {
         let (from, to) = sane_range();

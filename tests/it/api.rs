@@ -5,6 +5,7 @@ mod actions;
 mod costs_estimate;
 mod etag;
 mod formats;
+mod freshness;
 mod health_pollers;
 mod metrics;
 pub(crate) mod metrics_explain;

@@ -144,7 +144,7 @@ pub(crate) async fn list_rate_cards(
     asked.faults.refuse()?;
     let catalog = Catalog::load(&state.pool, None).await?;
     let sources = catalog.select(&SourceFilter::default());
-    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
+    let freshness = Freshness::of(&catalog, &sources, state.clock.now());
     Ok(Json(List { items: standing(&state).await?, page: Page::default(), freshness }))
 }
 

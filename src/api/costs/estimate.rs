@@ -190,7 +190,7 @@ pub(crate) async fn estimate_costs(
             zone: question.zone.name(),
             sources: question.sources.iter().map(|source| source.source.clone()).collect(),
         },
-        freshness: Freshness::over(&catalog, &question.sources, Some(question.range), now, state.health.stale_after),
+        freshness: Freshness::over(&catalog, &question.sources, Some(question.range), now),
     }))
 }
 

@@ -162,14 +162,14 @@ pub(crate) async fn read_concurrency(
     let form = given.common.form.read(&headers, &mut faults);
     let understood = understand(&state, &raw_query, Granularity::Hour, MAX_HOURS, faults).await?;
     let form = form?;
-    let freshness = freshness(&state, &understood)?;
+    let freshness = freshness(&understood)?;
     let Understood { query, catalog, now, .. } = understood;
     let question = format!("hour_of_week {} {form:?}", normal_form(&query, now, &freshness));
     let tag = EntityTag::of(&catalog, &question);
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }
-    let answer = answer(&Snapshot::take(&state.pool).await?, &catalog, &query, now, state.health.stale_after).await?;
+    let answer = answer(&Snapshot::take(&state.pool).await?, &catalog, &query, now).await?;
     let items = by_hour_of_week(&query, &answer, now);
     let codes: Vec<&'static str> = answer.warnings.iter().map(|warning| warning.code).collect();
     let response = if form == Form::Json {

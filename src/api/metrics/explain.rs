@@ -181,7 +181,6 @@ async fn respond(
         dimensions: drivers.iter().filter_map(|said| dimension(said, &mut faults)).collect(),
         is_of_days: raw_query.time.is_of_days(),
         now,
-        stale_after: state.health.stale_after,
     };
     let mut understood = understand(state, &raw_query, Granularity::None, MAX_BUCKETS, faults).await?;
     check_drivers(&understood, &drivers)?;

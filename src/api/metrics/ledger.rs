@@ -95,7 +95,7 @@ pub(crate) async fn list_ledger(
     let form = form?;
     let started = page.after.as_ref().map_or(range, KeyInRange::range);
     let filter = SessionFilter { started, ..filter };
-    let freshness = Freshness::over(&catalog, &sources, started, now, state.health.stale_after);
+    let freshness = Freshness::over(&catalog, &sources, started, now);
     let after = page.after.as_ref().map(|after| after.key.clone());
     let limit = page.limit();
     let tag = EntityTag::of(

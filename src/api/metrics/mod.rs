@@ -62,13 +62,13 @@ pub(crate) async fn respond(
     let form = form.read(headers, &mut faults);
     let understood = understand(state, raw_query, granularity, MAX_BUCKETS, faults).await?;
     let form = form?;
-    let freshness = freshness(state, &understood)?;
+    let freshness = freshness(&understood)?;
     let Understood { query, catalog, now, .. } = understood;
     let tag = EntityTag::of(&catalog, &format!("{} {form:?}", normal_form(&query, now, &freshness)));
     if tag.is_held_by(headers) {
         return Ok(tag.not_modified());
     }
-    let answer = answer(&Snapshot::take(&state.pool).await?, &catalog, &query, now, state.health.stale_after).await?;
+    let answer = answer(&Snapshot::take(&state.pool).await?, &catalog, &query, now).await?;
     let response = if form == Form::Json {
         tag.answer(&answer)
     } else {
@@ -80,13 +80,13 @@ pub(crate) async fn respond(
 }
 
 /// Returns how far the data behind an answer is complete; refuses data older than the query requires.
-fn freshness(state: &ApiState, understood: &Understood) -> Result<Freshness, ApiError> {
+fn freshness(understood: &Understood) -> Result<Freshness, ApiError> {
     let Understood { query, catalog, require_fresh, now } = understood;
     let sources = query.telling(&query.sources(catalog));
     if let Some(limit) = require_fresh {
         refuse_if_behind(&sources, query.range, *now, *limit)?;
     }
-    Ok(Freshness::over(catalog, &sources, Some(query.range), *now, state.health.stale_after))
+    Ok(Freshness::over(catalog, &sources, Some(query.range), *now))
 }
 
 /// Refuses to answer where a stream that feeds the answer is behind by more than the query allows, over the

@@ -128,7 +128,7 @@ pub(crate) async fn list_metrics(
     Ok(Json(List {
         items: metrics().map(|metric| MetricDefinition::of(metric, &catalog)).collect(),
         page: Page::default(),
-        freshness: Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after),
+        freshness: Freshness::of(&catalog, &sources, state.clock.now()),
     }))
 }
 

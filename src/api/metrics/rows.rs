@@ -100,7 +100,7 @@ pub(crate) async fn list_rows(
     let range = subject.query.range;
     let (items, page) =
         page.cut(items, |last| KeysetPosition { range: (range.from, range.to), row: last.position.clone() });
-    let freshness = Freshness::over(catalog, &subject.sources, Some(range), now, state.health.stale_after);
+    let freshness = Freshness::over(catalog, &subject.sources, Some(range), now);
     list::page(form, &row_columns(), &List { items, page, freshness }, &uri)
 }
 

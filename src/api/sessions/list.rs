@@ -161,7 +161,7 @@ pub(crate) async fn list_sessions(
     let sources =
         catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));
     let sources: Vec<_> = sources.collect();
-    let freshness = Freshness::over(&catalog, &sources, started, now, state.health.stale_after);
+    let freshness = Freshness::over(&catalog, &sources, started, now);
     let after = page.after.as_ref().map(|after| after.key);
     let tag = EntityTag::of(
         &catalog,

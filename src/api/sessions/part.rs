@@ -61,6 +61,6 @@ pub(crate) async fn parts_of(state: &ApiState, session_id: i64) -> Result<(Parts
     let parts = availability::find(&state.pool, session_id).await?;
     let parts = parts.ok_or_else(|| ApiError::NotFound(format!("There is no session {session_id}.")))?;
     let sources: Vec<&Source> = catalog.sources.iter().filter(|s| s.source_id == parts.source_id).collect();
-    let freshness = Freshness::of(&catalog, &sources, state.clock.now(), state.health.stale_after);
+    let freshness = Freshness::of(&catalog, &sources, state.clock.now());
     Ok((parts, freshness))
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::query::ReadError;
 use crate::query::calendar::in_zone;
@@ -35,7 +35,6 @@ pub(super) struct Parts<'a> {
     pub(super) now: DateTime<Utc>,
     /// The instant of knowledge: a bucket that was not over then counts as not over.
     pub(super) known_at: DateTime<Utc>,
-    pub(super) stale_after: TimeDelta,
     /// Currency of values of money.
     pub(super) currency: Option<&'a str>,
 }
@@ -68,13 +67,7 @@ pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>)
         bases: query.metrics.iter().any(|metric| metric.requires == Requires::Minutes).then_some(bases),
         currency: parts.currency.map(ToOwned::to_owned),
         rows_link: rows_link::template(query),
-        freshness: Freshness::over(
-            parts.catalog,
-            &query.telling(parts.sources),
-            Some(query.range),
-            parts.now,
-            parts.stale_after,
-        ),
+        freshness: Freshness::over(parts.catalog, &query.telling(parts.sources), Some(query.range), parts.now),
         definitions: query.metrics.iter().map(|metric| (metric.id, metric.version)).collect(),
         query: request_echo(query),
     })

@@ -44,7 +44,7 @@ mod top;
 pub mod value;
 mod warnings;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
@@ -68,7 +68,6 @@ pub async fn answer(
     catalog: &Catalog,
     query: &MetricQuery,
     now: DateTime<Utc>,
-    stale_after: TimeDelta,
 ) -> Result<Answer, ReadError> {
     let sources = query.sources(catalog);
     // A bucket that was not over at that instant was not fully known then.
@@ -97,7 +96,6 @@ pub async fn answer(
         fold: fold.as_ref(),
         now,
         known_at,
-        stale_after,
         currency: currency.as_deref(),
     };
     assemble::answer(&parts, (query, &findings), before)

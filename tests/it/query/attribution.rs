@@ -33,9 +33,7 @@ async fn ask(api: &Api, ids: &[&str], source: &str, how: Attribution, cut_by: Gr
     };
     let catalog = Catalog::load(api.pool(), Some(range)).await.unwrap();
     let now = NOW.parse().unwrap();
-    let answer = answer(&Snapshot::take(api.pool()).await.unwrap(), &catalog, &query, now, TimeDelta::minutes(15))
-        .await
-        .unwrap();
+    let answer = answer(&Snapshot::take(api.pool()).await.unwrap(), &catalog, &query, now).await.unwrap();
     serde_json::to_value(answer).unwrap()
 }
 

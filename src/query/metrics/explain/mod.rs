@@ -94,7 +94,7 @@ pub async fn explain(
     subject: &Subject<'_>,
     question: &Explaining,
 ) -> Result<Explanation, ReadError> {
-    let Explaining { since, now, stale_after, .. } = *question;
+    let Explaining { since, now, .. } = *question;
     let metric = subject.metric;
     let known_at = subject.query.as_known_at.unwrap_or(now);
     let figure = subject.value(snapshot, catalog, now).await?;
@@ -136,7 +136,7 @@ pub async fn explain(
         previous,
         sql: sql::of(subject, &figure, known_at),
         rows: rows_link::of(&subject.query, metric, &subject.group),
-        freshness: Freshness::over(catalog, &subject.sources, Some(subject.query.range), now, stale_after),
+        freshness: Freshness::over(catalog, &subject.sources, Some(subject.query.range), now),
         figure,
     })
 }

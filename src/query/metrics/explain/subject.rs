@@ -59,8 +59,6 @@ pub struct Explaining {
     pub is_of_days: bool,
     /// The current time.
     pub now: DateTime<Utc>,
-    /// Age at which data count as stale.
-    pub stale_after: TimeDelta,
 }
 
 /// Naming of sources in a statement.
@@ -166,7 +164,7 @@ impl<'a> Subject<'a> {
         catalog: &Catalog,
         now: DateTime<Utc>,
     ) -> Result<Value, ReadError> {
-        let answer = answer(snapshot, catalog, &self.query, now, CHANGED_WITHIN).await?;
+        let answer = answer(snapshot, catalog, &self.query, now).await?;
         if self.group.is_empty() {
             return Ok(answer.totals.get(self.metric.id).cloned().unwrap_or_default());
         }
