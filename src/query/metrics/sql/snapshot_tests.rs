@@ -43,6 +43,7 @@ fn source(source_id: i32, kind: &str) -> Source {
         session_kinds: vec![kind.to_owned()],
         history_from: at("2026-01-01T00:00:00Z"),
         schedule: String::new(),
+        stale_after_seconds: 1_800,
         is_enabled: true,
         streams: Vec::new(),
     }
