@@ -693,7 +693,7 @@ alter sequence core.sessions_session_id_seq owned by core.sessions.session_id;
 -- number and kind, views that join by the number are answered from it too.
 create index sessions_by_start on core.sessions (started_at)
   include (session_id, source_id, session_kind, session_state, outcome, channel, provider_minutes, duration_seconds,
-           parent_provider_session_id, is_deleted_at_provider, is_flagged_unresolved);
+           parent_provider_session_id, is_deleted_at_provider, is_flagged_unresolved, completed_at);
 -- Metrics by completion, for providers that have outcomes, from the index alone.
 create index sessions_by_completion on core.sessions (completed_at)
   include (session_id, source_id, session_state, outcome, channel, parent_provider_session_id, is_deleted_at_provider)

@@ -50,7 +50,11 @@ pub(crate) fn base() -> utoipa::openapi::OpenApi {
         let _ = write!(
             text,
             "\n**`{}`** ({}): {} `{}`, by `{time_column}`, for {requires}. {}\n",
-            metric.id, metric.unit, metric.description, metric.formula, metric.null_rule
+            metric.id,
+            metric.unit,
+            metric.description,
+            metric.formula,
+            metric.null_rule()
         );
     }
     document.info.description = Some(text);

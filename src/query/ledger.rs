@@ -10,7 +10,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
 use crate::query::list::push_any;
-use crate::query::metrics::registry::COST_OF_SESSION;
+use crate::query::metrics::sql::rows::COST_OF_SESSION;
 use crate::query::number::Unrounded;
 use crate::query::sessions::SessionFilter;
 use crate::query::{ReadError, reading};

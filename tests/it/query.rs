@@ -14,6 +14,7 @@ mod drivers;
 pub(crate) mod every_metric;
 mod groups;
 mod meetings;
+mod missing_times;
 mod null_rules;
 mod people;
 mod polling_metrics;

@@ -32,7 +32,7 @@ pub(crate) fn table(answer: &Answer, query: &MetricQuery) -> (Head, Vec<Vec<Cell
     for metric in &query.metrics {
         let mut of_metric = |ending: &str, kind| head.push((format!("{}{ending}", metric.id), kind));
         of_metric("", Kind::Decimal);
-        if metric.additivity == Additivity::RatioOfSums {
+        if metric.additivity() == Additivity::RatioOfSums {
             of_metric("_numerator", Kind::Decimal);
             of_metric("_denominator", Kind::Decimal);
         }
@@ -66,7 +66,7 @@ fn cells(row: &MetricRow, query: &MetricQuery) -> Vec<Cell> {
     for metric in &query.metrics {
         let value = row.values.get(metric.id).unwrap_or(&none);
         cells.push(value.value.cell());
-        if metric.additivity == Additivity::RatioOfSums {
+        if metric.additivity() == Additivity::RatioOfSums {
             cells.extend([value.numerator.cell(), value.denominator.cell()]);
         }
         cells.extend([value.unknown_count.cell(), value.reason.cell()]);

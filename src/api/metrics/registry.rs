@@ -52,7 +52,7 @@ pub(crate) struct MetricDefinition {
     #[schema(example = "sessions")]
     rows: &'static str,
     /// Reasons for a null value, besides data that is not complete yet.
-    null_rule: &'static str,
+    null_rule: String,
     /// Providers to which the metric applies, in words.
     applies_to: &'static str,
     /// Configured providers to which the metric applies.
@@ -83,8 +83,8 @@ impl MetricDefinition {
             description: metric.description,
             formula: metric.formula,
             anchor: metric.time_column.as_str(),
-            additivity: metric.additivity.as_str(),
-            null_rule: metric.null_rule,
+            additivity: metric.additivity().as_str(),
+            null_rule: metric.null_rule(),
             applies_to: metric.requires.as_str(),
             providers,
             rows: metric.grain.as_str(),

@@ -6,6 +6,7 @@
 //! refused. One line each.
 
 use crate::model::stream::Stream;
+use crate::query::metrics::column::prelude::*;
 use crate::query::metrics::requires::Requires;
 
 /// The entity that a dimension belongs to.
@@ -54,7 +55,7 @@ macro_rules! dimensions {
             }
 
             /// Returns its column in the rows; `None` if it belongs to the source.
-            pub(super) fn column(self) -> Option<&'static str> {
+            pub(super) fn column(self) -> Option<Expr> {
                 match self { $(Self::$variant => $column,)+ }
             }
 
@@ -76,69 +77,69 @@ dimensions! {
     /// Slug of the source.
     Source = "source", Source, None, Requires::Nothing;
     /// Way of contact.
-    Channel = "channel", Session, Some("s.channel"), Requires::Nothing;
+    Channel = "channel", Session, Some(CHANNEL), Requires::Nothing;
     /// Outcome of the session.
-    Outcome = "outcome", Session, Some("s.outcome"), Requires::Nothing;
+    Outcome = "outcome", Session, Some(OUTCOME), Requires::Nothing;
     /// Avatar, chat, meeting or livestream.
-    SessionKind = "session_kind", Session, Some("s.session_kind"), Requires::Nothing;
+    SessionKind = "session_kind", Session, Some(SESSION_KIND), Requires::Nothing;
     /// Live, ended, open, never started or unknown.
-    SessionState = "session_state", Session, Some("s.session_state"), Requires::Nothing;
+    SessionState = "session_state", Session, Some(SESSION_STATE), Requires::Nothing;
     /// Basis of the metered minutes of the session.
-    MinutesBasis = "minutes_basis", Session, Some("s.minutes_basis"), Requires::Minutes;
+    MinutesBasis = "minutes_basis", Session, Some(MINUTES_BASIS), Requires::Minutes;
     /// Day of the week in the query's zone, 1 (Monday) to 7.
-    LocalWeekday = "local_weekday", Clock, Some("to_char(a.at at time zone t.zone, 'ID')"), Requires::Nothing;
+    LocalWeekday = "local_weekday", Clock, Some(expr!("to_char(" PLACED_AT " at time zone " ZONE ", 'ID')")), Requires::Nothing;
     /// Hour of the day in the query's zone, 00 to 23.
-    LocalHour = "local_hour", Clock, Some("to_char(a.at at time zone t.zone, 'HH24')"), Requires::Nothing;
+    LocalHour = "local_hour", Clock, Some(expr!("to_char(" PLACED_AT " at time zone " ZONE ", 'HH24')")), Requires::Nothing;
     /// Avatar that was shown.
-    AvatarId = "avatar_id", Session, Some("s.avatar_id"), Requires::Launches;
+    AvatarId = "avatar_id", Session, Some(AVATAR_ID), Requires::Launches;
     /// Voice of the avatar.
-    VoiceName = "voice_name", Session, Some("s.voice_name"), Requires::Launches;
+    VoiceName = "voice_name", Session, Some(VOICE_NAME), Requires::Launches;
     /// Kind of key that the session was created with.
-    ApiKeyType = "api_key_type", Session, Some("s.api_key_type"), Requires::Launches;
+    ApiKeyType = "api_key_type", Session, Some(API_KEY_TYPE), Requires::Launches;
     /// Workspace of the chat.
-    WorkspaceId = "workspace_id", Session, Some("s.workspace_id"), Requires::Chats;
+    WorkspaceId = "workspace_id", Session, Some(WORKSPACE_ID), Requires::Chats;
     /// Feed that the chat came from.
-    FeedId = "feed_id", Session, Some("s.feed_id"), Requires::Chats;
+    FeedId = "feed_id", Session, Some(FEED_ID), Requires::Chats;
     /// Skill that handled the chat.
-    SkillType = "skill_type", Session, Some("s.skill_type"), Requires::Chats;
+    SkillType = "skill_type", Session, Some(SKILL_TYPE), Requires::Chats;
     /// Subject of the chat.
-    SubIntentType = "sub_intent_type", Session, Some("s.sub_intent_type"), Requires::Chats;
+    SubIntentType = "sub_intent_type", Session, Some(SUB_INTENT_TYPE), Requires::Chats;
     /// App of the meeting.
-    AppId = "app_id", Session, Some("s.app_id"), Requires::Meetings;
+    AppId = "app_id", Session, Some(APP_ID), Requires::Meetings;
     /// Meeting the session belongs to.
-    MeetingId = "meeting_id", Session, Some("s.meeting_id"), Requires::Meetings;
+    MeetingId = "meeting_id", Session, Some(MEETING_ID), Requires::Meetings;
     /// The provider's own word for the kind of meeting.
-    SessionType = "session_type", Session, Some("s.session_type"), Requires::Meetings;
+    SessionType = "session_type", Session, Some(SESSION_TYPE), Requires::Meetings;
     /// Reason for the difference between the billed minutes and those of the participants.
-    UnexplainedClass = "unexplained_class", Session, Some("s.unexplained_minutes_class"), PARTICIPANTS;
+    UnexplainedClass = "unexplained_class", Session, Some(UNEXPLAINED_MINUTES_CLASS), PARTICIPANTS;
     /// State of the session's transcript.
-    TranscriptState = "transcript_state", Session, Some("s.transcript_state"), TRANSCRIPT;
+    TranscriptState = "transcript_state", Session, Some(TRANSCRIPT_STATE), TRANSCRIPT;
     /// Permissions of a participant.
-    PresetName = "preset_name", Presence, Some("p.preset_name"), PARTICIPANTS;
+    PresetName = "preset_name", Presence, Some(PRESET_NAME), PARTICIPANTS;
     /// Country of a participant, ISO 3166 alpha-2.
-    CountryCode = "country_code", Report, Some("q.country_code"), QUALITY;
+    CountryCode = "country_code", Report, Some(COUNTRY_CODE), QUALITY;
     /// Operating system of a participant.
-    DeviceOs = "device_os", Report, Some("q.device_os"), QUALITY;
+    DeviceOs = "device_os", Report, Some(DEVICE_OS), QUALITY;
     /// Kind of network of a participant.
-    NetworkType = "network_type", Report, Some("q.network_type"), QUALITY;
+    NetworkType = "network_type", Report, Some(NETWORK_TYPE), QUALITY;
     /// Kind of step of a chat through the AI's skills.
-    TrailStep = "trail_step", Trail, Some("d.step_type"), Requires::Chats;
+    TrailStep = "trail_step", Trail, Some(STEP_TYPE), Requires::Chats;
     /// Author of a message: user, assistant, participant or unknown.
-    SenderRole = "sender_role", Message, Some("m.sender_role"), Requires::Messages;
+    SenderRole = "sender_role", Message, Some(SENDER_ROLE), Requires::Messages;
     /// Pseudonym of the speaker.
-    SpeakerId = "speaker_id", Speaker, Some("w.speaker_id"), TRANSCRIPT;
+    SpeakerId = "speaker_id", Speaker, Some(SPEAKER_ID), TRANSCRIPT;
     /// Weeks since the person's first session, 1 to 12.
-    AgeWeeks = "age_weeks", Cohort, Some("c.age_weeks::text"), Requires::People;
+    AgeWeeks = "age_weeks", Cohort, Some(expr!(AGE_WEEKS "::text")), Requires::People;
     /// Video quality of an avatar started through this service.
-    LaunchQuality = "launch_quality", Session, Some("s.launch_quality"), Requires::Launches;
+    LaunchQuality = "launch_quality", Session, Some(LAUNCH_QUALITY), Requires::Launches;
     /// Voice of an avatar started through this service.
-    LaunchVoice = "launch_voice", Session, Some("s.launch_voice"), Requires::Launches;
+    LaunchVoice = "launch_voice", Session, Some(LAUNCH_VOICE), Requires::Launches;
     /// Speech-to-text provider of an avatar started through this service.
-    LaunchSttProvider = "launch_stt_provider", Session, Some("s.launch_stt_provider"), Requires::Launches;
+    LaunchSttProvider = "launch_stt_provider", Session, Some(LAUNCH_STT_PROVIDER), Requires::Launches;
     /// Idle time-out of an avatar started through this service, seconds.
-    LaunchIdleTimeout = "launch_idle_timeout_seconds", Session, Some("s.launch_idle_timeout_seconds::text"), Requires::Launches;
+    LaunchIdleTimeout = "launch_idle_timeout_seconds", Session, Some(expr!(LAUNCH_IDLE_TIMEOUT_SECONDS "::text")), Requires::Launches;
     /// Longest duration of an avatar session started through this service, seconds.
-    LaunchDurationLimit = "launch_duration_limit_seconds", Session, Some("s.launch_duration_limit_seconds::text"), Requires::Launches;
+    LaunchDurationLimit = "launch_duration_limit_seconds", Session, Some(expr!(LAUNCH_DURATION_LIMIT_SECONDS "::text")), Requires::Launches;
 }
 
 impl Dimension {

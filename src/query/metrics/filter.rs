@@ -7,7 +7,6 @@
 use crate::query::catalog::{Source, SourceFilter};
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::requires::Applicability;
-use crate::query::metrics::statement::Statement;
 
 /// Filter of sessions. Empty means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,26 +80,5 @@ impl MetricFilter {
             (field, Test::In(_) | Test::IsNotNull) => field.requires().of(source) != Applicability::NotApplicable,
             (_, Test::NotIn(_) | Test::IsNull) => true,
         })
-    }
-
-    /// Adds the conditions to a statement in which sessions have the alias `s`.
-    pub(super) fn push(&self, sql: &mut Statement) {
-        for Condition { field, test } in &self.conditions {
-            let Some(column) = field.column() else { continue };
-            sql.push(" and ");
-            match test {
-                Test::In(values) => sql.push(column).push(" = any(").push_bind(values.clone()).push(")"),
-                Test::NotIn(values) => sql
-                    .push("(")
-                    .push(column)
-                    .push(" is null or ")
-                    .push(column)
-                    .push(" <> all(")
-                    .push_bind(values.clone())
-                    .push("))"),
-                Test::IsNull => sql.push(column).push(" is null"),
-                Test::IsNotNull => sql.push(column).push(" is not null"),
-            };
-        }
     }
 }

@@ -3,6 +3,8 @@
 //! The grain decides what a metric can be grouped by, and which metrics of a query are read in one scan. The alias `s`
 //! stands for sessions or, if rows belong to a source and to no session, for these rows themselves.
 
+use crate::query::metrics::column::prelude::*;
+
 /// What one row of a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grain {
@@ -39,6 +41,38 @@ impl Grain {
     /// them.
     pub fn is_of_sessions(self) -> bool {
         !matches!(self, Self::Cohorts | Self::Rejects | Self::Drift | Self::Runs | Self::Comparisons | Self::Streams)
+    }
+
+    /// Returns the condition for sessions of which rows were never read, or have no value because a time is missing;
+    /// `None`: the rows of a session are read with it.
+    pub fn is_unread(self) -> Option<Expr> {
+        match self {
+            Self::Messages => Some(expr!(
+                MESSAGE_SUPPORT " <> 'none' and " MESSAGE_COUNT " is null and " CHAT_STATE " is distinct from 'not_enabled'"
+            )),
+            Self::Replies => Some(expr!(
+                SESSION_KIND " = 'chat' and (" MESSAGE_COUNT " is null or " TURN_COUNT " > cardinality(" REPLY_SECONDS "))"
+            )),
+            Self::Presences | Self::Visits => {
+                Some(expr!(SESSION_KIND " in ('meeting', 'livestream') and " PARTICIPANT_COUNT " is null"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the number of rows that such a session stands for; `None`: one.
+    pub fn unread_items(self) -> Option<Expr> {
+        let replies = expr!("case when " MESSAGE_COUNT " is null then 1 else " TURN_COUNT " - cardinality(" REPLY_SECONDS ") end");
+        (self == Self::Replies).then_some(replies)
+    }
+
+    /// Returns the SQL that counts rows that fulfil a condition. A person has one row for each visit at the same time.
+    pub(super) fn count(self, condition: Option<&str>) -> String {
+        let what = if self == Self::Cohorts { "distinct (v.source_id, v.person_id)" } else { "*" };
+        match condition {
+            Some(condition) => format!("count({what}) filter (where {condition})"),
+            None => format!("count({what})"),
+        }
     }
 
     /// Returns where rows that belong to no session are listed; `None`: they belong to sessions.

@@ -1,13 +1,14 @@
 //! Measures: what a metric is, how its values combine, and what they can be grouped by.
 //!
-//! A metric is three numbers over the rows of a cell (sessions, messages, presences, people): the value, the number of
-//! rows behind it, and the number of rows that lack its data. This module defines no metric; the registry lists them.
+//! A metric is data: typed expressions over the rows of its grain. Its value, the rows behind it, the rows that lack
+//! its data, the contribution of one row and the SQL for analysts follow from them. This module defines no metric; the
+//! registry lists them.
 
-use crate::query::metrics::columns::names;
+use crate::query::metrics::column::prelude::*;
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::grain::Grain;
 use crate::query::metrics::requires::Requires;
-use crate::query::metrics::time_column::{Attribution, TimeColumn};
+use crate::query::metrics::time_column::{Attribution, STAY_UNKNOWN, TimeColumn};
 
 /// One metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,34 +29,168 @@ pub struct Metric {
     pub null_rule: &'static str,
     /// The time that puts a row into a bucket.
     pub time_column: TimeColumn,
-    /// Combination of values.
-    pub additivity: Additivity,
     /// Data that a provider must have.
     pub requires: Requires,
     /// What one of its rows is.
     pub grain: Grain,
-    /// SQL aggregate, numeric: the value, or the ratio's numerator. Not used for metrics along time.
-    pub value_sql: &'static str,
-    /// SQL aggregate, a number: the rows behind the value; the ratio's denominator.
-    pub known_sql: &'static str,
-    /// SQL aggregate, bigint: the rows that lack the data for the value.
-    pub unknown_sql: &'static str,
-    /// SQL condition on a session: it lacks the data for the value.
-    pub is_unknown_sql: &'static str,
-    /// Whether unknown rows count at the start of their session, since rows that were never read have no time.
-    pub is_unknown_by_start: bool,
-    /// SQL expression over a session: its contribution to the sum, null if it contributes nothing. `None`: a part of
-    /// a session has no meaning.
-    pub amount_sql: Option<&'static str>,
+    /// What it measures.
+    pub measure: Measure,
+    /// Condition on the rows that should have a value; the metric excludes all others. `None`: all rows should.
+    pub about: Option<Expr>,
+    /// The rows that have a value. Rows that should have one and do not are unknown.
+    pub known: Known,
+    /// Condition on rows that have a value from a part of their data: they are unknown as well.
+    pub is_partial: Option<Expr>,
+    /// Number of missing values of an unknown row. `None`: one.
+    pub missing_items: Option<Expr>,
+    /// Whether a part of a session has a meaning, so that a session can be spread over the buckets that it spans.
+    pub can_be_spread: bool,
     /// Whether a session may count in several groups, because it is counted and not added up.
     pub can_overlap: bool,
 }
 
+/// The rows that have a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// All rows that should.
+    All,
+    /// Those that should and for which this is not null.
+    Has(Expr),
+    /// Those that fulfil this condition; only rows that should have a value do.
+    If(Expr),
+}
+
+impl Known {
+    fn expr(self) -> Option<Expr> {
+        match self {
+            Self::All => None,
+            Self::Has(of) | Self::If(of) => Some(of),
+        }
+    }
+}
+
+/// What a metric measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// A number that adds up.
+    Total(Term),
+    /// A quotient of two numbers that add up.
+    Ratio(Term, Term),
+    /// A percentile of this number: the share, and the number.
+    Percentile(&'static str, Expr),
+    /// Distinct values of the first expression, among rows that fulfil the second.
+    Distinct(Expr, Option<Expr>),
+    /// Rows in a state at one instant.
+    State(Option<Expr>),
+    /// The largest value at one instant.
+    Greatest(Expr),
+    /// The most rows at once. Read along time.
+    Peak,
+    /// The mean number of rows at once. Read along time.
+    TimeAverage,
+}
+
+/// A number that adds up over rows that have a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Term {
+    /// The number of these rows.
+    Rows,
+    /// The number of those that fulfil a condition.
+    RowsIf(Expr),
+    /// A sum of whole numbers, or of numbers with few digits.
+    Sum(Expr),
+    /// A sum of decimals, rounded once.
+    Decimals(Expr),
+    /// A sum of seconds, in minutes, rounded once.
+    Minutes(Expr),
+}
+
+impl Term {
+    /// Returns its expression.
+    pub fn expr(self) -> Option<Expr> {
+        match self {
+            Self::Rows => None,
+            Self::RowsIf(of) | Self::Sum(of) | Self::Decimals(of) | Self::Minutes(of) => Some(of),
+        }
+    }
+}
+
+impl Measure {
+    fn exprs(self) -> impl Iterator<Item = Expr> {
+        let both = match self {
+            Self::Total(term) => [term.expr(), None],
+            Self::Ratio(above, below) => [above.expr(), below.expr()],
+            Self::Percentile(_, of) | Self::Greatest(of) => [Some(of), None],
+            Self::Distinct(who, only) => [Some(who), only],
+            Self::State(counted) => [counted, None],
+            Self::Peak | Self::TimeAverage => [None, None],
+        };
+        both.into_iter().flatten()
+    }
+}
+
 impl Metric {
+    /// Returns the combination of its values.
+    pub fn additivity(&self) -> Additivity {
+        match self.measure {
+            Measure::Total(_) => Additivity::Sum,
+            Measure::Ratio(..) => Additivity::RatioOfSums,
+            Measure::Percentile(..) => Additivity::Percentile,
+            Measure::Distinct(..) => Additivity::Distinct,
+            Measure::State(_) => Additivity::StateAsOf,
+            Measure::Greatest(_) => Additivity::MaximumAsOf,
+            Measure::Peak => Additivity::Maximum,
+            Measure::TimeAverage => Additivity::TimeAverage,
+        }
+    }
+
+    /// Returns whether a column of the expressions over its rows passes a test.
+    pub fn any_column(&self, test: &impl Fn(Column) -> bool) -> bool {
+        self.measure.exprs().any(|expr| expr.any(test)) || self.any_rule_column(test)
+    }
+
+    /// Returns whether its value is made of this column.
+    pub fn measures(&self, of: Expr) -> bool {
+        let is_same = |column: Column| of.any(&|other| other == column);
+        self.measure.exprs().chain(self.known.expr()).any(|expr| expr.any(&is_same))
+    }
+
+    /// Returns whether a column that decides which rows have a value passes a test.
+    pub fn any_rule_column(&self, test: &impl Fn(Column) -> bool) -> bool {
+        let mut rules = [self.about, self.known.expr(), self.is_partial, self.missing_items].into_iter().flatten();
+        rules.any(|expr| expr.any(test))
+    }
+
+    /// Returns whether its expressions use a table.
+    pub fn reads(&self, table: Table) -> bool {
+        self.any_column(&|column| column.of == table)
+    }
+
+    /// Returns the reasons for a null value and for unknown rows, in words.
+    pub fn null_rule(&self) -> String {
+        let has_rule = self.is_of_sessions() && !self.is_along_time();
+        format!("{}{}", self.null_rule, if has_rule { self.time_column.unknown_rule() } else { "" })
+    }
+
+    /// Returns whether it is read along time.
+    pub fn is_along_time(&self) -> bool {
+        matches!(self.measure, Measure::Peak | Measure::TimeAverage)
+    }
+
+    /// Returns whether parts add up to the whole, source by source and bucket by bucket.
+    pub fn adds_up(&self) -> bool {
+        matches!(self.measure, Measure::Total(_) | Measure::Ratio(..))
+    }
+
+    /// Returns whether it is a quotient.
+    pub fn is_ratio(&self) -> bool {
+        matches!(self.measure, Measure::Ratio(..))
+    }
+
     /// Returns whether it can be grouped by `dimension`: its rows must have one value of it, or must be sessions that
     /// may count in several groups.
     pub fn can_be_grouped_by(&self, dimension: Dimension) -> bool {
-        let is_along_time = self.additivity.is_along_time();
+        let is_along_time = self.is_along_time();
         let may_overlap = self.grain == Grain::Sessions && self.can_overlap && !is_along_time;
         match dimension.level() {
             Level::Source => true,
@@ -87,8 +222,7 @@ impl Metric {
 
     /// Returns whether a value of the past may change as time passes, or because of data that belong to no session.
     pub fn depends_on_now(&self) -> bool {
-        let sql = [self.value_sql, self.known_sql, self.unknown_sql, self.is_unknown_sql];
-        !self.is_of_sessions() || self.time_column == TimeColumn::AsOf || sql.into_iter().any(|sql| names(sql, "t"))
+        !self.is_of_sessions() || self.time_column == TimeColumn::AsOf || self.reads(Table::Moment)
     }
 
     /// Returns whether it can be counted elsewhere than at the start of its session.
@@ -96,16 +230,30 @@ impl Metric {
         let is_by_start = self.grain == Grain::Sessions && self.time_column == TimeColumn::StartedAt;
         match attribution {
             Attribution::Start => true,
-            Attribution::End => is_by_start && !self.additivity.is_along_time(),
-            Attribution::Spread => is_by_start && self.amount_sql.is_some(),
+            Attribution::End => is_by_start && !self.is_along_time(),
+            Attribution::Spread => is_by_start && self.can_be_spread,
+        }
+    }
+
+    /// Returns the time that puts its rows into buckets in a query with this attribution.
+    pub fn time_column_by(&self, attribution: Attribution) -> TimeColumn {
+        let is_by_end = attribution == Attribution::End && self.can_be_attributed(attribution);
+        if is_by_end { TimeColumn::EndedAt } else { self.time_column }
+    }
+
+    /// Returns the condition for rows whose time is unknown in a query with this attribution; of rows along time, for
+    /// those whose start or end is. They are unknown where their session began.
+    pub fn is_untimed(&self, attribution: Attribution) -> Option<Expr> {
+        match self.grain {
+            Grain::Sessions if self.is_along_time() => TimeColumn::EndedAt.is_unknown(),
+            Grain::Presences if self.is_along_time() => Some(STAY_UNKNOWN),
+            _ => self.time_column_by(attribution).is_unknown(),
         }
     }
 
     /// Returns whether its rows have their own time, so that it does not depend on the attribution.
     pub fn has_own_time(&self) -> bool {
-        let is_of_session =
-            matches!(self.time_column, TimeColumn::StartedAt | TimeColumn::EndedAt) && self.is_of_sessions();
-        !is_of_session
+        !matches!(self.time_column, TimeColumn::StartedAt | TimeColumn::EndedAt) || !self.is_of_sessions()
     }
 
     /// Returns whether its rows belong to sessions, so that filters of sessions apply.
@@ -147,15 +295,5 @@ impl Additivity {
             Self::Distinct => "distinct",
             Self::Percentile => "percentile",
         }
-    }
-
-    /// Returns whether it is read along time.
-    pub fn is_along_time(self) -> bool {
-        matches!(self, Self::Maximum | Self::TimeAverage)
-    }
-
-    /// Returns whether parts add up to the whole, source by source and bucket by bucket.
-    pub fn adds_up(self) -> bool {
-        matches!(self, Self::Sum | Self::RatioOfSums)
     }
 }

@@ -1,58 +1,44 @@
 //! Metrics: their definitions, and the answer to a query for several of them.
 //!
-//! [`registry`] lists what is measured ([`measure`]), [`dimension`] the groupings. A [`query`] names metrics,
-//! dimensions, a range and its buckets. `reader` decides which reads it needs: [`scan`] reads numbers, one statement
-//! for metrics with the same grain and time column (`pass` groups the metrics, `select` and `from_clause` write the
-//! SQL, `reach` leaves out what need not be read), and [`concurrency`] reads metrics along time. `table` combines
-//! sources into groups and buckets, `top` and [`compare`] choose the groups and the period, and `assemble` builds the
-//! [`mod@answer`].
-//! [`null_rules`] decides between null and zero, and [`status`] states how far a bucket is proven. [`explain`] explains
-//! where a value comes from, [`as_of`] reads it as of an earlier time, [`publish`] writes the registry for analysts.
+//! Definitions: [`registry`] lists what is measured ([`measure`]): typed expressions over the [`column`]s of a
+//! [`grain`], by a [`time_column`], at sources that fulfil [`requires`], grouped by a [`dimension`].
+//!
+//! The way of a query, each room naming only those before it: [`query`] is valid by construction; `plan` groups its
+//! metrics into scans; [`sql`] writes the statements; [`run`] reads numbers, as far as `reader` says they are needed;
+//! `fold` combines sources into groups and buckets and decides between null and zero; `response` is the answer.
+//! [`explain`] and [`publish`] use the same plan and SQL.
 
-pub mod answer;
 pub mod as_of;
-mod assemble;
-mod columns;
+pub mod column;
 pub mod compare;
-pub mod concurrency;
-mod counted_sessions;
 pub mod dimension;
 pub mod explain;
 pub mod filter;
+mod fold;
 pub mod grain;
-mod group;
-pub mod hour_of_week;
 pub mod measure;
-pub mod null_rules;
-mod pass;
+mod plan;
 pub mod publish;
 pub mod query;
-mod reach;
 mod reader;
 pub mod registry;
-pub mod request_echo;
 pub mod requires;
-mod rows_link;
-pub mod scan;
-mod select;
-mod from_clause;
-pub mod statement;
-pub mod status;
-mod table;
+mod response;
+pub mod run;
+pub mod sql;
 pub mod time_column;
-mod top;
-pub mod value;
-mod warnings;
+
+pub use self::response::{answer, hour_of_week, request_echo, value};
 
 use chrono::{DateTime, Utc};
 
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
-use crate::query::metrics::answer::Answer;
 use crate::query::metrics::measure::Metric;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::reader::Reader;
 use crate::query::metrics::registry::MONEY;
+use crate::query::metrics::response::answer::Answer;
 use crate::query::rate_cards;
 use crate::query::snapshot::Snapshot;
 
@@ -75,7 +61,7 @@ pub async fn answer(
     let reader = Reader { snapshot, sources: &sources, now: known_at };
     let scanned = reader.scan(query).await?;
     let fold = match query.top {
-        Some(top) => Some(top::rank(&reader, query, &scanned, top).await?),
+        Some(top) => Some(fold::top::rank(&reader, query, &scanned, top).await?),
         None => None,
     };
     let findings = reader.rest(query, scanned, fold.as_ref()).await?;
@@ -90,7 +76,7 @@ pub async fn answer(
     };
     let before = before.as_ref().map(|(query, findings)| (query, findings));
     let currency = currency(snapshot, &query.metrics).await?;
-    let parts = assemble::Parts {
+    let parts = response::Parts {
         catalog,
         sources: &sources,
         fold: fold.as_ref(),
@@ -98,5 +84,5 @@ pub async fn answer(
         known_at,
         currency: currency.as_deref(),
     };
-    assemble::answer(&parts, (query, &findings), before)
+    response::assemble(&parts, (query, &findings), before)
 }

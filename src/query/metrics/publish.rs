@@ -10,17 +10,14 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::query::bucket::Granularity;
-use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::MetricFilter;
-use crate::query::metrics::from_clause::{push_rows, same_time_of_session, time};
-use crate::query::metrics::measure::{Additivity, Metric};
-use crate::query::metrics::pass::Pass;
+use crate::query::metrics::measure::Metric;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::registry::metrics;
-use crate::query::metrics::statement::{Statement, quoted};
+use crate::query::metrics::sql::function;
+use crate::query::metrics::sql::statement::quoted;
 use crate::query::metrics::time_column::Attribution;
-use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
@@ -36,6 +33,7 @@ pub async fn write_definitions(pool: &PgPool, now: DateTime<Utc>) -> Result<u64,
     let column = |of: fn(&Metric) -> &'static str| all.iter().map(|metric| of(metric)).collect::<Vec<&str>>();
     let versions: Vec<i32> = all.iter().map(|metric| i32::from(metric.version)).collect();
     let dimensions: Vec<String> = all.iter().map(|metric| dimensions(metric).join(",")).collect();
+    let rules: Vec<String> = all.iter().map(|metric| metric.null_rule()).collect();
     let written = sqlx::query!(
         "insert into ingest.metric_definitions as d (metric_id, definition_version, valid_from, label, description, unit,
                 additivity, formula, null_rule, anchor, needs, applies_to, dimensions)
@@ -61,9 +59,9 @@ pub async fn write_definitions(pool: &PgPool, now: DateTime<Utc>) -> Result<u64,
         &column(|metric| metric.label) as &[&str],
         &column(|metric| metric.description) as &[&str],
         &column(|metric| metric.unit) as &[&str],
-        &column(|metric| metric.additivity.as_str()) as &[&str],
+        &column(|metric| metric.additivity().as_str()) as &[&str],
         &column(|metric| metric.formula) as &[&str],
-        &column(|metric| metric.null_rule) as &[&str],
+        &rules,
         &column(|metric| metric.time_column.as_str()) as &[&str],
         &column(|metric| metric.requires.code()) as &[&str],
         &column(|metric| metric.requires.as_str()) as &[&str],
@@ -110,14 +108,15 @@ pub async fn write_functions(pool: &PgPool) -> Result<u64, ReadError> {
 
 /// Returns the metrics that have a function.
 pub fn ratios() -> impl Iterator<Item = &'static Metric> {
-    metrics().filter(|metric| metric.additivity == Additivity::RatioOfSums)
+    metrics().filter(|metric| metric.is_ratio())
 }
 
 fn comment(metric: &Metric) -> String {
-    let Metric { label, description, null_rule, .. } = metric;
+    let Metric { label, description, .. } = metric;
     format!(
         "{label}. {description} One row for each bucket of the zone and each source to which it applies; add \
-         numerators and denominators, never values. {null_rule}"
+         numerators and denominators, never values. {}",
+        metric.null_rule()
     )
 }
 
@@ -137,59 +136,7 @@ fn create(metric: &Metric, body: &str, comment: &str) -> String {
 }
 
 fn body(metric: &'static Metric) -> String {
-    let pass = Pass { metrics: vec![0], ..Pass::of(metric, Attribution::Start) };
-    let counts = format!(
-        "({})::numeric as numerator, ({})::numeric as denominator, ({})::bigint as unknown_count",
-        metric.value_sql, metric.known_sql, metric.unknown_sql
-    );
-    let mut sql = Statement::new(
-        "with cut as (
-  select bucket_start, bucket_end, row_number() over (order by bucket_start) as bucket
-    from analytics.buckets(range_from, range_to, step, zone)
-), told as (",
-    );
-    push_counts(&mut sql, metric, &pass, &counts);
-    let mut unknown = "coalesce(told.unknown_count, 0)".to_owned();
-    if metric.is_unknown_by_start {
-        // Data that were never read count as missing at the start of their session.
-        sql.push("\n), never_read as (");
-        let missing = format!("count(*) filter (where {}) as unknown_count", metric.is_unknown_sql);
-        push_counts(&mut sql, metric, &Pass::first(), &missing);
-        unknown.push_str(" + coalesce(never_read.unknown_count, 0)");
-    }
-    sql.push(
-        "\n)
-select cut.bucket_start, cut.bucket_end, src.provider, src.source, coalesce(told.numerator, 0),
-       coalesce(told.denominator, 0), ",
-    );
-    let digits = Number::DIGITS;
-    sql.push(unknown);
-    sql.push(format!(",\n       round(told.numerator / nullif(told.denominator, 0), {digits})"));
-    sql.push("\n  from cut cross join analytics.sources src\n  left join told using (bucket, source_id)");
-    if metric.is_unknown_by_start {
-        sql.push("\n  left join never_read using (bucket, source_id)");
-    }
-    if let Some(condition) = metric.requires.condition_sql() {
-        sql.push("\n where ").push(condition);
-    }
-    sql.push("\n order by cut.bucket_start, src.source");
-    sql.literal(chrono_tz::UTC)
-}
-
-/// Adds a query that counts the rows of a pass by bucket and source.
-fn push_counts(sql: &mut Statement, metric: &'static Metric, pass: &Pass, counts: &str) {
-    let at = time(pass);
-    sql.push("\n  select b.bucket, s.source_id, ").push(counts);
-    sql.push("\n    from (select now() as now, zone as zone) t cross join ");
-    push_rows(sql, &question(metric), pass);
-    sql.push("\n   cross join (select array_agg(bucket_start order by bucket_start) as starts from cut) edge");
-    sql.push("\n   cross join lateral (select width_bucket(").push(at).push(", edge.starts)::bigint as bucket) b");
-    sql.push("\n   where ").push(at).push(" >= range_from and ").push(at).push(" < range_to");
-    if let Some(same) = same_time_of_session(pass) {
-        sql.push(" and ").push(same).push(" >= range_from and ").push(same).push(" < range_to");
-    }
-    push_filter_of(sql, &question(metric), pass.grain);
-    sql.push("\n   group by 1, 2");
+    function::body(&question(metric), metric).literal(chrono_tz::UTC)
 }
 
 /// Returns a query of the metric over all sessions; the range is an argument of the function.
@@ -214,16 +161,13 @@ fn question(metric: &'static Metric) -> MetricQuery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::metrics::columns;
+    use crate::query::metrics::column::prelude::*;
     use crate::query::metrics::time_column::TimeColumn;
 
     #[test]
     fn ratios_need_nothing_that_their_functions_do_not_have() {
         for metric in ratios() {
-            let Metric { value_sql, known_sql, unknown_sql, is_unknown_sql, .. } = metric;
-            for sql in [value_sql, known_sql, unknown_sql, is_unknown_sql] {
-                assert!(!columns::names(sql, "b") && !columns::names(sql, "a"), "{}: {sql}", metric.id);
-            }
+            assert!(!metric.reads(Table::Bucket) && !metric.reads(Table::Placed), "{}", metric.id);
             assert_ne!(metric.time_column, TimeColumn::AsOf, "{}", metric.id);
         }
     }

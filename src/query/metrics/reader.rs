@@ -10,13 +10,12 @@ use chrono::{DateTime, Utc};
 
 use crate::query::ReadError;
 use crate::query::catalog::Source;
-use crate::query::metrics::concurrency::{self, ConcurrencyValue};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::{Condition, Test};
-use crate::query::metrics::group::{Fold, Group, Member};
-use crate::query::metrics::measure::Additivity;
+use crate::query::metrics::fold::group::{Fold, Group, Member};
+use crate::query::metrics::measure::Measure;
 use crate::query::metrics::query::{MetricQuery, View};
-use crate::query::metrics::scan::{self, Contribution, Scanned};
+use crate::query::metrics::run::{self, ConcurrencyValue, Contribution, Scanned};
 use crate::query::snapshot::Snapshot;
 
 /// The source of the data of a query.
@@ -73,17 +72,13 @@ impl Scanned {
 
 /// Returns whether a scan reads values group by group, so that they are valid only for that group.
 fn has_values_by_group(query: &MetricQuery) -> bool {
-    query.metrics.iter().any(|metric| !metric.additivity.is_along_time() && !metric.additivity.adds_up())
+    query.metrics.iter().any(|metric| !metric.is_along_time() && !metric.adds_up())
 }
 
 /// Returns whether the total along time follows from the buckets: a maximum is the largest of its buckets.
 fn is_told_by_buckets(query: &MetricQuery, view: &View) -> bool {
-    let mut along_time = query.metrics.iter().filter(|metric| metric.additivity.is_along_time());
-    view.is_whole && query.dimensions.is_empty() && along_time.all(|metric| metric.additivity == Additivity::Maximum)
-}
-
-fn ids(sources: &[&Source]) -> Vec<i32> {
-    sources.iter().map(|source| source.source_id).collect()
+    let mut along_time = query.metrics.iter().filter(|metric| metric.is_along_time());
+    view.is_whole && query.dimensions.is_empty() && along_time.all(|metric| metric.measure == Measure::Peak)
 }
 
 /// Returns the highest value of each metric and group over all buckets.
@@ -103,7 +98,7 @@ fn most_of(levels: &[(Group, ConcurrencyValue)]) -> Vec<(Group, ConcurrencyValue
 impl Reader<'_> {
     /// Reads the first pass: numbers by all dimensions of the query.
     pub(super) async fn scan(&self, query: &MetricQuery) -> Result<Scanned, ReadError> {
-        scan::read(self.snapshot, query, &ids(self.sources), self.now).await
+        run::scan(self.snapshot, query, self.sources, self.now).await
     }
 
     /// Reads all other passes.
@@ -142,7 +137,7 @@ impl Reader<'_> {
         if query.dimensions.iter().any(overlaps) {
             extra.scanned = Some(self.scan(&narrowed).await?);
         } else if is_narrower && has_values_by_group(query) {
-            let mut alone = scan::read_alone(self.snapshot, &narrowed, &ids(self.sources), self.now).await?;
+            let mut alone = run::scan_alone(self.snapshot, &narrowed, self.sources, self.now).await?;
             alone.take_sums(scanned, query, &narrowed);
             extra.scanned = Some(alone);
         }
@@ -150,7 +145,7 @@ impl Reader<'_> {
         let along_time = if is_told_by_buckets(query, view) {
             Vec::new()
         } else {
-            concurrency::read(self.snapshot, &narrowed, self.sources, self.now).await?
+            run::along_time(self.snapshot, &narrowed, self.sources, self.now).await?
         };
         for figure in along_time {
             let group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();
@@ -190,10 +185,10 @@ impl Reader<'_> {
         }
         rest.filter.conditions.push(Condition { field: fold.dimension, test: Test::NotIn(kept) });
         if has_values_by_group(narrowed) {
-            let scanned = scan::read_alone(self.snapshot, &rest, &ids(&sources), self.now).await?;
+            let scanned = run::scan_alone(self.snapshot, &rest, &sources, self.now).await?;
             extra.rest = Some(Rest { scanned, place });
         }
-        for figure in concurrency::read(self.snapshot, &rest, &sources, self.now).await? {
+        for figure in run::along_time(self.snapshot, &rest, &sources, self.now).await? {
             let mut group: Group = figure.dimensions.iter().cloned().map(Member::of).collect();
             group.insert(place, Member::Other);
             extra.exact.push((group, figure));

@@ -1,7 +1,14 @@
 //! Time columns: the time at which a row of a metric counts, and the bucket of a session that spans several.
 //!
 //! The three attributions give the same total for sessions that have ended. Metrics whose rows have an instant of
-//! their own (a message, a joining) do not depend on the attribution. This module only defines the names.
+//! their own (a message, a joining) do not depend on the attribution. A row that should have a time and has none is
+//! unknown, and counts where its session began.
+
+use crate::query::metrics::column::prelude::*;
+use crate::query::metrics::grain::Grain;
+
+/// The start or the end of a presence is unknown. While its session runs, a presence without an end lasts until now.
+pub const STAY_UNKNOWN: Expr = expr!("(" JOINED_AT " is null or " LEFT_AT " is null and not " IS_PROVISIONAL ")");
 
 /// The time that puts a row into a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +63,53 @@ impl TimeColumn {
             Self::FirstSeenAt => "first_seen_at",
             Self::ChangedAt => "changed_at",
             Self::WindowFrom => "window_from",
+        }
+    }
+
+    /// Returns the column in rows of a grain. States at an instant do not use it.
+    pub fn column(self, grain: Grain) -> Expr {
+        match self {
+            _ if matches!(grain, Grain::Visits | Grain::Cohorts) => VISITED_AT,
+            Self::StartedAt | Self::AsOf | Self::FirstVisitAt => STARTED_AT,
+            Self::CompletedAt => COMPLETED_AT,
+            Self::SentAt => SENT_AT,
+            Self::JoinedAt => JOINED_AT,
+            Self::EndedAt => ENDED_AT,
+            Self::FirstSeenAt => FIRST_SEEN_AT,
+            Self::ChangedAt => CHANGED_AT,
+            Self::WindowFrom => WINDOW_FROM,
+        }
+    }
+
+    /// Returns the rule for rows whose time is unknown, in words; empty: every row has it.
+    pub fn unknown_rule(self) -> &'static str {
+        match self {
+            Self::StartedAt | Self::FirstVisitAt | Self::FirstSeenAt | Self::ChangedAt | Self::WindowFrom => "",
+            Self::CompletedAt => {
+                " A session that was or may have been completed at an unknown time is in unknown_count where it began."
+            }
+            Self::SentAt => " A message without a time is in unknown_count where its session began.",
+            Self::JoinedAt => " A presence without a start is in unknown_count where its session began.",
+            Self::EndedAt | Self::AsOf => {
+                " A session that ended at an unknown time is in unknown_count where it began."
+            }
+        }
+    }
+
+    /// Returns the condition for rows whose time is unknown; `None`: every row has it. A session that is not over yet,
+    /// or not completed, has no such time.
+    pub fn is_unknown(self) -> Option<Expr> {
+        match self {
+            Self::StartedAt | Self::FirstVisitAt | Self::FirstSeenAt | Self::ChangedAt | Self::WindowFrom => None,
+            Self::CompletedAt => {
+                Some(expr!(COMPLETED_AT " is null and " OUTCOME " in ('resolved', 'unresolved', 'unknown')"))
+            }
+            Self::SentAt => Some(expr!(SENT_AT " is null")),
+            Self::JoinedAt => Some(expr!(JOINED_AT " is null")),
+            // A state depends on the end of a session.
+            Self::EndedAt | Self::AsOf => {
+                Some(expr!(ENDED_AT " is null and " SESSION_STATE " not in ('live', 'open', 'never_started')"))
+            }
         }
     }
 }

@@ -156,7 +156,7 @@ async fn values_attributed_by_end_or_spread_are_explained_as_queried() {
             assert_eq!(row.get::<Option<Decimal>, _>("value"), expected, "{question}\n{sql}");
             let rows = all_rows(&api, &format!("/v1/metrics/rows?{question}"), 4).await;
             let sum = |name: &str| -> Decimal { rows.iter().filter_map(|row| decimal(&row[name])).sum() };
-            let value = match metric.additivity {
+            let value = match metric.additivity() {
                 Additivity::RatioOfSums => sum("contribution").checked_div(sum("denominator")).map(rounded),
                 _ => Some(sum("contribution")),
             };

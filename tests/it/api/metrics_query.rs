@@ -1,7 +1,7 @@
 //! `/v1/metrics/query`: parameters and bodies, filters, required freshness, limits, and the faults of each.
 
 use sqlx::Row;
-use tributary::query::metrics::statement::Statement;
+use tributary::query::metrics::sql::statement::Statement;
 use tributary::query::snapshot::Snapshot;
 
 use super::*;

@@ -89,7 +89,7 @@ async fn the_rows_of_every_metric_add_up_to_its_value() {
             let figure = &figures[metric.id];
             let rows = all_rows(&api, &format!("/v1/metrics/rows?{question}"), 4).await;
             let sum = |name: &str| -> Decimal { rows.iter().filter_map(|row| decimal(&row[name])).sum() };
-            let value = match metric.additivity {
+            let value = match metric.additivity() {
                 Additivity::RatioOfSums => sum("contribution").checked_div(sum("denominator")).map(rounded),
                 _ => Some(sum("contribution")),
             };

@@ -1,5 +1,9 @@
 //! Metric values as of an earlier time: later changes are undone from the recorded changes.
 
+use std::collections::BTreeSet;
+
+use tributary::query::metrics::column::prelude::{ALL, Table};
+
 use super::*;
 
 /// On the 19th at noon 33 was still resolved and 32 had 120 seconds; both differ today. 22 was first seen later,
@@ -149,4 +153,36 @@ async fn earlier_values_of_a_live_session_are_unknown() {
     assert_eq!(after["totals"]["sessions"], before["totals"]["sessions"]);
     assert_eq!(after["totals"]["minutes_consumed"]["unknown_count"], 1);
     assert_eq!(api.get(path).await["totals"]["minutes_consumed"].get("unknown_count"), None, "it is known now");
+}
+
+#[tokio::test]
+async fn the_columns_of_metrics_are_those_of_the_views() {
+    let api = Api::new().await;
+    let columns = async |sql: &'static str| -> BTreeSet<String> {
+        sqlx::query_scalar(sql).fetch_all(api.pool()).await.unwrap().into_iter().collect()
+    };
+    let of_views = columns(
+        "select table_name || '.' || column_name from information_schema.columns where table_schema = 'analytics'",
+    );
+    let kept = columns(
+        "select unnest(proargnames[array_position(proargmodes, 't'):]) from pg_proc
+          where oid = 'analytics.sessions_as_known_at'::regproc",
+    );
+    let (of_views, kept) = (of_views.await, kept.await);
+    assert!(kept.contains("outcome") && !kept.contains("known_at"), "{kept:?}");
+    for column in ALL {
+        let view = match column.of {
+            Table::Session => "sessions",
+            Table::Message => "messages",
+            Table::Presence => "participants",
+            Table::Report => "participant_quality",
+            Table::Visit => "visits",
+            Table::Change => "session_changes",
+            _ => continue,
+        };
+        assert!(of_views.contains(&format!("{view}.{}", column.name)), "{column} is not in {view}");
+        if column.of == Table::Session {
+            assert_eq!(column.is_kept, kept.contains(column.name), "{column}");
+        }
+    }
 }

@@ -42,7 +42,7 @@ fn text<'a>(table: &'a toml::Table, key: &str) -> Option<&'a str> {
 }
 
 /// Returns how a value differs from the expected one; `None`: it is equal.
-fn fault(figure: &Value, expected: &str) -> Option<String> {
+pub(crate) fn fault(figure: &Value, expected: &str) -> Option<String> {
     let is_right = match expected.strip_prefix("null") {
         Some(reason) => {
             figure["value"].is_null() && (reason.is_empty() || figure["reason"].as_str() == Some(reason.trim()))
@@ -59,12 +59,12 @@ fn parts_fault(figure: &Value, expected: &str) -> Option<String> {
     (given != Some((decimal(above), decimal(below)))).then(|| format!("must be {expected}, is {figure}"))
 }
 
-fn number(value: &Value) -> Option<Decimal> {
+pub(crate) fn number(value: &Value) -> Option<Decimal> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     Decimal::from_str(&text).ok().map(|number| number.round_dp(9).normalize())
 }
 
-fn decimal(text: &str) -> Decimal {
+pub(crate) fn decimal(text: &str) -> Decimal {
     Decimal::from_str(text).expect("a number").normalize()
 }
 

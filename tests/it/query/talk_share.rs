@@ -28,7 +28,7 @@ async fn shares(world: &World, range: &str, id: &str) -> (Vec<Value>, Vec<Value>
     let path = format!("/v1/metrics/query?metrics=talk_share&dimensions=speaker_id&zone=UTC&{range}");
     let answer = api.ok(&path).await;
     assert_eq!(answer["totals"]["talk_share"]["value"], 1, "{answer:#}");
-    assert_eq!(answer["definitions"]["talk_share"], 2);
+    assert_eq!(answer["definitions"]["talk_share"], 3);
     let rows = answer["rows"].as_array().expect("rows");
     let mut by_metric: Vec<Value> = rows.iter().map(|row| row["values"]["talk_share"]["value"].clone()).collect();
     by_metric.sort_by(|one, other| other.as_f64().partial_cmp(&one.as_f64()).expect("numbers"));

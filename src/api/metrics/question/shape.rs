@@ -143,8 +143,7 @@ pub(super) fn top(
 /// Refuses metrics that cannot be computed for all other groups as one.
 fn check_rest(raw_query: &RawQuery, metrics: &[&'static Metric], dimension: Dimension, faults: &mut Faults) {
     let name = dimension.as_str();
-    let cannot =
-        |metric: &&&Metric| metric.overlaps_in(dimension) || !is_filterable(dimension) && !metric.additivity.adds_up();
+    let cannot = |metric: &&&Metric| metric.overlaps_in(dimension) || !is_filterable(dimension) && !metric.adds_up();
     for metric in metrics.iter().filter(cannot) {
         let detail = format!(
             "`{}` has no value for all other groups of `{name}` as one: its groups do not add up. Omit `top`.",

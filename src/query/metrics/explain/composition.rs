@@ -1,15 +1,16 @@
 //! Composition of a value: its parts by outcome, class, state or provider.
 //!
-//! The columns in the metric's SQL decide which of these is used, so that a new metric needs no code here.
+//! The columns of the metric decide which of these is used, so that a new metric needs no code here.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::query::metrics::column::prelude::*;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::subject::GroupSums;
 use crate::query::metrics::grain::Grain;
 use crate::query::metrics::measure::{Additivity, Metric};
-use crate::query::metrics::scan::Sums;
+use crate::query::metrics::run::Sums;
 use crate::query::number::Number;
 
 /// Composition of a metric value.
@@ -45,14 +46,13 @@ pub struct Part {
 
 /// Returns the most informative dimension for the parts of a metric.
 pub(super) fn dimension(metric: &Metric) -> Dimension {
-    let names = |column: &str| [metric.value_sql, metric.known_sql].iter().any(|sql| sql.contains(column));
-    let best = if names("s.outcome") {
+    let best = if metric.measures(OUTCOME) {
         Dimension::Outcome
-    } else if names("s.unexplained_minutes") {
+    } else if metric.measures(UNEXPLAINED_MINUTES) {
         Dimension::UnexplainedClass
-    } else if names("s.transcript_state") {
+    } else if metric.measures(TRANSCRIPT_STATE) {
         Dimension::TranscriptState
-    } else if metric.grain == Grain::Presences && !metric.additivity.is_along_time() {
+    } else if metric.grain == Grain::Presences && !metric.is_along_time() {
         Dimension::PresetName
     } else {
         Dimension::Provider
@@ -62,13 +62,13 @@ pub(super) fn dimension(metric: &Metric) -> Dimension {
 
 /// Returns whether there are no data: then a percentile is not 0, nor is a sum of which every part is unknown.
 fn is_none(metric: &Metric, sums: Sums) -> bool {
-    let is_measured = matches!(metric.additivity, Additivity::Percentile | Additivity::MaximumAsOf);
+    let is_measured = matches!(metric.additivity(), Additivity::Percentile | Additivity::MaximumAsOf);
     sums.known.is_zero() && (is_measured || sums.unknown > 0)
 }
 
 /// Returns the composition; `groups` are the sums of the parts.
 pub(super) fn of(metric: &Metric, by: Dimension, groups: Vec<GroupSums>) -> Composition {
-    let is_ratio = metric.additivity == Additivity::RatioOfSums;
+    let is_ratio = metric.additivity() == Additivity::RatioOfSums;
     let items = groups.into_iter().filter_map(|(class, sums)| {
         let sums = sums.first().copied().filter(|sums| *sums != Sums::default())?;
         Some(Part {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::query::metrics::measure::Additivity;
-use crate::query::metrics::scan::Sums;
+use crate::query::metrics::run::Sums;
 use crate::query::number::Number;
 
 /// Number of groups shown for a dimension; the rest are combined.

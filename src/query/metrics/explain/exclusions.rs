@@ -10,11 +10,9 @@ use sqlx::Row;
 use utoipa::ToSchema;
 
 use crate::query::catalog::Source;
-use crate::query::metrics::as_of;
-use crate::query::metrics::counted_sessions;
-use crate::query::metrics::explain::subject::{Counting, Naming, Subject};
+use crate::query::metrics::explain::subject::Subject;
 use crate::query::metrics::requires::Requires;
-use crate::query::metrics::statement::Statement;
+use crate::query::metrics::sql::statement::Statement;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
@@ -71,7 +69,10 @@ pub(super) async fn of(
     now: DateTime<Utc>,
 ) -> Result<Exclusions, ReadError> {
     let (deleted, breakout_rooms) = never_counted(snapshot, subject, now).await?;
-    let (not_applicable, open, stale_open) = elsewhere(snapshot, subject, now).await?;
+    let all = subject.sources.iter().map(|source| source.source_id).collect();
+    let elsewhere = subject.behind(subject.query.as_known_at.unwrap_or(now)).elsewhere(all);
+    let [not_applicable, open, stale_open] =
+        counts(snapshot, elsewhere, ["not_applicable", "open", "stale_open"]).await?;
     let decides = subject.metric.requires == Requires::Outcomes;
     let rejects = |source: &&Source| source.streams.iter().map(|stream| stream.open_reject_count).sum::<i64>();
     Ok(Exclusions {
@@ -95,56 +96,60 @@ async fn never_counted(
     if !subject.metric.is_of_sessions() {
         return Ok((0, 0));
     }
-    let mut sql = Statement::new(
-        "select count(distinct (s.source_id, s.session_id)) filter (where s.is_deleted_at_provider) as deleted,
-                count(distinct (s.source_id, s.session_id)) filter (where s.is_part_of_session",
-    );
-    // Each session is counted in one of the two.
-    sql.push(if subject.query.filter.includes_deleted { "" } else { " and not s.is_deleted_at_provider" });
-    sql.push(") as breakout_rooms");
-    if subject.metric.additivity.is_along_time() {
-        subject.push_started(&mut sql, Counting::All, Naming::Number, now);
-    } else {
-        subject.push_rows(&mut sql, Counting::All, Naming::Number, now);
-    }
-    sql.push(" and not s.is_counted");
-    let what = "the exclusions of a metric value";
-    let rows = sql.fetch_all(snapshot).await.map_err(reading(what))?;
-    let Some(row) = rows.first() else { return Ok((0, 0)) };
-    let counts = row.try_get("deleted").and_then(|deleted| Ok((deleted, row.try_get("breakout_rooms")?)));
-    counts.map_err(reading(what))
+    let [deleted, breakout_rooms] =
+        counts(snapshot, subject.behind(now).never_counted(), ["deleted", "breakout_rooms"]).await?;
+    Ok((deleted, breakout_rooms))
 }
 
-/// Counts sessions that began in the range: those at sources without the metric, and open ones at the other sources.
-async fn elsewhere(
+/// Runs a statement of one row, and returns its counts.
+async fn counts<const N: usize>(
+    snapshot: &Snapshot,
+    statement: Statement,
+    names: [&str; N],
+) -> Result<[i64; N], ReadError> {
+    let what = "the exclusions of a metric value";
+    let rows = statement.fetch_all(snapshot).await.map_err(reading(what))?;
+    let mut counts = [0; N];
+    for (count, name) in counts.iter_mut().zip(names) {
+        *count = rows.first().map_or(Ok(0), |row| row.try_get(name)).map_err(reading(what))?;
+    }
+    Ok(counts)
+}
+
+/// All rows in scope of a value, each in one class. A session whose rows were never read stands for one row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RowClasses {
+    /// Rows in scope: those in the range and, of rows without a time, those whose session began in it.
+    pub rows: i64,
+    /// Rows behind the value.
+    pub counted: i64,
+    /// Rows behind the value of which a part is unknown.
+    pub partly_known: i64,
+    /// Rows that lack the data of the metric or their time.
+    pub unknown: i64,
+    /// Rows of sessions that the provider deleted.
+    pub deleted: i64,
+    /// Rows of breakout rooms.
+    pub breakout_rooms: i64,
+    /// Rows that the metric is not about, by its definition.
+    pub not_measured: i64,
+}
+
+/// Counts all rows in scope by class.
+pub(super) async fn classes(
     snapshot: &Snapshot,
     subject: &Subject<'_>,
     now: DateTime<Utc>,
-) -> Result<(i64, i64, i64), ReadError> {
-    let TimeRange { from, to } = subject.query.range;
-    let known_at = subject.query.as_known_at.unwrap_or(now);
-    let all: Vec<i32> = subject.sources.iter().map(|source| source.source_id).collect();
-    let mut sql = Statement::new("select count(*) filter (where not s.source_id = any(");
-    sql.push_bind(subject.telling_ids())
-        .push(")) as not_applicable, count(*) filter (where is_open and not is_stale) as open, ");
-    sql.push("count(*) filter (where is_open and is_stale) as stale_open");
-    sql.push(" from ");
-    as_of::push_sessions(&mut sql, &subject.query);
-    sql.push(" cross join lateral (select s.outcome = 'open' and s.source_id = any(").push_bind(subject.telling_ids());
-    sql.push(") as is_open, analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, null, ");
-    sql.push_bind(known_at)
-        .push(") as is_stale) o where s.started_at >= ")
-        .push_bind(from)
-        .push(" and s.started_at < ")
-        .push_bind(to);
-    counted_sessions::push_filter(&mut sql, &subject.query);
-    sql.push(" and s.source_id = any(").push_bind(all).push(")");
-    let what = "the exclusions of a metric value";
-    let rows = sql.fetch_all(snapshot).await.map_err(reading(what))?;
-    let Some(row) = rows.first() else { return Ok((0, 0, 0)) };
-    let count = |name: &str| row.try_get(name);
-    let counts = count("not_applicable").and_then(|other| Ok((other, count("open")?, count("stale_open")?)));
-    counts.map_err(reading(what))
+) -> Result<RowClasses, ReadError> {
+    let mut sum = [0; 6];
+    for statement in subject.behind(now).classes() {
+        let names = ["rows", "counted", "partly_known", "unknown", "deleted", "breakout_rooms"];
+        let found = counts(snapshot, statement, names).await?;
+        sum.iter_mut().zip(found).for_each(|(sum, found)| *sum += found);
+    }
+    let [rows, counted, partly_known, unknown, deleted, breakout_rooms] = sum;
+    let not_measured = rows - counted - partly_known - unknown - deleted - breakout_rooms;
+    Ok(RowClasses { rows, counted, partly_known, unknown, deleted, breakout_rooms, not_measured })
 }
 
 /// Returns the parts of the range, up to now, that the enabled sources have not proven.

@@ -9,35 +9,33 @@ mod changes;
 mod drivers;
 mod exclusions;
 mod composition;
-mod peak;
-mod contribution;
 mod previous;
 mod rows;
-mod sql;
 mod subject;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::changes::{ChangedField, Changes};
 pub use self::composition::{Composition, Part};
-pub use self::contribution::RowPosition;
 pub use self::drivers::{Driver, Drivers, Other};
-pub use self::exclusions::{Exclusions, Stretch};
+pub use self::exclusions::{Exclusions, RowClasses, Stretch};
 pub use self::previous::{Previous, before};
-pub use self::rows::{ContributingRow, rows};
+pub use self::rows::{ContributingRow, RowPosition, rows};
 pub use self::subject::{CHANGED_WITHIN, Explaining, GroupValue, Subject};
 use crate::query::ReadError;
 use crate::query::calendar::in_zone;
 use crate::query::catalog::Catalog;
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer::TimeBucket;
 use crate::query::metrics::as_of;
 use crate::query::metrics::currency;
-use crate::query::metrics::null_rules;
-use crate::query::metrics::rows_link;
-use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::value::Value;
+use crate::query::metrics::fold::null_rules;
+use crate::query::metrics::fold::status::BucketStatus;
+use crate::query::metrics::response::answer::TimeBucket;
+use crate::query::metrics::response::rows_link;
+use crate::query::metrics::response::value::Value;
+use crate::query::metrics::sql::behind::Behind;
 use crate::query::snapshot::Snapshot;
 
 /// A metric value and its explanation.
@@ -61,7 +59,7 @@ pub struct Explanation {
     /// Formula of the value.
     pub formula: &'static str,
     /// Reasons for a null value, besides data that is not complete yet.
-    pub null_rule: &'static str,
+    pub null_rule: String,
     /// The range, and how far it is proven.
     pub bucket: TimeBucket,
     /// The value.
@@ -70,6 +68,8 @@ pub struct Explanation {
     pub parts: Composition,
     /// Rows in the range that the value excludes.
     pub left_out: Exclusions,
+    /// All rows in scope, by class: counted, unknown, or excluded for a reason.
+    pub classes: RowClasses,
     /// Changes since an earlier time.
     pub changed: Changes,
     /// The previous period, and the drivers of the change since; absent for a past value (`as_known_at`).
@@ -105,7 +105,7 @@ pub async fn explain(
         None
     };
     let by = composition::dimension(metric);
-    let groups = if metric.additivity.is_along_time() {
+    let groups = if metric.is_along_time() {
         Vec::new()
     } else {
         subject.sums_by(snapshot, by, vec![subject.query.range], now).await?
@@ -124,7 +124,7 @@ pub async fn explain(
         currency: currency(snapshot, &subject.query.metrics).await?,
         description: metric.description,
         formula: metric.formula,
-        null_rule: metric.null_rule,
+        null_rule: metric.null_rule(),
         bucket: TimeBucket {
             start: in_zone(zone, subject.query.range.from),
             end: in_zone(zone, subject.query.range.to),
@@ -134,9 +134,26 @@ pub async fn explain(
         left_out: exclusions::of(snapshot, subject, figure.unknown_count.unwrap_or(0), now).await?,
         changed: changes::since(snapshot, subject, since, value_then, known_at).await?,
         previous,
-        sql: sql::of(subject, &figure, known_at),
+        classes: exclusions::classes(snapshot, subject, known_at).await?,
+        sql: shown(subject, &figure, known_at),
         rows: rows_link::of(&subject.query, metric, &subject.group),
         freshness: Freshness::over(catalog, &subject.sources, Some(subject.query.range), now),
         figure,
     })
+}
+
+/// Returns the statement that computes `figure`, for a role that may read `analytics`. Knowledge that is not in the
+/// rows appears as a comment, and makes the value null where it is null.
+fn shown(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> String {
+    let metric = subject.metric;
+    let header = format!("-- {} ({}): {}\n", metric.label, metric.id, metric.formula);
+    let note = match figure.reason {
+        Some(reason) if subject.telling.is_empty() => {
+            return format!("{header}-- {reason}: no selected source has a value\nselect null::numeric as value;\n");
+        }
+        Some("unknown" | "no_data") | None => String::new(),
+        Some(status) => format!("-- {status}: the range is not proven complete, so an empty result is not 0\n"),
+    };
+    let behind = Behind { is_shown: true, ..subject.behind(now) };
+    format!("{header}{note}{};\n", behind.figure(!note.is_empty()).literal(subject.query.zone))
 }

@@ -17,8 +17,8 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::drivers::{self, Drivers};
 use crate::query::metrics::explain::subject::{Explaining, Subject};
 use crate::query::metrics::requires::Applicability;
-use crate::query::metrics::scan::Sums;
-use crate::query::metrics::value::Value;
+use crate::query::metrics::response::value::Value;
+use crate::query::metrics::run::Sums;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
@@ -70,7 +70,7 @@ pub(super) async fn of(
     let was = subject.within(range).value(snapshot, catalog, now).await?;
     let values = was.value.zip(current.value);
     let reason = match values {
-        _ if !subject.metric.additivity.adds_up() => Some("not_additive"),
+        _ if !subject.metric.adds_up() => Some("not_additive"),
         None => Some("no_figure"),
         Some(_) => None,
     };
@@ -121,7 +121,7 @@ async fn sets(
             .filter(|(_, periods)| *periods != (Sums::default(), Sums::default()))
             .map(|(group, (before, after))| (group, before, after))
             .collect();
-        sets.extend(drivers::of(dimension.as_str(), &groups, whole, subject.metric.additivity));
+        sets.extend(drivers::of(dimension.as_str(), &groups, whole, subject.metric.additivity()));
     }
     Ok(sets)
 }

@@ -1,26 +1,47 @@
 //! The rows behind a metric value, each with its contribution.
 //!
-//! The contribution of a row comes from the metric's own SQL ([`contribution`]), so rows and value cannot disagree.
+//! The contribution of a row comes from the numbers of the metric itself, so rows and value cannot disagree.
 //! Contributions are rounded to the digits of the answer one after the other. The rounding difference is carried on
 //! to the next row and, in the cursor, to the next page, so that all contributions add up to the value to the last
 //! digit. The rows of a maximum are those present when it was first reached; for an average over time, each row
 //! contributes its share of the time.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
-use crate::query::metrics::explain::contribution::{self, RowPosition};
-use crate::query::metrics::explain::peak;
 use crate::query::metrics::explain::subject::Subject;
-use crate::query::metrics::measure::Additivity;
-use crate::query::metrics::statement::Statement;
+use crate::query::metrics::measure::Measure;
+use crate::query::metrics::sql::behind::Behind;
 use crate::query::number::Number;
+use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
+
+/// End of a page: the sort key of its last row, and the rounding difference up to there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowPosition {
+    /// The row's time.
+    pub at: DateTime<Utc>,
+    /// Its source.
+    pub source_id: i32,
+    /// Its session.
+    pub session_id: i64,
+    /// Id of the row within the session.
+    pub row_id: String,
+    /// The rounding difference, less than one unit of the last digit.
+    pub carried: String,
+}
+
+impl RowPosition {
+    /// Returns the rounding difference; a manipulated cursor cannot carry one that matters.
+    fn carried(&self) -> Decimal {
+        self.carried.parse::<Decimal>().ok().filter(|left| left.abs() < Decimal::ONE).unwrap_or_default()
+    }
+}
 
 /// A session, message or presence that contributes to a value.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -74,26 +95,39 @@ pub async fn rows(
 ) -> Result<Vec<ContributingRow>, ReadError> {
     let mut carried = after.as_ref().map_or(Decimal::ZERO, RowPosition::carried);
     let known_at = subject.query.as_known_at.unwrap_or(now);
-    let mut sql = Statement::new(
-        "select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.session_state, d.outcome, d.channel from (",
-    );
-    if subject.metric.additivity.is_along_time() {
-        if !peak::push(&mut sql, snapshot, subject, after.as_ref(), known_at).await? {
-            return Ok(Vec::new());
-        }
+    let behind = subject.behind(known_at);
+    let contributions = if subject.metric.is_along_time() {
+        let Some(range) = present_range(snapshot, subject, known_at).await? else { return Ok(Vec::new()) };
+        behind.present(range)
     } else {
-        contribution::push(&mut sql, subject, after.as_ref(), known_at);
-    }
-    sql.push(" order by at, source_id, session_id, row_id limit ").push_bind(limit);
-    sql.push(") x join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id");
-    sql.push(" order by x.at, x.source_id, x.session_id, x.row_id");
-    let found = sql.fetch_all(snapshot).await.map_err(reading("the rows of a metric value"))?;
-    let is_ratio = subject.metric.additivity == Additivity::RatioOfSums;
+        behind.contributions()
+    };
+    let after = after.map(|row| (row.at, row.source_id, row.session_id, row.row_id));
+    let found = Behind::page(contributions, after, limit).fetch_all(snapshot).await;
+    let found = found.map_err(reading("the rows of a metric value"))?;
+    let is_ratio = subject.metric.is_ratio();
     found
         .iter()
         .map(|row| take(row, is_ratio, &mut carried))
         .collect::<Result<_, _>>()
         .map_err(reading("the rows of a metric value"))
+}
+
+/// Returns the range in which rows along time are present: for a maximum, the instant at which it was first reached.
+async fn present_range(
+    snapshot: &Snapshot,
+    subject: &Subject<'_>,
+    now: DateTime<Utc>,
+) -> Result<Option<TimeRange>, ReadError> {
+    if subject.metric.measure != Measure::Peak {
+        let range = TimeRange { to: subject.query.range.to.min(now), ..subject.query.range };
+        return Ok(Some(range).filter(|range| range.from < range.to));
+    }
+    let what = "the time of a maximum";
+    let rows = subject.behind(now).first_reached().fetch_all(snapshot).await.map_err(reading(what))?;
+    let at: Option<DateTime<Utc>> = rows.first().map(|row| row.try_get("at")).transpose().map_err(reading(what))?;
+    // The instant alone: a presence that ends in it is not included.
+    Ok(at.map(|at| TimeRange { from: at, to: at + TimeDelta::microseconds(1) }))
 }
 
 fn take(row: &PgRow, is_ratio: bool, carried: &mut Decimal) -> Result<ContributingRow, sqlx::Error> {

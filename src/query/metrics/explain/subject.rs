@@ -1,8 +1,7 @@
 //! The value to explain: one metric, one range, all sessions or those of one group.
 //!
 //! Every explanation reads the rows that the value itself is computed from: the rows and the filter come from the
-//! scan, and this module adds the range, the group and the sources to which the metric applies. Queries use source
-//! ids, for which there are indexes; the displayed SQL uses slugs.
+//! scan, and this module adds the range, the group and the sources to which the metric applies.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +11,15 @@ use crate::query::ReadError;
 use crate::query::bucket::Granularity;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::metrics::answer;
-use crate::query::metrics::counted_sessions::{push_choice, push_filter_of};
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::group::{Grouping, Member};
+use crate::query::metrics::fold::group::{Grouping, Member};
+use crate::query::metrics::fold::null_rules;
 use crate::query::metrics::measure::Metric;
-use crate::query::metrics::null_rules;
-use crate::query::metrics::pass::Pass;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
-use crate::query::metrics::scan::{self, Sums};
-use crate::query::metrics::select::push_figure_rows;
-use crate::query::metrics::statement::Statement;
-use crate::query::metrics::value::Value;
+use crate::query::metrics::response::value::Value;
+use crate::query::metrics::run::{self, Sums};
+use crate::query::metrics::sql::behind::Behind;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 
@@ -61,24 +57,6 @@ pub struct Explaining {
     pub now: DateTime<Utc>,
 }
 
-/// Naming of sources in a statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Naming {
-    /// By id, which is indexed.
-    Number,
-    /// By slug, which people know.
-    Slug,
-}
-
-/// The sessions that a statement covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counting {
-    /// Sessions that count.
-    Counted,
-    /// All sessions, including those that never count.
-    All,
-}
-
 /// The sums of a group, one for each bucket.
 pub(super) type GroupSums = (Option<String>, Vec<Sums>);
 
@@ -114,47 +92,10 @@ impl<'a> Subject<'a> {
         Self { query, ..self.clone() }
     }
 
-    pub(super) fn telling_ids(&self) -> Vec<i32> {
-        self.telling.iter().map(|source| source.source_id).collect()
-    }
-
-    /// Adds the rows that the value is computed from, with all conditions.
-    pub(super) fn push_rows(&self, sql: &mut Statement, counting: Counting, naming: Naming, now: DateTime<Utc>) {
-        self.push_pass(sql, &self.pass(), counting, naming, now);
-    }
-
-    /// Adds the sessions that began in the range.
-    pub(super) fn push_started(&self, sql: &mut Statement, counting: Counting, naming: Naming, now: DateTime<Utc>) {
-        self.push_pass(sql, &Pass::first(), counting, naming, now);
-    }
-
-    /// Returns how the metric is read.
-    pub(super) fn pass(&self) -> Pass {
-        Pass::of_one(&self.query)
-    }
-
-    fn push_pass(&self, sql: &mut Statement, pass: &Pass, counting: Counting, naming: Naming, now: DateTime<Utc>) {
-        push_figure_rows(sql, &self.query, pass, now);
-        match counting {
-            Counting::Counted => push_filter_of(sql, &self.query, pass.grain),
-            Counting::All if pass.grain.is_of_sessions() => push_choice(sql, &self.query),
-            Counting::All => {}
-        }
-        for (dimension, value) in self.group.iter().filter(|(dimension, _)| dimension.column().is_some()) {
-            // Dimensions that these rows lack are null.
-            sql.push_equal(pass.column(*dimension), value.as_deref());
-        }
-        self.push_sources(sql, naming);
-    }
-
-    fn push_sources(&self, sql: &mut Statement, naming: Naming) {
-        match naming {
-            Naming::Number => _ = sql.push(" and s.source_id = any(").push_bind(self.telling_ids()).push(")"),
-            Naming::Slug => {
-                let slugs: Vec<String> = self.telling.iter().map(|source| source.source.clone()).collect();
-                sql.push(" and s.source = any(").push_bind(slugs).push(")");
-            }
-        }
+    /// Returns the rows behind the value at `now`, for statements that run.
+    pub(super) fn behind(&self, now: DateTime<Utc>) -> Behind<'_> {
+        let Self { query, metric, group, telling, .. } = self;
+        Behind { query, metric, group, sources: telling, is_shown: false, now }
     }
 
     /// Returns the value, computed by a normal query.
@@ -198,7 +139,7 @@ impl<'a> Subject<'a> {
         if !query.dimensions.contains(&dimension) {
             query.dimensions.push(dimension);
         }
-        let scanned = scan::read(snapshot, &query, &self.telling_ids(), query.as_known_at.unwrap_or(now)).await?;
+        let scanned = run::scan(snapshot, &query, &self.telling, query.as_known_at.unwrap_or(now)).await?;
         let mut groups = BTreeMap::<(bool, Option<String>), Vec<Sums>>::new();
         let grouping = Grouping::of(&self.telling, &query.dimensions);
         for contribution in &scanned.contributions {

@@ -3,17 +3,15 @@
 //! They are read along time and are no sums over rows: each cell and the whole are read separately. Sessions count
 //! from their start to their effective end, presences from joining to leaving.
 
-use crate::query::metrics::measure::{Additivity, Metric};
+use crate::query::metrics::measure::{Measure, Metric};
 use crate::query::metrics::registry::people::PRESENCE;
 use crate::query::metrics::registry::volume::COUNT;
 
 /// Base of metrics of sessions along time.
 const ALONG_TIME: Metric = Metric {
     null_rule: "Sessions that began in the range and ended at an unknown time are left out and in unknown_count.",
-    is_unknown_sql: "s.ended_at is null and s.session_state not in ('live', 'open', 'never_started')",
-    is_unknown_by_start: true,
-    amount_sql: None,
     can_overlap: false,
+    can_be_spread: false,
     ..COUNT
 };
 
@@ -24,7 +22,7 @@ pub(super) static METRICS: [Metric; 3] = [
         label: "Most sessions at once",
         description: "Most sessions at the same time, including those that began before the bucket. A session that ends at the instant at which another begins ends first; a session of zero length does not count. A running session counts until now. An open chat or an empty meeting whose last activity is 24 hours ago counts as ended 30 minutes after that activity. The peak of a whole is computed separately: it is not the sum of the peaks of its parts.",
         formula: "max over time of count(started_at <= t and t < effective_ended_at) of analytics.sessions",
-        additivity: Additivity::Maximum,
+        measure: Measure::Peak,
         ..ALONG_TIME
     },
     Metric {
@@ -32,7 +30,7 @@ pub(super) static METRICS: [Metric; 3] = [
         label: "Sessions at once on average",
         description: "Mean number of sessions at the same time over the bucket: the time in sessions over the time that passed. Sessions count as for peak_concurrent_sessions; the future part of a bucket does not count. Averages of groups may be added; averages of buckets may only be weighted by the length of the buckets.",
         formula: "seconds in sessions / seconds that passed",
-        additivity: Additivity::TimeAverage,
+        measure: Measure::TimeAverage,
         ..ALONG_TIME
     },
     Metric {
@@ -41,10 +39,9 @@ pub(super) static METRICS: [Metric; 3] = [
         unit: "presences",
         description: "Most presences at the same time, over all sessions of the cell, including those that began before the bucket. A participant who leaves at the instant at which another joins leaves first. The peak of a whole is computed separately: it is not the sum of the peaks of its parts.",
         formula: "max over time of count(joined_at <= t and t < left_at) of analytics.participants",
-        null_rule: "Presences without a start, without an end in a session that is not running, or of zero length are left out. Sessions that began in the range are in unknown_count if their participants were never fetched, or if they have ended and a presence has no known length.",
-        additivity: Additivity::Maximum,
-        version: 2,
-        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and (s.participant_count is null or not s.is_provisional and s.unknown_duration_count > 0)",
+        null_rule: "Presences of zero length are left out. Sessions that began in the range and whose participants were never fetched, and presences in them whose start or end is not known, are in unknown_count; they raise no peak. While its session runs, a presence without an end counts until now.",
+        version: 3,
+        measure: Measure::Peak,
         ..PRESENCE
     },
 ];

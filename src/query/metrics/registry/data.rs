@@ -3,13 +3,14 @@
 //! Their rows belong to a source and to no session (except late changes): they are grouped by provider and source,
 //! and filters of sessions do not apply to them.
 
+use crate::query::metrics::column::prelude::*;
 use crate::query::metrics::grain::Grain;
-use crate::query::metrics::measure::{Additivity, Metric};
+use crate::query::metrics::measure::{Known, Measure, Metric, Term};
 use crate::query::metrics::registry::volume::COUNT;
 use crate::query::metrics::time_column::TimeColumn;
 
 /// Base of the other metrics here.
-const DATA: Metric = Metric { amount_sql: None, can_overlap: false, ..COUNT };
+const DATA: Metric = Metric { can_be_spread: false, can_overlap: false, ..COUNT };
 
 /// Metrics of the data itself.
 pub(super) static METRICS: [Metric; 6] = [
@@ -21,11 +22,9 @@ pub(super) static METRICS: [Metric; 6] = [
         formula: "max(t - complete_through) of analytics.stream_freshness",
         null_rule: "Streams without a proven range are in unknown_count; null in buckets that have not begun.",
         time_column: TimeColumn::AsOf,
-        additivity: Additivity::MaximumAsOf,
         grain: Grain::Streams,
-        value_sql: "round(max(greatest(extract(epoch from c.at - s.complete_through), 0)), 6)",
-        known_sql: "count(s.complete_through)",
-        unknown_sql: "count(*) - count(s.complete_through)",
+        measure: Measure::Greatest(expr!("greatest(extract(epoch from " AT " - " COMPLETE_THROUGH "), 0)")),
+        known: Known::Has(COMPLETE_THROUGH),
         ..DATA
     },
     Metric {
@@ -36,11 +35,9 @@ pub(super) static METRICS: [Metric; 6] = [
         formula: "sum(stored_session_count) / sum(provider_session_count) of analytics.reconciliation",
         null_rule: "Null if no window was compared with the provider; windows without a count from the provider are in unknown_count.",
         time_column: TimeColumn::WindowFrom,
-        additivity: Additivity::RatioOfSums,
         grain: Grain::Comparisons,
-        value_sql: "coalesce(sum(s.stored_session_count) filter (where s.provider_session_count is not null), 0)",
-        known_sql: "coalesce(sum(s.provider_session_count), 0)",
-        unknown_sql: "count(*) - count(s.provider_session_count)",
+        measure: Measure::Ratio(Term::Sum(STORED_SESSION_COUNT), Term::Sum(PROVIDER_SESSION_COUNT)),
+        known: Known::Has(PROVIDER_SESSION_COUNT),
         ..DATA
     },
     Metric {
@@ -51,7 +48,7 @@ pub(super) static METRICS: [Metric; 6] = [
         formula: "count(resolved_at is null) of analytics.rejected_records",
         time_column: TimeColumn::FirstSeenAt,
         grain: Grain::Rejects,
-        value_sql: "(count(*) filter (where s.resolved_at is null))::numeric",
+        measure: Measure::Total(Term::RowsIf(expr!(RESOLVED_AT " is null"))),
         ..DATA
     },
     Metric {
@@ -62,7 +59,8 @@ pub(super) static METRICS: [Metric; 6] = [
         formula: "sum(record_count) of analytics.provider_drift where kind = 'unknown_value'",
         time_column: TimeColumn::FirstSeenAt,
         grain: Grain::Drift,
-        value_sql: "coalesce(sum(s.record_count) filter (where s.kind = 'unknown_value'), 0)::numeric",
+        measure: Measure::Total(Term::Sum(RECORD_COUNT)),
+        about: Some(expr!(KIND " = 'unknown_value'")),
         ..DATA
     },
     Metric {
@@ -72,10 +70,9 @@ pub(super) static METRICS: [Metric; 6] = [
         description: "Runs that ended complete among the runs that began in the range and have ended; cancelled runs are left out.",
         formula: "count(verdict = 'complete') / count(verdict <> 'cancelled') of analytics.sync_runs",
         null_rule: "Null where no run ended.",
-        additivity: Additivity::RatioOfSums,
         grain: Grain::Runs,
-        value_sql: "(count(*) filter (where s.verdict = 'complete'))::numeric",
-        known_sql: "count(*) filter (where s.verdict <> 'cancelled')",
+        measure: Measure::Ratio(Term::RowsIf(expr!(VERDICT " = 'complete'")), Term::Rows),
+        about: Some(expr!(VERDICT " <> 'cancelled'")),
         ..DATA
     },
     Metric {
@@ -87,7 +84,12 @@ pub(super) static METRICS: [Metric; 6] = [
         null_rule: "A session that is first seen late is not a change.",
         time_column: TimeColumn::ChangedAt,
         grain: Grain::Changes,
-        value_sql: "coalesce(round(sum(coalesce(h.new_value::numeric, 0) - coalesce(h.old_value::numeric, 0)) filter (where h.changed_at >= (date_trunc('day', s.started_at at time zone t.zone) + interval '1 day') at time zone t.zone), 12), 0)",
+        measure: Measure::Total(Term::Decimals(
+            expr!("coalesce(" NEW_VALUE "::numeric, 0) - coalesce(" OLD_VALUE "::numeric, 0)"),
+        )),
+        about: Some(
+            expr!(CHANGED_AT " >= (date_trunc('day', " STARTED_AT " at time zone " ZONE ") + interval '1 day') at time zone " ZONE),
+        ),
         ..DATA
     },
 ];

@@ -5,17 +5,15 @@
 //! once for each.
 
 use crate::model::stream::Stream;
-use crate::query::metrics::measure::{Additivity, Metric};
-use crate::query::metrics::registry::volume::COUNT;
+use crate::query::metrics::column::prelude::*;
+use crate::query::metrics::measure::{Known, Measure, Metric, Term};
+use crate::query::metrics::registry::volume::{COUNT, IS_CHAT};
 use crate::query::metrics::requires::Requires;
 
 const PARTICIPANTS: Requires = Requires::PerSession(Stream::Participants);
 
-/// Counts sessions whose length is final: they have started and ended.
-const IS_OVER: &str =
-    "count(s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true)";
-const IS_OVER_UNKNOWN: &str =
-    "count(*) filter (where not s.is_provisional and s.is_never_started is not true and s.duration_seconds is null)";
+/// The length of a session is final: it has started and ended.
+const IS_OVER: Expr = expr!("not " IS_PROVISIONAL " and " IS_NEVER_STARTED " is not true");
 const LENGTH_NULL_RULE: &str = "Running sessions, open chats and sessions that never started are left out. Ended sessions of unknown length are in unknown_count.";
 
 /// Base of sums of minutes over sessions.
@@ -25,23 +23,18 @@ const MINUTES: Metric = Metric { unit: "minutes", can_overlap: false, ..COUNT };
 const LENGTH: Metric = Metric {
     unit: "seconds",
     null_rule: LENGTH_NULL_RULE,
-    additivity: Additivity::Percentile,
-    known_sql: IS_OVER,
-    unknown_sql: IS_OVER_UNKNOWN,
-    is_unknown_sql: "not s.is_provisional and s.is_never_started is not true and s.duration_seconds is null",
-    amount_sql: None,
+    about: Some(IS_OVER),
+    known: Known::Has(DURATION_SECONDS),
+    can_be_spread: false,
     ..COUNT
 };
 
 /// Base of metrics of metered minutes.
 const METERED: Metric = Metric {
     requires: Requires::Minutes,
-    value_sql: "round(sum(s.minutes_consumed), 12)",
-    known_sql: "count(s.minutes_consumed)",
-    unknown_sql: "count(*) - count(s.minutes_consumed)",
-    is_unknown_sql: "s.minutes_consumed is null",
-    amount_sql: Some("s.minutes_consumed"),
     null_rule: "Sessions without minutes are in unknown_count and not in the sum; if no session has any, the value is null.",
+    measure: Measure::Total(Term::Decimals(MINUTES_CONSUMED)),
+    known: Known::Has(MINUTES_CONSUMED),
     ..MINUTES
 };
 
@@ -67,11 +60,8 @@ pub(super) static METRICS: [Metric; 10] = [
         description: "Wall-clock length of sessions of all providers; an open chat counts until its last message.",
         formula: "sum(duration_seconds) / 60",
         null_rule: "Sessions of unknown length are in unknown_count and not in the sum; if no length is known, the value is null.",
-        value_sql: "round(sum(s.duration_seconds) / 60, 12)",
-        known_sql: "count(s.duration_seconds)",
-        unknown_sql: "count(*) - count(s.duration_seconds)",
-        is_unknown_sql: "s.duration_seconds is null",
-        amount_sql: Some("s.duration_seconds / 60"),
+        measure: Measure::Total(Term::Minutes(DURATION_SECONDS)),
+        known: Known::Has(DURATION_SECONDS),
         ..MINUTES
     },
     Metric {
@@ -81,11 +71,12 @@ pub(super) static METRICS: [Metric; 10] = [
         formula: "sum(participant_minutes)",
         null_rule: "unknown_count contains presences without a length in ended sessions, sessions whose participants were never fetched, and running sessions without lengths yet; if no session has any, the value is null.",
         requires: PARTICIPANTS,
-        value_sql: "round(sum(s.participant_minutes), 12)",
-        known_sql: "count(s.participant_minutes)",
-        unknown_sql: "coalesce(sum(case when s.participant_count is null or s.is_provisional then (s.participant_minutes is null)::int else s.unknown_duration_count end), 0)::bigint",
-        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and (s.participant_minutes is null or not s.is_provisional and s.unknown_duration_count > 0)",
-        amount_sql: Some("s.participant_minutes"),
+        measure: Measure::Total(Term::Decimals(PARTICIPANT_MINUTES)),
+        known: Known::Has(PARTICIPANT_MINUTES),
+        is_partial: Some(expr!("not " IS_PROVISIONAL " and " UNKNOWN_DURATION_COUNT " > 0")),
+        missing_items: Some(
+            expr!("case when " PARTICIPANT_COUNT " is null or " IS_PROVISIONAL " then 1 else " UNKNOWN_DURATION_COUNT " end"),
+        ),
         ..MINUTES
     },
     Metric {
@@ -95,11 +86,9 @@ pub(super) static METRICS: [Metric; 10] = [
         formula: "sum(active_seconds) / 60",
         null_rule: "Chats whose messages were never fetched are in unknown_count and not in the sum; if no chat has any, the value is null.",
         requires: Requires::Chats,
-        value_sql: "round(sum(s.active_seconds) / 60, 12)",
-        known_sql: "count(s.active_seconds)",
-        unknown_sql: "count(*) filter (where s.session_kind = 'chat' and s.active_seconds is null)",
-        is_unknown_sql: "s.session_kind = 'chat' and s.active_seconds is null",
-        amount_sql: Some("s.active_seconds / 60"),
+        measure: Measure::Total(Term::Minutes(ACTIVE_SECONDS)),
+        about: Some(IS_CHAT),
+        known: Known::Has(ACTIVE_SECONDS),
         ..MINUTES
     },
     Metric {
@@ -107,8 +96,7 @@ pub(super) static METRICS: [Metric; 10] = [
         label: "Average length",
         description: "Mean wall-clock length of sessions that began in the range and are over.",
         formula: "sum(duration_seconds) / count(duration_seconds)",
-        additivity: Additivity::RatioOfSums,
-        value_sql: "sum(s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true)",
+        measure: Measure::Ratio(Term::Sum(DURATION_SECONDS), Term::Rows),
         ..LENGTH
     },
     Metric {
@@ -116,7 +104,7 @@ pub(super) static METRICS: [Metric; 10] = [
         label: "Length, median",
         description: "Half of the sessions that began in the range and are over were no longer than this.",
         formula: "percentile_cont(0.5) of duration_seconds",
-        value_sql: "round((percentile_cont(0.5) within group (order by s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true))::numeric, 6)",
+        measure: Measure::Percentile("0.5", DURATION_SECONDS),
         ..LENGTH
     },
     Metric {
@@ -124,7 +112,7 @@ pub(super) static METRICS: [Metric; 10] = [
         label: "Length, 90th percentile",
         description: "Nine of ten sessions that began in the range and are over were no longer than this.",
         formula: "percentile_cont(0.9) of duration_seconds",
-        value_sql: "round((percentile_cont(0.9) within group (order by s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true))::numeric, 6)",
+        measure: Measure::Percentile("0.9", DURATION_SECONDS),
         ..LENGTH
     },
     Metric {
@@ -132,7 +120,7 @@ pub(super) static METRICS: [Metric; 10] = [
         label: "Length, 95th percentile",
         description: "19 of 20 sessions that began in the range and are over were no longer than this.",
         formula: "percentile_cont(0.95) of duration_seconds",
-        value_sql: "round((percentile_cont(0.95) within group (order by s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true))::numeric, 6)",
+        measure: Measure::Percentile("0.95", DURATION_SECONDS),
         ..LENGTH
     },
     Metric {
@@ -142,11 +130,9 @@ pub(super) static METRICS: [Metric; 10] = [
         formula: "sum(minutes_consumed - participant_minutes)",
         null_rule: "Sessions for which one of the two is unknown are in unknown_count and not in the sum.",
         requires: PARTICIPANTS,
-        value_sql: "round(sum(s.unexplained_minutes), 12)",
-        known_sql: "count(s.unexplained_minutes)",
-        unknown_sql: "count(*) - count(s.unexplained_minutes)",
-        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and s.unexplained_minutes is null",
-        amount_sql: None,
+        measure: Measure::Total(Term::Decimals(UNEXPLAINED_MINUTES)),
+        known: Known::Has(UNEXPLAINED_MINUTES),
+        can_be_spread: false,
         ..MINUTES
     },
 ];

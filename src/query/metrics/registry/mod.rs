@@ -20,7 +20,7 @@ mod volume;
 use chrono::TimeDelta;
 
 use crate::query::metrics::measure::Metric;
-pub use crate::query::metrics::registry::money::{COST_OF_SESSION, MONEY, is_of_money};
+pub use crate::query::metrics::registry::money::MONEY;
 
 /// Time after the end of a session during which a missing transcript does not count as missing.
 pub const TRANSCRIPT_GRACE: TimeDelta = TimeDelta::hours(24);

@@ -6,23 +6,29 @@
 //! sort.
 
 use crate::model::stream::Stream;
+use crate::query::metrics::column::prelude::*;
 use crate::query::metrics::grain::Grain;
-use crate::query::metrics::measure::{Additivity, Metric};
+use crate::query::metrics::measure::{Known, Measure, Metric, Term};
 use crate::query::metrics::registry::volume::COUNT;
 use crate::query::metrics::requires::Requires;
 use crate::query::metrics::time_column::TimeColumn;
 
 const PARTICIPANTS: Requires = Requires::PerSession(Stream::Participants);
-const NO_PARTICIPANTS: &str = "s.session_kind in ('meeting', 'livestream') and s.participant_count is null";
+const WHO: Expr = expr!("(" VISIT_SOURCE_ID " || ' ' || " VISIT_PERSON_ID ") collate \"C\"");
+const IS_WEEK_OVER: Expr = expr!(FIRST_VISIT_AT " + (" AGE_WEEKS " + 1) * interval '168 hours' <= " NOW);
+const CAME_IN_WEEK: Expr = expr!(
+    "exists (select 1 from " OF_VISITS " later where later.source_id = " VISIT_SOURCE_ID " and later.person_id = " VISIT_PERSON_ID
+    " and later.started_at >= " FIRST_VISIT_AT " + " AGE_WEEKS " * interval '168 hours' and later.started_at < " FIRST_VISIT_AT
+    " + (" AGE_WEEKS " + 1) * interval '168 hours' and later.is_counted)"
+);
 
 /// Base of metrics of presences, in the bucket in which they began.
 pub(super) const PRESENCE: Metric = Metric {
+    version: 2,
     time_column: TimeColumn::JoinedAt,
     requires: PARTICIPANTS,
     grain: Grain::Presences,
-    is_unknown_sql: NO_PARTICIPANTS,
-    is_unknown_by_start: true,
-    amount_sql: None,
+    can_be_spread: false,
     ..COUNT
 };
 
@@ -30,27 +36,16 @@ pub(super) const PRESENCE: Metric = Metric {
 const PER_SESSION: Metric = Metric {
     unit: "ratio",
     null_rule: "Sessions whose participants were never fetched are in unknown_count and in neither part.",
-    additivity: Additivity::RatioOfSums,
     requires: PARTICIPANTS,
-    unknown_sql: "count(*) - count(s.participant_count)",
-    is_unknown_sql: NO_PARTICIPANTS,
-    amount_sql: None,
     can_overlap: false,
+    known: Known::Has(PARTICIPANT_COUNT),
+    can_be_spread: false,
     ..COUNT
 };
 
 /// Base of metrics of distinct people.
-const PEOPLE: Metric = Metric {
-    unit: "people",
-    additivity: Additivity::Distinct,
-    requires: Requires::People,
-    grain: Grain::Visits,
-    known_sql: "count(*)",
-    is_unknown_by_start: true,
-    is_unknown_sql: NO_PARTICIPANTS,
-    amount_sql: None,
-    ..COUNT
-};
+const PEOPLE: Metric =
+    Metric { unit: "people", requires: Requires::People, grain: Grain::Visits, can_be_spread: false, ..COUNT };
 
 /// Metrics of people.
 pub(super) static METRICS: [Metric; 11] = [
@@ -60,7 +55,7 @@ pub(super) static METRICS: [Metric; 11] = [
         unit: "presences",
         description: "Presences that began in the range. A person who joins twice, or with two devices, counts twice.",
         formula: "count(*) of analytics.participants",
-        null_rule: "Sessions that began in the range and whose participants were never fetched are in unknown_count. A presence without a start time from the provider is in no range.",
+        null_rule: "Sessions that began in the range and whose participants were never fetched are in unknown_count.",
         ..PRESENCE
     },
     Metric {
@@ -69,8 +64,8 @@ pub(super) static METRICS: [Metric; 11] = [
         description: "Distinct people in sessions that began in the range: contacts of chats and participants of meetings. An unidentified person counts once for each chat or presence. The same person at two accounts counts twice.",
         formula: "count(distinct source_id, visitor) of analytics.visits",
         null_rule: "Chats and presences of unidentified people, and sessions whose participants were never fetched, are in unknown_count.",
-        value_sql: "count(distinct (v.source_id || ' ' || v.visitor) collate \"C\")::numeric",
-        unknown_sql: "count(*) filter (where not v.is_identified)",
+        measure: Measure::Distinct(expr!("(" VISIT_SOURCE_ID " || ' ' || " VISITOR ") collate \"C\""), None),
+        is_partial: Some(expr!("not " IS_IDENTIFIED)),
         ..PEOPLE
     },
     Metric {
@@ -78,8 +73,7 @@ pub(super) static METRICS: [Metric; 11] = [
         label: "Participants per session",
         description: "Presences per session that began in the range.",
         formula: "sum(participant_count) / count(participant_count)",
-        value_sql: "sum(s.participant_count)::numeric",
-        known_sql: "count(s.participant_count)",
+        measure: Measure::Ratio(Term::Sum(PARTICIPANT_COUNT), Term::Rows),
         ..PER_SESSION
     },
     Metric {
@@ -89,10 +83,11 @@ pub(super) static METRICS: [Metric; 11] = [
         formula: "sum(attended_seconds) / sum(duration_seconds * person_count)",
         version: 2,
         null_rule: "Running meetings are left out; ended meetings whose participants were never fetched, or one of whose presences has no known end, are in unknown_count and in neither part.",
-        value_sql: "sum(s.attended_seconds) filter (where s.duration_seconds is not null)",
-        known_sql: "coalesce(sum(s.duration_seconds * s.person_count) filter (where s.attended_seconds is not null), 0)",
-        unknown_sql: "count(*) filter (where not s.is_provisional and (s.attended_seconds is null or s.duration_seconds is null))",
-        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and not s.is_provisional and (s.attended_seconds is null or s.duration_seconds is null)",
+        measure: Measure::Ratio(Term::Sum(ATTENDED_SECONDS), Term::Sum(expr!(DURATION_SECONDS " * " PERSON_COUNT))),
+        about: Some(
+            expr!("(not " IS_PROVISIONAL " or " ATTENDED_SECONDS " is not null and " DURATION_SECONDS " is not null)"),
+        ),
+        known: Known::If(expr!(ATTENDED_SECONDS " is not null and " DURATION_SECONDS " is not null")),
         ..PER_SESSION
     },
     Metric {
@@ -100,10 +95,8 @@ pub(super) static METRICS: [Metric; 11] = [
         label: "Rejoins",
         description: "People with several presences in a session among the people of sessions that began in the range, from 0 to 1.",
         formula: "sum(rejoined_person_count) / sum(person_count)",
-        value_sql: "sum(s.rejoined_person_count)::numeric",
-        known_sql: "coalesce(sum(s.person_count) filter (where s.rejoined_person_count is not null), 0)",
-        unknown_sql: "count(*) - count(s.rejoined_person_count)",
-        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and s.rejoined_person_count is null",
+        measure: Measure::Ratio(Term::Sum(REJOINED_PERSON_COUNT), Term::Sum(PERSON_COUNT)),
+        known: Known::Has(REJOINED_PERSON_COUNT),
         ..PER_SESSION
     },
     Metric {
@@ -113,9 +106,8 @@ pub(super) static METRICS: [Metric; 11] = [
         description: "Half of the participants who joined in the range, without the first to join each session and without rejoins, joined no later than this after the start of the session.",
         formula: "percentile_cont(0.5) of joined_at - started_at, without the first to join and without rejoins",
         null_rule: "As participants.",
-        additivity: Additivity::Percentile,
-        value_sql: "round((percentile_cont(0.5) within group (order by extract(epoch from p.joined_at - s.started_at)) filter (where p.joined_at > s.first_joined_at and not p.is_rejoin))::numeric, 6)",
-        known_sql: "count(*) filter (where p.joined_at > s.first_joined_at and not p.is_rejoin)",
+        measure: Measure::Percentile("0.5", expr!("extract(epoch from " JOINED_AT " - " STARTED_AT ")")),
+        about: Some(expr!(JOINED_AT " > " FIRST_JOINED_AT " and not " IS_REJOIN)),
         ..PRESENCE
     },
     Metric {
@@ -125,12 +117,10 @@ pub(super) static METRICS: [Metric; 11] = [
         description: "Meetings that began in the range, have ended, and had exactly one person.",
         formula: "count(session_state = 'ended' and person_count = 1)",
         null_rule: "Meetings that have ended and whose participants were never fetched are in unknown_count.",
-        additivity: Additivity::Sum,
         can_overlap: true,
-        value_sql: "(count(*) filter (where s.session_state = 'ended' and s.person_count = 1))::numeric",
-        known_sql: "count(s.person_count) filter (where s.session_state = 'ended')",
-        unknown_sql: "count(*) filter (where s.session_state = 'ended' and s.person_count is null)",
-        is_unknown_sql: "s.session_kind in ('meeting', 'livestream') and s.session_state = 'ended' and s.person_count is null",
+        measure: Measure::Total(Term::RowsIf(expr!(SESSION_STATE " = 'ended' and " PERSON_COUNT " = 1"))),
+        about: Some(expr!(SESSION_STATE " = 'ended'")),
+        known: Known::Has(PERSON_COUNT),
         ..PER_SESSION
     },
     Metric {
@@ -139,9 +129,8 @@ pub(super) static METRICS: [Metric; 11] = [
         description: "Distinct known people whose first stored session began in the bucket.",
         formula: "count(distinct source_id, person_id) of analytics.visits where first_visit_at >= start of the bucket",
         null_rule: "Chats and presences of unidentified people are in unknown_count. First means since the history of the source begins.",
-        value_sql: "count(distinct (v.source_id || ' ' || v.person_id) collate \"C\") filter (where v.first_visit_at >= b.bucket_start)::numeric",
-        known_sql: "count(v.person_id)",
-        unknown_sql: "count(*) filter (where not v.is_identified)",
+        measure: Measure::Distinct(WHO, Some(expr!(FIRST_VISIT_AT " >= " BUCKET_START))),
+        known: Known::If(IS_IDENTIFIED),
         ..PEOPLE
     },
     Metric {
@@ -150,9 +139,8 @@ pub(super) static METRICS: [Metric; 11] = [
         description: "Distinct known people with a session in the bucket and an earlier one before the bucket.",
         formula: "count(distinct source_id, person_id) of analytics.visits where first_visit_at < start of the bucket",
         null_rule: "Chats and presences of unidentified people are in unknown_count. Earlier means since the history of the source begins.",
-        value_sql: "count(distinct (v.source_id || ' ' || v.person_id) collate \"C\") filter (where v.first_visit_at < b.bucket_start)::numeric",
-        known_sql: "count(v.person_id)",
-        unknown_sql: "count(*) filter (where not v.is_identified)",
+        measure: Measure::Distinct(WHO, Some(expr!(FIRST_VISIT_AT " < " BUCKET_START))),
+        known: Known::If(IS_IDENTIFIED),
         ..PEOPLE
     },
     Metric {
@@ -162,9 +150,7 @@ pub(super) static METRICS: [Metric; 11] = [
         description: "Chats and presences of known people among all, in sessions that began in the range, from 0 to 1. It shows how reliable metrics of people are.",
         formula: "count(is_identified) / count(*) of analytics.visits",
         null_rule: "Sessions whose participants were never fetched are in unknown_count and in neither part.",
-        additivity: Additivity::RatioOfSums,
-        value_sql: "(count(*) filter (where v.is_identified))::numeric",
-        unknown_sql: "0::bigint",
+        measure: Measure::Ratio(Term::RowsIf(IS_IDENTIFIED), Term::Rows),
         ..PEOPLE
     },
     Metric {
@@ -175,13 +161,9 @@ pub(super) static METRICS: [Metric; 11] = [
         formula: "count(distinct person_id with a session in [first + n weeks, first + n + 1 weeks)) / count(distinct person_id with first + n + 1 weeks <= now)",
         null_rule: "People whose week is not over yet are in unknown_count and in neither part; if no such week is over, the value is null.",
         time_column: TimeColumn::FirstVisitAt,
-        additivity: Additivity::RatioOfSums,
         grain: Grain::Cohorts,
-        value_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now and exists (select 1 from analytics.visits later where later.source_id = v.source_id and later.person_id = v.person_id and later.started_at >= v.first_visit_at + c.age_weeks * interval '168 hours' and later.started_at < v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' and later.is_counted))::numeric",
-        known_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now)",
-        unknown_sql: "count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' > t.now)",
-        is_unknown_by_start: false,
-        is_unknown_sql: "false",
+        measure: Measure::Ratio(Term::RowsIf(expr!(IS_WEEK_OVER " and " CAME_IN_WEEK)), Term::Rows),
+        known: Known::If(IS_WEEK_OVER),
         ..PEOPLE
     },
 ];

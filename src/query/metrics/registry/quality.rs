@@ -4,7 +4,8 @@
 //! long one. A presence without a report is unknown; `quality_coverage_rate` gives the share that has one.
 
 use crate::model::stream::Stream;
-use crate::query::metrics::measure::{Additivity, Metric};
+use crate::query::metrics::column::prelude::*;
+use crate::query::metrics::measure::{Known, Measure, Metric, Term};
 use crate::query::metrics::registry::people::PRESENCE;
 use crate::query::metrics::requires::Requires;
 
@@ -12,18 +13,16 @@ use crate::query::metrics::requires::Requires;
 const QUALITY: Metric = Metric {
     unit: "mean opinion score, 1 to 5",
     null_rule: "A presence without a score or without a length is in unknown_count and in neither part; so is a session whose participants were never fetched.",
-    additivity: Additivity::RatioOfSums,
     requires: Requires::PerSession(Stream::Quality),
     ..PRESENCE
 };
 
 macro_rules! weighted {
-    ($column:literal, $metric:expr) => {
+    ($column:ident, $name:literal, $metric:expr) => {
         Metric {
-            formula: concat!("sum(", $column, " * duration_seconds) / sum(duration_seconds)"),
-            value_sql: concat!("round(sum(q.", $column, " * p.duration_seconds) / 60, 12)"),
-            known_sql: concat!("round(sum(p.duration_seconds) filter (where q.", $column, " is not null) / 60, 12)"),
-            unknown_sql: concat!("count(*) filter (where q.", $column, " is null or p.duration_seconds is null)"),
+            formula: concat!("sum(", $name, " * duration_seconds) / sum(duration_seconds)"),
+            measure: Measure::Ratio(Term::Minutes(expr!($column " * " PRESENCE_SECONDS)), Term::Minutes(PRESENCE_SECONDS)),
+            known: Known::If(expr!($column " is not null and " PRESENCE_SECONDS " is not null")),
             ..$metric
         }
     };
@@ -38,10 +37,11 @@ pub(super) static METRICS: [Metric; 8] = [
         description: "Presences with a quality report among those that began in the range.",
         formula: "count(has_report) of analytics.participant_quality / count(*) of analytics.participants",
         null_rule: "As participants. A report that has not been requested yet counts as missing.",
-        value_sql: "(count(*) filter (where q.has_report))::numeric",
+        measure: Measure::Ratio(Term::RowsIf(HAS_REPORT), Term::Rows),
         ..QUALITY
     },
     weighted!(
+        AUDIO_MOS_AVG,
         "audio_mos_avg",
         Metric {
             id: "audio_mos_avg",
@@ -51,6 +51,7 @@ pub(super) static METRICS: [Metric; 8] = [
         }
     ),
     weighted!(
+        AUDIO_IN_MOS_AVG,
         "audio_in_mos_avg",
         Metric {
             id: "audio_in_mos_avg",
@@ -66,12 +67,15 @@ pub(super) static METRICS: [Metric; 8] = [
         description: "Presences that began in the range and sent poor sound, a mean opinion score below 3.60 or 5 % of packets lost in more than a tenth of the samples, among presences for which either is known, from 0 to 1.",
         formula: "count(audio_mos_avg < 3.60 or audio_out_loss_over_5_rate > 0.10) / count(audio_mos_avg or audio_out_loss_over_5_rate is not null)",
         null_rule: "A presence for which neither is known is in unknown_count and in neither part; so is a session whose participants were never fetched.",
-        value_sql: "(count(*) filter (where q.audio_mos_avg < 3.60 or q.audio_out_loss_over_5_rate > 0.10))::numeric",
-        known_sql: "count(*) filter (where q.audio_mos_avg is not null or q.audio_out_loss_over_5_rate is not null)",
-        unknown_sql: "count(*) filter (where q.audio_mos_avg is null and q.audio_out_loss_over_5_rate is null)",
+        measure: Measure::Ratio(
+            Term::RowsIf(expr!("(" AUDIO_MOS_AVG " < 3.60 or " AUDIO_OUT_LOSS_OVER_5_RATE " > 0.10)")),
+            Term::Rows,
+        ),
+        known: Known::If(expr!("(" AUDIO_MOS_AVG " is not null or " AUDIO_OUT_LOSS_OVER_5_RATE " is not null)")),
         ..QUALITY
     },
     weighted!(
+        AUDIO_OUT_PACKET_LOSS_AVG,
         "audio_out_packet_loss_avg",
         Metric {
             id: "packet_loss_avg",
@@ -82,6 +86,7 @@ pub(super) static METRICS: [Metric; 8] = [
         }
     ),
     weighted!(
+        AUDIO_OUT_RTT_MS_AVG,
         "audio_out_rtt_ms_avg",
         Metric {
             id: "rtt_avg_ms",
@@ -92,6 +97,7 @@ pub(super) static METRICS: [Metric; 8] = [
         }
     ),
     weighted!(
+        AUDIO_OUT_RTT_OVER_250_RATE,
         "audio_out_rtt_over_250_rate",
         Metric {
             id: "rtt_over_250ms_rate",
@@ -102,6 +108,7 @@ pub(super) static METRICS: [Metric; 8] = [
         }
     ),
     weighted!(
+        VIDEO_OUT_FPS_AVG,
         "video_out_fps_avg",
         Metric {
             id: "video_fps_avg",

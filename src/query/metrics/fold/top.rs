@@ -6,15 +6,15 @@
 use std::cmp::Ordering;
 
 use crate::query::ReadError;
-use crate::query::metrics::group::{Fold, Group, Grouping};
+use crate::query::metrics::fold::Table;
+use crate::query::metrics::fold::group::{Fold, Group, Grouping};
 use crate::query::metrics::query::{MetricQuery, Top};
 use crate::query::metrics::reader::Reader;
-use crate::query::metrics::scan::Scanned;
-use crate::query::metrics::table::Table;
-use crate::query::metrics::value::Value;
+use crate::query::metrics::response::value::Value;
+use crate::query::metrics::run::Scanned;
 
 /// Ranks the groups of a query.
-pub(super) async fn rank(
+pub(crate) async fn rank(
     reader: &Reader<'_>,
     query: &MetricQuery,
     scanned: &Scanned,

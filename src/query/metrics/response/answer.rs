@@ -9,9 +9,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::query::freshness::Freshness;
-use crate::query::metrics::request_echo::QueryEcho;
-use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::value::Value;
+use crate::query::metrics::fold::status::BucketStatus;
+use crate::query::metrics::response::request_echo::QueryEcho;
+use crate::query::metrics::response::value::Value;
 
 /// Metric values, and the information needed to trust them.
 #[derive(Debug, Clone, Serialize, ToSchema)]

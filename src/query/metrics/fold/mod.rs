@@ -3,22 +3,25 @@
 //! Buckets and sources do not overlap, so a cell is the sum of the contributions of all sources, and a total is the
 //! sum of the cells. Rows, totals and sub-totals are such tables, and so is the period to compare with.
 
+pub(super) mod group;
+pub(super) mod null_rules;
+pub(super) mod status;
+pub(super) mod top;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use crate::query::catalog::Source;
-use crate::query::metrics::concurrency::ConcurrencyValue;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::group::{Group, Grouping, Member};
+use crate::query::metrics::fold::group::{Group, Grouping, Member};
+use crate::query::metrics::fold::status::BucketStatus;
 use crate::query::metrics::measure::Metric;
-use crate::query::metrics::null_rules;
 use crate::query::metrics::query::telling;
 use crate::query::metrics::reader::{Extra, Rest};
 use crate::query::metrics::requires::Requires;
-use crate::query::metrics::scan::{Contribution, Scanned};
-use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::value::Value;
+use crate::query::metrics::response::value::Value;
+use crate::query::metrics::run::{ConcurrencyValue, Contribution, Scanned};
 use crate::query::range::TimeRange;
 
 /// The data of a group, by index of the bucket.
@@ -29,7 +32,7 @@ struct Cells<'a> {
 }
 
 /// Metric values by group and bucket.
-pub(super) struct Table<'a> {
+pub(crate) struct Table<'a> {
     grouping: Grouping<'a>,
     metrics: &'a [&'static Metric],
     buckets: &'a [TimeRange],
@@ -38,12 +41,12 @@ pub(super) struct Table<'a> {
 }
 
 /// The sources behind a group of a table.
-pub(super) type Feeding<'a> = Vec<&'a Source>;
+pub(crate) type Feeding<'a> = Vec<&'a Source>;
 
 impl<'a> Table<'a> {
     /// Creates a table from the sums of the first pass and the other data of the view. A view of the whole range has
     /// one bucket.
-    pub(super) fn of(
+    pub(crate) fn of(
         grouping: Grouping<'a>,
         metrics: &'a [&'static Metric],
         buckets: &'a [TimeRange],
@@ -84,12 +87,12 @@ impl<'a> Table<'a> {
     }
 
     /// Returns the groups, in order.
-    pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
         self.cells.keys()
     }
 
     /// Adds the groups of another table.
-    pub(super) fn take_groups(&mut self, other: &Table<'_>) {
+    pub(crate) fn take_groups(&mut self, other: &Table<'_>) {
         for group in other.groups() {
             if !self.cells.contains_key(group) {
                 self.cells.insert(group.clone(), Cells::default());
@@ -98,21 +101,21 @@ impl<'a> Table<'a> {
     }
 
     /// Returns the sources behind a group.
-    pub(super) fn feeding(&self, group: &Group) -> Feeding<'a> {
+    pub(crate) fn feeding(&self, group: &Group) -> Feeding<'a> {
         let Some(cells) = self.cells.get(group) else { return self.grouping.feeding(group, &BTreeSet::new(), false) };
         let gave = cells.sums.values().flatten().map(|contribution| contribution.source_id).collect();
         self.grouping.feeding(group, &gave, !cells.exact.is_empty())
     }
 
     /// Returns the status of a bucket for a group.
-    pub(super) fn status(&self, feeding: &[&Source], place: usize) -> BucketStatus {
+    pub(crate) fn status(&self, feeding: &[&Source], place: usize) -> BucketStatus {
         // Sources to which none of the metrics applies do not make a bucket less complete.
         let telling = telling(self.metrics, feeding);
         BucketStatus::of(&null_rules::proving(&telling), self.buckets[place], self.now)
     }
 
     /// Returns the values of a group in a bucket, in the order of the metrics.
-    pub(super) fn values(&self, group: &Group, feeding: &[&Source], place: usize) -> Vec<Value> {
+    pub(crate) fn values(&self, group: &Group, feeding: &[&Source], place: usize) -> Vec<Value> {
         let cells = self.cells.get(group);
         let sums = cells.and_then(|cells| cells.sums.get(&place)).map_or(&[][..], Vec::as_slice);
         let exact = cells.and_then(|cells| cells.exact.get(&place)).map_or(&[][..], Vec::as_slice);
@@ -126,12 +129,12 @@ impl<'a> Table<'a> {
     }
 
     /// Returns the bases of the minutes in the table.
-    pub(super) fn bases(&self) -> Vec<String> {
+    pub(crate) fn bases(&self) -> Vec<String> {
         self.bases_of(self.cells.values().flat_map(|cells| cells.sums.values()).flatten().copied())
     }
 
     /// Returns whether a cell adds minutes of different bases.
-    pub(super) fn has_mixed_cells(&self) -> bool {
+    pub(crate) fn has_mixed_cells(&self) -> bool {
         let mut cells = self.cells.values().flat_map(|cells| cells.sums.values());
         cells.any(|given| self.bases_of(given.iter().copied()).len() > 1)
     }

@@ -11,11 +11,11 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::query::metrics::answer::Answer;
+use crate::query::metrics::fold::status::BucketStatus;
 use crate::query::metrics::measure::Additivity;
 use crate::query::metrics::query::MetricQuery;
-use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::value::Value;
+use crate::query::metrics::response::answer::Answer;
+use crate::query::metrics::response::value::Value;
 use crate::query::number::Number;
 
 /// One hour of the week of one group.
@@ -104,7 +104,7 @@ pub fn by_hour_of_week(query: &MetricQuery, answer: &Answer, now: DateTime<Utc>)
 
 impl Figure {
     fn value(self, query: &MetricQuery, id: &str) -> Value {
-        let is_average = query.metrics.iter().any(|m| m.id == id && m.additivity == Additivity::TimeAverage);
+        let is_average = query.metrics.iter().any(|m| m.id == id && m.additivity() == Additivity::TimeAverage);
         let average = || Number::ratio(self.sum, self.seconds);
         let value = if is_average { average() } else { self.highest.map(Number) };
         Value {

@@ -6,14 +6,14 @@
 use chrono::{DateTime, Utc};
 
 use crate::query::catalog::Source;
-use crate::query::metrics::answer::Warning;
+use crate::query::metrics::fold::status::BucketStatus;
 use crate::query::metrics::measure::Metric;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::{Applicability, Requires};
-use crate::query::metrics::status::BucketStatus;
+use crate::query::metrics::response::answer::Warning;
 
 /// Returns warnings about the data behind the values.
-pub(super) fn of_data(
+pub(crate) fn of_data(
     query: &MetricQuery,
     sources: &[&Source],
     bases: &[String],
@@ -80,7 +80,7 @@ fn overlaps(query: &MetricQuery) -> Option<Warning> {
 }
 
 /// Returns warnings about an unequal comparison; `before` is the status of the period compared with.
-pub(super) fn of_comparison(query: &MetricQuery, before: Option<BucketStatus>, now: DateTime<Utc>) -> Vec<Warning> {
+pub(crate) fn of_comparison(query: &MetricQuery, before: Option<BucketStatus>, now: DateTime<Utc>) -> Vec<Warning> {
     let Some((comparison, status)) = query.comparison.as_ref().zip(before) else { return Vec::new() };
     let mut warnings = Vec::new();
     if status != BucketStatus::Complete {

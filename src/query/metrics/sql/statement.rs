@@ -4,6 +4,7 @@
 //! either with its values as parameters or, for display, with its values as literals. Values never become part of the
 //! text in another way, so a value cannot become SQL. This module does not depend on metrics.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -65,6 +66,28 @@ impl Statement {
         Self { pieces: vec![Piece::Sql(sql.to_owned())] }
     }
 
+    /// Returns a statement from a template, whose holes `{name}` are filled with the parts of these names.
+    pub fn fill<const N: usize>(template: &str, parts: [(&str, Self); N]) -> Self {
+        let parts = BTreeMap::from(parts);
+        let mut holes = template.split('{');
+        let mut sql = Self::new(holes.next().unwrap_or_default());
+        for hole in holes {
+            let end = hole.find('}').unwrap_or(hole.len());
+            let part = parts.get(&hole[..end]);
+            debug_assert!(part.is_some(), "nothing fills {{{hole}");
+            if let Some(part) = part {
+                sql.append(part.clone());
+            }
+            sql.push(hole.get(end + 1..).unwrap_or_default());
+        }
+        sql
+    }
+
+    /// Returns a value as a statement.
+    pub fn value(value: impl Into<Operand>) -> Self {
+        Self { pieces: vec![Piece::Value(value.into())] }
+    }
+
     /// Appends constant SQL.
     pub fn push(&mut self, sql: impl AsRef<str>) -> &mut Self {
         if let Some(Piece::Sql(last)) = self.pieces.last_mut() {
@@ -82,7 +105,7 @@ impl Statement {
     }
 
     /// Appends a condition: the column has this value, or none.
-    pub fn push_equal(&mut self, column: &str, value: Option<&str>) -> &mut Self {
+    pub fn push_equal(&mut self, column: impl AsRef<str>, value: Option<&str>) -> &mut Self {
         self.push(" and ").push(column);
         match value {
             Some(value) => self.push(" = ").push_bind(value),
@@ -92,7 +115,12 @@ impl Statement {
 
     /// Appends another statement.
     pub fn append(&mut self, other: Self) -> &mut Self {
-        self.pieces.extend(other.pieces);
+        for piece in other.pieces {
+            match piece {
+                Piece::Sql(sql) => _ = self.push(sql),
+                value @ Piece::Value(_) => self.pieces.push(value),
+            }
+        }
         self
     }
 
@@ -129,6 +157,12 @@ impl Statement {
             }
         }
         text
+    }
+}
+
+impl<T: AsRef<str>> From<T> for Statement {
+    fn from(sql: T) -> Self {
+        Self::new(sql.as_ref())
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Value {
     /// Denominator of a ratio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denominator: Option<Number>,
-    /// Sessions (for some metrics presences, see `null_rule`) that lack the data the metric needs; absent: none.
+    /// Rows that lack the data the metric needs or their time, and sessions whose rows were never read; absent: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown_count: Option<i64>,
     /// True if a percentile is based on fewer than 20 values; absent otherwise.
@@ -81,5 +81,5 @@ impl Change {
 
 /// Returns whether the metric is a share of a whole, so that its change is given in percentage points.
 fn is_rate(metric: &Metric) -> bool {
-    metric.additivity == Additivity::RatioOfSums && (metric.id.ends_with("_rate") || metric.id.ends_with("_share"))
+    metric.additivity() == Additivity::RatioOfSums && (metric.id.ends_with("_rate") || metric.id.ends_with("_share"))
 }

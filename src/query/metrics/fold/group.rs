@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::query::catalog::Source;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::requires::Applicability;
-use crate::query::metrics::scan::Contribution;
+use crate::query::metrics::run::Contribution;
 
 /// The value of a dimension in a group. Missing values sort after named ones, and the rest group sorts last.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Member {
+pub(crate) enum Member {
     /// This value.
     Named(String),
     /// No value.
@@ -23,15 +23,15 @@ pub(super) enum Member {
 }
 
 /// The value of each requested dimension, in their order.
-pub(super) type Group = Vec<Member>;
+pub(crate) type Group = Vec<Member>;
 
 impl Member {
-    pub(super) fn of(value: Option<String>) -> Self {
+    pub(crate) fn of(value: Option<String>) -> Self {
         value.map_or(Self::Nothing, Self::Named)
     }
 
     /// Returns the value as shown in the answer.
-    pub(super) fn shown(&self) -> Option<String> {
+    pub(crate) fn shown(&self) -> Option<String> {
         match self {
             Self::Named(name) => Some(name.clone()),
             Self::Nothing => None,
@@ -46,10 +46,10 @@ impl Member {
 
 /// The values of a dimension that are shown separately; the rest is one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fold {
-    pub(super) dimension: Dimension,
+pub(crate) struct Fold {
+    pub(crate) dimension: Dimension,
     /// The values, each with its rank.
-    pub(super) kept: BTreeMap<Member, usize>,
+    pub(crate) kept: BTreeMap<Member, usize>,
 }
 
 impl Fold {
@@ -61,34 +61,34 @@ impl Fold {
 
 /// Grouping of rows.
 #[derive(Clone, Copy)]
-pub(super) struct Grouping<'a> {
+pub(crate) struct Grouping<'a> {
     /// Sources of the rows.
-    pub(super) sources: &'a [&'a Source],
+    pub(crate) sources: &'a [&'a Source],
     /// Dimensions that the rows were read by.
-    pub(super) read_by: &'a [Dimension],
+    pub(crate) read_by: &'a [Dimension],
     /// Dimensions that they are grouped by; a subset of `read_by`.
-    pub(super) dimensions: &'a [Dimension],
+    pub(crate) dimensions: &'a [Dimension],
     /// Values that are shown separately.
-    pub(super) fold: Option<&'a Fold>,
+    pub(crate) fold: Option<&'a Fold>,
 }
 
 impl<'a> Grouping<'a> {
     /// Creates a grouping by the dimensions that the rows were read by.
-    pub(super) fn of(sources: &'a [&'a Source], dimensions: &'a [Dimension]) -> Self {
+    pub(crate) fn of(sources: &'a [&'a Source], dimensions: &'a [Dimension]) -> Self {
         Self { sources, read_by: dimensions, dimensions, fold: None }
     }
 
-    pub(super) fn source(&self, source_id: i32) -> Option<&'a Source> {
+    pub(crate) fn source(&self, source_id: i32) -> Option<&'a Source> {
         self.sources.iter().copied().find(|source| source.source_id == source_id)
     }
 
     /// Returns all dimensions but the one at `place`.
-    pub(super) fn without(&self, place: usize) -> Vec<Dimension> {
+    pub(crate) fn without(&self, place: usize) -> Vec<Dimension> {
         let others = self.dimensions.iter().enumerate().filter(|(at, _)| *at != place);
         others.map(|(_, dimension)| *dimension).collect()
     }
 
-    pub(super) fn group(&self, contribution: &Contribution) -> Group {
+    pub(crate) fn group(&self, contribution: &Contribution) -> Group {
         self.grouped(self.source(contribution.source_id), &contribution.dimensions)
     }
 
@@ -105,7 +105,7 @@ impl<'a> Grouping<'a> {
     }
 
     /// Returns the groups that are in the answer even without rows: every enabled source, or the whole.
-    pub(super) fn known_groups<T>(&self, found: &BTreeMap<Group, T>) -> BTreeSet<Group> {
+    pub(crate) fn known_groups<T>(&self, found: &BTreeMap<Group, T>) -> BTreeSet<Group> {
         let is_of_source = |d: &Dimension| matches!(d, Dimension::Provider | Dimension::Source);
         if self.dimensions.is_empty() {
             return BTreeSet::from([Group::new()]);
@@ -118,7 +118,7 @@ impl<'a> Grouping<'a> {
         missing.map(|source| self.grouped(Some(source), &[])).collect()
     }
 
-    pub(super) fn is_fed_by(&self, group: &Group, source: &Source) -> bool {
+    pub(crate) fn is_fed_by(&self, group: &Group, source: &Source) -> bool {
         self.dimensions.iter().zip(group).all(|(dimension, member)| match dimension {
             Dimension::Provider => self.is_member(*dimension, member, &source.provider),
             Dimension::Source => self.is_member(*dimension, member, &source.source),
@@ -148,7 +148,7 @@ impl<'a> Grouping<'a> {
 
     /// Returns the sources behind a group: the enabled ones, and those that contributed. Values along time do not
     /// record which source contributed, so all sources may have.
-    pub(super) fn feeding(&self, group: &Group, gave: &BTreeSet<i32>, has_exact: bool) -> Vec<&'a Source> {
+    pub(crate) fn feeding(&self, group: &Group, gave: &BTreeSet<i32>, has_exact: bool) -> Vec<&'a Source> {
         let of_group: Vec<&Source> =
             self.sources.iter().copied().filter(|source| self.is_fed_by(group, source)).collect();
         let feeds = |source: &&Source| source.is_enabled || has_exact || gave.contains(&source.source_id);

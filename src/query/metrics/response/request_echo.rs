@@ -101,7 +101,7 @@ pub struct CompareEcho {
 }
 
 /// Returns the echo of a query.
-pub(super) fn request_echo(query: &MetricQuery) -> QueryEcho {
+pub(crate) fn request_echo(query: &MetricQuery) -> QueryEcho {
     QueryEcho {
         metrics: query.metrics.iter().map(|metric| metric.id).collect(),
         dimensions: query.dimensions.iter().map(|dimension| dimension.as_str()).collect(),

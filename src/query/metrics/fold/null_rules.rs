@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use crate::query::catalog::Source;
+use crate::query::metrics::fold::status::BucketStatus;
 use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::metrics::requires::Applicability;
-use crate::query::metrics::scan::Sums;
-use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::value::Value;
+use crate::query::metrics::response::value::Value;
+use crate::query::metrics::run::Sums;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
 
@@ -22,7 +22,7 @@ const LOW_SAMPLE: i64 = 20;
 
 /// Returns the value of a metric in a bucket. `feeding` are the sources behind it, `sums` is the part of each,
 /// `along_time` is the value over time that was read for all of them together.
-pub fn value<'a>(
+pub(crate) fn value<'a>(
     metric: &Metric,
     feeding: &[&'a Source],
     sums: impl Iterator<Item = (i32, Sums)>,
@@ -44,12 +44,12 @@ pub fn value<'a>(
     for (_, sums) in sums.filter(|(id, _)| applicable.iter().any(|source| source.source_id == *id)) {
         total.add(sums);
     }
-    if let Some(value) = along_time.filter(|_| metric.additivity.is_along_time()) {
+    if let Some(value) = along_time.filter(|_| metric.is_along_time()) {
         // A peak of 0 beside sessions of unknown attendance is unknown, not 0.
         total.add(Sums { value, known: value.min(Decimal::ONE), unknown: 0 });
     }
     let status = BucketStatus::of(&proving(&applicable), bucket, now);
-    let figure = match metric.additivity {
+    let figure = match metric.additivity() {
         Additivity::Sum
         | Additivity::Maximum
         | Additivity::TimeAverage
@@ -65,7 +65,7 @@ pub fn value<'a>(
 }
 
 /// Returns the sources whose completeness counts: the enabled ones, if there are any.
-pub fn proving<'a>(feeding: &[&'a Source]) -> Vec<&'a Source> {
+pub(crate) fn proving<'a>(feeding: &[&'a Source]) -> Vec<&'a Source> {
     let enabled: Vec<&Source> = feeding.iter().copied().filter(|source| source.is_enabled).collect();
     if enabled.is_empty() { feeding.to_vec() } else { enabled }
 }

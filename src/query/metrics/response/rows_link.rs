@@ -12,18 +12,18 @@ use crate::query::calendar::in_zone;
 use crate::query::catalog::Source;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::{Condition, Test, is_filterable};
-use crate::query::metrics::group::{Fold, Member};
+use crate::query::metrics::fold::group::{Fold, Member};
 use crate::query::metrics::measure::Metric;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::time_column::Attribution;
 
 /// Returns the link template for all values of the answer to `query`.
-pub(super) fn template(query: &MetricQuery) -> String {
+pub(crate) fn template(query: &MetricQuery) -> String {
     format!("/v1/metrics/rows?{}{{&metrics,from,to,group}}", choice(query))
 }
 
 /// Returns the link template for the groups that are not shown separately; `None` if no condition selects them.
-pub(super) fn template_of_rest(query: &MetricQuery, fold: &Fold, sources: &[&Source]) -> Option<String> {
+pub(crate) fn template_of_rest(query: &MetricQuery, fold: &Fold, sources: &[&Source]) -> Option<String> {
     let mut query = query.clone();
     let is_kept = |name: &String| fold.kept.contains_key(&Member::Named(name.clone()));
     let others = |name: fn(&Source) -> &String| {
@@ -48,7 +48,7 @@ pub(super) fn template_of_rest(query: &MetricQuery, fold: &Fold, sources: &[&Sou
 }
 
 /// Returns the link to the rows behind the value of one metric and group over the range of `query`.
-pub(super) fn of(query: &MetricQuery, metric: &Metric, group: &[(Dimension, Option<String>)]) -> String {
+pub(crate) fn of(query: &MetricQuery, metric: &Metric, group: &[(Dimension, Option<String>)]) -> String {
     if let Some(list) = metric.grain.listed_at() {
         return list.to_owned();
     }

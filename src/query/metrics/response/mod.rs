@@ -3,6 +3,13 @@
 //! The compared period gives the same tables as the request itself. A value and its counterpart meet only here.
 //! Groups of either side are in both, so that groups that disappeared are visible.
 
+pub mod answer;
+pub mod hour_of_week;
+pub mod request_echo;
+pub(super) mod rows_link;
+pub mod value;
+mod warnings;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -11,39 +18,37 @@ use crate::query::ReadError;
 use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer::{Answer, Coverage, MetricRow, TimeBucket};
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::group::{Fold, Group, Grouping, Member};
+use crate::query::metrics::fold::group::{Fold, Group, Grouping, Member};
+use crate::query::metrics::fold::status::BucketStatus;
+use crate::query::metrics::fold::{Feeding, Table};
 use crate::query::metrics::query::{MAX_ROWS, MetricQuery, View};
 use crate::query::metrics::reader::{Extra, Findings};
-use crate::query::metrics::request_echo::request_echo;
 use crate::query::metrics::requires::{Applicability, Requires};
-use crate::query::metrics::rows_link;
-use crate::query::metrics::scan::Started;
-use crate::query::metrics::status::BucketStatus;
-use crate::query::metrics::table::{Feeding, Table};
-use crate::query::metrics::value::{Change, Value};
-use crate::query::metrics::warnings;
+use crate::query::metrics::response::answer::{Answer, Coverage, MetricRow, TimeBucket};
+use crate::query::metrics::response::request_echo::request_echo;
+use crate::query::metrics::response::value::{Change, Value};
+use crate::query::metrics::run::Started;
 use crate::query::range::TimeRange;
 
 /// The inputs of an answer besides its request.
 #[derive(Clone, Copy)]
-pub(super) struct Parts<'a> {
-    pub(super) catalog: &'a Catalog,
-    pub(super) sources: &'a [&'a Source],
-    pub(super) fold: Option<&'a Fold>,
-    pub(super) now: DateTime<Utc>,
+pub(crate) struct Parts<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) sources: &'a [&'a Source],
+    pub(crate) fold: Option<&'a Fold>,
+    pub(crate) now: DateTime<Utc>,
     /// The instant of knowledge: a bucket that was not over then counts as not over.
-    pub(super) known_at: DateTime<Utc>,
+    pub(crate) known_at: DateTime<Utc>,
     /// Currency of values of money.
-    pub(super) currency: Option<&'a str>,
+    pub(crate) currency: Option<&'a str>,
 }
 
 /// A query over one range, and the data read for it.
-pub(super) type Read<'a> = (&'a MetricQuery, &'a Findings);
+pub(crate) type Read<'a> = (&'a MetricQuery, &'a Findings);
 
 /// Assembles the answer.
-pub(super) fn answer(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>) -> Result<Answer, ReadError> {
+pub(crate) fn assemble(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>>) -> Result<Answer, ReadError> {
     let (query, findings) = now;
     let rows = Compared::of(parts, &query.rows_view(), now, before, |findings| &findings.rows);
     let count = rows.now.groups().count() * query.buckets.len();

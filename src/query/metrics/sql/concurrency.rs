@@ -1,0 +1,140 @@
+//! Concurrency: the number of simultaneous sessions or presences.
+//!
+//! Each start adds one and each end subtracts one; the running sum is the concurrency. Changes of the same instant
+//! are summed first, so that an end makes room for a start. Each bucket gets a change of zero at its start, which
+//! carries in the sum from before. The peak is the highest sum of a bucket, the average is weighted by time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::Measure;
+use crate::query::metrics::query::{MAX_DIMENSIONS, MetricQuery};
+use crate::query::metrics::sql::rows::{chosen, counted_sessions};
+use crate::query::metrics::sql::statement::Statement;
+use crate::query::number::Number;
+use crate::query::range::TimeRange;
+
+/// The concurrency after each change, by group. There are always as many group columns as a query may have
+/// dimensions, the unused ones null, so that the statement has one text.
+const LEVELS: &str = "with cut (bucket_start, counted_to, bucket) as (
+  select * from unnest({starts}::timestamptz[], {ends}::timestamptz[]) with ordinality
+), presence (g1, g2, g3, g4, began_at, ended_at) as (
+  select {groups}, {began}, stay.ended_at
+    from {stays}
+), change (g1, g2, g3, g4, at, step) as (
+  select g1, g2, g3, g4, began_at, 1 from presence
+  union all select g1, g2, g3, g4, ended_at, -1 from presence
+  union all select g.*, cut.bucket_start, 0 from (select distinct g1, g2, g3, g4 from presence) g cross join cut
+), level (g1, g2, g3, g4, at, level, next_at) as (
+  select g1, g2, g3, g4, at, sum(sum(step)) over along, lead(at) over along
+    from change group by g1, g2, g3, g4, at
+  window along as (partition by g1, g2, g3, g4 order by at)
+)";
+
+const BY_BUCKET: &str = "{levels}, placed as (
+  select *, width_bucket(at, (select array_agg(bucket_start order by bucket_start) from cut)) as bucket from level
+)
+select p.g1, p.g2, p.g3, p.g4, p.bucket, max(p.level)::numeric as peak, {average} as average
+  from placed p join cut using (bucket)
+ where p.at >= {from} and p.at < {to}
+ group by p.g1, p.g2, p.g3, p.g4, p.bucket, cut.bucket_start, cut.counted_to
+ order by p.g1, p.g2, p.g3, p.g4, p.bucket";
+
+const AVERAGE: &str =
+    "round(sum(p.level * extract(epoch from greatest(least(p.next_at, cut.counted_to) - p.at, interval '0')))
+             / nullif(extract(epoch from greatest(cut.counted_to - cut.bucket_start, interval '0')), 0), {digits})";
+
+const SESSIONS: &str = "analytics.sessions s
+   cross join lateral (select analytics.effective_ended_at(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
+                                                           s.live_participants, {now}::timestamptz) as ended_at) stay
+   where stay.ended_at > s.started_at and s.started_at < {to} and stay.ended_at > {from}
+     and (s.ended_at > {ended} or s.session_state in ('live', 'open')) and s.source_id = any({sources}){counted}";
+
+/// A presence whose start or end is unknown raises no peak.
+const PRESENCES: &str = "analytics.participants p
+    join analytics.sessions s using (source_id, session_id)
+   cross join lateral (select coalesce(p.left_at, case when s.is_provisional then {now}::timestamptz end) as ended_at) stay
+   where stay.ended_at > p.joined_at and p.joined_at < {to} and stay.ended_at > {from}
+     and (s.ended_at > {ended} or s.ended_at is null) and s.source_id = any({sources}){counted}";
+
+/// Longest time by which a presence outlasts its session; sessions that ended earlier are not read.
+const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
+
+/// Returns the statement for the values of a query, by bucket and group. Rows without an end last until `now`.
+pub(crate) fn concurrency(query: &MetricQuery, grain: Grain, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
+    // The peak is cheap to compute, an average of exact numbers is not.
+    let is_averaged = query.metrics.iter().any(|asked| asked.measure == Measure::TimeAverage && asked.grain == grain);
+    let digits = Number::QUOTIENT_DIGITS.to_string();
+    let average =
+        if is_averaged { Statement::fill(AVERAGE, [("digits", digits.into())]) } else { "null::numeric".into() };
+    Statement::fill(
+        BY_BUCKET,
+        [
+            ("levels", levels(query, grain, source_ids, now)),
+            ("average", average),
+            ("from", Statement::value(query.range.from)),
+            ("to", Statement::value(query.range.to)),
+        ],
+    )
+}
+
+/// Returns the start of a statement with the concurrency after each change, by group; the caller continues it with a
+/// query of `level`.
+pub(crate) fn levels(query: &MetricQuery, grain: Grain, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
+    let starts: Vec<_> = query.buckets.iter().map(|bucket| bucket.from).collect();
+    // Future time is in no average.
+    let ends: Vec<_> = query.buckets.iter().map(|bucket| bucket.to.min(now)).collect();
+    let group = |place: usize| query.dimensions.get(place).map_or_else(|| "null::text".to_owned(), |by| column(*by));
+    let groups: Vec<String> = (0..MAX_DIMENSIONS).map(group).collect();
+    Statement::fill(
+        LEVELS,
+        [
+            ("starts", Statement::value(starts)),
+            ("ends", Statement::value(ends)),
+            ("groups", groups.join(", ").into()),
+            ("began", began(grain).into()),
+            ("stays", stays(query, grain, source_ids, query.range, now, false)),
+        ],
+    )
+}
+
+/// Returns the column of a row's start.
+pub(crate) fn began(grain: Grain) -> &'static str {
+    if grain == Grain::Presences { "p.joined_at" } else { "s.started_at" }
+}
+
+/// Returns the rows that touch a range, with their ends under the alias `stay`; `includes_all`: with those that never
+/// count.
+pub(crate) fn stays(
+    query: &MetricQuery,
+    grain: Grain,
+    source_ids: &[i32],
+    range: TimeRange,
+    now: DateTime<Utc>,
+    includes_all: bool,
+) -> Statement {
+    let counted = if includes_all { chosen(&query.filter) } else { counted_sessions(query) };
+    let is_of_presences = grain == Grain::Presences;
+    let ended = if is_of_presences { range.from - LONGEST_AFTER_END } else { range.from };
+    Statement::fill(
+        if is_of_presences { PRESENCES } else { SESSIONS },
+        [
+            ("now", Statement::value(now)),
+            ("from", Statement::value(range.from)),
+            ("to", Statement::value(range.to)),
+            ("ended", Statement::value(ended)),
+            ("sources", Statement::value(source_ids.to_vec())),
+            ("counted", counted),
+        ],
+    )
+}
+
+/// Returns the column of a dimension.
+pub(crate) fn column(dimension: Dimension) -> String {
+    match dimension {
+        Dimension::Provider => "s.provider".to_owned(),
+        Dimension::Source => "s.source".to_owned(),
+        other => other.column().map_or_else(|| "null::text".to_owned(), |column| column.to_string()),
+    }
+}

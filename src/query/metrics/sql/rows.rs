@@ -1,0 +1,200 @@
+//! The rows of a scan: the tables and joins for each grain, and the conditions for rows that count.
+//!
+//! Dimensions of which a session has several values are joined here too, each value once per session. The alias `s`
+//! stands for sessions everywhere.
+
+use crate::query::metrics::column::prelude::*;
+use crate::query::metrics::dimension::{Dimension, Level};
+use crate::query::metrics::filter::{Condition, MetricFilter, Test};
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::plan::{Reach, Scan};
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::sql::statement::Statement;
+use crate::query::metrics::time_column::TimeColumn;
+
+/// Number of weeks that cohorts are followed.
+const OLDEST_COHORT_WEEKS: &str = "12";
+
+/// Sessions that were open at `c.at`: they had begun, and had neither ended nor been completed.
+const OPEN_SESSIONS: &str = "analytics.sessions s join lateral (select
+   s.ended_at is null
+   and analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, s.live_participants, c.at) as is_stale) o
+ on s.started_at <= c.at and (s.ended_at > c.at or s.ended_at is null and s.session_state in ('live', 'open'))";
+
+const MESSAGES: &str = "analytics.messages m join analytics.sessions s using (source_id, session_id)";
+const REPLIES: &str = " cross join lateral unnest(s.reply_seconds) with ordinality r (seconds, place)";
+const PRESENCES: &str = "analytics.participants p join analytics.sessions s using (source_id, session_id)";
+const REPORTS: &str =
+    " left join analytics.participant_quality q using (source_id, session_id, provider_participant_id)";
+const VISITS: &str = "analytics.visits v join analytics.sessions s using (source_id, session_id)";
+const FIRST_VISITS: &str = "analytics.visits v join analytics.sessions s on s.source_id = v.source_id and s.session_id = v.session_id and v.started_at = v.first_visit_at
+ cross join generate_series(1, {weeks}) c (age_weeks)";
+const CHANGES: &str = "analytics.session_changes h join analytics.sessions s on s.source_id = h.source_id and s.session_id = h.session_id and h.field = 'provider_minutes'";
+
+const SPEAKERS: &str = " left join lateral (
+   select k.speaker_id, k.word_count as words, k.speaking_seconds, k.all_speaking_seconds
+     from analytics.session_speakers(s.source_id, s.session_id) k) w on true";
+const ALL_SPEAKERS: &str = " cross join lateral (
+   select s.transcript_word_count as words, sum(k.speaking_seconds) as speaking_seconds,
+          sum(k.speaking_seconds) as all_speaking_seconds
+     from analytics.session_speakers(s.source_id, s.session_id) k) w";
+/// Words need no speaking time: they are stored with the transcript.
+const SPOKEN_WORDS: &str = " cross join lateral (select s.transcript_word_count as words) w";
+
+/// Streams with lists; per-session streams prove no range.
+const STREAMS: &str = "(select f.complete_through, f.provider, f.source, src.source_id
+   from analytics.stream_freshness f join analytics.sources src using (source)
+  where f.stream = 'sessions' and f.is_enabled) s";
+
+/// The cost of a session. Minutes of which a part is unknown are unknown.
+pub const COST_OF_SESSION: &str = " left join lateral (
+    select sum(x.list_cost) as cost, coalesce(bool_and(x.list_cost is not null), false) as is_priced,
+           case when s.minutes_consumed is not null
+                     and not coalesce(bool_or(x.pricing_unit = 'minute' and x.list_unit_price is null
+                                              and x.consumed_quantity is null), false)
+                then coalesce(sum(x.consumed_quantity)
+                                filter (where x.pricing_unit = 'minute' and x.list_unit_price is null), 0) end
+             as unpriced_minutes,
+           case when bool_and(x.pricing_quantity is not null) filter (where x.pricing_unit = 'minute')
+                then sum(x.pricing_quantity) filter (where x.pricing_unit = 'minute') end as rounded_minutes
+      from analytics.session_costs x where x.source_id = s.source_id and x.session_id = s.session_id) c on true";
+
+/// Returns the sessions with the alias `s`: as they are, or as they were known.
+pub(crate) fn sessions(query: &MetricQuery) -> Statement {
+    match query.as_known_at {
+        None => "analytics.sessions s".into(),
+        Some(at) => Statement::fill("analytics.sessions_as_known_at({at}) s", [("at", Statement::value(at))]),
+    }
+}
+
+/// Returns the rows of a scan, with their sessions unless these are not needed.
+pub(super) fn rows(query: &MetricQuery, scan: &Scan, reach: Option<Reach>) -> Statement {
+    let of_level = |level: Level| query.dimensions.iter().any(|dimension| dimension.level() == level);
+    let and = |mut rows: Statement, joined: &str| {
+        rows.push(joined);
+        rows
+    };
+    let is_bare = reach.is_some_and(|reach| reach.is_bare);
+    let mut rows = match scan.grain {
+        Grain::Messages if is_bare => "analytics.messages m".into(),
+        Grain::Visits if is_bare => "analytics.visits v".into(),
+        Grain::Sessions if scan.time_column == TimeColumn::AsOf => OPEN_SESSIONS.into(),
+        Grain::Sessions => sessions(query),
+        Grain::Messages => MESSAGES.into(),
+        Grain::Replies => and(sessions(query), REPLIES),
+        Grain::Presences if scan.reads(query, Table::Report) => and(PRESENCES.into(), REPORTS),
+        Grain::Presences => PRESENCES.into(),
+        Grain::Speakers if of_level(Level::Speaker) => and(sessions(query), SPEAKERS),
+        Grain::Speakers if scan.any_column(query, &|column| column.name == "speaking_seconds") => {
+            and(sessions(query), ALL_SPEAKERS)
+        }
+        Grain::Speakers => and(sessions(query), SPOKEN_WORDS),
+        Grain::Visits => VISITS.into(),
+        Grain::Cohorts => {
+            let weeks = if of_level(Level::Cohort) { OLDEST_COHORT_WEEKS } else { "1" };
+            Statement::fill(FIRST_VISITS, [("weeks", weeks.into())])
+        }
+        Grain::Changes => CHANGES.into(),
+        Grain::Rejects => "analytics.rejected_records s".into(),
+        Grain::Drift => "analytics.provider_drift s".into(),
+        Grain::Runs => "analytics.sync_runs s".into(),
+        Grain::Comparisons => "analytics.reconciliation s".into(),
+        Grain::Streams => STREAMS.into(),
+    };
+    if scan.grain == Grain::Sessions {
+        rows.append(several(&query.dimensions));
+    }
+    // Coverage uses every metric.
+    if scan.looked_at(query).any(|metric| metric.reads(Table::Cost)) {
+        rows.push(COST_OF_SESSION);
+    }
+    rows
+}
+
+/// Each distinct value of these dimensions once; a session without any keeps one row with nulls.
+const PRESENCES_OF_SESSION: &str =
+    " left join lateral (select distinct {columns} from analytics.participants x{reports}
+   where x.source_id = s.source_id and x.session_id = s.session_id) p on true";
+const REPORTS_OF_SESSION: &str =
+    " left join analytics.participant_quality y using (source_id, session_id, provider_participant_id)";
+const STEPS_OF_SESSION: &str = " left join lateral (select distinct x.step_type from analytics.session_trail_steps x
+   where x.source_id = s.source_id and x.session_id = s.session_id) d on true";
+
+/// Returns the joins of dimensions of which a session has several values.
+fn several(dimensions: &[Dimension]) -> Statement {
+    let of = |level: Level| dimensions.iter().copied().filter(move |dimension| dimension.level() == level);
+    let of_presence: Vec<&str> = of(Level::Presence).map(Dimension::as_str).collect();
+    let of_report: Vec<&str> = of(Level::Report).map(Dimension::as_str).collect();
+    let columns = [of_presence, of_report.clone()].concat();
+    let mut sql = Statement::default();
+    if !columns.is_empty() {
+        let reports = if of_report.is_empty() { "" } else { REPORTS_OF_SESSION };
+        let parts = [("columns", columns.join(", ").into()), ("reports", reports.into())];
+        sql.append(Statement::fill(PRESENCES_OF_SESSION, parts));
+    }
+    if !of_report.is_empty() {
+        let columns: Vec<String> = of_report.iter().map(|column| format!("p.{column}")).collect();
+        sql.push(format!(" cross join lateral (select {}) q", columns.join(", ")));
+    }
+    if of(Level::Trail).next().is_some() {
+        sql.push(STEPS_OF_SESSION);
+    }
+    sql
+}
+
+/// Returns the alias that has a row's source.
+pub(super) fn owner(scan: &Scan, reach: Option<Reach>) -> &'static str {
+    match scan.grain {
+        Grain::Messages if reach.is_some_and(|reach| reach.is_bare) => "m",
+        Grain::Visits if reach.is_some_and(|reach| reach.is_bare) => "v",
+        _ => "s",
+    }
+}
+
+/// Returns the conditions for rows that count and that pass the filter of the query. People are not filtered by their
+/// sessions, but only sessions that count are used; rows that belong to a source are not filtered at all.
+pub(super) fn counted(query: &MetricQuery, scan: &Scan, reach: Option<Reach>) -> Statement {
+    let includes_deleted = query.filter.includes_deleted;
+    match (reach.is_some_and(|reach| reach.is_bare), scan.grain) {
+        // Few sessions do not count, and an index lists them: a lookup there is cheaper than a lookup of every session.
+        (true, Grain::Messages) => {
+            let is_left_out = if includes_deleted { "s.is_part_of_session" } else { "not s.is_counted" };
+            format!(" and not exists (select from analytics.sessions s where s.source_id = m.source_id and s.session_id = m.session_id and {is_left_out})").into()
+        }
+        (true, Grain::Visits) => {
+            if includes_deleted { " and not v.is_part_of_session" } else { " and v.is_counted" }.into()
+        }
+        (_, Grain::Cohorts) => counts(&query.filter).into(),
+        (_, grain) if grain.is_of_sessions() => counted_sessions(query),
+        _ => Statement::default(),
+    }
+}
+
+/// Returns the conditions for sessions that count and that pass the filter.
+pub(crate) fn counted_sessions(query: &MetricQuery) -> Statement {
+    let mut sql = Statement::new(counts(&query.filter));
+    sql.append(chosen(&query.filter));
+    sql
+}
+
+/// Returns the condition for sessions that count.
+pub(super) fn counts(filter: &MetricFilter) -> &'static str {
+    if filter.includes_deleted { " and not s.is_part_of_session" } else { " and s.is_counted" }
+}
+
+/// Returns the filter of a query, as conditions on sessions.
+pub(super) fn chosen(filter: &MetricFilter) -> Statement {
+    let mut sql = Statement::default();
+    for Condition { field, test } in &filter.conditions {
+        let Some(column) = field.column().map(|column| column.to_string()) else { continue };
+        let template = match test {
+            Test::In(_) => " and {column} = any({values})",
+            Test::NotIn(_) => " and ({column} is null or {column} <> all({values}))",
+            Test::IsNull => " and {column} is null",
+            Test::IsNotNull => " and {column} is not null",
+        };
+        let values = Statement::value(test.values().to_vec());
+        sql.append(Statement::fill(template, [("column", column.into()), ("values", values)]));
+    }
+    sql
+}

@@ -1,0 +1,611 @@
+-- sessions by day and provider, scan 1
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select s.source_id as source_id, count(*) as started, count(*) filter (where false) as unknown,
+       (count(*))::numeric, (count(*))::numeric, 0::bigint
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
+        group by 1) x;
+
+-- minutes by day and channel, scan 1
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select s.source_id as source_id, s.channel, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 2]) and (s.minutes_consumed is null)) as unknown,
+       round(sum(s.minutes_consumed), 12), (count(s.minutes_consumed))::numeric, count(*) filter (where s.minutes_consumed is null)
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
+        group by 1, 2) x;
+
+-- resolution rate by day, scan 1
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[3]) and (s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false or s.completed_at is not null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true)) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false)
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
+        group by 1) x;
+
+-- resolution rate by day, scan 2
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select s.source_id as source_id, null::bigint as started, null::bigint as unknown,
+       (count(*) filter (where s.outcome = 'resolved'))::numeric, (count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric, count(*) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true)
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+        where s.completed_at >= b.bucket_start and s.completed_at < b.bucket_end and s.is_counted
+        group by 1) x;
+
+-- resolution rate of WhatsApp, scan 1
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[3]) and (s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false or s.completed_at is not null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true)) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = any(array['whatsapp'])
+ group by 1, 2;
+
+-- resolution rate of WhatsApp, scan 2
+select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint as unknown,
+       (count(*) filter (where s.outcome = 'resolved'))::numeric, (count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric, count(*) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.completed_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.completed_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = any(array['whatsapp'])
+ group by 1, 2;
+
+-- sessions without a channel, scan 1
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false) as unknown,
+       (count(*))::numeric, (count(*))::numeric, 0::bigint
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel is null
+ group by 1, 2;
+
+-- messages by day, scan 1
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2;
+
+-- messages by day, scan 2
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select m.source_id as source_id, null::bigint as started, null::bigint as unknown,
+       (count(*))::numeric, (count(*))::numeric, 0::bigint
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.messages m
+        where m.sent_at >= b.bucket_start and m.sent_at < b.bucket_end and not exists (select from analytics.sessions s where s.source_id = m.source_id and s.session_id = m.session_id and not s.is_counted)
+        group by 1) x;
+
+-- messages by day, scan 3
+select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint as unknown,
+       null::numeric, 0::numeric, count(*)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.messages m join analytics.sessions s using (source_id, session_id)
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and m.sent_at is null and s.is_counted
+ group by 1, 2;
+
+-- messages by day and side, of one source, scan 1
+select b.bucket, s.source_id as source_id, null::text, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
+ group by 1, 2, 3;
+
+-- messages by day and side, of one source, scan 2
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select m.source_id as source_id, m.sender_role, null::bigint as started, null::bigint as unknown,
+       (count(*))::numeric, (count(*))::numeric, 0::bigint
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.messages m
+        where m.sent_at >= b.bucket_start and m.sent_at < b.bucket_end and not exists (select from analytics.sessions s where s.source_id = m.source_id and s.session_id = m.session_id and not s.is_counted) and m.source_id = any(array[1, 2, 3])
+        group by 1, 2) x;
+
+-- messages by day and side, of one source, scan 3
+select b.bucket, s.source_id as source_id, m.sender_role, null::bigint as started, null::bigint as unknown,
+       null::numeric, 0::numeric, count(*)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.messages m join analytics.sessions s using (source_id, session_id)
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and m.sent_at is null and s.is_counted and s.source_id = any(array[1, 2, 3])
+ group by 1, 2, 3;
+
+-- words per message by skill, scan 1
+select b.bucket, s.source_id as source_id, s.skill_type, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2, 3;
+
+-- words per message by skill, scan 2
+select b.bucket, s.source_id as source_id, s.skill_type, null::bigint as started, null::bigint as unknown,
+       (coalesce(sum(m.word_count) filter (where m.word_count is not null), 0))::numeric, (count(*) filter (where m.word_count is not null))::numeric, 0::bigint
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.messages m join analytics.sessions s using (source_id, session_id) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where m.sent_at >= timestamptz '2026-11-18T00:00:00+01:00' and m.sent_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2, 3;
+
+-- words per message by skill, scan 3
+select b.bucket, s.source_id as source_id, s.skill_type, null::bigint as started, null::bigint as unknown,
+       null::numeric, 0::numeric, count(*) filter (where (m.word_count is not null) is not false)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.messages m join analytics.sessions s using (source_id, session_id) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and m.sent_at is null and s.is_counted
+ group by 1, 2, 3;
+
+-- median of the length by day, scan 1
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or not s.is_provisional and s.is_never_started is not true and s.duration_seconds is null) as unknown
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2;
+
+-- median of the length by day, scan 2
+select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
+       round((percentile_cont(0.5) within group (order by s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true))::numeric, 6), (count(s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true))::numeric, count(*) filter (where not s.is_provisional and s.is_never_started is not true and s.duration_seconds is null)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
+ group by 1;
+
+-- reply time by source, scan 1
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[3]) and (s.session_kind = 'chat' and (s.message_count is null or s.turn_count > cardinality(s.reply_seconds)))) as unknown,
+       null::numeric, 0::numeric, coalesce(sum(case when s.message_count is null then 1 else s.turn_count - cardinality(s.reply_seconds) end) filter (where s.session_kind = 'chat' and (s.message_count is null or s.turn_count > cardinality(s.reply_seconds))), 0)::bigint
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2;
+
+-- reply time by source, scan 2
+select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
+       round((percentile_cont(0.9) within group (order by r.seconds))::numeric, 6), (count(r.seconds))::numeric, count(*) filter (where r.seconds is null)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join lateral unnest(s.reply_seconds) with ordinality r (seconds, place) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[3])
+ group by 1, s.source_id;
+
+-- people by day, scan 1
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 3]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2;
+
+-- people by day, scan 2
+select b.bucket, min(v.source_id) as source_id, null::bigint as started, null::bigint as unknown,
+       count(distinct (v.source_id || ' ' || v.visitor) collate "C")::numeric, (count(*))::numeric, count(*) filter (where not v.is_identified)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.visits v
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(v.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and v.is_counted and v.source_id = any(array[1, 3])
+ group by 1;
+
+-- new and returning people by day, scan 1
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 3]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null) or s.source_id = any(array[1, 3]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null),
+       null::numeric, 0::numeric, count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2;
+
+-- new and returning people by day, scan 2
+select b.bucket, min(v.source_id) as source_id, null::bigint as started, null::bigint as unknown,
+       count(distinct (v.source_id || ' ' || v.person_id) collate "C") filter (where v.first_visit_at >= b.bucket_start)::numeric, (count(*) filter (where v.is_identified))::numeric, count(*) filter (where (v.is_identified) is not true),
+       count(distinct (v.source_id || ' ' || v.person_id) collate "C") filter (where v.first_visit_at < b.bucket_start)::numeric, (count(*) filter (where v.is_identified))::numeric, count(*) filter (where (v.is_identified) is not true)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.visits v
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(v.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and v.is_counted and v.source_id = any(array[1, 3])
+ group by 1, v.provider;
+
+-- retention by week of age, scan 1
+select b.bucket, s.source_id as source_id, null::text, count(*) as started, count(*) filter (where false) as unknown
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2, 3;
+
+-- retention by week of age, scan 2
+select b.bucket, s.source_id as source_id, c.age_weeks::text, null::bigint as started, null::bigint as unknown,
+       (count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now and exists (select 1 from analytics.visits later where later.source_id = v.source_id and later.person_id = v.person_id and later.started_at >= v.first_visit_at + c.age_weeks * interval '168 hours' and later.started_at < v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' and later.is_counted)))::numeric, (count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now))::numeric, count(distinct (v.source_id, v.person_id)) filter (where (v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now) is not true)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.visits v join analytics.sessions s on s.source_id = v.source_id and s.session_id = v.session_id and v.started_at = v.first_visit_at
+ cross join generate_series(1, 12) c (age_weeks) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
+ group by 1, 2, 3;
+
+-- participants by preset, scan 1
+select b.bucket, s.source_id as source_id, p.preset_name, count(*) as started, count(*) filter (where false or s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s left join lateral (select distinct preset_name from analytics.participants x
+   where x.source_id = s.source_id and x.session_id = s.session_id) p on true cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2, 3;
+
+-- participants by preset, scan 2
+select b.bucket, s.source_id as source_id, p.preset_name, null::bigint as started, null::bigint as unknown,
+       (count(*))::numeric, (count(*))::numeric, 0::bigint
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.participants p join analytics.sessions s using (source_id, session_id) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where p.joined_at >= timestamptz '2026-11-18T00:00:00+01:00' and p.joined_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2, 3;
+
+-- participants by preset, scan 3
+select b.bucket, s.source_id as source_id, p.preset_name, null::bigint as started, null::bigint as unknown,
+       null::numeric, 0::numeric, count(*)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.participants p join analytics.sessions s using (source_id, session_id) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and p.joined_at is null and s.is_counted
+ group by 1, 2, 3;
+
+-- quality of sound by country, scan 1
+select b.bucket, s.source_id as source_id, q.country_code, count(*) as started, count(*) filter (where false or s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s left join lateral (select distinct country_code from analytics.participants x left join analytics.participant_quality y using (source_id, session_id, provider_participant_id)
+   where x.source_id = s.source_id and x.session_id = s.session_id) p on true cross join lateral (select p.country_code) q cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2, 3;
+
+-- quality of sound by country, scan 2
+select b.bucket, s.source_id as source_id, q.country_code, null::bigint as started, null::bigint as unknown,
+       round(sum(q.audio_mos_avg * p.duration_seconds) filter (where q.audio_mos_avg is not null and p.duration_seconds is not null) / 60, 12), (round(sum(p.duration_seconds) filter (where q.audio_mos_avg is not null and p.duration_seconds is not null) / 60, 12))::numeric, count(*) filter (where (q.audio_mos_avg is not null and p.duration_seconds is not null) is not true)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.participants p join analytics.sessions s using (source_id, session_id) left join analytics.participant_quality q using (source_id, session_id, provider_participant_id) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where p.joined_at >= timestamptz '2026-11-18T00:00:00+01:00' and p.joined_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2, 3;
+
+-- quality of sound by country, scan 3
+select b.bucket, s.source_id as source_id, q.country_code, null::bigint as started, null::bigint as unknown,
+       null::numeric, 0::numeric, count(*)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.participants p join analytics.sessions s using (source_id, session_id) left join analytics.participant_quality q using (source_id, session_id, provider_participant_id) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and p.joined_at is null and s.is_counted
+ group by 1, 2, 3;
+
+-- sessions by step of a chat, scan 1
+select b.bucket, s.source_id as source_id, d.step_type, count(*) as started, count(*) filter (where false) as unknown,
+       (count(*))::numeric, (count(*))::numeric, 0::bigint
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s left join lateral (select distinct x.step_type from analytics.session_trail_steps x
+   where x.source_id = s.source_id and x.session_id = s.session_id) d on true cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2, 3;
+
+-- words spoken by speaker, scan 1
+select b.bucket, s.source_id as source_id, null::text, count(*) as started, count(*) filter (where false or s.source_id = any(array[1]) and (s.ended_at is null and s.session_state not in ('live', 'open', 'never_started') and ((s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)) is not false or s.ended_at is not null and (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is null)) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.ended_at is null and s.session_state not in ('live', 'open', 'never_started') and ((s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)) is not false)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2, 3;
+
+-- words spoken by speaker, scan 2
+select b.bucket, s.source_id as source_id, w.speaker_id, null::bigint as started, null::bigint as unknown,
+       (coalesce(sum(w.words) filter (where (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is not null), 0))::numeric, (count(s.transcript_word_count) filter (where (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)))::numeric, count(*) filter (where (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is null)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s left join lateral (
+   select k.speaker_id, k.word_count as words, k.speaking_seconds, k.all_speaking_seconds
+     from analytics.session_speakers(s.source_id, s.session_id) k) w on true cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.ended_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.ended_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
+ group by 1, 2, 3;
+
+-- talk share, scan 1
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[1]) and (s.ended_at is null and s.session_state not in ('live', 'open', 'never_started') and ((s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)) is not false or s.ended_at is not null and (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is null)) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.ended_at is null and s.session_state not in ('live', 'open', 'never_started') and ((s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)) is not false)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2;
+
+-- talk share, scan 2
+select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint as unknown,
+       (coalesce(sum(w.speaking_seconds) filter (where (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is not null), 0))::numeric, (coalesce(sum(w.all_speaking_seconds) filter (where (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is not null), 0))::numeric, count(*) filter (where (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is null)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join lateral (
+   select s.transcript_word_count as words, sum(k.speaking_seconds) as speaking_seconds,
+          sum(k.speaking_seconds) as all_speaking_seconds
+     from analytics.session_speakers(s.source_id, s.session_id) k) w cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.ended_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.ended_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
+ group by 1, 2;
+
+-- sessions by local hour, scan 1
+select b.bucket, s.source_id as source_id, to_char(a.at at time zone t.zone, 'HH24'), count(*) as started, count(*) filter (where false) as unknown,
+       (count(*))::numeric, (count(*))::numeric, 0::bigint
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b cross join lateral (select s.started_at as at) a
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2, 3;
+
+-- sessions running at the end of each day, scan 1
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select s.source_id as source_id, count(*) as started, count(*) filter (where false or s.ended_at is null and s.session_state not in ('live', 'open', 'never_started')) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.ended_at is null and s.session_state not in ('live', 'open', 'never_started'))
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
+        group by 1) x;
+
+-- sessions running at the end of each day, scan 2
+select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
+       (count(*) filter (where not o.is_stale))::numeric, (count(*))::numeric, 0::bigint
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (select least(b.bucket_end, t.now) as at) c
+ cross join analytics.sessions s join lateral (select
+   s.ended_at is null
+   and analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, s.live_participants, c.at) as is_stale) o
+ on s.started_at <= c.at and (s.ended_at > c.at or s.ended_at is null and s.session_state in ('live', 'open'))
+ where b.bucket_start < t.now and s.is_counted and s.source_id = any(array[1, 2, 3])
+ group by 1;
+
+-- cost by day, scan 1
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or (c.cost is null or not c.is_priced)) as unknown,
+       round(sum(c.cost), 12), (count(c.cost))::numeric, count(*) filter (where (c.cost is null or not c.is_priced))
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s left join lateral (
+    select sum(x.list_cost) as cost, coalesce(bool_and(x.list_cost is not null), false) as is_priced,
+           case when s.minutes_consumed is not null
+                     and not coalesce(bool_or(x.pricing_unit = 'minute' and x.list_unit_price is null
+                                              and x.consumed_quantity is null), false)
+                then coalesce(sum(x.consumed_quantity)
+                                filter (where x.pricing_unit = 'minute' and x.list_unit_price is null), 0) end
+             as unpriced_minutes,
+           case when bool_and(x.pricing_quantity is not null) filter (where x.pricing_unit = 'minute')
+                then sum(x.pricing_quantity) filter (where x.pricing_unit = 'minute') end as rounded_minutes
+      from analytics.session_costs x where x.source_id = s.source_id and x.session_id = s.session_id) c on true
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2;
+
+-- data lag, scan 1
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false) as unknown
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2;
+
+-- data lag, scan 2
+select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
+       round(max(greatest(extract(epoch from c.at - s.complete_through), 0)), 6), (count(s.complete_through))::numeric, count(*) filter (where s.complete_through is null)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join unnest(array[timestamptz '2026-11-18T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (select least(b.bucket_end, t.now) as at) c
+ cross join (select f.complete_through, f.provider, f.source, src.source_id
+   from analytics.stream_freshness f join analytics.sources src using (source)
+  where f.stream = 'sessions' and f.is_enabled) s
+ where b.bucket_start < t.now and s.source_id = any(array[1, 2, 3])
+ group by 1, s.source_id;
+
+-- minutes restated by day, scan 1
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select s.source_id as source_id, count(*) as started, count(*) filter (where false) as unknown
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
+        group by 1) x;
+
+-- minutes restated by day, scan 2
+select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint as unknown,
+       round(sum(coalesce(h.new_value::numeric, 0) - coalesce(h.old_value::numeric, 0)) filter (where h.changed_at >= (date_trunc('day', s.started_at at time zone t.zone) + interval '1 day') at time zone t.zone), 12), (count(*) filter (where h.changed_at >= (date_trunc('day', s.started_at at time zone t.zone) + interval '1 day') at time zone t.zone))::numeric, 0::bigint
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.session_changes h join analytics.sessions s on s.source_id = h.source_id and s.session_id = h.session_id and h.field = 'provider_minutes'
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(h.changed_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where h.changed_at >= timestamptz '2026-11-18T00:00:00+01:00' and h.changed_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2;
+
+-- elapsed minutes spread over days, scan 1
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select s.source_id as source_id, count(*) as started, count(*) filter (where false or s.duration_seconds is null) as unknown
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
+        group by 1) x;
+
+-- elapsed minutes spread over days, scan 2
+select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint as unknown,
+       round(sum((s.duration_seconds / 60) * f.part), 12), (count(s.duration_seconds))::numeric, count(*) filter (where s.started_at >= b.bucket_start and s.duration_seconds is null)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ cross join unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (select coalesce(s.ended_at, s.started_at + s.duration_seconds * interval '1 second',
+   case when s.session_state in ('live', 'open') then greatest(s.started_at, t.now) else s.started_at end) as ended_at) e
+ cross join lateral (select
+   case when e.ended_at <= s.started_at then 1
+        else extract(epoch from least(b.bucket_end, e.ended_at) - s.started_at) / extract(epoch from e.ended_at - s.started_at) end
+ - case when e.ended_at <= s.started_at then 0
+        else extract(epoch from greatest(b.bucket_start, s.started_at) - s.started_at) / extract(epoch from e.ended_at - s.started_at) end
+   as part) f
+ where s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and (s.ended_at >= timestamptz '2026-11-18T00:00:00+01:00' or s.ended_at is null) and s.started_at < b.bucket_end
+   and (e.ended_at > b.bucket_start or s.started_at >= b.bucket_start) and s.is_counted
+ group by 1, 2;
+
+-- sessions by end, scan 1
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select s.source_id as source_id, count(*) as started, count(*) filter (where false or s.ended_at is null and s.session_state not in ('live', 'open', 'never_started')) as unknown,
+       null::numeric, 0::numeric, count(*) filter (where s.ended_at is null and s.session_state not in ('live', 'open', 'never_started'))
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
+        group by 1) x;
+
+-- sessions by end, scan 2
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select s.source_id as source_id, null::bigint as started, null::bigint as unknown,
+       (count(*))::numeric, (count(*))::numeric, 0::bigint
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+        where s.ended_at >= b.bucket_start and s.ended_at < b.bucket_end and s.is_counted and s.source_id = any(array[1, 2, 3])
+        group by 1) x;
+
+-- minutes as known two days ago, scan 1
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 2]) and (s.minutes_consumed is null)) as unknown,
+       round(sum(s.minutes_consumed), 12), (count(s.minutes_consumed))::numeric, count(*) filter (where s.minutes_consumed is null)
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions_as_known_at(timestamptz '2026-11-18T13:00:00+01:00') s
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ group by 1, 2;
+
+-- concurrency of sessions by day and provider
+with cut (bucket_start, counted_to, bucket) as (
+  select * from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-20T13:00:00+01:00']::timestamptz[]) with ordinality
+), presence (g1, g2, g3, g4, began_at, ended_at) as (
+  select s.provider, null::text, null::text, null::text, s.started_at, stay.ended_at
+    from analytics.sessions s
+   cross join lateral (select analytics.effective_ended_at(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
+                                                           s.live_participants, timestamptz '2026-11-20T13:00:00+01:00'::timestamptz) as ended_at) stay
+   where stay.ended_at > s.started_at and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and stay.ended_at > timestamptz '2026-11-18T00:00:00+01:00'
+     and (s.ended_at > timestamptz '2026-11-18T00:00:00+01:00' or s.session_state in ('live', 'open')) and s.source_id = any(array[1, 2, 3]) and s.is_counted
+), change (g1, g2, g3, g4, at, step) as (
+  select g1, g2, g3, g4, began_at, 1 from presence
+  union all select g1, g2, g3, g4, ended_at, -1 from presence
+  union all select g.*, cut.bucket_start, 0 from (select distinct g1, g2, g3, g4 from presence) g cross join cut
+), level (g1, g2, g3, g4, at, level, next_at) as (
+  select g1, g2, g3, g4, at, sum(sum(step)) over along, lead(at) over along
+    from change group by g1, g2, g3, g4, at
+  window along as (partition by g1, g2, g3, g4 order by at)
+), placed as (
+  select *, width_bucket(at, (select array_agg(bucket_start order by bucket_start) from cut)) as bucket from level
+)
+select p.g1, p.g2, p.g3, p.g4, p.bucket, max(p.level)::numeric as peak, round(sum(p.level * extract(epoch from greatest(least(p.next_at, cut.counted_to) - p.at, interval '0')))
+             / nullif(extract(epoch from greatest(cut.counted_to - cut.bucket_start, interval '0')), 0), 18) as average
+  from placed p join cut using (bucket)
+ where p.at >= timestamptz '2026-11-18T00:00:00+01:00' and p.at < timestamptz '2026-11-21T00:00:00+01:00'
+ group by p.g1, p.g2, p.g3, p.g4, p.bucket, cut.bucket_start, cut.counted_to
+ order by p.g1, p.g2, p.g3, p.g4, p.bucket;
+
+-- concurrency of participants
+with cut (bucket_start, counted_to, bucket) as (
+  select * from unnest(array[timestamptz '2026-11-18T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-20T13:00:00+01:00']::timestamptz[]) with ordinality
+), presence (g1, g2, g3, g4, began_at, ended_at) as (
+  select null::text, null::text, null::text, null::text, p.joined_at, stay.ended_at
+    from analytics.participants p
+    join analytics.sessions s using (source_id, session_id)
+   cross join lateral (select coalesce(p.left_at, case when s.is_provisional then timestamptz '2026-11-20T13:00:00+01:00'::timestamptz end) as ended_at) stay
+   where stay.ended_at > p.joined_at and p.joined_at < timestamptz '2026-11-21T00:00:00+01:00' and stay.ended_at > timestamptz '2026-11-18T00:00:00+01:00'
+     and (s.ended_at > timestamptz '2026-11-17T00:00:00+01:00' or s.ended_at is null) and s.source_id = any(array[1]) and s.is_counted
+), change (g1, g2, g3, g4, at, step) as (
+  select g1, g2, g3, g4, began_at, 1 from presence
+  union all select g1, g2, g3, g4, ended_at, -1 from presence
+  union all select g.*, cut.bucket_start, 0 from (select distinct g1, g2, g3, g4 from presence) g cross join cut
+), level (g1, g2, g3, g4, at, level, next_at) as (
+  select g1, g2, g3, g4, at, sum(sum(step)) over along, lead(at) over along
+    from change group by g1, g2, g3, g4, at
+  window along as (partition by g1, g2, g3, g4 order by at)
+), placed as (
+  select *, width_bucket(at, (select array_agg(bucket_start order by bucket_start) from cut)) as bucket from level
+)
+select p.g1, p.g2, p.g3, p.g4, p.bucket, max(p.level)::numeric as peak, null::numeric as average
+  from placed p join cut using (bucket)
+ where p.at >= timestamptz '2026-11-18T00:00:00+01:00' and p.at < timestamptz '2026-11-21T00:00:00+01:00'
+ group by p.g1, p.g2, p.g3, p.g4, p.bucket, cut.bucket_start, cut.counted_to
+ order by p.g1, p.g2, p.g3, p.g4, p.bucket;
+
+-- resolution_rate, explained
+with figure as (
+  select coalesce((count(*) filter (where s.outcome = 'resolved'))::numeric, 0) as numerator,
+         coalesce((count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric, 0) as denominator,
+         count(*) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true)
+         + (select count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false) from analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = 'whatsapp' and s.source = any(array['chat-eu'])) as unknown_count
+    from analytics.sessions s
+ where s.completed_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.completed_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = 'whatsapp' and s.source = any(array['chat-eu'])
+)
+select round(numerator / nullif(denominator, 0), 9) as value, numerator, denominator, unknown_count
+  from figure;
+
+-- resolution_rate, its rows
+select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.session_state, d.outcome, d.channel
+  from (select * from (select s.completed_at as at, s.source_id, s.session_id, ''::text as row_id, ((count(*) filter (where s.outcome = 'resolved'))::numeric)::numeric as value,
+       (count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric as known, (count(*) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true))::bigint as unknown
+  from analytics.sessions s
+ where s.completed_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.completed_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = 'whatsapp' and s.source = any(array['chat-eu'])
+ group by 1, 2, 3, 4) y
+         where (coalesce(value, 0) <> 0 or known <> 0 or unknown > 0)
+         order by at, source_id, session_id, row_id limit 100) x
+  join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id
+ order by x.at, x.source_id, x.session_id, x.row_id;
+
+-- messages, explained
+with figure as (
+  select (count(*))::numeric as value,
+         (count(*))::numeric as known_count,
+         0::bigint
+         + (select count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled') from analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu']))
+         + (select count(*) from analytics.messages m join analytics.sessions s using (source_id, session_id)
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and m.sent_at is null and s.is_counted and s.source = any(array['chat-eu'])) as unknown_count
+    from analytics.messages m join analytics.sessions s using (source_id, session_id)
+ where m.sent_at >= timestamptz '2026-11-18T00:00:00+01:00' and m.sent_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
+)
+select round(case when known_count = 0 and unknown_count > 0 then null else coalesce(value, 0) end, 9) as value, known_count, unknown_count
+  from figure;
+
+-- messages, its rows
+select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.session_state, d.outcome, d.channel
+  from (select * from (select m.sent_at as at, s.source_id, s.session_id, m.provider_message_id as row_id, ((count(*))::numeric)::numeric as value,
+       (count(*))::numeric as known, (0::bigint)::bigint as unknown
+  from analytics.messages m join analytics.sessions s using (source_id, session_id)
+ where m.sent_at >= timestamptz '2026-11-18T00:00:00+01:00' and m.sent_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
+ group by 1, 2, 3, 4) y
+         where (coalesce(value, 0) <> 0 or known <> 0 or unknown > 0)
+         order by at, source_id, session_id, row_id limit 100) x
+  join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id
+ order by x.at, x.source_id, x.session_id, x.row_id;
+
+-- unique_people, explained
+with figure as (
+  select count(distinct (v.source_id || ' ' || v.visitor) collate "C")::numeric as value,
+         (count(*))::numeric as known_count,
+         count(*) filter (where not v.is_identified)
+         + (select count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null) from analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])) as unknown_count
+    from analytics.visits v join analytics.sessions s using (source_id, session_id)
+ where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
+)
+select round(case when known_count = 0 and unknown_count > 0 then null else coalesce(value, 0) end, 9) as value, known_count, unknown_count
+  from figure;
+
+-- unique_people, its rows
+select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.session_state, d.outcome, d.channel
+  from (select * from (select at, source_id, session_id, row_id, known, unknown,
+       case when counts and row_number() over (partition by counts, who order by at, source_id, session_id, row_id) = 1
+            then 1 else 0 end::numeric as value
+  from (select v.started_at as at, s.source_id, s.session_id, v.visitor as row_id, (count(distinct (v.source_id || ' ' || v.visitor) collate "C")::numeric)::numeric as value,
+       (count(*))::numeric as known, (count(*) filter (where not v.is_identified))::bigint as unknown, bool_or(true) as counts, min(((v.source_id || ' ' || v.visitor) collate "C")::text) as who
+  from analytics.visits v join analytics.sessions s using (source_id, session_id)
+ where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
+ group by 1, 2, 3, 4) g) y
+         where (coalesce(value, 0) <> 0 or known <> 0 or unknown > 0)
+         order by at, source_id, session_id, row_id limit 100) x
+  join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id
+ order by x.at, x.source_id, x.session_id, x.row_id;
+
+-- resolution_rate, the function for analysts
+with cut as (
+  select bucket_start, bucket_end, row_number() over (order by bucket_start) as bucket
+    from analytics.buckets(range_from, range_to, step, zone)
+), told as (
+  select b.bucket, s.source_id, ((count(*) filter (where s.outcome = 'resolved'))::numeric)::numeric as numerator, (count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric as denominator, (count(*) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true))::bigint as unknown_count
+    from (select now() as now, zone as zone) t cross join analytics.sessions s
+   cross join (select array_agg(bucket_start order by bucket_start) as starts from cut) edge
+   cross join lateral (select width_bucket(s.completed_at, edge.starts)::bigint as bucket) b
+   where s.completed_at >= range_from and s.completed_at < range_to and s.is_counted
+   group by 1, 2
+), never_read as (
+  select b.bucket, s.source_id, count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false) as unknown_count
+    from (select now() as now, zone as zone) t cross join analytics.sessions s
+   cross join (select array_agg(bucket_start order by bucket_start) as starts from cut) edge
+   cross join lateral (select width_bucket(s.started_at, edge.starts)::bigint as bucket) b
+   where s.started_at >= range_from and s.started_at < range_to and s.is_counted
+   group by 1, 2
+), untimed as (
+  select null::bigint as bucket, null::int as source_id, null::bigint as unknown_count where false
+)
+select cut.bucket_start, cut.bucket_end, src.provider, src.source, coalesce(told.numerator, 0),
+       coalesce(told.denominator, 0),
+       coalesce(told.unknown_count, 0) + coalesce(never_read.unknown_count, 0) + coalesce(untimed.unknown_count, 0),
+       round(told.numerator / nullif(told.denominator, 0), 9)
+  from cut cross join analytics.sources src
+  left join told using (bucket, source_id)
+  left join never_read using (bucket, source_id)
+  left join untimed using (bucket, source_id)
+ where src.has_outcomes
+ order by cut.bucket_start, src.source;
+
