@@ -715,6 +715,28 @@ create index sessions_left_out on core.sessions (source_id, session_id)
 -- Each poll reads the sessions that ended just now. They are in the newest pages of the table, so an entry for each
 -- range of pages suffices, and costs less than an entry for each session.
 create index sessions_by_end on core.sessions using brin (ended_at) with (pages_per_range = 32, autosummarize = on);
+-- The sessions that show the number of a parent that is stored later.
+create index sessions_by_parent on core.sessions (source_id, parent_provider_session_id)
+  where parent_provider_session_id is not null;
+
+-- When the rows that analysts see of a session last changed, in any table: incremental copies read by it. A table
+-- of its own, since a participant, a file or a state of a task that comes later must not write the wide row of the
+-- session and its indexes again. Written last in a transaction, by the clock of the database.
+create table core.session_change_times (
+  session_id bigint not null,
+  changed_at core.instant not null,
+  source_id  int not null,
+  primary key (source_id, session_id)
+);
+-- What changed since an instant.
+create index session_change_times_by_time on core.session_change_times (changed_at);
+
+-- Sessions that are no longer stored: their source was removed or merged, or a replay found no record of them.
+create table ingest.removed_sessions (
+  session_id bigint primary key,
+  removed_at core.instant not null       -- database clock
+);
+create index removed_sessions_by_time on ingest.removed_sessions (removed_at);
 
 -- One table for each provider, one row for each session: fields that only this provider has.
 create table core.konpro_sessions (

@@ -7,8 +7,10 @@ select m.sent_at::timestamptz as sent_at, m.session_id, m.source_id, src.source_
          where p.source_id = m.source_id and p.session_id = m.session_id
            and p.provider_participant_id = m.provider_participant_id) as participant_id, m.payload_type,
        s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider,
-       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted,
+       c.changed_at::timestamptz as changed_at
   from core.messages m
+  left join core.session_change_times c on c.source_id = m.source_id and c.session_id = m.session_id
   left join core.sources src on src.source_id = m.source_id
   left join core.sessions s on s.source_id = m.source_id and s.session_id = m.session_id;
 
@@ -35,3 +37,5 @@ comment on column analytics.messages.is_deleted_at_provider is
   'True once the provider no longer lists the session; metrics leave it out.';
 comment on column analytics.messages.is_counted is
   'Whether metrics count the session: no breakout room, and not deleted at the provider.';
+comment on column analytics.messages.changed_at is
+  'Time when a row of its session last changed, in any view; see changes_complete_through.';

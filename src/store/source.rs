@@ -33,6 +33,23 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
     let basis = source.capabilities.minutes_basis.map(crate::model::source::MinutesBasis::as_str);
     let kinds = source.capabilities.session_kinds.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>();
     let streams: Vec<String> = source.session_streams.iter().map(|stream| stream.as_str().to_owned()).collect();
+    // what each session shows of its source
+    sqlx::query!(
+        "update core.session_change_times c set changed_at = statement_timestamp()
+           from core.sources s
+          where s.source_slug = $1 and c.source_id = s.source_id
+            and (s.provider, s.minutes_basis, s.has_outcomes, s.message_support, s.session_streams, s.human_steps)
+                is distinct from ($2::text, $3::text, $4::bool, $5::text, $6::text[], $7::text[])",
+        source.slug.as_str(),
+        source.provider,
+        basis,
+        source.capabilities.has_outcomes,
+        source.capabilities.messages.as_str(),
+        &streams,
+        &source.human_steps,
+    )
+    .execute(&mut *tx)
+    .await?;
     sqlx::query!(
         "insert into core.sources as s (source_slug, provider, account_ref, minutes_basis, has_outcomes,
                                         message_support, history_from, schedule, session_kinds, session_streams,

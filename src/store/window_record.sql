@@ -29,10 +29,6 @@ with merged as (
     select $1, $2, lower(stretch.range), upper(stretch.range), stretch.at
       from (select part.at, unnest(range_agg(piece)) as range
               from part, unnest(part.ranges) piece group by part.at) stretch
-), raised as (
-    insert into ingest.data_versions as v (source_id, stream, version)
-    select $1, $2, 1 where $11
-    on conflict (source_id, stream) do update set version = v.version + 1
 )
 insert into ingest.windows (source_id, stream, window_from, window_to, is_complete, reason, provider_total,
                             distinct_count, run_id, checked_at)
