@@ -1269,6 +1269,15 @@ create table ingest.metric_definitions (
 );
 comment on table ingest.metric_definitions is 'Definitions of metrics; earlier versions stay.';
 
+-- The statements of metrics as the service computes them, written with the definitions: one for the dimensions that are
+-- columns of a metric's rows, and one for each other dimension.
+create table ingest.metric_statements (
+  metric_id  text not null,
+  dimensions text[] not null,
+  statement  text not null,
+  primary key (metric_id, dimensions)
+);
+
 -- Prices of a minute, a session or a resolution, as the owner entered them. A row is never changed or deleted: a new
 -- set of cards ends those that it does not repeat. Cards of one scenario have one currency, and at most one of them is
 -- in force for a source, a unit and a pattern at a time; the writer ensures both.

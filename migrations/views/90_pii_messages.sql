@@ -1,4 +1,5 @@
 -- Texts: another schema, another role.
+-- The condition holds for each row: with it, the key finds the messages of a session without its source.
 create or replace view analytics_pii.messages as
 select m.sent_at::timestamptz as sent_at, m.session_id, m.source_id, m.provider_message_id, m.position, m.sender_role,
        m.body, p.participant_id,
@@ -6,7 +7,8 @@ select m.sent_at::timestamptz as sent_at, m.session_id, m.source_id, m.provider_
   from core.messages m
   left join core.session_change_times c on c.source_id = m.source_id and c.session_id = m.session_id
   left join core.participants p on p.source_id = m.source_id and p.session_id = m.session_id
-                               and p.provider_participant_id = m.provider_participant_id;
+                               and p.provider_participant_id = m.provider_participant_id
+ where m.source_id = any(array(select every.source_id from core.sources every));
 
 comment on view analytics_pii.messages is 'Message texts. Personal data.';
 comment on column analytics_pii.messages.sent_at is 'Time when it was sent.';

@@ -1,27 +1,19 @@
-//! The registry as analysts see it: `analytics.metric_definitions`, and the SQL functions of ratios
-//! (`analytics.resolution_rate(from, to, step, zone)`).
+//! The registry as analysts see it: `analytics.metric_definitions`, the statement behind each metric, and the short
+//! functions of ratios (`analytics.resolution_rate(from, to, step, zone)`).
 //!
-//! Both are generated whenever the schema is migrated to this version, and only what changed is written. A metric whose
-//! meaning changed has a new version; earlier versions stay, with the time since which they applied. The two parts of a
-//! ratio must cover the same rows and the same time, which is easy to get wrong by hand: the functions return the same
-//! values as the API. They do not know whether a bucket is complete; `stream_freshness` does.
+//! All is generated whenever the schema is migrated to this version, and only what changed is written. A metric whose
+//! meaning changed has a new version; earlier versions stay, with the time since which they applied. `analytics.metric`
+//! runs the statements, and the short functions call it, so that analysts get the values of the API.
+
+mod statement;
 
 use chrono::{DateTime, Utc};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
-use crate::query::bucket::Granularity;
-use crate::query::metrics::counted_sessions::push_filter_of;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::filter::MetricFilter;
-use crate::query::metrics::from_clause::{push_rows, same_time_of_session, time};
 use crate::query::metrics::measure::{Additivity, Metric};
-use crate::query::metrics::pass::Pass;
-use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::registry::metrics;
-use crate::query::metrics::statement::{Statement, quoted};
-use crate::query::metrics::time_column::Attribution;
-use crate::query::number::Number;
-use crate::query::range::TimeRange;
+use crate::query::metrics::statement::quoted;
 use crate::query::{ReadError, reading};
 
 /// A lock that lets one process at a time write the functions, and that an analyst cannot take. It is not the
@@ -81,10 +73,12 @@ pub fn dimensions(metric: &Metric) -> Vec<&'static str> {
     possible.map(Dimension::as_str).collect()
 }
 
-/// Writes the functions that are missing or differ from the registry, and returns how many.
+/// Writes the statements of all metrics, and the functions that are missing or differ from the registry; returns how
+/// many functions it wrote.
 pub async fn write_functions(pool: &PgPool) -> Result<u64, ReadError> {
     let mut tx = pool.begin().await.map_err(reading(WHAT))?;
     sqlx::query(LOCK).execute(&mut *tx).await.map_err(reading(WHAT))?;
+    write_statements(&mut tx).await?;
     let there = sqlx::query!(
         r#"select p.proname::text as "id!", p.prosrc as "body!", obj_description(p.oid, 'pg_proc') as comment
              from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -108,6 +102,31 @@ pub async fn write_functions(pool: &PgPool) -> Result<u64, ReadError> {
     Ok(written)
 }
 
+async fn write_statements(tx: &mut PgConnection) -> Result<(), ReadError> {
+    let all: Vec<statement::Published> = metrics().flat_map(statement::all).collect();
+    let dimensions: Vec<String> = all.iter().map(|one| one.dimensions.join(",")).collect();
+    sqlx::query!(
+        "with published as (
+             select m.metric_id, string_to_array(m.dimensions, ',') as dimensions, m.statement
+               from unnest($1::text[], $2::text[], $3::text[]) m (metric_id, dimensions, statement)
+         ), gone as (
+             delete from ingest.metric_statements s
+              where not exists (select from published p where (p.metric_id, p.dimensions) = (s.metric_id, s.dimensions))
+         )
+         insert into ingest.metric_statements as s (metric_id, dimensions, statement)
+         select metric_id, dimensions, statement from published
+         on conflict (metric_id, dimensions) do update set statement = excluded.statement
+          where s.statement <> excluded.statement",
+        &all.iter().map(|one| one.metric_id).collect::<Vec<_>>() as &[&str],
+        &dimensions,
+        &all.iter().map(|one| one.sql.as_str()).collect::<Vec<_>>() as &[&str],
+    )
+    .execute(tx)
+    .await
+    .map_err(reading("the statements of metrics"))?;
+    Ok(())
+}
+
 /// Returns the metrics that have a function.
 pub fn ratios() -> impl Iterator<Item = &'static Metric> {
     metrics().filter(|metric| metric.additivity == Additivity::RatioOfSums)
@@ -122,11 +141,11 @@ fn comment(metric: &Metric) -> String {
 }
 
 fn create(metric: &Metric, body: &str, comment: &str) -> String {
-    const ARGUMENTS: &str = "timestamptz, timestamptz, interval, text";
+    const ARGUMENTS: &str = "text, text, interval, text";
     let id = metric.id;
     format!(
-        "create or replace function analytics.{id}(range_from timestamptz, range_to timestamptz,
-                                                   step interval default '1 day', zone text default 'UTC')
+        "create or replace function analytics.{id}(range_from text, range_to text, step interval default '1 day',
+                                                   zone text default 'UTC')
            returns table (bucket_start timestamptz, bucket_end timestamptz, provider text, source text, numerator numeric,
                           denominator numeric, unknown_count bigint, value numeric)
            language sql stable as {};
@@ -136,95 +155,14 @@ fn create(metric: &Metric, body: &str, comment: &str) -> String {
     )
 }
 
-fn body(metric: &'static Metric) -> String {
-    let pass = Pass { metrics: vec![0], ..Pass::of(metric, Attribution::Start) };
-    let counts = format!(
-        "({})::numeric as numerator, ({})::numeric as denominator, ({})::bigint as unknown_count",
-        metric.value_sql, metric.known_sql, metric.unknown_sql
-    );
-    let mut sql = Statement::new(
-        "with cut as (
-  select bucket_start, bucket_end, row_number() over (order by bucket_start) as bucket
-    from analytics.buckets(range_from, range_to, step, zone)
-), told as (",
-    );
-    push_counts(&mut sql, metric, &pass, &counts);
-    let mut unknown = "coalesce(told.unknown_count, 0)".to_owned();
-    if metric.is_unknown_by_start {
-        // Data that were never read count as missing at the start of their session.
-        sql.push("\n), never_read as (");
-        let missing = format!("count(*) filter (where {}) as unknown_count", metric.is_unknown_sql);
-        push_counts(&mut sql, metric, &Pass::first(), &missing);
-        unknown.push_str(" + coalesce(never_read.unknown_count, 0)");
-    }
-    sql.push(
-        "\n)
-select cut.bucket_start, cut.bucket_end, src.provider, src.source, coalesce(told.numerator, 0),
-       coalesce(told.denominator, 0), ",
-    );
-    let digits = Number::DIGITS;
-    sql.push(unknown);
-    sql.push(format!(",\n       round(told.numerator / nullif(told.denominator, 0), {digits})"));
-    sql.push("\n  from cut cross join analytics.sources src\n  left join told using (bucket, source_id)");
-    if metric.is_unknown_by_start {
-        sql.push("\n  left join never_read using (bucket, source_id)");
-    }
-    if let Some(condition) = metric.requires.condition_sql() {
-        sql.push("\n where ").push(condition);
-    }
-    sql.push("\n order by cut.bucket_start, src.source");
-    sql.literal(chrono_tz::UTC)
-}
-
-/// Adds a query that counts the rows of a pass by bucket and source.
-fn push_counts(sql: &mut Statement, metric: &'static Metric, pass: &Pass, counts: &str) {
-    let at = time(pass);
-    sql.push("\n  select b.bucket, s.source_id, ").push(counts);
-    sql.push("\n    from (select now() as now, zone as zone) t cross join ");
-    push_rows(sql, &question(metric), pass);
-    sql.push("\n   cross join (select array_agg(bucket_start order by bucket_start) as starts from cut) edge");
-    sql.push("\n   cross join lateral (select width_bucket(").push(at).push(", edge.starts)::bigint as bucket) b");
-    sql.push("\n   where ").push(at).push(" >= range_from and ").push(at).push(" < range_to");
-    if let Some(same) = same_time_of_session(pass) {
-        sql.push(" and ").push(same).push(" >= range_from and ").push(same).push(" < range_to");
-    }
-    push_filter_of(sql, &question(metric), pass.grain);
-    sql.push("\n   group by 1, 2");
-}
-
-/// Returns a query of the metric over all sessions; the range is an argument of the function.
-fn question(metric: &'static Metric) -> MetricQuery {
-    MetricQuery {
-        metrics: vec![metric],
-        dimensions: Vec::new(),
-        range: TimeRange { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH },
-        buckets: Vec::new(),
-        granularity: Granularity::None,
-        zone: chrono_tz::UTC,
-        zone_name: "UTC",
-        filter: MetricFilter::default(),
-        as_known_at: None,
-        attribution: Attribution::Start,
-        totals_by: Vec::new(),
-        top: None,
-        comparison: None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::query::metrics::columns;
-    use crate::query::metrics::time_column::TimeColumn;
-
-    #[test]
-    fn ratios_need_nothing_that_their_functions_do_not_have() {
-        for metric in ratios() {
-            let Metric { value_sql, known_sql, unknown_sql, is_unknown_sql, .. } = metric;
-            for sql in [value_sql, known_sql, unknown_sql, is_unknown_sql] {
-                assert!(!columns::names(sql, "b") && !columns::names(sql, "a"), "{}: {sql}", metric.id);
-            }
-            assert_ne!(metric.time_column, TimeColumn::AsOf, "{}", metric.id);
-        }
-    }
+fn body(metric: &Metric) -> String {
+    format!(
+        "
+  select m.bucket_start, m.bucket_end, src.provider, src.source, m.numerator, m.denominator, m.unknown_count, m.value
+    from analytics.metric('{}', range_from, range_to, step, zone, 'source') m
+    join analytics.sources src on src.source = m.dimension_value
+   order by m.bucket_start, src.source
+",
+        metric.id
+    )
 }

@@ -8,8 +8,8 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::operation::{self, Operation};
 use crate::store::data_version::{self, Changed};
+use crate::store::operation::{self, Operation};
 use crate::store::{StoreError, StreamKey};
 
 /// Owed tasks of one stream with the same reason.

@@ -18,8 +18,8 @@ use crate::store::artifact::save::write_rows;
 use crate::store::artifact::settle::resolve_rejects;
 use crate::store::artifact::task::Task;
 use crate::store::artifact::{enqueue, quality};
-use crate::store::raw::{self, Origin, RawRecord};
 use crate::store::data_version::{self, Changed};
+use crate::store::raw::{self, Origin, RawRecord};
 use crate::store::{StoreError, StreamKey, person, reject};
 
 /// The newest version of one record of an artifact.
