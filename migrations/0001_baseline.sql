@@ -1095,6 +1095,41 @@ create function ingest.instant_text(at timestamptz) returns text
   return to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
 
+-- Notes what a transaction changed, as its last statement: increments the data versions of streams, and dates the
+-- sessions of which analysts see other rows from now on. The time is that of the statement: transactions that a reader
+-- sees running began before it. See analytics.changes_complete_through. Not in SQL, which would plan each call.
+create function ingest.note_changes(of_source int, of_streams text[], numbers bigint[], provider_ids text[],
+                                    of_people text[]) returns void
+  language plpgsql
+as $$
+begin
+  with changed as (
+    select c.session_id from unnest(numbers) c (session_id)
+    union
+    select s.session_id from core.sessions s
+     where s.source_id = of_source and s.provider_session_id = any(provider_ids)
+    union
+    -- these show the number of their parent
+    select s.session_id from core.sessions s
+     where s.source_id = of_source and s.parent_provider_session_id = any(provider_ids)
+    union
+    -- these show the first visit of their people
+    select s.session_id from core.sessions s where s.source_id = of_source and s.person_id = any(of_people)
+    union
+    select p.session_id from core.participants p where p.source_id = of_source and p.person_id = any(of_people)
+  ), timed as (
+    insert into core.session_change_times as t (source_id, session_id, changed_at)
+    select of_source, changed.session_id, statement_timestamp() from changed order by changed.session_id
+    on conflict (source_id, session_id) do update set changed_at = excluded.changed_at
+     where t.changed_at < excluded.changed_at
+  )
+  insert into ingest.data_versions as v (source_id, stream, version)
+  select of_source, w.stream, 1 from unnest(of_streams) w (stream)
+  on conflict (source_id, stream) do update set version = v.version + 1;
+end
+$$;
+
+
 -- 13. Backfills and reconciliation -----------------------------------------------------------------------------------
 
 -- Ranges of the past to read again, or to compare with the provider. They outlive a process, and are cut into units

@@ -55,8 +55,8 @@ pub(super) async fn raise_each(
         return Ok(());
     }
     let names: Vec<&str> = streams.iter().map(|stream| stream.as_str()).collect();
-    sqlx::query_file!(
-        "src/store/data_version.sql",
+    sqlx::query!(
+        "select ingest.note_changes($1, $2, $3, $4, $5)",
         source_id.0,
         &names as &[&str],
         &changed.numbers,

@@ -124,13 +124,15 @@ async fn try_save(
         run::note(&mut tx, run_id, &tally.with(&progress), now).await?;
     }
     let gone = deletion::miss(&mut tx, context, &page.missing).await?;
-    if let Some(finding) = finding {
-        window::record(&mut tx, stream_key, finding, (run_id, now)).await?;
-    }
     let marked = back.iter().chain(&gone).map(String::as_str);
     let ids: Vec<&str> = written.iter().map(|record| record.id()).chain(marked).collect();
-    if !ids.is_empty() {
-        data_version::raise(&mut tx, stream_key, &Changed { ids, people, ..Changed::nothing() }).await?;
+    let changed = (!ids.is_empty()).then(|| Changed { ids, people, ..Changed::nothing() });
+    match (finding, &changed) {
+        (Some(finding), changed) => {
+            window::record(&mut tx, stream_key, finding, (run_id, now), changed.as_ref()).await?;
+        }
+        (None, Some(changed)) => data_version::raise(&mut tx, stream_key, changed).await?,
+        (None, None) => {}
     }
     failpoint::reach("page.before_commit");
     tx.commit().await.map_err(&failed)?;

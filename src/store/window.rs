@@ -6,6 +6,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
+use crate::store::data_version::{self, Changed};
 use crate::store::write_guard::WriteGuard;
 use crate::store::{StoreError, StreamKey, state_coverage};
 
@@ -73,7 +74,7 @@ pub async fn deny(
     let failed = StoreError::doing("marking a window incomplete");
     let mut tx = pool.begin().await.map_err(&failed)?;
     guard.check(&mut tx).await?;
-    record(&mut tx, guard.stream_key(), finding, (run_id, now)).await?;
+    record(&mut tx, guard.stream_key(), finding, (run_id, now), None).await?;
     tx.commit().await.map_err(&failed)
 }
 
@@ -110,7 +111,7 @@ pub(super) async fn take_turn(tx: &mut PgConnection, stream_key: StreamKey) -> R
     Ok(())
 }
 
-/// Records a finding, within the transaction of the page that completes it.
+/// Records a finding, within the transaction of the page that completes it, and notes what the page changed.
 /// Proven ranges that overlap or touch are merged, and earlier denials within the range are replaced. Parts of them
 /// outside remain gaps. The state of a proven range counts as seen.
 pub(super) async fn record(
@@ -118,11 +119,16 @@ pub(super) async fn record(
     stream_key: StreamKey,
     finding: &Finding,
     (run_id, now): (i64, DateTime<Utc>),
+    changed: Option<&Changed<'_>>,
 ) -> Result<(), StoreError> {
     let window = finding.window;
     if window.from >= window.to {
-        return Ok(());
+        return match changed {
+            Some(changed) => data_version::raise(tx, stream_key, changed).await,
+            None => Ok(()),
+        };
     }
+    let (ids, people) = changed.map_or((&[][..], &[][..]), |changed| (&changed.ids, &changed.people));
     sqlx::query_file!(
         "src/store/window_record.sql",
         stream_key.source_id.0,
@@ -135,6 +141,9 @@ pub(super) async fn record(
         finding.distinct_count,
         run_id,
         now,
+        changed.is_some(),
+        ids as &[&str],
+        people,
     )
     .execute(tx)
     .await

@@ -17,6 +17,7 @@ mod meetings;
 mod null_rules;
 mod people;
 mod polling_metrics;
+mod published;
 mod sample_records;
 mod session_ends;
 mod talk_share;

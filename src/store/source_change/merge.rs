@@ -264,7 +264,7 @@ impl Both {
                 distinct_count: row.distinct_count.unwrap_or_default(),
             };
             let stream_key = StreamKey { source_id: SourceId(self.into), stream };
-            window::record(tx, stream_key, &finding, (row.run_id, row.checked_at)).await?;
+            window::record(tx, stream_key, &finding, (row.run_id, row.checked_at), None).await?;
         }
         let Self { from, into } = self;
         let judged = format!(

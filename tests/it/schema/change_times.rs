@@ -131,6 +131,8 @@ impl Bench {
             .iter()
             .filter(|(id, at)| self.times.get(*id).is_none_or(|before| before < *at))
             .map(|(id, _)| id.as_str())
+            // tasks of the breakout room end at their own times, and find nothing
+            .filter(|id| *id != "side" || sessions.contains(id))
             .collect();
         assert_eq!(risen, sessions, "after {event}");
         self.times = now;

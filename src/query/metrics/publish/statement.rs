@@ -1,9 +1,9 @@
 //! The statement of a metric as analysts run it: over `analytics` alone, with the range, the step and the dimension as
 //! parameters.
 //!
-//! `$1` and `$2` are the range, `$3` is the step and `$4` the zone of the buckets, `$5` the name of a dimension or null,
-//! `$6` the present. It is made of the same expressions, rows and conditions as the API's own statements, and knows
-//! nothing of proofs: where a range is not proven complete, the API says so, and this does not.
+//! `$1` and `$2` are the range, `$3` is the step and `$4` the zone of the buckets, `$5` the name of a dimension or
+//! null, `$6` the present. It is made of the same expressions, rows and conditions as the API's own statements, and
+//! knows nothing of proofs: where a range is not proven complete, the API says so, and this does not.
 
 use chrono::DateTime;
 
@@ -97,8 +97,9 @@ fn push_counts(sql: &mut Statement, metric: &'static Metric, dimensions: &[Dimen
         sql.push("\n   where b.bucket_start < t.now");
     } else {
         push_rows(sql, &question, pass);
-        sql.push("\n   cross join edge cross join lateral (select width_bucket(").push(at);
-        sql.push(", edge.starts)::bigint as bucket) b cross join lateral (select ").push(at).push(" as at) a");
+        sql.push("\n   cross join edge cross join lateral (select ").push(at).push(" as at) a");
+        sql.push("\n   cross join lateral (select width_bucket(a.at, edge.starts) as place) w");
+        sql.push("\n   cross join lateral (select w.place::bigint as bucket, edge.starts[w.place] as bucket_start) b");
         sql.push("\n   where ").push(at).push(" >= $1 and ").push(at).push(" < $2");
     }
     if let Some(same) = same_time_of_session(pass) {
