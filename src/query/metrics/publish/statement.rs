@@ -98,8 +98,8 @@ fn push_counts(sql: &mut Statement, metric: &'static Metric, dimensions: &[Dimen
     } else {
         push_rows(sql, &question, pass);
         sql.push("\n   cross join edge cross join lateral (select ").push(at).push(" as at) a");
-        sql.push("\n   cross join lateral (select width_bucket(a.at, edge.starts) as place) w");
-        sql.push("\n   cross join lateral (select w.place::bigint as bucket, edge.starts[w.place] as bucket_start) b");
+        sql.push("\n   cross join lateral (select width_bucket(a.at, edge.starts) as number) slot");
+        sql.push("\n   cross join lateral (select slot.number::bigint as bucket, edge.starts[slot.number] as bucket_start) b");
         sql.push("\n   where ").push(at).push(" >= $1 and ").push(at).push(" < $2");
     }
     if let Some(same) = same_time_of_session(pass) {
