@@ -69,10 +69,15 @@ pub(super) async fn raise_each(
     Ok(())
 }
 
-/// Dates all sessions of a source: each of their rows shows something of the source that changed.
+/// Dates all sessions of a source: each of their rows shows something of the source that changed. In the order of other
+/// writers.
 pub(super) async fn date_all(tx: &mut PgConnection, source_id: i32) -> Result<(), StoreError> {
     sqlx::query!(
-        "update core.session_change_times set changed_at = statement_timestamp() where source_id = $1",
+        "with held as (
+             select session_id from core.session_change_times where source_id = $1 order by session_id for update)
+         update core.session_change_times t set changed_at = statement_timestamp()
+           from held
+          where t.source_id = $1 and t.session_id = held.session_id",
         source_id,
     )
     .execute(tx)

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::source::SourceRegistration;
 use crate::model::stream::Stream;
-use crate::store::StoreError;
+use crate::store::{StoreError, data_version};
 
 /// Registers the configured sources and their streams, and marks all others as no longer configured. Returns the ids
 /// in the order of `sources`. Writes nothing where nothing changed.
@@ -22,34 +22,18 @@ pub async fn register(pool: &PgPool, sources: &[SourceRegistration]) -> Result<V
         .map_err(&failed)?;
     let mut ids = Vec::with_capacity(sources.len());
     for source in sources {
-        let id = register_one(&mut tx, source).await.map_err(&failed)?;
-        ids.push(SourceId(id));
+        ids.push(SourceId(register_one(&mut tx, source).await?));
     }
     tx.commit().await.map_err(&failed)?;
     Ok(ids)
 }
 
-async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Result<i32, sqlx::Error> {
+async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Result<i32, StoreError> {
+    let failed = StoreError::doing("registering a source");
     let basis = source.capabilities.minutes_basis.map(crate::model::source::MinutesBasis::as_str);
     let kinds = source.capabilities.session_kinds.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>();
     let streams: Vec<String> = source.session_streams.iter().map(|stream| stream.as_str().to_owned()).collect();
-    // what each session shows of its source
-    sqlx::query!(
-        "update core.session_change_times c set changed_at = statement_timestamp()
-           from core.sources s
-          where s.source_slug = $1 and c.source_id = s.source_id
-            and (s.provider, s.minutes_basis, s.has_outcomes, s.message_support, s.session_streams, s.human_steps)
-                is distinct from ($2::text, $3::text, $4::bool, $5::text, $6::text[], $7::text[])",
-        source.slug.as_str(),
-        source.provider,
-        basis,
-        source.capabilities.has_outcomes,
-        source.capabilities.messages.as_str(),
-        &streams,
-        &source.human_steps,
-    )
-    .execute(&mut *tx)
-    .await?;
+    date_sessions(tx, source, &streams).await?;
     sqlx::query!(
         "insert into core.sources as s (source_slug, provider, account_ref, minutes_basis, has_outcomes,
                                         message_support, history_from, schedule, session_kinds, session_streams,
@@ -90,10 +74,12 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
         source.stale_after_seconds,
     )
     .execute(&mut *tx)
-    .await?;
+    .await
+    .map_err(&failed)?;
     let id = sqlx::query_scalar!("select source_id from core.sources where source_slug = $1", source.slug.as_str())
         .fetch_one(&mut *tx)
-        .await?;
+        .await
+        .map_err(&failed)?;
     // sessions stored while a stream is off get no tasks: once it is on again, all stored sessions are enqueued
     sqlx::query!(
         "delete from ingest.source_facts
@@ -102,7 +88,8 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
         &streams,
     )
     .execute(&mut *tx)
-    .await?;
+    .await
+    .map_err(&failed)?;
     for stream in Stream::LISTING {
         sqlx::query!(
             "insert into ingest.streams (source_id, stream) values ($1, $2) on conflict (source_id, stream) do nothing",
@@ -110,9 +97,38 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
             stream.as_str(),
         )
         .execute(&mut *tx)
-        .await?;
+        .await
+        .map_err(&failed)?;
     }
     Ok(id)
+}
+
+/// Dates the sessions of a source of which analysts see something else with this registration.
+async fn date_sessions(
+    tx: &mut PgConnection,
+    source: &SourceRegistration,
+    streams: &[String],
+) -> Result<(), StoreError> {
+    let shown = sqlx::query_scalar!(
+        "select s.source_id from core.sources s
+          where s.source_slug = $1
+            and (s.provider, s.minutes_basis, s.has_outcomes, s.message_support, s.session_streams, s.human_steps)
+                is distinct from ($2::text, $3::text, $4::bool, $5::text, $6::text[], $7::text[])",
+        source.slug.as_str(),
+        source.provider,
+        source.capabilities.minutes_basis.map(crate::model::source::MinutesBasis::as_str),
+        source.capabilities.has_outcomes,
+        source.capabilities.messages.as_str(),
+        streams,
+        &source.human_steps,
+    )
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(StoreError::doing("comparing a source"))?;
+    if let Some(source_id) = shown {
+        data_version::date_all(tx, source_id).await?;
+    }
+    Ok(())
 }
 
 /// An account with stored data.
