@@ -22,18 +22,18 @@ pub async fn register(pool: &PgPool, sources: &[SourceRegistration]) -> Result<V
         .map_err(&failed)?;
     let mut ids = Vec::with_capacity(sources.len());
     for source in sources {
-        ids.push(SourceId(register_one(&mut tx, source).await?));
+        date_sessions(&mut tx, source).await?;
+        let id = register_one(&mut tx, source).await.map_err(&failed)?;
+        ids.push(SourceId(id));
     }
     tx.commit().await.map_err(&failed)?;
     Ok(ids)
 }
 
-async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Result<i32, StoreError> {
-    let failed = StoreError::doing("registering a source");
+async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Result<i32, sqlx::Error> {
     let basis = source.capabilities.minutes_basis.map(crate::model::source::MinutesBasis::as_str);
     let kinds = source.capabilities.session_kinds.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>();
     let streams: Vec<String> = source.session_streams.iter().map(|stream| stream.as_str().to_owned()).collect();
-    date_sessions(tx, source, &streams).await?;
     sqlx::query!(
         "insert into core.sources as s (source_slug, provider, account_ref, minutes_basis, has_outcomes,
                                         message_support, history_from, schedule, session_kinds, session_streams,
@@ -74,12 +74,10 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
         source.stale_after_seconds,
     )
     .execute(&mut *tx)
-    .await
-    .map_err(&failed)?;
+    .await?;
     let id = sqlx::query_scalar!("select source_id from core.sources where source_slug = $1", source.slug.as_str())
         .fetch_one(&mut *tx)
-        .await
-        .map_err(&failed)?;
+        .await?;
     // sessions stored while a stream is off get no tasks: once it is on again, all stored sessions are enqueued
     sqlx::query!(
         "delete from ingest.source_facts
@@ -88,8 +86,7 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
         &streams,
     )
     .execute(&mut *tx)
-    .await
-    .map_err(&failed)?;
+    .await?;
     for stream in Stream::LISTING {
         sqlx::query!(
             "insert into ingest.streams (source_id, stream) values ($1, $2) on conflict (source_id, stream) do nothing",
@@ -97,18 +94,14 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
             stream.as_str(),
         )
         .execute(&mut *tx)
-        .await
-        .map_err(&failed)?;
+        .await?;
     }
     Ok(id)
 }
 
 /// Dates the sessions of a source of which analysts see something else with this registration.
-async fn date_sessions(
-    tx: &mut PgConnection,
-    source: &SourceRegistration,
-    streams: &[String],
-) -> Result<(), StoreError> {
+async fn date_sessions(tx: &mut PgConnection, source: &SourceRegistration) -> Result<(), StoreError> {
+    let streams: Vec<String> = source.session_streams.iter().map(|stream| stream.as_str().to_owned()).collect();
     let shown = sqlx::query_scalar!(
         "select s.source_id from core.sources s
           where s.source_slug = $1
@@ -119,7 +112,7 @@ async fn date_sessions(
         source.capabilities.minutes_basis.map(crate::model::source::MinutesBasis::as_str),
         source.capabilities.has_outcomes,
         source.capabilities.messages.as_str(),
-        streams,
+        &streams,
         &source.human_steps,
     )
     .fetch_optional(&mut *tx)
