@@ -3,9 +3,9 @@
 
 use std::str::FromStr;
 
-use chrono::Utc;
 use rust_decimal::Decimal;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use tributary::clock::{Clock as _, SystemClock};
 use tributary_simulator::Platform;
 use tributary_simulator::quirks::Quirks;
 use tributary_simulator::world::{Shape, Volume, World as Generated};
@@ -118,7 +118,7 @@ async fn the_api_gives_the_same_answers() {
 #[tokio::test]
 async fn every_query_shows_rows_on_data_like_the_demos() {
     let mut world = World::new().await.with_depth();
-    let now = Utc::now();
+    let now = SystemClock.now();
     world.clock.set(now);
     let volume = Volume { history: 60, per_hour_ahead: 0 };
     let shape = Shape { history_days: 20, hours_ahead: 1, avatars: volume, chats: volume, meetings: volume };

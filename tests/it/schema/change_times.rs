@@ -109,11 +109,11 @@ impl Bench {
     async fn new() -> Self {
         let mut world = World::new().await;
         let (chats, meetings) = (Arc::new(FixedFeed::new([])), Arc::new(FixedFeed::new([])));
-        let _simulators = [
+        let simulators = [
             world.simulate(Platform::Konvo, chats.clone(), Quirks::default()).await,
             world.simulate(Platform::Realtimekit, meetings.clone(), Quirks::default()).await,
         ];
-        Self { world, chats, meetings, _simulators, copy: Copy::default(), times: BTreeMap::new() }
+        Self { world, chats, meetings, _simulators: simulators, copy: Copy::default(), times: BTreeMap::new() }
     }
 
     /// Polls at that time after noon.
