@@ -715,6 +715,28 @@ create index sessions_left_out on core.sessions (source_id, session_id)
 -- Each poll reads the sessions that ended just now. They are in the newest pages of the table, so an entry for each
 -- range of pages suffices, and costs less than an entry for each session.
 create index sessions_by_end on core.sessions using brin (ended_at) with (pages_per_range = 32, autosummarize = on);
+-- The sessions that show the number of a parent that is stored later.
+create index sessions_by_parent on core.sessions (source_id, parent_provider_session_id)
+  where parent_provider_session_id is not null;
+
+-- When the rows that analysts see of a session last changed, in any table: incremental copies read by it. A table
+-- of its own, since a participant, a file or a state of a task that comes later must not write the wide row of the
+-- session and its indexes again. Written last in a transaction, by the clock of the database.
+create table core.session_change_times (
+  session_id bigint not null,
+  changed_at core.instant not null,
+  source_id  int not null,
+  primary key (source_id, session_id)
+);
+-- What changed since an instant.
+create index session_change_times_by_time on core.session_change_times (changed_at);
+
+-- Sessions that are no longer stored: their source was removed or merged, or a replay found no record of them.
+create table ingest.removed_sessions (
+  session_id bigint primary key,
+  removed_at core.instant not null       -- database clock
+);
+create index removed_sessions_by_time on ingest.removed_sessions (removed_at);
 
 -- One table for each provider, one row for each session: fields that only this provider has.
 create table core.konpro_sessions (
@@ -1073,6 +1095,41 @@ create function ingest.instant_text(at timestamptz) returns text
   return to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
 
+-- Notes what a transaction changed, as its last statement: increments the data versions of streams, and dates the
+-- sessions of which analysts see other rows from now on. The time is that of the statement: transactions that a reader
+-- sees running began before it. See analytics.changes_complete_through. Not in SQL, which would plan each call.
+create function ingest.note_changes(of_source int, of_streams text[], numbers bigint[], provider_ids text[],
+                                    of_people text[]) returns void
+  language plpgsql
+as $$
+begin
+  with changed as (
+    select c.session_id from unnest(numbers) c (session_id)
+    union
+    select s.session_id from core.sessions s
+     where s.source_id = of_source and s.provider_session_id = any(provider_ids)
+    union
+    -- these show the number of their parent
+    select s.session_id from core.sessions s
+     where s.source_id = of_source and s.parent_provider_session_id = any(provider_ids)
+    union
+    -- these show the first visit of their people
+    select s.session_id from core.sessions s where s.source_id = of_source and s.person_id = any(of_people)
+    union
+    select p.session_id from core.participants p where p.source_id = of_source and p.person_id = any(of_people)
+  ), timed as (
+    insert into core.session_change_times as t (source_id, session_id, changed_at)
+    select of_source, changed.session_id, statement_timestamp() from changed order by changed.session_id
+    on conflict (source_id, session_id) do update set changed_at = excluded.changed_at
+     where t.changed_at < excluded.changed_at
+  )
+  insert into ingest.data_versions as v (source_id, stream, version)
+  select of_source, w.stream, 1 from unnest(of_streams) w (stream)
+  on conflict (source_id, stream) do update set version = v.version + 1;
+end
+$$;
+
+
 -- 13. Backfills and reconciliation -----------------------------------------------------------------------------------
 
 -- Ranges of the past to read again, or to compare with the provider. They outlive a process, and are cut into units
@@ -1246,6 +1303,15 @@ create table ingest.metric_definitions (
   primary key (metric_id, definition_version)
 );
 comment on table ingest.metric_definitions is 'Definitions of metrics; earlier versions stay.';
+
+-- The statements of metrics as the service computes them, written with the definitions: one for the dimensions that are
+-- columns of a metric's rows, and one for each other dimension.
+create table ingest.metric_statements (
+  metric_id  text not null,
+  dimensions text[] not null,
+  statement  text not null,
+  primary key (metric_id, dimensions)
+);
 
 -- Prices of a minute, a session or a resolution, as the owner entered them. A row is never changed or deleted: a new
 -- set of cards ends those that it does not repeat. Cards of one scenario have one currency, and at most one of them is

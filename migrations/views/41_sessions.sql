@@ -1,5 +1,6 @@
 -- Each join is on a unique key, so that a query that names none of its columns does not pay for it. A look-up on a
--- column that no index by time holds is a subquery: a join would make every query read that column.
+-- column that no index by time holds is a subquery: a join would make every query read that column. The change times
+-- stand first, so that the planner may begin with them: it orders the first eight tables freely.
 create or replace view analytics.sessions as
 select s.started_at::timestamptz as started_at,
        s.session_id, s.source_id, src.source_slug as source, src.provider, s.provider_session_id,
@@ -93,8 +94,10 @@ select s.started_at::timestamptz as started_at,
                                       and m.provider_origin = any(steps.human_steps)) then true
                       when kv.trail_length is not null then false end
             from core.sources steps where steps.source_id = s.source_id) end as is_handed_off,
-       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted,
+       c.changed_at::timestamptz as changed_at
   from core.sessions s
+  left join core.session_change_times c on c.source_id = s.source_id and c.session_id = s.session_id
   left join core.sources src on src.source_id = s.source_id
   left join core.sessions parent
     on parent.source_id = s.source_id and parent.provider_session_id = s.parent_provider_session_id
@@ -268,3 +271,6 @@ comment on column analytics.sessions.is_handed_off is
   'the chat was not fetched, or another provider.';
 comment on column analytics.sessions.is_counted is
   'Whether metrics count the session: no breakout room, and not deleted at the provider.';
+comment on column analytics.sessions.changed_at is
+  'Time when a row of the session last changed here, in any view: also when a participant, a message, a transcript, a '
+  'summary, a quality report or a first visit came later. For incremental copies; see changes_complete_through.';

@@ -3,25 +3,29 @@
 create or replace view analytics.session_minutes as
 select s.started_at, s.session_id, s.source_id, s.source, s.provider, s.session_kind, s.session_state, s.channel,
        'consumed' as minutes_kind, s.minutes_basis, s.minutes_consumed as minutes, s.is_provisional,
-       s.is_part_of_session, s.is_deleted_at_provider, true as is_billable, s.is_counted
+       s.is_part_of_session, s.is_deleted_at_provider, true as is_billable, s.is_counted,
+       s.changed_at
   from analytics.sessions s
  where s.minutes_basis is not null
 union all
 select s.started_at, s.session_id, s.source_id, s.source, s.provider, s.session_kind, s.session_state, s.channel,
        'wall_clock', 'elapsed', s.elapsed_minutes, s.is_provisional,
-       s.is_part_of_session, s.is_deleted_at_provider, false, s.is_counted
+       s.is_part_of_session, s.is_deleted_at_provider, false, s.is_counted,
+       s.changed_at
   from analytics.sessions s
 union all
 select s.started_at, s.session_id, s.source_id, s.source, s.provider, s.session_kind, s.session_state, s.channel,
        'participant', 'participant_time', s.participant_minutes, s.is_provisional,
-       s.is_part_of_session, s.is_deleted_at_provider, false, s.is_counted
+       s.is_part_of_session, s.is_deleted_at_provider, false, s.is_counted,
+       s.changed_at
   from analytics.sessions s
  where s.session_kind in ('meeting', 'livestream')
 union all
 select s.started_at, s.session_id, s.source_id, s.source, s.provider, s.session_kind, s.session_state, s.channel,
        'active', 'activity',
        round(s.active_seconds / 60.000000000000000000, 18),
-       s.is_provisional, s.is_part_of_session, s.is_deleted_at_provider, false, s.is_counted
+       s.is_provisional, s.is_part_of_session, s.is_deleted_at_provider, false, s.is_counted,
+       s.changed_at
   from analytics.sessions s
  where s.session_kind = 'chat';
 
@@ -50,3 +54,5 @@ comment on column analytics.session_minutes.is_deleted_at_provider is
 comment on column analytics.session_minutes.is_billable is 'True for minutes that a provider sells: the kind consumed.';
 comment on column analytics.session_minutes.is_counted is
   'Whether metrics count the session: no breakout room, and not deleted at the provider.';
+comment on column analytics.session_minutes.changed_at is
+  'Time when a row of its session last changed, in any view; see changes_complete_through.';

@@ -10,9 +10,11 @@ select s.started_at::timestamptz as started_at, s.session_id, s.source_id, src.s
        t.content_at::timestamptz as content_at, t.settled_at::timestamptz as settled_at,
        s.ended_at::timestamptz as ended_at,
        s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider,
-       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted,
+       c.changed_at::timestamptz as changed_at
   from core.sessions s
-  join core.sources src using (source_id)
+  left join core.session_change_times c on c.source_id = s.source_id and c.session_id = s.session_id
+  join core.sources src on src.source_id = s.source_id
  cross join (values ('participants'), ('chat'), ('transcript'), ('summary'), ('quality')) kind (stream)
   left join ingest.artifact_tasks t
     on t.source_id = s.source_id and t.session_id = s.session_id and t.stream = kind.stream
@@ -46,3 +48,6 @@ comment on column analytics.session_artifacts.is_deleted_at_provider is
   'True once the provider no longer lists the session; metrics leave it out.';
 comment on column analytics.session_artifacts.is_counted is
   'Whether metrics count the session: no breakout room, and not deleted at the provider.';
+comment on column analytics.session_artifacts.changed_at is
+  'As in sessions. Tries that change no state are left out: reason, attempts, last_attempt_at and next_try_at may be '
+  'newer.';

@@ -12,9 +12,11 @@ select p.joined_at::timestamptz as joined_at, p.participant_id, p.session_id, p.
        s.session_state in ('live', 'open') as is_provisional,
        s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider,
        p.provider_updated_at::timestamptz as provider_updated_at,
-       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted,
+       c.changed_at::timestamptz as changed_at
   from core.participants p
-  join core.sources src using (source_id)
+  left join core.session_change_times c on c.source_id = p.source_id and c.session_id = p.session_id
+  join core.sources src on src.source_id = p.source_id
   join core.sessions s on s.source_id = p.source_id and s.session_id = p.session_id;
 
 comment on view analytics.participants is
@@ -46,3 +48,5 @@ comment on column analytics.participants.is_deleted_at_provider is
 comment on column analytics.participants.provider_updated_at is 'The provider''s own change time; null: not reported.';
 comment on column analytics.participants.is_counted is
   'Whether metrics count the session: no breakout room, and not deleted at the provider.';
+comment on column analytics.participants.changed_at is
+  'Time when a row of its session last changed, in any view; see changes_complete_through.';

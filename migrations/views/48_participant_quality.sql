@@ -14,9 +14,10 @@ select p.joined_at::timestamptz as joined_at, p.participant_id, q.session_id, q.
        q.video_out_mos_avg, q.video_out_packet_loss_avg, q.video_out_rtt_ms_avg, q.video_out_fps_avg,
        q.video_in_mos_avg, q.video_in_packet_loss_avg, q.video_in_rtt_ms_avg, q.video_in_fps_avg,
        q.country_code, q.device_os, q.is_mobile, q.network_type, q.used_turn, q.sdk_name, q.sdk_version,
-       q.fetched_at::timestamptz as fetched_at
+       q.fetched_at::timestamptz as fetched_at, c.changed_at::timestamptz as changed_at
   from core.participant_quality q
-  join core.sources src using (source_id)
+  left join core.session_change_times c on c.source_id = q.source_id and c.session_id = q.session_id
+  join core.sources src on src.source_id = q.source_id
   -- on a unique key: a query that names none of its columns does not pay for it
   left join core.participants p on p.source_id = q.source_id and p.session_id = q.session_id
                                and p.provider_participant_id = q.provider_participant_id;
@@ -104,3 +105,5 @@ comment on column analytics.participant_quality.used_turn is 'Whether media went
 comment on column analytics.participant_quality.sdk_name is 'Name of the client library.';
 comment on column analytics.participant_quality.sdk_version is 'Version of the client library.';
 comment on column analytics.participant_quality.fetched_at is 'Time when the report was fetched.';
+comment on column analytics.participant_quality.changed_at is
+  'Time when a row of its session last changed, in any view; see changes_complete_through.';

@@ -3,7 +3,7 @@ create or replace view analytics.transcripts as
 select a.started_at, a.session_id, a.source_id, a.source, a.provider, a.state, a.reason, a.next_try_at,
        t.fetched_at::timestamptz as fetched_at, t.segment_count, t.word_count, t.speaker_count, t.format,
        t.language_code, a.ended_at, a.is_part_of_session, a.is_deleted_at_provider,
-       a.is_counted
+       a.is_counted, a.changed_at
   from analytics.session_artifacts a
   left join core.transcripts t on t.source_id = a.source_id and t.session_id = a.session_id
  where a.stream = 'transcript';
@@ -30,3 +30,5 @@ comment on column analytics.transcripts.is_deleted_at_provider is
   'True once the provider no longer lists the session; metrics leave it out.';
 comment on column analytics.transcripts.is_counted is
   'Whether metrics count the session: no breakout room, and not deleted at the provider.';
+comment on column analytics.transcripts.changed_at is
+  'As in session_artifacts: reason and next_try_at may be newer.';

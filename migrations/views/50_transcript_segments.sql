@@ -10,9 +10,11 @@ select t.started_at::timestamptz as started_at, t.session_id, t.source_id, src.s
                     and only_one.person_id = t.speaker_id)) as participant_id,
        t.speaker_id, t.word_count, t.char_count,
        s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider,
-       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted,
+       c.changed_at::timestamptz as changed_at
   from core.transcript_segments t
-  join core.sources src using (source_id)
+  left join core.session_change_times c on c.source_id = t.source_id and c.session_id = t.session_id
+  join core.sources src on src.source_id = t.source_id
   left join core.participants p on p.source_id = t.source_id and p.session_id = t.session_id
                                and p.provider_participant_id = t.provider_participant_id
   left join core.sessions s on s.source_id = t.source_id and s.session_id = t.session_id;
@@ -42,3 +44,5 @@ comment on column analytics.transcript_segments.is_deleted_at_provider is
   'True once the provider no longer lists the session; metrics leave it out.';
 comment on column analytics.transcript_segments.is_counted is
   'Whether metrics count the session: no breakout room, and not deleted at the provider.';
+comment on column analytics.transcript_segments.changed_at is
+  'Time when a row of its session last changed, in any view; see changes_complete_through.';

@@ -4,8 +4,10 @@ select s.started_at::timestamptz as started_at, s.session_id, s.source_id, src.s
        s.session_kind, s.person_id, k.first_visit_at::timestamptz as first_visit_at,
        coalesce(s.person_id, 'session ' || s.session_id) as visitor, s.person_id is not null as is_identified,
        s.parent_provider_session_id is not null as is_part_of_session, s.is_deleted_at_provider,
-       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted,
+       c.changed_at::timestamptz as changed_at
   from core.sessions s
+  left join core.session_change_times c on c.source_id = s.source_id and c.session_id = s.session_id
   left join core.sources src on src.source_id = s.source_id
   left join core.people k on k.source_id = s.source_id and k.person_id = s.person_id
  where s.session_kind = 'chat'
@@ -14,8 +16,10 @@ select s.started_at::timestamptz, s.session_id, s.source_id, src.source_slug, sr
        s.session_kind, p.person_id, k.first_visit_at::timestamptz,
        coalesce(p.person_id, 'presence ' || p.participant_id), p.person_id is not null,
        s.parent_provider_session_id is not null, s.is_deleted_at_provider,
-       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider)
+       analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider),
+       c.changed_at::timestamptz
   from core.sessions s
+  left join core.session_change_times c on c.source_id = s.source_id and c.session_id = s.session_id
   left join core.sources src on src.source_id = s.source_id
   join core.participants p on p.source_id = s.source_id and p.session_id = s.session_id
   left join core.people k on k.source_id = p.source_id and k.person_id = p.person_id;
@@ -40,3 +44,5 @@ comment on column analytics.visits.is_deleted_at_provider is
   'True once the provider no longer lists the session; metrics leave it out.';
 comment on column analytics.visits.is_counted is
   'Whether metrics count the session: no breakout room, and not deleted at the provider.';
+comment on column analytics.visits.changed_at is
+  'Time when a row of its session last changed, in any view; see changes_complete_through.';

@@ -23,7 +23,7 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
        round(analytics.rounded_minutes(sold.consumed_quantity, sold.by_connection, card.rounding, card.step_minutes)
              * card.unit_price, 18) as list_cost,
        card.currency as billing_currency, sold.rate_card_id,
-       s.is_provisional, s.is_part_of_session, s.is_deleted_at_provider, s.is_counted
+       s.is_provisional, s.is_part_of_session, s.is_deleted_at_provider, s.is_counted, s.changed_at
   from analytics.sessions s
  cross join lateral (
        select coalesce(bool_or(c.preset_pattern <> '*' or c.rounding = 'ceil_per_connection'), false)
@@ -106,3 +106,5 @@ comment on column analytics.session_costs.is_deleted_at_provider is
   'True once the provider no longer lists the session; sums leave it out.';
 comment on column analytics.session_costs.is_counted is
   'Whether metrics count the session: no breakout room, and not deleted at the provider.';
+comment on column analytics.session_costs.changed_at is
+  'As in sessions. Other rate cards change rows at any time: copy the view whole once rate_cards has changed.';

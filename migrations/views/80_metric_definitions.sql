@@ -24,7 +24,12 @@ select d.valid_from::timestamptz as valid_from, d.metric_id, d.definition_versio
        d.dimensions,
        not exists (select from ingest.metric_definitions later
                     where later.metric_id = d.metric_id and later.definition_version > d.definition_version)
-         as is_current
+         as is_current,
+       (select own.statement from ingest.metric_statements own
+         where own.metric_id = d.metric_id and 'source' = any(own.dimensions)
+           and not exists (select from ingest.metric_definitions later
+                            where later.metric_id = d.metric_id and later.definition_version > d.definition_version))
+         as sql
   from ingest.metric_definitions d;
 
 comment on view analytics.metric_definitions is
@@ -47,3 +52,6 @@ comment on column analytics.metric_definitions.applies_to is 'Requirement on the
 comment on column analytics.metric_definitions.providers is 'Configured providers that it applies to.';
 comment on column analytics.metric_definitions.dimensions is 'Dimensions that it can be grouped by.';
 comment on column analytics.metric_definitions.is_current is 'False: there is a later version.';
+comment on column analytics.metric_definitions.sql is
+  'The very statement of the metric; parameters as in metric_statements, which has those of further dimensions too. '
+  'Null: a later version replaced it.';

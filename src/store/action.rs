@@ -13,7 +13,8 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::action::{ActionKind, ActionOutcome, LaunchLimits, LaunchSettings};
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
-use crate::store::{StoreError, StreamKey, data_version};
+use crate::store::data_version::{self, Changed};
+use crate::store::{StoreError, StreamKey};
 
 /// Time for which a key returns its first call.
 pub const KEY_LIFETIME: TimeDelta = TimeDelta::hours(24);
@@ -198,12 +199,14 @@ pub async fn end(pool: &PgPool, action_id: i64, end: &ActionEnd<'_>) -> Result<(
         Trace::Nothing => {}
         Trace::Summary { source_id, session_id } => {
             ask_for_summary(&mut tx, source_id, session_id, end.now).await.map_err(&failed)?;
-            data_version::raise(&mut tx, StreamKey { source_id, stream: Stream::Summary }).await?;
+            let stream_key = StreamKey { source_id, stream: Stream::Summary };
+            data_version::raise(&mut tx, stream_key, &Changed::numbers(vec![session_id])).await?;
         }
-        Trace::Launch { source_id, .. } => {
+        Trace::Launch { source_id, provider_session_id, .. } => {
             keep_launch(&mut tx, &end.trace).await.map_err(&failed)?;
             // metrics can be grouped by how a session was launched
-            data_version::raise(&mut tx, StreamKey { source_id, stream: Stream::Sessions }).await?;
+            let changed = Changed { ids: vec![provider_session_id.as_str()], ..Changed::nothing() };
+            data_version::raise(&mut tx, StreamKey { source_id, stream: Stream::Sessions }, &changed).await?;
         }
     }
     tx.commit().await.map_err(&failed)

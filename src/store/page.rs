@@ -11,6 +11,7 @@ use sqlx::PgPool;
 
 use crate::failpoint;
 use crate::model::page::{Page, Record, Reject};
+use crate::store::data_version::Changed;
 use crate::store::newer_wins::{self, OLDEST_PAGE};
 use crate::store::page::prepared::Prepared;
 use crate::store::page::rows::Way;
@@ -87,7 +88,8 @@ async fn try_save(
     let changing = sorted.fresh.iter().map(|record| record.id()).filter(|id| known.contains_key(*id));
     let changing: Vec<&str> = changing.chain(back.iter().map(String::as_str)).collect();
     let before = change::before(&mut tx, stream_key, &changing).await?;
-    let (written, refused) = rows::write_all(&mut tx, context, sorted.fresh, &seen, way).await?;
+    let rows::Written { records: written, refused, people } =
+        rows::write_all(&mut tx, context, sorted.fresh, &seen, way).await?;
     rows::keep_bytes(&mut tx, context, &sorted.older, &seen).await?;
     deletion::settle(&mut tx, context, records, &back).await?;
     change::record(&mut tx, stream_key, &before, context.stamp()).await?;
@@ -121,12 +123,16 @@ async fn try_save(
     if let Some(tally) = context.tally {
         run::note(&mut tx, run_id, &tally.with(&progress), now).await?;
     }
-    let has_gone = deletion::miss(&mut tx, context, &page.missing).await?;
-    let is_writing = !written.is_empty() || !back.is_empty() || has_gone;
-    match finding {
-        Some(finding) => window::record(&mut tx, stream_key, finding, (run_id, now), is_writing).await?,
-        None if is_writing => data_version::raise(&mut tx, stream_key).await?,
-        None => {}
+    let gone = deletion::miss(&mut tx, context, &page.missing).await?;
+    let marked = back.iter().chain(&gone).map(String::as_str);
+    let ids: Vec<&str> = written.iter().map(|record| record.id()).chain(marked).collect();
+    let changed = (!ids.is_empty()).then(|| Changed { ids, people, ..Changed::nothing() });
+    match (finding, &changed) {
+        (Some(finding), changed) => {
+            window::record(&mut tx, stream_key, finding, (run_id, now), changed.as_ref()).await?;
+        }
+        (None, Some(changed)) => data_version::raise(&mut tx, stream_key, changed).await?,
+        (None, None) => {}
     }
     failpoint::reach("page.before_commit");
     tx.commit().await.map_err(&failed)?;

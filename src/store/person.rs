@@ -30,37 +30,42 @@ pub(super) fn add<'a>(visits: &mut Visits<'a>, id: &'a str, kind: &'a str, at: D
 }
 
 /// Stores new people, and the first visits of known people where they are earlier than the stored ones. Records that
-/// are read again may show an earlier visit.
+/// are read again may show an earlier visit. Returns the known people whose first visit is another one now.
 pub(super) async fn meet(
     tx: &mut PgConnection,
     source_id: SourceId,
     visits: &Visits<'_>,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<Vec<String>, StoreError> {
     if visits.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let ids: Vec<&str> = visits.keys().copied().collect();
     let kinds: Vec<&str> = visits.values().map(|visit| visit.kind).collect();
     let first: Vec<DateTime<Utc>> = visits.values().map(|visit| visit.first_at).collect();
-    sqlx::query!(
-        "insert into core.people as k (source_id, person_id, identity_kind, first_seen_at, first_visit_at)
-         select $1, p.id, p.kind, $5, p.first_at from unnest($2::text[], $3::text[], $4::timestamptz[]) p(id, kind, first_at)
-         on conflict (source_id, person_id) do update
-            set first_seen_at = least(k.first_seen_at, excluded.first_seen_at),
-                first_visit_at = least(k.first_visit_at, excluded.first_visit_at)
-          where k.first_seen_at > excluded.first_seen_at
-             or k.first_visit_at > excluded.first_visit_at or k.first_visit_at is null",
+    sqlx::query_scalar!(
+        "with met as (
+             insert into core.people as k (source_id, person_id, identity_kind, first_seen_at, first_visit_at)
+             select $1, p.id, p.kind, $5, p.first_at
+               from unnest($2::text[], $3::text[], $4::timestamptz[]) p(id, kind, first_at)
+             on conflict (source_id, person_id) do update
+                set first_seen_at = least(k.first_seen_at, excluded.first_seen_at),
+                    first_visit_at = least(k.first_visit_at, excluded.first_visit_at)
+              where k.first_seen_at > excluded.first_seen_at
+                 or k.first_visit_at > excluded.first_visit_at or k.first_visit_at is null
+          returning person_id, first_visit_at)
+         -- as stored before: a new person has no other sessions
+         select k.person_id from met join core.people k on k.source_id = $1 and k.person_id = met.person_id
+          where k.first_visit_at is distinct from met.first_visit_at",
         source_id.0,
         &ids as &[&str],
         &kinds as &[&str],
         &first,
         now,
     )
-    .execute(tx)
+    .fetch_all(tx)
     .await
-    .map_err(StoreError::doing("storing people"))?;
-    Ok(())
+    .map_err(StoreError::doing("storing people"))
 }
 
 /// Stores people that are named without a visit: pseudonym, kind of identity, time seen.
@@ -92,8 +97,13 @@ pub(super) async fn insert_each(
 }
 
 /// Reads the first visits of `people` again, where they may be later now. Call it after the write that causes this: a
-/// session or presence was removed, begins at another time, or belonged to another person.
-pub(super) async fn date(tx: &mut PgConnection, source_id: SourceId, people: &[&str]) -> Result<(), StoreError> {
+/// session or presence was removed, begins at another time, or belonged to another person. Returns the people whose
+/// first visit is another one now.
+pub(super) async fn date(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    people: &[&str],
+) -> Result<Vec<String>, StoreError> {
     date_with(tx, source_id, people, &[]).await
 }
 
@@ -103,11 +113,11 @@ pub(super) async fn date_with(
     source_id: SourceId,
     people: &[&str],
     sessions: &[i64],
-) -> Result<(), StoreError> {
+) -> Result<Vec<String>, StoreError> {
     if people.is_empty() && sessions.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    sqlx::query!(
+    sqlx::query_scalar!(
         "update core.people k
             set first_visit_at = visit.first_at
            from (select p.person_id,
@@ -122,13 +132,13 @@ pub(super) async fn date_with(
                          select there.person_id from core.participants there
                           where there.source_id = $1 and there.session_id = any($3)) p) visit
           where k.source_id = $1 and k.person_id = visit.person_id
-            and k.first_visit_at is distinct from visit.first_at",
+            and k.first_visit_at is distinct from visit.first_at
+         returning k.person_id",
         source_id.0,
         people as &[&str],
         sessions,
     )
-    .execute(tx)
+    .fetch_all(tx)
     .await
-    .map_err(StoreError::doing("updating the first visits of people"))?;
-    Ok(())
+    .map_err(StoreError::doing("updating the first visits of people"))
 }

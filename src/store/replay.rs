@@ -12,7 +12,9 @@ use futures_util::TryStreamExt as _;
 use sqlx::PgPool;
 
 use crate::model::id::SourceId;
-use crate::store::{StoreError, StreamKey, data_version, person, session};
+use crate::model::stream::Stream;
+use crate::store::data_version::{self, Changed};
+use crate::store::{StoreError, StreamKey, person, session};
 
 /// One version of a record.
 #[derive(Debug, Clone)]
@@ -143,20 +145,27 @@ pub async fn restore_beginnings(
     if older.is_empty() {
         return Ok(());
     }
-    sqlx::query!(
+    let failed = StoreError::doing("restoring when sessions were first seen");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    let numbers = sqlx::query_scalar!(
         "update core.sessions s set first_seen_at = x.first_at
            from unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) x(id, first_at, made_at)
           where s.source_id = $1 and s.provider_session_id = x.id
-            and s.first_seen_at = x.made_at and s.last_changed_at >= x.made_at",
+            and s.first_seen_at = x.made_at and s.last_changed_at >= x.made_at
+         returning s.session_id",
         source_id.0,
         &older.iter().map(|one| one.id.as_str()).collect::<Vec<_>>() as &[&str],
         &older.iter().map(|one| one.first_at).collect::<Vec<_>>(),
         &older.iter().map(|one| one.made_at).collect::<Vec<_>>(),
     )
-    .execute(pool)
+    .fetch_all(&mut *tx)
     .await
-    .map_err(StoreError::doing("restoring when sessions were first seen"))?;
-    Ok(())
+    .map_err(&failed)?;
+    if !numbers.is_empty() {
+        let stream_key = StreamKey { source_id, stream: Stream::Sessions };
+        data_version::raise(&mut tx, stream_key, &Changed::numbers(numbers)).await?;
+    }
+    tx.commit().await.map_err(&failed)
 }
 
 /// Stores people that any version of a record names: pseudonym, kind of identity, first time.
@@ -200,8 +209,8 @@ pub async fn unsupported(pool: &PgPool, source_id: SourceId) -> Result<Unsupport
 pub async fn remove_unsupported(pool: &PgPool, stream_key: StreamKey) -> Result<u64, StoreError> {
     let failed = StoreError::doing("removing sessions without a raw record");
     let mut tx = pool.begin().await.map_err(&failed)?;
-    let ids = sqlx::query_scalar!(
-        "select s.session_id from core.sessions s
+    let unsupported = sqlx::query!(
+        "select s.session_id, s.provider_session_id from core.sessions s
           where s.source_id = $1
             and not exists (select from ingest.raw_records r
                              where r.source_id = s.source_id and r.stream = 'sessions'
@@ -212,10 +221,12 @@ pub async fn remove_unsupported(pool: &PgPool, stream_key: StreamKey) -> Result<
     .fetch_all(&mut *tx)
     .await
     .map_err(&failed)?;
-    let removed = session::remove(&mut tx, stream_key.source_id, &ids).await?;
-    if removed > 0 {
-        data_version::raise(&mut tx, stream_key).await?;
+    if !unsupported.is_empty() {
+        let numbers: Vec<i64> = unsupported.iter().map(|row| row.session_id).collect();
+        let people = session::remove(&mut tx, stream_key.source_id, &numbers).await?;
+        let ids = unsupported.iter().map(|row| row.provider_session_id.as_str()).collect();
+        data_version::raise(&mut tx, stream_key, &Changed { ids, people, ..Changed::nothing() }).await?;
     }
     tx.commit().await.map_err(&failed)?;
-    Ok(removed)
+    Ok(unsupported.len().try_into().unwrap_or(u64::MAX))
 }

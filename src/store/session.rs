@@ -88,9 +88,9 @@ async fn write(
     Ok(rows.into_iter().map(|row| (row.provider_session_id, row.session_id)).collect())
 }
 
-/// Removes sessions with all their data, and returns how many there were. No foreign key or trigger could cascade this,
-/// since a distributed engine refuses both. The first visit of their people may now be in another session.
-pub(super) async fn remove(tx: &mut PgConnection, source_id: SourceId, ids: &[i64]) -> Result<u64, StoreError> {
+/// Removes sessions with all their data. No foreign key or trigger could cascade this, since a distributed engine
+/// refuses both. Returns the people whose first visit is in another session now.
+pub(super) async fn remove(tx: &mut PgConnection, source_id: SourceId, ids: &[i64]) -> Result<Vec<String>, StoreError> {
     let failed = StoreError::doing("removing sessions");
     let people = sqlx::query_scalar!(
         r#"select person_id as "person_id!" from core.sessions
@@ -105,16 +105,20 @@ pub(super) async fn remove(tx: &mut PgConnection, source_id: SourceId, ids: &[i6
     .await
     .map_err(&failed)?;
     let parts = source_tables::list(tx).await?.into_iter().filter(|table| table.is_part_of_session);
-    let mut removed = 0;
     for table in parts.map(|table| table.name).chain(["core.sessions".to_owned()]) {
         // the name comes from the catalog
         let delete = format!("delete from {table} where source_id = $1 and session_id = any($2)");
-        let deleted = sqlx::query(AssertSqlSafe(delete)).bind(source_id.0).bind(ids).execute(&mut *tx).await;
-        removed = deleted.map_err(&failed)?.rows_affected();
+        sqlx::query(AssertSqlSafe(delete)).bind(source_id.0).bind(ids).execute(&mut *tx).await.map_err(&failed)?;
     }
+    sqlx::query!(
+        "insert into ingest.removed_sessions (session_id, removed_at) select id, statement_timestamp() from unnest($1::bigint[]) id",
+        ids,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
-    person::date(tx, source_id, &people).await?;
-    Ok(removed)
+    person::date(tx, source_id, &people).await
 }
 
 /// The rows as columns of one statement.

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::source::SourceRegistration;
 use crate::model::stream::Stream;
-use crate::store::StoreError;
+use crate::store::{StoreError, data_version};
 
 /// Registers the configured sources and their streams, and marks all others as no longer configured. Returns the ids
 /// in the order of `sources`. Writes nothing where nothing changed.
@@ -22,6 +22,7 @@ pub async fn register(pool: &PgPool, sources: &[SourceRegistration]) -> Result<V
         .map_err(&failed)?;
     let mut ids = Vec::with_capacity(sources.len());
     for source in sources {
+        date_sessions(&mut tx, source).await?;
         let id = register_one(&mut tx, source).await.map_err(&failed)?;
         ids.push(SourceId(id));
     }
@@ -96,6 +97,31 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
         .await?;
     }
     Ok(id)
+}
+
+/// Dates the sessions of a source of which analysts see something else with this registration.
+async fn date_sessions(tx: &mut PgConnection, source: &SourceRegistration) -> Result<(), StoreError> {
+    let streams: Vec<String> = source.session_streams.iter().map(|stream| stream.as_str().to_owned()).collect();
+    let shown = sqlx::query_scalar!(
+        "select s.source_id from core.sources s
+          where s.source_slug = $1
+            and (s.provider, s.minutes_basis, s.has_outcomes, s.message_support, s.session_streams, s.human_steps)
+                is distinct from ($2::text, $3::text, $4::bool, $5::text, $6::text[], $7::text[])",
+        source.slug.as_str(),
+        source.provider,
+        source.capabilities.minutes_basis.map(crate::model::source::MinutesBasis::as_str),
+        source.capabilities.has_outcomes,
+        source.capabilities.messages.as_str(),
+        &streams,
+        &source.human_steps,
+    )
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(StoreError::doing("comparing a source"))?;
+    if let Some(source_id) = shown {
+        data_version::date_all(tx, source_id).await?;
+    }
+    Ok(())
 }
 
 /// An account with stored data.

@@ -6,8 +6,9 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
+use crate::store::data_version::{self, Changed};
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StoreError, StreamKey, data_version, state_coverage};
+use crate::store::{StoreError, StreamKey, state_coverage};
 
 /// A proof or denial of completeness of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub async fn deny(
     let failed = StoreError::doing("marking a window incomplete");
     let mut tx = pool.begin().await.map_err(&failed)?;
     guard.check(&mut tx).await?;
-    record(&mut tx, guard.stream_key(), finding, (run_id, now), false).await?;
+    record(&mut tx, guard.stream_key(), finding, (run_id, now), None).await?;
     tx.commit().await.map_err(&failed)
 }
 
@@ -110,7 +111,7 @@ pub(super) async fn take_turn(tx: &mut PgConnection, stream_key: StreamKey) -> R
     Ok(())
 }
 
-/// Records a finding, within the transaction of the page that completes it; `is_writing` increments the data version.
+/// Records a finding, within the transaction of the page that completes it, and notes what the page changed.
 /// Proven ranges that overlap or touch are merged, and earlier denials within the range are replaced. Parts of them
 /// outside remain gaps. The state of a proven range counts as seen.
 pub(super) async fn record(
@@ -118,12 +119,16 @@ pub(super) async fn record(
     stream_key: StreamKey,
     finding: &Finding,
     (run_id, now): (i64, DateTime<Utc>),
-    is_writing: bool,
+    changed: Option<&Changed<'_>>,
 ) -> Result<(), StoreError> {
     let window = finding.window;
     if window.from >= window.to {
-        return if is_writing { data_version::raise(tx, stream_key).await } else { Ok(()) };
+        return match changed {
+            Some(changed) => data_version::raise(tx, stream_key, changed).await,
+            None => Ok(()),
+        };
     }
+    let (ids, people) = changed.map_or((&[][..], &[][..]), |changed| (&changed.ids, &changed.people));
     sqlx::query_file!(
         "src/store/window_record.sql",
         stream_key.source_id.0,
@@ -136,7 +141,9 @@ pub(super) async fn record(
         finding.distinct_count,
         run_id,
         now,
-        is_writing,
+        changed.is_some(),
+        ids as &[&str],
+        people,
     )
     .execute(tx)
     .await

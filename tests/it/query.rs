@@ -18,6 +18,7 @@ mod missing_times;
 mod null_rules;
 mod people;
 mod polling_metrics;
+mod published;
 mod sample_records;
 mod session_ends;
 mod talk_share;

@@ -1,6 +1,7 @@
 //! The database contract: comments, rights and sane times.
 
 mod analyst_queries;
+mod change_times;
 mod decimals;
 mod privacy;
 
@@ -63,7 +64,7 @@ async fn all_times_of_the_contract_have_a_zone_and_the_one_to_cut_by_stands_firs
     .fetch_all(&db.pool)
     .await
     .expect("the catalog");
-    assert_eq!(without_an_order, ["contract_version", "people", "sources", "stream_freshness"]);
+    assert_eq!(without_an_order, ["contract_version", "metric_statements", "people", "sources", "stream_freshness"]);
 }
 
 #[tokio::test]
@@ -213,20 +214,48 @@ async fn views_for_analysts_have_no_names_and_no_texts() {
 async fn buckets_have_no_holes_over_clock_changes() {
     let db = TestDatabase::new().await;
     let count = async |from: &str, to: &str, step: &str| -> i64 {
-        sqlx::query_scalar(
-            "select count(*) from analytics.buckets($1::text::timestamptz, $2::text::timestamptz, $3::text::interval,
-                                                   'Europe/Berlin')",
-        )
-        .bind(from)
-        .bind(to)
-        .bind(step)
-        .fetch_one(&db.pool)
-        .await
-        .expect("buckets")
+        sqlx::query_scalar("select count(*) from analytics.buckets($1, $2, $3::text::interval, 'Europe/Berlin')")
+            .bind(from)
+            .bind(to)
+            .bind(step)
+            .fetch_one(&db.pool)
+            .await
+            .expect("buckets")
     };
     assert_eq!(count("2026-03-29 00:00 Europe/Berlin", "2026-03-30 00:00 Europe/Berlin", "1 hour").await, 23);
     assert_eq!(count("2026-10-25 00:00 Europe/Berlin", "2026-10-26 00:00 Europe/Berlin", "1 hour").await, 25);
     assert_eq!(count("2026-10-24 00:00 Europe/Berlin", "2026-10-27 00:00 Europe/Berlin", "1 day").await, 3);
+}
+
+#[tokio::test]
+async fn dates_of_arguments_are_dates_of_the_zone_and_weeks_are_iso_weeks() {
+    let db = TestDatabase::new().await;
+    let cut = async |from: &str, to: &str, step: &str, zone: &str| -> String {
+        sqlx::query_scalar(
+            "select string_agg(to_char(bucket_start at time zone 'UTC', 'MM-DD HH24:MI'), ', ' order by bucket_start)
+               from analytics.buckets($1, $2, $3::text::interval, $4)",
+        )
+        .bind(from)
+        .bind(to)
+        .bind(step)
+        .bind(zone)
+        .fetch_one(&db.pool)
+        .await
+        .expect("buckets")
+    };
+    let berlin = "Europe/Berlin";
+    assert_eq!(cut("2026-11-01", "2026-11-03", "1 day", berlin).await, "10-31 23:00, 11-01 23:00");
+    assert_eq!(cut("2026-11-01 08:00", "2026-11-01T12:00+01:00", "2 hours", berlin).await, "11-01 07:00, 11-01 09:00");
+    // 1 November is a Sunday
+    assert_eq!(cut("2026-11-01", "2026-11-10", "1 week", berlin).await, "10-31 23:00, 11-01 23:00, 11-08 23:00");
+    assert_eq!(cut("2026-11-15", "2027-01-02", "1 month", "UTC").await, "11-15 00:00, 12-01 00:00, 01-01 00:00");
+    assert_eq!(cut("2026-11-15", "2027-01-02", "3 months", "UTC").await, "11-15 00:00, 01-01 00:00");
+    assert_eq!(
+        cut("2026-11-20T10:10Z", "2026-11-20T12:00Z", "1 hour", "Asia/Kolkata").await,
+        "11-20 10:10, 11-20 10:30, 11-20 11:30"
+    );
+    let refused = sqlx::query("select analytics.instant('1 November', 'UTC')").execute(&db.pool).await;
+    assert!(format!("{:?}", refused.expect_err("no year")).contains("neither a date nor a time: 1 November"));
 }
 
 #[tokio::test]
@@ -242,7 +271,7 @@ async fn days_begin_at_their_first_instant_wherever_clocks_change_over_midnight(
     ] {
         let found: String = sqlx::query_scalar(
             "select string_agg(to_char(bucket_start at time zone 'UTC', 'MM-DD HH24:MI'), ', ' order by bucket_start)
-               from analytics.buckets($1::text::timestamptz, $2::text::timestamptz, '1 day', $3)",
+               from analytics.buckets($1, $2, '1 day', $3)",
         )
         .bind(from)
         .bind(to)

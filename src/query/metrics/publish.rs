@@ -1,24 +1,18 @@
-//! The registry as analysts see it: `analytics.metric_definitions`, and the SQL functions of ratios
-//! (`analytics.resolution_rate(from, to, step, zone)`).
+//! The registry as analysts see it: `analytics.metric_definitions`, the statement behind each metric, and the short
+//! functions of ratios (`analytics.resolution_rate(from, to, step, zone)`).
 //!
-//! Both are generated whenever the schema is migrated to this version, and only what changed is written. A metric whose
-//! meaning changed has a new version; earlier versions stay, with the time since which they applied. The two parts of a
-//! ratio must cover the same rows and the same time, which is easy to get wrong by hand: the functions return the same
-//! values as the API. They do not know whether a bucket is complete; `stream_freshness` does.
+//! All is generated whenever the schema is migrated to this version, and only what changed is written. A metric whose
+//! meaning changed has a new version; earlier versions stay, with the time since which they applied. `analytics.metric`
+//! runs the statements, and the short functions call it, so that analysts get the values of the API.
 
 use chrono::{DateTime, Utc};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
-use crate::query::bucket::Granularity;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::filter::MetricFilter;
 use crate::query::metrics::measure::Metric;
-use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::registry::metrics;
-use crate::query::metrics::sql::function;
+use crate::query::metrics::sql::published::{self, Published};
 use crate::query::metrics::sql::statement::quoted;
-use crate::query::metrics::time_column::Attribution;
-use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
 /// A lock that lets one process at a time write the functions, and that an analyst cannot take. It is not the
@@ -79,10 +73,12 @@ pub fn dimensions(metric: &Metric) -> Vec<&'static str> {
     possible.map(Dimension::as_str).collect()
 }
 
-/// Writes the functions that are missing or differ from the registry, and returns how many.
+/// Writes the statements of all metrics, and the functions that are missing or differ from the registry; returns how
+/// many functions it wrote.
 pub async fn write_functions(pool: &PgPool) -> Result<u64, ReadError> {
     let mut tx = pool.begin().await.map_err(reading(WHAT))?;
     sqlx::query(LOCK).execute(&mut *tx).await.map_err(reading(WHAT))?;
+    write_statements(&mut tx).await?;
     let there = sqlx::query!(
         r#"select p.proname::text as "id!", p.prosrc as "body!", obj_description(p.oid, 'pg_proc') as comment
              from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -106,6 +102,31 @@ pub async fn write_functions(pool: &PgPool) -> Result<u64, ReadError> {
     Ok(written)
 }
 
+async fn write_statements(tx: &mut PgConnection) -> Result<(), ReadError> {
+    let all: Vec<Published> = metrics().flat_map(published::all).collect();
+    let dimensions: Vec<String> = all.iter().map(|one| one.dimensions.join(",")).collect();
+    sqlx::query!(
+        "with published as (
+             select m.metric_id, string_to_array(m.dimensions, ',') as dimensions, m.statement
+               from unnest($1::text[], $2::text[], $3::text[]) m (metric_id, dimensions, statement)
+         ), gone as (
+             delete from ingest.metric_statements s
+              where not exists (select from published p where (p.metric_id, p.dimensions) = (s.metric_id, s.dimensions))
+         )
+         insert into ingest.metric_statements as s (metric_id, dimensions, statement)
+         select metric_id, dimensions, statement from published
+         on conflict (metric_id, dimensions) do update set statement = excluded.statement
+          where s.statement <> excluded.statement",
+        &all.iter().map(|one| one.metric_id).collect::<Vec<_>>() as &[&str],
+        &dimensions,
+        &all.iter().map(|one| one.sql.as_str()).collect::<Vec<_>>() as &[&str],
+    )
+    .execute(tx)
+    .await
+    .map_err(reading("the statements of metrics"))?;
+    Ok(())
+}
+
 /// Returns the metrics that have a function.
 pub fn ratios() -> impl Iterator<Item = &'static Metric> {
     metrics().filter(|metric| metric.is_ratio())
@@ -121,11 +142,11 @@ fn comment(metric: &Metric) -> String {
 }
 
 fn create(metric: &Metric, body: &str, comment: &str) -> String {
-    const ARGUMENTS: &str = "timestamptz, timestamptz, interval, text";
+    const ARGUMENTS: &str = "text, text, interval, text";
     let id = metric.id;
     format!(
-        "create or replace function analytics.{id}(range_from timestamptz, range_to timestamptz,
-                                                   step interval default '1 day', zone text default 'UTC')
+        "create or replace function analytics.{id}(range_from text, range_to text, step interval default '1 day',
+                                                   zone text default 'UTC')
            returns table (bucket_start timestamptz, bucket_end timestamptz, provider text, source text, numerator numeric,
                           denominator numeric, unknown_count bigint, value numeric)
            language sql stable as {};
@@ -135,40 +156,14 @@ fn create(metric: &Metric, body: &str, comment: &str) -> String {
     )
 }
 
-fn body(metric: &'static Metric) -> String {
-    function::body(&question(metric), metric).literal(chrono_tz::UTC)
-}
-
-/// Returns a query of the metric over all sessions; the range is an argument of the function.
-fn question(metric: &'static Metric) -> MetricQuery {
-    MetricQuery {
-        metrics: vec![metric],
-        dimensions: Vec::new(),
-        range: TimeRange { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH },
-        buckets: Vec::new(),
-        granularity: Granularity::None,
-        zone: chrono_tz::UTC,
-        zone_name: "UTC",
-        filter: MetricFilter::default(),
-        as_known_at: None,
-        attribution: Attribution::Start,
-        totals_by: Vec::new(),
-        top: None,
-        comparison: None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::query::metrics::column::prelude::*;
-    use crate::query::metrics::time_column::TimeColumn;
-
-    #[test]
-    fn ratios_need_nothing_that_their_functions_do_not_have() {
-        for metric in ratios() {
-            assert!(!metric.reads(Table::Bucket) && !metric.reads(Table::Placed), "{}", metric.id);
-            assert_ne!(metric.time_column, TimeColumn::AsOf, "{}", metric.id);
-        }
-    }
+fn body(metric: &Metric) -> String {
+    format!(
+        "
+  select m.bucket_start, m.bucket_end, src.provider, src.source, m.numerator, m.denominator, m.unknown_count, m.value
+    from analytics.metric('{}', range_from, range_to, step, zone, 'source') m
+    join analytics.sources src on src.source = m.dimension_value
+   order by m.bucket_start, src.source
+",
+        metric.id
+    )
 }

@@ -8,8 +8,9 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
+use crate::store::data_version::{self, Changed};
 use crate::store::operation::{self, Operation};
-use crate::store::{StoreError, StreamKey, data_version};
+use crate::store::{StoreError, StreamKey};
 
 /// Owed tasks of one stream with the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,24 +131,26 @@ pub async fn retry(
     let operation_id = operation::record(&mut tx, operation).await?;
     let mut made_due = Vec::new();
     for stream in filter.streams {
-        let count = retry_stream(&mut tx, *stream, filter, operation.now).await?;
-        if count > 0 {
-            data_version::raise(&mut tx, StreamKey { source_id: filter.source_id, stream: *stream }).await?;
+        let numbers = retry_stream(&mut tx, *stream, filter, operation.now).await?;
+        made_due.push((*stream, i64::try_from(numbers.len()).unwrap_or(i64::MAX)));
+        if !numbers.is_empty() {
+            let stream_key = StreamKey { source_id: filter.source_id, stream: *stream };
+            data_version::raise(&mut tx, stream_key, &Changed::numbers(numbers)).await?;
         }
-        made_due.push((*stream, count));
     }
     tx.commit().await.map_err(&failed)?;
     Ok((operation_id, made_due))
 }
 
+/// Returns the sessions whose tasks were made due.
 async fn retry_stream(
     tx: &mut PgConnection,
     stream: Stream,
     filter: &RetryFilter<'_>,
     now: DateTime<Utc>,
-) -> Result<i64, StoreError> {
+) -> Result<Vec<i64>, StoreError> {
     let states: Vec<String> = filter.states.iter().map(|state| (*state).to_owned()).collect();
-    let updated = sqlx::query!(
+    sqlx::query_scalar!(
         "update ingest.artifact_tasks t
             set next_try_at = $6, settled_at = null, attempts = 0, tries = 0, owed_since = null, agreed_since = null,
                 -- content that is stored stays available meanwhile
@@ -156,7 +159,8 @@ async fn retry_stream(
           where t.source_id = $1 and t.stream = $2 and t.next_try_at is null
             and (t.state = any($3) or (t.state = 'available' and t.reason = 'incomplete' and 'incomplete' = any($3)))
             and s.source_id = t.source_id and s.session_id = t.session_id and not s.is_deleted_at_provider
-            and ($4::timestamptz is null or s.started_at >= $4) and ($5::timestamptz is null or s.started_at < $5)",
+            and ($4::timestamptz is null or s.started_at >= $4) and ($5::timestamptz is null or s.started_at < $5)
+         returning t.session_id",
         filter.source_id.0,
         stream.as_str(),
         &states,
@@ -164,10 +168,9 @@ async fn retry_stream(
         filter.to,
         now,
     )
-    .execute(tx)
+    .fetch_all(tx)
     .await
-    .map_err(StoreError::doing("making tasks due again"))?;
-    Ok(i64::try_from(updated.rows_affected()).unwrap_or(i64::MAX))
+    .map_err(StoreError::doing("making tasks due again"))
 }
 
 fn names(streams: &[Stream]) -> Vec<&'static str> {

@@ -32,14 +32,14 @@ impl<'a> ParticipantList<'a> {
     }
 }
 
-/// Writes the participants of sessions of one source.
+/// Writes the participants of sessions of one source; returns the people whose first visit is another one now.
 pub(super) async fn replace(
     tx: &mut PgConnection,
     source_id: SourceId,
     lists: &[ParticipantList<'_>],
-) -> Result<(), StoreError> {
+) -> Result<Vec<String>, StoreError> {
     if lists.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let mut visits = person::Visits::new();
     for one in lists {
@@ -47,9 +47,10 @@ pub(super) async fn replace(
             person::add(&mut visits, id, kind, one.context.task.session.started_at);
         }
     }
-    if let Some(now) = lists.iter().map(|one| one.context.now).min() {
-        person::meet(tx, source_id, &visits, now).await?;
-    }
+    let mut dated = match lists.iter().map(|one| one.context.now).min() {
+        Some(now) => person::meet(tx, source_id, &visits, now).await?,
+        None => Vec::new(),
+    };
     let changed: Vec<&ParticipantList<'_>> = lists.iter().filter(|one| one.context.task.has_content()).collect();
     let mut moved = present(tx, source_id, &changed).await?;
     delete_missing(tx, source_id, lists).await?;
@@ -58,7 +59,8 @@ pub(super) async fn replace(
     // a person who is no longer in the session may have a different first visit now, and so may all where the session
     // moved
     moved.extend(changed.iter().flat_map(|one| one.people.iter().flatten().cloned()));
-    person::date(tx, source_id, &moved.iter().map(String::as_str).collect::<Vec<_>>()).await
+    dated.extend(person::date(tx, source_id, &moved.iter().map(String::as_str).collect::<Vec<_>>()).await?);
+    Ok(dated)
 }
 
 /// Returns the stored people of these sessions.

@@ -18,8 +18,9 @@ use crate::store::artifact::save::write_rows;
 use crate::store::artifact::settle::resolve_rejects;
 use crate::store::artifact::task::Task;
 use crate::store::artifact::{enqueue, quality};
+use crate::store::data_version::{self, Changed};
 use crate::store::raw::{self, Origin, RawRecord};
-use crate::store::{StoreError, StreamKey, data_version, person, reject};
+use crate::store::{StoreError, StreamKey, person, reject};
 
 /// The newest version of one record of an artifact.
 #[derive(Debug, Clone)]
@@ -214,15 +215,17 @@ pub async fn save(
     if let Some(part) = made.taken_in {
         keep(&mut tx, task, part).await?;
     }
+    let people;
     if let Artifact::Quality(reports) = &content.artifact {
         // reports arrive in parts, so there is no whole to compare
+        people = Vec::new();
         if quality::upsert(&mut tx, task.source_id, &[(*context, &reports[..])]).await? == 0 && made.taken_in.is_none()
         {
             tx.commit().await.map_err(&failed)?;
             return Ok(Rebuilt::Unchanged);
         }
     } else {
-        write_rows(&mut tx, task.source_id, &[(*context, content)]).await?;
+        people = write_rows(&mut tx, task.source_id, &[(*context, content)]).await?;
     }
     if content.raw.is_some() {
         // rows of a file: those that can be read now are no longer rejects
@@ -248,7 +251,7 @@ pub async fn save(
     .await
     .map_err(&failed)?;
     enqueue::wake(&mut tx, task.source_id, &[task.session_id], context.now).await?;
-    data_version::raise(&mut tx, stream_key).await?;
+    data_version::raise(&mut tx, stream_key, &Changed { people, ..Changed::numbers(vec![task.session_id]) }).await?;
     tx.commit().await.map_err(&failed)?;
     Ok(Rebuilt::Written)
 }

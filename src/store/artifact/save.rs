@@ -19,9 +19,10 @@ use crate::store::artifact::participant::{self, ParticipantList};
 use crate::store::artifact::settle::{self, Settled};
 use crate::store::artifact::task::{Task, TaskDecision};
 use crate::store::artifact::{quality, speaker, transcript};
+use crate::store::data_version::{self, Changed};
 use crate::store::raw::Hash;
 use crate::store::run::Progress;
-use crate::store::{StoreError, StreamKey, data_version, drift, message, reject, source};
+use crate::store::{StoreError, StreamKey, drift, message, reject, source};
 
 /// Start of a save's transaction. What a server crash loses is fetched again: an artifact and the state of its task
 /// are lost together. All statements look up by key; without statistics, the planner might scan tables.
@@ -72,13 +73,14 @@ pub async fn save_all(
     let ours: Vec<&Held<'_>> = held.iter().flatten().collect();
     let fresh: Vec<(SaveContext<'_>, &ArtifactPage)> =
         ours.iter().filter_map(|one| Some((one.context, one.fresh?.0))).collect();
-    write(&mut tx, source_id, &fresh).await?;
+    let people = write(&mut tx, source_id, &fresh).await?;
     learn(&mut tx, source_id, &ours).await?;
     let settled: Vec<Settled<'_>> = ours.iter().map(|one| one.settled()).collect();
     settle::settle(&mut tx, source_id, &settled).await?;
     journal::advance(&mut tx, passes, first.context.now).await?;
     let streams: BTreeSet<Stream> = ours.iter().map(|one| one.context.task.stream).collect();
-    data_version::raise_each(&mut tx, source_id, &streams).await?;
+    let numbers = settled.iter().filter(|one| one.has_changed()).map(|one| one.context.task.session_id).collect();
+    data_version::raise_each(&mut tx, source_id, &streams, &Changed { numbers, people, ..Changed::nothing() }).await?;
     failpoint::reach("artifact.before_commit");
     tx.commit().await.map_err(&failed)?;
     failpoint::reach("artifact.after_commit");
@@ -136,20 +138,21 @@ async fn learn(tx: &mut PgConnection, source_id: SourceId, held: &[&Held<'_>]) -
     }
 }
 
+/// Stores found content; returns the people whose first visit is another one now.
 async fn write(
     tx: &mut PgConnection,
     source_id: SourceId,
     fresh: &[(SaveContext<'_>, &ArtifactPage)],
-) -> Result<(), StoreError> {
+) -> Result<Vec<String>, StoreError> {
     if fresh.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let records: Vec<Records<'_>> = fresh.iter().map(Records::of).collect();
     content::keep_records(tx, source_id, &records).await?;
     failpoint::reach("artifact.after_raw");
     content::mark_gone(tx, source_id, &records).await?;
     drop(records);
-    write_rows(tx, source_id, fresh).await?;
+    let people = write_rows(tx, source_id, fresh).await?;
     for (context, content) in fresh.iter().filter(|(_, content)| !content.rejects.is_empty()) {
         let stream_key = StreamKey { source_id, stream: context.task.stream };
         let session = context.task.session.provider_session_id.as_str();
@@ -167,15 +170,15 @@ async fn write(
             drift::count(tx, StreamKey { source_id, stream }, drift, now).await?;
         }
     }
-    Ok(())
+    Ok(people)
 }
 
-/// Replaces the sessions' rows with the found content.
+/// Replaces the sessions' rows with the found content; returns the people whose first visit is another one now.
 pub(super) async fn write_rows(
     tx: &mut PgConnection,
     source_id: SourceId,
     found: &[(SaveContext<'_>, &ArtifactPage)],
-) -> Result<(), StoreError> {
+) -> Result<Vec<String>, StoreError> {
     let (mut lists, mut chats, mut earlier_chats, mut transcripts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut summaries, mut reports) = (Vec::new(), Vec::new());
     for (context, content) in found {
@@ -191,14 +194,15 @@ pub(super) async fn write_rows(
             Artifact::Quality(list) => reports.push((*context, &list[..])),
         }
     }
-    participant::replace(tx, source_id, &lists).await?;
+    let people = participant::replace(tx, source_id, &lists).await?;
     speaker::name_again(tx, source_id, &lists.iter().map(|list| list.context).collect::<Vec<_>>()).await?;
     // the chat of a meeting has no two sides
     message::replace(tx, source_id, &chats, &earlier_chats, SessionStats::of_meeting).await?;
     let transcripts = speaker::named(tx, source_id, transcripts).await?;
     transcript::replace(tx, source_id, &transcripts).await?;
     transcript::replace_summaries(tx, source_id, &summaries).await?;
-    quality::upsert(tx, source_id, &reports).await.map(drop)
+    quality::upsert(tx, source_id, &reports).await?;
+    Ok(people)
 }
 
 /// Stores the decision about a task whose content the database refused; its bytes are kept as rejects.
@@ -220,7 +224,7 @@ pub async fn settle_refused(
     let session = task.session.provider_session_id.as_str();
     reject::insert(&mut tx, stream_key, Some(session), &rejects, run_id, now).await?;
     settle::settle(&mut tx, task.source_id, &[Settled { context: *context, decision, fresh_hash: None }]).await?;
-    data_version::raise(&mut tx, stream_key).await?;
+    data_version::raise(&mut tx, stream_key, &Changed::numbers(vec![task.session_id])).await?;
     tx.commit().await.map_err(&failed)?;
     let rejected_count = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
     Ok((Saved::Written, Progress { rejected_count, ..Progress::default() }))

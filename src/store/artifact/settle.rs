@@ -21,6 +21,14 @@ pub(super) struct Settled<'a> {
     pub(super) fresh_hash: Option<&'a [u8]>,
 }
 
+impl Settled<'_> {
+    /// Whether the session changed: new content, another state, or its end. Tries that change nothing are no facts.
+    pub(super) fn has_changed(&self) -> bool {
+        let is_settled = self.decision.next_try_at.is_none();
+        self.fresh_hash.is_some() || self.decision.state != self.context.task.state || is_settled
+    }
+}
+
 /// Returns the stored content hash of each task whose claim holds. Their rows are locked for the rest of the
 /// transaction, in the order of their key; so is the task of a transcript whose speakers the participants may name.
 pub(super) async fn hold(

@@ -15,7 +15,8 @@ use crate::model::stream::Stream;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::store::artifact::content::SaveContext;
 use crate::store::artifact::transcript::speaker_id;
-use crate::store::{StoreError, StreamKey, data_version};
+use crate::store::data_version::{self, Changed};
+use crate::store::{StoreError, StreamKey};
 
 /// Returns transcripts with their speakers named by the stored participants.
 pub(super) async fn named<'a>(
@@ -85,7 +86,8 @@ pub(super) async fn name_again(
         }
     }
     if has_changed {
-        data_version::raise(tx, StreamKey { source_id, stream: Stream::Transcript }).await?;
+        // the caller dates the sessions
+        data_version::raise(tx, StreamKey { source_id, stream: Stream::Transcript }, &Changed::nothing()).await?;
     }
     Ok(())
 }

@@ -15,13 +15,14 @@ use crate::store::raw::RawRecord;
 use crate::store::{StoreError, bulk, person, raw, session, session_stats, trail};
 
 /// Writes the sessions `rows`, none of which was stored at the lookup, with people, bytes, statistics and steps.
+/// Returns the stored people whose first visit is another one now.
 pub(super) async fn sessions(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
     rows: &[(i64, &Prepared<'_>)],
     bodies: &[RawRecord<'_>],
     visits: &person::Visits<'_>,
-) -> Result<(), StoreError> {
+) -> Result<Vec<String>, StoreError> {
     let stream_key = context.guard.stream_key();
     let bodies = unless_many(tx, context, bodies).await?;
     let (ids, stats): (Vec<i64>, Vec<SessionStats>) =
@@ -30,7 +31,7 @@ pub(super) async fn sessions(
     let steps = trail::Columns::of(&trail::carried(rows));
     let (numbers, records): (Vec<i64>, Vec<&Prepared<'_>>) = rows.iter().copied().unzip();
     let of = session::Columns { records: &records };
-    sqlx::query_file!(
+    sqlx::query_file_scalar!(
         "src/store/page/insert.sql",
         stream_key.source_id.0,
         context.now,
@@ -86,10 +87,9 @@ pub(super) async fn sessions(
         &records.iter().map(|r| &r.row_hash[..]).collect::<Vec<_>>() as &[&[u8]],
         &records.iter().map(|r| &r.raw_hash[..]).collect::<Vec<_>>() as &[&[u8]],
     )
-    .execute(tx)
+    .fetch_all(tx)
     .await
-    .map_err(StoreError::doing("writing new sessions"))?;
-    Ok(())
+    .map_err(StoreError::doing("writing new sessions"))
 }
 
 /// Returns the bytes if they fit into the statement of their sessions; many or large ones are written separately.

@@ -1,5 +1,5 @@
 -- The new sessions of a page, with their people, raw bytes, counters and steps. Except for people, no key of theirs
--- can be stored.
+-- can be stored. Returns the stored people whose first visit is another one now.
 with people as (
     insert into core.people as k (source_id, person_id, identity_kind, first_seen_at, first_visit_at)
     select $1, p.id, p.kind, $2, p.first_at from unnest($3::text[], $4::text[], $5::timestamptz[]) p(id, kind, first_at)
@@ -8,6 +8,7 @@ with people as (
            first_visit_at = least(k.first_visit_at, excluded.first_visit_at)
      where k.first_seen_at > excluded.first_seen_at
         or k.first_visit_at > excluded.first_visit_at or k.first_visit_at is null
+    returning person_id, first_visit_at
 ), bytes as (
     insert into ingest.raw_records (source_id, stream, provider_record_id, content_hash, body, fetched_at,
                                     last_fetched_at, run_id, is_partial)
@@ -27,15 +28,20 @@ with people as (
     insert into core.trail_steps (source_id, session_id, step_number, step_type, step)
     select $1, t.session_id, t.step_number, t.step_type, t.step::json
       from unnest($26::bigint[], $27::int[], $28::text[], $29::text[]) t(session_id, step_number, step_type, step)
+), sessions as (
+    insert into core.sessions (
+        source_id, session_id, provider_session_id, session_kind, provider_status, session_state, outcome,
+        is_flagged_unresolved, channel, person_id, parent_provider_session_id, group_key, created_at,
+        started_at, ended_at, ended_at_source, completed_at, last_activity_at, duration_seconds,
+        provider_minutes, max_concurrent_participants, provider_updated_at, row_hash, raw_hash, provider,
+        first_seen_at, last_changed_at, fetched_at, mapping_version)
+    select $1, x.*, (select src.provider from core.sources src where src.source_id = $1), $2, $2, $7, $30
+      from unnest($31::bigint[], $32::text[], $33::text[], $34::text[], $35::text[], $36::text[], $37::boolean[],
+                  $38::text[], $39::text[], $40::text[], $41::text[], $42::timestamptz[], $43::timestamptz[],
+                  $44::timestamptz[], $45::text[], $46::timestamptz[], $47::timestamptz[], $48::numeric[],
+                  $49::numeric[], $50::int[], $51::timestamptz[], $52::bytea[], $53::bytea[]) x
 )
-insert into core.sessions (
-    source_id, session_id, provider_session_id, session_kind, provider_status, session_state, outcome,
-    is_flagged_unresolved, channel, person_id, parent_provider_session_id, group_key, created_at,
-    started_at, ended_at, ended_at_source, completed_at, last_activity_at, duration_seconds,
-    provider_minutes, max_concurrent_participants, provider_updated_at, row_hash, raw_hash, provider,
-    first_seen_at, last_changed_at, fetched_at, mapping_version)
-select $1, x.*, (select src.provider from core.sources src where src.source_id = $1), $2, $2, $7, $30
-  from unnest($31::bigint[], $32::text[], $33::text[], $34::text[], $35::text[], $36::text[], $37::boolean[],
-              $38::text[], $39::text[], $40::text[], $41::text[], $42::timestamptz[], $43::timestamptz[],
-              $44::timestamptz[], $45::text[], $46::timestamptz[], $47::timestamptz[], $48::numeric[],
-              $49::numeric[], $50::int[], $51::timestamptz[], $52::bytea[], $53::bytea[]) x
+select k.person_id
+  from people
+  join core.people k on k.source_id = $1 and k.person_id = people.person_id
+ where k.first_visit_at is distinct from people.first_visit_at

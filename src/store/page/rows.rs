@@ -54,26 +54,40 @@ pub(super) async fn keep_bytes(
     raw::insert(tx, context.guard.stream_key().source_id, context.origin(), &bodies).await
 }
 
-/// Writes records; returns those that were written, and rejects for those that were refused.
+/// Result of writing records.
+#[derive(Debug, Default)]
+pub(super) struct Written<'a, 'r> {
+    /// The written ones.
+    pub(super) records: Vec<&'a Prepared<'r>>,
+    /// Rejects for those that the database refused.
+    pub(super) refused: Vec<Reject>,
+    /// Stored people whose first visit is another one now.
+    pub(super) people: Vec<String>,
+}
+
+/// Writes records.
 pub(super) async fn write_all<'a, 'r>(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
     records: Vec<&'a Prepared<'r>>,
     seen: &Seen,
     way: Way,
-) -> Result<(Vec<&'a Prepared<'r>>, Vec<Reject>), StoreError> {
+) -> Result<Written<'a, 'r>, StoreError> {
     if way != Way::OneByOne {
-        write(tx, context, &records, seen, way).await?;
-        return Ok((records, Vec::new()));
+        let people = write(tx, context, &records, seen, way).await?;
+        return Ok(Written { records, people, ..Written::default() });
     }
-    let (mut written, mut refused) = (Vec::new(), Vec::new());
+    let mut written = Written::default();
     for record in records {
         match write_alone(tx, context, record, seen).await? {
-            None => written.push(record),
-            Some(reject) => refused.push(reject),
+            Ok(people) => {
+                written.records.push(record);
+                written.people.extend(people);
+            }
+            Err(reject) => written.refused.push(reject),
         }
     }
-    Ok((written, refused))
+    Ok(written)
 }
 
 async fn write(
@@ -82,9 +96,10 @@ async fn write(
     records: &[&Prepared<'_>],
     seen: &Seen,
     way: Way,
-) -> Result<(), StoreError> {
+) -> Result<Vec<String>, StoreError> {
+    let mut people = Vec::new();
     if records.is_empty() {
-        return Ok(());
+        return Ok(people);
     }
     let stream_key = context.guard.stream_key();
     let source_id = stream_key.source_id;
@@ -96,26 +111,29 @@ async fn write(
         }
     }
     if !rows.is_empty() {
-        add(tx, context, &rows).await?;
+        people = add(tx, context, &rows).await?;
     }
     let is_new = others.is_empty();
     if !is_new {
-        rows.extend(change(tx, context, &others, &seen.known).await?);
+        let (changed, moved) = change(tx, context, &others, &seen.known).await?;
+        rows.extend(changed);
+        people.extend(moved);
     }
     failpoint::reach("page.mid_upsert");
     extension::upsert(tx, source_id, &rows, &seen.known, is_new).await?;
     let drift = records.iter().flat_map(|record| &record.record.drift);
     drift::count(tx, stream_key, drift, context.now).await?;
     let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-    enqueue::enqueue(tx, source_id, &ids, context.session_streams, context.now).await
+    enqueue::enqueue(tx, source_id, &ids, context.session_streams, context.now).await?;
+    Ok(people)
 }
 
-/// Writes sessions that are new.
+/// Writes sessions that are new; returns the stored people whose first visit is another one now.
 async fn add(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
     rows: &[(i64, &Prepared<'_>)],
-) -> Result<(), StoreError> {
+) -> Result<Vec<String>, StoreError> {
     let mut visits = person::Visits::new();
     for (_, record) in rows {
         if let Some((id, kind)) = record.person() {
@@ -123,29 +141,31 @@ async fn add(
         }
     }
     let bodies = bodies(rows.iter().map(|(_, record)| *record), &HashMap::new());
-    insert::sessions(tx, context, rows, &bodies, &visits).await?;
+    let people = insert::sessions(tx, context, rows, &bodies, &visits).await?;
     failpoint::reach("page.after_raw");
-    message::insert(tx, context.guard.stream_key().source_id, &insert::carried(rows)).await
+    message::insert(tx, context.guard.stream_key().source_id, &insert::carried(rows)).await?;
+    Ok(people)
 }
 
-/// Writes sessions that may be stored; returns them with their numbers.
+/// Writes sessions that may be stored; returns them with their numbers, and the people whose first visit is another one
+/// now.
 async fn change<'a, 'r>(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
     records: &[&'a Prepared<'r>],
     known: &HashMap<String, Known>,
-) -> Result<Vec<(i64, &'a Prepared<'r>)>, StoreError> {
+) -> Result<(Vec<(i64, &'a Prepared<'r>)>, Vec<String>), StoreError> {
     let SaveContext { guard, fetched_at, now, .. } = *context;
     let source_id = guard.stream_key().source_id;
     let moved = Moved::of(records, known);
-    person::meet(tx, source_id, &moved.visits, now).await?;
+    let mut people = person::meet(tx, source_id, &moved.visits, now).await?;
     let bodies = bodies(records.iter().copied(), known);
     raw::insert(tx, source_id, context.origin(), &bodies).await?;
     failpoint::reach("page.after_raw");
     let ids = session::upsert(tx, source_id, records, known, (fetched_at, now)).await?;
     let rows: Vec<(i64, &'a Prepared<'r>)> =
         records.iter().filter_map(|record| Some((*ids.get(record.id())?, *record))).collect();
-    person::date_with(tx, source_id, &moved.people, &moved.sessions).await?;
+    people.extend(person::date_with(tx, source_id, &moved.people, &moved.sessions).await?);
     // sessions assumed to be new may be stored all the same
     let stored: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
     trail::replace(tx, source_id, &rows, &stored).await?;
@@ -153,7 +173,7 @@ async fn change<'a, 'r>(
     let listing = rows.iter().filter(|(_, record)| !(record.lacks_message_field && known.contains_key(record.id())));
     let carried: Vec<(i64, &[Message])> = insert::carried(&listing.copied().collect::<Vec<_>>());
     message::replace(tx, source_id, &carried, &stored, SessionStats::of).await?;
-    Ok(rows)
+    Ok((rows, people))
 }
 
 /// The visits of people in the written sessions, and the first visits that may be later now.
@@ -192,26 +212,26 @@ impl<'a> Moved<'a> {
     }
 }
 
-/// Writes one record within a savepoint; a record the database refuses is returned as a reject.
+/// Writes one record within a savepoint, as [`write`] does; a record the database refuses is returned as a reject.
 async fn write_alone(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
     record: &Prepared<'_>,
     seen: &Seen,
-) -> Result<Option<Reject>, StoreError> {
+) -> Result<Result<Vec<String>, Reject>, StoreError> {
     let failed = StoreError::doing("writing one record");
     let mut savepoint = tx.begin().await.map_err(&failed)?;
     match write(&mut savepoint, context, &[record], seen, Way::OneByOne).await {
-        Ok(()) => {
+        Ok(people) => {
             savepoint.commit().await.map_err(&failed)?;
-            Ok(None)
+            Ok(Ok(people))
         }
         Err(error) if error.is_data() => {
             savepoint.rollback().await.map_err(&failed)?;
             tracing::warn!(cause = error.cause(), "the database refused a record, stored as a reject");
             let record = record.record;
             let (id, is_partial) = (&record.session.provider_session_id, record.session.is_partial);
-            Ok(Some(reject::refused("record", &record.raw, Some(id), is_partial)))
+            Ok(Err(reject::refused("record", &record.raw, Some(id), is_partial)))
         }
         Err(error) => Err(error),
     }

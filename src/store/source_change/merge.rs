@@ -14,7 +14,7 @@ use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::store::source_tables::{SourceTable, execute};
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, StreamKey};
+use crate::store::{StoreError, StreamKey, data_version};
 
 /// Returns how many sessions both sources hold.
 pub(super) async fn stored_twice(tx: &mut PgConnection, from: i32, into: i32) -> Result<i64, StoreError> {
@@ -48,6 +48,11 @@ pub(super) async fn merge(
     for table in others.iter().filter(|table| table.has_session()) {
         both.join_rows_of_sessions(tx, table).await?;
     }
+    let twins = both.twins();
+    let removed = format!(
+        "insert into ingest.removed_sessions (session_id, removed_at) select from_id, statement_timestamp() from {twins} t"
+    );
+    execute(tx, removed).await?;
     both.join_sessions(tx, tables).await?;
     for table in &parts {
         let name = &table.name;
@@ -64,7 +69,8 @@ pub(super) async fn merge(
         both.move_rows(tx, table).await?;
     }
     execute(tx, format!("delete from core.sessions where source_id = {from}")).await?;
-    execute(tx, format!("delete from core.sources where source_id = {from}")).await
+    execute(tx, format!("delete from core.sources where source_id = {from}")).await?;
+    data_version::date_all(tx, into).await
 }
 
 const SESSIONS: &str = "core.sessions";
@@ -258,7 +264,7 @@ impl Both {
                 distinct_count: row.distinct_count.unwrap_or_default(),
             };
             let stream_key = StreamKey { source_id: SourceId(self.into), stream };
-            window::record(tx, stream_key, &finding, (row.run_id, row.checked_at), false).await?;
+            window::record(tx, stream_key, &finding, (row.run_id, row.checked_at), None).await?;
         }
         let Self { from, into } = self;
         let judged = format!(

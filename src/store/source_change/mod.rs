@@ -22,7 +22,7 @@ use crate::model::person::PersonKey;
 use crate::store::operation::{self, Operation};
 use crate::store::source_change::judge::{Stored, find, mergeable, refuse_configured, refuse_held, renamable};
 use crate::store::source_tables::{SourceTable, execute};
-use crate::store::{StoreError, source_tables};
+use crate::store::{StoreError, data_version, source_tables};
 
 pub use self::request::{Change, ChangeError, ChangeRequest};
 
@@ -99,6 +99,13 @@ impl SourceChanges {
             (Change::Remove, _) => {
                 let streams = format!("delete from ingest.streams where source_id = {}", source.source_id);
                 execute(&mut tx, streams).await?;
+                let removed = format!(
+                    "insert into ingest.removed_sessions (session_id, removed_at)
+                     select session_id, statement_timestamp() from core.sessions where source_id = {}
+                     on conflict do nothing",
+                    source.source_id
+                );
+                execute(&mut tx, removed).await?;
             }
         }
         tx.commit().await.map_err(&failed)?;
@@ -152,10 +159,10 @@ async fn record(
 
 async fn rename(tx: &mut PgConnection, source_id: i32, to: &str) -> Result<(), StoreError> {
     sqlx::query!("update core.sources set source_slug = $2 where source_id = $1", source_id, to)
-        .execute(tx)
+        .execute(&mut *tx)
         .await
         .map_err(StoreError::doing("renaming a source"))?;
-    Ok(())
+    data_version::date_all(tx, source_id).await
 }
 
 /// Deletes the remaining rows of a source. The journal of operations stays. The data version never decreases.

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, PgPool};
 
 /// Columns that the provider does not determine: surrogate numbers, write times, and later decisions of the service.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "source_id",
     "session_id",
     "participant_id",
     "segment_id",
     "first_seen_at",
     "last_changed_at",
+    "changed_at",
     "is_deleted_at_provider",
     "deleted_at",
     "fetched_at",

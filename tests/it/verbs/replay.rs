@@ -48,12 +48,12 @@ impl World {
         replaying::from_raw(&self.app(), None, CancellationToken::new()).await.expect("the replay runs")
     }
 
-    /// Returns every row of every normalized table, without surrogate numbers; sorted.
+    /// Returns every row of every normalized table, without surrogate numbers and times of the database's clock; sorted.
     pub(crate) async fn dump(&self) -> Vec<String> {
         let tables: Vec<(String, bool, String)> = sqlx::query_as(
             "select c.table_name::text, bool_or(c.column_name = 'session_id'),
                     string_agg(format('%L, t.%I', c.column_name, c.column_name), ', ' order by c.column_name)
-                      filter (where c.column_name not in ('session_id', 'participant_id'))
+                      filter (where c.column_name not in ('session_id', 'participant_id', 'changed_at'))
                from information_schema.columns c
                join information_schema.tables k using (table_schema, table_name)
               where c.table_schema = 'core' and k.table_type = 'BASE TABLE'

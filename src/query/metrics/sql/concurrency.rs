@@ -15,11 +15,13 @@ use crate::query::metrics::sql::statement::Statement;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
 
+const CUT: &str = "cut (bucket_start, counted_to, bucket) as (
+  select * from unnest({starts}::timestamptz[], {ends}::timestamptz[]) with ordinality
+), ";
+
 /// The concurrency after each change, by group. There are always as many group columns as a query may have
 /// dimensions, the unused ones null, so that the statement has one text.
-const LEVELS: &str = "with cut (bucket_start, counted_to, bucket) as (
-  select * from unnest({starts}::timestamptz[], {ends}::timestamptz[]) with ordinality
-), presence (g1, g2, g3, g4, began_at, ended_at) as (
+const LEVELS: &str = "with {cut}presence (g1, g2, g3, g4, began_at, ended_at) as (
   select {groups}, {began}, stay.ended_at
     from {stays}
 ), change (g1, g2, g3, g4, at, step) as (
@@ -90,13 +92,41 @@ pub(crate) fn levels(query: &MetricQuery, grain: Grain, source_ids: &[i32], now:
     Statement::fill(
         LEVELS,
         [
-            ("starts", Statement::value(starts)),
-            ("ends", Statement::value(ends)),
+            ("cut", Statement::fill(CUT, [("starts", Statement::value(starts)), ("ends", Statement::value(ends))])),
             ("groups", groups.join(", ").into()),
             ("began", began(grain).into()),
             ("stays", stays(query, grain, source_ids, query.range, now, false)),
         ],
     )
+}
+
+/// Returns the statement for the peak and the average of one group column, over a table `cut` of the caller; its range
+/// and sources are SQL too.
+pub(super) fn published(query: &MetricQuery, grain: Grain, group: Statement, bounds: Bounds) -> Statement {
+    let nothing = || Statement::new("null::text");
+    let mut groups = group;
+    for _ in 1..MAX_DIMENSIONS {
+        groups.push(", ").append(nothing());
+    }
+    let Bounds { from, to, .. } = bounds.clone();
+    let stays = filled_stays(grain, bounds, counted_sessions(query));
+    let levels = Statement::fill(
+        LEVELS,
+        [("cut", Statement::default()), ("groups", groups), ("began", began(grain).into()), ("stays", stays)],
+    );
+    let average = Statement::fill(AVERAGE, [("digits", Number::QUOTIENT_DIGITS.to_string().into())]);
+    Statement::fill(BY_BUCKET, [("levels", levels), ("average", average), ("from", from), ("to", to)])
+}
+
+/// The range of a statement along time, its present and its sources: values, or SQL.
+#[derive(Clone)]
+pub(super) struct Bounds {
+    pub(super) now: Statement,
+    pub(super) from: Statement,
+    pub(super) to: Statement,
+    /// Sessions that ended before are not read.
+    pub(super) ended: Statement,
+    pub(super) sources: Statement,
 }
 
 /// Returns the column of a row's start.
@@ -115,18 +145,22 @@ pub(crate) fn stays(
     includes_all: bool,
 ) -> Statement {
     let counted = if includes_all { chosen(&query.filter) } else { counted_sessions(query) };
-    let is_of_presences = grain == Grain::Presences;
-    let ended = if is_of_presences { range.from - LONGEST_AFTER_END } else { range.from };
+    let ended = if grain == Grain::Presences { range.from - LONGEST_AFTER_END } else { range.from };
+    let bounds = Bounds {
+        now: Statement::value(now),
+        from: Statement::value(range.from),
+        to: Statement::value(range.to),
+        ended: Statement::value(ended),
+        sources: Statement::value(source_ids.to_vec()),
+    };
+    filled_stays(grain, bounds, counted)
+}
+
+fn filled_stays(grain: Grain, bounds: Bounds, counted: Statement) -> Statement {
+    let Bounds { now, from, to, ended, sources } = bounds;
     Statement::fill(
-        if is_of_presences { PRESENCES } else { SESSIONS },
-        [
-            ("now", Statement::value(now)),
-            ("from", Statement::value(range.from)),
-            ("to", Statement::value(range.to)),
-            ("ended", Statement::value(ended)),
-            ("sources", Statement::value(source_ids.to_vec())),
-            ("counted", counted),
-        ],
+        if grain == Grain::Presences { PRESENCES } else { SESSIONS },
+        [("now", now), ("from", from), ("to", to), ("ended", ended), ("sources", sources), ("counted", counted)],
     )
 }
 

@@ -1,9 +1,11 @@
--- From the first to the last day with a session.
+-- From the first to the last day with a session. Each day is read by itself, so that a condition on days, or a limit,
+-- reads these days alone.
 create or replace view analytics.sessions_daily as
-select d.*
-  from (select date_trunc('day', min(s.started_at), 'UTC') as range_from,
-               date_trunc('day', max(s.started_at), 'UTC') + interval '24 hours' as range_to from core.sessions s) whole
- cross join lateral analytics.sessions_by_day(whole.range_from, whole.range_to, 'UTC') d;
+select days.day_start, analytics.local_date(days.day_start, 'UTC') as day, d.*
+  from (select generate_series(date_trunc('day', min(s.started_at), 'UTC'), max(s.started_at), interval '24 hours')
+                 as day_start
+          from core.sessions s) days
+ cross join lateral analytics.sessions_between(days.day_start, days.day_start + interval '24 hours') d;
 
 comment on view analytics.sessions_daily is
   'Sessions by the UTC day they began in. All values may be added over days, sources, kinds and channels. For days of '
