@@ -18,7 +18,7 @@ use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::registry::metric;
 use crate::query::metrics::sql::behind::Behind;
 use crate::query::metrics::sql::concurrency::concurrency;
-use crate::query::metrics::sql::function::body;
+use crate::query::metrics::sql::published;
 use crate::query::metrics::sql::value::value;
 use crate::query::metrics::time_column::Attribution;
 use crate::query::range::TimeRange;
@@ -155,8 +155,10 @@ fn statements() -> String {
         write(&format!("{id}, explained"), behind.figure(false).literal(query.zone));
         write(&format!("{id}, its rows"), Behind::page(behind.contributions(), None, 100).literal(query.zone));
     }
-    let rate = whole("resolution_rate", &[]);
-    write("resolution_rate, the function for analysts", body(&rate, rate.metrics[0]).literal(rate.zone));
+    for id in ["resolution_rate", "messages", "peak_concurrent_sessions"] {
+        let metric = metric(id).expect("a metric");
+        write(&format!("{id}, as published"), published::all(metric).remove(0).sql);
+    }
     text
 }
 

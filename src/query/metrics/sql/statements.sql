@@ -577,35 +577,163 @@ select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.sessi
   join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id
  order by x.at, x.source_id, x.session_id, x.row_id;
 
--- resolution_rate, the function for analysts
+-- resolution_rate, as published
 with cut as (
-  select bucket_start, bucket_end, row_number() over (order by bucket_start) as bucket
-    from analytics.buckets(range_from, range_to, step, zone)
-), told as (
-  select b.bucket, s.source_id, ((count(*) filter (where s.outcome = 'resolved'))::numeric)::numeric as numerator, (count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric as denominator, (count(*) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true))::bigint as unknown_count
-    from (select now() as now, zone as zone) t cross join analytics.sessions s
-   cross join (select array_agg(bucket_start order by bucket_start) as starts from cut) edge
-   cross join lateral (select width_bucket(s.completed_at, edge.starts)::bigint as bucket) b
-   where s.completed_at >= range_from and s.completed_at < range_to and s.is_counted
+  select bucket_start, bucket_end, least(bucket_end, $6) as counted_to,
+         row_number() over (order by bucket_start) as bucket
+    from analytics.buckets_between($1, $2, $3, $4)
+), edge as (
+  select array_agg(bucket_start order by bucket_start) as starts from cut
+), applicable as (
+  select src.source_id, src.source, src.provider from analytics.sources src where src.has_outcomes
+), counted as (
+  select b.bucket, case $5 when 'provider' then s.provider when 'source' then s.source when 'channel' then s.channel when 'outcome' then s.outcome when 'session_kind' then s.session_kind when 'session_state' then s.session_state when 'minutes_basis' then s.minutes_basis when 'local_weekday' then to_char(a.at at time zone t.zone, 'ID') when 'local_hour' then to_char(a.at at time zone t.zone, 'HH24') when 'avatar_id' then s.avatar_id when 'voice_name' then s.voice_name when 'api_key_type' then s.api_key_type when 'workspace_id' then s.workspace_id when 'feed_id' then s.feed_id when 'skill_type' then s.skill_type when 'sub_intent_type' then s.sub_intent_type when 'app_id' then s.app_id when 'meeting_id' then s.meeting_id when 'session_type' then s.session_type when 'unexplained_class' then s.unexplained_minutes_class when 'transcript_state' then s.transcript_state when 'launch_quality' then s.launch_quality when 'launch_voice' then s.launch_voice when 'launch_stt_provider' then s.launch_stt_provider when 'launch_idle_timeout_seconds' then s.launch_idle_timeout_seconds::text when 'launch_duration_limit_seconds' then s.launch_duration_limit_seconds::text end as dimension_value, ((count(*) filter (where s.outcome = 'resolved'))::numeric)::numeric as value, ((count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric)::numeric as known_count, (count(*) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true))::bigint as unknown_count
+    from (select $6 as now, $4 as zone) t cross join analytics.sessions s
+   cross join edge cross join lateral (select s.completed_at as at) a
+   cross join lateral (select width_bucket(a.at, edge.starts) as number) slot
+   cross join lateral (select slot.number::bigint as bucket, edge.starts[slot.number] as bucket_start) b
+   where s.completed_at >= $1 and s.completed_at < $2 and s.source_id in (select source_id from applicable) and s.is_counted
    group by 1, 2
 ), never_read as (
-  select b.bucket, s.source_id, count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false) as unknown_count
-    from (select now() as now, zone as zone) t cross join analytics.sessions s
-   cross join (select array_agg(bucket_start order by bucket_start) as starts from cut) edge
-   cross join lateral (select width_bucket(s.started_at, edge.starts)::bigint as bucket) b
-   where s.started_at >= range_from and s.started_at < range_to and s.is_counted
+  select b.bucket, case $5 when 'provider' then s.provider when 'source' then s.source when 'channel' then s.channel when 'outcome' then s.outcome when 'session_kind' then s.session_kind when 'session_state' then s.session_state when 'minutes_basis' then s.minutes_basis when 'local_weekday' then to_char(a.at at time zone t.zone, 'ID') when 'local_hour' then to_char(a.at at time zone t.zone, 'HH24') when 'avatar_id' then s.avatar_id when 'voice_name' then s.voice_name when 'api_key_type' then s.api_key_type when 'workspace_id' then s.workspace_id when 'feed_id' then s.feed_id when 'skill_type' then s.skill_type when 'sub_intent_type' then s.sub_intent_type when 'app_id' then s.app_id when 'meeting_id' then s.meeting_id when 'session_type' then s.session_type when 'unexplained_class' then s.unexplained_minutes_class when 'transcript_state' then s.transcript_state when 'launch_quality' then s.launch_quality when 'launch_voice' then s.launch_voice when 'launch_stt_provider' then s.launch_stt_provider when 'launch_idle_timeout_seconds' then s.launch_idle_timeout_seconds::text when 'launch_duration_limit_seconds' then s.launch_duration_limit_seconds::text end as dimension_value, count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false) as unknown_count
+    from (select $6 as now, $4 as zone) t cross join analytics.sessions s
+   cross join edge cross join lateral (select s.started_at as at) a
+   cross join lateral (select width_bucket(a.at, edge.starts) as number) slot
+   cross join lateral (select slot.number::bigint as bucket, edge.starts[slot.number] as bucket_start) b
+   where s.started_at >= $1 and s.started_at < $2 and s.source_id in (select source_id from applicable) and s.is_counted
+   group by 1, 2
+), of as (
+  select null::text as dimension_value where $5 is null
+  union select case $5 when 'source' then source else provider end from applicable where $5 in ('source', 'provider')
+  union select dimension_value from counted where $5 is not null
+  union select dimension_value from never_read where $5 is not null and unknown_count > 0
+)
+select cut.bucket_start, cut.bucket_end, of.dimension_value,
+       round(counted.value / nullif(counted.known_count, 0), 9) as value,
+       coalesce(counted.value, 0) as numerator, coalesce(counted.known_count, 0) as denominator,
+       coalesce(counted.known_count, 0) as known_count, coalesce(counted.unknown_count, 0) + coalesce(never_read.unknown_count, 0) as unknown_count
+  from cut
+ cross join of
+  left join counted on counted.bucket = cut.bucket
+                   and counted.dimension_value is not distinct from of.dimension_value
+  left join never_read on never_read.bucket = cut.bucket
+                  and never_read.dimension_value is not distinct from of.dimension_value
+ order by cut.bucket_start, of.dimension_value;
+
+-- messages, as published
+with cut as (
+  select bucket_start, bucket_end, least(bucket_end, $6) as counted_to,
+         row_number() over (order by bucket_start) as bucket
+    from analytics.buckets_between($1, $2, $3, $4)
+), edge as (
+  select array_agg(bucket_start order by bucket_start) as starts from cut
+), applicable as (
+  select src.source_id, src.source, src.provider from analytics.sources src where src.message_support in ('inline', 'per_session')
+), counted as (
+  select b.bucket, case $5 when 'provider' then s.provider when 'source' then s.source when 'channel' then s.channel when 'outcome' then s.outcome when 'session_kind' then s.session_kind when 'session_state' then s.session_state when 'minutes_basis' then s.minutes_basis when 'local_weekday' then to_char(a.at at time zone t.zone, 'ID') when 'local_hour' then to_char(a.at at time zone t.zone, 'HH24') when 'avatar_id' then s.avatar_id when 'voice_name' then s.voice_name when 'api_key_type' then s.api_key_type when 'workspace_id' then s.workspace_id when 'feed_id' then s.feed_id when 'skill_type' then s.skill_type when 'sub_intent_type' then s.sub_intent_type when 'app_id' then s.app_id when 'meeting_id' then s.meeting_id when 'session_type' then s.session_type when 'unexplained_class' then s.unexplained_minutes_class when 'transcript_state' then s.transcript_state when 'launch_quality' then s.launch_quality when 'launch_voice' then s.launch_voice when 'launch_stt_provider' then s.launch_stt_provider when 'launch_idle_timeout_seconds' then s.launch_idle_timeout_seconds::text when 'launch_duration_limit_seconds' then s.launch_duration_limit_seconds::text end as dimension_value, ((count(*))::numeric)::numeric as value, ((count(*))::numeric)::numeric as known_count, (0::bigint)::bigint as unknown_count
+    from (select $6 as now, $4 as zone) t cross join analytics.messages m join analytics.sessions s using (source_id, session_id)
+   cross join edge cross join lateral (select m.sent_at as at) a
+   cross join lateral (select width_bucket(a.at, edge.starts) as number) slot
+   cross join lateral (select slot.number::bigint as bucket, edge.starts[slot.number] as bucket_start) b
+   where m.sent_at >= $1 and m.sent_at < $2 and s.source_id in (select source_id from applicable) and s.is_counted
+   group by 1, 2
+), never_read as (
+  select b.bucket, case $5 when 'provider' then s.provider when 'source' then s.source when 'channel' then s.channel when 'outcome' then s.outcome when 'session_kind' then s.session_kind when 'session_state' then s.session_state when 'minutes_basis' then s.minutes_basis when 'local_weekday' then to_char(a.at at time zone t.zone, 'ID') when 'local_hour' then to_char(a.at at time zone t.zone, 'HH24') when 'avatar_id' then s.avatar_id when 'voice_name' then s.voice_name when 'api_key_type' then s.api_key_type when 'workspace_id' then s.workspace_id when 'feed_id' then s.feed_id when 'skill_type' then s.skill_type when 'sub_intent_type' then s.sub_intent_type when 'app_id' then s.app_id when 'meeting_id' then s.meeting_id when 'session_type' then s.session_type when 'unexplained_class' then s.unexplained_minutes_class when 'transcript_state' then s.transcript_state when 'launch_quality' then s.launch_quality when 'launch_voice' then s.launch_voice when 'launch_stt_provider' then s.launch_stt_provider when 'launch_idle_timeout_seconds' then s.launch_idle_timeout_seconds::text when 'launch_duration_limit_seconds' then s.launch_duration_limit_seconds::text end as dimension_value, count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled') as unknown_count
+    from (select $6 as now, $4 as zone) t cross join analytics.sessions s
+   cross join edge cross join lateral (select s.started_at as at) a
+   cross join lateral (select width_bucket(a.at, edge.starts) as number) slot
+   cross join lateral (select slot.number::bigint as bucket, edge.starts[slot.number] as bucket_start) b
+   where s.started_at >= $1 and s.started_at < $2 and s.source_id in (select source_id from applicable) and s.is_counted
    group by 1, 2
 ), untimed as (
-  select null::bigint as bucket, null::int as source_id, null::bigint as unknown_count where false
+  select b.bucket, case $5 when 'provider' then s.provider when 'source' then s.source when 'channel' then s.channel when 'outcome' then s.outcome when 'session_kind' then s.session_kind when 'session_state' then s.session_state when 'minutes_basis' then s.minutes_basis when 'local_weekday' then to_char(a.at at time zone t.zone, 'ID') when 'local_hour' then to_char(a.at at time zone t.zone, 'HH24') when 'avatar_id' then s.avatar_id when 'voice_name' then s.voice_name when 'api_key_type' then s.api_key_type when 'workspace_id' then s.workspace_id when 'feed_id' then s.feed_id when 'skill_type' then s.skill_type when 'sub_intent_type' then s.sub_intent_type when 'app_id' then s.app_id when 'meeting_id' then s.meeting_id when 'session_type' then s.session_type when 'unexplained_class' then s.unexplained_minutes_class when 'transcript_state' then s.transcript_state when 'launch_quality' then s.launch_quality when 'launch_voice' then s.launch_voice when 'launch_stt_provider' then s.launch_stt_provider when 'launch_idle_timeout_seconds' then s.launch_idle_timeout_seconds::text when 'launch_duration_limit_seconds' then s.launch_duration_limit_seconds::text end as dimension_value, count(*) as unknown_count
+    from (select $6 as now, $4 as zone) t cross join analytics.messages m join analytics.sessions s using (source_id, session_id)
+   cross join edge cross join lateral (select s.started_at as at) a
+   cross join lateral (select width_bucket(a.at, edge.starts) as number) slot
+   cross join lateral (select slot.number::bigint as bucket, edge.starts[slot.number] as bucket_start) b
+   where s.started_at >= $1 and s.started_at < $2 and m.sent_at is null and s.source_id in (select source_id from applicable) and s.is_counted
+   group by 1, 2
+), of as (
+  select null::text as dimension_value where $5 is null
+  union select case $5 when 'source' then source else provider end from applicable where $5 in ('source', 'provider')
+  union select dimension_value from counted where $5 is not null
+  union select dimension_value from never_read where $5 is not null and unknown_count > 0
+  union select dimension_value from untimed where $5 is not null and unknown_count > 0
 )
-select cut.bucket_start, cut.bucket_end, src.provider, src.source, coalesce(told.numerator, 0),
-       coalesce(told.denominator, 0),
-       coalesce(told.unknown_count, 0) + coalesce(never_read.unknown_count, 0) + coalesce(untimed.unknown_count, 0),
-       round(told.numerator / nullif(told.denominator, 0), 9)
-  from cut cross join analytics.sources src
-  left join told using (bucket, source_id)
-  left join never_read using (bucket, source_id)
-  left join untimed using (bucket, source_id)
- where src.has_outcomes
- order by cut.bucket_start, src.source;
+select cut.bucket_start, cut.bucket_end, of.dimension_value,
+       round(case when coalesce(counted.known_count, 0) = 0 and coalesce(counted.unknown_count, 0) + coalesce(never_read.unknown_count, 0) + coalesce(untimed.unknown_count, 0) > 0 or not exists (select from applicable) then null
+                  else coalesce(counted.value, 0) end, 9) as value,
+       null::numeric as numerator, null::numeric as denominator,
+       coalesce(counted.known_count, 0) as known_count, coalesce(counted.unknown_count, 0) + coalesce(never_read.unknown_count, 0) + coalesce(untimed.unknown_count, 0) as unknown_count
+  from cut
+ cross join of
+  left join counted on counted.bucket = cut.bucket
+                   and counted.dimension_value is not distinct from of.dimension_value
+  left join never_read on never_read.bucket = cut.bucket
+                  and never_read.dimension_value is not distinct from of.dimension_value
+  left join untimed on untimed.bucket = cut.bucket
+                  and untimed.dimension_value is not distinct from of.dimension_value
+ order by cut.bucket_start, of.dimension_value;
+
+-- peak_concurrent_sessions, as published
+with cut as (
+  select bucket_start, bucket_end, least(bucket_end, $6) as counted_to,
+         row_number() over (order by bucket_start) as bucket
+    from analytics.buckets_between($1, $2, $3, $4)
+), edge as (
+  select array_agg(bucket_start order by bucket_start) as starts from cut
+), applicable as (
+  select src.source_id, src.source, src.provider from analytics.sources src where true
+), counted as (
+  select bucket, g1 as dimension_value, coalesce(peak, 0) as value, ceil(coalesce(peak, 0)) as known_count, 0::bigint as unknown_count
+    from (with presence (g1, g2, g3, g4, began_at, ended_at) as (
+  select case $5 when 'provider' then s.provider when 'source' then s.source when 'channel' then s.channel when 'outcome' then s.outcome when 'session_kind' then s.session_kind when 'session_state' then s.session_state when 'minutes_basis' then s.minutes_basis when 'avatar_id' then s.avatar_id when 'voice_name' then s.voice_name when 'api_key_type' then s.api_key_type when 'workspace_id' then s.workspace_id when 'feed_id' then s.feed_id when 'skill_type' then s.skill_type when 'sub_intent_type' then s.sub_intent_type when 'app_id' then s.app_id when 'meeting_id' then s.meeting_id when 'session_type' then s.session_type when 'unexplained_class' then s.unexplained_minutes_class when 'transcript_state' then s.transcript_state when 'launch_quality' then s.launch_quality when 'launch_voice' then s.launch_voice when 'launch_stt_provider' then s.launch_stt_provider when 'launch_idle_timeout_seconds' then s.launch_idle_timeout_seconds::text when 'launch_duration_limit_seconds' then s.launch_duration_limit_seconds::text end, null::text, null::text, null::text, s.started_at, stay.ended_at
+    from analytics.sessions s
+   cross join lateral (select analytics.effective_ended_at(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
+                                                           s.live_participants, $6::timestamptz) as ended_at) stay
+   where stay.ended_at > s.started_at and s.started_at < $2 and stay.ended_at > $1
+     and (s.ended_at > $1 or s.session_state in ('live', 'open')) and s.source_id = any(select source_id from applicable) and s.is_counted
+), change (g1, g2, g3, g4, at, step) as (
+  select g1, g2, g3, g4, began_at, 1 from presence
+  union all select g1, g2, g3, g4, ended_at, -1 from presence
+  union all select g.*, cut.bucket_start, 0 from (select distinct g1, g2, g3, g4 from presence) g cross join cut
+), level (g1, g2, g3, g4, at, level, next_at) as (
+  select g1, g2, g3, g4, at, sum(sum(step)) over along, lead(at) over along
+    from change group by g1, g2, g3, g4, at
+  window along as (partition by g1, g2, g3, g4 order by at)
+), placed as (
+  select *, width_bucket(at, (select array_agg(bucket_start order by bucket_start) from cut)) as bucket from level
+)
+select p.g1, p.g2, p.g3, p.g4, p.bucket, max(p.level)::numeric as peak, round(sum(p.level * extract(epoch from greatest(least(p.next_at, cut.counted_to) - p.at, interval '0')))
+             / nullif(extract(epoch from greatest(cut.counted_to - cut.bucket_start, interval '0')), 0), 18) as average
+  from placed p join cut using (bucket)
+ where p.at >= $1 and p.at < $2
+ group by p.g1, p.g2, p.g3, p.g4, p.bucket, cut.bucket_start, cut.counted_to
+ order by p.g1, p.g2, p.g3, p.g4, p.bucket) levels
+), never_read as (
+  select b.bucket, case $5 when 'provider' then s.provider when 'source' then s.source when 'channel' then s.channel when 'outcome' then s.outcome when 'session_kind' then s.session_kind when 'session_state' then s.session_state when 'minutes_basis' then s.minutes_basis when 'avatar_id' then s.avatar_id when 'voice_name' then s.voice_name when 'api_key_type' then s.api_key_type when 'workspace_id' then s.workspace_id when 'feed_id' then s.feed_id when 'skill_type' then s.skill_type when 'sub_intent_type' then s.sub_intent_type when 'app_id' then s.app_id when 'meeting_id' then s.meeting_id when 'session_type' then s.session_type when 'unexplained_class' then s.unexplained_minutes_class when 'transcript_state' then s.transcript_state when 'launch_quality' then s.launch_quality when 'launch_voice' then s.launch_voice when 'launch_stt_provider' then s.launch_stt_provider when 'launch_idle_timeout_seconds' then s.launch_idle_timeout_seconds::text when 'launch_duration_limit_seconds' then s.launch_duration_limit_seconds::text end as dimension_value, count(*) filter (where s.ended_at is null and s.session_state not in ('live', 'open', 'never_started')) as unknown_count
+    from (select $6 as now, $4 as zone) t cross join analytics.sessions s
+   cross join edge cross join lateral (select s.started_at as at) a
+   cross join lateral (select width_bucket(a.at, edge.starts) as number) slot
+   cross join lateral (select slot.number::bigint as bucket, edge.starts[slot.number] as bucket_start) b
+   where s.started_at >= $1 and s.started_at < $2 and s.source_id in (select source_id from applicable) and s.is_counted
+   group by 1, 2
+), of as (
+  select null::text as dimension_value where $5 is null
+  union select case $5 when 'source' then source else provider end from applicable where $5 in ('source', 'provider')
+  union select dimension_value from counted where $5 is not null
+  union select dimension_value from never_read where $5 is not null and unknown_count > 0
+)
+select cut.bucket_start, cut.bucket_end, of.dimension_value,
+       round(case when cut.bucket_start < $6 then case when coalesce(counted.known_count, 0) = 0 and coalesce(counted.unknown_count, 0) + coalesce(never_read.unknown_count, 0) > 0 or not exists (select from applicable) then null
+                  else coalesce(counted.value, 0) end end, 9) as value,
+       null::numeric as numerator, null::numeric as denominator,
+       coalesce(counted.known_count, 0) as known_count, coalesce(counted.unknown_count, 0) + coalesce(never_read.unknown_count, 0) as unknown_count
+  from cut
+ cross join of
+  left join counted on counted.bucket = cut.bucket
+                   and counted.dimension_value is not distinct from of.dimension_value
+  left join never_read on never_read.bucket = cut.bucket
+                  and never_read.dimension_value is not distinct from of.dimension_value
+ order by cut.bucket_start, of.dimension_value;
 
