@@ -4,7 +4,7 @@
 //! period before March is February, and the period before a day of 25 hours is a day. A shifted instant has the same
 //! time on local clocks. A day that the other month lacks has no counterpart.
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::query::calendar::{CalendarUnit, first_instant, local_date, start_of_day};
@@ -60,7 +60,7 @@ impl PeriodShift {
 
     /// Returns the instant shifted back; on a day that does not exist, the first instant after it.
     pub fn back(self, at: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
-        let local = at.with_timezone(&zone).naive_local();
+        let local = local_time(at, zone);
         match self {
             Self::Exact(length) => at - length,
             Self::Days(days) => first_instant(zone, days_before(local.date(), days).and_time(local.time())),
@@ -74,12 +74,17 @@ impl PeriodShift {
     /// Returns the instant shifted back; `None` on a day that does not exist.
     pub fn exactly_back(self, at: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         match self {
-            Self::Months(months) => {
-                same_day(at.with_timezone(&zone).naive_local(), months).map(|local| first_instant(zone, local))
-            }
+            Self::Months(months) => same_day(local_time(at, zone), months).map(|local| first_instant(zone, local)),
             _ => Some(self.back(at, zone)),
         }
     }
+}
+
+/// Returns the time that local clocks show; midnight at the start of a day whose midnight clocks jump over, so that the
+/// start of a day is shifted to the start of a day.
+fn local_time(at: DateTime<Utc>, zone: Tz) -> NaiveDateTime {
+    let local = at.with_timezone(&zone).naive_local();
+    if start_of_day(zone, local.date()) == at { local.date().and_time(NaiveTime::MIN) } else { local }
 }
 
 fn days_before(date: NaiveDate, days: i64) -> NaiveDate {
@@ -130,6 +135,15 @@ mod tests {
         assert_eq!(PeriodShift::Months(1).exactly_back(day("2026-03-31"), Berlin), None);
         assert_eq!(PeriodShift::Months(12).exactly_back(day("2024-02-29"), Berlin), None);
         assert_eq!(PeriodShift::Months(12).exactly_back(day("2024-03-01"), Berlin), Some(day("2023-03-01")));
+    }
+
+    #[test]
+    fn a_day_that_begins_at_one_o_clock_is_shifted_to_the_start_of_another() {
+        let day = |date: &str| start_of_day(chrono_tz::America::Havana, date.parse().unwrap());
+        let back = |shift: PeriodShift| shift.back(day("2026-03-08"), chrono_tz::America::Havana);
+        assert_eq!(day("2026-03-08").to_rfc3339(), "2026-03-08T05:00:00+00:00");
+        assert_eq!(back(PeriodShift::Days(1)), day("2026-03-07"));
+        assert_eq!(back(PeriodShift::Months(1)), day("2026-02-08"));
     }
 
     #[test]

@@ -181,12 +181,15 @@ async fn the_published_statement_runs_as_it_stands_and_unknown_names_are_refused
     analyst.execute(AssertSqlSafe(prepare)).await.expect("a statement");
     let run = format!("execute asked ('{FROM}', '{TO}', '1 year', 'UTC', 'channel', '{PRESENT}')");
     let rows = sqlx::raw_sql(AssertSqlSafe(run)).fetch_all(&mut *analyst).await.expect("rows");
-    let told: Vec<(Option<String>, Decimal)> =
-        rows.iter().map(|row| (row.get(2), row.get::<Decimal, _>(3).normalize())).collect();
-    // 205 · 202 and 206 · 201 203 204 207 resolved, 211 not
-    let expected = [("email", "1"), ("webchat", "0"), ("whatsapp", "0.8")];
-    let expected: Vec<(Option<String>, Decimal)> =
-        expected.iter().map(|(channel, rate)| (Some((*channel).to_owned()), rate.parse().expect("a rate"))).collect();
+    let told: Vec<(Option<String>, Option<Decimal>)> =
+        rows.iter().map(|row| (row.get(2), row.get::<Option<Decimal>, _>(3).map(|rate| rate.normalize()))).collect();
+    // 205 · 202 and 206 · 201 203 204 207 resolved, 211 not · 210: neither channel nor outcome is known
+    let expected =
+        [(Some("email"), Some("1")), (Some("webchat"), Some("0")), (Some("whatsapp"), Some("0.8")), (None, None)];
+    let expected: Vec<(Option<String>, Option<Decimal>)> = expected
+        .iter()
+        .map(|(channel, rate)| (channel.map(str::to_owned), rate.map(|rate| rate.parse().expect("a rate"))))
+        .collect();
     assert_eq!(told, expected);
     for (id, by) in [("no_such_metric", "null"), ("resolution_rate", "'preset_names'")] {
         let sql = format!("select * from metric('{id}', '{FROM}', '{TO}', null, 'UTC', {by})");
