@@ -108,7 +108,7 @@ fn statement(metric: &'static Metric, dimensions: &[Dimension]) -> Statement {
     let mut unknown = "coalesce(counted.unknown_count, 0)".to_owned();
     let (mut tables, mut groups, mut joins) = (Statement::default(), Statement::default(), Statement::default());
     for (name, counts) in missed {
-        unknown.push_str(&format!(" + coalesce({name}.unknown_count, 0)"));
+        unknown = format!("{unknown} + coalesce({name}.unknown_count, 0)");
         tables.append(Statement::fill(MISSED, [("name", name.into()), ("counts", counts)]));
         groups.append(Statement::fill(MISSED_GROUPS, [("name", name.into())]));
         joins.append(Statement::fill(MISSED_JOIN, [("name", name.into())]));
