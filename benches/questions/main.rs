@@ -9,6 +9,7 @@
 
 mod asked;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tributary::api::{self, ApiState, HealthSettings};
-use tributary::clock::SettableClock;
+use tributary::clock::{Clock, SettableClock};
 use tributary::db;
 use tributary::embedded::{Server, ServerSettings};
 
@@ -122,9 +123,13 @@ async fn build(pool: &PgPool, sessions: i64) -> anyhow::Result<()> {
 
 fn router(pool: &PgPool) -> anyhow::Result<axum::Router> {
     let now: DateTime<Utc> = NOW.parse()?;
+    let clock: Arc<dyn Clock> = Arc::new(SettableClock::at(now));
+    let server = tributary::app::parse_config("", &BTreeMap::new())?.server;
     Ok(api::router(ApiState {
         pool: pool.clone(),
-        clock: Arc::new(SettableClock::at(now)),
+        doors: Arc::new(api::access::doors::Doors::new(&server, pool, Arc::clone(&clock))),
+        caller: api::access::caller::Caller::default(),
+        clock,
         default_zone: chrono_tz::Tz::UTC,
         zones: tributary::query::zones::Zones::default(),
         health: HealthSettings::default(),

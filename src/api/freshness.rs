@@ -4,13 +4,12 @@
 //! data has come as far as they need, or to detect a change.
 
 use axum::Json;
-use axum::extract::State;
 
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
-use crate::api::state::ApiState;
-use crate::query::catalog::{Catalog, SourceFilter};
+use crate::api::state::ForCaller;
+use crate::query::catalog::SourceFilter;
 use crate::query::freshness::Freshness;
 
 /// Data freshness
@@ -30,11 +29,11 @@ use crate::query::freshness::Freshness;
     )
 )]
 pub(crate) async fn read_freshness(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     asked: Asked<NoParameters>,
 ) -> Result<Json<Freshness>, ApiError> {
     asked.faults.refuse()?;
-    let catalog = Catalog::load(&state.pool, None).await?;
+    let catalog = state.catalog(None).await?;
     let sources = catalog.select(&SourceFilter::default());
     Ok(Json(Freshness::of(&catalog, &sources, state.clock.now())))
 }

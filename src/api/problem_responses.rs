@@ -85,7 +85,7 @@ impl IntoResponses for ControlProblems {
                  Rename, merge, remove: the source or the new slug is in use (`source_not_changed`).",
             ),
             ("413", "The body is too large; it must be empty."),
-            ("415", "The body is not declared as `application/json`; this is required even if it is empty."),
+            ("415", "There is a body, and it is not declared as `application/json`."),
             INVALID,
             INTERNAL,
             ("503", "The database does not respond (`database_unavailable`, see Retry-After)."),

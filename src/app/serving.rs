@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::serve::ListenerExt;
+use futures_util::FutureExt;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -15,12 +17,16 @@ use tokio_util::task::TaskTracker;
 
 pub use crate::app::service::Role;
 
+use crate::api::access::caller::Caller;
+use crate::api::access::doors::Doors;
+use crate::api::access::tls::{Tls, TlsListener};
 use crate::api::actions::access::ActionAccess;
 use crate::api::rejections::RejectReplays;
 use crate::api::{self, ApiState, HealthSettings};
 use crate::app::App;
 use crate::app::reloading::Reloads;
 use crate::app::service::Service;
+use crate::config::{AuthMode, ServerConfig};
 use crate::db::Purpose;
 use crate::ingest;
 use crate::query::zones::Zones;
@@ -88,8 +94,11 @@ async fn answer(
     stop: &CancellationToken,
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
+    warn_of_plain_keys(&app.config.server);
+    let tls = app.config.server.tls.as_ref().map(Tls::read).transpose()?;
     let reads = app.pool(Purpose::Answer).await?;
     let address = listener.local_addr().context("the listener has no address")?;
+    let doors = Arc::new(Doors::new(&app.config.server, &reads, Arc::clone(&app.clock)));
     let state = ApiState {
         pool: reads.clone(),
         clock: Arc::clone(&app.clock),
@@ -101,11 +110,21 @@ async fn answer(
         replays,
         source_changes: Some(source_changes),
         error_advice: ingest::advice_for,
+        doors: Arc::clone(&doors),
+        caller: Caller::default(),
     };
     tracing::info!(%address, "answering");
     on_ready(address);
     let service = api::router(state).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let stopped = stop.clone().cancelled_owned();
+    let served = match tls {
+        None => axum::serve(listener, service).with_graceful_shutdown(stopped).into_future().left_future(),
+        // tapped, since axum knows the address of a tapped listener of any kind
+        Some(tls) => {
+            let listener = TlsListener::new(listener, tls).context("the listener has no address")?.tap_io(|_| {});
+            axum::serve(listener, service).with_graceful_shutdown(stopped).into_future().right_future()
+        }
+    };
     let deadline = async {
         stop.cancelled().await;
         tokio::time::sleep(GRACE).await;
@@ -114,8 +133,17 @@ async fn answer(
         served = served => served.context("the listener failed")?,
         () = deadline => tracing::warn!("open requests were cut off after the grace time"),
     }
+    doors.audit.flush().await;
     reads.close().await;
     Ok(())
+}
+
+/// Warns where keys would travel unencrypted, unless a proxy in front of the service may do that part.
+fn warn_of_plain_keys(server: &ServerConfig) {
+    let is_behind_proxy = !server.trusted_proxies.is_empty();
+    if server.auth == AuthMode::Keys && server.tls.is_none() && !server.listen.ip().is_loopback() && !is_behind_proxy {
+        tracing::warn!("keys and answers are sent unencrypted: set server.tls, or put a proxy with TLS in front");
+    }
 }
 
 /// Reads the time zones of the database now, so that the first query does not wait for them.

@@ -42,10 +42,14 @@ pub async fn write(pool: &PgPool, operation: &Operation<'_>) -> Result<i64, Stor
     record(&mut connection, operation).await
 }
 
-/// Records an operation within the transaction that executes it. Returns its number.
+/// Records an operation within the transaction that executes it. Returns its number. A command without a request
+/// comes from the command line, so nothing else writes it into the audit log.
 pub(super) async fn record(tx: &mut PgConnection, operation: &Operation<'_>) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
-        "insert into ingest.operations (requested_at, source_id, stream, kind, target, requested_by, request_id)
+        "with audited as (
+             insert into ingest.audit (at, kind, caller, action, target)
+             select $1, 'command', $6, $4, $5 where $7::text is null)
+         insert into ingest.operations (requested_at, source_id, stream, kind, target, requested_by, request_id)
          values ($1, $2, $3, $4, $5, $6, $7) returning operation_id",
         operation.now,
         operation.source_id.map(|id| id.0),

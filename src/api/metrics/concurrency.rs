@@ -3,7 +3,6 @@
 //! A shortcut: it names the two concurrency metrics and is answered like every metric query. By hour of the
 //! week, it folds the hours of that answer onto one week.
 
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -22,7 +21,7 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FigureProblems;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::query::bucket::Granularity;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer;
@@ -149,7 +148,7 @@ fn check_laid(raw_query: &RawQuery, faults: &mut Faults) {
     )
 )]
 pub(crate) async fn read_concurrency(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<ConcurrencyParameters>,
 ) -> Result<Response, ApiError> {

@@ -2,7 +2,7 @@
 //!
 //! The rows of a kind add up to the metric of that kind: the list leaves out what metrics leave out.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
@@ -20,9 +20,8 @@ use crate::api::parameters::values::words;
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::query::ReadError;
-use crate::query::catalog::Catalog;
 use crate::query::freshness::Freshness;
 use crate::query::ledger::{self, KINDS, LedgerKey, LedgerLine};
 use crate::query::sessions::SessionFilter;
@@ -69,14 +68,14 @@ parameter_groups! {
     )
 )]
 pub(crate) async fn list_ledger(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<LedgerParameters>,
 ) -> Result<Response, ApiError> {
     let now = state.clock.now();
     let range = given.time.read(state.default_zone, now, &mut faults).range;
-    let catalog = Catalog::load(&state.pool, range).await?;
+    let catalog = state.catalog(range).await?;
     let sources = catalog.select(&given.filters.sources(&catalog, &mut faults));
     let filter = SessionFilter {
         source_ids: Some(sources.iter().map(|source| source.source_id).collect()),

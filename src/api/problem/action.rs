@@ -67,6 +67,8 @@ pub enum ActionProblem {
         /// Reason.
         reason: String,
     },
+    /// The API key is revoked, has expired, or has a successor.
+    KeyEnded,
     /// A call with this key is under way.
     InFlight,
     /// The outcome of the call with this key is unknown.
@@ -106,7 +108,7 @@ impl ActionProblem {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "The body must be JSON",
-                "Send content-type: application/json, even if the body is empty.",
+                "Send content-type: application/json; a request without a body needs none.",
             ),
             Self::TooLarge { max_bytes } => ProblemText::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -149,6 +151,11 @@ impl ActionProblem {
             Self::SourceNotChanged { reason } => {
                 conflict("source_not_changed", "The source was not changed", reason.clone())
             }
+            Self::KeyEnded => conflict(
+                "key_ended",
+                "The key has ended",
+                "It is revoked, has expired, or was rotated already.".to_owned(),
+            ),
             Self::InFlight => conflict(
                 "action_in_flight",
                 "The first call with this key is under way",

@@ -3,7 +3,7 @@
 //! The catalog is read first: it checks the names of sources, states how fresh the answer is, and makes the
 //! entity tag that saves the caller an answer it already has.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
@@ -22,7 +22,7 @@ use crate::api::parameters::values::{self, switch};
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::freshness::Freshness;
@@ -138,14 +138,14 @@ impl SessionParameters {
     )
 )]
 pub(crate) async fn list_sessions(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<SessionParameters>,
 ) -> Result<Response, ApiError> {
     let now = state.clock.now();
     let started = given.started(&state, now, &mut faults);
-    let catalog = Catalog::load(&state.pool, started).await?;
+    let catalog = state.catalog(started).await?;
     let filter = given.filter(&catalog, &mut faults);
     let (order, limit) = (given.order(&mut faults), given.page.limit(&mut faults));
     let form = given.form.read(&headers, &mut faults);

@@ -202,7 +202,11 @@ impl World {
     /// Starts the API on a free port.
     pub(crate) async fn api(&self) -> Api {
         let stop = CancellationToken::new();
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let doors = tributary::api::access::doors::Doors::new(&self.app().config.server, &self.db.pool, clock);
         let state = tributary::api::ApiState {
+            doors: Arc::new(doors),
+            caller: tributary::api::access::caller::Caller::default(),
             pool: self.db.pool.clone(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             default_zone: chrono_tz::Tz::UTC,

@@ -1,6 +1,7 @@
 //! The router of the API over a hand-counted world (`api_world.sql`), without a network.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+pub(crate) use std::collections::BTreeMap;
 pub(crate) use std::sync::Arc;
 pub(crate) use std::time::Duration;
 
@@ -11,8 +12,13 @@ pub(crate) use serde_json::{Value, json};
 pub(crate) use sqlx::postgres::{PgPool, PgPoolOptions};
 pub(crate) use tokio_util::sync::CancellationToken;
 pub(crate) use tower::ServiceExt;
+pub(crate) use tributary::api::access::caller::Caller;
+pub(crate) use tributary::api::access::doors::Doors;
 pub(crate) use tributary::api::{ApiState, HealthSettings, document, router};
-pub(crate) use tributary::clock::SettableClock;
+pub(crate) use tributary::clock::{Clock, SettableClock};
+pub(crate) use tributary::model::api_key::{KeyText, Scope};
+pub(crate) use tributary::store::api_key::{self, NewKey};
+pub(crate) use tributary::store::operation::Operator;
 
 pub(crate) use super::db::TestDatabase;
 
@@ -30,6 +36,7 @@ pub(crate) struct Api {
     pub(crate) router: Router,
     pub(crate) clock: Arc<SettableClock>,
     pub(crate) draining: CancellationToken,
+    pub(crate) doors: Arc<Doors>,
 }
 
 pub(crate) struct Answer {
@@ -66,11 +73,26 @@ impl Api {
         &self.db.as_ref().unwrap().pool
     }
 
+    /// Creates an API that needs keys, over the same world.
+    pub(crate) async fn with_keys(server: &str) -> Self {
+        let db = database().await;
+        let api = Self::configured(db.pool.clone(), &format!("[server]\nauth = \"keys\"\n{server}"));
+        Self { db: Some(db), ..api }
+    }
+
     pub(crate) fn over(pool: PgPool) -> Self {
+        Self::configured(pool, "")
+    }
+
+    pub(crate) fn configured(pool: PgPool, toml: &str) -> Self {
+        let server = tributary::app::parse_config(toml, &BTreeMap::new()).expect("a configuration").server;
         let clock = Arc::new(SettableClock::at(NOW.parse().unwrap()));
         let draining = CancellationToken::new();
+        let doors = Arc::new(Doors::new(&server, &pool, clock.clone()));
         let state = ApiState {
             pool,
+            doors: doors.clone(),
+            caller: Caller::default(),
             clock: clock.clone(),
             default_zone: chrono_tz::Europe::Berlin,
             zones: super::db::zones(),
@@ -81,7 +103,7 @@ impl Api {
             source_changes: None,
             error_advice: |class| (class == "auth_failed").then_some("Check the key."),
         };
-        Self { db: None, router: router(state), clock, draining }
+        Self { db: None, router: router(state), clock, draining, doors }
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
@@ -93,6 +115,27 @@ impl Api {
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// Makes a key with these scopes; none of `sources` means all.
+    pub(crate) async fn key(&self, scopes: &[Scope], sources: &[&str]) -> String {
+        let sources = (!sources.is_empty()).then(|| sources.iter().map(|slug| (*slug).to_owned()).collect());
+        let new = NewKey {
+            label: "test".to_owned(),
+            owner: "tests".to_owned(),
+            scopes: scopes.to_vec(),
+            sources,
+            expires_at: None,
+        };
+        let key = KeyText::generate("live", &tributary::clock::secret_bytes());
+        let operator = Operator { requested_by: "tests".to_owned(), request_id: None };
+        api_key::create(self.pool(), &key, &new, &operator, self.clock.now()).await.unwrap();
+        key.reveal().to_owned()
+    }
+
+    /// Sends a request with a key.
+    pub(crate) async fn send_as(&self, key: &str, method: &str, path: &str) -> Answer {
+        self.send(method, path, &[("authorization", &format!("Bearer {key}"))]).await
     }
 
     /// Sends a body; returns the status and the response.
