@@ -1,6 +1,6 @@
-//! The sources that a caller may see.
+//! The sources that a caller may see, and those that it asks for.
 //!
-//! It names slugs, since answers do. An empty list of slugs is not "all": it allows nothing.
+//! Both name slugs, since answers do. A filter without slugs means all; access to no slugs allows nothing.
 
 /// The sources that a caller may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,5 +34,21 @@ impl SourceAccess {
             Self::All => None,
             Self::Only(slugs) => Some(slugs),
         }
+    }
+}
+
+/// Filter of sources. Empty lists mean all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceFilter {
+    /// Any of these providers.
+    pub providers: Vec<String>,
+    /// Any of these slugs.
+    pub sources: Vec<String>,
+}
+
+impl SourceFilter {
+    /// Returns whether the filter selects every source.
+    pub fn is_empty(&self) -> bool {
+        self.providers.is_empty() && self.sources.is_empty()
     }
 }

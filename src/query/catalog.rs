@@ -10,11 +10,14 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
+pub use crate::model::source_access::SourceFilter;
+
 use crate::model::session::SessionKind;
 use crate::model::session_outcome::SessionOutcome;
 use crate::model::source_access::SourceAccess;
 use crate::model::stream::Stream;
-use crate::query::{ReadError, range::TimeRange, reading};
+use crate::query::range::TimeRange;
+use crate::query::{ReadError, reading};
 
 /// A source that is, or once was, configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,22 +120,6 @@ pub struct Catalog {
     pub version: i64,
     /// The limit of the caller.
     pub access: SourceAccess,
-}
-
-/// Filter of sources. Empty lists mean all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SourceFilter {
-    /// Any of these providers.
-    pub providers: Vec<String>,
-    /// Any of these slugs.
-    pub sources: Vec<String>,
-}
-
-impl SourceFilter {
-    /// Returns whether the filter selects every source.
-    pub fn is_empty(&self) -> bool {
-        self.providers.is_empty() && self.sources.is_empty()
-    }
 }
 
 struct Row {

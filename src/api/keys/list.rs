@@ -90,7 +90,7 @@ pub(crate) async fn list_keys(
     let now = state.clock.now();
     let catalog = state.catalog(None).await?;
     let sources = catalog.select(&SourceFilter::default());
-    let freshness = Freshness::of(&catalog, &sources, now, state.health.stale_after);
+    let freshness = Freshness::of(&catalog, &sources, now);
     let keys = api_keys::list(&state.pool).await?;
     Ok(Json(List {
         items: keys.into_iter().map(|key| KeyItem::of(key, now)).collect(),
