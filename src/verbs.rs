@@ -154,24 +154,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             let user = user(environment);
             block_on(async move { replay_verb::run(&app, args, &user, serving::stop_on_signal()?).await })
         }
-        Verb::Prune(args) => {
-            let app = configured(path, environment, None)?;
-            block_on(async move {
-                let pruned = pruning::prune_once(&app, serving::stop_on_signal()?).await?;
-                let text = format!(
-                    "removed {} superseded raw records, {} runs, {} calls, {} comparisons, {} plans of reconciliations, \
-                     {} entries of the audit log\n",
-                    pruned.raw_records,
-                    pruned.runs,
-                    pruned.actions,
-                    pruned.comparisons,
-                    pruned.reconciliations,
-                    pruned.audit_entries
-                );
-                say(&if args.json { replay_verb::json(&pruned)? } else { text })?;
-                Ok(ExitCode::SUCCESS)
-            })
-        }
+        Verb::Prune(args) => block_on(prune(configured(path, environment, None)?, args)),
         Verb::Backfill(args) => {
             let app = configured(path, environment, None)?;
             let user = user(environment);
@@ -207,6 +190,22 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
         }
         Verb::Check => block_on(check(configured(path, environment, None)?)),
     }
+}
+
+async fn prune(app: App, args: PruneArgs) -> anyhow::Result<ExitCode> {
+    let pruned = pruning::prune_once(&app, serving::stop_on_signal()?).await?;
+    let text = format!(
+        "removed {} superseded raw records, {} runs, {} calls, {} comparisons, {} plans of reconciliations, {} entries of \
+         the audit log\n",
+        pruned.raw_records,
+        pruned.runs,
+        pruned.actions,
+        pruned.comparisons,
+        pruned.reconciliations,
+        pruned.audit_entries
+    );
+    say(&if args.json { replay_verb::json(&pruned)? } else { text })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn check(app: App) -> anyhow::Result<ExitCode> {

@@ -92,7 +92,7 @@ async fn write(pool: &PgPool, entries: &[AuditEntry]) {
         match audit::write(pool, entries).await {
             Ok(_) => return,
             Err(error) if error.is_transient() && number < MAX_WRITES => {
-                tokio::time::sleep(Duration::from_secs(1)).await
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
             Err(error) => {
                 tracing::error!(count = entries.len(), cause = error.cause(), "entries of the audit log are lost");

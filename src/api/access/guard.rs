@@ -217,12 +217,12 @@ async fn check_object(doors: &Doors, sources: &SourceAccess, parts: &mut Parts) 
     for (name, value) in &path {
         let pool = &doors.pool;
         let slug = match (name, value.parse::<i64>()) {
-            ("metric_id", _) => continue, // not of a source
             ("slug", _) => Some(value.to_owned()),
             ("session_id", Ok(number)) => source_of::session(pool, number).await?,
             ("reject_id", Ok(number)) => source_of::rejection(pool, number).await?,
             ("backfill_id", Ok(number)) => source_of::backfill(pool, number).await?,
-            ("session_id" | "reject_id" | "backfill_id", Err(_)) => continue, // the handler names the fault
+            // not of a source; or no number, which the handler says
+            ("metric_id", _) | ("session_id" | "reject_id" | "backfill_id", Err(_)) => continue,
             _ => None, // a new kind of object is none of the caller's until it is known here
         };
         // what does not exist and what is hidden are answered alike

@@ -94,6 +94,8 @@ pub enum ActionProblem {
     },
 }
 
+const KEY_ENDED: &str = "It is revoked, has expired, or was rotated already.";
+
 impl ActionProblem {
     pub(super) fn text(&self) -> ProblemText {
         let conflict = |code, title, detail| ProblemText::new(StatusCode::CONFLICT, code, title, detail);
@@ -151,11 +153,7 @@ impl ActionProblem {
             Self::SourceNotChanged { reason } => {
                 conflict("source_not_changed", "The source was not changed", reason.clone())
             }
-            Self::KeyEnded => conflict(
-                "key_ended",
-                "The key has ended",
-                "It is revoked, has expired, or was rotated already.".to_owned(),
-            ),
+            Self::KeyEnded => conflict("key_ended", "The key has ended", KEY_ENDED.to_owned()),
             Self::InFlight => conflict(
                 "action_in_flight",
                 "The first call with this key is under way",

@@ -28,8 +28,7 @@ impl Route {
         let path = path.replace("{reject_id}", "7").replace("{backfill_id}", "3").replace("{key_id}", "0123456789ab");
         let query = match self.path.as_str() {
             "/v1/metrics/query" => "?metrics=minutes_consumed,sessions&dimensions=source&range=last_90_days",
-            "/v1/metrics/explain" => "?metrics=sessions&from=2026-11-01&to=2026-11-20",
-            "/v1/metrics/rows" => "?metrics=sessions&from=2026-11-01&to=2026-11-20",
+            "/v1/metrics/explain" | "/v1/metrics/rows" => "?metrics=sessions&from=2026-11-01&to=2026-11-20",
             "/v1/minutes" | "/v1/resolution" | "/v1/minutes/ledger" => "?from=2026-11-01&to=2026-11-20",
             "/v1/concurrency" => "?from=2026-11-18&to=2026-11-19",
             _ => "",
