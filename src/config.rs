@@ -72,6 +72,13 @@ pub struct PollingConfig {
 pub struct ServerConfig {
     /// `listen`: address and port, default `127.0.0.1:8080`.
     pub listen: SocketAddr,
+    /// `ops_listen`: address and port that answer `/healthz` and `/readyz` only, in every role; none by default.
+    pub ops_listen: Option<SocketAddr>,
+    /// `max_connections`: most connections of callers at once, 1 to 100,000, default 4,000; never more than half of the
+    /// files that the process may open.
+    pub max_connections: usize,
+    /// `answer_memory_mb`: memory for answers that are given again, 0 to 65,536, default 64; 0 keeps none.
+    pub answer_memory_mb: u64,
     /// `default_zone`: IANA time zone of queries that name none, default `UTC`.
     pub default_zone: Tz,
 }
@@ -185,6 +192,10 @@ fn polling(mut section: Section, faults: &mut Vec<ConfigFault>) -> PollingConfig
 fn server(mut section: Section, faults: &mut Vec<ConfigFault>) -> ServerConfig {
     let default_listen = SocketAddr::from(([127, 0, 0, 1], 8080));
     let listen = section.parsed("listen", default_listen, "write an address and a port, 127.0.0.1:8080", faults);
+    let remedy = "write an address and a port, 127.0.0.1:8081";
+    let ops_listen = section.parsed_optional("ops_listen", remedy, faults);
+    let max_connections = section.whole("max_connections", 1..=100_000, 4_000, faults);
+    let answer_memory_mb = section.whole("answer_memory_mb", 0..=65_536, 64, faults);
     let default_zone = section.parsed("default_zone", Tz::UTC, "write an IANA zone, Europe/Berlin", faults);
     let auth = section.text("auth", faults).unwrap_or_else(|| "open".to_owned());
     if auth != "open" {
@@ -195,7 +206,9 @@ fn server(mut section: Section, faults: &mut Vec<ConfigFault>) -> ServerConfig {
         section.fault(faults, "listen", &problem, "listen on 127.0.0.1, behind a proxy that authenticates");
     }
     section.finish(faults);
-    ServerConfig { listen, default_zone }
+    let max_connections = usize::try_from(max_connections).unwrap_or(usize::MAX);
+    let answer_memory_mb = u64::try_from(answer_memory_mb).unwrap_or_default();
+    ServerConfig { listen, ops_listen, max_connections, answer_memory_mb, default_zone }
 }
 
 fn http(mut section: Section, faults: &mut Vec<ConfigFault>) -> HttpConfig {

@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::extract::State;
 
+use crate::api::health::probe;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
@@ -34,7 +35,7 @@ pub(crate) async fn read_freshness(
     asked: Asked<NoParameters>,
 ) -> Result<Json<Freshness>, ApiError> {
     asked.faults.refuse()?;
-    let catalog = Catalog::load(&state.pool, None).await?;
+    let catalog = probe(&state, state.health.probe_timeout, Catalog::load(&state.probes, None)).await?;
     let sources = catalog.select(&SourceFilter::default());
     Ok(Json(Freshness::of(&catalog, &sources, state.clock.now())))
 }

@@ -8,7 +8,9 @@
 pub(crate) mod content_negotiation;
 pub mod actions;
 pub(crate) mod etag;
+pub mod connections;
 pub(crate) mod costs;
+pub(crate) mod departure;
 pub(crate) mod description;
 pub(crate) mod problem_responses;
 pub(crate) mod drift;
@@ -16,6 +18,7 @@ pub(crate) mod formats;
 pub(crate) mod freshness;
 pub(crate) mod health;
 pub(crate) mod json_body;
+pub mod memory;
 pub(crate) mod metrics;
 pub(crate) mod page;
 pub(crate) mod parameters;
@@ -24,6 +27,7 @@ pub(crate) mod reconciliation;
 pub(crate) mod windows;
 pub mod problem;
 pub mod rejections;
+pub(crate) mod request_body;
 pub mod request_id;
 pub(crate) mod runs;
 pub(crate) mod source_list;
@@ -33,8 +37,9 @@ pub(crate) mod state;
 pub(crate) mod sync;
 
 use std::any::Any;
+use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Extension, Request};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -109,8 +114,30 @@ pub fn document() -> utoipa::openapi::OpenApi {
 /// Returns the API's router.
 pub fn router(state: ApiState) -> Router {
     let (router, document) = routes().split_for_parts();
+    let recall = memory::Recall {
+        memory: state.memory.clone(),
+        clock: Arc::clone(&state.clock),
+        probes: state.probes.clone(),
+        departures: state.departures.clone(),
+    };
+    let answers = router
+        .layer(middleware::from_fn(memory::recall))
+        .layer(Extension(recall))
+        .layer(Extension(memory::View::everything()));
+    finish(answers.merge(description::reader(document)), state)
+}
+
+/// Returns the router of the address for supervisors and load balancers: liveness and readiness.
+pub fn ops_router(state: ApiState) -> Router {
+    let routes = OpenApiRouter::new()
+        .routes(routes!(health::process::check_process))
+        .routes(routes!(health::readiness::check_readiness));
+    finish(routes.into(), state)
+}
+
+fn finish(router: Router<ApiState>, state: ApiState) -> Router {
+    let departures = state.departures.clone();
     router
-        .merge(description::reader(document))
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .with_state(state)
@@ -121,6 +148,7 @@ pub fn router(state: ApiState) -> Router {
         }))
         .layer(middleware::from_fn(request_id::identify))
         .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(departures, departure::watch))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is the layer's")]

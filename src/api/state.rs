@@ -9,8 +9,10 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::actions::access::ActionAccess;
+use crate::api::memory::Memory;
 use crate::api::rejections::RejectReplays;
 use crate::clock::Clock;
+use crate::db::Departures;
 use crate::query::zones::Zones;
 use crate::store::source_change::SourceChanges;
 
@@ -19,6 +21,12 @@ use crate::store::source_change::SourceChanges;
 pub struct ApiState {
     /// Connections for reading. Their statement timeout is set elsewhere.
     pub pool: PgPool,
+    /// Connections for health, readiness, freshness and the version of the data, which never wait for an answer.
+    pub probes: PgPool,
+    /// Callers that go away.
+    pub departures: Departures,
+    /// Answers from memory.
+    pub memory: Memory,
     /// Clock.
     pub clock: Arc<dyn Clock>,
     /// Time zone of queries that name none.
@@ -44,12 +52,18 @@ pub struct ApiState {
 pub struct HealthSettings {
     /// Longest time that the database may take to answer the readiness check.
     pub ready_timeout: Duration,
+    /// Longest time that any other probe may take.
+    pub probe_timeout: Duration,
     /// A run has stalled after this long without a sign of life.
     pub stalled_after: TimeDelta,
 }
 
 impl Default for HealthSettings {
     fn default() -> Self {
-        Self { ready_timeout: Duration::from_millis(500), stalled_after: TimeDelta::minutes(5) }
+        Self {
+            ready_timeout: Duration::from_millis(500),
+            probe_timeout: Duration::from_secs(3),
+            stalled_after: TimeDelta::minutes(5),
+        }
     }
 }

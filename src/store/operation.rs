@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use crate::db;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
@@ -44,7 +45,7 @@ pub async fn write(pool: &PgPool, operation: &Operation<'_>) -> Result<i64, Stor
 
 /// Records an operation within the transaction that executes it. Returns its number.
 pub(super) async fn record(tx: &mut PgConnection, operation: &Operation<'_>) -> Result<i64, StoreError> {
-    sqlx::query_scalar!(
+    let operation_id = sqlx::query_scalar!(
         "insert into ingest.operations (requested_at, source_id, stream, kind, target, requested_by, request_id)
          values ($1, $2, $3, $4, $5, $6, $7) returning operation_id",
         operation.now,
@@ -55,7 +56,9 @@ pub(super) async fn record(tx: &mut PgConnection, operation: &Operation<'_>) -> 
         operation.operator.requested_by,
         operation.operator.request_id,
     )
-    .fetch_one(tx)
+    .fetch_one(&mut *tx)
     .await
-    .map_err(StoreError::doing("recording an operator command"))
+    .map_err(StoreError::doing("recording an operator command"))?;
+    db::notify_of_change(tx).await.map_err(StoreError::doing("announcing an operator command"))?;
+    Ok(operation_id)
 }

@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod actions;
+mod connections;
 mod costs_estimate;
+mod departures;
 mod etag;
 mod formats;
 mod freshness;
 mod health_pollers;
+mod memory;
 mod metrics;
 pub(crate) mod metrics_explain;
 mod metrics_query;

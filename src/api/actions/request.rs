@@ -7,7 +7,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, FromRequest, Request};
 use axum::http::{HeaderMap, Uri, header};
 use serde_json::Value;
@@ -15,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::parameters::Faults;
 use crate::api::problem::{ActionProblem, ApiError, Fault};
+use crate::api::request_body;
 use crate::api::request_id::RequestId;
 use crate::model::action::ActionKind;
 use crate::store::action::KeyHashes;
@@ -50,8 +50,7 @@ impl<S: Send + Sync> FromRequest<S> for ActionRequest {
             return Err(ActionProblem::NotJson.into());
         }
         let key = idempotency_key(&parts.headers)?;
-        let bytes = to_bytes(body, MAX_BODY_BYTES).await;
-        let bytes = bytes.map_err(|_| ActionProblem::TooLarge { max_bytes: MAX_BODY_BYTES })?;
+        let bytes = request_body::read(body, &parts.extensions, MAX_BODY_BYTES).await?;
         let body = if bytes.trim_ascii().is_empty() { Value::Null } else { read_json(&bytes)? };
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());

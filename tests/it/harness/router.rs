@@ -11,6 +11,7 @@ pub(crate) use serde_json::{Value, json};
 pub(crate) use sqlx::postgres::{PgPool, PgPoolOptions};
 pub(crate) use tokio_util::sync::CancellationToken;
 pub(crate) use tower::ServiceExt;
+pub(crate) use tributary::api::memory::Memory;
 pub(crate) use tributary::api::{ApiState, HealthSettings, document, router};
 pub(crate) use tributary::clock::SettableClock;
 
@@ -66,11 +67,25 @@ impl Api {
         &self.db.as_ref().unwrap().pool
     }
 
+    /// Gives answers from memory; the version of the data counts for `max_age`.
+    pub(crate) async fn remembering(max_age: Duration) -> Self {
+        let db = database().await;
+        let api = Self::over_with(db.pool.clone(), Memory::new(1 << 20, max_age));
+        Self { db: Some(db), ..api }
+    }
+
     pub(crate) fn over(pool: PgPool) -> Self {
+        Self::over_with(pool, Memory::off())
+    }
+
+    fn over_with(pool: PgPool, memory: Memory) -> Self {
         let clock = Arc::new(SettableClock::at(NOW.parse().unwrap()));
         let draining = CancellationToken::new();
         let state = ApiState {
+            probes: pool.clone(),
             pool,
+            departures: tributary::db::Departures::default(),
+            memory,
             clock: clock.clone(),
             default_zone: chrono_tz::Europe::Berlin,
             zones: super::db::zones(),
@@ -91,8 +106,12 @@ impl Api {
         }
         let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        let mut bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        if parts.headers.get("content-encoding").is_some_and(|coding| coding == "gzip") {
+            let packed = std::mem::take(&mut bytes);
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut bytes).unwrap();
+        }
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes).unwrap() }
     }
 
     /// Sends a body; returns the status and the response.
