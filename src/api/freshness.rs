@@ -5,11 +5,12 @@
 
 use axum::Json;
 
+use crate::api::health::probe;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
 use crate::api::state::ForCaller;
-use crate::query::catalog::SourceFilter;
+use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 
 /// Data freshness
@@ -33,7 +34,8 @@ pub(crate) async fn read_freshness(
     asked: Asked<NoParameters>,
 ) -> Result<Json<Freshness>, ApiError> {
     asked.faults.refuse()?;
-    let catalog = state.catalog(None).await?;
+    let load = Catalog::load(&state.probes, &state.caller.sources, None);
+    let catalog = probe(&state, state.health.probe_timeout, load).await?;
     let sources = catalog.select(&SourceFilter::default());
     Ok(Json(Freshness::of(&catalog, &sources, state.clock.now())))
 }

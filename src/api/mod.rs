@@ -11,7 +11,9 @@ pub mod actions;
 pub(crate) mod audit;
 pub(crate) mod content_negotiation;
 pub(crate) mod etag;
+pub mod connections;
 pub(crate) mod costs;
+pub(crate) mod departure;
 pub(crate) mod description;
 pub(crate) mod problem_responses;
 pub(crate) mod drift;
@@ -20,6 +22,7 @@ pub(crate) mod freshness;
 pub(crate) mod health;
 pub(crate) mod json_body;
 pub(crate) mod keys;
+pub mod memory;
 pub(crate) mod metrics;
 pub(crate) mod page;
 pub(crate) mod parameters;
@@ -28,6 +31,7 @@ pub(crate) mod reconciliation;
 pub(crate) mod windows;
 pub mod problem;
 pub mod rejections;
+pub(crate) mod request_body;
 pub mod request_id;
 pub(crate) mod runs;
 pub(crate) mod source_list;
@@ -39,7 +43,7 @@ pub(crate) mod sync;
 use std::any::Any;
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Extension, Request};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -60,10 +64,15 @@ use crate::model::api_key::Scope::{
 /// Scopes of routes that serve dashboards and operators alike.
 const FIGURES_OR_HEALTH: &[Scope] = &[MetricsRead, HealthRead];
 
-fn routes() -> Routes {
+/// The routes for supervisors and load balancers, which need no key.
+fn probes() -> Routes {
     Routes::new(description::base())
         .open(routes!(health::process::check_process))
         .open(routes!(health::readiness::check_readiness))
+}
+
+fn routes() -> Routes {
+    probes()
         .read(&[HealthRead], routes!(health::pollers::list_pollers))
         .read(FIGURES_OR_HEALTH, routes!(sources::list_sources))
         .read(FIGURES_OR_HEALTH, routes!(freshness::read_freshness))
@@ -130,9 +139,23 @@ pub fn document() -> utoipa::openapi::OpenApi {
 /// Returns the API's router.
 pub fn router(state: ApiState) -> Router {
     let (router, document) = routes().split();
-    let doors = Arc::clone(&state.doors);
+    let recall = memory::Recall {
+        memory: state.memory.clone(),
+        clock: Arc::clone(&state.clock),
+        probes: state.probes.clone(),
+        departures: state.departures.clone(),
+    };
+    finish(router.layer(Extension(recall)).merge(description::reader(document)), state)
+}
+
+/// Returns the router of the address for supervisors and load balancers: liveness and readiness.
+pub fn ops_router(state: ApiState) -> Router {
+    finish(probes().split().0, state)
+}
+
+fn finish(router: Router<ApiState>, state: ApiState) -> Router {
+    let (departures, doors) = (state.departures.clone(), Arc::clone(&state.doors));
     router
-        .merge(description::reader(document))
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .with_state(state)
@@ -145,6 +168,7 @@ pub fn router(state: ApiState) -> Router {
         }))
         .layer(middleware::from_fn(request_id::identify))
         .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(departures, departure::watch))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is the layer's")]

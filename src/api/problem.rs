@@ -10,6 +10,8 @@ mod access;
 mod action;
 mod text;
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -109,6 +111,8 @@ pub enum ApiError {
     NotFresh(String),
     /// A handler panicked.
     Panicked(String),
+    /// The computation that several requests shared failed.
+    Shared(Arc<ApiError>),
 }
 
 impl From<ReadError> for ApiError {
@@ -180,6 +184,7 @@ impl ApiError {
                 format!("{which}. Retry after the next poll, or omit `require_fresh`."),
             )
             .retry_after(60),
+            Self::Shared(error) => error.text(),
             Self::Panicked(message) => ProblemText::internal().log(format!("a handler panicked: {message}")),
         }
     }

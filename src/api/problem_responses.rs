@@ -215,10 +215,15 @@ impl IntoResponses for ActionProblems {
     }
 }
 
+const TOO_SLOW: StatusMeaning = ("408", "The body did not arrive in time (`body_too_slow`).");
+
 fn responses_of(problems: &[StatusMeaning]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
     let response = |description: &str| {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         ResponseBuilder::new().description(description).content(PROBLEM_JSON, content).build()
     };
-    problems.iter().map(|(status, description)| ((*status).to_owned(), response(description).into())).collect()
+    // where a body is read, it may come too slowly
+    let slow = problems.iter().any(|(status, _)| *status == "413").then_some(&TOO_SLOW);
+    let problems = problems.iter().chain(slow);
+    problems.map(|(status, description)| ((*status).to_owned(), response(description).into())).collect()
 }

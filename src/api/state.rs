@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::api::access::caller::Caller;
 use crate::api::access::doors::Doors;
 use crate::api::actions::access::ActionAccess;
+use crate::api::memory::Memory;
 use crate::api::rejections::RejectReplays;
 use crate::clock::Clock;
+use crate::db::Departures;
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::range::TimeRange;
@@ -27,6 +29,12 @@ use crate::store::source_change::SourceChanges;
 pub struct ApiState {
     /// Connections for reading. Their statement timeout is set elsewhere.
     pub pool: PgPool,
+    /// Connections for health, readiness, freshness and the version of the data, which never wait for an answer.
+    pub probes: PgPool,
+    /// Callers that go away.
+    pub departures: Departures,
+    /// Answers from memory.
+    pub memory: Memory,
     /// Clock.
     pub clock: Arc<dyn Clock>,
     /// Time zone of queries that name none.
@@ -76,12 +84,18 @@ impl ApiState {
 pub struct HealthSettings {
     /// Longest time that the database may take to answer the readiness check.
     pub ready_timeout: Duration,
+    /// Longest time that any other probe may take.
+    pub probe_timeout: Duration,
     /// A run has stalled after this long without a sign of life.
     pub stalled_after: TimeDelta,
 }
 
 impl Default for HealthSettings {
     fn default() -> Self {
-        Self { ready_timeout: Duration::from_millis(500), stalled_after: TimeDelta::minutes(5) }
+        Self {
+            ready_timeout: Duration::from_millis(500),
+            probe_timeout: Duration::from_secs(3),
+            stalled_after: TimeDelta::minutes(5),
+        }
     }
 }

@@ -16,6 +16,13 @@ use crate::model::api_key::is_environment;
 pub struct ServerConfig {
     /// `listen`: address and port, default `127.0.0.1:8080`.
     pub listen: SocketAddr,
+    /// `ops_listen`: address and port that answer `/healthz` and `/readyz` only, in every role; none by default.
+    pub ops_listen: Option<SocketAddr>,
+    /// `max_connections`: most connections of callers at once, 1 to 100,000, default 4,000; never more than half of the
+    /// files that the process may open.
+    pub max_connections: usize,
+    /// `answer_memory_mb`: memory for answers that are given again, 0 to 65,536, default 64; 0 keeps none.
+    pub answer_memory_mb: u64,
     /// `default_zone`: IANA time zone of queries that name none, default `UTC`.
     pub default_zone: Tz,
     /// `auth`: `keys` or `open`; the default is `open` on a loopback address and `keys` elsewhere.
@@ -94,6 +101,10 @@ impl ServerConfig {
     pub(super) fn read(mut section: Section, faults: &mut Vec<ConfigFault>) -> Self {
         let default_listen = SocketAddr::from(([127, 0, 0, 1], 8080));
         let listen = section.parsed("listen", default_listen, "write an address and a port, 127.0.0.1:8080", faults);
+        let remedy = "write an address and a port, 127.0.0.1:8081";
+        let ops_listen = section.parsed_optional("ops_listen", remedy, faults);
+        let max_connections = section.whole("max_connections", 1..=100_000, 4_000, faults);
+        let answer_memory_mb = section.whole("answer_memory_mb", 0..=65_536, 64, faults);
         let default_zone = section.parsed("default_zone", Tz::UTC, "write an IANA zone, Europe/Berlin", faults);
         let key_environment = section.text("key_environment", faults).unwrap_or_else(|| "live".to_owned());
         if !is_environment(&key_environment) {
@@ -104,6 +115,9 @@ impl ServerConfig {
         let concurrent_queries = section.whole("concurrent_queries", 1..=200, 4, faults);
         let server = Self {
             listen,
+            ops_listen,
+            max_connections: usize::try_from(max_connections).unwrap_or(usize::MAX),
+            answer_memory_mb: u64::try_from(answer_memory_mb).unwrap_or_default(),
             default_zone,
             auth: auth(&mut section, listen, faults),
             key_environment,

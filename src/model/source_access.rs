@@ -3,7 +3,7 @@
 //! Both name slugs, since answers do. A filter without slugs means all; access to no slugs allows nothing.
 
 /// The sources that a caller may see.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SourceAccess {
     /// All sources, also those to come.
     All,

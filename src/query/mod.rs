@@ -15,6 +15,7 @@ pub mod bucket;
 pub mod calendar;
 pub mod catalog;
 pub mod cursor;
+pub mod digest;
 pub mod drift;
 pub mod freshness;
 pub mod ledger;

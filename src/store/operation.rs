@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use crate::db;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
@@ -45,7 +46,7 @@ pub async fn write(pool: &PgPool, operation: &Operation<'_>) -> Result<i64, Stor
 /// Records an operation within the transaction that executes it. Returns its number. A command without a request
 /// comes from the command line, so nothing else writes it into the audit log.
 pub(super) async fn record(tx: &mut PgConnection, operation: &Operation<'_>) -> Result<i64, StoreError> {
-    sqlx::query_scalar!(
+    let operation_id = sqlx::query_scalar!(
         "with audited as (
              insert into ingest.audit (at, kind, caller, action, target)
              select $1, 'command', $6, $4, $5 where $7::text is null)
@@ -59,7 +60,9 @@ pub(super) async fn record(tx: &mut PgConnection, operation: &Operation<'_>) -> 
         operation.operator.requested_by,
         operation.operator.request_id,
     )
-    .fetch_one(tx)
+    .fetch_one(&mut *tx)
     .await
-    .map_err(StoreError::doing("recording an operator command"))
+    .map_err(StoreError::doing("recording an operator command"))?;
+    db::notify_of_change(tx).await.map_err(StoreError::doing("announcing an operator command"))?;
+    Ok(operation_id)
 }

@@ -3,13 +3,16 @@
 
 mod actions;
 mod audit;
+mod connections;
 mod costs_estimate;
+mod departures;
 mod doors;
 mod etag;
 mod formats;
 mod freshness;
 mod health_pollers;
 mod keys;
+mod memory;
 mod metrics;
 pub(crate) mod metrics_explain;
 mod metrics_query;

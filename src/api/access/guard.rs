@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use crate::api::access::budget::{ADDRESS, Rest};
 use crate::api::access::caller::Caller;
 use crate::api::access::doors::{API_KEY, Arrival, Doors};
+use crate::api::memory::View;
 use crate::api::problem::{AccessProblem, ApiError};
 use crate::api::request_id::RequestId;
 use crate::model::api_key::Scope;
@@ -133,6 +134,10 @@ async fn admit(
     let audited = rule.audited(&parts.method).map(|kind| entry(kind, None));
     if caller.sources != SourceAccess::All {
         check_object(doors, &caller.sources, parts).await?;
+    }
+    // what is audited is not kept: its answers are content, keys, or the audit log itself
+    if audited.is_none() {
+        parts.extensions.insert(View { sources: caller.sources.clone() });
     }
     parts.extensions.insert(caller);
     Ok(audited)

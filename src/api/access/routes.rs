@@ -9,6 +9,7 @@ use utoipa::openapi::{ComponentsBuilder, ContentBuilder, OpenApi, PathItem, Ref,
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::api::access::guard::{QUERY, READ, Rule, apply};
+use crate::api::memory::recall;
 use crate::api::problem::PROBLEM_JSON;
 use crate::api::state::ApiState;
 use crate::model::api_key::Scope;
@@ -72,7 +73,8 @@ impl Routes {
         for item in paths.paths.values_mut() {
             document(item, Some(rule));
         }
-        let methods = methods.layer(middleware::from_fn_with_state(rule, apply));
+        // the last is the outermost: no answer from memory passes the rule
+        let methods = methods.layer(middleware::from_fn(recall)).layer(middleware::from_fn_with_state(rule, apply));
         Self(self.0.routes((schemas, paths, methods)))
     }
 

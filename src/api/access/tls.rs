@@ -1,28 +1,20 @@
 //! TLS of the API, where a certificate is configured.
 //!
 //! The files are looked at with each connection and read again once they change, so that a renewed certificate needs no
-//! restart. Files with a fault leave the old certificate in force. A handshake has ten seconds, and none waits for
-//! another.
+//! restart. Files with a fault leave the old certificate in force.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use axum::serve::Listener;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::config::TlsConfig;
-
-/// Longest handshake.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// The reason why the certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -57,10 +49,9 @@ impl Tls {
         Ok(Self { files: files.clone(), current: RwLock::new(current) })
     }
 
-    /// Makes the handshake on a new connection.
+    /// Makes the handshake on a new connection. The caller limits its time.
     pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<TlsStream<S>> {
-        let handshake = TlsAcceptor::from(self.current()).accept(stream);
-        tokio::time::timeout(HANDSHAKE, handshake).await.map_err(|_| io::ErrorKind::TimedOut)?
+        TlsAcceptor::from(self.current()).accept(stream).await
     }
 
     fn current(&self) -> Arc<rustls::ServerConfig> {
@@ -100,52 +91,4 @@ fn load(files: &TlsConfig) -> Result<rustls::ServerConfig, TlsError> {
         builder.with_safe_default_protocol_versions()?.with_no_client_auth().with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
-}
-
-/// Accepts connections and makes their handshakes.
-#[derive(Debug)]
-pub struct TlsListener {
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
-    address: SocketAddr,
-}
-
-impl TlsListener {
-    /// Begins to accept. Ends when it is dropped.
-    pub fn new(listener: TcpListener, tls: Tls) -> io::Result<Self> {
-        let address = listener.local_addr()?;
-        let (ready, waiting) = mpsc::channel(64);
-        tokio::spawn(async move {
-            let (mut listener, tls) = (listener, Arc::new(tls));
-            loop {
-                let (stream, peer) = tokio::select! {
-                    () = ready.closed() => return,
-                    accepted = Listener::accept(&mut listener) => accepted,
-                };
-                let (tls, ready) = (Arc::clone(&tls), ready.clone());
-                tokio::spawn(async move {
-                    match tls.accept(stream).await {
-                        Ok(stream) => _ = ready.send((stream, peer)).await,
-                        Err(error) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-                    }
-                });
-            }
-        });
-        Ok(Self { ready: waiting, address })
-    }
-}
-
-impl Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
-        match self.ready.recv().await {
-            Some(accepted) => accepted,
-            None => std::future::pending().await, // the runtime stops
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
-    }
 }

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use serde_json::Value;
@@ -16,6 +15,7 @@ use crate::api::access::caller::Caller;
 use crate::api::access::doors::{Arrival, Doors};
 use crate::api::parameters::Faults;
 use crate::api::problem::{ActionProblem, ApiError, Fault};
+use crate::api::request_body;
 use crate::api::request_id::RequestId;
 use crate::model::action::ActionKind;
 use crate::store::action::KeyHashes;
@@ -54,8 +54,7 @@ impl<S: Send + Sync> FromRequest<S> for ActionRequest {
             return Err(ActionProblem::NotJson.into());
         }
         let key = idempotency_key(&parts.headers)?;
-        let bytes = to_bytes(body, MAX_BODY_BYTES).await;
-        let bytes = bytes.map_err(|_| ActionProblem::TooLarge { max_bytes: MAX_BODY_BYTES })?;
+        let bytes = request_body::read(body, &parts.extensions, MAX_BODY_BYTES).await?;
         let body = match bytes.trim_ascii() {
             [] => Value::Null,
             _ if is_json.is_none() => return Err(ActionProblem::NotJson.into()),

@@ -7,6 +7,7 @@ use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::api::health::probe;
 use crate::api::parameters::Asked;
 use crate::api::parameters::values::switch;
 use crate::api::problem::{ApiError, Problem};
@@ -80,10 +81,10 @@ pub(crate) async fn list_pollers(
     let is_strict = switch("strict", asked.given.strict.as_deref(), &mut asked.faults);
     asked.faults.refuse()?;
     // a database that hangs is reported at once, before the caller's own timeout
-    let answers = tokio::time::timeout(state.health.ready_timeout, contract_version(&state.pool)).await;
-    answers.map_err(|_| ApiError::NotReady("The database does not respond in time."))??;
+    probe(&state, state.health.ready_timeout, contract_version(&state.probes)).await?;
     let as_of = state.clock.now();
-    let mut items = pollers::list(&state.pool, as_of, state.health.stalled_after, state.error_advice).await?;
+    let list = pollers::list(&state.probes, as_of, state.health.stalled_after, state.error_advice);
+    let mut items = probe(&state, state.health.probe_timeout, list).await?;
     items.retain(|item| state.caller.sources.allows(&item.source));
     let failing: Vec<String> = items.iter().filter(|item| item.is_failing).map(name).collect();
     if is_strict && !failing.is_empty() {

@@ -5,6 +5,7 @@
 use axum::extract::OriginalUri;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use chrono::TimeDelta;
 use serde::Deserialize;
 use sqlx::PgPool;
 use utoipa::IntoParams;
@@ -94,13 +95,16 @@ pub(crate) async fn list_ledger(
     let form = form?;
     let started = page.after.as_ref().map_or(range, KeyInRange::range);
     let filter = SessionFilter { started, ..filter };
-    let freshness = Freshness::over(&catalog, &sources, started, now);
+    let at = |at| Freshness::over(&catalog, &sources, started, at);
+    let freshness = at(now);
+    let is_brief = freshness != at(now + TimeDelta::minutes(1));
     let after = page.after.as_ref().map(|after| after.key.clone());
     let limit = page.limit();
     let tag = EntityTag::of(
         &catalog,
         &format!("{} {started:?} {limit} {after:?} {form:?} {:?}", page.question(), freshness.state),
-    );
+    )
+    .brief_if(is_brief);
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }

@@ -4,6 +4,8 @@
 //! unknown; every other status means that the provider was not called. The provider's message is cleared of
 //! what the caller sent and of the tokens the provider returned.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 
 use super::text::ProblemText;
@@ -20,6 +22,11 @@ pub enum ActionProblem {
     TooLarge {
         /// Bytes allowed.
         max_bytes: usize,
+    },
+    /// The body did not arrive in time.
+    TooSlow {
+        /// Longest time that it may take.
+        within: Duration,
     },
     /// The source does not allow the call.
     Disabled {
@@ -112,12 +119,15 @@ impl ActionProblem {
                 "The body must be JSON",
                 "Send content-type: application/json; a request without a body needs none.",
             ),
-            Self::TooLarge { max_bytes } => ProblemText::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                "The body is too large",
-                format!("It may have at most {max_bytes} bytes."),
-            ),
+            Self::TooLarge { max_bytes } => {
+                let detail = format!("It may have at most {max_bytes} bytes.");
+                ProblemText::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large", detail)
+            }
+            Self::TooSlow { within } => {
+                let (title, most) = ("The body did not arrive in time", within.as_secs());
+                let detail = format!("It may take at most {most} seconds.");
+                ProblemText::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", title, detail)
+            }
             Self::Disabled { source } => ProblemText::new(
                 StatusCode::FORBIDDEN,
                 "actions_disabled",

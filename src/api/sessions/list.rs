@@ -6,7 +6,7 @@
 use axum::extract::OriginalUri;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use sqlx::PgPool;
 use utoipa::IntoParams;
@@ -161,12 +161,15 @@ pub(crate) async fn list_sessions(
     let sources =
         catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));
     let sources: Vec<_> = sources.collect();
-    let freshness = Freshness::over(&catalog, &sources, started, now);
+    let at = |at| Freshness::over(&catalog, &sources, started, at);
+    let freshness = at(now);
+    let is_brief = freshness != at(now + TimeDelta::minutes(1));
     let after = page.after.as_ref().map(|after| after.key);
     let tag = EntityTag::of(
         &catalog,
         &format!("{} {started:?} {limit} {after:?} {:?} {form:?}", page.question(), freshness.state),
-    );
+    )
+    .brief_if(is_brief);
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }

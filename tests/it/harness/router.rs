@@ -14,6 +14,7 @@ pub(crate) use tokio_util::sync::CancellationToken;
 pub(crate) use tower::ServiceExt;
 pub(crate) use tributary::api::access::caller::Caller;
 pub(crate) use tributary::api::access::doors::Doors;
+pub(crate) use tributary::api::memory::Memory;
 pub(crate) use tributary::api::{ApiState, HealthSettings, document, router};
 pub(crate) use tributary::clock::{Clock, SettableClock};
 pub(crate) use tributary::model::api_key::{KeyText, Scope};
@@ -73,10 +74,18 @@ impl Api {
         &self.db.as_ref().unwrap().pool
     }
 
-    /// Creates an API that needs keys, over the same world.
+    /// Creates an API that needs keys and gives answers from memory, over the same world.
     pub(crate) async fn with_keys(server: &str) -> Self {
         let db = database().await;
-        let api = Self::configured(db.pool.clone(), &format!("[server]\nauth = \"keys\"\n{server}"));
+        let toml = format!("[server]\nauth = \"keys\"\n{server}");
+        let api = Self::over_with(db.pool.clone(), &toml, Memory::new(1 << 20, Duration::ZERO));
+        Self { db: Some(db), ..api }
+    }
+
+    /// Gives answers from memory; the version of the data counts for `max_age`.
+    pub(crate) async fn remembering(max_age: Duration, toml: &str) -> Self {
+        let db = database().await;
+        let api = Self::over_with(db.pool.clone(), toml, Memory::new(1 << 20, max_age));
         Self { db: Some(db), ..api }
     }
 
@@ -85,14 +94,21 @@ impl Api {
     }
 
     pub(crate) fn configured(pool: PgPool, toml: &str) -> Self {
+        Self::over_with(pool, toml, Memory::off())
+    }
+
+    fn over_with(pool: PgPool, toml: &str, memory: Memory) -> Self {
         let server = tributary::app::parse_config(toml, &BTreeMap::new()).expect("a configuration").server;
         let clock = Arc::new(SettableClock::at(NOW.parse().unwrap()));
         let draining = CancellationToken::new();
         let doors = Arc::new(Doors::new(&server, &pool, clock.clone()));
         let state = ApiState {
+            probes: pool.clone(),
             pool,
             doors: doors.clone(),
             caller: Caller::default(),
+            departures: tributary::db::Departures::default(),
+            memory,
             clock: clock.clone(),
             default_zone: chrono_tz::Europe::Berlin,
             zones: super::db::zones(),
@@ -113,8 +129,12 @@ impl Api {
         }
         let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        let mut bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        if parts.headers.get("content-encoding").is_some_and(|coding| coding == "gzip") {
+            let packed = std::mem::take(&mut bytes);
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut bytes).unwrap();
+        }
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes).unwrap() }
     }
 
     /// Makes a key with these scopes; none of `sources` means all.

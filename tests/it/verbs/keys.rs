@@ -1,13 +1,13 @@
 //! `tributary keys` and a service that needs them, from outside: the real binary, over TLS.
 
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use tributary_simulator::Platform;
 
 use crate::harness::processes::{ONCE_A_YEAR, Providers, Stage};
+use crate::harness::serving::{certify, client_of};
 
 /// Runs a command; returns whether it succeeded, what it printed, and its remarks.
 fn run(stage: &Stage, arguments: &[&str]) -> (bool, String, String) {
@@ -22,30 +22,6 @@ fn create(stage: &Stage, scopes: &str) -> String {
     assert!(is_well && key.starts_with("trib_live_") && !key.contains('\n'), "{key}\n{remark}");
     assert!(!remark.contains(&key), "only standard output has the key");
     key
-}
-
-/// Makes a certificate for this machine, and its key.
-fn certify(folder: &Path) {
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(folder.join("key.pem"))
-        .arg("-out")
-        .arg(folder.join("cert.pem"))
-        .output()
-        .expect("openssl makes the certificates of this test");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
-
-/// Returns a client that trusts the certificate in the folder alone.
-#[expect(clippy::disallowed_methods, reason = "the service's own clients trust the system's certificates")]
-fn client(folder: &Path) -> reqwest::Client {
-    let pem = std::fs::read(folder.join("cert.pem")).expect("a certificate");
-    let certificate = reqwest::Certificate::from_pem(&pem).expect("a certificate");
-    let builder = reqwest::Client::builder().tls_certs_only([certificate]).timeout(Duration::from_secs(10));
-    builder.build().expect("a client")
 }
 
 async fn status(http: &reqwest::Client, url: &str, key: &str) -> Option<u16> {
@@ -89,7 +65,7 @@ async fn a_key_made_by_the_command_line_opens_its_scopes_until_it_is_revoked() {
     assert!(!is_well && refusal.contains("there is no source `nowhere`"), "{refusal}");
     let key = create(&stage, "metrics:read,sessions:read");
     let mut service = stage.start(&["serve", "--role", "api"], "");
-    let (http, base) = (client(&folder), format!("https://localhost:{port}"));
+    let (http, base) = (client_of(&folder), format!("https://localhost:{port}"));
     let minute = Duration::from_mins(1);
     let figures = format!("{base}/v1/metrics/query?metrics=sessions");
     until(&http, &figures, &key, 200, minute).await;
@@ -120,7 +96,7 @@ async fn a_key_made_by_the_command_line_opens_its_scopes_until_it_is_revoked() {
 
     // a renewed certificate is used by the next connection
     certify(&folder);
-    let renewed = client(&folder);
+    let renewed = client_of(&folder);
     until(&renewed, &figures, &successor, 200, Duration::from_secs(10)).await;
     assert_eq!(service.end().await.code(), Some(0), "{}", service.log());
     assert_eq!(stage.number("select count(*) from analytics.audit where kind = 'read' and status = 200").await, 1);
