@@ -1339,3 +1339,43 @@ create table core.rate_cards (
 alter sequence core.rate_cards_rate_card_id_seq owned by core.rate_cards.rate_card_id;
 comment on table core.rate_cards is
   'Prices as entered, with the time in which they apply. Rows are only added and ended.';
+
+
+-- 16. Keys of the API, audit -----------------------------------------------------------------------------------------
+
+-- Keys of API callers. A key itself is never stored: 32 random bytes need no slow hash.
+create table ingest.api_keys (
+  key_id       text primary key check (key_id ~ '^[0-9a-f]{12}$'), -- the part of the key that finds it
+  created_at   core.instant not null,
+  expires_at   core.instant,                 -- null: never
+  revoked_at   core.instant,
+  last_used_at core.instant,                 -- to the minute
+  secret_hash  bytea not null check (octet_length(secret_hash) = 32), -- SHA-256 of the whole key
+  label        text not null check (label <> ''),
+  owner        text not null check (owner <> ''),
+  scopes       text[] not null check (cardinality(scopes) > 0),
+  source_ids   int[] check (cardinality(source_ids) > 0),             -- null: all sources, also those to come
+  replaces     text references ingest.api_keys -- the key that a rotation ended
+);
+comment on table ingest.api_keys is 'Keys of API callers, by their hashes.';
+
+-- Reads of content, operator commands and refusals, without content. A command has a row before it is executed, and
+-- its status afterwards; a row without one is a command whose outcome is unknown.
+create sequence ingest.audit_audit_id_seq;
+create table ingest.audit (
+  audit_id   bigint primary key default nextval('ingest.audit_audit_id_seq'),
+  at         core.instant not null,
+  kind       text not null check (kind in ('read', 'command', 'refused')),
+  caller     text not null, -- label of the key, or user of the command line
+  action     text not null, -- method and route, or kind of the operation of the command line
+  key_id     text,          -- null: no key
+  address    text,          -- of the client; null: the command line
+  target     text,          -- path of the request, or target of the operation
+  scope      text,
+  status     int,           -- HTTP status of the answer; null: not answered, or the command line
+  request_id text
+);
+alter sequence ingest.audit_audit_id_seq owned by ingest.audit.audit_id;
+create index audit_by_time on ingest.audit using brin (at);
+create index audit_by_key on ingest.audit (key_id, audit_id desc);
+comment on table ingest.audit is 'Reads of content, operator commands and refusals.';

@@ -5,6 +5,7 @@ mod accounts;
 pub mod backfilling;
 mod budgets;
 pub mod checking;
+pub mod keys;
 pub mod polling;
 pub mod progress;
 pub mod pruning;
@@ -57,6 +58,9 @@ pub struct App {
     /// Jitter.
     pub dice: Arc<Dice>,
 }
+
+/// Connections of a process for probes; one of them listens for changes.
+const PROBE_CONNECTIONS: u32 = 3;
 
 /// The file that is read when none is named.
 const DEFAULT_CONFIG: &str = "tributary.toml";
@@ -122,7 +126,11 @@ impl App {
     pub async fn pool(&self, purpose: Purpose) -> anyhow::Result<PgPool> {
         let database = &self.config.database;
         let route = if database.has_transaction_pooler { Route::TransactionPooler } else { Route::Direct };
-        Ok(db::connect(self.database.clone(), route, purpose, database.max_connections).await?)
+        let max_connections = match purpose {
+            Purpose::Poll | Purpose::Answer(_) => database.max_connections,
+            Purpose::Probe(_) => PROBE_CONNECTIONS,
+        };
+        Ok(db::connect(self.database.clone(), route, purpose, max_connections).await?)
     }
 
     /// A pool for `purpose`, unless the process is told to stop while the database does not answer.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use rand::rngs::SmallRng;
+use rand::rngs::{SmallRng, StdRng};
 use rand::{RngExt, SeedableRng};
 
 /// A source of the current time.
@@ -89,6 +89,11 @@ impl Dice {
     pub fn unit(&self) -> f64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random::<f64>()
     }
+}
+
+/// Returns bytes for a secret, from the generator of the operating system's entropy.
+pub fn secret_bytes<const N: usize>() -> [u8; N] {
+    rand::make_rng::<StdRng>().random()
 }
 
 /// A polling schedule.

@@ -8,18 +8,18 @@ mod input;
 mod reader;
 mod schedule;
 mod secret;
+mod server;
 mod source;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use secrecy::SecretString;
 
 pub use self::input::{ConfigInput, ProviderDefaults};
 pub use self::reader::ConfigFault;
 pub use self::secret::Secret;
+pub use self::server::{AuthMode, Network, ServerConfig, TlsConfig};
 pub use self::source::SourceConfig;
 
 use self::reader::Section;
@@ -55,6 +55,8 @@ pub struct DatabaseConfig {
     /// `journal_retention_days`: runs without new data, reconciliations without findings, and calls that
     /// started something expire after so many days. 2 to 36,500, default 90.
     pub journal_retention_days: u32,
+    /// `audit_retention_days`: entries of the audit log expire after so many days. 1 to 36,500, default 365.
+    pub audit_retention_days: u32,
     /// `pooler = "transaction"`: the address is that of a pooler that switches connections between transactions.
     pub has_transaction_pooler: bool,
 }
@@ -65,15 +67,6 @@ pub struct PollingConfig {
     /// `lease_seconds`: 1 to 3600, default 45. A lease lasts so long without renewal; after that, another
     /// instance takes its streams and tasks over.
     pub lease_duration: Duration,
-}
-
-/// `[server]`
-#[derive(Debug, Clone)]
-pub struct ServerConfig {
-    /// `listen`: address and port, default `127.0.0.1:8080`.
-    pub listen: SocketAddr,
-    /// `default_zone`: IANA time zone of queries that name none, default `UTC`.
-    pub default_zone: Tz,
 }
 
 /// `[http]`
@@ -125,7 +118,7 @@ impl Config {
         input::override_keys(&mut table, input.environment, &mut faults);
         let mut root = Section::new(table, String::new());
         let database = database(root.section("database", &mut faults), input, &mut faults);
-        let server = server(root.section("server", &mut faults), &mut faults);
+        let server = ServerConfig::read(root.section("server", &mut faults), &mut faults);
         let http = http(root.section("http", &mut faults), &mut faults);
         let polling = polling(root.section("polling", &mut faults), &mut faults);
         let mut privacy = root.section("privacy", &mut faults);
@@ -160,6 +153,7 @@ fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<Conf
     let raw_days = section.whole("raw_retention_days", 0..=36_500, 0, faults);
     // idempotency keys are kept for a day, and a dashboard of yesterday's polls needs as much
     let journal_days = section.whole("journal_retention_days", 2..=36_500, 90, faults);
+    let audit_days = section.whole("audit_retention_days", 1..=36_500, 365, faults);
     let pooler = section.text("pooler", faults).unwrap_or_else(|| "none".to_owned());
     if !["none", "transaction"].contains(&pooler.as_str()) {
         let problem = format!("there is no mode `{pooler}`");
@@ -172,6 +166,7 @@ fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<Conf
         max_connections: u32::try_from(max_connections).unwrap_or(10),
         raw_retention_days: u32::try_from(raw_days).ok().filter(|days| *days > 0),
         journal_retention_days: u32::try_from(journal_days).unwrap_or(90),
+        audit_retention_days: u32::try_from(audit_days).unwrap_or(365),
         has_transaction_pooler: pooler == "transaction",
     }
 }
@@ -180,22 +175,6 @@ fn polling(mut section: Section, faults: &mut Vec<ConfigFault>) -> PollingConfig
     let seconds = section.whole("lease_seconds", 1..=3_600, 45, faults);
     section.finish(faults);
     PollingConfig { lease_duration: Duration::from_secs(u64::try_from(seconds).unwrap_or(45)) }
-}
-
-fn server(mut section: Section, faults: &mut Vec<ConfigFault>) -> ServerConfig {
-    let default_listen = SocketAddr::from(([127, 0, 0, 1], 8080));
-    let listen = section.parsed("listen", default_listen, "write an address and a port, 127.0.0.1:8080", faults);
-    let default_zone = section.parsed("default_zone", Tz::UTC, "write an IANA zone, Europe/Berlin", faults);
-    let auth = section.text("auth", faults).unwrap_or_else(|| "open".to_owned());
-    if auth != "open" {
-        let problem = format!("the mode `{auth}` does not exist in this version");
-        section.fault(faults, "auth", &problem, "write auth = \"open\" and listen on a loopback address");
-    } else if !listen.ip().is_loopback() {
-        let problem = format!("{listen} can be reached from outside, and auth = \"open\" authenticates no caller");
-        section.fault(faults, "listen", &problem, "listen on 127.0.0.1, behind a proxy that authenticates");
-    }
-    section.finish(faults);
-    ServerConfig { listen, default_zone }
 }
 
 fn http(mut section: Section, faults: &mut Vec<ConfigFault>) -> HttpConfig {

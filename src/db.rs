@@ -10,10 +10,14 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 
+pub use self::changes::{follow_changes, notify_of_change};
+pub use self::departures::Departures;
 pub use self::error::MigrationError;
 pub use self::migration::{MIGRATOR, migrate, migrate_within, pending_migrations};
 pub use self::views::{VIEWS, View};
 
+mod changes;
+mod departures;
 mod error;
 mod lock;
 mod migration;
@@ -63,13 +67,26 @@ pub enum DbError {
     },
 }
 
-/// The purpose of a pool. Polls and answers have separate pools, so that neither starves the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The purpose of a pool. Each purpose has a pool of its own, so that none starves another.
+#[derive(Debug, Clone)]
 pub enum Purpose {
     /// Polls: few connections, one transaction for each page.
     Poll,
-    /// Answers: a statement is cancelled after ten seconds.
-    Answer,
+    /// Answers: a statement is cancelled after ten seconds, and when its caller departs.
+    Answer(Departures),
+    /// Health, readiness, freshness and the version of the data: short statements that never wait for an answer.
+    Probe(Departures),
+}
+
+impl Purpose {
+    /// Returns the name of the connections at the server, and the time limit of a statement.
+    fn settings(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Poll => ("tributary-poller", "60s"),
+            Self::Answer(_) => ("tributary-api", "10s"),
+            Self::Probe(_) => ("tributary-probe", "3s"),
+        }
+    }
 }
 
 /// The connection between us and the server.
@@ -99,10 +116,7 @@ pub async fn connect(
     max_connections: u32,
 ) -> Result<PgPool, DbError> {
     let address = address_of(&options);
-    let (name, statement_timeout) = match purpose {
-        Purpose::Poll => ("tributary-poller", "60s"),
-        Purpose::Answer => ("tributary-api", "10s"),
-    };
+    let (name, statement_timeout) = purpose.settings();
     let options = options.application_name(name);
     let options = match route {
         Route::Direct => options.options(SETTINGS).options([("statement_timeout", statement_timeout)]),
@@ -122,8 +136,15 @@ pub async fn connect(
                 }
                 Ok(true)
             })
-        })
-        .connect_lazy_with(options.clone());
+        });
+    let pool = match purpose {
+        Purpose::Poll => pool,
+        Purpose::Answer(departures) | Purpose::Probe(departures) if route == Route::Direct => {
+            departures::end_statements_of_closed(departures.watch(pool))
+        }
+        Purpose::Answer(departures) | Purpose::Probe(departures) => departures.watch(pool),
+    };
+    let pool = pool.connect_lazy_with(options.clone());
     let started = tokio::time::Instant::now();
     loop {
         let kept = sqlx::query_scalar::<_, String>("select current_setting('idle_in_transaction_session_timeout')");

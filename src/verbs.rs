@@ -11,7 +11,7 @@ use crate::app::polling::Selection;
 use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
 use crate::app::{
-    self, App, backfilling, checking, polling, pruning, reconciling, replay_verb, say, source_changes, windows,
+    self, App, backfilling, checking, keys, polling, pruning, reconciling, replay_verb, say, source_changes, windows,
 };
 use crate::clock::{Dice, SystemClock};
 use crate::db::Purpose;
@@ -56,6 +56,9 @@ enum Verb {
     /// List the stored sources; rename, merge or remove one
     #[command(subcommand)]
     Sources(source_changes::SourcesVerb),
+    /// Make, list, rotate and revoke keys of the API
+    #[command(subcommand)]
+    Keys(keys::KeysVerb),
     /// Migrate the database to this version's schema
     Migrate,
     /// Check configuration, database, credentials and clocks
@@ -151,18 +154,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             let user = user(environment);
             block_on(async move { replay_verb::run(&app, args, &user, serving::stop_on_signal()?).await })
         }
-        Verb::Prune(args) => {
-            let app = configured(path, environment, None)?;
-            block_on(async move {
-                let pruned = pruning::prune_once(&app, serving::stop_on_signal()?).await?;
-                let text = format!(
-                    "removed {} superseded raw records, {} runs, {} calls, {} comparisons, {} plans of reconciliations\n",
-                    pruned.raw_records, pruned.runs, pruned.actions, pruned.comparisons, pruned.reconciliations
-                );
-                say(&if args.json { replay_verb::json(&pruned)? } else { text })?;
-                Ok(ExitCode::SUCCESS)
-            })
-        }
+        Verb::Prune(args) => block_on(prune(configured(path, environment, None)?, args)),
         Verb::Backfill(args) => {
             let app = configured(path, environment, None)?;
             let user = user(environment);
@@ -183,6 +175,11 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             let user = user(environment);
             block_on(async move { source_changes::run(&app, &verb, &user).await })
         }
+        Verb::Keys(verb) => {
+            let app = configured(path, environment, None)?;
+            let user = user(environment);
+            block_on(async move { keys::run(&app, verb, &user).await })
+        }
         Verb::Migrate => {
             let app = configured(path, environment, None)?;
             block_on(async move {
@@ -193,6 +190,22 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
         }
         Verb::Check => block_on(check(configured(path, environment, None)?)),
     }
+}
+
+async fn prune(app: App, args: PruneArgs) -> anyhow::Result<ExitCode> {
+    let pruned = pruning::prune_once(&app, serving::stop_on_signal()?).await?;
+    let text = format!(
+        "removed {} superseded raw records, {} runs, {} calls, {} comparisons, {} plans of reconciliations, {} entries of \
+         the audit log\n",
+        pruned.raw_records,
+        pruned.runs,
+        pruned.actions,
+        pruned.comparisons,
+        pruned.reconciliations,
+        pruned.audit_entries
+    );
+    say(&if args.json { replay_verb::json(&pruned)? } else { text })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn check(app: App) -> anyhow::Result<ExitCode> {

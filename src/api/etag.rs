@@ -14,12 +14,21 @@ use sha2::{Digest, Sha256};
 
 use crate::query::catalog::Catalog;
 
-/// Time for which a client may reuse a response without revalidation, seconds.
+/// Longest time for which a client may reuse a response without revalidation, seconds.
+pub(crate) const MAX_AGE_SECONDS: i64 = 15;
+/// The same, before the layer of the memory shortens it.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=15");
 
 /// The weak entity tag of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EntityTag(String);
+pub(crate) struct EntityTag {
+    text: String,
+    is_brief: bool,
+}
+
+/// An extension of a response that time alone may change before its minute is over: it is not kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Brief;
 
 impl EntityTag {
     /// Returns the tag of the response to `question` for this catalog. `question` must name all that the
@@ -30,13 +39,22 @@ impl EntityTag {
         hash.update(catalog.fingerprint());
         hash.update(question);
         let digits = BASE64_URL_SAFE_NO_PAD.encode(&hash.finalize()[..12]);
-        Self(format!("W/\"{}.{digits}\"", catalog.data_version()))
+        Self { text: format!("W/\"{}.{digits}\"", catalog.data_version()), is_brief: false }
+    }
+
+    /// Says whether time alone may change the response before its minute is over.
+    pub(crate) fn brief_if(self, is_brief: bool) -> Self {
+        Self { is_brief, ..self }
+    }
+
+    /// Returns the tag as a header's value.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// Returns whether the caller already holds this response.
     pub(crate) fn is_held_by(&self, headers: &HeaderMap) -> bool {
-        let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        lists.flat_map(|list| list.split(',')).map(str::trim).any(|tag| tag == "*" || weak(tag) == weak(&self.0))
+        is_held(headers, &self.text)
     }
 
     /// Returns a 304 response. Its `Vary` is that of the full response: all tagged responses have several forms.
@@ -53,12 +71,21 @@ impl EntityTag {
 
     /// Adds the tag to a finished response.
     pub(crate) fn mark(&self, mut response: Response) -> Response {
-        if let Ok(tag) = HeaderValue::from_str(&self.0) {
+        if let Ok(tag) = HeaderValue::from_str(&self.text) {
             response.headers_mut().insert(header::ETAG, tag);
         }
         response.headers_mut().insert(header::CACHE_CONTROL, CACHE_CONTROL);
+        if self.is_brief {
+            response.extensions_mut().insert(Brief);
+        }
         response
     }
+}
+
+/// Returns whether the sender of these headers holds the response with this tag.
+pub(crate) fn is_held(headers: &HeaderMap, held: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).map(str::trim).any(|tag| tag == "*" || weak(tag) == weak(held))
 }
 
 /// Strips the weakness mark of a tag: weak comparison looks at the rest.

@@ -4,12 +4,12 @@
 //! data has come as far as they need, or to detect a change.
 
 use axum::Json;
-use axum::extract::State;
 
+use crate::api::health::probe;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 
@@ -30,11 +30,12 @@ use crate::query::freshness::Freshness;
     )
 )]
 pub(crate) async fn read_freshness(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     asked: Asked<NoParameters>,
 ) -> Result<Json<Freshness>, ApiError> {
     asked.faults.refuse()?;
-    let catalog = Catalog::load(&state.pool, None).await?;
+    let load = Catalog::load(&state.probes, &state.caller.sources, None);
+    let catalog = probe(&state, state.health.probe_timeout, load).await?;
     let sources = catalog.select(&SourceFilter::default());
     Ok(Json(Freshness::of(&catalog, &sources, state.clock.now())))
 }

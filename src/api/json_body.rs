@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use serde::Deserializer;
@@ -14,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::api::parameters::{FaultLocation, Faults};
 use crate::api::problem::{ActionProblem, ApiError};
+use crate::api::request_body;
 
 /// Largest body, bytes: a query names at most some hundred values.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -33,8 +33,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         if !essence.eq_ignore_ascii_case("application/json") {
             return Err(ActionProblem::NotJson.into());
         }
-        let bytes = to_bytes(body, MAX_BODY_BYTES).await;
-        let bytes = bytes.map_err(|_| ActionProblem::TooLarge { max_bytes: MAX_BODY_BYTES })?;
+        let bytes = request_body::read(body, &parts.extensions, MAX_BODY_BYTES).await?;
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         let read = Once.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
         read.map(Self).map_err(|error| {

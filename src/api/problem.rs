@@ -6,8 +6,11 @@
 //! the id of the request in the log. The texts for calls that start something are in [`action`]. A handler
 //! returns [`ApiError`]; [`crate::api::request_id`] adds the id, and writes the body and the log.
 
+mod access;
 mod action;
 mod text;
+
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
@@ -16,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use self::access::AccessProblem;
 pub use self::action::ActionProblem;
 
 use self::text::ProblemText;
@@ -83,6 +87,8 @@ pub enum ApiError {
     Invalid(Vec<Fault>),
     /// The body has faults.
     InvalidBody(Vec<Fault>),
+    /// The caller was refused.
+    Access(AccessProblem),
     /// A call that starts something was not made, or failed.
     Action(ActionProblem),
     /// The database could not be written.
@@ -105,6 +111,8 @@ pub enum ApiError {
     NotFresh(String),
     /// A handler panicked.
     Panicked(String),
+    /// The computation that several requests shared failed.
+    Shared(Arc<ApiError>),
 }
 
 impl From<ReadError> for ApiError {
@@ -119,6 +127,12 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<AccessProblem> for ApiError {
+    fn from(problem: AccessProblem) -> Self {
+        Self::Access(problem)
+    }
+}
+
 impl From<ActionProblem> for ApiError {
     fn from(problem: ActionProblem) -> Self {
         Self::Action(problem)
@@ -130,6 +144,7 @@ impl ApiError {
         match self {
             Self::Invalid(faults) => faults_text(faults, "invalid_query", "The request is invalid"),
             Self::InvalidBody(faults) => faults_text(faults, "invalid_body", "The body is invalid"),
+            Self::Access(problem) => problem.text(),
             Self::Action(problem) => problem.text(),
             Self::Write(error) => ProblemText::of_writing(error),
             Self::NotFound(what) => ProblemText::new(StatusCode::NOT_FOUND, "not_found", "Not found", what.clone()),
@@ -169,6 +184,7 @@ impl ApiError {
                 format!("{which}. Retry after the next poll, or omit `require_fresh`."),
             )
             .retry_after(60),
+            Self::Shared(error) => error.text(),
             Self::Panicked(message) => ProblemText::internal().log(format!("a handler panicked: {message}")),
         }
     }
@@ -193,6 +209,9 @@ impl IntoResponse for ApiError {
         *response.status_mut() = text.status;
         if let Some(seconds) = text.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = text.authenticate.as_deref().and_then(|it| HeaderValue::from_str(it).ok()) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         let problem = Problem {
             problem_type: format!("urn:tributary:problem:{}", text.code),

@@ -85,7 +85,7 @@ impl IntoResponses for ControlProblems {
                  Rename, merge, remove: the source or the new slug is in use (`source_not_changed`).",
             ),
             ("413", "The body is too large; it must be empty."),
-            ("415", "The body is not declared as `application/json`; this is required even if it is empty."),
+            ("415", "There is a body, and it is not declared as `application/json`."),
             INVALID,
             INTERNAL,
             ("503", "The database does not respond (`database_unavailable`, see Retry-After)."),
@@ -215,10 +215,15 @@ impl IntoResponses for ActionProblems {
     }
 }
 
+const TOO_SLOW: StatusMeaning = ("408", "The body did not arrive in time (`body_too_slow`).");
+
 fn responses_of(problems: &[StatusMeaning]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
     let response = |description: &str| {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         ResponseBuilder::new().description(description).content(PROBLEM_JSON, content).build()
     };
-    problems.iter().map(|(status, description)| ((*status).to_owned(), response(description).into())).collect()
+    // where a body is read, it may come too slowly
+    let slow = problems.iter().any(|(status, _)| *status == "413").then_some(&TOO_SLOW);
+    let problems = problems.iter().chain(slow);
+    problems.map(|(status, description)| ((*status).to_owned(), response(description).into())).collect()
 }

@@ -19,7 +19,7 @@ use crate::api::page::{List, PageParameters, PageRequest};
 use crate::api::parameters::values::words;
 use crate::api::parameters::{Asked, Faults};
 use crate::api::problem::ApiError;
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 
@@ -67,17 +67,18 @@ impl<F: IntoParams + DeserializeOwned + Send> FromRequestParts<ApiState> for Lis
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let Ok(OriginalUri(uri)) = OriginalUri::from_request_parts(parts, state).await;
         let Asked { given: Paged { given, page }, faults } = Asked::from_request_parts(parts, state).await?;
-        let catalog = Catalog::load(&state.pool, None).await?;
-        let list = SourceList { state: state.clone(), now: state.clock.now(), catalog, page, uri };
+        let Ok(ForCaller(state)) = ForCaller::from_request_parts(parts, state).await;
+        let catalog = state.catalog(None).await?;
+        let list = SourceList { now: state.clock.now(), state, catalog, page, uri };
         Ok(Self { given, faults, list })
     }
 }
 
 impl SourceList {
-    /// Reads slugs of sources.
+    /// Reads slugs of sources; none means all that the caller may see, which are none only for all sources.
     pub(crate) fn sources(&self, text: Option<&str>, faults: &mut Faults) -> Vec<String> {
         let slugs: Vec<&str> = self.catalog.sources.iter().map(|source| source.source.as_str()).collect();
-        words("source", text, &slugs, faults)
+        self.catalog.access.filter(words("source", text, &slugs, faults))
     }
 
     /// Reads which page is requested of the list `name`, filtered by `filter`.

@@ -4,7 +4,6 @@
 //! answer includes no credential, and no configuration besides name, schedule, history and human steps.
 
 use axum::Json;
-use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,8 +12,8 @@ use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
-use crate::api::state::ApiState;
-use crate::query::catalog::{Catalog, Source, SourceFilter};
+use crate::api::state::ForCaller;
+use crate::query::catalog::{Source, SourceFilter};
 use crate::query::freshness::Freshness;
 use crate::query::source_polling::{self, CallRate, Lateness, RingState};
 
@@ -108,11 +107,11 @@ impl SourceAnswer {
     )
 )]
 pub(crate) async fn list_sources(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     asked: Asked<NoParameters>,
 ) -> Result<Json<List<SourceAnswer>>, ApiError> {
     asked.faults.refuse()?;
-    let catalog = Catalog::load(&state.pool, None).await?;
+    let catalog = state.catalog(None).await?;
     let sources = catalog.select(&SourceFilter::default());
     let now = state.clock.now();
     let mut lateness = source_polling::lateness(&state.pool, now.date_naive()).await?;

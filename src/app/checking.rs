@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::app::sources::{ConnectorFactory, refusals};
 use crate::connector::error::PullError;
 use crate::connector::{CheckReport, Connector};
-use crate::db::{self, Purpose};
+use crate::db::{self, Departures, Purpose};
 use crate::model::page::PageRequest;
 use crate::model::time::Window;
 use crate::query::zones::ZoneNames;
@@ -54,7 +54,8 @@ pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
 
 async fn check_database(app: &App) -> CheckLine {
     let subject = "database".to_owned();
-    let pending = async { anyhow::Ok(db::pending_migrations(&app.pool(Purpose::Answer).await?).await?) };
+    let pending =
+        async { anyhow::Ok(db::pending_migrations(&app.pool(Purpose::Probe(Departures::default())).await?).await?) };
     let (is_well, finding) = match pending.await {
         Ok(0) => (true, "it responds, and its schema is current".to_owned()),
         Ok(count) => (true, format!("it responds; the next start applies {count} migrations")),
@@ -66,7 +67,7 @@ async fn check_database(app: &App) -> CheckLine {
 /// Checks whether the database knows the time zones of queries, or equivalent ones.
 async fn check_zones(app: &App) -> CheckLine {
     let subject = "time zones".to_owned();
-    let read = async { anyhow::Ok(ZoneNames::read(&app.pool(Purpose::Answer).await?).await?) };
+    let read = async { anyhow::Ok(ZoneNames::read(&app.pool(Purpose::Probe(Departures::default())).await?).await?) };
     let (is_well, finding) = match read.await {
         Ok(names) => describe_zones(&names, app.config.server.default_zone),
         Err(error) => (false, format!("{error:#}")),
@@ -105,7 +106,7 @@ async fn check_clock(app: &App) -> Option<CheckLine> {
     if app.clock.is_set_by_hand() {
         return None;
     }
-    let pool = app.pool(Purpose::Answer).await.ok()?;
+    let pool = app.pool(Purpose::Probe(Departures::default())).await.ok()?;
     let before = app.clock.now();
     let database_now = server::now(&pool).await.ok()?;
     // assume that half of the round trip lies on either side of the reading
@@ -125,7 +126,7 @@ async fn check_clock(app: &App) -> Option<CheckLine> {
 
 /// Checks for sources whose account is stored under another slug.
 async fn check_accounts(app: &App) -> Vec<CheckLine> {
-    let Ok(pool) = app.pool(Purpose::Answer).await else { return Vec::new() };
+    let Ok(pool) = app.pool(Purpose::Probe(Departures::default())).await else { return Vec::new() };
     // a database without this version's schema has nothing to compare yet, and gets no key here
     let Ok(stored) = source::accounts(&pool).await else { return Vec::new() };
     if stored.is_empty() {

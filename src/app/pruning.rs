@@ -27,6 +27,7 @@ fn cutoffs(config: &DatabaseConfig, now: DateTime<Utc>) -> Cutoffs {
     Cutoffs {
         raw_before: config.raw_retention_days.map(before),
         journals_before: before(config.journal_retention_days),
+        audit_before: before(config.audit_retention_days),
     }
 }
 
@@ -74,6 +75,7 @@ fn report(pruned: Result<Pruned, StoreError>) {
                 actions = pruned.actions,
                 comparisons = pruned.comparisons,
                 reconciliations = pruned.reconciliations,
+                audit_entries = pruned.audit_entries,
                 "deleted expired rows"
             );
         }

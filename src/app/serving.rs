@@ -8,26 +8,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::serve::ListenerExt;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use crate::app::service::Role;
 
+use crate::api::access::caller::Caller;
+use crate::api::access::doors::Doors;
+use crate::api::access::tls::Tls;
 use crate::api::actions::access::ActionAccess;
+use crate::api::connections::{self, ConnectionLimits};
+use crate::api::memory::Memory;
 use crate::api::rejections::RejectReplays;
 use crate::api::{self, ApiState, HealthSettings};
 use crate::app::App;
 use crate::app::reloading::Reloads;
 use crate::app::service::Service;
-use crate::db::Purpose;
+use crate::config::{AuthMode, ServerConfig};
+use crate::db::{Departures, Purpose, follow_changes};
 use crate::ingest;
 use crate::query::zones::Zones;
 use crate::store::source_change::SourceChanges;
 
 /// Longest time that a shutdown waits for polls and requests.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// The version of the data is asked for again after this time: with the time that the asking takes, no answer from
+/// memory is older than a second.
+const VERSION_MAX_AGE: Duration = Duration::from_millis(800);
 
 /// Serves until `stop` is cancelled, and switches to another configuration when `reloads` triggers. Calls
 /// `on_ready` with the address once requests are answered.
@@ -43,21 +55,20 @@ pub async fn serve(
     }
     let tracker = TaskTracker::new();
     // first, so that an address in use fails the start before anything runs
-    let listener = if role == Role::Poller { None } else { Some(listen(app).await?) };
+    let server = &app.config.server;
+    let listeners = Listeners {
+        api: if role == Role::Poller { None } else { Some(listen("server.listen", server.listen).await?) },
+        ops: match server.ops_listen {
+            Some(address) => Some(listen("server.ops_listen", address).await?),
+            None => None,
+        },
+    };
     let polls = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&polls).await?;
     let mut service = Service::start(app, role, polls, &stop, &tracker).await?;
     let parts = (service.actions.clone(), service.replays.clone().map(|replays| replays as Arc<dyn RejectReplays>));
     let changes = SourceChanges { pool: service.polls.clone(), person_key: app.person_key(&service.polls).await? };
-    let work = async {
-        if let Some(listener) = listener {
-            answer(app, listener, parts, changes, &stop, on_ready).await
-        } else {
-            tracing::info!("polling");
-            stop.cancelled().await;
-            Ok(())
-        }
-    };
+    let work = answer(app, listeners, parts, changes, &stop, on_ready);
     let answered = tokio::select! {
         answered = work => answered,
         () = reloads.follow(app, role, &mut service) => Ok(()),
@@ -74,48 +85,87 @@ pub async fn serve(
     answered
 }
 
-async fn listen(app: &App) -> anyhow::Result<TcpListener> {
-    let listen = app.config.server.listen;
-    let listener = TcpListener::bind(listen).await;
-    listener.with_context(|| format!("server.listen: cannot listen on {listen}; is another process using it?"))
+/// The addresses that this process answers.
+struct Listeners {
+    api: Option<TcpListener>,
+    ops: Option<TcpListener>,
 }
 
+async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("{key}: cannot listen on {address}; is another process using it?"))
+}
+
+/// Answers until `stop`, and then the open requests within the grace time.
 async fn answer(
     app: &App,
-    listener: TcpListener,
+    listeners: Listeners,
     (actions, replays): (ActionAccess, Option<Arc<dyn RejectReplays>>),
     source_changes: SourceChanges,
     stop: &CancellationToken,
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
-    let reads = app.pool(Purpose::Answer).await?;
-    let address = listener.local_addr().context("the listener has no address")?;
+    warn_of_plain_keys(&app.config.server);
+    let tls = app.config.server.tls.as_ref().map(Tls::read).transpose()?.map(Arc::new);
+    let departures = Departures::default();
+    let probes = app.pool(Purpose::Probe(departures.clone())).await?;
+    let reads = match listeners.api {
+        Some(_) => app.pool(Purpose::Answer(departures.clone())).await?,
+        None => probes.clone(),
+    };
+    let memory = Memory::new(app.config.server.answer_memory_mb << 20, VERSION_MAX_AGE);
+    // probes read the keys too, so that no slow answer holds up a caller's key
+    let doors = Arc::new(Doors::new(&app.config.server, &probes, Arc::clone(&app.clock)));
     let state = ApiState {
         pool: reads.clone(),
+        probes: probes.clone(),
+        departures,
+        memory: memory.clone(),
         clock: Arc::clone(&app.clock),
         default_zone: app.config.server.default_zone,
-        zones: zones(app, &reads).await,
+        zones: zones(app, &probes).await,
         health: HealthSettings::default(),
         draining: stop.clone(),
         actions,
         replays,
         source_changes: Some(source_changes),
         error_advice: ingest::advice_for,
+        doors: Arc::clone(&doors),
+        caller: Caller::default(),
     };
-    tracing::info!(%address, "answering");
-    on_ready(address);
-    let service = api::router(state).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let deadline = async {
-        stop.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        served = served => served.context("the listener failed")?,
-        () = deadline => tracing::warn!("open requests were cut off after the grace time"),
+    let (mut served, limits) = (JoinSet::new(), ConnectionLimits::of_process(app.config.server.max_connections));
+    if let Some(listener) = listeners.ops {
+        tracing::info!(address = ?listener.local_addr().ok(), "answering probes");
+        served.spawn(connections::serve(listener, None, api::ops_router(state.clone()), limits, stop.clone()));
     }
+    if let Some(listener) = listeners.api {
+        if !app.config.database.has_transaction_pooler {
+            served.spawn(follow_changes(probes.clone(), stop.clone(), move || memory.doubt()));
+        }
+        let address = listener.local_addr().context("the listener has no address")?;
+        tracing::info!(%address, max_connections = limits.max_connections, "answering");
+        on_ready(address);
+        let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
+        served.spawn(connections::serve(listener, tls, api::router(state), limits, stop.clone()));
+    } else {
+        tracing::info!("polling");
+    }
+    stop.cancelled().await;
+    if tokio::time::timeout(GRACE, served.join_all()).await.is_err() {
+        tracing::warn!("open requests were cut off after the grace time");
+    }
+    doors.audit.flush().await;
     reads.close().await;
+    probes.close().await;
     Ok(())
+}
+
+/// Warns where keys would travel unencrypted, unless a proxy in front of the service may do that part.
+fn warn_of_plain_keys(server: &ServerConfig) {
+    let is_behind_proxy = !server.trusted_proxies.is_empty();
+    if server.auth == AuthMode::Keys && server.tls.is_none() && !server.listen.ip().is_loopback() && !is_behind_proxy {
+        tracing::warn!("keys and answers are sent unencrypted: set server.tls, or put a proxy with TLS in front");
+    }
 }
 
 /// Reads the time zones of the database now, so that the first query does not wait for them.

@@ -12,6 +12,7 @@ use crate::app::backfilling::parse_instant;
 use crate::app::{App, say};
 use crate::db::Purpose;
 use crate::model::id::SourceId;
+use crate::model::source_access::SourceAccess;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
 use crate::query::catalog::Catalog;
@@ -117,7 +118,7 @@ async fn change(
     if from >= to {
         bail!("--from must lie before --to");
     }
-    let catalog = Catalog::load(pool, None).await?;
+    let catalog = Catalog::load(pool, &SourceAccess::All, None).await?;
     let found = catalog.sources.iter().find(|known| known.source == *source);
     let source_id = found.map(|found| SourceId(found.source_id));
     let source_id = source_id.with_context(|| format!("there is no source `{source}`"))?;

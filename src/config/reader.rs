@@ -109,12 +109,26 @@ impl Section {
         T: FromStr,
         T::Err: Display,
     {
-        let Some(text) = self.text(key, faults) else { return default };
+        self.parsed_optional(key, remedy, faults).unwrap_or(default)
+    }
+
+    /// Reads a text and parses it; `None` where it is absent.
+    pub(super) fn parsed_optional<T>(
+        &mut self,
+        key: &'static str,
+        remedy: &str,
+        faults: &mut Vec<ConfigFault>,
+    ) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        let text = self.text(key, faults)?;
         match text.trim().parse() {
-            Ok(value) => value,
+            Ok(value) => Some(value),
             Err(error) => {
                 self.fault(faults, key, &format!("`{text}` is not usable: {error}"), remedy);
-                default
+                None
             }
         }
     }

@@ -10,6 +10,7 @@
 //! providers, nor SQL, nor HTTP.
 
 pub mod action;
+pub mod api_key;
 pub mod artifact;
 pub mod field;
 pub mod id;
@@ -25,6 +26,7 @@ pub mod request_body;
 pub mod ring;
 pub mod session;
 pub mod source;
+pub mod source_access;
 pub mod speaker;
 pub mod stream;
 pub mod time;

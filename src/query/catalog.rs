@@ -10,8 +10,11 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
+pub use crate::model::source_access::SourceFilter;
+
 use crate::model::session::SessionKind;
 use crate::model::session_outcome::SessionOutcome;
+use crate::model::source_access::SourceAccess;
 use crate::model::stream::Stream;
 use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
@@ -108,29 +111,15 @@ impl StreamState {
     }
 }
 
-/// All sources at one instant.
+/// The sources that a caller may see, at one instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
     /// By slug.
     pub sources: Vec<Source>,
-    /// Number of writes, over all sources.
+    /// Number of writes, over these sources.
     pub version: i64,
-}
-
-/// Filter of sources. Empty lists mean all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SourceFilter {
-    /// Any of these providers.
-    pub providers: Vec<String>,
-    /// Any of these slugs.
-    pub sources: Vec<String>,
-}
-
-impl SourceFilter {
-    /// Returns whether the filter selects every source.
-    pub fn is_empty(&self) -> bool {
-        self.providers.is_empty() && self.sources.is_empty()
-    }
+    /// The limit of the caller.
+    pub access: SourceAccess,
 }
 
 struct Row {
@@ -164,8 +153,8 @@ struct Row {
 }
 
 impl Catalog {
-    /// Reads the catalog, with the gaps that touch `range`.
-    pub async fn load(pool: &PgPool, range: Option<TimeRange>) -> Result<Self, ReadError> {
+    /// Reads the sources of a caller with this access, from which all that it asks is chosen, and the gaps in `range`.
+    pub async fn load(pool: &PgPool, access: &SourceAccess, range: Option<TimeRange>) -> Result<Self, ReadError> {
         let is_whole = range.is_none();
         let range = range.unwrap_or(TimeRange { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH });
         let listing = Stream::LISTING.map(|stream| stream.as_str().to_owned());
@@ -194,7 +183,9 @@ impl Catalog {
                      as "accepted_starts!",
                    array(select upper(r) from unnest(gap.accepted - (known.proven - known.doubted)) r order by 1)
                      as "accepted_ends!",
-                   (select coalesce(sum(v.version), 0)::bigint from ingest.data_versions v) as "version!"
+                   (select coalesce(sum(v.version), 0)::bigint from ingest.data_versions v
+                     where $5::text[] is null or v.source_id in
+                           (select o.source_id from core.sources o where o.source_slug = any($5))) as "version!"
               from analytics.sources src
               join core.sources core on core.source_id = src.source_id
               -- streams that walk a list: what is fetched session by session proves no range, it is missing per session
@@ -212,20 +203,22 @@ impl Catalog {
                      from ingest.accepted_gaps h
                     where h.source_id = src.source_id and h.stream = fresh.stream and h.reopened_at is null
                       and h.window_from < $2 and h.window_to > $1) gap
+             where $5::text[] is null or src.source = any($5)
              order by src.source, fresh.stream
             "#,
             range.from,
             range.to,
             &listing,
-            is_whole
+            is_whole,
+            access.limit()
         )
         .fetch_all(pool)
         .await
         .map_err(reading("the catalog of sources"))?;
-        Ok(Self::gather(rows))
+        Ok(Self::gather(rows, access))
     }
 
-    fn gather(rows: Vec<Row>) -> Self {
+    fn gather(rows: Vec<Row>, access: &SourceAccess) -> Self {
         let version = rows.first().map_or(0, |row| row.version);
         let mut sources: Vec<Source> = Vec::new();
         for mut row in rows {
@@ -235,7 +228,7 @@ impl Catalog {
                 None => sources.push(row.into_source(stream)),
             }
         }
-        Self { sources, version }
+        Self { sources, version, access: access.clone() }
     }
 
     /// Returns the sources that pass a filter, by slug; disabled ones too, since their history stays.

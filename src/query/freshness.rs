@@ -55,6 +55,10 @@ pub struct Freshness {
     pub is_paused: bool,
     /// The streams involved. Sources that are no longer configured are left out.
     pub streams: Vec<StreamFreshness>,
+    /// The only sources that the caller's key may see, so that all else in the response is about them alone. Absent:
+    /// all sources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited_to_sources: Option<Vec<String>>,
 }
 
 /// Completeness of one stream.
@@ -166,6 +170,7 @@ impl Freshness {
             data_version: catalog.data_version(),
             is_paused: streams.iter().any(|stream| stream.is_paused),
             streams,
+            limited_to_sources: catalog.access.limit().map(<[String]>::to_vec),
         }
     }
 }

@@ -7,12 +7,15 @@
 //! Nothing here depends on HTTP or on the parameter that a value came from; the current time is always an argument.
 
 pub mod actions;
+pub mod api_keys;
+pub mod audit;
 pub mod availability;
 pub mod backfills;
 pub mod bucket;
 pub mod calendar;
 pub mod catalog;
 pub mod cursor;
+pub mod digest;
 pub mod drift;
 pub mod freshness;
 pub mod ledger;
@@ -34,6 +37,7 @@ pub mod runs;
 pub mod sessions;
 pub mod period_shift;
 pub mod snapshot;
+pub mod source_of;
 pub mod source_polling;
 pub mod stored_sources;
 pub mod summaries;

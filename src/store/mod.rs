@@ -11,7 +11,9 @@
 pub mod absence;
 pub mod account;
 pub mod action;
+pub mod api_key;
 pub mod artifact;
+pub mod audit;
 pub mod backfill;
 pub mod budget;
 pub mod control;

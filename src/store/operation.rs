@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use crate::db;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::StoreError;
@@ -42,10 +43,14 @@ pub async fn write(pool: &PgPool, operation: &Operation<'_>) -> Result<i64, Stor
     record(&mut connection, operation).await
 }
 
-/// Records an operation within the transaction that executes it. Returns its number.
+/// Records an operation within the transaction that executes it. Returns its number. A command without a request
+/// comes from the command line, so nothing else writes it into the audit log.
 pub(super) async fn record(tx: &mut PgConnection, operation: &Operation<'_>) -> Result<i64, StoreError> {
-    sqlx::query_scalar!(
-        "insert into ingest.operations (requested_at, source_id, stream, kind, target, requested_by, request_id)
+    let operation_id = sqlx::query_scalar!(
+        "with audited as (
+             insert into ingest.audit (at, kind, caller, action, target)
+             select $1, 'command', $6, $4, $5 where $7::text is null)
+         insert into ingest.operations (requested_at, source_id, stream, kind, target, requested_by, request_id)
          values ($1, $2, $3, $4, $5, $6, $7) returning operation_id",
         operation.now,
         operation.source_id.map(|id| id.0),
@@ -55,7 +60,9 @@ pub(super) async fn record(tx: &mut PgConnection, operation: &Operation<'_>) -> 
         operation.operator.requested_by,
         operation.operator.request_id,
     )
-    .fetch_one(tx)
+    .fetch_one(&mut *tx)
     .await
-    .map_err(StoreError::doing("recording an operator command"))
+    .map_err(StoreError::doing("recording an operator command"))?;
+    db::notify_of_change(tx).await.map_err(StoreError::doing("announcing an operator command"))?;
+    Ok(operation_id)
 }

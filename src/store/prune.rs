@@ -23,6 +23,8 @@ pub struct Cutoffs {
     pub raw_before: Option<DateTime<Utc>>,
     /// Runs, calls and reconciliations that ended before this are removed.
     pub journals_before: DateTime<Utc>,
+    /// Entries of the audit log before this are removed.
+    pub audit_before: DateTime<Utc>,
 }
 
 /// Removed rows.
@@ -38,6 +40,8 @@ pub struct Pruned {
     pub comparisons: u64,
     /// Plans of finished reconciliations, with their windows.
     pub reconciliations: u64,
+    /// Entries of the audit log.
+    pub audit_entries: u64,
 }
 
 /// Removes expired rows, batch by batch, until none is left or `is_stopped` returns true.
@@ -50,6 +54,7 @@ pub async fn prune(pool: &PgPool, cutoffs: &Cutoffs, is_stopped: impl Fn() -> bo
     pruned.actions = batches(&is_stopped, || actions(pool, cutoffs.journals_before)).await?;
     pruned.comparisons = batches(&is_stopped, || comparisons(pool, cutoffs.journals_before)).await?;
     pruned.reconciliations = batches(&is_stopped, || reconciliations(pool, cutoffs.journals_before)).await?;
+    pruned.audit_entries = batches(&is_stopped, || audit_entries(pool, cutoffs.audit_before)).await?;
     Ok(pruned)
 }
 
@@ -175,5 +180,22 @@ async fn reconciliations(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, St
     .execute(pool)
     .await
     .map_err(StoreError::doing("removing old reconciliations"))?;
+    Ok(removed.rows_affected())
+}
+
+async fn audit_entries(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let removed = sqlx::query!(
+        "with old as (
+             select a.audit_id from ingest.audit a
+              where a.at < $1
+              limit $2
+                for update of a skip locked)
+         delete from ingest.audit a using old where a.audit_id = old.audit_id",
+        before,
+        BATCH,
+    )
+    .execute(pool)
+    .await
+    .map_err(StoreError::doing("removing old entries of the audit log"))?;
     Ok(removed.rows_affected())
 }

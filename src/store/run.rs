@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use crate::db;
 use crate::failpoint;
 use crate::model::time::Window;
 pub use crate::model::verdict::{RunOutcome, Verdict};
@@ -124,6 +125,7 @@ pub async fn finish(
     if is_held {
         release(&mut tx, lease, finish, now).await.map_err(&failed)?;
     }
+    db::notify_of_change(&mut tx).await.map_err(&failed)?;
     tx.commit().await.map_err(&failed)
 }
 

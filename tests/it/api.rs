@@ -2,11 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod actions;
+mod audit;
+mod connections;
 mod costs_estimate;
+mod departures;
+mod doors;
 mod etag;
 mod formats;
 mod freshness;
 mod health_pollers;
+mod keys;
+mod memory;
 mod metrics;
 pub(crate) mod metrics_explain;
 mod metrics_query;
@@ -17,6 +23,7 @@ mod participants;
 mod problems;
 pub(crate) mod rate_cards;
 mod readyz;
+mod scopes;
 mod session;
 mod session_artifacts;
 mod sessions_list;

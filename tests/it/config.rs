@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tributary::app::parse_config;
+use tributary::config::AuthMode;
 use tributary_simulator::Platform;
 
 use crate::providers::acceptance::entry;
@@ -71,6 +72,7 @@ fn f81_all_faults_are_reported_at_once() {
         url = "mysql://x"
         [server]
         listen = "0.0.0.0:8080"
+        auth = "open"
         default_zone = "CET+1"
         [[sources]]
         slug = "RTK prod"
@@ -140,12 +142,40 @@ fn f81_one_account_under_two_slugs_is_refused() {
 }
 
 #[test]
-fn any_mode_but_open_is_refused_with_the_remedy() {
-    let text = faults("[server]\nauth = \"keys\"\n", &[]);
-    assert!(
-        text.contains("server.auth: the mode `keys` does not exist in this version — write auth = \"open\""),
-        "{text}"
+fn callers_need_keys_unless_the_address_is_a_loopback_one() {
+    let auth = |server: &str| parse_config(&format!("[server]\n{server}"), &environment(&[])).map(|it| it.server.auth);
+    assert_eq!(auth("").expect("right"), AuthMode::Open);
+    assert_eq!(auth("auth = \"keys\"").expect("right"), AuthMode::Keys);
+    assert_eq!(auth("listen = \"0.0.0.0:8080\"").expect("right"), AuthMode::Keys);
+    let text = faults("[server]\nlisten = \"0.0.0.0:8080\"\nauth = \"open\"\n", &[]);
+    assert!(text.contains("server.listen: 0.0.0.0:8080 can be reached from outside"), "{text}");
+    let text = faults("[server]\nauth = \"none\"\n", &[]);
+    assert!(text.contains("server.auth: there is no mode `none` — write \"keys\""), "{text}");
+}
+
+#[test]
+fn hosts_origins_and_proxies_are_checked() {
+    let server = "[server]\npublic_hosts = [\"Tributary.example.com\", \"api.example.com:8443\"]\n\
+                  allowed_origins = [\"https://dash.example.com\"]\ntrusted_proxy = [\"10.0.0.0/8\"]\n";
+    let config = parse_config(server, &environment(&[])).expect("it is right").server;
+    assert_eq!(config.public_hosts, ["tributary.example.com", "api.example.com:8443"]);
+    assert!(config.trusted_proxies[0].contains([10, 1, 2, 3].into()));
+    let text = faults(
+        "[server]\npublic_hosts = [\"https://example.com\"]\nallowed_origins = [\"*\", \"dash.example.com\"]\n\
+         trusted_proxy = [\"proxy.example.com\"]\nkey_environment = \"Prod\"\n[server.tls]\ncert_file = \"c.pem\"\n",
+        &[],
     );
+    for fault in [
+        "server.public_hosts: `https://example.com` is no host name",
+        "server.allowed_origins: `*` is no origin",
+        "there is no wildcard",
+        "server.allowed_origins: `dash.example.com` is no origin",
+        "server.trusted_proxy: `proxy.example.com` is no address and no network",
+        "server.key_environment: `Prod` is not usable",
+        "server.tls.key_file: it is missing",
+    ] {
+        assert!(text.contains(fault), "{fault}: {text}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The lists in `docs/faults.md` and `docs/guarantees.md` are compared with the existing tests.
+//! The lists in `docs/faults.md`, `docs/guarantees.md` and `docs/security.md` are compared with the existing tests.
 //!
 //! The name of a test for a fault, a promise or a point of the acceptance list begins with its number, or with several:
 //! `f71_p08_…`. A row of a list names such tests, or states why there can be none.
@@ -118,7 +118,23 @@ fn every_point_of_the_acceptance_list_has_its_test_or_its_reason() {
 
 #[test]
 fn every_promise_names_tests_that_exist() {
-    check("guarantees.md", 'P', 13);
+    check("guarantees.md", 'P', 14);
+}
+
+#[test]
+fn every_risk_of_an_api_names_tests_that_exist() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/security.md");
+    let text = std::fs::read_to_string(path).expect("a document");
+    let tests = tests();
+    for number in 1..=10 {
+        let row =
+            text.lines().find(|line| line.starts_with(&format!("| API{number} "))).expect("each of the ten risks");
+        let named = quoted(row.trim_end_matches('|').rsplit('|').next().unwrap_or_default());
+        assert!(!named.is_empty(), "{row}");
+        for name in named {
+            assert!(is_there(&tests, name), "API{number}: there is no test {name}");
+        }
+    }
 }
 
 #[test]

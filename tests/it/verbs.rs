@@ -2,6 +2,7 @@
 
 pub(crate) mod backfill;
 mod check;
+mod keys;
 mod poll;
 mod prune;
 mod reconcile;

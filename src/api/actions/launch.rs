@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
@@ -21,7 +20,7 @@ use crate::api::parameters::path::Slug;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::ActionProblems;
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::connector::actions::{Access, Actions, BodyFault, Launch, StreamingSession, StreamingSessionRequest};
 use crate::model::action::{ActionKind, LaunchLimits};
 use crate::query::actions;
@@ -114,7 +113,7 @@ impl From<Access> for JoinAccess {
     )
 )]
 pub(crate) async fn start_streaming_session(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,

@@ -1,20 +1,21 @@
 //! A request that may start something: where it comes from, its idempotency key, its body.
 //!
-//! The service does not authenticate callers on a loopback address, so any web page in a browser on this
-//! machine could post to it. A browser states where a page comes from (`Origin`, `Sec-Fetch-Site`) and lets a
-//! foreign page send JSON only after a preflight request, which is never granted here. A foreign host name that
-//! points at a loopback address counts as foreign too.
+//! A web page in a browser on this network could post to the service. A browser states where a page comes from
+//! (`Origin`, `Sec-Fetch-Site`) and lets a foreign page send JSON only after a preflight request, which is granted to
+//! configured origins alone. A body that is declared as something else, as forms declare theirs, is refused.
 
-use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use axum::body::to_bytes;
-use axum::extract::{ConnectInfo, FromRequest, Request};
-use axum::http::{HeaderMap, Uri, header};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::api::access::caller::Caller;
+use crate::api::access::doors::{Arrival, Doors};
 use crate::api::parameters::Faults;
 use crate::api::problem::{ActionProblem, ApiError, Fault};
+use crate::api::request_body;
 use crate::api::request_id::RequestId;
 use crate::model::action::ActionKind;
 use crate::store::action::KeyHashes;
@@ -31,7 +32,7 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 pub(crate) struct ActionRequest {
     /// The JSON body; null where the body is empty.
     pub(crate) body: Value,
-    /// Address of the caller.
+    /// The caller: its address, and its key if it needs one.
     pub(crate) requested_by: String,
     /// The id of the request.
     pub(crate) request_id: String,
@@ -43,24 +44,25 @@ impl<S: Send + Sync> FromRequest<S> for ActionRequest {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        if !is_own_origin(&parts.headers) {
+        let host = parts.extensions.get::<Arrival>().and_then(|arrival| arrival.host.as_deref());
+        let doors = parts.extensions.get::<Arc<Doors>>();
+        if !doors.is_some_and(|doors| doors.is_permitted_origin(&parts.headers, host)) {
             return Err(ActionProblem::CrossSite.into());
         }
-        if !is_json(&parts.headers) {
+        let is_json = is_json(&parts.headers);
+        if is_json == Some(false) {
             return Err(ActionProblem::NotJson.into());
         }
         let key = idempotency_key(&parts.headers)?;
-        let bytes = to_bytes(body, MAX_BODY_BYTES).await;
-        let bytes = bytes.map_err(|_| ActionProblem::TooLarge { max_bytes: MAX_BODY_BYTES })?;
-        let body = if bytes.trim_ascii().is_empty() { Value::Null } else { read_json(&bytes)? };
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let bytes = request_body::read(body, &parts.extensions, MAX_BODY_BYTES).await?;
+        let body = match bytes.trim_ascii() {
+            [] => Value::Null,
+            _ if is_json.is_none() => return Err(ActionProblem::NotJson.into()),
+            _ => read_json(&bytes)?,
+        };
+        let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        Ok(Self {
-            body,
-            requested_by: peer.map_or_else(|| "unknown".to_owned(), |peer| peer.0.to_string()),
-            request_id: request_id.unwrap_or_default(),
-            key,
-        })
+        Ok(Self { body, requested_by: caller.name, request_id: request_id.unwrap_or_default(), key })
     }
 }
 
@@ -107,27 +109,11 @@ pub(crate) fn body_fault(pointer: &str, code: &'static str, detail: &str) -> Fau
     Fault { parameter: String::new(), pointer, code, detail, allowed: Vec::new(), did_you_mean: Vec::new() }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+/// Returns whether the body is declared as JSON; `None`: it is not declared.
+fn is_json(headers: &HeaderMap) -> Option<bool> {
+    let declared = headers.get(header::CONTENT_TYPE)?.to_str().unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
-}
-
-/// Returns whether no page of another origin sent this: it has no page, or a page served by this service on loopback.
-fn is_own_origin(headers: &HeaderMap) -> bool {
-    let is_own_site = headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none");
-    let Some(origin) = headers.get(header::ORIGIN) else { return is_own_site };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
-    let Some(authority) = origin.as_ref().and_then(Uri::authority) else { return false };
-    is_own_site
-        && is_loopback(authority.host())
-        && host.is_some_and(|host| host.eq_ignore_ascii_case(authority.as_str()))
-}
-
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    Some(essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,7 +16,7 @@ use crate::api::parameters::path::SessionId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ActionProblems;
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::connector::actions::Actions;
 use crate::model::action::{ActionKind, ActionOutcome};
 use crate::model::id::ProviderRecordId;
@@ -68,7 +67,7 @@ pub(crate) struct SummaryStarted {
     )
 )]
 pub(crate) async fn generate_summary(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     SessionId(session_id): SessionId,
     asked: Asked<NoParameters>,
     request: ActionRequest,

@@ -1,7 +1,6 @@
 //! `GET /v1/sync/backfills/{backfill_id}`, and `POST …/pause` and `…/resume` below it.
 
 use axum::Json;
-use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,7 +9,7 @@ use crate::api::parameters::path::BackfillId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{ActionProblems, FindProblems};
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::query::backfills::{self, Backfill, BackfillUnit};
 use crate::store::backfill::state::{self, Command, Commanded};
 use crate::store::operation::Operation;
@@ -56,7 +55,7 @@ pub(super) fn example() -> serde_json::Value {
     responses((status = 200, description = "The backfill.", body = BackfillDetail, example = json!({ "backfill": example(), "troubled_units": [] })), FindProblems)
 )]
 pub(crate) async fn read_backfill(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     BackfillId(backfill_id): BackfillId,
     Asked { faults, .. }: Asked<NoParameters>,
 ) -> Result<Json<BackfillDetail>, ApiError> {
@@ -76,7 +75,7 @@ pub(crate) async fn read_backfill(
     responses((status = 200, description = "It is paused, or was not running.", body = BackfillChanged, example = json!({ "is_changed": true, "backfill": example() })), ActionProblems)
 )]
 pub(crate) async fn pause_backfill(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     BackfillId(backfill_id): BackfillId,
     Asked { faults, .. }: Asked<NoParameters>,
     request: ActionRequest,
@@ -95,7 +94,7 @@ pub(crate) async fn pause_backfill(
     responses((status = 200, description = "It is running, or had ended.", body = BackfillChanged, example = json!({ "is_changed": true, "backfill": example() })), ActionProblems)
 )]
 pub(crate) async fn resume_backfill(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     BackfillId(backfill_id): BackfillId,
     Asked { faults, .. }: Asked<NoParameters>,
     request: ActionRequest,

@@ -5,7 +5,6 @@
 //! them. A web page of another origin is refused.
 
 use axum::Json;
-use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Map;
@@ -17,10 +16,10 @@ use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{PriceProblems, ReadProblems};
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::model::rate_card::ACTUAL;
 use crate::model::request_body::{RequestBody, request_body};
-use crate::query::catalog::{Catalog, SourceFilter};
+use crate::query::catalog::SourceFilter;
 use crate::query::freshness::Freshness;
 use crate::query::rate_cards::{self, StandingCard};
 use crate::store;
@@ -117,8 +116,15 @@ impl From<StandingCard> for RateCardItem {
     }
 }
 
+/// Returns the current cards of the sources that the caller may see.
+pub(super) async fn seen(state: &ApiState) -> Result<Vec<StandingCard>, ApiError> {
+    let mut cards = rate_cards::list(&state.pool).await?;
+    cards.retain(|card| state.caller.sources.allows(&card.source));
+    Ok(cards)
+}
+
 async fn standing(state: &ApiState) -> Result<Vec<RateCardItem>, ApiError> {
-    Ok(rate_cards::list(&state.pool).await?.into_iter().map(RateCardItem::from).collect())
+    Ok(seen(state).await?.into_iter().map(RateCardItem::from).collect())
 }
 
 /// List rate cards
@@ -138,11 +144,11 @@ async fn standing(state: &ApiState) -> Result<Vec<RateCardItem>, ApiError> {
     )
 )]
 pub(crate) async fn list_rate_cards(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     asked: Asked<NoParameters>,
 ) -> Result<Json<List<RateCardItem>>, ApiError> {
     asked.faults.refuse()?;
-    let catalog = Catalog::load(&state.pool, None).await?;
+    let catalog = state.catalog(None).await?;
     let sources = catalog.select(&SourceFilter::default());
     let freshness = Freshness::of(&catalog, &sources, state.clock.now());
     Ok(Json(List { items: standing(&state).await?, page: Page::default(), freshness }))
@@ -172,12 +178,12 @@ pub(crate) async fn list_rate_cards(
     )
 )]
 pub(crate) async fn replace_rate_cards(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Json<RateCardsReplaced>, ApiError> {
     asked.faults.refuse()?;
-    let catalog = Catalog::load(&state.pool, None).await?;
+    let catalog = state.catalog(None).await?;
     let reader = CardReader { catalog: &catalog, zone: state.default_zone, scenario: ACTUAL, may_name_others: true };
     let mut told = Faults::default();
     let nothing = Map::new();

@@ -6,20 +6,20 @@
 use std::collections::BTreeSet;
 
 use axum::Json;
-use axum::extract::State;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::api::actions::request::ActionRequest;
 use crate::api::costs::card_body::{CardReader, text};
+use crate::api::costs::cards;
 use crate::api::costs::cards::RateCardBody;
+use crate::api::json_body::JsonBody;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::PriceProblems;
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::model::rate_card::{ACTUAL, RateCard};
 use crate::model::request_body::{Given, RequestBody, request_body};
 use crate::query::calendar::in_zone;
@@ -155,14 +155,14 @@ pub(crate) struct EstimateEcho {
     )
 )]
 pub(crate) async fn estimate_costs(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     asked: Asked<NoParameters>,
-    request: ActionRequest,
+    JsonBody(body): JsonBody,
 ) -> Result<Json<CostEstimate>, ApiError> {
     asked.faults.refuse()?;
-    let catalog = Catalog::load(&state.pool, Some(TimeRange::everything())).await?;
-    let standing: Vec<RateCard> = rate_cards::list(&state.pool).await?.into_iter().map(|one| one.card).collect();
-    let question = Question::read(&state, &catalog, &standing, &request.body).map_err(ApiError::InvalidBody)?;
+    let catalog = state.catalog(Some(TimeRange::everything())).await?;
+    let standing: Vec<RateCard> = cards::seen(&state).await?.into_iter().map(|one| one.card).collect();
+    let question = Question::read(&state, &catalog, &standing, &body).map_err(ApiError::InvalidBody)?;
     let ids: Vec<i32> = question.sources.iter().map(|source| source.source_id).collect();
     let actual: Vec<RateCard> = standing.into_iter().filter(|card| card.scenario == ACTUAL).collect();
     let current = rate_cards::costs(&state.pool, &ids, question.range, &actual).await?;

@@ -4,15 +4,15 @@
 //! outage is information, not a failure of this service.
 
 use axum::Json;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::api::health::probe;
 use crate::api::parameters::Asked;
 use crate::api::parameters::values::switch;
 use crate::api::problem::{ApiError, Problem};
 use crate::api::problem_responses::ReadProblems;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::query::pollers::{self, Poller};
 use crate::query::readiness::contract_version;
 
@@ -33,6 +33,9 @@ pub(crate) struct Pollers {
     is_failing: bool,
     /// One entry for each stream of each source.
     items: Vec<Poller>,
+    /// The only sources that the caller's key may see. Absent: all sources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limited_to_sources: Option<Vec<String>>,
 }
 
 /// Polling state of each stream
@@ -72,21 +75,23 @@ pub(crate) struct Pollers {
     )
 )]
 pub(crate) async fn list_pollers(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     mut asked: Asked<PollerParameters>,
 ) -> Result<Json<Pollers>, ApiError> {
     let is_strict = switch("strict", asked.given.strict.as_deref(), &mut asked.faults);
     asked.faults.refuse()?;
     // a database that hangs is reported at once, before the caller's own timeout
-    let answers = tokio::time::timeout(state.health.ready_timeout, contract_version(&state.pool)).await;
-    answers.map_err(|_| ApiError::NotReady("The database does not respond in time."))??;
+    probe(&state, state.health.ready_timeout, contract_version(&state.probes)).await?;
     let as_of = state.clock.now();
-    let items = pollers::list(&state.pool, as_of, state.health.stalled_after, state.error_advice).await?;
+    let list = pollers::list(&state.probes, as_of, state.health.stalled_after, state.error_advice);
+    let mut items = probe(&state, state.health.probe_timeout, list).await?;
+    items.retain(|item| state.caller.sources.allows(&item.source));
     let failing: Vec<String> = items.iter().filter(|item| item.is_failing).map(name).collect();
     if is_strict && !failing.is_empty() {
         return Err(ApiError::StreamsFailing(format!("{}.", failing.join(", "))));
     }
-    Ok(Json(Pollers { as_of, is_failing: !failing.is_empty(), items }))
+    let limited_to_sources = state.caller.sources.limit().map(<[String]>::to_vec);
+    Ok(Json(Pollers { as_of, is_failing: !failing.is_empty(), items, limited_to_sources }))
 }
 
 fn name(poller: &Poller) -> String {

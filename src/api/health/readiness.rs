@@ -9,6 +9,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::health::probe;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ApiError, Problem};
 use crate::api::problem_responses::PlainProblems;
@@ -48,12 +49,9 @@ pub(crate) async fn check_readiness(
     if state.draining.is_cancelled() {
         return Err(ApiError::NotReady("The process is about to stop."));
     }
-    match tokio::time::timeout(state.health.ready_timeout, contract_version(&state.pool)).await {
-        Err(_) => Err(ApiError::NotReady("The database does not respond in time.")),
-        Ok(version) => match version? {
-            Some(CONTRACT_VERSION) => Ok(Json(Readiness { status: "ready", contract_version: CONTRACT_VERSION })),
-            Some(_) => Err(ApiError::NotReady("The schema of the database has another version.")),
-            None => Err(ApiError::NotReady("The database is not migrated.")),
-        },
+    match probe(&state, state.health.ready_timeout, contract_version(&state.probes)).await? {
+        Some(CONTRACT_VERSION) => Ok(Json(Readiness { status: "ready", contract_version: CONTRACT_VERSION })),
+        Some(_) => Err(ApiError::NotReady("The schema of the database has another version.")),
+        None => Err(ApiError::NotReady("The database is not migrated.")),
     }
 }

@@ -3,7 +3,6 @@
 //! A shortcut: it names the two concurrency metrics and is answered like every metric query. By hour of the
 //! week, it folds the hours of that answer onto one week.
 
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -22,7 +21,7 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FigureProblems;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::query::bucket::Granularity;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::answer;
@@ -149,7 +148,7 @@ fn check_laid(raw_query: &RawQuery, faults: &mut Faults) {
     )
 )]
 pub(crate) async fn read_concurrency(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<ConcurrencyParameters>,
 ) -> Result<Response, ApiError> {
@@ -162,24 +161,28 @@ pub(crate) async fn read_concurrency(
     let form = given.common.form.read(&headers, &mut faults);
     let understood = understand(&state, &raw_query, Granularity::Hour, MAX_HOURS, faults).await?;
     let form = form?;
-    let freshness = freshness(&understood)?;
+    let (freshness, is_brief) = freshness(&understood)?;
     let Understood { query, catalog, now, .. } = understood;
     let question = format!("hour_of_week {} {form:?}", normal_form(&query, now, &freshness));
-    let tag = EntityTag::of(&catalog, &question);
+    let tag = EntityTag::of(&catalog, &question).brief_if(is_brief);
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }
-    let answer = answer(&Snapshot::take(&state.pool).await?, &catalog, &query, now).await?;
-    let items = by_hour_of_week(&query, &answer, now);
-    let codes: Vec<&'static str> = answer.warnings.iter().map(|warning| warning.code).collect();
-    let response = if form == Form::Json {
-        let Answer { warnings, freshness, query, .. } = answer;
-        tag.answer(HoursOfWeek { items, warnings, freshness, query })
-    } else {
-        let (head, rows) = heat_table(&items, &query.metrics, &query.dimensions);
-        tag.mark(table(form, head, &rows)?)
+    let compute = async {
+        let snapshot = Snapshot::take(&state.pool).await?;
+        let answer = answer(&snapshot, &catalog, &query, now).await?;
+        let items = by_hour_of_week(&query, &answer, now);
+        let codes: Vec<&'static str> = answer.warnings.iter().map(|warning| warning.code).collect();
+        let response = if form == Form::Json {
+            let Answer { warnings, freshness, query, .. } = answer;
+            tag.answer(HoursOfWeek { items, warnings, freshness, query })
+        } else {
+            let (head, rows) = heat_table(&items, &query.metrics, &query.dimensions);
+            tag.mark(table(form, head, &rows)?)
+        };
+        Ok(describe(response, &freshness, codes))
     };
-    Ok(describe(response, &freshness, codes))
+    state.memory.answer(&tag, &headers, compute).await
 }
 
 fn heat_table(items: &[HourOfWeek], metrics: &[&'static Metric], dimensions: &[Dimension]) -> (Head, Vec<Vec<Cell>>) {

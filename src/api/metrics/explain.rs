@@ -4,7 +4,6 @@
 //! group, the instant of `changed_since`, and the dimensions of the drivers.
 
 use axum::Json;
-use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -21,10 +20,9 @@ use crate::api::parameters::time::{TimeParameters, instant};
 use crate::api::parameters::{Asked, FaultLocation, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{AskProblems, ReadProblems};
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::model::request_body::{RequestBody, request_body};
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
-use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::{CHANGED_WITHIN, Explaining, Explanation, before, explain};
 use crate::query::range::TimeRange;
@@ -105,7 +103,7 @@ impl ExplainBody {
     responses((status = 200, description = "The explanation.", body = Explanation, example = json!(example())), ReadProblems)
 )]
 pub(crate) async fn read_explanation(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Asked { given, mut faults }: Asked<ExplainParameters>,
 ) -> Result<Json<Explanation>, ApiError> {
     let (raw_query, values) = given.figure.raw_query(&mut faults);
@@ -126,7 +124,7 @@ pub(crate) async fn read_explanation(
     responses((status = 200, description = "The explanation.", body = Explanation, example = json!(example())), AskProblems)
 )]
 pub(crate) async fn ask_explanation(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Explanation>, ApiError> {
     let (mut faults, nothing) = (Faults::default(), Map::new());
@@ -187,7 +185,7 @@ async fn respond(
     // far enough back for the period of comparison
     let range = understood.query.range;
     let from = before(range, question.is_of_days, understood.query.zone, now).from.min(range.from);
-    understood.catalog = Catalog::load(&state.pool, Some(TimeRange { from, to: range.to })).await?;
+    understood.catalog = state.catalog(Some(TimeRange { from, to: range.to })).await?;
     let Some(subject) = subject(&understood, values) else {
         return Err(Faults::default().into_error()); // unreachable: a query has a metric
     };

@@ -2,9 +2,10 @@
 //!
 //! The rows of a kind add up to the metric of that kind: the list leaves out what metrics leave out.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use chrono::TimeDelta;
 use serde::Deserialize;
 use sqlx::PgPool;
 use utoipa::IntoParams;
@@ -20,9 +21,8 @@ use crate::api::parameters::values::words;
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::query::ReadError;
-use crate::query::catalog::Catalog;
 use crate::query::freshness::Freshness;
 use crate::query::ledger::{self, KINDS, LedgerKey, LedgerLine};
 use crate::query::sessions::SessionFilter;
@@ -69,14 +69,14 @@ parameter_groups! {
     )
 )]
 pub(crate) async fn list_ledger(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<LedgerParameters>,
 ) -> Result<Response, ApiError> {
     let now = state.clock.now();
     let range = given.time.read(state.default_zone, now, &mut faults).range;
-    let catalog = Catalog::load(&state.pool, range).await?;
+    let catalog = state.catalog(range).await?;
     let sources = catalog.select(&given.filters.sources(&catalog, &mut faults));
     let filter = SessionFilter {
         source_ids: Some(sources.iter().map(|source| source.source_id).collect()),
@@ -95,13 +95,16 @@ pub(crate) async fn list_ledger(
     let form = form?;
     let started = page.after.as_ref().map_or(range, KeyInRange::range);
     let filter = SessionFilter { started, ..filter };
-    let freshness = Freshness::over(&catalog, &sources, started, now);
+    let at = |at| Freshness::over(&catalog, &sources, started, at);
+    let freshness = at(now);
+    let is_brief = freshness != at(now + TimeDelta::minutes(1));
     let after = page.after.as_ref().map(|after| after.key.clone());
     let limit = page.limit();
     let tag = EntityTag::of(
         &catalog,
         &format!("{} {started:?} {limit} {after:?} {form:?} {:?}", page.question(), freshness.state),
-    );
+    )
+    .brief_if(is_brief);
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }

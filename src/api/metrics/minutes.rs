@@ -3,7 +3,6 @@
 //! A shortcut: it names metrics and a dimension, and is answered like every metric query, so that the same
 //! number never differs between two places.
 
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
@@ -16,7 +15,7 @@ use crate::api::parameters::Asked;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FigureProblems;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::query::metrics::answer::Answer;
 
 const METRICS: &str = "minutes_consumed,elapsed_minutes";
@@ -38,7 +37,7 @@ const METRICS: &str = "minutes_consumed,elapsed_minutes";
     )
 )]
 pub(crate) async fn read_minutes(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     headers: HeaderMap,
     Asked { given, faults }: Asked<MetricParameters>,
 ) -> Result<Response, ApiError> {

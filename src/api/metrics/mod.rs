@@ -62,31 +62,41 @@ pub(crate) async fn respond(
     let form = form.read(headers, &mut faults);
     let understood = understand(state, raw_query, granularity, MAX_BUCKETS, faults).await?;
     let form = form?;
-    let freshness = freshness(&understood)?;
+    let (freshness, is_brief) = freshness(&understood)?;
     let Understood { query, catalog, now, .. } = understood;
-    let tag = EntityTag::of(&catalog, &format!("{} {form:?}", normal_form(&query, now, &freshness)));
+    let tag = EntityTag::of(&catalog, &format!("{} {form:?}", normal_form(&query, now, &freshness))).brief_if(is_brief);
     if tag.is_held_by(headers) {
         return Ok(tag.not_modified());
     }
-    let answer = answer(&Snapshot::take(&state.pool).await?, &catalog, &query, now).await?;
-    let response = if form == Form::Json {
-        tag.answer(&answer)
-    } else {
-        let (head, rows) = figures::table(&answer, &query);
-        tag.mark(table(form, head, &rows)?)
+    let compute = async {
+        let snapshot = Snapshot::take(&state.pool).await?;
+        let answer = answer(&snapshot, &catalog, &query, now).await?;
+        let response = if form == Form::Json {
+            tag.answer(&answer)
+        } else {
+            let (head, rows) = figures::table(&answer, &query);
+            tag.mark(table(form, head, &rows)?)
+        };
+        let response = with_currency(response, answer.currency.as_deref());
+        Ok(describe(response, &freshness, answer.warnings.iter().map(|warning| warning.code)))
     };
-    let response = with_currency(response, answer.currency.as_deref());
-    Ok(describe(response, &freshness, answer.warnings.iter().map(|warning| warning.code)))
+    state.memory.answer(&tag, headers, compute).await
 }
 
-/// Returns how far the data behind an answer is complete; refuses data older than the query requires.
-fn freshness(understood: &Understood) -> Result<Freshness, ApiError> {
+/// Returns how far the data behind an answer is complete, and whether time alone may change that before the minute is
+/// over; refuses data older than the query requires.
+fn freshness(understood: &Understood) -> Result<(Freshness, bool), ApiError> {
     let Understood { query, catalog, require_fresh, now } = understood;
     let sources = query.telling(&query.sources(catalog));
     if let Some(limit) = require_fresh {
         refuse_if_behind(&sources, query.range, *now, *limit)?;
     }
-    Ok(Freshness::over(catalog, &sources, Some(query.range), *now))
+    let at = |at| Freshness::over(catalog, &sources, Some(query.range), at);
+    let (freshness, in_a_minute) = (at(*now), at(*now + TimeDelta::minutes(1)));
+    let is_brief = require_fresh.is_some()
+        || freshness != in_a_minute
+        || query.metrics.iter().any(|metric| !metric.is_of_sessions());
+    Ok((freshness, is_brief))
 }
 
 /// Refuses to answer where a stream that feeds the answer is behind by more than the query allows, over the
@@ -119,19 +129,21 @@ fn refuse_if_behind(
     if behind.is_empty() { Ok(()) } else { Err(ApiError::NotFresh(behind.join("; "))) }
 }
 
-/// Returns all that an answer depends on besides the catalog. The current time counts only for metrics that
-/// change with it, and where the range reaches it or the time that transcripts may take.
+/// Returns all that an answer depends on besides the catalog. The current minute counts only for metrics that change
+/// with it, and where the range reaches it or the time that transcripts may take; the second counts for metrics of rows
+/// that no version of the data covers, such as runs.
 fn normal_form(query: &MetricQuery, now: DateTime<Utc>, freshness: &Freshness) -> String {
     let is_recent = query.range.to > now - TRANSCRIPT_GRACE
         // running sessions are spread until now
         || query.attribution == Attribution::Spread
         || query.metrics.iter().any(|metric| metric.depends_on_now());
     let minute = is_recent.then(|| now.trunc_subsecs(0).with_second(0));
+    let second = query.metrics.iter().any(|metric| !metric.is_of_sessions()).then(|| now.trunc_subsecs(0));
     let metrics: Vec<(&str, u16)> = query.metrics.iter().map(|metric| (metric.id, metric.version)).collect();
     let top = query.top.map(|top| (top.dimension, top.by.id, top.count));
     let compared = query.comparison.as_ref().map(|comparison| (comparison.wanted, comparison.range));
     format!(
-        "{metrics:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {top:?} {compared:?} {minute:?} {:?} {:?}",
+        "{metrics:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {top:?} {compared:?} {minute:?} {second:?} {:?} {:?}",
         query.dimensions,
         query.range,
         query.zone,

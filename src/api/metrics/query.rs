@@ -4,7 +4,7 @@
 //! state all that parameters can, in one form. It comes with POST, or with QUERY (RFC 10008), which states that
 //! the request changes nothing. How a value is computed is not decided here.
 
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -24,7 +24,7 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{AskProblems, FigureProblems};
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::query::bucket::Granularity;
 use crate::query::metrics::answer::Answer;
 
@@ -64,7 +64,7 @@ parameter_groups! {
     )
 )]
 pub(crate) async fn query_metrics(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     headers: HeaderMap,
     Asked { given, faults }: Asked<QueryParameters>,
 ) -> Result<Response, ApiError> {
@@ -97,7 +97,7 @@ pub(crate) async fn query_metrics(
     )
 )]
 pub(crate) async fn ask_metrics(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<FormParameter>,
     JsonBody(body): JsonBody,
@@ -114,10 +114,10 @@ pub(crate) fn with_query((schemas, paths, methods): UtoipaMethodRouter<ApiState>
     (schemas, paths, methods.fallback(other_methods))
 }
 
-async fn other_methods(State(state): State<ApiState>, headers: HeaderMap, request: Request) -> Response {
+async fn other_methods(ForCaller(state): ForCaller, headers: HeaderMap, request: Request) -> Response {
     let answer = if request.method().as_str() == "QUERY" {
         match <(Asked<FormParameter>, JsonBody)>::from_request(request, &state).await {
-            Ok((asked, body)) => ask_metrics(State(state), headers, asked, body).await,
+            Ok((asked, body)) => ask_metrics(ForCaller(state), headers, asked, body).await,
             Err(refusal) => Ok(refusal),
         }
     } else {

@@ -4,7 +4,7 @@
 //! come from the configured sources.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,7 +12,7 @@ use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 use crate::query::metrics::as_of;
@@ -119,11 +119,11 @@ impl MetricDefinition {
     )
 )]
 pub(crate) async fn list_metrics(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     asked: Asked<NoParameters>,
 ) -> Result<Json<List<MetricDefinition>>, ApiError> {
     asked.faults.refuse()?;
-    let catalog = Catalog::load(&state.pool, None).await?;
+    let catalog = state.catalog(None).await?;
     let sources = catalog.select(&SourceFilter::default());
     Ok(Json(List {
         items: metrics().map(|metric| MetricDefinition::of(metric, &catalog)).collect(),
@@ -153,7 +153,7 @@ pub(crate) async fn list_metrics(
     )
 )]
 pub(crate) async fn read_metric(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Path(metric_id): Path<String>,
     asked: Asked<NoParameters>,
 ) -> Result<Json<MetricDefinition>, ApiError> {
@@ -161,6 +161,6 @@ pub(crate) async fn read_metric(
     let Some(metric) = metric(&metric_id) else {
         return Err(ApiError::NotFound(format!("There is no metric {metric_id}; see /v1/metrics.")));
     };
-    let catalog = Catalog::load(&state.pool, None).await?;
+    let catalog = state.catalog(None).await?;
     Ok(Json(MetricDefinition::of(metric, &catalog)))
 }

@@ -3,7 +3,7 @@
 //! The parameters are those of the query that returned the value; `rows_link` of that answer leads here.
 //! Cursors carry the range of the first page, and the remainder of rounding.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
@@ -20,7 +20,7 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::freshness::Freshness;
 use crate::query::metrics::explain::{ContributingRow, RowPosition, rows};
@@ -71,7 +71,7 @@ fn check_rows(raw_query: &RawQuery, faults: &mut Faults) {
     )
 )]
 pub(crate) async fn list_rows(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<RowParameters>,

@@ -40,7 +40,7 @@ impl FilterParameters {
         let providers: Vec<&str> = catalog.providers().into_iter().collect();
         SourceFilter {
             providers: words("provider", self.provider.as_deref(), &providers, faults),
-            sources: words("source", self.source.as_deref(), &slugs, faults),
+            sources: catalog.access.filter(words("source", self.source.as_deref(), &slugs, faults)),
         }
     }
 

@@ -4,6 +4,8 @@
 //! unknown; every other status means that the provider was not called. The provider's message is cleared of
 //! what the caller sent and of the tokens the provider returned.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 
 use super::text::ProblemText;
@@ -20,6 +22,11 @@ pub enum ActionProblem {
     TooLarge {
         /// Bytes allowed.
         max_bytes: usize,
+    },
+    /// The body did not arrive in time.
+    TooSlow {
+        /// Longest time that it may take.
+        within: Duration,
     },
     /// The source does not allow the call.
     Disabled {
@@ -67,6 +74,8 @@ pub enum ActionProblem {
         /// Reason.
         reason: String,
     },
+    /// The API key is revoked, has expired, or has a successor.
+    KeyEnded,
     /// A call with this key is under way.
     InFlight,
     /// The outcome of the call with this key is unknown.
@@ -92,6 +101,8 @@ pub enum ActionProblem {
     },
 }
 
+const KEY_ENDED: &str = "It is revoked, has expired, or was rotated already.";
+
 impl ActionProblem {
     pub(super) fn text(&self) -> ProblemText {
         let conflict = |code, title, detail| ProblemText::new(StatusCode::CONFLICT, code, title, detail);
@@ -106,14 +117,17 @@ impl ActionProblem {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "The body must be JSON",
-                "Send content-type: application/json, even if the body is empty.",
+                "Send content-type: application/json; a request without a body needs none.",
             ),
-            Self::TooLarge { max_bytes } => ProblemText::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                "The body is too large",
-                format!("It may have at most {max_bytes} bytes."),
-            ),
+            Self::TooLarge { max_bytes } => {
+                let detail = format!("It may have at most {max_bytes} bytes.");
+                ProblemText::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large", detail)
+            }
+            Self::TooSlow { within } => {
+                let (title, most) = ("The body did not arrive in time", within.as_secs());
+                let detail = format!("It may take at most {most} seconds.");
+                ProblemText::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", title, detail)
+            }
             Self::Disabled { source } => ProblemText::new(
                 StatusCode::FORBIDDEN,
                 "actions_disabled",
@@ -149,6 +163,7 @@ impl ActionProblem {
             Self::SourceNotChanged { reason } => {
                 conflict("source_not_changed", "The source was not changed", reason.clone())
             }
+            Self::KeyEnded => conflict("key_ended", "The key has ended", KEY_ENDED.to_owned()),
             Self::InFlight => conflict(
                 "action_in_flight",
                 "The first call with this key is under way",

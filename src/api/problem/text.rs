@@ -18,15 +18,21 @@ pub(super) struct ProblemText {
     /// For the log.
     pub(super) log: Option<String>,
     pub(super) retry_after_seconds: Option<u32>,
+    /// `WWW-Authenticate`.
+    pub(super) authenticate: Option<String>,
 }
 
 impl ProblemText {
     pub(super) fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), log: None, retry_after_seconds: None }
+        Self { status, code, title, detail: detail.into(), log: None, retry_after_seconds: None, authenticate: None }
     }
 
     pub(super) fn log(self, log: String) -> Self {
         Self { log: Some(log), ..self }
+    }
+
+    pub(super) fn authenticate(self, challenge: String) -> Self {
+        Self { authenticate: Some(challenge), ..self }
     }
 
     pub(super) fn retry_after(self, seconds: u32) -> Self {

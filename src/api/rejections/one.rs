@@ -3,7 +3,6 @@
 //! The bytes are as the provider sent them: they may name people.
 
 use axum::Json;
-use axum::extract::State;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
@@ -15,7 +14,7 @@ use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
 use crate::api::rejections::no_reject;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::query::rejections::{self, Rejection};
 
 /// A rejected record with its bytes.
@@ -48,7 +47,7 @@ pub(crate) struct WholeRejection {
     )
 )]
 pub(crate) async fn read_rejection(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     RejectId(reject_id): RejectId,
     asked: Asked<NoParameters>,
 ) -> Result<Json<WholeRejection>, ApiError> {

@@ -3,7 +3,6 @@
 //! It calls no provider and costs nothing there. The journal of operations records who requested it.
 
 use axum::Json;
-use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,7 +12,7 @@ use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ReplayProblems;
 use crate::api::rejections::{ReplayError, no_reject};
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::model::replay::ReplayOutcome;
 
 /// The result of a replay.
@@ -50,7 +49,7 @@ pub(crate) struct ReplayAnswer {
     )
 )]
 pub(crate) async fn replay_rejection(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     RejectId(reject_id): RejectId,
     asked: Asked<NoParameters>,
     request: ActionRequest,

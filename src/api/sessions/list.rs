@@ -3,10 +3,10 @@
 //! The catalog is read first: it checks the names of sources, states how fresh the answer is, and makes the
 //! entity tag that saves the caller an answer it already has.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use sqlx::PgPool;
 use utoipa::IntoParams;
@@ -22,7 +22,7 @@ use crate::api::parameters::values::{self, switch};
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::freshness::Freshness;
@@ -138,14 +138,14 @@ impl SessionParameters {
     )
 )]
 pub(crate) async fn list_sessions(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<SessionParameters>,
 ) -> Result<Response, ApiError> {
     let now = state.clock.now();
     let started = given.started(&state, now, &mut faults);
-    let catalog = Catalog::load(&state.pool, started).await?;
+    let catalog = state.catalog(started).await?;
     let filter = given.filter(&catalog, &mut faults);
     let (order, limit) = (given.order(&mut faults), given.page.limit(&mut faults));
     let form = given.form.read(&headers, &mut faults);
@@ -161,12 +161,15 @@ pub(crate) async fn list_sessions(
     let sources =
         catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));
     let sources: Vec<_> = sources.collect();
-    let freshness = Freshness::over(&catalog, &sources, started, now);
+    let at = |at| Freshness::over(&catalog, &sources, started, at);
+    let freshness = at(now);
+    let is_brief = freshness != at(now + TimeDelta::minutes(1));
     let after = page.after.as_ref().map(|after| after.key);
     let tag = EntityTag::of(
         &catalog,
         &format!("{} {started:?} {limit} {after:?} {:?} {form:?}", page.question(), freshness.state),
-    );
+    )
+    .brief_if(is_brief);
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }

@@ -4,13 +4,12 @@
 //! parameter `provider_session_id` of the list finds it.
 
 use axum::Json;
-use axum::extract::State;
 
 use crate::api::parameters::path::SessionId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::query::sessions::{self, Session};
 
 /// Session
@@ -31,7 +30,7 @@ use crate::query::sessions::{self, Session};
     )
 )]
 pub(crate) async fn read_session(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     SessionId(session_id): SessionId,
     asked: Asked<NoParameters>,
 ) -> Result<Json<Session>, ApiError> {

@@ -10,9 +10,9 @@ use crate::api::page::{PageParameters, PageRequest};
 use crate::api::parameters::path::SessionId;
 use crate::api::parameters::{Asked, Faults};
 use crate::api::problem::ApiError;
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::query::availability::{self, Parts};
-use crate::query::catalog::{Catalog, Source};
+use crate::query::catalog::Source;
 use crate::query::freshness::Freshness;
 
 /// A request for a page of a part of a session.
@@ -37,7 +37,8 @@ impl FromRequestParts<ApiState> for PartRequest {
         let SessionId(session_id) = SessionId::from_request_parts(parts, state).await?;
         let Ok(OriginalUri(uri)) = OriginalUri::from_request_parts(parts, state).await;
         let Asked { given, faults } = Asked::from_request_parts(parts, state).await?;
-        Ok(Self { session_id, given, faults, uri, state: state.clone() })
+        let Ok(ForCaller(state)) = ForCaller::from_request_parts(parts, state).await;
+        Ok(Self { session_id, given, faults, uri, state })
     }
 }
 
@@ -57,7 +58,7 @@ impl PartRequest {
 
 /// Returns the parts of a session, and the freshness of its source.
 pub(crate) async fn parts_of(state: &ApiState, session_id: i64) -> Result<(Parts, Freshness), ApiError> {
-    let catalog = Catalog::load(&state.pool, None).await?;
+    let catalog = state.catalog(None).await?;
     let parts = availability::find(&state.pool, session_id).await?;
     let parts = parts.ok_or_else(|| ApiError::NotFound(format!("There is no session {session_id}.")))?;
     let sources: Vec<&Source> = catalog.sources.iter().filter(|s| s.source_id == parts.source_id).collect();

@@ -3,7 +3,6 @@
 //! The text is personal data. Where there is none, the answer states why.
 
 use axum::Json;
-use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,7 +11,7 @@ use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
 use crate::api::sessions::part::parts_of;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::model::stream::Stream;
 use crate::query::availability::Availability;
 use crate::query::freshness::Freshness;
@@ -47,7 +46,7 @@ pub(crate) struct SummaryAnswer {
     )
 )]
 pub(crate) async fn read_summary(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     SessionId(session_id): SessionId,
     asked: Asked<NoParameters>,
 ) -> Result<Json<SummaryAnswer>, ApiError> {

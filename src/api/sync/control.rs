@@ -4,7 +4,6 @@
 //! run under way before its next page is saved; saved pages stay. A web page of another origin is refused.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,7 +16,7 @@ use crate::api::parameters::path::Slug;
 use crate::api::parameters::values::words;
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ControlProblems;
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::query::catalog::{Catalog, Source};
@@ -85,7 +84,7 @@ impl From<Control> for ControlledStream {
     )
 )]
 pub(crate) async fn pause_source(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Slug(slug): Slug,
     asked: Asked<ControlParameters>,
     request: ActionRequest,
@@ -110,7 +109,7 @@ pub(crate) async fn pause_source(
     )
 )]
 pub(crate) async fn resume_source(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Slug(slug): Slug,
     asked: Asked<ControlParameters>,
     request: ActionRequest,
@@ -138,7 +137,7 @@ pub(crate) async fn resume_source(
     )
 )]
 pub(crate) async fn start_runs(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Slug(slug): Slug,
     asked: Asked<ControlParameters>,
     request: ActionRequest,
@@ -177,7 +176,7 @@ impl Wish {
         Asked { given, mut faults }: Asked<ControlParameters>,
         request: &ActionRequest,
     ) -> Result<Self, ApiError> {
-        let catalog = Catalog::load(&state.pool, None).await?;
+        let catalog = state.catalog(None).await?;
         let source = source_of(&catalog, slug)?;
         let offered: Vec<Stream> = offered(source).collect();
         let names: Vec<&str> = offered.iter().map(|stream| stream.as_str()).collect();

@@ -4,7 +4,6 @@
 //! its caller.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -16,14 +15,13 @@ use crate::api::parameters::path::Slug;
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::ControlProblems;
-use crate::api::state::ApiState;
+use crate::api::state::ForCaller;
 use crate::api::sync::control::source_of;
 use crate::model::artifact::{GIVEN_UP_STATES, RETRY_STATES};
 use crate::model::id::SourceId;
 use crate::model::request_body::{Given, RequestBody, request_body};
 use crate::model::stream::Stream;
 use crate::model::time;
-use crate::query::catalog::Catalog;
 use crate::store::artifact::owed::{self, RetryFilter};
 use crate::store::operation::Operation;
 
@@ -91,13 +89,13 @@ pub(crate) struct RetriedStream {
     )
 )]
 pub(crate) async fn retry_artifacts(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<(StatusCode, Json<ArtifactsRetried>), ApiError> {
     asked.faults.refuse()?;
-    let catalog = Catalog::load(&state.pool, None).await?;
+    let catalog = state.catalog(None).await?;
     let source = source_of(&catalog, &slug)?;
     let offered: Vec<&str> = source.session_streams.iter().map(String::as_str).collect();
     let wanted = Wanted::read(&request.body, &offered).map_err(ApiError::InvalidBody)?;

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -16,9 +15,8 @@ use crate::api::parameters::values::switch;
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ControlProblems;
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::api::sync::control::no_source;
-use crate::query::catalog::Catalog;
 use crate::store::source_change::{Change, ChangeError, ChangeRequest};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -98,7 +96,7 @@ pub(crate) struct SourceChanged {
     )
 )]
 pub(crate) async fn rename_source(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Slug(slug): Slug,
     Asked { given, mut faults }: Asked<RenameParameters>,
     request: ActionRequest,
@@ -126,7 +124,7 @@ pub(crate) async fn rename_source(
     )
 )]
 pub(crate) async fn merge_source(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Slug(slug): Slug,
     Asked { given, mut faults }: Asked<MergeParameters>,
     request: ActionRequest,
@@ -153,7 +151,7 @@ pub(crate) async fn merge_source(
     )
 )]
 pub(crate) async fn remove_source(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Slug(slug): Slug,
     Asked { given, mut faults }: Asked<DryRun>,
     request: ActionRequest,
@@ -192,7 +190,7 @@ async fn change(
     };
     let changed = match changes.apply(&wanted).await {
         Ok(changed) => changed,
-        Err(ChangeError::NoSource(slug)) => return Err(no_source(&slug, &Catalog::load(&state.pool, None).await?)),
+        Err(ChangeError::NoSource(slug)) => return Err(no_source(&slug, &state.catalog(None).await?)),
         Err(ChangeError::Refused(reason)) => return Err(ActionProblem::SourceNotChanged { reason }.into()),
         Err(ChangeError::Store(error)) => return Err(error.into()),
     };

@@ -4,7 +4,6 @@
 //! cause may accept it. It stays unproven, and each answer that touches it says so.
 
 use axum::Json;
-use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -16,13 +15,12 @@ use crate::api::parameters::time::instant;
 use crate::api::parameters::{Asked, Faults, NoParameters, Said};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::WindowProblems;
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, ForCaller};
 use crate::api::sync::control::source_of;
 use crate::model::id::SourceId;
 use crate::model::request_body::{Given, RequestBody, request_body};
 use crate::model::stream::Stream;
 use crate::model::time::Window;
-use crate::query::catalog::Catalog;
 use crate::store::accepted_gap::{self, Changed};
 use crate::store::operation::{Operation, Operator};
 use crate::store::window;
@@ -96,7 +94,7 @@ pub(crate) struct HoleRange {
     )
 )]
 pub(crate) async fn accept_windows(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
@@ -125,7 +123,7 @@ pub(crate) async fn accept_windows(
     )
 )]
 pub(crate) async fn reopen_windows(
-    State(state): State<ApiState>,
+    ForCaller(state): ForCaller,
     Slug(slug): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
@@ -149,7 +147,7 @@ struct Wish {
 
 impl Wish {
     async fn read(state: &ApiState, slug: String, request: &ActionRequest, has_note: bool) -> Result<Self, ApiError> {
-        let catalog = Catalog::load(&state.pool, None).await?;
+        let catalog = state.catalog(None).await?;
         let source = source_of(&catalog, &slug)?;
         let nothing = Map::new();
         let object = request.body.as_object().unwrap_or(&nothing);

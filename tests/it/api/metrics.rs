@@ -47,7 +47,7 @@ async fn ask(api: &Api, ids: &[&str], choice: &str) -> BTreeMap<String, Value> {
 #[tokio::test]
 async fn what_a_metric_requires_is_the_same_in_sql() {
     let api = Api::in_depth().await;
-    let catalog = Catalog::load(api.pool(), None).await.unwrap();
+    let catalog = Catalog::load(api.pool(), &tributary::model::source_access::SourceAccess::All, None).await.unwrap();
     for requires in Requires::ALL {
         let Some(condition) = requires.condition_sql() else { continue };
         let sql = format!("select source_id from analytics.sources src where {condition} order by 1");
@@ -65,7 +65,7 @@ async fn definitions_name_the_providers_that_a_metric_applies_to() {
     let sql = "update core.sources set human_steps = '{agent}' where source_slug = 'konvo-eu'";
     sqlx::raw_sql(sql).execute(api.pool()).await.unwrap();
     publish::write_definitions(api.pool(), NOW.parse().unwrap()).await.unwrap();
-    let catalog = Catalog::load(api.pool(), None).await.unwrap();
+    let catalog = Catalog::load(api.pool(), &tributary::model::source_access::SourceAccess::All, None).await.unwrap();
     let sql = "select metric_id, providers from analytics.metric_definitions where is_current";
     let in_sql: BTreeMap<String, Vec<String>> =
         sqlx::query_as(sql).fetch_all(api.pool()).await.unwrap().into_iter().collect();

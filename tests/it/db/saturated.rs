@@ -4,18 +4,17 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
-use tributary::app::App;
 use tributary::app::polling::Selection;
-use tributary::app::reloading::Reloads;
-use tributary::app::serving::{self, Role};
+use tributary::app::serving::Role;
 use tributary::db::Purpose;
 use tributary_simulator::Platform;
 use tributary_simulator::faults::{Effect, Fault};
 use tributary_simulator::fixed_feed::FixedRecord;
 use tributary_simulator::quirks::Quirks;
 
-use super::unavailable::{Flow, Valve, client};
+use super::unavailable::{Flow, Valve};
 use crate::harness::processes::Providers;
+use crate::harness::serving::{client, serve};
 use crate::harness::{World, noon, plain_feed, plain_record};
 
 #[tokio::test]
@@ -54,23 +53,6 @@ async fn f75_a_pass_over_many_sessions_needs_no_more_connections_than_there_are(
     let lines = lines.expect("it polls");
     assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:#?}");
     stage.assert_true(&providers, &quiet).await;
-}
-
-/// Starts the service in this process; returns its address.
-async fn serve(app: App, role: Role) -> (String, tokio_util::sync::DropGuard) {
-    let stop = CancellationToken::new();
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let stopped = stop.clone();
-    // a separate thread: its futures stay on one thread
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.expect("a runtime").block_on(async {
-            serving::serve(&app, role, stopped, Reloads::none(), |address| tell.send(address).expect("a receiver"))
-                .await
-                .expect("it serves");
-        });
-    });
-    (format!("http://{}", told.await.expect("it is ready")), stop.drop_guard())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -135,5 +117,33 @@ async fn f75_queries_that_take_every_connection_stop_no_poll() {
     stage.assert_true(&providers, &quiet).await;
     let status = http.get(format!("{base}/healthz")).send().await.expect("an answer").status();
     assert_eq!(status, 200);
+    locker.rollback().await.expect("unlocked");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn queries_that_take_every_connection_hold_no_probe_up() {
+    let providers = Providers::start(&[Platform::Konvo], 5, 0).await;
+    let stage = providers.stage("", 5).await;
+    stage.world.poll().await;
+    let mut app = stage.world.app();
+    app.config.database.max_connections = 3;
+    app.config.server.listen = ([127, 0, 0, 1], 0).into();
+    let mut locker = stage.world.db.pool.begin().await.expect("a transaction");
+    sqlx::query("lock table ingest.operations in access exclusive mode").execute(&mut *locker).await.expect("locked");
+    let (base, _stop) = serve(app, Role::Api).await;
+    let http = client();
+    for _ in 0..12 {
+        tokio::spawn(http.get(format!("{base}/v1/sync/operations")).send());
+    }
+    let waiting = "select count(*) from pg_stat_activity where application_name = 'tributary-api'
+                    and datname = current_database() and wait_event_type = 'Lock'";
+    stage.until(3, waiting).await;
+    for path in ["/readyz", "/v1/health/pollers", "/v1/freshness"] {
+        let began = Instant::now();
+        let status = http.get(format!("{base}{path}")).send().await.expect("an answer").status();
+        assert_eq!((path, status.as_u16()), (path, 200));
+        assert!(began.elapsed() < Duration::from_secs(1), "{path} took {:?}", began.elapsed());
+    }
+    assert_eq!(stage.number(waiting).await, 3, "the queries were there all the time");
     locker.rollback().await.expect("unlocked");
 }

@@ -216,7 +216,3 @@ refusals! {
     f74_a_full_disk_53100_ends_the_run_honestly: "53100" ends_the_run,
     f74_a_statement_timeout_57014_ends_the_run_honestly: "57014" ends_the_run,
 }
-
-pub(crate) fn client() -> reqwest::Client {
-    tributary::connector::http::http_client(tributary::connector::http::HttpLimits::default()).expect("a client")
-}

@@ -9,6 +9,7 @@ pub(crate) mod processes;
 pub(crate) mod records;
 pub(crate) mod round_trips;
 pub(crate) mod router;
+pub(crate) mod serving;
 pub(crate) mod wire;
 
 use std::collections::BTreeMap;
@@ -202,8 +203,15 @@ impl World {
     /// Starts the API on a free port.
     pub(crate) async fn api(&self) -> Api {
         let stop = CancellationToken::new();
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let doors = tributary::api::access::doors::Doors::new(&self.app().config.server, &self.db.pool, clock);
         let state = tributary::api::ApiState {
+            doors: Arc::new(doors),
+            caller: tributary::api::access::caller::Caller::default(),
             pool: self.db.pool.clone(),
+            probes: self.db.pool.clone(),
+            departures: tributary::db::Departures::default(),
+            memory: tributary::api::memory::Memory::off(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             default_zone: chrono_tz::Tz::UTC,
             zones: self.zones.clone(),

@@ -146,6 +146,21 @@ impl Stage {
         Poller { child: command.spawn().expect("it starts"), log }
     }
 
+    /// Starts a process of the service in a shell that first runs `before`.
+    pub(crate) fn start_within(&self, before: &str, arguments: &[&str]) -> Poller {
+        let command = self.command(arguments);
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .arg("-c")
+            .arg(format!("{before}; exec \"$0\" \"$@\""))
+            .arg(command.get_program())
+            .args(command.get_args());
+        shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let log = self.folder.join("within.log");
+        shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).expect("a log"));
+        Poller { child: shell.spawn().expect("it starts"), log }
+    }
+
     /// Registers the sources without a poll.
     pub(crate) async fn register(&self) {
         tributary::app::sources::connect_sources(&self.world.app(), &self.world.db.pool).await.expect("registered");

@@ -1,6 +1,7 @@
 //! The router of the API over a hand-counted world (`api_world.sql`), without a network.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+pub(crate) use std::collections::BTreeMap;
 pub(crate) use std::sync::Arc;
 pub(crate) use std::time::Duration;
 
@@ -11,8 +12,14 @@ pub(crate) use serde_json::{Value, json};
 pub(crate) use sqlx::postgres::{PgPool, PgPoolOptions};
 pub(crate) use tokio_util::sync::CancellationToken;
 pub(crate) use tower::ServiceExt;
+pub(crate) use tributary::api::access::caller::Caller;
+pub(crate) use tributary::api::access::doors::Doors;
+pub(crate) use tributary::api::memory::Memory;
 pub(crate) use tributary::api::{ApiState, HealthSettings, document, router};
-pub(crate) use tributary::clock::SettableClock;
+pub(crate) use tributary::clock::{Clock, SettableClock};
+pub(crate) use tributary::model::api_key::{KeyText, Scope};
+pub(crate) use tributary::store::api_key::{self, NewKey};
+pub(crate) use tributary::store::operation::Operator;
 
 pub(crate) use super::db::TestDatabase;
 
@@ -30,6 +37,7 @@ pub(crate) struct Api {
     pub(crate) router: Router,
     pub(crate) clock: Arc<SettableClock>,
     pub(crate) draining: CancellationToken,
+    pub(crate) doors: Arc<Doors>,
 }
 
 pub(crate) struct Answer {
@@ -66,11 +74,41 @@ impl Api {
         &self.db.as_ref().unwrap().pool
     }
 
+    /// Creates an API that needs keys and gives answers from memory, over the same world.
+    pub(crate) async fn with_keys(server: &str) -> Self {
+        let db = database().await;
+        let toml = format!("[server]\nauth = \"keys\"\n{server}");
+        let api = Self::over_with(db.pool.clone(), &toml, Memory::new(1 << 20, Duration::ZERO));
+        Self { db: Some(db), ..api }
+    }
+
+    /// Gives answers from memory; the version of the data counts for `max_age`.
+    pub(crate) async fn remembering(max_age: Duration, toml: &str) -> Self {
+        let db = database().await;
+        let api = Self::over_with(db.pool.clone(), toml, Memory::new(1 << 20, max_age));
+        Self { db: Some(db), ..api }
+    }
+
     pub(crate) fn over(pool: PgPool) -> Self {
+        Self::configured(pool, "")
+    }
+
+    pub(crate) fn configured(pool: PgPool, toml: &str) -> Self {
+        Self::over_with(pool, toml, Memory::off())
+    }
+
+    fn over_with(pool: PgPool, toml: &str, memory: Memory) -> Self {
+        let server = tributary::app::parse_config(toml, &BTreeMap::new()).expect("a configuration").server;
         let clock = Arc::new(SettableClock::at(NOW.parse().unwrap()));
         let draining = CancellationToken::new();
+        let doors = Arc::new(Doors::new(&server, &pool, clock.clone()));
         let state = ApiState {
+            probes: pool.clone(),
             pool,
+            doors: doors.clone(),
+            caller: Caller::default(),
+            departures: tributary::db::Departures::default(),
+            memory,
             clock: clock.clone(),
             default_zone: chrono_tz::Europe::Berlin,
             zones: super::db::zones(),
@@ -81,7 +119,7 @@ impl Api {
             source_changes: None,
             error_advice: |class| (class == "auth_failed").then_some("Check the key."),
         };
-        Self { db: None, router: router(state), clock, draining }
+        Self { db: None, router: router(state), clock, draining, doors }
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
@@ -91,8 +129,33 @@ impl Api {
         }
         let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        let mut bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        if parts.headers.get("content-encoding").is_some_and(|coding| coding == "gzip") {
+            let packed = std::mem::take(&mut bytes);
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut bytes).unwrap();
+        }
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes).unwrap() }
+    }
+
+    /// Makes a key with these scopes; none of `sources` means all.
+    pub(crate) async fn key(&self, scopes: &[Scope], sources: &[&str]) -> String {
+        let sources = (!sources.is_empty()).then(|| sources.iter().map(|slug| (*slug).to_owned()).collect());
+        let new = NewKey {
+            label: "test".to_owned(),
+            owner: "tests".to_owned(),
+            scopes: scopes.to_vec(),
+            sources,
+            expires_at: None,
+        };
+        let key = KeyText::generate("live", &tributary::clock::secret_bytes());
+        let operator = Operator { requested_by: "tests".to_owned(), request_id: None };
+        api_key::create(self.pool(), &key, &new, &operator, self.clock.now()).await.unwrap();
+        key.reveal().to_owned()
+    }
+
+    /// Sends a request with a key.
+    pub(crate) async fn send_as(&self, key: &str, method: &str, path: &str) -> Answer {
+        self.send(method, path, &[("authorization", &format!("Bearer {key}"))]).await
     }
 
     /// Sends a body; returns the status and the response.

@@ -31,7 +31,8 @@ async fn ask(api: &Api, ids: &[&str], source: &str, how: Attribution, cut_by: Gr
         top: None,
         comparison: None,
     };
-    let catalog = Catalog::load(api.pool(), Some(range)).await.unwrap();
+    let catalog =
+        Catalog::load(api.pool(), &tributary::model::source_access::SourceAccess::All, Some(range)).await.unwrap();
     let now = NOW.parse().unwrap();
     let answer = answer(&Snapshot::take(api.pool()).await.unwrap(), &catalog, &query, now).await.unwrap();
     serde_json::to_value(answer).unwrap()

@@ -136,3 +136,55 @@ async fn f83_sigterm_ends_a_poller_that_waits_for_an_hour() {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert_eq!(providers.simulators[0].1.requests().len(), 1, "no second call was made");
 }
+
+/// Returns a port that no one uses.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+#[tokio::test]
+async fn a_poller_answers_probes_on_an_address_of_its_own() {
+    let providers = Providers::start(&[Platform::Konvo], 20, 0).await;
+    let stage = providers.stage(ONCE_A_YEAR, 10).await;
+    let port = free_port();
+    stage.configure(&format!("[server]\nops_listen = \"127.0.0.1:{port}\"\n{}", stage.world.toml()));
+    let mut poller = stage.poller("");
+    stage.until(1, COMPLETE).await;
+    let http = crate::harness::serving::client();
+    let status = async |path: &str, host: &str| {
+        let asked = http.get(format!("http://127.0.0.1:{port}{path}")).header("host", host);
+        asked.send().await.expect("an answer").status().as_u16()
+    };
+    // probes name the address by which they reach the process
+    for host in ["127.0.0.1", "10.1.2.3:8081"] {
+        assert_eq!((status("/healthz", host).await, status("/readyz", host).await), (200, 200), "{}", poller.log());
+    }
+    assert_eq!(status("/v1/sessions", "127.0.0.1").await, 404, "it answers nothing else");
+    assert_eq!(status("/v1/sessions", "evil.example").await, 421);
+    assert!(poller.end().await.success(), "{}", poller.log());
+}
+
+#[tokio::test]
+async fn idle_callers_take_no_sockets_from_polls() {
+    let providers = Providers::start(&[Platform::Konvo], 20, 0).await;
+    let stage = providers.stage(EVERY_SECOND, 10).await;
+    let port = free_port();
+    stage.configure(&format!("[server]\nlisten = \"127.0.0.1:{port}\"\n{}", stage.world.toml()));
+    let mut service = stage.start_within("ulimit -n 128", &["serve"]);
+    stage.until(1, COMPLETE).await;
+    let mut callers = Vec::new();
+    for _ in 0..300 {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut caller = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it is accepted");
+        caller.write_all(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").await.expect("sent");
+        let mut answer = [0; 12];
+        caller.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        callers.push(caller);
+    }
+    let before = complete(&stage, "konvo").await;
+    stage.until(before + 3, COMPLETE).await;
+    assert!(!service.log().contains("Too many open files"), "{}", service.log());
+    assert!(service.end().await.success(), "{}", service.log());
+}

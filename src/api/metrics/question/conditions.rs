@@ -41,6 +41,7 @@ pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Fault
             None => {}
         }
     }
+    filter.sources.sources = catalog.access.filter(filter.sources.sources);
     filter
 }
 

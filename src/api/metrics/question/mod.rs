@@ -79,7 +79,7 @@ pub(crate) async fn understand(
         asked.zip(wanted).and_then(|(asked, wanted)| comparing::comparison(raw_query, wanted, asked, now, &mut faults));
     let all = comparison.as_ref().map(|comparison| comparison.range).into_iter().chain(range);
     let all = all.reduce(|a, b| TimeRange { from: a.from.min(b.from), to: a.to.max(b.to) });
-    let catalog = Catalog::load(&state.pool, all).await?;
+    let catalog = state.catalog(all).await?;
     let mut filter = conditions::read(&raw_query.filters, &catalog, &mut faults);
     conditions::check(&raw_query.filters, &metrics, &mut faults);
     filter.includes_deleted = raw_query.includes_deleted.as_ref().is_some_and(|said| flag(said, &mut faults));

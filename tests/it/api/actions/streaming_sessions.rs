@@ -127,7 +127,7 @@ async fn web_pages_of_others_start_nothing() {
         // a name that resolves to this machine
         (
             vec![("origin", "http://evil.example:80"), ("host", "evil.example:80"), ("sec-fetch-site", "same-origin")],
-            403,
+            421,
         ),
         (vec![("content-type", "text/plain")], 415),
         (vec![("content-type", "application/x-www-form-urlencoded")], 415),

@@ -153,7 +153,9 @@ async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
     let (world, _provider) = world_of(Arc::new(feed), Quirks::default()).await;
     world.poll().await;
     let version = async || {
-        let catalog = Catalog::load(&world.db.pool, None).await.expect("a catalog");
+        let catalog = Catalog::load(&world.db.pool, &tributary::model::source_access::SourceAccess::All, None)
+            .await
+            .expect("a catalog");
         catalog.data_version().trim_start_matches('d').parse::<i64>().expect("a number")
     };
     let pool = &world.db.pool;

@@ -1,0 +1,249 @@
+//! Applies the rule of a route before its handler runs: key, scope, budget, sources, audit.
+//!
+//! A path that names one object of a source is checked here, for every route that has such a path: a caller limited
+//! to other sources gets the same 404 as for an object that does not exist.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::api::access::budget::{ADDRESS, Rest};
+use crate::api::access::caller::Caller;
+use crate::api::access::doors::{API_KEY, Arrival, Doors};
+use crate::api::memory::View;
+use crate::api::problem::{AccessProblem, ApiError};
+use crate::api::request_id::RequestId;
+use crate::model::api_key::Scope;
+use crate::model::source_access::SourceAccess;
+use crate::query::source_of;
+use crate::store::audit::{AuditEntry, AuditKind};
+
+/// Cost of a request that reads a little.
+pub(crate) const READ: u32 = 1;
+/// Cost of a metric query.
+pub(crate) const QUERY: u32 = 5;
+
+/// What a route requires of its caller.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    /// One of these scopes.
+    pub(crate) scopes: &'static [Scope],
+    /// Units of the budget that a request takes; above [`READ`], the number of requests at the same time is bounded.
+    pub(crate) cost: u32,
+    /// Whether it concerns all sources at once, so that a caller limited to some is refused.
+    pub(crate) is_of_all_sources: bool,
+}
+
+impl Rule {
+    fn names(self) -> String {
+        self.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Returns how a request is audited; `None`: it is not.
+    fn audited(self, method: &Method) -> Option<AuditKind> {
+        let is_read = [Method::GET, Method::HEAD].contains(method);
+        let is = |scope| self.scopes.contains(&scope);
+        let commands = [Scope::SyncOperate, Scope::ActionsStart, Scope::CostsWrite, Scope::KeysManage];
+        if is_read && (is(Scope::ContentRead) || is(Scope::KeysManage)) {
+            Some(AuditKind::Read)
+        } else {
+            (!is_read && commands.into_iter().any(is)).then_some(AuditKind::Command)
+        }
+    }
+}
+
+/// Applies a rule.
+pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next) -> Response {
+    let Some(doors) = request.extensions().get::<Arc<Doors>>().cloned() else {
+        return ApiError::Panicked("a route is not behind the doors".to_owned()).into_response();
+    };
+    let (mut parts, body) = request.into_parts();
+    let mut rest = None;
+    let admitted = admit(&doors, rule, &mut parts, &mut rest).await;
+    let request = Request::from_parts(parts, body);
+    let mut response = match admitted {
+        Ok(entry) => answer(&doors, rule, entry, request, next).await,
+        Err(error) => {
+            if let ApiError::Access(AccessProblem::OverBudget(over)) = &error {
+                rest = over.rest;
+            }
+            error.into_response()
+        }
+    };
+    if let Some(rest) = rest {
+        rest.describe(&mut response);
+    }
+    let headers = response.headers_mut();
+    if rule.scopes.contains(&Scope::ContentRead) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if doors.keys.is_some() {
+        headers.append(header::VARY, HeaderValue::from_static("authorization, x-api-key"));
+    }
+    response
+}
+
+/// Checks a request; leaves its caller in the extensions, and returns the entry for the audit log.
+async fn admit(
+    doors: &Doors,
+    rule: Rule,
+    parts: &mut Parts,
+    rest: &mut Option<Rest>,
+) -> Result<Option<AuditEntry>, ApiError> {
+    let arrival = parts.extensions.get::<Arrival>().cloned().unwrap_or_default();
+    let address = arrival.address.unwrap_or_else(|| "unknown".to_owned());
+    let now = doors.clock.now();
+    let caller = match &doors.keys {
+        None => Caller::open(&address),
+        Some(ring) => {
+            let key = match credential(&parts.headers) {
+                Ok(text) => ring.find(&text).await,
+                Err(problem) => Err(problem.into()),
+            };
+            let key = match key {
+                Ok(key) => key,
+                Err(error) => {
+                    // by host, not by connection
+                    let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+                    doors.budgets.take(&format!("{ADDRESS}{host}"), READ, now).map_err(AccessProblem::from)?;
+                    return Err(error);
+                }
+            };
+            *rest = doors.budgets.take(&key.key_id, rule.cost, now).map_err(AccessProblem::from)?;
+            Caller::with_key(&key, &address)
+        }
+    };
+    let entry = |kind, status| audit_entry(kind, status, rule, &caller, parts, now);
+    let problem = if !caller.has_any(rule.scopes) {
+        Some(AccessProblem::MissingScope { scopes: rule.scopes })
+    } else if caller.sources.limit().is_some_and(<[String]>::is_empty) {
+        Some(AccessProblem::NoSourceLeft)
+    } else if rule.is_of_all_sources && caller.sources != SourceAccess::All {
+        Some(AccessProblem::NotLimited)
+    } else {
+        None
+    };
+    if let Some(problem) = problem {
+        doors.audit.note(entry(AuditKind::Refused, Some(403))).await;
+        return Err(problem.into());
+    }
+    let audited = rule.audited(&parts.method).map(|kind| entry(kind, None));
+    if caller.sources != SourceAccess::All {
+        check_object(doors, &caller.sources, parts).await?;
+    }
+    // what is audited is not kept: its answers are content, keys, or the audit log itself
+    if audited.is_none() {
+        parts.extensions.insert(View { sources: caller.sources.clone() });
+    }
+    parts.extensions.insert(caller);
+    Ok(audited)
+}
+
+/// Runs the handler; what is audited is answered only if it is recorded.
+async fn answer(doors: &Doors, rule: Rule, entry: Option<AuditEntry>, request: Request, next: Next) -> Response {
+    let key_id = request.extensions().get::<Caller>().and_then(|caller| caller.key_id.clone());
+    let _turn = match key_id.filter(|_| rule.cost > READ) {
+        None => None,
+        Some(key_id) => match doors.budgets.query(&key_id, doors.clock.now()).await {
+            Ok(turn) => Some(turn),
+            Err(over) => return ApiError::from(AccessProblem::from(over)).into_response(),
+        },
+    };
+    match entry {
+        None => next.run(request).await,
+        Some(entry) if entry.kind == AuditKind::Command => {
+            let audit_id = match doors.audit.begin(entry).await {
+                Ok(audit_id) => audit_id,
+                Err(error) => return ApiError::from(error).into_response(),
+            };
+            let response = next.run(request).await;
+            doors.audit.complete(audit_id, response.status().as_u16()).await;
+            response
+        }
+        Some(entry) => {
+            let response = next.run(request).await;
+            let status = Some(response.status().as_u16());
+            if doors.audit.note(AuditEntry { status, ..entry }).await {
+                response
+            } else {
+                ApiError::NotReady("The audit log cannot be written.").into_response()
+            }
+        }
+    }
+}
+
+/// Returns the key of a request.
+fn credential(headers: &HeaderMap) -> Result<String, AccessProblem> {
+    let text = |value: &HeaderValue| value.to_str().ok().map(|text| text.trim().to_owned());
+    let bearer = headers.get(header::AUTHORIZATION).map(|value| {
+        let value = text(value)?;
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
+    });
+    let named = headers.get(API_KEY).map(text);
+    match (bearer, named) {
+        (None, None) => Err(AccessProblem::NoKey),
+        (Some(Some(key)), None) | (None, Some(Some(key))) => Ok(key),
+        (Some(Some(one)), Some(Some(other))) if one == other => Ok(one),
+        _ => Err(AccessProblem::UnusableKey),
+    }
+}
+
+fn audit_entry(
+    kind: AuditKind,
+    status: Option<u16>,
+    rule: Rule,
+    caller: &Caller,
+    parts: &Parts,
+    now: chrono::DateTime<chrono::Utc>,
+) -> AuditEntry {
+    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    AuditEntry {
+        at: now,
+        kind,
+        caller: caller.label.clone(),
+        address: caller.address.clone(),
+        key_id: caller.key_id.clone(),
+        action: format!("{} {route}", parts.method),
+        target: parts.uri.path().to_owned(),
+        scope: rule.names(),
+        status,
+        request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+    }
+}
+
+/// Refuses a path that names an object of a source that the caller may not see.
+async fn check_object(doors: &Doors, sources: &SourceAccess, parts: &mut Parts) -> Result<(), ApiError> {
+    let Ok(path) = RawPathParams::from_request_parts(parts, &()).await else { return Ok(()) };
+    for (name, value) in &path {
+        let pool = &doors.pool;
+        let slug = match (name, value.parse::<i64>()) {
+            ("slug", _) => Some(value.to_owned()),
+            ("session_id", Ok(number)) => source_of::session(pool, number).await?,
+            ("reject_id", Ok(number)) => source_of::rejection(pool, number).await?,
+            ("backfill_id", Ok(number)) => source_of::backfill(pool, number).await?,
+            // not of a source; or no number, which the handler says
+            ("metric_id", _) | ("session_id" | "reject_id" | "backfill_id", Err(_)) => continue,
+            _ => None, // a new kind of object is none of the caller's until it is known here
+        };
+        // what does not exist and what is hidden are answered alike
+        if slug.is_none_or(|slug| !sources.allows(&slug)) {
+            return Err(ApiError::NotFound(absent(name, value)));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the words for an object that does not exist.
+fn absent(name: &str, value: &str) -> String {
+    match name {
+        "session_id" => format!("There is no session {value}."),
+        "backfill_id" => format!("There is no backfill {value}."),
+        "reject_id" => format!("There is no rejected record {value}."),
+        _ => "There is no source with this slug. See /v1/sources for the existing ones.".to_owned(),
+    }
+}

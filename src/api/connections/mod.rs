@@ -1,0 +1,177 @@
+//! The connections of callers: how many there may be, and how long each may take.
+//!
+//! The cap leaves at least half of the process's files to polling. At the cap, the connection that has been idle for
+//! longest is closed in favour of the new one, so that idle callers lock no other out. This module does not know what
+//! is asked.
+
+mod traffic;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::serve::Listener;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+pub use self::traffic::ConnectionLimits;
+
+use self::traffic::{Counted, Traffic, Watched};
+
+use crate::api::access::tls::Tls;
+use crate::api::request_body::BodyWithin;
+
+/// Answers the connections of `listener`, with TLS where it is given, until `stop`, and then the requests under way to
+/// their end.
+pub async fn serve(
+    mut listener: impl Listener<Addr = SocketAddr>,
+    tls: Option<Arc<Tls>>,
+    router: Router,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+) {
+    let connections = Arc::new(Connections::default());
+    // dropped with this future, which cuts off what is still open
+    let mut tasks = JoinSet::new();
+    loop {
+        let (stream, peer) = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = tasks.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = connections.make_room(limits.max_connections) => {}
+        }
+        let (number, traffic) = connections.begin();
+        let (router, tls, connections, stop) = (router.clone(), tls.clone(), Arc::clone(&connections), stop.clone());
+        tasks.spawn(async move {
+            match tls {
+                None => answer(stream, peer, router, &traffic, limits, stop).await,
+                Some(tls) => {
+                    let handshake = timeout(limits.header, tls.accept(stream));
+                    let made = tokio::select! {
+                        made = handshake => made.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
+                        () = traffic.room_wanted.cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
+                        () = stop.cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
+                    };
+                    match made {
+                        Ok(stream) => answer(stream, peer, router, &traffic, limits, stop).await,
+                        Err(error) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
+                    }
+                }
+            }
+            connections.end(number);
+        });
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Answers one connection until it ends, is too slow, or has to make room.
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    router: Router,
+    traffic: &Arc<Traffic>,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(BodyWithin(limits.body));
+        let (router, request_traffic) = (router.clone(), Arc::clone(traffic));
+        let in_flight = request_traffic.request();
+        async move { router.oneshot(request).await.map(|response| response.map(|body| Counted::over(body, in_flight))) }
+    });
+    let builder = Builder::new(TokioExecutor::new());
+    let io = TokioIo::new(Watched { stream, traffic: Arc::clone(traffic) });
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(error, "a connection broke");
+                }
+                return;
+            }
+            () = stop.cancelled(), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = traffic.room_wanted.cancelled() => return,
+            () = sleep_until(traffic.next_look(&limits)) => {
+                if traffic.is_too_slow(&limits) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The open connections.
+#[derive(Default)]
+struct Connections {
+    open: Mutex<Open>,
+    ended: Notify,
+}
+
+#[derive(Default)]
+struct Open {
+    last_number: u64,
+    traffic: BTreeMap<u64, Arc<Traffic>>,
+}
+
+impl Connections {
+    fn open(&self) -> std::sync::MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self) -> (u64, Arc<Traffic>) {
+        let (mut open, traffic) = (self.open(), Arc::new(Traffic::default()));
+        open.last_number += 1;
+        let number = open.last_number;
+        open.traffic.insert(number, Arc::clone(&traffic));
+        (number, traffic)
+    }
+
+    fn end(&self, number: u64) {
+        self.open().traffic.remove(&number);
+        self.ended.notify_waiters();
+    }
+
+    /// Waits until there are fewer than `max` connections; closes the one that has been idle for longest.
+    async fn make_room(&self, max: usize) {
+        loop {
+            let ended = self.ended.notified();
+            {
+                let open = self.open();
+                if open.traffic.len() < max {
+                    return;
+                }
+                let idlest = open.traffic.values().filter(|traffic| traffic.is_idle()).min_by_key(|t| t.last_active());
+                if let Some(idlest) = idlest {
+                    idlest.room_wanted.cancel();
+                }
+            }
+            // where all are busy, the next that becomes idle is closed
+            let _ = timeout(Duration::from_millis(50), ended).await;
+        }
+    }
+}

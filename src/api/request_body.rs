@@ -1,0 +1,21 @@
+//! The bytes of a request's body, with a limit of size and of time: a caller that sends a byte now and then must not
+//! keep a request open.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::Extensions;
+
+use crate::api::problem::{ActionProblem, ApiError};
+
+/// Longest time that a whole body may take; an extension of each request that comes over a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyWithin(pub(crate) Duration);
+
+/// Reads a whole body.
+pub(crate) async fn read(body: Body, extensions: &Extensions, max_bytes: usize) -> Result<Bytes, ApiError> {
+    let within = extensions.get().map_or(Duration::MAX, |BodyWithin(within)| *within);
+    let bytes = tokio::time::timeout(within, to_bytes(body, max_bytes)).await;
+    let bytes = bytes.map_err(|_| ActionProblem::TooSlow { within })?;
+    Ok(bytes.map_err(|_| ActionProblem::TooLarge { max_bytes })?)
+}
