@@ -123,11 +123,7 @@ impl ActionProblem {
                 let detail = format!("It may have at most {max_bytes} bytes.");
                 ProblemText::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large", detail)
             }
-            Self::TooSlow { within } => {
-                let (title, most) = ("The body did not arrive in time", within.as_secs());
-                let detail = format!("It may take at most {most} seconds.");
-                ProblemText::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", title, detail)
-            }
+            Self::TooSlow { within } => too_slow_text(*within),
             Self::Disabled { source } => ProblemText::new(
                 StatusCode::FORBIDDEN,
                 "actions_disabled",
@@ -177,6 +173,11 @@ impl ActionProblem {
             }
         }
     }
+}
+
+fn too_slow_text(within: Duration) -> ProblemText {
+    let detail = format!("It may take at most {} seconds.", within.as_secs());
+    ProblemText::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body did not arrive in time", detail)
 }
 
 fn pause_text(source: &str, streams: &str) -> ProblemText {
