@@ -212,7 +212,7 @@ impl<'a> Moved<'a> {
     }
 }
 
-/// Writes one record within a savepoint, as [`write`] does; a record the database refuses is returned as a reject.
+/// Writes one record within a savepoint, as [`write()`] does; a record the database refuses is returned as a reject.
 async fn write_alone(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,

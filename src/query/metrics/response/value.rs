@@ -1,6 +1,6 @@
 //! A metric value, and its change since the previous period.
 //!
-//! Plain data of answers. [`crate::query::metrics::null_rules`] decides between zero and null.
+//! Plain data of answers. [`crate::query::metrics::fold::null_rules`] decides between zero and null.
 
 use rust_decimal::Decimal;
 use serde::Serialize;
