@@ -1,7 +1,7 @@
 //! Metrics: their definitions, and the answer to a query for several of them.
 //!
-//! Definitions: [`registry`] lists what is measured ([`measure`]): typed expressions over the [columns](mod@column) of a
-//! [`grain`], by a [`time_column`], at sources that fulfil [`requires`], grouped by a [`dimension`].
+//! Definitions: [`registry`] lists what is measured ([`measure`]): typed expressions over the [columns](mod@column) of
+//! a [`grain`], by a [`time_column`], at sources that fulfil [`requires`], grouped by a [`dimension`].
 //!
 //! The way of a query, each room naming only those before it: [`query`] is valid by construction; `plan` groups its
 //! metrics into scans; [`sql`] writes the statements; [`run`] reads numbers, as far as `reader` says they are needed;
